@@ -1,0 +1,52 @@
+"""Supervision for trio, in OTP's vocabulary, with what operators of long-lived connections ask for on top.
+
+A *child* is an async function that a supervisor runs again and again by a `Policy`; one run of it is an
+*incarnation*. Beside OTP's restart types, intensity and strategies there are back-off with jitter, a
+stability time before anything is forgiven, terminal reasons, parking instead of giving up, and a history
+that can be read. The library knows nothing of messaging and imports nothing but trio and attrs.
+
+    decide.py      the restart decision: a pure function of (policy, history, desired, now)
+    incarnation.py one run of a child: the only place where a child's exceptions are caught
+    one_for_one.py independent, dynamic children      rest_for_one.py  ordered children that build on one another
+"""
+
+from .decide import Desired, Escalate, Idle, Run, Wait, decide
+from .history import FailureRecord, History
+from .incarnation import Incarnation, run_incarnation, split
+from .one_for_one import ChildState, OneForOne, Phase, UnknownChild
+from .outcomes import Ended, Exhausted, Failure, Kind, Outcome, RetryLater, Terminal, classify
+from .policy import Backoff, OnExhausted, Policy, Restart
+from .rest_for_one import RestForOne
+from .spec import ChildSpec
+
+__all__ = [
+    "Backoff",
+    "ChildSpec",
+    "ChildState",
+    "Desired",
+    "Ended",
+    "Escalate",
+    "Exhausted",
+    "Failure",
+    "FailureRecord",
+    "History",
+    "Idle",
+    "Incarnation",
+    "Kind",
+    "OnExhausted",
+    "OneForOne",
+    "Outcome",
+    "Phase",
+    "Policy",
+    "RestForOne",
+    "Restart",
+    "RetryLater",
+    "Run",
+    "Terminal",
+    "UnknownChild",
+    "Wait",
+    "classify",
+    "decide",
+    "run_incarnation",
+    "split",
+]

@@ -1,0 +1,112 @@
+"""The restart decision: a pure function of (policy, history, desired, now).
+
+                                desired = STOPPED  -> Idle(stopped)
+    terminal reason known                          -> Idle(terminal)
+    told to wait (not_before)                      -> Wait(deferred)
+    never ran, was stopped, or was reset           -> Run
+    ended by itself and need not run again         -> Idle(completed / failed)
+    budget of the window spent                     -> park: Wait(parked), then Run; stop: Idle; escalate: Escalate
+    else                                           -> Wait(backing_off), then Run
+
+An operator's "try now" cuts a back-off or a parking short, at most once per `backoff.initial`.
+"""
+
+import enum
+
+import attrs
+
+from .history import History
+from .outcomes import Ended, Kind
+from .policy import OnExhausted, Policy, Restart
+
+QUICK_TRIES_IN_CONFLICT = 3
+
+
+class Desired(enum.Enum):
+    RUNNING = "running"
+    STOPPED = "stopped"
+
+
+class Why(enum.Enum):
+    """The reason of an `Idle` or a `Wait`."""
+
+    STOPPED = "stopped"
+    TERMINAL = "terminal"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    EXHAUSTED = "exhausted"
+    DEFERRED = "deferred"
+    BACKING_OFF = "backing_off"
+    PARKED = "parked"
+
+
+@attrs.frozen
+class Run:
+    """Run the next incarnation now."""
+
+
+@attrs.frozen
+class Wait:
+    until: float
+    why: Why
+
+
+@attrs.frozen
+class Idle:
+    """Do nothing until an operator, a reload or the owner asks."""
+
+    why: Why
+
+
+@attrs.frozen
+class Escalate:
+    """The budget is spent and the policy hands the failure to the supervisor's own supervisor."""
+
+
+Action = Run | Wait | Idle | Escalate
+
+
+def decide(policy: Policy, history: History, desired: Desired, now: float) -> Action:
+    """What to do with a child that is not running at `now` (seconds of a monotonic clock)."""
+    if desired is Desired.STOPPED:
+        return Idle(Why.STOPPED)
+    if history.terminal is not None:
+        return Idle(Why.TERMINAL)
+    if history.not_before is not None and history.not_before > now:
+        return Wait(history.not_before, Why.DEFERRED)
+    if history.last is None or history.ended_at is None:
+        return Run()
+    return _again(policy, history, history.ended_at, now)
+
+
+def _again(policy: Policy, history: History, ended_at: float, now: float) -> Action:
+    """The decision for a child that ran and ended by itself."""
+    assert history.last is not None
+    if history.try_now:
+        return _run_or_wait(ended_at + policy.backoff.initial, Why.BACKING_OFF, now)
+    completed = history.last.ended is Ended.COMPLETED
+    if policy.restart is Restart.TEMPORARY or (policy.restart is Restart.TRANSIENT and completed):
+        return Idle(Why.COMPLETED if completed else Why.FAILED)
+    failure = history.last.failure
+    if failure is not None and failure.kind is Kind.DEFERRED:
+        return Run()  # `not_before` has passed
+    if history.in_window(policy, now) > policy.max_restarts:
+        match policy.on_exhausted:
+            case OnExhausted.STOP:
+                return Idle(Why.EXHAUSTED)
+            case OnExhausted.ESCALATE:
+                return Escalate()
+            case OnExhausted.PARK:
+                return _run_or_wait(ended_at + policy.park_interval, Why.PARKED, now)
+    delay = policy.backoff.delay(history.consecutive, history.draw)
+    if (
+        failure is not None
+        and failure.kind is Kind.CONFLICT
+        and history.consecutive > QUICK_TRIES_IN_CONFLICT
+    ):
+        delay = policy.backoff.max
+    return _run_or_wait(ended_at + delay, Why.BACKING_OFF, now)
+
+
+def _run_or_wait(due: float, why: Why, now: float) -> Action:
+    return Run() if now >= due else Wait(due, why)

@@ -1,0 +1,72 @@
+"""What a child has done so far: the memory that the restart decision reads.
+
+A history is a value; `after` makes the next one. Nothing here looks at a clock or draws a random
+number: both are arguments, so that a table can test every case.
+"""
+
+import attrs
+
+from .outcomes import Ended, Failure, Kind, Outcome
+from .policy import Policy
+
+KEPT_FAILURES = 10
+
+
+@attrs.frozen
+class FailureRecord:
+    at: float
+    failure: Failure
+
+
+@attrs.frozen
+class History:
+    """`restarts` holds the times of failures that count against the budget, oldest first."""
+
+    incarnations: int = 0
+    consecutive: int = 0  # counted failures since the last stable run
+    restarts: tuple[float, ...] = ()
+    ended_at: float | None = None  # None: never ran, or reset
+    last: Outcome | None = None
+    draw: float = 0.0  # the jitter drawn for the pending restart
+    terminal: str | None = None
+    not_before: float | None = None
+    try_now: bool = False  # an operator asked not to wait for the back-off
+    recent: tuple[FailureRecord, ...] = ()
+
+    def in_window(self, policy: Policy, now: float) -> int:
+        """Counted restarts inside the policy's window."""
+        return sum(1 for at in self.restarts if at > now - policy.window)
+
+    def began(self) -> "History":
+        return attrs.evolve(self, incarnations=self.incarnations + 1, try_now=False)
+
+    def reset(self) -> "History":
+        """The operator's reset: budget, back-off and terminal reason are forgotten, `not_before` is not."""
+        return History(incarnations=self.incarnations, not_before=self.not_before, recent=self.recent)
+
+    def after(
+        self, policy: Policy, outcome: Outcome, *, ran_for: float, now: float, draw: float
+    ) -> "History":
+        """The history once an incarnation ended; `ran_for` is its time since it reported itself started."""
+        calm = (
+            attrs.evolve(self, consecutive=0, restarts=())
+            if ran_for >= policy.stable_after and ran_for > 0
+            else self
+        )
+        next_history = attrs.evolve(calm, ended_at=now, last=outcome, draw=draw)
+        failure = outcome.failure
+        if outcome.ended is Ended.STOPPED:
+            return attrs.evolve(next_history, ended_at=None, last=None)
+        if failure is not None:
+            record = FailureRecord(now, failure)
+            next_history = attrs.evolve(next_history, recent=(*self.recent, record)[-KEPT_FAILURES:])
+            if failure.kind is Kind.TERMINAL:
+                return attrs.evolve(next_history, terminal=failure.reason)
+            if failure.kind is Kind.DEFERRED:
+                return attrs.evolve(next_history, not_before=now + (failure.retry_after or 0.0))
+        counted = tuple(at for at in calm.restarts if at > now - policy.window)
+        return attrs.evolve(
+            next_history,
+            consecutive=calm.consecutive + 1,
+            restarts=(*counted, now)[-(policy.max_restarts + 1) :],
+        )

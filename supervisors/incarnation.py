@@ -1,0 +1,136 @@
+"""One run of a child: the only `try` around a child's code.
+
+trio hands back more than one exception at a time: a child that is cancelled *and* raises in its clean-up
+comes out as a group of both. `except Exception` does not see such a group, and whatever it lets pass ends
+the nursery that all the child's siblings live in. So exactly one function catches, and it splits what it
+caught into control flow that must go on (`Cancelled`, `KeyboardInterrupt`, `SystemExit`) and errors that
+must not.
+
+Deadlines need no timer task: they are the deadline of the incarnation's own cancel scope.
+"""
+
+import enum
+import logging
+from collections.abc import Callable, Sequence
+
+import trio
+
+from .outcomes import Ended, Failure, Kind, Outcome, worst
+from .spec import ChildSpec
+
+log = logging.getLogger("supervisors")
+
+_CONTROL = (trio.Cancelled, KeyboardInterrupt, SystemExit)
+
+
+class CancelReason(enum.Enum):
+    """Why the scope of an incarnation was given a deadline."""
+
+    START_TIMEOUT = "start_timeout"
+    STOP = "stop"
+    RESTART = "restart"
+
+
+class Incarnation:
+    """What a running child holds of its supervisor."""
+
+    __slots__ = ("_on_started", "_scope", "_stopping", "ended", "number", "reason", "started_at")
+
+    def __init__(
+        self, number: int, start_timeout: float, on_started: Callable[[], None] | None = None
+    ) -> None:
+        self.number = number  # 1 for a child's first run; grows with each
+        self.started_at: float | None = None
+        self.reason = CancelReason.START_TIMEOUT
+        self.ended = trio.Event()
+        self._on_started = on_started
+        self._stopping = trio.Event()
+        self._scope = trio.CancelScope(deadline=trio.current_time() + start_timeout)
+
+    def started(self) -> None:
+        """The child is up: the start deadline no longer applies. Later calls do nothing."""
+        if self.started_at is not None:
+            return
+        self.started_at = trio.current_time()
+        if self.reason is CancelReason.START_TIMEOUT:
+            self._scope.deadline = float("inf")
+        if self._on_started is not None and not self.stop_requested:
+            self._on_started()
+
+    @property
+    def stop_requested(self) -> bool:
+        return self._stopping.is_set()
+
+    async def stopping(self) -> None:
+        """Return once a stop is asked for; the child then has `stop_grace` seconds to end by itself."""
+        await self._stopping.wait()
+
+    def stop(self, grace: float, reason: CancelReason = CancelReason.STOP) -> None:
+        """Ask the child to end, and cancel it `grace` seconds from now. A later call may only hurry; STOP wins."""
+        if not (self.stop_requested and self.reason is CancelReason.STOP):
+            self.reason = reason
+        self._stopping.set()
+        self._scope.deadline = min(self._scope.deadline, trio.current_time() + grace)
+
+    @property
+    def scope(self) -> trio.CancelScope:
+        return self._scope
+
+
+async def run_incarnation(spec: ChildSpec, incarnation: Incarnation) -> Outcome:
+    """Run `spec.run` once and say how it ended.
+
+    Raises nothing but `Cancelled` (of a scope outside), `KeyboardInterrupt` or `SystemExit`; errors that
+    come along with those are logged.
+    """
+    try:
+        try:
+            with incarnation.scope:
+                await spec.run(incarnation)
+        except BaseException as caught:
+            control, errors = split(caught)
+            if control is not None:
+                _log(spec, errors, "while being cancelled")
+                raise control from None
+        else:
+            errors = []
+    finally:
+        incarnation.ended.set()
+    return _judge(spec, incarnation, errors)
+
+
+def _judge(spec: ChildSpec, incarnation: Incarnation, errors: Sequence[BaseException]) -> Outcome:
+    if incarnation.stop_requested:
+        _log(spec, errors, "while stopping")
+        if incarnation.reason is CancelReason.RESTART:
+            return Outcome(Ended.FAILED, Failure(Kind.TRANSIENT, "probe_failed"))
+        return Outcome(Ended.STOPPED)
+    if incarnation.scope.cancelled_caught:
+        _log(spec, errors, "after its start timed out")
+        return Outcome(Ended.FAILED, Failure(Kind.TRANSIENT, "start_timeout"))
+    if not errors:
+        return Outcome(Ended.COMPLETED)
+    failures = [spec.classify(error) for error in errors]
+    bugs = [e for e, f in zip(errors, failures, strict=True) if f.kind is Kind.BUG]
+    _log(spec, bugs, "crashed")
+    return Outcome(Ended.FAILED, worst(failures))
+
+
+def split(caught: BaseException) -> tuple[BaseException | None, list[BaseException]]:
+    """Control flow (or None), and the other leaves of what was caught, flattened."""
+    if isinstance(caught, BaseExceptionGroup):
+        control, rest = caught.split(_CONTROL)
+        return control, [] if rest is None else _leaves(rest)
+    return (caught, []) if isinstance(caught, _CONTROL) else (None, [caught])
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
+    found: list[BaseException] = []
+    for error in group.exceptions:
+        found.extend(_leaves(error) if isinstance(error, BaseExceptionGroup) else [error])
+    return found
+
+
+def _log(spec: ChildSpec, errors: Sequence[BaseException], when: str) -> None:
+    for error in errors:
+        log.error("child %s %s", spec.id, when, exc_info=error)

@@ -1,0 +1,343 @@
+"""one_for_one with dynamic children: each child lives and dies alone.
+
+Every child is one task in the supervisor's nursery. Its restart loop runs *inside* that task: no nursery,
+no task and no timer is made per restart, so ten thousand children that crash together cost ten thousand
+loop turns. Verbs (start, stop, restart, reset, remove) write what is desired, ring the child's bell and
+shorten the running incarnation's deadline; only the child's own loop decides, by `decide`. A verb that
+arrives between two incarnations is therefore never lost.
+"""
+
+import enum
+import random
+from collections.abc import Callable, Iterable
+
+import attrs
+import trio
+
+from .decide import Desired, Escalate, Idle, Run, Wait, Why, decide
+from .history import FailureRecord, History
+from .incarnation import CancelReason, Incarnation, run_incarnation
+from .outcomes import Exhausted, Outcome
+from .policy import Policy
+from .spec import ChildSpec
+from .wake import Wake
+
+
+class Phase(enum.Enum):
+    """Where a child is, as its supervisor sees it."""
+
+    STARTING = "starting"
+    RUNNING = "running"
+    BACKING_OFF = "backing_off"
+    DEFERRED = "deferred"
+    PARKED = "parked"
+    TERMINAL = "terminal"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    EXHAUSTED = "exhausted"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+    STUCK = "stuck"  # cancelled, and still alive after `stop_timeout`
+
+
+@attrs.frozen
+class ChildState:
+    """A snapshot for people and listeners; times are trio's clock."""
+
+    id: str
+    phase: Phase
+    since: float
+    desired: Desired
+    incarnations: int
+    restarts_in_window: int
+    budget_left: int
+    next_retry_at: float | None
+    last: Outcome | None
+    terminal: str | None
+    recent: tuple[FailureRecord, ...]
+
+
+Listener = Callable[[ChildState], None]
+
+
+class UnknownChild(KeyError):
+    """No child of that id."""
+
+
+class _Child:
+    __slots__ = (
+        "desired",
+        "history",
+        "incarnation",
+        "listener",
+        "next_retry_at",
+        "phase",
+        "removed",
+        "seen",
+        "settled",
+        "since",
+        "spec",
+        "verb",
+        "wake",
+    )
+
+    def __init__(
+        self, spec: ChildSpec, desired: Desired, history: History, listener: Listener | None
+    ) -> None:
+        self.spec = spec
+        self.desired = desired
+        self.history = history
+        self.listener = listener
+        self.phase = Phase.STOPPED
+        self.since = trio.current_time()
+        self.next_retry_at: float | None = None
+        self.incarnation: Incarnation | None = None
+        self.wake = Wake()
+        self.verb = 0  # number of the last verb written
+        self.seen = 0  # number of the last verb that the loop has acted on
+        self.settled: trio.Event | None = None
+        self.removed = False
+
+    def state(self) -> ChildState:
+        now, policy = trio.current_time(), self.spec.policy
+        used = self.history.in_window(policy, now)
+        return ChildState(
+            id=self.spec.id,
+            phase=self.phase,
+            since=self.since,
+            desired=self.desired,
+            incarnations=self.history.incarnations,
+            restarts_in_window=used,
+            budget_left=max(0, policy.max_restarts - used),
+            next_retry_at=self.next_retry_at,
+            last=self.history.last,
+            terminal=self.history.terminal,
+            recent=self.history.recent,
+        )
+
+    def enter(self, phase: Phase, next_retry_at: float | None = None) -> None:
+        changed = phase is not self.phase
+        self.next_retry_at = next_retry_at
+        if changed:
+            self.phase, self.since = phase, trio.current_time()
+        if self.listener is not None and (changed or next_retry_at is not None):
+            self.listener(self.state())
+
+
+_IDLE_PHASE = {
+    Why.STOPPED: Phase.STOPPED,
+    Why.TERMINAL: Phase.TERMINAL,
+    Why.COMPLETED: Phase.COMPLETED,
+    Why.FAILED: Phase.FAILED,
+    Why.EXHAUSTED: Phase.EXHAUSTED,
+}
+_WAIT_PHASE = {
+    Why.DEFERRED: Phase.DEFERRED,
+    Why.BACKING_OFF: Phase.BACKING_OFF,
+    Why.PARKED: Phase.PARKED,
+}
+
+
+class OneForOne:
+    """A supervisor of independent children, itself runnable as the body of a child.
+
+    Children may be added before `run` is entered; they start when it is. `run` reports itself started as
+    soon as it accepts children, not when all of them are up.
+    """
+
+    def __init__(self, *, draw: Callable[[], float] = lambda: random.uniform(-1.0, 1.0)) -> None:  # noqa: S311
+        self._children: dict[str, _Child] = {}
+        self._nursery: trio.Nursery | None = None
+        self._draw = draw
+
+    # -- running ------------------------------------------------------------------------------------------
+
+    async def run(self, incarnation: Incarnation) -> None:
+        """Supervise until asked to stop (children are then stopped, each by its own policy) or cancelled.
+
+        Raises `Exhausted` when a child escalates.
+        """
+        async with trio.open_nursery() as nursery:
+            self._nursery = nursery
+            try:
+                for child in self._children.values():
+                    nursery.start_soon(self._supervise, child)
+                incarnation.started()
+                await incarnation.stopping()
+                await self._stop_all()
+                nursery.cancel_scope.cancel()
+            finally:
+                self._nursery = None
+
+    async def _stop_all(self) -> None:
+        waits = []
+        for child in self._children.values():
+            running = child.incarnation
+            self._command(child, desired=Desired.STOPPED)
+            if running is not None:
+                waits.append((running, child.spec.policy.stop_grace + child.spec.policy.stop_timeout))
+        started = trio.current_time()
+        for running, patience in waits:
+            with trio.move_on_at(started + patience):
+                await running.ended.wait()
+
+    async def _supervise(self, child: _Child) -> None:
+        """The restart loop. Nothing leaves it but cancellation and `Exhausted`."""
+        while not child.removed:
+            now = trio.current_time()
+            action = decide(child.spec.policy, child.history, child.desired, now)
+            if not isinstance(action, Run):
+                self._see(child)
+            match action:
+                case Run():
+                    await self._incarnate(child)
+                case Wait(until=until, why=why):
+                    child.enter(_WAIT_PHASE[why], until)
+                    await child.wake.wait(until)
+                case Idle(why=why):
+                    child.enter(_IDLE_PHASE[why])
+                    await child.wake.wait()
+                case Escalate():
+                    raise Exhausted(child.spec.id)
+        self._children.pop(child.spec.id, None)
+        child.enter(Phase.STOPPED)
+        self._see(child)
+
+    async def _incarnate(self, child: _Child) -> None:
+        policy = child.spec.policy
+        child.history = child.history.began()
+        child.incarnation = incarnation = Incarnation(
+            child.history.incarnations, policy.start_timeout, lambda: child.enter(Phase.RUNNING)
+        )
+        child.enter(Phase.STARTING)
+        self._see(child)
+        try:
+            outcome = await run_incarnation(child.spec, incarnation)
+        finally:
+            child.incarnation = None
+        now = trio.current_time()
+        ran_for = now - incarnation.started_at if incarnation.started_at is not None else 0.0
+        child.history = child.history.after(policy, outcome, ran_for=ran_for, now=now, draw=self._draw())
+
+    def _see(self, child: _Child) -> None:
+        child.seen = child.verb
+        if child.settled is not None:
+            child.settled.set()
+            child.settled = None
+
+    # -- verbs: write, ring, return the verb's number ---------------------------------------------------------
+
+    def add(
+        self,
+        spec: ChildSpec,
+        *,
+        desired: Desired = Desired.RUNNING,
+        terminal: str | None = None,
+        not_before: float | None = None,
+        listener: Listener | None = None,
+    ) -> None:
+        """Add a child; `terminal` and `not_before` restore what an earlier process knew of it."""
+        if spec.id in self._children:
+            raise ValueError(f"child {spec.id!r} exists")
+        child = _Child(spec, desired, History(terminal=terminal, not_before=not_before), listener)
+        self._children[spec.id] = child
+        if self._nursery is not None:
+            self._nursery.start_soon(self._supervise, child)
+
+    def remove(self, child_id: str) -> None:
+        """Stop a child and forget it."""
+        child = self._child(child_id)
+        child.removed = True
+        self._command(child, desired=Desired.STOPPED)
+        if self._nursery is None:
+            del self._children[child_id]
+
+    def start(self, child_id: str) -> int:
+        """Want it running; in back-off or parked: try now. Does nothing to a running child."""
+        child = self._child(child_id)
+        child.history = attrs.evolve(child.history, try_now=True)
+        return self._command(child, desired=Desired.RUNNING)
+
+    def stop(self, child_id: str) -> int:
+        return self._command(self._child(child_id), desired=Desired.STOPPED)
+
+    def restart(self, child_id: str) -> int:
+        """End the running incarnation and run the next one at once; costs no budget."""
+        child = self._child(child_id)
+        child.history = attrs.evolve(child.history, try_now=True)
+        child.desired = Desired.RUNNING
+        return self._command(child, end=CancelReason.STOP)
+
+    def fail_probe(self, child_id: str) -> int:
+        """End the running incarnation as failed: it costs budget and waits for its back-off."""
+        return self._command(self._child(child_id), end=CancelReason.RESTART)
+
+    def reset(self, child_id: str) -> int:
+        """Forget the child's failures and its terminal reason; a `not_before` stays."""
+        child = self._child(child_id)
+        child.history = child.history.reset()
+        return self._command(child)
+
+    def reconfigure(self, child_id: str, policy: Policy) -> int:
+        """Give a child another policy without touching what runs."""
+        child = self._child(child_id)
+        child.spec = attrs.evolve(child.spec, policy=policy)
+        return self._command(child)
+
+    async def settled(self, child_id: str, verb: int, timeout: float = 5.0) -> bool:
+        """Wait until the child's loop has acted on verb number `verb`; False after `timeout` seconds."""
+        child = self._children.get(child_id)
+        with trio.move_on_after(timeout):
+            while child is not None and child.seen < verb:
+                if child.settled is None:
+                    child.settled = trio.Event()
+                await child.settled.wait()
+            return True
+        return False
+
+    def _command(
+        self, child: _Child, *, desired: Desired | None = None, end: CancelReason | None = None
+    ) -> int:
+        child.verb += 1
+        if desired is not None:
+            child.desired = desired
+            end = CancelReason.STOP if desired is Desired.STOPPED else end
+        if child.incarnation is None:
+            child.wake.ring()
+        elif end is not None:
+            self._end(child, child.incarnation, end)
+        else:
+            self._see(child)  # it runs and shall run
+        return child.verb
+
+    def _end(self, child: _Child, incarnation: Incarnation, reason: CancelReason) -> None:
+        policy = child.spec.policy
+        if not incarnation.stop_requested and self._nursery is not None:
+            self._nursery.start_soon(self._watch_stop, child, incarnation)
+        incarnation.stop(policy.stop_grace, reason)
+        child.enter(Phase.STOPPING)
+
+    async def _watch_stop(self, child: _Child, incarnation: Incarnation) -> None:
+        policy = child.spec.policy
+        with trio.move_on_after(policy.stop_grace + policy.stop_timeout):
+            await incarnation.ended.wait()
+            return
+        if child.incarnation is incarnation:
+            child.enter(Phase.STUCK)
+
+    # -- introspection --------------------------------------------------------------------------------------
+
+    def _child(self, child_id: str) -> _Child:
+        try:
+            return self._children[child_id]
+        except KeyError:
+            raise UnknownChild(child_id) from None
+
+    def __contains__(self, child_id: str) -> bool:
+        return child_id in self._children
+
+    def which_children(self) -> Iterable[ChildState]:
+        return [child.state() for child in self._children.values()]
+
+    def state(self, child_id: str) -> ChildState:
+        return self._child(child_id).state()

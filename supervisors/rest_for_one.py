@@ -1,0 +1,135 @@
+"""rest_for_one: ordered children, each building on those before it.
+
+They start in order, each when the one before has reported itself started. When one ends, those after it are
+stopped in reverse order, and the run goes on from there by the failed child's policy. Stopping is the
+reverse of starting, with each child's own deadlines.
+"""
+
+import random
+from collections.abc import Callable, Sequence
+
+import trio
+
+from .decide import Desired, Escalate, Idle, Run, Wait, decide
+from .history import History
+from .incarnation import Incarnation, run_incarnation
+from .outcomes import Exhausted, Outcome
+from .spec import ChildSpec
+from .wake import Wake
+
+
+class _Slot:
+    """One position in the order."""
+
+    def __init__(self, spec: ChildSpec) -> None:
+        self.spec = spec
+        self.history = History()
+        self.incarnation: Incarnation | None = None
+        self.outcome: Outcome | None = None
+
+
+class RestForOne:
+    """A static, ordered supervisor; runnable as the body of a child or, with `run_alone`, as the root."""
+
+    def __init__(
+        self,
+        specs: Sequence[ChildSpec],
+        *,
+        draw: Callable[[], float] = lambda: random.uniform(-1.0, 1.0),  # noqa: S311
+    ) -> None:
+        self._slots = [_Slot(spec) for spec in specs]
+        self._wake = Wake()
+        self._draw = draw
+
+    async def run(self, me: Incarnation) -> None:
+        """Supervise until asked to stop; raises `Exhausted` when a child cannot be run any more."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._ring_on_stop, me)
+            first = 0
+            while True:
+                first = await self._start_from(first, nursery, me)
+                if first is _ALL_UP:
+                    me.started()
+                    first = await self._first_ended(me)
+                await self._stop_after(first)
+                if me.stop_requested:
+                    break
+                await self._wait_to_restart(self._slots[first], me)
+                if me.stop_requested:
+                    await self._stop_after(-1)
+                    break
+            nursery.cancel_scope.cancel()
+
+    async def _ring_on_stop(self, me: Incarnation) -> None:
+        await me.stopping()
+        self._wake.ring()
+
+    async def _start_from(self, first: int, nursery: trio.Nursery, me: Incarnation) -> int:
+        """Start slots from `first` on; the index of one that ended meanwhile, or `_ALL_UP`."""
+        for index in range(first, len(self._slots)):
+            if me.stop_requested:
+                return -1
+            slot = self._slots[index]
+            slot.history = slot.history.began()
+            slot.outcome = None
+            policy = slot.spec.policy
+            slot.incarnation = Incarnation(slot.history.incarnations, policy.start_timeout, self._wake.ring)
+            nursery.start_soon(self._run_slot, slot, slot.incarnation)
+            while slot.incarnation.started_at is None and slot.outcome is None:
+                await self._wake.wait()
+                if me.stop_requested:
+                    return -1
+            ended = self._lowest_ended()
+            if ended is not None:
+                return ended
+        return _ALL_UP
+
+    async def _run_slot(self, slot: _Slot, incarnation: Incarnation) -> None:
+        outcome = await run_incarnation(slot.spec, incarnation)
+        now, started = trio.current_time(), incarnation.started_at
+        ran_for = now - started if started is not None else 0.0
+        slot.history = slot.history.after(
+            slot.spec.policy, outcome, ran_for=ran_for, now=now, draw=self._draw()
+        )
+        slot.outcome, slot.incarnation = outcome, None
+        self._wake.ring()
+
+    async def _first_ended(self, me: Incarnation) -> int:
+        while not me.stop_requested:
+            ended = self._lowest_ended()
+            if ended is not None:
+                return ended
+            await self._wake.wait()
+        return -1
+
+    def _lowest_ended(self) -> int | None:
+        for index, slot in enumerate(self._slots):
+            if slot.outcome is not None:
+                return index
+        return None
+
+    async def _stop_after(self, index: int) -> None:
+        """Stop the slots after `index`, last first, each by its own deadlines."""
+        for slot in reversed(self._slots[index + 1 :]):
+            running, policy = slot.incarnation, slot.spec.policy
+            if running is not None:
+                running.stop(policy.stop_grace)
+                with trio.move_on_after(policy.stop_grace + policy.stop_timeout):
+                    await running.ended.wait()
+                if not running.ended.is_set():
+                    # trio cannot kill a task, and two incarnations at once are worse than none.
+                    raise Exhausted(f"{slot.spec.id} did not stop")
+            slot.outcome = None
+
+    async def _wait_to_restart(self, slot: _Slot, me: Incarnation) -> None:
+        while not me.stop_requested:
+            match decide(slot.spec.policy, slot.history, Desired.RUNNING, trio.current_time()):
+                case Run():
+                    return
+                case Wait(until=until):
+                    await self._wake.wait(until)
+                case Idle() | Escalate():
+                    raise Exhausted(slot.spec.id)
+
+
+_ALL_UP = 1 << 30

@@ -1,0 +1,28 @@
+"""The child spec: what a supervisor needs to know to run a child."""
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+import attrs
+
+from .outcomes import Classify, classify
+from .policy import Policy
+
+if TYPE_CHECKING:
+    from .incarnation import Incarnation
+
+Body = Callable[["Incarnation"], Awaitable[None]]
+
+
+@attrs.define
+class ChildSpec:
+    """`run` is called once per incarnation and must call `incarnation.started()` when it is of use.
+
+    It may end by returning or raising; it is stopped by `incarnation.stopping` being set, and by a cancel
+    once `policy.stop_grace` has passed.
+    """
+
+    id: str
+    run: Body
+    policy: Policy = attrs.field(factory=Policy)
+    classify: Classify = classify
