@@ -1,0 +1,84 @@
+"""An account: one login at one platform, and the three dimensions of its state.
+
+`status` is the caller's business switch, `auth_status` says whether the platform knows us, and
+`runtime_status` (not stored: it is observed) says whether we are connected.
+"""
+
+import enum
+from typing import Any
+
+import attrs
+
+
+class AuthStatus(enum.StrEnum):
+    PENDING_AUTH = "pending_auth"
+    AWAITING_QR_SCAN = "awaiting_qr_scan"
+    AWAITING_CODE = "awaiting_code"
+    AWAITING_PASSWORD = "awaiting_password"  # noqa: S105 (a state, not a secret)
+    AUTHORIZED = "authorized"
+    FAILED = "failed"
+
+
+class Origin(enum.StrEnum):
+    """Who owns an object: calls to the API, or the configuration file."""
+
+    API = "api"
+    FILE = "file"
+
+
+ACTIVE = "active"
+
+
+@attrs.define
+class Account:
+    """A row of the account table. `credentials` are plain here and sealed in the store."""
+
+    id: str
+    name: str
+    provider: str  # as the caller wrote it: `x` stays `x`
+    channel: str  # the canonical name: `twitter`
+    region: str
+    auth_mode: str
+    no: int = 0  # given by the store; never reused
+    status: str = ACTIVE
+    desired: str = "running"  # the operator's last word: running | stopped
+    auth_status: AuthStatus = AuthStatus.PENDING_AUTH
+    last_error: str | None = None
+    terminal: str | None = None  # why it must not be restarted; cleared by a new login
+    not_before: int | None = None  # unix ms: the platform told us to wait
+    provider_account_ref: str | None = None
+    profile: dict[str, Any] = attrs.field(factory=dict)
+    metadata: dict[str, Any] = attrs.field(factory=dict)
+    capabilities: list[str] | None = None  # the caller's own list, if any
+    credentials: dict[str, Any] = attrs.field(factory=dict)
+    receive: str = ""
+    origin: Origin = Origin.API
+    digest: str | None = None  # of its declaration in the file
+    version: int = 1
+    created_at: int = 0
+    updated_at: int = 0
+
+    @property
+    def may_run(self) -> bool:
+        return self.status == ACTIVE and self.desired == "running"
+
+
+@attrs.define
+class Identity:
+    """Who the platform says we are, once it has accepted the credentials."""
+
+    provider_account_ref: str
+    display_name: str = ""
+    username: str = ""
+    picture_url: str = ""
+
+
+@attrs.define
+class AuthState:
+    """The contract's `AccountSession`: where the login of an account stands."""
+
+    account_id: str
+    status: AuthStatus
+    last_error: str | None = None
+    auth_payload: dict[str, Any] | None = None
+    expires_at: str | None = None

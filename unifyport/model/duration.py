@@ -1,0 +1,18 @@
+"""Durations as people write them: "90s", "5m", "1h30m", "7d", "250ms"."""
+
+import re
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+
+
+def parse_duration(text: object) -> float:
+    """Seconds. Raises `ValueError` for anything but a string of numbers with units."""
+    if isinstance(text, str) and text:
+        position, seconds = 0, 0.0
+        while (part := _PART.match(text, position)) is not None:
+            seconds += float(part[1]) * _UNITS[part[2]]
+            position = part.end()
+        if position == len(text):
+            return seconds
+    raise ValueError(f'expected a duration such as "90s", "5m" or "7d", got {text!r}')

@@ -1,0 +1,129 @@
+"""The public events: their names, their numbers, and the one body that serves both kinds of reader.
+
+Two forms are in the public record. The contract's envelope is `id, type, provider, account_id,
+occurred_at, data{}`; the older flat form is `event, account_id, provider, from, text, timestamp,
+message_id`. No key of one collides with the other, so every event carries both in one object.
+"""
+
+import enum
+from typing import Any
+
+import attrs
+import msgspec
+
+from .times import rfc3339
+
+
+class EventType(enum.StrEnum):
+    """The 18 names of the contract, and `message.status.updated` of the first v1 announcement.
+
+    The order is the number of each kind, stored in rows and in the masks of endpoints: append only.
+    """
+
+    MESSAGE_RECEIVED = "message.received"
+    MESSAGE_UPDATED = "message.updated"
+    MESSAGE_DELETED = "message.deleted"
+    MESSAGE_READ = "message.read"
+    MESSAGE_REACTION = "message.reaction"
+    MESSAGE_DELIVERED = "message.delivered"
+    MESSAGE_STATUS_UPDATED = "message.status.updated"
+    CONVERSATION_UPDATED = "conversation.updated"
+    CONVERSATION_DELETED = "conversation.deleted"
+    CONVERSATION_CLEARED = "conversation.cleared"
+    CONVERSATION_HISTORY = "conversation.history"
+    GROUP_UPDATED = "group.updated"
+    GROUP_JOIN_REQUEST = "group.join_request"
+    ACCOUNT_STATUS_UPDATED = "account.status.updated"
+    ACCOUNT_STARTED = "account.started"
+    ACCOUNT_HISTORY_SYNCED = "account.history.synced"
+    ACCOUNT_AUTH_REQUIRED = "account.auth.required"
+    ACCOUNT_AUTH_SUCCEEDED = "account.auth.succeeded"
+    ACCOUNT_AUTH_FAILED = "account.auth.failed"
+
+    @property
+    def number(self) -> int:
+        return number_of(self)
+
+
+class GatewayEventType(enum.StrEnum):
+    """The gateway's own operational events: readable in the event log, matched by no subscription."""
+
+    ENDPOINT_FAILING = "gateway.endpoint.failing"
+    ENDPOINT_RECOVERED = "gateway.endpoint.recovered"
+    ENDPOINT_DISABLED = "gateway.endpoint.disabled"
+
+    @property
+    def number(self) -> int:
+        return number_of(self)
+
+
+_FIRST_GATEWAY_NUMBER = 32
+_PUBLIC = frozenset(EventType)
+_NUMBERS: dict[str, int] = {name: number for number, name in enumerate(EventType)} | {
+    name: number for number, name in enumerate(GatewayEventType, _FIRST_GATEWAY_NUMBER)
+}
+_NAMES = {number: str(name) for name, number in _NUMBERS.items()}
+
+ALL_EVENTS = "*"
+ALL_MASK = 2**_FIRST_GATEWAY_NUMBER - 1
+
+
+def number_of(name: str) -> int:
+    """The number of an event name, public or the gateway's own. Raises `KeyError`."""
+    number: int = _NUMBERS[name]
+    return number
+
+
+def name_of(number: int) -> str:
+    return _NAMES[number]
+
+
+def mask_of(subscribed: list[str]) -> int:
+    """The bit mask of a subscription list; empty and `*` are all. Raises `ValueError` naming what is unknown."""
+    unknown = [name for name in subscribed if name != ALL_EVENTS and name not in _PUBLIC]
+    if unknown:
+        raise ValueError("unknown event name: " + ", ".join(repr(name) for name in unknown))
+    if not subscribed or ALL_EVENTS in subscribed:
+        return ALL_MASK
+    mask = 0
+    for name in subscribed:
+        mask |= 1 << EventType(name).number
+    return mask
+
+
+@attrs.define
+class Event:
+    """One event, ready to be stored, signed and sent: `body` is encoded once, for ever."""
+
+    id: str
+    kind: int
+    lane: int  # signed 64 bits: the ordering key, account + conversation
+    occurred_at: int  # unix ms
+    body: bytes
+    expires_at: int | None = None  # unix ms; past it the event must not reach anybody
+
+
+def encode_body(
+    event_id: str,
+    event_type: EventType | GatewayEventType,
+    *,
+    provider: str,
+    account_id: str,
+    occurred_at: int,
+    data: dict[str, Any],
+    flat: dict[str, Any] | None = None,
+) -> bytes:
+    """The combined body as UTF-8 JSON. `flat` holds what the older form adds (`from`, `text`, ...)."""
+    return msgspec.json.encode(
+        {
+            "id": event_id,
+            "type": event_type,
+            "event": event_type,
+            "provider": provider,
+            "account_id": account_id,
+            "occurred_at": rfc3339(occurred_at),
+            "timestamp": occurred_at // 1000,
+            **(flat or {}),
+            "data": data,
+        }
+    )

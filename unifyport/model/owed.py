@@ -1,0 +1,26 @@
+"""What an endpoint is owed, as the store hands it to the window of its delivery actor."""
+
+import attrs
+
+
+@attrs.define
+class Owed:
+    """One owed event of one endpoint."""
+
+    seq: int
+    round: int
+    lane: int
+    attempts: int
+    due: int | None
+    event_id: str
+    expires_at: int | None
+    body: bytes
+
+
+@attrs.define
+class Blocked:
+    """A lane whose head waits for its retry."""
+
+    lane: int
+    seq: int
+    due: int
