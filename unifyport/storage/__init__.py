@@ -1,0 +1,1 @@
+"""Durable state: one `Store` protocol, SQLite behind it, and what belongs to it (leases, doorbells, sealing)."""

@@ -1,0 +1,314 @@
+"""The Store protocol: what the house asks of a database, in values.
+
+All writing goes through `commit`: a list of writes, in order, in one transaction, with one result each. The
+boundaries of the transactions are the contract (a unit is never split; fan-out happens in the transaction
+that writes the events); the SQL behind them is each store's own business.
+
+Reading returns plain values. Row numbers (`seq`, `no`) are opaque outside this room: compared and passed
+back, never computed with.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import attrs
+
+from unifyport.model.account import Account
+from unifyport.model.message import CommandState, SendCommand
+from unifyport.model.owed import Blocked, Owed
+from unifyport.model.unit import Unit
+from unifyport.model.webhook import WebhookEndpoint
+
+# -- errors -----------------------------------------------------------------------------------------------
+
+
+class StoreUnavailable(Exception):
+    """Disk full, locked, I/O error: a state, not a bug. `done` holds the results of writes already committed."""
+
+    def __init__(self, reason: str, done: Sequence["Result"] = ()) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.done = list(done)
+
+
+class StoreLocked(Exception):
+    """Another process owns this database."""
+
+
+class SchemaTooNew(Exception):
+    """The database was written by a newer version of the program."""
+
+
+# -- results ----------------------------------------------------------------------------------------------
+
+
+@attrs.frozen
+class Committed:
+    """Durable. `value` is what the write was asked to return."""
+
+    value: Any = None
+
+
+@attrs.frozen
+class Duplicate:
+    """Durable, and every provider event in it had been seen before."""
+
+
+@attrs.frozen
+class Refused:
+    """Not written; `reason` is machine-readable. The other writes of the batch are not affected."""
+
+    reason: str
+
+
+@attrs.frozen
+class Fenced:
+    """Not written: somebody else acts for this resource now. Terminal for the writer of it."""
+
+
+Result = Committed | Duplicate | Refused | Fenced
+
+# -- writes beside `Unit` -----------------------------------------------------------------------------------
+
+
+@attrs.define
+class PutAccount:
+    """Insert (`account.no == 0`) or replace by version. Value: the account as stored. Refuses `conflict`."""
+
+    account: Account
+
+
+@attrs.define
+class DeleteAccount:
+    account_id: str
+
+
+@attrs.define
+class PutEndpoint:
+    """Insert (`endpoint.no == 0`) or replace by version. Value: the endpoint as stored. Refuses `conflict`."""
+
+    endpoint: WebhookEndpoint
+
+
+@attrs.define
+class DeleteEndpoint:
+    """Ends the endpoint and everything owed to it."""
+
+    endpoint_id: str
+
+
+@attrs.define
+class AcceptCommand:
+    """Record the intention of a send before anything else happens."""
+
+    account_no: int
+    command: SendCommand
+    body: bytes
+
+
+@attrs.define
+class RecoverCommands:
+    """At boot: what was queued was never sent; what was being sent is unknown. Value: the two counts."""
+
+    now: int
+
+
+@attrs.define
+class ApiKey:
+    """`hash` is SHA-256 of the key; the key itself is shown once and never stored."""
+
+    id: str
+    name: str
+    prefix: str
+    hash: bytes
+    status: str = "active"
+    created_at: int = 0
+    last_used_at: int | None = None
+    origin: str = "api"
+
+
+@attrs.define
+class PutApiKey:
+    key: ApiKey
+
+
+@attrs.define
+class DeleteApiKey:
+    key_id: str
+
+
+@attrs.define
+class PutWorkspace:
+    name: str
+    status: str
+    metadata: dict[str, str]
+
+
+@attrs.define
+class AttemptRecord:
+    """What one attempt looked like, for people; nothing depends on it."""
+
+    id: str
+    attempt: int
+    at: int
+    ms: int
+    status: int | None
+    error: str | None
+
+
+@attrs.define
+class Settled:
+    """The recorded outcome of one owed event. `due` None and not `dead`: delivered, the debt ends."""
+
+    seq: int
+    round: int
+    attempts: int
+    due: int | None = None
+    dead: str | None = None  # the reason
+    error: str | None = None
+    status: int | None = None
+    record: AttemptRecord | None = None
+
+
+@attrs.define
+class EndpointHealth:
+    """A change of an endpoint's health, with the operational event that tells of it."""
+
+    failing_since: int | None
+    disabled: str | None = None  # reason; None leaves the status alone
+    event: str | None = None  # a `GatewayEventType`
+
+
+@attrs.define
+class Settle:
+    """Outcomes of one endpoint, in order, with its health where that changed."""
+
+    endpoint_no: int
+    endpoint_id: str
+    epoch: int
+    outcomes: list[Settled]
+    now: int
+    health: EndpointHealth | None = None
+
+
+@attrs.define
+class Purge:
+    """One page (at most `page` rows a table) of what retention has outlived. Value: rows deleted."""
+
+    events_before: int
+    seen_before: int
+    dead_before: int
+    attempts_before: int
+    commands_before: int
+    page: int = 1000
+
+
+Write = (
+    Unit
+    | Settle
+    | PutAccount
+    | DeleteAccount
+    | PutEndpoint
+    | DeleteEndpoint
+    | AcceptCommand
+    | RecoverCommands
+    | PutApiKey
+    | DeleteApiKey
+    | PutWorkspace
+    | Purge
+)
+
+# -- what reading returns -----------------------------------------------------------------------------------
+
+
+@attrs.define
+class LoggedEvent:
+    seq: int
+    id: str
+    type: str
+    body: bytes
+
+
+@attrs.define
+class CommandRecord:
+    id: str
+    account_no: int
+    state: CommandState
+    answer: bytes | None
+    created_at: int
+    finished_at: int | None
+
+
+@attrs.define
+class Workspace:
+    name: str
+    status: str
+    metadata: dict[str, str]
+
+
+@attrs.define
+class QuarantineEntry:
+    n: int
+    account_no: int
+    at: int
+    reason: str
+    raw: bytes
+
+
+class Store(Protocol):
+    """A database. Methods may be cancelled while they wait for their turn; a commit that has begun finishes."""
+
+    async def commit(self, writes: Sequence[Write]) -> list[Result]:
+        """One transaction for all, or, when one of them is bad, one each: only the culprit is refused.
+
+        Does not pass a checkpoint after the transaction has committed. Raises `StoreUnavailable`.
+        """
+
+    async def claim(self, resources: Sequence[str], owner: str) -> list[int]:
+        """Raise the epoch of each lease and return the new ones."""
+
+    async def accounts(self) -> list[Account]: ...
+    async def account(self, account_id: str) -> Account | None: ...
+    async def endpoints(self) -> list[WebhookEndpoint]: ...
+    async def endpoint(self, endpoint_id: str) -> WebhookEndpoint | None: ...
+    async def api_keys(self) -> list[ApiKey]: ...
+    async def api_key(self, hash_: bytes) -> ApiKey | None: ...
+    async def workspace(self) -> Workspace: ...
+    async def command(self, command_id: str) -> CommandRecord | None: ...
+
+    async def session(self, account_no: int) -> dict[tuple[str, bytes], bytes]:
+        """The connection state of an account: (name, key) -> value."""
+
+    async def seen(self, account_no: int, keys: Sequence[bytes]) -> set[bytes]:
+        """Which of these provider events are committed already."""
+
+    async def fresh(self, endpoint_no: int, after: int, limit: int) -> list[Owed]:
+        """Never tried, in order, above `after`."""
+
+    async def due(self, endpoint_no: int, now: int, limit: int) -> list[Owed]:
+        """Retries whose time has come, and all replays."""
+
+    async def blocked(self, endpoint_no: int) -> list[Blocked]:
+        """All lanes that wait for a retry."""
+
+    async def in_lane(self, endpoint_no: int, lane: int, after: int, upto: int, limit: int) -> list[Owed]:
+        """Owed events of one lane, `after` < seq <= `upto`, in order."""
+
+    async def owed(self, endpoint_no: int) -> tuple[int, int]:
+        """How many events an endpoint is owed, and how many are dead letters."""
+
+    async def events(
+        self, after: int, limit: int, *, kind: int | None = None, account_no: int | None = None
+    ) -> list[LoggedEvent]:
+        """The log in commit order, above `after`."""
+
+    async def newest_position(self) -> int:
+        """The end of the log; 0 when nothing was ever logged."""
+
+    async def purged(self, position: int) -> bool:
+        """Whether retention has taken events that a reader at `position` has not read."""
+
+    async def newest_event_id(self) -> str | None: ...
+    async def quarantine(self, limit: int) -> list[QuarantineEntry]: ...
+    async def lane_key(self) -> bytes:
+        """The random key, made with the database, that lanes are hashed with."""

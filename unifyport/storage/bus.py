@@ -1,0 +1,43 @@
+"""Doorbells: "something changed", never what. A ring may be lost, so whoever waits also looks on its own.
+
+On one node a bell is an event in memory. Between nodes it will be a notification of the database.
+"""
+
+from typing import Protocol
+
+import trio
+
+
+class Bus(Protocol):
+    def ring(self, topic: str) -> None:
+        """Never blocks; rings before anybody looks are one."""
+
+    async def wait(self, topic: str, seen: int, timeout: float) -> int:
+        """Return the topic's count once it differs from `seen`, or after `timeout` seconds."""
+
+    def count(self, topic: str) -> int: ...
+
+
+class LocalBus:
+    """Topics of one process."""
+
+    def __init__(self) -> None:
+        self._counts: dict[str, int] = {}
+        self._events: dict[str, trio.Event] = {}
+
+    def ring(self, topic: str) -> None:
+        self._counts[topic] = self._counts.get(topic, 0) + 1
+        if (event := self._events.pop(topic, None)) is not None:
+            event.set()
+
+    def count(self, topic: str) -> int:
+        return self._counts.get(topic, 0)
+
+    async def wait(self, topic: str, seen: int, timeout: float) -> int:
+        if self.count(topic) == seen:
+            event = self._events.setdefault(topic, trio.Event())
+            with trio.move_on_after(timeout):
+                await event.wait()
+        else:
+            await trio.lowlevel.checkpoint()
+        return self.count(topic)

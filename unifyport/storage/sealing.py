@@ -1,0 +1,96 @@
+"""Sealing at rest: AES-256-GCM under a ring of master keys.
+
+The newest key of the ring seals, all of them open; the header names the key, so a ring can be rotated while
+old rows stay readable. Every purpose (and, where it has one, every account) has its own subkey by HKDF. The
+place a value is stored in (table, row, column) is authenticated with it: a blob moved elsewhere does not open.
+
+Layout of a sealed value: version (1 byte, 1) | key id (4 bytes) | nonce (12 bytes) | ciphertext and tag.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import os
+from collections.abc import Sequence
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+_VERSION = 1
+_KEY_BYTES, _ID_BYTES, _NONCE_BYTES = 32, 4, 12
+_CACHED_SUBKEYS = 65_536
+
+
+class SealError(Exception):
+    """A sealed value does not open: wrong key, wrong place, or damaged."""
+
+
+class KeyRing:
+    """Master keys, oldest first. Text form: one base64 key of 32 bytes a line; `#` starts a comment."""
+
+    def __init__(self, keys: Sequence[bytes]) -> None:
+        if not keys or any(len(key) != _KEY_BYTES for key in keys):
+            raise ValueError(f"a master key is {_KEY_BYTES} bytes, base64, one a line")
+        self._keys = {hashlib.sha256(b"unifyport key id" + key).digest()[:_ID_BYTES]: key for key in keys}
+        self._newest = list(self._keys)[-1]
+        self._subkeys: dict[tuple[bytes, str, str], bytes] = {}
+
+    @classmethod
+    def parse(cls, text: str) -> "KeyRing":
+        """Raises `ValueError` for anything that is not a ring; the message never holds the text."""
+        lines = [line.strip() for line in text.splitlines()]
+        try:
+            return cls([base64.b64decode(line, validate=True) for line in lines if line and line[0] != "#"])
+        except binascii.Error:
+            raise ValueError(f"a master key is {_KEY_BYTES} bytes, base64, one a line") from None
+
+    @staticmethod
+    def new_key() -> str:
+        return base64.b64encode(os.urandom(_KEY_BYTES)).decode()
+
+    def seal(self, purpose: str, place: Sequence[str | bytes], plain: bytes, *, context: str = "") -> bytes:
+        nonce = os.urandom(_NONCE_BYTES)
+        header = bytes([_VERSION]) + self._newest + nonce
+        cipher = AESGCM(self._subkey(self._newest, purpose, context))
+        return header + cipher.encrypt(nonce, plain, _place(place))
+
+    def open(self, purpose: str, place: Sequence[str | bytes], sealed: bytes, *, context: str = "") -> bytes:
+        """Raises `SealError`; says nothing about why, as an attacker could learn from it."""
+        key_id, nonce = sealed[1 : 1 + _ID_BYTES], sealed[1 + _ID_BYTES : 1 + _ID_BYTES + _NONCE_BYTES]
+        if sealed[:1] != bytes([_VERSION]) or key_id not in self._keys:
+            raise SealError(f"sealed with a key that is not in the ring: {purpose}")
+        try:
+            return AESGCM(self._subkey(key_id, purpose, context)).decrypt(
+                nonce, sealed[1 + _ID_BYTES + _NONCE_BYTES :], _place(place)
+            )
+        except InvalidTag:
+            raise SealError(f"sealed value does not open: {purpose}") from None
+
+    def mac(self, purpose: str, message: bytes) -> bytes:
+        """A 16-byte MAC by the newest key."""
+        return self._mac(self._newest, purpose, message)
+
+    def verify(self, purpose: str, message: bytes, mac: bytes) -> bool:
+        """True when any key of the ring made `mac`."""
+        return any(hmac.compare_digest(self._mac(key_id, purpose, message), mac) for key_id in self._keys)
+
+    def _mac(self, key_id: bytes, purpose: str, message: bytes) -> bytes:
+        return hmac.digest(self._subkey(key_id, purpose, ""), message, "sha256")[:16]
+
+    def _subkey(self, key_id: bytes, purpose: str, context: str) -> bytes:
+        name = (key_id, purpose, context)
+        if (key := self._subkeys.get(name)) is None:
+            if len(self._subkeys) >= _CACHED_SUBKEYS:
+                self._subkeys.clear()
+            info = b"unifyport v1\0" + purpose.encode() + b"\0" + context.encode()
+            key = HKDF(SHA256(), _KEY_BYTES, salt=None, info=info).derive(self._keys[key_id])
+            self._subkeys[name] = key
+        return key
+
+
+def _place(parts: Sequence[str | bytes]) -> bytes:
+    encoded = [part.encode() if isinstance(part, str) else part for part in parts]
+    return b"".join(len(part).to_bytes(4) + part for part in encoded)

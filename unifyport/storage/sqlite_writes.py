@@ -1,0 +1,431 @@
+"""What each write does to the tables, inside a transaction that somebody else began.
+
+Every statement may run a second time after a COMMIT whose fate was unknown, and must then change nothing:
+inserts name the conflict they tolerate, state changes accept the state they would set.
+"""
+
+import json
+import sqlite3
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import attrs
+import msgspec
+
+from unifyport.model.event import GatewayEventType, encode_body
+from unifyport.model.ids import EventIds
+from unifyport.model.message import CommandState
+from unifyport.model.unit import CommandChange, Unit
+from unifyport.model.webhook import ENDPOINT_DISABLED, WebhookEndpoint
+
+from .base import (
+    AcceptCommand,
+    Committed,
+    DeleteAccount,
+    DeleteApiKey,
+    DeleteEndpoint,
+    Duplicate,
+    Fenced,
+    Purge,
+    PutAccount,
+    PutApiKey,
+    PutEndpoint,
+    PutWorkspace,
+    RecoverCommands,
+    Refused,
+    Result,
+    Settle,
+    Settled,
+    Write,
+)
+from .sealing import KeyRing
+from .sqlite_reads import to_account, to_endpoint
+
+_DAY_MS = 86_400_000
+
+_ACCOUNT_COLUMNS = (
+    "id, name, provider, channel, region, auth_mode, status, desired, auth_status, last_error, terminal,"
+    " not_before, provider_account_ref, profile, metadata, capabilities, credentials, receive, origin, digest,"
+    " created_at, updated_at"
+)
+_ENDPOINT_COLUMNS = (
+    "id, name, url, status, reason, mask, subscribed, secret, retry, failing_since, expired, origin, digest"
+)
+# What a unit may change of its account, and how the value is stored.
+_CHANGEABLE: dict[str, Callable[[Any], Any]] = {
+    "auth_status": str,
+    "last_error": lambda value: value,
+    "terminal": lambda value: value,
+    "not_before": lambda value: value,
+    "provider_account_ref": lambda value: value,
+    "profile": json.dumps,
+    "desired": str,
+}
+
+
+class Writes:
+    """The writes of one transaction, and their one fan-out."""
+
+    def __init__(self, connection: sqlite3.Connection, ring: KeyRing, now: int) -> None:
+        self._db = connection
+        self._ring = ring
+        self._now = now
+        self._day = now // _DAY_MS
+
+    def run(self, writes: Sequence[Write]) -> list[Result]:
+        last = self._db.execute("select seq from sqlite_sequence where name = 'event'").fetchone()
+        before: int = last[0] if last is not None else 0
+        results: list[Result] = []
+        for write in writes:
+            if isinstance(write, PutEndpoint):  # an endpoint is owed what is committed after it, not before
+                before = self._fan_out(before)
+            results.append(_APPLY[type(write)](self, write))
+        self._fan_out(before)
+        return results
+
+    def _fan_out(self, before: int) -> int:
+        """Owe every event above `before` to each endpoint that subscribes to its kind."""
+        self._db.execute(
+            "insert into delivery(endpoint_no, seq, lane)"
+            " select p.no, e.seq, e.lane from event e join endpoint p on (p.mask >> e.kind) & 1 where e.seq > ?",
+            (before,),
+        )
+        row = self._db.execute("select seq from sqlite_sequence where name = 'event'").fetchone()
+        return row[0] if row is not None else 0
+
+    def _held(self, resource: str, epoch: int) -> bool:
+        row = self._db.execute("select 1 from lease where resource = ? and epoch = ?", (resource, epoch))
+        return row.fetchone() is not None
+
+    # -- the account's road ---------------------------------------------------------------------------------
+
+    def unit(self, unit: Unit) -> Result:
+        if not self._held(f"account:{unit.account_id}", unit.epoch):
+            return Fenced()
+        if unit.command is not None and not self._command(unit, unit.command):
+            return Refused("command_state")
+        fresh = 0
+        for item in unit.items:
+            seen = self._db.execute(
+                "insert into seen(account_no, key, day) values(?, ?, ?) on conflict(account_no, key) do nothing",
+                (unit.account_no, item.key, self._day),
+            )
+            if seen.rowcount == 0:
+                continue
+            fresh += 1
+            self._db.executemany(
+                "insert into event(id, account_no, kind, lane, occurred_at, committed_at, expires_at, body)"
+                " values(?, ?, ?, ?, ?, ?, ?, ?)",
+                [
+                    (e.id, unit.account_no, e.kind, e.lane, e.occurred_at, self._now, e.expires_at, e.body)
+                    for e in item.events
+                ],
+            )
+            if item.quarantined is not None:
+                self._db.execute(
+                    "insert into quarantine(account_no, key, at, reason, payload) values(?, ?, ?, ?, ?)",
+                    (
+                        unit.account_no,
+                        item.key,
+                        self._now,
+                        item.quarantined.reason,
+                        self._ring.seal("quarantine", ["quarantine", item.key], item.quarantined.raw),
+                    ),
+                )
+        self._session(unit)
+        self._account_changes(unit)
+        return Duplicate() if unit.items and not fresh else Committed()
+
+    def _session(self, unit: Unit) -> None:
+        for change in unit.session:
+            place = (unit.account_no, change.name, change.key)
+            if change.value is None:
+                self._db.execute("delete from session where account_no = ? and name = ? and key = ?", place)
+                continue
+            sealed = self._ring.seal(
+                "session", ["session", change.name, change.key], change.value, context=str(unit.account_no)
+            )
+            self._db.execute(
+                "insert into session(account_no, name, key, sealed) values(?, ?, ?, ?)"
+                " on conflict(account_no, name, key) do update set sealed = excluded.sealed",
+                (*place, sealed),
+            )
+
+    def _account_changes(self, unit: Unit) -> None:
+        if unit.account_changes:
+            names = list(unit.account_changes)
+            values = [
+                None if unit.account_changes[name] is None else _CHANGEABLE[name](unit.account_changes[name])
+                for name in names
+            ]
+            self._db.execute(
+                f"update account set {', '.join(f'{name} = ?' for name in names)} where no = ?",
+                (*values, unit.account_no),
+            )
+
+    def _command(self, unit: Unit, change: CommandChange) -> bool:
+        """Move a command on. False when it is not in the state that this step starts from."""
+        if change.state is CommandState.SENDING:
+            moved = self._db.execute(
+                "update command set state = 'sending', client_ref = :ref, epoch = :epoch where id = :id and"
+                " (state = 'accepted' and deadline > :at or state = 'sending' and epoch = :epoch)",
+                {"ref": change.client_ref, "epoch": unit.epoch, "id": change.id, "at": change.at},
+            )
+        else:
+            moved = self._db.execute(
+                "update command set state = :state, answer = :answer, finished_at = :at,"
+                " key = case when :state = 'not_sent' then null else key end where id = :id and"
+                " (state = 'sending' and epoch = :epoch or state = 'accepted' and :state = 'not_sent'"
+                "  or state = :state and finished_at = :at)",
+                {
+                    "state": change.state.value,
+                    "answer": None if change.answer is None else change.answer.decode(),
+                    "at": change.at,
+                    "id": change.id,
+                    "epoch": unit.epoch,
+                },
+            )
+        return moved.rowcount == 1
+
+    # -- commands ---------------------------------------------------------------------------------------------
+
+    def accept(self, write: AcceptCommand) -> Result:
+        command = write.command
+        self._db.execute(
+            "insert into command(id, account_no, kind, body, state, deadline, created_at)"
+            " values(?, ?, 'send', ?, 'accepted', ?, ?) on conflict(id) do nothing",
+            (
+                command.id,
+                write.account_no,
+                self._ring.seal("command", ["command", command.id], write.body),
+                command.deadline,
+                command.created_at,
+            ),
+        )
+        return Committed()
+
+    def recover(self, write: RecoverCommands) -> Result:
+        unsent = self._db.execute(
+            "update command set state = 'not_sent', key = null, finished_at = ? where state = 'accepted'",
+            (write.now,),
+        )
+        unknown = self._db.execute(
+            "update command set state = 'unknown', finished_at = ? where state = 'sending'", (write.now,)
+        )
+        return Committed((unsent.rowcount, unknown.rowcount))
+
+    # -- deliveries -------------------------------------------------------------------------------------------
+
+    def settle(self, write: Settle) -> Result:
+        if not self._held(f"endpoint:{write.endpoint_id}", write.epoch):
+            return Fenced()
+        gone = [self._settle_one(write, outcome) for outcome in write.outcomes]
+        records = [(o, o.record) for o in write.outcomes if o.record is not None]
+        self._db.executemany(
+            "insert into attempt(id, endpoint_no, seq, round, attempt, at, ms, status, error)"
+            " values(?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                (r.id, write.endpoint_no, o.seq, o.round, r.attempt, r.at, r.ms, r.status, r.error)
+                for o, r in records
+            ],
+        )
+        if write.health is not None:
+            self._health(write)
+        return Committed(gone)
+
+    def _settle_one(self, write: Settle, outcome: Settled) -> bool:
+        """False when the debt had ended meanwhile (endpoint deleted, event expired): then nothing is written."""
+        place = (write.endpoint_no, outcome.seq, outcome.round)
+        if outcome.due is not None:
+            done = self._db.execute(
+                "update delivery set attempts = ?, due = ?, error = ?"
+                " where endpoint_no = ? and seq = ? and round = ?",
+                (outcome.attempts, outcome.due, outcome.error, *place),
+            )
+            return done.rowcount == 1
+        if outcome.dead is not None:
+            self._db.execute(
+                "insert into dead select d.endpoint_no, d.seq, d.round, e.id, e.account_no, e.kind, d.lane,"
+                " e.occurred_at, ?, ?, ?, ?, e.body from delivery d join event e using(seq)"
+                " where d.endpoint_no = ? and d.seq = ? and d.round = ?",
+                (outcome.attempts, outcome.dead, outcome.status, write.now, *place),
+            )
+        done = self._db.execute("delete from delivery where endpoint_no = ? and seq = ? and round = ?", place)
+        return done.rowcount == 1
+
+    def _health(self, write: Settle) -> None:
+        health = write.health
+        assert health is not None
+        self._db.execute(
+            "update endpoint set failing_since = ?, status = coalesce(?, status), reason = coalesce(?, reason)"
+            " where no = ?",
+            (
+                health.failing_since,
+                None if health.disabled is None else ENDPOINT_DISABLED,
+                health.disabled,
+                write.endpoint_no,
+            ),
+        )
+        if health.event is not None:
+            kind = GatewayEventType(health.event)
+            event_id = EventIds(lambda: write.now)()
+            body = encode_body(
+                event_id,
+                kind,
+                provider="gateway",
+                account_id="",
+                occurred_at=write.now,
+                data={"endpoint": {"id": write.endpoint_id}, "reason": health.disabled},
+            )
+            self._db.execute(
+                "insert into event(id, kind, lane, occurred_at, committed_at, body) values(?, ?, 0, ?, ?, ?)",
+                (event_id, kind.number, write.now, self._now, body),
+            )
+
+    # -- what the API and the file own --------------------------------------------------------------------------
+
+    def put_account(self, write: PutAccount) -> Result:
+        a = write.account
+        values = (
+            *(a.id, a.name, a.provider, a.channel, a.region, a.auth_mode, a.status, a.desired),
+            *(a.auth_status.value, a.last_error, a.terminal, a.not_before, a.provider_account_ref),
+            *(json.dumps(a.profile), json.dumps(a.metadata)),
+            None if a.capabilities is None else json.dumps(a.capabilities),
+            self._ring.seal(
+                "credential", ["account", a.id, "credentials"], msgspec.json.encode(a.credentials)
+            ),
+            *(a.receive, a.origin.value, a.digest, a.created_at, a.updated_at),
+        )
+        row = self._put("account", _ACCOUNT_COLUMNS, values, a.no, a.version)
+        return Refused("conflict") if row is None else Committed(to_account(row, self._ring))
+
+    def put_endpoint(self, write: PutEndpoint) -> Result:
+        e: WebhookEndpoint = write.endpoint
+        secret = (
+            self._ring.seal("credential", ["endpoint", e.id, "secret"], e.secret.encode())
+            if e.secret
+            else None
+        )
+        values = (
+            *(e.id, e.name, e.url, e.status, e.reason, e.mask, json.dumps(e.subscribed_events), secret),
+            *(json.dumps(e.retry_policy), e.failing_since, e.expired, e.origin.value, e.digest),
+        )
+        row = self._put("endpoint", _ENDPOINT_COLUMNS, values, e.no, e.version)
+        return Refused("conflict") if row is None else Committed(to_endpoint(row, self._ring))
+
+    def _put(
+        self, table: str, columns: str, values: Sequence[Any], no: int, version: int
+    ) -> sqlite3.Row | None:
+        """Insert when `no` is 0, else replace the row of that number and version; the row as stored, or None."""
+        names = [name.strip() for name in columns.split(",")]
+        cursor = self._db.cursor()
+        cursor.row_factory = sqlite3.Row
+        if no == 0:
+            cursor.execute(
+                f"insert into {table}({columns}, version) values({'?, ' * len(names)} 1)"
+                " on conflict(id) do nothing",
+                values,
+            )
+            cursor.execute(f"select * from {table} where id = ?", (values[0],))
+            return _one(cursor)
+        assignments = ", ".join(f"{name} = ?" for name in names)
+        cursor.execute(
+            f"update {table} set {assignments}, version = version + 1"
+            " where no = ? and version = ? returning *",
+            (*values, no, version),
+        )
+        return _one(cursor)
+
+    def delete_account(self, write: DeleteAccount) -> Result:
+        self._db.execute("delete from account where id = ?", (write.account_id,))
+        self._db.execute("delete from lease where resource = ?", (f"account:{write.account_id}",))
+        return Committed()
+
+    def delete_endpoint(self, write: DeleteEndpoint) -> Result:
+        for table in ("delivery", "dead", "attempt"):
+            self._db.execute(
+                f"delete from {table} where endpoint_no = (select no from endpoint where id = ?)",
+                (write.endpoint_id,),
+            )
+        self._db.execute("delete from endpoint where id = ?", (write.endpoint_id,))
+        self._db.execute("delete from lease where resource = ?", (f"endpoint:{write.endpoint_id}",))
+        return Committed()
+
+    def put_api_key(self, write: PutApiKey) -> Result:
+        key = attrs.asdict(write.key)
+        names = ", ".join(key)
+        self._db.execute(
+            f"insert into api_key({names}) values({', '.join(f':{name}' for name in key)})"
+            " on conflict(id) do update set name = excluded.name, prefix = excluded.prefix,"
+            " hash = excluded.hash, status = excluded.status",
+            key,
+        )
+        return Committed()
+
+    def delete_api_key(self, write: DeleteApiKey) -> Result:
+        self._db.execute("delete from api_key where id = ?", (write.key_id,))
+        return Committed()
+
+    def put_workspace(self, write: PutWorkspace) -> Result:
+        self._db.execute(
+            "update workspace set name = ?, status = ?, metadata = ?",
+            (write.name, write.status, json.dumps(write.metadata)),
+        )
+        return Committed()
+
+    # -- retention ----------------------------------------------------------------------------------------------
+
+    def purge(self, write: Purge) -> Result:
+        row = self._db.execute(
+            "select max(seq), count(*) from (select seq from event where committed_at < ? order by seq limit ?)",
+            (write.events_before, write.page),
+        ).fetchone()
+        deleted = 0
+        if row[0] is not None:
+            expired = self._db.execute(
+                "delete from delivery where seq <= ? returning endpoint_no", (row[0],)
+            ).fetchall()
+            for (endpoint_no,) in expired:
+                self._db.execute("update endpoint set expired = expired + 1 where no = ?", (endpoint_no,))
+            deleted += self._db.execute("delete from event where seq <= ?", (row[0],)).rowcount
+        for sql, before in (
+            (
+                "seen where (account_no, key) in (select account_no, key from seen where day < ? limit ?)",
+                write.seen_before // _DAY_MS,
+            ),
+            (
+                "dead where (endpoint_no, seq, round) in (select endpoint_no, seq, round from dead where died_at < ? limit ?)",
+                write.dead_before,
+            ),
+            (
+                "attempt where n in (select n from attempt where at < ? order by n limit ?)",
+                write.attempts_before,
+            ),
+            (
+                "command where id in (select id from command where finished_at < ? limit ?)",
+                write.commands_before,
+            ),
+        ):
+            deleted += self._db.execute(f"delete from {sql}", (before, write.page)).rowcount
+        return Committed(deleted)
+
+
+def _one(cursor: sqlite3.Cursor) -> sqlite3.Row | None:
+    row: sqlite3.Row | None = cursor.fetchone()
+    return row
+
+
+_APPLY: dict[type, Callable[[Writes, Any], Result]] = {
+    Unit: Writes.unit,
+    Settle: Writes.settle,
+    PutAccount: Writes.put_account,
+    DeleteAccount: Writes.delete_account,
+    PutEndpoint: Writes.put_endpoint,
+    DeleteEndpoint: Writes.delete_endpoint,
+    AcceptCommand: Writes.accept,
+    RecoverCommands: Writes.recover,
+    PutApiKey: Writes.put_api_key,
+    DeleteApiKey: Writes.delete_api_key,
+    PutWorkspace: Writes.put_workspace,
+    Purge: Writes.purge,
+}
