@@ -1,0 +1,212 @@
+"""The window of one endpoint over what it is owed: which event may be attempted next.
+
+A lane is a conversation. Within a lane events go out strictly in order: a lane waits for its head until that
+is delivered or dead. Across lanes everything is concurrent, served in turn. The window holds at most 1,024
+rows and 16 MiB; a lane holds at most 16, and none while it waits for a retry. Rows that are read but cannot
+be held are *passed over*: the lane remembers that there is `more`, and is refilled from the store when it
+moves. At most 10,000 rows are passed over; then reading stops and the endpoint is `congested`.
+
+Order promise: within a lane the first successful delivery of an event never precedes that of an earlier
+one, unless the earlier one is dead; after a crash a suffix may be repeated, in order.
+
+Pure: no I/O, no clock. Rows are the store's; numbers of rows are compared, never computed with.
+"""
+
+import math
+from collections import deque
+from collections.abc import Iterable, Iterator
+
+from unifyport.model.owed import Blocked, Owed
+
+ROWS = 1024
+ROWS_PER_LANE = 16
+BYTES = 16 * 1024 * 1024
+PASSED_OVER = 10_000
+
+LaneKey = tuple[int, int]  # (round, lane): a replay is a lane of its own
+
+
+class Lane:
+    """`last` is below every row that the lane still owes; `upto` is at or above the lowest of them."""
+
+    __slots__ = ("barrier", "due", "in_flight", "last", "more", "rows", "upto")
+
+    def __init__(self, last: int) -> None:
+        self.rows: deque[Owed] = deque()
+        self.in_flight = False
+        self.due: int | None = None  # its head waits until then, unix ms; no rows are held meanwhile
+        self.barrier = False  # its head went dead and that is not durable yet
+        self.more = False
+        self.last = last
+        self.upto = 0
+
+    @property
+    def idle(self) -> bool:
+        return not (self.rows or self.in_flight or self.due is not None or self.barrier or self.more)
+
+
+class Window:
+    def __init__(self, blocked: Iterable[Blocked] = ()) -> None:
+        self.pos = 0  # the read position: a fact of memory, never stored
+        self._lanes: dict[LaneKey, Lane] = {}
+        self._ready: deque[LaneKey] = deque()
+        self._rows = 0
+        self._bytes = 0
+        self._passed_over = 0
+        self._more: set[LaneKey] = set()  # lanes whose `more` is set; every lane with a `due` is among them
+        for row in blocked:
+            lane = self._lanes[0, row.lane] = Lane(0)
+            lane.due, lane.upto = row.due, row.seq
+            self._mark_more((0, row.lane), lane, True)
+
+    # -- reading ------------------------------------------------------------------------------------------
+
+    @property
+    def congested(self) -> bool:
+        return self._passed_over >= PASSED_OVER
+
+    @property
+    def room(self) -> int:
+        """How many fresh rows may be read now."""
+        if self.congested or self._bytes >= BYTES:
+            return 0
+        return ROWS - self._rows
+
+    def add_fresh(self, rows: Iterable[Owed]) -> None:
+        """Rows that were never tried, in order, above `pos`."""
+        for row in rows:
+            before, self.pos = self.pos, row.seq
+            key = (0, row.lane)
+            lane = self._lanes.get(key)
+            if lane is None:
+                lane = self._lanes[key] = Lane(before)
+            if lane.due is not None or lane.more or len(lane.rows) >= ROWS_PER_LANE:
+                self._mark_more(key, lane, True)
+                self._passed_over += 1
+            else:
+                self._hold(key, lane, row)
+
+    def add_replays(self, rows: Iterable[Owed]) -> None:
+        """Rows of replays whose time has come."""
+        for row in rows:
+            key = (row.round, row.lane)
+            lane = self._lanes.setdefault(key, Lane(0))
+            if row.round and not lane.in_flight and lane.due is None and row not in lane.rows:
+                self._hold(key, lane, row)
+
+    def hungry(self, now: int) -> list[tuple[LaneKey, int, int]]:
+        """Lanes to be refilled from the store: (key, after, upto)."""
+        found = []
+        for key in self._more:
+            lane = self._lanes[key]
+            if lane.rows or lane.in_flight or lane.barrier or (lane.due is not None and lane.due > now):
+                continue
+            found.append((key, lane.last, max(self.pos, lane.upto)))
+        return found
+
+    def refill(self, key: LaneKey, rows: list[Owed], limit: int) -> None:
+        """What the store still owes of a hungry lane, at most `limit` rows."""
+        lane = self._lanes[key]
+        lane.due = None
+        self._mark_more(key, lane, len(rows) == limit)
+        self._passed_over = max(0, self._passed_over - len(rows))
+        for row in rows:
+            self._hold(key, lane, row)
+        self._forget_if_idle(key, lane)
+
+    def _mark_more(self, key: LaneKey, lane: Lane, more: bool) -> None:
+        lane.more = more
+        (self._more.add if more else self._more.discard)(key)
+
+    def _hold(self, key: LaneKey, lane: Lane, row: Owed) -> None:
+        lane.rows.append(row)
+        self._rows += 1
+        self._bytes += len(row.body)
+        if len(lane.rows) == 1 and not lane.in_flight and not lane.barrier:
+            self._ready.append(key)
+
+    # -- attempts -----------------------------------------------------------------------------------------
+
+    def next_head(self) -> tuple[LaneKey, Owed] | None:
+        """The head of the next ready lane; it is in flight from now on."""
+        while self._ready:
+            key = self._ready.popleft()
+            lane = self._lanes.get(key)
+            if lane is not None and self._startable(lane):
+                lane.in_flight = True
+                return key, lane.rows[0]
+        return None
+
+    def oldest_head(self) -> tuple[LaneKey, Owed] | None:
+        """The oldest head that could start: what a half-open breaker probes with."""
+        heads = [(lane.rows[0].seq, key) for key, lane in self._lanes.items() if self._startable(lane)]
+        if not heads:
+            return None
+        _, key = min(heads)
+        self._lanes[key].in_flight = True
+        return key, self._lanes[key].rows[0]
+
+    @staticmethod
+    def _startable(lane: Lane) -> bool:
+        return bool(lane.rows) and not lane.in_flight and lane.due is None and not lane.barrier
+
+    def delivered(self, key: LaneKey) -> None:
+        lane = self._pop(key)
+        self._continue(key, lane)
+
+    def dead(self, key: LaneKey) -> None:
+        """The lane goes on only when this is durable: see `durable`."""
+        self._pop(key).barrier = True
+
+    def durable(self, keys: Iterable[LaneKey]) -> None:
+        for key in keys:
+            if (lane := self._lanes.get(key)) is not None:
+                lane.barrier = False
+                self._continue(key, lane)
+
+    def retry(self, key: LaneKey, due: int) -> None:
+        """The head waits; its rows are let go of and read again when it is due."""
+        lane = self._lanes[key]
+        lane.in_flight, lane.due, lane.upto = False, due, lane.rows[0].seq
+        self._mark_more(key, lane, True)
+        self._rows -= len(lane.rows)
+        self._bytes -= sum(len(row.body) for row in lane.rows)
+        self._passed_over += len(lane.rows)
+        lane.rows.clear()
+
+    def uncounted(self, key: LaneKey) -> None:
+        """The attempt does not count: the head may be tried again as soon as attempts may start."""
+        lane = self._lanes[key]
+        lane.in_flight = False
+        self._continue(key, lane)
+
+    def _pop(self, key: LaneKey) -> Lane:
+        lane = self._lanes[key]
+        row = lane.rows.popleft()
+        self._rows -= 1
+        self._bytes -= len(row.body)
+        lane.last, lane.in_flight = row.seq, False
+        return lane
+
+    def _continue(self, key: LaneKey, lane: Lane) -> None:
+        if self._startable(lane):
+            self._ready.append(key)
+        else:
+            self._forget_if_idle(key, lane)
+
+    def _forget_if_idle(self, key: LaneKey, lane: Lane) -> None:
+        if lane.idle:
+            del self._lanes[key]
+
+    # -- time ---------------------------------------------------------------------------------------------
+
+    def next_due(self) -> float:
+        """Unix ms of the next retry; inf when none waits."""
+        dues = (self._lanes[key].due for key in self._more)
+        return min((due for due in dues if due is not None), default=math.inf)
+
+    def __len__(self) -> int:
+        return self._rows
+
+    def __iter__(self) -> Iterator[LaneKey]:
+        return iter(self._lanes)

@@ -1,0 +1,198 @@
+"""The address guard: where a URL that a customer supplies may lead.
+
+Refused unless the operator permits it: private, loopback, link-local, carrier-grade, multicast, reserved and
+metadata addresses, in every spelling (decimal, octal, hex, IPv4 mapped into IPv6, NAT64, 6to4, Teredo). The
+name is resolved here and the address that was checked is the address that is dialled, so that a name which
+changes between check and connect gains nothing.
+
+A permitted network does not cover more than it says: loopback only when it lies within loopback, a metadata
+service only as a single address of its own. Plain http is accepted only to permitted addresses.
+"""
+
+import ipaddress
+import socket
+from collections.abc import Awaitable, Callable, Sequence
+from urllib.parse import SplitResult, urlsplit
+
+import attrs
+import trio
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Resolve = Callable[[str], Awaitable[Sequence[Address]]]
+
+_LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052
+_METADATA = frozenset(
+    ipaddress.ip_address(text)
+    for text in ("169.254.169.254", "169.254.170.2", "100.100.100.200", "192.0.0.192", "fd00:ec2::254")
+)
+_PORTS = {"http": 80, "https": 443}
+
+
+class UrlNotAllowed(Exception):
+    """The guard refuses this URL; the text says why and holds no secret part of it."""
+
+
+class NameNotResolved(Exception):
+    """The host's name has no address now."""
+
+
+@attrs.frozen
+class Target:
+    """A URL that may be dialled, at the address that was checked."""
+
+    scheme: str
+    host: str  # for SNI and the Host header
+    port: int
+    address: Address
+    path: str  # path and query
+
+
+@attrs.frozen
+class AddressGuard:
+    """`allow` are the networks that the operator permits."""
+
+    resolve: Resolve
+    allow: tuple[Network, ...] = ()
+
+    async def vet(self, url: str) -> None:
+        """Check a URL when it is written. A name that does not resolve now is not refused for that.
+
+        Raises `UrlNotAllowed`.
+        """
+        try:
+            await self.target(url)
+        except NameNotResolved:
+            if urlsplit(url).scheme == "http":
+                raise UrlNotAllowed(
+                    "plain http is only for permitted addresses, and the name is unknown"
+                ) from None
+
+    async def target(self, url: str) -> Target:
+        """Check a URL and choose the address to dial. Raises `UrlNotAllowed`, `NameNotResolved`."""
+        parts, host, port = _split(url)
+        literal = parse_address(host)
+        addresses = [literal] if literal is not None else await self.resolve(host)
+        if not addresses:
+            raise NameNotResolved(host)
+        for address in addresses:
+            self._check(address, parts.scheme)
+        path = parts.path or "/"
+        return Target(
+            parts.scheme, host, port, addresses[0], f"{path}?{parts.query}" if parts.query else path
+        )
+
+    def _check(self, address: Address, scheme: str) -> None:
+        effective = embedded(address)
+        if self.permitted(effective):
+            return
+        if not effective.is_global or effective.is_multicast or effective in _METADATA:
+            raise UrlNotAllowed("the address is private, local or reserved")
+        if scheme != "https":
+            raise UrlNotAllowed("https is required")
+
+    def permitted(self, address: Address) -> bool:
+        for network in self.allow:
+            if address.version != network.version or address not in network:
+                continue
+            if address in _METADATA and network.num_addresses != 1:
+                continue
+            if address.is_loopback and not any(
+                network.version == loopback.version and network.subnet_of(loopback)  # type: ignore[arg-type]
+                for loopback in _LOOPBACK
+            ):
+                continue
+            return True
+        return False
+
+
+def _split(url: str) -> tuple[SplitResult, str, int]:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+        host = (parts.hostname or "").rstrip(".")
+    except ValueError:
+        raise UrlNotAllowed("not a URL") from None
+    if parts.scheme not in _PORTS or not host or any(letter.isspace() for letter in url):
+        raise UrlNotAllowed("an absolute http or https URL is required")
+    if parts.username is not None or parts.password is not None:
+        raise UrlNotAllowed("a URL must not hold a user name or password")
+    if host.isascii():
+        return parts, host, port if port is not None else _PORTS[parts.scheme]
+    try:
+        return parts, host.encode("idna").decode(), port if port is not None else _PORTS[parts.scheme]
+    except UnicodeError:
+        raise UrlNotAllowed("the host is not a name") from None
+
+
+def parse_address(host: str) -> Address | None:
+    """The address that a host spells, in any form that a resolver would accept; None for a name."""
+    try:
+        return ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        pass
+    try:
+        return ipaddress.IPv4Address(socket.inet_aton(host))  # 127.1, 0x7f000001, 2130706433, 0177.0.0.1
+    except OSError:
+        pass
+    if host == "localhost" or host.endswith(".localhost"):
+        return ipaddress.IPv4Address("127.0.0.1")
+    return None
+
+
+def embedded(address: Address) -> Address:
+    """The IPv4 address that an IPv6 address stands for, if it stands for one."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return address
+    if address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    if address.sixtofour is not None:
+        return address.sixtofour
+    if address.teredo is not None:
+        return address.teredo[1]
+    if address in _NAT64:
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return address
+
+
+class Resolver:
+    """Name look-ups in threads of their own: at most 8, one per name at a time, 5 s, remembered for `ttl` s."""
+
+    def __init__(self, ttl: float = 30.0, timeout: float = 5.0) -> None:
+        self._limiter = trio.CapacityLimiter(8)
+        self._ttl = ttl
+        self._timeout = timeout
+        self._known: dict[str, tuple[float, list[Address]]] = {}
+        self._asking: dict[str, trio.Event] = {}
+
+    async def __call__(self, host: str) -> list[Address]:
+        """All addresses, IPv4 first. Raises `NameNotResolved`."""
+        while (asking := self._asking.get(host)) is not None:
+            await asking.wait()
+        known = self._known.get(host)
+        if known is not None and known[0] > trio.current_time():
+            return known[1]
+        self._asking[host] = trio.Event()
+        try:
+            addresses = await self._look_up(host)
+        finally:
+            self._asking.pop(host).set()
+        if len(self._known) > 4096:
+            self._known.clear()
+        self._known[host] = (trio.current_time() + self._ttl, addresses)
+        return addresses
+
+    async def _look_up(self, host: str) -> list[Address]:
+        with trio.move_on_after(self._timeout):
+            try:
+                found = await trio.to_thread.run_sync(
+                    lambda: socket.getaddrinfo(host, None, type=socket.SOCK_STREAM),
+                    limiter=self._limiter,
+                    abandon_on_cancel=True,
+                )
+            except OSError:
+                raise NameNotResolved(host) from None
+            unique = {ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found}
+            return sorted(unique, key=lambda address: (address.version, int(address)))
+        raise NameNotResolved(host)

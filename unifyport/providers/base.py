@@ -1,0 +1,183 @@
+"""The contract between a connector and its account actor.
+
+A *channel* is a platform. A *connection* is one way of being connected to it (a bot token, a device
+session). A *connector* is the class that keeps one connection of one account alive:
+
+1. `login()` presents the credentials and returns who the platform says we are.
+2. `receive(link)` reads from the platform until cancelled. It hands what it read to `link.deliver` as a
+   `Batch`, and acknowledges it to the platform only after `deliver` has returned: then events *and* state are
+   on the disk. If `deliver` raises, nothing was committed and the platform must be left to repeat it.
+3. `aclose()` lets go of everything; it is always called.
+
+What a connector can do beyond that it says by implementing a capability protocol (`SendsText`, ...): the
+capability list, 501 answers and the documentation are derived from it. Whatever goes wrong leaves a
+connector as one of the failure classes below; anything else counts as its bug.
+
+A connector never writes to the store by another way, never restarts itself, and never repeats a request that
+may have been applied. It is constructed anew for each incarnation, from what the store holds.
+"""
+
+import enum
+import re
+import ssl
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
+
+import attrs
+
+from unifyport.model.account import Identity
+from unifyport.model.inbound import ProviderEvent
+from unifyport.model.message import OutboundText
+from unifyport.model.unit import SessionChange
+
+# -- failure classes ----------------------------------------------------------------------------------------
+
+
+class ChannelError(Exception):
+    """`reason` is machine-readable. `maybe_applied`: a request may have had its effect nevertheless."""
+
+    def __init__(self, reason: str, *, maybe_applied: bool = False) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.maybe_applied = maybe_applied
+
+
+class Transient(ChannelError):
+    """Network, 5xx, time-out: try again after a back-off."""
+
+
+class RateLimited(ChannelError):
+    """The platform told us to wait `retry_after` seconds; nothing was applied."""
+
+    def __init__(self, retry_after: float, reason: str = "rate_limited") -> None:
+        super().__init__(reason)
+        self.retry_after = retry_after
+
+
+class Conflict(ChannelError):
+    """The same login is in use elsewhere."""
+
+
+class LoggedOut(ChannelError):
+    """The platform does not, or no longer, accept the credentials. No restart mends that."""
+
+
+class Rejected(ChannelError):
+    """The platform refuses this one request; the connection is fine. `detail` is for the caller."""
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(reason)
+        self.detail = detail
+
+
+# -- what a connector is given --------------------------------------------------------------------------------
+
+
+@attrs.define
+class Batch:
+    """What was read from the platform, in order, and what reading it changed in the connection's state."""
+
+    events: list[ProviderEvent]
+    state: list[SessionChange] = attrs.field(factory=list)
+    size: int = 0  # bytes as read, for the bound on what is in flight
+
+
+class Link(Protocol):
+    """The account actor, as its connector sees it."""
+
+    async def deliver(self, batch: Batch) -> None:
+        """Return once the batch is durable. Raises when it is not, and will not be: do not acknowledge."""
+
+    def observed(self) -> None:
+        """Bytes came from the platform: the connection is alive."""
+
+
+@attrs.frozen
+class Setting:
+    """What a connector is constructed from."""
+
+    credentials: Mapping[str, Any]
+    session: Mapping[tuple[str, bytes], bytes]  # connection state as committed: (name, key) -> value
+    endpoints: Any  # the channel's attrs class of base URLs and trust anchors
+    ssl_context: ssl.SSLContext
+
+
+class Connector(Protocol):
+    def __init__(self, setting: Setting) -> None: ...
+
+    async def login(self) -> Identity:
+        """Present the credentials. Raises a failure class; `LoggedOut` when they are refused."""
+
+    async def receive(self, link: Link) -> None:
+        """Read until cancelled. Raises a failure class when the connection is lost."""
+
+    async def aclose(self) -> None:
+        """Close everything, also while being cancelled."""
+
+
+# -- capabilities ---------------------------------------------------------------------------------------------
+
+
+@attrs.define
+class Sent:
+    message_id: str
+    provider_ref: str = ""
+
+
+@runtime_checkable
+class SendsText(Protocol):
+    async def send_text(self, message: OutboundText) -> Sent:
+        """Send one text, once. Every error says through its class whether it may have been applied."""
+
+
+CAPABILITIES: dict[str, type] = {"send_text": SendsText}
+
+# -- what a channel declares ------------------------------------------------------------------------------------
+
+
+class Inbound(enum.Enum):
+    """What the platform does with an event until we acknowledge it."""
+
+    ACKED = "acked"  # keeps it
+    REPLAYABLE = "replayable"  # forgets it, but a gap can be fetched
+    VOLATILE = "volatile"  # forgets it
+
+
+@attrs.frozen
+class Credential:
+    """`pattern` is a regular expression for the whole value; what does not fit never reaches a URL or a header."""
+
+    name: str
+    required: bool = True
+    pattern: str = r"[!-~]+"
+
+    def accepts(self, value: object) -> bool:
+        return isinstance(value, str) and re.fullmatch(self.pattern, value) is not None
+
+
+@attrs.frozen
+class Connection:
+    """One way to be connected: what it is called, what it needs, and the connector that does it."""
+
+    auth_mode: str
+    connector: type[Connector]
+    credentials: tuple[Credential, ...]
+    inbound: Inbound
+    receive: tuple[str, ...] = ("poll",)  # the first is the default
+
+    @property
+    def capabilities(self) -> list[str]:
+        return [name for name, protocol in CAPABILITIES.items() if issubclass(self.connector, protocol)]
+
+
+@attrs.frozen
+class Channel:
+    """A platform. `endpoints` is an attrs class whose defaults are the production values."""
+
+    name: str
+    endpoints: type
+    connections: Sequence[Connection]
+    aliases: tuple[str, ...] = ()
+
+    def connection(self, auth_mode: str) -> Connection | None:
+        return next((known for known in self.connections if known.auth_mode == auth_mode), None)

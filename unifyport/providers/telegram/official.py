@@ -1,0 +1,136 @@
+"""The Bot API connection: `getUpdates` in, `sendMessage` out (https://core.telegram.org/bots/api).
+
+An update is confirmed by asking for a higher offset, and the offset moves only after the update is durable.
+It is sent once, to confirm, and then left out again: Telegram restarts `update_id` at a random number after a
+week of silence, and an offset held for ever would then confirm messages that nobody has read. What comes
+twice because of that is known by its key. So the offset needs no place on the disk.
+"""
+
+from typing import Any
+
+import msgspec
+import trio
+from msgspec import Raw, Struct
+
+from unifyport.model.account import Identity
+from unifyport.model.message import OutboundText
+from unifyport.net.http import ConnectionLost, NotConnected, new_client, request
+
+from ..base import Batch, Conflict, Link, LoggedOut, Sent, Setting, Transient
+from .errors import failure
+from .parse import ALLOWED_UPDATES, User, parse_updates
+from .render import render_text
+
+POLL_SECONDS = 25
+CALL_SECONDS = 20.0
+_BATCH = 100  # the most that getUpdates gives
+_SHORTEST_POLL = 0.5  # seconds between two polls that brought nothing
+
+
+class _Parameters(Struct):
+    retry_after: float | None = None
+
+
+class _Answer(Struct):
+    ok: bool
+    result: Raw = Raw()
+    error_code: int = 0
+    description: str = ""
+    parameters: _Parameters | None = None
+
+
+class _SentMessage(Struct):
+    message_id: int
+
+
+class BotConnector:
+    """One bot. Implements `Connector` and `SendsText`."""
+
+    def __init__(self, setting: Setting) -> None:
+        token = setting.credentials["token"]
+        self._base = f"{setting.endpoints.bot_api_url.rstrip('/')}/bot{token}"
+        self._client = new_client(setting.ssl_context)
+        self._bot_id = token.partition(":")[0]
+
+    async def login(self) -> Identity:
+        me = await self._call("getMe", User, login=True)
+        self._bot_id = str(me.id)
+        return Identity(self._bot_id, display_name=me.first_name, username=me.username)
+
+    async def receive(self, link: Link) -> None:
+        offset: int | None = None
+        while True:
+            began = trio.current_time()
+            updates, size = await self._updates(offset, link)
+            if not updates:
+                if offset is None:  # a server that does not linger must not make us spin
+                    await trio.sleep_until(began + _SHORTEST_POLL)
+                offset = None
+                continue
+            events, highest = parse_updates(updates, self._bot_id)
+            await link.deliver(Batch(events, size=size))
+            if highest is None:
+                # Nothing in the answer has an id, so nothing can be confirmed: asking again at once would loop.
+                raise Transient("updates_without_id")
+            offset = highest + 1
+
+    async def _updates(self, offset: int | None, link: Link) -> tuple[list[Raw], int]:
+        # While an offset waits to be confirmed, ask without lingering: a crash now would repeat the batch.
+        wait = POLL_SECONDS if offset is None else 0
+        body: dict[str, Any] = {"timeout": wait, "limit": _BATCH, "allowed_updates": ALLOWED_UPDATES}
+        if offset is not None:
+            body["offset"] = offset
+        try:
+            raw = await self._raw("getUpdates", body, CALL_SECONDS + wait)
+        except Conflict as conflict:
+            if conflict.reason != "webhook_is_set":
+                raise
+            await self._call("deleteWebhook", bool)
+            return [], 0
+        link.observed()
+        return _decode(raw, list[Raw]), len(raw)
+
+    async def send_text(self, message: OutboundText) -> Sent:
+        sent = await self._call("sendMessage", _SentMessage, render_text(message))
+        return Sent(str(sent.message_id))
+
+    async def aclose(self) -> None:
+        await self._client.aclose()
+
+    async def _call(
+        self, method: str, shape: Any, body: dict[str, Any] | None = None, *, login: bool = False
+    ) -> Any:
+        return _decode(await self._raw(method, body or {}, CALL_SECONDS, login=login), shape)
+
+    async def _raw(self, method: str, body: dict[str, Any], timeout: float, *, login: bool = False) -> Raw:
+        """One call; the `result` of a good answer. Raises a failure class."""
+        try:
+            response = await request(
+                self._client,
+                "POST",
+                f"{self._base}/{method}",
+                content=msgspec.json.encode(body),
+                headers={"content-type": "application/json"},
+                timeout=timeout,
+            )
+        except NotConnected as error:
+            raise Transient(str(error)) from None
+        except ConnectionLost as error:
+            raise Transient(str(error), maybe_applied=True) from None
+        try:
+            answer = msgspec.json.decode(response.body, type=_Answer)
+        except msgspec.DecodeError:
+            if response.status in (401, 404) and login:
+                raise LoggedOut("invalid_credentials") from None
+            raise Transient(f"http_{response.status}_not_json", maybe_applied=True) from None
+        if answer.ok:
+            return answer.result
+        wait = answer.parameters.retry_after if answer.parameters is not None else None
+        raise failure(answer.error_code or response.status, answer.description, wait, login=login)
+
+
+def _decode(raw: Raw, shape: Any) -> Any:
+    try:
+        return msgspec.json.decode(raw, type=shape)
+    except msgspec.DecodeError:
+        raise Transient("malformed_answer", maybe_applied=True) from None
