@@ -1,0 +1,210 @@
+"""All accounts of this process, and the only way to one: verbs and commands as plain values.
+
+The API, the configuration file and ingress reach an account by its id through this actor. Its body is the
+supervisor of the account actors, the nursery of their outboxes, and the pump that carries status changes.
+"""
+
+import logging
+from collections.abc import Callable, Iterable
+
+import attrs
+import trio
+
+from supervisors import ChildSpec, ChildState, Desired, Incarnation, OneForOne, Phase, Policy
+from unifyport.model.account import Account
+from unifyport.model.message import Answer, CommandState, SendCommand
+from unifyport.providers.registry import Registry
+from unifyport.storage.base import Refused, StoreUnavailable
+from unifyport.storage.fleet import Lease
+
+from .account import AccountActor, Services
+from .reply import Failed
+from .status import Change
+
+log = logging.getLogger("unifyport.accounts")
+
+_PUMP_RETRY = 0.5
+
+
+class NoSuchAccount(Exception):
+    """This process does not run an account of that id."""
+
+
+class Accounts:
+    """`policy_of` says how an account is supervised."""
+
+    def __init__(
+        self, services: Services, registry: Registry, policy_of: Callable[[Account], Policy]
+    ) -> None:
+        self._services = services
+        self._registry = registry
+        self._policy_of = policy_of
+        self._supervisor = OneForOne()
+        self._actors: dict[str, AccountActor] = {}
+        self._dirty: dict[str, AccountActor] = {}
+        self._bell = trio.Event()
+        self._nursery: trio.Nursery | None = None
+
+    async def run(self, incarnation: Incarnation) -> None:
+        """Run all accounts until asked to stop; sends in flight then finish, as far as their policy's grace goes."""
+        async with trio.open_nursery() as nursery:
+            self._nursery = nursery
+            nursery.start_soon(self._pump)
+            await self._supervisor.run(incarnation)
+            await self._flush()  # what the last stops had to say
+            nursery.cancel_scope.cancel()
+
+    # -- adding and removing --------------------------------------------------------------------------------
+
+    async def load(self, rows: Iterable[Account]) -> None:
+        """Take over accounts that are in the store, claiming all their leases in one transaction."""
+        known = [row for row in rows if self._registry.find(row.provider) is not None]
+        leases = await self._services.fleet.claim([f"account:{row.id}" for row in known]) if known else []
+        for row, lease in zip(known, leases, strict=True):
+            self._add(row, lease)
+
+    async def add(self, row: Account) -> None:
+        """Take over one account that was just stored; it starts if it may."""
+        [lease] = await self._services.fleet.claim([f"account:{row.id}"])
+        self._add(row, lease)
+
+    def _add(self, row: Account, lease: Lease) -> None:
+        channel = self._registry.find(row.provider)
+        kind = channel.connection(row.auth_mode) if channel is not None else None
+        if kind is None:
+            log.error("account %s: no connection for %s/%s, left alone", row.id, row.provider, row.auth_mode)
+            return
+        actor = AccountActor(row, lease, kind, self._services, self._mark, self._spawn)
+        self._actors[row.id] = actor
+        wait = None if row.not_before is None else (row.not_before - self._services.now_ms()) / 1000
+        self._supervisor.add(
+            ChildSpec(row.id, actor.run, self._policy_of(row), actor.classify),
+            desired=Desired.RUNNING if row.may_run else Desired.STOPPED,
+            terminal=row.terminal,
+            not_before=None if wait is None else trio.current_time() + wait,
+            listener=actor.on_state,
+        )
+
+    async def update(self, row: Account, *, reconnect: bool) -> None:
+        """Take over a stored change. `reconnect`: credentials changed, so a new login is due and may succeed."""
+        actor = self._actor(row.id)
+        actor.row = row
+        if reconnect:
+            self._supervisor.reset(row.id)
+            self._supervisor.restart(row.id)
+        if not row.may_run:
+            self._supervisor.stop(row.id)
+        elif self._supervisor.state(row.id).phase is Phase.STOPPED:
+            self._supervisor.start(row.id)
+
+    async def remove(self, account_id: str) -> None:
+        """Stop an account and forget it; returns when it has stopped or its deadline has passed."""
+        actor = self._actors.pop(account_id, None)
+        if actor is None:
+            return
+        self._dirty.pop(account_id, None)
+        policy = self._policy_of(actor.row)
+        self._supervisor.remove(account_id)
+        with trio.move_on_after(policy.stop_grace + policy.stop_timeout):
+            while account_id in self._supervisor:
+                await actor.changed()
+        self._services.fleet.release(actor.lease.resource)
+
+    # -- commands -----------------------------------------------------------------------------------------------
+
+    async def call(self, account_id: str, command: SendCommand) -> Answer:
+        """Send, and wait for the outcome at most until the command's deadline.
+
+        Cancelled: only the waiting ends, the command goes on. Raises `NoSuchAccount`.
+        """
+        actor = self._actor(account_id)
+        if not actor.may_come_up:
+            return Answer(CommandState.NOT_SENT, code="account_not_running")
+        return await actor.submit(command).wait()
+
+    # -- verbs ----------------------------------------------------------------------------------------------------
+
+    async def start(self, account_id: str) -> bool:
+        """True when the supervisor has acted on it. Raises `StoreUnavailable`, `NoSuchAccount`."""
+        await self._desire(account_id, "running")
+        return await self._supervisor.settled(account_id, self._supervisor.start(account_id))
+
+    async def stop(self, account_id: str) -> bool:
+        await self._desire(account_id, "stopped")
+        return await self._supervisor.settled(account_id, self._supervisor.stop(account_id))
+
+    async def reconnect(self, account_id: str) -> bool:
+        await self._desire(account_id, "running")
+        return await self._supervisor.settled(account_id, self._supervisor.restart(account_id))
+
+    async def _desire(self, account_id: str, desired: str) -> None:
+        """Remember the operator's word before acting on it: it survives a restart of the process."""
+        actor = self._actor(account_id)
+        if actor.row.desired == desired:
+            return
+        unit = attrs.evolve(actor.own_unit(), account_changes={"desired": desired})
+        match await self._services.normalizers.commit(unit):
+            case Refused(reason=reason) | Failed(reason=reason):
+                raise StoreUnavailable(reason)
+        actor.row = attrs.evolve(actor.row, desired=desired)
+
+    # -- looking --------------------------------------------------------------------------------------------------
+
+    def actor(self, account_id: str) -> AccountActor | None:
+        return self._actors.get(account_id)
+
+    def state(self, account_id: str) -> ChildState:
+        """Raises `NoSuchAccount`."""
+        self._actor(account_id)
+        return self._supervisor.state(account_id)
+
+    def _actor(self, account_id: str) -> AccountActor:
+        try:
+            return self._actors[account_id]
+        except KeyError:
+            raise NoSuchAccount(account_id) from None
+
+    def __len__(self) -> int:
+        return len(self._actors)
+
+    # -- the pump ---------------------------------------------------------------------------------------------------
+
+    def _spawn(self, actor: AccountActor) -> None:
+        assert self._nursery is not None, "commands come only while the accounts run"
+        self._nursery.start_soon(actor.work)
+
+    def _mark(self, actor: AccountActor) -> None:
+        self._dirty[actor.row.id] = actor
+        self._bell.set()
+
+    async def _pump(self) -> None:
+        while True:
+            await self._bell.wait()
+            self._bell = trio.Event()
+            if not await self._flush():
+                await trio.sleep(_PUMP_RETRY)
+                self._bell.set()
+
+    async def _flush(self) -> bool:
+        """Carry all slots down the road, side by side; False when some came back."""
+        dirty, self._dirty = self._dirty, {}
+        outcomes: list[bool] = []
+        async with trio.open_nursery() as nursery:
+            for actor in dirty.values():
+                nursery.start_soon(self._flush_one, actor, outcomes)
+        return all(outcomes)
+
+    async def _flush_one(self, actor: AccountActor, outcomes: list[bool]) -> None:
+        unit, changes = actor.pending()
+        durable = False
+        try:
+            answer = await self._services.normalizers.commit(unit)
+            durable = not isinstance(answer, Failed)
+        finally:
+            if not durable:
+                self._give_back(actor, changes)
+        outcomes.append(durable)
+
+    def _give_back(self, actor: AccountActor, changes: list[Change]) -> None:
+        actor.slot.put_back(changes)
+        self._dirty[actor.row.id] = actor

@@ -1,0 +1,95 @@
+"""The base of actors that work through a mailbox of jobs.
+
+The base owns the batch. A job that was taken and not yet answered or handed on is answered `Failed` when the
+actor crashes or is cancelled, before the next incarnation begins: a producer never waits for a dead actor,
+and a batch is never lost in silence. What is still in the mailbox stays there for the next incarnation.
+"""
+
+from typing import Generic, TypeVar
+
+import attrs
+import trio
+
+from supervisors import Incarnation
+
+from .mailbox import BATCH, Mailbox
+from .reply import Failed, Reply
+
+W = TypeVar("W")
+A = TypeVar("A")
+
+
+@attrs.define
+class Job(Generic[W, A]):
+    """Work and the reply that its producer waits for."""
+
+    work: W
+    reply: Reply[A | Failed]
+    size: int = 0
+    handed_on: bool = False  # another actor owns the reply now
+
+
+class Actor(Generic[W, A]):
+    """Subclasses implement `handle`; `batch` bounds what one turn takes."""
+
+    batch = BATCH
+
+    def __init__(self, capacity: int = 256) -> None:
+        self.mailbox: Mailbox[Job[W, A]] = Mailbox(capacity)
+
+    async def ask(self, work: W, size: int = 0) -> A | Failed:
+        """Put `work` and wait for its answer. Cancelled: the work may still be done."""
+        reply: Reply[A | Failed] = Reply()
+        await self.mailbox.put(Job(work, reply, size), size)
+        return await reply.wait()
+
+    async def run(self, incarnation: Incarnation) -> None:
+        """Work until asked to stop; then work off what is in the mailbox, and return."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._interrupt_on_stop, incarnation)
+            incarnation.started()
+            while True:
+                batch = await self.mailbox.take(self.batch)
+                if not batch and incarnation.stop_requested:
+                    break
+                await self._own(batch)
+            nursery.cancel_scope.cancel()
+
+    async def _own(self, batch: list[Job[W, A]]) -> None:
+        try:
+            await self.handle(batch)
+        finally:
+            for job in batch:
+                if not job.handed_on and not job.reply.answered:
+                    self.failed(job)
+                    job.reply.answer(Failed("actor_failed"))
+
+    async def handle(self, batch: list[Job[W, A]]) -> None:
+        """Answer every job or hand it on."""
+        raise NotImplementedError
+
+    def failed(self, job: Job[W, A]) -> None:
+        """Called for each job that the base answers `Failed`."""
+
+    async def _interrupt_on_stop(self, incarnation: Incarnation) -> None:
+        await incarnation.stopping()
+        self.mailbox.interrupt()
+
+
+class Stickiness:
+    """Generations that failed: after one unit of a generation failed, none after it may commit."""
+
+    def __init__(self) -> None:
+        self._failed: dict[int, int] = {}
+
+    def fail(self, account_no: int, generation: int | None) -> None:
+        if generation is not None:
+            self._failed[account_no] = max(generation, self._failed.get(account_no, 0))
+
+    def refuses(self, account_no: int, generation: int | None) -> bool:
+        if generation is None or account_no not in self._failed:
+            return False
+        if generation > self._failed[account_no]:
+            del self._failed[account_no]
+            return False
+        return True

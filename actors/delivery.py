@@ -1,0 +1,351 @@
+"""Delivery actors: one per webhook endpoint, and the room that keeps them in step with the endpoint table.
+
+An endpoint actor reads what its endpoint is owed into a bounded window, starts attempts as lanes and breaker
+allow, and records outcomes through the writer. The delivery rows are the only truth about debt: the actor
+can be killed at any point and begins again from the lowest row. Outcomes are recorded lazily (within 25 ms),
+but a lane behind a dead event waits until that is durable.
+"""
+
+import logging
+import random
+from collections.abc import Callable
+
+import attrs
+import trio
+
+from supervisors import Backoff, ChildSpec, Incarnation, OneForOne, OnExhausted, Policy, Terminal
+from supervisors.wake import Wake
+from unifyport.delivery.breaker import Breaker
+from unifyport.delivery.client import DeliveryClient, NewClient
+from unifyport.delivery.lanes import ROWS_PER_LANE, LaneKey, Window
+from unifyport.delivery.signing import headers
+from unifyport.delivery.verdict import INTERNAL_ERROR, Attempt, Verdict, judge
+from unifyport.model.event import GatewayEventType
+from unifyport.model.owed import Owed
+from unifyport.model.webhook import ENDPOINT_ACTIVE, ENDPOINT_DISABLED, WebhookEndpoint
+from unifyport.storage.base import (
+    AttemptRecord,
+    Committed,
+    EndpointHealth,
+    Fenced,
+    Settle,
+    Settled,
+    Store,
+    StoreUnavailable,
+)
+from unifyport.storage.bus import Bus
+from unifyport.storage.fleet import Fleet, Lease
+
+from .writer import Writer
+
+log = logging.getLogger("unifyport.delivery")
+
+EVENTS_TOPIC = "events"
+ENDPOINTS_TOPIC = "endpoints"
+
+PAGE = 100
+LAZY_SECONDS = 0.025
+POLL_SECONDS = 1.0
+RECONCILE_SECONDS = 5.0
+TIMEOUT = 10.0
+MAX_IN_FLIGHT = 16
+DISABLE_AFTER = 72 * 3600.0
+
+POLICY = Policy(
+    backoff=Backoff(initial=0.5, max=30.0),
+    max_restarts=100,
+    on_exhausted=OnExhausted.PARK,
+    park_interval=60.0,
+    stop_grace=TIMEOUT + 1.0,
+    stop_timeout=2.0,
+)
+
+
+@attrs.define
+class DeliveryServices:
+    store: Store
+    writer: Writer
+    bus: Bus
+    fleet: Fleet
+    new_client: NewClient
+    now_ms: Callable[[], int]
+    draw: Callable[[], float] = lambda: random.uniform(-1.0, 1.0)  # noqa: S311
+
+
+class EndpointActor:
+    """`endpoint` is replaced when the row changes: URL, secret and policy are those at the time of the attempt."""
+
+    def __init__(self, endpoint: WebhookEndpoint, lease: Lease, services: DeliveryServices) -> None:
+        self.endpoint = endpoint
+        self.wake = Wake()
+        self._lease = lease
+        self._services = services
+        self._reset()
+
+    def _reset(self) -> None:
+        self._window = Window()
+        self._breaker = Breaker()
+        self._in_flight = 0
+        self._outcomes: list[Settled] = []
+        self._dying: list[LaneKey] = []
+        self._health: EndpointHealth | None = None
+        self._settle = Wake()
+        self._urgent = trio.Event()
+
+    async def run(self, incarnation: Incarnation) -> None:
+        """Deliver until asked to stop; attempts in flight then finish and are recorded."""
+        self._reset()
+        client = self._services.new_client()
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._listen)
+                nursery.start_soon(self._wake_on_stop, incarnation)
+                nursery.start_soon(self._settle_forever)
+                await self._boot()
+                incarnation.started()
+                while not incarnation.stop_requested:
+                    await self._turn(nursery, client)
+                while self._in_flight:
+                    await self.wake.wait()
+                await self._flush()
+                nursery.cancel_scope.cancel()
+        finally:
+            await client.aclose()
+
+    def replace(self, endpoint: WebhookEndpoint) -> None:
+        """Take over a changed row. An endpoint that was activated again, or moved, is tried at once."""
+        if endpoint.status == ENDPOINT_ACTIVE and (
+            self.endpoint.status != ENDPOINT_ACTIVE or self.endpoint.url != endpoint.url
+        ):
+            self._breaker = Breaker()
+        self.endpoint = endpoint
+        self.wake.ring()
+
+    async def _listen(self) -> None:
+        seen = self._services.bus.count(EVENTS_TOPIC)
+        while True:
+            seen = await self._services.bus.wait(EVENTS_TOPIC, seen, POLL_SECONDS)
+            self.wake.ring()
+
+    async def _wake_on_stop(self, incarnation: Incarnation) -> None:
+        await incarnation.stopping()
+        self.wake.ring()
+
+    # -- reading ------------------------------------------------------------------------------------------------
+
+    async def _boot(self) -> None:
+        while True:
+            try:
+                blocked = await self._services.store.blocked(self.endpoint.no)
+                self._window = Window(blocked)
+                return
+            except StoreUnavailable:
+                await trio.sleep(POLL_SECONDS)
+
+    async def _turn(self, nursery: trio.Nursery, client: DeliveryClient) -> None:
+        self._breaker.enabled = self.endpoint.retries.max_attempts > 0
+        try:
+            more = await self._read()
+        except StoreUnavailable:
+            more = False
+        self._start(nursery, client)
+        if not more:
+            await self.wake.wait(self._next_look())
+
+    async def _read(self) -> bool:
+        """Fill the window; True when there is more to read at once."""
+        if self.endpoint.status != ENDPOINT_ACTIVE:
+            return False
+        window, store, no = self._window, self._services.store, self.endpoint.no
+        limit = min(PAGE, window.room)
+        rows = await store.fresh(no, window.pos, limit) if limit > 0 else []
+        window.add_fresh(rows)
+        for key, after, upto in window.hungry(self._services.now_ms()):
+            owed = await store.in_lane(no, key[1], after, upto, ROWS_PER_LANE)
+            window.refill(key, owed, ROWS_PER_LANE)
+        return limit > 0 and len(rows) == limit and self._in_flight < MAX_IN_FLIGHT
+
+    def _next_look(self) -> float:
+        now, due = trio.current_time(), self._window.next_due()
+        wait = POLL_SECONDS
+        if due < float("inf"):
+            wait = min(wait, max(0.0, (due - self._services.now_ms()) / 1000))
+        if len(self._window) and self._breaker.is_open:
+            wait = min(wait, max(0.0, self._breaker.opens_at() - now))
+        return now + wait
+
+    # -- attempts -----------------------------------------------------------------------------------------------
+
+    def _start(self, nursery: trio.Nursery, client: DeliveryClient) -> None:
+        while self.endpoint.status == ENDPOINT_ACTIVE and self._in_flight < MAX_IN_FLIGHT:
+            if not self._breaker.may_start(trio.current_time()):
+                return
+            head = self._window.oldest_head() if self._breaker.is_open else self._window.next_head()
+            if head is None:
+                return
+            probe = self._breaker.started()
+            self._in_flight += 1
+            nursery.start_soon(self._attempt, client, *head, probe)
+
+    async def _attempt(self, client: DeliveryClient, key: LaneKey, row: Owed, probe: bool) -> None:
+        endpoint, now = self.endpoint, self._services.now_ms()
+        delivery_id = f"dlv_{endpoint.no}_{row.seq}_{row.round}.{row.attempts + 1}"
+        if row.expires_at is not None and now >= row.expires_at:
+            attempt, verdict = Attempt(error="expired"), Verdict.DEAD
+        else:
+            try:
+                signed = headers(endpoint.secret, row.event_id, delivery_id, now, row.body)
+                attempt = await client.post(endpoint.url, signed, row.body, TIMEOUT)
+            except Exception:
+                log.exception("endpoint %s: an attempt crashed", endpoint.id)
+                attempt = Attempt(error=INTERNAL_ERROR)
+            verdict = judge(attempt)
+        self._in_flight -= 1
+        self._conclude(key, row, attempt, verdict, probe, delivery_id)
+        self.wake.ring()
+
+    def _conclude(
+        self, key: LaneKey, row: Owed, attempt: Attempt, verdict: Verdict, probe: bool, delivery_id: str
+    ) -> None:
+        """Record what an attempt came to. Synchronous: a cancel cannot separate the window from the record."""
+        now, retries = self._services.now_ms(), self.endpoint.retries
+        counted = True
+        if verdict is Verdict.ENDPOINT_FAILED:
+            counted = self._breaker.failed(row.seq, trio.current_time(), attempt.retry_after, probe=probe)
+            self._note_failure()
+        elif verdict is Verdict.GONE:
+            counted = False
+            self._disable("gone")
+            self._breaker.abandoned()
+        elif verdict is Verdict.EVENT_FAILED:
+            self._breaker.abandoned()
+        else:
+            self._note_success(answered=attempt.status is not None)
+        if not counted:
+            self._window.uncounted(key)
+            return
+        attempts = row.attempts + 1
+        why = attempt.error if attempt.error is not None else f"http_{attempt.status}"
+        outcome = Settled(row.seq, row.round, attempts, error=why, status=attempt.status)
+        outcome.record = AttemptRecord(delivery_id, attempts, now, attempt.ms, attempt.status, attempt.error)
+        if verdict is Verdict.DELIVERED:
+            self._window.delivered(key)
+        elif verdict is Verdict.DEAD or attempts > retries.max_attempts:
+            outcome.dead = why
+            self._window.dead(key)
+            self._dying.append(key)
+            self._urgent.set()
+        else:
+            outcome.due = now + round(retries.delay(attempts, self._services.draw()) * 1000)
+            self._window.retry(key, outcome.due)
+        self._outcomes.append(outcome)
+        self._settle.ring()
+
+    def _note_failure(self) -> None:
+        since = self._breaker.failing_since
+        assert since is not None
+        failing_for = trio.current_time() - since
+        if self.endpoint.failing_since is None:
+            at = self._services.now_ms()
+            self.endpoint = attrs.evolve(self.endpoint, failing_since=at)
+            self._health = EndpointHealth(at, event=GatewayEventType.ENDPOINT_FAILING)
+            self._settle.ring()
+        elif failing_for >= DISABLE_AFTER or self._failing_ms() >= DISABLE_AFTER * 1000:
+            self._disable("failing")
+
+    def _failing_ms(self) -> int:
+        since = self.endpoint.failing_since
+        return 0 if since is None else self._services.now_ms() - since
+
+    def _note_success(self, *, answered: bool) -> None:
+        if not answered:
+            self._breaker.abandoned()
+            return
+        self._breaker.succeeded()
+        if self.endpoint.failing_since is not None:
+            self.endpoint = attrs.evolve(self.endpoint, failing_since=None)
+            self._health = EndpointHealth(None, event=GatewayEventType.ENDPOINT_RECOVERED)
+            self._settle.ring()
+
+    def _disable(self, reason: str) -> None:
+        if self.endpoint.status == ENDPOINT_DISABLED:
+            return
+        self.endpoint = attrs.evolve(self.endpoint, status=ENDPOINT_DISABLED, reason=reason)
+        self._health = EndpointHealth(
+            self.endpoint.failing_since, disabled=reason, event=GatewayEventType.ENDPOINT_DISABLED
+        )
+        self._settle.ring()
+
+    # -- recording ----------------------------------------------------------------------------------------------
+
+    async def _settle_forever(self) -> None:
+        while True:
+            await self._settle.wait()
+            with trio.move_on_after(LAZY_SECONDS):
+                await self._urgent.wait()
+            await self._flush()
+
+    async def _flush(self) -> None:
+        while self._outcomes or self._health is not None:
+            outcomes, self._outcomes = self._outcomes, []
+            dying, self._dying = self._dying, []
+            health, self._health = self._health, None
+            self._urgent = trio.Event()
+            settle = Settle(
+                self.endpoint.no,
+                self.endpoint.id,
+                self._lease.epoch,
+                outcomes,
+                self._services.now_ms(),
+                health,
+            )
+            match await self._services.writer.ask(settle):
+                case Committed():
+                    self._window.durable(dying)
+                    self.wake.ring()
+                case Fenced():
+                    raise Terminal("lease_lost")
+                case _:
+                    self._outcomes = outcomes + self._outcomes
+                    self._dying = dying + self._dying
+                    self._health = self._health or health
+                    await trio.sleep(LAZY_SECONDS)
+
+
+class Deliveries:
+    """Keeps one actor per endpoint of the table. The table and a doorbell are the only way in."""
+
+    def __init__(self, services: DeliveryServices) -> None:
+        self._services = services
+        self._supervisor = OneForOne()
+        self._actors: dict[str, EndpointActor] = {}
+
+    async def run(self, incarnation: Incarnation) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._reconcile_forever)
+            await self._supervisor.run(incarnation)
+            nursery.cancel_scope.cancel()
+
+    async def _reconcile_forever(self) -> None:
+        seen = -1
+        while True:
+            seen = await self._services.bus.wait(ENDPOINTS_TOPIC, seen, RECONCILE_SECONDS)
+            try:
+                await self._reconcile(await self._services.store.endpoints())
+            except StoreUnavailable as error:
+                log.warning("endpoints cannot be read: %s", error.reason)
+                await trio.sleep(POLL_SECONDS)
+
+    async def _reconcile(self, rows: list[WebhookEndpoint]) -> None:
+        new = [row for row in rows if row.id not in self._actors]
+        leases = await self._services.fleet.claim([f"endpoint:{row.id}" for row in new]) if new else []
+        for row, lease in zip(new, leases, strict=True):
+            actor = self._actors[row.id] = EndpointActor(row, lease, self._services)
+            self._supervisor.add(ChildSpec(row.id, actor.run, POLICY))
+        for row in rows:
+            actor = self._actors[row.id]
+            if row.version != actor.endpoint.version:
+                actor.replace(row)
+        for gone in self._actors.keys() - {row.id for row in rows}:
+            del self._actors[gone]
+            self._supervisor.remove(gone)

@@ -1,0 +1,146 @@
+"""A bounded mailbox: many senders, one receiver that takes whole batches.
+
+Handing over single messages costs a full scheduler round each; a batch costs one. The receiver passes
+exactly one checkpoint a batch, so it stays fair and can be cancelled, and nothing is removed from the
+mailbox before that checkpoint: a cancelled receiver loses nothing.
+
+Senders are strictly first in, first out: while any sender is parked, a newcomer parks behind it. The bound
+is on messages and on their bytes, as the sender states them.
+"""
+
+from collections import OrderedDict, deque
+from typing import Generic, TypeVar
+
+import trio
+from outcome import Error, Value
+from trio.lowlevel import Abort, Task, current_task, reschedule, wait_task_rescheduled
+
+T = TypeVar("T")
+
+CAPACITY = 256
+MAX_BYTES = 4 * 1024 * 1024
+BATCH = 64
+
+
+class MailboxClosed(Exception):
+    """Nobody will read what is put here."""
+
+
+class Mailbox(Generic[T]):
+    __slots__ = (
+        "_bytes",
+        "_capacity",
+        "_closed",
+        "_interrupted",
+        "_items",
+        "_max_bytes",
+        "_receiver",
+        "_senders",
+    )
+
+    def __init__(self, capacity: int = CAPACITY, max_bytes: int = MAX_BYTES) -> None:
+        self._items: deque[tuple[T, int]] = deque()
+        self._senders: OrderedDict[Task, tuple[T, int]] = OrderedDict()
+        self._receiver: Task | None = None
+        self._capacity = capacity
+        self._max_bytes = max_bytes
+        self._bytes = 0
+        self._closed = False
+        self._interrupted = False
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    @property
+    def waiting_senders(self) -> int:
+        return len(self._senders)
+
+    def put_nowait(self, item: T, size: int = 0) -> bool:
+        """Put without waiting; False when full. Raises `MailboxClosed`."""
+        if self._closed:
+            raise MailboxClosed
+        if self._senders or not self._has_room(size):
+            return False
+        self._append(item, size)
+        return True
+
+    async def put(self, item: T, size: int = 0) -> None:
+        """Put, waiting for room behind those who waited first. Cancelled: the item was not put.
+
+        Not a checkpoint when there is room. Raises `MailboxClosed`.
+        """
+        if self.put_nowait(item, size):
+            return
+        task = current_task()
+        self._senders[task] = (item, size)
+
+        def abort(_: object) -> Abort:
+            del self._senders[task]
+            return Abort.SUCCEEDED
+
+        await wait_task_rescheduled(abort)
+
+    async def take(self, most: int = BATCH) -> list[T]:
+        """At least one and at most `most` items; exactly one checkpoint. Empty only after `interrupt`.
+
+        Raises `MailboxClosed` when closed and empty.
+        """
+        if self._items or self._closed or self._interrupted:
+            await trio.lowlevel.checkpoint()
+        else:
+            if self._receiver is not None:
+                raise trio.BusyResourceError("a mailbox has one receiver")
+            self._receiver = current_task()
+
+            def abort(_: object) -> Abort:
+                self._receiver = None
+                return Abort.SUCCEEDED
+
+            await wait_task_rescheduled(abort)
+        if self._closed and not self._items:
+            raise MailboxClosed
+        self._interrupted = False
+        batch: list[T] = []
+        while self._items and len(batch) < most:
+            item, size = self._items.popleft()
+            self._bytes -= size
+            batch.append(item)
+        self._admit_senders()
+        return batch
+
+    def interrupt(self) -> None:
+        """Make the receiver's next `take` return even if there is nothing to take."""
+        self._interrupted = True
+        self._wake_receiver()
+
+    def close(self) -> None:
+        """Refuse what comes from now on; parked senders get `MailboxClosed`."""
+        self._closed = True
+        while self._senders:
+            task, _ = self._senders.popitem(last=False)
+            reschedule(task, Error(MailboxClosed()))
+        self._wake_receiver()
+
+    def _has_room(self, size: int) -> bool:
+        if len(self._items) >= self._capacity:
+            return False
+        return self._bytes + size <= self._max_bytes or not self._items
+
+    def _append(self, item: T, size: int) -> None:
+        self._items.append((item, size))
+        self._bytes += size
+        self._wake_receiver()
+
+    def _wake_receiver(self) -> None:
+        if self._receiver is not None:
+            receiver, self._receiver = self._receiver, None
+            reschedule(receiver, Value(None))
+
+    def _admit_senders(self) -> None:
+        while self._senders:
+            task, (item, size) = next(iter(self._senders.items()))
+            if not self._has_room(size):
+                return
+            del self._senders[task]
+            self._append(item, size)
+            reschedule(task, Value(None))

@@ -1,0 +1,111 @@
+"""The normalizer: provider events become standard events, in the order in which they came.
+
+Partitioned by account, so that the order of an account is kept and a crash touches one partition. Each unit
+is worked in its own `try`: what cannot be normalised is replaced *in place* by a quarantine row, while its
+dedupe key, session and offset changes stay, so that one poisonous item stops nobody and reorders nothing.
+"""
+
+import hashlib
+import logging
+from collections.abc import Callable
+
+from unifyport.model.event import Event, EventType, encode_body
+from unifyport.model.inbound import ProviderEvent, Unparsed, dedupe_key
+from unifyport.model.normalize import Standard, announce, normalize, raw_of
+from unifyport.model.unit import Item, Quarantined, Unit
+from unifyport.storage.base import Result, Write
+
+from .actor import Actor, Job, Stickiness
+from .reply import Failed
+from .writer import Writer
+
+log = logging.getLogger("unifyport.normalizer")
+
+MAX_BODY = 256 * 1024
+
+
+class BodyTooLarge(Exception):
+    """A standard event would exceed `MAX_BODY`."""
+
+
+class Normalizer(Actor[Unit, Result]):
+    """One partition. `event_id` makes ids, `lane_key` keys the hash of the ordering key."""
+
+    def __init__(self, writer: Writer, event_id: Callable[[], str], lane_key: bytes) -> None:
+        super().__init__()
+        self._writer = writer
+        self._event_id = event_id
+        self._lane_key = lane_key
+        self._sticky = Stickiness()
+        self.quarantined = 0
+
+    async def handle(self, batch: list[Job[Unit, Result]]) -> None:
+        for job in batch:
+            unit = job.work
+            if self._sticky.refuses(unit.account_no, unit.generation):
+                job.reply.answer(Failed("generation_failed"))
+                continue
+            self.fill(unit)
+            await self._writer.mailbox.put(_as_write(job), job.size)
+            job.handed_on = True
+
+    def failed(self, job: Job[Unit, Result]) -> None:
+        self._sticky.fail(job.work.account_no, job.work.generation)
+
+    def fill(self, unit: Unit) -> None:
+        """Set `unit.items` from its provider events and announcements."""
+        unit.items = [self._item(unit, event) for event in unit.provider_events]
+        for announcement in unit.announcements:
+            event = self._event(unit, announce(announcement))
+            unit.items.append(Item(dedupe_key("gateway", event.id), [event]))
+
+    def _item(self, unit: Unit, event: ProviderEvent) -> Item:
+        quarantined = None
+        if isinstance(event, Unparsed):
+            quarantined = Quarantined(event.reason, event.raw)
+        try:
+            events = [self._event(unit, standard) for standard in normalize(event)]
+        except Exception as error:
+            log.exception("account %s: an event could not be normalised, quarantined", unit.account_id)
+            quarantined = Quarantined(f"normalizer: {type(error).__name__}", raw_of(event))
+            events = []
+        if quarantined is not None:
+            self.quarantined += 1
+            log.warning("account %s: quarantined (%s)", unit.account_id, quarantined.reason)
+        return Item(event.key, events, quarantined)
+
+    def _event(self, unit: Unit, standard: Standard) -> Event:
+        event_id = self._event_id()
+        body = encode_body(
+            event_id,
+            standard.type,
+            provider=unit.provider,
+            account_id=unit.account_id,
+            occurred_at=standard.occurred_at,
+            data=standard.data,
+            flat=standard.flat,
+        )
+        if len(body) > MAX_BODY:
+            raise BodyTooLarge(f"{len(body)} bytes")
+        kind = EventType(standard.type).number
+        return Event(event_id, kind, self._lane(unit, standard.conversation_id), standard.occurred_at, body)
+
+    def _lane(self, unit: Unit, conversation_id: str) -> int:
+        digest = hashlib.blake2b(digest_size=8, key=self._lane_key)
+        digest.update(unit.account_id.encode() + b"\0" + conversation_id.encode())
+        return int.from_bytes(digest.digest(), signed=True)
+
+
+def _as_write(job: Job[Unit, Result]) -> Job[Write, Result]:
+    return Job(job.work, job.reply, job.size)
+
+
+class Normalizers:
+    """The partitions, and the door into the road for everything an account says."""
+
+    def __init__(self, partitions: list[Normalizer]) -> None:
+        self.partitions = partitions
+
+    async def commit(self, unit: Unit, size: int = 0) -> Result | Failed:
+        """Send a unit down the road and wait until it is durable or refused."""
+        return await self.partitions[unit.account_no % len(self.partitions)].ask(unit, size)

@@ -1,0 +1,58 @@
+"""A reply: one answer for one waiter, and nobody waits without one.
+
+It is made before the message that asks for it is put anywhere. Answering a reply whose waiter went away does
+nothing; answering twice is a bug and raises.
+"""
+
+from typing import Generic, TypeVar
+
+import attrs
+import trio
+from outcome import Value
+from trio.lowlevel import Abort, Task, current_task, reschedule, wait_task_rescheduled
+
+T = TypeVar("T")
+
+_PENDING = object()
+
+
+@attrs.frozen
+class Failed:
+    """The answer of an actor that could not do its part: nothing was committed, nothing is acknowledged."""
+
+    reason: str
+
+
+class Reply(Generic[T]):
+    __slots__ = ("_answer", "_waiter")
+
+    def __init__(self) -> None:
+        self._answer: object = _PENDING
+        self._waiter: Task | None = None
+
+    @property
+    def answered(self) -> bool:
+        return self._answer is not _PENDING
+
+    def answer(self, value: T) -> None:
+        """Never blocks and never yields."""
+        if self.answered:
+            raise RuntimeError("a reply is answered once")
+        self._answer = value
+        if self._waiter is not None:
+            waiter, self._waiter = self._waiter, None
+            reschedule(waiter, Value(None))
+
+    async def wait(self) -> T:
+        """The answer. Cancelled: the answer, should it come, is dropped."""
+        if self.answered:
+            await trio.lowlevel.checkpoint()
+        else:
+            self._waiter = current_task()
+
+            def abort(_: object) -> Abort:
+                self._waiter = None
+                return Abort.SUCCEEDED
+
+            await wait_task_rescheduled(abort)
+        return self._answer  # type: ignore[return-value]

@@ -1,0 +1,160 @@
+"""What is shown of an account: supervisor states become `runtime_status`, changes become events.
+
+Publishing never waits. A change goes into the account's slot and one pump carries all slots down the
+ordinary road, each account's changes in the order in which they happened. While the road is blocked a slot
+holds 16 changes; beyond that the newest two merge, and the event says how many were left out.
+"""
+
+from typing import Any
+
+import attrs
+
+from supervisors import ChildState, Ended, Kind, Phase
+from unifyport.model.account import Account
+from unifyport.model.event import EventType
+from unifyport.model.runtime_status import RuntimeStatus, Trigger, next_status
+from unifyport.model.unit import Announcement
+
+SLOT = 16
+
+
+@attrs.define
+class Change:
+    """One step of an account: what to announce of it, and what to remember."""
+
+    announcements: list[Announcement]
+    account_changes: dict[str, Any] = attrs.field(factory=dict)
+    coalesced: int = 0
+
+
+class StatusSlot:
+    """Changes of one account that are not on the road yet, oldest first."""
+
+    __slots__ = ("_changes",)
+
+    def __init__(self) -> None:
+        self._changes: list[Change] = []
+
+    def publish(self, change: Change) -> None:
+        if len(self._changes) >= SLOT:
+            left_out = self._changes.pop()
+            change.account_changes = {**left_out.account_changes, **change.account_changes}
+            change.coalesced = left_out.coalesced + 1
+            for announcement in change.announcements:
+                announcement.data = {**announcement.data, "coalesced": change.coalesced}
+        self._changes.append(change)
+
+    def take(self) -> list[Change]:
+        changes, self._changes = self._changes, []
+        return changes
+
+    def put_back(self, changes: list[Change]) -> None:
+        self._changes = changes + self._changes
+
+    def __bool__(self) -> bool:
+        return bool(self._changes)
+
+
+def trigger_of(state: ChildState) -> Trigger | None:
+    """What a supervisor's state of a child means for `runtime_status`; None: nothing to show."""
+    match state.phase:
+        case Phase.STARTING:
+            return Trigger.START
+        case Phase.RUNNING:
+            return Trigger.CONNECTED
+        case Phase.BACKING_OFF | Phase.DEFERRED:
+            return Trigger.LINK_LOST
+        case Phase.PARKED | Phase.EXHAUSTED | Phase.FAILED | Phase.COMPLETED:
+            return Trigger.CRASH_PARKED if _crashed(state) else Trigger.EXHAUSTED
+        case Phase.TERMINAL:
+            return Trigger.LOGIN_LOST
+        case Phase.STOPPING:
+            return Trigger.STOP
+        case Phase.STOPPED:
+            return Trigger.STOPPED
+        case Phase.STUCK:
+            return Trigger.STUCK
+
+
+def _crashed(state: ChildState) -> bool:
+    last = state.last
+    return last is not None and last.failure is not None and last.failure.kind is Kind.BUG
+
+
+def reason_of(state: ChildState) -> str:
+    """Why, in one machine-readable word; empty when there is nothing wrong."""
+    if state.phase is Phase.TERMINAL:
+        return state.terminal or ""
+    if state.phase in (Phase.RUNNING, Phase.STOPPED, Phase.STOPPING):
+        return ""
+    last = state.last
+    if last is None or last.ended is not Ended.FAILED or last.failure is None:
+        return ""
+    return last.failure.reason
+
+
+class RuntimeView:
+    """The observed `runtime_status` of one account and its reason."""
+
+    __slots__ = ("next_retry_at", "reason", "since", "status")
+
+    def __init__(self) -> None:
+        self.status = RuntimeStatus.UNKNOWN
+        self.reason = ""
+        self.since = 0
+        self.next_retry_at: float | None = None  # trio's clock
+
+    def observe(self, state: ChildState, now_ms: int) -> bool:
+        """Take over a supervisor's state; True when what is shown has changed."""
+        trigger = trigger_of(state)
+        self.next_retry_at = state.next_retry_at
+        if trigger is None or (trigger is Trigger.STOPPED and self.status is RuntimeStatus.UNKNOWN):
+            return False
+        status, reason = next_status(self.status, trigger), reason_of(state)
+        if status is RuntimeStatus.RECONNECTING and not reason:
+            reason = self.reason  # a new try does not forget why it is one
+        if (status, reason) == (self.status, self.reason):
+            return False
+        self.status, self.reason, self.since = status, reason, now_ms
+        return True
+
+
+def status_changed(row: Account, view: RuntimeView, now_ms: int) -> list[Announcement]:
+    """The events of a status change: `account.started` when it came up, then the general one."""
+    data: dict[str, Any] = {"auth_status": row.auth_status, "runtime_status": view.status}
+    account: dict[str, Any] = {}
+    if row.provider_account_ref is not None:
+        account["provider_account_ref"] = row.provider_account_ref
+    if view.reason:
+        data["reason"] = view.reason
+    data["account"] = account
+    events = [Announcement(EventType.ACCOUNT_STATUS_UPDATED, data, now_ms)]
+    if view.status is RuntimeStatus.RUNNING:
+        events.insert(0, Announcement(EventType.ACCOUNT_STARTED, dict(data), now_ms))
+    return events
+
+
+def auth_failed(row: Account, reason: str, now_ms: int) -> list[Announcement]:
+    """The events of a login that was lost or refused: what happened, then what a human must do."""
+    data = {
+        "auth_status": row.auth_status,
+        "runtime_status": RuntimeStatus.DISCONNECTED,
+        "last_error": reason,
+        "account": {"provider_account_ref": row.provider_account_ref or ""},
+    }
+    return [
+        Announcement(EventType.ACCOUNT_AUTH_FAILED, data, now_ms),
+        Announcement(EventType.ACCOUNT_AUTH_REQUIRED, dict(data), now_ms),
+    ]
+
+
+def auth_succeeded(row: Account, now_ms: int) -> list[Announcement]:
+    profile = {
+        "display_name": row.profile.get("display_name", ""),
+        "picture_url": row.profile.get("avatar_url", ""),
+        "region": row.region,
+        "status_message": row.profile.get("bio", ""),
+    }
+    account = {"provider_account_ref": row.provider_account_ref, **profile}
+    data = {"auth_status": row.auth_status, "account": account, **profile}
+    return [Announcement(EventType.ACCOUNT_AUTH_SUCCEEDED, data, now_ms)]

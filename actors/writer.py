@@ -1,0 +1,99 @@
+"""The writer: one actor, one connection, group commit.
+
+It commits whatever has queued up, at most 1,000 rows a transaction, and answers each producer between the
+commit's return and its own next checkpoint. There is no linger: while one group commits the next gathers.
+
+A full disk, a lock or an I/O error is a state and not a crash: the batch is kept and tried again with
+back-off, mailboxes fill, receivers stop reading, and nothing is acknowledged until it heals.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+
+import trio
+
+from unifyport.model.unit import Unit
+from unifyport.storage.base import Fenced, Refused, Result, Settle, Store, StoreUnavailable, Write
+
+from .actor import Actor, Job, Stickiness
+from .reply import Failed
+
+log = logging.getLogger("unifyport.writer")
+
+MAX_ROWS = 1000
+_FIRST_RETRY, _LAST_RETRY = 0.1, 5.0
+_LOG_EVERY = 60.0
+
+
+class Writer(Actor[Write, Result]):
+    """`on_commit` is called after each commit, synchronously: it rings bells and never blocks."""
+
+    batch = 256
+
+    def __init__(self, store: Store, on_commit: Callable[[], None] = lambda: None) -> None:
+        super().__init__()
+        self._store = store
+        self._on_commit = on_commit
+        self._sticky = Stickiness()
+        self.unavailable: str | None = None  # why the store does not take writes, while it does not
+
+    async def handle(self, batch: list[Job[Write, Result]]) -> None:
+        while batch:
+            group, batch = self._group(batch)
+            if group:
+                await self._commit(group)
+
+    def _group(
+        self, batch: Sequence[Job[Write, Result]]
+    ) -> tuple[list[Job[Write, Result]], list[Job[Write, Result]]]:
+        """The next jobs of at most `MAX_ROWS` rows together, and the rest. Stale units are answered here."""
+        group: list[Job[Write, Result]] = []
+        rows = 0
+        for index, job in enumerate(batch):
+            if group and rows >= MAX_ROWS:
+                return group, list(batch[index:])
+            if isinstance(job.work, Unit) and self._sticky.refuses(job.work.account_no, job.work.generation):
+                job.reply.answer(Failed("generation_failed"))
+                continue
+            group.append(job)
+            rows += _rows(job.work)
+        return group, []
+
+    async def _commit(self, group: list[Job[Write, Result]]) -> None:
+        pause, logged = _FIRST_RETRY, -_LOG_EVERY
+        while group:
+            try:
+                results = await self._store.commit([job.work for job in group])
+            except StoreUnavailable as error:
+                self._answer(group, error.done)
+                group = group[len(error.done) :]
+                self.unavailable = error.reason
+                if trio.current_time() - logged >= _LOG_EVERY:
+                    logged = trio.current_time()
+                    log.error("storage unavailable, %d writes wait: %s", len(group), error.reason)
+                await trio.sleep(pause)
+                pause = min(pause * 2, _LAST_RETRY)
+                continue
+            self._answer(group, results)
+            if self.unavailable is not None:
+                log.warning("storage available again")
+                self.unavailable = None
+            return
+
+    def _answer(self, group: Sequence[Job[Write, Result]], results: Sequence[Result]) -> None:
+        for job, result in zip(group, results, strict=False):
+            if isinstance(job.work, Unit) and isinstance(result, Refused | Fenced):
+                self.failed(job)
+            job.reply.answer(result)
+        if results:
+            self._on_commit()
+
+    def failed(self, job: Job[Write, Result]) -> None:
+        if isinstance(job.work, Unit):
+            self._sticky.fail(job.work.account_no, job.work.generation)
+
+
+def _rows(write: Write) -> int:
+    if isinstance(write, Unit):
+        return write.rows
+    return 1 + len(write.outcomes) if isinstance(write, Settle) else 1
