@@ -1,0 +1,263 @@
+"""Accounts: creating, reading, changing and deleting them."""
+
+from typing import Any
+
+import attrs
+
+from unifyport.declared import with_new_login
+from unifyport.model.account import ACTIVE, Account, Origin
+from unifyport.model.ids import new_id
+from unifyport.model.runtime_status import RuntimeStatus
+from unifyport.providers.base import Channel, Connection
+from unifyport.providers.registry import PROVIDER_NAMES
+from unifyport.settings import check_credentials
+from unifyport.storage.base import DeleteAccount, PutAccount
+
+from . import schemas
+from .errors import DECLARED_IN_FILE, INVALID_REQUEST, NOT_BOUND, NOT_FOUND, ApiError, ErrorSpec, not_found
+from .gateway import Gateway, WriteRefused
+from .routing import Call, Route
+
+REGIONS = ("global",)
+
+
+async def find(gateway: Gateway, account_id: str) -> Account:
+    """The account as stored. Raises 404 `not_found`."""
+    account = await gateway.store.account(account_id)
+    if account is None:
+        raise not_found("account")
+    return account
+
+
+def show(gateway: Gateway, account: Account) -> schemas.Account:
+    actor = gateway.accounts.actor(account.id)
+    channel = gateway.registry.find(account.provider)
+    connection = channel.connection(account.auth_mode) if channel is not None else None
+    profile = {name: value for name, value in account.profile.items() if value}
+    return schemas.Account(
+        id=account.id,
+        name=account.name,
+        provider=account.provider,  # type: ignore[arg-type]
+        region=account.region,
+        status=account.status,
+        runtime_status=(RuntimeStatus.UNKNOWN if actor is None else actor.view.status).value,
+        auth_mode=account.auth_mode,
+        capabilities=account.capabilities if account.capabilities is not None else capabilities(connection),
+        metadata=account.metadata,
+        origin=account.origin.value,
+        provider_account_ref=account.provider_account_ref,
+        provider_profile=schemas.ProviderProfile(**profile) if profile else None,
+    )
+
+
+def capabilities(connection: Connection | None) -> list[str]:
+    """The contract's words for what a connection can do."""
+    if connection is None:
+        return []
+    sends = any(name.startswith("send_") for name in connection.capabilities)
+    return [*(["send_message"] if sends else []), "receive_message"]
+
+
+async def list_accounts(call: Call) -> list[schemas.Account]:
+    return [show(call.gateway, account) for account in await call.gateway.store.accounts()]
+
+
+async def get_account(call: Call) -> schemas.Account:
+    return show(call.gateway, await find(call.gateway, call.path["account_id"]))
+
+
+async def create_account(call: Call) -> schemas.Account:
+    gateway, body = call.gateway, call.body
+    if body.provider is None:
+        raise ApiError(400, "invalid_request", "provider: is required")
+    channel = _channel(gateway, body.provider)
+    region = _region(body.region or REGIONS[0])
+    connection = _connection(channel, body.auth_mode or channel.connections[0].auth_mode)
+    _refuse_proxy(body)
+    credentials = _credentials(channel, connection.auth_mode, body.provider_data or {})
+    now, account_id = gateway.now_ms(), new_id("acct")
+    account = Account(
+        id=account_id,
+        name=body.name or f"{body.provider}-{account_id[-6:]}",
+        provider=body.provider,
+        channel=channel.name,
+        region=region,
+        auth_mode=connection.auth_mode,
+        status=body.status or ACTIVE,
+        provider_account_ref=body.provider_account_ref,
+        metadata=body.metadata or {},
+        capabilities=body.capabilities,
+        credentials=credentials,
+        receive=connection.receive[0],
+        created_at=now,
+        updated_at=now,
+    )
+    async with gateway.creating_account:
+        quota = gateway.settings.workspace.account_quota
+        if quota and len(await gateway.store.accounts()) >= quota:
+            raise ApiError(
+                409, "workspace_account_quota_exceeded", f"the workspace may have {quota} accounts"
+            )
+        account = await _put(gateway, account)
+    await gateway.accounts.add(account)
+    return show(gateway, account)
+
+
+async def update_account(call: Call) -> schemas.Account:
+    gateway, body = call.gateway, call.body
+    account = await find(gateway, call.path["account_id"])
+    _refuse_declared(account)
+    if body.provider is not None and body.provider != account.provider:
+        raise ApiError(400, "invalid_request", "provider: cannot be changed")
+    channel = _channel(gateway, account.provider)
+    connection = _connection(channel, body.auth_mode or account.auth_mode)
+    _refuse_proxy(body)
+    changed = attrs.evolve(
+        account,
+        name=body.name or account.name,
+        region=_region(body.region) if body.region is not None else account.region,
+        auth_mode=connection.auth_mode,
+        status=body.status or account.status,
+        metadata=account.metadata if body.metadata is None else body.metadata,
+        capabilities=account.capabilities if body.capabilities is None else body.capabilities,
+        updated_at=gateway.now_ms(),
+    )
+    new_login = body.provider_data is not None or connection.auth_mode != account.auth_mode
+    if new_login:
+        data = account.credentials if body.provider_data is None else body.provider_data
+        changed.credentials = _credentials(channel, connection.auth_mode, data)
+        changed = with_new_login(changed)
+    changed = await _put(gateway, changed)
+    await gateway.accounts.update(changed, reconnect=new_login)
+    return show(gateway, changed)
+
+
+async def delete_account(call: Call) -> None:
+    account = await find(call.gateway, call.path["account_id"])
+    _refuse_declared(account)
+    await call.gateway.accounts.remove(account.id)
+    await call.gateway.write(DeleteAccount(account.id))
+
+
+async def _put(gateway: Gateway, account: Account) -> Account:
+    try:
+        stored = await gateway.write(PutAccount(account))
+    except WriteRefused as refused:
+        if refused.reason == "duplicate_provider_account":
+            raise ApiError(409, refused.reason, "another account has this provider identity") from None
+        raise ApiError(
+            409, "account_allocation_busy", "the account was changed meanwhile, try again"
+        ) from None
+    assert isinstance(stored, Account)
+    return stored
+
+
+def _channel(gateway: Gateway, provider: str) -> Channel:
+    if provider not in PROVIDER_NAMES:
+        raise ApiError(400, "invalid_request", f"provider: must be one of {', '.join(PROVIDER_NAMES)}")
+    channel = gateway.registry.find(provider)
+    if channel is None:
+        raise ApiError(409, "no_allocatable_server", f"there is no connector for {provider} yet")
+    return channel
+
+
+def _connection(channel: Channel, auth_mode: str) -> Connection:
+    connection = channel.connection(auth_mode)
+    if connection is None:
+        known = ", ".join(known.auth_mode for known in channel.connections)
+        raise ApiError(400, "unsupported_provider_auth_mode", f"auth_mode: {channel.name} has {known}")
+    return connection
+
+
+def _region(region: str) -> str:
+    if region not in REGIONS:
+        raise ApiError(409, "no_allocatable_server", f"region: must be one of {', '.join(REGIONS)}")
+    return region
+
+
+def _credentials(channel: Channel, auth_mode: str, data: dict[str, Any]) -> dict[str, Any]:
+    problems = check_credentials(channel, auth_mode, data)
+    if problems:
+        problems = [problem.replace("credentials.", "provider_data.") for problem in problems]
+        raise ApiError(400, "invalid_request", "; ".join(problems), problems=problems)
+    return data
+
+
+def _refuse_proxy(body: schemas.AccountRequest) -> None:
+    """An account with a proxy must never connect without it; until proxies exist, such an account is refused."""
+    if body.proxy or body.proxy_config or (body.provider_data or {}).get("proxy_config"):
+        raise ApiError(400, "invalid_request", "proxy: accounts behind a proxy are not supported yet")
+
+
+def _refuse_declared(account: Account) -> None:
+    if account.origin is Origin.FILE:
+        raise ApiError(409, "declared_in_file", "this account is declared in the configuration file")
+
+
+_WRITES = (
+    INVALID_REQUEST,
+    ErrorSpec(400, "unsupported_provider_auth_mode"),
+    ErrorSpec(409, "no_allocatable_server"),
+    ErrorSpec(409, "duplicate_provider_account"),
+    ErrorSpec(409, "account_allocation_busy"),
+)
+
+ROUTES = [
+    Route(
+        "listAccounts",
+        "GET",
+        "/v1/accounts",
+        list_accounts,
+        "Accounts",
+        "List all accounts",
+        "list_accounts_failed",
+        list[schemas.Account],
+    ),
+    Route(
+        "createAccount",
+        "POST",
+        "/v1/accounts",
+        create_account,
+        "Accounts",
+        "Create an account; it logs in by itself where its credentials are enough",
+        "create_account_failed",
+        schemas.Account,
+        schemas.AccountRequest,
+        success=201,
+        errors=(*_WRITES, ErrorSpec(409, "workspace_account_quota_exceeded")),
+    ),
+    Route(
+        "getAccount",
+        "GET",
+        "/v1/accounts/{account_id}",
+        get_account,
+        "Accounts",
+        "Read one account",
+        "get_account_failed",
+        schemas.Account,
+        errors=(NOT_FOUND,),
+    ),
+    Route(
+        "updateAccount",
+        "PATCH",
+        "/v1/accounts/{account_id}",
+        update_account,
+        "Accounts",
+        "Change an account; fields that are left out stay",
+        "update_account_failed",
+        schemas.Account,
+        schemas.AccountRequest,
+        errors=(*_WRITES, DECLARED_IN_FILE, NOT_FOUND),
+    ),
+    Route(
+        "deleteAccount",
+        "DELETE",
+        "/v1/accounts/{account_id}",
+        delete_account,
+        "Accounts",
+        "Stop an account and delete it",
+        "delete_account_failed",
+        success=204,
+        errors=(NOT_BOUND, DECLARED_IN_FILE, NOT_FOUND),
+    ),
+]

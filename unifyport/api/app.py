@@ -1,0 +1,188 @@
+"""The application: one dispatcher for every route of the table.
+
+The order of checks is the contract's: route, API key, media type and JSON, fields, then the handler. An answer
+is always JSON in the envelope, never compressed, never a redirect; an error never shows a traceback.
+"""
+
+import logging
+import re
+from collections.abc import Iterable
+from http import HTTPStatus
+from typing import Any, cast
+
+import attrs
+import msgspec
+import trio
+from quart import Response, request
+from quart_trio import QuartTrio
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+
+from unifyport.declared import hash_key
+from unifyport.model.ids import new_id
+from unifyport.model.structuring import strict_converter, structure
+
+from . import account_auth, account_runtime, accounts, events, health, messages, webhook_endpoints, workspace
+from .errors import ApiError, from_exception
+from .gateway import Gateway
+from .openapi import document
+from .routing import Call, Route
+
+log = logging.getLogger("unifyport.api")
+
+MAX_BODY = 1024 * 1024
+BODY_SECONDS = 10
+LOCAL = "unifyport.local"  # in the ASGI scope of requests that came by the owner's socket
+
+_CLIENT_REQUEST_ID = re.compile(r"[A-Za-z0-9_.:/-]{1,128}")
+
+ROUTES: tuple[Route, ...] = (
+    *workspace.ROUTES,
+    *accounts.ROUTES,
+    *account_auth.ROUTES,
+    *account_runtime.ROUTES,
+    *messages.ROUTES,
+    *webhook_endpoints.ROUTES,
+    *events.ROUTES,
+    *health.ROUTES,
+)
+
+
+class Front:
+    """The quart-trio application of one gateway."""
+
+    def __init__(self, gateway: Gateway, routes: Iterable[Route] = ROUTES) -> None:
+        self._gateway = gateway
+        self._converter = strict_converter(forbid_extra_keys=False)
+        self._document = msgspec.json.encode(document(list(routes)))
+        self.app = app = QuartTrio(__name__, static_folder=None)
+        app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
+        app.config["BODY_TIMEOUT"] = BODY_SECONDS
+        app.config["PROPAGATE_EXCEPTIONS"] = False
+        app.url_map.strict_slashes = False
+        app.url_map.merge_slashes = False
+        for route in routes:
+            self._add(route)
+        app.add_url_rule(
+            "/openapi.json", "openapi", self._openapi, methods=["GET"], provide_automatic_options=False
+        )
+        app.register_error_handler(HTTPException, self._http_error)
+        app.register_error_handler(Exception, self._crash)
+
+    def _add(self, route: Route) -> None:
+        async def view(**path: str) -> Response:
+            return await self._dispatch(route, path)
+
+        rule = route.path.replace("{", "<").replace("}", ">")
+        self.app.add_url_rule(
+            rule, route.operation_id, view, methods=[route.method], provide_automatic_options=False
+        )
+
+    async def _dispatch(self, route: Route, path: dict[str, str]) -> Response:
+        request_id = new_id("req")
+        try:
+            if not route.public:
+                await self._authenticate()
+            body = await self._body(route) if route.body is not None else None
+            query = {name: values[-1] for name, values in request.args.to_dict(flat=False).items()}
+            call = Call(self._gateway, path, query, body)
+            data = await route.handler(call)
+        except Exception as error:
+            return self._error(error, request_id, route.failure_code)
+        return _respond(None if route.data is None else _plain(data), route.success, request_id)
+
+    async def _authenticate(self) -> None:
+        if request.scope.get(LOCAL):
+            return
+        key = request.headers.get("X-Api-Key")
+        if not key:
+            raise ApiError(401, "missing_api_key", "send the API key in the header X-Api-Key")
+        known = await self._gateway.store.api_key(hash_key(key))
+        if known is None or known.status != "active":
+            raise ApiError(401, "invalid_api_key", "the API key is unknown or inactive")
+
+    async def _body(self, route: Route) -> Any:
+        assert route.body is not None
+        raw = cast(bytes, await request.get_data(cache=False))
+        if not raw:
+            if route.body_required:
+                raise ApiError(400, "invalid_request", "a JSON body is required")
+            return {}
+        if request.mimetype != "application/json":
+            raise ApiError(415, "invalid_request", "send the body as Content-Type: application/json")
+        try:
+            value = msgspec.json.decode(raw)
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+            raise ApiError(400, "invalid_request", f"the body is not valid JSON: {error}") from None
+        if route.body is dict:
+            if not isinstance(value, dict):
+                raise ApiError(400, "invalid_request", "the body must be an object")
+            return value
+        return structure(self._converter, value, route.body)
+
+    def _error(self, error: Exception, request_id: str, failure_code: str) -> Response:
+        if isinstance(error, HTTPException):
+            known: ApiError | None = _from_http(error)
+        else:
+            known = from_exception(error, failure_code)
+        if known is None:
+            log.exception("request %s crashed", request_id, exc_info=error)
+            known = ApiError(500, failure_code, "internal error")
+        return _refuse(known, request_id)
+
+    async def _http_error(self, error: HTTPException) -> Response:
+        return _refuse(_from_http(error), new_id("req"))
+
+    async def _crash(self, error: Exception) -> Response:
+        return self._error(error, new_id("req"), "internal_error")
+
+    async def _openapi(self) -> Response:
+        await trio.lowlevel.checkpoint()
+        return Response(self._document, content_type="application/json")
+
+
+def _from_http(error: HTTPException) -> ApiError:
+    status = error.code or 500
+    if isinstance(error, RequestEntityTooLarge):
+        return ApiError(413, "invalid_request", f"a body may have at most {MAX_BODY} bytes")
+    if status == 404:
+        return ApiError(404, "not_found", "no such route")
+    return ApiError(status, "invalid_request", HTTPStatus(status).phrase.lower())
+
+
+def _plain(data: Any) -> Any:
+    """attrs values as JSON values, without what is absent."""
+    if attrs.has(type(data)):
+        fields = attrs.fields(type(data))
+        pairs = ((field.name, getattr(data, field.name)) for field in fields)
+        return {name: _plain(value) for name, value in pairs if value is not None}
+    if isinstance(data, list):
+        return [_plain(item) for item in data]
+    return data
+
+
+def _refuse(error: ApiError, request_id: str) -> Response:
+    details = {name: value for name, value in error.details.items() if value is not None}
+    envelope = {"error": {"code": error.code, "message": error.message, **details}}
+    response = _json(envelope, error.status, request_id)
+    if error.retry_after is not None:
+        response.headers["Retry-After"] = str(max(1, round(error.retry_after)))
+    return response
+
+
+def _respond(data: Any, status: int, request_id: str) -> Response:
+    if status == 204:
+        response = Response(b"", 204)
+        response.headers.pop("Content-Type", None)
+        response.headers["X-Request-Id"] = request_id
+        return response
+    return _json({"data": data}, status, request_id)
+
+
+def _json(envelope: dict[str, Any], status: int, request_id: str) -> Response:
+    value: dict[str, Any] = {"request_id": request_id}
+    client_id = request.headers.get("X-Request-Id", "")
+    if _CLIENT_REQUEST_ID.fullmatch(client_id):
+        value["client_request_id"] = client_id
+    response = Response(msgspec.json.encode(value | envelope), status, content_type="application/json")
+    response.headers["X-Request-Id"] = request_id
+    return response

@@ -1,0 +1,66 @@
+"""What a route is: one row of the table that drives dispatch, validation, declared errors and the document."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+import attrs
+
+from .errors import INVALID_KEY, INVALID_REQUEST, MISSING_KEY, TOO_LARGE, WRONG_MEDIA_TYPE, ErrorSpec
+
+if TYPE_CHECKING:
+    from .gateway import Gateway
+
+Method = Literal["GET", "POST", "PATCH", "DELETE"]
+
+
+@attrs.define
+class Call:
+    """One request, checked: `body` is a value of the route's body class (None where there is none)."""
+
+    gateway: "Gateway"
+    path: Mapping[str, str]
+    query: Mapping[str, str]
+    body: Any = None
+
+
+@attrs.frozen
+class Query:
+    """A query parameter: `check` raises `ValueError` for a value that it refuses."""
+
+    name: str
+    kind: Literal["string", "integer"] = "string"
+    description: str = ""
+
+
+Handler = Callable[[Call], Awaitable[Any]]
+
+
+@attrs.frozen
+class Route:
+    """`failure_code` answers what nobody foresaw (500) and storage that is away (503)."""
+
+    operation_id: str
+    method: Method
+    path: str  # `/v1/accounts/{account_id}`
+    handler: Handler
+    tag: str
+    summary: str
+    failure_code: str
+    data: Any = None  # the class of `data`; None: no body, 204
+    body: type | None = None
+    body_required: bool = True
+    success: int = 200
+    errors: tuple[ErrorSpec, ...] = ()
+    query: tuple[Query, ...] = ()
+    public: bool = False  # no API key
+    extension: bool = False  # not part of the contract
+
+    @property
+    def declared(self) -> tuple[ErrorSpec, ...]:
+        """Every error of this route, the common ones included."""
+        common: tuple[ErrorSpec, ...] = () if self.public else (MISSING_KEY, INVALID_KEY)
+        if self.body is not None:
+            common += (INVALID_REQUEST, TOO_LARGE, WRONG_MEDIA_TYPE)
+        if not self.public:
+            common += (ErrorSpec(500, self.failure_code), ErrorSpec(503, self.failure_code))
+        return common + tuple(error for error in self.errors if error not in common)

@@ -1,0 +1,233 @@
+"""The contract's shapes as attrs classes: what bodies are checked against and the OpenAPI document shows.
+
+Names and fields are the contract's. A field that may be absent is None here and left out of answers.
+"""
+
+from typing import Any, Literal
+
+import attrs
+
+ProviderName = Literal["telegram", "whatsapp", "line", "twitter", "x", "zalo", "tiktok"]
+RuntimeStatus = Literal[
+    "unknown", "starting", "running", "stopping", "stopped", "reconnecting", "disconnected", "error"
+]
+ConversationType = Literal["user", "group", "channel"]
+FreeFormObject = dict[str, Any]
+
+
+@attrs.define
+class Workspace:
+    name: str
+    status: str
+    account_quota: int
+    account_quota_unlimited: bool
+    metadata: dict[str, str] | None = None
+
+
+@attrs.define
+class ProviderProfile:
+    """An open object: platforms may add keys."""
+
+    id: str | None = None
+    phone: str | None = None
+    username: str | None = None
+    display_name: str | None = None
+    first_name: str | None = None
+    last_name: str | None = None
+    avatar_url: str | None = None
+    bio: str | None = None
+
+
+@attrs.define
+class AccountRequest:
+    """`provider` is required to create; an update may name it but not change it. `provider_data` is write-only."""
+
+    provider: str | None = None
+    region: str | None = None
+    name: str | None = None
+    status: str | None = None
+    runtime_status: str | None = None
+    auth_mode: str | None = None
+    capabilities: list[str] | None = None
+    metadata: FreeFormObject | None = None
+    provider_account_ref: str | None = None
+    provider_data: FreeFormObject | None = None
+    proxy: Any = None
+    proxy_config: Any = None
+
+
+@attrs.define
+class Account:
+    id: str
+    name: str
+    provider: ProviderName
+    region: str
+    status: str
+    runtime_status: RuntimeStatus
+    auth_mode: str
+    capabilities: list[str]
+    metadata: FreeFormObject
+    origin: Literal["api", "file"]
+    provider_account_ref: str | None = None
+    provider_profile: ProviderProfile | None = None
+
+
+@attrs.define
+class AuthField:
+    type: str
+    required: bool
+    label: str | None = None
+    placeholder: str | None = None
+
+
+@attrs.define
+class AccountSession:
+    account_id: str
+    status: str
+    auth_fields: list[AuthField] | None = None
+    auth_payload: FreeFormObject | None = None
+    expires_at: str | None = None
+    last_error: str | None = None
+
+
+@attrs.define
+class RuntimeActionResult:
+    account_id: str
+    provider: ProviderName
+    action: Literal["refresh_status", "start", "stop", "reconnect"]
+    operation_status: str
+    runtime_status: RuntimeStatus
+    runtime_error: str
+
+
+@attrs.define
+class Recipient:
+    id: str
+    type: str
+
+
+@attrs.define
+class ContactPhone:
+    number: str
+    type: str | None = None
+
+
+@attrs.define
+class ContactEmail:
+    address: str
+    type: str | None = None
+
+
+@attrs.define
+class ContactCard:
+    name: str
+    phones: list[ContactPhone] | None = None
+    emails: list[ContactEmail] | None = None
+    organization: str | None = None
+    title: str | None = None
+
+
+@attrs.define
+class MessagePayload:
+    type: Literal["text", "image", "video", "audio", "document", "file", "contact"]
+    text: str | None = None
+    url: str | None = None
+    file_url: str | None = None
+    file_key: str | None = None
+    caption: str | None = None
+    contacts: list[ContactCard] | None = None
+
+
+@attrs.define
+class ReplyTo:
+    reply_token: str
+
+
+@attrs.define
+class Mention:
+    id: str
+
+
+@attrs.define
+class SendMessageRequest:
+    account_id: str
+    to: Recipient
+    message: MessagePayload
+    provider_data: FreeFormObject | None = None
+    reply_to: ReplyTo | None = None
+    mentions: list[Mention] | None = None
+
+
+@attrs.define
+class SendMessageResult:
+    message_id: str
+    account_id: str
+    status: str
+    command_id: str
+    provider_ref: str | None = None
+    reply_token: str | None = None
+
+
+@attrs.define
+class Command:
+    """What became of a send. Our extension; `outcome` is one of `CommandState`."""
+
+    id: str
+    account_id: str
+    outcome: Literal["accepted", "sending", "sent", "rejected", "not_sent", "unknown"]
+    message_id: str | None = None
+    reason: str | None = None
+
+
+@attrs.define
+class WebhookEndpointRequest:
+    """`url` and `status` are required to create; an update may leave them out."""
+
+    url: str | None = None
+    status: str | None = None
+    subscribed_events: list[str] | None = None
+    signing_secret: str | None = None
+    retry_policy: FreeFormObject | None = None
+
+
+@attrs.define
+class WebhookEndpoint:
+    id: str
+    url: str
+    status: str
+    signing_enabled: bool
+    subscribed_events: list[str]
+    retry_policy: FreeFormObject
+    origin: Literal["api", "file"]
+    name: str | None = None
+    reason: str | None = None
+
+
+@attrs.define
+class EventPage:
+    """A page of the event log: each item is the body as it was or will be delivered."""
+
+    items: list[FreeFormObject]
+    has_more: bool
+    next_cursor: str
+
+
+@attrs.define
+class Health:
+    status: str
+
+
+@attrs.define
+class Error:
+    code: str
+    message: str
+    problems: list[str] | None = None
+    outcome: str | None = None
+    command_id: str | None = None
+
+
+@attrs.define
+class ErrorEnvelope:
+    request_id: str
+    error: Error
+    client_request_id: str | None = None

@@ -1,0 +1,22 @@
+"""The command line. Exit codes: 0 done, 1 failed, 2 wrong usage or a wrong configuration file."""
+
+import click
+
+from unifyport import __version__
+
+from .config import config
+from .demo import demo
+from .keys import keys
+from .messages import listen, send
+from .serving import init, sandbox, serve
+from .status import status
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="unifyport")
+def main() -> None:
+    """One port for WhatsApp, Telegram, LINE, TikTok, Zalo and X."""
+
+
+for command in (init, serve, sandbox, demo, status, send, listen, keys, config):
+    main.add_command(command)

@@ -1,0 +1,118 @@
+"""What commands share: finding the configuration, reaching a running server, printing, failing."""
+
+import json
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+import click
+import httpx
+import trio
+from rich.console import Console
+
+from unifyport.model.structuring import Problems
+from unifyport.providers.registry import standard
+from unifyport.settings import Settings, load
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+console = Console(highlight=False)
+errors = Console(stderr=True, highlight=False)
+
+DEFAULT_CONFIG = "unifyport.toml"
+FAILED, WRONG_USAGE = 1, 2
+
+
+def fail(message: str, code: int = FAILED) -> NoReturn:
+    errors.print(f"[red]error:[/red] {_escaped(message)}")
+    sys.exit(code)
+
+
+def _escaped(text: str) -> str:
+    return text.replace("[", "\\[")
+
+
+def run_async(main: Callable[[], Awaitable[None]]) -> None:
+    """`trio.run` for commands: of a group of exceptions the first one is raised, alone."""
+    try:
+        trio.run(main)
+    except BaseExceptionGroup as group:
+        error: BaseException = group
+        while isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        raise error from None
+
+
+def config_option(function: F) -> F:
+    return click.option(
+        "-c",
+        "--config",
+        "config_path",
+        type=click.Path(path_type=Path),
+        default=Path(DEFAULT_CONFIG),
+        show_default=True,
+        help="The configuration file.",
+    )(function)
+
+
+def json_option(function: F) -> F:
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)
+
+
+def server_options(function: F) -> F:
+    """How to reach a running server: by URL and key, or by the socket beside its database."""
+    function = click.option("--url", envvar="UNIFYPORT_URL", help="The server's base URL.")(function)
+    function = click.option("--api-key", envvar="UNIFYPORT_API_KEY", help="An API key.")(function)
+    return config_option(function)
+
+
+def load_settings(path: Path) -> Settings:
+    """Exits with 2 and every problem of the file when it is wrong."""
+    try:
+        return load(path, standard())
+    except Problems as wrong:
+        for problem in wrong.problems:
+            errors.print(f"[red]{_escaped(str(path))}:[/red] {_escaped(problem)}")
+        if not path.exists():
+            errors.print("'unifyport init' writes a configuration file.")
+        sys.exit(WRONG_USAGE)
+
+
+class Api:
+    """A running server. Errors of the API end the command with exit code 1."""
+
+    def __init__(self, config_path: Path, url: str | None, api_key: str | None) -> None:
+        headers = {"x-api-key": api_key} if api_key else {}
+        transport = None
+        if url is None and api_key is None:
+            socket = load_settings(config_path).socket
+            transport = httpx.HTTPTransport(uds=str(socket))
+        elif not (url and api_key):
+            fail("--url and --api-key go together", WRONG_USAGE)
+        self._client = httpx.Client(
+            base_url=url or "http://local",
+            headers=headers,
+            transport=transport,
+            timeout=30.0,
+            trust_env=False,
+        )
+
+    def __call__(self, method: str, path: str, **arguments: Any) -> Any:
+        """The answer's `data`."""
+        try:
+            response = self._client.request(method, path, **arguments)
+        except httpx.TransportError:
+            fail("no server answers; is 'unifyport serve' running?")
+        try:
+            body = response.json() if response.content else {}
+        except json.JSONDecodeError:
+            fail(f"HTTP {response.status_code}: not an answer of UnifyPort")
+        if response.is_success:
+            return body.get("data")
+        error = body.get("error", {})
+        fail(f"{error.get('code')}: {error.get('message')} (request {body.get('request_id')})")
+
+
+def print_json(value: Any) -> None:
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))

@@ -1,0 +1,132 @@
+"""`keys`: API keys, straight in the database, so that a first or a lost key can be made with the server down."""
+
+import contextlib
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import attrs
+import click
+import trio
+from rich.table import Table
+
+from unifyport.declared import hash_key
+from unifyport.model.account import Origin
+from unifyport.model.ids import new_id
+from unifyport.server import wall_clock_ms
+from unifyport.settings import Settings
+from unifyport.storage.base import ApiKey, PutApiKey, SchemaTooNew, StoreUnavailable
+from unifyport.storage.sealing import SealError
+from unifyport.storage.sqlite import SqliteStore
+
+from .common import config_option, console, fail, json_option, load_settings, print_json
+
+
+def new_key(prefix: str) -> str:
+    """`<prefix>_` and 256 random bits."""
+    return f"{prefix}_{secrets.token_hex(32)}"
+
+
+@contextlib.contextmanager
+def open_store(settings: Settings) -> Iterator[SqliteStore]:
+    store = SqliteStore(settings.database, settings.key_ring, wall_clock_ms)
+    try:
+        store.open()
+    except (SchemaTooNew, SealError, StoreUnavailable) as error:
+        fail(str(error))
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+@click.group()
+def keys() -> None:
+    """List, create, rotate and disable API keys."""
+
+
+@keys.command("list")
+@config_option
+@json_option
+def list_keys(config_path: Path, as_json: bool) -> None:
+    """Show all keys; the secrets themselves are not stored."""
+    with open_store(load_settings(config_path)) as store:
+        known = trio.run(store.api_keys)
+    if as_json:
+        print_json([_public(key) for key in known])
+        return
+    table = Table("id", "name", "prefix", "status", "declared in")
+    for key in known:
+        table.add_row(key.id, key.name, key.prefix, key.status, key.origin)
+    console.print(table)
+
+
+@keys.command()
+@click.argument("name")
+@click.option("--prefix", default="dk_live", show_default=True)
+@config_option
+@json_option
+def create(name: str, prefix: str, config_path: Path, as_json: bool) -> None:
+    """Make a key and print it, once."""
+    if not name or not prefix.isascii() or not prefix.replace("_", "").isalnum():
+        raise click.UsageError("a key needs a name, and a prefix of letters, digits and _")
+    key = new_key(prefix)
+    record = ApiKey(new_id("ak"), name, prefix, hash_key(key), created_at=wall_clock_ms())
+    with open_store(load_settings(config_path)) as store:
+        trio.run(store.commit, [PutApiKey(record)])
+    _print_new(record, key, as_json)
+
+
+@keys.command()
+@click.argument("key_id")
+@config_option
+@json_option
+def rotate(key_id: str, config_path: Path, as_json: bool) -> None:
+    """Give a key a new secret and print it, once; the old one is dead at once."""
+    with open_store(load_settings(config_path)) as store:
+        record = _find(store, key_id)
+        key = new_key(record.prefix)
+        record = attrs.evolve(record, hash=hash_key(key))
+        trio.run(store.commit, [PutApiKey(record)])
+    _print_new(record, key, as_json)
+
+
+@keys.command()
+@click.argument("key_id")
+@config_option
+@json_option
+def disable(key_id: str, config_path: Path, as_json: bool) -> None:
+    """Refuse a key from now on."""
+    with open_store(load_settings(config_path)) as store:
+        record = attrs.evolve(_find(store, key_id), status="inactive")
+        trio.run(store.commit, [PutApiKey(record)])
+    if as_json:
+        print_json(_public(record))
+    else:
+        console.print(f"{record.id} ({record.name}) is inactive")
+
+
+def _find(store: SqliteStore, key_id: str) -> ApiKey:
+    known = {key.id: key for key in trio.run(store.api_keys)}
+    if key_id not in known:
+        fail(f"no such key: {key_id}")
+    if known[key_id].origin == Origin.FILE:
+        fail(f"{key_id} is declared in the configuration file; change it there")
+    return known[key_id]
+
+
+def _public(key: ApiKey) -> dict[str, object]:
+    return {
+        "id": key.id,
+        "name": key.name,
+        "key_prefix": key.prefix,
+        "status": key.status,
+        "origin": key.origin,
+    }
+
+
+def _print_new(record: ApiKey, key: str, as_json: bool) -> None:
+    if as_json:
+        print_json({**_public(record), "api_key": key})
+    else:
+        console.print(f"{record.id} ({record.name}), shown only now: [bold]{key}[/bold]")

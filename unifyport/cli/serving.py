@@ -1,0 +1,169 @@
+"""`init`, `serve` and `sandbox`: setting up, and the processes that stay."""
+
+import os
+import sys
+from pathlib import Path
+
+import click
+import trio
+
+from unifyport.declared import hash_key
+from unifyport.model.ids import new_id
+from unifyport.model.structuring import Problems
+from unifyport.sandbox.control import CONTROL_PORT, Sandbox
+from unifyport.sandbox.serving import NotLoopback
+from unifyport.server import AddressInUse, run, wall_clock_ms
+from unifyport.storage.base import ApiKey, PutApiKey, SchemaTooNew, StoreLocked, StoreUnavailable
+from unifyport.storage.sealing import KeyRing, SealError
+
+from .common import (
+    DEFAULT_CONFIG,
+    WRONG_USAGE,
+    config_option,
+    console,
+    fail,
+    json_option,
+    load_settings,
+    print_json,
+    run_async,
+)
+from .keys import new_key, open_store
+
+TEMPLATE = """\
+# UnifyPort. Every option with its default, or as an example; docs: README.md
+
+[server]
+bind = "127.0.0.1:{port}"
+# public_url = "https://gateway.example"     # where platforms and customers reach this server
+
+[storage]
+url = "sqlite:///unifyport.db"               # beside this file
+# event_retention = "7d"                     # how long events can be delivered and read
+
+[security]
+master_key = {{ file = "master.key" }}         # seals every credential; or {{ env = "UNIFYPORT_MASTER_KEY" }}
+webhook_allow = ["127.0.0.0/8", "::1/128"]   # private networks that webhooks may go to
+# ca_file = "private-ca.pem"                 # trust anchors beside the system's
+
+[workspace]
+name = "UnifyPort"
+account_quota = 0                            # 0: unlimited
+
+# Accounts, endpoints and keys can also be made through the API. What is declared here belongs to this file.
+
+# [[api_keys]]
+# name = "backend"
+# key = {{ env = "UNIFYPORT_BACKEND_KEY" }}    # at least 32 characters
+
+# [[webhook_endpoints]]
+# name = "crm"
+# url = "https://crm.example/hooks/unifyport"
+# subscribed_events = ["message.received"]   # empty: all
+# signing_secret = {{ env = "CRM_SECRET" }}
+# retry_policy = {{ max_attempts = 5 }}
+
+# [[accounts]]
+# name = "support-bot"
+# provider = "telegram"
+# auth_mode = "token"
+# credentials = {{ token = {{ env = "TELEGRAM_TOKEN" }} }}
+
+# [providers.telegram]
+# bot_api_url = "https://api.telegram.org"   # or your own Bot API server, or the sandbox
+
+# [supervision.policies.default]             # how every account is restarted
+# backoff = {{ initial = "1s", factor = 2.0, max = "5m", jitter = 0.2 }}
+# stable_after = "60s"
+# max_restarts = 15
+# window = "1h"
+# on_exhausted = "park"
+# park_interval = "1h"
+"""
+
+
+def write_new(path: Path, text: str, mode: int) -> None:
+    """Write a file that must not exist yet. Raises `FileExistsError`."""
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def initialise(directory: Path, port: int = 8080) -> tuple[Path, str]:
+    """A configuration file, a master key and a first API key; returns the file's path and the key."""
+    directory.mkdir(parents=True, exist_ok=True)
+    config_path, key_path = directory / DEFAULT_CONFIG, directory / "master.key"
+    for path in (config_path, key_path):
+        if path.exists():
+            raise FileExistsError(path)
+    write_new(key_path, KeyRing.new_key() + "\n", 0o600)
+    write_new(config_path, TEMPLATE.format(port=port), 0o644)
+    key = new_key("dk_live")
+    record = ApiKey(new_id("ak"), "first", "dk_live", hash_key(key), created_at=wall_clock_ms())
+    with open_store(load_settings(config_path)) as store:
+        trio.run(store.commit, [PutApiKey(record)])
+    return config_path, key
+
+
+@click.command()
+@click.argument("directory", type=click.Path(path_type=Path, file_okay=False), default=Path())
+@json_option
+def init(directory: Path, as_json: bool) -> None:
+    """Write a commented unifyport.toml and a master key, and print the first API key, once."""
+    try:
+        path, key = initialise(directory)
+    except FileExistsError as error:
+        fail(f"{error} exists; nothing was changed")
+    except OSError as error:
+        fail(f"{error.filename}: {error.strerror}")
+    if as_json:
+        print_json({"config": str(path), "api_key": key})
+        return
+    console.print(
+        f"wrote {path} and {path.with_name('master.key')} (keep that one safe: it opens every credential)"
+    )
+    console.print(f"API key, shown only now: [bold]{key}[/bold]")
+    console.print(f"next: unifyport serve -c {path}")
+
+
+@click.command()
+@config_option
+def serve(config_path: Path) -> None:
+    """Run the gateway until SIGINT or SIGTERM."""
+    settings = load_settings(config_path)
+    try:
+        run(settings)
+    except (StoreLocked, AddressInUse, SchemaTooNew, SealError, StoreUnavailable) as error:
+        fail(str(error))
+    except Problems as wrong:
+        fail("; ".join(wrong.problems), WRONG_USAGE)
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="A loopback address.")
+@click.option(
+    "--port", default=CONTROL_PORT, show_default=True, help="The control port; platforms follow. 0: any."
+)
+@click.option("--print-config", is_flag=True, help="Print the TOML that points a gateway here, and go on.")
+def sandbox(host: str, port: int, print_config: bool) -> None:
+    """Run the local platforms: real wire protocols on loopback, for building and testing without credentials."""
+    try:
+        run_async(lambda: _sandbox(host, port, print_config))
+    except KeyboardInterrupt:
+        sys.exit(0)
+    except (NotLoopback, ValueError) as error:
+        fail(str(error), WRONG_USAGE)
+    except OSError as error:
+        fail(f"cannot listen: {error}")
+
+
+async def _sandbox(host: str, port: int, print_config: bool) -> None:
+    platforms = Sandbox()
+    async with trio.open_nursery() as nursery:
+        url = await nursery.start(lambda task_status: platforms.run(host, port, task_status=task_status))
+        if print_config:
+            click.echo(platforms.config(), nl=False)
+        else:
+            console.print(f"control port: {url}/sandbox")
+            for channel, endpoints in platforms.endpoints.items():
+                for name, value in endpoints.items():
+                    console.print(f"  {channel}: {name} = {value}")
+        sys.stdout.flush()

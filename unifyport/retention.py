@@ -1,0 +1,58 @@
+"""Retention: what has been outlived is deleted, a page at a time, when nobody else wants the writer."""
+
+import logging
+from collections.abc import Callable
+
+import trio
+
+from actors.writer import Writer
+from supervisors import Incarnation
+from unifyport.settings import Storage
+from unifyport.storage.base import Committed, Purge
+
+log = logging.getLogger("unifyport.retention")
+
+EVERY = 60.0
+BETWEEN_PAGES = 0.1
+ATTEMPTS_SECONDS = 7 * 86400.0
+COMMANDS_SECONDS = 7 * 86400.0
+
+
+class Retention:
+    def __init__(self, storage: Storage, writer: Writer, now_ms: Callable[[], int]) -> None:
+        self._storage = storage
+        self._writer = writer
+        self._now_ms = now_ms
+
+    async def run(self, incarnation: Incarnation) -> None:
+        """Purge every minute until cancelled."""
+        incarnation.started()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._forever)
+            await incarnation.stopping()
+            nursery.cancel_scope.cancel()
+
+    async def _forever(self) -> None:
+        while True:
+            while await self._page():
+                await trio.sleep(BETWEEN_PAGES)
+            await trio.sleep(EVERY)
+
+    async def _page(self) -> bool:
+        """Delete one page; True when there may be more."""
+        now, kept = self._now_ms(), self._storage
+        purge = Purge(
+            events_before=now - _ms(kept.event_retention),
+            seen_before=now - _ms(kept.dedupe_retention),
+            dead_before=now - _ms(kept.dead_letter_retention),
+            attempts_before=now - _ms(ATTEMPTS_SECONDS),
+            commands_before=now - _ms(COMMANDS_SECONDS),
+        )
+        match await self._writer.ask(purge):
+            case Committed(value=deleted):
+                return bool(deleted >= purge.page)
+        return False
+
+
+def _ms(seconds: float) -> int:
+    return int(seconds * 1000)

@@ -1,0 +1,121 @@
+"""The control port: JSON over HTTP, on loopback, playing the customers' side of every platform."""
+
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
+
+import msgspec
+import trio
+from quart import Response, request
+from quart_trio import QuartTrio
+
+from .serving import listen, new_app
+from .telegram import TelegramPlatform
+
+CONTROL_PORT = 9100
+
+
+class Platform(Protocol):
+    """What the control port asks of a local platform."""
+
+    name: str
+    app: QuartTrio
+
+    @property
+    def connections(self) -> Iterable[dict[str, Any]]: ...
+
+    def endpoints(self, base_url: str) -> dict[str, str]: ...
+    def receive(self, order: dict[str, Any]) -> dict[str, Any]: ...
+    def push(self, order: dict[str, Any]) -> dict[str, Any]: ...
+    def sent(self) -> list[dict[str, Any]]: ...
+    def order_fault(self, order: dict[str, Any]) -> None: ...
+    def restore(self) -> None: ...
+
+
+class Sandbox:
+    """All local platforms and their control port. `endpoints` is filled once they listen."""
+
+    def __init__(self) -> None:
+        self.platforms: dict[str, Platform] = {"telegram": TelegramPlatform()}
+        self.endpoints: dict[str, dict[str, str]] = {}
+        self.app = new_app("sandbox")
+        add = self.app.add_url_rule
+        add("/sandbox", "index", self._index, methods=["GET"])
+        add("/sandbox/<channel>/messages", "receive", self._order("receive"), methods=["POST"])
+        add("/sandbox/<channel>/updates", "push", self._order("push"), methods=["POST"])
+        add("/sandbox/<channel>/faults", "fault", self._order("order_fault"), methods=["POST"])
+        add("/sandbox/<channel>/faults", "restore", self._restore, methods=["DELETE"])
+        add("/sandbox/<channel>/messages", "sent", self._sent, methods=["GET"])
+        add("/sandbox/<channel>/connections", "connections", self._connections, methods=["GET"])
+
+    async def run(
+        self,
+        host: str = "127.0.0.1",
+        port: int = CONTROL_PORT,
+        *,
+        task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        """Serve until cancelled: the control port, and each platform on the ports after it (or any, for 0).
+
+        `task_status` gets the control port's URL. Raises `NotLoopback`, `OSError`.
+        """
+        async with trio.open_nursery() as nursery:
+            for number, platform in enumerate(self.platforms.values(), 1):
+                url = await nursery.start(listen, platform.app, host, port + number if port else 0)
+                self.endpoints[platform.name] = platform.endpoints(url)
+            task_status.started(await nursery.start(listen, self.app, host, port))
+
+    def config(self) -> str:
+        """The TOML that points a gateway at this sandbox."""
+        lines = []
+        for channel, endpoints in self.endpoints.items():
+            lines.append(f"[providers.{channel}]")
+            lines += [f'{name} = "{value}"' for name, value in endpoints.items()]
+        return "\n".join(lines) + "\n"
+
+    # -- handlers ---------------------------------------------------------------------------------------------
+
+    async def _index(self) -> Response:
+        await trio.lowlevel.checkpoint()
+        return _json({"providers": self.endpoints})
+
+    def _order(self, verb: str) -> Callable[..., Any]:
+        async def handle(channel: str) -> Response:
+            platform = self.platforms.get(channel)
+            if platform is None:
+                return _json({"error": f"no such channel: {channel}"}, 404)
+            if request.mimetype != "application/json":  # a web page cannot send that across origins unasked
+                return _json({"error": "send the body as Content-Type: application/json"}, 415)
+            order = await request.get_json(silent=True)
+            if not isinstance(order, dict):
+                return _json({"error": "the body must be a JSON object"}, 400)
+            try:
+                return _json(getattr(platform, verb)(order) or {"ok": True})
+            except ValueError as error:
+                return _json({"error": str(error)}, 400)
+
+        return handle
+
+    async def _restore(self, channel: str) -> Response:
+        return await self._about(channel, _restored)
+
+    async def _sent(self, channel: str) -> Response:
+        return await self._about(channel, lambda platform: platform.sent())
+
+    async def _connections(self, channel: str) -> Response:
+        return await self._about(channel, lambda platform: list(platform.connections))
+
+    async def _about(self, channel: str, query: Callable[[Platform], Any]) -> Response:
+        await trio.lowlevel.checkpoint()
+        platform = self.platforms.get(channel)
+        if platform is None:
+            return _json({"error": f"no such channel: {channel}"}, 404)
+        return _json(query(platform))
+
+
+def _restored(platform: Platform) -> dict[str, bool]:
+    platform.restore()
+    return {"ok": True}
+
+
+def _json(value: Any, status: int = 200) -> Response:
+    return Response(msgspec.json.encode(value), status, content_type="application/json")

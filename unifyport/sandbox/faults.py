@@ -1,0 +1,57 @@
+"""Faults that a platform can be told to have, for a number of calls or for some seconds."""
+
+from typing import Any, Literal, get_args
+
+import attrs
+import trio
+
+Kind = Literal["disconnect", "error_500", "rate_limit", "delay", "logout", "conflict", "duplicate", "garbage"]
+KINDS: tuple[str, ...] = get_args(Kind)
+
+
+@attrs.define
+class Fault:
+    """`count` calls, or until `until` (trio's clock); `value` is the delay or the wait in seconds."""
+
+    kind: str
+    count: float = 1
+    until: float = float("inf")
+    value: float = 1.0
+
+
+class Faults:
+    def __init__(self) -> None:
+        self._active: list[Fault] = []
+
+    def add(self, order: dict[str, Any]) -> None:
+        """From a control request. Raises `ValueError` naming what is wrong."""
+        kind = order.get("kind")
+        if kind not in KINDS:
+            raise ValueError(f"kind: must be one of {', '.join(KINDS)}")
+        fault = Fault(kind, value=_number(order, "value", 1.0))
+        if "seconds" in order:
+            fault.count = float("inf")
+            fault.until = trio.current_time() + _number(order, "seconds", 1.0)
+        else:
+            fault.count = _number(order, "count", 1)
+        self._active.append(fault)
+
+    def clear(self) -> None:
+        self._active.clear()
+
+    def next(self, *kinds: str) -> Fault | None:
+        """The first active fault of these kinds; one of its calls is spent."""
+        now = trio.current_time()
+        self._active = [fault for fault in self._active if fault.count > 0 and fault.until > now]
+        for fault in self._active:
+            if fault.kind in kinds:
+                fault.count -= 1
+                return fault
+        return None
+
+
+def _number(order: dict[str, Any], name: str, default: float) -> float:
+    value = order.get(name, default)
+    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+        raise ValueError(f"{name}: must be a number of at least 0")
+    return float(value)

@@ -1,0 +1,274 @@
+"""The composition root: the only place that knows every room.
+
+Opening order: lock, database, file. Running order: the supervision tree, bottom-up.
+
+    unifyport (rest_for_one)
+      storage          the writer
+      normalizers      partitions by account
+      services (one_for_one)
+        deliveries     one actor per endpoint        accounts   one per account
+        front          the HTTP servers              retention  purges what has been outlived
+"""
+
+import contextlib
+import logging
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+import trio
+from hypercorn.config import Config
+from hypercorn.trio import serve as hypercorn_serve
+
+from actors.account import Services
+from actors.accounts import Accounts
+from actors.delivery import EVENTS_TOPIC, Deliveries, DeliveryServices
+from actors.normalizer import Normalizer, Normalizers
+from actors.writer import Writer
+from supervisors import (
+    Backoff,
+    ChildSpec,
+    Incarnation,
+    OneForOne,
+    OnExhausted,
+    Policy,
+    RestForOne,
+)
+from unifyport.api.app import LOCAL, Front
+from unifyport.api.gateway import Gateway
+from unifyport.declared import reconcile
+from unifyport.delivery.client import HttpxDeliveryClient
+from unifyport.logs import setup as setup_logs
+from unifyport.model.ids import EventIds
+from unifyport.net.guard import AddressGuard, Resolver
+from unifyport.net.http import ssl_context
+from unifyport.providers.registry import Registry, standard
+from unifyport.retention import Retention
+from unifyport.settings import Settings, split_bind
+from unifyport.storage.base import Committed, RecoverCommands
+from unifyport.storage.bus import LocalBus
+from unifyport.storage.fleet import DatabaseLock, LocalFleet
+from unifyport.storage.sqlite import SqliteStore
+
+log = logging.getLogger("unifyport.server")
+
+PARTITIONS = 4
+FRONT_GRACE = 26.0  # a send may take 25 s, and its caller shall get the answer
+STOP_LIMIT = 40.0
+EX_TEMPFAIL = 75
+
+# Parts of the house restart at once and often; what cannot be kept up escalates and ends the process.
+_PART = Policy(
+    backoff=Backoff(initial=0.05, max=5.0),
+    max_restarts=1000,
+    window=60.0,
+    on_exhausted=OnExhausted.ESCALATE,
+    stop_grace=STOP_LIMIT,
+    stop_timeout=2.0,
+)
+
+
+def wall_clock_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+@attrs.define
+class Parts:
+    """What a test may put another one in the place of."""
+
+    new_normalizer: Callable[[Writer, Callable[[], str], bytes], Normalizer] = Normalizer
+    now_ms: Callable[[], int] = wall_clock_ms
+
+
+class Server:
+    """One gateway on one database. `registry` is an argument so that a test can pass other connectors."""
+
+    def __init__(
+        self, settings: Settings, registry: Registry | None = None, parts: Parts | None = None
+    ) -> None:
+        self.settings = settings
+        self.registry = registry if registry is not None else standard()
+        self.bound: list[str] = []  # base URLs, once the front listens
+        self._parts = parts if parts is not None else Parts()
+        self._lock = DatabaseLock(settings.database)
+        self._store = SqliteStore(settings.database, settings.key_ring, self._parts.now_ms)
+        self._up = False
+
+    async def run(self, task_status: trio.TaskStatus[list[str]] = trio.TASK_STATUS_IGNORED) -> None:
+        """Serve until SIGINT or SIGTERM; `task_status` gets the base URLs.
+
+        Raises `StoreLocked`, `AddressInUse`, `SchemaTooNew`, `SealError`, `StoreUnavailable` and `Problems`
+        before anything runs.
+        """
+        with contextlib.ExitStack() as held:
+            self._lock.acquire()
+            held.callback(self._lock.release)
+            listener = held.enter_context(_listen(self.settings.server.bind))
+            self._store.open()
+            held.callback(self._store.close)
+            signals = held.enter_context(trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM))
+            tree = await self._build(listener, task_status)
+            await self._supervise(tree, signals)
+
+    async def _supervise(self, tree: RestForOne, signals: Any) -> None:
+        root = Incarnation(1, float("inf"))
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._stop_on_signal, signals, root)
+            await tree.run(root)
+            nursery.cancel_scope.cancel()
+
+    async def _stop_on_signal(self, signals: Any, root: Incarnation) -> None:
+        asked = False
+        async for number in signals:
+            if asked:
+                os._exit(128 + number)
+            asked = True
+            log.info("stopping on %s", signal.Signals(number).name)
+            root.stop(STOP_LIMIT)
+            trio.lowlevel.spawn_system_task(_exit_after, STOP_LIMIT)
+
+    # -- composition ----------------------------------------------------------------------------------------
+
+    async def _build(self, listener: socket.socket, task_status: trio.TaskStatus[list[str]]) -> RestForOne:
+        settings, store, now_ms = self.settings, self._store, self._parts.now_ms
+        context = ssl_context(settings.ca_file)
+        guard = AddressGuard(Resolver(), settings.security.allowed_networks)
+        await reconcile(settings, self.registry, guard, store, store.commit, now_ms())
+        match await store.commit([RecoverCommands(now_ms())]):
+            case [Committed(value=(unsent, unknown))] if unsent or unknown:
+                log.warning("sends cut off by the last end: %d not sent, %d unknown", unsent, unknown)
+
+        bus, fleet = LocalBus(), LocalFleet(store, f"{os.getpid()}")
+        writer = Writer(store, lambda: bus.ring(EVENTS_TOPIC))
+        event_id = EventIds(now_ms, await store.newest_event_id())
+        lane_key = await store.lane_key()
+        partitions = [self._parts.new_normalizer(writer, event_id, lane_key) for _ in range(PARTITIONS)]
+        services = Services(store, fleet, Normalizers(partitions), settings.providers, context, now_ms)
+        policy = settings.supervision.policies.default.policy()
+        accounts = Accounts(services, self.registry, lambda account: policy)
+        await accounts.load(await store.accounts())
+        deliveries = Deliveries(
+            DeliveryServices(store, writer, bus, fleet, lambda: HttpxDeliveryClient(guard, context), now_ms)
+        )
+        gateway = Gateway(
+            settings=settings,
+            registry=self.registry,
+            store=store,
+            writer=writer,
+            accounts=accounts,
+            bus=bus,
+            guard=guard,
+            ring=settings.key_ring,
+            now_ms=now_ms,
+            ready=lambda: self._not_ready(writer),
+        )
+        front = Front(gateway)
+
+        normalizers = OneForOne()
+        for number, partition in enumerate(partitions):
+            normalizers.add(ChildSpec(f"normalizer-{number}", partition.run, _PART))
+        parts = OneForOne()
+        parts.add(ChildSpec("deliveries", deliveries.run, _PART))
+        parts.add(ChildSpec("accounts", accounts.run, _PART))
+        parts.add(ChildSpec("front", lambda me: self._front(front, me, listener, task_status), _PART))
+        parts.add(ChildSpec("retention", Retention(settings.storage, writer, now_ms).run, _PART))
+        return RestForOne(
+            [
+                ChildSpec("storage", writer.run, _PART),
+                ChildSpec("normalizers", normalizers.run, _PART),
+                ChildSpec("services", parts.run, _PART),
+            ]
+        )
+
+    def _not_ready(self, writer: Writer) -> str | None:
+        if writer.unavailable is not None:
+            return f"storage is unavailable: {writer.unavailable}"
+        return None if self._up else "starting"
+
+    async def _front(
+        self,
+        front: Front,
+        me: Incarnation,
+        listener: socket.socket,
+        task_status: trio.TaskStatus[list[str]],
+    ) -> None:
+        """The public listener, and the owner's socket beside the database, which needs no API key."""
+        path = self.settings.socket
+        path.unlink(missing_ok=True)
+        local = _config(f"unix:{path}")
+        local.umask = 0o177
+        first = not self.bound
+        try:
+            async with trio.open_nursery() as nursery:
+                await nursery.start(_serve, _as_local(front.app), local, me)
+                await nursery.start(_serve, front.app, _config(f"fd://{os.dup(listener.fileno())}"), me)
+                self.bound = [_url(listener)]
+                self._up = True
+                me.started()
+                log.info("listening on %s", self.bound[0])
+                if first:
+                    task_status.started(self.bound)
+        finally:
+            self._up = False
+            path.unlink(missing_ok=True)
+
+
+class AddressInUse(Exception):
+    """The configured address cannot be listened on."""
+
+
+def _listen(bind: str) -> socket.socket:
+    """The public listening socket: bound before anything runs, so that a taken port is a clear error."""
+    host, port = split_bind(bind)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=1024)
+    except OSError as error:
+        raise AddressInUse(f"cannot listen on {bind}: {error.strerror or error}") from None
+
+
+def _url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+async def _exit_after(seconds: float) -> None:
+    """The last word on a stop that hangs: everything is crash-safe, so leave."""
+    await trio.sleep(seconds)
+    os._exit(EX_TEMPFAIL)
+
+
+async def _serve(app: Any, config: Config, me: Incarnation, task_status: trio.TaskStatus[list[str]]) -> None:
+    await hypercorn_serve(app, config, shutdown_trigger=me.stopping, task_status=task_status, mode="asgi")
+
+
+def _config(bind: str) -> Config:
+    config = Config()
+    config.bind = [bind]
+    config.graceful_timeout = FRONT_GRACE
+    config.accesslog = None
+    config.errorlog = None
+    config.include_server_header = False
+    config.h11_max_incomplete_size = 16 * 1024
+    config.keep_alive_timeout = 65
+    return config
+
+
+def _as_local(app: Any) -> Any:
+    async def local(scope: dict[str, Any], receive: Any, send: Any) -> None:
+        await app({**scope, LOCAL: True}, receive, send)
+
+    return local
+
+
+def run(settings: Settings, registry: Registry | None = None, parts: Parts | None = None) -> None:
+    """Serve in this process until a signal; what the command line calls."""
+    setup_logs()
+    trio.run(Server(settings, registry, parts).run, restrict_keyboard_interrupt_to_checkpoints=True)
+
+
+__all__ = ["AddressInUse", "Parts", "Server", "run"]
