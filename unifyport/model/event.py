@@ -62,7 +62,7 @@ _PUBLIC = frozenset(EventType)
 _NUMBERS: dict[str, int] = {name: number for number, name in enumerate(EventType)} | {
     name: number for number, name in enumerate(GatewayEventType, _FIRST_GATEWAY_NUMBER)
 }
-_NAMES = {number: str(name) for name, number in _NUMBERS.items()}
+_NAMES: dict[int, str] = {number: str(name) for name, number in _NUMBERS.items()}
 
 ALL_EVENTS = "*"
 ALL_MASK = 2**_FIRST_GATEWAY_NUMBER - 1
@@ -70,8 +70,7 @@ ALL_MASK = 2**_FIRST_GATEWAY_NUMBER - 1
 
 def number_of(name: str) -> int:
     """The number of an event name, public or the gateway's own. Raises `KeyError`."""
-    number: int = _NUMBERS[name]
-    return number
+    return _NUMBERS[name]
 
 
 def name_of(number: int) -> str:
