@@ -65,7 +65,7 @@ _NUMBERS: dict[str, int] = {name: number for number, name in enumerate(EventType
 _NAMES: dict[int, str] = {number: str(name) for name, number in _NUMBERS.items()}
 
 ALL_EVENTS = "*"
-ALL_MASK = 2**_FIRST_GATEWAY_NUMBER - 1
+ALL_MASK = (1 << _FIRST_GATEWAY_NUMBER) - 1
 
 
 def number_of(name: str) -> int:

@@ -5,12 +5,13 @@ asked for or is a problem, and all problems of a document are found in one pass,
 """
 
 from collections.abc import Callable
-from types import UnionType
-from typing import Any, TypeVar, Union, get_args, get_origin
+from typing import Any, TypeVar, get_origin
 
 import attrs
 from cattrs import Converter, transform_error
+from cattrs.cols import list_structure_factory
 from cattrs.errors import ForbiddenExtraKeysError
+from cattrs.gen import make_dict_structure_fn
 
 T = TypeVar("T")
 
@@ -48,8 +49,8 @@ def _exactly(kind: type) -> Callable[[Any, Any], Any]:
     return check
 
 
-def _is_optional(annotation: Any) -> bool:
-    return get_origin(annotation) in (Union, UnionType) and type(None) in get_args(annotation)
+def _is_list(kind: Any) -> bool:
+    return get_origin(kind) is list
 
 
 def strict_converter(*, forbid_extra_keys: bool) -> Converter:
@@ -59,9 +60,20 @@ def strict_converter(*, forbid_extra_keys: bool) -> Converter:
         converter.register_structure_hook(kind, _exactly(kind))
     is_dict = _exactly(dict)
     converter.register_structure_hook_func(
-        lambda annotation: annotation is dict or annotation == dict[str, Any],
-        lambda value, _: is_dict(value, dict),
+        lambda kind: kind is dict or kind == dict[str, Any], lambda value, _: is_dict(value, dict)
     )
+
+    @converter.register_structure_hook_factory(attrs.has)
+    def objects(kind: type) -> Callable[[Any, Any], Any]:
+        from_dict: Any = make_dict_structure_fn(kind, converter, _cattrs_forbid_extra_keys=forbid_extra_keys)
+        return lambda value, _: from_dict(is_dict(value, dict), kind)
+
+    @converter.register_structure_hook_factory(_is_list)
+    def lists(kind: type) -> Callable[[Any, Any], Any]:
+        from_list = list_structure_factory(kind, converter)
+        is_list = _exactly(list)
+        return lambda value, _: from_list(is_list(value, list), kind)
+
     return converter
 
 
@@ -69,29 +81,11 @@ def structure(converter: Converter, value: Any, into: type[T]) -> T:
     """`value` as `into`. Raises `Problems`."""
     if not isinstance(value, dict):
         raise Problems(["must be an object"])
-    lists = [
-        f"{field.alias}: must be a list"
-        for field in attrs.fields(into)  # type: ignore[arg-type]
-        if get_origin(_inner(field.type)) in (list, tuple)
-        and value.get(field.alias) is not None
-        and not isinstance(value[field.alias], list)
-    ]
     try:
-        if not lists:
-            return converter.structure(value, into)
-        clean = {k: v for k, v in value.items() if f"{k}: must be a list" not in lists}
-        converter.structure(clean, into)
+        return converter.structure(value, into)
     except Exception as error:
-        raise Problems(
-            lists + [_readable(line) for line in transform_error(error, path="$", format_exception=_say)]
-        ) from None
-    raise Problems(lists)
-
-
-def _inner(annotation: Any) -> Any:
-    if _is_optional(annotation):
-        return next(arm for arm in get_args(annotation) if arm is not type(None))
-    return annotation
+        lines = transform_error(error, path="$", format_exception=_say)
+        raise Problems([_readable(line) for line in lines]) from None
 
 
 def _say(error: BaseException, kind: type | None) -> str:
