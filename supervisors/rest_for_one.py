@@ -73,9 +73,10 @@ class RestForOne:
             slot.history = slot.history.began()
             slot.outcome = None
             policy = slot.spec.policy
-            slot.incarnation = Incarnation(slot.history.incarnations, policy.start_timeout, self._wake.ring)
-            nursery.start_soon(self._run_slot, slot, slot.incarnation)
-            while slot.incarnation.started_at is None and slot.outcome is None:
+            incarnation = Incarnation(slot.history.incarnations, policy.start_timeout, self._wake.ring)
+            slot.incarnation = incarnation
+            nursery.start_soon(self._run_slot, slot, incarnation)
+            while incarnation.started_at is None and slot.outcome is None:
                 await self._wake.wait()
                 if me.stop_requested:
                     return -1

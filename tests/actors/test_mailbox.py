@@ -1,0 +1,96 @@
+"""The mailbox: order, bounds, batches, cancellation."""
+
+import pytest
+import trio
+from trio.testing import wait_all_tasks_blocked
+
+from actors.mailbox import Mailbox, MailboxClosed
+from actors.reply import Reply
+
+
+async def test_senders_are_first_in_first_out_and_newcomers_wait_behind() -> None:
+    mailbox: Mailbox[int] = Mailbox(capacity=2)
+    async with trio.open_nursery() as nursery:
+        for number in range(6):
+            nursery.start_soon(mailbox.put, number)
+            await wait_all_tasks_blocked()
+        assert (len(mailbox), mailbox.waiting_senders) == (2, 4)
+        assert not mailbox.put_nowait(99)
+        got = await mailbox.take(1)
+        assert not mailbox.put_nowait(99)  # others wait
+        while len(got) < 6:
+            got += await mailbox.take(64)
+    assert got == list(range(6))
+
+
+async def test_bytes_bound_too_and_one_large_item_still_passes() -> None:
+    mailbox: Mailbox[str] = Mailbox(capacity=10, max_bytes=100)
+    assert mailbox.put_nowait("large", 1000)
+    assert not mailbox.put_nowait("small", 1)
+    assert await mailbox.take() == ["large"]
+    assert mailbox.put_nowait("a", 60)
+    assert not mailbox.put_nowait("b", 60)
+
+
+async def test_a_cancelled_sender_has_not_sent_and_a_cancelled_receiver_has_lost_nothing() -> None:
+    mailbox: Mailbox[int] = Mailbox(capacity=1)
+    await mailbox.put(1)
+    with trio.move_on_after(0):
+        await mailbox.put(2)
+    with trio.move_on_after(0):
+        await mailbox.take()
+    assert await mailbox.take() == [1]
+    with trio.move_on_after(0):
+        await mailbox.take()
+    await mailbox.put(3)
+    assert await mailbox.take() == [3]
+
+
+async def test_a_batch_is_one_checkpoint() -> None:
+    mailbox: Mailbox[int] = Mailbox()
+    for number in range(200):
+        assert mailbox.put_nowait(number)
+    with trio.testing.assert_checkpoints():
+        batch = await mailbox.take(64)
+    assert batch == list(range(64))
+
+
+async def test_close_and_interrupt() -> None:
+    mailbox: Mailbox[int] = Mailbox(capacity=1)
+    await mailbox.put(1)
+    with pytest.RaisesGroup(MailboxClosed):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(mailbox.put, 2)
+            await wait_all_tasks_blocked()
+            mailbox.close()
+    assert await mailbox.take() == [1]
+    with pytest.raises(MailboxClosed):
+        await mailbox.take()
+    other: Mailbox[int] = Mailbox()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(other.take)
+        await wait_all_tasks_blocked()
+        with pytest.raises(trio.BusyResourceError):
+            await other.take()
+        other.interrupt()
+
+
+async def test_replies() -> None:
+    reply: Reply[int] = Reply()
+    with trio.move_on_after(0):
+        await reply.wait()
+    reply.answer(5)  # its waiter has gone
+    assert await reply.wait() == 5
+    with pytest.raises(RuntimeError):
+        reply.answer(6)
+    waited: list[int] = []
+    second: Reply[int] = Reply()
+
+    async def wait() -> None:
+        waited.append(await second.wait())
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(wait)
+        await wait_all_tasks_blocked()
+        second.answer(7)
+    assert waited == [7]

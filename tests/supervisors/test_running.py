@@ -1,0 +1,319 @@
+"""The running part: what leaves a child's task, deadlines, verbs, order. All time is a MockClock's."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+import trio
+
+from supervisors import (
+    Backoff,
+    ChildSpec,
+    ChildState,
+    Desired,
+    Exhausted,
+    Incarnation,
+    OneForOne,
+    OnExhausted,
+    Phase,
+    Policy,
+    RestForOne,
+    RetryLater,
+    Terminal,
+)
+
+POLICY = Policy(backoff=Backoff(1, 2, 8, 0), max_restarts=3, window=1000, park_interval=100, stop_timeout=5)
+
+
+@pytest.fixture
+def clock(autojump_clock: trio.testing.MockClock) -> trio.testing.MockClock:
+    return autojump_clock
+
+
+async def run(supervisor: OneForOne | RestForOne, script: Callable[[], Awaitable[None]]) -> None:
+    """Run a supervisor while `script` runs, then stop it gracefully."""
+    root = Incarnation(1, float("inf"))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(supervisor.run, root)
+        with trio.fail_after(1000):
+            while root.started_at is None:
+                await trio.sleep(0.01)
+        await script()
+        root.stop(60)
+
+
+def steady(events: list[str], name: str) -> Callable[[Incarnation], Awaitable[None]]:
+    async def body(incarnation: Incarnation) -> None:
+        events.append(f"{name} up")
+        incarnation.started()
+        try:
+            await trio.sleep_forever()
+        finally:
+            events.append(f"{name} down")
+
+    return body
+
+
+def raises_in_cleanup(incarnation_error: Exception | None = None) -> Callable[[Incarnation], Awaitable[None]]:
+    async def body(incarnation: Incarnation) -> None:
+        async with trio.open_nursery() as nursery:
+
+            async def receive() -> None:
+                try:
+                    await trio.sleep_forever()
+                finally:
+                    raise ValueError("while closing")
+
+            nursery.start_soon(receive)
+            await trio.sleep(0)
+            incarnation.started()
+            await trio.sleep_forever()
+
+    return body
+
+
+@pytest.mark.parametrize("verb", ["stop", "restart", "fail_probe", "remove", "shutdown"])
+async def test_a_child_that_raises_in_its_cleanup_takes_no_sibling_down(clock: Any, verb: str) -> None:
+    events: list[str] = []
+    supervisor = OneForOne(draw=lambda: 0)
+    supervisor.add(ChildSpec("bad", raises_in_cleanup(), POLICY))
+    supervisor.add(ChildSpec("good", steady(events, "good"), POLICY))
+
+    async def script() -> None:
+        await trio.sleep(1)
+        if verb != "shutdown":
+            getattr(supervisor, verb)("bad")
+            await trio.sleep(20)
+        assert events == ["good up"]
+        assert supervisor.state("good").phase is Phase.RUNNING
+        if verb in ("restart", "fail_probe"):
+            assert supervisor.state("bad").phase is Phase.RUNNING
+            assert supervisor.state("bad").incarnations == 2
+            assert supervisor.state("bad").restarts_in_window == (1 if verb == "fail_probe" else 0)
+        if verb == "stop":
+            assert supervisor.state("bad").phase is Phase.STOPPED
+        assert ("bad" in supervisor) is (verb != "remove")
+
+    await run(supervisor, script)
+    assert events == ["good up", "good down"]
+
+
+async def test_cancel_from_outside_while_children_raise(clock: Any) -> None:
+    supervisor = OneForOne()
+    supervisor.add(ChildSpec("bad", raises_in_cleanup(), POLICY))
+    with trio.move_on_after(5) as scope:
+        await supervisor.run(Incarnation(1, float("inf")))
+    assert scope.cancelled_caught  # and the ValueError did not get out
+
+
+async def test_crash_loop_backs_off_then_parks_and_siblings_never_notice(clock: Any) -> None:
+    starts: list[float] = []
+    phases: list[Phase] = []
+
+    async def crash(incarnation: Incarnation) -> None:
+        starts.append(trio.current_time())
+        incarnation.started()
+        raise RuntimeError
+
+    events: list[str] = []
+    supervisor = OneForOne(draw=lambda: 0)
+    supervisor.add(ChildSpec("bad", crash, POLICY), listener=lambda state: phases.append(state.phase))
+    supervisor.add(ChildSpec("good", steady(events, "good"), POLICY))
+
+    async def script() -> None:
+        began = starts[0]
+        await trio.sleep(300)
+        assert [round(at - began) for at in starts] == [0, 1, 3, 7, 107, 207]
+        assert supervisor.state("bad").phase is Phase.PARKED
+        assert supervisor.state("bad").budget_left == 0
+        supervisor.reset("bad")
+        await trio.sleep(0.5)
+        assert len(starts) == 7
+        assert events == ["good up"]
+
+    await run(supervisor, script)
+    assert Phase.PARKED in phases
+
+
+async def test_terminal_retry_later_and_a_hanging_start(clock: Any) -> None:
+    tries: list[str] = []
+
+    async def logged_out(incarnation: Incarnation) -> None:
+        tries.append("terminal")
+        raise Terminal("revoked")
+
+    async def limited(incarnation: Incarnation) -> None:
+        tries.append("limited")
+        if tries.count("limited") < 20:
+            raise RetryLater(10)
+        incarnation.started()
+        await trio.sleep_forever()
+
+    async def hangs(incarnation: Incarnation) -> None:
+        tries.append("hangs")
+        await trio.sleep_forever()
+
+    supervisor = OneForOne(draw=lambda: 0)
+    for name, body in (("terminal", logged_out), ("limited", limited), ("hangs", hangs)):
+        supervisor.add(ChildSpec(name, body, POLICY))
+
+    async def script() -> None:
+        await trio.sleep(250)
+        assert tries.count("terminal") == 1
+        assert supervisor.state("terminal").phase is Phase.TERMINAL
+        assert supervisor.state("terminal").terminal == "revoked"
+        assert supervisor.state("limited").phase is Phase.RUNNING
+        assert supervisor.state("limited").restarts_in_window == 0
+        last = supervisor.state("hangs").last
+        assert last is not None
+        assert last.failure is not None
+        assert last.failure.reason == "start_timeout"
+        supervisor.start("terminal")
+        await trio.sleep(5)
+        assert tries.count("terminal") == 1  # a start does not beat a terminal reason
+
+    await run(supervisor, script)
+
+
+async def test_a_child_that_does_not_stop_is_stuck_and_never_runs_twice(clock: Any) -> None:
+    running = [0, 0]
+    states: list[Phase] = []
+
+    async def deaf(incarnation: Incarnation) -> None:
+        running[0] += 1
+        running[1] = max(running)
+        incarnation.started()
+        with trio.CancelScope(shield=True):
+            await trio.sleep(30)
+        running[0] -= 1
+
+    supervisor = OneForOne()
+    supervisor.add(ChildSpec("deaf", deaf, POLICY), listener=lambda state: states.append(state.phase))
+
+    async def script() -> None:
+        await trio.sleep(1)
+        verb = supervisor.stop("deaf")
+        assert not await supervisor.settled("deaf", verb, 2)
+        supervisor.start("deaf")
+        await trio.sleep(10)
+        assert supervisor.state("deaf").phase is Phase.STUCK
+        assert running == [1, 1]
+        await trio.sleep(30)
+        assert supervisor.state("deaf").phase is Phase.RUNNING
+
+    await run(supervisor, script)
+    assert running[1] == 1
+    assert states[:4] == [Phase.STARTING, Phase.RUNNING, Phase.STOPPING, Phase.STUCK]
+
+
+async def test_verbs_are_level_triggered_and_stop_wins(clock: Any) -> None:
+    events: list[str] = []
+    supervisor = OneForOne(draw=lambda: 0)
+    supervisor.add(ChildSpec("a", steady(events, "a"), POLICY), desired=Desired.STOPPED)
+
+    async def script() -> None:
+        supervisor.start("a")
+        supervisor.restart("a")
+        verb = supervisor.stop("a")
+        assert await supervisor.settled("a", verb)
+        assert supervisor.state("a").phase is Phase.STOPPED
+        assert await supervisor.settled("a", supervisor.start("a"))
+        assert supervisor.state("a").phase in (Phase.STARTING, Phase.RUNNING)
+        await trio.sleep(1)
+        assert await supervisor.settled("a", supervisor.start("a"))  # nothing to do
+
+    await run(supervisor, script)
+    assert events == ["a up", "a down"]
+
+
+async def test_what_an_earlier_process_knew(clock: Any) -> None:
+    states: dict[str, ChildState] = {}
+    supervisor = OneForOne()
+    keep = lambda state: states.__setitem__(state.id, state)  # noqa: E731
+    supervisor.add(ChildSpec("t", steady([], "t"), POLICY), terminal="revoked", listener=keep)
+    supervisor.add(ChildSpec("w", steady([], "w"), POLICY), not_before=trio.current_time() + 50, listener=keep)
+
+    async def script() -> None:
+        await trio.sleep(40)
+        assert states["t"].phase is Phase.TERMINAL
+        assert states["w"].phase is Phase.DEFERRED
+        await trio.sleep(20)
+        assert states["w"].phase is Phase.RUNNING
+
+    await run(supervisor, script)
+
+
+async def test_worst_of_a_group_decides(clock: Any) -> None:
+    async def both(incarnation: Incarnation) -> None:
+        raise ExceptionGroup("two", [RetryLater(1), ExceptionGroup("in", [Terminal("gone")])])
+
+    supervisor = OneForOne()
+    supervisor.add(ChildSpec("both", both, POLICY))
+
+    async def script() -> None:
+        await trio.sleep(5)
+        assert supervisor.state("both").terminal == "gone"
+
+    await run(supervisor, script)
+
+
+async def test_rest_for_one_restarts_the_failed_and_those_after_it_in_order(clock: Any) -> None:
+    events: list[str] = []
+    fail = trio.Event()
+
+    async def second(incarnation: Incarnation) -> None:
+        events.append("b up")
+        incarnation.started()
+        if incarnation.number == 1:
+            await fail.wait()
+            raise RuntimeError
+        await trio.sleep_forever()
+
+    tree = RestForOne(
+        [
+            ChildSpec("a", steady(events, "a"), POLICY),
+            ChildSpec("b", second, POLICY),
+            ChildSpec("c", steady(events, "c"), POLICY),
+        ],
+        draw=lambda: 0,
+    )
+
+    async def script() -> None:
+        assert events == ["a up", "b up", "c up"]
+        fail.set()
+        await trio.sleep(5)
+        assert events[3:] == ["c down", "b up", "c up"]
+
+    await run(tree, script)
+    assert events[6:] == ["c down", "a down"]
+
+
+async def test_rest_for_one_gives_up_when_told_to(clock: Any) -> None:
+    async def crash(incarnation: Incarnation) -> None:
+        incarnation.started()
+        raise RuntimeError
+
+    policy = Policy(backoff=Backoff(1, 1, 1, 0), max_restarts=2, on_exhausted=OnExhausted.ESCALATE)
+    tree = RestForOne([ChildSpec("a", crash, policy)])
+    with pytest.RaisesGroup(Exhausted):
+        await tree.run(Incarnation(1, float("inf")))
+
+
+async def test_graceful_stop_lets_a_child_finish(clock: Any) -> None:
+    done: list[float] = []
+
+    async def drains(incarnation: Incarnation) -> None:
+        incarnation.started()
+        await incarnation.stopping()
+        await trio.sleep(3)
+        done.append(trio.current_time())
+
+    policy = Policy(stop_grace=5)
+    supervisor = OneForOne()
+    supervisor.add(ChildSpec("drains", drains, policy))
+
+    async def script() -> None:
+        await trio.sleep(1)
+
+    await run(supervisor, script)
+    assert len(done) == 1
