@@ -24,7 +24,9 @@ from supervisors import (
 )
 from supervisors.decide import Why
 
-POLICY = Policy(backoff=Backoff(1, 2, 60, 0.2), stable_after=30, max_restarts=3, window=100, park_interval=500)
+POLICY = Policy(
+    backoff=Backoff(1, 2, 60, 0.2), stable_after=30, max_restarts=3, window=100, park_interval=500
+)
 
 
 def failed(kind: Kind = Kind.TRANSIENT, wait: float | None = None) -> Outcome:
@@ -72,8 +74,20 @@ TABLE = [
         99,
         Idle(Why.COMPLETED),
     ),
-    ("transient restarts a failure", attrs.evolve(POLICY, restart=Restart.TRANSIENT), after(failed()), 2, Run()),
-    ("temporary never", attrs.evolve(POLICY, restart=Restart.TEMPORARY), after(failed()), 99, Idle(Why.FAILED)),
+    (
+        "transient restarts a failure",
+        attrs.evolve(POLICY, restart=Restart.TRANSIENT),
+        after(failed()),
+        2,
+        Run(),
+    ),
+    (
+        "temporary never",
+        attrs.evolve(POLICY, restart=Restart.TEMPORARY),
+        after(failed()),
+        99,
+        Idle(Why.FAILED),
+    ),
     (
         "exhausted: stop",
         attrs.evolve(POLICY, on_exhausted=OnExhausted.STOP),
@@ -81,11 +95,35 @@ TABLE = [
         4,
         Idle(Why.EXHAUSTED),
     ),
-    ("exhausted: escalate", attrs.evolve(POLICY, on_exhausted=OnExhausted.ESCALATE), after(*[failed()] * 4), 4, Escalate()),
-    ("try now, too soon", POLICY, attrs.evolve(after(*[failed()] * 4), try_now=True), 4.5, Wait(5, Why.BACKING_OFF)),
+    (
+        "exhausted: escalate",
+        attrs.evolve(POLICY, on_exhausted=OnExhausted.ESCALATE),
+        after(*[failed()] * 4),
+        4,
+        Escalate(),
+    ),
+    (
+        "try now, too soon",
+        POLICY,
+        attrs.evolve(after(*[failed()] * 4), try_now=True),
+        4.5,
+        Wait(5, Why.BACKING_OFF),
+    ),
     ("try now", POLICY, attrs.evolve(after(*[failed()] * 4), try_now=True), 5, Run()),
-    ("try now does not beat not_before", POLICY, attrs.evolve(after(failed(Kind.DEFERRED, 70)), try_now=True), 5, Wait(71, Why.DEFERRED)),
-    ("try now does not beat terminal", POLICY, attrs.evolve(after(failed(Kind.TERMINAL)), try_now=True), 5, Idle(Why.TERMINAL)),
+    (
+        "try now does not beat not_before",
+        POLICY,
+        attrs.evolve(after(failed(Kind.DEFERRED, 70)), try_now=True),
+        5,
+        Wait(71, Why.DEFERRED),
+    ),
+    (
+        "try now does not beat terminal",
+        POLICY,
+        attrs.evolve(after(failed(Kind.TERMINAL)), try_now=True),
+        5,
+        Idle(Why.TERMINAL),
+    ),
     ("reset forgets the budget", POLICY, after(*[failed()] * 4).reset(), 4, Run()),
     ("reset keeps not_before", POLICY, after(failed(Kind.DEFERRED, 70)).reset(), 5, Wait(71, Why.DEFERRED)),
     ("a stable run forgives", POLICY, after(*[failed()] * 9, ran_for=30), 9, Wait(10, Why.BACKING_OFF)),
@@ -93,13 +131,17 @@ TABLE = [
 ]
 
 
-@pytest.mark.parametrize(("policy", "history", "now", "expected"), [row[1:] for row in TABLE], ids=[row[0] for row in TABLE])
+@pytest.mark.parametrize(
+    ("policy", "history", "now", "expected"), [row[1:] for row in TABLE], ids=[row[0] for row in TABLE]
+)
 def test_table(policy: Policy, history: History, now: float, expected: object) -> None:
     assert decide(policy, history, Desired.RUNNING, now) == expected
     assert decide(policy, history, Desired.STOPPED, now) == Idle(Why.STOPPED)
 
 
-outcomes = st.sampled_from([failed(), failed(Kind.BUG), failed(Kind.CONFLICT), failed(Kind.DEFERRED, 9.0), COMPLETED])
+outcomes = st.sampled_from(
+    [failed(), failed(Kind.BUG), failed(Kind.CONFLICT), failed(Kind.DEFERRED, 9.0), COMPLETED]
+)
 
 
 @given(st.lists(outcomes, max_size=60), st.floats(-1, 1), st.sampled_from(OnExhausted))

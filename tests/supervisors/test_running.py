@@ -231,7 +231,9 @@ async def test_what_an_earlier_process_knew(clock: Any) -> None:
     supervisor = OneForOne()
     keep = lambda state: states.__setitem__(state.id, state)  # noqa: E731
     supervisor.add(ChildSpec("t", steady([], "t"), POLICY), terminal="revoked", listener=keep)
-    supervisor.add(ChildSpec("w", steady([], "w"), POLICY), not_before=trio.current_time() + 50, listener=keep)
+    supervisor.add(
+        ChildSpec("w", steady([], "w"), POLICY), not_before=trio.current_time() + 50, listener=keep
+    )
 
     async def script() -> None:
         await trio.sleep(40)

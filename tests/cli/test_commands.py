@@ -1,0 +1,159 @@
+"""The command line as people type it: real processes, real exit codes."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.harness import Process, account, endpoint, free_port, receiver, sandbox, write_config
+
+
+def unifyport(
+    *arguments: str, cwd: Path, env: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "unifyport", *arguments],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), **(env or {})},
+    )
+
+
+def test_init_keys_and_config_check(tmp_path: Path) -> None:
+    made = unifyport("init", "--json", cwd=tmp_path)
+    assert made.returncode == 0, made.stderr
+    assert json.loads(made.stdout)["api_key"].startswith("dk_live_")
+    assert (tmp_path / "master.key").stat().st_mode & 0o777 == 0o600
+    assert unifyport("init", cwd=tmp_path).returncode == 1  # changes nothing
+    assert unifyport("config", "check", cwd=tmp_path).returncode == 0
+    created = json.loads(unifyport("keys", "create", "crm", "--json", cwd=tmp_path).stdout)
+    listed = json.loads(unifyport("keys", "list", "--json", cwd=tmp_path).stdout)
+    assert [key["name"] for key in listed] == ["first", "crm"]
+    assert "api_key" not in listed[0]
+    rotated = json.loads(unifyport("keys", "rotate", created["id"], "--json", cwd=tmp_path).stdout)
+    assert rotated["api_key"] != created["api_key"]
+    assert unifyport("keys", "disable", created["id"], cwd=tmp_path).returncode == 0
+    assert json.loads(unifyport("keys", "list", "--json", cwd=tmp_path).stdout)[1]["status"] == "inactive"
+    assert unifyport("keys", "disable", "ak_none", cwd=tmp_path).returncode == 1
+
+
+def test_a_wrong_file_lists_every_problem_and_exits_2(tmp_path: Path) -> None:
+    (tmp_path / "unifyport.toml").write_text(
+        """
+[server]
+bind = "nowhere"
+color = "red"
+[security]
+master_key = { env = "NOT_SET" }
+[[accounts]]
+name = "a"
+provider = "telegarm"
+credentials = {}
+[[webhook_endpoints]]
+name = "w"
+url = "https://x.example"
+retry_policy = { max_attempts = -1 }
+"""
+    )
+    for command in (("config", "check"), ("serve",)):
+        done = unifyport(*command, cwd=tmp_path)
+        assert done.returncode == 2
+        for part in ("server: unknown key: color", "NOT_SET"):
+            assert part in done.stderr
+    told = json.loads(unifyport("config", "check", "--json", cwd=tmp_path).stdout)
+    assert not told["ok"]
+    (tmp_path / "master.key").write_text("no key")
+    text = (
+        (tmp_path / "unifyport.toml")
+        .read_text()
+        .replace('color = "red"', "")
+        .replace('{ env = "NOT_SET" }', '{ file = "master.key" }')
+    )
+    (tmp_path / "unifyport.toml").write_text(text)
+    done = unifyport("config", "check", cwd=tmp_path)
+    for part in (
+        "server.bind",
+        "security.master_key",
+        "accounts[0].provider",
+        "webhook_endpoints[0]",
+        "max_attempts",
+    ):
+        assert part in done.stderr, done.stderr
+    assert "Traceback" not in done.stderr
+    (tmp_path / "unifyport.toml").write_text("[server\n")
+    assert "line 1" in unifyport("config", "check", cwd=tmp_path).stderr
+    assert unifyport("serve", "-c", "missing.toml", cwd=tmp_path).returncode == 2
+    assert unifyport("nonsense", cwd=tmp_path).returncode == 2
+
+
+async def test_serve_status_send_and_a_second_serve(tmp_path: Path) -> None:
+    async with sandbox() as platform, receiver() as inbox:
+        port = free_port()
+        more = account() + endpoint(inbox.url) + platform.sandbox.config()
+        process = Process(write_config(tmp_path, port=port, more=more), port)
+        await process.start()
+        try:
+            await inbox.until(lambda: bool(inbox.of("account.started")))
+            await platform.write("hello", 7)
+            await inbox.until(lambda: bool(inbox.of("message.received")))
+
+            async def command(*arguments: str) -> subprocess.CompletedProcess[str]:
+                import trio
+
+                return await trio.to_thread.run_sync(lambda: unifyport(*arguments, cwd=tmp_path))
+
+            [shown] = json.loads(
+                (await command("status", "--json")).stdout
+            )  # by the socket beside the database
+            assert (shown["name"], shown["runtime_status"], shown["auth_status"]) == (
+                "bot",
+                "running",
+                "authorized",
+            )
+            sent = await command("send", "bot", "7", "hi there", "--json")
+            assert sent.returncode == 0, sent.stderr
+            assert [m["text"] for m in await platform.sent()] == ["hi there"]
+            assert (await command("send", "nobody", "7", "hi")).returncode == 1
+            assert (tmp_path / "unifyport.db.sock").stat().st_mode & 0o777 == 0o600
+            second = await command("serve")
+            assert second.returncode == 1
+            assert "owns this database" in second.stderr
+            wrong = await command("status", "--url", f"http://127.0.0.1:{port}", "--api-key", "wrong")
+            assert (wrong.returncode, "invalid_api_key" in wrong.stderr) == (1, True)
+            assert await process.stop() == 0
+            log = process.log.read_text()
+            assert "sandbox-token" not in log
+            assert (await command("status")).returncode == 1
+        finally:
+            await process.kill()
+
+
+def test_a_taken_port_is_a_clear_error(tmp_path: Path) -> None:
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        write_config(tmp_path, port=taken.getsockname()[1])
+        done = unifyport("serve", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "cannot listen" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_sandbox_listens_on_loopback_only(tmp_path: Path) -> None:
+    done = unifyport("sandbox", "--host", "0.0.0.0", "--port", "0", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "loopback" in done.stderr
+
+
+@pytest.mark.chaos
+def test_demo_once(tmp_path: Path) -> None:
+    done = unifyport("demo", "--once", "--port", str(free_port()), cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "verified" in done.stdout
+    assert done.stdout.count("signature valid") >= 4

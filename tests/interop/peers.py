@@ -1,0 +1,102 @@
+"""Environments of foreign peers: built once, cached by the hash of what they install, apart from ours.
+
+Node peers are locked in `node/package-lock.json`, Python peers in `python/requirements.in`. A machine without
+Node gets Debian's where that can be installed; else the tests that need it are skipped with the reason, but
+under CI nothing may be skipped.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+
+HERE = Path(__file__).parent
+CACHE = HERE.parent.parent / ".cache" / "peers"
+
+
+def _cached(name: str, *inputs: Path) -> Path:
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in inputs)).hexdigest()[:16]
+    return CACHE / f"{name}-{digest}"
+
+
+def _missing(what: str) -> None:
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"under CI nothing is skipped: {what}")
+    pytest.skip(what)
+
+
+def _run(*command: str, cwd: Path | None = None) -> None:
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=600)
+    if done.returncode != 0:
+        _missing(f"{' '.join(command[:3])} failed: {(done.stdout + done.stderr)[-500:]}")
+
+
+def node() -> Path:
+    """A directory with `node_modules` of all Node peers and their scripts."""
+    if shutil.which("node") is None or shutil.which("npm") is None:
+        if shutil.which("apt-get") and os.geteuid() == 0:
+            _run("apt-get", "update", "-q")
+            _run("apt-get", "install", "-yq", "--no-install-recommends", "nodejs", "npm")
+        else:
+            _missing("Node is not installed")
+    files = [HERE / "node" / name for name in ("package.json", "package-lock.json")]
+    directory = _cached("node", *files)
+    if not (directory / ".done").exists():
+        shutil.rmtree(directory, ignore_errors=True)
+        shutil.copytree(HERE / "node", directory, ignore=shutil.ignore_patterns("node_modules"))
+        _run("npm", "ci", "--no-audit", "--no-fund", cwd=directory)
+        (directory / ".done").touch()
+    for script in (HERE / "node").glob("*.cjs"):
+        shutil.copy(script, directory)
+    return directory
+
+
+def python() -> Path:
+    """The interpreter of the environment that holds all Python peers."""
+    requirements = HERE / "python" / "requirements.in"
+    directory = _cached("python", requirements)
+    if not (directory / ".done").exists():
+        shutil.rmtree(directory, ignore_errors=True)
+        _run(sys.executable, "-m", "venv", str(directory))
+        pip = [str(directory / "bin" / "python"), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+        _run(*pip, "-r", str(requirements))
+        (directory / ".done").touch()
+    return directory / "bin" / "python"
+
+
+class Peer:
+    """A foreign process that speaks JSON lines on its standard output."""
+
+    def __init__(self, *command: str) -> None:
+        self._command = command
+        self._process: trio.Process | None = None
+        self._buffer = b""
+
+    async def __aenter__(self) -> "Peer":
+        self._process = await trio.lowlevel.open_process(self._command, stdout=subprocess.PIPE)
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        assert self._process is not None
+        self._process.kill()
+        with trio.CancelScope(shield=True):
+            await self._process.wait()
+
+    async def line(self, seconds: float = 30) -> Any:
+        """The next JSON line."""
+        assert self._process is not None
+        assert self._process.stdout is not None
+        with trio.fail_after(seconds):
+            while b"\n" not in self._buffer:
+                chunk = await self._process.stdout.receive_some()
+                assert chunk, "the peer has ended"
+                self._buffer += chunk
+        line, self._buffer = self._buffer.split(b"\n", 1)
+        return json.loads(line)

@@ -1,0 +1,364 @@
+"""The Store contract, on SQLite: transactions, duplicates, fences, sealing, two processes."""
+
+import sqlite3
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+from unifyport.model.account import Account
+from unifyport.model.event import EventType
+from unifyport.model.message import CommandState, OutboundText, SendCommand
+from unifyport.model.unit import CommandChange, Event, Item, Quarantined, SessionChange, Unit
+from unifyport.model.webhook import WebhookEndpoint
+from unifyport.storage import schema
+from unifyport.storage.base import (
+    AcceptCommand,
+    ApiKey,
+    AttemptRecord,
+    Committed,
+    DeleteAccount,
+    DeleteEndpoint,
+    Duplicate,
+    Fenced,
+    Purge,
+    PutAccount,
+    PutApiKey,
+    PutEndpoint,
+    RecoverCommands,
+    Refused,
+    SchemaTooNew,
+    Settle,
+    Settled,
+    StoreLocked,
+    StoreUnavailable,
+)
+from unifyport.storage.fleet import DatabaseLock, LocalFleet
+from unifyport.storage.sealing import KeyRing, SealError
+from unifyport.storage.sqlite import SqliteStore
+
+RING = KeyRing.new_key()
+NOW = 1_700_000_000_000
+
+
+def new_account(number: int = 1, **more: Any) -> Account:
+    return Account(
+        f"acct_{number}",
+        f"a{number}",
+        "telegram",
+        "telegram",
+        "global",
+        "token",
+        credentials={"token": "canary-token"},
+        **more,
+    )
+
+
+def event(number: int, lane: int = 1, kind: EventType = EventType.MESSAGE_RECEIVED) -> Event:
+    return Event(f"evt_{number:04}", kind.number, lane, NOW, b'{"n":%d}' % number)
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
+    opened = SqliteStore(tmp_path / "test.db", KeyRing.parse(RING), lambda: NOW)
+    opened.open()
+    yield opened
+    opened.close()
+
+
+async def value_of(store: SqliteStore, writes: list[Any]) -> Any:
+    """The value of one committed write."""
+    [result] = await store.commit(writes)
+    assert isinstance(result, Committed), result
+    return result.value
+
+
+async def ready(store: SqliteStore, **endpoint: Any) -> Unit:
+    """One account, one endpoint, leases claimed: a unit to fill."""
+    await store.commit(
+        [PutAccount(new_account()), PutEndpoint(WebhookEndpoint("we_1", "https://x.example", **endpoint))]
+    )
+    [account, _] = await LocalFleet(store, "me").claim(["account:acct_1", "endpoint:we_1"])
+    return Unit(1, "acct_1", "telegram", account.epoch, 1)
+
+
+def with_events(unit: Unit, *events: Event) -> Unit:
+    return attrs.evolve(unit, items=[Item(e.id.encode(), [e]) for e in events])
+
+
+async def test_a_unit_is_all_or_nothing_and_a_repeat_is_a_duplicate(store: SqliteStore) -> None:
+    unit = await ready(store)
+    first = with_events(unit, event(1), event(2))
+    first.session = [SessionChange("poll", b"k", b"1")]
+    assert await store.commit([first]) == [Committed()]
+    again = attrs.evolve(first, session=[SessionChange("poll", b"k", b"2")])
+    assert await store.commit([again]) == [Duplicate()]
+    assert await store.session(1) == {("poll", b"k"): b"2"}  # state applies in both cases
+    assert [e.id for e in await store.events(0, 10)] == ["evt_0001", "evt_0002"]
+    gone = attrs.evolve(unit, session=[SessionChange("poll", b"k", None)])
+    await store.commit([gone])
+    assert await store.session(1) == {}
+    assert await store.seen(1, [b"evt_0001", b"other"]) == {b"evt_0001"}
+
+
+async def test_one_bad_unit_is_refused_alone(store: SqliteStore) -> None:
+    unit = await ready(store)
+    bad = with_events(unit, event(2))
+    bad.items[0].events[0].kind = 99  # violates a check
+    results = await store.commit([with_events(unit, event(1)), bad, with_events(unit, event(3))])
+    assert results == [Committed(), Refused("constraint"), Committed()]
+    assert [e.id for e in await store.events(0, 10)] == ["evt_0001", "evt_0003"]
+    assert await store.seen(1, [b"evt_0002"]) == set()  # so that a repeat is not taken for a duplicate
+    assert [row.seq for row in await store.fresh(1, 0, 10)] == [e.seq for e in await store.events(0, 10)]
+
+
+async def test_who_lost_the_lease_is_fenced(store: SqliteStore) -> None:
+    unit = await ready(store)
+    fleet = LocalFleet(store, "other")
+    [lease] = await fleet.claim(["account:acct_1"])
+    assert await store.commit([with_events(unit, event(1))]) == [Fenced()]
+    mine = attrs.evolve(with_events(unit, event(1)), epoch=lease.epoch)
+    assert await store.commit([mine]) == [Committed()]
+    assert fleet.held(lease)
+    fleet.release(lease.resource)
+    assert not fleet.held(lease)
+    assert await store.commit([Settle(1, "we_1", 0, [], NOW)]) == [Fenced()]
+
+
+async def test_fan_out_is_by_the_filter_at_the_time_of_the_commit(store: SqliteStore) -> None:
+    unit = await ready(store, subscribed_events=["message.received"])
+    await store.commit([with_events(unit, event(1), event(2, kind=EventType.ACCOUNT_STARTED))])
+    assert [row.event_id for row in await store.fresh(1, 0, 10)] == ["evt_0001"]
+    known = await store.endpoint("we_1")
+    assert known is not None
+    widened = PutEndpoint(attrs.evolve(known, subscribed_events=["*"]))
+    await store.commit(
+        [
+            with_events(unit, event(3, kind=EventType.ACCOUNT_STARTED)),
+            widened,
+            with_events(unit, event(4, kind=EventType.ACCOUNT_STARTED)),
+        ]
+    )
+    assert [row.event_id for row in await store.fresh(1, 0, 10)] == ["evt_0001", "evt_0004"]
+    assert await store.commit([widened]) == [Refused("conflict")]  # of an older version
+    inactive = await store.endpoint("we_1")
+    assert inactive is not None
+    await store.commit([PutEndpoint(attrs.evolve(inactive, status="inactive")), with_events(unit, event(5))])
+    assert len(await store.fresh(1, 0, 10)) == 3  # owed whatever the status is
+    await store.commit([DeleteEndpoint("we_1")])
+    assert await store.owed(1) == (0, 0)
+
+
+async def test_settling(store: SqliteStore) -> None:
+    unit = await ready(store)
+    await store.commit([with_events(unit, event(1), event(2), event(3, lane=2))])
+    one, two, three = [row.seq for row in await store.fresh(1, 0, 10)]
+    record = AttemptRecord("dlv", 1, NOW, 5, 500, None)
+    settle = Settle(
+        1,
+        "we_1",
+        1,
+        [
+            Settled(one, 0, 1, due=NOW + 5, error="http_500", record=record),
+            Settled(three, 0, 1),
+            Settled(99, 0, 1),
+        ],
+        NOW,
+    )
+    assert await store.commit([settle]) == [Committed([True, True, False])]
+    assert [row.seq for row in await store.fresh(1, 0, 10)] == [two]
+    [blocked] = await store.blocked(1)
+    assert (blocked.seq, blocked.due) == (one, NOW + 5)
+    assert [row.seq for row in await store.due(1, NOW + 5, 10)] == [one]
+    assert [(row.seq, row.attempts) for row in await store.in_lane(1, 1, 0, two, 10)] == [(one, 1), (two, 0)]
+    await store.commit([Settle(1, "we_1", 1, [Settled(one, 0, 2, dead="http_404", status=404)], NOW)])
+    assert await store.owed(1) == (1, 1)
+
+
+async def test_positions_are_never_reused_after_retention(store: SqliteStore) -> None:
+    unit = await ready(store)
+    await store.commit([with_events(unit, event(1), event(2))])
+    last = await store.newest_position()
+    deleted = await value_of(store, [Purge(NOW + 1, 0, 0, 0, 0)])
+    assert deleted == 2
+    assert await store.purged(0)
+    assert not await store.purged(last)
+    await store.commit([with_events(unit, event(3))])
+    [row] = await store.fresh(1, last, 10)
+    assert row.seq > last
+    known = await store.endpoint("we_1")
+    assert known is not None
+    assert known.expired == 2
+
+
+async def test_commands_move_only_forward(store: SqliteStore) -> None:
+    unit = await ready(store)
+
+    def step(state: CommandState, at: int = NOW, **more: Any) -> Unit:
+        return attrs.evolve(unit, command=CommandChange("cmd_1", state, at, **more))
+
+    command = SendCommand("cmd_1", "acct_1", OutboundText("1", "user", "hi"), NOW + 25_000, NOW)
+    await store.commit([AcceptCommand(1, command, b"body")])
+    assert await store.commit([step(CommandState.SENT)]) == [Refused("command_state")]
+    assert await store.commit([step(CommandState.SENDING, NOW + 25_000)]) == [
+        Refused("command_state")
+    ]  # too late
+    sending = step(CommandState.SENDING, client_ref="r")
+    assert await store.commit([sending]) == [Committed()]
+    assert await store.commit([sending]) == [Committed()]  # a COMMIT whose fate was unknown
+    sent = step(CommandState.SENT, answer=b"{}")
+    assert await store.commit([sent, sent]) == [Committed(), Committed()]
+    assert await store.commit([step(CommandState.UNKNOWN, NOW + 1)]) == [Refused("command_state")]
+    record = await store.command("cmd_1")
+    assert record is not None
+    assert (record.state, record.answer) == (CommandState.SENT, b"{}")
+
+
+async def test_boot_says_what_became_of_open_commands(store: SqliteStore) -> None:
+    unit = await ready(store)
+    for name in ("cmd_1", "cmd_2"):
+        command = SendCommand(name, "acct_1", OutboundText("1", "user", "hi"), NOW + 25_000, NOW)
+        await store.commit([AcceptCommand(1, command, b"body")])
+    await store.commit([attrs.evolve(unit, command=CommandChange("cmd_2", CommandState.SENDING, NOW))])
+    assert await store.commit([RecoverCommands(NOW)]) == [Committed((1, 1))]
+    states = [await store.command(name) for name in ("cmd_1", "cmd_2")]
+    assert [record.state for record in states if record] == [CommandState.NOT_SENT, CommandState.UNKNOWN]
+
+
+async def test_accounts(store: SqliteStore) -> None:
+    stored = await value_of(store, [PutAccount(new_account(metadata={"a": 1}))])
+    assert await store.accounts() == [stored]
+    assert stored.credentials == {"token": "canary-token"}
+    results = await store.commit(
+        [
+            PutAccount(new_account(2, provider_account_ref="9")),
+            PutAccount(new_account(3, provider_account_ref="9")),
+        ]
+    )
+    assert isinstance(results[0], Committed)
+    assert results[1] == Refused("duplicate_provider_account")
+    await store.commit([DeleteAccount("acct_1")])
+    assert await store.account("acct_1") is None
+    again = await value_of(store, [PutAccount(new_account(4))])
+    assert again.no > 2  # numbers are never given twice
+
+
+async def test_nothing_secret_is_readable_in_the_file(store: SqliteStore, tmp_path: Path) -> None:
+    unit = await ready(store, secret="canary-signing")
+    unit.session = [SessionChange("ratchet", b"key", b"canary-session")]
+    unit.items = [Item(b"k", [], Quarantined("why", b"canary-raw"))]
+    command = SendCommand("cmd_1", "acct_1", OutboundText("1", "user", "hi"), NOW + 25_000, NOW)
+    await store.commit(
+        [unit, AcceptCommand(1, command, b"canary-body"), PutApiKey(ApiKey("ak", "n", "p", b"h" * 32))]
+    )
+    [entry] = await store.quarantine(10)
+    assert (entry.reason, entry.raw) == ("why", b"canary-raw")
+    content = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    assert b"canary" not in content
+    assert (tmp_path / "test.db").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_sealed_value_opens_only_in_its_place_and_with_a_key_of_the_ring() -> None:
+    old, new = KeyRing.new_key(), KeyRing.new_key()
+    sealed = KeyRing.parse(old).seal("credential", ["account", "a"], b"plain")
+    rotated = KeyRing.parse(f"# a comment\n{old}\n{new}\n")
+    assert rotated.open("credential", ["account", "a"], sealed) == b"plain"
+    assert rotated.seal("credential", ["account", "a"], b"plain")[1:5] != sealed[1:5]  # the newest key seals
+    for purpose, place, value in (
+        ("session", ["account", "a"], sealed),
+        ("credential", ["account", "b"], sealed),
+        ("credential", ["account", "a"], sealed[:-1] + bytes([sealed[-1] ^ 1])),
+        ("credential", ["account", "a"], b""),
+    ):
+        with pytest.raises(SealError):
+            rotated.open(purpose, place, value)
+    with pytest.raises(SealError):
+        KeyRing.parse(new).open("credential", ["account", "a"], sealed)
+    mac = KeyRing.parse(old).mac("cursor", b"m")
+    assert rotated.verify("cursor", b"m", mac)
+    assert not rotated.verify("cursor", b"n", mac)
+    for wrong in ("", "short", "!!!", "QUJD"):
+        with pytest.raises(ValueError, match="master key"):
+            KeyRing.parse(wrong)
+
+
+def test_another_master_key_is_refused_at_once(tmp_path: Path) -> None:
+    first = SqliteStore(tmp_path / "t.db", KeyRing.parse(RING), lambda: NOW)
+    first.open()
+    first.close()
+    with pytest.raises(SealError):
+        SqliteStore(tmp_path / "t.db", KeyRing.parse(KeyRing.new_key()), lambda: NOW).open()
+
+
+def test_a_newer_schema_is_refused_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "t.db"
+    with sqlite3.connect(path) as db:
+        db.execute(f"pragma user_version = {len(schema.MIGRATIONS) + 1}")
+    before = path.read_bytes()
+    with pytest.raises(SchemaTooNew, match="newer version"):
+        SqliteStore(path, KeyRing.parse(RING), lambda: NOW).open()
+    assert path.read_bytes() == before
+
+
+def test_a_database_that_cannot_be_opened_says_so(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(StoreUnavailable):
+        SqliteStore(tmp_path / "file" / "t.db", KeyRing.parse(RING), lambda: NOW).open()
+
+
+def test_one_process_owns_a_database(tmp_path: Path) -> None:
+    lock = DatabaseLock(tmp_path / "t.db")
+    lock.acquire()
+    script = (
+        "import sys, pathlib; from unifyport.storage.fleet import DatabaseLock, StoreLocked\n"
+        "try: DatabaseLock(pathlib.Path(sys.argv[1])).acquire()\n"
+        "except StoreLocked as error: print(error); sys.exit(3)"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path / "t.db")]
+    second = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (second.returncode, "owns this database" in second.stdout) == (3, True)
+    lock.release()
+    assert subprocess.run(command, check=False).returncode == 0
+    with pytest.raises(StoreLocked):
+        lock.acquire()
+        DatabaseLock(tmp_path / "t.db").acquire()
+
+
+async def test_two_processes_on_one_store_see_each_other_and_fence_each_other(
+    store: SqliteStore, tmp_path: Path
+) -> None:
+    unit = await ready(store)
+    await store.commit([with_events(unit, event(1))])
+    script = f"""
+import sys, pathlib, trio, attrs
+sys.path.insert(0, {str(Path(__file__).parents[2])!r})
+from tests.storage.test_store import *
+async def main():
+    other = SqliteStore(pathlib.Path(sys.argv[1]), KeyRing.parse(sys.argv[2]), lambda: NOW)
+    other.open()
+    assert [e.id for e in await other.events(0, 10)] == ["evt_0001"]
+    [lease] = await LocalFleet(other, "other").claim(["account:acct_1"])
+    unit = Unit(1, "acct_1", "telegram", lease.epoch, 1)
+    assert await other.commit([with_events(unit, event(2))]) == [Committed()]
+trio.run(main)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path / "test.db"), RING],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert await store.commit([with_events(unit, event(3))]) == [Fenced()]
+    assert [row.event_id for row in await store.fresh(1, 0, 10)] == ["evt_0001", "evt_0002"]
+
+
+def test_statements_that_hide_violations_do_not_occur() -> None:
+    for path in Path(schema.__file__).parent.glob("*.py"):
+        code = path.read_text().lower()
+        for hiding in ("insert or ignore", "insert or replace", "update or ", "ignore=true", "replace=true"):
+            assert hiding not in code
