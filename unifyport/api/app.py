@@ -84,7 +84,7 @@ class Front:
                 await self._authenticate()
             body = await self._body(route) if route.body is not None else None
             query = {name: values[-1] for name, values in request.args.to_dict(flat=False).items()}
-            call = Call(self._gateway, path, query, body)
+            call = Call(self._gateway, path, query, request.headers, body)
             data = await route.handler(call)
         except Exception as error:
             return self._error(error, request_id, route.failure_code)

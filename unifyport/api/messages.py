@@ -22,6 +22,8 @@ CONVERSATION_TYPES = ("user", "group", "channel")
 
 async def send_message(call: Call) -> schemas.SendMessageResult:
     gateway, body = call.gateway, call.body
+    if "Idempotency-Key" in call.headers:  # to ignore it would be to send twice one day
+        raise ApiError(400, "invalid_request", "Idempotency-Key is not supported yet")
     if body.to.type not in CONVERSATION_TYPES:
         raise ApiError(
             400, "invalid_conversation_type", f"to.type: must be one of {', '.join(CONVERSATION_TYPES)}"

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
+from werkzeug.datastructures import Headers
 
 from .errors import INVALID_KEY, INVALID_REQUEST, MISSING_KEY, TOO_LARGE, WRONG_MEDIA_TYPE, ErrorSpec
 
@@ -20,6 +21,7 @@ class Call:
     gateway: "Gateway"
     path: Mapping[str, str]
     query: Mapping[str, str]
+    headers: Headers
     body: Any = None
 
 

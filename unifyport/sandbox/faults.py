@@ -11,12 +11,13 @@ KINDS: tuple[str, ...] = get_args(Kind)
 
 @attrs.define
 class Fault:
-    """`count` calls, or until `until` (trio's clock); `value` is the delay or the wait in seconds."""
+    """`count` calls (of `method`, if one is named), or until `until` (trio's clock); `value` is a delay in seconds."""
 
     kind: str
     count: float = 1
     until: float = float("inf")
     value: float = 1.0
+    method: str | None = None
 
 
 class Faults:
@@ -29,6 +30,8 @@ class Faults:
         if kind not in KINDS:
             raise ValueError(f"kind: must be one of {', '.join(KINDS)}")
         fault = Fault(kind, value=_number(order, "value", 1.0))
+        if "method" in order:
+            fault.method = str(order["method"]).lower()
         if "seconds" in order:
             fault.count = float("inf")
             fault.until = trio.current_time() + _number(order, "seconds", 1.0)
@@ -39,12 +42,12 @@ class Faults:
     def clear(self) -> None:
         self._active.clear()
 
-    def next(self, *kinds: str) -> Fault | None:
-        """The first active fault of these kinds; one of its calls is spent."""
+    def next(self, method: str, *kinds: str) -> Fault | None:
+        """The first active fault of these kinds for a call of `method`; one of its calls is spent."""
         now = trio.current_time()
         self._active = [fault for fault in self._active if fault.count > 0 and fault.until > now]
         for fault in self._active:
-            if fault.kind in kinds:
+            if fault.kind in kinds and fault.method in (None, method.lower()):
                 fault.count -= 1
                 return fault
         return None

@@ -94,11 +94,11 @@ class TelegramPlatform:
 
     async def _call(self, token: str, method: str) -> Response:
         self._note_connection(token, method)
-        fault = self.faults.next("disconnect", "error_500", "rate_limit", "delay", "garbage")
+        fault = self.faults.next(method, "disconnect", "error_500", "rate_limit", "delay", "garbage")
         if fault is not None and (answer := await self._suffer(fault)) is not None:
             return answer
         try:
-            bot = self._bot(token)
+            bot = self._bot(token, method)
             handler = _METHODS.get(method.lower())
             if handler is None:
                 raise BotApiError(404, "Not Found: method not found")
@@ -139,14 +139,14 @@ class TelegramPlatform:
             }
         )
 
-    def _bot(self, token: str) -> Bot:
+    def _bot(self, token: str, method: str) -> Bot:
         match = _TOKEN.fullmatch(token)
         if match is None:
             raise BotApiError(404, "Not Found")
         bot = self.bots.get(token)
         if bot is None:
             bot = self.bots[token] = Bot(int(match[1]), token)
-        if self.faults.next("logout") is not None:
+        if self.faults.next(method, "logout") is not None:
             bot.revoked = True
         if bot.revoked:
             raise BotApiError(401, "Unauthorized")
@@ -162,7 +162,7 @@ class TelegramPlatform:
         }
 
     async def _get_updates(self, bot: Bot, parameters: dict[str, Any]) -> list[dict[str, Any]]:
-        if self.faults.next("conflict") is not None:
+        if self.faults.next("getUpdates", "conflict") is not None:
             raise BotApiError(409, "Conflict: terminated by other getUpdates request")
         offset, timeout = _integer(parameters, "offset", 0), _integer(parameters, "timeout", 0)
         limit = min(max(1, _integer(parameters, "limit", _POLL_LIMIT)), _POLL_LIMIT)
@@ -181,7 +181,7 @@ class TelegramPlatform:
             raise BotApiError(409, "Conflict: terminated by other getUpdates request")
         bot.poll = None
         found = list(bot.updates)[:limit]
-        if found and self.faults.next("duplicate") is not None:
+        if found and self.faults.next("getUpdates", "duplicate") is not None:
             found.append(found[-1])
         return found
 
@@ -260,11 +260,13 @@ class TelegramPlatform:
         return [{"account": str(bot.id), **message} for bot in self.bots.values() for message in bot.sent]
 
     def order_fault(self, order: dict[str, Any]) -> None:
+        """Raises `ValueError`. A conflict ends a poll that is waiting now, if there is one, else the next."""
+        polls = [bot.poll for bot in self.bots.values() if bot.poll is not None]
+        if order.get("kind") == "conflict" and "seconds" not in order and polls:
+            for poll in polls:
+                poll.cancel()
+            order = {**order, "count": order.get("count", 1) - 1}
         self.faults.add(order)
-        if order.get("kind") == "conflict":
-            for bot in self.bots.values():
-                if bot.poll is not None:
-                    bot.poll.cancel()
 
     def restore(self) -> None:
         """Forget all faults and accept revoked tokens again."""
