@@ -22,7 +22,6 @@ from typing import Any
 import attrs
 import trio
 from hypercorn.config import Config
-from hypercorn.trio import serve as hypercorn_serve
 
 from actors.account import Services
 from actors.accounts import Accounts
@@ -40,6 +39,7 @@ from supervisors import (
 )
 from unifyport.api.app import LOCAL, Front
 from unifyport.api.gateway import Gateway
+from unifyport.asgi import new_config, serve
 from unifyport.declared import reconcile
 from unifyport.delivery.client import HttpxDeliveryClient
 from unifyport.logs import setup as setup_logs
@@ -199,13 +199,14 @@ class Server:
         """The public listener, and the owner's socket beside the database, which needs no API key."""
         path = self.settings.socket
         path.unlink(missing_ok=True)
-        local = _config(f"unix:{path}")
+        local = new_config(f"unix:{path}", graceful=FRONT_GRACE)
         local.umask = 0o177
+        public = new_config(f"fd://{os.dup(listener.fileno())}", graceful=FRONT_GRACE)
         first = not self.bound
         try:
             async with trio.open_nursery() as nursery:
                 await nursery.start(_serve, _as_local(front.app), local, me)
-                await nursery.start(_serve, front.app, _config(f"fd://{os.dup(listener.fileno())}"), me)
+                await nursery.start(_serve, front.app, public, me)
                 self.bound = [_url(listener)]
                 self._up = True
                 me.started()
@@ -243,19 +244,7 @@ async def _exit_after(seconds: float) -> None:
 
 
 async def _serve(app: Any, config: Config, me: Incarnation, task_status: trio.TaskStatus[list[str]]) -> None:
-    await hypercorn_serve(app, config, shutdown_trigger=me.stopping, task_status=task_status, mode="asgi")
-
-
-def _config(bind: str) -> Config:
-    config = Config()
-    config.bind = [bind]
-    config.graceful_timeout = FRONT_GRACE
-    config.accesslog = None
-    config.errorlog = None
-    config.include_server_header = False
-    config.h11_max_incomplete_size = 16 * 1024
-    config.keep_alive_timeout = 65
-    return config
+    await serve(app, config, until=me.stopping, task_status=task_status)
 
 
 def _as_local(app: Any) -> Any:

@@ -165,3 +165,17 @@ async def test_idempotency_key_is_not_ignored(world: World) -> None:
     _, _, api, account_id = world
     response = await api("POST", "/v1/messages", to(account_id), headers={"Idempotency-Key": "k"})
     assert (response.status_code, response.json()["error"]["code"]) == (400, "invalid_request")
+
+
+async def test_idle_connections_do_not_hold_up_a_stop(tmp_path: Path) -> None:
+    import time
+
+    from tests.harness import Process, free_port, write_config
+
+    port = free_port()
+    process = Process(write_config(tmp_path, port=port), port)
+    await process.start()
+    await process.client.data("GET", "/v1/workspace")  # and the connection stays open
+    began = time.monotonic()
+    assert await process.stop() == 0
+    assert time.monotonic() - began < 10

@@ -4,10 +4,10 @@ import ipaddress
 from typing import Any
 
 import trio
-from hypercorn.config import Config
-from hypercorn.trio import serve
 from quart import Response, request
 from quart_trio import QuartTrio
+
+from unifyport.asgi import new_config, serve
 
 _LOCAL_NAMES = {"localhost", "127.0.0.1", "::1"}
 
@@ -38,14 +38,9 @@ async def listen(
     """Serve until cancelled; `task_status` gets the base URL. Raises `NotLoopback`, `OSError`."""
     if host != "localhost" and not ipaddress.ip_address(host).is_loopback:
         raise NotLoopback(f"the sandbox listens on loopback only, not on {host}")
-    config = Config()
-    config.bind = [f"{host}:{port}"]
-    config.accesslog = None
-    config.errorlog = None
-    config.keep_alive_timeout = 65
-    config.graceful_timeout = 0.1
+    config = new_config(f"{host}:{port}", graceful=0.1)
     async with trio.open_nursery() as nursery:
         binds: list[str] = await nursery.start(
-            lambda task_status: serve(app, config, mode="asgi", task_status=task_status)
+            lambda task_status: serve(app, config, task_status=task_status)
         )
         task_status.started(binds[0])
