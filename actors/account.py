@@ -121,6 +121,8 @@ class AccountActor:
         self.kind = kind
         self.view = RuntimeView()
         self.slot = StatusSlot()
+        self.unflushed = 0  # changes published and not durable yet
+        self._flushed = trio.Event()
         self.last_seen_at: int | None = None
         self._services = services
         self._announce = announce
@@ -194,34 +196,28 @@ class AccountActor:
 
     async def _log_in(self, connector: Connector) -> None:
         identity = await connector.login()
-        row, before = self.row, (self.row.auth_status, self.row.provider_account_ref)
-        if before == (model.AuthStatus.AUTHORIZED, identity.provider_account_ref):
+        if (self.row.auth_status, self.row.provider_account_ref) == (
+            model.AuthStatus.AUTHORIZED,
+            identity.provider_account_ref,
+        ):
             return
-        profile = {
-            "id": identity.provider_account_ref,
-            "username": identity.username,
-            "display_name": identity.display_name,
-            "avatar_url": identity.picture_url,
-        }
-        authorized = attrs.evolve(
-            row,
-            auth_status=model.AuthStatus.AUTHORIZED,
-            provider_account_ref=identity.provider_account_ref,
-            profile=profile,
-            last_error=None,
-            terminal=None,
-        )
-        unit = self._unit()
-        unit.announcements = auth_succeeded(authorized, self._services.now_ms())
-        unit.account_changes = {
-            "auth_status": authorized.auth_status,
-            "provider_account_ref": authorized.provider_account_ref,
-            "profile": profile,
+        changes: dict[str, Any] = {
+            "auth_status": model.AuthStatus.AUTHORIZED,
+            "provider_account_ref": identity.provider_account_ref,
+            "profile": {
+                "id": identity.provider_account_ref,
+                "username": identity.username,
+                "display_name": identity.display_name,
+                "avatar_url": identity.picture_url,
+            },
             "last_error": None,
             "terminal": None,
         }
+        unit = self._unit()
+        unit.announcements = auth_succeeded(attrs.evolve(self.row, **changes), self._services.now_ms())
+        unit.account_changes = changes
         await self._durable(unit)
-        self.row = authorized
+        self.row = attrs.evolve(self.row, **changes)
 
     # -- what the connector is given (`providers.base.Link`) ---------------------------------------------------
 
@@ -287,8 +283,27 @@ class AccountActor:
         if self.view.observe(state, now):
             announcements += status_changed(self.row, self.view, now)
         if announcements or changes:
-            self.slot.publish(Change(announcements, changes))
-            self._announce(self)
+            self.publish(Change(announcements, changes))
+
+    def publish(self, change: Change) -> None:
+        """Announce and remember; it is durable once the pump has carried it down the road. Never waits."""
+        self.unflushed += 1
+        self.slot.publish(change)
+        self._announce(self)
+
+    def flushed(self) -> None:
+        """The pump: everything that was published before is durable."""
+        self.unflushed = 0
+        self._flushed.set()
+        self._flushed = trio.Event()
+
+    async def durable(self, timeout: float) -> bool:
+        """Wait until everything published is durable; False after `timeout` seconds."""
+        with trio.move_on_after(timeout):
+            while self.unflushed:
+                await self._flushed.wait()
+            return True
+        return False
 
     def _account_changes(self, state: ChildState) -> dict[str, Any]:
         """What must survive a restart of the process: how long a platform told us to wait."""

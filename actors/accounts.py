@@ -6,15 +6,15 @@ supervisor of the account actors, the nursery of their outboxes, and the pump th
 
 import logging
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import attrs
 import trio
 
 from supervisors import ChildSpec, ChildState, Desired, Incarnation, OneForOne, Phase, Policy
-from unifyport.model.account import Account
+from unifyport.model.account import Account, AuthStatus
 from unifyport.model.message import Answer, CommandState, SendCommand
 from unifyport.providers.registry import Registry
-from unifyport.storage.base import Refused, StoreUnavailable
 from unifyport.storage.fleet import Lease
 
 from .account import AccountActor, Services
@@ -24,6 +24,7 @@ from .status import Change
 log = logging.getLogger("unifyport.accounts")
 
 _PUMP_RETRY = 0.5
+VERB_SECONDS = 5.0
 
 
 class NoSuchAccount(Exception):
@@ -122,31 +123,45 @@ class Accounts:
             return Answer(CommandState.NOT_SENT, code="account_not_running")
         return await actor.submit(command).wait()
 
-    # -- verbs ----------------------------------------------------------------------------------------------------
+    # -- verbs: act at once; True when it was acted on and is remembered --------------------------------------
 
     async def start(self, account_id: str) -> bool:
-        """True when the supervisor has acted on it. Raises `StoreUnavailable`, `NoSuchAccount`."""
-        await self._desire(account_id, "running")
-        return await self._supervisor.settled(account_id, self._supervisor.start(account_id))
+        """Raises `NoSuchAccount`, as all verbs do."""
+        self._desire(account_id, "running")
+        return await self._done(account_id, self._supervisor.start(account_id))
 
     async def stop(self, account_id: str) -> bool:
-        await self._desire(account_id, "stopped")
-        return await self._supervisor.settled(account_id, self._supervisor.stop(account_id))
+        self._desire(account_id, "stopped")
+        return await self._done(account_id, self._supervisor.stop(account_id))
 
     async def reconnect(self, account_id: str) -> bool:
-        await self._desire(account_id, "running")
-        return await self._supervisor.settled(account_id, self._supervisor.restart(account_id))
+        self._desire(account_id, "running")
+        return await self._done(account_id, self._supervisor.restart(account_id))
 
-    async def _desire(self, account_id: str, desired: str) -> None:
-        """Remember the operator's word before acting on it: it survives a restart of the process."""
+    async def log_in_again(self, account_id: str) -> bool:
+        """Present the credentials once more, whatever the last try came to."""
         actor = self._actor(account_id)
-        if actor.row.desired == desired:
-            return
-        unit = attrs.evolve(actor.own_unit(), account_changes={"desired": desired})
-        match await self._services.normalizers.commit(unit):
-            case Refused(reason=reason) | Failed(reason=reason):
-                raise StoreUnavailable(reason)
-        actor.row = attrs.evolve(actor.row, desired=desired)
+        fresh: dict[str, Any] = {
+            "auth_status": AuthStatus.PENDING_AUTH,
+            "terminal": None,
+            "last_error": None,
+            "desired": "running",
+        }
+        actor.row = attrs.evolve(actor.row, **fresh)
+        actor.publish(Change([], dict(fresh)))
+        self._supervisor.reset(account_id)
+        return await self._done(account_id, self._supervisor.start(account_id))
+
+    def _desire(self, account_id: str, desired: str) -> None:
+        """The operator's word, which survives a restart of the process."""
+        actor = self._actor(account_id)
+        if actor.row.desired != desired:
+            actor.row = attrs.evolve(actor.row, desired=desired)
+            actor.publish(Change([], {"desired": desired}))
+
+    async def _done(self, account_id: str, verb: int) -> bool:
+        settled = await self._supervisor.settled(account_id, verb, VERB_SECONDS)
+        return await self._actor(account_id).durable(VERB_SECONDS) and settled
 
     # -- looking --------------------------------------------------------------------------------------------------
 
@@ -203,6 +218,8 @@ class Accounts:
         finally:
             if not durable:
                 self._give_back(actor, changes)
+        if not actor.slot:
+            actor.flushed()
         outcomes.append(durable)
 
     def _give_back(self, actor: AccountActor, changes: list[Change]) -> None:

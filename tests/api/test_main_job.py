@@ -145,9 +145,18 @@ async def test_refused_token_and_revoked_token(tmp_path: Path) -> None:
             }
             start = await api("POST", f"/v1/accounts/{known['id']}/runtime/start")
             assert (start.status_code, start.json()["error"]["code"]) == (409, "account_binding_not_found")
+            again = await api("POST", f"/v1/accounts/{known['id']}/auth/start")
+            assert again.json()["data"]["status"] in ("pending_auth", "failed")
+            await inbox.until(lambda: len(inbox.of("account.auth.required")) == 2)
+            await platform.http.delete("/sandbox/telegram/faults")
+            await api.data("POST", f"/v1/accounts/{known['id']}/auth/start", {})
+            await api.until(lambda a: a["status"] == "authorized", f"/v1/accounts/{known['id']}/auth")
+            twice = await api("POST", f"/v1/accounts/{known['id']}/auth/start")
+            assert (twice.status_code, twice.json()["error"]["code"]) == (409, "account_already_authorized")
             names = [e["type"] for e in inbox.deliveries]
             assert names.index("account.auth.failed") < names.index("account.auth.required")
-            assert inbox.of("account.status.updated")[-1]["data"]["reason"] == "invalid_credentials"
+            reasons = [e["data"].get("reason") for e in inbox.of("account.status.updated")]
+            assert reasons.count("invalid_credentials") == 2
 
 
 async def test_accounts_through_the_api(tmp_path: Path) -> None:

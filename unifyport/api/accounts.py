@@ -19,6 +19,11 @@ from .gateway import Gateway, WriteRefused
 from .routing import Call, Route
 
 REGIONS = ("global",)
+TRIES = 5  # at a change that meets one of the account itself
+
+
+class _ChangedMeanwhile(Exception):
+    """The row is not the one that was read."""
 
 
 async def find(gateway: Gateway, account_id: str) -> Account:
@@ -104,6 +109,15 @@ async def create_account(call: Call) -> schemas.Account:
 
 
 async def update_account(call: Call) -> schemas.Account:
+    for _ in range(TRIES):
+        try:
+            return await _update(call)
+        except _ChangedMeanwhile:
+            continue
+    raise ApiError(409, "account_allocation_busy", "the account keeps changing, try again")
+
+
+async def _update(call: Call) -> schemas.Account:
     gateway, body = call.gateway, call.body
     account = await find(gateway, call.path["account_id"])
     _refuse_declared(account)

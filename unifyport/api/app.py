@@ -31,6 +31,7 @@ log = logging.getLogger("unifyport.api")
 
 MAX_BODY = 1024 * 1024
 BODY_SECONDS = 10
+WRITE_SECONDS = 30
 LOCAL = "unifyport.local"  # in the ASGI scope of requests that came by the owner's socket
 
 _CLIENT_REQUEST_ID = re.compile(r"[A-Za-z0-9_.:/-]{1,128}")
@@ -85,10 +86,18 @@ class Front:
             body = await self._body(route) if route.body is not None else None
             query = {name: values[-1] for name, values in request.args.to_dict(flat=False).items()}
             call = Call(self._gateway, path, query, request.headers, body)
-            data = await route.handler(call)
+            data = await self._handle(route, call)
         except Exception as error:
             return self._error(error, request_id, route.failure_code)
         return _respond(None if route.data is None else _plain(data), route.success, request_id)
+
+    async def _handle(self, route: Route, call: Call) -> Any:
+        """A read ends when its caller goes away; what changes something is finished once it has begun."""
+        if route.method == "GET":
+            return await route.handler(call)
+        with trio.CancelScope(shield=True, deadline=trio.current_time() + WRITE_SECONDS):
+            return await route.handler(call)
+        raise ApiError(503, route.failure_code, "not finished in time; read what became of it", retry_after=1)
 
     async def _authenticate(self) -> None:
         if request.scope.get(LOCAL):

@@ -159,7 +159,7 @@ class Writes:
                 for name in names
             ]
             self._db.execute(
-                f"update account set {', '.join(f'{name} = ?' for name in names)} where no = ?",
+                f"update account set {', '.join(f'{name} = ?' for name in names)}, version = version + 1 where no = ?",
                 (*values, unit.account_no),
             )
 
