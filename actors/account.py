@@ -114,7 +114,7 @@ class AccountActor:
         kind: ConnectionKind,
         services: Services,
         announce: Callable[["AccountActor"], None],
-        spawn: Callable[["AccountActor"], None],
+        spawn: Callable[["AccountActor"], bool],
     ) -> None:
         self.row = row
         self.lease = lease
@@ -338,10 +338,13 @@ class AccountActor:
             reply.answer(Answer(CommandState.NOT_SENT, code="outbox_full", retry_after=1.0))
             return reply
         self._queue.append((command, reply))
-        if not self._working:
-            self._working = True
-            self._spawn(self)
+        self.resume()
         return reply
+
+    def resume(self) -> None:
+        """Work off what is queued, unless that is being done or nobody runs us now."""
+        if self._queue and not self._working:
+            self._working = self._spawn(self)
 
     async def work(self) -> None:
         """Send what is queued, one after another, and end. Nothing but cancellation leaves this."""
@@ -351,39 +354,45 @@ class AccountActor:
         finally:
             self._working = False
             while self._queue:
-                self._queue.popleft()[1].answer(Answer(CommandState.NOT_SENT, code="shutting_down"))
+                command, reply = self._queue.popleft()
+                answer = Answer(CommandState.NOT_SENT, code="shutting_down")
+                await self.record(command, answer)
+                reply.answer(answer)
 
     async def _process(self, command: SendCommand, reply: Reply[Answer]) -> None:
         """One send, from waiting for the connection to the recorded outcome."""
         answer = Answer(CommandState.NOT_SENT, code="account_not_running")
         connection: Connection | None = None
         try:
-            with trio.CancelScope() as self._send_scope:
-                connection = await self._connection_by(command.deadline)
-                if connection is None:
+            connection = await self._connection_by(command.deadline)
+            if connection is None:
+                return
+            with trio.CancelScope() as self._send_scope, connection as connector:
+                refusal = await self._begin(command)
+                if refusal is not None:
+                    answer = refusal
                     return
-                with connection as connector:
-                    refusal = await self._begin(command)
-                    if refusal is not None:
-                        answer = refusal
-                        return
-                    answer = Answer(CommandState.UNKNOWN, code="cancelled")
-                    answer = await self._attempt(connector, command)
+                answer = Answer(CommandState.UNKNOWN, code="cancelled")
+                answer = await self._attempt(connector, command)
+        except Exception:
+            log.exception("account %s: a send crashed", self.row.id)
         finally:
             self._send_scope = None
-            await self._record(command, answer)
+            await self.record(command, answer)
             reply.answer(answer)
             if connection is not None:
                 await connection.close_if_unused()
 
     async def _connection_by(self, deadline_ms: int) -> Connection | None:
         """The live connection, waiting for it while the account is coming up; None when there will be none."""
-        remaining = (deadline_ms - self._services.now_ms()) / 1000
-        with trio.move_on_after(remaining):
+        with trio.move_on_after(self._remaining(deadline_ms)):
             while (connection := self._connection) is None and self.may_come_up:
                 await self._changed.wait()
             return connection
         return None
+
+    def _remaining(self, deadline_ms: int) -> float:
+        return max(0.0, (deadline_ms - self._services.now_ms()) / 1000)
 
     @property
     def may_come_up(self) -> bool:
@@ -400,28 +409,28 @@ class AccountActor:
     async def _attempt(self, connector: Connector, command: SendCommand) -> Answer:
         try:
             assert isinstance(connector, SendsText)
-            remaining = (command.deadline - self._services.now_ms()) / 1000
-            with trio.move_on_after(remaining):
+            with trio.move_on_after(self._remaining(command.deadline)):
                 sent = await connector.send_text(command.message)
                 return Answer(CommandState.SENT, sent.message_id, sent.provider_ref)
             return Answer(CommandState.UNKNOWN, code="timeout")
         except ChannelError as error:
-            return self._refused(error)
+            return self._refused(connector, error)
         except Exception:
             log.exception("account %s: a send crashed", self.row.id)
             return Answer(CommandState.UNKNOWN, code="internal_error")
 
-    def _refused(self, error: ChannelError) -> Answer:
+    def _refused(self, connector: Connector, error: ChannelError) -> Answer:
         if isinstance(error, Rejected):
             return Answer(CommandState.REJECTED, code=error.reason, message=error.detail)
-        if isinstance(error, LoggedOut | Conflict) and self._scope is not None:
+        current = self._connection is not None and self._connection.connector is connector
+        if isinstance(error, LoggedOut | Conflict) and current and self._scope is not None:
             self._failure = error
             self._scope.cancel()
         wait = error.retry_after if isinstance(error, RateLimited) else None
         state = CommandState.UNKNOWN if error.maybe_applied else CommandState.NOT_SENT
         return Answer(state, code=error.reason, retry_after=wait)
 
-    async def _record(self, command: SendCommand, answer: Answer) -> None:
+    async def record(self, command: SendCommand, answer: Answer) -> None:
         """Commit the outcome, shielded for a few seconds."""
         change = CommandChange(
             command.id, answer.state, self._services.now_ms(), answer=msgspec.json.encode(answer.as_dict())

@@ -11,7 +11,7 @@ from typing import Any
 import attrs
 import trio
 
-from supervisors import ChildSpec, ChildState, Desired, Incarnation, OneForOne, Phase, Policy
+from supervisors import ChildSpec, ChildState, Desired, Incarnation, OneForOne, Policy
 from unifyport.model.account import Account, AuthStatus
 from unifyport.model.message import Answer, CommandState, SendCommand
 from unifyport.providers.registry import Registry
@@ -48,12 +48,17 @@ class Accounts:
 
     async def run(self, incarnation: Incarnation) -> None:
         """Run all accounts until asked to stop; sends in flight then finish, as far as their policy's grace goes."""
-        async with trio.open_nursery() as nursery:
-            self._nursery = nursery
-            nursery.start_soon(self._pump)
-            await self._supervisor.run(incarnation)
-            await self._flush()  # what the last stops had to say
-            nursery.cancel_scope.cancel()
+        try:
+            async with trio.open_nursery() as nursery:
+                self._nursery = nursery
+                nursery.start_soon(self._pump)
+                for actor in self._actors.values():
+                    actor.resume()
+                await self._supervisor.run(incarnation)
+                await self._flush()  # what the last stops had to say
+                nursery.cancel_scope.cancel()
+        finally:
+            self._nursery = None
 
     # -- adding and removing --------------------------------------------------------------------------------
 
@@ -62,14 +67,14 @@ class Accounts:
         known = [row for row in rows if self._registry.find(row.provider) is not None]
         leases = await self._services.fleet.claim([f"account:{row.id}" for row in known]) if known else []
         for row, lease in zip(known, leases, strict=True):
-            self._add(row, lease)
+            self.add(row, lease)
 
-    async def add(self, row: Account) -> None:
-        """Take over one account that was just stored; it starts if it may."""
-        [lease] = await self._services.fleet.claim([f"account:{row.id}"])
-        self._add(row, lease)
+    async def claim(self, account_id: str) -> Lease:
+        """The lease of an account that is about to be stored. Raises `StoreUnavailable`."""
+        [lease] = await self._services.fleet.claim([f"account:{account_id}"])
+        return lease
 
-    def _add(self, row: Account, lease: Lease) -> None:
+    def add(self, row: Account, lease: Lease) -> None:
         channel = self._registry.find(row.provider)
         kind = channel.connection(row.auth_mode) if channel is not None else None
         if kind is None:
@@ -95,7 +100,7 @@ class Accounts:
             self._supervisor.restart(row.id)
         if not row.may_run:
             self._supervisor.stop(row.id)
-        elif self._supervisor.state(row.id).phase is Phase.STOPPED:
+        elif self._supervisor.state(row.id).desired is Desired.STOPPED:
             self._supervisor.start(row.id)
 
     async def remove(self, account_id: str) -> None:
@@ -121,7 +126,10 @@ class Accounts:
         actor = self._actor(account_id)
         if not actor.may_come_up:
             return Answer(CommandState.NOT_SENT, code="account_not_running")
-        return await actor.submit(command).wait()
+        answer = await actor.submit(command).wait()
+        if answer.code == "outbox_full":
+            await actor.record(command, answer)
+        return answer
 
     # -- verbs: act at once; True when it was acted on and is remembered --------------------------------------
 
@@ -184,9 +192,12 @@ class Accounts:
 
     # -- the pump ---------------------------------------------------------------------------------------------------
 
-    def _spawn(self, actor: AccountActor) -> None:
-        assert self._nursery is not None, "commands come only while the accounts run"
+    def _spawn(self, actor: AccountActor) -> bool:
+        """Run the actor's outbox; False while the accounts do not run, which resume it when they do."""
+        if self._nursery is None or self._nursery.cancel_scope.cancel_called:
+            return False
         self._nursery.start_soon(actor.work)
+        return True
 
     def _mark(self, actor: AccountActor) -> None:
         self._dirty[actor.row.id] = actor

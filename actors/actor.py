@@ -48,11 +48,8 @@ class Actor(Generic[W, A]):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._interrupt_on_stop, incarnation)
             incarnation.started()
-            while True:
-                batch = await self.mailbox.take(self.batch)
-                if not batch and incarnation.stop_requested:
-                    break
-                await self._own(batch)
+            while not incarnation.stop_requested or len(self.mailbox):
+                await self._own(await self.mailbox.take(self.batch))
             nursery.cancel_scope.cancel()
 
     async def _own(self, batch: list[Job[W, A]]) -> None:

@@ -28,6 +28,7 @@ from unifyport.storage.base import (
     Committed,
     EndpointHealth,
     Fenced,
+    Refused,
     Settle,
     Settled,
     Store,
@@ -46,6 +47,7 @@ ENDPOINTS_TOPIC = "endpoints"
 PAGE = 100
 LAZY_SECONDS = 0.025
 POLL_SECONDS = 1.0
+SHORTEST_WAIT = 0.01  # whatever the clocks say, nothing spins
 RECONCILE_SECONDS = 5.0
 TIMEOUT = 10.0
 MAX_IN_FLIGHT = 16
@@ -87,7 +89,7 @@ class EndpointActor:
         self._breaker = Breaker()
         self._in_flight = 0
         self._outcomes: list[Settled] = []
-        self._dying: list[LaneKey] = []
+        self._held: list[LaneKey] = []  # lanes that wait until their outcome is durable
         self._health: EndpointHealth | None = None
         self._settle = Wake()
         self._urgent = trio.Event()
@@ -145,12 +147,12 @@ class EndpointActor:
     async def _turn(self, nursery: trio.Nursery, client: DeliveryClient) -> None:
         self._breaker.enabled = self.endpoint.retries.max_attempts > 0
         try:
-            more = await self._read()
+            more, readable = await self._read(), True
         except StoreUnavailable:
-            more = False
+            more, readable = False, False
         self._start(nursery, client)
         if not more:
-            await self.wake.wait(self._next_look())
+            await self.wake.wait(trio.current_time() + (self._idle_for() if readable else POLL_SECONDS))
 
     async def _read(self) -> bool:
         """Fill the window; True when there is more to read at once."""
@@ -165,14 +167,14 @@ class EndpointActor:
             window.refill(key, owed, ROWS_PER_LANE)
         return limit > 0 and len(rows) == limit and self._in_flight < MAX_IN_FLIGHT
 
-    def _next_look(self) -> float:
-        now, due = trio.current_time(), self._window.next_due()
-        wait = POLL_SECONDS
-        if due < float("inf"):
-            wait = min(wait, max(0.0, (due - self._services.now_ms()) / 1000))
+    def _idle_for(self) -> float:
+        """Seconds until there is something to do that no bell tells of."""
+        if self.endpoint.status != ENDPOINT_ACTIVE or self._in_flight >= MAX_IN_FLIGHT:
+            return POLL_SECONDS
+        wait = min(POLL_SECONDS, (self._window.next_due() - self._services.now_ms()) / 1000)
         if len(self._window) and self._breaker.is_open:
-            wait = min(wait, max(0.0, self._breaker.opens_at() - now))
-        return now + wait
+            wait = min(wait, self._breaker.opens_at() - trio.current_time())
+        return max(wait, SHORTEST_WAIT)
 
     # -- attempts -----------------------------------------------------------------------------------------------
 
@@ -233,11 +235,12 @@ class EndpointActor:
         elif verdict is Verdict.DEAD or attempts > retries.max_attempts:
             outcome.dead = why
             self._window.dead(key)
-            self._dying.append(key)
+            self._held.append(key)
             self._urgent.set()
         else:
             outcome.due = now + round(retries.delay(attempts, self._services.draw()) * 1000)
             self._window.retry(key, outcome.due)
+            self._held.append(key)
         self._outcomes.append(outcome)
         self._settle.ring()
 
@@ -288,28 +291,49 @@ class EndpointActor:
     async def _flush(self) -> None:
         while self._outcomes or self._health is not None:
             outcomes, self._outcomes = self._outcomes, []
-            dying, self._dying = self._dying, []
+            held, self._held = self._held, []
             health, self._health = self._health, None
             self._urgent = trio.Event()
-            settle = Settle(
-                self.endpoint.no,
-                self.endpoint.id,
-                self._lease.epoch,
-                outcomes,
-                self._services.now_ms(),
-                health,
-            )
-            match await self._services.writer.ask(settle):
-                case Committed():
-                    self._window.durable(dying)
-                    self.wake.ring()
+            match await self._services.writer.ask(self._settlement(outcomes, health)):
+                case Committed(value=version):
+                    self._took(version)
                 case Fenced():
                     raise Terminal("lease_lost")
+                case Refused():
+                    await self._settle_one_by_one(outcomes)
                 case _:
                     self._outcomes = outcomes + self._outcomes
-                    self._dying = dying + self._dying
+                    self._held = held + self._held
                     self._health = self._health or health
                     await trio.sleep(LAZY_SECONDS)
+                    continue
+            self._window.durable(held)
+            self.wake.ring()
+
+    async def _settle_one_by_one(self, outcomes: list[Settled]) -> None:
+        """One outcome of a batch cannot be stored: find it, and let the others through."""
+        for outcome in outcomes:
+            match await self._services.writer.ask(self._settlement([outcome], None)):
+                case Committed():
+                    continue
+                case answer:
+                    log.error("endpoint %s: an outcome was not recorded: %r", self.endpoint.id, answer)
+
+    def _settlement(self, outcomes: list[Settled], health: EndpointHealth | None) -> Settle:
+        return Settle(
+            self.endpoint.no,
+            self.endpoint.id,
+            self._lease.epoch,
+            outcomes,
+            self._services.now_ms(),
+            health,
+            self.endpoint.version,
+        )
+
+    def _took(self, version: int | None) -> None:
+        """The row took our change of its health, and has a new version."""
+        if version is not None:
+            self.endpoint = attrs.evolve(self.endpoint, version=version)
 
 
 class Deliveries:

@@ -16,6 +16,7 @@ from unifyport.model.runtime_status import RuntimeStatus, Trigger, next_status
 from unifyport.model.unit import Announcement
 
 SLOT = 16
+_STATUSES = (EventType.ACCOUNT_STATUS_UPDATED, EventType.ACCOUNT_STARTED)
 
 
 @attrs.define
@@ -38,6 +39,9 @@ class StatusSlot:
     def publish(self, change: Change) -> None:
         if len(self._changes) >= SLOT:
             left_out = self._changes.pop()
+            change.announcements = [
+                announcement for announcement in left_out.announcements if announcement.type not in _STATUSES
+            ] + change.announcements
             change.account_changes = {**left_out.account_changes, **change.account_changes}
             change.coalesced = left_out.coalesced + 1
             for announcement in change.announcements:

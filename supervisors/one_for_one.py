@@ -8,6 +8,7 @@ arrives between two incarnations is therefore never lost.
 """
 
 import enum
+import logging
 import random
 from collections.abc import Callable, Iterable
 
@@ -21,6 +22,8 @@ from .outcomes import Exhausted, Outcome
 from .policy import Policy
 from .spec import ChildSpec
 from .wake import Wake
+
+log = logging.getLogger("supervisors")
 
 
 class Phase(enum.Enum):
@@ -115,13 +118,16 @@ class _Child:
             recent=self.history.recent,
         )
 
-    def enter(self, phase: Phase, next_retry_at: float | None = None) -> None:
+    def enter(self, phase: Phase, next_retry_at: float | None = None, *, always: bool = False) -> None:
         changed = phase is not self.phase
         self.next_retry_at = next_retry_at
         if changed:
             self.phase, self.since = phase, trio.current_time()
-        if self.listener is not None and (changed or next_retry_at is not None):
-            self.listener(self.state())
+        if self.listener is not None and (changed or always or next_retry_at is not None):
+            try:
+                self.listener(self.state())
+            except Exception:  # a listener's bug must not end the child's siblings
+                log.exception("child %s: its listener failed", self.spec.id)
 
 
 _IDLE_PHASE = {
@@ -142,10 +148,18 @@ class OneForOne:
     """A supervisor of independent children, itself runnable as the body of a child.
 
     Children may be added before `run` is entered; they start when it is. `run` reports itself started as
-    soon as it accepts children, not when all of them are up.
+    soon as it accepts children, not when all of them are up. They are stopped all at once or, with
+    `stop_in_order`, one after another, last added first.
     """
 
-    def __init__(self, *, draw: Callable[[], float] = lambda: random.uniform(-1.0, 1.0)) -> None:  # noqa: S311
+    def __init__(
+        self,
+        *,
+        stop_in_order: bool = False,
+        draw: Callable[[], float] = lambda: random.uniform(-1.0, 1.0),  # noqa: S311
+    ) -> None:
+        self._in_order = stop_in_order
+        self._stopping = False
         self._children: dict[str, _Child] = {}
         self._nursery: trio.Nursery | None = None
         self._draw = draw
@@ -158,7 +172,7 @@ class OneForOne:
         Raises `Exhausted` when a child escalates.
         """
         async with trio.open_nursery() as nursery:
-            self._nursery = nursery
+            self._nursery, self._stopping = nursery, False
             try:
                 for child in self._children.values():
                     nursery.start_soon(self._supervise, child)
@@ -170,22 +184,34 @@ class OneForOne:
                 self._nursery = None
 
     async def _stop_all(self) -> None:
-        waits = []
-        for child in self._children.values():
-            running = child.incarnation
-            self._command(child, desired=Desired.STOPPED)
-            if running is not None:
-                waits.append((running, child.spec.policy.stop_grace + child.spec.policy.stop_timeout))
-        started = trio.current_time()
-        for running, patience in waits:
-            with trio.move_on_at(started + patience):
-                await running.ended.wait()
+        """Stop every child without a word about what is desired of it: a later `run` starts them again."""
+        self._stopping = True
+        for child in reversed(self._children.values()):
+            if self._in_order:
+                await self._stop_one(child)
+            elif child.incarnation is not None:
+                self._end(child, child.incarnation, CancelReason.STOP)
+            else:
+                child.wake.ring()
+        for child in list(self._children.values()):
+            await self._stop_one(child)
+
+    async def _stop_one(self, child: _Child) -> None:
+        running, policy = child.incarnation, child.spec.policy
+        if running is None:
+            child.wake.ring()
+            return
+        if not running.stop_requested:
+            self._end(child, running, CancelReason.STOP)
+        with trio.move_on_after(policy.stop_grace + policy.stop_timeout):
+            await running.ended.wait()
 
     async def _supervise(self, child: _Child) -> None:
         """The restart loop. Nothing leaves it but cancellation and `Exhausted`."""
         while not child.removed:
             now = trio.current_time()
-            action = decide(child.spec.policy, child.history, child.desired, now)
+            desired = Desired.STOPPED if self._stopping else child.desired
+            action = decide(child.spec.policy, child.history, desired, now)
             if not isinstance(action, Run):
                 self._see(child)
             match action:
@@ -200,7 +226,7 @@ class OneForOne:
                 case Escalate():
                     raise Exhausted(child.spec.id)
         self._children.pop(child.spec.id, None)
-        child.enter(Phase.STOPPED)
+        child.enter(Phase.STOPPED, always=True)
         self._see(child)
 
     async def _incarnate(self, child: _Child) -> None:
@@ -255,7 +281,8 @@ class OneForOne:
     def start(self, child_id: str) -> int:
         """Want it running; in back-off or parked: try now. Does nothing to a running child."""
         child = self._child(child_id)
-        child.history = attrs.evolve(child.history, try_now=True)
+        if child.incarnation is None:
+            child.history = attrs.evolve(child.history, try_now=True)
         return self._command(child, desired=Desired.RUNNING)
 
     def stop(self, child_id: str) -> int:
@@ -315,7 +342,8 @@ class OneForOne:
         if not incarnation.stop_requested and self._nursery is not None:
             self._nursery.start_soon(self._watch_stop, child, incarnation)
         incarnation.stop(policy.stop_grace, reason)
-        child.enter(Phase.STOPPING)
+        if child.phase is not Phase.STUCK:
+            child.enter(Phase.STOPPING)
 
     async def _watch_stop(self, child: _Child, incarnation: Incarnation) -> None:
         policy = child.spec.policy

@@ -47,6 +47,7 @@ class Retention:
             dead_before=now - _ms(kept.dead_letter_retention),
             attempts_before=now - _ms(ATTEMPTS_SECONDS),
             commands_before=now - _ms(COMMANDS_SECONDS),
+            quarantine_before=now - _ms(kept.dead_letter_retention),
         )
         match await self._writer.ask(purge):
             case Committed(value=deleted):

@@ -59,17 +59,21 @@ log = logging.getLogger("unifyport.server")
 PARTITIONS = 4
 FRONT_GRACE = 26.0  # a send may take 25 s, and its caller shall get the answer
 STOP_LIMIT = 40.0
+LONGEST_SOCKET_PATH = 107  # bytes; sockaddr_un of Linux has 108
 EX_TEMPFAIL = 75
 
 # Parts of the house restart at once and often; what cannot be kept up escalates and ends the process.
 _PART = Policy(
     backoff=Backoff(initial=0.05, max=5.0),
-    max_restarts=1000,
+    max_restarts=10,
     window=60.0,
     on_exhausted=OnExhausted.ESCALATE,
     stop_grace=STOP_LIMIT,
     stop_timeout=2.0,
 )
+
+
+_PARTITION = attrs.evolve(_PART, backoff=Backoff(initial=0.05, max=0.5), max_restarts=100)
 
 
 def wall_clock_ms() -> int:
@@ -170,12 +174,12 @@ class Server:
 
         normalizers = OneForOne()
         for number, partition in enumerate(partitions):
-            normalizers.add(ChildSpec(f"normalizer-{number}", partition.run, _PART))
-        parts = OneForOne()
+            normalizers.add(ChildSpec(f"normalizer-{number}", partition.run, _PARTITION))
+        parts = OneForOne(stop_in_order=True)  # front, then sends, then accounts, then deliveries
+        parts.add(ChildSpec("retention", Retention(settings.storage, writer, now_ms).run, _PART))
         parts.add(ChildSpec("deliveries", deliveries.run, _PART))
         parts.add(ChildSpec("accounts", accounts.run, _PART))
         parts.add(ChildSpec("front", lambda me: self._front(front, me, listener, task_status), _PART))
-        parts.add(ChildSpec("retention", Retention(settings.storage, writer, now_ms).run, _PART))
         return RestForOne(
             [
                 ChildSpec("storage", writer.run, _PART),
@@ -205,7 +209,10 @@ class Server:
         first = not self.bound
         try:
             async with trio.open_nursery() as nursery:
-                await nursery.start(_serve, _as_local(front.app), local, me)
+                if len(os.fsencode(path)) <= LONGEST_SOCKET_PATH:
+                    await nursery.start(_serve, _as_local(front.app), local, me)
+                else:
+                    log.warning("no control socket: its path is too long (%s)", path)
                 await nursery.start(_serve, front.app, public, me)
                 self.bound = [_url(listener)]
                 self._up = True

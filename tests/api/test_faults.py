@@ -179,3 +179,82 @@ async def test_idle_connections_do_not_hold_up_a_stop(tmp_path: Path) -> None:
     began = time.monotonic()
     assert await process.stop() == 0
     assert time.monotonic() - began < 10
+
+
+async def test_one_bug_in_the_writer_is_survived_by_the_whole_house(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from actors.writer import Writer
+
+    commit, crashes = Writer._commit, [1]
+
+    async def once(self: Writer, group: Any) -> None:
+        if crashes and group[0].work.__class__.__name__ == "AcceptCommand":
+            crashes.pop()
+            raise RuntimeError("a bug that the test ordered")
+        await commit(self, group)
+
+    monkeypatch.setattr(Writer, "_commit", once)
+    async with sandbox() as platform, receiver() as inbox:
+        more = account() + endpoint(inbox.url) + platform.sandbox.config() + QUICK
+        async with gateway(settings_of(tmp_path, more)) as api:
+            await inbox.until(lambda: len(inbox.of("account.started")) == 1)
+            await platform.write("one", 7)
+            await inbox.until(lambda: len(inbox.of("message.received")) == 1)
+            [known] = await api.data("GET", "/v1/accounts")
+            with pytest.raises(Exception):  # noqa: B017  the front went down with it, or answered 503
+                assert (await api("POST", "/v1/messages", to(known["id"]))).is_success
+            assert crashes == []
+            await platform.write("two", 7)
+            await inbox.until(lambda: any(e["text"] == "two" for e in inbox.of("message.received")), 30)
+            import httpx
+
+            with trio.fail_after(20):
+                while True:
+                    try:
+                        if (await api("GET", "/readyz")).status_code == 200:
+                            break
+                    except httpx.TransportError:
+                        await trio.lowlevel.checkpoint()
+            await api.until(lambda a: a["runtime_status"] == "running", f"/v1/accounts/{known['id']}")
+            assert (await api("POST", "/v1/messages", to(known["id"], "after"))).is_success
+
+
+async def test_sends_that_wait_longer_than_their_deadline_harm_nobody(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("unifyport.api.messages.DEADLINE_MS", 300)
+    platform, _, api, account_id = world
+    await platform.post("faults", {"kind": "delay", "method": "sendMessage", "value": 2, "count": 1})
+    answers: list[Any] = []
+
+    async def send(number: int) -> None:
+        answers.append(
+            (await api("POST", "/v1/messages", to(account_id, str(number)))).json()["error"]["outcome"]
+        )
+
+    async with trio.open_nursery() as nursery:
+        for number in range(3):
+            nursery.start_soon(send, number)
+    assert sorted(answers) == ["not_sent", "not_sent", "unknown"]
+    assert (await api.data("GET", f"/v1/accounts/{account_id}"))["runtime_status"] == "running"
+    monkeypatch.undo()
+    assert (await api("POST", "/v1/messages", to(account_id, "after"))).is_success
+
+
+async def test_inactive_and_active_again_at_once(tmp_path: Path) -> None:
+    async with sandbox() as platform:
+        async with gateway(settings_of(tmp_path, platform.sandbox.config())) as api:
+            body = {"provider": "telegram", "provider_data": {"token": "4242:x"}}
+            path = f"/v1/accounts/{(await api.data('POST', '/v1/accounts', body))['id']}"
+            await api.until(lambda a: a["runtime_status"] == "running", path)
+            await api.data("PATCH", path, {"status": "inactive"})
+            await api.data("PATCH", path, {"status": "active"})
+            await api.until(lambda a: a["runtime_status"] == "running", path)
+            await api.data("PATCH", path, {"status": "inactive"})
+            await api.until(lambda a: a["runtime_status"] == "stopped", path)
+            import time
+
+            began = time.monotonic()
+            assert (await api("DELETE", path)).status_code == 204
+            assert time.monotonic() - began < 3

@@ -35,6 +35,8 @@ def test_a_waiting_lane_holds_no_rows_and_is_read_again_when_due() -> None:
     window.retry(head[0], due=50)
     assert len(window) == 0
     window.add_fresh([owed(3, 7)])
+    assert window.hungry(50) == []  # its outcome is not durable
+    window.durable([head[0]])
     assert window.hungry(49) == []
     assert window.next_due() == 50
     [(key, after, upto)] = window.hungry(50)
@@ -128,6 +130,7 @@ class Model:
             case _:
                 due = self.now + 5
                 self.window.retry(key, due)
+                self.dying.append(key)
                 self.buffer.append(("retry", owed(row.seq, row.lane, row.attempts + 1, due)))
 
     def settle(self) -> None:

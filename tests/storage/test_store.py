@@ -109,8 +109,12 @@ async def test_one_bad_unit_is_refused_alone(store: SqliteStore) -> None:
     unit = await ready(store)
     bad = with_events(unit, event(2))
     bad.items[0].events[0].kind = 99  # violates a check
-    results = await store.commit([with_events(unit, event(1)), bad, with_events(unit, event(3))])
-    assert results == [Committed(), Refused("constraint"), Committed()]
+    later, next_generation = (
+        with_events(unit, event(4)),
+        attrs.evolve(with_events(unit, event(3)), generation=2),
+    )
+    results = await store.commit([with_events(unit, event(1)), bad, later, next_generation])
+    assert results == [Committed(), Refused("constraint"), Refused("generation_failed"), Committed()]
     assert [e.id for e in await store.events(0, 10)] == ["evt_0001", "evt_0003"]
     assert await store.seen(1, [b"evt_0002"]) == set()  # so that a repeat is not taken for a duplicate
     assert [row.seq for row in await store.fresh(1, 0, 10)] == [e.seq for e in await store.events(0, 10)]
@@ -169,7 +173,7 @@ async def test_settling(store: SqliteStore) -> None:
         ],
         NOW,
     )
-    assert await store.commit([settle]) == [Committed([True, True, False])]
+    assert await store.commit([settle]) == [Committed(None)]
     assert [row.seq for row in await store.fresh(1, 0, 10)] == [two]
     [blocked] = await store.blocked(1)
     assert (blocked.seq, blocked.due) == (one, NOW + 5)

@@ -319,3 +319,44 @@ async def test_graceful_stop_lets_a_child_finish(clock: Any) -> None:
 
     await run(supervisor, script)
     assert len(done) == 1
+
+
+async def test_a_supervisor_that_was_stopped_runs_its_children_again(clock: Any) -> None:
+    events: list[str] = []
+    supervisor = OneForOne(stop_in_order=True)
+    supervisor.add(ChildSpec("a", steady(events, "a"), POLICY))
+    supervisor.add(ChildSpec("b", steady(events, "b"), POLICY))
+
+    async def script() -> None:
+        await trio.sleep(1)
+
+    await run(supervisor, script)
+    assert events == ["a up", "b up", "b down", "a down"] or events == ["b up", "a up", "b down", "a down"]
+    await run(supervisor, script)
+    assert len(events) == 8
+
+
+async def test_a_second_stop_of_a_stuck_child_and_a_failing_listener_harm_nobody(clock: Any) -> None:
+    async def deaf(incarnation: Incarnation) -> None:
+        incarnation.started()
+        with trio.CancelScope(shield=True):
+            await trio.sleep(30)
+
+    def listener(state: ChildState) -> None:
+        raise RuntimeError("a listener's bug")
+
+    events: list[str] = []
+    supervisor = OneForOne()
+    supervisor.add(ChildSpec("deaf", deaf, POLICY), listener=listener)
+    supervisor.add(ChildSpec("good", steady(events, "good"), POLICY))
+
+    async def script() -> None:
+        await trio.sleep(1)
+        supervisor.stop("deaf")
+        await trio.sleep(10)
+        supervisor.stop("deaf")
+        assert supervisor.state("deaf").phase is Phase.STUCK
+        await trio.sleep(30)
+        assert events == ["good up"]
+
+    await run(supervisor, script)

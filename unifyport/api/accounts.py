@@ -103,8 +103,9 @@ async def create_account(call: Call) -> schemas.Account:
             raise ApiError(
                 409, "workspace_account_quota_exceeded", f"the workspace may have {quota} accounts"
             )
+        lease = await gateway.accounts.claim(account_id)
         account = await _put(gateway, account)
-    await gateway.accounts.add(account)
+        gateway.accounts.add(account, lease)  # no checkpoint since it was stored
     return show(gateway, account)
 
 
@@ -159,9 +160,7 @@ async def _put(gateway: Gateway, account: Account) -> Account:
     except WriteRefused as refused:
         if refused.reason == "duplicate_provider_account":
             raise ApiError(409, refused.reason, "another account has this provider identity") from None
-        raise ApiError(
-            409, "account_allocation_busy", "the account was changed meanwhile, try again"
-        ) from None
+        raise _ChangedMeanwhile from None
     assert isinstance(stored, Account)
     return stored
 

@@ -57,6 +57,7 @@ class Breaker:
         if self.failing_since is None:
             self.failing_since = now
         if not self.enabled:
+            self._close()
             return True
         counted = not self.is_open
         self._failures += 1

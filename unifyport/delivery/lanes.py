@@ -29,14 +29,15 @@ LaneKey = tuple[int, int]  # (round, lane): a replay is a lane of its own
 class Lane:
     """`last` is below every row that the lane still owes; `upto` is at or above the lowest of them."""
 
-    __slots__ = ("barrier", "due", "in_flight", "last", "more", "rows", "upto")
+    __slots__ = ("barrier", "due", "in_flight", "last", "more", "passed", "rows", "upto")
 
     def __init__(self, last: int) -> None:
         self.rows: deque[Owed] = deque()
         self.in_flight = False
         self.due: int | None = None  # its head waits until then, unix ms; no rows are held meanwhile
-        self.barrier = False  # its head went dead and that is not durable yet
+        self.barrier = False  # what became of its head is not durable yet
         self.more = False
+        self.passed = 0  # rows passed over
         self.last = last
         self.upto = 0
 
@@ -82,7 +83,7 @@ class Window:
                 lane = self._lanes[key] = Lane(before)
             if lane.due is not None or lane.more or len(lane.rows) >= ROWS_PER_LANE:
                 self._mark_more(key, lane, True)
-                self._passed_over += 1
+                self._pass_over(lane, 1)
             else:
                 self._hold(key, lane, row)
 
@@ -109,10 +110,14 @@ class Window:
         lane = self._lanes[key]
         lane.due = None
         self._mark_more(key, lane, len(rows) == limit)
-        self._passed_over = max(0, self._passed_over - len(rows))
+        self._pass_over(lane, -min(lane.passed, len(rows)) if lane.more else -lane.passed)
         for row in rows:
             self._hold(key, lane, row)
         self._forget_if_idle(key, lane)
+
+    def _pass_over(self, lane: Lane, rows: int) -> None:
+        lane.passed += rows
+        self._passed_over += rows
 
     def _mark_more(self, key: LaneKey, lane: Lane, more: bool) -> None:
         lane.more = more
@@ -165,13 +170,14 @@ class Window:
                 self._continue(key, lane)
 
     def retry(self, key: LaneKey, due: int) -> None:
-        """The head waits; its rows are let go of and read again when it is due."""
+        """The head waits; its rows are let go of and read again when it is due and that is durable: see `durable`."""
         lane = self._lanes[key]
         lane.in_flight, lane.due, lane.upto = False, due, lane.rows[0].seq
         self._mark_more(key, lane, True)
         self._rows -= len(lane.rows)
         self._bytes -= sum(len(row.body) for row in lane.rows)
-        self._passed_over += len(lane.rows)
+        self._pass_over(lane, len(lane.rows))
+        lane.barrier = True
         lane.rows.clear()
 
     def uncounted(self, key: LaneKey) -> None:
@@ -202,7 +208,7 @@ class Window:
 
     def next_due(self) -> float:
         """Unix ms of the next retry; inf when none waits."""
-        dues = (self._lanes[key].due for key in self._more)
+        dues = (self._lanes[key].due for key in self._more if not self._lanes[key].barrier)
         return min((due for due in dues if due is not None), default=math.inf)
 
     def __len__(self) -> int:

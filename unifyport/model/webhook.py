@@ -12,6 +12,7 @@ ENDPOINT_ACTIVE = "active"
 ENDPOINT_INACTIVE = "inactive"
 ENDPOINT_DISABLED = "disabled"
 
+LONGEST_DELAY = 30 * 86_400.0
 DEFAULT_SCHEDULE = (5.0, 30.0, 120.0, 600.0, 3600.0)  # seconds; the last one repeats
 
 
@@ -44,8 +45,8 @@ class RetryPolicy:
                 schedule = tuple(parse_duration(delay) for delay in delays)
             except ValueError as error:
                 raise ValueError(f"retry_policy.schedule: {error}") from None
-            if min(schedule) <= 0:
-                raise ValueError("retry_policy.schedule: a delay must be longer than 0s")
+            if min(schedule) <= 0 or max(schedule) > LONGEST_DELAY:
+                raise ValueError("retry_policy.schedule: a delay must be longer than 0s and at most 30d")
         return cls(attempts, schedule)
 
     def delay(self, attempts: int, draw: float) -> float:

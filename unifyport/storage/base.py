@@ -181,7 +181,7 @@ class EndpointHealth:
 
 @attrs.define
 class Settle:
-    """Outcomes of one endpoint, in order, with its health where that changed."""
+    """Outcomes of one endpoint, in order, with its health where that changed. Value: the new version, or None."""
 
     endpoint_no: int
     endpoint_id: str
@@ -189,6 +189,7 @@ class Settle:
     outcomes: list[Settled]
     now: int
     health: EndpointHealth | None = None
+    version: int = 0  # of the endpoint that `health` was observed of; of another one it says nothing
 
 
 @attrs.define
@@ -200,6 +201,7 @@ class Purge:
     dead_before: int
     attempts_before: int
     commands_before: int
+    quarantine_before: int = 0
     page: int = 1000
 
 

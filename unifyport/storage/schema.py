@@ -55,6 +55,8 @@ create table seen(  -- one row per provider event; outlives the event rows
   primary key(account_no, key)
 ) strict, without rowid;
 
+create index seen_day on seen(day);
+
 create table quarantine(
   n integer primary key autoincrement, account_no integer not null, key blob not null,
   at integer not null, reason text not null, payload blob not null  -- sealed
@@ -94,6 +96,8 @@ create table dead(  -- dead letters keep their own copy of the body
   primary key(endpoint_no, seq, round)
 ) strict, without rowid;
 
+create index dead_died on dead(died_at);
+
 create table attempt(  -- history for people; nothing depends on it
   n integer primary key autoincrement, id text not null, endpoint_no integer not null,
   seq integer not null, round integer not null, attempt integer not null, at integer not null,
@@ -109,6 +113,7 @@ create table command(
   created_at integer not null, finished_at integer
 ) strict, without rowid;
 create unique index command_key on command(key) where key is not null;
+create index command_finished on command(finished_at) where finished_at is not null;
 create index command_open on command(account_no) where state in ('accepted', 'sending');
 """
 

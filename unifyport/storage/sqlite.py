@@ -15,6 +15,7 @@ import trio
 
 from unifyport.model.account import Account
 from unifyport.model.owed import Blocked, Owed
+from unifyport.model.unit import Unit
 from unifyport.model.webhook import WebhookEndpoint
 
 from . import sqlite_reads as reads
@@ -79,7 +80,8 @@ class SqliteStore:
         """Create or migrate the database. Raises `SchemaTooNew`, `StoreUnavailable`, `SealError`."""
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            connection = self._connect()
+            connection = self._connect("rwc")
+            self._path.chmod(0o600)
             try:
                 database = sqlite_utils.Database(connection)
                 check_version(database)
@@ -101,12 +103,15 @@ class SqliteStore:
                 connection.close()
         self._readers, self._writer = [], None
 
-    def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(
-            self._path, isolation_level=None, check_same_thread=False, cached_statements=256
+    def _connect(self, mode: str) -> sqlite3.Connection:
+        """`mode` is SQLite's: `rwc` may create the file, `rw` and `ro` may not."""
+        return sqlite3.connect(
+            f"{self._path.absolute().as_uri()}?mode={mode}",
+            uri=True,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=256,
         )
-        self._path.chmod(0o600)
-        return connection
 
     def _check_ring(self, connection: sqlite3.Connection) -> None:
         """Fail now, not at the first credential, when the master key is not the one that sealed this database."""
@@ -136,9 +141,16 @@ class SqliteStore:
             if len(writes) == 1:
                 return [Refused(_reason(error))]
         results: list[Result] = []
+        failed: set[tuple[int, int]] = set()  # (account, generation): after one unit of it, none
         for write in writes:
+            generation = (write.account_no, write.generation or 0) if isinstance(write, Unit) else None
+            if generation in failed:
+                results.append(Refused("generation_failed"))
+                continue
             try:
                 results += self._commit([write])
+                if generation is not None and generation[1] and isinstance(results[-1], Refused):
+                    failed.add(generation)
             except StoreUnavailable as error:
                 raise StoreUnavailable(error.reason, results) from None
         return results
@@ -164,7 +176,7 @@ class SqliteStore:
         """
         try:
             if self._writer is None:
-                connection = self._connect()
+                connection = self._connect("rw")
                 connection.executescript(_WRITE_PRAGMAS)
                 self._writer = connection
             connection = self._writer
@@ -173,7 +185,7 @@ class SqliteStore:
             connection.execute("commit")
             return result
         except BaseException as error:
-            broken = isinstance(error, sqlite3.Error) and unavailable(error)
+            broken = isinstance(error, OSError) or (isinstance(error, sqlite3.Error) and unavailable(error))
             self._roll_back(discard=broken)
             if broken:
                 raise StoreUnavailable(str(error)) from None
@@ -213,12 +225,7 @@ class SqliteStore:
         return result
 
     def _connect_reader(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(
-            f"{self._path.absolute().as_uri()}?mode=ro",
-            uri=True,
-            isolation_level=None,
-            check_same_thread=False,
-        )
+        connection = self._connect("ro")
         connection.execute("pragma busy_timeout = 10000")
         return connection
 

@@ -25,6 +25,7 @@ from .base import (
     DeleteApiKey,
     DeleteEndpoint,
     Duplicate,
+    EndpointHealth,
     Fenced,
     Purge,
     PutAccount,
@@ -219,7 +220,8 @@ class Writes:
     def settle(self, write: Settle) -> Result:
         if not self._held(f"endpoint:{write.endpoint_id}", write.epoch):
             return Fenced()
-        gone = [self._settle_one(write, outcome) for outcome in write.outcomes]
+        for outcome in write.outcomes:
+            self._settle_one(write, outcome)
         records = [(o, o.record) for o in write.outcomes if o.record is not None]
         self._db.executemany(
             "insert into attempt(id, endpoint_no, seq, round, attempt, at, ms, status, error)"
@@ -229,20 +231,18 @@ class Writes:
                 for o, r in records
             ],
         )
-        if write.health is not None:
-            self._health(write)
-        return Committed(gone)
+        return Committed(self._health(write, write.health) if write.health is not None else None)
 
-    def _settle_one(self, write: Settle, outcome: Settled) -> bool:
-        """False when the debt had ended meanwhile (endpoint deleted, event expired): then nothing is written."""
+    def _settle_one(self, write: Settle, outcome: Settled) -> None:
+        """Nothing is written when the debt had ended meanwhile (endpoint deleted, event expired)."""
         place = (write.endpoint_no, outcome.seq, outcome.round)
         if outcome.due is not None:
-            done = self._db.execute(
+            self._db.execute(
                 "update delivery set attempts = ?, due = ?, error = ?"
                 " where endpoint_no = ? and seq = ? and round = ?",
                 (outcome.attempts, outcome.due, outcome.error, *place),
             )
-            return done.rowcount == 1
+            return
         if outcome.dead is not None:
             self._db.execute(
                 "insert into dead select d.endpoint_no, d.seq, d.round, e.id, e.account_no, e.kind, d.lane,"
@@ -250,22 +250,23 @@ class Writes:
                 " where d.endpoint_no = ? and d.seq = ? and d.round = ?",
                 (outcome.attempts, outcome.dead, outcome.status, write.now, *place),
             )
-        done = self._db.execute("delete from delivery where endpoint_no = ? and seq = ? and round = ?", place)
-        return done.rowcount == 1
+        self._db.execute("delete from delivery where endpoint_no = ? and seq = ? and round = ?", place)
 
-    def _health(self, write: Settle) -> None:
-        health = write.health
-        assert health is not None
-        self._db.execute(
-            "update endpoint set failing_since = ?, status = coalesce(?, status), reason = coalesce(?, reason)"
-            " where no = ?",
+    def _health(self, write: Settle, health: EndpointHealth) -> int | None:
+        """The endpoint's new version; None when it was changed meanwhile, and this is about what it was."""
+        row = self._db.execute(
+            "update endpoint set failing_since = ?, status = coalesce(?, status), reason = coalesce(?, reason),"
+            " version = version + 1 where no = ? and version = ? returning version",
             (
                 health.failing_since,
                 None if health.disabled is None else ENDPOINT_DISABLED,
                 health.disabled,
                 write.endpoint_no,
+                write.version,
             ),
-        )
+        ).fetchone()
+        if row is None:
+            return None
         if health.event is not None:
             kind = GatewayEventType(health.event)
             event_id = EventIds(lambda: write.now)()
@@ -281,6 +282,7 @@ class Writes:
                 "insert into event(id, kind, lane, occurred_at, committed_at, body) values(?, ?, 0, ?, ?, ?)",
                 (event_id, kind.number, write.now, self._now, body),
             )
+        return int(row[0])
 
     # -- what the API and the file own --------------------------------------------------------------------------
 
@@ -376,38 +378,49 @@ class Writes:
     # -- retention ----------------------------------------------------------------------------------------------
 
     def purge(self, write: Purge) -> Result:
+        """Every statement looks at one page of the oldest rows, or at an index."""
         row = self._db.execute(
-            "select max(seq), count(*) from (select seq from event where committed_at < ? order by seq limit ?)",
-            (write.events_before, write.page),
+            "select max(seq) from (select seq, committed_at from event order by seq limit ?) where committed_at < ?",
+            (write.page, write.events_before),
         ).fetchone()
-        deleted = 0
-        if row[0] is not None:
-            expired = self._db.execute(
-                "delete from delivery where seq <= ? returning endpoint_no", (row[0],)
-            ).fetchall()
-            for (endpoint_no,) in expired:
-                self._db.execute("update endpoint set expired = expired + 1 where no = ?", (endpoint_no,))
-            deleted += self._db.execute("delete from event where seq <= ?", (row[0],)).rowcount
+        deleted = self._purge_events(row[0]) if row[0] is not None else 0
         for sql, before in (
             (
                 "seen where (account_no, key) in (select account_no, key from seen where day < ? limit ?)",
                 write.seen_before // _DAY_MS,
             ),
             (
-                "dead where (endpoint_no, seq, round) in (select endpoint_no, seq, round from dead where died_at < ? limit ?)",
+                "dead where (endpoint_no, seq, round) in"
+                " (select endpoint_no, seq, round from dead where died_at < ? limit ?)",
                 write.dead_before,
-            ),
-            (
-                "attempt where n in (select n from attempt where at < ? order by n limit ?)",
-                write.attempts_before,
             ),
             (
                 "command where id in (select id from command where finished_at < ? limit ?)",
                 write.commands_before,
             ),
+            (
+                "attempt where at < ? and n in (select n from attempt order by n limit ?)",
+                write.attempts_before,
+            ),
+            (
+                "quarantine where at < ? and n in (select n from quarantine order by n limit ?)",
+                write.quarantine_before,
+            ),
         ):
             deleted += self._db.execute(f"delete from {sql}", (before, write.page)).rowcount
         return Committed(deleted)
+
+    def _purge_events(self, upto: int) -> int:
+        """Delete the log up to a position; what was still owed of it ends as expired, counted."""
+        for (endpoint_no,) in self._db.execute("select no from endpoint").fetchall():
+            expired = self._db.execute(
+                "delete from delivery where endpoint_no = ? and seq <= ?", (endpoint_no, upto)
+            ).rowcount
+            if expired:
+                self._db.execute(
+                    "update endpoint set expired = expired + ? where no = ?", (expired, endpoint_no)
+                )
+        return self._db.execute("delete from event where seq <= ?", (upto,)).rowcount
 
 
 def _one(cursor: sqlite3.Cursor) -> sqlite3.Row | None:
