@@ -25,6 +25,7 @@ log = logging.getLogger("unifyport.accounts")
 
 _PUMP_RETRY = 0.5
 VERB_SECONDS = 5.0
+LAST_WORDS_SECONDS = 3.0
 
 
 class NoSuchAccount(Exception):
@@ -55,7 +56,8 @@ class Accounts:
                 for actor in self._actors.values():
                     actor.resume()
                 await self._supervisor.run(incarnation)
-                await self._flush()  # what the last stops had to say
+                with trio.move_on_after(LAST_WORDS_SECONDS):  # the writer may be what we are stopped for
+                    await self._flush()
                 nursery.cancel_scope.cancel()
         finally:
             self._nursery = None

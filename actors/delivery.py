@@ -51,6 +51,7 @@ SHORTEST_WAIT = 0.01  # whatever the clocks say, nothing spins
 RECONCILE_SECONDS = 5.0
 TIMEOUT = 10.0
 MAX_IN_FLIGHT = 16
+LAST_WORDS_SECONDS = 3.0
 DISABLE_AFTER = 72 * 3600.0
 
 POLICY = Policy(
@@ -72,6 +73,7 @@ class DeliveryServices:
     new_client: NewClient
     now_ms: Callable[[], int]
     draw: Callable[[], float] = lambda: random.uniform(-1.0, 1.0)  # noqa: S311
+    disable_after: float = DISABLE_AFTER  # seconds of nothing but failures
 
 
 class EndpointActor:
@@ -109,7 +111,8 @@ class EndpointActor:
                     await self._turn(nursery, client)
                 while self._in_flight:
                     await self.wake.wait()
-                await self._flush()
+                with trio.move_on_after(LAST_WORDS_SECONDS):  # the writer may be what we are stopped for
+                    await self._flush()
                 nursery.cancel_scope.cancel()
         finally:
             await client.aclose()
@@ -253,7 +256,7 @@ class EndpointActor:
             self.endpoint = attrs.evolve(self.endpoint, failing_since=at)
             self._health = EndpointHealth(at, event=GatewayEventType.ENDPOINT_FAILING)
             self._settle.ring()
-        elif failing_for >= DISABLE_AFTER or self._failing_ms() >= DISABLE_AFTER * 1000:
+        elif max(failing_for, self._failing_ms() / 1000) >= self._services.disable_after:
             self._disable("failing")
 
     def _failing_ms(self) -> int:

@@ -34,6 +34,10 @@ def finishing_sends(app: App) -> App:
     """
 
     async def wrapped(scope: dict[str, Any], receive: Any, send: Any) -> None:
+        if scope["type"] == "websocket":  # nothing here speaks it: refuse the handshake (HTTP 403)
+            await send({"type": "websocket.close"})
+            return
+
         async def send_whole(message: Any) -> None:
             with trio.CancelScope(shield=True):
                 await send(message)

@@ -1,13 +1,14 @@
 """Endpoint actors on a real store, with a scripted client: retries, dead letters, gone, order, breaker."""
 
+import functools
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import attrs
-import pytest
 import trio
+from trio.testing import MockClock
 
 from actors.delivery import EVENTS_TOPIC, Deliveries, DeliveryServices
 from actors.writer import Writer
@@ -24,6 +25,22 @@ from unifyport.storage.sealing import KeyRing
 from unifyport.storage.sqlite import SqliteStore
 
 Answer = Callable[[str, int], Attempt]
+
+
+class InLoopStore(SqliteStore):
+    """The same store without threads: a MockClock cannot see those, and would jump over what they do."""
+
+    async def commit(self, writes: Any) -> Any:
+        await trio.lowlevel.checkpoint()
+        return self._commit(writes)
+
+    async def claim(self, resources: Any, owner: str) -> list[int]:
+        await trio.lowlevel.checkpoint()
+        return self._claim(resources, owner)
+
+    async def _read(self, query: Any) -> Any:
+        await trio.lowlevel.checkpoint()
+        return self._read_in_thread(query)
 
 
 class World:
@@ -81,30 +98,42 @@ class World:
     def services(self) -> DeliveryServices:
         fleet = LocalFleet(self.store, "t")
         return DeliveryServices(
-            self.store, self.writer, self.bus, fleet, lambda: self, self.now_ms, draw=lambda: 0.0
+            self.store,
+            self.writer,
+            self.bus,
+            fleet,
+            lambda: self,
+            self.now_ms,
+            draw=lambda: 0.0,
+            disable_after=1500.0,
         )
 
 
-@pytest.fixture
-async def world(tmp_path: Path, nursery: trio.Nursery, autojump_clock: Any) -> AsyncIterator[World]:
-    store = SqliteStore(tmp_path / "t.db", KeyRing.parse(KeyRing.new_key()), lambda: 1)
+async def run_in_a_world(test: Callable[["World"], Awaitable[None]], directory: Path) -> None:
+    store = InLoopStore(directory / "t.db", KeyRing.parse(KeyRing.new_key()), lambda: 1)
     store.open()
+    endpoint = WebhookEndpoint("we_1", "https://x.example", secret="s", retry_policy={"max_attempts": 2})
     await store.commit(
-        [
-            PutAccount(Account("acct_1", "a", "telegram", "telegram", "global", "token")),
-            PutEndpoint(
-                WebhookEndpoint("we_1", "https://x.example", secret="s", retry_policy={"max_attempts": 2})
-            ),
-        ]
+        [PutAccount(Account("acct_1", "a", "telegram", "telegram", "global", "token")), PutEndpoint(endpoint)]
     )
-    made = World(store)
-    root = Incarnation(1, float("inf"))
-    nursery.start_soon(made.writer.run, root)
-    nursery.start_soon(Deliveries(made.services()).run, root)
-    yield made
-    nursery.cancel_scope.cancel()
+    world, root = World(store), Incarnation(1, float("inf"))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(world.writer.run, root)
+        nursery.start_soon(Deliveries(world.services()).run, root)
+        await test(world)
+        nursery.cancel_scope.cancel()
 
 
+def on_a_mock_clock(test: Callable[[World], Awaitable[None]]) -> Callable[[Path], None]:
+    @functools.wraps(test)
+    def run(tmp_path: Path) -> None:
+        trio.run(run_in_a_world, test, tmp_path, clock=MockClock(autojump_threshold=0))
+
+    del run.__wrapped__  # pytest shall see `tmp_path`, not `world`
+    return run
+
+
+@on_a_mock_clock
 async def test_retries_follow_the_schedule_and_the_lane_waits(world: World) -> None:
     world.answer = lambda body, nth: Attempt(500 if body == "a" and nth < 3 else 204)
     await world.commit("a", "b")
@@ -126,6 +155,7 @@ async def test_retries_follow_the_schedule_and_the_lane_waits(world: World) -> N
     } == {"evt_0001"}
 
 
+@on_a_mock_clock
 async def test_dead_letters_let_the_lane_go_on(world: World) -> None:
     world.answer = lambda body, nth: Attempt({"poison": 404, "tired": 500}.get(body, 204))
     await world.commit("poison", "tired", "good")
@@ -135,6 +165,7 @@ async def test_dead_letters_let_the_lane_go_on(world: World) -> None:
     assert await world.store.owed(1) == (0, 2)
 
 
+@on_a_mock_clock
 async def test_an_outage_makes_no_dead_letters(world: World) -> None:
     down = [True]
     world.answer = lambda body, nth: Attempt(None, "connect_error") if down[0] else Attempt(204)
@@ -157,17 +188,13 @@ async def test_an_outage_makes_no_dead_letters(world: World) -> None:
     assert names == ["gateway.endpoint.failing", "gateway.endpoint.recovered"]
 
 
-async def test_nothing_but_failures_disables_and_activation_resumes_with_the_oldest(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(
-        "actors.delivery.DISABLE_AFTER", 300.0
-    )  # not 72 h: each second is a look at the store
+@on_a_mock_clock
+async def test_nothing_but_failures_disables_and_activation_resumes_with_the_oldest(world: World) -> None:
     down = [True]
     world.answer = lambda body, nth: Attempt(503) if down[0] else Attempt(204)
     for number in range(6):
         await world.commit(f"m{number}", lane=number)
-    await trio.sleep(700)
+    await trio.sleep(2500)
     known = await world.store.endpoint("we_1")
     assert known is not None
     assert (known.status, known.reason) == ("disabled", "failing")
@@ -181,6 +208,7 @@ async def test_nothing_but_failures_disables_and_activation_resumes_with_the_old
     await world.until(lambda: len(world.delivered) == 6)
 
 
+@on_a_mock_clock
 async def test_gone_disables_and_keeps_what_is_owed(world: World) -> None:
     world.answer = lambda body, nth: Attempt(410)
     await world.commit("a")
@@ -193,6 +221,7 @@ async def test_gone_disables_and_keeps_what_is_owed(world: World) -> None:
     assert len(world.attempts) == 1
 
 
+@on_a_mock_clock
 async def test_a_bug_in_an_attempt_is_its_outcome(world: World) -> None:
     def answer(body: str, nth: int) -> Attempt:
         if nth == 1:
@@ -205,6 +234,7 @@ async def test_a_bug_in_an_attempt_is_its_outcome(world: World) -> None:
     assert [text for _, text in world.attempts] == ["a", "a", "b", "b"]
 
 
+@on_a_mock_clock
 async def test_retry_after_holds_everything_back(world: World) -> None:
     world.answer = lambda body, nth: (
         Attempt(429, retry_after=50.0) if (body, nth) == ("a", 1) else Attempt(204)
@@ -218,6 +248,7 @@ async def test_retry_after_holds_everything_back(world: World) -> None:
     assert all(at - began >= 49 for at, _ in world.attempts[1:])
 
 
+@on_a_mock_clock
 async def test_a_thousand_events_of_one_conversation_in_order(world: World) -> None:
     for start in range(0, 1000, 100):
         await world.commit(*[f"{number:04}" for number in range(start, start + 100)])
@@ -225,6 +256,7 @@ async def test_a_thousand_events_of_one_conversation_in_order(world: World) -> N
     assert world.delivered == [f"{number:04}" for number in range(1000)]
 
 
+@on_a_mock_clock
 async def test_an_endpoint_that_is_not_active_does_not_spin(world: World) -> None:
     reads = [0]
     fresh = world.store.fresh

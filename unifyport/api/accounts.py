@@ -19,6 +19,7 @@ from .gateway import Gateway, WriteRefused
 from .routing import Call, Route
 
 REGIONS = ("global",)
+MAX_TEXT = 200
 TRIES = 5  # at a change that meets one of the account itself
 
 
@@ -78,6 +79,7 @@ async def create_account(call: Call) -> schemas.Account:
     channel = _channel(gateway, body.provider)
     region = _region(body.region or REGIONS[0])
     connection = _connection(channel, body.auth_mode or channel.connections[0].auth_mode)
+    _check_texts(body)
     _refuse_proxy(body)
     credentials = _credentials(channel, connection.auth_mode, body.provider_data or {})
     now, account_id = gateway.now_ms(), new_id("acct")
@@ -126,6 +128,7 @@ async def _update(call: Call) -> schemas.Account:
         raise ApiError(400, "invalid_request", "provider: cannot be changed")
     channel = _channel(gateway, account.provider)
     connection = _connection(channel, body.auth_mode or account.auth_mode)
+    _check_texts(body)
     _refuse_proxy(body)
     changed = attrs.evolve(
         account,
@@ -194,6 +197,17 @@ def _credentials(channel: Channel, auth_mode: str, data: dict[str, Any]) -> dict
         problems = [problem.replace("credentials.", "provider_data.") for problem in problems]
         raise ApiError(400, "invalid_request", "; ".join(problems), problems=problems)
     return data
+
+
+def _check_texts(body: schemas.AccountRequest) -> None:
+    problems = [
+        f"{name}: must be 1 to {MAX_TEXT} printable characters"
+        for name in ("name", "status", "provider_account_ref")
+        if (value := getattr(body, name)) is not None
+        and not (0 < len(value) <= MAX_TEXT and value.isprintable())
+    ]
+    if problems:
+        raise ApiError(400, "invalid_request", "; ".join(problems), problems=problems)
 
 
 def _refuse_proxy(body: schemas.AccountRequest) -> None:

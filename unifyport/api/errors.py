@@ -4,6 +4,7 @@ from typing import Any
 
 import attrs
 
+from actors.accounts import NoSuchAccount
 from unifyport.model.structuring import Problems
 from unifyport.storage.base import StoreUnavailable
 
@@ -57,6 +58,8 @@ def from_exception(error: BaseException, failure_code: str) -> ApiError | None:
             return error
         case Problems(problems=problems):
             return ApiError(400, "invalid_request", "; ".join(problems), problems=problems)
+        case NoSuchAccount():
+            return ApiError(409, NOT_BOUND.code, "the account is not bound to a running connector")
         case StoreUnavailable():
             return ApiError(503, failure_code, "storage is unavailable, try again", retry_after=1)
     return None

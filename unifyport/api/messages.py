@@ -13,10 +13,10 @@ from unifyport.storage.base import AcceptCommand
 from . import schemas
 from .accounts import find
 from .errors import INVALID_REQUEST, NOT_BOUND, NOT_FOUND, ApiError, ErrorSpec, not_found
-from .gateway import Gateway
 from .routing import Call, Route
 
 DEADLINE_MS = 25_000  # from acceptance; the official SDK gives up after 30 s
+MAX_ID = 512
 CONVERSATION_TYPES = ("user", "group", "channel")
 
 
@@ -28,8 +28,8 @@ async def send_message(call: Call) -> schemas.SendMessageResult:
         raise ApiError(
             400, "invalid_conversation_type", f"to.type: must be one of {', '.join(CONVERSATION_TYPES)}"
         )
-    if not body.to.id:
-        raise ApiError(400, "invalid_request", "to.id: must not be empty")
+    if not 0 < len(body.to.id) <= MAX_ID or not body.to.id.isprintable():
+        raise ApiError(400, "invalid_request", f"to.id: must be 1 to {MAX_ID} printable characters")
     if body.message.type == "text" and not body.message.text:
         raise ApiError(400, "invalid_request", "message.text: is required for a text message")
     account = await find(gateway, body.account_id)
@@ -94,7 +94,7 @@ def _result(command: SendCommand, answer: Answer) -> schemas.SendMessageResult:
             raise ApiError(
                 500,
                 "send_message_failed",
-                f"the platform refused the message: {said}",
+                f"the message was refused: {said}",
                 outcome=answer.state.value,
                 command_id=command.id,
             )
@@ -122,22 +122,17 @@ def _not_sent(answer: Answer, command_id: str | None = None) -> ApiError:
 
 
 async def get_command(call: Call) -> schemas.Command:
-    gateway = call.gateway
-    record = await gateway.store.command(call.path["command_id"])
+    record = await call.gateway.store.command(call.path["command_id"])
     if record is None:
         raise not_found("command")
     answer = msgspec.json.decode(record.answer, type=Answer) if record.answer is not None else None
     return schemas.Command(
         id=record.id,
-        account_id=await _account_id(gateway, record.account_no),
+        account_id=record.account_id,
         outcome=record.state.value,
         message_id=answer.message_id or None if answer is not None else None,
         reason=answer.code or None if answer is not None else None,
     )
-
-
-async def _account_id(gateway: Gateway, account_no: int) -> str:
-    return next((a.id for a in await gateway.store.accounts() if a.no == account_no), "")
 
 
 ROUTES = [

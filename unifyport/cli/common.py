@@ -17,8 +17,8 @@ from unifyport.settings import Settings, load
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-console = Console(highlight=False)
-errors = Console(stderr=True, highlight=False)
+console = Console(highlight=False, soft_wrap=True)  # lines are for grep and for copying, not for a width
+errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 DEFAULT_CONFIG = "unifyport.toml"
 FAILED, WRONG_USAGE = 1, 2
@@ -73,7 +73,9 @@ def load_settings(path: Path) -> Settings:
         return load(path, standard())
     except Problems as wrong:
         for problem in wrong.problems:
-            errors.print(f"[red]{_escaped(str(path))}:[/red] {_escaped(problem)}")
+            errors.print(
+                f"[red]error:[/red] {_escaped(problem.removeprefix(f'{path}: '))} ({_escaped(str(path))})"
+            )
         if not path.exists():
             errors.print("'unifyport init' writes a configuration file.")
         sys.exit(WRONG_USAGE)
@@ -89,7 +91,7 @@ class Api:
             socket = load_settings(config_path).socket
             transport = httpx.HTTPTransport(uds=str(socket))
         elif not (url and api_key):
-            fail("--url and --api-key go together", WRONG_USAGE)
+            fail("--url (UNIFYPORT_URL) and --api-key (UNIFYPORT_API_KEY) go together", WRONG_USAGE)
         self._client = httpx.Client(
             base_url=url or "http://local",
             headers=headers,

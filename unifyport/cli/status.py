@@ -43,15 +43,16 @@ def status(config_path: Path, url: str | None, api_key: str | None, as_json: boo
     if not rows:
         console.print("no accounts yet")
         return
-    table = Table("account", "id", "provider", "runtime", "auth", "reason")
+    table = Table("account", "provider", "runtime", "auth", "reason")
+    table.add_column("id", no_wrap=True, overflow="ignore")
     for row in rows:
         colour = _COLOURS.get(row["runtime_status"], "white")
         table.add_row(
             row["name"],
-            row["id"],
             row["provider"],
             f"[{colour}]{row['runtime_status']}[/{colour}]",
             row["auth_status"],
             row["reason"] or row["last_error"],
+            row["id"],
         )
     console.print(table)

@@ -234,7 +234,7 @@ class LoggedEvent:
 @attrs.define
 class CommandRecord:
     id: str
-    account_no: int
+    account_id: str
     state: CommandState
     answer: bytes | None
     created_at: int

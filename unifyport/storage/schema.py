@@ -106,7 +106,7 @@ create table attempt(  -- history for people; nothing depends on it
 create index attempt_endpoint on attempt(endpoint_no, n);
 
 create table command(
-  id text primary key, account_no integer not null, kind text not null,
+  id text primary key, account_no integer not null, account_id text not null, kind text not null,
   key text, body_hash blob, body blob not null,  -- body sealed
   state text not null check(state in ('accepted','sending','sent','rejected','not_sent','unknown')),
   epoch integer, client_ref text, deadline integer not null, answer text,

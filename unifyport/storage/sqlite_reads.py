@@ -115,7 +115,7 @@ def seen(db: sqlite3.Connection, account_no: int, keys: Sequence[bytes]) -> set[
 
 def command(db: sqlite3.Connection, command_id: str) -> CommandRecord | None:
     row = db.execute(
-        "select id, account_no, state, answer, created_at, finished_at from command where id = ?",
+        "select id, account_id, state, answer, created_at, finished_at from command where id = ?",
         (command_id,),
     ).fetchone()
     if row is None:

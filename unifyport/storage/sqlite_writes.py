@@ -193,11 +193,12 @@ class Writes:
     def accept(self, write: AcceptCommand) -> Result:
         command = write.command
         self._db.execute(
-            "insert into command(id, account_no, kind, body, state, deadline, created_at)"
-            " values(?, ?, 'send', ?, 'accepted', ?, ?) on conflict(id) do nothing",
+            "insert into command(id, account_no, account_id, kind, body, state, deadline, created_at)"
+            " values(?, ?, ?, 'send', ?, 'accepted', ?, ?) on conflict(id) do nothing",
             (
                 command.id,
                 write.account_no,
+                command.account_id,
                 self._ring.seal("command", ["command", command.id], write.body),
                 command.deadline,
                 command.created_at,
