@@ -9,7 +9,7 @@ provider's own identity of the account that received it.
 
 import enum
 import hashlib
-from typing import Literal
+from typing import Any, Literal
 
 import attrs
 
@@ -124,6 +124,79 @@ class StatusChanged:
 
 
 @attrs.define
+class ConversationChanged:
+    """The account's own chat list changed: `changes` holds `muted`, `mute_until`, `archived`, `pinned`, `read`, ..."""
+
+    key: bytes
+    conversation: Conversation
+    changes: dict[str, Any]
+    at: int
+
+
+@attrs.define
+class ConversationRemoved:
+    """The account deleted a chat locally or, with `cleared`, only its history."""
+
+    key: bytes
+    conversation: Conversation
+    cleared: bool
+    delete_media: bool
+    at: int
+
+
+@attrs.define
+class PastMessage:
+    """A message of a conversation's history."""
+
+    content: Content
+    sender: Sender
+    direction: Literal["inbound", "outbound"]
+    sent_at: int
+
+
+@attrs.define
+class ConversationHistory:
+    """Recent history of one conversation, in time order."""
+
+    key: bytes
+    conversation: Conversation
+    messages: list[PastMessage]
+    at: int
+
+
+@attrs.define
+class HistorySynced:
+    """One batch of history is complete."""
+
+    key: bytes
+    conversations: int
+    messages: int
+    at: int
+
+
+@attrs.define
+class GroupChanged:
+    """`changes` as the contract lists them: `{"kind": "renamed", "name": ...}`, `{"kind": "member_added", ...}`, ..."""
+
+    key: bytes
+    conversation: Conversation
+    actor_id: str
+    changes: list[dict[str, Any]]
+    at: int
+
+
+@attrs.define
+class JoinRequested:
+    """Somebody asks to join a group. `request_method` is empty when the platform does not say."""
+
+    key: bytes
+    conversation: Conversation
+    requester_id: str
+    request_method: str
+    at: int
+
+
+@attrs.define
 class Ignored:
     """Something of no interest to customers; only its key is kept, so that it is known when it repeats."""
 
@@ -144,5 +217,17 @@ class Unparsed:
 
 
 ProviderEvent = (
-    MessageReceived | MessageEdited | MessageDeleted | ReactionChanged | StatusChanged | Ignored | Unparsed
+    MessageReceived
+    | MessageEdited
+    | MessageDeleted
+    | ReactionChanged
+    | StatusChanged
+    | ConversationChanged
+    | ConversationRemoved
+    | ConversationHistory
+    | HistorySynced
+    | GroupChanged
+    | JoinRequested
+    | Ignored
+    | Unparsed
 )

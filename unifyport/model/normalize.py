@@ -19,7 +19,13 @@ from .inbound import (
     Attachment,
     Content,
     Conversation,
+    ConversationChanged,
+    ConversationHistory,
+    ConversationRemoved,
+    GroupChanged,
+    HistorySynced,
     Ignored,
+    JoinRequested,
     MessageDeleted,
     MessageEdited,
     MessageReceived,
@@ -39,7 +45,6 @@ _PHONE = re.compile(r"(\d{7,15})@s\.whatsapp\.net")
 _ACCOUNT_KINDS = {
     EventType.ACCOUNT_STATUS_UPDATED: "account_status",
     EventType.ACCOUNT_STARTED: "account_started",
-    EventType.ACCOUNT_HISTORY_SYNCED: "account_history_synced",
     EventType.ACCOUNT_AUTH_REQUIRED: "account_auth_status",
     EventType.ACCOUNT_AUTH_SUCCEEDED: "account_auth_status",
     EventType.ACCOUNT_AUTH_FAILED: "account_auth_status",
@@ -197,6 +202,70 @@ def _status(event: StatusChanged) -> list[Standard]:
     return standards
 
 
+def _conversation_changed(event: ConversationChanged) -> list[Standard]:
+    data = {
+        "conversation": _conversation(event.conversation),
+        **event.changes,
+        "event": {"kind": "conversation_updated", **event.changes},
+    }
+    return [Standard(EventType.CONVERSATION_UPDATED, event.at, data, {}, event.conversation.id)]
+
+
+def _conversation_removed(event: ConversationRemoved) -> list[Standard]:
+    event_type = EventType.CONVERSATION_CLEARED if event.cleared else EventType.CONVERSATION_DELETED
+    data = {
+        "conversation": _conversation(event.conversation),
+        "delete_media": event.delete_media,
+        "event": {"kind": event_type.replace(".", "_"), "delete_media": event.delete_media},
+    }
+    return [Standard(event_type, event.at, data, {}, event.conversation.id)]
+
+
+def _history(event: ConversationHistory) -> list[Standard]:
+    messages = [
+        {
+            **_content(past.content),
+            "direction": past.direction,
+            "sent_at": rfc3339(past.sent_at),
+            "sender": _sender(past.sender),
+        }
+        for past in event.messages
+    ]
+    data = {
+        "conversation": _conversation(event.conversation),
+        "messages": messages,
+        "event": {"kind": "conversation_history"},
+    }
+    return [Standard(EventType.CONVERSATION_HISTORY, event.at, data, {}, event.conversation.id)]
+
+
+def _history_synced(event: HistorySynced) -> list[Standard]:
+    summary = {"conversations": event.conversations, "messages": event.messages}
+    data = {"summary": summary, "event": {"kind": "account_history_synced"}}
+    return [Standard(EventType.ACCOUNT_HISTORY_SYNCED, event.at, data)]
+
+
+def _group_changed(event: GroupChanged) -> list[Standard]:
+    data = {
+        "conversation": _conversation(event.conversation),
+        "actor": {"id": event.actor_id},
+        "changes": event.changes,
+        "event": {"kind": "group_updated"},
+    }
+    return [Standard(EventType.GROUP_UPDATED, event.at, data, {}, event.conversation.id)]
+
+
+def _join_requested(event: JoinRequested) -> list[Standard]:
+    data: dict[str, Any] = {
+        "conversation": _conversation(event.conversation),
+        "requester": {"id": event.requester_id},
+        "event": {"kind": "group_join_request"},
+    }
+    if event.request_method:
+        data["request_method"] = event.request_method
+    return [Standard(EventType.GROUP_JOIN_REQUEST, event.at, data, {}, event.conversation.id)]
+
+
 def _unparsed(event: Unparsed) -> list[Standard]:
     """A message of type `unknown`, where at least its conversation and sender could be read."""
     if event.conversation is None or event.sender is None or event.sent_at is None or not event.message_id:
@@ -219,6 +288,12 @@ _NORMALIZE: dict[type, Callable[[Any], list[Standard]]] = {
     MessageDeleted: _deleted,
     ReactionChanged: _reaction,
     StatusChanged: _status,
+    ConversationChanged: _conversation_changed,
+    ConversationRemoved: _conversation_removed,
+    ConversationHistory: _history,
+    HistorySynced: _history_synced,
+    GroupChanged: _group_changed,
+    JoinRequested: _join_requested,
     Ignored: _nothing,
     Unparsed: _unparsed,
 }
