@@ -283,6 +283,24 @@ BAD = [
         "invalid_request",
     ),
     ("POST", "/v1/accounts", [1], 400, "invalid_request"),
+    *[
+        (
+            "POST",
+            "/v1/accounts",
+            {"provider": "telegram", "provider_data": {"token": "1:a"}, field: text},
+            400,
+            "invalid_request",
+        )
+        for field in ("name", "status", "provider_account_ref")
+        for text in ("", "x" * 1000, "a\x00b", 5)
+    ],
+    (
+        "POST",
+        "/v1/webhook-endpoints",
+        {**ENDPOINT, "retry_policy": {"schedule": ["99999d"]}},
+        400,
+        "create_webhook_endpoint_failed",
+    ),
     ("POST", "/v1/webhook-endpoints", {"url": "https://x.example"}, 400, "invalid_request"),
     ("POST", "/v1/webhook-endpoints", {"status": "active"}, 400, "invalid_request"),
     (
@@ -414,3 +432,16 @@ async def test_openapi_document_shows_every_route(api: Client) -> None:
     required = document["components"]["schemas"]["SendMessageRequest"]["required"]
     assert set(required) == {"account_id", "to", "message"}
     assert len(document["paths"]) >= 14
+
+
+async def test_websockets_are_refused_without_a_word_in_the_log(
+    api: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    headers = {
+        "Connection": "Upgrade",
+        "Upgrade": "websocket",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+    }
+    assert (await api.http.get("/v1/accounts", headers=headers)).status_code == 403
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
