@@ -6,10 +6,11 @@ that exists only while there is something to send; a lost receive link pauses it
 a connection that has ended is closed by whoever used it last.
 """
 
+import enum
 import itertools
 import logging
 import ssl
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -18,17 +19,25 @@ import msgspec
 import trio
 
 from supervisors import ChildState, Failure, Incarnation, Kind, Outcome, Phase, RetryLater, classify
+from unifyport import disk
 from unifyport.model import account as model
-from unifyport.model.message import Answer, CommandState, SendCommand
+from unifyport.model.inbound import ProviderEvent
+from unifyport.model.message import Answer, CommandState, FetchMedia, MarkRead, SendCommand
+from unifyport.model.proxy import Proxy
 from unifyport.model.unit import CommandChange, Unit
+from unifyport.net.guard import AddressGuard, NameNotResolved, UrlNotAllowed
 from unifyport.providers.base import (
+    WEBHOOK,
     Batch,
     ChannelError,
     Conflict,
     Connector,
+    DownloadsMedia,
     LoggedOut,
+    MarksRead,
     RateLimited,
     Rejected,
+    SendsReplies,
     SendsText,
     Setting,
     Transient,
@@ -48,6 +57,25 @@ RECORD_SECONDS = 5.0  # the shield around recording what became of a send
 OWN_CONFLICT_SECONDS = 90.0  # a conflict so soon after our own disconnect is with ourselves
 _ROAD_RETRY = 0.5
 LEASE_LOST = "lease_lost"
+FETCHES = 2  # files that are fetched at a time
+
+Command = SendCommand | MarkRead
+
+
+class Ingested(enum.Enum):
+    """What became of events that the platform brought to us."""
+
+    DURABLE = "durable"
+    NOT_DURABLE = "not_durable"
+    STOPPED = "stopped"  # the account takes nothing now
+
+
+@attrs.define
+class Tallies:
+    """What accounts have done, by channel: counted here, as an account may be deleted."""
+
+    incarnations: Counter[str] = attrs.field(factory=Counter)
+    commands: Counter[tuple[str, str, str]] = attrs.field(factory=Counter)  # channel, command, outcome
 
 
 @attrs.define
@@ -60,6 +88,9 @@ class Services:
     endpoints: Mapping[str, Any]  # channel name -> its attrs class of base URLs
     ssl_context: ssl.SSLContext
     now_ms: Callable[[], int]
+    ingress_url: Callable[[model.Account], str | None]  # where an account's platform reaches it
+    proxy_guard: AddressGuard
+    tallies: Tallies = attrs.field(factory=Tallies)
     generations: Iterator[int] = attrs.field(factory=lambda: itertools.count(1))
 
 
@@ -135,9 +166,19 @@ class AccountActor:
         self._disconnected_at = trio.current_time()
         self._scope: trio.CancelScope | None = None
         self._failure: ChannelError | None = None
-        self._queue: deque[tuple[SendCommand, Reply[Answer]]] = deque()
+        self._queue: deque[tuple[Command, Reply[Answer]]] = deque()
         self._working = False
         self._send_scope: trio.CancelScope | None = None
+        self._fetches = trio.CapacityLimiter(FETCHES)
+
+    @property
+    def identity(self) -> str | None:
+        """Who the credentials say we are, whether the platform has confirmed it or not."""
+        return self.kind.identify(self.row.credentials)
+
+    @property
+    def called_by_platform(self) -> bool:
+        return self.kind.ingress is not None and self.row.receive == WEBHOOK
 
     # -- the connection ---------------------------------------------------------------------------------------
 
@@ -145,20 +186,21 @@ class AccountActor:
         """One incarnation. Raises failure classes; see `classify`."""
         self._generation = next(self._services.generations)
         self._failure = None
+        self._services.tallies.incarnations[self.row.channel] += 1
         try:
             session = await self._services.store.session(self.row.no)
         except StoreUnavailable:
             raise RetryLater(_ROAD_RETRY, "storage_unavailable") from None
-        connection = Connection(
-            self.kind.connector(
-                Setting(
-                    credentials=self.row.credentials,
-                    session=session,
-                    endpoints=self._services.endpoints[self.row.channel],
-                    ssl_context=self._services.ssl_context,
-                )
-            )
+        setting = Setting(
+            credentials=self.row.credentials,
+            receive=self.row.receive,
+            session=session,
+            endpoints=self._services.endpoints[self.row.channel],
+            ssl_context=self._services.ssl_context,
+            ingress_url=self._services.ingress_url(self.row),
+            proxy=await self._proxy(),
         )
+        connection = Connection(self.kind.connector(setting))
         try:
             await self._log_in(connection.connector)
             async with trio.open_nursery() as nursery:
@@ -180,6 +222,20 @@ class AccountActor:
             if not isinstance(self._failure, Conflict):
                 self._disconnected_at = trio.current_time()
             await connection.retire()
+
+    async def _proxy(self) -> Proxy | None:
+        """The account's proxy, at an address that was checked. Where that fails nobody connects at all."""
+        proxy = self.row.proxy
+        if proxy is None:
+            return None
+        try:
+            address = await self._services.proxy_guard.address(proxy.host)
+        except UrlNotAllowed:
+            raise Transient("proxy_not_allowed") from None
+        except NameNotResolved:
+            raise Transient("proxy_error") from None
+        # A TLS proxy is known by its name, so that one is dialled by name.
+        return proxy if proxy.type == "https" else attrs.evolve(proxy, host=str(address))
 
     def _use(self, connection: Connection | None) -> None:
         self._connection = connection
@@ -206,6 +262,7 @@ class AccountActor:
             "provider_account_ref": identity.provider_account_ref,
             "profile": {
                 "id": identity.provider_account_ref,
+                "phone": identity.phone,
                 "username": identity.username,
                 "display_name": identity.display_name,
                 "avatar_url": identity.picture_url,
@@ -229,6 +286,21 @@ class AccountActor:
 
     def observed(self) -> None:
         self.last_seen_at = self._services.now_ms()
+
+    async def ingest(self, events: list[ProviderEvent], size: int) -> Ingested:
+        """Events that the platform brought to us, verified. Durable means that they may be acknowledged.
+
+        They belong to no incarnation: there is no session that could be ahead of the disk.
+        """
+        if not self.row.may_run:
+            return Ingested.STOPPED
+        self.observed()
+        unit = self.own_unit()
+        unit.provider_events = events
+        match await self._services.normalizers.commit(unit, size):
+            case Committed() | Duplicate():
+                return Ingested.DURABLE
+        return Ingested.NOT_DURABLE
 
     async def _durable(self, unit: Unit, size: int = 0) -> None:
         match await self._services.normalizers.commit(unit, size):
@@ -331,8 +403,8 @@ class AccountActor:
 
     # -- the outbox -----------------------------------------------------------------------------------------------
 
-    def submit(self, command: SendCommand) -> Reply[Answer]:
-        """Queue an accepted send. Never waits; the reply may be abandoned, the command goes on."""
+    def submit(self, command: Command) -> Reply[Answer]:
+        """Queue an accepted command. Never waits; the reply may be abandoned, the command goes on."""
         reply: Reply[Answer] = Reply()
         if len(self._queue) >= OUTBOX:
             reply.answer(Answer(CommandState.NOT_SENT, code="outbox_full", retry_after=1.0))
@@ -347,7 +419,7 @@ class AccountActor:
             self._working = self._spawn(self)
 
     async def work(self) -> None:
-        """Send what is queued, one after another, and end. Nothing but cancellation leaves this."""
+        """Do what is queued, one after another, and end. Nothing but cancellation leaves this."""
         try:
             while self._queue:
                 await self._process(*self._queue.popleft())
@@ -359,8 +431,8 @@ class AccountActor:
                 await self.record(command, answer)
                 reply.answer(answer)
 
-    async def _process(self, command: SendCommand, reply: Reply[Answer]) -> None:
-        """One send, from waiting for the connection to the recorded outcome."""
+    async def _process(self, command: Command, reply: Reply[Answer]) -> None:
+        """One command, from waiting for the connection to the recorded outcome."""
         answer = Answer(CommandState.NOT_SENT, code="account_not_running")
         connection: Connection | None = None
         try:
@@ -378,10 +450,29 @@ class AccountActor:
             log.exception("account %s: a send crashed", self.row.id)
         finally:
             self._send_scope = None
+            self._count(command, answer)
             await self.record(command, answer)
             reply.answer(answer)
             if connection is not None:
                 await connection.close_if_unused()
+
+    async def fetch(self, command: FetchMedia) -> Answer:
+        """Fetch a file, beside the outbox: sends do not wait for it."""
+        async with self._fetches:
+            connection = await self._connection_by(command.deadline)
+            if connection is None:
+                return Answer(CommandState.NOT_SENT, code="account_not_running")
+            try:
+                with connection as connector:
+                    answer = await self._attempt(connector, command)
+                    self._count(command, answer)
+                    return answer
+            finally:
+                await connection.close_if_unused()
+
+    def _count(self, command: Command | FetchMedia, answer: Answer) -> None:
+        name = type(command).__name__
+        self._services.tallies.commands[self.row.channel, name, answer.state.value] += 1
 
     async def _connection_by(self, deadline_ms: int) -> Connection | None:
         """The live connection, waiting for it while the account is coming up; None when there will be none."""
@@ -398,25 +489,26 @@ class AccountActor:
     def may_come_up(self) -> bool:
         return self.row.may_run and self.row.terminal is None
 
-    async def _begin(self, command: SendCommand) -> Answer | None:
-        """Record `sending` before the first byte; None when the send may go on."""
+    async def _begin(self, command: Command) -> Answer | None:
+        """Record `sending` before the first byte; None when the command may go on."""
         now = self._services.now_ms()
-        result = await self._step(CommandChange(command.id, CommandState.SENDING, now, client_ref=command.id))
-        if isinstance(result, Committed) and self._services.fleet.held(self.lease):
+        recorded = True
+        if isinstance(command, SendCommand):
+            sending = CommandChange(command.id, CommandState.SENDING, now, client_ref=command.id)
+            recorded = isinstance(await self._step(sending), Committed)
+        if recorded and self._services.fleet.held(self.lease):
             return None
         return Answer(CommandState.NOT_SENT, code="deadline" if now >= command.deadline else "not_recorded")
 
-    async def _attempt(self, connector: Connector, command: SendCommand) -> Answer:
+    async def _attempt(self, connector: Connector, command: Command | FetchMedia) -> Answer:
         try:
-            assert isinstance(connector, SendsText)
             with trio.move_on_after(self._remaining(command.deadline)):
-                sent = await connector.send_text(command.message)
-                return Answer(CommandState.SENT, sent.message_id, sent.provider_ref)
+                return await _perform(connector, command)
             return Answer(CommandState.UNKNOWN, code="timeout")
         except ChannelError as error:
             return self._refused(connector, error)
         except Exception:
-            log.exception("account %s: a send crashed", self.row.id)
+            log.exception("account %s: a command crashed", self.row.id)
             return Answer(CommandState.UNKNOWN, code="internal_error")
 
     def _refused(self, connector: Connector, error: ChannelError) -> Answer:
@@ -430,8 +522,10 @@ class AccountActor:
         state = CommandState.UNKNOWN if error.maybe_applied else CommandState.NOT_SENT
         return Answer(state, code=error.reason, retry_after=wait)
 
-    async def record(self, command: SendCommand, answer: Answer) -> None:
-        """Commit the outcome, shielded for a few seconds."""
+    async def record(self, command: Command, answer: Answer) -> None:
+        """Commit the outcome of a send, shielded for a few seconds. Of what may be repeated nothing is kept."""
+        if not isinstance(command, SendCommand):
+            return
         change = CommandChange(
             command.id, answer.state, self._services.now_ms(), answer=msgspec.json.encode(answer.as_dict())
         )
@@ -441,6 +535,38 @@ class AccountActor:
     async def _step(self, change: CommandChange) -> Result | Failed:
         unit = attrs.evolve(self.own_unit(), command=change)
         return await self._services.normalizers.commit(unit)
+
+
+async def _perform(connector: Connector, command: Command | FetchMedia) -> Answer:
+    """What a command asks of its connector. The API has asked for the capability before."""
+    match command:
+        case SendCommand(message=message) if message.reply_to_message_id is not None:
+            assert isinstance(connector, SendsReplies)
+            sent = await connector.send_reply(message, message.reply_to_message_id)
+        case SendCommand(message=message):
+            assert isinstance(connector, SendsText)
+            sent = await connector.send_text(message)
+        case MarkRead():
+            assert isinstance(connector, MarksRead)
+            await connector.mark_read(command.conversation_id, command.message_id)
+            return Answer(CommandState.SENT)
+        case FetchMedia():
+            assert isinstance(connector, DownloadsMedia)
+            await _download(connector, command)
+            return Answer(CommandState.SENT)
+    return Answer(CommandState.SENT, sent.message_id, sent.provider_ref)
+
+
+async def _download(connector: DownloadsMedia, command: FetchMedia) -> None:
+    file = await disk.run(lambda: open(command.path, "xb", buffering=0))  # noqa: SIM115
+
+    async def sink(chunk: bytes) -> None:
+        await disk.run(file.write, chunk)
+
+    try:
+        await connector.download(command.file_id, sink, command.limit)
+    finally:
+        file.close()
 
 
 def _told_to_wait(last: Outcome | None) -> bool:

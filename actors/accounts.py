@@ -5,7 +5,7 @@ supervisor of the account actors, the nursery of their outboxes, and the pump th
 """
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import attrs
@@ -13,13 +13,13 @@ import trio
 
 from supervisors import ChildSpec, ChildState, Desired, Incarnation, OneForOne, Policy
 from unifyport.model.account import Account, AuthStatus
-from unifyport.model.message import Answer, CommandState, SendCommand
+from unifyport.model.message import Answer, CommandState, FetchMedia
 from unifyport.providers.registry import Registry
 from unifyport.storage.fleet import Lease
 
-from .account import AccountActor, Services
+from .account import AccountActor, Command, Services, Tallies
 from .reply import Failed
-from .status import Change
+from .status import Change, auth_changed
 
 log = logging.getLogger("unifyport.accounts")
 
@@ -43,6 +43,7 @@ class Accounts:
         self._policy_of = policy_of
         self._supervisor = OneForOne()
         self._actors: dict[str, AccountActor] = {}
+        self._identities: dict[tuple[str, str], AccountActor] = {}  # (channel, identity): by credentials
         self._dirty: dict[str, AccountActor] = {}
         self._bell = trio.Event()
         self._nursery: trio.Nursery | None = None
@@ -84,6 +85,7 @@ class Accounts:
             return
         actor = AccountActor(row, lease, kind, self._services, self._mark, self._spawn)
         self._actors[row.id] = actor
+        self._identify(actor)
         wait = None if row.not_before is None else (row.not_before - self._services.now_ms()) / 1000
         self._supervisor.add(
             ChildSpec(row.id, actor.run, self._policy_of(row), actor.classify),
@@ -96,7 +98,9 @@ class Accounts:
     async def update(self, row: Account, *, reconnect: bool) -> None:
         """Take over a stored change. `reconnect`: credentials changed, so a new login is due and may succeed."""
         actor = self._actor(row.id)
+        self._forget_identity(actor)
         actor.row = row
+        self._identify(actor)
         if reconnect:
             self._supervisor.reset(row.id)
             self._supervisor.restart(row.id)
@@ -110,6 +114,7 @@ class Accounts:
         actor = self._actors.pop(account_id, None)
         if actor is None:
             return
+        self._forget_identity(actor)
         self._dirty.pop(account_id, None)
         policy = self._policy_of(actor.row)
         self._supervisor.remove(account_id)
@@ -118,16 +123,33 @@ class Accounts:
                 await actor.changed()
         self._services.fleet.release(actor.lease.resource)
 
+    # -- identities: who an account is by its credentials, whether it has logged in or not ----------------------
+
+    def identified(self, channel: str, identity: str) -> AccountActor | None:
+        """The account of a provider identity."""
+        return self._identities.get((channel, identity))
+
+    def _identify(self, actor: AccountActor) -> None:
+        if actor.identity is not None:
+            self._identities.setdefault((actor.row.channel, actor.identity), actor)
+
+    def _forget_identity(self, actor: AccountActor) -> None:
+        place = (actor.row.channel, actor.identity or "")
+        if self._identities.get(place) is actor:
+            del self._identities[place]
+
     # -- commands -----------------------------------------------------------------------------------------------
 
-    async def call(self, account_id: str, command: SendCommand) -> Answer:
-        """Send, and wait for the outcome at most until the command's deadline.
+    async def call(self, account_id: str, command: Command | FetchMedia) -> Answer:
+        """Have a command done, and wait for the outcome at most until its deadline.
 
         Cancelled: only the waiting ends, the command goes on. Raises `NoSuchAccount`.
         """
         actor = self._actor(account_id)
         if not actor.may_come_up:
             return Answer(CommandState.NOT_SENT, code="account_not_running")
+        if isinstance(command, FetchMedia):
+            return await actor.fetch(command)
         answer = await actor.submit(command).wait()
         if answer.code == "outbox_full":
             await actor.record(command, answer)
@@ -162,6 +184,19 @@ class Accounts:
         self._supervisor.reset(account_id)
         return await self._done(account_id, self._supervisor.start(account_id))
 
+    async def log_out(self, account_id: str) -> bool:
+        """Drop the login and stay down until somebody logs in again."""
+        actor = self._actor(account_id)
+        dropped: dict[str, Any] = {
+            "auth_status": AuthStatus.PENDING_AUTH,
+            "terminal": None,
+            "last_error": None,
+            "desired": "stopped",
+        }
+        actor.row = attrs.evolve(actor.row, **dropped)
+        actor.publish(Change(auth_changed(actor.row, actor.view, self._services.now_ms()), dropped))
+        return await self._done(account_id, self._supervisor.stop(account_id))
+
     def _desire(self, account_id: str, desired: str) -> None:
         """The operator's word, which survives a restart of the process."""
         actor = self._actor(account_id)
@@ -174,6 +209,17 @@ class Accounts:
         return await self._actor(account_id).durable(VERB_SECONDS) and settled
 
     # -- looking --------------------------------------------------------------------------------------------------
+
+    @property
+    def accepting(self) -> bool:
+        return self._nursery is not None and not self._nursery.cancel_scope.cancel_called
+
+    @property
+    def tallies(self) -> Tallies:
+        return self._services.tallies
+
+    def __iter__(self) -> Iterator[AccountActor]:
+        return iter(self._actors.values())
 
     def actor(self, account_id: str) -> AccountActor | None:
         return self._actors.get(account_id)

@@ -8,7 +8,8 @@ but a lane behind a dead event waits until that is durable.
 
 import logging
 import random
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 
 import attrs
 import trio
@@ -22,6 +23,7 @@ from unifyport.delivery.signing import headers
 from unifyport.delivery.verdict import INTERNAL_ERROR, Attempt, Verdict, judge
 from unifyport.model.event import GatewayEventType
 from unifyport.model.owed import Owed
+from unifyport.model.tally import Tally
 from unifyport.model.webhook import ENDPOINT_ACTIVE, ENDPOINT_DISABLED, WebhookEndpoint
 from unifyport.storage.base import (
     AttemptRecord,
@@ -82,6 +84,8 @@ class EndpointActor:
     def __init__(self, endpoint: WebhookEndpoint, lease: Lease, services: DeliveryServices) -> None:
         self.endpoint = endpoint
         self.wake = Wake()
+        self.verdicts: Counter[Verdict] = Counter()
+        self.seconds = Tally()  # of attempts
         self._lease = lease
         self._services = services
         self._reset()
@@ -213,6 +217,8 @@ class EndpointActor:
         self, key: LaneKey, row: Owed, attempt: Attempt, verdict: Verdict, probe: bool, delivery_id: str
     ) -> None:
         """Record what an attempt came to. Synchronous: a cancel cannot separate the window from the record."""
+        self.verdicts[verdict] += 1
+        self.seconds.observe(attempt.ms / 1000)
         now, retries = self._services.now_ms(), self.endpoint.retries
         counted = True
         if verdict is Verdict.ENDPOINT_FAILED:
@@ -346,6 +352,9 @@ class Deliveries:
         self._services = services
         self._supervisor = OneForOne()
         self._actors: dict[str, EndpointActor] = {}
+
+    def __iter__(self) -> Iterator[EndpointActor]:
+        return iter(self._actors.values())
 
     async def run(self, incarnation: Incarnation) -> None:
         async with trio.open_nursery() as nursery:

@@ -7,10 +7,11 @@ dedupe key, session and offset changes stay, so that one poisonous item stops no
 
 import hashlib
 import logging
+from collections import Counter
 from collections.abc import Callable
 
 from unifyport.model.event import Event, EventType, encode_body
-from unifyport.model.inbound import ProviderEvent, Unparsed, dedupe_key
+from unifyport.model.inbound import Attachment, ProviderEvent, Unparsed, attachments_of, dedupe_key
 from unifyport.model.normalize import Standard, announce, normalize, raw_of
 from unifyport.model.unit import Item, Quarantined, Unit
 from unifyport.storage.base import Result, Write
@@ -23,21 +24,25 @@ log = logging.getLogger("unifyport.normalizer")
 
 MAX_BODY = 256 * 1024
 
+MediaLink = Callable[[str, str, Attachment], str]  # account id, provider, file -> URL, or "" for none
+
 
 class BodyTooLarge(Exception):
     """A standard event would exceed `MAX_BODY`."""
 
 
 class Normalizer(Actor[Unit, Result]):
-    """One partition. `event_id` makes ids, `lane_key` keys the hash of the ordering key."""
+    """One partition. `event_id` makes ids, `lane_key` keys the hash of the ordering key, `link` those of files."""
 
-    def __init__(self, writer: Writer, event_id: Callable[[], str], lane_key: bytes) -> None:
+    def __init__(self, writer: Writer, event_id: Callable[[], str], lane_key: bytes, link: MediaLink) -> None:
         super().__init__()
         self._writer = writer
         self._event_id = event_id
         self._lane_key = lane_key
+        self._link = link
         self._sticky = Stickiness()
         self.quarantined = 0
+        self.events: Counter[int] = Counter()  # by kind; repeats included
 
     async def handle(self, batch: list[Job[Unit, Result]]) -> None:
         for job in batch:
@@ -64,6 +69,8 @@ class Normalizer(Actor[Unit, Result]):
         if isinstance(event, Unparsed):
             quarantined = Quarantined(event.reason, event.raw)
         try:
+            for attachment in attachments_of(event):
+                attachment.url = self._link(unit.account_id, unit.provider, attachment)
             events = [self._event(unit, standard) for standard in normalize(event)]
         except Exception as error:
             log.exception("account %s: an event could not be normalised, quarantined", unit.account_id)
@@ -88,11 +95,14 @@ class Normalizer(Actor[Unit, Result]):
         if len(body) > MAX_BODY:
             raise BodyTooLarge(f"{len(body)} bytes")
         kind = EventType(standard.type).number
-        return Event(event_id, kind, self._lane(unit, standard.conversation_id), standard.occurred_at, body)
+        self.events[kind] += 1
+        lane = self.lane(unit.account_id, standard.conversation_id)
+        return Event(event_id, kind, lane, standard.occurred_at, body)
 
-    def _lane(self, unit: Unit, conversation_id: str) -> int:
+    def lane(self, account_id: str, conversation_id: str) -> int:
+        """The ordering key of a conversation; of the account itself for an empty id."""
         digest = hashlib.blake2b(digest_size=8, key=self._lane_key)
-        digest.update(unit.account_id.encode() + b"\0" + conversation_id.encode())
+        digest.update(account_id.encode() + b"\0" + conversation_id.encode())
         return int.from_bytes(digest.digest(), signed=True)
 
 
@@ -109,3 +119,6 @@ class Normalizers:
     async def commit(self, unit: Unit, size: int = 0) -> Result | Failed:
         """Send a unit down the road and wait until it is durable or refused."""
         return await self.partitions[unit.account_no % len(self.partitions)].ask(unit, size)
+
+    def lane(self, account_id: str, conversation_id: str) -> int:
+        return self.partitions[0].lane(account_id, conversation_id)

@@ -124,7 +124,15 @@ class RuntimeView:
 
 
 def status_changed(row: Account, view: RuntimeView, now_ms: int) -> list[Announcement]:
-    """The events of a status change: `account.started` when it came up, then the general one."""
+    """The events of a runtime status that changed: `account.started` when it came up, then the general one."""
+    events = auth_changed(row, view, now_ms)
+    if view.status is RuntimeStatus.RUNNING:
+        events.insert(0, Announcement(EventType.ACCOUNT_STARTED, dict(events[0].data), now_ms))
+    return events
+
+
+def auth_changed(row: Account, view: RuntimeView, now_ms: int) -> list[Announcement]:
+    """The general event alone."""
     data: dict[str, Any] = {"auth_status": row.auth_status, "runtime_status": view.status}
     account: dict[str, Any] = {}
     if row.provider_account_ref is not None:
@@ -132,10 +140,7 @@ def status_changed(row: Account, view: RuntimeView, now_ms: int) -> list[Announc
     if view.reason:
         data["reason"] = view.reason
     data["account"] = account
-    events = [Announcement(EventType.ACCOUNT_STATUS_UPDATED, data, now_ms)]
-    if view.status is RuntimeStatus.RUNNING:
-        events.insert(0, Announcement(EventType.ACCOUNT_STARTED, dict(data), now_ms))
-    return events
+    return [Announcement(EventType.ACCOUNT_STATUS_UPDATED, data, now_ms)]
 
 
 def auth_failed(row: Account, reason: str, now_ms: int) -> list[Announcement]:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 
 import trio
 
+from unifyport.model.tally import Tally
 from unifyport.model.unit import Unit
 from unifyport.storage.base import Fenced, Refused, Result, Settle, Store, StoreUnavailable, Write
 
@@ -36,6 +37,8 @@ class Writer(Actor[Write, Result]):
         self._on_commit = on_commit
         self._sticky = Stickiness()
         self.unavailable: str | None = None  # why the store does not take writes, while it does not
+        self.writes = 0  # committed
+        self.commits = Tally()
 
     async def handle(self, batch: list[Job[Write, Result]]) -> None:
         while batch:
@@ -62,6 +65,7 @@ class Writer(Actor[Write, Result]):
     async def _commit(self, group: list[Job[Write, Result]]) -> None:
         pause, logged = _FIRST_RETRY, -_LOG_EVERY
         while group:
+            began = trio.current_time()
             try:
                 results = await self._store.commit([job.work for job in group])
             except StoreUnavailable as error:
@@ -74,6 +78,7 @@ class Writer(Actor[Write, Result]):
                 await trio.sleep(pause)
                 pause = min(pause * 2, _LAST_RETRY)
                 continue
+            self.commits.observe(trio.current_time() - began)
             self._answer(group, results)
             if self.unavailable is not None:
                 log.warning("storage available again")
@@ -85,6 +90,7 @@ class Writer(Actor[Write, Result]):
             if isinstance(job.work, Unit) and isinstance(result, Refused | Fenced):
                 self.failed(job)
             job.reply.answer(result)
+        self.writes += len(results)
         if results:
             self._on_commit()
 

@@ -26,6 +26,10 @@ KEY = "test_key_" + "k" * 32
 SECRET = "receiver-secret"
 TOKEN = "4242:sandbox-token"
 BOT = "4242"
+NUMBER = "106540352242922"  # a WhatsApp business number
+APP_SECRET = "app-secret-of-the-test"
+VERIFY_TOKEN = "verify-token-of-the-test"
+CUSTOMER = "6590000001"
 
 
 def free_port() -> int:
@@ -34,7 +38,9 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def write_config(directory: Path, *, port: int = 0, more: str = "", server: str = "") -> Path:
+def write_config(
+    directory: Path, *, port: int = 0, more: str = "", server: str = "", security: str = ""
+) -> Path:
     """A configuration with one API key; `more` is appended."""
     ring = directory / "master.key"
     if not ring.exists():
@@ -48,6 +54,7 @@ bind = "127.0.0.1:{port}"
 [security]
 master_key = {{ file = "master.key" }}
 webhook_allow = ["127.0.0.0/8", "::1/128"]
+{security}
 [[api_keys]]
 name = "test"
 key = "{KEY}"
@@ -59,6 +66,22 @@ key = "{KEY}"
 
 def account(name: str = "bot", token: str = TOKEN) -> str:
     return f'\n[[accounts]]\nname = "{name}"\nprovider = "telegram"\ncredentials = {{ token = "{token}" }}\n'
+
+
+def whatsapp_data(number: str = NUMBER, **more: str) -> dict[str, str]:
+    """The credentials of a Cloud API account."""
+    return {
+        "access_token": f"access-token-{number}",
+        "phone_number_id": number,
+        "app_secret": APP_SECRET,
+        "verify_token": VERIFY_TOKEN,
+        **more,
+    }
+
+
+def whatsapp(name: str = "shop", number: str = NUMBER, **more: str) -> str:
+    lines = ", ".join(f'{key} = "{value}"' for key, value in whatsapp_data(number, **more).items())
+    return f'\n[[accounts]]\nname = "{name}"\nprovider = "whatsapp"\ncredentials = {{ {lines} }}\n'
 
 
 def endpoint(url: str, *, name: str = "receiver", retry: str = "", events: str = "[]") -> str:
@@ -164,8 +187,28 @@ class Platform:
     async def write(self, text: str, sender: int = 1, **more: Any) -> Any:
         return await self.post("messages", {"to": BOT, "from": sender, "text": text, **more})
 
-    async def sent(self) -> Any:
-        return (await self.http.get("/sandbox/telegram/messages")).json()
+    async def sent(self, channel: str = "telegram") -> Any:
+        return (await self.http.get(f"/sandbox/{channel}/messages")).json()
+
+    async def calls(self, channel: str) -> Any:
+        return (await self.http.get(f"/sandbox/{channel}/webhooks")).json()
+
+    async def whatsapp(self, what: str, order: dict[str, Any]) -> Any:
+        response = await self.http.post(f"/sandbox/whatsapp/{what}", json=order)
+        assert response.is_success, response.text
+        return response.json()
+
+    async def connect(self, url: str, *numbers: str, secret: str = APP_SECRET) -> None:
+        """The app dashboard: these numbers' events go to `url`."""
+        await self.whatsapp(
+            "webhooks",
+            {
+                "callback_url": url,
+                "app_secret": secret,
+                "verify_token": VERIFY_TOKEN,
+                "phone_number_ids": list(numbers or (NUMBER,)),
+            },
+        )
 
 
 @contextlib.asynccontextmanager
@@ -198,8 +241,13 @@ async def gateway(settings: Settings, channels: list[Channel] | None = None) -> 
         nursery.cancel_scope.cancel()
 
 
-def settings_of(directory: Path, more: str = "") -> Settings:
-    return load(write_config(directory, more=more), standard())
+def settings_of(directory: Path, more: str = "", **sections: Any) -> Settings:
+    return load(write_config(directory, more=more, **sections), standard())
+
+
+def public(port: int) -> dict[str, Any]:
+    """A gateway that knows where platforms reach it."""
+    return {"port": port, "server": f'public_url = "http://127.0.0.1:{port}"'}
 
 
 class Process:

@@ -1,31 +1,55 @@
-"""Serving a quart-trio application with hypercorn's trio worker: the settings that every listener shares."""
+"""Serving ASGI applications with hypercorn's trio worker: the settings that every listener shares."""
 
-from collections.abc import Awaitable, Callable
+import ipaddress
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
+import attrs
 import trio
 from hypercorn.config import Config
 from hypercorn.trio import serve as hypercorn_serve
 
-App = Callable[[Any, Any, Any], Awaitable[None]]  # scope, receive, send
+from unifyport.net.guard import Network, parse_address
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[Any]]
+Send = Callable[[Any], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 KEEP_ALIVE_SECONDS = 65.0
+HANDSHAKE_SECONDS = 10.0
+MAX_HEADERS = 16 * 1024  # bytes of a request's line and headers together
+_LONGEST_CHAIN = 16  # proxies named by one request
 
 
-def new_config(bind: str, *, graceful: float) -> Config:
+@attrs.frozen
+class TlsFiles:
+    """PEM: the certificate with its chain, and its key."""
+
+    cert: Path
+    key: Path
+
+
+def new_config(bind: str, *, graceful: float, tls: TlsFiles | None = None) -> Config:
     """`graceful`: seconds that requests in flight have to finish when the listener stops."""
     config = Config()
     config.bind = [bind]
     config.graceful_timeout = graceful
     config.keep_alive_timeout = KEEP_ALIVE_SECONDS
+    config.ssl_handshake_timeout = HANDSHAKE_SECONDS
     config.accesslog = None
     config.errorlog = None
     config.include_server_header = False
-    config.h11_max_incomplete_size = 16 * 1024
+    config.h11_max_incomplete_size = MAX_HEADERS
+    if tls is not None:
+        config.certfile, config.keyfile = str(tls.cert), str(tls.key)
+        config.alpn_protocols = ["http/1.1"]
     return config
 
 
-def finishing_sends(app: App) -> App:
+def finishing_sends(app: App) -> Any:
     """The application, with each `send` finished once it has begun.
 
     While hypercorn 0.18 sends the end of a response it starts the timer of the idle connection in the same call, and
@@ -33,7 +57,7 @@ def finishing_sends(app: App) -> App:
     included. The timer would never run: no keep-alive time-out, and a graceful stop that waits for idle connections.
     """
 
-    async def wrapped(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":  # nothing here speaks it: refuse the handshake (HTTP 403)
             await send({"type": "websocket.close"})
             return
@@ -47,6 +71,67 @@ def finishing_sends(app: App) -> App:
     return wrapped
 
 
+def behind_proxies(app: App, trusted: Sequence[Network]) -> App:
+    """The application, told the caller that trusted proxies name in `X-Forwarded-For` and `X-Forwarded-Proto`.
+
+    The last address of the chain that is no trusted proxy is the caller: what stands before it anybody can write.
+    """
+    if not trusted:
+        return app
+
+    async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and _is_trusted(_peer(scope), trusted):
+            scope = {**scope, **_forwarded(scope, trusted)}
+        await app(scope, receive, send)
+
+    return wrapped
+
+
+def _forwarded(scope: Scope, trusted: Sequence[Network]) -> Scope:
+    chain: list[str] = []
+    told: Scope = {}
+    for name, value in scope["headers"]:
+        if name == b"x-forwarded-for":
+            chain += [part.strip() for part in value.decode("latin-1").split(",")]
+        elif name == b"x-forwarded-proto" and value in (b"http", b"https"):
+            told["scheme"] = value.decode()
+    for text in reversed(chain[-_LONGEST_CHAIN:]):
+        try:
+            ipaddress.ip_address(text)
+        except ValueError:
+            break
+        told["client"] = (text, 0)
+        if not _is_trusted(text, trusted):
+            break
+    return told
+
+
+def _peer(scope: Scope) -> str:
+    client = scope.get("client")
+    return client[0] if client else ""
+
+
+def _is_trusted(text: str, trusted: Iterable[Network]) -> bool:
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return any(address.version == network.version and address in network for network in trusted)
+
+
+async def respond(
+    send: Send,
+    status: HTTPStatus,
+    body: bytes,
+    content_type: bytes,
+    headers: Iterable[tuple[bytes, bytes]] = (),
+) -> None:
+    """A whole answer at once."""
+    start = [(b"content-type", content_type), (b"content-length", b"%d" % len(body)), *headers]
+    await send({"type": "http.response.start", "status": int(status), "headers": start})
+    await send({"type": "http.response.body", "body": body})
+
+
 async def serve(
     app: Any,
     config: Config,
@@ -58,3 +143,8 @@ async def serve(
     await hypercorn_serve(
         finishing_sends(app), config, shutdown_trigger=until, task_status=task_status, mode="asgi"
     )
+
+
+def is_loopback(host: str) -> bool:
+    address = parse_address(host)
+    return address is not None and address.is_loopback

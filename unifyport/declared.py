@@ -8,6 +8,7 @@ keeps its login. Deleting is a decision of its own.
 
 import hashlib
 import logging
+import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ import msgspec
 
 from unifyport.model.account import ACTIVE, Account, AuthStatus, Origin
 from unifyport.model.ids import new_id
+from unifyport.model.proxy import Proxy
 from unifyport.model.structuring import Problems
 from unifyport.model.webhook import ENDPOINT_ACTIVE, ENDPOINT_INACTIVE, WebhookEndpoint
 from unifyport.net.guard import AddressGuard, UrlNotAllowed
@@ -43,6 +45,11 @@ Commit = Callable[[Sequence[Write]], Awaitable[list[Result]]]
 def hash_key(key: str) -> bytes:
     """What is stored of an API key."""
     return hashlib.sha256(key.encode()).digest()
+
+
+def new_key(prefix: str) -> str:
+    """An API key: `<prefix>_` and 256 random bits."""
+    return f"{prefix}_{secrets.token_hex(32)}"
 
 
 async def reconcile(
@@ -173,6 +180,7 @@ def _account(
         metadata=entry.metadata,
         credentials=entry.credentials,
         receive=entry.receive or connection.receive[0],
+        proxy=None if entry.proxy is None else Proxy.parse(entry.proxy),
         digest=digest,
         updated_at=now_ms,
     )

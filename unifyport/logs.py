@@ -17,10 +17,16 @@ def _redacting(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMappi
     return {key: redact(value) if isinstance(value, str) else value for key, value in event.items()}
 
 
-def setup(level: int = logging.INFO) -> None:
-    """Send everything that the standard library's loggers get through structlog, redacted."""
+def setup(level: str = "info") -> None:
+    """Send everything that the standard library's loggers get through structlog, redacted.
+
+    A record has what its `extra` says, and the ids that the task which wrote it has bound (`request_id`,
+    `event_id`).
+    """
     pretty = sys.stderr.isatty()
     shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.ExtraAdder(),
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -37,6 +43,6 @@ def setup(level: int = logging.INFO) -> None:
     )
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(level)
+    root.setLevel(level.upper())
     for noisy in ("httpx", "httpcore", "hypercorn", "quart"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -1,17 +1,33 @@
-"""Redaction by value: every secret that is read or unsealed registers itself, and no text with it gets out."""
+"""Redaction by value: every secret that is read or unsealed registers itself, and no text with it gets out.
+
+Secrets are found by their first letters, so that a text costs the same with ten of them or with ten thousand.
+"""
 
 _SHORTEST = 6  # a shorter value would blank ordinary words
-_secrets: set[str] = set()
+_BLANK = "[secret]"
+_secrets: dict[str, set[str]] = {}  # first letters -> secrets that begin with them
 
 
 def register_secret(value: object) -> None:
     """From now on `value` is blanked wherever `redact` is used; values that are no text are ignored."""
     if isinstance(value, str) and len(value) >= _SHORTEST:
-        _secrets.add(value)
+        _secrets.setdefault(value[:_SHORTEST], set()).add(value)
 
 
 def redact(text: str) -> str:
-    for secret in _secrets:
-        if secret in text:
-            text = text.replace(secret, "[secret]")
-    return text
+    """`text` with every known secret blanked."""
+    position, kept = 0, 0
+    parts: list[str] = []
+    while position <= len(text) - _SHORTEST:
+        candidates = _secrets.get(text[position : position + _SHORTEST])
+        found = (
+            max((c for c in candidates if text.startswith(c, position)), key=len, default=None)
+            if candidates
+            else None
+        )
+        if found is None:
+            position += 1
+            continue
+        parts += [text[kept:position], _BLANK]
+        position = kept = position + len(found)
+    return "".join((*parts, text[kept:])) if parts else text

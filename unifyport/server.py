@@ -26,7 +26,8 @@ from hypercorn.config import Config
 from actors.account import Services
 from actors.accounts import Accounts
 from actors.delivery import EVENTS_TOPIC, Deliveries, DeliveryServices
-from actors.normalizer import Normalizer, Normalizers
+from actors.ingress import Ingress
+from actors.normalizer import MediaLink, Normalizer, Normalizers
 from actors.writer import Writer
 from supervisors import (
     Backoff,
@@ -37,17 +38,20 @@ from supervisors import (
     Policy,
     RestForOne,
 )
-from unifyport.api.app import LOCAL, Front
+from unifyport.api.app import Audience, Door, Front
 from unifyport.api.gateway import Gateway
-from unifyport.asgi import new_config, serve
+from unifyport.asgi import TlsFiles, behind_proxies, is_loopback, new_config, serve
 from unifyport.declared import reconcile
 from unifyport.delivery.client import HttpxDeliveryClient
 from unifyport.logs import setup as setup_logs
+from unifyport.media import MediaCache, MediaLinks
+from unifyport.model.account import Account
 from unifyport.model.ids import EventIds
 from unifyport.net.guard import AddressGuard, Resolver
 from unifyport.net.http import ssl_context
 from unifyport.providers.registry import Registry, standard
 from unifyport.retention import Retention
+from unifyport.settings import Server as ServerSettings
 from unifyport.settings import Settings, split_bind
 from unifyport.storage.base import Committed, RecoverCommands
 from unifyport.storage.bus import LocalBus
@@ -84,7 +88,7 @@ def wall_clock_ms() -> int:
 class Parts:
     """What a test may put another one in the place of."""
 
-    new_normalizer: Callable[[Writer, Callable[[], str], bytes], Normalizer] = Normalizer
+    new_normalizer: Callable[[Writer, Callable[[], str], bytes, MediaLink], Normalizer] = Normalizer
     now_ms: Callable[[], int] = wall_clock_ms
 
 
@@ -111,11 +115,11 @@ class Server:
         with contextlib.ExitStack() as held:
             self._lock.acquire()
             held.callback(self._lock.release)
-            listener = held.enter_context(_listen(self.settings.server.bind))
+            listeners = {bind: held.enter_context(_listen(bind)) for bind in _doors(self.settings.server)}
             self._store.open()
             held.callback(self._store.close)
             signals = held.enter_context(trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM))
-            tree = await self._build(listener, task_status)
+            tree = await self._build(listeners, task_status)
             await self._supervise(tree, signals)
 
     async def _supervise(self, tree: RestForOne, signals: Any) -> None:
@@ -137,10 +141,13 @@ class Server:
 
     # -- composition ----------------------------------------------------------------------------------------
 
-    async def _build(self, listener: socket.socket, task_status: trio.TaskStatus[list[str]]) -> RestForOne:
+    async def _build(
+        self, listeners: dict[str, socket.socket], task_status: trio.TaskStatus[list[str]]
+    ) -> RestForOne:
         settings, store, now_ms = self.settings, self._store, self._parts.now_ms
-        context = ssl_context(settings.ca_file)
-        guard = AddressGuard(Resolver(), settings.security.allowed_networks)
+        context, resolver = ssl_context(settings.ca_file), Resolver()
+        guard = AddressGuard(resolver, settings.security.webhook_networks)
+        proxy_guard = AddressGuard(resolver, settings.security.proxy_networks)
         await reconcile(settings, self.registry, guard, store, store.commit, now_ms())
         match await store.commit([RecoverCommands(now_ms())]):
             case [Committed(value=(unsent, unknown))] if unsent or unknown:
@@ -150,8 +157,22 @@ class Server:
         writer = Writer(store, lambda: bus.ring(EVENTS_TOPIC))
         event_id = EventIds(now_ms, await store.newest_event_id())
         lane_key = await store.lane_key()
-        partitions = [self._parts.new_normalizer(writer, event_id, lane_key) for _ in range(PARTITIONS)]
-        services = Services(store, fleet, Normalizers(partitions), settings.providers, context, now_ms)
+        first = next(iter(listeners.values()))
+        links = MediaLinks(settings.key_ring, self._base_url(first), settings.media, self.registry, now_ms)
+        partitions = [
+            self._parts.new_normalizer(writer, event_id, lane_key, links.link) for _ in range(PARTITIONS)
+        ]
+        normalizers = Normalizers(partitions)
+        services = Services(
+            store,
+            fleet,
+            normalizers,
+            settings.providers,
+            context,
+            now_ms,
+            self._ingress_url,
+            proxy_guard,
+        )
         policy = settings.supervision.policies.default.policy()
         accounts = Accounts(services, self.registry, lambda account: policy)
         await accounts.load(await store.accounts())
@@ -163,27 +184,36 @@ class Server:
             registry=self.registry,
             store=store,
             writer=writer,
+            normalizers=normalizers,
             accounts=accounts,
+            deliveries=deliveries,
+            ingress=Ingress(
+                accounts, self.registry, store, now_ms, int(settings.storage.dedupe_retention * 1000)
+            ),
+            links=links,
+            media=MediaCache(settings.media_directory, settings.media, links, accounts, now_ms),
             bus=bus,
             guard=guard,
+            proxy_guard=proxy_guard,
             ring=settings.key_ring,
             now_ms=now_ms,
             ready=lambda: self._not_ready(writer),
+            ingress_url=self._ingress_url,
         )
         front = Front(gateway)
 
-        normalizers = OneForOne()
+        normalizing = OneForOne()
         for number, partition in enumerate(partitions):
-            normalizers.add(ChildSpec(f"normalizer-{number}", partition.run, _PARTITION))
+            normalizing.add(ChildSpec(f"normalizer-{number}", partition.run, _PARTITION))
         parts = OneForOne(stop_in_order=True)  # front, then sends, then accounts, then deliveries
         parts.add(ChildSpec("retention", Retention(settings.storage, writer, now_ms).run, _PART))
         parts.add(ChildSpec("deliveries", deliveries.run, _PART))
         parts.add(ChildSpec("accounts", accounts.run, _PART))
-        parts.add(ChildSpec("front", lambda me: self._front(front, me, listener, task_status), _PART))
+        parts.add(ChildSpec("front", lambda me: self._front(front, me, listeners, task_status), _PART))
         return RestForOne(
             [
                 ChildSpec("storage", writer.run, _PART),
-                ChildSpec("normalizers", normalizers.run, _PART),
+                ChildSpec("normalizers", normalizing.run, _PART),
                 ChildSpec("services", parts.run, _PART),
             ]
         )
@@ -193,36 +223,73 @@ class Server:
             return f"storage is unavailable: {writer.unavailable}"
         return None if self._up else "starting"
 
+    def _ingress_url(self, account: Account) -> str | None:
+        """Where an account's platform must call; None when nobody has said where we are."""
+        base = self.settings.server.public_url
+        return None if base is None else f"{base.rstrip('/')}/ingress/{account.channel}/{account.id}"
+
+    def _base_url(self, listener: socket.socket) -> str:
+        """What links begin with: the public URL, or where we listen."""
+        server = self.settings.server
+        return (
+            server.public_url.rstrip("/") if server.public_url else _url(listener, tls=server.tls is not None)
+        )
+
     async def _front(
         self,
         front: Front,
         me: Incarnation,
-        listener: socket.socket,
+        listeners: dict[str, socket.socket],
         task_status: trio.TaskStatus[list[str]],
     ) -> None:
-        """The public listener, and the owner's socket beside the database, which needs no API key."""
-        path = self.settings.socket
+        """The listeners, and the owner's socket beside the database, which needs no API key."""
+        server, path = self.settings.server, self.settings.socket
         path.unlink(missing_ok=True)
         local = new_config(f"unix:{path}", graceful=FRONT_GRACE)
         local.umask = 0o177
-        public = new_config(f"fd://{os.dup(listener.fileno())}", graceful=FRONT_GRACE)
+        tls = None
+        if server.tls is not None:
+            directory = self.settings.directory
+            tls = TlsFiles(directory / server.tls.cert, directory / server.tls.key)
         first = not self.bound
         try:
             async with trio.open_nursery() as nursery:
                 if len(os.fsencode(path)) <= LONGEST_SOCKET_PATH:
-                    await nursery.start(_serve, _as_local(front.app), local, me)
+                    owner = Door(frozenset(Audience), owner=True)
+                    await nursery.start(_serve, front.behind(owner), local, me)
                 else:
                     log.warning("no control socket: its path is too long (%s)", path)
-                await nursery.start(_serve, front.app, public, me)
-                self.bound = [_url(listener)]
+                for bind, audiences in _doors(server).items():
+                    config = new_config(
+                        f"fd://{os.dup(listeners[bind].fileno())}", graceful=FRONT_GRACE, tls=tls
+                    )
+                    app = behind_proxies(front.behind(Door(audiences)), server.proxies)
+                    await nursery.start(_serve, app, config, me)
+                self.bound = [_url(listener, tls=tls is not None) for listener in listeners.values()]
                 self._up = True
                 me.started()
-                log.info("listening on %s", self.bound[0])
+                log.info("listening on %s", ", ".join(self.bound))
                 if first:
                     task_status.started(self.bound)
         finally:
             self._up = False
             path.unlink(missing_ok=True)
+
+
+def _doors(server: ServerSettings) -> dict[str, frozenset[Audience]]:
+    """Who is let in where. Operators' paths are on a listener of their own, or on one that is not public."""
+    doors = {server.bind: {Audience.CUSTOMERS, Audience.RECEIVERS}}
+    for bind, audiences in (
+        (server.ingress_bind or server.bind, {Audience.PLATFORMS, Audience.RECEIVERS}),
+        (server.admin_bind or _private(server.bind), {Audience.OPERATORS}),
+    ):
+        if bind is not None:
+            doors.setdefault(bind, set()).update(audiences)
+    return {bind: frozenset(audiences) for bind, audiences in doors.items()}
+
+
+def _private(bind: str) -> str | None:
+    return bind if is_loopback(split_bind(bind)[0]) else None
 
 
 class AddressInUse(Exception):
@@ -239,9 +306,10 @@ def _listen(bind: str) -> socket.socket:
         raise AddressInUse(f"cannot listen on {bind}: {error.strerror or error}") from None
 
 
-def _url(listener: socket.socket) -> str:
+def _url(listener: socket.socket, *, tls: bool) -> str:
     host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  to call, not to listen on
+    return f"{'https' if tls else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 async def _exit_after(seconds: float) -> None:
@@ -254,16 +322,9 @@ async def _serve(app: Any, config: Config, me: Incarnation, task_status: trio.Ta
     await serve(app, config, until=me.stopping, task_status=task_status)
 
 
-def _as_local(app: Any) -> Any:
-    async def local(scope: dict[str, Any], receive: Any, send: Any) -> None:
-        await app({**scope, LOCAL: True}, receive, send)
-
-    return local
-
-
 def run(settings: Settings, registry: Registry | None = None, parts: Parts | None = None) -> None:
     """Serve in this process until a signal; what the command line calls."""
-    setup_logs()
+    setup_logs(settings.logging.level)
     trio.run(Server(settings, registry, parts).run, restrict_keyboard_interrupt_to_checkpoints=True)
 
 

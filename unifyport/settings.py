@@ -6,6 +6,7 @@ file). Unknown keys are refused: a misspelt option that does nothing is worse th
 
 import ipaddress
 import os
+import ssl
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -17,24 +18,63 @@ import attrs
 from supervisors import Backoff, OnExhausted, Policy, Restart
 from unifyport.model.duration import parse_duration
 from unifyport.model.event import mask_of
+from unifyport.model.proxy import Proxy
+from unifyport.model.sizes import parse_size
 from unifyport.model.structuring import Problems, Wrong, strict_converter, structure
 from unifyport.model.webhook import RetryPolicy
 from unifyport.net.guard import Network
-from unifyport.providers.base import Channel
+from unifyport.providers.base import WEBHOOK, Channel
 from unifyport.providers.registry import PROVIDER_NAMES, Registry
 from unifyport.redaction import register_secret
 from unifyport.storage.sealing import KeyRing
 
 Secret = NewType("Secret", str)
 Duration = NewType("Duration", float)
+Size = NewType("Size", int)
 
+LOG_LEVELS = ("debug", "info", "warning", "error")
 MIN_API_KEY = 32  # characters of a key that a file declares
 
 
 @attrs.frozen
+class Tls:
+    """PEM files: the certificate with its chain, and its key."""
+
+    cert: str
+    key: str
+
+
+@attrs.frozen
 class Server:
+    """`ingress_bind` and `admin_bind` take what platforms and what operators call off the API's own listener."""
+
     bind: str = "127.0.0.1:8080"
+    ingress_bind: str | None = None
+    admin_bind: str | None = None
     public_url: str | None = None
+    tls: Tls | None = None
+    trusted_proxies: list[str] = attrs.field(factory=list)
+
+    @property
+    def proxies(self) -> tuple[Network, ...]:
+        return tuple(ipaddress.ip_network(text) for text in self.trusted_proxies)
+
+
+@attrs.frozen
+class Media:
+    """Files of customers: `directory` is beside the database unless it is named."""
+
+    directory: str | None = None
+    max_bytes: Size = Size(1024**3)  # the whole cache
+    max_file: Size = Size(100 * 1024**2)
+    retention: Duration = Duration(7 * 86400.0)
+    link_lifetime: Duration = Duration(86400.0)
+
+
+@attrs.frozen
+class Logging:
+    level: str = "info"
+    requests: bool = True  # one line for each API request
 
 
 @attrs.frozen
@@ -49,17 +89,23 @@ class Storage:
 class Security:
     master_key: Secret
     webhook_allow: list[str] = attrs.field(factory=list)
+    proxy_allow: list[str] = attrs.field(factory=list)
     ca_file: str | None = None
 
     @property
-    def allowed_networks(self) -> tuple[Network, ...]:
+    def webhook_networks(self) -> tuple[Network, ...]:
         return tuple(ipaddress.ip_network(text) for text in self.webhook_allow)
+
+    @property
+    def proxy_networks(self) -> tuple[Network, ...]:
+        return tuple(ipaddress.ip_network(text) for text in self.proxy_allow)
 
 
 @attrs.frozen
 class Workspace:
     name: str | None = None
     account_quota: int = 0  # 0: unlimited
+    regions: list[str] = attrs.field(factory=lambda: ["global"])  # the first is the default
 
 
 @attrs.frozen
@@ -86,6 +132,7 @@ class DeclaredAccount:
     region: str = "global"
     receive: str | None = None
     metadata: dict[str, Any] = attrs.field(factory=dict)
+    proxy: dict[str, Any] | None = None
 
 
 @attrs.frozen
@@ -141,6 +188,8 @@ class Settings:
     security: Security
     server: Server = attrs.field(factory=Server)
     storage: Storage = attrs.field(factory=Storage)
+    media: Media = attrs.field(factory=Media)
+    logging: Logging = attrs.field(factory=Logging)
     workspace: Workspace = attrs.field(factory=Workspace)
     api_keys: list[DeclaredKey] = attrs.field(factory=list)
     webhook_endpoints: list[DeclaredEndpoint] = attrs.field(factory=list)
@@ -152,6 +201,12 @@ class Settings:
     @property
     def database(self) -> Path:
         return self.directory / self.storage.url.removeprefix("sqlite:///")
+
+    @property
+    def media_directory(self) -> Path:
+        if self.media.directory is not None:
+            return self.directory / self.media.directory
+        return self.database.with_name(self.database.name + ".media")
 
     @property
     def socket(self) -> Path:
@@ -187,6 +242,9 @@ def parse(
     converter = strict_converter(forbid_extra_keys=True)
     converter.register_structure_hook_func(
         lambda kind: kind is Duration, lambda value, _: _wrong_if(parse_duration, value)
+    )
+    converter.register_structure_hook_func(
+        lambda kind: kind is Size, lambda value, _: _wrong_if(parse_size, value)
     )
     converter.register_structure_hook_func(
         lambda kind: kind is Secret, lambda value, _: read_secret(value, directory, environ)
@@ -279,7 +337,14 @@ def _with_credentials(settings: Settings, environ: Mapping[str, str], problems: 
             except Wrong as error:
                 problems.append(f"accounts[{index}].credentials.{name}: {error}")
                 credentials[name] = "unreadable"
-        accounts.append(attrs.evolve(account, credentials=credentials))
+        proxy = account.proxy
+        if proxy is not None and "password" in proxy:
+            try:
+                proxy = {**proxy, "password": read_secret(proxy["password"], settings.directory, environ)}
+            except Wrong as error:
+                problems.append(f"accounts[{index}].proxy.password: {error}")
+                proxy = {**proxy, "password": "unreadable"}
+        accounts.append(attrs.evolve(account, credentials=credentials, proxy=proxy))
     evolved = attrs.evolve(settings, accounts=accounts)
     object.__setattr__(evolved, "directory", settings.directory)
     return evolved
@@ -295,14 +360,21 @@ def _check(settings: Settings, registry: Registry) -> list[str]:
         except ValueError as error:
             problems.append(f"{path}: {error}")
 
-    attempt("server.bind", lambda: split_bind(settings.server.bind))
+    _check_server(settings, attempt, problems)
     if not settings.storage.url.startswith("sqlite:///"):
         problems.append("storage.url: must be sqlite:///PATH")
     if settings.storage.dedupe_retention < settings.storage.event_retention + 7 * 86400:
         problems.append("storage.dedupe_retention: must be at least event_retention and 7 days")
     attempt("security.master_key", lambda: settings.key_ring)
-    for index, text in enumerate(settings.security.webhook_allow):
-        attempt(f"security.webhook_allow[{index}]", lambda text=text: ipaddress.ip_network(text))  # type: ignore[misc]
+    for name in ("webhook_allow", "proxy_allow"):
+        for index, text in enumerate(getattr(settings.security, name)):
+            attempt(f"security.{name}[{index}]", lambda text=text: ipaddress.ip_network(text))  # type: ignore[misc]
+    if settings.logging.level not in LOG_LEVELS:
+        problems.append(f"logging.level: must be one of {', '.join(LOG_LEVELS)}")
+    if not settings.workspace.regions or not all(
+        region.isprintable() for region in settings.workspace.regions
+    ):
+        problems.append("workspace.regions: must name at least one region")
     attempt("supervision.policies.default", settings.supervision.policies.default.policy)
     if settings.workspace.account_quota < 0:
         problems.append("workspace.account_quota: must not be negative")
@@ -318,7 +390,9 @@ def _check(settings: Settings, registry: Registry) -> list[str]:
         if urlsplit(endpoint.url).scheme not in ("http", "https"):
             problems.append(f"{path}.url: must be an absolute http or https URL")
     for index, account in enumerate(settings.accounts):
-        problems += [f"accounts[{index}].{problem}" for problem in _check_account(account, registry)]
+        problems += [
+            f"accounts[{index}].{problem}" for problem in _check_account(account, registry, settings)
+        ]
     for what, names in (
         ("api_keys", [key.name for key in settings.api_keys]),
         ("webhook_endpoints", [endpoint.name for endpoint in settings.webhook_endpoints]),
@@ -330,7 +404,40 @@ def _check(settings: Settings, registry: Registry) -> list[str]:
     return problems
 
 
-def _check_account(account: DeclaredAccount, registry: Registry) -> list[str]:
+def _check_server(
+    settings: Settings, attempt: Callable[[str, Callable[[], object]], None], problems: list[str]
+) -> None:
+    server = settings.server
+    for name in ("bind", "ingress_bind", "admin_bind"):
+        bind = getattr(server, name)
+        if bind is not None:
+            attempt(f"server.{name}", lambda bind=bind: split_bind(bind))  # type: ignore[misc]
+    for index, text in enumerate(server.trusted_proxies):
+        attempt(f"server.trusted_proxies[{index}]", lambda text=text: ipaddress.ip_network(text))  # type: ignore[misc]
+    if server.public_url is not None:
+        parts = urlsplit(server.public_url)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+            problems.append("server.public_url: must be an absolute http or https URL")
+    if server.tls is not None:
+        try:
+            new_tls_context(settings.directory / server.tls.cert, settings.directory / server.tls.key)
+        except OSError as error:  # ssl.SSLError is one
+            problems.append(f"server.tls: the certificate and its key cannot be used ({_why(error)})")
+
+
+def new_tls_context(cert: Path, key: Path) -> ssl.SSLContext:
+    """What a listener with TLS presents. Raises `OSError`."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(cert, key, password=lambda: b"")  # never ask at a terminal
+    return context
+
+
+def _why(error: OSError) -> str:
+    return str(error.reason if isinstance(error, ssl.SSLError) else error.strerror or error)
+
+
+def _check_account(account: DeclaredAccount, registry: Registry, settings: Settings) -> list[str]:
     if account.provider not in PROVIDER_NAMES:
         return [f"provider: must be one of {', '.join(PROVIDER_NAMES)}"]
     channel = registry.find(account.provider)
@@ -340,6 +447,15 @@ def _check_account(account: DeclaredAccount, registry: Registry) -> list[str]:
     connection = channel.connection(account.auth_mode)
     if connection is not None and account.receive not in (None, *connection.receive):
         problems.append(f"receive: must be one of {', '.join(connection.receive)}")
+    if account.receive == WEBHOOK and settings.server.public_url is None:
+        problems.append("receive: a webhook needs server.public_url")
+    if account.region not in settings.workspace.regions:
+        problems.append(f"region: must be one of {', '.join(settings.workspace.regions)}")
+    if account.proxy is not None:
+        try:
+            Proxy.parse(account.proxy)
+        except ValueError as error:
+            problems.append(f"proxy.{error}")
     return problems
 
 

@@ -113,7 +113,7 @@ async def scenario(directory: Path, seed: int) -> None:
     store.open()
     writer = CrashingWriter(store)
     ids = EventIds(lambda: 1)
-    road = Normalizers([CrashingNormalizer(writer, ids, b"lane") for _ in range(2)])
+    road = Normalizers([CrashingNormalizer(writer, ids, b"lane", lambda *_: "") for _ in range(2)])
     await store.commit(
         [
             PutAccount(Account(f"acct_{n}", str(n), "telegram", "telegram", "global", "token"))

@@ -33,11 +33,13 @@ TIME = "2026-06-07T00:00:00Z"
 CONVERSATION = {"id": "c1", "type": "user", "title": "Mei"}
 SENDER = {"id": "u1", "type": "user", "name": "Mei"}
 
+FILES = [
+    Attachment("video", "F", duration_ms=4200, url="https://g/media/t"),
+    Attachment("video", "G"),
+]
 TABLE: list[tuple[ProviderEvent, str, dict[str, Any]]] = [
     (
-        MessageReceived(
-            b"", CHAT, MEI, Content("m1", "video", "", [Attachment("video", "F", duration_ms=4200)]), AT
-        ),
+        MessageReceived(b"", CHAT, MEI, Content("m1", "video", "", FILES), AT),
         "message.received",
         {
             "conversation": CONVERSATION,
@@ -47,7 +49,13 @@ TABLE: list[tuple[ProviderEvent, str, dict[str, Any]]] = [
                 "type": "video",
                 "text": "",
                 "attachments": [
-                    {"type": "video", "duration_ms": 4200, "metadata": {"provider_file_id": "F"}}
+                    {
+                        "type": "video",
+                        "duration_ms": 4200,
+                        "url": "https://g/media/t",
+                        "metadata": {"provider_file_id": "F"},
+                    },
+                    {"type": "video", "metadata": {"provider_file_id": "G", "is_big_file": True}},
                 ],
                 "direction": "inbound",
                 "sent_at": TIME,

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from unifyport.model.duration import parse_duration
 from unifyport.model.event import ALL_MASK, EventType, GatewayEventType, encode_body, mask_of, name_of
 from unifyport.model.ids import EventIds, new_id
-from unifyport.model.inbound import Conversation, Status, StatusChanged, dedupe_key
+from unifyport.model.inbound import Conversation, Sender, Status, StatusChanged, dedupe_key
 from unifyport.model.normalize import address, normalize
 from unifyport.model.runtime_status import TRANSITIONS, RuntimeStatus, Trigger, UnknownTransition, next_status
 
@@ -101,8 +101,9 @@ def test_a_status_gives_the_specific_event_then_the_general_one() -> None:
 
 
 def test_addresses_and_keys() -> None:
-    assert address("6590000001@s.whatsapp.net") == "+6590000001"
-    assert address("7") == "7"
+    assert address(Sender("6590000001@s.whatsapp.net")) == "+6590000001"
+    assert address(Sender("6590000001", phone="+6590000001")) == "+6590000001"
+    assert address(Sender("7")) == "7"
     assert dedupe_key("ab", "c") != dedupe_key("a", "bc")
     assert len(dedupe_key("a")) == 16
 

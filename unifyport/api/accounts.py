@@ -3,13 +3,17 @@
 from typing import Any
 
 import attrs
+from msgspec import UNSET
 
 from unifyport.declared import with_new_login
 from unifyport.model.account import ACTIVE, Account, Origin
 from unifyport.model.ids import new_id
+from unifyport.model.proxy import Proxy
 from unifyport.model.runtime_status import RuntimeStatus
-from unifyport.providers.base import Channel, Connection
+from unifyport.net.guard import NameNotResolved, UrlNotAllowed
+from unifyport.providers.base import WEBHOOK, Channel, Connection
 from unifyport.providers.registry import PROVIDER_NAMES
+from unifyport.redaction import register_secret
 from unifyport.settings import check_credentials
 from unifyport.storage.base import DeleteAccount, PutAccount
 
@@ -18,7 +22,6 @@ from .errors import DECLARED_IN_FILE, INVALID_REQUEST, NOT_BOUND, NOT_FOUND, Api
 from .gateway import Gateway, WriteRefused
 from .routing import Call, Route
 
-REGIONS = ("global",)
 MAX_TEXT = 200
 TRIES = 5  # at a change that meets one of the account itself
 
@@ -35,11 +38,25 @@ async def find(gateway: Gateway, account_id: str) -> Account:
     return account
 
 
+async def bound(gateway: Gateway, account_id: str) -> tuple[Account, Connection]:
+    """The account and its connection. Raises 404 `not_found`, 502 `provider_adapter_not_found`."""
+    account = await find(gateway, account_id)
+    actor = gateway.accounts.actor(account.id)
+    if actor is not None:
+        return actor.row, actor.kind
+    channel = gateway.registry.find(account.provider)
+    connection = channel.connection(account.auth_mode) if channel is not None else None
+    if connection is None:
+        raise ApiError(502, "provider_adapter_not_found", f"there is no connector for {account.provider}")
+    return account, connection
+
+
 def show(gateway: Gateway, account: Account) -> schemas.Account:
     actor = gateway.accounts.actor(account.id)
     channel = gateway.registry.find(account.provider)
     connection = channel.connection(account.auth_mode) if channel is not None else None
     profile = {name: value for name, value in account.profile.items() if value}
+    proxy = None if account.proxy is None else account.proxy.masked()
     return schemas.Account(
         id=account.id,
         name=account.name,
@@ -53,6 +70,10 @@ def show(gateway: Gateway, account: Account) -> schemas.Account:
         origin=account.origin.value,
         provider_account_ref=account.provider_account_ref,
         provider_profile=schemas.ProviderProfile(**profile) if profile else None,
+        receive=account.receive,
+        ingress_url=gateway.ingress_url(account) if account.receive == WEBHOOK else None,
+        proxy=proxy,
+        proxy_config=proxy,
     )
 
 
@@ -77,11 +98,12 @@ async def create_account(call: Call) -> schemas.Account:
     if body.provider is None:
         raise ApiError(400, "invalid_request", "provider: is required")
     channel = _channel(gateway, body.provider)
-    region = _region(body.region or REGIONS[0])
+    region = _region(gateway, body.region or gateway.settings.workspace.regions[0])
     connection = _connection(channel, body.auth_mode or channel.connections[0].auth_mode)
     _check_texts(body)
-    _refuse_proxy(body)
-    credentials = _credentials(channel, connection.auth_mode, body.provider_data or {})
+    proxy = await _proxy(gateway, body, None)
+    credentials = _credentials(channel, connection.auth_mode, _without_proxy(body.provider_data or {}))
+    receive = _receive(gateway, connection, body.receive or connection.receive[0], asked=body.receive)
     now, account_id = gateway.now_ms(), new_id("acct")
     account = Account(
         id=account_id,
@@ -95,16 +117,18 @@ async def create_account(call: Call) -> schemas.Account:
         metadata=body.metadata or {},
         capabilities=body.capabilities,
         credentials=credentials,
-        receive=connection.receive[0],
+        receive=receive,
+        proxy=proxy,
         created_at=now,
         updated_at=now,
     )
     async with gateway.creating_account:
         quota = gateway.settings.workspace.account_quota
-        if quota and len(await gateway.store.accounts()) >= quota:
+        if quota and await gateway.store.account_count() >= quota:
             raise ApiError(
                 409, "workspace_account_quota_exceeded", f"the workspace may have {quota} accounts"
             )
+        _refuse_duplicate(gateway, connection, account)
         lease = await gateway.accounts.claim(account_id)
         account = await _put(gateway, account)
         gateway.accounts.add(account, lease)  # no checkpoint since it was stored
@@ -129,11 +153,15 @@ async def _update(call: Call) -> schemas.Account:
     channel = _channel(gateway, account.provider)
     connection = _connection(channel, body.auth_mode or account.auth_mode)
     _check_texts(body)
-    _refuse_proxy(body)
+    receive = account.receive if account.receive in connection.receive else connection.receive[0]
+    if body.receive is not None:
+        receive = _receive(gateway, connection, body.receive, asked=body.receive)
     changed = attrs.evolve(
         account,
+        receive=receive,
+        proxy=await _proxy(gateway, body, account.proxy),
         name=body.name or account.name,
-        region=_region(body.region) if body.region is not None else account.region,
+        region=_region(gateway, body.region) if body.region is not None else account.region,
         auth_mode=connection.auth_mode,
         status=body.status or account.status,
         metadata=account.metadata if body.metadata is None else body.metadata,
@@ -141,12 +169,16 @@ async def _update(call: Call) -> schemas.Account:
         updated_at=gateway.now_ms(),
     )
     new_login = body.provider_data is not None or connection.auth_mode != account.auth_mode
+    data = _without_proxy(body.provider_data or {})
+    if body.provider_data is not None and not data:
+        new_login = connection.auth_mode != account.auth_mode  # it held nothing but a proxy
     if new_login:
-        data = account.credentials if body.provider_data is None else body.provider_data
-        changed.credentials = _credentials(channel, connection.auth_mode, data)
-        changed = with_new_login(changed)
+        credentials = _credentials(channel, connection.auth_mode, data or account.credentials)
+        changed = with_new_login(attrs.evolve(changed, credentials=credentials))
+        _refuse_duplicate(gateway, connection, changed)
+    moved = (changed.receive, changed.proxy) != (account.receive, account.proxy)
     changed = await _put(gateway, changed)
-    await gateway.accounts.update(changed, reconnect=new_login)
+    await gateway.accounts.update(changed, reconnect=new_login or moved)
     return show(gateway, changed)
 
 
@@ -185,10 +217,27 @@ def _connection(channel: Channel, auth_mode: str) -> Connection:
     return connection
 
 
-def _region(region: str) -> str:
-    if region not in REGIONS:
-        raise ApiError(409, "no_allocatable_server", f"region: must be one of {', '.join(REGIONS)}")
+def _region(gateway: Gateway, region: str) -> str:
+    regions = gateway.settings.workspace.regions
+    if region not in regions:
+        raise ApiError(409, "no_allocatable_server", f"region: must be one of {', '.join(regions)}")
     return region
+
+
+def _receive(gateway: Gateway, connection: Connection, receive: str, *, asked: str | None) -> str:
+    if receive not in connection.receive:
+        raise ApiError(400, "invalid_request", f"receive: must be one of {', '.join(connection.receive)}")
+    if asked == WEBHOOK and gateway.settings.server.public_url is None:
+        raise ApiError(400, "invalid_request", "receive: a webhook needs server.public_url in the file")
+    return receive
+
+
+def _refuse_duplicate(gateway: Gateway, connection: Connection, account: Account) -> None:
+    """What the credentials say; the login asks again, and the store refuses what both have missed."""
+    identity = connection.identify(account.credentials)
+    known = gateway.accounts.identified(account.channel, identity) if identity is not None else None
+    if known is not None and known.row.id != account.id:
+        raise ApiError(409, "duplicate_provider_account", "another account has this provider identity")
 
 
 def _credentials(channel: Channel, auth_mode: str, data: dict[str, Any]) -> dict[str, Any]:
@@ -210,10 +259,33 @@ def _check_texts(body: schemas.AccountRequest) -> None:
         raise ApiError(400, "invalid_request", "; ".join(problems), problems=problems)
 
 
-def _refuse_proxy(body: schemas.AccountRequest) -> None:
-    """An account with a proxy must never connect without it; until proxies exist, such an account is refused."""
-    if body.proxy or body.proxy_config or (body.provider_data or {}).get("proxy_config"):
-        raise ApiError(400, "invalid_request", "proxy: accounts behind a proxy are not supported yet")
+async def _proxy(gateway: Gateway, body: schemas.AccountRequest, old: Proxy | None) -> Proxy | None:
+    """The account's proxy from whichever of the accepted places names it; `old` when none does."""
+    given = {"proxy": body.proxy, "proxy_config": body.proxy_config}
+    data = body.provider_data or {}
+    if "proxy_config" in data:
+        given["provider_data.proxy_config"] = data["proxy_config"]
+    for name, value in given.items():
+        if value is UNSET:
+            continue
+        if value is None or value in ({}, ""):
+            return None
+        try:
+            proxy = Proxy.parse(value).keeping_password_of(old)
+            await gateway.proxy_guard.address(proxy.host)
+        except NameNotResolved:
+            pass  # it is asked again at every connect
+        except UrlNotAllowed as error:
+            raise ApiError(400, "invalid_request", f"{name}.host: {error}") from None
+        except ValueError as error:
+            raise ApiError(400, "invalid_request", f"{name}: {error}") from None
+        register_secret(proxy.password)
+        return proxy
+    return old
+
+
+def _without_proxy(data: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in data.items() if name != "proxy_config"}
 
 
 def _refuse_declared(account: Account) -> None:

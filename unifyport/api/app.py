@@ -4,6 +4,7 @@ The order of checks is the contract's: route, API key, media type and JSON, fiel
 is always JSON in the envelope, never compressed, never a redirect; an error never shows a traceback.
 """
 
+import enum
 import logging
 import re
 from collections.abc import Iterable
@@ -12,18 +13,36 @@ from typing import Any, cast
 
 import attrs
 import msgspec
+import structlog
 import trio
 from quart import Response, request
 from quart_trio import QuartTrio
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
+from unifyport.asgi import App, Receive, Scope, Send, respond
 from unifyport.declared import hash_key
 from unifyport.model.ids import new_id
 from unifyport.model.structuring import strict_converter, structure
 
-from . import account_auth, account_runtime, accounts, events, health, messages, webhook_endpoints, workspace
+from . import (
+    account_auth,
+    account_runtime,
+    accounts,
+    api_keys,
+    conversations,
+    events,
+    health,
+    media,
+    messages,
+    metrics,
+    providers,
+    webhook_endpoints,
+    workspace,
+)
 from .errors import ApiError, from_exception
 from .gateway import Gateway
+from .ingress import PREFIX as INGRESS
+from .ingress import IngressFront
 from .openapi import document
 from .routing import Call, Route
 
@@ -32,15 +51,18 @@ log = logging.getLogger("unifyport.api")
 MAX_BODY = 1024 * 1024
 BODY_SECONDS = 10
 WRITE_SECONDS = 30
-LOCAL = "unifyport.local"  # in the ASGI scope of requests that came by the owner's socket
+_DOOR = "unifyport.door"  # in the ASGI scope: the listener by which a request came
 
 _CLIENT_REQUEST_ID = re.compile(r"[A-Za-z0-9_.:/-]{1,128}")
 
 ROUTES: tuple[Route, ...] = (
     *workspace.ROUTES,
+    *api_keys.ROUTES,
+    *providers.ROUTES,
     *accounts.ROUTES,
     *account_auth.ROUTES,
     *account_runtime.ROUTES,
+    *conversations.ROUTES,
     *messages.ROUTES,
     *webhook_endpoints.ROUTES,
     *events.ROUTES,
@@ -48,11 +70,42 @@ ROUTES: tuple[Route, ...] = (
 )
 
 
+class Audience(enum.Enum):
+    """Who calls a path. `/healthz` and `/readyz` are everybody's."""
+
+    CUSTOMERS = "customers"  # the API
+    PLATFORMS = "platforms"  # ingress
+    RECEIVERS = "receivers"  # files, by links
+    OPERATORS = "operators"  # metrics
+    EVERYBODY = "everybody"
+
+
+@attrs.frozen
+class Door:
+    """A listener: whom it lets in, and whether those need no API key (the owner's socket)."""
+
+    audiences: frozenset[Audience]
+    owner: bool = False
+
+
+def audience_of(path: str) -> Audience:
+    if path.startswith(INGRESS):
+        return Audience.PLATFORMS
+    if path.startswith("/media/"):
+        return Audience.RECEIVERS
+    if path == "/metrics":
+        return Audience.OPERATORS
+    return Audience.EVERYBODY if path in ("/healthz", "/readyz") else Audience.CUSTOMERS
+
+
 class Front:
-    """The quart-trio application of one gateway."""
+    """The HTTP front of one gateway: the quart-trio application of the API, and ingress beside it."""
 
     def __init__(self, gateway: Gateway, routes: Iterable[Route] = ROUTES) -> None:
         self._gateway = gateway
+        self._ingress = IngressFront(gateway)
+        self._requests = metrics.Requests()
+        self._metrics = metrics.new_registry(gateway, self._requests, self._ingress)
         self._converter = strict_converter(forbid_extra_keys=False)
         self._document = msgspec.json.encode(document(list(routes)))
         self.app = app = QuartTrio(__name__, static_folder=None)
@@ -66,20 +119,54 @@ class Front:
         app.add_url_rule(
             "/openapi.json", "openapi", self._openapi, methods=["GET"], provide_automatic_options=False
         )
+        app.add_url_rule("/media/<token>", "media", self._media, methods=["GET"])
+        app.add_url_rule("/metrics", "metrics", self._scrape, methods=["GET"])
         app.register_error_handler(HTTPException, self._http_error)
         app.register_error_handler(Exception, self._crash)
+
+    def behind(self, door: Door) -> App:
+        """The application for one listener."""
+
+        async def entered(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] == "http":
+                audience = audience_of(scope["path"])
+                if audience is not Audience.EVERYBODY and audience not in door.audiences:
+                    return await self._nowhere(send)
+                if audience is Audience.PLATFORMS:
+                    return await self._ingress(scope, receive, send)
+            return await self.app({**scope, _DOOR: door}, receive, send)  # type: ignore[arg-type]
+
+        return entered
+
+    async def _nowhere(self, send: Send) -> None:
+        error = {"code": "not_found", "message": "no such route"}
+        body = msgspec.json.encode({"request_id": new_id("req"), "error": error})
+        await respond(send, HTTPStatus.NOT_FOUND, body, b"application/json")
 
     def _add(self, route: Route) -> None:
         async def view(**path: str) -> Response:
             return await self._dispatch(route, path)
 
-        rule = route.path.replace("{", "<").replace("}", ">")
-        self.app.add_url_rule(
-            rule, route.operation_id, view, methods=[route.method], provide_automatic_options=False
-        )
+        for number, path in enumerate((route.path, *route.aliases)):
+            self.app.add_url_rule(
+                path.replace("{", "<").replace("}", ">"),
+                f"{route.operation_id}.{number}",
+                view,
+                methods=[route.method],
+                provide_automatic_options=False,
+            )
 
     async def _dispatch(self, route: Route, path: dict[str, str]) -> Response:
-        request_id = new_id("req")
+        request_id, began = new_id("req"), trio.current_time()
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            response = await self._answer(route, path, request_id)
+            seconds = trio.current_time() - began
+            self._requests.observe(route.operation_id, response.status_code, seconds)
+            if self._gateway.settings.logging.requests and not route.public:
+                _log_request(route, path, response.status_code, seconds)
+        return response
+
+    async def _answer(self, route: Route, path: dict[str, str], request_id: str) -> Response:
         try:
             if not route.public:
                 await self._authenticate()
@@ -100,7 +187,7 @@ class Front:
         raise ApiError(503, route.failure_code, "not finished in time; read what became of it", retry_after=1)
 
     async def _authenticate(self) -> None:
-        if request.scope.get(LOCAL):
+        if cast(Scope, request.scope)[_DOOR].owner:
             return
         key = request.headers.get("X-Api-Key")
         if not key:
@@ -144,9 +231,36 @@ class Front:
     async def _crash(self, error: Exception) -> Response:
         return self._error(error, new_id("req"), "internal_error")
 
+    async def _media(self, token: str) -> Response:
+        request_id = new_id("req")
+        try:
+            return await media.serve(self._gateway, token)
+        except Exception as error:
+            return self._error(error, request_id, "media_failed")
+
+    async def _scrape(self) -> Response:
+        await trio.lowlevel.checkpoint()
+        return Response(metrics.expose(self._metrics), content_type=metrics.CONTENT_TYPE)
+
     async def _openapi(self) -> Response:
         await trio.lowlevel.checkpoint()
         return Response(self._document, content_type="application/json")
+
+
+def _log_request(route: Route, path: dict[str, str], status: int, seconds: float) -> None:
+    """Ids and numbers: no query, no body, no names."""
+    client = request.scope.get("client")
+    fields: dict[str, Any] = {
+        "operation": route.operation_id,
+        "status": status,
+        "ms": round(seconds * 1000, 1),
+        "client": client[0] if client else "local",
+        **path,
+    }
+    client_id = request.headers.get("X-Request-Id", "")
+    if _CLIENT_REQUEST_ID.fullmatch(client_id):
+        fields["client_request_id"] = client_id
+    log.log(logging.WARNING if status >= 500 else logging.INFO, "request", extra=fields)
 
 
 def _from_http(error: HTTPException) -> ApiError:

@@ -7,9 +7,13 @@ import attrs
 import trio
 
 from actors.accounts import Accounts
-from actors.delivery import ENDPOINTS_TOPIC
+from actors.delivery import ENDPOINTS_TOPIC, Deliveries
+from actors.ingress import Ingress
+from actors.normalizer import Normalizers
 from actors.reply import Failed
 from actors.writer import Writer
+from unifyport.media import MediaCache, MediaLinks
+from unifyport.model.account import Account
 from unifyport.net.guard import AddressGuard
 from unifyport.providers.registry import Registry
 from unifyport.settings import Settings
@@ -34,15 +38,22 @@ class Gateway:
     registry: Registry
     store: Store
     writer: Writer
+    normalizers: Normalizers
     accounts: Accounts
+    deliveries: Deliveries
+    ingress: Ingress
+    links: MediaLinks
+    media: MediaCache
     bus: Bus
     guard: AddressGuard
+    proxy_guard: AddressGuard
     ring: KeyRing
     now_ms: Callable[[], int]
     ready: Callable[[], str | None]  # why the gateway is not ready, or None
-    creating_account: trio.Lock = attrs.field(
-        factory=trio.Lock
-    )  # so that a quota cannot be passed by two at once
+    ingress_url: Callable[[Account], str | None]
+    # What two at once could do wrong: pass a quota, take away the last key.
+    creating_account: trio.Lock = attrs.field(factory=trio.Lock)
+    changing_keys: trio.Lock = attrs.field(factory=trio.Lock)
 
     async def write(self, write: Write) -> Any:
         """Through the writer; the value of the committed write.

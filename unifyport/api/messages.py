@@ -7,11 +7,11 @@ import msgspec
 from actors.accounts import NoSuchAccount
 from unifyport.model.ids import new_id
 from unifyport.model.message import Answer, CommandState, OutboundText, SendCommand
-from unifyport.providers.base import Connection, SendsText
+from unifyport.providers.base import Connection, SendsReplies, SendsText
 from unifyport.storage.base import AcceptCommand
 
 from . import schemas
-from .accounts import find
+from .accounts import bound
 from .errors import INVALID_REQUEST, NOT_BOUND, NOT_FOUND, ApiError, ErrorSpec, not_found
 from .routing import Call, Route
 
@@ -32,33 +32,31 @@ async def send_message(call: Call) -> schemas.SendMessageResult:
         raise ApiError(400, "invalid_request", f"to.id: must be 1 to {MAX_ID} printable characters")
     if body.message.type == "text" and not body.message.text:
         raise ApiError(400, "invalid_request", "message.text: is required for a text message")
-    account = await find(gateway, body.account_id)
-    channel = gateway.registry.find(account.provider)
-    connection = channel.connection(account.auth_mode) if channel is not None else None
-    if connection is None:
-        raise ApiError(502, "provider_adapter_not_found", f"there is no connector for {account.provider}")
+    account, connection = await bound(gateway, body.account_id)
     _check_supported(body, connection, account.provider)
-    now = gateway.now_ms()
+    now, command_id = gateway.now_ms(), new_id("cmd")
     command = SendCommand(
-        id=new_id("cmd"),
+        id=command_id,
         account_id=account.id,
         message=OutboundText(
             conversation_id=body.to.id,
             conversation_type=body.to.type,
             text=body.message.text,
             parse_mode=_parse_mode(body),
+            reply_to_message_id=_quoted(body),
+            client_ref=command_id,
         ),
         deadline=now + DEADLINE_MS,
         created_at=now,
     )
     actor = gateway.accounts.actor(account.id)
     if actor is None or not actor.may_come_up:
-        raise _not_sent(Answer(CommandState.NOT_SENT, code="account_not_running"))
+        raise _not_running()
     await gateway.write(AcceptCommand(account.no, command, msgspec.json.encode(command)))
     try:
         answer = await gateway.accounts.call(account.id, command)
     except NoSuchAccount:
-        raise _not_sent(Answer(CommandState.NOT_SENT, code="account_not_running")) from None
+        raise _not_running() from None
     return _result(command, answer)
 
 
@@ -66,8 +64,32 @@ def _check_supported(body: schemas.SendMessageRequest, connection: Connection, p
     if body.message.type != "text" or not issubclass(connection.connector, SendsText):
         raise ApiError(400, "unsupported_message_type", f"{provider} cannot send {body.message.type} here")
     reply = body.reply_to is not None or (body.provider_data or {}).get("reply_to") is not None
-    if reply:
+    if reply and not issubclass(connection.connector, SendsReplies):
         raise ApiError(501, "unsupported_by_provider", f"quoted replies are not supported for {provider}")
+
+
+def _quoted(body: schemas.SendMessageRequest) -> str | None:
+    """The message that a reply quotes. No reply tokens are given out yet, so none can be read."""
+    if body.reply_to is not None:
+        raise ApiError(400, "invalid_reply_token", "reply_to.reply_token: not a token of this gateway")
+    quoted = (body.provider_data or {}).get("reply_to")
+    if isinstance(quoted, dict):
+        if quoted.get("reply_token") is not None:
+            raise ApiError(
+                400, "invalid_reply_token", "provider_data.reply_to.reply_token: not a token of this gateway"
+            )
+        quoted = quoted.get("message_id")
+        if quoted is None:
+            raise ApiError(400, "invalid_request", "provider_data.reply_to.message_id: is required")
+    if quoted is None:
+        return None
+    if not isinstance(quoted, str) or not 0 < len(quoted) <= MAX_ID or not quoted.isprintable():
+        raise ApiError(
+            400,
+            "invalid_request",
+            f"provider_data.reply_to: must be a message id of 1 to {MAX_ID} characters",
+        )
+    return quoted
 
 
 def _parse_mode(body: schemas.SendMessageRequest) -> str | None:
@@ -78,47 +100,48 @@ def _parse_mode(body: schemas.SendMessageRequest) -> str | None:
 
 
 def _result(command: SendCommand, answer: Answer) -> schemas.SendMessageResult:
+    if answer.state is CommandState.SENT:
+        return schemas.SendMessageResult(
+            message_id=answer.message_id,
+            account_id=command.account_id,
+            status="accepted",
+            command_id=command.id,
+            provider_ref=answer.provider_ref or None,
+        )
+    raise failed(answer, "send_message_failed", "sent", command.id)
+
+
+def failed(answer: Answer, code: str, done: str, command_id: str | None = None) -> ApiError:
+    """The error of a command that was not done, or of which nobody knows. `done`: what it would have been."""
+    details: dict[str, Any] = {"outcome": answer.state.value, "command_id": command_id}
     match answer.state:
-        case CommandState.SENT:
-            return schemas.SendMessageResult(
-                message_id=answer.message_id,
-                account_id=command.account_id,
-                status="accepted",
-                command_id=command.id,
-                provider_ref=answer.provider_ref or None,
-            )
         case CommandState.NOT_SENT:
-            raise _not_sent(answer, command.id)
+            return _not_done(answer, code, done, details)
         case CommandState.REJECTED:
-            said = answer.message or answer.code
-            raise ApiError(
-                500,
-                "send_message_failed",
-                f"the message was refused: {said}",
-                outcome=answer.state.value,
-                command_id=command.id,
-            )
-    raise ApiError(
+            return ApiError(500, code, f"the platform refused: {answer.message or answer.code}", **details)
+    details["outcome"] = CommandState.UNKNOWN.value
+    return ApiError(
         500,
-        "send_message_failed",
-        f"it is not known whether the message was sent ({answer.code}); do not repeat it blindly",
-        outcome=CommandState.UNKNOWN.value,
-        command_id=command.id,
+        code,
+        f"it is not known whether the message was {done} ({answer.code}); do not repeat it blindly",
+        **details,
     )
 
 
-def _not_sent(answer: Answer, command_id: str | None = None) -> ApiError:
+def _not_done(answer: Answer, code: str, done: str, details: dict[str, Any]) -> ApiError:
     """Provably nothing happened: the caller may try again, and is told when where the platform said so."""
-    details: dict[str, Any] = {"outcome": answer.state.value, "command_id": command_id}
-    if answer.code in ("rate_limited", "outbox_full"):
+    if answer.retry_after is not None:
         return ApiError(
-            429, "rate_limited", "not sent: try later", retry_after=answer.retry_after or 1, **details
+            429, "rate_limited", f"not {done}: try later", retry_after=answer.retry_after, **details
         )
     if answer.code == "not_recorded":
-        return ApiError(
-            503, "send_message_failed", "not sent: storage is unavailable", retry_after=1, **details
-        )
-    return ApiError(409, "account_binding_not_found", f"not sent: {answer.code}", **details)
+        return ApiError(503, code, f"not {done}: storage is unavailable", retry_after=1, **details)
+    return ApiError(409, "account_binding_not_found", f"not {done}: {answer.code}", **details)
+
+
+def _not_running() -> ApiError:
+    answer = Answer(CommandState.NOT_SENT, code="account_not_running")
+    return failed(answer, "send_message_failed", "sent")
 
 
 async def get_command(call: Call) -> schemas.Command:
@@ -150,6 +173,7 @@ ROUTES = [
             INVALID_REQUEST,
             ErrorSpec(400, "invalid_conversation_type"),
             ErrorSpec(400, "unsupported_message_type"),
+            ErrorSpec(400, "invalid_reply_token"),
             NOT_BOUND,
             NOT_FOUND,
             ErrorSpec(429, "rate_limited"),

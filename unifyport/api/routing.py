@@ -54,6 +54,7 @@ class Route:
     success: int = 200
     errors: tuple[ErrorSpec, ...] = ()
     query: tuple[Query, ...] = ()
+    aliases: tuple[str, ...] = ()  # older paths of the public record
     public: bool = False  # no API key
     extension: bool = False  # not part of the contract
 

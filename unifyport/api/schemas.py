@@ -6,6 +6,7 @@ Names and fields are the contract's. A field that may be absent is None here and
 from typing import Any, Literal
 
 import attrs
+from msgspec import UNSET
 
 ProviderName = Literal["telegram", "whatsapp", "line", "twitter", "x", "zalo", "tiktok"]
 RuntimeStatus = Literal[
@@ -13,6 +14,8 @@ RuntimeStatus = Literal[
 ]
 ConversationType = Literal["user", "group", "channel"]
 FreeFormObject = dict[str, Any]
+
+# `UNSET`: a field that was left out, where null means something
 
 
 @attrs.define
@@ -22,6 +25,97 @@ class Workspace:
     account_quota: int
     account_quota_unlimited: bool
     metadata: dict[str, str] | None = None
+
+
+@attrs.define
+class WorkspaceUpdateRequest:
+    name: str
+    status: str
+    metadata: dict[str, str] | None = None
+
+
+@attrs.define
+class APIKey:
+    id: str
+    name: str
+    key_prefix: str
+    status: Literal["active", "inactive"]
+    origin: Literal["api", "file"]
+
+
+@attrs.define
+class APIKeyCreateRequest:
+    name: str
+    prefix: str | None = None
+
+
+@attrs.define
+class APIKeyCreateResult:
+    """`api_key` is the secret, shown only here."""
+
+    api_key: str
+    key: APIKey
+
+
+@attrs.define
+class APIKeyStatusUpdateRequest:
+    status: Literal["active", "inactive"]
+
+
+@attrs.define
+class RegionAvailability:
+    region: str
+    supported: bool
+    allocatable: bool
+
+
+@attrs.define
+class ProviderRegionsResponse:
+    provider: ProviderName
+    regions: list[RegionAvailability]
+
+
+@attrs.define
+class CredentialField:
+    """A field of `provider_data`."""
+
+    name: str
+    required: bool
+
+
+@attrs.define
+class ConnectionCapabilities:
+    """What one way to be connected needs and can do. Lengths in characters and bytes; absent: no limit is known."""
+
+    auth_mode: str
+    provider_data: list[CredentialField]
+    receive: list[str]
+    inbound: Literal["acked", "replayable", "volatile"]
+    capabilities: list[str]
+    message_types: list[str]
+    max_text: int | None = None
+    max_download: int | None = None
+
+
+@attrs.define
+class ChannelCapabilities:
+    provider: str
+    aliases: list[str]
+    connections: list[ConnectionCapabilities]
+
+
+@attrs.define
+class OkData:
+    ok: Literal[True] = True
+
+
+@attrs.define
+class ConversationReadRequest:
+    """Both message fields, or neither."""
+
+    conversation_id: str
+    up_to_message_id: str | None = None
+    up_to_message_sender_id: str | None = None
 
 
 @attrs.define
@@ -40,7 +134,10 @@ class ProviderProfile:
 
 @attrs.define
 class AccountRequest:
-    """`provider` is required to create; an update may name it but not change it. `provider_data` is write-only."""
+    """`provider` is required to create; an update may name it but not change it. `provider_data` is write-only.
+
+    `proxy`, `proxy_config` and `provider_data.proxy_config` are one and the same; null takes the proxy away.
+    """
 
     provider: str | None = None
     region: str | None = None
@@ -52,8 +149,9 @@ class AccountRequest:
     metadata: FreeFormObject | None = None
     provider_account_ref: str | None = None
     provider_data: FreeFormObject | None = None
-    proxy: Any = None
-    proxy_config: Any = None
+    receive: str | None = None
+    proxy: Any = UNSET
+    proxy_config: Any = UNSET
 
 
 @attrs.define
@@ -70,6 +168,10 @@ class Account:
     origin: Literal["api", "file"]
     provider_account_ref: str | None = None
     provider_profile: ProviderProfile | None = None
+    receive: str | None = None
+    ingress_url: str | None = None  # where the platform must call
+    proxy: FreeFormObject | None = None  # the password is hidden
+    proxy_config: FreeFormObject | None = None  # the same
 
 
 @attrs.define

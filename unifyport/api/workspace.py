@@ -1,12 +1,19 @@
 """Workspace: who the API key belongs to."""
 
+from unifyport.storage.base import PutWorkspace
+from unifyport.storage.base import Workspace as Stored
+
 from . import schemas
+from .errors import ApiError, ErrorSpec
+from .gateway import Gateway
 from .routing import Call, Route
 
+_MAX_TEXT = 200
+_UPDATE_FAILED = "update_workspace_failed"
 
-async def get_workspace(call: Call) -> schemas.Workspace:
-    workspace = await call.gateway.store.workspace()
-    quota = call.gateway.settings.workspace.account_quota
+
+def show(gateway: Gateway, workspace: Stored) -> schemas.Workspace:
+    quota = gateway.settings.workspace.account_quota
     return schemas.Workspace(
         name=workspace.name,
         status=workspace.status,
@@ -14,6 +21,29 @@ async def get_workspace(call: Call) -> schemas.Workspace:
         account_quota_unlimited=quota == 0,
         metadata=workspace.metadata,
     )
+
+
+async def get_workspace(call: Call) -> schemas.Workspace:
+    return show(call.gateway, await call.gateway.store.workspace())
+
+
+async def update_workspace(call: Call) -> schemas.Workspace:
+    """Name and status are replaced, metadata only where it is given. A name from the file stays the file's."""
+    gateway, body = call.gateway, call.body
+    problems = [
+        f"{name}: must be 1 to {_MAX_TEXT} printable characters"
+        for name in ("name", "status")
+        if not 0 < len(getattr(body, name)) <= _MAX_TEXT or not getattr(body, name).isprintable()
+    ]
+    declared = gateway.settings.workspace.name
+    if declared is not None and body.name != declared:
+        problems.append("name: is declared in the configuration file")
+    if problems:
+        raise ApiError(400, _UPDATE_FAILED, "; ".join(problems), problems=problems)
+    known = await gateway.store.workspace()
+    metadata = known.metadata if body.metadata is None else body.metadata
+    await gateway.write(PutWorkspace(body.name, body.status, metadata))
+    return show(gateway, Stored(body.name, body.status, metadata))
 
 
 ROUTES = [
@@ -26,5 +56,17 @@ ROUTES = [
         "Read the workspace that the API key belongs to",
         "get_workspace_failed",
         schemas.Workspace,
-    )
+    ),
+    Route(
+        "updateWorkspace",
+        "PATCH",
+        "/v1/workspace",
+        update_workspace,
+        "Workspace",
+        "Change the workspace's name, status or metadata",
+        _UPDATE_FAILED,
+        schemas.Workspace,
+        schemas.WorkspaceUpdateRequest,
+        errors=(ErrorSpec(400, _UPDATE_FAILED),),
+    ),
 ]

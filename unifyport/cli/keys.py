@@ -1,7 +1,6 @@
 """`keys`: API keys, straight in the database, so that a first or a lost key can be made with the server down."""
 
 import contextlib
-import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import click
 import trio
 from rich.table import Table
 
-from unifyport.declared import hash_key
+from unifyport.declared import hash_key, new_key
 from unifyport.model.account import Origin
 from unifyport.model.ids import new_id
 from unifyport.server import wall_clock_ms
@@ -20,11 +19,6 @@ from unifyport.storage.sealing import SealError
 from unifyport.storage.sqlite import SqliteStore
 
 from .common import config_option, console, fail, json_option, load_settings, print_json
-
-
-def new_key(prefix: str) -> str:
-    """`<prefix>_` and 256 random bits."""
-    return f"{prefix}_{secrets.token_hex(32)}"
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import trio
 
-from unifyport.declared import hash_key
+from unifyport.declared import hash_key, new_key
 from unifyport.model.ids import new_id
 from unifyport.model.structuring import Problems
 from unifyport.sandbox.control import CONTROL_PORT, Sandbox
@@ -27,7 +27,7 @@ from .common import (
     print_json,
     run_async,
 )
-from .keys import new_key, open_store
+from .keys import open_store
 
 TEMPLATE = """\
 # UnifyPort. Every option with its default, or as an example; docs: README.md

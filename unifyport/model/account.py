@@ -9,6 +9,8 @@ from typing import Any
 
 import attrs
 
+from .proxy import Proxy
+
 
 class AuthStatus(enum.StrEnum):
     PENDING_AUTH = "pending_auth"
@@ -51,7 +53,8 @@ class Account:
     metadata: dict[str, Any] = attrs.field(factory=dict)
     capabilities: list[str] | None = None  # the caller's own list, if any
     credentials: dict[str, Any] = attrs.field(factory=dict)
-    receive: str = ""
+    proxy: Proxy | None = None
+    receive: str = ""  # how events come in: one of the connection's `receive`
     origin: Origin = Origin.API
     digest: str | None = None  # of its declaration in the file
     version: int = 1
@@ -71,6 +74,7 @@ class Identity:
     display_name: str = ""
     username: str = ""
     picture_url: str = ""
+    phone: str = ""  # E.164
 
 
 @attrs.define

@@ -41,11 +41,15 @@ class Sender:
     type: str = "user"
     name: str = ""
     username: str = ""
+    phone: str = ""  # E.164, where the platform says it
 
 
 @attrs.define
 class Attachment:
-    """A file at the platform. `file_id` is the platform's handle, never a URL: those hold credentials."""
+    """A file at the platform. `file_id` is the platform's handle, never a URL: those hold credentials.
+
+    `url` is ours: the normalizer fills it in. It stays empty for a file that is too large to be fetched.
+    """
 
     type: str
     file_id: str
@@ -53,6 +57,16 @@ class Attachment:
     mime_type: str = ""
     size: int | None = None
     duration_ms: int | None = None
+    sha256: str = ""  # hex, where the platform says it
+    url: str = ""
+
+
+@attrs.define
+class Button:
+    """What the customer chose of the buttons or the list that we had sent; its title is the message's text."""
+
+    id: str
+    title: str
 
 
 @attrs.define
@@ -64,6 +78,7 @@ class Content:
     text: str = ""
     attachments: list[Attachment] = attrs.field(factory=list)
     reply_to_message_id: str | None = None
+    button: Button | None = None
 
 
 @attrs.define
@@ -114,13 +129,14 @@ class Status(enum.StrEnum):
 
 @attrs.define
 class StatusChanged:
-    """A platform reported what became of messages that we sent."""
+    """A platform reported what became of messages that we sent. `error` (`code`, `title`, ...) says why one failed."""
 
     key: bytes
     conversation: Conversation
     message_ids: list[str]
     status: Status
     at: int
+    error: dict[str, Any] | None = None
 
 
 @attrs.define
@@ -231,3 +247,13 @@ ProviderEvent = (
     | Ignored
     | Unparsed
 )
+
+
+def attachments_of(event: ProviderEvent) -> list[Attachment]:
+    """Every file that an event brings."""
+    match event:
+        case MessageReceived(content=content) | MessageEdited(content=content):
+            return content.attachments
+        case ConversationHistory(messages=messages):
+            return [attachment for past in messages for attachment in past.content.attachments]
+    return []

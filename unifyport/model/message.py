@@ -23,12 +23,14 @@ class CommandState(enum.StrEnum):
 
 @attrs.define
 class OutboundText:
-    """A text to one conversation, in the words of the API."""
+    """A text to one conversation, in the words of the API. `client_ref` is the id that the platform may keep of it."""
 
     conversation_id: str
     conversation_type: str
     text: str
     parse_mode: str | None = None
+    reply_to_message_id: str | None = None
+    client_ref: str = ""
 
 
 @attrs.define
@@ -40,6 +42,25 @@ class SendCommand:
     message: OutboundText
     deadline: int  # unix ms: still queued then means not sent
     created_at: int
+
+
+@attrs.define
+class MarkRead:
+    """Tell a customer that his messages up to this one were read. Repeating it changes nothing."""
+
+    conversation_id: str
+    message_id: str
+    deadline: int  # unix ms
+
+
+@attrs.define
+class FetchMedia:
+    """Fetch a file of a customer into `path`, which must not exist yet."""
+
+    file_id: str
+    path: str
+    limit: int  # bytes
+    deadline: int  # unix ms
 
 
 @attrs.define

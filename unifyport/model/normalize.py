@@ -81,10 +81,12 @@ def raw_of(event: ProviderEvent) -> bytes:
     return msgspec.json.encode({"type": type(event).__name__, "event": attrs.asdict(event)}, enc_hook=repr)
 
 
-def address(sender_id: str) -> str:
-    """The flat form's `from`: E.164 with `+` when the id is a phone, else the id."""
-    phone = _PHONE.fullmatch(sender_id)
-    return f"+{phone[1]}" if phone else sender_id
+def address(sender: Sender) -> str:
+    """The flat form's `from`: E.164 with `+` when the sender is known by a phone, else the id."""
+    if sender.phone:
+        return sender.phone
+    phone = _PHONE.fullmatch(sender.id)
+    return f"+{phone[1]}" if phone else sender.id
 
 
 def _conversation(conversation: Conversation) -> dict[str, Any]:
@@ -93,7 +95,8 @@ def _conversation(conversation: Conversation) -> dict[str, Any]:
 
 def _sender(sender: Sender) -> dict[str, Any]:
     value = {"id": sender.id, "type": sender.type, "name": sender.name}
-    return {**value, "username": sender.username} if sender.username else value
+    extra = {"username": sender.username, "phone": sender.phone}
+    return value | {name: text for name, text in extra.items() if text}
 
 
 def _attachment(attachment: Attachment) -> dict[str, Any]:
@@ -106,7 +109,12 @@ def _attachment(attachment: Attachment) -> dict[str, Any]:
         value["size"] = attachment.size
     if attachment.duration_ms is not None:
         value["duration_ms"] = attachment.duration_ms
-    return {**value, "metadata": {"provider_file_id": attachment.file_id}}
+    metadata: dict[str, Any] = {"provider_file_id": attachment.file_id}
+    if attachment.url:
+        value["url"] = attachment.url
+    else:
+        metadata["is_big_file"] = True
+    return {**value, "metadata": metadata}
 
 
 def _content(content: Content) -> dict[str, Any]:
@@ -115,6 +123,8 @@ def _content(content: Content) -> dict[str, Any]:
         value["attachments"] = [_attachment(attachment) for attachment in content.attachments]
     if content.reply_to_message_id is not None:
         value["reply_to_message_id"] = content.reply_to_message_id
+    if content.button is not None:
+        value["button"] = {"id": content.button.id, "title": content.button.title}
     return value
 
 
@@ -165,7 +175,7 @@ def _reaction(event: ReactionChanged) -> list[Standard]:
         "message": {"id": event.reaction_id, "target_message_id": event.target_message_id},
         "event": {"kind": "message_reaction", "reaction": event.emoji},
     }
-    flat = {"from": address(event.sender.id), "message_id": event.reaction_id}
+    flat = {"from": address(event.sender), "message_id": event.reaction_id}
     return [Standard(EventType.MESSAGE_REACTION, event.at, data, flat, event.conversation.id)]
 
 
@@ -190,9 +200,12 @@ def _status(event: StatusChanged) -> list[Standard]:
         flat = {"message_id": event.message_ids[-1]}
         standards.append(Standard(event_type, event.at, data, flat, event.conversation.id))
     for message_id in event.message_ids:
+        message: dict[str, Any] = {"id": message_id, "status": event.status}
+        if event.error is not None:
+            message["error"] = event.error
         data = {
             "conversation": conversation,
-            "message": {"id": message_id, "status": event.status},
+            "message": message,
             "event": {"kind": "message_status_updated"},
         }
         flat = {"message_id": message_id, "status": event.status}
@@ -275,7 +288,7 @@ def _unparsed(event: Unparsed) -> list[Standard]:
 
 
 def _flat(sender: Sender, text: str, message_id: str) -> dict[str, Any]:
-    return {"from": address(sender.id), "text": text, "message_id": message_id}
+    return {"from": address(sender), "text": text, "message_id": message_id}
 
 
 def _nothing(event: Ignored) -> list[Standard]:

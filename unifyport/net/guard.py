@@ -83,6 +83,19 @@ class AddressGuard:
             parts.scheme, host, port, addresses[0], f"{path}?{parts.query}" if parts.query else path
         )
 
+    async def address(self, host: str) -> Address:
+        """Check a host that is no URL (a proxy) and choose the address to dial.
+
+        Raises `UrlNotAllowed`, `NameNotResolved`.
+        """
+        literal = parse_address(host.strip("[]").rstrip("."))
+        addresses = [literal] if literal is not None else await self.resolve(host)
+        if not addresses:
+            raise NameNotResolved(host)
+        for address in addresses:
+            self._check(address, "https")
+        return addresses[0]
+
     def _check(self, address: Address, scheme: str) -> None:
         effective = embedded(address)
         if self.permitted(effective):

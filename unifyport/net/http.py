@@ -5,15 +5,18 @@ connections (httpcore's pool is super-linear in their number) and shares one TLS
 own would cost each account 0.9 MB and 20 ms.
 """
 
+import contextlib
 import functools
 import ssl
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import attrs
 import httpx
 import trio
+
+from unifyport.model.proxy import Proxy
 
 MAX_CONNECTIONS = 4
 MAX_RESPONSE = 20 * 1024 * 1024
@@ -25,6 +28,10 @@ class NotConnected(Exception):
 
 class ConnectionLost(Exception):
     """The request may have been received: reset, time-out or nonsense after it began to leave."""
+
+
+class TooLarge(Exception):
+    """An answer is longer than its reader allows."""
 
 
 @attrs.frozen
@@ -43,20 +50,38 @@ def ssl_context(ca_file: Path | None = None) -> ssl.SSLContext:
     return context
 
 
-def new_client(context: ssl.SSLContext, *, connections: int = MAX_CONNECTIONS) -> httpx.AsyncClient:
+class Client(httpx.AsyncClient):
     """A client for one account or one endpoint. Its owner closes it."""
-    return httpx.AsyncClient(
+
+    proxied = False
+
+
+def new_client(
+    context: ssl.SSLContext, *, connections: int = MAX_CONNECTIONS, proxy: Proxy | None = None
+) -> Client:
+    """With `proxy` every connection goes through it, or none is made."""
+    client = Client(
         verify=context,
         trust_env=False,
         follow_redirects=False,
-        timeout=None,  # noqa: S113  every request has a deadline of its own in `request`
+        timeout=None,
         limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
         headers={"user-agent": "UnifyPort", "accept-encoding": "identity"},
+        proxy=None if proxy is None else _proxy(proxy, context),
     )
+    client.proxied = proxy is not None
+    return client
+
+
+def _proxy(proxy: Proxy, context: ssl.SSLContext) -> httpx.Proxy:
+    host = f"[{proxy.host}]" if ":" in proxy.host else proxy.host
+    auth = (proxy.username, proxy.password) if proxy.username or proxy.password else None
+    tls = context if proxy.type == "https" else None
+    return httpx.Proxy(f"{proxy.type}://{host}:{proxy.port}", auth=auth, ssl_context=tls)
 
 
 async def request(
-    client: httpx.AsyncClient,
+    client: Client,
     method: str,
     url: str,
     *,
@@ -72,7 +97,7 @@ async def request(
     Raises `NotConnected` or `ConnectionLost`; neither holds the URL, which may hold a token. Cancelled: the
     connection is closed, and the request may or may not have been received.
     """
-    request_ = client.build_request(
+    sending = client.build_request(
         method,
         url,
         content=content,
@@ -81,22 +106,63 @@ async def request(
         timeout=httpx.Timeout(None, connect=connect_timeout, pool=connect_timeout),
     )
     with trio.move_on_after(timeout):
-        try:
-            response = await client.send(request_, stream=True)
-            try:
-                body = bytearray()
-                async for chunk in response.aiter_raw():
-                    body += chunk
-                    if len(body) > max_body:
-                        raise ConnectionLost("response_too_large")
-                return Response(response.status_code, response.headers, bytes(body))
-            finally:
-                await response.aclose()
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
-            raise NotConnected(_slug(error)) from None
-        except (httpx.TransportError, httpx.StreamError) as error:
-            raise ConnectionLost(_slug(error)) from None
+        async with _answer(client, sending) as response:
+            body = bytearray()
+            async for chunk in response.aiter_raw():
+                body += chunk
+                if len(body) > max_body:
+                    raise ConnectionLost("response_too_large")
+            return Response(response.status_code, response.headers, bytes(body))
     raise ConnectionLost("timeout")
+
+
+async def download(
+    client: Client,
+    url: str,
+    sink: Callable[[bytes], Awaitable[None]],
+    *,
+    limit: int,
+    timeout: float,
+    headers: Mapping[str, str] | None = None,
+    connect_timeout: float = 10.0,
+) -> int:
+    """GET a file into `sink`, as it comes; the status. Only the body of a 200 is passed on.
+
+    Raises `TooLarge` above `limit` bytes, `NotConnected`, `ConnectionLost`.
+    """
+    sending = client.build_request(
+        "GET",
+        url,
+        headers=headers,
+        timeout=httpx.Timeout(None, connect=connect_timeout, pool=connect_timeout),
+    )
+    with trio.move_on_after(timeout):
+        async with _answer(client, sending) as response:
+            if response.status_code != 200:
+                return response.status_code
+            length = 0
+            async for chunk in response.aiter_raw():
+                length += len(chunk)
+                if length > limit:
+                    raise TooLarge
+                await sink(chunk)
+            return response.status_code
+    raise ConnectionLost("timeout")
+
+
+@contextlib.asynccontextmanager
+async def _answer(client: Client, sending: httpx.Request) -> AsyncIterator[httpx.Response]:
+    """The streamed answer to a request, with what can go wrong as our two errors."""
+    try:
+        response = await client.send(sending, stream=True)
+        try:
+            yield response
+        finally:
+            await response.aclose()
+    except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
+        raise NotConnected("proxy_error" if client.proxied else _slug(error)) from None
+    except (httpx.TransportError, httpx.StreamError) as error:
+        raise ConnectionLost(_slug(error)) from None
 
 
 def _slug(error: Exception) -> str:

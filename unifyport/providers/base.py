@@ -6,7 +6,8 @@ session). A *connector* is the class that keeps one connection of one account al
 1. `login()` presents the credentials and returns who the platform says we are.
 2. `receive(link)` reads from the platform until cancelled. It hands what it read to `link.deliver` as a
    `Batch`, and acknowledges it to the platform only after `deliver` has returned: then events *and* state are
-   on the disk. If `deliver` raises, nothing was committed and the platform must be left to repeat it.
+   on the disk. If `deliver` raises, nothing was committed and the platform must be left to repeat it. Where
+   the platform calls us (`ingress.py`) there is nothing to read: `receive` then watches over the login.
 3. `aclose()` lets go of everything; it is always called.
 
 What a connector can do beyond that it says by implementing a capability protocol (`SendsText`, ...): the
@@ -20,7 +21,7 @@ may have been applied. It is constructed anew for each incarnation, from what th
 import enum
 import re
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import attrs
@@ -28,7 +29,10 @@ import attrs
 from unifyport.model.account import Identity
 from unifyport.model.inbound import ProviderEvent
 from unifyport.model.message import OutboundText
+from unifyport.model.proxy import Proxy
 from unifyport.model.unit import SessionChange
+
+from .ingress import Ingress
 
 # -- failure classes ----------------------------------------------------------------------------------------
 
@@ -97,9 +101,12 @@ class Setting:
     """What a connector is constructed from."""
 
     credentials: Mapping[str, Any]
+    receive: str  # one of the connection's `receive`
     session: Mapping[tuple[str, bytes], bytes]  # connection state as committed: (name, key) -> value
     endpoints: Any  # the channel's attrs class of base URLs and trust anchors
     ssl_context: ssl.SSLContext
+    ingress_url: str | None = None  # where the platform reaches this account; None: nobody has said
+    proxy: Proxy | None = None  # resolved and checked; no connection may go round it
 
 
 class Connector(Protocol):
@@ -130,7 +137,36 @@ class SendsText(Protocol):
         """Send one text, once. Every error says through its class whether it may have been applied."""
 
 
-CAPABILITIES: dict[str, type] = {"send_text": SendsText}
+@runtime_checkable
+class SendsReplies(Protocol):
+    async def send_reply(self, message: OutboundText, quoted_message_id: str) -> Sent:
+        """`send_text`, quoting a message of the same conversation."""
+
+
+@runtime_checkable
+class MarksRead(Protocol):
+    async def mark_read(self, conversation_id: str, message_id: str) -> None:
+        """Tell the customer that everything up to this message of his was read."""
+
+
+Sink = Callable[[bytes], Awaitable[None]]
+
+
+@runtime_checkable
+class DownloadsMedia(Protocol):
+    async def download(self, file_id: str, sink: Sink, limit: int) -> None:
+        """Stream a file that a customer sent into `sink`, at most `limit` bytes.
+
+        Raises `Rejected` (`too_large`, `media_not_found`) for a file that will never come.
+        """
+
+
+CAPABILITIES: dict[str, type] = {
+    "send_text": SendsText,
+    "send_reply": SendsReplies,
+    "mark_read": MarksRead,
+    "download_media": DownloadsMedia,
+}
 
 # -- what a channel declares ------------------------------------------------------------------------------------
 
@@ -155,15 +191,25 @@ class Credential:
         return isinstance(value, str) and re.fullmatch(self.pattern, value) is not None
 
 
+POLL, WEBHOOK = "poll", "webhook"
+
+
 @attrs.frozen
 class Connection:
-    """One way to be connected: what it is called, what it needs, and the connector that does it."""
+    """One way to be connected: what it is called, what it needs, and the connector that does it.
+
+    `identify` reads from credentials which identity they are for, before anybody has logged in with them.
+    """
 
     auth_mode: str
     connector: type[Connector]
     credentials: tuple[Credential, ...]
     inbound: Inbound
-    receive: tuple[str, ...] = ("poll",)  # the first is the default
+    identify: Callable[[Mapping[str, Any]], str | None] = lambda credentials: None
+    receive: tuple[str, ...] = (POLL,)  # the first is the default
+    ingress: Ingress | None = None  # how the platform calls us, where `receive` may be `webhook`
+    max_text: int | None = None  # characters of a text message
+    max_download: int | None = None  # bytes of a file that the platform lets us fetch
 
     @property
     def capabilities(self) -> list[str]:

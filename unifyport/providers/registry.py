@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from .base import Channel
 from .telegram import CHANNEL as TELEGRAM
+from .whatsapp import CHANNEL as WHATSAPP
 
 # The contract's `ProviderName`: callers may name all of them, whether a connector exists yet or not.
 PROVIDER_NAMES = ("telegram", "whatsapp", "line", "twitter", "x", "zalo", "tiktok")
@@ -24,4 +25,4 @@ class Registry:
 
 
 def standard() -> Registry:
-    return Registry([TELEGRAM])
+    return Registry([WHATSAPP, TELEGRAM])

@@ -1,5 +1,6 @@
 """The control port: JSON over HTTP, on loopback, playing the customers' side of every platform."""
 
+import inspect
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
@@ -10,12 +11,13 @@ from quart_trio import QuartTrio
 
 from .serving import listen, new_app
 from .telegram import TelegramPlatform
+from .whatsapp import WhatsAppPlatform
 
 CONTROL_PORT = 9100
 
 
 class Platform(Protocol):
-    """What the control port asks of a local platform."""
+    """What the control port asks of a local platform. Beyond that a platform may have `connect` and `receipt`."""
 
     name: str
     app: QuartTrio
@@ -27,21 +29,31 @@ class Platform(Protocol):
     def receive(self, order: dict[str, Any]) -> dict[str, Any]: ...
     def push(self, order: dict[str, Any]) -> dict[str, Any]: ...
     def sent(self) -> list[dict[str, Any]]: ...
+    def calls(self) -> list[dict[str, Any]]:
+        """The webhooks that the platform called, and what they answered."""
+
     def order_fault(self, order: dict[str, Any]) -> None: ...
     def restore(self) -> None: ...
+    async def run(self) -> None:
+        """What the platform does by itself, until cancelled."""
 
 
 class Sandbox:
     """All local platforms and their control port. `endpoints` is filled once they listen."""
 
     def __init__(self) -> None:
-        self.platforms: dict[str, Platform] = {"telegram": TelegramPlatform()}
+        self.platforms: dict[str, Platform] = {
+            platform.name: platform for platform in (WhatsAppPlatform(), TelegramPlatform())
+        }
         self.endpoints: dict[str, dict[str, str]] = {}
         self.app = new_app("sandbox")
         add = self.app.add_url_rule
         add("/sandbox", "index", self._index, methods=["GET"])
         add("/sandbox/<channel>/messages", "receive", self._order("receive"), methods=["POST"])
         add("/sandbox/<channel>/updates", "push", self._order("push"), methods=["POST"])
+        add("/sandbox/<channel>/webhooks", "connect", self._order("connect"), methods=["POST"])
+        add("/sandbox/<channel>/webhooks", "calls", self._calls, methods=["GET"])
+        add("/sandbox/<channel>/receipts", "receipt", self._order("receipt"), methods=["POST"])
         add("/sandbox/<channel>/faults", "fault", self._order("order_fault"), methods=["POST"])
         add("/sandbox/<channel>/faults", "restore", self._restore, methods=["DELETE"])
         add("/sandbox/<channel>/messages", "sent", self._sent, methods=["GET"])
@@ -60,6 +72,7 @@ class Sandbox:
         """
         async with trio.open_nursery() as nursery:
             for number, platform in enumerate(self.platforms.values(), 1):
+                nursery.start_soon(platform.run)
                 url = await nursery.start(listen, platform.app, host, port + number if port else 0)
                 self.endpoints[platform.name] = platform.endpoints(url)
             task_status.started(await nursery.start(listen, self.app, host, port))
@@ -88,8 +101,12 @@ class Sandbox:
             order = await request.get_json(silent=True)
             if not isinstance(order, dict):
                 return _json({"error": "the body must be a JSON object"}, 400)
+            act = getattr(platform, verb, None)
+            if act is None:
+                return _json({"error": f"{channel} has nothing of that kind"}, 404)
             try:
-                return _json(getattr(platform, verb)(order) or {"ok": True})
+                result = act(order)
+                return _json((await result if inspect.isawaitable(result) else result) or {"ok": True})
             except ValueError as error:
                 return _json({"error": str(error)}, 400)
 
@@ -100,6 +117,9 @@ class Sandbox:
 
     async def _sent(self, channel: str) -> Response:
         return await self._about(channel, lambda platform: platform.sent())
+
+    async def _calls(self, channel: str) -> Response:
+        return await self._about(channel, lambda platform: platform.calls())
 
     async def _connections(self, channel: str) -> Response:
         return await self._about(channel, lambda platform: list(platform.connections))

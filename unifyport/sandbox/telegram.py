@@ -5,6 +5,7 @@ confirms them with a higher offset; of two polls of one bot the older ends with 
 A bot may write only to chats that wrote first.
 """
 
+import base64
 import random
 import re
 import time
@@ -13,6 +14,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import attrs
+import httpx
 import msgspec
 import trio
 from quart import Response, request
@@ -20,11 +22,15 @@ from quart_trio import QuartTrio
 
 from unifyport.providers.telegram.parse import ALLOWED_UPDATES
 from unifyport.providers.telegram.render import MAX_TEXT, chat_id
+from unifyport.providers.telegram.signature import SECRET_TOKEN
 
 from .faults import Fault, Faults
 from .serving import new_app
 
 _TOKEN = re.compile(r"(\d+):[A-Za-z0-9_-]+")
+_SECRET = re.compile(r"[A-Za-z0-9_-]{1,256}")
+_MEDIA_FIELDS = ("photo", "video", "audio", "voice", "document", "sticker")
+_FIRST_RETRY, _LAST_RETRY = 0.1, 2.0
 _KEPT = 10_000  # sent messages and connections remembered
 _POLL_LIMIT = 100
 
@@ -49,6 +55,7 @@ class Bot:
     revoked: bool = False
     news: trio.Event = attrs.field(factory=trio.Event)
     poll: trio.CancelScope | None = None
+    webhook: dict[str, Any] | None = None  # as `setWebhook` was told
 
     @property
     def user(self) -> dict[str, Any]:
@@ -81,10 +88,62 @@ class TelegramPlatform:
 
     def __init__(self) -> None:
         self.bots: dict[str, Bot] = {}
+        self.files: dict[str, bytes] = {}
+        self._calls: deque[dict[str, Any]] = deque(maxlen=_KEPT)
+        self._webhook_set = trio.Event()
         self.faults = Faults()
         self.connections: deque[dict[str, Any]] = deque(maxlen=_KEPT)
         self.app: QuartTrio = new_app("sandbox.telegram")
         self.app.add_url_rule("/bot<token>/<method>", "call", self._call, methods=["GET", "POST"])
+        self.app.add_url_rule("/file/bot<token>/<path:path>", "file", self._file, methods=["GET"])
+
+    async def run(self) -> None:
+        """Call the webhooks of all bots, each with one update at a time, in order."""
+        serving: set[str] = set()
+        async with (
+            httpx.AsyncClient(trust_env=False, timeout=15, verify=False) as client,  # noqa: S501  loopback
+            trio.open_nursery() as nursery,
+        ):
+            while True:
+                for bot in self.bots.values():
+                    if bot.webhook is not None and bot.token not in serving:
+                        serving.add(bot.token)
+                        nursery.start_soon(self._call_webhook, client, bot)
+                await self._webhook_set.wait()
+                self._webhook_set = trio.Event()
+
+    async def _call_webhook(self, client: httpx.AsyncClient, bot: Bot) -> None:
+        pause = _FIRST_RETRY
+        while True:
+            while bot.webhook is None or not bot.updates:
+                await bot.news.wait()
+            update = bot.updates[0]
+            status = await self._call_once(client, bot.webhook, update)
+            if status is not None and 200 <= status < 300:
+                if bot.updates and bot.updates[0] is update:
+                    bot.updates.popleft()
+                pause = _FIRST_RETRY
+                continue
+            await trio.sleep(pause)
+            pause = min(pause * 2, _LAST_RETRY)
+
+    async def _call_once(
+        self, client: httpx.AsyncClient, webhook: dict[str, Any], update: dict[str, Any]
+    ) -> int | None:
+        headers = {"content-type": "application/json"}
+        if "secret_token" in webhook:
+            headers[SECRET_TOKEN] = webhook["secret_token"]
+        status = None
+        try:
+            response = await client.post(webhook["url"], content=msgspec.json.encode(update), headers=headers)
+            status = response.status_code
+        except httpx.HTTPError:
+            pass
+        self._calls.append({"url": webhook["url"], "label": str(update["update_id"]), "status": status})
+        return status
+
+    def calls(self) -> list[dict[str, Any]]:
+        return list(self._calls)
 
     def endpoints(self, base_url: str) -> dict[str, str]:
         """What `[providers.telegram]` must hold to reach this platform."""
@@ -162,6 +221,12 @@ class TelegramPlatform:
         }
 
     async def _get_updates(self, bot: Bot, parameters: dict[str, Any]) -> list[dict[str, Any]]:
+        if bot.webhook is not None:
+            raise BotApiError(
+                409,
+                "Conflict: can't use getUpdates method while webhook is active;"
+                " use deleteWebhook to delete the webhook first",
+            )
         if self.faults.next("getUpdates", "conflict") is not None:
             raise BotApiError(409, "Conflict: terminated by other getUpdates request")
         offset, timeout = _integer(parameters, "offset", 0), _integer(parameters, "timeout", 0)
@@ -207,12 +272,51 @@ class TelegramPlatform:
 
     async def _webhook_info(self, bot: Bot, parameters: dict[str, Any]) -> dict[str, Any]:
         await trio.lowlevel.checkpoint()
-        return {"url": "", "has_custom_certificate": False, "pending_update_count": len(bot.updates)}
+        url = bot.webhook["url"] if bot.webhook is not None else ""
+        return {"url": url, "has_custom_certificate": False, "pending_update_count": len(bot.updates)}
+
+    async def _set_webhook(self, bot: Bot, parameters: dict[str, Any]) -> bool:
+        """As on the platform, but that plain http will do: this one never leaves the machine."""
+        await trio.lowlevel.checkpoint()
+        url = str(parameters.get("url", ""))
+        if not url:
+            return await self._delete_webhook(bot, parameters)
+        if not url.startswith(("http://", "https://")):
+            raise BotApiError(400, "Bad Request: bad webhook: An HTTPS URL must be provided for webhook")
+        secret = parameters.get("secret_token", "")
+        if secret and not _SECRET.fullmatch(str(secret)):
+            raise BotApiError(400, "Bad Request: secret token contains unallowed characters")
+        bot.webhook = {"url": url} | ({"secret_token": str(secret)} if secret else {})
+        bot.news.set()
+        bot.news = trio.Event()
+        self._webhook_set.set()
+        return True
+
+    async def _get_file(self, bot: Bot, parameters: dict[str, Any]) -> dict[str, Any]:
+        await trio.lowlevel.checkpoint()
+        file_id = str(parameters.get("file_id", ""))
+        if file_id not in self.files:
+            raise BotApiError(400, "Bad Request: wrong file_id or the file is temporarily unavailable")
+        size = len(self.files[file_id])
+        return {
+            "file_id": file_id,
+            "file_unique_id": file_id,
+            "file_size": size,
+            "file_path": f"files/{file_id}",
+        }
+
+    async def _file(self, token: str, path: str) -> Response:
+        await trio.lowlevel.checkpoint()
+        content = self.files.get(path.removeprefix("files/"))
+        if content is None or token not in self.bots or self.bots[token].revoked:
+            return Response(b"", 404)
+        return Response(content, 200, content_type="application/octet-stream")
 
     async def _delete_webhook(self, bot: Bot, parameters: dict[str, Any]) -> bool:
         await trio.lowlevel.checkpoint()
         if str(parameters.get("drop_pending_updates", "")).lower() == "true":
             bot.updates.clear()
+        bot.webhook = None
         return True
 
     # -- the customers' side ------------------------------------------------------------------------------------
@@ -220,8 +324,8 @@ class TelegramPlatform:
     def receive(self, order: dict[str, Any]) -> dict[str, Any]:
         """A customer writes `{to, from, text, ...}`: `to` is a bot's id, `from` a user's id or an object.
 
-        `chat` (an object) makes it a group; any other key of a Bot API message may be given and is sent as it
-        is. Returns the platform's ids. Raises `ValueError`.
+        `chat` (an object) makes it a group; `media` (`{type, content (base64), ...}`) sends a file as that field of a
+        message; any other key of a Bot API message may be given and is sent as it is. Returns the platform's ids. Raises `ValueError`.
         """
         bot = self._connected(order.get("to"))
         sender = _user(order.get("from", 1))
@@ -231,7 +335,9 @@ class TelegramPlatform:
         if not isinstance(chat, dict) or "id" not in chat:
             raise ValueError("chat: must be an object with an id")
         bot.chats[chat["id"]] = chat
-        extra = {name: value for name, value in order.items() if name not in ("to", "from", "chat")}
+        extra = {name: value for name, value in order.items() if name not in ("to", "from", "chat", "media")}
+        if "media" in order:
+            extra |= self._media(order["media"])
         message = {
             "message_id": bot.message_id(chat["id"]),
             "from": sender,
@@ -245,6 +351,19 @@ class TelegramPlatform:
             "conversation_id": str(chat["id"]),
             "update_id": update_id,
         }
+
+    def _media(self, value: Any) -> dict[str, Any]:
+        if not isinstance(value, dict) or value.get("type") not in _MEDIA_FIELDS:
+            raise ValueError(f"media.type: must be one of {', '.join(_MEDIA_FIELDS)}")
+        try:
+            content = base64.b64decode(value.get("content", ""), validate=True)
+        except (ValueError, TypeError):
+            raise ValueError("media.content: must be base64") from None
+        file_id = f"sandbox-file-{len(self.files) + 1}"
+        self.files[file_id] = content
+        more = {name: item for name, item in value.items() if name not in ("type", "content")}
+        file = {"file_id": file_id, "file_unique_id": file_id, "file_size": len(content), **more}
+        return {value["type"]: [file] if value["type"] == "photo" else file}
 
     def push(self, order: dict[str, Any]) -> dict[str, Any]:
         """`{to, update}`: an update as it is, of any shape. Raises `ValueError`."""
@@ -287,7 +406,9 @@ _METHODS = {
     "getupdates": TelegramPlatform._get_updates,
     "sendmessage": TelegramPlatform._send_message,
     "getwebhookinfo": TelegramPlatform._webhook_info,
+    "setwebhook": TelegramPlatform._set_webhook,
     "deletewebhook": TelegramPlatform._delete_webhook,
+    "getfile": TelegramPlatform._get_file,
 }
 
 

@@ -269,8 +269,15 @@ class Store(Protocol):
     async def claim(self, resources: Sequence[str], owner: str) -> list[int]:
         """Raise the epoch of each lease and return the new ones."""
 
+    def wal_bytes(self) -> int:
+        """The size of the write-ahead log."""
+
     async def accounts(self) -> list[Account]: ...
     async def account(self, account_id: str) -> Account | None: ...
+    async def account_count(self) -> int: ...
+    async def account_deleted(self, account_id: str) -> bool:
+        """Whether there was such an account, not longer ago than quarantine is kept."""
+
     async def endpoints(self) -> list[WebhookEndpoint]: ...
     async def endpoint(self, endpoint_id: str) -> WebhookEndpoint | None: ...
     async def api_keys(self) -> list[ApiKey]: ...
@@ -303,6 +310,9 @@ class Store(Protocol):
         self, after: int, limit: int, *, kind: int | None = None, account_no: int | None = None
     ) -> list[LoggedEvent]:
         """The log in commit order, above `after`."""
+
+    async def newest_in_lane(self, account_no: int, lane: int, kind: int) -> bytes | None:
+        """The body of the newest event of a kind in a lane, among the account's latest; None when there is none."""
 
     async def newest_position(self) -> int:
         """The end of the log; 0 when nothing was ever logged."""

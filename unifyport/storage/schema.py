@@ -117,7 +117,16 @@ create index command_finished on command(finished_at) where finished_at is not n
 create index command_open on command(account_no) where state in ('accepted', 'sending');
 """
 
-MIGRATIONS = [_V1]
+_V2 = """
+alter table account add column proxy blob;  -- sealed
+
+create table deleted_account(  -- ingress tells a platform that still calls for one that it is gone
+  id text primary key, at integer not null
+) strict, without rowid;
+create index deleted_account_at on deleted_account(at);
+"""
+
+MIGRATIONS = [_V1, _V2]
 
 
 def migrate(database: sqlite_utils.Database) -> None:

@@ -122,6 +122,12 @@ class SqliteStore:
         elif self._ring.open("check", ["meta", "ring_check"], row[0]) != b"unifyport":
             raise SealError("the master key does not open this database")
 
+    def wal_bytes(self) -> int:
+        try:
+            return self._path.with_name(self._path.name + "-wal").stat().st_size
+        except OSError:
+            return 0
+
     # -- writing -------------------------------------------------------------------------------------------
 
     async def commit(self, writes: Sequence[Write]) -> list[Result]:
@@ -235,6 +241,12 @@ class SqliteStore:
     async def account(self, account_id: str) -> Account | None:
         return await self._read(lambda db: reads.account(db, self._ring, account_id))
 
+    async def account_count(self) -> int:
+        return await self._read(reads.account_count)
+
+    async def account_deleted(self, account_id: str) -> bool:
+        return await self._read(lambda db: reads.account_deleted(db, account_id))
+
     async def endpoints(self) -> list[WebhookEndpoint]:
         return await self._read(lambda db: reads.endpoints(db, self._ring))
 
@@ -278,6 +290,9 @@ class SqliteStore:
         self, after: int, limit: int, *, kind: int | None = None, account_no: int | None = None
     ) -> list[LoggedEvent]:
         return await self._read(lambda db: reads.events(db, after, limit, kind, account_no))
+
+    async def newest_in_lane(self, account_no: int, lane: int, kind: int) -> bytes | None:
+        return await self._read(lambda db: reads.newest_in_lane(db, account_no, lane, kind))
 
     async def newest_position(self) -> int:
         return await self._read(reads.newest_position)

@@ -11,6 +11,7 @@ from unifyport.model.account import Account, AuthStatus, Origin
 from unifyport.model.event import name_of
 from unifyport.model.message import CommandState
 from unifyport.model.owed import Blocked, Owed
+from unifyport.model.proxy import Proxy
 from unifyport.model.webhook import WebhookEndpoint
 from unifyport.redaction import register_secret
 
@@ -39,6 +40,10 @@ def to_account(row: sqlite3.Row, ring: KeyRing) -> Account:
     values["credentials"] = msgspec.json.decode(plain)
     for value in values["credentials"].values():
         register_secret(value)
+    if values["proxy"] is not None:
+        plain = ring.open("credential", ["account", values["id"], "proxy"], values["proxy"])
+        values["proxy"] = msgspec.json.decode(plain, type=Proxy)
+        register_secret(values["proxy"].password)
     return Account(**values)
 
 
@@ -49,6 +54,14 @@ def accounts(db: sqlite3.Connection, ring: KeyRing) -> list[Account]:
 def account(db: sqlite3.Connection, ring: KeyRing, account_id: str) -> Account | None:
     rows = _rows(db, "select * from account where id = ?", (account_id,))
     return to_account(rows[0], ring) if rows else None
+
+
+def account_count(db: sqlite3.Connection) -> int:
+    return int(db.execute("select count(*) from account").fetchone()[0])
+
+
+def account_deleted(db: sqlite3.Connection, account_id: str) -> bool:
+    return db.execute("select 1 from deleted_account where id = ?", (account_id,)).fetchone() is not None
 
 
 def to_endpoint(row: sqlite3.Row, ring: KeyRing) -> WebhookEndpoint:
@@ -183,6 +196,18 @@ def events(
         sql, values = sql + " and account_no = ?", [*values, account_no]
     rows = db.execute(sql + " order by seq limit ?", [*values, limit])
     return [LoggedEvent(seq, id_, name_of(number), body) for seq, id_, number, body in rows]
+
+
+_LOOK_BACK = 10_000  # rows of an account that are looked through for one conversation
+
+
+def newest_in_lane(db: sqlite3.Connection, account_no: int, lane: int, kind: int) -> bytes | None:
+    row = db.execute(
+        "select body from (select seq, lane, kind, body from event where account_no = ?"
+        " order by seq desc limit ?) where lane = ? and kind = ? order by seq desc limit 1",
+        (account_no, _LOOK_BACK, lane, kind),
+    ).fetchone()
+    return row[0] if row is not None else None
 
 
 def newest_position(db: sqlite3.Connection) -> int:

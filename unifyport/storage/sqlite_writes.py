@@ -46,8 +46,8 @@ _DAY_MS = 86_400_000
 
 _ACCOUNT_COLUMNS = (
     "id, name, provider, channel, region, auth_mode, status, desired, auth_status, last_error, terminal,"
-    " not_before, provider_account_ref, profile, metadata, capabilities, credentials, receive, origin, digest,"
-    " created_at, updated_at"
+    " not_before, provider_account_ref, profile, metadata, capabilities, credentials, proxy, receive, origin,"
+    " digest, created_at, updated_at"
 )
 _ENDPOINT_COLUMNS = (
     "id, name, url, status, reason, mask, subscribed, secret, retry, failing_since, expired, origin, digest"
@@ -297,6 +297,9 @@ class Writes:
             self._ring.seal(
                 "credential", ["account", a.id, "credentials"], msgspec.json.encode(a.credentials)
             ),
+            None
+            if a.proxy is None
+            else self._ring.seal("credential", ["account", a.id, "proxy"], msgspec.json.encode(a.proxy)),
             *(a.receive, a.origin.value, a.digest, a.created_at, a.updated_at),
         )
         row = self._put("account", _ACCOUNT_COLUMNS, values, a.no, a.version)
@@ -340,7 +343,12 @@ class Writes:
         return _one(cursor)
 
     def delete_account(self, write: DeleteAccount) -> Result:
-        self._db.execute("delete from account where id = ?", (write.account_id,))
+        known = self._db.execute("delete from account where id = ?", (write.account_id,))
+        if known.rowcount:
+            self._db.execute(
+                "insert into deleted_account(id, at) values(?, ?) on conflict(id) do nothing",
+                (write.account_id, self._now),
+            )
         self._db.execute("delete from lease where resource = ?", (f"account:{write.account_id}",))
         return Committed()
 
@@ -405,6 +413,10 @@ class Writes:
             ),
             (
                 "quarantine where at < ? and n in (select n from quarantine order by n limit ?)",
+                write.quarantine_before,
+            ),
+            (
+                "deleted_account where id in (select id from deleted_account where at < ? limit ?)",
                 write.quarantine_before,
             ),
         ):

@@ -2,8 +2,12 @@
 
 import attrs
 
-from ..base import Channel, Connection, Credential, Inbound
-from .official import BotConnector
+from ..base import POLL, WEBHOOK, Channel, Connection, Credential, Inbound
+from ..ingress import Ingress
+from .official import MAX_DOWNLOAD, BotConnector
+from .parse import parse_webhook
+from .render import MAX_TEXT
+from .signature import verify
 
 
 @attrs.frozen
@@ -20,9 +24,16 @@ CHANNEL = Channel(
         Connection(
             auth_mode="token",
             connector=BotConnector,
-            credentials=(Credential("token", pattern=r"[0-9]+:[A-Za-z0-9_-]+"),),
+            credentials=(
+                Credential("token", pattern=r"[0-9]+:[A-Za-z0-9_-]+"),
+                Credential("webhook_secret", required=False, pattern=r"[A-Za-z0-9_-]{16,256}"),
+            ),
             inbound=Inbound.ACKED,
-            receive=("poll",),
+            identify=lambda credentials: credentials.get("token", "").partition(":")[0] or None,
+            receive=(POLL, WEBHOOK),
+            ingress=Ingress(verify, parse_webhook),
+            max_text=MAX_TEXT,
+            max_download=MAX_DOWNLOAD,
         ),
     ),
 )

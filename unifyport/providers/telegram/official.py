@@ -1,4 +1,4 @@
-"""The Bot API connection: `getUpdates` in, `sendMessage` out (https://core.telegram.org/bots/api).
+"""The Bot API connection: `getUpdates` or a webhook in, `sendMessage` out (https://core.telegram.org/bots/api).
 
 An update is confirmed by asking for a higher offset, and the offset moves only after the update is durable.
 It is sent once, to confirm, and then left out again: Telegram restarts `update_id` at a random number after a
@@ -14,15 +14,19 @@ from msgspec import Raw, Struct
 
 from unifyport.model.account import Identity
 from unifyport.model.message import OutboundText
-from unifyport.net.http import ConnectionLost, NotConnected, new_client, request
+from unifyport.net.http import ConnectionLost, NotConnected, TooLarge, download, new_client, request
 
-from ..base import Batch, Conflict, Link, LoggedOut, Sent, Setting, Transient
+from ..base import WEBHOOK, Batch, Conflict, Link, LoggedOut, Rejected, Sent, Setting, Sink, Transient
 from .errors import failure
 from .parse import ALLOWED_UPDATES, User, parse_updates
 from .render import render_text
+from .signature import secret_of
 
 POLL_SECONDS = 25
 CALL_SECONDS = 20.0
+CHECK_SECONDS = 3600.0
+DOWNLOAD_SECONDS = 120.0
+MAX_DOWNLOAD = 20 * 1024 * 1024  # what getFile gives, https://core.telegram.org/bots/api#getfile
 _BATCH = 100  # the most that getUpdates gives
 _SHORTEST_POLL = 0.5  # seconds between two polls that brought nothing
 
@@ -43,21 +47,59 @@ class _SentMessage(Struct):
     message_id: int
 
 
+class _File(Struct):
+    file_path: str = ""
+    file_size: int = 0
+
+
+class _WebhookInfo(Struct):
+    url: str = ""
+
+
 class BotConnector:
-    """One bot. Implements `Connector` and `SendsText`."""
+    """One bot. Implements `Connector`, `SendsText` and `DownloadsMedia`."""
 
     def __init__(self, setting: Setting) -> None:
         token = setting.credentials["token"]
-        self._base = f"{setting.endpoints.bot_api_url.rstrip('/')}/bot{token}"
-        self._client = new_client(setting.ssl_context)
+        api = setting.endpoints.bot_api_url.rstrip("/")
+        self._base, self._files = f"{api}/bot{token}", f"{api}/file/bot{token}"
+        self._client = new_client(setting.ssl_context, proxy=setting.proxy)
         self._bot_id = token.partition(":")[0]
+        self._webhook: str | None = None
+        if setting.receive == WEBHOOK:
+            if setting.ingress_url is None:
+                raise LoggedOut("public_url_missing")
+            self._webhook, self._secret = setting.ingress_url, secret_of(setting.credentials)
 
     async def login(self) -> Identity:
         me = await self._call("getMe", User, login=True)
         self._bot_id = str(me.id)
+        if self._webhook is not None:
+            await self._set_webhook(self._webhook)
         return Identity(self._bot_id, display_name=me.first_name, username=me.username)
 
+    async def _set_webhook(self, url: str) -> None:
+        body = {"url": url, "secret_token": self._secret, "allowed_updates": ALLOWED_UPDATES}
+        try:
+            await self._call("setWebhook", bool, body)
+        except Rejected:  # an address that the platform cannot call, now at least
+            raise Transient("webhook_refused") from None
+
     async def receive(self, link: Link) -> None:
+        if self._webhook is None:
+            await self._poll(link)
+        else:
+            await self._watch(link, self._webhook)
+
+    async def _watch(self, link: Link, webhook: str) -> None:
+        while True:
+            await trio.sleep(CHECK_SECONDS)
+            info = await self._call("getWebhookInfo", _WebhookInfo)
+            link.observed()
+            if info.url != webhook:
+                raise Conflict("webhook_moved")
+
+    async def _poll(self, link: Link) -> None:
         offset: int | None = None
         while True:
             began = trio.current_time()
@@ -93,6 +135,31 @@ class BotConnector:
     async def send_text(self, message: OutboundText) -> Sent:
         sent = await self._call("sendMessage", _SentMessage, render_text(message))
         return Sent(str(sent.message_id))
+
+    async def download(self, file_id: str, sink: Sink, limit: int) -> None:
+        try:
+            file = await self._call("getFile", _File, {"file_id": file_id})
+        except Rejected as rejected:
+            large = "too big" in rejected.detail
+            raise Rejected("too_large" if large else "media_not_found") from None
+        if not file.file_path or file.file_size > limit:
+            raise Rejected("too_large" if file.file_path else "media_not_found")
+        try:
+            status = await download(
+                self._client,
+                f"{self._files}/{file.file_path.lstrip('/')}",
+                sink,
+                limit=limit,
+                timeout=DOWNLOAD_SECONDS,
+            )
+        except TooLarge:
+            raise Rejected("too_large") from None
+        except (NotConnected, ConnectionLost) as error:
+            raise Transient(str(error)) from None
+        if status == 404:
+            raise Rejected("media_not_found")
+        if status != 200:
+            raise Transient(f"media_http_{status}")
 
     async def aclose(self) -> None:
         await self._client.aclose()

@@ -25,6 +25,8 @@ from unifyport.model.inbound import (
     dedupe_key,
 )
 
+from ..ingress import Addressed
+
 # What `getUpdates` is asked for: reactions come only when they are named.
 ALLOWED_UPDATES = ("message", "edited_message", "channel_post", "edited_channel_post", "message_reaction")
 
@@ -157,6 +159,19 @@ def parse_updates(updates: Sequence[Raw], bot_id: str) -> tuple[list[ProviderEve
         if update_id is not None:
             highest = update_id if highest is None else max(highest, update_id)
     return events, highest
+
+
+def parse_webhook(body: bytes, identity: str) -> list[Addressed]:
+    """The one update of a webhook. `identity` is the bot's id. Never raises."""
+    event, _ = parse_update(body, identity)
+    return [Addressed(identity, event, body, _sent_at(event))]
+
+
+def _sent_at(event: ProviderEvent) -> int | None:
+    match event:
+        case MessageReceived(sent_at=at) | MessageEdited(edited_at=at) | ReactionChanged(at=at):
+            return at
+    return None
 
 
 def parse_update(raw: bytes, bot_id: str) -> tuple[ProviderEvent, int | None]:

@@ -1,0 +1,166 @@
+"""Ingress over HTTP: bounded bodies, raw bytes, plain answers. Who may write and what it means is `actors.ingress`.
+
+It is an ASGI application of its own beside the API: this is the road on which traffic comes, and a body must be
+counted before it is read. Platforms see a status; nobody sees more.
+
+    200 committed   401 no right here, for whatever reason   408 too slow   410 the account was deleted
+    413 too long    503 keep it and come again
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import parse_qsl
+
+import trio
+
+from actors.ingress import Verdict
+from unifyport.asgi import Receive, Scope, Send, respond
+
+from .gateway import Gateway
+
+log = logging.getLogger("unifyport.ingress")
+
+PREFIX = "/ingress/"
+BODY_SECONDS = 10.0
+IN_FLIGHT = 64 * 1024 * 1024  # bytes of bodies that are held at a time, in all
+IN_FLIGHT_ACCOUNT = 8 * 1024 * 1024
+RETRY_AFTER = b"5"
+_MAX_PARAMETERS = 16
+
+_STATUS = {
+    Verdict.COMMITTED: HTTPStatus.OK,
+    Verdict.UNAUTHORIZED: HTTPStatus.UNAUTHORIZED,
+    Verdict.GONE: HTTPStatus.GONE,
+    Verdict.UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+
+
+class NoRoom(Exception):
+    """Too many bytes are in flight already."""
+
+
+class Budget:
+    """Bytes in flight, in all and by account. What names no account of ours shares one account's room."""
+
+    def __init__(self, total: int = IN_FLIGHT, each: int = IN_FLIGHT_ACCOUNT) -> None:
+        self._total, self._each = total, each
+        self._used: Counter[str] = Counter()
+
+    @contextmanager
+    def reserve(self, account_id: str, size: int) -> Iterator[None]:
+        """Raises `NoRoom`."""
+        if self._used[account_id] + size > self._each or self._used.total() + size > self._total:
+            raise NoRoom
+        self._used[account_id] += size
+        try:
+            yield
+        finally:
+            self._used[account_id] -= size
+            if not self._used[account_id]:
+                del self._used[account_id]
+
+
+class BodyTooLong(Exception):
+    pass
+
+
+class Disconnected(Exception):
+    pass
+
+
+class IngressFront:
+    """`GET` and `POST /ingress/{provider}/{account_id}`. Counts its answers for the metrics."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+        self._budget = Budget()
+        self.answers: Counter[tuple[str, int]] = Counter()  # (provider, status)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        provider, account_id = self._place(scope["path"])
+        try:
+            if scope["method"] == "POST":
+                status = await self._post(provider, account_id, scope, receive)
+                text = ""
+            else:
+                status, text = self._get(provider, account_id, scope)
+        except Disconnected:
+            return
+        except Exception:
+            log.exception("ingress crashed", extra={"provider": provider, "account_id": account_id})
+            status, text = HTTPStatus.SERVICE_UNAVAILABLE, ""
+        known = self._gateway.registry.find(provider)
+        self.answers[known.name if known is not None else "unknown", status] += 1
+        if status not in (HTTPStatus.OK, HTTPStatus.UNAUTHORIZED):
+            log.warning(
+                "ingress refused",
+                extra={"provider": provider, "account_id": account_id, "status": int(status)},
+            )
+        headers = [(b"x-content-type-options", b"nosniff")]
+        if status is HTTPStatus.SERVICE_UNAVAILABLE:
+            headers.append((b"retry-after", RETRY_AFTER))
+        await respond(send, status, (text or status.phrase.lower()).encode(), b"text/plain", headers)
+
+    @staticmethod
+    def _place(path: str) -> tuple[str, str]:
+        provider, _, account_id = path.removeprefix(PREFIX).partition("/")
+        return provider, account_id
+
+    def _get(self, provider: str, account_id: str, scope: Scope) -> tuple[HTTPStatus, str]:
+        """A platform checks our address."""
+        if scope["method"] != "GET":
+            return HTTPStatus.METHOD_NOT_ALLOWED, ""
+        try:
+            pairs = parse_qsl(scope["query_string"].decode("ascii"), max_num_fields=_MAX_PARAMETERS)
+        except ValueError:
+            return HTTPStatus.UNAUTHORIZED, ""
+        answer = self._gateway.ingress.challenge(provider, account_id, dict(pairs))
+        return (HTTPStatus.UNAUTHORIZED, "") if answer is None else (HTTPStatus.OK, answer)
+
+    async def _post(self, provider: str, account_id: str, scope: Scope, receive: Receive) -> HTTPStatus:
+        gateway = self._gateway
+        if not gateway.accounts.accepting or gateway.ready() is not None:
+            return HTTPStatus.SERVICE_UNAVAILABLE
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        limit = gateway.ingress.limit(provider)
+        size = _length(headers, limit)
+        if size > limit:
+            return HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+        owner = account_id if gateway.accounts.actor(account_id) is not None else ""
+        try:
+            with self._budget.reserve(owner, size):
+                with trio.move_on_after(BODY_SECONDS) as reading:
+                    body = await _read(receive, limit)
+                if reading.cancelled_caught:
+                    return HTTPStatus.REQUEST_TIMEOUT
+                return _STATUS[await gateway.ingress.receive(provider, account_id, headers, body)]
+        except NoRoom:
+            return HTTPStatus.SERVICE_UNAVAILABLE
+        except BodyTooLong:
+            return HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+
+
+def _length(headers: Mapping[str, str], limit: int) -> int:
+    """What a body takes up: what it says, or as much as it may have."""
+    text = headers.get("content-length", "")
+    return int(text) if text.isascii() and text.isdigit() else limit
+
+
+async def _read(receive: Receive, limit: int) -> bytes:
+    chunks: list[bytes] = []
+    length, more = 0, True
+    while more:
+        message: Any = await receive()
+        if message["type"] == "http.disconnect":
+            raise Disconnected
+        chunk = message.get("body", b"")
+        length += len(chunk)
+        if length > limit:
+            raise BodyTooLong
+        chunks.append(chunk)
+        more = message.get("more_body", False)
+    return b"".join(chunks)

@@ -1,0 +1,27 @@
+"""Files, without holding up the loop: threads of this module's own, so that a slow disk holds up nobody else."""
+
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import TypeVar
+
+import trio
+
+T = TypeVar("T")
+
+CHUNK = 64 * 1024
+_TURNS = trio.CapacityLimiter(4)
+
+
+async def run(function: Callable[..., T], *arguments: object) -> T:
+    """A call that may wait for the disk. Cancelled: it finishes, then the cancellation is raised."""
+    return await trio.to_thread.run_sync(function, *arguments, limiter=_TURNS)
+
+
+async def read(path: Path) -> AsyncIterator[bytes]:
+    """A file in chunks. Raises `OSError`."""
+    file = await run(lambda: path.open("rb", buffering=0))
+    try:
+        while chunk := await run(file.read, CHUNK):
+            yield chunk
+    finally:
+        file.close()

@@ -1,0 +1,43 @@
+"""The contract of a connection whose platform calls us: pure functions over one request.
+
+The account in the path supplies the secrets, and nothing of a request is looked at before `verify` has said yes.
+Platforms register one address per *app*: each item of a request goes to the account that it names, if that
+account's own secrets verify the request too. Then the two are of one app, and nobody can write into an
+account whose secret he does not know.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import attrs
+
+from unifyport.model.inbound import ProviderEvent
+
+Credentials = Mapping[str, Any]
+Headers = Mapping[str, str]  # names in lower case
+Query = Mapping[str, str]
+
+
+@attrs.define
+class Addressed:
+    """One item of a request. `at` (unix ms) is the item's own time stamp, where it has one."""
+
+    identity: str  # the provider identity that it is for
+    event: ProviderEvent
+    raw: bytes
+    at: int | None = None
+
+
+@attrs.frozen
+class Ingress:
+    """`verify` compares in constant time. `parse` never raises: what it cannot read is `Unparsed`.
+
+    `challenge` answers the platform's check of the address, None to refuse. `limit` bounds a body in bytes,
+    `commit_seconds` the wait for the commit: it must be shorter than the platform's own.
+    """
+
+    verify: Callable[[Credentials, Headers, bytes], bool]
+    parse: Callable[[bytes, str], list[Addressed]]  # body, identity of the account in the path
+    challenge: Callable[[Credentials, Query], str | None] | None = None
+    limit: int = 1024 * 1024
+    commit_seconds: float = 8.0

@@ -1,0 +1,50 @@
+"""WhatsApp. So far: business numbers, over Meta's Cloud API.
+
+https://developers.facebook.com/docs/whatsapp/cloud-api. The platform calls us; its app dashboard holds our
+address (`Callback URL`) and the `verify_token`. An app has one address for all its numbers.
+"""
+
+import attrs
+
+from ..base import WEBHOOK, Channel, Connection, Credential, Inbound
+from ..ingress import Ingress
+from .official import CloudConnector
+from .parse import parse_webhook
+from .render import MAX_TEXT
+from .signature import answer_challenge, verify
+
+MEBIBYTE = 1024 * 1024
+
+
+@attrs.frozen
+class Endpoints:
+    """`[providers.whatsapp]`: where the Graph API is, and where it lets files be fetched."""
+
+    graph_api_url: str = "https://graph.facebook.com"
+    graph_api_version: str = "v24.0"
+    media_url: str = "https://lookaside.fbsbx.com"
+
+
+CHANNEL = Channel(
+    name="whatsapp",
+    endpoints=Endpoints,
+    connections=(
+        Connection(
+            auth_mode="token",
+            connector=CloudConnector,
+            credentials=(
+                Credential("access_token"),
+                Credential("phone_number_id", pattern=r"[0-9]{1,32}"),
+                Credential("app_secret"),
+                Credential("verify_token"),
+                Credential("business_account_id", required=False, pattern=r"[0-9]{1,32}"),
+            ),
+            inbound=Inbound.ACKED,
+            identify=lambda credentials: credentials.get("phone_number_id"),
+            receive=(WEBHOOK,),
+            ingress=Ingress(verify, parse_webhook, answer_challenge, limit=4 * MEBIBYTE),
+            max_text=MAX_TEXT,
+            max_download=100 * MEBIBYTE,
+        ),
+    ),
+)

@@ -1,0 +1,184 @@
+"""The Cloud API connection: HTTPS out; what comes in arrives through ingress.
+
+https://developers.facebook.com/docs/whatsapp/cloud-api. There is no session to keep: logged in means that the
+Graph API knows our number by our token, and that is asked again every hour, so that a token which was revoked
+shows even where nobody sends.
+"""
+
+import hashlib
+import hmac
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+import trio
+from msgspec import Struct
+
+from unifyport.model.account import Identity
+from unifyport.model.message import OutboundText
+from unifyport.net.http import ConnectionLost, NotConnected, TooLarge, download, new_client, request
+
+from ..base import Link, LoggedOut, Rejected, Sent, Setting, Sink, Transient
+from .errors import failure
+from .parse import hex_digest
+from .render import render_read, render_text
+
+CALL_SECONDS = 20.0
+DOWNLOAD_SECONDS = 120.0
+CHECK_SECONDS = 3600.0
+
+
+class _Error(Struct, frozen=True):
+    code: int = -1
+    message: str = ""
+
+
+class _Failure(Struct):
+    error: _Error
+
+
+class _Number(Struct):
+    id: str
+    display_phone_number: str = ""
+    verified_name: str = ""
+
+
+class _Named(Struct):
+    id: str
+
+
+class _Accepted(Struct):
+    messages: list[_Named]
+
+
+class _Success(Struct):
+    success: bool = False
+
+
+class _Media(Struct):
+    url: str
+    sha256: str = ""
+    file_size: int = 0
+
+
+class CloudConnector:
+    """One business number. Implements `Connector`, `SendsText`, `SendsReplies`, `MarksRead`, `DownloadsMedia`."""
+
+    def __init__(self, setting: Setting) -> None:
+        endpoints, credentials = setting.endpoints, setting.credentials
+        self._number = credentials["phone_number_id"]
+        self._base = f"{endpoints.graph_api_url.rstrip('/')}/{endpoints.graph_api_version}"
+        self._origins = {_origin(endpoints.graph_api_url), _origin(endpoints.media_url)}
+        self._headers = {"authorization": f"Bearer {credentials['access_token']}"}
+        self._client = new_client(setting.ssl_context, proxy=setting.proxy)
+
+    async def login(self) -> Identity:
+        fields = "?fields=id,display_phone_number,verified_name"
+        number = await self._call("GET", self._number + fields, _Number, login=True)
+        if number.id != self._number:
+            raise LoggedOut("unknown_phone_number_id")
+        phone = "+" + "".join(letter for letter in number.display_phone_number if letter.isdigit())
+        return Identity(self._number, display_name=number.verified_name, phone=phone if phone != "+" else "")
+
+    async def receive(self, link: Link) -> None:
+        while True:
+            await trio.sleep(CHECK_SECONDS)
+            await self.login()
+            link.observed()
+
+    async def send_text(self, message: OutboundText) -> Sent:
+        return await self._send(message, None)
+
+    async def send_reply(self, message: OutboundText, quoted_message_id: str) -> Sent:
+        return await self._send(message, quoted_message_id)
+
+    async def _send(self, message: OutboundText, quoted: str | None) -> Sent:
+        body = render_text(message, client_ref=message.client_ref, quoted=quoted)
+        accepted = await self._call("POST", f"{self._number}/messages", _Accepted, body)
+        if not accepted.messages:
+            raise Transient("malformed_answer", maybe_applied=True)
+        return Sent(accepted.messages[0].id)
+
+    async def mark_read(self, conversation_id: str, message_id: str) -> None:
+        await self._call("POST", f"{self._number}/messages", _Success, render_read(message_id))
+
+    async def download(self, file_id: str, sink: Sink, limit: int) -> None:
+        if not file_id.isascii() or not file_id.isalnum():
+            raise Rejected("media_not_found")
+        try:
+            media = await self._call("GET", f"{file_id}?phone_number_id={self._number}", _Media)
+        except Rejected:
+            raise Rejected("media_not_found") from None
+        if media.file_size > limit:
+            raise Rejected("too_large")
+        if _origin(media.url) not in self._origins:
+            raise Rejected("media_host_not_allowed")  # our token goes to nobody else
+        digest = hashlib.sha256()
+
+        async def hashing(chunk: bytes) -> None:
+            digest.update(chunk)
+            await sink(chunk)
+
+        try:
+            status = await download(
+                self._client, media.url, hashing, limit=limit, timeout=DOWNLOAD_SECONDS, headers=self._headers
+            )
+        except TooLarge:
+            raise Rejected("too_large") from None
+        except (NotConnected, ConnectionLost) as error:
+            raise Transient(str(error)) from None
+        if status in (404, 410):
+            raise Rejected("media_not_found")
+        if status != 200:
+            raise Transient(f"media_http_{status}")
+        expected = hex_digest(media.sha256)
+        if expected and not hmac.compare_digest(expected, digest.hexdigest()):
+            raise Transient("media_damaged")
+
+    async def aclose(self) -> None:
+        await self._client.aclose()
+
+    async def _call(
+        self, method: str, path: str, shape: Any, body: dict[str, Any] | None = None, *, login: bool = False
+    ) -> Any:
+        """One call; its answer as `shape`. Raises a failure class."""
+        headers, content = self._headers, None
+        if body is not None:
+            headers = {**headers, "content-type": "application/json"}
+            content = msgspec.json.encode(body)
+        try:
+            response = await request(
+                self._client,
+                method,
+                f"{self._base}/{path}",
+                content=content,
+                headers=headers,
+                timeout=CALL_SECONDS,
+            )
+        except NotConnected as error:
+            raise Transient(str(error)) from None
+        except ConnectionLost as error:
+            raise Transient(str(error), maybe_applied=True) from None
+        if response.status != 200:
+            raise self._failure(response.status, response.body, login=login)
+        try:
+            return msgspec.json.decode(response.body, type=shape)
+        except msgspec.DecodeError:
+            raise Transient("malformed_answer", maybe_applied=True) from None
+
+    def _failure(self, status: int, body: bytes, *, login: bool) -> Exception:
+        try:
+            error = msgspec.json.decode(body, type=_Failure).error
+        except msgspec.DecodeError:
+            if status == 401 and login:
+                return LoggedOut("invalid_credentials")
+            return Transient(f"http_{status}_not_json", maybe_applied=status >= 500)
+        return failure(error.code, status, error.message, login=login)
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme, parts.hostname, parts.port
+    except ValueError:
+        return "", None, None
