@@ -234,7 +234,7 @@ async def gateway(settings: Settings, channels: list[Channel] | None = None) -> 
     """A whole server in this process, on any free port."""
     registry = standard() if channels is None else Registry(channels)
     async with trio.open_nursery() as nursery:
-        [url] = await nursery.start(
+        [url, *_] = await nursery.start(
             lambda task_status: Server(settings, registry, Parts()).run(task_status=task_status)
         )
         yield Client(url)

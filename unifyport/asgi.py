@@ -71,6 +71,25 @@ def finishing_sends(app: App) -> Any:
     return wrapped
 
 
+def within_limits(app: App) -> App:
+    """The application, for requests whose line and headers are not too long.
+
+    hypercorn's own limit is for what has not come in whole: what one read brings may be longer.
+    """
+
+    async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            length = len(scope["raw_path"]) + len(scope["query_string"])
+            length += sum(len(name) + len(value) for name, value in scope["headers"])
+            if length > MAX_HEADERS:
+                status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+                await respond(send, status, status.phrase.lower().encode(), b"text/plain")
+                return
+        await app(scope, receive, send)
+
+    return wrapped
+
+
 def behind_proxies(app: App, trusted: Sequence[Network]) -> App:
     """The application, told the caller that trusted proxies name in `X-Forwarded-For` and `X-Forwarded-Proto`.
 
@@ -141,7 +160,11 @@ async def serve(
 ) -> None:
     """Serve until `until` returns, then gracefully stop; `task_status` gets the base URLs."""
     await hypercorn_serve(
-        finishing_sends(app), config, shutdown_trigger=until, task_status=task_status, mode="asgi"
+        finishing_sends(within_limits(app)),
+        config,
+        shutdown_trigger=until,
+        task_status=task_status,
+        mode="asgi",
     )
 
 
