@@ -91,12 +91,18 @@ class Peer:
 
     async def line(self, seconds: float = 30) -> Any:
         """The next JSON line."""
+        return json.loads(await self.text(seconds))
+
+    async def text(self, seconds: float = 30) -> str:
+        """The next line that is not empty."""
         assert self._process is not None
         assert self._process.stdout is not None
         with trio.fail_after(seconds):
-            while b"\n" not in self._buffer:
-                chunk = await self._process.stdout.receive_some()
-                assert chunk, "the peer has ended"
-                self._buffer += chunk
-        line, self._buffer = self._buffer.split(b"\n", 1)
-        return json.loads(line)
+            while True:
+                while b"\n" not in self._buffer:
+                    chunk = await self._process.stdout.receive_some()
+                    assert chunk, "the peer has ended"
+                    self._buffer += chunk
+                line, self._buffer = self._buffer.split(b"\n", 1)
+                if line.strip():
+                    return line.decode()

@@ -19,6 +19,7 @@ import trio
 from unifyport.model.proxy import Proxy
 
 MAX_CONNECTIONS = 4
+_PROXY_AUTHENTICATION_REQUIRED = 407
 MAX_RESPONSE = 20 * 1024 * 1024
 
 
@@ -156,6 +157,8 @@ async def _answer(client: Client, sending: httpx.Request) -> AsyncIterator[httpx
     try:
         response = await client.send(sending, stream=True)
         try:
+            if client.proxied and response.status_code == _PROXY_AUTHENTICATION_REQUIRED:
+                raise NotConnected("proxy_error")  # the proxy's own answer, to a request in the clear
             yield response
         finally:
             await response.aclose()

@@ -1,0 +1,116 @@
+"""The official SDK calls every operation that is built, sync and async, in the clear and over TLS."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.api.test_front import TLS, certificate
+from tests.harness import (
+    CUSTOMER,
+    KEY,
+    Receiver,
+    free_port,
+    gateway,
+    receiver,
+    sandbox,
+    settings_of,
+    whatsapp,
+)
+from unifyport.api.app import ROUTES
+
+from . import peers
+
+pytestmark = pytest.mark.interop
+
+BUILT = {route.operation_id for route in ROUTES if not route.extension}
+# What is refused on purpose in the run: (operation, status, code), in the order of the calls.
+REFUSED = [
+    ("listProviderRegions", 400, "invalid_provider"),
+    ("createAccount", 409, "duplicate_provider_account"),
+    ("startAccountAuth", 409, "account_already_authorized"),
+    ("startAccountQrAuth", 400, "unsupported_provider_auth_mode"),
+    ("checkAccountQrAuth", 400, "unsupported_provider_auth_mode"),
+    ("submitAccountAuthCode", 400, "unsupported_provider_auth_mode"),
+    ("submitAccountAuthPassword", 400, "unsupported_provider_auth_mode"),
+    ("importAccountAuthSession", 400, "unsupported_provider_auth_mode"),
+    ("sendMessage", 400, "invalid_request"),
+    ("markConversationRead", 501, "unsupported_by_provider"),
+    ("createWebhookEndpoint", 400, "create_webhook_endpoint_failed"),
+    ("getWebhookEndpoint", 404, "not_found"),
+    ("getAccount", 404, "not_found"),
+]
+# Fields that we add to the contract's.
+ADDED = {
+    "data.command_id",
+    "data.origin",
+    "data.receive",
+    "data.ingress_url",
+    "data.key.origin",
+    "data[].origin",
+    "data[].receive",
+    "data[].ingress_url",
+    "data[].name",
+}
+
+
+@pytest.mark.parametrize("tls", [False, True], ids=["http", "TLS"])
+@pytest.mark.parametrize("mode", ["sync", "async"])
+async def test_the_official_sdk(tmp_path: Path, mode: str, tls: bool) -> None:
+    cert = certificate(tmp_path) if tls else None
+    async with sandbox() as platform, receiver() as inbox:
+        port = free_port()
+        public_url = f'public_url = "{"https" if tls else "http"}://127.0.0.1:{port}"'
+        settings = settings_of(
+            tmp_path,
+            whatsapp() + platform.sandbox.config(),
+            port=port,
+            server=f"{public_url}\n{TLS if tls else ''}",
+        )
+        async with gateway(settings) as api:
+            shop = await _shop(api, platform, inbox, cert)
+            lines = []
+            given = {
+                "base_url": str(api.http.base_url).rstrip("/"),
+                "api_key": KEY,
+                "ca_file": None if cert is None else str(cert),
+                "mode": mode,
+                "shop": shop,
+                "customer": CUSTOMER,
+                "token": "7777:made-by-the-sdk",
+                "hook": inbox.url,
+            }
+            script = str(Path(__file__).parent / "python" / "sdk_run.py")
+            async with peers.Peer(str(peers.python()), script, json.dumps(given)) as sdk:
+                while "end" not in (line := await sdk.line()):
+                    lines.append(line)
+    assert {line["operation"] for line in lines} == BUILT
+    assert not [line for line in lines if line.get("problems")]
+    assert all(line["request_id"] for line in lines)
+    refused = [(line["operation"], line["status"], line["code"]) for line in lines if "code" in line]
+    assert refused == REFUSED
+    succeeded = {line["operation"] for line in lines if "code" not in line}
+    never = {operation for operation, _, _ in REFUSED} - succeeded
+    assert BUILT - succeeded == never  # the five steps that a token account has not
+    assert len(never) == 5
+    assert {field for line in lines for field in line.get("additions", [])} <= ADDED
+
+
+async def _shop(api: Any, platform: Any, inbox: Receiver, cert: Path | None) -> str:
+    """The id of the WhatsApp account, with a customer who wrote first."""
+    if cert is not None:
+        import ssl
+
+        import httpx
+
+        context = ssl.create_default_context(cafile=cert)
+        api.http = httpx.AsyncClient(
+            base_url=api.http.base_url, headers=api.http.headers, verify=context, trust_env=False
+        )
+    [shop] = await api.data("GET", "/v1/accounts")
+    await api.until(lambda a: a["runtime_status"] == "running", f"/v1/accounts/{shop['id']}")
+    await platform.connect(shop["ingress_url"])
+    await platform.whatsapp("messages", {"from": CUSTOMER, "text": "hello"})
+    await api.until(lambda page: len(page["items"]) == 1, "/v1/events?type=message.received")
+    return str(shop["id"])
