@@ -3,9 +3,11 @@
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import attrs
 import click
 import httpx
 import trio
@@ -17,9 +19,43 @@ from .common import console, fail, run_async
 from .messages import describe
 from .serving import initialise
 
-SECRET = "demo-signing-secret"  # noqa: S105  known to everybody, of a receiver that lives for a minute
-TOKEN = "4242:demo-token"  # noqa: S105  a bot of the sandbox
-CUSTOMER = 1001
+# Known to everybody, good for local platforms and a receiver that live for a minute.
+SECRET = "demo-signing-secret"  # noqa: S105
+TOKEN = "4242:demo-token"  # noqa: S105
+APP_SECRET, VERIFY_TOKEN = "demo-app-secret", "demo-verify-token"
+NUMBER = "106540352242922"
+
+
+@attrs.frozen
+class Customer:
+    """Somebody who writes on one channel, as the sandbox's control port takes it."""
+
+    channel: str
+    account: str  # the account's name
+    id: str
+    order: dict[str, Any]
+    question: str
+    reply: str
+
+
+CUSTOMERS = (
+    Customer(
+        "whatsapp",
+        "demo-shop",
+        "6590000001",
+        {"from": "6590000001", "name": "Mei"},
+        "Is the blue one in stock?",
+        "Yes, three left.",
+    ),
+    Customer(
+        "telegram",
+        "demo-bot",
+        "1001",
+        {"from": {"id": 1001, "first_name": "Minh"}},
+        "When do you open?",
+        "At nine.",
+    ),
+)
 START_SECONDS, STEP_SECONDS = 30, 15
 
 
@@ -77,13 +113,20 @@ class Demo:
     # -- setting up -------------------------------------------------------------------------------------------
 
     def _configure(self, hook: str) -> None:
-        with self.config.open("a", encoding="utf-8") as file:
-            file.write(
-                f"""
+        text = self.config.read_text(encoding="utf-8")
+        where = f'public_url = "http://127.0.0.1:{self.port}"'
+        text = text.replace('# public_url = "https://gateway.example"', where)
+        text += f"""
 [[webhook_endpoints]]
 name = "demo"
 url = "{hook}"
 signing_secret = "{SECRET}"
+
+[[accounts]]
+name = "demo-shop"
+provider = "whatsapp"
+credentials = {{ access_token = "demo-access-token", phone_number_id = "{NUMBER}", \
+app_secret = "{APP_SECRET}", verify_token = "{VERIFY_TOKEN}" }}
 
 [[accounts]]
 name = "demo-bot"
@@ -91,7 +134,7 @@ provider = "telegram"
 credentials = {{ token = "{TOKEN}" }}
 
 {self._sandbox.config()}"""
-            )
+        self.config.write_text(text, encoding="utf-8")
 
     async def _start(self) -> trio.Process:
         console.print(
@@ -122,50 +165,91 @@ credentials = {{ token = "{TOKEN}" }}
     # -- the main job -------------------------------------------------------------------------------------------
 
     async def _round(self, gateway: str) -> None:
-        console.print("[bold]1.[/bold] the account declared in the file logs in")
-        started = await self._event("account.started", "")
-        account_id = started["account_id"]
-        console.print("[bold]2.[/bold] a customer writes to the bot")
-        question = "Is the blue one in stock?"
-        order = {"from": {"id": CUSTOMER, "first_name": "Customer"}, "text": question}
-        written = await self._post(f"{self._control}/sandbox/telegram/messages", order)
-        event = await self._event("message.received", question)
-        console.print("[bold]3.[/bold] the reply goes back through the API")
-        reply = "Yes, three left."
-        body = {
-            "account_id": account_id,
-            "to": {"id": event["data"]["conversation"]["id"], "type": event["data"]["conversation"]["type"]},
-            "message": {"type": "text", "text": reply},
-        }
-        sent = await self._post(f"{gateway}/v1/messages", body, {"x-api-key": self._key})
-        console.print(f"  [cyan]api[/cyan]     message {sent['data']['message_id']} {sent['data']['status']}")
-        arrived = (await self._http.get(f"{self._control}/sandbox/telegram/messages")).json()
-        if [message["text"] for message in arrived] != [reply]:
-            raise DemoFailed(f"the customer did not get the reply: {arrived}")
-        console.print(f"  [cyan]phone[/cyan]   the customer reads: {arrived[0]['text']!r}")
-        self._verify(written)
+        console.print("[bold]1.[/bold] the accounts declared in the file log in")
+        accounts = await self._accounts(gateway)
+        console.print("[bold]2.[/bold] the WhatsApp app is told where to call, and checks it")
+        await self._post(
+            f"{self._control}/sandbox/whatsapp/webhooks",
+            {
+                "callback_url": accounts["demo-shop"]["ingress_url"],
+                "app_secret": APP_SECRET,
+                "verify_token": VERIFY_TOKEN,
+                "phone_number_ids": [NUMBER],
+            },
+        )
+        written, sent = {}, {}
+        for number, customer in enumerate(CUSTOMERS, 3):
+            console.print(f"[bold]{number}.[/bold] a customer writes on {customer.channel}, and is answered")
+            written[customer.channel] = await self._post(
+                f"{self._control}/sandbox/{customer.channel}/messages",
+                {**customer.order, "text": customer.question},
+            )
+            event = await self._event("message.received", customer.question)
+            sent[customer.channel] = await self._reply(gateway, event, customer)
+        console.print("[bold]5.[/bold] WhatsApp says what became of it")
+        for status in ("delivered", "read"):
+            receipt = {"message_id": sent["whatsapp"], "status": status}
+            await self._post(f"{self._control}/sandbox/whatsapp/receipts", receipt)
+            await self._event(f"message.{status}", "")
+        await self._until(lambda: len(self._of("message.status.updated")) == 3, "message.status.updated")
+        self._verify(written, sent["whatsapp"])
         console.print(
-            "[bold green]verified:[/bold green] inbound -> signed webhook -> reply, every signature valid"
+            "[bold green]verified:[/bold green] two channels, inbound -> signed webhook -> reply -> receipts,"
+            " every signature valid"
         )
 
-    def _verify(self, written: dict[str, Any]) -> None:
+    async def _accounts(self, gateway: str) -> dict[str, Any]:
+        """The accounts by name, once all are online."""
+        await self._until(lambda: len(self._of("account.started")) == len(CUSTOMERS), "account.started")
+        response = await self._http.get(f"{gateway}/v1/accounts", headers={"x-api-key": self._key})
+        return {account["name"]: account for account in response.json()["data"]}
+
+    async def _reply(self, gateway: str, event: dict[str, Any], customer: Customer) -> str:
+        """Answer where the message came from; returns the platform's message id."""
+        conversation = event["data"]["conversation"]
+        body = {
+            "account_id": event["account_id"],
+            "to": {"id": conversation["id"], "type": conversation["type"]},
+            "message": {"type": "text", "text": customer.reply},
+        }
+        sent = (await self._post(f"{gateway}/v1/messages", body, {"x-api-key": self._key}))["data"]
+        console.print(f"  [cyan]api[/cyan]     message {sent['message_id']} {sent['status']}")
+        url = f"{self._control}/sandbox/{customer.channel}/messages"
+        arrived = [_text(message) for message in (await self._http.get(url)).json()]
+        if arrived != [customer.reply]:
+            raise DemoFailed(f"the customer on {customer.channel} did not get the reply: {arrived}")
+        console.print(f"  [cyan]phone[/cyan]   the customer reads: {arrived[0]!r}")
+        return str(sent["message_id"])
+
+    def _of(self, name: str) -> list[dict[str, Any]]:
+        return [received.event for received in self.events if received.event["type"] == name]
+
+    def _verify(self, written: dict[str, Any], sent: str) -> None:
         """The demo's own judgement of what it saw."""
         bad = [received.verdict for received in self.events if received.verdict != "valid"]
         ids = [received.event["id"] for received in self.events]
-        messages = [r.event for r in self.events if r.event["type"] == "message.received"]
         if bad or len(ids) != len(set(ids)):
             raise DemoFailed(f"signatures {bad}, ids {ids}")
-        if [message["message_id"] for message in messages] != [written["message_id"]]:
+        messages = {event["provider"]: event["message_id"] for event in self._of("message.received")}
+        if messages != {channel: order["message_id"] for channel, order in written.items()}:
             raise DemoFailed(f"messages received: {messages}")
+        statuses = [(event["message_id"], event["status"]) for event in self._of("message.status.updated")]
+        if statuses != [(sent, "sent"), (sent, "delivered"), (sent, "read")]:
+            raise DemoFailed(f"statuses received: {statuses}")
+
+    async def _until(self, enough: Callable[[], bool], what: str) -> None:
+        with trio.move_on_after(STEP_SECONDS):
+            while not enough():
+                await self._news.wait()
+            return
+        raise DemoFailed(f"{what} did not arrive within {STEP_SECONDS} s")
 
     async def _event(self, name: str, text: str) -> dict[str, Any]:
-        with trio.move_on_after(STEP_SECONDS):
-            while True:
-                for received in self.events:
-                    if received.event["type"] == name and received.event.get("text", "") == text:
-                        return received.event
-                await self._news.wait()
-        raise DemoFailed(f"no {name} arrived within {STEP_SECONDS} s")
+        def found() -> list[dict[str, Any]]:
+            return [event for event in self._of(name) if event.get("text", "") == text]
+
+        await self._until(lambda: bool(found()), name)
+        return found()[0]
 
     async def _post(
         self, url: str, body: dict[str, Any], headers: dict[str, str] | None = None
@@ -180,26 +264,35 @@ credentials = {{ token = "{TOKEN}" }}
     # -- afterwards ---------------------------------------------------------------------------------------------
 
     def _explain(self) -> None:
+        mei = CUSTOMERS[0]
         console.print(
-            "\nIt goes on until Ctrl-C. Type a line to write as the customer, or from another terminal:"
+            "\nIt goes on until Ctrl-C. Type a line to write as the WhatsApp customer, or from another terminal:"
         )
-        console.print(
-            f'  curl -H \'content-type: application/json\' -d \'{{"from": {CUSTOMER}, "text": "hello"}}\''
-            f" {self._control}/sandbox/telegram/messages"
-        )
-        console.print(f"  unifyport send -c {self.config} demo-bot {CUSTOMER} 'hello'", soft_wrap=True)
+        for customer in CUSTOMERS:
+            console.print(
+                f'  curl -H \'content-type: application/json\' -d \'{{"from": "{customer.id}", "text": "hello"}}\''
+                f" {self._control}/sandbox/{customer.channel}/messages"
+            )
+        console.print(f"  unifyport send -c {self.config} {mei.account} {mei.id} 'hello'", soft_wrap=True)
         console.print(f"  unifyport status -c {self.config}", soft_wrap=True)
         console.print(f"API key: {self._key}   log: {self.directory / 'gateway.log'}\n", soft_wrap=True)
 
     async def _live(self) -> None:
-        limiter = trio.CapacityLimiter(1)
+        limiter, mei = trio.CapacityLimiter(1), CUSTOMERS[0]
         while line := await trio.to_thread.run_sync(
             sys.stdin.readline, limiter=limiter, abandon_on_cancel=True
         ):
             if text := line.strip():
-                order = {"from": {"id": CUSTOMER, "first_name": "Customer"}, "text": text}
-                await self._post(f"{self._control}/sandbox/telegram/messages", order)
+                await self._post(
+                    f"{self._control}/sandbox/{mei.channel}/messages", {**mei.order, "text": text}
+                )
         await trio.sleep_forever()
+
+
+def _text(message: dict[str, Any]) -> str:
+    """A message's text, in either platform's terms."""
+    text = message["text"]
+    return str(text["body"] if isinstance(text, dict) else text)
 
 
 @click.command()

@@ -80,6 +80,8 @@ def describe(event: dict[str, object]) -> str:
     words = [str(event["occurred_at"]), str(event["type"]), str(event["account_id"])]
     if "from" in event:
         words.append(f"from {event['from']}: {event.get('text', '')!r}")
+    elif "message_id" in event:
+        words += [f"{name}={event[name]}" for name in ("status", "message_id") if name in event]
     else:
         words += [
             f"{name}={data[name]}" for name in ("auth_status", "runtime_status", "reason") if name in data

@@ -34,7 +34,10 @@ TEMPLATE = """\
 
 [server]
 bind = "127.0.0.1:{port}"
-# public_url = "https://gateway.example"     # where platforms and customers reach this server
+# public_url = "https://gateway.example"     # where platforms and readers of links reach this server
+# ingress_bind = "0.0.0.0:8081"              # a listener of its own for platforms; admin_bind: for /metrics
+# tls = {{ cert = "cert.pem", key = "key.pem" }}   # or a proxy in front, named in trusted_proxies
+# trusted_proxies = ["10.0.0.0/8"]
 
 [storage]
 url = "sqlite:///unifyport.db"               # beside this file
@@ -43,11 +46,21 @@ url = "sqlite:///unifyport.db"               # beside this file
 [security]
 master_key = {{ file = "master.key" }}         # seals every credential; or {{ env = "UNIFYPORT_MASTER_KEY" }}
 webhook_allow = ["127.0.0.0/8", "::1/128"]   # private networks that webhooks may go to
+# proxy_allow = ["10.0.0.5/32"]              # private addresses that accounts' proxies may have
 # ca_file = "private-ca.pem"                 # trust anchors beside the system's
 
 [workspace]
-name = "UnifyPort"
+# name = "Shop"                              # declared here the API cannot change it
 account_quota = 0                            # 0: unlimited
+
+[media]                                      # files that customers send, fetched when their link is first read
+# max_bytes = "1GiB"                         # of the cache, beside the database
+# max_file = "100MiB"
+# link_lifetime = "24h"
+
+[logging]
+# level = "info"
+# requests = true                            # a line for each API request
 
 # Accounts, endpoints and keys can also be made through the API. What is declared here belongs to this file.
 
@@ -67,6 +80,17 @@ account_quota = 0                            # 0: unlimited
 # provider = "telegram"
 # auth_mode = "token"
 # credentials = {{ token = {{ env = "TELEGRAM_TOKEN" }} }}
+# receive = "poll"                           # or "webhook", which needs public_url
+# proxy = {{ type = "socks5", host = "proxy.example", port = 1080 }}
+
+# [[accounts]]
+# name = "shop"
+# provider = "whatsapp"
+# [accounts.credentials]
+# access_token = {{ env = "WHATSAPP_TOKEN" }}
+# phone_number_id = "106540352242922"
+# app_secret = {{ env = "META_APP_SECRET" }}
+# verify_token = {{ env = "META_VERIFY_TOKEN" }} # of your choice; the same goes into Meta's dashboard
 
 # [providers.telegram]
 # bot_api_url = "https://api.telegram.org"   # or your own Bot API server, or the sandbox
