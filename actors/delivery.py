@@ -218,6 +218,7 @@ class EndpointActor:
     ) -> None:
         """Record what an attempt came to. Synchronous: a cancel cannot separate the window from the record."""
         self.verdicts[verdict] += 1
+        _log_attempt(self.endpoint.id, row, attempt, verdict, delivery_id)
         self.seconds.observe(attempt.ms / 1000)
         now, retries = self._services.now_ms(), self.endpoint.retries
         counted = True
@@ -343,6 +344,24 @@ class EndpointActor:
         """The row took our change of its health, and has a new version."""
         if version is not None:
             self.endpoint = attrs.evolve(self.endpoint, version=version)
+
+
+_LEVELS = {Verdict.DELIVERED: logging.DEBUG, Verdict.DEAD: logging.WARNING, Verdict.GONE: logging.WARNING}
+
+
+def _log_attempt(endpoint_id: str, row: Owed, attempt: Attempt, verdict: Verdict, delivery_id: str) -> None:
+    level = _LEVELS.get(verdict, logging.INFO)
+    if log.isEnabledFor(level):
+        fields = {
+            "event_id": row.event_id,
+            "delivery_id": delivery_id,
+            "endpoint_id": endpoint_id,
+            "outcome": verdict.value,
+            "status": attempt.status,
+            "error": attempt.error,
+            "ms": attempt.ms,
+        }
+        log.log(level, "delivery", extra=fields)
 
 
 class Deliveries:

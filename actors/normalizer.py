@@ -10,10 +10,21 @@ import logging
 from collections import Counter
 from collections.abc import Callable
 
+import msgspec
+
 from unifyport.model.event import Event, EventType, encode_body
-from unifyport.model.inbound import Attachment, ProviderEvent, Unparsed, attachments_of, dedupe_key
+from unifyport.model.inbound import (
+    Attachment,
+    ProviderEvent,
+    Status,
+    StatusChanged,
+    Unparsed,
+    attachments_of,
+    dedupe_key,
+)
+from unifyport.model.message import Answer, CommandState
 from unifyport.model.normalize import Standard, announce, normalize, raw_of
-from unifyport.model.unit import Item, Quarantined, Unit
+from unifyport.model.unit import Item, Quarantined, Settlement, Unit
 from unifyport.storage.base import Result, Write
 
 from .actor import Actor, Job, Stickiness
@@ -79,7 +90,7 @@ class Normalizer(Actor[Unit, Result]):
         if quarantined is not None:
             self.quarantined += 1
             log.warning("account %s: quarantined (%s)", unit.account_id, quarantined.reason)
-        return Item(event.key, events, quarantined)
+        return Item(event.key, events, quarantined, _settlement(event))
 
     def _event(self, unit: Unit, standard: Standard) -> Event:
         event_id = self._event_id()
@@ -104,6 +115,19 @@ class Normalizer(Actor[Unit, Result]):
         digest = hashlib.blake2b(digest_size=8, key=self._lane_key)
         digest.update(account_id.encode() + b"\0" + conversation_id.encode())
         return int.from_bytes(digest.digest(), signed=True)
+
+
+def _settlement(event: ProviderEvent) -> Settlement | None:
+    """A receipt names the send that it is about: if that one was `unknown`, it is no longer."""
+    if not isinstance(event, StatusChanged) or not event.client_ref:
+        return None
+    failed = event.status is Status.FAILED
+    answer = Answer(
+        CommandState.REJECTED if failed else CommandState.SENT,
+        event.message_ids[-1],
+        code="failed" if failed else "",
+    )
+    return Settlement(event.client_ref, answer.state, msgspec.json.encode(answer.as_dict()))
 
 
 def _as_write(job: Job[Unit, Result]) -> Job[Write, Result]:

@@ -274,6 +274,32 @@ async def test_what_the_platform_refuses_is_told_as_it_is(tmp_path: Path) -> Non
             assert len(await platform.sent("whatsapp")) == 1
 
 
+async def test_a_receipt_tells_what_became_of_a_send_that_nobody_knew(tmp_path: Path) -> None:
+    async with sandbox() as platform, receiver() as inbox:
+        more = whatsapp() + endpoint(inbox.url) + platform.sandbox.config()
+        async with gateway(settings_of(tmp_path, more, **public(free_port()))) as api:
+            [account] = await connected(api, platform, inbox)
+            await platform.whatsapp("messages", {"from": CUSTOMER, "text": "hello"})
+            await platform.whatsapp("faults", {"kind": "lost_answer", "method": "messages"})
+            body = {
+                "account_id": account["id"],
+                "to": {"id": CUSTOMER, "type": "user"},
+                "message": {"type": "text", "text": "hi"},
+            }
+            lost = await api("POST", "/v1/messages", body)
+            error = lost.json()["error"]
+            assert (lost.status_code, error["outcome"]) == (500, "unknown")
+            path = f"/v1/commands/{error['command_id']}"
+            command = await api.until(lambda c: c["outcome"] == "sent", path)
+            [sent] = await platform.sent("whatsapp")
+            assert command["message_id"] == sent["id"]
+            await inbox.until(lambda: len(inbox.of("message.status.updated")) == 1)
+
+            await platform.whatsapp("faults", {"kind": "disconnect", "method": "messages"})
+            never = (await api("POST", "/v1/messages", body)).json()["error"]
+            assert (await api.data("GET", f"/v1/commands/{never['command_id']}"))["outcome"] == "unknown"
+
+
 async def test_a_stopped_account_keeps_nothing_and_the_platform_repeats(tmp_path: Path) -> None:
     async with sandbox() as platform, receiver() as inbox:
         more = whatsapp() + endpoint(inbox.url) + platform.sandbox.config()

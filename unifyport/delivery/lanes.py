@@ -14,7 +14,7 @@ Pure: no I/O, no clock. Rows are the store's; numbers of rows are compared, neve
 
 import math
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from unifyport.model.owed import Blocked, Owed
 
@@ -213,6 +213,3 @@ class Window:
 
     def __len__(self) -> int:
         return self._rows
-
-    def __iter__(self) -> Iterator[LaneKey]:
-        return iter(self._lanes)

@@ -137,6 +137,7 @@ class StatusChanged:
     status: Status
     at: int
     error: dict[str, Any] | None = None
+    client_ref: str = ""  # the id that we gave the platform for the send, where it repeats it
 
 
 @attrs.define

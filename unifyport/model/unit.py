@@ -23,12 +23,22 @@ class Quarantined:
 
 
 @attrs.define
+class Settlement:
+    """What a receipt says of a send that nobody knew the outcome of."""
+
+    command_id: str
+    state: CommandState
+    answer: bytes
+
+
+@attrs.define
 class Item:
     """One provider event: its dedupe key and what it became."""
 
     key: bytes
     events: list[Event] = attrs.field(factory=list)
     quarantined: Quarantined | None = None
+    settles: Settlement | None = None
 
 
 @attrs.define

@@ -4,11 +4,11 @@ import inspect
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
-import msgspec
 import trio
 from quart import Response, request
 from quart_trio import QuartTrio
 
+from .platform import as_json
 from .serving import listen, new_app
 from .telegram import TelegramPlatform
 from .whatsapp import WhatsAppPlatform
@@ -89,26 +89,26 @@ class Sandbox:
 
     async def _index(self) -> Response:
         await trio.lowlevel.checkpoint()
-        return _json({"providers": self.endpoints})
+        return as_json({"providers": self.endpoints})
 
     def _order(self, verb: str) -> Callable[..., Any]:
         async def handle(channel: str) -> Response:
             platform = self.platforms.get(channel)
             if platform is None:
-                return _json({"error": f"no such channel: {channel}"}, 404)
+                return as_json({"error": f"no such channel: {channel}"}, 404)
             if request.mimetype != "application/json":  # a web page cannot send that across origins unasked
-                return _json({"error": "send the body as Content-Type: application/json"}, 415)
+                return as_json({"error": "send the body as Content-Type: application/json"}, 415)
             order = await request.get_json(silent=True)
             if not isinstance(order, dict):
-                return _json({"error": "the body must be a JSON object"}, 400)
+                return as_json({"error": "the body must be a JSON object"}, 400)
             act = getattr(platform, verb, None)
             if act is None:
-                return _json({"error": f"{channel} has nothing of that kind"}, 404)
+                return as_json({"error": f"{channel} has nothing of that kind"}, 404)
             try:
                 result = act(order)
-                return _json((await result if inspect.isawaitable(result) else result) or {"ok": True})
+                return as_json((await result if inspect.isawaitable(result) else result) or {"ok": True})
             except ValueError as error:
-                return _json({"error": str(error)}, 400)
+                return as_json({"error": str(error)}, 400)
 
         return handle
 
@@ -128,14 +128,10 @@ class Sandbox:
         await trio.lowlevel.checkpoint()
         platform = self.platforms.get(channel)
         if platform is None:
-            return _json({"error": f"no such channel: {channel}"}, 404)
-        return _json(query(platform))
+            return as_json({"error": f"no such channel: {channel}"}, 404)
+        return as_json(query(platform))
 
 
 def _restored(platform: Platform) -> dict[str, bool]:
     platform.restore()
     return {"ok": True}
-
-
-def _json(value: Any, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(value), status, content_type="application/json")

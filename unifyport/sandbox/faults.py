@@ -5,7 +5,17 @@ from typing import Any, Literal, get_args
 import attrs
 import trio
 
-Kind = Literal["disconnect", "error_500", "rate_limit", "delay", "logout", "conflict", "duplicate", "garbage"]
+Kind = Literal[
+    "disconnect",
+    "error_500",
+    "rate_limit",
+    "delay",
+    "logout",
+    "conflict",
+    "duplicate",
+    "garbage",
+    "lost_answer",
+]
 KINDS: tuple[str, ...] = get_args(Kind)
 
 

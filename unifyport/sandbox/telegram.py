@@ -10,7 +10,6 @@ import random
 import re
 import time
 from collections import deque
-from collections.abc import AsyncIterator
 from typing import Any
 
 import attrs
@@ -18,20 +17,17 @@ import httpx
 import msgspec
 import trio
 from quart import Response, request
-from quart_trio import QuartTrio
 
 from unifyport.providers.telegram.parse import ALLOWED_UPDATES
 from unifyport.providers.telegram.render import MAX_TEXT, chat_id
 from unifyport.providers.telegram.signature import SECRET_TOKEN
 
-from .faults import Fault, Faults
-from .serving import new_app
+from .platform import KEPT, LocalPlatform, as_json
 
 _TOKEN = re.compile(r"(\d+):[A-Za-z0-9_-]+")
 _SECRET = re.compile(r"[A-Za-z0-9_-]{1,256}")
 _MEDIA_FIELDS = ("photo", "video", "audio", "voice", "document", "sticker")
 _FIRST_RETRY, _LAST_RETRY = 0.1, 2.0
-_KEPT = 10_000  # sent messages and connections remembered
 _POLL_LIMIT = 100
 
 
@@ -51,7 +47,7 @@ class Bot:
     next_update_id: int = attrs.field(factory=lambda: random.randrange(10**8, 10**9))  # noqa: S311
     next_message_id: dict[int | str, int] = attrs.field(factory=dict)
     chats: dict[int | str, dict[str, Any]] = attrs.field(factory=dict)
-    sent: deque[dict[str, Any]] = attrs.field(factory=lambda: deque(maxlen=_KEPT))
+    sent: deque[dict[str, Any]] = attrs.field(factory=lambda: deque(maxlen=KEPT))
     revoked: bool = False
     news: trio.Event = attrs.field(factory=trio.Event)
     poll: trio.CancelScope | None = None
@@ -81,19 +77,17 @@ class Bot:
         return update_id
 
 
-class TelegramPlatform:
+class TelegramPlatform(LocalPlatform):
     """The platform's state, its Bot API application, and the customers' side for the control port."""
 
     name = "telegram"
 
     def __init__(self) -> None:
+        super().__init__()
         self.bots: dict[str, Bot] = {}
         self.files: dict[str, bytes] = {}
-        self._calls: deque[dict[str, Any]] = deque(maxlen=_KEPT)
+        self._calls: deque[dict[str, Any]] = deque(maxlen=KEPT)
         self._webhook_set = trio.Event()
-        self.faults = Faults()
-        self.connections: deque[dict[str, Any]] = deque(maxlen=_KEPT)
-        self.app: QuartTrio = new_app("sandbox.telegram")
         self.app.add_url_rule("/bot<token>/<method>", "call", self._call, methods=["GET", "POST"])
         self.app.add_url_rule("/file/bot<token>/<path:path>", "file", self._file, methods=["GET"])
 
@@ -152,51 +146,24 @@ class TelegramPlatform:
     # -- the Bot API ------------------------------------------------------------------------------------------
 
     async def _call(self, token: str, method: str) -> Response:
-        self._note_connection(token, method)
-        fault = self.faults.next(method, "disconnect", "error_500", "rate_limit", "delay", "garbage")
-        if fault is not None and (answer := await self._suffer(fault)) is not None:
-            return answer
+        return await self.answer(token.partition(":")[0], method, lambda: self._handle(token, method))
+
+    async def _handle(self, token: str, method: str) -> Response:
         try:
             bot = self._bot(token, method)
             handler = _METHODS.get(method.lower())
             if handler is None:
                 raise BotApiError(404, "Not Found: method not found")
-            return _json({"ok": True, "result": await handler(self, bot, await _parameters())})
+            return as_json({"ok": True, "result": await handler(self, bot, await _parameters())})
         except BotApiError as error:
-            body = {"ok": False, "error_code": error.code, "description": error.description}
-            if error.parameters:
-                body["parameters"] = error.parameters
-            return _json(body, error.code)
+            return _refuse(error)
 
-    async def _suffer(self, fault: Fault) -> Response | None:
-        match fault.kind:
-            case "delay":
-                await trio.sleep(fault.value)
-                return None
-            case "disconnect":
-                return Response(_cut_off(), 200, {"content-length": "100"}, content_type="application/json")
-            case "garbage":
-                return Response(b"<html>bad gateway</html>", 502, content_type="text/html")
-            case "rate_limit":
-                wait = max(1, round(fault.value))
-                body = {
-                    "ok": False,
-                    "error_code": 429,
-                    "description": f"Too Many Requests: retry after {wait}",
-                }
-                return _json({**body, "parameters": {"retry_after": wait}}, 429)
-        return _json({"ok": False, "error_code": 500, "description": "Internal Server Error"}, 500)
+    def rate_limited(self, seconds: int) -> Response:
+        text = f"Too Many Requests: retry after {seconds}"
+        return _refuse(BotApiError(429, text, retry_after=seconds))
 
-    def _note_connection(self, token: str, method: str) -> None:
-        peer = request.scope.get("client")
-        self.connections.append(
-            {
-                "at": time.time(),
-                "peer": f"{peer[0]}:{peer[1]}" if peer else "",
-                "account": token.partition(":")[0],
-                "method": method,
-            }
-        )
+    def failed(self) -> Response:
+        return _refuse(BotApiError(500, "Internal Server Error"))
 
     def _bot(self, token: str, method: str) -> Bot:
         match = _TOKEN.fullmatch(token)
@@ -385,7 +352,7 @@ class TelegramPlatform:
             for poll in polls:
                 poll.cancel()
             order = {**order, "count": order.get("count", 1) - 1}
-        self.faults.add(order)
+        super().order_fault(order)
 
     def restore(self) -> None:
         """Forget all faults and accept revoked tokens again."""
@@ -412,10 +379,11 @@ _METHODS = {
 }
 
 
-async def _cut_off() -> AsyncIterator[bytes]:
-    """A body that ends in the middle: the server then closes the connection."""
-    yield b'{"ok":true'
-    raise ConnectionAbortedError("a fault was ordered")
+def _refuse(error: BotApiError) -> Response:
+    body = {"ok": False, "error_code": error.code, "description": error.description}
+    if error.parameters:
+        body["parameters"] = error.parameters
+    return as_json(body, error.code)
 
 
 async def _parameters() -> dict[str, Any]:
@@ -443,7 +411,3 @@ def _user(value: Any) -> dict[str, Any]:
     if not text.isdigit():
         raise ValueError("from: must be a user's number or an object with an id")
     return {"id": int(text), "is_bot": False, "first_name": f"Customer {text}"}
-
-
-def _json(value: Any, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(value), status, content_type="application/json")

@@ -11,7 +11,7 @@ import itertools
 import os
 import time
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import Callable
 from typing import Any
 
 import attrs
@@ -19,16 +19,13 @@ import httpx
 import msgspec
 import trio
 from quart import Response, request
-from quart_trio import QuartTrio
 
 from unifyport.providers.whatsapp.render import MAX_TEXT
 from unifyport.providers.whatsapp.signature import SIGNATURE, sign
 
 from .callbacks import Callbacks, Delivery
-from .faults import Fault, Faults
-from .serving import new_app
+from .platform import KEPT, LocalPlatform, as_json
 
-_KEPT = 10_000
 _STATUSES = ("sent", "delivered", "read", "played", "failed")
 _MEDIA = {
     "image": "image/jpeg",
@@ -63,8 +60,8 @@ class Number:
     id: str
     app: App | None = None
     customers: dict[str, dict[str, Any]] = attrs.field(factory=dict)  # wa_id -> contact
-    sent: deque[dict[str, Any]] = attrs.field(factory=lambda: deque(maxlen=_KEPT))
-    read: deque[str] = attrs.field(factory=lambda: deque(maxlen=_KEPT))
+    sent: deque[dict[str, Any]] = attrs.field(factory=lambda: deque(maxlen=KEPT))
+    read: deque[str] = attrs.field(factory=lambda: deque(maxlen=KEPT))
 
     @property
     def display(self) -> str:
@@ -78,21 +75,19 @@ class Media:
     mime_type: str
 
 
-class WhatsAppPlatform:
+class WhatsAppPlatform(LocalPlatform):
     """The platform's state, its Graph API application, and the customers' side for the control port."""
 
     name = "whatsapp"
 
     def __init__(self) -> None:
+        super().__init__()
         self.numbers: dict[str, Number] = {}
         self.media: dict[str, Media] = {}
         self.revoked: set[str] = set()
-        self.faults = Faults()
         self.callbacks = Callbacks()
-        self.connections: deque[dict[str, Any]] = deque(maxlen=_KEPT)
         self._ids = itertools.count(1)
         self._base_url = ""
-        self.app: QuartTrio = new_app("sandbox.whatsapp")
         add = self.app.add_url_rule
         add("/<version>/<node>", "node", self._node, methods=["GET"])
         add("/<version>/<number>/messages", "messages", self._messages, methods=["POST"])
@@ -110,35 +105,28 @@ class WhatsAppPlatform:
 
     async def _node(self, version: str, node: str) -> Response:
         """A number, or a file."""
-        return await self._answer("node", node, lambda: self._describe(node))
+        return await self._graph("node", node, lambda: self._describe(node))
 
     async def _messages(self, version: str, number: str) -> Response:
         body = await request.get_json(silent=True)
-        return await self._answer("messages", number, lambda: self._accept(number, body))
+        return await self._graph("messages", number, lambda: self._accept(number, body))
 
-    async def _answer(self, method: str, node: str, handler: Any) -> Response:
-        self._note_connection(node, method)
-        fault = self.faults.next(method, "disconnect", "error_500", "rate_limit", "delay", "garbage")
-        if fault is not None and (answer := await self._suffer(fault)) is not None:
-            return answer
-        try:
-            self._authorize()
-            return _json(handler())
-        except GraphError as error:
-            return _graph_error(error)
+    async def _graph(self, method: str, node: str, handler: Callable[[], dict[str, Any]]) -> Response:
+        async def handle() -> Response:
+            await trio.lowlevel.checkpoint()
+            try:
+                self._authorize()
+                return as_json(handler())
+            except GraphError as error:
+                return _refuse(error)
 
-    async def _suffer(self, fault: Fault) -> Response | None:
-        match fault.kind:
-            case "delay":
-                await trio.sleep(fault.value)
-                return None
-            case "disconnect":
-                return Response(_cut_off(), 200, {"content-length": "100"}, content_type="application/json")
-            case "garbage":
-                return Response(b"<html>bad gateway</html>", 502, content_type="text/html")
-            case "rate_limit":
-                return _graph_error(GraphError(429, 130429, "(#130429) Rate limit hit"))
-        return _graph_error(GraphError(500, 131000, "(#131000) Something went wrong"))
+        return await self.answer(node, method, handle)
+
+    def rate_limited(self, seconds: int) -> Response:
+        return _refuse(GraphError(429, 130429, "(#130429) Rate limit hit"))
+
+    def failed(self) -> Response:
+        return _refuse(GraphError(500, 131000, "(#131000) Something went wrong"))
 
     def _authorize(self) -> None:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
@@ -146,17 +134,6 @@ class WhatsAppPlatform:
             self.revoked.add(token)
         if scheme != "Bearer" or not token or token in self.revoked or token.startswith("wrong"):
             raise GraphError(401, 190, "Invalid OAuth access token - Cannot parse access token")
-
-    def _note_connection(self, node: str, method: str) -> None:
-        peer = request.scope.get("client")
-        self.connections.append(
-            {
-                "at": time.time(),
-                "peer": f"{peer[0]}:{peer[1]}" if peer else "",
-                "account": node,
-                "method": method,
-            }
-        )
 
     def _describe(self, node: str) -> dict[str, Any]:
         file = self.media.get(node)
@@ -216,7 +193,7 @@ class WhatsAppPlatform:
         try:
             self._authorize()
         except GraphError as error:
-            return _graph_error(error)
+            return _refuse(error)
         file = self.media.get(media_id)
         if file is None:
             return Response(b"", 404)
@@ -309,10 +286,6 @@ class WhatsAppPlatform:
 
     def marked_read(self) -> list[dict[str, Any]]:
         return [{"account": n.id, "message_id": read} for n in self.numbers.values() for read in n.read]
-
-    def order_fault(self, order: dict[str, Any]) -> None:
-        """Raises `ValueError`."""
-        self.faults.add(order)
 
     def restore(self) -> None:
         """Forget all faults and accept revoked tokens again."""
@@ -420,13 +393,7 @@ class WhatsAppPlatform:
         return "wamid." + base64.b64encode(raw).decode().rstrip("=")
 
 
-async def _cut_off() -> AsyncIterator[bytes]:
-    """A body that ends in the middle: the server then closes the connection."""
-    yield b'{"messaging'
-    raise ConnectionAbortedError("a fault was ordered")
-
-
-def _graph_error(error: GraphError) -> Response:
+def _refuse(error: GraphError) -> Response:
     body: dict[str, Any] = {
         "message": error.message,
         "type": "OAuthException",
@@ -435,8 +402,4 @@ def _graph_error(error: GraphError) -> Response:
     }
     if error.details:
         body["error_data"] = {"messaging_product": "whatsapp", "details": error.details}
-    return _json({"error": body}, error.status)
-
-
-def _json(value: Any, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(value), status, content_type="application/json")
+    return as_json({"error": body}, error.status)

@@ -15,7 +15,7 @@ import msgspec
 from unifyport.model.event import GatewayEventType, encode_body
 from unifyport.model.ids import EventIds
 from unifyport.model.message import CommandState
-from unifyport.model.unit import CommandChange, Unit
+from unifyport.model.unit import CommandChange, Settlement, Unit
 from unifyport.model.webhook import ENDPOINT_DISABLED, WebhookEndpoint
 
 from .base import (
@@ -133,9 +133,19 @@ class Writes:
                         self._ring.seal("quarantine", ["quarantine", item.key], item.quarantined.raw),
                     ),
                 )
+            if item.settles is not None:
+                self._settle_command(unit.account_no, item.settles)
         self._session(unit)
         self._account_changes(unit)
         return Duplicate() if unit.items and not fresh else Committed()
+
+    def _settle_command(self, account_no: int, settled: Settlement) -> None:
+        """A receipt may come before the answer to its send, or in place of one."""
+        self._db.execute(
+            "update command set state = ?, answer = ?, finished_at = coalesce(finished_at, ?)"
+            " where id = ? and account_no = ? and state in ('sending', 'unknown')",
+            (settled.state.value, settled.answer.decode(), self._now, settled.command_id, account_no),
+        )
 
     def _session(self, unit: Unit) -> None:
         for change in unit.session:

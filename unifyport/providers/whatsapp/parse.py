@@ -199,6 +199,7 @@ class StatusItem(Struct):
     recipient_id: str = ""
     recipient_user_id: str = ""
     recipient_type: str = ""
+    biz_opaque_callback_data: str = ""
     errors: list[Error] = []
 
 
@@ -398,7 +399,9 @@ def _status(item: StatusItem, key: bytes, recipient: str, at: int) -> ProviderEv
             "title": first.title or first.message,
             "details": first.error_data.details,
         }
-    return StatusChanged(key, conversation, [item.id], _STATUSES[item.status], at, error)
+    return StatusChanged(
+        key, conversation, [item.id], _STATUSES[item.status], at, error, item.biz_opaque_callback_data
+    )
 
 
 def _milliseconds(seconds: str) -> int:
