@@ -137,6 +137,9 @@ class Accounts:
         place = (actor.row.channel, actor.identity or "")
         if self._identities.get(place) is actor:
             del self._identities[place]
+            for other in self._actors.values():  # one that had the same identity, and waited for it
+                if other is not actor and (other.row.channel, other.identity) == place:
+                    self._identify(other)
 
     # -- commands -----------------------------------------------------------------------------------------------
 

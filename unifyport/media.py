@@ -125,6 +125,8 @@ class MediaCache:
 
     async def open(self, account_id: str, reference: Reference) -> tuple[int, AsyncIterator[bytes]]:
         """The length and the chunks of a file. Raises `MediaUnavailable`."""
+        if self._accounts.actor(account_id) is None:
+            raise MediaUnavailable(410, "account_gone")
         name = hashlib.sha256(f"{account_id}\0{reference.file_id}".encode()).hexdigest()
         path = self._directory / name
         lock = self._fetching.setdefault(name, trio.Lock())

@@ -238,6 +238,7 @@ async def test_logs_have_ids_and_hold_no_secret_and_no_text(tmp_path: Path) -> N
     async with sandbox() as platform, receiver() as inbox:
         port = free_port()
         more = whatsapp() + account() + endpoint(inbox.url) + platform.sandbox.config()
+        more += '[logging]\nlevel = "debug"\n'
         process = Process(write_config(tmp_path, more=more, **public(port)), port)
         await process.start()
         try:
@@ -265,6 +266,8 @@ async def test_logs_have_ids_and_hold_no_secret_and_no_text(tmp_path: Path) -> N
         [sent] = [line for line in lines if line.get("operation") == "sendMessage"]
         assert sent["request_id"] == answer.json()["request_id"]
         assert (sent["client_request_id"], sent["status"], sent["client"]) == ("order-42", 200, "127.0.0.1")
+        delivered = {line["event_id"] for line in lines if line["event"] == "delivery"}
+        assert delivered == {event["id"] for event in inbox.deliveries}
         text = process.log.read_text()
         whole = text + "".join(
             path.read_bytes().decode("latin-1") for path in tmp_path.glob("unifyport.db*") if path.is_file()

@@ -170,6 +170,33 @@ async def test_bodies_are_bounded(tmp_path: Path) -> None:
             )
 
 
+async def test_bodies_in_flight_are_bounded(tmp_path: Path) -> None:
+    """Two bodies of four MiB are being sent: there is no room for more of this account, and room for others."""
+    async with sandbox() as platform:
+        more = whatsapp() + whatsapp("other", OTHER) + platform.sandbox.config()
+        async with gateway(settings_of(tmp_path, more, **public(free_port()))) as api:
+            shop, other = await api.data("GET", "/v1/accounts")
+            path = shop["ingress_url"].removeprefix(str(api.http.base_url).rstrip("/"))
+            head = f"POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: {4 * 1024 * 1024}\r\n\r\n".encode()
+            first = await trio.open_tcp_stream("127.0.0.1", api.http.base_url.port)
+            second = await trio.open_tcp_stream("127.0.0.1", api.http.base_url.port)
+            body = message("hello")
+            async with first, second:
+                for stream in (first, second):
+                    await stream.send_all(head + b"{")
+                with trio.fail_after(5):
+                    while (
+                        refused := await api.http.post(path, content=body, headers=signed(body))
+                    ).status_code != 503:
+                        assert refused.status_code == 200  # the two have not come in yet
+                assert int(refused.headers["retry-after"]) > 0
+                neighbour = await api.http.post(other["ingress_url"], content=body, headers=signed(body))
+                assert neighbour.status_code == 200
+            with trio.fail_after(5):  # they went away, and gave their room back
+                while (await api.http.post(path, content=body, headers=signed(body))).status_code != 200:
+                    await trio.lowlevel.checkpoint()
+
+
 async def test_a_slow_body_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("unifyport.api.ingress.BODY_SECONDS", 0.05)
     async with sandbox() as platform:
