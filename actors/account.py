@@ -1,30 +1,25 @@
 """One account: its connection, its outbox, and what is shown of both.
 
 The connection is the supervised child: `run` is called for each incarnation, logs in, and reads until it is
-told to stop or the link is lost. The outbox outlives it. Sends are worked off one after another by a task
-that exists only while there is something to send; a lost receive link pauses it and cuts nothing short, and
-a connection that has ended is closed by whoever used it last.
+told to stop or the link is lost. The outbox (`outbox.py`) outlives it; a connection that has ended is closed by
+whoever used it last.
 """
 
 import enum
 import itertools
 import logging
 import ssl
-from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import attrs
-import msgspec
 import trio
 
 from supervisors import ChildState, Failure, Incarnation, Kind, Outcome, Phase, RetryLater, classify
-from unifyport import disk
 from unifyport.model import account as model
 from unifyport.model.inbound import ProviderEvent
-from unifyport.model.message import Answer, CommandState, FetchMedia, MarkRead, SendCommand
 from unifyport.model.proxy import Proxy
-from unifyport.model.unit import CommandChange, Unit
+from unifyport.model.unit import Unit
 from unifyport.net.guard import AddressGuard, NameNotResolved, UrlNotAllowed
 from unifyport.providers.base import (
     WEBHOOK,
@@ -32,34 +27,25 @@ from unifyport.providers.base import (
     ChannelError,
     Conflict,
     Connector,
-    DownloadsMedia,
     LoggedOut,
-    MarksRead,
     RateLimited,
-    Rejected,
-    SendsReplies,
-    SendsText,
     Setting,
     Transient,
 )
 from unifyport.providers.base import Connection as ConnectionKind
-from unifyport.storage.base import Committed, Duplicate, Fenced, Refused, Result, Store, StoreUnavailable
+from unifyport.storage.base import Committed, Duplicate, Fenced, Refused, Store, StoreUnavailable
 from unifyport.storage.fleet import Fleet, Lease
 
 from .normalizer import Normalizers
-from .reply import Failed, Reply
+from .outbox import Connection, Outbox, Tallies
+from .reply import Failed
 from .status import Change, RuntimeView, StatusSlot, auth_failed, auth_succeeded, status_changed
 
 log = logging.getLogger("unifyport.account")
 
-OUTBOX = 256
-RECORD_SECONDS = 5.0  # the shield around recording what became of a send
 OWN_CONFLICT_SECONDS = 90.0  # a conflict so soon after our own disconnect is with ourselves
 _ROAD_RETRY = 0.5
 LEASE_LOST = "lease_lost"
-FETCHES = 2  # files that are fetched at a time
-
-Command = SendCommand | MarkRead
 
 
 class Ingested(enum.Enum):
@@ -68,14 +54,6 @@ class Ingested(enum.Enum):
     DURABLE = "durable"
     NOT_DURABLE = "not_durable"
     STOPPED = "stopped"  # the account takes nothing now
-
-
-@attrs.define
-class Tallies:
-    """What accounts have done, by channel: counted here, as an account may be deleted."""
-
-    incarnations: Counter[str] = attrs.field(factory=Counter)
-    commands: Counter[tuple[str, str, str]] = attrs.field(factory=Counter)  # channel, command, outcome
 
 
 @attrs.define
@@ -102,39 +80,6 @@ class LeaseLost(Exception):
     """Somebody else acts for this account now."""
 
 
-class Connection:
-    """A connector in use; closed by whoever is last to use it once it was retired."""
-
-    def __init__(self, connector: Connector) -> None:
-        self.connector = connector
-        self._users = 0
-        self._retired = False
-        self._idle = trio.Event()
-        self._idle.set()
-
-    def __enter__(self) -> Connector:
-        self._users += 1
-        self._idle = trio.Event() if self._users == 1 else self._idle
-        return self.connector
-
-    def __exit__(self, *exc_info: object) -> None:
-        self._users -= 1
-        if self._users == 0:
-            self._idle.set()
-
-    async def idle(self) -> None:
-        await self._idle.wait()
-
-    async def retire(self) -> None:
-        """No new users; close now if there are none."""
-        self._retired = True
-        await self.close_if_unused()
-
-    async def close_if_unused(self) -> None:
-        if self._retired and self._users == 0:
-            await self.connector.aclose()
-
-
 class AccountActor:
     """See the module. `announce` wakes the status pump; `spawn` runs the outbox in a nursery that outlives us."""
 
@@ -145,7 +90,7 @@ class AccountActor:
         kind: ConnectionKind,
         services: Services,
         announce: Callable[["AccountActor"], None],
-        spawn: Callable[["AccountActor"], bool],
+        spawn: Callable[[Outbox], bool],
     ) -> None:
         self.row = row
         self.lease = lease
@@ -157,7 +102,6 @@ class AccountActor:
         self.last_seen_at: int | None = None
         self._services = services
         self._announce = announce
-        self._spawn = spawn
         self._generation = 0
         self._connection: Connection | None = None
         self._changed = (
@@ -166,10 +110,9 @@ class AccountActor:
         self._disconnected_at = trio.current_time()
         self._scope: trio.CancelScope | None = None
         self._failure: ChannelError | None = None
-        self._queue: deque[tuple[Command, Reply[Answer]]] = deque()
-        self._working = False
-        self._send_scope: trio.CancelScope | None = None
-        self._fetches = trio.CapacityLimiter(FETCHES)
+        self.outbox = Outbox(
+            self, services.normalizers, services.fleet, services.now_ms, services.tallies, spawn
+        )
 
     @property
     def identity(self) -> str | None:
@@ -217,8 +160,8 @@ class AccountActor:
         finally:
             self._use(None)
             self._scope = None
-            if incarnation.stop_requested and self._send_scope is not None:
-                self._send_scope.cancel()  # the grace has passed
+            if incarnation.stop_requested:
+                self.outbox.cut()  # the grace has passed
             if not isinstance(self._failure, Conflict):
                 self._disconnected_at = trio.current_time()
             await connection.retire()
@@ -401,172 +344,26 @@ class AccountActor:
             unit.account_changes |= change.account_changes
         return unit, changes
 
-    # -- the outbox -----------------------------------------------------------------------------------------------
-
-    def submit(self, command: Command) -> Reply[Answer]:
-        """Queue an accepted command. Never waits; the reply may be abandoned, the command goes on."""
-        reply: Reply[Answer] = Reply()
-        if len(self._queue) >= OUTBOX:
-            reply.answer(Answer(CommandState.NOT_SENT, code="outbox_full", retry_after=1.0))
-            return reply
-        self._queue.append((command, reply))
-        self.resume()
-        return reply
-
-    def resume(self) -> None:
-        """Work off what is queued, unless that is being done or nobody runs us now."""
-        if self._queue and not self._working:
-            self._working = self._spawn(self)
-
-    async def work(self) -> None:
-        """Do what is queued, one after another, and end. Nothing but cancellation leaves this."""
-        try:
-            while self._queue:
-                await self._process(*self._queue.popleft())
-        finally:
-            self._working = False
-            while self._queue:
-                command, reply = self._queue.popleft()
-                answer = Answer(CommandState.NOT_SENT, code="shutting_down")
-                await self.record(command, answer)
-                reply.answer(answer)
-
-    async def _process(self, command: Command, reply: Reply[Answer]) -> None:
-        """One command, from waiting for the connection to the recorded outcome."""
-        answer = Answer(CommandState.NOT_SENT, code="account_not_running")
-        connection: Connection | None = None
-        try:
-            connection = await self._connection_by(command.deadline)
-            if connection is None:
-                return
-            with trio.CancelScope() as self._send_scope, connection as connector:
-                refusal = await self._begin(command)
-                if refusal is not None:
-                    answer = refusal
-                    return
-                answer = Answer(CommandState.UNKNOWN, code="cancelled")
-                answer = await self._attempt(connector, command)
-        except Exception:
-            log.exception("account %s: a send crashed", self.row.id)
-        finally:
-            self._send_scope = None
-            self._count(command, answer)
-            await self.record(command, answer)
-            reply.answer(answer)
-            if connection is not None:
-                await connection.close_if_unused()
-
-    async def fetch(self, command: FetchMedia) -> Answer:
-        """Fetch a file, beside the outbox: sends do not wait for it."""
-        async with self._fetches:
-            connection = await self._connection_by(command.deadline)
-            if connection is None:
-                return Answer(CommandState.NOT_SENT, code="account_not_running")
-            try:
-                with connection as connector:
-                    answer = await self._attempt(connector, command)
-                    self._count(command, answer)
-                    return answer
-            finally:
-                await connection.close_if_unused()
-
-    def _count(self, command: Command | FetchMedia, answer: Answer) -> None:
-        name = type(command).__name__
-        self._services.tallies.commands[self.row.channel, name, answer.state.value] += 1
-
-    async def _connection_by(self, deadline_ms: int) -> Connection | None:
-        """The live connection, waiting for it while the account is coming up; None when there will be none."""
-        with trio.move_on_after(self._remaining(deadline_ms)):
-            while (connection := self._connection) is None and self.may_come_up:
-                await self._changed.wait()
-            return connection
-        return None
-
-    def _remaining(self, deadline_ms: int) -> float:
-        return max(0.0, (deadline_ms - self._services.now_ms()) / 1000)
+    # -- what the outbox asks (`outbox.Account`) --------------------------------------------------------------------
 
     @property
     def may_come_up(self) -> bool:
         return self.row.may_run and self.row.terminal is None
 
-    async def _begin(self, command: Command) -> Answer | None:
-        """Record `sending` before the first byte; None when the command may go on."""
-        now = self._services.now_ms()
-        recorded = True
-        if isinstance(command, SendCommand):
-            sending = CommandChange(command.id, CommandState.SENDING, now, client_ref=command.id)
-            recorded = isinstance(await self._step(sending), Committed)
-        if recorded and self._services.fleet.held(self.lease):
-            return None
-        return Answer(CommandState.NOT_SENT, code="deadline" if now >= command.deadline else "not_recorded")
+    async def connection_by(self, deadline_ms: int) -> Connection | None:
+        """The live connection, waiting for it while the account is coming up; None when there will be none."""
+        with trio.move_on_after(max(0.0, (deadline_ms - self._services.now_ms()) / 1000)):
+            while (connection := self._connection) is None and self.may_come_up:
+                await self._changed.wait()
+            return connection
+        return None
 
-    async def _attempt(self, connector: Connector, command: Command | FetchMedia) -> Answer:
-        try:
-            with trio.move_on_after(self._remaining(command.deadline)):
-                return await _perform(connector, command)
-            return Answer(CommandState.UNKNOWN, code="timeout")
-        except ChannelError as error:
-            return self._refused(connector, error)
-        except Exception:
-            log.exception("account %s: a command crashed", self.row.id)
-            return Answer(CommandState.UNKNOWN, code="internal_error")
-
-    def _refused(self, connector: Connector, error: ChannelError) -> Answer:
-        if isinstance(error, Rejected):
-            return Answer(CommandState.REJECTED, code=error.reason, message=error.detail)
+    def lost(self, connector: Connector, error: ChannelError) -> None:
+        """A command found the login void or taken: end the connection, if that is still the one."""
         current = self._connection is not None and self._connection.connector is connector
-        if isinstance(error, LoggedOut | Conflict) and current and self._scope is not None:
+        if current and self._scope is not None:
             self._failure = error
             self._scope.cancel()
-        wait = error.retry_after if isinstance(error, RateLimited) else None
-        state = CommandState.UNKNOWN if error.maybe_applied else CommandState.NOT_SENT
-        return Answer(state, code=error.reason, retry_after=wait)
-
-    async def record(self, command: Command, answer: Answer) -> None:
-        """Commit the outcome of a send, shielded for a few seconds. Of what may be repeated nothing is kept."""
-        if not isinstance(command, SendCommand):
-            return
-        change = CommandChange(
-            command.id, answer.state, self._services.now_ms(), answer=msgspec.json.encode(answer.as_dict())
-        )
-        with trio.CancelScope(shield=True, deadline=trio.current_time() + RECORD_SECONDS):
-            await self._step(change)
-
-    async def _step(self, change: CommandChange) -> Result | Failed:
-        unit = attrs.evolve(self.own_unit(), command=change)
-        return await self._services.normalizers.commit(unit)
-
-
-async def _perform(connector: Connector, command: Command | FetchMedia) -> Answer:
-    """What a command asks of its connector. The API has asked for the capability before."""
-    match command:
-        case SendCommand(message=message) if message.reply_to_message_id is not None:
-            assert isinstance(connector, SendsReplies)
-            sent = await connector.send_reply(message, message.reply_to_message_id)
-        case SendCommand(message=message):
-            assert isinstance(connector, SendsText)
-            sent = await connector.send_text(message)
-        case MarkRead():
-            assert isinstance(connector, MarksRead)
-            await connector.mark_read(command.conversation_id, command.message_id)
-            return Answer(CommandState.SENT)
-        case FetchMedia():
-            assert isinstance(connector, DownloadsMedia)
-            await _download(connector, command)
-            return Answer(CommandState.SENT)
-    return Answer(CommandState.SENT, sent.message_id, sent.provider_ref)
-
-
-async def _download(connector: DownloadsMedia, command: FetchMedia) -> None:
-    file = await disk.run(lambda: open(command.path, "xb", buffering=0))  # noqa: SIM115
-
-    async def sink(chunk: bytes) -> None:
-        await disk.run(file.write, chunk)
-
-    try:
-        await connector.download(command.file_id, sink, command.limit)
-    finally:
-        file.close()
 
 
 def _told_to_wait(last: Outcome | None) -> bool:

@@ -17,7 +17,8 @@ from unifyport.model.message import Answer, CommandState, FetchMedia
 from unifyport.providers.registry import Registry
 from unifyport.storage.fleet import Lease
 
-from .account import AccountActor, Command, Services, Tallies
+from .account import AccountActor, Services
+from .outbox import Command, Outbox, Tallies
 from .reply import Failed
 from .status import Change, auth_changed
 
@@ -55,7 +56,7 @@ class Accounts:
                 self._nursery = nursery
                 nursery.start_soon(self._pump)
                 for actor in self._actors.values():
-                    actor.resume()
+                    actor.outbox.resume()
                 await self._supervisor.run(incarnation)
                 with trio.move_on_after(LAST_WORDS_SECONDS):  # the writer may be what we are stopped for
                     await self._flush()
@@ -152,10 +153,10 @@ class Accounts:
         if not actor.may_come_up:
             return Answer(CommandState.NOT_SENT, code="account_not_running")
         if isinstance(command, FetchMedia):
-            return await actor.fetch(command)
-        answer = await actor.submit(command).wait()
+            return await actor.outbox.fetch(command)
+        answer = await actor.outbox.submit(command).wait()
         if answer.code == "outbox_full":
-            await actor.record(command, answer)
+            await actor.outbox.record(command, answer)
         return answer
 
     # -- verbs: act at once; True when it was acted on and is remembered --------------------------------------
@@ -243,11 +244,11 @@ class Accounts:
 
     # -- the pump ---------------------------------------------------------------------------------------------------
 
-    def _spawn(self, actor: AccountActor) -> bool:
-        """Run the actor's outbox; False while the accounts do not run, which resume it when they do."""
+    def _spawn(self, outbox: Outbox) -> bool:
+        """Run an outbox; False while the accounts do not run, which resume it when they do."""
         if self._nursery is None or self._nursery.cancel_scope.cancel_called:
             return False
-        self._nursery.start_soon(actor.work)
+        self._nursery.start_soon(outbox.work)
         return True
 
     def _mark(self, actor: AccountActor) -> None:
