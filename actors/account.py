@@ -97,7 +97,7 @@ class AccountActor:
         self.kind = kind
         self.view = RuntimeView()
         self.slot = StatusSlot()
-        self.unflushed = 0  # changes published and not durable yet
+        self._unflushed: list[Change] = []  # published and not durable yet
         self._flushed = trio.Event()
         self.last_seen_at: int | None = None
         self._services = services
@@ -110,6 +110,7 @@ class AccountActor:
         self._disconnected_at = trio.current_time()
         self._scope: trio.CancelScope | None = None
         self._failure: ChannelError | None = None
+        self.leaving = False  # it is being deleted, and takes no more work
         self.outbox = Outbox(
             self, services.normalizers, services.fleet, services.now_ms, services.tallies, spawn
         )
@@ -194,6 +195,7 @@ class AccountActor:
         raise Transient("receive_ended")
 
     async def _log_in(self, connector: Connector) -> None:
+        login = self.row.login
         identity = await connector.login()
         if (self.row.auth_status, self.row.provider_account_ref) == (
             model.AuthStatus.AUTHORIZED,
@@ -216,8 +218,10 @@ class AccountActor:
         unit = self._unit()
         unit.announcements = auth_succeeded(attrs.evolve(self.row, **changes), self._services.now_ms())
         unit.account_changes = changes
+        unit.login = login
         await self._durable(unit)
-        self.row = attrs.evolve(self.row, **changes)
+        if self.row.login == login:
+            self.row = attrs.evolve(self.row, **changes)
 
     # -- what the connector is given (`providers.base.Link`) ---------------------------------------------------
 
@@ -235,7 +239,7 @@ class AccountActor:
 
         They belong to no incarnation: there is no session that could be ahead of the disk.
         """
-        if not self.row.may_run:
+        if not self.row.may_run or self.leaving:
             return Ingested.STOPPED
         self.observed()
         unit = self.own_unit()
@@ -257,7 +261,8 @@ class AccountActor:
                 raise NotDurable(reason)
 
     def _unit(self) -> Unit:
-        return Unit(self.row.no, self.row.id, self.row.provider, self.lease.epoch, self._generation)
+        row = self.row
+        return Unit(row.no, row.id, row.provider, self.lease.epoch, self._generation, login=row.login)
 
     # -- the supervisor's view ----------------------------------------------------------------------------------
 
@@ -300,22 +305,29 @@ class AccountActor:
         if announcements or changes:
             self.publish(Change(announcements, changes))
 
+    def replace(self, row: model.Account) -> None:
+        """Take over a row that somebody has stored. What is on its way to the disk is newer."""
+        for change in self._unflushed:
+            row = attrs.evolve(row, **change.changes_for(row.login))
+        self.row = row
+
     def publish(self, change: Change) -> None:
         """Announce and remember; it is durable once the pump has carried it down the road. Never waits."""
-        self.unflushed += 1
+        change.login = self.row.login
+        self._unflushed.append(change)
         self.slot.publish(change)
         self._announce(self)
 
     def flushed(self) -> None:
         """The pump: everything that was published before is durable."""
-        self.unflushed = 0
+        self._unflushed = []
         self._flushed.set()
         self._flushed = trio.Event()
 
     async def durable(self, timeout: float) -> bool:
         """Wait until everything published is durable; False after `timeout` seconds."""
         with trio.move_on_after(timeout):
-            while self.unflushed:
+            while self._unflushed:
                 await self._flushed.wait()
             return True
         return False
@@ -341,14 +353,14 @@ class AccountActor:
         unit = self.own_unit()
         for change in changes:
             unit.announcements += change.announcements
-            unit.account_changes |= change.account_changes
+            unit.account_changes |= change.changes_for(self.row.login)
         return unit, changes
 
     # -- what the outbox asks (`outbox.Account`) --------------------------------------------------------------------
 
     @property
     def may_come_up(self) -> bool:
-        return self.row.may_run and self.row.terminal is None
+        return self.row.may_run and self.row.terminal is None and not self.leaving
 
     async def connection_by(self, deadline_ms: int) -> Connection | None:
         """The live connection, waiting for it while the account is coming up; None when there will be none."""

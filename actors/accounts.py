@@ -96,11 +96,12 @@ class Accounts:
             listener=actor.on_state,
         )
 
-    async def update(self, row: Account, *, reconnect: bool) -> None:
+    def update(self, row: Account, *, reconnect: bool) -> None:
         """Take over a stored change. `reconnect`: credentials changed, so a new login is due and may succeed."""
         actor = self._actor(row.id)
         self._forget_identity(actor)
-        actor.row = row
+        actor.replace(row)
+        row = actor.row
         self._identify(actor)
         if reconnect:
             self._supervisor.reset(row.id)
@@ -110,18 +111,36 @@ class Accounts:
         elif self._supervisor.state(row.id).desired is Desired.STOPPED:
             self._supervisor.start(row.id)
 
-    async def remove(self, account_id: str) -> None:
-        """Stop an account and forget it; returns when it has stopped or its deadline has passed."""
+    async def take_down(self, account_id: str) -> None:
+        """Stop an account that is to be deleted; returns when it has stopped or its deadline has passed.
+
+        It takes no more work. Then either `forget` or `bring_back` follows.
+        """
+        actor = self._actors.get(account_id)
+        if actor is None:
+            return
+        actor.leaving = True
+        policy = self._policy_of(actor.row)
+        verb = self._supervisor.stop(account_id)
+        await self._supervisor.settled(account_id, verb, policy.stop_grace + policy.stop_timeout)
+        await actor.durable(VERB_SECONDS)
+
+    def bring_back(self, account_id: str) -> None:
+        """It was not deleted after all."""
+        actor = self._actors.get(account_id)
+        if actor is not None:
+            actor.leaving = False
+            if actor.row.may_run:
+                self._supervisor.start(account_id)
+
+    def forget(self, account_id: str) -> None:
+        """It is deleted."""
         actor = self._actors.pop(account_id, None)
         if actor is None:
             return
         self._forget_identity(actor)
         self._dirty.pop(account_id, None)
-        policy = self._policy_of(actor.row)
         self._supervisor.remove(account_id)
-        with trio.move_on_after(policy.stop_grace + policy.stop_timeout):
-            while account_id in self._supervisor:
-                await actor.changed()
         self._services.fleet.release(actor.lease.resource)
 
     # -- identities: who an account is by its credentials, whether it has logged in or not ----------------------

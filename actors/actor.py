@@ -27,6 +27,8 @@ class Job(Generic[W, A]):
     reply: Reply[A | Failed]
     size: int = 0
     handed_on: bool = False  # another actor owns the reply now
+    in_hand: bool = False  # it is being done now: its producer cannot take it back
+    withdrawn: bool = False  # its producer has taken it back
 
 
 class Actor(Generic[W, A]):

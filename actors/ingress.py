@@ -142,22 +142,22 @@ class Ingress:
         body: bytes,
     ) -> dict[AccountActor, list[ProviderEvent]]:
         """Events by the account that each item names, in the order of the items."""
-        known = {actor.identity: actor}
+        known: dict[str, AccountActor] = {}
         routed: dict[AccountActor, list[ProviderEvent]] = {}
         oldest = self._now_ms() - self._keep_ms
         for item in items:
             if item.identity not in known:
-                known[item.identity] = self._neighbour(actor, contract, item.identity, headers, body) or actor
+                known[item.identity] = self._holder(actor, contract, item.identity, headers, body) or actor
             target = known[item.identity]
             event = item.event
-            if target.identity != item.identity:
+            if self._accounts.identified(actor.row.channel, item.identity) is not target:
                 event = Unparsed(event.key, item.raw, "no_such_account")
             elif item.at is not None and item.at < oldest:
                 event = Unparsed(event.key, item.raw, "stale")
             routed.setdefault(target, []).append(event)
         return routed
 
-    def _neighbour(
+    def _holder(
         self,
         actor: AccountActor,
         contract: Contract,
@@ -165,11 +165,13 @@ class Ingress:
         headers: Mapping[str, str],
         body: bytes,
     ) -> AccountActor | None:
-        """Another account of the same app: its own secrets must verify the request too."""
+        """The account that holds an identity, of this app: its own secrets must verify the request too."""
         found = self._accounts.identified(actor.row.channel, identity)
-        if found is None or _contract(found) is not contract:
+        if found is None or found is actor:
+            return found
+        if _contract(found) is not contract or not contract.verify(found.row.credentials, headers, body):
             return None
-        return found if contract.verify(found.row.credentials, headers, body) else None
+        return found
 
 
 def _contract(actor: AccountActor) -> Contract | None:

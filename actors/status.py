@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 
 from supervisors import ChildState, Ended, Kind, Phase
-from unifyport.model.account import Account
+from unifyport.model.account import OF_A_LOGIN, Account
 from unifyport.model.event import EventType
 from unifyport.model.runtime_status import RuntimeStatus, Trigger, next_status
 from unifyport.model.unit import Announcement
@@ -26,6 +26,13 @@ class Change:
     announcements: list[Announcement]
     account_changes: dict[str, Any] = attrs.field(factory=dict)
     coalesced: int = 0
+    login: int = 0  # whose it is
+
+    def changes_for(self, login: int) -> dict[str, Any]:
+        """What of the changes still counts: not what an older login found out."""
+        if self.login == login:
+            return self.account_changes
+        return {name: value for name, value in self.account_changes.items() if name not in OF_A_LOGIN}
 
 
 class StatusSlot:
@@ -42,7 +49,7 @@ class StatusSlot:
             change.announcements = [
                 announcement for announcement in left_out.announcements if announcement.type not in _STATUSES
             ] + change.announcements
-            change.account_changes = {**left_out.account_changes, **change.account_changes}
+            change.account_changes = {**left_out.changes_for(change.login), **change.account_changes}
             change.coalesced = left_out.coalesced + 1
             for announcement in change.announcements:
                 announcement.data = {**announcement.data, "coalesced": change.coalesced}

@@ -17,13 +17,18 @@ from unifyport.model.unit import Unit
 from unifyport.storage.base import Fenced, Refused, Result, Settle, Store, StoreUnavailable, Write
 
 from .actor import Actor, Job, Stickiness
-from .reply import Failed
+from .reply import Failed, Reply
 
 log = logging.getLogger("unifyport.writer")
 
 MAX_ROWS = 1000
+IN_HAND_SECONDS = 20.0
 _FIRST_RETRY, _LAST_RETRY = 0.1, 5.0
 _LOG_EVERY = 60.0
+
+
+class OutcomeUnknown(Exception):
+    """A commit takes longer than anybody waits: whether it happens, nobody knows yet."""
 
 
 class Writer(Actor[Write, Result]):
@@ -40,6 +45,24 @@ class Writer(Actor[Write, Result]):
         self.writes = 0  # committed
         self.commits = Tally()
 
+    async def ask_for(self, seconds: float, write: Write) -> Result | Failed:
+        """`ask`, but the write is taken back when it is not done in time: `Failed` means that it never will be.
+
+        One that is being committed just then is waited for `IN_HAND_SECONDS` more. Raises `OutcomeUnknown` after that.
+        """
+        job: Job[Write, Result] = Job(write, Reply())
+        with trio.move_on_after(seconds):
+            await self.mailbox.put(job)
+            return await job.reply.wait()
+        if job.reply.answered:
+            return await job.reply.wait()
+        if not job.in_hand:
+            job.withdrawn = True
+            return Failed("not_in_time")
+        with trio.move_on_after(IN_HAND_SECONDS):
+            return await job.reply.wait()
+        raise OutcomeUnknown
+
     async def handle(self, batch: list[Job[Write, Result]]) -> None:
         while batch:
             group, batch = self._group(batch)
@@ -53,6 +76,8 @@ class Writer(Actor[Write, Result]):
         group: list[Job[Write, Result]] = []
         rows = 0
         for index, job in enumerate(batch):
+            if job.withdrawn:
+                continue
             if group and rows >= MAX_ROWS:
                 return group, list(batch[index:])
             if isinstance(job.work, Unit) and self._sticky.refuses(job.work.account_no, job.work.generation):
@@ -66,9 +91,11 @@ class Writer(Actor[Write, Result]):
         pause, logged = _FIRST_RETRY, -_LOG_EVERY
         while group:
             began = trio.current_time()
+            _take(group, True)
             try:
                 results = await self._store.commit([job.work for job in group])
             except StoreUnavailable as error:
+                _take(group, False)
                 self._answer(group, error.done)
                 group = group[len(error.done) :]
                 self.unavailable = error.reason
@@ -77,6 +104,7 @@ class Writer(Actor[Write, Result]):
                     log.error("storage unavailable, %d writes wait: %s", len(group), error.reason)
                 await trio.sleep(pause)
                 pause = min(pause * 2, _LAST_RETRY)
+                group = [job for job in group if not job.withdrawn]
                 continue
             self.commits.observe(trio.current_time() - began)
             self._answer(group, results)
@@ -97,6 +125,11 @@ class Writer(Actor[Write, Result]):
     def failed(self, job: Job[Write, Result]) -> None:
         if isinstance(job.work, Unit):
             self._sticky.fail(job.work.account_no, job.work.generation)
+
+
+def _take(group: Sequence[Job[Write, Result]], in_hand: bool) -> None:
+    for job in group:
+        job.in_hand = in_hand
 
 
 def _rows(write: Write) -> int:

@@ -9,7 +9,11 @@ from typing import Any
 import attrs
 import trio
 from hypercorn.config import Config
+from hypercorn.events import Closed
+from hypercorn.protocol import ProtocolWrapper
+from hypercorn.protocol.h11 import H2CProtocolRequiredError, H2ProtocolAssumedError
 from hypercorn.trio import serve as hypercorn_serve
+from hypercorn.trio import tcp_server
 
 from unifyport.net.guard import Network, parse_address
 
@@ -30,6 +34,19 @@ class TlsFiles:
 
     cert: Path
     key: Path
+
+
+class _Http1Only(ProtocolWrapper):
+    """hypercorn has no switch for HTTP/2 in the clear, whose idle connections it does not close when it stops."""
+
+    async def handle(self, event: Any) -> None:
+        try:
+            await self.protocol.handle(event)
+        except (H2ProtocolAssumedError, H2CProtocolRequiredError):
+            await self.send(Closed())
+
+
+tcp_server.ProtocolWrapper = _Http1Only  # type: ignore[attr-defined]
 
 
 def new_config(bind: str, *, graceful: float, tls: TlsFiles | None = None) -> Config:

@@ -194,8 +194,10 @@ def with_new_login(account: Account) -> Account:
         auth_status=AuthStatus.PENDING_AUTH,
         last_error=None,
         terminal=None,
+        not_before=None,
         provider_account_ref=None,
         profile={},
+        login=account.login + 1,
     )
 
 

@@ -1,8 +1,7 @@
 """Files, without holding up the loop: threads of this module's own, so that a slow disk holds up nobody else."""
 
 from collections.abc import AsyncIterator, Callable
-from pathlib import Path
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
 import trio
 
@@ -17,9 +16,8 @@ async def run(function: Callable[..., T], *arguments: object) -> T:
     return await trio.to_thread.run_sync(function, *arguments, limiter=_TURNS)
 
 
-async def read(path: Path) -> AsyncIterator[bytes]:
-    """A file in chunks. Raises `OSError`."""
-    file = await run(lambda: path.open("rb", buffering=0))
+async def read(file: BinaryIO) -> AsyncIterator[bytes]:
+    """An open file in chunks, closed at the end. Raises `OSError`."""
     try:
         while chunk := await run(file.read, CHUNK):
             yield chunk

@@ -8,11 +8,14 @@ runs.
 
 import base64
 import binascii
+import contextlib
 import hashlib
 import logging
 import os
+import shutil
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import BinaryIO
 
 import attrs
 import msgspec
@@ -29,8 +32,10 @@ from unifyport.storage.sealing import KeyRing, SealError
 log = logging.getLogger("unifyport.media")
 
 FETCH_SECONDS = 120
+FETCHES = 8  # files that are fetched at a time, of all accounts
 _PLACE = ["media"]
 _PRUNE_TO = 0.9  # of the quota
+_PART = ".part"
 _FOR_EVER = frozenset({"too_large", "media_not_found"})
 
 
@@ -101,10 +106,10 @@ class MediaLinks:
 
 
 class MediaCache:
-    """Files by the hash of their account and handle, in one directory, oldest use first to go.
+    """Files in one directory for each account, by the hash of their handle; the least recently used go first.
 
-    One fetch at a time for a file: others wait for it. What is being written has a name of its own and is
-    renamed when it is whole, so that a kill leaves nothing half.
+    One fetch at a time for a file: others wait for it. What is being written has a name of its own and is renamed
+    when it is whole, so that a kill leaves nothing half. A file is open before anybody could delete it.
     """
 
     def __init__(
@@ -120,46 +125,50 @@ class MediaCache:
         self._links = links
         self._accounts = accounts
         self._now_ms = now_ms
-        self._fetching: dict[str, trio.Lock] = {}
-        self._parts = 0
+        self._locks: dict[Path, trio.Lock] = {}
+        self._fetches = trio.CapacityLimiter(FETCHES)
+        self._pruning = trio.Lock()
 
     async def open(self, account_id: str, reference: Reference) -> tuple[int, AsyncIterator[bytes]]:
         """The length and the chunks of a file. Raises `MediaUnavailable`."""
         if self._accounts.actor(account_id) is None:
             raise MediaUnavailable(410, "account_gone")
-        name = hashlib.sha256(f"{account_id}\0{reference.file_id}".encode()).hexdigest()
-        path = self._directory / name
-        lock = self._fetching.setdefault(name, trio.Lock())
+        name = hashlib.sha256(reference.file_id.encode()).hexdigest()
+        path = self._directory / account_id / name
+        lock = self._locks.setdefault(path, trio.Lock())
         try:
             async with lock:
-                length = await disk.run(_touched, path)
-                if length is None:
+                file = await disk.run(_opened, path)
+                if file is None:
                     await self._fetch(account_id, reference, path)
-                    length = await disk.run(_touched, path)
+                    file = await disk.run(_opened, path)
         finally:
             if not lock.locked():
-                self._fetching.pop(name, None)
-        if length is None:
-            raise MediaUnavailable(503, "cache_full")
-        return length, disk.read(path)
+                self._locks.pop(path, None)
+        if file is None:
+            raise MediaUnavailable(410, "account_gone")  # deleted just now
+        return os.fstat(file.fileno()).st_size, disk.read(file)
+
+    async def forget(self, account_id: str) -> None:
+        """Delete the files of an account that is no more."""
+        await disk.run(lambda: shutil.rmtree(self._directory / account_id, ignore_errors=True))
 
     async def _fetch(self, account_id: str, reference: Reference, path: Path) -> None:
         actor = self._accounts.actor(account_id)
         if actor is None:
             raise MediaUnavailable(410, "account_gone")
         limit = self._links.limit(actor.row.provider)
-        self._parts += 1
-        part = path.with_name(f"{path.name}.{os.getpid()}.{self._parts}.part")
-        deadline = self._now_ms() + FETCH_SECONDS * 1000
+        part = path.with_name(f"{path.name}{_PART}")
         try:
-            await disk.run(lambda: self._directory.mkdir(mode=0o700, parents=True, exist_ok=True))
-            await disk.run(self._prune)
-            answer = await self._accounts.call(
-                account_id, FetchMedia(reference.file_id, str(part), limit, deadline)
-            )
-            if answer.state is not CommandState.SENT:
-                raise _unavailable(answer.code)
-            await disk.run(part.rename, path)
+            async with self._fetches:
+                await disk.run(lambda: path.parent.mkdir(mode=0o700, parents=True, exist_ok=True))
+                await disk.run(lambda: part.unlink(missing_ok=True))  # what a kill has left
+                deadline = self._now_ms() + FETCH_SECONDS * 1000
+                command = FetchMedia(reference.file_id, str(part), limit, deadline)
+                answer = await self._accounts.call(account_id, command)
+                if answer.state is not CommandState.SENT:
+                    raise _unavailable(answer.code)
+                await disk.run(part.rename, path)
         except NoSuchAccount:
             raise MediaUnavailable(410, "account_gone") from None
         except OSError as error:
@@ -167,34 +176,38 @@ class MediaCache:
             raise MediaUnavailable(503, "disk") from None
         finally:
             part.unlink(missing_ok=True)
+        async with self._pruning:
+            await disk.run(self._prune, path)
 
-    def _prune(self) -> None:
+    def _prune(self, newest: Path) -> None:
         """Delete what is older than its retention, then the least recently used until there is room."""
         oldest = self._now_ms() / 1000 - self._settings.retention
-        files = []
-        for entry in os.scandir(self._directory):
-            status = entry.stat()
-            if status.st_mtime < oldest:
-                Path(entry.path).unlink(missing_ok=True)
-            else:
-                files.append((status.st_mtime, status.st_size, entry.path))
-        total = sum(size for _, size, _ in files)
+        files: list[tuple[float, int, Path]] = []
+        for path in self._directory.glob("*/*"):
+            with contextlib.suppress(OSError):
+                status = path.stat()
+                if status.st_mtime < oldest:
+                    path.unlink()
+                elif path.suffix != _PART and path != newest:
+                    files.append((status.st_mtime, status.st_size, path))
+        total = newest.stat().st_size + sum(size for _, size, _ in files) if newest.exists() else 0
         if total <= self._settings.max_bytes:
             return
-        for _, size, name in sorted(files):
+        for _, size, path in sorted(files):
             if total <= self._settings.max_bytes * _PRUNE_TO:
                 break
-            Path(name).unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
             total -= size
 
 
-def _touched(path: Path) -> int | None:
-    """The length of a file, which is used now; None when there is none."""
+def _opened(path: Path) -> BinaryIO | None:
+    """The file, which is used now; None when there is none."""
     try:
-        os.utime(path)
-        return path.stat().st_size
+        file = path.open("rb")
     except FileNotFoundError:
         return None
+    os.utime(file.fileno())
+    return file
 
 
 def _unavailable(code: str) -> MediaUnavailable:

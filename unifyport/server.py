@@ -18,6 +18,7 @@ import socket
 import time
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 import attrs
 import trio
@@ -281,15 +282,19 @@ def _doors(server: ServerSettings) -> dict[str, frozenset[Audience]]:
     doors = {server.bind: {Audience.CUSTOMERS, Audience.RECEIVERS}}
     for bind, audiences in (
         (server.ingress_bind or server.bind, {Audience.PLATFORMS, Audience.RECEIVERS}),
-        (server.admin_bind or _private(server.bind), {Audience.OPERATORS}),
+        (server.admin_bind or _private(server), {Audience.OPERATORS}),
     ):
         if bind is not None:
             doors.setdefault(bind, set()).update(audiences)
     return {bind: frozenset(audiences) for bind, audiences in doors.items()}
 
 
-def _private(bind: str) -> str | None:
-    return bind if is_loopback(split_bind(bind)[0]) else None
+def _private(server: ServerSettings) -> str | None:
+    """The API's listener, where nobody but this machine reaches it: not even by a proxy in front of it."""
+    where = [split_bind(server.bind)[0]]
+    if server.public_url is not None:
+        where.append(urlsplit(server.public_url).hostname or "")
+    return server.bind if all(map(is_loopback, where)) and not server.trusted_proxies else None
 
 
 class AddressInUse(Exception):

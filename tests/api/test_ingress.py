@@ -3,9 +3,7 @@
 import json
 import time
 from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
 import trio
 
@@ -17,6 +15,7 @@ from tests.harness import (
     NUMBER,
     TOKEN,
     VERIFY_TOKEN,
+    Client,
     account,
     endpoint,
     free_port,
@@ -137,64 +136,76 @@ async def test_stale_repeated_and_unreadable_items_are_acknowledged(tmp_path: Pa
             assert 'unifyport_ingress_requests_total{provider="whatsapp",status="200"} 6.0' in text
 
 
+def raw_post(path: str, *headers: str) -> bytes:
+    return "\r\n".join([f"POST {path} HTTP/1.1", "host: x", *headers, "", ""]).encode()
+
+
 async def test_bodies_are_bounded(tmp_path: Path) -> None:
-    """A body that is too long is not read to its end: the caller sees 413, or the connection closed on it."""
     async with sandbox() as platform:
         more = whatsapp() + platform.sandbox.config()
         async with gateway(settings_of(tmp_path, more, **public(free_port()))) as api:
             [shop] = await api.data("GET", "/v1/accounts")
-            mebibyte = b"x" * 1024 * 1024
-
-            async def chunks() -> Any:
-                for _ in range(5):
-                    yield mebibyte
-
-            nobody = str(api.http.base_url).rstrip("/") + f"/ingress/nobody/{shop['id']}"
-            for url, content in (
-                (shop["ingress_url"], mebibyte * 5),
-                (shop["ingress_url"], chunks()),
-                (nobody, b"x" * 65537),
-            ):
-                async with httpx.AsyncClient(trust_env=False) as caller:
-                    try:
-                        status = (await caller.post(url, content=content)).status_code
-                    except httpx.TransportError:
-                        status = 413
-                assert status == 413
-            longest = message("fits") + b" " * (4 * 1024 * 1024 - len(message("fits")))
+            path = shop["ingress_url"].removeprefix(str(api.http.base_url).rstrip("/"))
+            four = 4 * 1024 * 1024
+            announced = raw_post(path, f"content-length: {four + 1}")
+            nobody = raw_post(f"/ingress/nobody/{shop['id']}", "content-length: 65537")
+            chunk = b"100000\r\n" + b"x" * 0x100000 + b"\r\n"
+            chunked = raw_post(path, "transfer-encoding: chunked") + chunk * 4 + b"1\r\nx\r\n"
+            for request in (announced, nobody, chunked):
+                stream = await trio.open_tcp_stream("127.0.0.1", api.http.base_url.port)
+                async with stream:
+                    await stream.send_all(request)
+                    with trio.fail_after(5):
+                        assert b" 413 " in await stream.receive_some(1000)
+            longest = message("fits") + b" " * (four - len(message("fits")))
             response = await api.http.post(shop["ingress_url"], content=longest, headers=signed(longest))
             assert response.status_code == 200
             assert (
-                'unifyport_ingress_requests_total{provider="whatsapp",status="413"}'
+                'unifyport_ingress_requests_total{provider="whatsapp",status="413"} 2.0'
                 in (await api.http.get("/metrics")).text
             )
 
 
 async def test_bodies_in_flight_are_bounded(tmp_path: Path) -> None:
-    """Two bodies of four MiB are being sent: there is no room for more of this account, and room for others."""
+    """An account's room is full of bodies that nobody has verified: its platform's webhooks come in nevertheless."""
     async with sandbox() as platform:
-        more = whatsapp() + whatsapp("other", OTHER) + platform.sandbox.config()
+        more = whatsapp() + platform.sandbox.config()
         async with gateway(settings_of(tmp_path, more, **public(free_port()))) as api:
-            shop, other = await api.data("GET", "/v1/accounts")
+            [shop] = await api.data("GET", "/v1/accounts")
             path = shop["ingress_url"].removeprefix(str(api.http.base_url).rstrip("/"))
-            head = f"POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: {4 * 1024 * 1024}\r\n\r\n".encode()
-            first = await trio.open_tcp_stream("127.0.0.1", api.http.base_url.port)
-            second = await trio.open_tcp_stream("127.0.0.1", api.http.base_url.port)
-            body = message("hello")
-            async with first, second:
-                for stream in (first, second):
-                    await stream.send_all(head + b"{")
-                with trio.fail_after(5):
-                    while (
-                        refused := await api.http.post(path, content=body, headers=signed(body))
-                    ).status_code != 503:
-                        assert refused.status_code == 200  # the two have not come in yet
+            size = 4 * 1024 * 1024
+            small = message("hello")
+            large = small + b" " * (200_000 - len(small))
+            async with trio.open_nursery() as nursery:
+                for _ in range(2):
+                    stream = await trio.open_tcp_stream("127.0.0.1", api.http.base_url.port)
+                    nursery.start_soon(
+                        _hold, stream, raw_post(path, f"content-length: {size}") + b"x" * (size - 1)
+                    )
+                with trio.fail_after(9):
+                    while await _held(api) != 2 * (size - 1):
+                        pass
+                refused = await api.http.post(path, content=large, headers=signed(large))
+                assert refused.status_code == 503
                 assert int(refused.headers["retry-after"]) > 0
-                neighbour = await api.http.post(other["ingress_url"], content=body, headers=signed(body))
-                assert neighbour.status_code == 200
+                taken = await api.http.post(path, content=small, headers=signed(small))
+                assert taken.status_code == 200
+                nursery.cancel_scope.cancel()
             with trio.fail_after(5):  # they went away, and gave their room back
-                while (await api.http.post(path, content=body, headers=signed(body))).status_code != 200:
+                while (await api.http.post(path, content=large, headers=signed(large))).status_code != 200:
                     await trio.lowlevel.checkpoint()
+
+
+async def _held(api: Client) -> int:
+    lines = (await api.http.get("/metrics")).text.splitlines()
+    [value] = [line.split()[1] for line in lines if line.startswith("unifyport_ingress_bytes ")]
+    return int(float(value))
+
+
+async def _hold(stream: trio.SocketStream, data: bytes) -> None:
+    async with stream:
+        await stream.send_all(data)
+        await trio.sleep_forever()
 
 
 async def test_a_slow_body_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -226,17 +237,28 @@ async def test_a_deleted_account_is_gone(tmp_path: Path) -> None:
 
 
 def test_the_budget_of_bytes_in_flight() -> None:
-    budget = Budget(total=100, each=60)
-    with budget.reserve("a", 60):
-        with pytest.raises(NoRoom), budget.reserve("a", 1):
-            pass
-        with budget.reserve("b", 40):
-            with pytest.raises(NoRoom), budget.reserve("c", 1):
-                pass
-        with budget.reserve("c", 40):
-            pass
-    with budget.reserve("a", 60):
-        pass
+    budget = Budget(total=100, each=60, small=10, spare=20)
+    with budget.holding("a") as a:
+        for _ in range(6):
+            a(10)
+        with pytest.raises(NoRoom):
+            a(1)
+        with budget.holding("a") as small:  # whoever holds the rest, a small one comes in
+            small(10)
+            with pytest.raises(NoRoom):
+                small(1)
+        with budget.holding("b") as b:
+            b(20)
+            with pytest.raises(NoRoom):
+                b(1)
+            with budget.holding("c") as c:
+                c(10)
+                with budget.holding("d") as d:
+                    d(10)
+                    with budget.holding("e") as e, pytest.raises(NoRoom):
+                        e(1)  # it is full
+    with budget.holding("a") as a:
+        a(60)
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,7 @@ async def test_a_message_in_a_reply_out_and_its_receipts(tmp_path: Path) -> None
                     "account_id": account["id"],
                     "to": {"id": f"+{CUSTOMER}", "type": "user"},
                     "message": {"type": "text", "text": "yes"},
-                    "provider_data": {"reply_to": written["message_id"]},
+                    "provider_data": {"reply_to": {"message_id": written["message_id"]}},
                 },
             )
             assert sent["message_id"].startswith("wamid.")
@@ -258,6 +258,9 @@ async def test_what_the_platform_refuses_is_told_as_it_is(tmp_path: Path) -> Non
             assert (status, error["outcome"]) == (500, "rejected")
             status, error = await send(reply_to={"reply_token": "made-up"})
             assert (status, error["code"]) == (400, "invalid_reply_token")
+            for token in ("a-string", {"reply_token": "x"}):
+                status, error = await send(provider_data={"reply_to": token})
+                assert (status, error["code"]) == (400, "invalid_reply_token")
             status, error = await send(provider_data={"reply_to": {"nothing": 1}})
             assert (status, error["code"]) == (400, "invalid_request")
             status, error = await send(message={"type": "image", "url": "https://x.example/a.png"})

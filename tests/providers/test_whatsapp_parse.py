@@ -194,13 +194,41 @@ def test_a_broken_item_stops_nobody(name: str, broken: Any) -> None:
     assert (first.event.conversation is not None) is known
 
 
-@pytest.mark.parametrize(
-    "body", [b"", b"[]", b"{", b'{"entry": 1}', b'{"entry":[{"changes":[{"value":{}}]}]}', b"\xff"]
-)
+@pytest.mark.parametrize("body", [b"", b"[]", b"{", b'{"entry": 1}', b"\xff"])
 def test_what_is_no_webhook_at_all(body: bytes) -> None:
     [addressed] = parse_webhook(body, "path")
     assert (addressed.identity, addressed.raw) == ("path", body)
     assert isinstance(addressed.event, Unparsed)
+
+
+GOOD = item(type="text", text={"body": "good"})
+VALUE = {"metadata": {"phone_number_id": NUMBER}, "contacts": CONTACTS, "messages": [GOOD]}
+CHANGE = {"field": "messages", "value": VALUE}
+ODD: list[tuple[str, dict[str, Any]]] = [
+    ("entry null", {"entry": [None, {"changes": [CHANGE]}]}),
+    ("entry a number", {"entry": [{"changes": [CHANGE]}, 5]}),
+    ("changes null", {"entry": [{"changes": None}, {"changes": [CHANGE]}]}),
+    ("changes absent", {"entry": [{}, {"changes": [CHANGE]}]}),
+    ("change null", {"entry": [{"changes": [None, CHANGE]}]}),
+    ("field absent", {"entry": [{"changes": [{"value": {}}, CHANGE]}]}),
+    ("field null", {"entry": [{"changes": [{"field": None}, CHANGE]}]}),
+    ("value null", {"entry": [{"changes": [{"field": "messages", "value": None}, CHANGE]}]}),
+    ("statuses null", {"entry": [{"changes": [{**CHANGE, "value": {**VALUE, "statuses": None}}]}]}),
+    ("statuses an object", {"entry": [{"changes": [{**CHANGE, "value": {**VALUE, "statuses": {}}}]}]}),
+    ("contacts null", {"entry": [{"changes": [{**CHANGE, "value": {**VALUE, "contacts": None}}]}]}),
+    ("contacts an object", {"entry": [{"changes": [{**CHANGE, "value": {**VALUE, "contacts": {}}}]}]}),
+]
+
+
+@pytest.mark.parametrize(("name", "body"), ODD, ids=[row[0] for row in ODD])
+def test_an_odd_neighbour_discards_nothing(name: str, body: dict[str, Any]) -> None:
+    found = [a.event for a in parse_webhook(json.dumps(body).encode(), "path")]
+    assert [e.content.text for e in found if isinstance(e, MessageReceived)] == ["good"]
+    assert all(isinstance(e, MessageReceived | Unparsed) for e in found)
+
+
+def test_a_time_may_be_a_number() -> None:
+    assert one(type="text", text={"body": "a"}, timestamp=AT).sent_at == AT * 1000
 
 
 def test_errors_of_the_platform_and_changes_that_are_no_messages() -> None:

@@ -113,7 +113,6 @@ async def create_account(call: Call) -> schemas.Account:
         region=region,
         auth_mode=connection.auth_mode,
         status=body.status or ACTIVE,
-        provider_account_ref=body.provider_account_ref,
         metadata=body.metadata or {},
         capabilities=body.capabilities,
         credentials=credentials,
@@ -122,13 +121,13 @@ async def create_account(call: Call) -> schemas.Account:
         created_at=now,
         updated_at=now,
     )
-    async with gateway.creating_account:
+    async with gateway.changing_accounts:
         quota = gateway.settings.workspace.account_quota
         if quota and await gateway.store.account_count() >= quota:
             raise ApiError(
                 409, "workspace_account_quota_exceeded", f"the workspace may have {quota} accounts"
             )
-        _refuse_duplicate(gateway, connection, account)
+        _refuse_duplicate(gateway, connection, account, body.provider_account_ref)
         lease = await gateway.accounts.claim(account_id)
         account = await _put(gateway, account)
         gateway.accounts.add(account, lease)  # no checkpoint since it was stored
@@ -175,18 +174,34 @@ async def _update(call: Call) -> schemas.Account:
     if new_login:
         credentials = _credentials(channel, connection.auth_mode, data or account.credentials)
         changed = with_new_login(attrs.evolve(changed, credentials=credentials))
-        _refuse_duplicate(gateway, connection, changed)
     moved = (changed.receive, changed.proxy) != (account.receive, account.proxy)
-    changed = await _put(gateway, changed)
-    await gateway.accounts.update(changed, reconnect=new_login or moved)
+    async with gateway.changing_accounts:
+        if new_login:
+            _refuse_duplicate(gateway, connection, changed)
+        changed = await _put(gateway, changed)
+        gateway.accounts.update(changed, reconnect=new_login or moved)  # no checkpoint since it was stored
     return show(gateway, changed)
 
 
 async def delete_account(call: Call) -> None:
-    account = await find(call.gateway, call.path["account_id"])
+    """Stop it, delete it, forget it. When it cannot be deleted it goes on as before."""
+    gateway = call.gateway
+    account = await find(gateway, call.path["account_id"])
     _refuse_declared(account)
-    await call.gateway.accounts.remove(account.id)
-    await call.gateway.write(DeleteAccount(account.id))
+    if account.id in gateway.deleting:
+        raise ApiError(409, "account_allocation_busy", "the account is being deleted")
+    gateway.deleting.add(account.id)
+    try:
+        await gateway.accounts.take_down(account.id)
+        try:
+            await gateway.write(DeleteAccount(account.id))
+        except BaseException:
+            gateway.accounts.bring_back(account.id)
+            raise
+        gateway.accounts.forget(account.id)
+    finally:
+        gateway.deleting.discard(account.id)
+    await gateway.media.forget(account.id)
 
 
 async def _put(gateway: Gateway, account: Account) -> Account:
@@ -232,12 +247,17 @@ def _receive(gateway: Gateway, connection: Connection, receive: str, *, asked: s
     return receive
 
 
-def _refuse_duplicate(gateway: Gateway, connection: Connection, account: Account) -> None:
-    """What the credentials say; the login asks again, and the store refuses what both have missed."""
-    identity = connection.identify(account.credentials)
-    known = gateway.accounts.identified(account.channel, identity) if identity is not None else None
-    if known is not None and known.row.id != account.id:
-        raise ApiError(409, "duplicate_provider_account", "another account has this provider identity")
+def _refuse_duplicate(
+    gateway: Gateway, connection: Connection, account: Account, named: str | None = None
+) -> None:
+    """By what the credentials say, and by what the caller names: nobody may be two accounts.
+
+    The login asks again, and the store refuses what all of them have missed.
+    """
+    for identity in (connection.identify(account.credentials), named):
+        known = gateway.accounts.identified(account.channel, identity) if identity is not None else None
+        if known is not None and known.row.id != account.id:
+            raise ApiError(409, "duplicate_provider_account", "another account has this provider identity")
 
 
 def _credentials(channel: Channel, auth_mode: str, data: dict[str, Any]) -> dict[str, Any]:
@@ -357,6 +377,6 @@ ROUTES = [
         "Stop an account and delete it",
         "delete_account_failed",
         success=204,
-        errors=(NOT_BOUND, DECLARED_IN_FILE, NOT_FOUND),
+        errors=(NOT_BOUND, DECLARED_IN_FILE, ErrorSpec(409, "account_allocation_busy"), NOT_FOUND),
     ),
 ]

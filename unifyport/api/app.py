@@ -89,9 +89,10 @@ class Door:
 
 
 def audience_of(path: str) -> Audience:
-    if path.startswith(INGRESS):
+    path = path.rstrip("/") or "/"  # as the routes see it
+    if f"{path}/".startswith(INGRESS):
         return Audience.PLATFORMS
-    if path.startswith("/media/"):
+    if f"{path}/".startswith("/media/"):
         return Audience.RECEIVERS
     if path == "/metrics":
         return Audience.OPERATORS

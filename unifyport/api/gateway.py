@@ -11,7 +11,7 @@ from actors.delivery import ENDPOINTS_TOPIC, Deliveries
 from actors.ingress import Ingress
 from actors.normalizer import Normalizers
 from actors.reply import Failed
-from actors.writer import Writer
+from actors.writer import OutcomeUnknown, Writer
 from unifyport.media import MediaCache, MediaLinks
 from unifyport.model.account import Account
 from unifyport.net.guard import AddressGuard
@@ -51,28 +51,33 @@ class Gateway:
     now_ms: Callable[[], int]
     ready: Callable[[], str | None]  # why the gateway is not ready, or None
     ingress_url: Callable[[Account], str | None]
-    # What two at once could do wrong: pass a quota, take away the last key.
-    creating_account: trio.Lock = attrs.field(factory=trio.Lock)
+    # What two at once could do wrong: pass a quota, take one identity twice, delete twice, take away the last key.
+    changing_accounts: trio.Lock = attrs.field(factory=trio.Lock)
+    deleting: set[str] = attrs.field(factory=set)
     changing_keys: trio.Lock = attrs.field(factory=trio.Lock)
 
     async def write(self, write: Write) -> Any:
         """Through the writer; the value of the committed write.
 
-        Raises `WriteRefused`, and `StoreUnavailable` when the store does not take it within a few seconds.
+        Raises `WriteRefused`, and `StoreUnavailable` when the store does not take it within a few seconds: then
+        it was taken back.
         """
         if self.writer.unavailable is not None:
             raise StoreUnavailable(self.writer.unavailable)
-        with trio.move_on_after(WRITE_SECONDS):
-            match await self.writer.ask(write):
-                case Committed(value=value):
-                    return value
-                case Refused(reason=reason):
-                    raise WriteRefused(reason)
-                case Fenced():
-                    raise WriteRefused("lease_lost")
-                case Failed(reason=reason):
-                    raise StoreUnavailable(reason)
-        raise StoreUnavailable("the write was not answered in time")
+        try:
+            result = await self.writer.ask_for(WRITE_SECONDS, write)
+        except OutcomeUnknown:
+            raise StoreUnavailable("a commit takes too long; read what became of it") from None
+        match result:
+            case Committed(value=value):
+                return value
+            case Refused(reason=reason):
+                raise WriteRefused(reason)
+            case Fenced():
+                raise WriteRefused("lease_lost")
+            case Failed(reason=reason):
+                raise StoreUnavailable(reason)
+        raise AssertionError("not a result of a write")
 
     def endpoints_changed(self) -> None:
         self.bus.ring(ENDPOINTS_TOPIC)

@@ -9,7 +9,7 @@ counted before it is read. Platforms see a status; nobody sees more.
 
 import logging
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any
@@ -28,6 +28,8 @@ PREFIX = "/ingress/"
 BODY_SECONDS = 10.0
 IN_FLIGHT = 64 * 1024 * 1024  # bytes of bodies that are held at a time, in all
 IN_FLIGHT_ACCOUNT = 8 * 1024 * 1024
+SMALL_BODY = 64 * 1024
+SPARE = 8 * 1024 * 1024  # of IN_FLIGHT, for small bodies only
 RETRY_AFTER = b"5"
 _MAX_PARAMETERS = 16
 
@@ -44,22 +46,44 @@ class NoRoom(Exception):
 
 
 class Budget:
-    """Bytes in flight, in all and by account. What names no account of ours shares one account's room."""
+    """Bytes that have come in and are still held, in all and by account.
 
-    def __init__(self, total: int = IN_FLIGHT, each: int = IN_FLIGHT_ACCOUNT) -> None:
-        self._total, self._each = total, each
+    Anybody can send bytes in the name of an account, as they are held until they can be verified. So a small
+    body is taken however much an account holds already, and a last part of the room is for small bodies only.
+    What names no account of ours shares one account's room.
+    """
+
+    def __init__(
+        self,
+        total: int = IN_FLIGHT,
+        each: int = IN_FLIGHT_ACCOUNT,
+        small: int = SMALL_BODY,
+        spare: int = SPARE,
+    ) -> None:
+        self._total, self._each, self._small, self._spare = total, each, small, spare
         self._used: Counter[str] = Counter()
+        self.held = 0
 
     @contextmanager
-    def reserve(self, account_id: str, size: int) -> Iterator[None]:
-        """Raises `NoRoom`."""
-        if self._used[account_id] + size > self._each or self._used.total() + size > self._total:
-            raise NoRoom
-        self._used[account_id] += size
+    def holding(self, account_id: str) -> Iterator[Callable[[int], None]]:
+        """What is inside calls the given function with each number of bytes that has come. It raises `NoRoom`."""
+        held = 0
+
+        def take(size: int) -> None:
+            nonlocal held
+            large = held + size > self._small
+            room = self._total - (self._spare if large else 0)
+            if self.held + size > room or (large and self._used[account_id] + size > self._each):
+                raise NoRoom
+            held += size
+            self.held += size
+            self._used[account_id] += size
+
         try:
-            yield
+            yield take
         finally:
-            self._used[account_id] -= size
+            self.held -= held
+            self._used[account_id] -= held
             if not self._used[account_id]:
                 del self._used[account_id]
 
@@ -105,6 +129,11 @@ class IngressFront:
             headers.append((b"retry-after", RETRY_AFTER))
         await respond(send, status, (text or status.phrase.lower()).encode(), b"text/plain", headers)
 
+    @property
+    def bytes_held(self) -> int:
+        """Of bodies that have come in and are not answered yet."""
+        return self._budget.held
+
     @staticmethod
     def _place(path: str) -> tuple[str, str]:
         provider, _, account_id = path.removeprefix(PREFIX).partition("/")
@@ -127,14 +156,13 @@ class IngressFront:
             return HTTPStatus.SERVICE_UNAVAILABLE
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         limit = gateway.ingress.limit(provider)
-        size = _length(headers, limit)
-        if size > limit:
+        if _length(headers) > limit:
             return HTTPStatus.REQUEST_ENTITY_TOO_LARGE
         owner = account_id if gateway.accounts.actor(account_id) is not None else ""
         try:
-            with self._budget.reserve(owner, size):
+            with self._budget.holding(owner) as take:
                 with trio.move_on_after(BODY_SECONDS) as reading:
-                    body = await _read(receive, limit)
+                    body = await _read(receive, limit, take)
                 if reading.cancelled_caught:
                     return HTTPStatus.REQUEST_TIMEOUT
                 return _STATUS[await gateway.ingress.receive(provider, account_id, headers, body)]
@@ -144,13 +172,13 @@ class IngressFront:
             return HTTPStatus.REQUEST_ENTITY_TOO_LARGE
 
 
-def _length(headers: Mapping[str, str], limit: int) -> int:
-    """What a body takes up: what it says, or as much as it may have."""
+def _length(headers: Mapping[str, str]) -> int:
+    """What a body says of itself; 0 when it says nothing."""
     text = headers.get("content-length", "")
-    return int(text) if text.isascii() and text.isdigit() else limit
+    return int(text) if text.isascii() and text.isdigit() else 0
 
 
-async def _read(receive: Receive, limit: int) -> bytes:
+async def _read(receive: Receive, limit: int, take: Callable[[int], None]) -> bytes:
     chunks: list[bytes] = []
     length, more = 0, True
     while more:
@@ -161,6 +189,7 @@ async def _read(receive: Receive, limit: int) -> bytes:
         length += len(chunk)
         if length > limit:
             raise BodyTooLong
+        take(len(chunk))
         chunks.append(chunk)
         more = message.get("more_body", False)
     return b"".join(chunks)

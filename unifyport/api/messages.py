@@ -72,23 +72,15 @@ def _quoted(body: schemas.SendMessageRequest) -> str | None:
     """The message that a reply quotes. No reply tokens are given out yet, so none can be read."""
     if body.reply_to is not None:
         raise ApiError(400, "invalid_reply_token", "reply_to.reply_token: not a token of this gateway")
-    quoted = (body.provider_data or {}).get("reply_to")
-    if isinstance(quoted, dict):
-        if quoted.get("reply_token") is not None:
-            raise ApiError(
-                400, "invalid_reply_token", "provider_data.reply_to.reply_token: not a token of this gateway"
-            )
-        quoted = quoted.get("message_id")
-        if quoted is None:
-            raise ApiError(400, "invalid_request", "provider_data.reply_to.message_id: is required")
-    if quoted is None:
+    reply = (body.provider_data or {}).get("reply_to")
+    if reply is None:
         return None
+    if isinstance(reply, str) or (isinstance(reply, dict) and reply.get("reply_token") is not None):
+        raise ApiError(400, "invalid_reply_token", "provider_data.reply_to: not a token of this gateway")
+    quoted = reply.get("message_id") if isinstance(reply, dict) else None
     if not isinstance(quoted, str) or not 0 < len(quoted) <= MAX_ID or not quoted.isprintable():
-        raise ApiError(
-            400,
-            "invalid_request",
-            f"provider_data.reply_to: must be a message id of 1 to {MAX_ID} characters",
-        )
+        wanted = f"must be a message id of 1 to {MAX_ID} characters"
+        raise ApiError(400, "invalid_request", f"provider_data.reply_to.message_id: {wanted}")
     return quoted
 
 

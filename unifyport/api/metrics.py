@@ -177,6 +177,12 @@ class _Gateway(Collector):
             ["operation"],
             (((operation,), tally) for operation, tally in self._requests.seconds.items()),
         )
+        yield _gauge(
+            "unifyport_ingress_bytes",
+            "Bodies of platforms that are being held",
+            [],
+            [((), self._ingress.bytes_held)],
+        )
         yield _counter(
             "unifyport_ingress_requests",
             "Requests of platforms by provider and status",

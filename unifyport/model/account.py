@@ -53,6 +53,7 @@ class Account:
     metadata: dict[str, Any] = attrs.field(factory=dict)
     capabilities: list[str] | None = None  # the caller's own list, if any
     credentials: dict[str, Any] = attrs.field(factory=dict)
+    login: int = 0  # raised by new credentials
     proxy: Proxy | None = None
     receive: str = ""  # how events come in: one of the connection's `receive`
     origin: Origin = Origin.API
@@ -64,6 +65,12 @@ class Account:
     @property
     def may_run(self) -> bool:
         return self.status == ACTIVE and self.desired == "running"
+
+
+# What a login finds out: of no worth once there are other credentials.
+OF_A_LOGIN = frozenset(
+    ("auth_status", "last_error", "terminal", "not_before", "provider_account_ref", "profile")
+)
 
 
 @attrs.define

@@ -4,7 +4,9 @@ Callers write it as an object or as JSON in a string, with either of the names t
 its type and its user. One form is stored; answers hide the password.
 """
 
+import ipaddress
 import json
+import re
 from typing import Any
 
 import attrs
@@ -12,6 +14,7 @@ import attrs
 TYPES = ("http", "https", "socks5")
 _HIDDEN = "********"
 _LONGEST = 255
+_NAME = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?")
 
 
 @attrs.frozen
@@ -38,9 +41,9 @@ class Proxy:
         kind = value.get("type", value.get("proxy_type", "http"))
         if kind not in TYPES:
             raise ValueError(f"type: must be one of {', '.join(TYPES)}")
-        if not isinstance(host, str) or not 0 < len(host) <= _LONGEST or not _is_host(host):
+        if not isinstance(host, str) or not _is_host(host):
             raise ValueError("host: must be a name or an address")
-        if isinstance(port, str) and port.isascii() and port.isdigit():
+        if isinstance(port, str) and re.fullmatch(r"[0-9]{1,5}", port):
             port = int(port)
         if not isinstance(port, int) or isinstance(port, bool) or not 0 < port < 65536:
             raise ValueError("port: must be 1 to 65535")
@@ -64,11 +67,21 @@ class Proxy:
         return shown
 
     def keeping_password_of(self, old: "Proxy | None") -> "Proxy":
-        """What a caller means who sends back the masked object that we answered with."""
-        if old is None or self.password != _HIDDEN:
+        """What a caller means who sends back the masked object that we answered with.
+
+        The password goes nowhere else than where it was. Raises `ValueError` when that is what it would do.
+        """
+        if self.password != _HIDDEN:
             return self
-        return attrs.evolve(self, password=old.password)
+        if old is None or attrs.evolve(old, password=_HIDDEN) != self:
+            raise ValueError("password: give it again with another proxy")
+        return old
 
 
 def _is_host(host: str) -> bool:
-    return host.isascii() and host.isprintable() and not set(host) & set(" /@?#%\\")
+    if ":" in host:
+        try:
+            return ipaddress.ip_address(host.strip("[]")).version == 6
+        except ValueError:
+            return False
+    return _NAME.fullmatch(host) is not None

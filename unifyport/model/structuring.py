@@ -5,7 +5,7 @@ asked for or is a problem, and all problems of a document are found in one pass,
 """
 
 from collections.abc import Callable
-from typing import Any, TypeVar, get_origin
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import attrs
 from cattrs import Converter, transform_error
@@ -49,6 +49,17 @@ def _exactly(kind: type) -> Callable[[Any, Any], Any]:
     return check
 
 
+def _is_literal(kind: Any) -> bool:
+    return get_origin(kind) is Literal
+
+
+def _one_of(value: Any, kind: Any) -> Any:
+    known = get_args(kind)
+    if not any(value == each and type(value) is type(each) for each in known):
+        raise Wrong(f"must be one of {', '.join(map(str, known))}")
+    return value
+
+
 def _is_list(kind: Any) -> bool:
     return get_origin(kind) is list
 
@@ -62,6 +73,8 @@ def strict_converter(*, forbid_extra_keys: bool) -> Converter:
     converter.register_structure_hook_func(
         lambda kind: kind is dict or kind == dict[str, Any], lambda value, _: is_dict(value, dict)
     )
+
+    converter.register_structure_hook_func(_is_literal, _one_of)
 
     @converter.register_structure_hook_factory(attrs.has)
     def objects(kind: type) -> Callable[[Any, Any], Any]:

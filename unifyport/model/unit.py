@@ -83,6 +83,7 @@ class Unit:
     announcements: list[Announcement] = attrs.field(factory=list)
     session: list[SessionChange] = attrs.field(factory=list)
     account_changes: dict[str, Any] = attrs.field(factory=dict)
+    login: int = 0  # whose `account_changes` these are; of an older one only the operator's word counts
     command: CommandChange | None = None
     items: list[Item] = attrs.field(factory=list)
 

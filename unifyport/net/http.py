@@ -126,8 +126,8 @@ async def download(
     timeout: float,
     headers: Mapping[str, str] | None = None,
     connect_timeout: float = 10.0,
-) -> int:
-    """GET a file into `sink`, as it comes; the status. Only the body of a 200 is passed on.
+) -> tuple[int, int]:
+    """GET a file into `sink`, as it comes; the status and the length. Only the body of a 200 is passed on.
 
     Raises `TooLarge` above `limit` bytes, `NotConnected`, `ConnectionLost`.
     """
@@ -140,14 +140,14 @@ async def download(
     with trio.move_on_after(timeout):
         async with _answer(client, sending) as response:
             if response.status_code != 200:
-                return response.status_code
+                return response.status_code, 0
             length = 0
             async for chunk in response.aiter_raw():
                 length += len(chunk)
                 if length > limit:
                     raise TooLarge
                 await sink(chunk)
-            return response.status_code
+            return response.status_code, length
     raise ConnectionLost("timeout")
 
 

@@ -79,7 +79,7 @@ class Callbacks:
                     delivery.statuses.append(response.status_code)
                     if response.is_success:
                         return
-                except httpx.HTTPError:
+                except (httpx.HTTPError, httpx.InvalidURL):
                     delivery.statuses.append(599)
                 await trio.sleep(pause)
                 pause = min(pause * 2, _LAST_RETRY)

@@ -131,7 +131,7 @@ class TelegramPlatform(LocalPlatform):
         try:
             response = await client.post(webhook["url"], content=msgspec.json.encode(update), headers=headers)
             status = response.status_code
-        except httpx.HTTPError:
+        except (httpx.HTTPError, httpx.InvalidURL):
             pass
         self._calls.append({"url": webhook["url"], "label": str(update["update_id"]), "status": status})
         return status

@@ -219,7 +219,7 @@ class WhatsAppPlatform(LocalPlatform):
         async with httpx.AsyncClient(trust_env=False, timeout=10, verify=False) as client:  # noqa: S501  loopback
             try:
                 response = await client.get(app.callback_url, params=query)
-            except httpx.HTTPError as error:
+            except (httpx.HTTPError, httpx.InvalidURL) as error:
                 raise ValueError(f"callback_url: {type(error).__name__}") from None
         if response.status_code != 200 or response.text != challenge:
             raise ValueError(f"callback_url: it answered the challenge with HTTP {response.status_code}")

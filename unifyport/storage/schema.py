@@ -119,6 +119,7 @@ create index command_open on command(account_no) where state in ('accepted', 'se
 
 _V2 = """
 alter table account add column proxy blob;  -- sealed
+alter table account add column login integer not null default 0;  -- raised by new credentials: what an older login says is void
 
 create table deleted_account(  -- ingress tells a platform that still calls for one that it is gone
   id text primary key, at integer not null

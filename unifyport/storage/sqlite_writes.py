@@ -12,6 +12,7 @@ from typing import Any
 import attrs
 import msgspec
 
+from unifyport.model.account import OF_A_LOGIN
 from unifyport.model.event import GatewayEventType, encode_body
 from unifyport.model.ids import EventIds
 from unifyport.model.message import CommandState
@@ -46,7 +47,7 @@ _DAY_MS = 86_400_000
 
 _ACCOUNT_COLUMNS = (
     "id, name, provider, channel, region, auth_mode, status, desired, auth_status, last_error, terminal,"
-    " not_before, provider_account_ref, profile, metadata, capabilities, credentials, proxy, receive, origin,"
+    " not_before, provider_account_ref, profile, metadata, capabilities, credentials, proxy, login, receive, origin,"
     " digest, created_at, updated_at"
 )
 _ENDPOINT_COLUMNS = (
@@ -163,8 +164,12 @@ class Writes:
             )
 
     def _account_changes(self, unit: Unit) -> None:
-        if unit.account_changes:
-            names = list(unit.account_changes)
+        names = list(unit.account_changes)
+        if names:
+            login = self._db.execute("select login from account where no = ?", (unit.account_no,)).fetchone()
+            if login is not None and login[0] != unit.login:
+                names = [name for name in names if name not in OF_A_LOGIN]
+        if names:
             values = [
                 None if unit.account_changes[name] is None else _CHANGEABLE[name](unit.account_changes[name])
                 for name in names
@@ -310,7 +315,7 @@ class Writes:
             None
             if a.proxy is None
             else self._ring.seal("credential", ["account", a.id, "proxy"], msgspec.json.encode(a.proxy)),
-            *(a.receive, a.origin.value, a.digest, a.created_at, a.updated_at),
+            *(a.login, a.receive, a.origin.value, a.digest, a.created_at, a.updated_at),
         )
         row = self._put("account", _ACCOUNT_COLUMNS, values, a.no, a.version)
         return Refused("conflict") if row is None else Committed(to_account(row, self._ring))

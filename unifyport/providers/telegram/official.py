@@ -68,7 +68,7 @@ class BotConnector:
         self._webhook: str | None = None
         if setting.receive == WEBHOOK:
             if setting.ingress_url is None:
-                raise LoggedOut("public_url_missing")
+                raise Transient("public_url_missing")  # the file's, and mended there
             self._webhook, self._secret = setting.ingress_url, secret_of(setting.credentials)
 
     async def login(self) -> Identity:
@@ -145,7 +145,7 @@ class BotConnector:
         if not file.file_path or file.file_size > limit:
             raise Rejected("too_large" if file.file_path else "media_not_found")
         try:
-            status = await download(
+            status, length = await download(
                 self._client,
                 f"{self._files}/{file.file_path.lstrip('/')}",
                 sink,
@@ -160,6 +160,8 @@ class BotConnector:
             raise Rejected("media_not_found")
         if status != 200:
             raise Transient(f"media_http_{status}")
+        if file.file_size and length != file.file_size:
+            raise Transient("media_damaged")
 
     async def aclose(self) -> None:
         await self._client.aclose()

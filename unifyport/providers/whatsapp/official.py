@@ -100,7 +100,9 @@ class CloudConnector:
         return Sent(accepted.messages[0].id)
 
     async def mark_read(self, conversation_id: str, message_id: str) -> None:
-        await self._call("POST", f"{self._number}/messages", _Success, render_read(message_id))
+        marked = await self._call("POST", f"{self._number}/messages", _Success, render_read(message_id))
+        if not marked.success:
+            raise Rejected("not_marked_as_read")
 
     async def download(self, file_id: str, sink: Sink, limit: int) -> None:
         if not file_id.isascii() or not file_id.isalnum():
@@ -120,7 +122,7 @@ class CloudConnector:
             await sink(chunk)
 
         try:
-            status = await download(
+            status, length = await download(
                 self._client, media.url, hashing, limit=limit, timeout=DOWNLOAD_SECONDS, headers=self._headers
             )
         except TooLarge:
@@ -131,6 +133,8 @@ class CloudConnector:
             raise Rejected("media_not_found")
         if status != 200:
             raise Transient(f"media_http_{status}")
+        if media.file_size and length != media.file_size:
+            raise Transient("media_damaged")
         expected = hex_digest(media.sha256)
         if expected and not hmac.compare_digest(expected, digest.hexdigest()):
             raise Transient("media_damaged")

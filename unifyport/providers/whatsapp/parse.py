@@ -9,7 +9,7 @@ import base64
 import binascii
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import msgspec
 from msgspec import Raw, Struct
@@ -41,11 +41,11 @@ class Change(Struct):
 
 
 class Entry(Struct):
-    changes: list[Change] = []
+    changes: list[Raw] | None = None
 
 
 class Webhook(Struct):
-    entry: list[Entry]
+    entry: list[Raw]
 
 
 class Metadata(Struct):
@@ -65,12 +65,17 @@ class Customer(Struct):
     profile: Profile = Profile()
 
 
+_NULL = Raw(b"null")
+
+
 class Value(Struct):
+    """Each list by itself: what is wrong with one says nothing about the others."""
+
     metadata: Metadata
-    contacts: list[Raw] = []
-    messages: list[Raw] = []
-    statuses: list[Raw] = []
-    errors: list[Raw] = []
+    contacts: Raw = _NULL
+    messages: Raw = _NULL
+    statuses: Raw = _NULL
+    errors: Raw = _NULL
 
 
 class Text(Struct):
@@ -172,7 +177,7 @@ class Body(Struct):
 
 class Message(Body, rename={"from_": "from"}):
     id: str = ""
-    timestamp: str = ""
+    timestamp: str | int = ""
     from_: str = ""
     from_user_id: str = ""
     group_id: str = ""
@@ -195,7 +200,7 @@ class Error(Struct):
 class StatusItem(Struct):
     id: str
     status: str
-    timestamp: str
+    timestamp: str | int
     recipient_id: str = ""
     recipient_user_id: str = ""
     recipient_type: str = ""
@@ -213,35 +218,53 @@ _PHONE_NUMBER = re.compile(r"[0-9]{5,20}")
 
 def parse_webhook(body: bytes, identity: str) -> list[Addressed]:
     """Every item of a webhook, in order. `identity` gets what names no number of its own. Never raises."""
+    found: list[Addressed] = []
     try:
-        webhook = msgspec.json.decode(body, type=Webhook)
+        entries = msgspec.json.decode(body, type=Webhook).entry
     except Exception as error:
         return [_unreadable(body, identity, error)]
-    return [
-        item for entry in webhook.entry for change in entry.changes for item in _of_change(change, identity)
-    ]
+    for entry in entries:
+        try:
+            changes = msgspec.json.decode(entry, type=Entry).changes or []
+        except Exception as error:
+            found.append(_unreadable(bytes(entry), identity, error))
+            continue
+        for change in changes:
+            found += _of_change(bytes(change), identity)
+    return found
 
 
-def _of_change(change: Change, identity: str) -> list[Addressed]:
-    raw = bytes(change.value)
-    if change.field != "messages":  # templates, account notices, calls: nothing that the contract names
-        return [Addressed(identity, Ignored(_raw_key(identity, change.field.encode() + raw)), raw)]
+def _of_change(raw: bytes, identity: str) -> list[Addressed]:
     try:
+        change = msgspec.json.decode(raw, type=Change)
+        if change.field != "messages":  # templates, account notices, calls: nothing that the contract names
+            return [Addressed(identity, Ignored(_raw_key(identity, raw)), raw)]
         value = msgspec.json.decode(change.value, type=Value)
     except Exception as error:
         return [_unreadable(raw, identity, error)]
     number = value.metadata.phone_number_id
     customers = _customers(value.contacts)
-    return [
-        *(_of_message(bytes(item), number, customers) for item in value.messages),
-        *(_of_status(bytes(item), number) for item in value.statuses),
-        *(
-            Addressed(
-                number, Unparsed(_raw_key(number, bytes(item)), bytes(item), "platform_error"), bytes(item)
-            )
-            for item in value.errors
-        ),
+    found: list[Addressed] = []
+    readers: list[tuple[Raw, Callable[[bytes], Addressed]]] = [
+        (value.messages, lambda item: _of_message(item, number, customers)),
+        (value.statuses, lambda item: _of_status(item, number)),
+        (value.errors, lambda item: _of_error(item, number)),
     ]
+    for items, read in readers:
+        try:
+            found += [read(bytes(item)) for item in _list(items)]
+        except msgspec.DecodeError as error:
+            found.append(_unreadable(bytes(items), number, error))
+    return found
+
+
+def _list(items: Raw) -> list[Raw]:
+    """Absent and null are nothing. Raises `DecodeError` for what is no list."""
+    return msgspec.json.decode(items, type=list[Raw] | None) or []
+
+
+def _of_error(raw: bytes, number: str) -> Addressed:
+    return Addressed(number, Unparsed(_raw_key(number, raw), raw, "platform_error"), raw)
 
 
 def _of_message(raw: bytes, number: str, customers: Mapping[str, Customer]) -> Addressed:
@@ -276,10 +299,14 @@ def _message(message: Message, number: str, at: int, customers: Mapping[str, Cus
     return MessageReceived(key, conversation, sender, _content(message, message.id), at)
 
 
-def _customers(items: list[Raw]) -> dict[str, Customer]:
+def _customers(items: Raw) -> dict[str, Customer]:
     """By both of their ids; one that cannot be read has no name, that is all."""
     found: dict[str, Customer] = {}
-    for item in items:
+    try:
+        known = _list(items)
+    except msgspec.DecodeError:
+        return found
+    for item in known:
         try:
             customer = msgspec.json.decode(item, type=Customer)
         except msgspec.DecodeError:
@@ -404,9 +431,9 @@ def _status(item: StatusItem, key: bytes, recipient: str, at: int) -> ProviderEv
     )
 
 
-def _milliseconds(seconds: str) -> int:
+def _milliseconds(seconds: str | int) -> int:
     """Raises `ValueError` for what is no time."""
-    if not _DIGITS.fullmatch(seconds):
+    if not _DIGITS.fullmatch(str(seconds)):
         raise ValueError("timestamp")
     return int(seconds) * 1000
 
@@ -424,7 +451,7 @@ class _Outline(Struct, rename={"from_": "from"}):
     """As much of a message as is needed to say that there was one."""
 
     id: str
-    timestamp: str
+    timestamp: str | int
     from_: str = ""
     from_user_id: str = ""
     group_id: str = ""
