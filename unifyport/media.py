@@ -140,20 +140,18 @@ class MediaCache:
             async with lock:
                 file = await disk.run(_opened, path)
                 if file is None:
-                    await self._fetch(account_id, reference, path)
-                    file = await disk.run(_opened, path)
+                    file = await self._fetch(account_id, reference, path)
         finally:
             if not lock.locked():
                 self._locks.pop(path, None)
-        if file is None:
-            raise MediaUnavailable(410, "account_gone")  # deleted just now
         return os.fstat(file.fileno()).st_size, disk.read(file)
 
     async def forget(self, account_id: str) -> None:
         """Delete the files of an account that is no more."""
         await disk.run(lambda: shutil.rmtree(self._directory / account_id, ignore_errors=True))
 
-    async def _fetch(self, account_id: str, reference: Reference, path: Path) -> None:
+    async def _fetch(self, account_id: str, reference: Reference, path: Path) -> BinaryIO:
+        """The file, whole and open. Raises `MediaUnavailable`."""
         actor = self._accounts.actor(account_id)
         if actor is None:
             raise MediaUnavailable(410, "account_gone")
@@ -168,6 +166,9 @@ class MediaCache:
                 answer = await self._accounts.call(account_id, command)
                 if answer.state is not CommandState.SENT:
                     raise _unavailable(answer.code)
+                file = await disk.run(_opened, part)
+                if file is None:
+                    raise MediaUnavailable(410, "account_gone")  # deleted just now
                 await disk.run(part.rename, path)
         except NoSuchAccount:
             raise MediaUnavailable(410, "account_gone") from None
@@ -178,6 +179,7 @@ class MediaCache:
             part.unlink(missing_ok=True)
         async with self._pruning:
             await disk.run(self._prune, path)
+        return file
 
     def _prune(self, newest: Path) -> None:
         """Delete what is older than its retention, then the least recently used until there is room."""

@@ -135,8 +135,17 @@ async def test_metrics_are_not_on_a_public_listener(tmp_path: Path) -> None:
     path = write_config(tmp_path)
     path.write_text(path.read_text().replace('bind = "127.0.0.1:0"', 'bind = "0.0.0.0:0"'))
     async with gateway(load(path, standard())) as api:
-        assert (await api("GET", "/metrics")).status_code == 404
+        for path in ("/metrics", "/metrics/", "//metrics", "/%6detrics"):
+            assert (await api("GET", path)).status_code == 404, path
         assert (await api("GET", "/healthz")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "server", ['public_url = "https://gateway.example"', 'trusted_proxies = ["127.0.0.1/32"]']
+)
+async def test_metrics_are_not_behind_a_proxy(tmp_path: Path, server: str) -> None:
+    async with gateway(settings_of(tmp_path, server=server)) as api:
+        assert (await api("GET", "/metrics")).status_code == 404
 
 
 FORWARDED = [
@@ -294,6 +303,9 @@ async def test_an_idle_connection_does_not_hold_up_a_stop(tmp_path: Path) -> Non
     await process.start()
     try:
         async with await trio.open_tcp_stream("127.0.0.1", port):
-            assert await process.stop(5) == 0
+            async with await trio.open_tcp_stream("127.0.0.1", port) as http2:
+                await http2.send_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+                assert await http2.receive_some(100) == b""  # that is not spoken here
+                assert await process.stop(5) == 0
     finally:
         await process.kill()
