@@ -119,7 +119,9 @@ class Server:
             listeners = {bind: held.enter_context(_listen(bind)) for bind in _doors(self.settings.server)}
             self._store.open()
             held.callback(self._store.close)
-            signals = held.enter_context(trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM))
+            signals = held.enter_context(
+                trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+            )
             tree = await self._build(listeners, task_status)
             await self._supervise(tree, signals)
 
@@ -159,7 +161,8 @@ class Server:
         event_id = EventIds(now_ms, await store.newest_event_id())
         lane_key = await store.lane_key()
         first = next(iter(listeners.values()))
-        links = MediaLinks(settings.key_ring, self._base_url(first), settings.media, self.registry, now_ms)
+        base_url = self._base_url(first)
+        links = MediaLinks(settings.key_ring, base_url, settings.media, self.registry, now_ms)
         partitions = [
             self._parts.new_normalizer(writer, event_id, lane_key, links.link) for _ in range(PARTITIONS)
         ]
@@ -171,12 +174,14 @@ class Server:
             settings.providers,
             context,
             now_ms,
-            self._ingress_url,
+            self._public_ingress_url,
             proxy_guard,
         )
         policy = settings.supervision.policies.default.policy()
         accounts = Accounts(services, self.registry, lambda account: policy)
         await accounts.load(await store.accounts())
+        if settings.server.public_url is None and any(actor.called_by_platform for actor in accounts):
+            log.warning("accounts are called by their platforms, but server.public_url does not say where")
         deliveries = Deliveries(
             DeliveryServices(store, writer, bus, fleet, lambda: HttpxDeliveryClient(guard, context), now_ms)
         )
@@ -199,7 +204,7 @@ class Server:
             ring=settings.key_ring,
             now_ms=now_ms,
             ready=lambda: self._not_ready(writer),
-            ingress_url=self._ingress_url,
+            ingress_url=lambda account: _ingress_url(base_url, account),
         )
         front = Front(gateway)
 
@@ -224,10 +229,10 @@ class Server:
             return f"storage is unavailable: {writer.unavailable}"
         return None if self._up else "starting"
 
-    def _ingress_url(self, account: Account) -> str | None:
+    def _public_ingress_url(self, account: Account) -> str | None:
         """Where an account's platform must call; None when nobody has said where we are."""
         base = self.settings.server.public_url
-        return None if base is None else f"{base.rstrip('/')}/ingress/{account.channel}/{account.id}"
+        return None if base is None else _ingress_url(base, account)
 
     def _base_url(self, listener: socket.socket) -> str:
         """What links begin with: the public URL, or where we listen."""
@@ -295,6 +300,10 @@ def _private(server: ServerSettings) -> str | None:
     if server.public_url is not None:
         where.append(urlsplit(server.public_url).hostname or "")
     return server.bind if all(map(is_loopback, where)) and not server.trusted_proxies else None
+
+
+def _ingress_url(base_url: str, account: Account) -> str:
+    return f"{base_url.rstrip('/')}/ingress/{account.channel}/{account.id}"
 
 
 class AddressInUse(Exception):

@@ -280,6 +280,9 @@ async def test_wrong_proxies_are_refused_by_field(tmp_path: Path) -> None:
             ({"host": "2130706433"}, "proxy.host"),
             ({"host": "10.0.0.1"}, "proxy.host"),
             ({"username": 5}, "proxy: username"),
+            ({"port": "9" * 5000}, "proxy: port"),
+            ({"host": "x" * 300}, "proxy: host"),
+            ({"host": "a..b"}, "proxy: host"),
         ):
             body = {"provider": "telegram", "provider_data": {"token": TOKEN}, "proxy": {**good, **change}}
             response = await api("POST", "/v1/accounts", body)
@@ -287,7 +290,29 @@ async def test_wrong_proxies_are_refused_by_field(tmp_path: Path) -> None:
                 change
             )
             assert words in response.json()["error"]["message"], change
+        for two in ({"proxy": good, "proxy_config": {**good, "port": 1}}, {"proxy": {}}):
+            body = {"provider": "telegram", "provider_data": {"token": TOKEN}, **two}
+            assert await refused(api, "POST", "/v1/accounts", body) == (400, "invalid_request")
         assert await api.data("GET", "/v1/accounts") == []
+
+
+async def test_what_has_left_the_file_can_be_deleted(tmp_path: Path) -> None:
+    async with sandbox() as platform:
+        more = account() + endpoint("http://127.0.0.1:9/hook")
+        async with gateway(settings_of(tmp_path, more + platform.sandbox.config())) as api:
+            [bot] = await api.data("GET", "/v1/accounts")
+            [hook] = await api.data("GET", "/v1/webhook-endpoints")
+            assert await refused(api, "DELETE", f"/v1/accounts/{bot['id']}") == (409, "declared_in_file")
+            expected = (400, "delete_webhook_endpoint_failed")
+            assert await refused(api, "DELETE", f"/v1/webhook-endpoints/{hook['id']}") == expected
+        async with gateway(settings_of(tmp_path, platform.sandbox.config())) as api:
+            path = f"/v1/accounts/{bot['id']}"
+            runtime = await api.data("POST", f"{path}/runtime/refresh")
+            assert runtime["runtime_error"] == "account_inactive"
+            assert await refused(api, "PATCH", path, {"name": "x"}) == (409, "declared_in_file")
+            assert (await api("DELETE", path)).status_code == 204
+            assert (await api("DELETE", f"/v1/webhook-endpoints/{hook['id']}")).status_code == 204
+            assert await api.data("GET", "/v1/accounts") == []
 
 
 async def test_a_proxy_in_the_file(tmp_path: Path) -> None:

@@ -48,7 +48,9 @@ def signed(body: bytes, secret: str = APP_SECRET) -> dict[str, str]:
     return {SIGNATURE: sign(secret, body)}
 
 
-async def test_a_stranger_learns_nothing_and_nothing_is_processed(tmp_path: Path) -> None:
+async def test_a_stranger_learns_nothing_and_nothing_is_processed(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     async with sandbox() as platform, receiver() as inbox:
         more = whatsapp() + whatsapp("other", OTHER, app_secret=OTHER_SECRET) + account()
         more += endpoint(inbox.url) + platform.sandbox.config()
@@ -86,6 +88,8 @@ async def test_a_stranger_learns_nothing_and_nothing_is_processed(tmp_path: Path
                 response = await api.http.get(path, params=query)
                 shown = {k: v for k, v in response.headers.items() if k != "date"}
                 assert (response.status_code, response.content, shown) == answers["wrong secret"]
+            told = [record for record in caplog.records if record.message.startswith("ingress refused")]
+            assert [record.account_id for record in told] == [shop["id"], "unknown", bot["id"]]  # once a minute
             assert (await api.data("GET", "/v1/events?type=message.received"))["items"] == []
             assert "unifyport_quarantined_total 0.0" in (await api.http.get("/metrics")).text
             # and the good one, so that the refusals above mean something

@@ -101,7 +101,8 @@ async def test_a_message_in_a_reply_out_and_its_receipts(tmp_path: Path) -> None
             assert last["data"]["message"]["error"]["code"] == 131026
 
             path = f"/v1/accounts/{account['id']}/conversations/read"
-            assert await api.data("POST", path, {"conversation_id": CUSTOMER}) == {"ok": True}
+            for name in (CUSTOMER, f"+{CUSTOMER}"):
+                assert await api.data("POST", path, {"conversation_id": name}) == {"ok": True}
             named = {
                 "conversation_id": CUSTOMER,
                 "up_to_message_id": "wamid.X",
@@ -109,7 +110,7 @@ async def test_a_message_in_a_reply_out_and_its_receipts(tmp_path: Path) -> None
             }
             assert await api.data("POST", path, named) == {"ok": True}
             read = platform.sandbox.platforms["whatsapp"].marked_read()  # type: ignore[attr-defined]
-            assert [r["message_id"] for r in read] == [written["message_id"], "wamid.X"]
+            assert [r["message_id"] for r in read] == [*[written["message_id"]] * 2, "wamid.X"]
             one = await api("POST", path, {"conversation_id": CUSTOMER, "up_to_message_id": "wamid.X"})
             assert (one.status_code, one.json()["error"]["code"]) == (400, "invalid_request")
             nobody = await api("POST", path, {"conversation_id": "1234567"})
@@ -241,10 +242,10 @@ async def test_what_the_platform_refuses_is_told_as_it_is(tmp_path: Path) -> Non
             [account] = await connected(api, platform, inbox)
             await platform.whatsapp("messages", {"from": CUSTOMER, "text": "hello"})
 
-            async def send(to: str = CUSTOMER, **more: Any) -> tuple[int, dict[str, Any]]:
+            async def send(number: str = CUSTOMER, **more: Any) -> tuple[int, dict[str, Any]]:
                 body = {
                     "account_id": account["id"],
-                    "to": {"id": to, "type": "user"},
+                    "to": {"id": number, "type": "user"},
                     "message": {"type": "text", "text": "hi"},
                     **more,
                 }
@@ -254,8 +255,16 @@ async def test_what_the_platform_refuses_is_told_as_it_is(tmp_path: Path) -> Non
             status, error = await send("6599999999")  # never wrote: outside the window
             assert (status, error["outcome"]) == (500, "rejected")
             assert "131047" in error["message"]
-            status, error = await send("not a number")
-            assert (status, error["outcome"]) == (500, "rejected")
+            calls = len((await platform.http.get("/sandbox/whatsapp/connections")).json())
+            for more, code in (  # what needs no platform to be refused
+                ({"to": {"id": "not a number", "type": "user"}}, "invalid_request"),
+                ({"to": {"id": CUSTOMER, "type": "group"}}, "invalid_request"),
+                ({"to": {"id": CUSTOMER, "type": "channel"}}, "unsupported_conversation_type"),
+                ({"message": {"type": "text", "text": "x" * 4097}}, "invalid_request"),
+            ):
+                status, error = await send(**more)
+                assert (status, error["code"]) == (400, code), more
+            assert len((await platform.http.get("/sandbox/whatsapp/connections")).json()) == calls
             status, error = await send(reply_to={"reply_token": "made-up"})
             assert (status, error["code"]) == (400, "invalid_reply_token")
             for token in ("a-string", {"reply_token": "x"}):

@@ -60,8 +60,16 @@ def _result(
         action=action,  # type: ignore[arg-type]
         operation_status=operation_status,
         runtime_status=actor.view.status.value if actor is not None else "unknown",
-        runtime_error=error or (actor.view.reason if actor is not None else ""),
+        runtime_error=error or _reason(gateway, account),
     )
+
+
+def _reason(gateway: Gateway, account: Account) -> str:
+    """Why it is not running, as far as there is something to say."""
+    actor = gateway.accounts.actor(account.id)
+    if account.status != ACTIVE:
+        return f"account_{account.status}"
+    return actor.view.reason if actor is not None else "no_connector"
 
 
 def _route(name: str, verb: str, handler: Handler, summary: str) -> Route:

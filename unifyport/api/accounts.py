@@ -3,6 +3,7 @@
 from typing import Any
 
 import attrs
+import msgspec
 from msgspec import UNSET
 
 from unifyport.declared import with_new_login
@@ -187,7 +188,8 @@ async def delete_account(call: Call) -> None:
     """Stop it, delete it, forget it. When it cannot be deleted it goes on as before."""
     gateway = call.gateway
     account = await find(gateway, call.path["account_id"])
-    _refuse_declared(account)
+    if account.name in {declared.name for declared in gateway.settings.accounts}:
+        _refuse_declared(account)  # what has left the file may go
     if account.id in gateway.deleting:
         raise ApiError(409, "account_allocation_busy", "the account is being deleted")
     gateway.deleting.add(account.id)
@@ -285,10 +287,11 @@ async def _proxy(gateway: Gateway, body: schemas.AccountRequest, old: Proxy | No
     data = body.provider_data or {}
     if "proxy_config" in data:
         given["provider_data.proxy_config"] = data["proxy_config"]
-    for name, value in given.items():
-        if value is UNSET:
-            continue
-        if value is None or value in ({}, ""):
+    named = {name: value for name, value in given.items() if value is not UNSET}
+    if len({msgspec.json.encode(value, order="deterministic") for value in named.values()}) > 1:
+        raise ApiError(400, "invalid_request", f"{' and '.join(named)}: say different things")
+    for name, value in named.items():
+        if value is None or value == "":
             return None
         try:
             proxy = Proxy.parse(value).keeping_password_of(old)
@@ -296,7 +299,9 @@ async def _proxy(gateway: Gateway, body: schemas.AccountRequest, old: Proxy | No
         except NameNotResolved:
             pass  # it is asked again at every connect
         except UrlNotAllowed as error:
-            raise ApiError(400, "invalid_request", f"{name}.host: {error}") from None
+            raise ApiError(
+                400, "invalid_request", f"{name}.host: {error}; the file's security.proxy_allow can permit it"
+            ) from None
         except ValueError as error:
             raise ApiError(400, "invalid_request", f"{name}: {error}") from None
         register_secret(proxy.password)
@@ -310,7 +315,9 @@ def _without_proxy(data: dict[str, Any]) -> dict[str, Any]:
 
 def _refuse_declared(account: Account) -> None:
     if account.origin is Origin.FILE:
-        raise ApiError(409, "declared_in_file", "this account is declared in the configuration file")
+        raise ApiError(
+            409, "declared_in_file", "this account belongs to the configuration file; change it there"
+        )
 
 
 _WRITES = (

@@ -29,7 +29,7 @@ async def mark_read(call: Call) -> schemas.OkData:
         raise ApiError(501, "unsupported_by_provider", f"{account.provider} cannot mark as read")
     message_id = body.up_to_message_id
     if message_id is None:
-        lane = gateway.normalizers.lane(account.id, body.conversation_id)
+        lane = gateway.normalizers.lane(account.id, connection.canonical(body.conversation_id))
         newest = await gateway.store.newest_in_lane(account.no, lane, EventType.MESSAGE_RECEIVED.number)
         if newest is None:
             raise ApiError(404, "conversation_not_found", "no message of this conversation is known")

@@ -14,7 +14,7 @@ def write(ring: KeyRing, purpose: str, position: int) -> str:
     return "v1." + base64.urlsafe_b64encode(data + mac).decode().rstrip("=")
 
 
-def read(ring: KeyRing, purpose: str, cursor: str) -> int:
+def read(ring: KeyRing, purpose: str, cursor: str, *, name: str = "cursor") -> int:
     """The position. Raises `ApiError` for a cursor that we did not give out for this purpose."""
     try:
         raw = base64.urlsafe_b64decode(cursor.removeprefix("v1.") + "==")
@@ -22,5 +22,5 @@ def read(ring: KeyRing, purpose: str, cursor: str) -> int:
         raw = b""
     data, mac = raw[:8], raw[8:]
     if not cursor.startswith("v1.") or not ring.verify("cursor", purpose.encode() + b"\0" + data, mac):
-        raise ApiError(400, "invalid_request", "cursor: not a cursor of this list")
+        raise ApiError(400, "invalid_request", f"{name}: not a cursor of this list")
     return int.from_bytes(data)

@@ -20,7 +20,7 @@ async def list_events(call: Call) -> schemas.EventPage:
     if after == "latest":
         newest = await gateway.store.newest_position()
         return schemas.EventPage([], False, cursors.write(gateway.ring, _PURPOSE, newest))
-    position = cursors.read(gateway.ring, _PURPOSE, after) if after else 0
+    position = cursors.read(gateway.ring, _PURPOSE, after, name="after") if after else 0
     if after and await gateway.store.purged(position):
         raise ApiError(410, "cursor_expired", "events after this cursor have been purged")
     limit = _limit(query.get("limit", ""))

@@ -50,7 +50,7 @@ class Gateway:
     ring: KeyRing
     now_ms: Callable[[], int]
     ready: Callable[[], str | None]  # why the gateway is not ready, or None
-    ingress_url: Callable[[Account], str | None]
+    ingress_url: Callable[[Account], str]  # for people
     # What two at once could do wrong: pass a quota, take one identity twice, delete twice, take away the last key.
     changing_accounts: trio.Lock = attrs.field(factory=trio.Lock)
     deleting: set[str] = attrs.field(factory=set)

@@ -30,6 +30,7 @@ IN_FLIGHT = 64 * 1024 * 1024  # bytes of bodies that are held at a time, in all
 IN_FLIGHT_ACCOUNT = 8 * 1024 * 1024
 SMALL_BODY = 64 * 1024
 SPARE = 8 * 1024 * 1024  # of IN_FLIGHT, for small bodies only
+SILENCE_SECONDS = 60.0
 RETRY_AFTER = b"5"
 _MAX_PARAMETERS = 16
 
@@ -102,6 +103,7 @@ class IngressFront:
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
         self._budget = Budget()
+        self._said: dict[str, float] = {}  # account -> when its last refusal was logged
         self.answers: Counter[tuple[str, int]] = Counter()  # (provider, status)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -119,15 +121,28 @@ class IngressFront:
             status, text = HTTPStatus.SERVICE_UNAVAILABLE, ""
         known = self._gateway.registry.find(provider)
         self.answers[known.name if known is not None else "unknown", status] += 1
-        if status not in (HTTPStatus.OK, HTTPStatus.UNAUTHORIZED):
-            log.warning(
-                "ingress refused",
-                extra={"provider": provider, "account_id": account_id, "status": int(status)},
-            )
+        if status is not HTTPStatus.OK:
+            self._say(provider, account_id, status)
         headers = [(b"x-content-type-options", b"nosniff")]
         if status is HTTPStatus.SERVICE_UNAVAILABLE:
             headers.append((b"retry-after", RETRY_AFTER))
         await respond(send, status, (text or status.phrase.lower()).encode(), b"text/plain", headers)
+
+    def _say(self, provider: str, account_id: str, status: HTTPStatus) -> None:
+        """One line a minute for each of our accounts: strangers cannot fill the log, a wrong secret is seen."""
+        if self._gateway.accounts.actor(account_id) is None:
+            account_id = ""
+        now = trio.current_time()
+        if now - self._said.get(account_id, -SILENCE_SECONDS) < SILENCE_SECONDS:
+            return
+        self._said[account_id] = now
+        hint = (
+            "the signature or the account is wrong"
+            if status is HTTPStatus.UNAUTHORIZED
+            else status.phrase.lower()
+        )
+        fields = {"provider": provider[:32], "account_id": account_id or "unknown", "status": int(status)}
+        log.warning("ingress refused: %s", hint, extra=fields)
 
     @property
     def bytes_held(self) -> int:

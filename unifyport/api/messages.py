@@ -7,7 +7,7 @@ import msgspec
 from actors.accounts import NoSuchAccount
 from unifyport.model.ids import new_id
 from unifyport.model.message import Answer, CommandState, OutboundText, SendCommand
-from unifyport.providers.base import Connection, SendsReplies, SendsText
+from unifyport.providers.base import Connection, Rejected, SendsReplies, SendsText
 from unifyport.storage.base import AcceptCommand
 
 from . import schemas
@@ -34,6 +34,7 @@ async def send_message(call: Call) -> schemas.SendMessageResult:
         raise ApiError(400, "invalid_request", "message.text: is required for a text message")
     account, connection = await bound(gateway, body.account_id)
     _check_supported(body, connection, account.provider)
+    quoted = _quoted(body)
     now, command_id = gateway.now_ms(), new_id("cmd")
     command = SendCommand(
         id=command_id,
@@ -43,12 +44,16 @@ async def send_message(call: Call) -> schemas.SendMessageResult:
             conversation_type=body.to.type,
             text=body.message.text,
             parse_mode=_parse_mode(body),
-            reply_to_message_id=_quoted(body),
+            reply_to_message_id=quoted,
             client_ref=command_id,
         ),
         deadline=now + DEADLINE_MS,
         created_at=now,
     )
+    try:
+        connection.check(command.message)
+    except Rejected as rejected:
+        raise ApiError(400, "invalid_request", rejected.detail or rejected.reason) from None
     actor = gateway.accounts.actor(account.id)
     if actor is None or not actor.may_come_up:
         raise _not_running()
@@ -63,6 +68,8 @@ async def send_message(call: Call) -> schemas.SendMessageResult:
 def _check_supported(body: schemas.SendMessageRequest, connection: Connection, provider: str) -> None:
     if body.message.type != "text" or not issubclass(connection.connector, SendsText):
         raise ApiError(400, "unsupported_message_type", f"{provider} cannot send {body.message.type} here")
+    if body.to.type not in connection.conversation_types:
+        raise ApiError(400, "unsupported_conversation_type", f"{provider} has no {body.to.type} to send to")
     reply = body.reply_to is not None or (body.provider_data or {}).get("reply_to") is not None
     if reply and not issubclass(connection.connector, SendsReplies):
         raise ApiError(501, "unsupported_by_provider", f"quoted replies are not supported for {provider}")
@@ -164,6 +171,7 @@ ROUTES = [
         errors=(
             INVALID_REQUEST,
             ErrorSpec(400, "invalid_conversation_type"),
+            ErrorSpec(400, "unsupported_conversation_type"),
             ErrorSpec(400, "unsupported_message_type"),
             ErrorSpec(400, "invalid_reply_token"),
             NOT_BOUND,

@@ -67,7 +67,8 @@ async def deactivate_endpoint(call: Call) -> schemas.WebhookEndpoint:
 
 async def delete_endpoint(call: Call) -> None:
     endpoint = await _find(call)
-    _refuse_declared(endpoint, "delete_webhook_endpoint_failed")
+    if endpoint.name in {declared.name for declared in call.gateway.settings.webhook_endpoints}:
+        _refuse_declared(endpoint, "delete_webhook_endpoint_failed")  # what has left the file may go
     await call.gateway.write(DeleteEndpoint(endpoint.id))
     call.gateway.endpoints_changed()
 
@@ -127,7 +128,7 @@ async def _put(gateway: Gateway, endpoint: WebhookEndpoint, code: str) -> schema
 
 def _refuse_declared(endpoint: WebhookEndpoint, code: str) -> None:
     if endpoint.origin is Origin.FILE:
-        raise ApiError(400, code, "this endpoint is declared in the configuration file")
+        raise ApiError(400, code, "this endpoint belongs to the configuration file; change it there")
 
 
 def _route(operation_id: str, method: Any, path: str, handler: Any, summary: str, **more: Any) -> Route:

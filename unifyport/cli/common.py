@@ -12,6 +12,7 @@ import trio
 from rich.console import Console
 
 from unifyport.model.structuring import Problems
+from unifyport.net.http import ssl_context
 from unifyport.providers.registry import standard
 from unifyport.settings import Settings, load
 
@@ -22,6 +23,7 @@ errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 DEFAULT_CONFIG = "unifyport.toml"
 FAILED, WRONG_USAGE = 1, 2
+CA_FILE = "unifyport.ca_file"
 
 
 def fail(message: str, code: int = FAILED) -> NoReturn:
@@ -63,8 +65,20 @@ def json_option(function: F) -> F:
 def server_options(function: F) -> F:
     """How to reach a running server: by URL and key, or by the socket beside its database."""
     function = click.option("--url", envvar="UNIFYPORT_URL", help="The server's base URL.")(function)
+    function = click.option(
+        "--ca-file",
+        envvar="UNIFYPORT_CA_FILE",
+        type=click.Path(path_type=Path, exists=True, dir_okay=False),
+        expose_value=False,
+        callback=_remember_ca_file,
+        help="Who vouches for the server's certificate, beside the system's.",
+    )(function)
     function = click.option("--api-key", envvar="UNIFYPORT_API_KEY", help="An API key.")(function)
     return config_option(function)
+
+
+def _remember_ca_file(context: click.Context, _: click.Parameter, value: Path | None) -> None:
+    context.meta[CA_FILE] = value
 
 
 def load_settings(path: Path) -> Settings:
@@ -97,15 +111,17 @@ class Api:
             headers=headers,
             transport=transport,
             timeout=30.0,
+            verify=ssl_context(click.get_current_context().meta.get(CA_FILE)),
             trust_env=False,
         )
+        self._where = url or "the socket beside the database"
 
     def __call__(self, method: str, path: str, **arguments: Any) -> Any:
         """The answer's `data`."""
         try:
             response = self._client.request(method, path, **arguments)
-        except httpx.TransportError:
-            fail("no server answers; is 'unifyport serve' running?")
+        except (httpx.TransportError, httpx.InvalidURL, httpx.UnsupportedProtocol) as lost:
+            fail(f"no server answers at {self._where} ({lost}); is 'unifyport serve' running?")
         try:
             body = response.json() if response.content else {}
         except json.JSONDecodeError:

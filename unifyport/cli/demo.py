@@ -1,5 +1,6 @@
 """`demo`: the main job without any credentials. Gateway, sandbox platforms, a receiver, and somebody who writes."""
 
+import socket
 import subprocess
 import sys
 import tempfile
@@ -71,6 +72,7 @@ class Demo:
         self.port = port
         self.config, self._key = initialise(directory, port)
         self.events: list[Received] = []
+        self._verified = False
         self._news = trio.Event()
         self._sandbox = Sandbox()
         self._inspector = Inspector(SECRET, self._on_event)
@@ -79,6 +81,8 @@ class Demo:
 
     def _on_event(self, received: Received) -> None:
         self.events.append(received)
+        if self._verified:
+            return  # what follows is the end of it
         colour = "green" if received.verdict == "valid" else "red"
         console.print(
             f"  [cyan]webhook[/cyan] {describe(received.event)}  [{colour}]signature {received.verdict}[/{colour}]"
@@ -97,6 +101,7 @@ class Demo:
             gateway = await self._start()
             try:
                 await self._round(f"http://127.0.0.1:{self.port}")
+                self._verified = once
                 if not once:
                     self._explain()
                     await self._live()
@@ -297,9 +302,22 @@ def _text(message: dict[str, Any]) -> str:
 
 @click.command()
 @click.option("--once", is_flag=True, help="One round, then exit: 0 when everything was verified.")
-@click.option("--port", default=8080, show_default=True, help="The gateway's port.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8080,
+    show_default=True,
+    help="The gateway's port. 0: any.",
+)
 def demo(once: bool, port: int) -> None:
     """A customer writes, the signed webhook arrives, a reply goes back: all on this machine, no credentials."""
+    with socket.socket() as probe:
+        try:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            fail(f"port {port} is taken: choose another one with --port")
+        port = probe.getsockname()[1]
     with tempfile.TemporaryDirectory(prefix="unifyport-demo-") as directory:
         runner = Demo(Path(directory), port)
         try:

@@ -36,7 +36,7 @@ def open_store(settings: Settings) -> Iterator[SqliteStore]:
 
 @click.group()
 def keys() -> None:
-    """List, create, rotate and disable API keys."""
+    """List, create, rotate, disable and enable API keys."""
 
 
 @keys.command("list")
@@ -91,13 +91,26 @@ def rotate(key_id: str, config_path: Path, as_json: bool) -> None:
 @json_option
 def disable(key_id: str, config_path: Path, as_json: bool) -> None:
     """Refuse a key from now on."""
+    _set_status(key_id, "inactive", config_path, as_json)
+
+
+@keys.command()
+@click.argument("key_id")
+@config_option
+@json_option
+def enable(key_id: str, config_path: Path, as_json: bool) -> None:
+    """Accept a disabled key again."""
+    _set_status(key_id, "active", config_path, as_json)
+
+
+def _set_status(key_id: str, status: str, config_path: Path, as_json: bool) -> None:
     with open_store(load_settings(config_path)) as store:
-        record = attrs.evolve(_find(store, key_id), status="inactive")
+        record = attrs.evolve(_find(store, key_id), status=status)
         trio.run(store.commit, [PutApiKey(record)])
     if as_json:
         print_json(_public(record))
     else:
-        console.print(f"{record.id} ({record.name}) is inactive")
+        console.print(f"{record.id} ({record.name}) is {status}")
 
 
 def _find(store: SqliteStore, key_id: str) -> ApiKey:
@@ -124,3 +137,5 @@ def _print_new(record: ApiKey, key: str, as_json: bool) -> None:
         print_json({**_public(record), "api_key": key})
     else:
         console.print(f"{record.id} ({record.name}), shown only now: [bold]{key}[/bold]")
+        if record.status != "active":
+            console.print(f"it is {record.status}: 'unifyport keys enable {record.id}' makes it work")

@@ -1,5 +1,6 @@
 """`send` and `listen`: a message out, the event stream in."""
 
+import contextlib
 import json
 import time
 from pathlib import Path
@@ -64,6 +65,11 @@ def listen(
     api = Api(config_path, url, api_key)
     query = {"type": event_type} if event_type else {}
     after = "" if from_start else api("GET", "/v1/events", params={"after": "latest"})["next_cursor"]
+    with contextlib.suppress(KeyboardInterrupt):
+        _listen(api, query, after, as_json)
+
+
+def _listen(api: Api, query: dict[str, str], after: str, as_json: bool) -> None:
     while True:
         page = api("GET", "/v1/events", params={**query, "after": after, "limit": 200})
         for event in page["items"]:

@@ -164,7 +164,11 @@ def serve(config_path: Path) -> None:
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="A loopback address.")
 @click.option(
-    "--port", default=CONTROL_PORT, show_default=True, help="The control port; platforms follow. 0: any."
+    "--port",
+    type=click.IntRange(0, 65000),
+    default=CONTROL_PORT,
+    show_default=True,
+    help="The control port; platforms follow. 0: any.",
 )
 @click.option("--print-config", is_flag=True, help="Print the TOML that points a gateway here, and go on.")
 def sandbox(host: str, port: int, print_config: bool) -> None:

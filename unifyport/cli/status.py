@@ -7,6 +7,7 @@ from rich.table import Table
 
 from .common import Api, console, json_option, print_json, server_options
 
+FILE_WIDTH = 160  # of a table that goes to a file or to another program
 _COLOURS = {
     "running": "green",
     "error": "red",
@@ -43,8 +44,9 @@ def status(config_path: Path, url: str | None, api_key: str | None, as_json: boo
     if not rows:
         console.print("no accounts yet")
         return
-    table = Table("account", "provider", "runtime", "auth", "reason")
-    table.add_column("id", no_wrap=True, overflow="ignore")
+    table = Table()
+    for name in ("account", "provider", "runtime", "auth", "reason", "id"):
+        table.add_column(name, overflow="fold")
     for row in rows:
         colour = _COLOURS.get(row["runtime_status"], "white")
         table.add_row(
@@ -55,4 +57,4 @@ def status(config_path: Path, url: str | None, api_key: str | None, as_json: boo
             row["reason"] or row["last_error"],
             row["id"],
         )
-    console.print(table)
+    console.print(table, width=None if console.is_terminal else FILE_WIDTH)

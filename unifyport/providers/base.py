@@ -208,6 +208,11 @@ class Connection:
     identify: Callable[[Mapping[str, Any]], str | None] = lambda credentials: None
     receive: tuple[str, ...] = (POLL,)  # the first is the default
     ingress: Ingress | None = None  # how the platform calls us, where `receive` may be `webhook`
+    check: Callable[[OutboundText], object] = lambda message: (
+        None
+    )  # raises `Rejected` for what can only be refused
+    conversation_types: tuple[str, ...] = ("user", "group", "channel")
+    canonical: Callable[[str], str] = lambda conversation_id: conversation_id  # as events have it
     max_text: int | None = None  # characters of a text message
     max_download: int | None = None  # bytes of a file that the platform lets us fetch
 

@@ -323,8 +323,8 @@ class TelegramPlatform(LocalPlatform):
         if not isinstance(value, dict) or value.get("type") not in _MEDIA_FIELDS:
             raise ValueError(f"media.type: must be one of {', '.join(_MEDIA_FIELDS)}")
         try:
-            content = base64.b64decode(value.get("content", ""), validate=True)
-        except (ValueError, TypeError):
+            content = base64.b64decode(value["content"], validate=True)
+        except (KeyError, ValueError, TypeError):
             raise ValueError("media.content: must be base64") from None
         file_id = f"sandbox-file-{len(self.files) + 1}"
         self.files[file_id] = content

@@ -115,7 +115,7 @@ class WhatsAppPlatform(LocalPlatform):
         async def handle() -> Response:
             await trio.lowlevel.checkpoint()
             try:
-                self._authorize()
+                self._authorize(method)
                 return as_json(handler())
             except GraphError as error:
                 return _refuse(error)
@@ -128,9 +128,9 @@ class WhatsAppPlatform(LocalPlatform):
     def failed(self) -> Response:
         return _refuse(GraphError(500, 131000, "(#131000) Something went wrong"))
 
-    def _authorize(self) -> None:
+    def _authorize(self, method: str) -> None:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        if self.faults.next("login", "logout") is not None:
+        if self.faults.next(method, "logout") is not None:
             self.revoked.add(token)
         if scheme != "Bearer" or not token or token in self.revoked or token.startswith("wrong"):
             raise GraphError(401, 190, "Invalid OAuth access token - Cannot parse access token")
@@ -191,7 +191,7 @@ class WhatsAppPlatform(LocalPlatform):
     async def _attachment(self, media_id: str) -> Response:
         await trio.lowlevel.checkpoint()
         try:
-            self._authorize()
+            self._authorize("attachment")
         except GraphError as error:
             return _refuse(error)
         file = self.media.get(media_id)
@@ -324,8 +324,8 @@ class WhatsAppPlatform(LocalPlatform):
             raise ValueError(f"media.type: must be one of {', '.join(_MEDIA)}")
         kind = value["type"]
         try:
-            content = base64.b64decode(value.get("content", ""), validate=True)
-        except (ValueError, TypeError):
+            content = base64.b64decode(value["content"], validate=True)
+        except (KeyError, ValueError, TypeError):
             raise ValueError("media.content: must be base64") from None
         file = Media(str(10**14 + next(self._ids)), content, str(value.get("mime_type", _MEDIA[kind])))
         self.media[file.id] = file

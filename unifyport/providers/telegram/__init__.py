@@ -6,7 +6,7 @@ from ..base import POLL, WEBHOOK, Channel, Connection, Credential, Inbound
 from ..ingress import Ingress
 from .official import MAX_DOWNLOAD, BotConnector
 from .parse import parse_webhook
-from .render import MAX_TEXT
+from .render import MAX_TEXT, render_text
 from .signature import verify
 
 
@@ -32,6 +32,7 @@ CHANNEL = Channel(
             identify=lambda credentials: credentials.get("token", "").partition(":")[0] or None,
             receive=(POLL, WEBHOOK),
             ingress=Ingress(verify, parse_webhook),
+            check=render_text,
             max_text=MAX_TEXT,
             max_download=MAX_DOWNLOAD,
         ),

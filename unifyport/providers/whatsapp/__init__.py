@@ -10,7 +10,7 @@ from ..base import WEBHOOK, Channel, Connection, Credential, Inbound
 from ..ingress import Ingress
 from .official import CloudConnector
 from .parse import parse_webhook
-from .render import MAX_TEXT
+from .render import MAX_TEXT, canonical, render_text
 from .signature import answer_challenge, verify
 
 MEBIBYTE = 1024 * 1024
@@ -43,6 +43,9 @@ CHANNEL = Channel(
             identify=lambda credentials: credentials.get("phone_number_id"),
             receive=(WEBHOOK,),
             ingress=Ingress(verify, parse_webhook, answer_challenge, limit=4 * MEBIBYTE),
+            check=render_text,
+            conversation_types=("user", "group"),
+            canonical=canonical,
             max_text=MAX_TEXT,
             max_download=100 * MEBIBYTE,
         ),

@@ -40,9 +40,17 @@ def render_read(message_id: str) -> dict[str, Any]:
     return {"messaging_product": "whatsapp", "status": "read", "message_id": message_id}
 
 
+def canonical(conversation_id: str) -> str:
+    """A conversation as events name it: a phone number is bare digits."""
+    phone = _PHONE.fullmatch(conversation_id)
+    return phone[1] if phone is not None else conversation_id
+
+
 def recipient(conversation_id: str, conversation_type: str) -> dict[str, str]:
     """The fields that name the recipient. Raises `Rejected` for an id of no known form."""
     if conversation_type == "group":
+        if _PHONE.fullmatch(conversation_id):
+            raise Rejected("invalid_recipient", "to.id is a phone number, not a group")
         return {"recipient_type": "group", "to": conversation_id}
     phone = _PHONE.fullmatch(conversation_id)
     if phone is not None:

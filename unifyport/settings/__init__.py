@@ -1,0 +1,22 @@
+"""The configuration file: one TOML document as attrs values, and every problem of it at once.
+
+`values.py` holds the sections and their defaults, `reading.py` reads the file, `checks.py` says what is wrong
+beyond types. Unknown keys are refused: a misspelt option that does nothing is worse than an error.
+"""
+
+from .checks import check_credentials, split_bind
+from .reading import load, parse
+from .values import DeclaredAccount, DeclaredEndpoint, Media, Server, Settings, Storage
+
+__all__ = [
+    "DeclaredAccount",
+    "DeclaredEndpoint",
+    "Media",
+    "Server",
+    "Settings",
+    "Storage",
+    "check_credentials",
+    "load",
+    "parse",
+    "split_bind",
+]

@@ -1,0 +1,212 @@
+"""The configuration as values: every section and every option, with its default."""
+
+import enum
+import ipaddress
+from pathlib import Path
+from typing import Any, NewType, TypeVar
+
+import attrs
+
+from supervisors import Backoff, OnExhausted, Policy, Restart
+from unifyport.net.guard import Network
+from unifyport.storage.sealing import KeyRing
+
+E = TypeVar("E", bound=enum.Enum)
+
+Secret = NewType("Secret", str)
+Duration = NewType("Duration", float)
+Size = NewType("Size", int)
+
+
+@attrs.frozen
+class Tls:
+    """PEM files: the certificate with its chain, and its key."""
+
+    cert: str
+    key: str
+
+
+@attrs.frozen
+class Server:
+    """`ingress_bind` and `admin_bind` take what platforms and what operators call off the API's own listener."""
+
+    bind: str = "127.0.0.1:8080"
+    ingress_bind: str | None = None
+    admin_bind: str | None = None
+    public_url: str | None = None
+    tls: Tls | None = None
+    trusted_proxies: list[str] = attrs.field(factory=list)
+
+    @property
+    def proxies(self) -> tuple[Network, ...]:
+        return tuple(ipaddress.ip_network(text) for text in self.trusted_proxies)
+
+
+@attrs.frozen
+class Media:
+    """Files of customers: `directory` is beside the database unless it is named."""
+
+    directory: str | None = None
+    max_bytes: Size = Size(1024**3)  # the whole cache
+    max_file: Size = Size(100 * 1024**2)
+    retention: Duration = Duration(7 * 86400.0)
+    link_lifetime: Duration = Duration(86400.0)
+
+
+@attrs.frozen
+class Logging:
+    level: str = "info"
+    requests: bool = True  # one line for each API request
+
+
+@attrs.frozen
+class Storage:
+    url: str = "sqlite:///unifyport.db"
+    event_retention: Duration = Duration(7 * 86400.0)
+    dedupe_retention: Duration = Duration(14 * 86400.0)
+    dead_letter_retention: Duration = Duration(30 * 86400.0)
+
+
+@attrs.frozen
+class Security:
+    master_key: Secret
+    webhook_allow: list[str] = attrs.field(factory=list)
+    proxy_allow: list[str] = attrs.field(factory=list)
+    ca_file: str | None = None
+
+    @property
+    def webhook_networks(self) -> tuple[Network, ...]:
+        return tuple(ipaddress.ip_network(text) for text in self.webhook_allow)
+
+    @property
+    def proxy_networks(self) -> tuple[Network, ...]:
+        return tuple(ipaddress.ip_network(text) for text in self.proxy_allow)
+
+
+@attrs.frozen
+class Workspace:
+    name: str | None = None
+    account_quota: int = 0  # 0: unlimited
+    regions: list[str] = attrs.field(factory=lambda: ["global"])  # the first is the default
+
+
+@attrs.frozen
+class DeclaredKey:
+    name: str
+    key: Secret
+
+
+@attrs.frozen
+class DeclaredEndpoint:
+    name: str
+    url: str
+    subscribed_events: list[str] = attrs.field(factory=list)
+    signing_secret: Secret = Secret("")
+    retry_policy: dict[str, Any] = attrs.field(factory=dict)
+
+
+@attrs.frozen
+class DeclaredAccount:
+    name: str
+    provider: str
+    credentials: dict[str, Any]
+    auth_mode: str = "token"
+    region: str = "global"
+    receive: str | None = None
+    metadata: dict[str, Any] = attrs.field(factory=dict)
+    proxy: dict[str, Any] | None = None
+
+
+@attrs.frozen
+class BackoffSettings:
+    initial: Duration = Duration(1.0)
+    factor: float = 2.0
+    max: Duration = Duration(300.0)
+    jitter: float = 0.2
+
+
+@attrs.frozen
+class PolicySettings:
+    restart: str = "permanent"
+    backoff: BackoffSettings = attrs.field(factory=BackoffSettings)
+    stable_after: Duration = Duration(60.0)
+    max_restarts: int = 15
+    window: Duration = Duration(3600.0)
+    on_exhausted: str = "park"
+    park_interval: Duration = Duration(3600.0)
+    start_timeout: Duration = Duration(30.0)
+    stop_timeout: Duration = Duration(10.0)
+
+    def policy(self) -> Policy:
+        """Raises `ValueError` naming the field."""
+        return Policy(
+            restart=_one_of(Restart, self.restart, "restart"),
+            backoff=Backoff(self.backoff.initial, self.backoff.factor, self.backoff.max, self.backoff.jitter),
+            stable_after=self.stable_after,
+            max_restarts=self.max_restarts,
+            window=self.window,
+            on_exhausted=_one_of(OnExhausted, self.on_exhausted, "on_exhausted"),
+            park_interval=self.park_interval,
+            start_timeout=self.start_timeout,
+            stop_grace=self.stop_timeout / 2,
+            stop_timeout=self.stop_timeout / 2,
+        )
+
+
+@attrs.frozen
+class Policies:
+    default: PolicySettings = attrs.field(factory=PolicySettings)
+
+
+@attrs.frozen
+class Supervision:
+    policies: Policies = attrs.field(factory=Policies)
+
+
+@attrs.frozen
+class Settings:
+    """`directory` is where the file is: relative paths in it start there."""
+
+    security: Security
+    server: Server = attrs.field(factory=Server)
+    storage: Storage = attrs.field(factory=Storage)
+    media: Media = attrs.field(factory=Media)
+    logging: Logging = attrs.field(factory=Logging)
+    workspace: Workspace = attrs.field(factory=Workspace)
+    api_keys: list[DeclaredKey] = attrs.field(factory=list)
+    webhook_endpoints: list[DeclaredEndpoint] = attrs.field(factory=list)
+    accounts: list[DeclaredAccount] = attrs.field(factory=list)
+    providers: dict[str, Any] = attrs.field(factory=dict)  # channel name -> its endpoints
+    supervision: Supervision = attrs.field(factory=Supervision)
+    directory: Path = attrs.field(default=Path(), init=False)
+
+    @property
+    def database(self) -> Path:
+        return self.directory / self.storage.url.removeprefix("sqlite:///")
+
+    @property
+    def media_directory(self) -> Path:
+        if self.media.directory is not None:
+            return self.directory / self.media.directory
+        return self.database.with_name(self.database.name + ".media")
+
+    @property
+    def socket(self) -> Path:
+        """The control socket beside the database."""
+        return self.database.with_name(self.database.name + ".sock")
+
+    @property
+    def key_ring(self) -> KeyRing:
+        return KeyRing.parse(self.security.master_key)
+
+    @property
+    def ca_file(self) -> Path | None:
+        return None if self.security.ca_file is None else self.directory / self.security.ca_file
+
+
+def _one_of(kind: type[E], text: str, name: str) -> E:
+    try:
+        return kind(text)
+    except ValueError:
+        known = ", ".join(str(each.value) for each in kind)
+        raise ValueError(f"{name}: must be one of {known}") from None
