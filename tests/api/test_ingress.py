@@ -89,7 +89,11 @@ async def test_a_stranger_learns_nothing_and_nothing_is_processed(
                 shown = {k: v for k, v in response.headers.items() if k != "date"}
                 assert (response.status_code, response.content, shown) == answers["wrong secret"]
             told = [record for record in caplog.records if record.message.startswith("ingress refused")]
-            assert [record.account_id for record in told] == [shop["id"], "unknown", bot["id"]]  # once a minute
+            assert [record.account_id for record in told] == [
+                shop["id"],
+                "unknown",
+                bot["id"],
+            ]  # once a minute
             assert (await api.data("GET", "/v1/events?type=message.received"))["items"] == []
             assert "unifyport_quarantined_total 0.0" in (await api.http.get("/metrics")).text
             # and the good one, so that the refusals above mean something

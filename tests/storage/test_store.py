@@ -13,6 +13,7 @@ import pytest
 from unifyport.model.account import Account
 from unifyport.model.event import EventType
 from unifyport.model.message import CommandState, OutboundText, SendCommand
+from unifyport.model.proxy import Proxy
 from unifyport.model.unit import CommandChange, Event, Item, Quarantined, SessionChange, Unit
 from unifyport.model.webhook import WebhookEndpoint
 from unifyport.storage import schema
@@ -366,3 +367,44 @@ def test_statements_that_hide_violations_do_not_occur() -> None:
         code = path.read_text().lower()
         for hiding in ("insert or ignore", "insert or replace", "update or ", "ignore=true", "replace=true"):
             assert hiding not in code
+
+
+async def test_a_database_of_the_first_schema_is_brought_up_with_everything_in_it(tmp_path: Path) -> None:
+    path = tmp_path / "old.db"
+    ring = KeyRing.parse(RING)
+    with sqlite3.connect(path) as old:
+        old.executescript(schema.MIGRATIONS[0] + "pragma user_version = 1;")
+        sealed = ring.seal("credential", ["account", "acct_1", "credentials"], b'{"token": "canary-token"}')
+        old.execute(
+            "insert into account(id, name, provider, channel, region, auth_mode, status, desired, auth_status,"
+            " profile, metadata, credentials, receive, origin, version, created_at, updated_at) values"
+            " ('acct_1', 'a', 'telegram', 'telegram', 'global', 'token', 'active', 'running', 'authorized',"
+            " '{}', '{}', ?, 'poll', 'api', 3, 1, 1)",
+            [sealed],
+        )
+    store = SqliteStore(path, ring, lambda: NOW)
+    store.open()
+    try:
+        [account] = await store.accounts()
+        assert (account.credentials, account.proxy, account.login) == ({"token": "canary-token"}, None, 0)
+        account = attrs.evolve(account, proxy=Proxy("socks5", "proxy.example", 1080, "u", "hush"), login=1)
+        [stored] = await store.commit([PutAccount(account)])
+        assert isinstance(stored, Committed)
+        assert stored.value.proxy == account.proxy
+        assert b"hush" not in b"".join(file.read_bytes() for file in tmp_path.iterdir())
+        [epoch] = await store.claim(["account:acct_1"], "me")
+        late = Unit(account.no, "acct_1", "telegram", epoch, login=0)
+        late.account_changes = {
+            "auth_status": "failed",
+            "terminal": "invalid_credentials",
+            "desired": "stopped",
+        }
+        assert await store.commit([late]) == [Committed()]
+        [after] = await store.accounts()
+        # of what an older login came to only the operator's word counts
+        assert (after.auth_status, after.terminal, after.desired) == ("authorized", None, "stopped")
+        assert await store.commit([DeleteAccount("acct_1"), DeleteAccount("acct_2")]) == [Committed()] * 2
+        assert await store.account_deleted("acct_1")
+        assert not await store.account_deleted("acct_2")
+    finally:
+        store.close()

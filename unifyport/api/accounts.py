@@ -41,10 +41,10 @@ async def find(gateway: Gateway, account_id: str) -> Account:
 
 async def bound(gateway: Gateway, account_id: str) -> tuple[Account, Connection]:
     """The account and its connection. Raises 404 `not_found`, 502 `provider_adapter_not_found`."""
-    account = await find(gateway, account_id)
-    actor = gateway.accounts.actor(account.id)
-    if actor is not None:
+    actor = gateway.accounts.actor(account_id)
+    if actor is not None:  # what is on its way to the disk counts already
         return actor.row, actor.kind
+    account = await find(gateway, account_id)
     channel = gateway.registry.find(account.provider)
     connection = channel.connection(account.auth_mode) if channel is not None else None
     if connection is None:
