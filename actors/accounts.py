@@ -5,13 +5,13 @@ supervisor of the account actors, the nursery of their outboxes, and the pump th
 """
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import attrs
 import trio
 
-from supervisors import ChildSpec, ChildState, Desired, Incarnation, OneForOne, Policy
+from supervisors import Admission, ChildSpec, ChildState, Desired, Incarnation, OneForOne, Policy
 from unifyport.model.account import Account, AuthStatus
 from unifyport.model.message import Answer, CommandState, FetchMedia
 from unifyport.providers.registry import Registry
@@ -34,14 +34,19 @@ class NoSuchAccount(Exception):
 
 
 class Accounts:
-    """`policy_of` says how an account is supervised."""
+    """`policy_of` says how an account is supervised, `admissions` (by channel) how many start at a time."""
 
     def __init__(
-        self, services: Services, registry: Registry, policy_of: Callable[[Account], Policy]
+        self,
+        services: Services,
+        registry: Registry,
+        policy_of: Callable[[Account], Policy],
+        admissions: Mapping[str, Admission],
     ) -> None:
         self._services = services
         self._registry = registry
         self._policy_of = policy_of
+        self._admissions = admissions  # by channel
         self._supervisor = OneForOne()
         self._actors: dict[str, AccountActor] = {}
         self._identities: dict[tuple[str, str], AccountActor] = {}  # (channel, identity): by credentials
@@ -55,6 +60,8 @@ class Accounts:
             async with trio.open_nursery() as nursery:
                 self._nursery = nursery
                 nursery.start_soon(self._pump)
+                for admission in self._admissions.values():
+                    nursery.start_soon(admission.run)
                 for actor in self._actors.values():
                     actor.outbox.resume()
                 await self._supervisor.run(incarnation)
@@ -89,7 +96,13 @@ class Accounts:
         self._identify(actor)
         wait = None if row.not_before is None else (row.not_before - self._services.now_ms()) / 1000
         self._supervisor.add(
-            ChildSpec(row.id, actor.run, self._policy_of(row), actor.classify),
+            ChildSpec(
+                row.id,
+                actor.run,
+                self._policy_of(row),
+                actor.classify,
+                self._admissions.get(row.channel),
+            ),
             desired=Desired.RUNNING if row.may_run else Desired.STOPPED,
             terminal=row.terminal,
             not_before=None if wait is None else trio.current_time() + wait,

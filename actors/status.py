@@ -16,6 +16,7 @@ from unifyport.model.runtime_status import RuntimeStatus, Trigger, next_status
 from unifyport.model.unit import Announcement
 
 SLOT = 16
+WAITING = "waiting_for_admission"
 _STATUSES = (EventType.ACCOUNT_STATUS_UPDATED, EventType.ACCOUNT_STARTED)
 
 
@@ -69,7 +70,7 @@ class StatusSlot:
 def trigger_of(state: ChildState) -> Trigger | None:
     """What a supervisor's state of a child means for `runtime_status`; None: nothing to show."""
     match state.phase:
-        case Phase.STARTING:
+        case Phase.WAITING | Phase.STARTING:
             return Trigger.START
         case Phase.RUNNING:
             return Trigger.CONNECTED
@@ -122,6 +123,13 @@ class RuntimeView:
         if trigger is None or (trigger is Trigger.STOPPED and self.status is RuntimeStatus.UNKNOWN):
             return False
         status, reason = next_status(self.status, trigger), reason_of(state)
+        if state.phase is Phase.WAITING:  # shown, but no event of its own
+            changed, self.status, self.reason = status is not self.status, status, WAITING
+            self.since = now_ms if changed else self.since
+            return changed
+        if self.reason == WAITING and status is self.status:
+            self.reason = reason
+            return False
         if status is RuntimeStatus.RECONNECTING and not reason:
             reason = self.reason  # a new try does not forget why it is one
         if (status, reason) == (self.status, self.reason):

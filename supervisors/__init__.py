@@ -7,11 +7,13 @@ that can be read. The library knows nothing of messaging and imports nothing but
 
     decide.py      the restart decision: a pure function of (policy, history, desired, now)
     incarnation.py one run of a child: the only place where a child's exceptions are caught
+    admission.py   how many children start at a time, how fast, and who goes first
     one_for_one.py independent, dynamic children      rest_for_one.py  ordered children that build on one another
 """
 
+from .admission import Admission, Ticket
 from .decide import Desired, Escalate, Idle, Run, Wait, decide
-from .history import FailureRecord, History
+from .history import FailureRecord, History, Urgency
 from .incarnation import Incarnation, run_incarnation, split
 from .one_for_one import ChildState, OneForOne, Phase, UnknownChild
 from .outcomes import Ended, Exhausted, Failure, Kind, Outcome, RetryLater, Terminal, classify
@@ -20,6 +22,7 @@ from .rest_for_one import RestForOne
 from .spec import ChildSpec
 
 __all__ = [
+    "Admission",
     "Backoff",
     "ChildSpec",
     "ChildState",
@@ -43,7 +46,9 @@ __all__ = [
     "RetryLater",
     "Run",
     "Terminal",
+    "Ticket",
     "UnknownChild",
+    "Urgency",
     "Wait",
     "classify",
     "decide",

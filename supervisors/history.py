@@ -4,12 +4,23 @@ A history is a value; `after` makes the next one. Nothing here looks at a clock 
 number: both are arguments, so that a table can test every case.
 """
 
+import enum
+
 import attrs
 
 from .outcomes import Ended, Failure, Kind, Outcome
 from .policy import Policy
 
 KEPT_FAILURES = 10
+
+
+class Urgency(enum.IntEnum):
+    """Who goes first; smaller is sooner."""
+
+    OPERATOR = 0  # somebody asked for it just now
+    WAS_STABLE = 1  # it ran well, and was lost
+    FIRST = 2
+    FAILING = 3
 
 
 @attrs.frozen
@@ -31,11 +42,21 @@ class History:
     terminal: str | None = None
     not_before: float | None = None
     try_now: bool = False  # an operator asked not to wait for the back-off
+    was_stable: bool = False  # the last run lasted `stable_after`
     recent: tuple[FailureRecord, ...] = ()
 
     def in_window(self, policy: Policy, now: float) -> int:
         """Counted restarts inside the policy's window."""
         return sum(1 for at in self.restarts if at > now - policy.window)
+
+    @property
+    def urgency(self) -> Urgency:
+        """How urgent the next start is."""
+        if self.try_now:
+            return Urgency.OPERATOR
+        if self.incarnations == 0:
+            return Urgency.FIRST
+        return Urgency.WAS_STABLE if self.was_stable else Urgency.FAILING
 
     def began(self) -> "History":
         return attrs.evolve(self, incarnations=self.incarnations + 1, try_now=False)
@@ -48,11 +69,10 @@ class History:
         self, policy: Policy, outcome: Outcome, *, ran_for: float, now: float, draw: float
     ) -> "History":
         """The history once an incarnation ended; `ran_for` is its time since it reported itself started."""
-        calm = (
-            attrs.evolve(self, consecutive=0, restarts=())
-            if ran_for >= policy.stable_after and ran_for > 0
-            else self
-        )
+        stable = ran_for >= policy.stable_after and ran_for > 0
+        calm = attrs.evolve(self, was_stable=stable)
+        if stable:
+            calm = attrs.evolve(calm, consecutive=0, restarts=())
         next_history = attrs.evolve(calm, ended_at=now, last=outcome, draw=draw)
         failure = outcome.failure
         if outcome.ended is Ended.STOPPED:

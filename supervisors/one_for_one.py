@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterable
 import attrs
 import trio
 
-from .decide import Desired, Escalate, Idle, Run, Wait, Why, decide
+from .admission import Ticket
+from .decide import Action, Desired, Escalate, Idle, Run, Wait, Why, decide
 from .history import FailureRecord, History
 from .incarnation import CancelReason, Incarnation, run_incarnation
 from .outcomes import Exhausted, Outcome
@@ -26,9 +27,19 @@ from .wake import Wake
 log = logging.getLogger("supervisors")
 
 
+class _Changed(enum.Enum):
+    """A verb came while a child waited: decide again."""
+
+    CHANGED = "changed"
+
+
+_CHANGED = _Changed.CHANGED
+
+
 class Phase(enum.Enum):
     """Where a child is, as its supervisor sees it."""
 
+    WAITING = "waiting"  # for its admission to start
     STARTING = "starting"
     RUNNING = "running"
     BACKING_OFF = "backing_off"
@@ -209,14 +220,14 @@ class OneForOne:
     async def _supervise(self, child: _Child) -> None:
         """The restart loop. Nothing leaves it but cancellation and `Exhausted`."""
         while not child.removed:
-            now = trio.current_time()
-            desired = Desired.STOPPED if self._stopping else child.desired
-            action = decide(child.spec.policy, child.history, desired, now)
+            action = self._decide(child)
             if not isinstance(action, Run):
                 self._see(child)
             match action:
                 case Run():
-                    await self._incarnate(child)
+                    ticket = await self._admitted(child)
+                    if ticket is not _CHANGED:
+                        await self._incarnate(child, ticket)
                 case Wait(until=until, why=why):
                     child.enter(_WAIT_PHASE[why], until)
                     await child.wake.wait(until)
@@ -229,11 +240,43 @@ class OneForOne:
         child.enter(Phase.STOPPED, always=True)
         self._see(child)
 
-    async def _incarnate(self, child: _Child) -> None:
-        policy = child.spec.policy
+    def _decide(self, child: _Child) -> Action:
+        desired = Desired.STOPPED if self._stopping or child.removed else child.desired
+        return decide(child.spec.policy, child.history, desired, trio.current_time())
+
+    async def _admitted(self, child: _Child) -> Ticket | _Changed | None:
+        """Wait for a ticket to start, where the spec asks for one. A verb that changes the decision ends the wait."""
+        admission = child.spec.admission
+        if admission is None:
+            return None
+        ticket = admission.ask(child.history.urgency, child.wake.ring)
+        try:
+            await child.wake.wait(trio.current_time())  # a moment: nobody sees a wait that is none
+            while not ticket.granted:
+                child.enter(Phase.WAITING)
+                self._see(child)
+                await child.wake.wait()
+                if not isinstance(self._decide(child), Run):
+                    return _CHANGED
+            return ticket
+        finally:
+            if not ticket.granted:
+                admission.release(ticket)
+
+    async def _incarnate(self, child: _Child, ticket: Ticket | None) -> None:
+        policy, admission = child.spec.policy, child.spec.admission
+
+        def done() -> None:
+            if admission is not None and ticket is not None:
+                admission.release(ticket)
+
+        def started() -> None:
+            done()
+            child.enter(Phase.RUNNING)
+
         child.history = child.history.began()
         child.incarnation = incarnation = Incarnation(
-            child.history.incarnations, policy.start_timeout, lambda: child.enter(Phase.RUNNING)
+            child.history.incarnations, policy.start_timeout, started
         )
         child.enter(Phase.STARTING)
         self._see(child)
@@ -241,6 +284,7 @@ class OneForOne:
             outcome = await run_incarnation(child.spec, incarnation)
         finally:
             child.incarnation = None
+            done()
         now = trio.current_time()
         ran_for = now - incarnation.started_at if incarnation.started_at is not None else 0.0
         child.history = child.history.after(policy, outcome, ran_for=ran_for, now=now, draw=self._draw())

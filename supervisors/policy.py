@@ -65,3 +65,12 @@ class Policy:
     start_timeout: float = attrs.field(default=30.0, validator=_positive)
     stop_grace: float = attrs.field(default=0.0, validator=_not_negative)  # may end by itself before a cancel
     stop_timeout: float = attrs.field(default=10.0, validator=_positive)  # after the cancel; then it is stuck
+
+    @property
+    def can_be_exhausted(self) -> bool:
+        """Whether a child that always fails at once ever spends its budget: else `on_exhausted` is never reached."""
+        spent, failures = 0.0, 0
+        while spent <= self.window and failures <= self.max_restarts:
+            failures += 1
+            spent += self.backoff.delay(failures, -1.0)  # as quick as the jitter may be
+        return failures > self.max_restarts

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from .admission import Admission
 from .outcomes import Classify, classify
 from .policy import Policy
 
@@ -26,3 +27,4 @@ class ChildSpec:
     run: Body
     policy: Policy = attrs.field(factory=Policy)
     classify: Classify = classify
+    admission: Admission | None = None  # whose tickets its starts need; somebody must run that

@@ -46,7 +46,7 @@ from unifyport.declared import reconcile
 from unifyport.delivery.client import HttpxDeliveryClient
 from unifyport.logs import setup as setup_logs
 from unifyport.media import MediaCache, MediaLinks
-from unifyport.model.account import Account
+from unifyport.model.account import Account, Origin
 from unifyport.model.ids import EventIds
 from unifyport.net.guard import AddressGuard, Resolver
 from unifyport.net.http import ssl_context
@@ -177,8 +177,10 @@ class Server:
             self._public_ingress_url,
             proxy_guard,
         )
-        policy = settings.supervision.policies.default.policy()
-        accounts = Accounts(services, self.registry, lambda account: policy)
+        admissions = {
+            channel: settings.supervision.of(channel).admission() for channel in self.registry.channels
+        }
+        accounts = Accounts(services, self.registry, self._policies(), admissions)
         await accounts.load(await store.accounts())
         if settings.server.public_url is None and any(actor.called_by_platform for actor in accounts):
             log.warning("accounts are called by their platforms, but server.public_url does not say where")
@@ -223,6 +225,17 @@ class Server:
                 ChildSpec("services", parts.run, _PART),
             ]
         )
+
+    def _policies(self) -> Callable[[Account], Policy]:
+        """How an account is supervised: by its own declaration, its channel, the default."""
+        supervision = self.settings.supervision
+        own = {declared.name: declared.supervision for declared in self.settings.accounts}
+
+        def policy_of(account: Account) -> Policy:
+            override = own.get(account.name) if account.origin is Origin.FILE else None
+            return supervision.of(account.channel, override).policy()
+
+        return policy_of
 
     def _not_ready(self, writer: Writer) -> str | None:
         if writer.unavailable is not None:

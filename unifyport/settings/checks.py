@@ -47,7 +47,7 @@ def check(settings: Settings, registry: Registry, places: Mapping[str, list[int]
         region.isprintable() for region in settings.workspace.regions
     ):
         problems.append("workspace.regions: must name at least one region")
-    attempt("supervision.policies.default", settings.supervision.policies.default.policy)
+    _check_policies(settings, registry, places, attempt, problems)
     if settings.workspace.account_quota < 0:
         problems.append("workspace.account_quota: must not be negative")
     for index, key in zip(places["api_keys"], settings.api_keys, strict=True):
@@ -74,6 +74,32 @@ def check(settings: Settings, registry: Registry, places: Mapping[str, list[int]
             f"{what}: the name {n!r} is used twice" for n in sorted({n for n in names if names.count(n) > 1})
         ]
     return problems
+
+
+def _check_policies(
+    settings: Settings,
+    registry: Registry,
+    places: Mapping[str, list[int]],
+    attempt: Callable[[str, Callable[[], object]], None],
+    problems: list[str],
+) -> None:
+    supervision = settings.supervision
+    attempt("supervision.policies.default", supervision.of("").policy)
+    attempt("supervision.policies.default", supervision.of("").admission)
+    for channel in supervision.providers:
+        path = f"supervision.providers.{channel}"
+        if channel not in registry.channels:
+            problems.append(f"{path}: no such channel")
+            continue
+        attempt(path, supervision.of(channel).policy)
+        attempt(path, supervision.of(channel).admission)
+    for place, account in zip(places["accounts"], settings.accounts, strict=True):
+        override, path = account.supervision, f"accounts[{place}].supervision"
+        if override is None:
+            continue
+        attempt(path, supervision.of(account.provider, override).policy)
+        if override.max_concurrent_starts is not None or override.start_rate is not None:
+            problems.append(f"{path}: max_concurrent_starts and start_rate are of a channel")
 
 
 def _check_server(

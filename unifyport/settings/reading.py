@@ -15,6 +15,7 @@ import attrs
 from cattrs import Converter
 
 from unifyport.model.duration import parse_duration
+from unifyport.model.rates import parse_rate
 from unifyport.model.sizes import parse_size
 from unifyport.model.structuring import Problems, Wrong, strict_converter, structure
 from unifyport.providers.registry import Registry
@@ -22,7 +23,7 @@ from unifyport.redaction import register_secret
 from unifyport.storage.sealing import KeyRing
 
 from .checks import check
-from .values import DeclaredAccount, Duration, Secret, Security, Settings, Size
+from .values import DeclaredAccount, Duration, Rate, Secret, Security, Settings, Size
 
 T = TypeVar("T")
 
@@ -89,6 +90,7 @@ def _converter(directory: Path, environ: Mapping[str, str]) -> Converter:
 
     register(Duration, lambda value: _wrong_if(parse_duration, value))
     register(Size, lambda value: _wrong_if(parse_size, value))
+    register(Rate, lambda value: _wrong_if(parse_rate, value))
     register(Secret, lambda value: read_secret(value, directory, environ))
     return converter
 

@@ -7,7 +7,7 @@ from typing import Any, NewType, TypeVar
 
 import attrs
 
-from supervisors import Backoff, OnExhausted, Policy, Restart
+from supervisors import Admission, Backoff, OnExhausted, Policy, Restart
 from unifyport.net.guard import Network
 from unifyport.storage.sealing import KeyRing
 
@@ -16,6 +16,7 @@ E = TypeVar("E", bound=enum.Enum)
 Secret = NewType("Secret", str)
 Duration = NewType("Duration", float)
 Size = NewType("Size", int)
+Rate = NewType("Rate", float)
 
 
 @attrs.frozen
@@ -106,18 +107,6 @@ class DeclaredEndpoint:
 
 
 @attrs.frozen
-class DeclaredAccount:
-    name: str
-    provider: str
-    credentials: dict[str, Any]
-    auth_mode: str = "token"
-    region: str = "global"
-    receive: str | None = None
-    metadata: dict[str, Any] = attrs.field(factory=dict)
-    proxy: dict[str, Any] | None = None
-
-
-@attrs.frozen
 class BackoffSettings:
     initial: Duration = Duration(1.0)
     factor: float = 2.0
@@ -127,6 +116,8 @@ class BackoffSettings:
 
 @attrs.frozen
 class PolicySettings:
+    """`max_concurrent_starts` and `start_rate` (starts per second) are those of a channel, not of an account."""
+
     restart: str = "permanent"
     backoff: BackoffSettings = attrs.field(factory=BackoffSettings)
     stable_after: Duration = Duration(60.0)
@@ -136,10 +127,12 @@ class PolicySettings:
     park_interval: Duration = Duration(3600.0)
     start_timeout: Duration = Duration(30.0)
     stop_timeout: Duration = Duration(10.0)
+    max_concurrent_starts: int = 20
+    start_rate: Rate = Rate(50.0)
 
     def policy(self) -> Policy:
         """Raises `ValueError` naming the field."""
-        return Policy(
+        policy = Policy(
             restart=_one_of(Restart, self.restart, "restart"),
             backoff=Backoff(self.backoff.initial, self.backoff.factor, self.backoff.max, self.backoff.jitter),
             stable_after=self.stable_after,
@@ -151,6 +144,53 @@ class PolicySettings:
             stop_grace=self.stop_timeout / 2,
             stop_timeout=self.stop_timeout / 2,
         )
+        if not policy.can_be_exhausted:
+            raise ValueError(
+                f"its back-off never spends max_restarts ({self.max_restarts}) within the window:"
+                " on_exhausted would never be reached"
+            )
+        return policy
+
+    def admission(self) -> Admission:
+        """Raises `ValueError`."""
+        return Admission(self.max_concurrent_starts, self.start_rate)
+
+
+@attrs.frozen
+class BackoffOverride:
+    initial: Duration | None = None
+    factor: float | None = None
+    max: Duration | None = None
+    jitter: float | None = None
+
+
+@attrs.frozen
+class PolicyOverride:
+    """What of the default policy is otherwise for a channel or for an account."""
+
+    restart: str | None = None
+    backoff: BackoffOverride | None = None
+    stable_after: Duration | None = None
+    max_restarts: int | None = None
+    window: Duration | None = None
+    on_exhausted: str | None = None
+    park_interval: Duration | None = None
+    start_timeout: Duration | None = None
+    stop_timeout: Duration | None = None
+    max_concurrent_starts: int | None = None
+    start_rate: Rate | None = None
+
+    def onto(self, base: PolicySettings) -> PolicySettings:
+        changes = _named(self)
+        if self.backoff is not None:
+            changes["backoff"] = attrs.evolve(base.backoff, **_named(self.backoff))
+        return attrs.evolve(base, **changes)
+
+
+def _named(override: Any) -> dict[str, Any]:
+    """The fields that are given."""
+    fields = attrs.asdict(override, recurse=False)
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 @attrs.frozen
@@ -160,7 +200,29 @@ class Policies:
 
 @attrs.frozen
 class Supervision:
+    """Policies: the default, by channel, and (in the account's own declaration) by account."""
+
     policies: Policies = attrs.field(factory=Policies)
+    providers: dict[str, PolicyOverride] = attrs.field(factory=dict)
+
+    def of(self, channel: str, account: PolicyOverride | None = None) -> PolicySettings:
+        settings = self.policies.default
+        for override in (self.providers.get(channel), account):
+            settings = settings if override is None else override.onto(settings)
+        return settings
+
+
+@attrs.frozen
+class DeclaredAccount:
+    name: str
+    provider: str
+    credentials: dict[str, Any]
+    auth_mode: str = "token"
+    region: str = "global"
+    receive: str | None = None
+    metadata: dict[str, Any] = attrs.field(factory=dict)
+    proxy: dict[str, Any] | None = None
+    supervision: PolicyOverride | None = None
 
 
 @attrs.frozen

@@ -1,0 +1,134 @@
+"""Admission: how many children may be starting at a time, how fast, and who goes first.
+
+Ten thousand connections that were lost together must not all be made again in the same second. A start needs
+a *ticket*. It holds one of `slots` until the child is up or `hold` seconds have passed, whichever comes first: a
+slow start goes on without its slot, so that a thousand children behind something dead hold up nobody. All starts
+in progress together, slow ones included, are at most `SLOW_FACTOR` times the slots. No second sees more than
+`rate` starts.
+
+Waiting is in order of urgency, first come first served within it. Children that keep failing get at most half
+of the slots, so that one that lost a good connection is never behind a crowd of them.
+
+A ticket begins no deadline: a start's own deadline begins when its ticket is granted.
+"""
+
+import enum
+import math
+from collections import deque
+from collections.abc import Callable
+
+import attrs
+import trio
+
+from .history import Urgency
+from .wake import Wake
+
+SLOW_FACTOR = 4
+
+
+class Stage(enum.Enum):
+    WAITING = "waiting"
+    HOLDING = "holding"  # granted, and holds a slot
+    SLOW = "slow"  # granted, and still starting after `hold`
+    DONE = "done"
+
+
+@attrs.define(eq=False)
+class Ticket:
+    """One start. `granted` turns true once; then `on_grant` has been called, synchronously."""
+
+    urgency: Urgency
+    on_grant: Callable[[], None]
+    stage: Stage = Stage.WAITING
+    granted_at: float = math.nan
+
+    @property
+    def granted(self) -> bool:
+        return self.stage is not Stage.WAITING
+
+
+class Admission:
+    """Grants tickets while `run` runs. One for each crowd that shares what must not be overrun."""
+
+    def __init__(self, slots: int = 20, rate: float = 50.0, hold: float = 5.0) -> None:
+        if slots < 1 or not rate > 0 or not hold > 0:
+            raise ValueError("slots, rate and hold must be greater than 0")
+        self._slots, self._rate, self._hold = slots, rate, hold
+        self._waiting: dict[Urgency, deque[Ticket]] = {urgency: deque() for urgency in Urgency}
+        self._holding: deque[Ticket] = deque()  # in the order of their grants
+        self._counts = dict.fromkeys(Stage, 0)
+        self._failing = 0  # of those that hold a slot
+        self._next_grant = -math.inf
+        self._wake = Wake()
+
+    def reconfigure(self, slots: int, rate: float) -> None:
+        """What has been granted stays granted."""
+        self._slots, self._rate = slots, rate
+        self._wake.ring()
+
+    def ask(self, urgency: Urgency, on_grant: Callable[[], None]) -> Ticket:
+        """Queue for a start. Never blocks; whoever asks must `release` the ticket in the end."""
+        ticket = Ticket(urgency, on_grant)
+        self._waiting[urgency].append(ticket)
+        self._counts[Stage.WAITING] += 1
+        self._wake.ring()
+        return ticket
+
+    def release(self, ticket: Ticket) -> None:
+        """The child is up, or has ended, or does not want to start any more. Later calls do nothing."""
+        self._move(ticket, Stage.DONE)
+        self._wake.ring()
+
+    @property
+    def waiting(self) -> int:
+        return self._counts[Stage.WAITING]
+
+    @property
+    def starting(self) -> int:
+        """Starts in progress, slow ones included."""
+        return self._counts[Stage.HOLDING] + self._counts[Stage.SLOW]
+
+    async def run(self) -> None:
+        """Grant until cancelled. Nothing else leaves it."""
+        while True:
+            now = trio.current_time()
+            self._expire(now)
+            while now >= self._next_grant and (ticket := self._pick()) is not None:
+                self._next_grant = max(self._next_grant, now) + 1 / self._rate
+                ticket.granted_at = now
+                self._move(ticket, Stage.HOLDING)
+                self._holding.append(ticket)
+                ticket.on_grant()
+            await self._wake.wait(self._next_turn())
+
+    def _next_turn(self) -> float:
+        """When something happens that nobody rings for: a slot's time is over, or the rate allows the next."""
+        due = self._holding[0].granted_at + self._hold if self._holding else math.inf
+        return min(due, self._next_grant) if self._pick(look=True) is not None else due
+
+    def _expire(self, now: float) -> None:
+        while self._holding and (
+            self._holding[0].stage is not Stage.HOLDING or self._holding[0].granted_at + self._hold <= now
+        ):
+            self._move(self._holding.popleft(), Stage.SLOW)
+
+    def _pick(self, *, look: bool = False) -> Ticket | None:
+        """The next to be granted, if there is room for it; `look` leaves it in its queue."""
+        if self._counts[Stage.HOLDING] >= self._slots or self.starting >= self._slots * SLOW_FACTOR:
+            return None
+        for urgency, queue in self._waiting.items():
+            while queue and queue[0].stage is Stage.DONE:  # it was withdrawn
+                queue.popleft()
+            if not queue or (urgency is Urgency.FAILING and self._failing >= max(1, self._slots // 2)):
+                continue
+            return queue[0] if look else queue.popleft()
+        return None
+
+    def _move(self, ticket: Ticket, stage: Stage) -> None:
+        if ticket.stage is Stage.DONE:
+            return
+        if ticket.urgency is Urgency.FAILING:
+            self._failing += (stage is Stage.HOLDING) - (ticket.stage is Stage.HOLDING)
+        self._counts[ticket.stage] -= 1
+        self._counts[stage] += 1
+        ticket.stage = stage

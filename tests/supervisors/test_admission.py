@@ -1,0 +1,228 @@
+"""Admission: slots, rate, order. All time is a MockClock's."""
+
+import contextlib
+from collections import Counter
+from collections.abc import AsyncIterator
+
+import pytest
+import trio
+
+from supervisors import (
+    Admission,
+    Backoff,
+    ChildSpec,
+    Incarnation,
+    OneForOne,
+    Phase,
+    Policy,
+    Ticket,
+    Urgency,
+)
+
+from .test_running import run
+
+
+class Crowd:
+    """Tickets by name, in the order of their grants."""
+
+    def __init__(self, admission: Admission) -> None:
+        self.admission = admission
+        self.tickets: dict[str, Ticket] = {}
+        self.granted: list[tuple[str, float]] = []
+
+    def ask(self, name: str, urgency: Urgency = Urgency.FIRST) -> None:
+        self.tickets[name] = self.admission.ask(
+            urgency, lambda: self.granted.append((name, trio.current_time()))
+        )
+
+    def release(self, name: str) -> None:
+        self.admission.release(self.tickets[name])
+
+    @property
+    def names(self) -> list[str]:
+        return [name for name, _ in self.granted]
+
+
+@contextlib.asynccontextmanager
+async def crowd_of(slots: int, rate: float = 1000.0) -> AsyncIterator[Crowd]:
+    admission = Admission(slots, rate, hold=5.0)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(admission.run)
+        yield Crowd(admission)
+        nursery.cancel_scope.cancel()
+
+
+async def test_slots_are_first_come_first_served(autojump_clock: trio.testing.MockClock) -> None:
+    async with crowd_of(2) as crowd:
+        for name in "abcd":
+            crowd.ask(name)
+        await trio.sleep(1)
+        assert crowd.names == ["a", "b"]
+        assert (crowd.admission.starting, crowd.admission.waiting) == (2, 2)
+        crowd.release("b")
+        await trio.sleep(1)
+        assert crowd.names == ["a", "b", "c"]
+        crowd.release("a")
+        crowd.release("a")  # twice is once
+        crowd.release("c")
+        await trio.sleep(1)
+        assert crowd.names == ["a", "b", "c", "d"]
+        assert (crowd.admission.starting, crowd.admission.waiting) == (1, 0)
+
+
+async def test_a_slow_start_goes_on_without_its_slot_up_to_a_bound(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with crowd_of(2) as crowd:
+        for number in range(12):
+            crowd.ask(f"{number}")
+        await trio.sleep(4.9)
+        assert len(crowd.names) == 2
+        await trio.sleep(0.2)
+        assert len(crowd.names) == 4
+        await trio.sleep(60)
+        assert len(crowd.names) == 8  # four times the slots, and not one more
+        crowd.release("3")
+        await trio.sleep(60)
+        assert len(crowd.names) == 9
+
+
+async def test_who_is_more_urgent_goes_first_and_the_withdrawn_not_at_all(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with crowd_of(2) as crowd:
+        crowd.ask("x")
+        crowd.ask("y")
+        await trio.sleep(0.1)
+        for name, urgency in (
+            ("failing", Urgency.FAILING),
+            ("first", Urgency.FIRST),
+            ("gone", Urgency.OPERATOR),
+            ("stable", Urgency.WAS_STABLE),
+            ("operator", Urgency.OPERATOR),
+        ):
+            crowd.ask(name, urgency)
+        crowd.release("gone")
+        for name in ("x", "y", "operator", "stable", "first"):
+            crowd.release(name)
+            await trio.sleep(0.1)
+        assert crowd.names == ["x", "y", "operator", "stable", "first", "failing"]
+        assert not crowd.tickets["gone"].granted or "gone" not in crowd.names
+
+
+async def test_failing_children_get_half_of_the_slots(autojump_clock: trio.testing.MockClock) -> None:
+    admission = Admission(slots=4, rate=1000.0)
+    crowd = Crowd(admission)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(admission.run)
+        for number in range(10):
+            crowd.ask(f"failing {number}", Urgency.FAILING)
+        await trio.sleep(1)
+        assert len(crowd.names) == 2
+        crowd.ask("healthy", Urgency.WAS_STABLE)
+        await trio.sleep(0.1)
+        assert crowd.names[-1] == "healthy"
+        nursery.cancel_scope.cancel()
+
+
+async def test_the_rate_is_never_exceeded(autojump_clock: trio.testing.MockClock) -> None:
+    admission = Admission(slots=100, rate=5.0)
+    crowd = Crowd(admission)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(admission.run)
+        for burst in range(3):
+            for number in range(20):
+                crowd.ask(f"{burst}.{number}")
+            await trio.sleep(3.3)
+        await trio.sleep(20)
+        nursery.cancel_scope.cancel()
+    times = [at for _, at in crowd.granted]
+    assert len(times) == 60
+    for began in times:
+        assert sum(1 for at in times if began <= at < began + 1 - 1e-9) <= 5
+
+
+@pytest.mark.parametrize("wrong", [{"slots": 0}, {"rate": 0}, {"hold": -1}])
+def test_impossible_numbers(wrong: dict[str, float]) -> None:
+    with pytest.raises(ValueError):
+        Admission(**wrong)  # type: ignore[arg-type]
+
+
+async def test_a_thousand_children_that_crash_together(autojump_clock: trio.testing.MockClock) -> None:
+    """Behind an admission their starts never exceed its slots, and all come back."""
+    admission = Admission(slots=10, rate=100.0)
+    supervisor, up, most = OneForOne(draw=lambda: 0.0), set[str](), [0]
+    crash, crashed = trio.Event(), [False]
+    policy = Policy(backoff=Backoff(1, 2, 8, 0))
+
+    def body(name: str):  # type: ignore[no-untyped-def]
+        async def child(incarnation: Incarnation) -> None:
+            most[0] = max(most[0], admission.starting)
+            await trio.sleep(0.05)
+            incarnation.started()
+            up.add(name)
+            if not crashed[0]:
+                await crash.wait()
+                up.discard(name)
+                raise RuntimeError("a crash that the test ordered")
+            await incarnation.stopping()
+
+        return child
+
+    async def script() -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(admission.run)
+            for number in range(1000):
+                spec = ChildSpec(f"{number}", body(f"{number}"), policy, admission=admission)
+                supervisor.add(spec)
+            with trio.fail_after(60):
+                while len(up) < 1000:
+                    await trio.sleep(0.1)
+            crashed[0] = True
+            crash.set()
+            await trio.sleep(0.1)
+            assert not up
+            states = Counter(state.phase for state in supervisor.which_children())
+            assert states == {Phase.BACKING_OFF: 1000}
+            with trio.fail_after(60):
+                while len(up) < 1000:
+                    await trio.sleep(0.1)
+            nursery.cancel_scope.cancel()
+
+    await run(supervisor, script)
+    assert most[0] <= 10
+
+
+async def test_verbs_reach_a_child_that_waits_to_start(autojump_clock: trio.testing.MockClock) -> None:
+    admission, supervisor = Admission(slots=1, rate=1000.0), OneForOne()
+    release = trio.Event()
+
+    async def slow(incarnation: Incarnation) -> None:
+        await release.wait()
+        incarnation.started()
+        await incarnation.stopping()
+
+    async def script() -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(admission.run)
+            for name in "abc":
+                supervisor.add(ChildSpec(name, slow, Policy(), admission=admission))
+            await trio.sleep(1)
+            assert supervisor.state("b").phase is Phase.WAITING
+            assert await supervisor.settled("b", supervisor.stop("b"))
+            assert supervisor.state("b").phase is Phase.STOPPED
+            supervisor.remove("c")
+            await trio.sleep(0.1)
+            assert "c" not in supervisor
+            assert admission.waiting == 0
+            supervisor.start("b")
+            await trio.sleep(0.1)
+            assert supervisor.state("b").phase is Phase.WAITING
+            release.set()
+            await trio.sleep(0.1)
+            assert supervisor.state("a").phase is Phase.RUNNING
+            assert supervisor.state("b").phase is Phase.RUNNING
+            assert admission.starting == 0
+            nursery.cancel_scope.cancel()
+
+    await run(supervisor, script)
