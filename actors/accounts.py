@@ -206,6 +206,14 @@ class Accounts:
         self._desire(account_id, "running")
         return await self._done(account_id, self._supervisor.restart(account_id))
 
+    async def reset(self, account_id: str) -> bool:
+        """Forget its failures: the budget is whole again, and what waited for a back-off is tried now."""
+        actor = self._actor(account_id)
+        if actor.row.terminal is not None:
+            actor.row = attrs.evolve(actor.row, terminal=None)
+            actor.publish(Change([], {"terminal": None}))
+        return await self._done(account_id, self._supervisor.reset(account_id))
+
     async def log_in_again(self, account_id: str) -> bool:
         """Present the credentials once more, whatever the last try came to."""
         actor = self._actor(account_id)

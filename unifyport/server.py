@@ -231,8 +231,12 @@ class Server:
         supervision = self.settings.supervision
         own = {declared.name: declared.supervision for declared in self.settings.accounts}
 
+        of_channels = {channel: supervision.of(channel).policy() for channel in self.registry.channels}
+
         def policy_of(account: Account) -> Policy:
             override = own.get(account.name) if account.origin is Origin.FILE else None
+            if override is None:
+                return of_channels[account.channel]
             return supervision.of(account.channel, override).policy()
 
         return policy_of

@@ -4,13 +4,16 @@ from collections.abc import Awaitable, Callable
 
 import trio
 
+from actors.account import AccountActor
 from actors.accounts import Accounts, NoSuchAccount
+from supervisors import ChildState
 from unifyport.model.account import ACTIVE, Account
 from unifyport.model.times import rfc3339
 
 from . import schemas
 from .accounts import find
 from .errors import INVALID_REQUEST, NOT_BOUND, NOT_FOUND, ApiError, ErrorSpec
+from .explain import explain
 from .gateway import Gateway
 from .routing import Call, Handler, Route
 
@@ -72,7 +75,66 @@ def _reason(gateway: Gateway, account: Account) -> str:
     return actor.view.reason if actor is not None else "no_connector"
 
 
-def _route(name: str, verb: str, handler: Handler, summary: str) -> Route:
+def _wall(gateway: Gateway, at: float | None) -> str | None:
+    """A time of trio's clock, for people."""
+    return None if at is None else rfc3339(gateway.now_ms() + int((at - trio.current_time()) * 1000))
+
+
+async def get_runtime(call: Call) -> schemas.Runtime:
+    gateway = call.gateway
+    account, actor, state = await _supervised(call)
+    failures = [
+        schemas.RuntimeFailure(_wall(gateway, f.at) or "", f.failure.kind.name.lower(), f.failure.reason)
+        for f in state.recent
+    ]
+    return schemas.Runtime(
+        account_id=account.id,
+        runtime_status=actor.view.status.value,
+        phase=state.phase.value,
+        reason=_reason(gateway, account),
+        since=_wall(gateway, state.since) or "",
+        desired=state.desired.value,
+        incarnations=state.incarnations,
+        restarts_in_window=state.restarts_in_window,
+        budget_left=state.budget_left,
+        recent_failures=failures,
+        next_retry_at=_wall(gateway, state.next_retry_at),
+        last_seen_at=None if actor.last_seen_at is None else rfc3339(actor.last_seen_at),
+        terminal=state.terminal,
+    )
+
+
+async def get_explanation(call: Call) -> schemas.Explanation:
+    account, actor, state = await _supervised(call)
+    at = _wall(call.gateway, state.next_retry_at) or ""
+    why, following, action = explain(account, state, actor.view.reason, at)
+    return schemas.Explanation(account.id, actor.view.status.value, why, following, action)
+
+
+async def _supervised(call: Call) -> tuple[Account, AccountActor, ChildState]:
+    account = await find(call.gateway, call.path["account_id"])
+    actor = call.gateway.accounts.actor(account.id)
+    if actor is None:
+        raise ApiError(502, "provider_adapter_not_found", f"there is no connector for {account.provider}")
+    return actor.row, actor, call.gateway.accounts.state(account.id)
+
+
+def _reading(operation_id: str, path: str, handler: Handler, summary: str, data: type) -> Route:
+    return Route(
+        operation_id,
+        "GET",
+        f"/v1/accounts/{{account_id}}{path}",
+        handler,
+        "Account Runtime",
+        summary,
+        "run_runtime_action_failed",
+        data,
+        errors=(NOT_FOUND, ErrorSpec(502, "provider_adapter_not_found")),
+        extension=True,
+    )
+
+
+def _route(name: str, verb: str, handler: Handler, summary: str, *, extension: bool = False) -> Route:
     return Route(
         f"{name}AccountRuntime",
         "POST",
@@ -85,10 +147,32 @@ def _route(name: str, verb: str, handler: Handler, summary: str) -> Route:
         dict,
         body_required=False,
         errors=(INVALID_REQUEST, NOT_BOUND, ErrorSpec(502, "provider_adapter_not_found"), NOT_FOUND),
+        extension=extension,
     )
 
 
 ROUTES = [
+    _reading(
+        "getAccountRuntime",
+        "/runtime",
+        get_runtime,
+        "What the supervisor knows of an account",
+        schemas.Runtime,
+    ),
+    _reading(
+        "explainAccount",
+        "/explain",
+        get_explanation,
+        "Why it is not running, what happens next, what a human must do",
+        schemas.Explanation,
+    ),
+    _route(
+        "reset",
+        "reset",
+        _handler("reset", Accounts.reset, connects=False),
+        "Forget its failures and try again",
+        extension=True,
+    ),
     _route(
         "refresh",
         "refresh",

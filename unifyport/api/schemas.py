@@ -193,10 +193,49 @@ class AccountSession:
 
 
 @attrs.define
+class RuntimeFailure:
+    """`kind`: transient, deferred (told to wait), conflict, terminal, bug."""
+
+    at: str
+    kind: str
+    reason: str
+
+
+@attrs.define
+class Runtime:
+    """What the supervisor of an account knows: where it is, since when, and what comes next."""
+
+    account_id: str
+    runtime_status: RuntimeStatus
+    phase: str
+    reason: str
+    since: str
+    desired: Literal["running", "stopped"]
+    incarnations: int
+    restarts_in_window: int
+    budget_left: int
+    recent_failures: list[RuntimeFailure]
+    next_retry_at: str | None = None
+    last_seen_at: str | None = None
+    terminal: str | None = None
+
+
+@attrs.define
+class Explanation:
+    """Why an account is not running, what happens next by itself, and what a human must do (empty: nothing)."""
+
+    account_id: str
+    runtime_status: RuntimeStatus
+    why: str
+    next: str
+    action: str
+
+
+@attrs.define
 class RuntimeActionResult:
     account_id: str
     provider: ProviderName
-    action: Literal["refresh_status", "start", "stop", "reconnect"]
+    action: Literal["refresh_status", "start", "stop", "reconnect", "reset"]
     operation_status: str
     runtime_status: RuntimeStatus
     runtime_error: str

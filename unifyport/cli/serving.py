@@ -102,6 +102,11 @@ account_quota = 0                            # 0: unlimited
 # window = "1h"
 # on_exhausted = "park"
 # park_interval = "1h"
+# max_concurrent_starts = 20                 # and start_rate: of each channel
+# start_rate = "50/s"
+
+# [supervision.providers.whatsapp]           # what is otherwise for a channel; an account may say so too:
+# max_restarts = 8                           # supervision = {{ backoff = {{ max = "1m" }} }}
 """
 
 

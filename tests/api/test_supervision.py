@@ -1,0 +1,165 @@
+"""Policies as operators write them, and what they see of an account that does not run."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+
+from supervisors import Phase
+from tests.harness import (
+    TOKEN,
+    account,
+    endpoint,
+    free_port,
+    gateway,
+    public,
+    receiver,
+    sandbox,
+    settings_of,
+    whatsapp,
+    write_config,
+)
+from unifyport.api.explain import _NEXT, ACTIONS
+from unifyport.model.structuring import Problems
+from unifyport.providers.registry import standard
+from unifyport.settings import load
+
+POLICIES = """
+[supervision.policies.default]
+backoff = { initial = "2s", max = "4m" }
+max_restarts = 9
+[supervision.providers.whatsapp]
+max_restarts = 7
+backoff = { max = "8m" }
+max_concurrent_starts = 3
+start_rate = "120/m"
+"""
+
+
+def test_policies_are_laid_over_one_another(tmp_path: Path) -> None:
+    more = whatsapp() + 'supervision = { stable_after = "5s", backoff = { factor = 3.0 } }\n' + POLICIES
+    settings = load(write_config(tmp_path, more=more), standard())
+    supervision, [shop] = settings.supervision, settings.accounts
+    default, channel = supervision.of("telegram"), supervision.of("whatsapp")
+    own = supervision.of("whatsapp", shop.supervision)
+    assert [(p.backoff.initial, p.backoff.factor, p.backoff.max) for p in (default, channel, own)] == [
+        (2, 2, 240),
+        (2, 2, 480),
+        (2, 3, 480),
+    ]
+    assert [(p.max_restarts, p.stable_after) for p in (default, channel, own)] == [(9, 60), (7, 60), (7, 5)]
+    assert (channel.max_concurrent_starts, channel.start_rate, default.max_concurrent_starts) == (3, 2.0, 20)
+
+
+WRONG = [
+    ("[supervision.providers.signal]\nmax_restarts = 1", "supervision.providers.signal: no such channel"),
+    ('[supervision.providers.whatsapp]\nstart_rate = "fast"', "must be a rate"),
+    ("[supervision.providers.whatsapp]\nmax_concurrent_starts = 0", "supervision.providers.whatsapp"),
+    ('[supervision.providers.whatsapp]\nrestart = "sometimes"', "restart: must be one of"),
+    ('[supervision.providers.whatsapp]\ncolour = "red"', "unknown key: colour"),
+    ('[supervision.policies.default]\nwindow = "10s"', "never spends max_restarts"),
+    ('[supervision.policies.default]\nbackoff = { initial = "1h", max = "2h" }', "never spends max_restarts"),
+]
+
+
+@pytest.mark.parametrize(("text", "words"), WRONG)
+def test_impossible_policies_are_refused(tmp_path: Path, text: str, words: str) -> None:
+    with pytest.raises(Problems) as found:
+        load(write_config(tmp_path, more=f"\n{text}\n"), standard())
+    assert words in "; ".join(found.value.problems)
+
+
+def test_an_account_has_no_admission_of_its_own(tmp_path: Path) -> None:
+    more = account() + 'supervision = { start_rate = "1/s" }\n'
+    with pytest.raises(Problems, match="of a channel"):
+        load(write_config(tmp_path, more=more), standard())
+
+
+def test_every_phase_is_explained() -> None:
+    assert set(_NEXT) == set(Phase)
+    assert all(ACTIONS.values())
+
+
+async def explained(api: Any, account_id: str) -> tuple[str, str, str]:
+    found = await api.data("GET", f"/v1/accounts/{account_id}/explain")
+    return found["why"], found["next"], found["action"]
+
+
+async def test_what_an_operator_sees_and_does(tmp_path: Path) -> None:
+    quick = (
+        '[supervision.policies.default]\nbackoff = { initial = "10ms", max = "10ms", jitter = 0.0 }\n'
+        'max_restarts = 2\nwindow = "1h"\n'
+    )
+    async with sandbox() as platform, receiver() as inbox:
+        more = whatsapp("bad", access_token="wrong") + account() + endpoint(inbox.url)
+        more += platform.sandbox.config() + quick
+        async with gateway(settings_of(tmp_path, more, **public(free_port()))) as api:
+            await inbox.until(lambda: len(inbox.of("account.started")) == 1)
+            await inbox.until(lambda: len(inbox.of("account.auth.required")) == 1)
+            bad, bot = (a["id"] for a in await api.data("GET", "/v1/accounts"))
+            why, following, action = await explained(api, bad)
+            assert (why, action) == ("invalid_credentials", ACTIONS["invalid_credentials"])
+            assert "logs it in again" in following
+            assert await explained(api, bot) == ("", "", "")
+            runtime = await api.data("GET", f"/v1/accounts/{bot}/runtime")
+            assert (runtime["phase"], runtime["desired"], runtime["budget_left"]) == ("running", "running", 2)
+            assert runtime["recent_failures"] == []
+
+            await platform.post("faults", {"kind": "error_500", "seconds": 600})
+            await api.data("POST", f"/v1/accounts/{bot}/runtime/reconnect")
+            with trio.fail_after(10):
+                while (runtime := await api.data("GET", f"/v1/accounts/{bot}/runtime"))["phase"] != "parked":
+                    await trio.lowlevel.checkpoint()
+            assert runtime["runtime_status"] == "disconnected"
+            assert (runtime["budget_left"], runtime["restarts_in_window"]) == (0, 3)
+            assert {f["reason"] for f in runtime["recent_failures"]} == {"http_500"}
+            assert {f["kind"] for f in runtime["recent_failures"]} == {"transient"}
+            why, following, _ = await explained(api, bot)
+            assert why == "http_500"
+            assert runtime["next_retry_at"] in following
+
+            await platform.http.delete("/sandbox/telegram/faults")
+            reset = await api.data("POST", f"/v1/accounts/{bot}/runtime/reset")
+            assert (reset["action"], reset["operation_status"]) == ("reset", "succeeded")
+            await inbox.until(lambda: len(inbox.of("account.started")) == 2)
+            runtime = await api.data("GET", f"/v1/accounts/{bot}/runtime")
+            assert (runtime["phase"], runtime["budget_left"]) == ("running", 2)
+
+            await api.data("POST", f"/v1/accounts/{bot}/runtime/stop")
+            assert await explained(api, bot) == (
+                "an operator stopped it",
+                "nothing, until somebody starts it",
+                "POST runtime/start",
+            )
+            missing = await api("GET", "/v1/accounts/acct_none/explain")
+            assert missing.status_code == 404
+            assert TOKEN not in str(runtime)
+
+
+async def test_starts_of_a_channel_wait_for_their_turn(tmp_path: Path) -> None:
+    """One slot, a platform that answers slowly: one account starts, the others say that they wait."""
+    one = "[supervision.providers.telegram]\nmax_concurrent_starts = 1\n"
+    async with sandbox() as platform, receiver() as inbox:
+        await platform.post("faults", {"kind": "delay", "method": "getMe", "value": 0.3, "seconds": 60})
+        more = "".join(account(f"bot {n}", f"{n}:token") for n in range(1, 4))
+        more += endpoint(inbox.url) + platform.sandbox.config() + one
+        async with gateway(settings_of(tmp_path, more)) as api:
+            accounts = await api.data("GET", "/v1/accounts")
+            waiting = set()
+            with trio.fail_after(10):
+                while len(inbox.of("account.started")) < 3:
+                    for known in accounts:
+                        runtime = await api.data("GET", f"/v1/accounts/{known['id']}/runtime")
+                        if runtime["phase"] == "waiting":
+                            assert runtime["reason"] == "waiting_for_admission"
+                            assert runtime["runtime_status"] == "starting"
+                            waiting.add(known["id"])
+            assert len(waiting) == 2
+            for known in accounts:
+                events = [
+                    e["data"]["runtime_status"]
+                    for e in inbox.of("account.status.updated")
+                    if e["account_id"] == known["id"]
+                ]
+                assert events == ["starting", "running"]  # waiting is no event of its own

@@ -1,0 +1,47 @@
+"""In plain words: why an account is not running, what happens by itself, and what a human must do."""
+
+from supervisors import ChildState, Phase
+from unifyport.model.account import ACTIVE, Account
+
+# What a human must do about a reason; what is not here mends itself, or is somebody else's to mend.
+ACTIONS = {
+    "invalid_credentials": "give new credentials (PATCH provider_data), or POST auth/start if these are right",
+    "permission_missing": "give the token the permissions that the channel's page lists, then POST auth/start",
+    "unknown_phone_number_id": "check phone_number_id and that the token may see it, then POST auth/start",
+    "duplicate_provider_account": "delete one of the two accounts that have this identity",
+    "other_poller": "stop the other program that polls with this token",
+    "webhook_moved": "stop the other program that points this bot's webhook elsewhere",
+    "webhook_refused": "check that server.public_url is https and can be reached from outside",
+    "public_url_missing": "set server.public_url in the configuration file, or receive to poll",
+    "proxy_error": "check the account's proxy",
+    "proxy_not_allowed": "permit the proxy's address in security.proxy_allow, or choose another one",
+}
+
+_NEXT = {
+    Phase.WAITING: "it starts as soon as it is its turn",
+    Phase.STARTING: "it connects, or fails within its start_timeout",
+    Phase.RUNNING: "",
+    Phase.BACKING_OFF: "the next try is at {at}",
+    Phase.DEFERRED: "the platform asked to wait; the next try is at {at}",
+    Phase.PARKED: "its restarts are used up; one try at {at}, then one every park_interval",
+    Phase.TERMINAL: "nothing, until somebody logs it in again",
+    Phase.COMPLETED: "nothing: it has ended, and its policy does not restart it",
+    Phase.FAILED: "nothing: its policy does not restart it",
+    Phase.EXHAUSTED: "nothing: its restarts are used up; POST runtime/reset begins anew",
+    Phase.STOPPING: "it stops",
+    Phase.STOPPED: "nothing, until somebody starts it",
+    Phase.STUCK: "it was told to stop and has not; no new connection is made until it has ended",
+}
+
+
+def explain(account: Account, state: ChildState, reason: str, at: str) -> tuple[str, str, str]:
+    """(why, next, action). `at`: when the next try is, as text; empty when none is planned."""
+    if account.status != ACTIVE:
+        return f"its status is {account.status}", "nothing", "PATCH status to active"
+    if state.phase is Phase.RUNNING:
+        return "", "", ""
+    following = _NEXT[state.phase].format(at=at or "any moment")
+    if account.desired == "stopped":
+        return "an operator stopped it", following, "POST runtime/start"
+    word = state.terminal or reason
+    return word or "it has only begun", following, ACTIONS.get(word, "")
