@@ -8,17 +8,19 @@ that can be read. The library knows nothing of messaging and imports nothing but
     decide.py      the restart decision: a pure function of (policy, history, desired, now)
     incarnation.py one run of a child: the only place where a child's exceptions are caught
     admission.py   how many children start at a time, how fast, and who goes first
-    one_for_one.py independent, dynamic children      rest_for_one.py  ordered children that build on one another
+    one_for_one.py independent, dynamic children      rest_for_one.py  ordered children, also one_for_all
+    introspection.py  the tree as data
 """
 
 from .admission import Admission, Ticket
 from .decide import Desired, Escalate, Idle, Run, Wait, decide
 from .history import FailureRecord, History, Urgency
 from .incarnation import Incarnation, run_incarnation, split
+from .introspection import Node, count_children, tree
 from .one_for_one import ChildState, OneForOne, Phase, UnknownChild
 from .outcomes import Ended, Exhausted, Failure, Kind, Outcome, RetryLater, Terminal, classify
 from .policy import Backoff, OnExhausted, Policy, Restart
-from .rest_for_one import RestForOne
+from .rest_for_one import OneForAll, RestForOne
 from .spec import ChildSpec
 
 __all__ = [
@@ -36,7 +38,9 @@ __all__ = [
     "Idle",
     "Incarnation",
     "Kind",
+    "Node",
     "OnExhausted",
+    "OneForAll",
     "OneForOne",
     "Outcome",
     "Phase",
@@ -51,7 +55,9 @@ __all__ = [
     "Urgency",
     "Wait",
     "classify",
+    "count_children",
     "decide",
     "run_incarnation",
     "split",
+    "tree",
 ]

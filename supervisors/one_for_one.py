@@ -19,6 +19,7 @@ from .admission import Ticket
 from .decide import Action, Desired, Escalate, Idle, Run, Wait, Why, decide
 from .history import FailureRecord, History
 from .incarnation import CancelReason, Incarnation, run_incarnation
+from .introspection import Supervisor
 from .outcomes import Exhausted, Outcome
 from .policy import Policy
 from .spec import ChildSpec
@@ -69,6 +70,10 @@ class ChildState:
     last: Outcome | None
     terminal: str | None
     recent: tuple[FailureRecord, ...]
+
+    @property
+    def phase_name(self) -> str:
+        return self.phase.value
 
 
 Listener = Callable[[ChildState], None]
@@ -162,6 +167,8 @@ class OneForOne:
     soon as it accepts children, not when all of them are up. They are stopped all at once or, with
     `stop_in_order`, one after another, last added first.
     """
+
+    strategy = "one_for_one"
 
     def __init__(
         self,
@@ -410,6 +417,9 @@ class OneForOne:
 
     def which_children(self) -> Iterable[ChildState]:
         return [child.state() for child in self._children.values()]
+
+    def supervisor_of(self, child_id: str) -> Supervisor | None:
+        return self._child(child_id).spec.supervisor
 
     def state(self, child_id: str) -> ChildState:
         return self._child(child_id).state()

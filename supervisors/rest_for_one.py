@@ -1,18 +1,21 @@
-"""rest_for_one: ordered children, each building on those before it.
+"""rest_for_one and one_for_all: ordered children that live and die together.
 
-They start in order, each when the one before has reported itself started. When one ends, those after it are
-stopped in reverse order, and the run goes on from there by the failed child's policy. Stopping is the
-reverse of starting, with each child's own deadlines.
+They start in order, each when the one before has reported itself started. When one ends, those after it
+(rest_for_one: each builds on those before it) or all of them (one_for_all: none is of use without the others) are
+stopped in reverse order, and the run goes on by the failed child's policy. Stopping is the reverse of starting, with
+each child's own deadlines.
 """
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
+import attrs
 import trio
 
 from .decide import Desired, Escalate, Idle, Run, Wait, decide
 from .history import History
 from .incarnation import Incarnation, run_incarnation
+from .introspection import Supervisor
 from .outcomes import Exhausted, Outcome
 from .spec import ChildSpec
 from .wake import Wake
@@ -25,11 +28,24 @@ class _Slot:
         self.spec = spec
         self.history = History()
         self.incarnation: Incarnation | None = None
+        self.since = trio.current_time()
         self.outcome: Outcome | None = None
 
 
+@attrs.frozen
+class SlotState:
+    """A snapshot: `phase_name` is `running`, `starting`, `waiting` (to be restarted) or `stopped`."""
+
+    id: str
+    phase_name: str
+    since: float
+    incarnations: int
+
+
 class RestForOne:
-    """A static, ordered supervisor; runnable as the body of a child or, with `run_alone`, as the root."""
+    """A static, ordered supervisor; runnable as the body of a child, or as the root."""
+
+    strategy = "rest_for_one"
 
     def __init__(
         self,
@@ -48,17 +64,20 @@ class RestForOne:
             first = 0
             while True:
                 first = await self._start_from(first, nursery, me)
-                if first is _ALL_UP:
+                if first == _ALL_UP:
                     me.started()
                     first = await self._first_ended(me)
-                await self._stop_after(first)
-                if me.stop_requested:
-                    break
-                await self._wait_to_restart(self._slots[first], me)
                 if me.stop_requested:
                     await self._stop_after(-1)
                     break
+                await self._stop_after(self._survivors(first))
+                await self._wait_to_restart(self._slots[first], me)
+                first = self._survivors(first) + 1
             nursery.cancel_scope.cancel()
+
+    def _survivors(self, ended: int) -> int:
+        """The last slot that goes on when this one has ended; -1: none."""
+        return ended - 1
 
     async def _ring_on_stop(self, me: Incarnation) -> None:
         await me.stopping()
@@ -74,7 +93,7 @@ class RestForOne:
             slot.outcome = None
             policy = slot.spec.policy
             incarnation = Incarnation(slot.history.incarnations, policy.start_timeout, self._wake.ring)
-            slot.incarnation = incarnation
+            slot.incarnation, slot.since = incarnation, trio.current_time()
             nursery.start_soon(self._run_slot, slot, incarnation)
             while incarnation.started_at is None and slot.outcome is None:
                 await self._wake.wait()
@@ -92,7 +111,7 @@ class RestForOne:
         slot.history = slot.history.after(
             slot.spec.policy, outcome, ran_for=ran_for, now=now, draw=self._draw()
         )
-        slot.outcome, slot.incarnation = outcome, None
+        slot.outcome, slot.incarnation, slot.since = outcome, None, now
         self._wake.ring()
 
     async def _first_ended(self, me: Incarnation) -> int:
@@ -122,6 +141,15 @@ class RestForOne:
                     raise Exhausted(f"{slot.spec.id} did not stop")
             slot.outcome = None
 
+    def which_children(self) -> Iterable[SlotState]:
+        return [
+            SlotState(slot.spec.id, _phase(slot), slot.since, slot.history.incarnations)
+            for slot in self._slots
+        ]
+
+    def supervisor_of(self, child_id: str) -> Supervisor | None:
+        return next((slot.spec.supervisor for slot in self._slots if slot.spec.id == child_id), None)
+
     async def _wait_to_restart(self, slot: _Slot, me: Incarnation) -> None:
         while not me.stop_requested:
             match decide(slot.spec.policy, slot.history, Desired.RUNNING, trio.current_time()):
@@ -131,6 +159,21 @@ class RestForOne:
                     await self._wake.wait(until)
                 case Idle() | Escalate():
                     raise Exhausted(slot.spec.id)
+
+
+def _phase(slot: _Slot) -> str:
+    if slot.incarnation is not None:
+        return "starting" if slot.incarnation.started_at is None else "running"
+    return "stopped" if slot.history.incarnations == 0 else "waiting"
+
+
+class OneForAll(RestForOne):
+    """When one child ends, all are stopped and started again."""
+
+    strategy = "one_for_all"
+
+    def _survivors(self, ended: int) -> int:
+        return -1
 
 
 _ALL_UP = 1 << 30

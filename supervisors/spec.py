@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from .admission import Admission
+from .introspection import Supervisor
 from .outcomes import Classify, classify
 from .policy import Policy
 
@@ -28,3 +29,4 @@ class ChildSpec:
     policy: Policy = attrs.field(factory=Policy)
     classify: Classify = classify
     admission: Admission | None = None  # whose tickets its starts need; somebody must run that
+    supervisor: Supervisor | None = None  # what the child is, if it is a supervisor: for introspection

@@ -207,7 +207,7 @@ async def test_verbs_reach_a_child_that_waits_to_start(autojump_clock: trio.test
             nursery.start_soon(admission.run)
             for name in "abc":
                 supervisor.add(ChildSpec(name, slow, Policy(), admission=admission))
-            await trio.sleep(1)
+                await trio.sleep(1)  # in this order: trio runs tasks that are ready together in any order
             assert supervisor.state("b").phase is Phase.WAITING
             assert await supervisor.settled("b", supervisor.stop("b"))
             assert supervisor.state("b").phase is Phase.STOPPED

@@ -13,6 +13,7 @@ from supervisors import (
     Desired,
     Exhausted,
     Incarnation,
+    OneForAll,
     OneForOne,
     OnExhausted,
     Phase,
@@ -20,6 +21,7 @@ from supervisors import (
     RestForOne,
     RetryLater,
     Terminal,
+    tree,
 )
 
 POLICY = Policy(backoff=Backoff(1, 2, 8, 0), max_restarts=3, window=1000, park_interval=100, stop_timeout=5)
@@ -360,3 +362,84 @@ async def test_a_second_stop_of_a_stuck_child_and_a_failing_listener_harm_nobody
         assert events == ["good up"]
 
     await run(supervisor, script)
+
+
+async def test_one_for_all_restarts_everything_in_order(clock: Any) -> None:
+    events: list[str] = []
+    fail = [trio.Event()]
+
+    async def middle(incarnation: Incarnation) -> None:
+        events.append("b up")
+        incarnation.started()
+        try:
+            await fail[0].wait()
+            raise RuntimeError("a crash that the test ordered")
+        finally:
+            events.append("b down")
+
+    supervisor = OneForAll(
+        [
+            ChildSpec("a", steady(events, "a"), POLICY),
+            ChildSpec("b", middle, POLICY),
+            ChildSpec("c", steady(events, "c"), POLICY),
+        ]
+    )
+
+    async def script() -> None:
+        await trio.sleep(1)
+        assert events == ["a up", "b up", "c up"]
+        assert [child.phase_name for child in supervisor.which_children()] == ["running"] * 3
+        events.clear()
+        crash, fail[0] = fail[0], trio.Event()
+        crash.set()
+        await trio.sleep(0.5)
+        assert events == ["b down", "c down", "a down"]  # all of them, last first
+        await trio.sleep(2)
+        assert events[3:] == ["a up", "b up", "c up"]
+        assert [child.incarnations for child in supervisor.which_children()] == [2, 2, 2]
+        events.clear()
+
+    await run(supervisor, script)
+    assert events == ["c down", "b down", "a down"]
+
+
+@pytest.mark.parametrize("strategy", [RestForOne, OneForAll])
+async def test_an_ordered_stop_is_the_reverse_of_the_start(strategy: type[RestForOne], clock: Any) -> None:
+    events: list[str] = []
+    supervisor = strategy([ChildSpec(name, steady(events, name), POLICY) for name in "abc"])
+
+    async def script() -> None:
+        await trio.sleep(1)
+        assert events == ["a up", "b up", "c up"]
+        events.clear()
+
+    await run(supervisor, script)
+    assert events == ["c down", "b down", "a down"]
+
+
+async def test_the_tree_as_data(clock: Any) -> None:
+    events: list[str] = []
+    crowd, few = OneForOne(), OneForOne()
+    for number in range(150):
+        crowd.add(ChildSpec(f"{number}", steady(events, "x"), POLICY))
+    few.add(ChildSpec("leaf", steady(events, "y"), POLICY))
+    few.add(ChildSpec("down", steady(events, "z"), POLICY), desired=Desired.STOPPED)
+    root = RestForOne(
+        [
+            ChildSpec("few", few.run, POLICY, supervisor=few),
+            ChildSpec("crowd", crowd.run, POLICY, supervisor=crowd),
+        ]
+    )
+
+    async def script() -> None:
+        await trio.sleep(1)
+        first, second = tree(root)
+        assert (first.id, first.strategy, first.phase) == ("few", "one_for_one", "running")
+        assert first.counts == {"running": 1, "stopped": 1}
+        assert [(node.id, node.phase, node.strategy) for node in first.children] == [
+            ("leaf", "running", None),
+            ("down", "stopped", None),
+        ]
+        assert (second.counts, second.children) == ({"running": 150}, [])
+
+    await run(root, script)
