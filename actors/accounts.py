@@ -47,7 +47,7 @@ class Accounts:
         self._registry = registry
         self._policy_of = policy_of
         self._admissions = admissions  # by channel
-        self._supervisor = OneForOne()
+        self.supervisor = OneForOne()
         self._actors: dict[str, AccountActor] = {}
         self._identities: dict[tuple[str, str], AccountActor] = {}  # (channel, identity): by credentials
         self._dirty: dict[str, AccountActor] = {}
@@ -64,7 +64,7 @@ class Accounts:
                     nursery.start_soon(admission.run)
                 for actor in self._actors.values():
                     actor.outbox.resume()
-                await self._supervisor.run(incarnation)
+                await self.supervisor.run(incarnation)
                 with trio.move_on_after(LAST_WORDS_SECONDS):  # the writer may be what we are stopped for
                     await self._flush()
                 nursery.cancel_scope.cancel()
@@ -95,7 +95,7 @@ class Accounts:
         self._actors[row.id] = actor
         self._identify(actor)
         wait = None if row.not_before is None else (row.not_before - self._services.now_ms()) / 1000
-        self._supervisor.add(
+        self.supervisor.add(
             ChildSpec(
                 row.id,
                 actor.run,
@@ -117,12 +117,12 @@ class Accounts:
         row = actor.row
         self._identify(actor)
         if reconnect:
-            self._supervisor.reset(row.id)
-            self._supervisor.restart(row.id)
+            self.supervisor.reset(row.id)
+            self.supervisor.restart(row.id)
         if not row.may_run:
-            self._supervisor.stop(row.id)
-        elif self._supervisor.state(row.id).desired is Desired.STOPPED:
-            self._supervisor.start(row.id)
+            self.supervisor.stop(row.id)
+        elif self.supervisor.state(row.id).desired is Desired.STOPPED:
+            self.supervisor.start(row.id)
 
     async def take_down(self, account_id: str) -> None:
         """Stop an account that is to be deleted; returns when it has stopped or its deadline has passed.
@@ -134,8 +134,8 @@ class Accounts:
             return
         actor.leaving = True
         policy = self._policy_of(actor.row)
-        verb = self._supervisor.stop(account_id)
-        await self._supervisor.settled(account_id, verb, policy.stop_grace + policy.stop_timeout)
+        verb = self.supervisor.stop(account_id)
+        await self.supervisor.settled(account_id, verb, policy.stop_grace + policy.stop_timeout)
         await actor.durable(VERB_SECONDS)
 
     def bring_back(self, account_id: str) -> None:
@@ -144,7 +144,7 @@ class Accounts:
         if actor is not None:
             actor.leaving = False
             if actor.row.may_run:
-                self._supervisor.start(account_id)
+                self.supervisor.start(account_id)
 
     def forget(self, account_id: str) -> None:
         """It is deleted."""
@@ -153,7 +153,7 @@ class Accounts:
             return
         self._forget_identity(actor)
         self._dirty.pop(account_id, None)
-        self._supervisor.remove(account_id)
+        self.supervisor.remove(account_id)
         self._services.fleet.release(actor.lease.resource)
 
     # -- identities: who an account is by its credentials, whether it has logged in or not ----------------------
@@ -196,15 +196,15 @@ class Accounts:
     async def start(self, account_id: str) -> bool:
         """Raises `NoSuchAccount`, as all verbs do."""
         self._desire(account_id, "running")
-        return await self._done(account_id, self._supervisor.start(account_id))
+        return await self._done(account_id, self.supervisor.start(account_id))
 
     async def stop(self, account_id: str) -> bool:
         self._desire(account_id, "stopped")
-        return await self._done(account_id, self._supervisor.stop(account_id))
+        return await self._done(account_id, self.supervisor.stop(account_id))
 
     async def reconnect(self, account_id: str) -> bool:
         self._desire(account_id, "running")
-        return await self._done(account_id, self._supervisor.restart(account_id))
+        return await self._done(account_id, self.supervisor.restart(account_id))
 
     async def reset(self, account_id: str) -> bool:
         """Forget its failures: the budget is whole again, and what waited for a back-off is tried now."""
@@ -212,7 +212,7 @@ class Accounts:
         if actor.row.terminal is not None:
             actor.row = attrs.evolve(actor.row, terminal=None)
             actor.publish(Change([], {"terminal": None}))
-        return await self._done(account_id, self._supervisor.reset(account_id))
+        return await self._done(account_id, self.supervisor.reset(account_id))
 
     async def log_in_again(self, account_id: str) -> bool:
         """Present the credentials once more, whatever the last try came to."""
@@ -225,8 +225,8 @@ class Accounts:
         }
         actor.row = attrs.evolve(actor.row, **fresh)
         actor.publish(Change([], dict(fresh)))
-        self._supervisor.reset(account_id)
-        return await self._done(account_id, self._supervisor.start(account_id))
+        self.supervisor.reset(account_id)
+        return await self._done(account_id, self.supervisor.start(account_id))
 
     async def log_out(self, account_id: str) -> bool:
         """Drop the login and stay down until somebody logs in again."""
@@ -239,7 +239,7 @@ class Accounts:
         }
         actor.row = attrs.evolve(actor.row, **dropped)
         actor.publish(Change(auth_changed(actor.row, actor.view, self._services.now_ms()), dropped))
-        return await self._done(account_id, self._supervisor.stop(account_id))
+        return await self._done(account_id, self.supervisor.stop(account_id))
 
     def _desire(self, account_id: str, desired: str) -> None:
         """The operator's word, which survives a restart of the process."""
@@ -249,7 +249,7 @@ class Accounts:
             actor.publish(Change([], {"desired": desired}))
 
     async def _done(self, account_id: str, verb: int) -> bool:
-        settled = await self._supervisor.settled(account_id, verb, VERB_SECONDS)
+        settled = await self.supervisor.settled(account_id, verb, VERB_SECONDS)
         return await self._actor(account_id).durable(VERB_SECONDS) and settled
 
     # -- looking --------------------------------------------------------------------------------------------------
@@ -271,7 +271,7 @@ class Accounts:
     def state(self, account_id: str) -> ChildState:
         """Raises `NoSuchAccount`."""
         self._actor(account_id)
-        return self._supervisor.state(account_id)
+        return self.supervisor.state(account_id)
 
     def _actor(self, account_id: str) -> AccountActor:
         try:

@@ -369,7 +369,7 @@ class Deliveries:
 
     def __init__(self, services: DeliveryServices) -> None:
         self._services = services
-        self._supervisor = OneForOne()
+        self.supervisor = OneForOne()
         self._actors: dict[str, EndpointActor] = {}
 
     def __iter__(self) -> Iterator[EndpointActor]:
@@ -378,7 +378,7 @@ class Deliveries:
     async def run(self, incarnation: Incarnation) -> None:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._reconcile_forever)
-            await self._supervisor.run(incarnation)
+            await self.supervisor.run(incarnation)
             nursery.cancel_scope.cancel()
 
     async def _reconcile_forever(self) -> None:
@@ -396,11 +396,11 @@ class Deliveries:
         leases = await self._services.fleet.claim([f"endpoint:{row.id}" for row in new]) if new else []
         for row, lease in zip(new, leases, strict=True):
             actor = self._actors[row.id] = EndpointActor(row, lease, self._services)
-            self._supervisor.add(ChildSpec(row.id, actor.run, POLICY))
+            self.supervisor.add(ChildSpec(row.id, actor.run, POLICY))
         for row in rows:
             actor = self._actors[row.id]
             if row.version != actor.endpoint.version:
                 actor.replace(row)
         for gone in self._actors.keys() - {row.id for row in rows}:
             del self._actors[gone]
-            self._supervisor.remove(gone)
+            self.supervisor.remove(gone)

@@ -38,6 +38,7 @@ from supervisors import (
     OnExhausted,
     Policy,
     RestForOne,
+    tree,
 )
 from unifyport.api.app import Audience, Door, Front
 from unifyport.api.gateway import Gateway
@@ -122,24 +123,24 @@ class Server:
             signals = held.enter_context(
                 trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
             )
-            tree = await self._build(listeners, task_status)
-            await self._supervise(tree, signals)
+            root = await self._build(listeners, task_status)
+            await self._supervise(root, signals)
 
-    async def _supervise(self, tree: RestForOne, signals: Any) -> None:
-        root = Incarnation(1, float("inf"))
+    async def _supervise(self, root: RestForOne, signals: Any) -> None:
+        incarnation = Incarnation(1, float("inf"))
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._stop_on_signal, signals, root)
-            await tree.run(root)
+            nursery.start_soon(self._stop_on_signal, signals, incarnation)
+            await root.run(incarnation)
             nursery.cancel_scope.cancel()
 
-    async def _stop_on_signal(self, signals: Any, root: Incarnation) -> None:
+    async def _stop_on_signal(self, signals: Any, incarnation: Incarnation) -> None:
         asked = False
         async for number in signals:
             if asked:
                 os._exit(128 + number)
             asked = True
             log.info("stopping on %s", signal.Signals(number).name)
-            root.stop(STOP_LIMIT)
+            incarnation.stop(STOP_LIMIT)
             trio.lowlevel.spawn_system_task(_exit_after, STOP_LIMIT)
 
     # -- composition ----------------------------------------------------------------------------------------
@@ -207,6 +208,7 @@ class Server:
             now_ms=now_ms,
             ready=lambda: self._not_ready(writer),
             ingress_url=lambda account: _ingress_url(base_url, account),
+            supervision_tree=lambda: tree(root),
         )
         front = Front(gateway)
 
@@ -215,16 +217,17 @@ class Server:
             normalizing.add(ChildSpec(f"normalizer-{number}", partition.run, _PARTITION))
         parts = OneForOne(stop_in_order=True)  # front, then sends, then accounts, then deliveries
         parts.add(ChildSpec("retention", Retention(settings.storage, writer, now_ms).run, _PART))
-        parts.add(ChildSpec("deliveries", deliveries.run, _PART))
-        parts.add(ChildSpec("accounts", accounts.run, _PART))
+        parts.add(ChildSpec("deliveries", deliveries.run, _PART, supervisor=deliveries.supervisor))
+        parts.add(ChildSpec("accounts", accounts.run, _PART, supervisor=accounts.supervisor))
         parts.add(ChildSpec("front", lambda me: self._front(front, me, listeners, task_status), _PART))
-        return RestForOne(
+        root = RestForOne(
             [
                 ChildSpec("storage", writer.run, _PART),
-                ChildSpec("normalizers", normalizing.run, _PART),
-                ChildSpec("services", parts.run, _PART),
+                ChildSpec("normalizers", normalizing.run, _PART, supervisor=normalizing),
+                ChildSpec("services", parts.run, _PART, supervisor=parts),
             ]
         )
+        return root
 
     def _policies(self) -> Callable[[Account], Policy]:
         """How an account is supervised: by its own declaration, its channel, the default."""

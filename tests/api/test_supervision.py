@@ -137,6 +137,31 @@ async def test_what_an_operator_sees_and_does(tmp_path: Path) -> None:
             assert TOKEN not in str(runtime)
 
 
+async def test_the_supervision_tree(tmp_path: Path) -> None:
+    async with sandbox() as platform, receiver() as inbox:
+        more = account() + endpoint(inbox.url) + platform.sandbox.config()
+        async with gateway(settings_of(tmp_path, more)) as api:
+            await inbox.until(lambda: len(inbox.of("account.started")) == 1)
+            [bot] = await api.data("GET", "/v1/accounts")
+            storage, normalizers, services = await api.data("GET", "/v1/supervisors")
+            assert (storage["id"], storage["phase"], "strategy" in storage) == ("storage", "running", False)
+            assert normalizers["counts"] == {"running": len(normalizers["children"])}
+            assert [child["id"] for child in services["children"]] == [
+                "retention",
+                "deliveries",
+                "accounts",
+                "front",
+            ]
+            accounts = services["children"][2]
+            assert (accounts["strategy"], accounts["counts"]) == ("one_for_one", {"running": 1})
+            assert [(c["id"], c["phase"], c["incarnations"]) for c in accounts["children"]] == [
+                (bot["id"], "running", 1)
+            ]
+            await api.data("POST", f"/v1/accounts/{bot['id']}/runtime/stop")
+            *_, services = await api.data("GET", "/v1/supervisors")
+            assert services["children"][2]["counts"] == {"stopped": 1}
+
+
 async def test_starts_of_a_channel_wait_for_their_turn(tmp_path: Path) -> None:
     """One slot, a platform that answers slowly: one account starts, the others say that they wait."""
     one = "[supervision.providers.telegram]\nmax_concurrent_starts = 1\n"
@@ -156,6 +181,7 @@ async def test_starts_of_a_channel_wait_for_their_turn(tmp_path: Path) -> None:
                             assert runtime["runtime_status"] == "starting"
                             waiting.add(known["id"])
             assert len(waiting) == 2
+            await inbox.until(lambda: len(inbox.of("account.status.updated")) == 6)
             for known in accounts:
                 events = [
                     e["data"]["runtime_status"]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -140,6 +141,11 @@ async def test_serve_status_send_and_a_second_serve(tmp_path: Path) -> None:
                 "running",
                 "authorized",
             )
+            tree = (await command("status", "--tree")).stdout
+            assert re.search(
+                r"rest_for_one.*storage running.*accounts running.*acct_\w+ running", tree, re.DOTALL
+            )
+            assert json.loads((await command("status", "--tree", "--json")).stdout)[0]["id"] == "storage"
             sent = await command("send", "bot", "7", "hi there", "--json")
             assert sent.returncode == 0, sent.stderr
             assert [m["text"] for m in await platform.sent()] == ["hi there"]

@@ -75,16 +75,11 @@ def _reason(gateway: Gateway, account: Account) -> str:
     return actor.view.reason if actor is not None else "no_connector"
 
 
-def _wall(gateway: Gateway, at: float | None) -> str | None:
-    """A time of trio's clock, for people."""
-    return None if at is None else rfc3339(gateway.now_ms() + int((at - trio.current_time()) * 1000))
-
-
 async def get_runtime(call: Call) -> schemas.Runtime:
     gateway = call.gateway
     account, actor, state = await _supervised(call)
     failures = [
-        schemas.RuntimeFailure(_wall(gateway, f.at) or "", f.failure.kind.name.lower(), f.failure.reason)
+        schemas.RuntimeFailure(gateway.wall_time(f.at), f.failure.kind.name.lower(), f.failure.reason)
         for f in state.recent
     ]
     return schemas.Runtime(
@@ -92,13 +87,13 @@ async def get_runtime(call: Call) -> schemas.Runtime:
         runtime_status=actor.view.status.value,
         phase=state.phase.value,
         reason=_reason(gateway, account),
-        since=_wall(gateway, state.since) or "",
+        since=gateway.wall_time(state.since),
         desired=state.desired.value,
         incarnations=state.incarnations,
         restarts_in_window=state.restarts_in_window,
         budget_left=state.budget_left,
         recent_failures=failures,
-        next_retry_at=_wall(gateway, state.next_retry_at),
+        next_retry_at=None if state.next_retry_at is None else gateway.wall_time(state.next_retry_at),
         last_seen_at=None if actor.last_seen_at is None else rfc3339(actor.last_seen_at),
         terminal=state.terminal,
     )
@@ -106,7 +101,7 @@ async def get_runtime(call: Call) -> schemas.Runtime:
 
 async def get_explanation(call: Call) -> schemas.Explanation:
     account, actor, state = await _supervised(call)
-    at = _wall(call.gateway, state.next_retry_at) or ""
+    at = "" if state.next_retry_at is None else call.gateway.wall_time(state.next_retry_at)
     why, following, action = explain(account, state, actor.view.reason, at)
     return schemas.Explanation(account.id, actor.view.status.value, why, following, action)
 

@@ -36,6 +36,7 @@ from . import (
     messages,
     metrics,
     providers,
+    supervisors,
     webhook_endpoints,
     workspace,
 )
@@ -62,6 +63,7 @@ ROUTES: tuple[Route, ...] = (
     *accounts.ROUTES,
     *account_auth.ROUTES,
     *account_runtime.ROUTES,
+    *supervisors.ROUTES,
     *conversations.ROUTES,
     *messages.ROUTES,
     *webhook_endpoints.ROUTES,

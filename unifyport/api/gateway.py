@@ -12,8 +12,10 @@ from actors.ingress import Ingress
 from actors.normalizer import Normalizers
 from actors.reply import Failed
 from actors.writer import OutcomeUnknown, Writer
+from supervisors import Node
 from unifyport.media import MediaCache, MediaLinks
 from unifyport.model.account import Account
+from unifyport.model.times import rfc3339
 from unifyport.net.guard import AddressGuard
 from unifyport.providers.registry import Registry
 from unifyport.settings import Settings
@@ -51,10 +53,15 @@ class Gateway:
     now_ms: Callable[[], int]
     ready: Callable[[], str | None]  # why the gateway is not ready, or None
     ingress_url: Callable[[Account], str]  # for people
+    supervision_tree: Callable[[], list[Node]]
     # What two at once could do wrong: pass a quota, take one identity twice, delete twice, take away the last key.
     changing_accounts: trio.Lock = attrs.field(factory=trio.Lock)
     deleting: set[str] = attrs.field(factory=set)
     changing_keys: trio.Lock = attrs.field(factory=trio.Lock)
+
+    def wall_time(self, at: float) -> str:
+        """A time of trio's clock, as RFC 3339."""
+        return rfc3339(self.now_ms() + int((at - trio.current_time()) * 1000))
 
     async def write(self, write: Write) -> Any:
         """Through the writer; the value of the committed write.

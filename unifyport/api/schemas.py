@@ -232,6 +232,19 @@ class Explanation:
 
 
 @attrs.define
+class SupervisedChild:
+    """A child of the supervision tree. Only a supervisor has `strategy`, `counts` (by phase) and `children`."""
+
+    id: str
+    phase: str
+    since: str
+    incarnations: int
+    strategy: str | None = None
+    counts: dict[str, int] | None = None
+    children: "list[SupervisedChild] | None" = None
+
+
+@attrs.define
 class RuntimeActionResult:
     account_id: str
     provider: ProviderName

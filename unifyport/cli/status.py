@@ -1,4 +1,4 @@
-"""`status`: the accounts of a running server, as they are observed."""
+"""`status`: the accounts of a running server, as they are observed, or its supervision tree."""
 
 import contextlib
 import json
@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 from rich.table import Table
+from rich.tree import Tree
 
 from .common import Api, console, json_option, print_json, server_options
 
@@ -24,23 +25,27 @@ _COLOURS = {
 
 @click.command()
 @click.option("--watch", is_flag=True, help="Look again every two seconds, until interrupted.")
+@click.option("--tree", is_flag=True, help="Show the supervision tree instead.")
 @server_options
 @json_option
-def status(watch: bool, config_path: Path, url: str | None, api_key: str | None, as_json: bool) -> None:
+def status(
+    watch: bool, tree: bool, config_path: Path, url: str | None, api_key: str | None, as_json: bool
+) -> None:
     """Show every account with its observed status, why it is not running, and when it is tried again."""
     api = Api(config_path, url, api_key)
+    read, show = (_tree, _print_tree) if tree else (_rows, _print)
     if not watch:
-        rows = _rows(api)
-        print_json(rows) if as_json else _print(rows)
+        found = read(api)
+        print_json(found) if as_json else show(found)
         return
     with contextlib.suppress(KeyboardInterrupt):
         while True:
-            rows = _rows(api)
+            found = read(api)
             if as_json:
-                click.echo(json.dumps(rows, ensure_ascii=False))
+                click.echo(json.dumps(found, ensure_ascii=False))
             else:
                 click.clear()
-                _print(rows)
+                show(found)
             time.sleep(WATCH_SECONDS)
 
 
@@ -87,3 +92,26 @@ def _print(rows: list[dict[str, Any]]) -> None:
             row["id"],
         )
     console.print(table, width=None if console.is_terminal else FILE_WIDTH)
+
+
+def _tree(api: Api) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = api("GET", "/v1/supervisors")
+    return found
+
+
+def _print_tree(children: list[dict[str, Any]]) -> None:
+    root = Tree("unifyport [dim]rest_for_one[/dim]")
+    _grow(root, children)
+    console.print(root)
+
+
+def _grow(branch: Tree, children: list[dict[str, Any]]) -> None:
+    for child in children:
+        colour = _COLOURS.get(child["phase"], "white")
+        line = f"{child['id']} [{colour}]{child['phase']}[/{colour}] since {child['since']}"
+        if child["incarnations"] > 1:
+            line += f", run {child['incarnations']} times"
+        if "strategy" in child:
+            counts = ", ".join(f"{count} {phase}" for phase, count in child["counts"].items())
+            line += f" [dim]{child['strategy']}{': ' if counts else ''}{counts}[/dim]"
+        _grow(branch.add(line), child.get("children", []))
