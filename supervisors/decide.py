@@ -2,9 +2,9 @@
 
                                 desired = STOPPED  -> Idle(stopped)
     terminal reason known                          -> Idle(terminal)
+    ended by itself and need not run again         -> Idle(completed / failed)
     told to wait (not_before)                      -> Wait(deferred)
     never ran, was stopped, or was reset           -> Run
-    ended by itself and need not run again         -> Idle(completed / failed)
     budget of the window spent                     -> park: Wait(parked), then Run; stop: Idle; escalate: Escalate
     else                                           -> Wait(backing_off), then Run
 
@@ -16,7 +16,7 @@ import enum
 import attrs
 
 from .history import History
-from .outcomes import Ended, Kind
+from .outcomes import Ended, Kind, Outcome
 from .policy import OnExhausted, Policy, Restart
 
 QUICK_TRIES_IN_CONFLICT = 3
@@ -72,6 +72,8 @@ def decide(policy: Policy, history: History, desired: Desired, now: float) -> Ac
         return Idle(Why.STOPPED)
     if history.terminal is not None:
         return Idle(Why.TERMINAL)
+    if history.last is not None and not history.try_now and not _runs_again(policy, history.last):
+        return Idle(Why.COMPLETED if history.last.ended is Ended.COMPLETED else Why.FAILED)
     if history.not_before is not None and history.not_before > now:
         return Wait(history.not_before, Why.DEFERRED)
     if history.last is None or history.ended_at is None:
@@ -79,14 +81,22 @@ def decide(policy: Policy, history: History, desired: Desired, now: float) -> Ac
     return _again(policy, history, history.ended_at, now)
 
 
+def _runs_again(policy: Policy, last: Outcome) -> bool:
+    """Whether the restart type lets a child run again that ended by itself."""
+    match policy.restart:
+        case Restart.PERMANENT:
+            return True
+        case Restart.TRANSIENT:
+            return last.ended is not Ended.COMPLETED
+        case Restart.TEMPORARY:
+            return False
+
+
 def _again(policy: Policy, history: History, ended_at: float, now: float) -> Action:
     """The decision for a child that ran and ended by itself."""
     assert history.last is not None
     if history.try_now:
         return _run_or_wait(ended_at + policy.backoff.initial, Why.BACKING_OFF, now)
-    completed = history.last.ended is Ended.COMPLETED
-    if policy.restart is Restart.TEMPORARY or (policy.restart is Restart.TRANSIENT and completed):
-        return Idle(Why.COMPLETED if completed else Why.FAILED)
     failure = history.last.failure
     if failure is not None and failure.kind is Kind.DEFERRED:
         return Run()  # `not_before` has passed

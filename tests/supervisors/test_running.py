@@ -1,6 +1,7 @@
 """The running part: what leaves a child's task, deadlines, verbs, order. All time is a MockClock's."""
 
 from collections.abc import Awaitable, Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -443,3 +444,32 @@ async def test_the_tree_as_data(clock: Any) -> None:
         assert (second.counts, second.children) == ({"running": 150}, [])
 
     await run(root, script)
+
+
+@pytest.mark.parametrize(("stable_after", "connects"), [(60.0, 16), (0.5, 1800)])
+async def test_a_platform_that_closes_a_second_after_each_login(
+    clock: Any, stable_after: float, connects: int
+) -> None:
+    """An hour of it: 1 + 15 tries, then parked; if a second counted as stable it would be one every two seconds."""
+    logins: list[float] = []
+
+    async def closed_at_once(incarnation: Incarnation) -> None:
+        logins.append(trio.current_time())
+        incarnation.started()
+        await trio.sleep(1)
+        raise ConnectionError
+
+    supervisor = OneForOne(draw=lambda: 0)
+    supervisor.add(ChildSpec("account", closed_at_once, Policy(stable_after=stable_after)))
+
+    async def script() -> None:
+        began = trio.current_time()
+        await trio.sleep(3600)
+        assert abs(len(logins) - connects) <= 1
+        if connects == 16:
+            waits = [round(b - a) - 1 for a, b in pairwise(logins)]
+            assert waits == [1, 2, 4, 8, 16, 32, 64, 128, 256] + [300] * 6
+            assert supervisor.state("account").phase is Phase.PARKED
+            assert 2300 < logins[-1] - began < 2340
+
+    await run(supervisor, script)
