@@ -120,11 +120,11 @@ red = 1
 async def test_serve_status_send_and_a_second_serve(tmp_path: Path) -> None:
     async with sandbox() as platform, receiver() as inbox:
         port = free_port()
-        more = account() + endpoint(inbox.url) + platform.sandbox.config()
+        more = account() + account("[red] shop", "77:token") + endpoint(inbox.url) + platform.sandbox.config()
         process = Process(write_config(tmp_path, port=port, more=more), port)
         await process.start()
         try:
-            await inbox.until(lambda: bool(inbox.of("account.started")))
+            await inbox.until(lambda: len(inbox.of("account.started")) == 2)
             await platform.write("hello", 7)
             await inbox.until(lambda: bool(inbox.of("message.received")))
 
@@ -133,7 +133,7 @@ async def test_serve_status_send_and_a_second_serve(tmp_path: Path) -> None:
 
                 return await trio.to_thread.run_sync(lambda: unifyport(*arguments, cwd=tmp_path))
 
-            [shown] = json.loads(
+            shown, _ = json.loads(
                 (await command("status", "--json")).stdout
             )  # by the socket beside the database
             assert (shown["name"], shown["runtime_status"], shown["auth_status"]) == (
@@ -141,6 +141,9 @@ async def test_serve_status_send_and_a_second_serve(tmp_path: Path) -> None:
                 "running",
                 "authorized",
             )
+            table = (await command("status")).stdout  # whole words where nobody's terminal limits them
+            assert all(re.search(rf"\b{words}", table) for words in ("authorized", shown["id"], "next try"))
+            assert "[red] shop" in table
             tree = (await command("status", "--tree")).stdout
             assert re.search(
                 r"rest_for_one.*storage running.*accounts running.*acct_\w+ running", tree, re.DOTALL

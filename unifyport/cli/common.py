@@ -10,6 +10,8 @@ import click
 import httpx
 import trio
 from rich.console import Console
+from rich.table import Table
+from rich.tree import Tree
 
 from unifyport.model.structuring import Problems
 from unifyport.net.http import ssl_context
@@ -23,16 +25,24 @@ errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 DEFAULT_CONFIG = "unifyport.toml"
 FAILED, WRONG_USAGE = 1, 2
+FILE_WIDTH = 200  # columns of a table that goes to a file or to another program
 CA_FILE = "unifyport.ca_file"
 
 
 def fail(message: str, code: int = FAILED) -> NoReturn:
-    errors.print(f"[red]error:[/red] {_escaped(message)}")
+    errors.print(f"[red]error:[/red] {escaped(message)}")
     sys.exit(code)
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
+    """Somebody's words as they are: a bracket in a name is no colour."""
     return text.replace("[", "\\[")
+
+
+def print_shape(shape: Table | Tree) -> None:
+    """As wide as the terminal; a file or another program gets whole words."""
+    width = None if console.is_terminal else FILE_WIDTH
+    Console(highlight=False, width=width).print(shape)
 
 
 def run_async(main: Callable[[], Awaitable[None]]) -> None:
@@ -88,7 +98,7 @@ def load_settings(path: Path) -> Settings:
     except Problems as wrong:
         for problem in wrong.problems:
             errors.print(
-                f"[red]error:[/red] {_escaped(problem.removeprefix(f'{path}: '))} ({_escaped(str(path))})"
+                f"[red]error:[/red] {escaped(problem.removeprefix(f'{path}: '))} ({escaped(str(path))})"
             )
         if not path.exists():
             errors.print("'unifyport init' writes a configuration file.")

@@ -18,7 +18,7 @@ from unifyport.storage.base import ApiKey, PutApiKey, SchemaTooNew, StoreUnavail
 from unifyport.storage.sealing import SealError
 from unifyport.storage.sqlite import SqliteStore
 
-from .common import config_option, console, fail, json_option, load_settings, print_json
+from .common import config_option, console, escaped, fail, json_option, load_settings, print_json, print_shape
 
 
 @contextlib.contextmanager
@@ -51,8 +51,8 @@ def list_keys(config_path: Path, as_json: bool) -> None:
         return
     table = Table("id", "name", "prefix", "status", "declared in")
     for key in known:
-        table.add_row(key.id, key.name, key.prefix, key.status, key.origin)
-    console.print(table)
+        table.add_row(key.id, escaped(key.name), key.prefix, key.status, key.origin)
+    print_shape(table)
 
 
 @keys.command()
@@ -110,7 +110,7 @@ def _set_status(key_id: str, status: str, config_path: Path, as_json: bool) -> N
     if as_json:
         print_json(_public(record))
     else:
-        console.print(f"{record.id} ({record.name}) is {status}")
+        console.print(f"{record.id} ({escaped(record.name)}) is {status}")
 
 
 def _find(store: SqliteStore, key_id: str) -> ApiKey:
@@ -136,6 +136,6 @@ def _print_new(record: ApiKey, key: str, as_json: bool) -> None:
     if as_json:
         print_json({**_public(record), "api_key": key})
     else:
-        console.print(f"{record.id} ({record.name}), shown only now: [bold]{key}[/bold]")
+        console.print(f"{record.id} ({escaped(record.name)}), shown only now: [bold]{key}[/bold]")
         if record.status != "active":
             console.print(f"it is {record.status}: 'unifyport keys enable {record.id}' makes it work")

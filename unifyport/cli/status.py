@@ -10,10 +10,9 @@ import click
 from rich.table import Table
 from rich.tree import Tree
 
-from .common import Api, console, json_option, print_json, server_options
+from .common import Api, console, escaped, json_option, print_json, print_shape, server_options
 
 WATCH_SECONDS = 2.0
-FILE_WIDTH = 200  # of a table that goes to a file or to another program
 _COLOURS = {
     "running": "green",
     "error": "red",
@@ -81,17 +80,17 @@ def _print(rows: list[dict[str, Any]]) -> None:
     for row in rows:
         colour = _COLOURS.get(row["runtime_status"], "white")
         table.add_row(
-            row["name"],
+            escaped(row["name"]),
             row["provider"],
             f"[{colour}]{row['runtime_status']}[/{colour}]",
             row["since"],
             row["auth_status"],
-            row["reason"] or row["last_error"],
+            escaped(row["reason"] or row["last_error"]),
             row["next_retry_at"],
             str(row["budget_left"]),
             row["id"],
         )
-    console.print(table, width=None if console.is_terminal else FILE_WIDTH)
+    print_shape(table)
 
 
 def _tree(api: Api) -> list[dict[str, Any]]:
@@ -102,7 +101,7 @@ def _tree(api: Api) -> list[dict[str, Any]]:
 def _print_tree(children: list[dict[str, Any]]) -> None:
     root = Tree("unifyport [dim]rest_for_one[/dim]")
     _grow(root, children)
-    console.print(root)
+    print_shape(root)
 
 
 def _grow(branch: Tree, children: list[dict[str, Any]]) -> None:
