@@ -257,18 +257,20 @@ class OneForOne:
         if admission is None:
             return None
         ticket = admission.ask(child.history.urgency, child.wake.ring)
+        wanted = (
+            False  # still, when the ticket is there: a verb or a cancel may come in the moment of the grant
+        )
         try:
             await child.wake.wait(trio.current_time())  # a moment: nobody sees a wait that is none
-            while not ticket.granted:
+            while not ticket.granted and isinstance(self._decide(child), Run):
                 child.enter(Phase.WAITING)
                 self._see(child)
                 await child.wake.wait()
-                if not isinstance(self._decide(child), Run):
-                    return _CHANGED
-            return ticket
+            wanted = isinstance(self._decide(child), Run)
         finally:
-            if not ticket.granted:
+            if not wanted:
                 admission.release(ticket)
+        return ticket if wanted else _CHANGED
 
     async def _incarnate(self, child: _Child, ticket: Ticket | None) -> None:
         policy, admission = child.spec.policy, child.spec.admission

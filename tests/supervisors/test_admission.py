@@ -2,7 +2,7 @@
 
 import contextlib
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 import trio
@@ -223,6 +223,49 @@ async def test_verbs_reach_a_child_that_waits_to_start(autojump_clock: trio.test
             assert supervisor.state("a").phase is Phase.RUNNING
             assert supervisor.state("b").phase is Phase.RUNNING
             assert admission.starting == 0
+            nursery.cancel_scope.cancel()
+
+    await run(supervisor, script)
+
+
+@pytest.mark.parametrize("busy", [False, True])
+async def test_a_stop_in_the_moment_of_the_grant_wins_and_gives_the_slot_back(
+    busy: bool, autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    admission, supervisor = Admission(slots=1, rate=1000.0), OneForOne()
+    release, runs = trio.Event(), []
+
+    async def slow(incarnation: Incarnation) -> None:
+        await release.wait()
+        incarnation.started()
+        await incarnation.stopping()
+
+    async def never(incarnation: Incarnation) -> None:
+        runs.append(incarnation.number)
+        await trio.sleep_forever()
+
+    ask = admission.ask
+
+    def asked(urgency: Urgency, on_grant: Callable[[], None]) -> Ticket:
+        def granted() -> None:
+            on_grant()
+            supervisor.stop("stopped")
+
+        return ask(urgency, granted)
+
+    async def script() -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(admission.run)
+            if busy:
+                supervisor.add(ChildSpec("first", slow, Policy(), admission=admission))
+                await trio.sleep(1)
+            monkeypatch.setattr(admission, "ask", asked)
+            supervisor.add(ChildSpec("stopped", never, Policy(), admission=admission))
+            await trio.sleep(1)
+            release.set()
+            await trio.sleep(1)
+            assert (runs, supervisor.state("stopped").phase) == ([], Phase.STOPPED)
+            assert (admission.starting, admission.waiting) == (0, 0)
             nursery.cancel_scope.cancel()
 
     await run(supervisor, script)
