@@ -1,5 +1,6 @@
 """Policies as operators write them, and what they see of an account that does not run."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +136,32 @@ async def test_what_an_operator_sees_and_does(tmp_path: Path) -> None:
             missing = await api("GET", "/v1/accounts/acct_none/explain")
             assert missing.status_code == 404
             assert TOKEN not in str(runtime)
+
+
+async def test_what_a_restart_of_the_process_does_not_forget(tmp_path: Path) -> None:
+    """A void login is not tried again, and a wait that the platform asked for goes on."""
+    async with sandbox() as platform:
+        more = whatsapp("void", access_token="wrong") + account() + platform.sandbox.config()
+        settings = settings_of(tmp_path, more, **public(free_port()))
+        await platform.post("faults", {"kind": "rate_limit", "value": 600, "seconds": 600})
+        runtimes: list[list[dict[str, Any]]] = []
+        for _ in range(2):
+            async with gateway(settings) as api:
+                ids = [known["id"] for known in await api.data("GET", "/v1/accounts")]
+                for each, phase in zip(ids, ("terminal", "deferred"), strict=True):
+                    await api.until(
+                        lambda r, phase=phase: r["phase"] == phase, f"/v1/accounts/{each}/runtime"
+                    )
+                runtimes.append([await api.data("GET", f"/v1/accounts/{each}/runtime") for each in ids])
+        (void, limited), (void_again, limited_again) = runtimes
+        assert (void["terminal"], void_again["terminal"]) == ("invalid_credentials", "invalid_credentials")
+        assert (void["incarnations"], void_again["incarnations"]) == (1, 0)
+        assert (limited["incarnations"], limited_again["incarnations"]) == (1, 0)
+        waits = [
+            datetime.fromisoformat(runtime["next_retry_at"]).timestamp()
+            for runtime in (limited, limited_again)
+        ]
+        assert abs(waits[0] - waits[1]) <= 1
 
 
 async def test_the_supervision_tree(tmp_path: Path) -> None:
