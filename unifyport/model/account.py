@@ -82,14 +82,3 @@ class Identity:
     username: str = ""
     picture_url: str = ""
     phone: str = ""  # E.164
-
-
-@attrs.define
-class AuthState:
-    """The contract's `AccountSession`: where the login of an account stands."""
-
-    account_id: str
-    status: AuthStatus
-    last_error: str | None = None
-    auth_payload: dict[str, Any] | None = None
-    expires_at: str | None = None
