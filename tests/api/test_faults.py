@@ -223,20 +223,25 @@ async def test_one_bug_in_the_writer_is_survived_by_the_whole_house(
 async def test_sends_that_wait_longer_than_their_deadline_harm_nobody(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("unifyport.api.messages.DEADLINE_MS", 300)
     platform, _, api, account_id = world
-    await platform.post("faults", {"kind": "delay", "method": "sendMessage", "value": 2, "count": 1})
-    answers: list[Any] = []
+    await platform.post("faults", {"kind": "delay", "method": "sendMessage", "value": 8, "count": 1})
+    outcomes: dict[str, str] = {}
 
-    async def send(number: int) -> None:
-        answers.append(
-            (await api("POST", "/v1/messages", to(account_id, str(number)))).json()["error"]["outcome"]
-        )
+    async def send(text: str) -> None:
+        response = await api("POST", "/v1/messages", to(account_id, text))
+        outcomes[text] = response.json()["error"]["outcome"]
 
     async with trio.open_nursery() as nursery:
-        for number in range(3):
-            nursery.start_soon(send, number)
-    assert sorted(answers) == ["not_sent", "not_sent", "unknown"]
+        monkeypatch.setattr("unifyport.api.messages.DEADLINE_MS", 4_000)
+        nursery.start_soon(send, "on the wire")
+        while not any(
+            c["method"] == "sendMessage" for c in platform.sandbox.platforms["telegram"].connections
+        ):
+            await trio.lowlevel.checkpoint()
+        monkeypatch.setattr("unifyport.api.messages.DEADLINE_MS", 300)  # over before the first one's
+        nursery.start_soon(send, "waits")
+        nursery.start_soon(send, "waits too")
+    assert outcomes == {"on the wire": "unknown", "waits": "not_sent", "waits too": "not_sent"}
     assert (await api.data("GET", f"/v1/accounts/{account_id}"))["runtime_status"] == "running"
     monkeypatch.undo()
     assert (await api("POST", "/v1/messages", to(account_id, "after"))).is_success
