@@ -2,11 +2,12 @@
 
 A *child* is an async function that a supervisor runs again and again by a `Policy`; one run of it is an
 *incarnation*. Beside OTP's restart types, intensity and strategies there are back-off with jitter, a
-stability time before anything is forgiven, terminal reasons, parking instead of giving up, and a history
-that can be read. The library knows nothing of messaging and imports nothing but trio and attrs.
+stability time before anything is forgiven, terminal reasons, parking instead of giving up, probes, admission,
+and a history that can be read. The library knows nothing of messaging and imports nothing but trio and attrs.
 
     decide.py      the restart decision: a pure function of (policy, history, desired, now)
     incarnation.py one run of a child: the only place where a child's exceptions are caught
+    probing.py     who is silent is asked for a sign of life
     admission.py   how many children start at a time, how fast, and who goes first
     one_for_one.py independent, dynamic children      rest_for_one.py  ordered children, also one_for_all
     introspection.py  the tree as data
@@ -15,11 +16,13 @@ that can be read. The library knows nothing of messaging and imports nothing but
 from .admission import Admission, Ticket
 from .decide import Desired, Escalate, Idle, Run, Wait, decide
 from .history import FailureRecord, History, Urgency
-from .incarnation import Incarnation, run_incarnation, split
+from .incarnation import Incarnation, run_incarnation
 from .introspection import Node, count_children, tree
-from .one_for_one import ChildState, OneForOne, Phase, UnknownChild
-from .outcomes import Ended, Exhausted, Failure, Kind, Outcome, RetryLater, Terminal, classify
-from .policy import Backoff, OnExhausted, Policy, Restart
+from .one_for_one import ChildState, OneForOne, TooManyChildren, UnknownChild
+from .outcomes import Ended, Exhausted, Failure, Kind, Outcome, RetryLater, Terminal, classify, split
+from .phase import Phase
+from .policy import Backoff, OnExhausted, Policy, Probe, Restart
+from .probing import Probed, Prober
 from .rest_for_one import OneForAll, RestForOne
 from .spec import ChildSpec
 
@@ -45,12 +48,16 @@ __all__ = [
     "Outcome",
     "Phase",
     "Policy",
+    "Probe",
+    "Probed",
+    "Prober",
     "RestForOne",
     "Restart",
     "RetryLater",
     "Run",
     "Terminal",
     "Ticket",
+    "TooManyChildren",
     "UnknownChild",
     "Urgency",
     "Wait",

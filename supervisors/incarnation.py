@@ -15,12 +15,10 @@ from collections.abc import Callable, Sequence
 
 import trio
 
-from .outcomes import Ended, Failure, Kind, Outcome, worst
+from .outcomes import Ended, Failure, Kind, Outcome, split, worst
 from .spec import ChildSpec
 
 log = logging.getLogger("supervisors")
-
-_CONTROL = (trio.Cancelled, KeyboardInterrupt, SystemExit)
 
 
 class CancelReason(enum.Enum):
@@ -114,21 +112,6 @@ def _judge(spec: ChildSpec, incarnation: Incarnation, errors: Sequence[BaseExcep
     bugs = [e for e, f in zip(errors, failures, strict=True) if f.kind is Kind.BUG]
     _log(spec, bugs, "crashed")
     return Outcome(Ended.FAILED, worst(failures))
-
-
-def split(caught: BaseException) -> tuple[BaseException | None, list[BaseException]]:
-    """Control flow (or None), and the other leaves of what was caught, flattened."""
-    if isinstance(caught, BaseExceptionGroup):
-        control, rest = caught.split(_CONTROL)
-        return control, [] if rest is None else _leaves(rest)
-    return (caught, []) if isinstance(caught, _CONTROL) else (None, [caught])
-
-
-def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
-    found: list[BaseException] = []
-    for error in group.exceptions:
-        found.extend(_leaves(error) if isinstance(error, BaseExceptionGroup) else [error])
-    return found
 
 
 def _log(spec: ChildSpec, errors: Sequence[BaseException], when: str) -> None:

@@ -10,18 +10,20 @@ from typing import Protocol
 
 import attrs
 
+from .phase import Phase
+
 LISTED = 100  # children of one supervisor that are listed one by one
 
 
 class Snapshot(Protocol):
-    """What every supervisor says of a child. `phase` is a text, `since` trio's clock."""
+    """What every supervisor says of a child; `since` is trio's clock."""
 
     @property
     def id(self) -> str: ...
     @property
     def incarnations(self) -> int: ...
     @property
-    def phase_name(self) -> str: ...
+    def phase(self) -> Phase: ...
     @property
     def since(self) -> float: ...
 
@@ -54,13 +56,13 @@ def tree(supervisor: Supervisor) -> list[Node]:
 
 
 def count_children(supervisor: Supervisor) -> dict[str, int]:
-    return dict(Counter(child.phase_name for child in supervisor.which_children()))
+    return dict(Counter(child.phase.value for child in supervisor.which_children()))
 
 
 def _node(parent: Supervisor, child: Snapshot) -> Node:
     below = parent.supervisor_of(child.id)
     if below is None:
-        return Node(child.id, child.phase_name, child.since, child.incarnations)
+        return Node(child.id, child.phase.value, child.since, child.incarnations)
     counts = count_children(below)
     listed = tree(below) if sum(counts.values()) <= LISTED else []
-    return Node(child.id, child.phase_name, child.since, child.incarnations, below.strategy, counts, listed)
+    return Node(child.id, child.phase.value, child.since, child.incarnations, below.strategy, counts, listed)

@@ -21,7 +21,9 @@ from .history import FailureRecord, History
 from .incarnation import CancelReason, Incarnation, run_incarnation
 from .introspection import Supervisor
 from .outcomes import Exhausted, Outcome
+from .phase import Phase
 from .policy import Policy
+from .probing import Watch
 from .spec import ChildSpec
 from .wake import Wake
 
@@ -35,24 +37,6 @@ class _Changed(enum.Enum):
 
 
 _CHANGED = _Changed.CHANGED
-
-
-class Phase(enum.Enum):
-    """Where a child is, as its supervisor sees it."""
-
-    WAITING = "waiting"  # for its admission to start
-    STARTING = "starting"
-    RUNNING = "running"
-    BACKING_OFF = "backing_off"
-    DEFERRED = "deferred"
-    PARKED = "parked"
-    TERMINAL = "terminal"
-    COMPLETED = "completed"
-    FAILED = "failed"
-    EXHAUSTED = "exhausted"
-    STOPPING = "stopping"
-    STOPPED = "stopped"
-    STUCK = "stuck"  # cancelled, and still alive after `stop_timeout`
 
 
 @attrs.frozen
@@ -70,10 +54,8 @@ class ChildState:
     last: Outcome | None
     terminal: str | None
     recent: tuple[FailureRecord, ...]
-
-    @property
-    def phase_name(self) -> str:
-        return self.phase.value
+    failed_probes: int = 0  # in a row
+    probe_restart_held: bool = False  # it would be restarted, were it not one of many
 
 
 Listener = Callable[[ChildState], None]
@@ -81,6 +63,10 @@ Listener = Callable[[ChildState], None]
 
 class UnknownChild(KeyError):
     """No child of that id."""
+
+
+class TooManyChildren(Exception):
+    """The supervisor has `max_children` already."""
 
 
 class _Child:
@@ -98,6 +84,7 @@ class _Child:
         "spec",
         "verb",
         "wake",
+        "watch",
     )
 
     def __init__(
@@ -111,6 +98,7 @@ class _Child:
         self.since = trio.current_time()
         self.next_retry_at: float | None = None
         self.incarnation: Incarnation | None = None
+        self.watch: Watch | None = None  # while it runs and is probed
         self.wake = Wake()
         self.verb = 0  # number of the last verb written
         self.seen = 0  # number of the last verb that the loop has acted on
@@ -132,6 +120,8 @@ class _Child:
             last=self.history.last,
             terminal=self.history.terminal,
             recent=self.history.recent,
+            failed_probes=0 if self.watch is None else self.watch.failures,
+            probe_restart_held=self.watch is not None and self.watch.held,
         )
 
     def enter(self, phase: Phase, next_retry_at: float | None = None, *, always: bool = False) -> None:
@@ -165,7 +155,7 @@ class OneForOne:
 
     Children may be added before `run` is entered; they start when it is. `run` reports itself started as
     soon as it accepts children, not when all of them are up. They are stopped all at once or, with
-    `stop_in_order`, one after another, last added first.
+    `stop_in_order`, one after another, last added first. There are never more than `max_children`.
     """
 
     strategy = "one_for_one"
@@ -174,9 +164,11 @@ class OneForOne:
         self,
         *,
         stop_in_order: bool = False,
+        max_children: int | None = None,
         draw: Callable[[], float] = lambda: random.uniform(-1.0, 1.0),  # noqa: S311
     ) -> None:
         self._in_order = stop_in_order
+        self._max_children = max_children
         self._stopping = False
         self._children: dict[str, _Child] = {}
         self._nursery: trio.Nursery | None = None
@@ -242,6 +234,7 @@ class OneForOne:
                     child.enter(_IDLE_PHASE[why])
                     await child.wake.wait()
                 case Escalate():
+                    child.history = child.history.reset()  # the supervisor's next run begins anew, as in OTP
                     raise Exhausted(child.spec.id)
         self._children.pop(child.spec.id, None)
         child.enter(Phase.STOPPED, always=True)
@@ -281,6 +274,7 @@ class OneForOne:
 
         def started() -> None:
             done()
+            self._watch(child)
             child.enter(Phase.RUNNING)
 
         child.history = child.history.began()
@@ -293,10 +287,33 @@ class OneForOne:
             outcome = await run_incarnation(child.spec, incarnation)
         finally:
             child.incarnation = None
+            self._unwatch(child)
             done()
         now = trio.current_time()
         ran_for = now - incarnation.started_at if incarnation.started_at is not None else 0.0
         child.history = child.history.after(policy, outcome, ran_for=ran_for, now=now, draw=self._draw())
+
+    # -- probes -----------------------------------------------------------------------------------------------
+
+    def _watch(self, child: _Child) -> None:
+        """Have a child that runs probed, if its spec and its policy say so."""
+        self._unwatch(child)
+        spec, probe = child.spec, child.spec.policy.probe
+        if spec.prober is None or spec.probed is None or probe is None:
+            return
+
+        def judge(watch: Watch, restart: bool) -> None:
+            if restart:
+                self.fail_probe(spec.id)
+            else:
+                child.enter(child.phase, child.next_retry_at, always=True)
+
+        child.watch = spec.prober.watch(spec.id, spec.probed, probe, judge)
+
+    def _unwatch(self, child: _Child) -> None:
+        if child.watch is not None and child.spec.prober is not None:
+            child.spec.prober.forget(child.watch)
+            child.watch = None
 
     def _see(self, child: _Child) -> None:
         child.seen = child.verb
@@ -315,9 +332,14 @@ class OneForOne:
         not_before: float | None = None,
         listener: Listener | None = None,
     ) -> None:
-        """Add a child; `terminal` and `not_before` restore what an earlier process knew of it."""
+        """Add a child; `terminal` and `not_before` restore what an earlier process knew of it.
+
+        Raises `TooManyChildren`.
+        """
         if spec.id in self._children:
             raise ValueError(f"child {spec.id!r} exists")
+        if self.full:
+            raise TooManyChildren(f"there are {len(self._children)} children, and there shall be no more")
         child = _Child(spec, desired, History(terminal=terminal, not_before=not_before), listener)
         self._children[spec.id] = child
         if self._nursery is not None:
@@ -361,7 +383,10 @@ class OneForOne:
     def reconfigure(self, child_id: str, policy: Policy) -> int:
         """Give a child another policy without touching what runs."""
         child = self._child(child_id)
+        probe = child.spec.policy.probe
         child.spec = attrs.evolve(child.spec, policy=policy)
+        if child.phase is Phase.RUNNING and policy.probe != probe:
+            self._watch(child)
         return self._command(child)
 
     async def settled(self, child_id: str, verb: int, timeout: float = 5.0) -> bool:
@@ -392,6 +417,7 @@ class OneForOne:
 
     def _end(self, child: _Child, incarnation: Incarnation, reason: CancelReason) -> None:
         policy = child.spec.policy
+        self._unwatch(child)
         if not incarnation.stop_requested and self._nursery is not None:
             self._nursery.start_soon(self._watch_stop, child, incarnation)
         incarnation.stop(policy.stop_grace, reason)
@@ -416,6 +442,11 @@ class OneForOne:
 
     def __contains__(self, child_id: str) -> bool:
         return child_id in self._children
+
+    @property
+    def full(self) -> bool:
+        """Whether no child can be added."""
+        return self._max_children is not None and len(self._children) >= self._max_children
 
     def which_children(self) -> Iterable[ChildState]:
         return [child.state() for child in self._children.values()]

@@ -10,6 +10,9 @@ import enum
 from collections.abc import Callable, Iterable
 
 import attrs
+import trio
+
+_CONTROL = (trio.Cancelled, KeyboardInterrupt, SystemExit)
 
 
 class Kind(enum.IntEnum):
@@ -87,3 +90,18 @@ def describe(error: BaseException) -> str:
 def worst(failures: Iterable[Failure]) -> Failure:
     """The failure that decides; among equals the first, except that the longest wait wins."""
     return max(failures, key=lambda failure: (failure.kind, failure.retry_after or 0.0))
+
+
+def split(caught: BaseException) -> tuple[BaseException | None, list[BaseException]]:
+    """Control flow (or None), and the other leaves of what was caught, flattened."""
+    if isinstance(caught, BaseExceptionGroup):
+        control, rest = caught.split(_CONTROL)
+        return control, [] if rest is None else _leaves(rest)
+    return (caught, []) if isinstance(caught, _CONTROL) else (None, [caught])
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
+    found: list[BaseException] = []
+    for error in group.exceptions:
+        found.extend(_leaves(error) if isinstance(error, BaseExceptionGroup) else [error])
+    return found

@@ -52,6 +52,15 @@ class Backoff:
 
 
 @attrs.frozen
+class Probe:
+    """When a silent child is asked for a sign of life, and how many failures in a row restart it."""
+
+    interval: float = attrs.field(default=60.0, validator=_positive)  # of silence, and between two probes
+    timeout: float = attrs.field(default=10.0, validator=_positive)
+    failures: int = attrs.field(default=3, validator=attrs.validators.ge(1))
+
+
+@attrs.frozen
 class Policy:
     """How one child is supervised."""
 
@@ -65,6 +74,7 @@ class Policy:
     start_timeout: float = attrs.field(default=30.0, validator=_positive)
     stop_grace: float = attrs.field(default=0.0, validator=_not_negative)  # may end by itself before a cancel
     stop_timeout: float = attrs.field(default=10.0, validator=_positive)  # after the cancel; then it is stuck
+    probe: Probe | None = attrs.field(factory=Probe)  # None: never
 
     @property
     def can_be_exhausted(self) -> bool:

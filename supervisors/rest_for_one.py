@@ -17,6 +17,7 @@ from .history import History
 from .incarnation import Incarnation, run_incarnation
 from .introspection import Supervisor
 from .outcomes import Exhausted, Outcome
+from .phase import Phase
 from .spec import ChildSpec
 from .wake import Wake
 
@@ -34,10 +35,10 @@ class _Slot:
 
 @attrs.frozen
 class SlotState:
-    """A snapshot: `phase_name` is `running`, `starting`, `waiting` (to be restarted) or `stopped`."""
+    """A snapshot; `since` is trio's clock."""
 
     id: str
-    phase_name: str
+    phase: Phase
     since: float
     incarnations: int
 
@@ -158,13 +159,17 @@ class RestForOne:
                 case Wait(until=until):
                     await self._wake.wait(until)
                 case Idle() | Escalate():
+                    slot.history = slot.history.reset()  # the next run begins anew, as in OTP
                     raise Exhausted(slot.spec.id)
 
 
-def _phase(slot: _Slot) -> str:
-    if slot.incarnation is not None:
-        return "starting" if slot.incarnation.started_at is None else "running"
-    return "stopped" if slot.history.incarnations == 0 else "waiting"
+def _phase(slot: _Slot) -> Phase:
+    running = slot.incarnation
+    if running is None:
+        return Phase.STOPPED if slot.history.incarnations == 0 else Phase.BACKING_OFF
+    if running.stop_requested:
+        return Phase.STOPPING
+    return Phase.STARTING if running.started_at is None else Phase.RUNNING
 
 
 class OneForAll(RestForOne):

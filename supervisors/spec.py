@@ -9,6 +9,7 @@ from .admission import Admission
 from .introspection import Supervisor
 from .outcomes import Classify, classify
 from .policy import Policy
+from .probing import Probed, Prober
 
 if TYPE_CHECKING:
     from .incarnation import Incarnation
@@ -29,4 +30,6 @@ class ChildSpec:
     policy: Policy = attrs.field(factory=Policy)
     classify: Classify = classify
     admission: Admission | None = None  # whose tickets its starts need; somebody must run that
+    probed: Probed | None = None  # what is asked for a sign of life, by `prober`; somebody must run that
+    prober: Prober | None = None
     supervisor: Supervisor | None = None  # what the child is, if it is a supervisor: for introspection

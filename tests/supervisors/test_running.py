@@ -22,6 +22,7 @@ from supervisors import (
     RestForOne,
     RetryLater,
     Terminal,
+    TooManyChildren,
     tree,
 )
 
@@ -389,7 +390,7 @@ async def test_one_for_all_restarts_everything_in_order(clock: Any) -> None:
     async def script() -> None:
         await trio.sleep(1)
         assert events == ["a up", "b up", "c up"]
-        assert [child.phase_name for child in supervisor.which_children()] == ["running"] * 3
+        assert [child.phase.value for child in supervisor.which_children()] == ["running"] * 3
         events.clear()
         crash, fail[0] = fail[0], trio.Event()
         crash.set()
@@ -471,5 +472,57 @@ async def test_a_platform_that_closes_a_second_after_each_login(
             assert waits == [1, 2, 4, 8, 16, 32, 64, 128, 256] + [300] * 6
             assert supervisor.state("account").phase is Phase.PARKED
             assert 2300 < logins[-1] - began < 2340
+
+    await run(supervisor, script)
+
+
+@pytest.mark.parametrize("strategy", [OneForOne, RestForOne])
+async def test_a_supervisor_that_escalated_begins_anew_when_it_is_run_again(
+    strategy: type[OneForOne] | type[RestForOne], clock: Any
+) -> None:
+    runs: list[int] = []
+
+    async def fails(incarnation: Incarnation) -> None:
+        runs.append(incarnation.number)
+        incarnation.started()
+        raise ValueError
+
+    policy = Policy(backoff=Backoff(1, 2, 8, 0), max_restarts=3, on_exhausted=OnExhausted.ESCALATE)
+    spec = ChildSpec("child", fails, policy)
+    inner: OneForOne | RestForOne
+    if strategy is OneForOne:
+        inner = OneForOne(draw=lambda: 0)
+        inner.add(spec)
+    else:
+        inner = RestForOne([spec], draw=lambda: 0)
+    outer = OneForOne(draw=lambda: 0)
+    outer.add(ChildSpec("inner", inner.run, POLICY, supervisor=inner))
+
+    async def script() -> None:
+        await trio.sleep(0.5)
+        assert runs == [1]
+        await trio.sleep(1 + 2 + 4)
+        assert runs == [1, 2, 3, 4]  # one start and three restarts; the fourth failure escalated
+        await trio.sleep(1 + 1 + 2 + 4)
+        assert runs == [1, 2, 3, 4, 5, 6, 7, 8]
+        assert outer.state("inner").incarnations == 2
+
+    await run(outer, script)
+
+
+async def test_dynamic_children_have_a_bound(clock: Any) -> None:
+    supervisor, events = OneForOne(max_children=2), []
+    for name in ("one", "two"):
+        supervisor.add(ChildSpec(name, steady(events, name), POLICY))
+
+    async def script() -> None:
+        assert supervisor.full
+        with pytest.raises(TooManyChildren):
+            supervisor.add(ChildSpec("three", steady(events, "three"), POLICY))
+        supervisor.remove("one")
+        await trio.sleep(1)
+        supervisor.add(ChildSpec("three", steady(events, "three"), POLICY))
+        await trio.sleep(1)
+        assert [state.id for state in supervisor.which_children()] == ["two", "three"]
 
     await run(supervisor, script)
