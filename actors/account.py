@@ -8,6 +8,7 @@ whoever used it last.
 import enum
 import itertools
 import logging
+import math
 import ssl
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -19,16 +20,19 @@ from supervisors import ChildState, Failure, Incarnation, Kind, Outcome, Phase, 
 from unifyport.model import account as model
 from unifyport.model.inbound import ProviderEvent
 from unifyport.model.proxy import Proxy
+from unifyport.model.runtime_status import RuntimeStatus
 from unifyport.model.unit import Unit
 from unifyport.net.guard import AddressGuard, NameNotResolved, UrlNotAllowed
 from unifyport.providers.base import (
     WEBHOOK,
+    AnswersProbes,
     Batch,
     ChannelError,
     Conflict,
     Connector,
     LoggedOut,
     RateLimited,
+    Rejected,
     Setting,
     Transient,
 )
@@ -99,7 +103,8 @@ class AccountActor:
         self.slot = StatusSlot()
         self._unflushed: list[Change] = []  # published and not durable yet
         self._flushed = trio.Event()
-        self.last_seen_at: int | None = None
+        self.last_seen_at: int | None = None  # milliseconds since the epoch
+        self._heard_at = self._held_up_until = -math.inf  # trio's clock
         self._services = services
         self._announce = announce
         self._generation = 0
@@ -229,10 +234,15 @@ class AccountActor:
         self.observed()
         unit = self._unit()
         unit.provider_events, unit.session = batch.events, batch.state
-        await self._durable(unit, batch.size)
+        self._held_up_until = math.inf
+        try:
+            await self._durable(unit, batch.size)
+        finally:
+            self._held_up_until = trio.current_time()
 
     def observed(self) -> None:
         self.last_seen_at = self._services.now_ms()
+        self._heard_at = trio.current_time()
 
     async def ingest(self, events: list[ProviderEvent], size: int) -> Ingested:
         """Events that the platform brought to us, verified. Durable means that they may be acknowledged.
@@ -263,6 +273,30 @@ class AccountActor:
     def _unit(self) -> Unit:
         row = self.row
         return Unit(row.no, row.id, row.provider, self.lease.epoch, self._generation, login=row.login)
+
+    # -- what the prober asks (`supervisors.Probed`) -------------------------------------------------------------
+
+    def heard_at(self) -> float:
+        return self._heard_at
+
+    def held_up_since(self, at: float) -> bool:
+        return self._held_up_until >= at
+
+    async def probe(self) -> None:
+        connection = self._connection
+        if connection is None or self.row.receive not in self.kind.probed:
+            return  # there is no link that could have died silently
+        try:
+            with connection as connector:
+                if isinstance(connector, AnswersProbes):
+                    await connector.probe()
+        except (LoggedOut, Conflict) as error:
+            self.lost(connection.connector, error)
+        except (RateLimited, Rejected):
+            pass  # an answer, even so
+        finally:
+            await connection.close_if_unused()
+        self.observed()
 
     # -- the supervisor's view ----------------------------------------------------------------------------------
 
@@ -300,8 +334,9 @@ class AccountActor:
             changes |= lost
             announcements += auth_failed(self.row, state.terminal or "", now)
         self._use(self._connection)
+        was_up = self.view.status is RuntimeStatus.RUNNING
         if self.view.observe(state, now):
-            announcements += status_changed(self.row, self.view, now)
+            announcements += status_changed(self.row, self.view, now, was_up=was_up)
         if announcements or changes:
             self.publish(Change(announcements, changes))
 

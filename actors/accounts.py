@@ -11,7 +11,7 @@ from typing import Any
 import attrs
 import trio
 
-from supervisors import Admission, ChildSpec, ChildState, Desired, Incarnation, OneForOne, Policy
+from supervisors import Admission, ChildSpec, ChildState, Desired, Incarnation, OneForOne, Policy, Prober
 from unifyport.model.account import Account, AuthStatus
 from unifyport.model.message import Answer, CommandState, FetchMedia
 from unifyport.providers.registry import Registry
@@ -42,12 +42,14 @@ class Accounts:
         registry: Registry,
         policy_of: Callable[[Account], Policy],
         admissions: Mapping[str, Admission],
+        max_children: int | None = None,
     ) -> None:
         self._services = services
         self._registry = registry
         self._policy_of = policy_of
         self._admissions = admissions  # by channel
-        self.supervisor = OneForOne()
+        self._probers = {channel: Prober() for channel in registry.channels}
+        self.supervisor = OneForOne(max_children=max_children)
         self._actors: dict[str, AccountActor] = {}
         self._identities: dict[tuple[str, str], AccountActor] = {}  # (channel, identity): by credentials
         self._dirty: dict[str, AccountActor] = {}
@@ -62,6 +64,8 @@ class Accounts:
                 nursery.start_soon(self._pump)
                 for admission in self._admissions.values():
                     nursery.start_soon(admission.run)
+                for prober in self._probers.values():
+                    nursery.start_soon(prober.run)
                 for actor in self._actors.values():
                     actor.outbox.resume()
                 await self.supervisor.run(incarnation)
@@ -91,6 +95,9 @@ class Accounts:
         if kind is None:
             log.error("account %s: no connection for %s/%s, left alone", row.id, row.provider, row.auth_mode)
             return
+        if self.supervisor.full:
+            log.error("account %s: left alone, there are supervision.max_children already", row.id)
+            return
         actor = AccountActor(row, lease, kind, self._services, self._mark, self._spawn)
         self._actors[row.id] = actor
         self._identify(actor)
@@ -102,6 +109,8 @@ class Accounts:
                 self._policy_of(row),
                 actor.classify,
                 self._admissions.get(row.channel),
+                probed=actor,
+                prober=self._probers.get(row.channel) if kind.probed else None,
             ),
             desired=Desired.RUNNING if row.may_run else Desired.STOPPED,
             terminal=row.terminal,
@@ -253,6 +262,11 @@ class Accounts:
         return await self._actor(account_id).durable(VERB_SECONDS) and settled
 
     # -- looking --------------------------------------------------------------------------------------------------
+
+    @property
+    def full(self) -> bool:
+        """Whether no account can be added."""
+        return self.supervisor.full
 
     @property
     def accepting(self) -> bool:

@@ -17,6 +17,7 @@ from unifyport.model.unit import Announcement
 
 SLOT = 16
 WAITING = "waiting_for_admission"
+NETWORK = "network"  # silent, together with so many others that it is not the account
 _STATUSES = (EventType.ACCOUNT_STATUS_UPDATED, EventType.ACCOUNT_STARTED)
 
 
@@ -97,6 +98,8 @@ def reason_of(state: ChildState) -> str:
     """Why, in one machine-readable word; empty when there is nothing wrong."""
     if state.phase is Phase.TERMINAL:
         return state.terminal or ""
+    if state.phase is Phase.RUNNING and state.probe_restart_held:
+        return NETWORK
     if state.phase in (Phase.RUNNING, Phase.STOPPED, Phase.STOPPING):
         return ""
     last = state.last
@@ -138,10 +141,10 @@ class RuntimeView:
         return True
 
 
-def status_changed(row: Account, view: RuntimeView, now_ms: int) -> list[Announcement]:
+def status_changed(row: Account, view: RuntimeView, now_ms: int, *, was_up: bool) -> list[Announcement]:
     """The events of a runtime status that changed: `account.started` when it came up, then the general one."""
     events = auth_changed(row, view, now_ms)
-    if view.status is RuntimeStatus.RUNNING:
+    if view.status is RuntimeStatus.RUNNING and not was_up:
         events.insert(0, Announcement(EventType.ACCOUNT_STARTED, dict(events[0].data), now_ms))
     return events
 

@@ -181,7 +181,9 @@ class Server:
         admissions = {
             channel: settings.supervision.of(channel).admission() for channel in self.registry.channels
         }
-        accounts = Accounts(services, self.registry, self._policies(), admissions)
+        accounts = Accounts(
+            services, self.registry, self._policies(), admissions, settings.supervision.max_children
+        )
         await accounts.load(await store.accounts())
         if settings.server.public_url is None and any(actor.called_by_platform for actor in accounts):
             log.warning("accounts are called by their platforms, but server.public_url does not say where")

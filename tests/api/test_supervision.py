@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 import trio
 
+from actors.account import AccountActor
+from actors.writer import Writer
 from supervisors import Phase
 from tests.harness import (
     TOKEN,
@@ -216,3 +218,81 @@ async def test_starts_of_a_channel_wait_for_their_turn(tmp_path: Path) -> None:
                     if e["account_id"] == known["id"]
                 ]
                 assert events == ["starting", "running"]  # waiting is no event of its own
+
+
+PROBE = '[supervision.policies.default]\nprobe = { interval = "300ms", timeout = "200ms", failures = 2 }\n'
+
+
+async def test_a_silent_account_is_probed_and_restarted_when_it_does_not_answer(tmp_path: Path) -> None:
+    async with sandbox() as platform:
+        more = account() + platform.sandbox.config() + PROBE
+
+        def asked() -> int:
+            return sum(
+                call["method"] == "getMe" for call in platform.sandbox.platforms["telegram"].connections
+            )
+
+        async with gateway(settings_of(tmp_path, more)) as api:
+            [bot] = await api.data("GET", "/v1/accounts")
+            path = f"/v1/accounts/{bot['id']}/runtime"
+            with trio.fail_after(20):
+                while asked() < 4:  # its login, and three probes: nobody writes to it
+                    await trio.lowlevel.checkpoint()
+            well = await api.data("GET", path)
+            assert (well["phase"], well["incarnations"], well["recent_failures"]) == ("running", 1, [])
+            await platform.post("faults", {"kind": "delay", "method": "getMe", "value": 5, "count": 2})
+            await api.until(lambda r: (r["phase"], r["incarnations"]) == ("running", 2), path, 20)
+            again = await api.data("GET", path)
+            assert [failure["reason"] for failure in again["recent_failures"]] == ["probe_failed"]
+            assert again["budget_left"] == well["budget_left"] - 1
+            await platform.post("faults", {"kind": "logout", "method": "getMe", "count": 1})
+            await api.until(lambda r: r["phase"] == "terminal", path, 20)  # an answer, and a final one
+
+
+async def test_no_more_accounts_than_max_children(tmp_path: Path) -> None:
+    async with sandbox() as platform:
+        more = account() + platform.sandbox.config() + "[supervision]\nmax_children = 2\n"
+        async with gateway(settings_of(tmp_path, more)) as api:
+            body = {"provider": "telegram", "provider_data": {"token": "5151:x"}}
+            assert (await api("POST", "/v1/accounts", body)).status_code == 201
+            body = {"provider": "telegram", "provider_data": {"token": "5252:x"}}
+            refused = await api("POST", "/v1/accounts", body)
+            assert (refused.status_code, refused.json()["error"]["code"]) == (
+                409,
+                "workspace_account_quota_exceeded",
+            )
+            assert len(await api.data("GET", "/v1/accounts")) == 2
+
+
+async def test_our_own_back_pressure_never_makes_a_probe_restart_an_account(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """F18: the disk takes nothing, the account's reader waits for it, and what the platform says stays unread."""
+    commit, held_up_since, gate = Writer._commit, AccountActor.held_up_since, trio.Event()
+    void = 0
+
+    async def gated(self: Writer, group: Any) -> None:
+        await gate.wait()
+        await commit(self, group)
+
+    def counted(self: AccountActor, at: float) -> bool:
+        nonlocal void
+        void += (held := held_up_since(self, at))
+        return held
+
+    async with sandbox() as platform, receiver() as inbox:
+        more = account() + endpoint(inbox.url) + platform.sandbox.config() + PROBE
+        async with gateway(settings_of(tmp_path, more)) as api:
+            await inbox.until(lambda: len(inbox.of("account.started")) == 1)
+            [bot] = await api.data("GET", "/v1/accounts")
+            monkeypatch.setattr(Writer, "_commit", gated)
+            monkeypatch.setattr(AccountActor, "held_up_since", counted)
+            await platform.post("faults", {"kind": "delay", "method": "getMe", "value": 9, "seconds": 60})
+            await platform.write("held up", 7)
+            with trio.fail_after(20):
+                while void < 4:  # twice as often as the policy above lets a probe fail
+                    await trio.lowlevel.checkpoint()
+            runtime = await api.data("GET", f"/v1/accounts/{bot['id']}/runtime")
+            assert (runtime["phase"], runtime["incarnations"]) == ("running", 1)
+            gate.set()
+            await inbox.until(lambda: any(e["text"] == "held up" for e in inbox.of("message.received")))

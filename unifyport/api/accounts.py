@@ -128,6 +128,12 @@ async def create_account(call: Call) -> schemas.Account:
             raise ApiError(
                 409, "workspace_account_quota_exceeded", f"the workspace may have {quota} accounts"
             )
+        if gateway.accounts.full:
+            raise ApiError(
+                409,
+                "workspace_account_quota_exceeded",
+                f"this gateway runs at most {gateway.settings.supervision.max_children} accounts",
+            )
         _refuse_duplicate(gateway, connection, account, body.provider_account_ref)
         lease = await gateway.accounts.claim(account_id)
         account = await _put(gateway, account)

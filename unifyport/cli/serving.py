@@ -102,6 +102,7 @@ account_quota = 0                            # 0: unlimited
 # window = "1h"
 # on_exhausted = "park"
 # park_interval = "1h"
+# probe = {{ interval = "60s", timeout = "10s", failures = 3 }}   # or "off"
 # max_concurrent_starts = 20                 # and start_rate: of each channel
 # start_rate = "50/s"
 

@@ -122,6 +122,15 @@ class Connector(Protocol):
         """Close everything, also while being cancelled."""
 
 
+@runtime_checkable
+class AnswersProbes(Protocol):
+    async def probe(self) -> None:
+        """Ask the platform for a sign of life of this login, harmlessly. Any answer at all is one: a refusal too.
+
+        Raises a failure class; cancelled after the policy's `probe.timeout`.
+        """
+
+
 # -- capabilities ---------------------------------------------------------------------------------------------
 
 
@@ -207,6 +216,7 @@ class Connection:
     inbound: Inbound
     identify: Callable[[Mapping[str, Any]], str | None] = lambda credentials: None
     receive: tuple[str, ...] = (POLL,)  # the first is the default
+    probed: tuple[str, ...] = ()  # of `receive`: those that hold a link which can die silently
     ingress: Ingress | None = None  # how the platform calls us, where `receive` may be `webhook`
     check: Callable[[OutboundText], object] = lambda message: (
         None

@@ -86,6 +86,11 @@ def _check_policies(
     supervision = settings.supervision
     attempt("supervision.policies.default", supervision.of("").policy)
     attempt("supervision.policies.default", supervision.of("").admission)
+    if len(settings.accounts) > supervision.max_children:
+        problems.append(
+            f"accounts: {len(settings.accounts)} are declared, supervision.max_children is"
+            f" {supervision.max_children}"
+        )
     for channel in supervision.providers:
         path = f"supervision.providers.{channel}"
         if channel not in registry.channels:
@@ -97,7 +102,9 @@ def _check_policies(
         override, path = account.supervision, f"accounts[{place}].supervision"
         if override is None:
             continue
-        attempt(path, supervision.of(account.provider, override).policy)
+        known = registry.find(account.provider)
+        if known is not None:
+            attempt(path, supervision.of(known.name, override).policy)
         if override.max_concurrent_starts is not None or override.start_rate is not None:
             problems.append(f"{path}: max_concurrent_starts and start_rate are of a channel")
 

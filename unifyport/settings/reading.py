@@ -23,7 +23,7 @@ from unifyport.redaction import register_secret
 from unifyport.storage.sealing import KeyRing
 
 from .checks import check
-from .values import DeclaredAccount, Duration, Rate, Secret, Security, Settings, Size
+from .values import OFF, DeclaredAccount, Duration, Off, Rate, Secret, Security, Settings, Size
 
 T = TypeVar("T")
 
@@ -91,8 +91,27 @@ def _converter(directory: Path, environ: Mapping[str, str]) -> Converter:
     register(Duration, lambda value: _wrong_if(parse_duration, value))
     register(Size, lambda value: _wrong_if(parse_size, value))
     register(Rate, lambda value: _wrong_if(parse_rate, value))
+    converter.register_structure_hook_factory(_may_be_off, lambda kind: _or_off(converter, kind))
     register(Secret, lambda value: read_secret(value, directory, environ))
     return converter
+
+
+def _may_be_off(kind: Any) -> bool:
+    return Off in get_args(kind)
+
+
+def _or_off(converter: Converter, kind: Any) -> Callable[[Any, Any], Any]:
+    """Reads a table, or the word `off` in place of it."""
+    [table] = [option for option in get_args(kind) if attrs.has(option)]
+
+    def read(value: Any, _: Any) -> Any:
+        if value == OFF or value is None:
+            return value
+        if not isinstance(value, dict):
+            raise Wrong('must be a table or "off"')
+        return converter.structure(value, table)
+
+    return read
 
 
 def _items(converter: Converter, value: Any, kind: type[T], path: str, problems: list[str]) -> dict[int, T]:

@@ -3,11 +3,11 @@
 import enum
 import ipaddress
 from pathlib import Path
-from typing import Any, NewType, TypeVar
+from typing import Any, Literal, NewType, TypeVar
 
 import attrs
 
-from supervisors import Admission, Backoff, OnExhausted, Policy, Restart
+from supervisors import Admission, Backoff, OnExhausted, Policy, Probe, Restart
 from unifyport.net.guard import Network
 from unifyport.storage.sealing import KeyRing
 
@@ -17,6 +17,8 @@ Secret = NewType("Secret", str)
 Duration = NewType("Duration", float)
 Size = NewType("Size", int)
 Rate = NewType("Rate", float)
+Off = Literal["off"]
+OFF: Off = "off"
 
 
 @attrs.frozen
@@ -115,6 +117,13 @@ class BackoffSettings:
 
 
 @attrs.frozen
+class ProbeSettings:
+    interval: Duration = Duration(60.0)
+    timeout: Duration = Duration(10.0)
+    failures: int = 3
+
+
+@attrs.frozen
 class PolicySettings:
     """`max_concurrent_starts` and `start_rate` (starts per second) are those of a channel, not of an account."""
 
@@ -127,6 +136,7 @@ class PolicySettings:
     park_interval: Duration = Duration(3600.0)
     start_timeout: Duration = Duration(30.0)
     stop_timeout: Duration = Duration(10.0)
+    probe: ProbeSettings | Off = attrs.field(factory=ProbeSettings)
     max_concurrent_starts: int = 20
     start_rate: Rate = Rate(50.0)
 
@@ -143,6 +153,7 @@ class PolicySettings:
             start_timeout=self.start_timeout,
             stop_grace=self.stop_timeout / 2,
             stop_timeout=self.stop_timeout / 2,
+            probe=None if self.probe == OFF else self._probe(self.probe),
         )
         if not policy.can_be_exhausted:
             raise ValueError(
@@ -150,6 +161,13 @@ class PolicySettings:
                 " on_exhausted would never be reached"
             )
         return policy
+
+    @staticmethod
+    def _probe(settings: ProbeSettings) -> Probe:
+        try:
+            return Probe(settings.interval, settings.timeout, settings.failures)
+        except ValueError as error:
+            raise ValueError(f"probe.{error}") from None
 
     def admission(self) -> Admission:
         """Raises `ValueError`."""
@@ -165,6 +183,13 @@ class BackoffOverride:
 
 
 @attrs.frozen
+class ProbeOverride:
+    interval: Duration | None = None
+    timeout: Duration | None = None
+    failures: int | None = None
+
+
+@attrs.frozen
 class PolicyOverride:
     """What of the default policy is otherwise for a channel or for an account."""
 
@@ -177,6 +202,7 @@ class PolicyOverride:
     park_interval: Duration | None = None
     start_timeout: Duration | None = None
     stop_timeout: Duration | None = None
+    probe: ProbeOverride | Off | None = None
     max_concurrent_starts: int | None = None
     start_rate: Rate | None = None
 
@@ -184,6 +210,9 @@ class PolicyOverride:
         changes = _named(self)
         if self.backoff is not None:
             changes["backoff"] = attrs.evolve(base.backoff, **_named(self.backoff))
+        if isinstance(self.probe, ProbeOverride):
+            probe = ProbeSettings() if base.probe == OFF else base.probe
+            changes["probe"] = attrs.evolve(probe, **_named(self.probe))
         return attrs.evolve(base, **changes)
 
 
@@ -200,8 +229,12 @@ class Policies:
 
 @attrs.frozen
 class Supervision:
-    """Policies: the default, by channel, and (in the account's own declaration) by account."""
+    """Policies: the default, by channel, and (in the account's own declaration) by account.
 
+    `max_children`: accounts that one process runs.
+    """
+
+    max_children: int = attrs.field(default=20_000, validator=attrs.validators.ge(1))
     policies: Policies = attrs.field(factory=Policies)
     providers: dict[str, PolicyOverride] = attrs.field(factory=dict)
 

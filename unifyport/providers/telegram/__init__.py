@@ -31,6 +31,7 @@ CHANNEL = Channel(
             inbound=Inbound.ACKED,
             identify=lambda credentials: credentials.get("token", "").partition(":")[0] or None,
             receive=(POLL, WEBHOOK),
+            probed=(POLL,),
             ingress=Ingress(verify, parse_webhook),
             check=render_text,
             max_text=MAX_TEXT,

@@ -57,7 +57,7 @@ class _WebhookInfo(Struct):
 
 
 class BotConnector:
-    """One bot. Implements `Connector`, `SendsText` and `DownloadsMedia`."""
+    """One bot. Implements `Connector`, `AnswersProbes`, `SendsText` and `DownloadsMedia`."""
 
     def __init__(self, setting: Setting) -> None:
         token = setting.credentials["token"]
@@ -131,6 +131,9 @@ class BotConnector:
             return [], 0
         link.observed()
         return _decode(raw, list[Raw]), len(raw)
+
+    async def probe(self) -> None:
+        await self._call("getMe", User)
 
     async def send_text(self, message: OutboundText) -> Sent:
         sent = await self._call("sendMessage", _SentMessage, render_text(message))
