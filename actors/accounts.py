@@ -5,7 +5,7 @@ supervisor of the account actors, the nursery of their outboxes, and the pump th
 """
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -80,14 +80,13 @@ class Accounts:
     async def load(self, rows: Iterable[Account]) -> None:
         """Take over accounts that are in the store, claiming all their leases in one transaction."""
         known = [row for row in rows if self._registry.find(row.provider) is not None]
-        leases = await self._services.fleet.claim([f"account:{row.id}" for row in known]) if known else []
+        leases = await self.claim([row.id for row in known]) if known else []
         for row, lease in zip(known, leases, strict=True):
             self.add(row, lease)
 
-    async def claim(self, account_id: str) -> Lease:
-        """The lease of an account that is about to be stored. Raises `StoreUnavailable`."""
-        [lease] = await self._services.fleet.claim([f"account:{account_id}"])
-        return lease
+    async def claim(self, account_ids: Sequence[str]) -> list[Lease]:
+        """The leases of accounts that are about to be stored. Raises `StoreUnavailable`."""
+        return await self._services.fleet.claim([f"account:{account_id}" for account_id in account_ids])
 
     def add(self, row: Account, lease: Lease) -> None:
         channel = self._registry.find(row.provider)
@@ -124,6 +123,8 @@ class Accounts:
         self._forget_identity(actor)
         actor.replace(row)
         row = actor.row
+        channel = self._registry.find(row.provider)
+        actor.kind = (channel and channel.connection(row.auth_mode)) or actor.kind
         self._identify(actor)
         if reconnect:
             self.supervisor.reset(row.id)
@@ -132,6 +133,27 @@ class Accounts:
             self.supervisor.stop(row.id)
         elif self.supervisor.state(row.id).desired is Desired.STOPPED:
             self.supervisor.start(row.id)
+
+    def supervised_otherwise(self, policy_of: Callable[[Account], Policy]) -> list[str]:
+        """The accounts that would have another policy."""
+        return [
+            account_id
+            for account_id, actor in self._actors.items()
+            if policy_of(actor.row) != self.supervisor.policy(account_id)
+        ]
+
+    def reconfigure(
+        self, policy_of: Callable[[Account], Policy], endpoints: Mapping[str, Any], max_children: int | None
+    ) -> None:
+        """Put other policies in force without touching what runs.
+
+        `endpoints` (by channel) are for the connections that are made from now on.
+        """
+        self._policy_of = policy_of
+        self._services.endpoints = endpoints
+        self.supervisor.max_children = max_children
+        for account_id in self.supervised_otherwise(policy_of):
+            self.supervisor.reconfigure(account_id, policy_of(self._actors[account_id].row))
 
     async def take_down(self, account_id: str) -> None:
         """Stop an account that is to be deleted; returns when it has stopped or its deadline has passed.

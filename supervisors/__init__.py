@@ -25,6 +25,7 @@ from .policy import Backoff, OnExhausted, Policy, Probe, Restart
 from .probing import Probed, Prober
 from .rest_for_one import OneForAll, RestForOne
 from .spec import ChildSpec
+from .wake import Wake
 
 __all__ = [
     "Admission",
@@ -61,6 +62,7 @@ __all__ = [
     "UnknownChild",
     "Urgency",
     "Wait",
+    "Wake",
     "classify",
     "count_children",
     "decide",

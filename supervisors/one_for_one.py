@@ -168,7 +168,7 @@ class OneForOne:
         draw: Callable[[], float] = lambda: random.uniform(-1.0, 1.0),  # noqa: S311
     ) -> None:
         self._in_order = stop_in_order
-        self._max_children = max_children
+        self.max_children = max_children
         self._stopping = False
         self._children: dict[str, _Child] = {}
         self._nursery: trio.Nursery | None = None
@@ -446,13 +446,16 @@ class OneForOne:
     @property
     def full(self) -> bool:
         """Whether no child can be added."""
-        return self._max_children is not None and len(self._children) >= self._max_children
+        return self.max_children is not None and len(self._children) >= self.max_children
 
     def which_children(self) -> Iterable[ChildState]:
         return [child.state() for child in self._children.values()]
 
     def supervisor_of(self, child_id: str) -> Supervisor | None:
         return self._child(child_id).spec.supervisor
+
+    def policy(self, child_id: str) -> Policy:
+        return self._child(child_id).spec.policy
 
     def state(self, child_id: str) -> ChildState:
         return self._child(child_id).state()

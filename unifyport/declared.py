@@ -1,16 +1,16 @@
-"""Bringing the running state to what the file declares.
+"""What the file declares against what is stored: the differences, and the writes that end them.
 
 A declared object is known by its name. It is created when it is new and replaced when its declaration has
 changed since it was last applied (a digest says so); what only the API knows is never touched. An object that
 has left the file is not deleted: an endpoint becomes inactive and keeps its debt, an account is stopped and
-keeps its login. Deleting is a decision of its own.
+keeps its login. Deleting is a decision of its own (`prune`).
 """
 
+import enum
 import hashlib
-import logging
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Literal
 
 import attrs
 import msgspec
@@ -25,21 +25,18 @@ from unifyport.providers.registry import Registry
 from unifyport.settings import DeclaredAccount, DeclaredEndpoint, Settings
 from unifyport.storage.base import (
     ApiKey,
+    Declaration,
     DeleteApiKey,
+    DeleteEndpoint,
     PutAccount,
     PutApiKey,
     PutEndpoint,
     PutWorkspace,
     Refused,
-    Result,
     Store,
-    Write,
+    Together,
 )
 from unifyport.storage.sealing import KeyRing
-
-log = logging.getLogger("unifyport.declared")
-
-Commit = Callable[[Sequence[Write]], Awaitable[list[Result]]]
 
 
 def hash_key(key: str) -> bytes:
@@ -52,103 +49,229 @@ def new_key(prefix: str) -> str:
     return f"{prefix}_{secrets.token_hex(32)}"
 
 
-async def reconcile(
-    settings: Settings, registry: Registry, guard: AddressGuard, store: Store, commit: Commit, now_ms: int
-) -> None:
-    """Apply the file. Raises `Problems` for what only shows now (an address that is not allowed, a duplicate)."""
-    ring = settings.key_ring
+class Action(enum.StrEnum):
+    CREATE = "create"
+    UPDATE = "update"
+    STOP = "stop"  # it left the file
+    REMOVE = "remove"
+
+
+Kind = Literal["workspace", "api_key", "webhook_endpoint", "account"]
+
+
+@attrs.frozen
+class Difference:
+    """One object that is not as the file says. `fields` are names only: values may be secrets."""
+
+    kind: Kind
+    name: str
+    action: Action
+    fields: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        changed = f" ({', '.join(self.fields)})" if self.fields else ""
+        return f"{self.kind.replace('_', ' ')} {self.name!r}: {self.action}{changed}"
+
+
+@attrs.define
+class Plan:
+    """What is different, with the write that ends it; and the accounts and endpoints that have left the file."""
+
+    steps: list[tuple[Difference, Declaration]] = attrs.field(factory=list)
+    left_accounts: list[Account] = attrs.field(factory=list)
+    left_endpoints: list[WebhookEndpoint] = attrs.field(factory=list)
+
+    @property
+    def differences(self) -> list[Difference]:
+        return [difference for difference, _ in self.steps]
+
+    @property
+    def write(self) -> Together:
+        return Together([write for _, write in self.steps])
+
+    def add(
+        self, kind: Kind, name: str, action: Action, write: Declaration, fields: Iterable[str] = ()
+    ) -> None:
+        self.steps.append((Difference(kind, name, action, tuple(fields)), write))
+
+    def refused(self, refused: Refused) -> Problems:
+        """The store's refusal of `write`, in words."""
+        difference, _ = self.steps[refused.place]
+        return Problems([f"{difference.kind.replace('_', ' ')} {difference.name!r}: {refused.reason}"])
+
+
+@attrs.define
+class Report:
+    """What a reload found, or did."""
+
+    plan: Plan
+    options: list[str]  # changed, and in force
+    needs_restart: list[str]  # changed, and read at the start only
+    policies_changed: int  # accounts that are supervised otherwise
+
+    @property
+    def left(self) -> list[str]:
+        """What has left the file and is still kept."""
+        removed = {(d.kind, d.name) for d in self.plan.differences if d.action is Action.REMOVE}
+        kept = [("account", account.name) for account in self.plan.left_accounts]
+        kept += [("webhook_endpoint", endpoint.name or endpoint.id) for endpoint in self.plan.left_endpoints]
+        return [f"{kind.replace('_', ' ')} {name!r}" for kind, name in kept if (kind, name) not in removed]
+
+    @property
+    def lines(self) -> list[str]:
+        """For people."""
+        lines = [str(difference) for difference in self.plan.differences]
+        lines += [f"{name}: changed" for name in self.options]
+        if self.policies_changed:
+            lines.append(f"supervision of {self.policies_changed} running accounts: changed")
+        lines += [f"{name}: changed, needs a restart" for name in self.needs_restart]
+        return lines or ["nothing is different"]
+
+
+async def vet(settings: Settings, guard: AddressGuard) -> None:
+    """Look at the addresses that the file names. Raises `Problems`."""
+    problems = []
     for endpoint in settings.webhook_endpoints:
         try:
             await guard.vet(endpoint.url)
         except UrlNotAllowed as error:
-            raise Problems([f"webhook endpoint {endpoint.name!r}: url: {error}"]) from None
-    writes = [
-        *await _workspace(settings, store),
-        *await _keys(settings, store, now_ms),
-        *await _endpoints(settings.webhook_endpoints, ring, store),
-        *await _accounts(settings.accounts, ring, registry, store, now_ms),
-    ]
-    results = await commit(writes) if writes else []
-    problems = [
-        f"{_name(write)}: {result.reason}"
-        for write, result in zip(writes, results, strict=True)
-        if isinstance(result, Refused)
-    ]
+            problems.append(f"webhook endpoint {endpoint.name!r}: url: {error}")
     if problems:
         raise Problems(problems)
 
 
-async def _workspace(settings: Settings, store: Store) -> list[Write]:
+async def plan(
+    settings: Settings,
+    registry: Registry,
+    store: Store,
+    now_ms: int,
+    running: Callable[[Account], bool] = lambda stored: True,
+    *,
+    prune: bool = False,
+) -> Plan:
+    """Compare. `running`: whether an account runs as it is stored; one that does not is written once more.
+
+    With `prune` what has left the file is removed; accounts are stopped here, and deleted by whoever asked.
+    Raises `Problems` for what cannot be changed.
+    """
+    made, ring = Plan(), settings.key_ring
+    await _workspace(made, settings, store)
+    await _keys(made, settings, store, now_ms)
+    await _endpoints(made, settings.webhook_endpoints, ring, store)
+    await _accounts(made, settings.accounts, ring, registry, store, now_ms, running)
+    _left(made, now_ms, running, prune=prune)
+    return made
+
+
+async def _workspace(made: Plan, settings: Settings, store: Store) -> None:
     name = settings.workspace.name
     known = await store.workspace()
-    if name is None or name == known.name:
-        return []
-    return [PutWorkspace(name, known.status, known.metadata)]
+    if name is not None and name != known.name:
+        write = PutWorkspace(name, known.status, known.metadata)
+        made.add("workspace", name, Action.UPDATE, write, ["name"])
 
 
-async def _keys(settings: Settings, store: Store, now_ms: int) -> list[Write]:
+async def _keys(made: Plan, settings: Settings, store: Store, now_ms: int) -> None:
     known = {key.name: key for key in await store.api_keys() if key.origin == Origin.FILE}
-    writes: list[Write] = []
     for declared in settings.api_keys:
-        old, hashed = known.pop(declared.name, None), hash_key(declared.key)
+        name, old, hashed = declared.name, known.pop(declared.name, None), hash_key(declared.key)
         if old is None:
-            writes.append(
-                PutApiKey(
-                    ApiKey(new_id("ak"), declared.name, "file", hashed, created_at=now_ms, origin=Origin.FILE)
-                )
-            )
+            key = ApiKey(new_id("ak"), name, "file", hashed, created_at=now_ms, origin=Origin.FILE)
+            made.add("api_key", name, Action.CREATE, PutApiKey(key))
         elif old.hash != hashed:
-            writes.append(PutApiKey(attrs.evolve(old, hash=hashed)))
-    return writes + [DeleteApiKey(key.id) for key in known.values()]
+            made.add("api_key", name, Action.UPDATE, PutApiKey(attrs.evolve(old, hash=hashed)), ["key"])
+    for key in known.values():
+        made.add("api_key", key.name, Action.REMOVE, DeleteApiKey(key.id))
 
 
-async def _endpoints(declared: list[DeclaredEndpoint], ring: KeyRing, store: Store) -> list[Write]:
+async def _endpoints(made: Plan, declared: list[DeclaredEndpoint], ring: KeyRing, store: Store) -> None:
+    kind: Kind = "webhook_endpoint"
     known = {e.name: e for e in await store.endpoints() if e.origin is Origin.FILE and e.name is not None}
-    writes: list[Write] = []
     for entry in declared:
         digest = _digest(ring, attrs.asdict(entry))
         old = known.pop(entry.name, None)
         if old is not None and old.digest == digest and old.status != ENDPOINT_INACTIVE:
             continue
         base = old if old is not None else WebhookEndpoint(new_id("we"), entry.url, origin=Origin.FILE)
-        writes.append(
-            PutEndpoint(
-                attrs.evolve(
-                    base,
-                    name=entry.name,
-                    url=entry.url,
-                    status=ENDPOINT_ACTIVE,
-                    reason=None,
-                    failing_since=None,
-                    subscribed_events=entry.subscribed_events,
-                    secret=entry.signing_secret,
-                    retry_policy=entry.retry_policy,
-                    digest=digest,
-                )
-            )
+        endpoint = attrs.evolve(
+            base,
+            name=entry.name,
+            url=entry.url,
+            status=ENDPOINT_ACTIVE,
+            reason=None,
+            failing_since=None,
+            subscribed_events=entry.subscribed_events,
+            secret=entry.signing_secret,
+            retry_policy=entry.retry_policy,
+            digest=digest,
         )
-    for orphan in known.values():
-        if orphan.status == ENDPOINT_ACTIVE:
-            log.warning("webhook endpoint %r left the file: inactive, its debt is kept", orphan.name)
-            writes.append(PutEndpoint(attrs.evolve(orphan, status=ENDPOINT_INACTIVE)))
-    return writes
+        if old is None:
+            made.add(kind, entry.name, Action.CREATE, PutEndpoint(endpoint))
+        else:
+            fields = _changed(old, endpoint, _OF_AN_ENDPOINT)
+            made.add(kind, entry.name, Action.UPDATE, PutEndpoint(endpoint), fields)
+    made.left_endpoints += known.values()
 
 
 async def _accounts(
-    declared: list[DeclaredAccount], ring: KeyRing, registry: Registry, store: Store, now_ms: int
-) -> list[Write]:
+    made: Plan,
+    declared: list[DeclaredAccount],
+    ring: KeyRing,
+    registry: Registry,
+    store: Store,
+    now_ms: int,
+    running: Callable[[Account], bool],
+) -> None:
     known = {account.name: account for account in await store.accounts() if account.origin is Origin.FILE}
-    writes: list[Write] = []
+    problems = []
     for entry in declared:
         digest = _digest(ring, attrs.asdict(entry))
         old = known.pop(entry.name, None)
-        if old is None or old.digest != digest or old.status != ACTIVE:
-            writes.append(PutAccount(_account(entry, old, registry, digest, now_ms)))
-    for orphan in known.values():
-        if orphan.status == ACTIVE:
-            log.warning("account %r left the file: stopped, its login is kept", orphan.name)
-            writes.append(PutAccount(attrs.evolve(orphan, status="inactive", updated_at=now_ms)))
-    return writes
+        if old is not None and old.provider != entry.provider:
+            problems.append(
+                f"account {entry.name!r}: provider cannot be changed from {old.provider} to {entry.provider};"
+                " use another name"
+            )
+        elif old is None:
+            new = PutAccount(_account(entry, None, registry, digest, now_ms))
+            made.add("account", entry.name, Action.CREATE, new)
+        elif old.digest != digest or old.status != ACTIVE or not running(old):
+            account = _account(entry, old, registry, digest, now_ms)
+            fields = _changed(old, account, _OF_AN_ACCOUNT) or ["supervision"]
+            made.add("account", entry.name, Action.UPDATE, PutAccount(account), fields)
+    if problems:
+        raise Problems(problems)
+    made.left_accounts += known.values()
+
+
+def _left(made: Plan, now_ms: int, running: Callable[[Account], bool], *, prune: bool) -> None:
+    """What has left the file is taken out of use, or removed."""
+    for endpoint in made.left_endpoints:
+        name = endpoint.name or endpoint.id
+        if prune:
+            made.add("webhook_endpoint", name, Action.REMOVE, DeleteEndpoint(endpoint.id))
+        elif endpoint.status == ENDPOINT_ACTIVE:
+            inactive = PutEndpoint(attrs.evolve(endpoint, status=ENDPOINT_INACTIVE))
+            made.add("webhook_endpoint", name, Action.STOP, inactive)
+    for account in made.left_accounts:
+        stopped = PutAccount(attrs.evolve(account, status="inactive", updated_at=now_ms))
+        if prune:
+            made.add("account", account.name, Action.REMOVE, stopped)
+        elif account.status == ACTIVE or not running(account):
+            made.add("account", account.name, Action.STOP, stopped)
+
+
+_OF_AN_ENDPOINT = {name: name for name in ("url", "status", "subscribed_events", "retry_policy")} | {
+    "secret": "signing_secret"
+}
+_OF_AN_ACCOUNT = {
+    name: name for name in ("region", "auth_mode", "status", "metadata", "credentials", "receive", "proxy")
+}
+
+
+def _changed(old: object, new: object, names: Mapping[str, str]) -> list[str]:
+    """The fields that differ, by their names in the file."""
+    return [shown for name, shown in names.items() if getattr(old, name) != getattr(new, name)]
 
 
 def _account(
@@ -204,12 +327,3 @@ def with_new_login(account: Account) -> Account:
 def _digest(ring: KeyRing, declaration: dict[str, Any]) -> str:
     """A MAC and not a hash: a declaration holds secrets, and short secrets could be guessed from a hash."""
     return ring.mac("digest", msgspec.json.encode(declaration, order="deterministic")).hex()
-
-
-def _name(write: Write) -> str:
-    match write:
-        case PutAccount(account=account):
-            return f"account {account.name!r}"
-        case PutEndpoint(endpoint=endpoint):
-            return f"webhook endpoint {endpoint.name!r}"
-    return type(write).__name__

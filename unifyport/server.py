@@ -43,8 +43,9 @@ from supervisors import (
 from unifyport.api.app import Audience, Door, Front
 from unifyport.api.gateway import Gateway
 from unifyport.asgi import TlsFiles, behind_proxies, is_loopback, new_config, serve
-from unifyport.declared import reconcile
+from unifyport.declared import plan, vet
 from unifyport.delivery.client import HttpxDeliveryClient
+from unifyport.logs import set_level
 from unifyport.logs import setup as setup_logs
 from unifyport.media import MediaCache, MediaLinks
 from unifyport.model.account import Account, Origin
@@ -52,10 +53,11 @@ from unifyport.model.ids import EventIds
 from unifyport.net.guard import AddressGuard, Resolver
 from unifyport.net.http import ssl_context
 from unifyport.providers.registry import Registry, standard
+from unifyport.reload import Reloader
 from unifyport.retention import Retention
 from unifyport.settings import Server as ServerSettings
 from unifyport.settings import Settings, split_bind
-from unifyport.storage.base import Committed, RecoverCommands
+from unifyport.storage.base import Committed, RecoverCommands, Refused
 from unifyport.storage.bus import LocalBus
 from unifyport.storage.fleet import DatabaseLock, LocalFleet
 from unifyport.storage.sqlite import SqliteStore
@@ -107,9 +109,10 @@ class Server:
         self._lock = DatabaseLock(settings.database)
         self._store = SqliteStore(settings.database, settings.key_ring, self._parts.now_ms)
         self._up = False
+        self.reloader: Reloader
 
     async def run(self, task_status: trio.TaskStatus[list[str]] = trio.TASK_STATUS_IGNORED) -> None:
-        """Serve until SIGINT or SIGTERM; `task_status` gets the base URLs.
+        """Serve until SIGINT or SIGTERM, reload on SIGHUP; `task_status` gets the base URLs.
 
         Raises `StoreLocked`, `AddressInUse`, `SchemaTooNew`, `SealError`, `StoreUnavailable` and `Problems`
         before anything runs.
@@ -129,13 +132,17 @@ class Server:
     async def _supervise(self, root: RestForOne, signals: Any) -> None:
         incarnation = Incarnation(1, float("inf"))
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._stop_on_signal, signals, incarnation)
+            nursery.start_soon(self._on_signal, signals, incarnation)
+            nursery.start_soon(self.reloader.run)
             await root.run(incarnation)
             nursery.cancel_scope.cancel()
 
-    async def _stop_on_signal(self, signals: Any, incarnation: Incarnation) -> None:
+    async def _on_signal(self, signals: Any, incarnation: Incarnation) -> None:
         asked = False
         async for number in signals:
+            if number == signal.SIGHUP:
+                self.reloader.ring()
+                continue
             if asked:
                 os._exit(128 + number)
             asked = True
@@ -152,7 +159,13 @@ class Server:
         context, resolver = ssl_context(settings.ca_file), Resolver()
         guard = AddressGuard(resolver, settings.security.webhook_networks)
         proxy_guard = AddressGuard(resolver, settings.security.proxy_networks)
-        await reconcile(settings, self.registry, guard, store, store.commit, now_ms())
+        await vet(settings, guard)
+        made = await plan(settings, self.registry, store, now_ms())
+        match await store.commit([made.write]):
+            case [Refused() as refused]:
+                raise made.refused(refused)
+        for account in made.left_accounts:
+            log.warning("account %r has left the file: stopped, its login is kept", account.name)
         match await store.commit([RecoverCommands(now_ms())]):
             case [Committed(value=(unsent, unknown))] if unsent or unknown:
                 log.warning("sends cut off by the last end: %d not sent, %d unknown", unsent, unknown)
@@ -182,7 +195,7 @@ class Server:
             channel: settings.supervision.of(channel).admission() for channel in self.registry.channels
         }
         accounts = Accounts(
-            services, self.registry, self._policies(), admissions, settings.supervision.max_children
+            services, self.registry, self._policies(settings), admissions, settings.supervision.max_children
         )
         await accounts.load(await store.accounts())
         if settings.server.public_url is None and any(actor.called_by_platform for actor in accounts):
@@ -211,7 +224,24 @@ class Server:
             ready=lambda: self._not_ready(writer),
             ingress_url=lambda account: _ingress_url(base_url, account),
             supervision_tree=lambda: tree(root),
+            reloader=lambda: reloader,
         )
+
+        def adopt(settings: Settings) -> None:
+            self.settings = gateway.settings = settings
+            guard.allow, proxy_guard.allow = (
+                settings.security.webhook_networks,
+                settings.security.proxy_networks,
+            )
+            set_level(settings.logging.level)
+            for channel, admission in admissions.items():
+                policy = settings.supervision.of(channel)
+                admission.reconfigure(policy.max_concurrent_starts, policy.start_rate)
+            accounts.reconfigure(
+                self._policies(settings), settings.providers, settings.supervision.max_children
+            )
+
+        self.reloader = reloader = Reloader(gateway, self._policies, adopt)
         front = Front(gateway)
 
         normalizing = OneForOne()
@@ -231,10 +261,10 @@ class Server:
         )
         return root
 
-    def _policies(self) -> Callable[[Account], Policy]:
+    def _policies(self, settings: Settings) -> Callable[[Account], Policy]:
         """How an account is supervised: by its own declaration, its channel, the default."""
-        supervision = self.settings.supervision
-        own = {declared.name: declared.supervision for declared in self.settings.accounts}
+        supervision = settings.supervision
+        own = {declared.name: declared.supervision for declared in settings.accounts}
 
         of_channels = {channel: supervision.of(channel).policy() for channel in self.registry.channels}
 

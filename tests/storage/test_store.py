@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 import pytest
 
-from unifyport.model.account import Account
+from unifyport.model.account import Account, Origin
 from unifyport.model.event import EventType
 from unifyport.model.message import CommandState, OutboundText, SendCommand
 from unifyport.model.proxy import Proxy
@@ -37,6 +37,7 @@ from unifyport.storage.base import (
     Settled,
     StoreLocked,
     StoreUnavailable,
+    Together,
 )
 from unifyport.storage.fleet import DatabaseLock, LocalFleet
 from unifyport.storage.sealing import KeyRing, SealError
@@ -250,6 +251,42 @@ async def test_accounts(store: SqliteStore) -> None:
     assert await store.account("acct_1") is None
     again = await value_of(store, [PutAccount(new_account(4))])
     assert again.no > 2  # numbers are never given twice
+
+
+async def test_together_is_all_or_nothing(store: SqliteStore) -> None:
+    unit = await ready(store)
+    known = await store.account("acct_1")
+    endpoint = await store.endpoint("we_1")
+    assert known is not None
+    assert endpoint is not None
+    stale = PutEndpoint(attrs.evolve(endpoint, url="https://other.example", version=endpoint.version - 1))
+    new, key = PutAccount(new_account(2)), PutApiKey(ApiKey("ak_1", "one", "dk", b"hash"))
+    parts = [new, key, PutAccount(attrs.evolve(known, region="other")), stale]
+    results = await store.commit([with_events(unit, event(1)), Together(list(parts))])
+    assert results == [Committed(), Refused("conflict", place=3)]
+    assert [account.region for account in await store.accounts()] == ["global"]
+    assert await store.api_keys() == []
+    taken = PutAccount(attrs.evolve(new_account(3), name=known.name, origin=Origin.FILE))
+    declared = PutAccount(attrs.evolve(known, origin=Origin.FILE))
+    [refused] = await store.commit([Together([key, declared, taken])])
+    assert refused == Refused("name_in_use", place=2)
+    assert await store.api_keys() == []
+
+    [done] = await store.commit(
+        [Together([*parts[:3], PutEndpoint(attrs.evolve(endpoint, url="https://o.example"))])]
+    )
+    assert isinstance(done, Committed)
+    assert [getattr(value, "id", None) for value in done.value] == ["acct_2", None, "acct_1", "we_1"]
+    assert [account.region for account in await store.accounts()] == ["other", "global"]
+    assert [key.id for key in await store.api_keys()] == ["ak_1"]
+
+
+async def test_an_endpoint_made_together_is_owed_only_what_comes_after_it(store: SqliteStore) -> None:
+    unit = await ready(store)
+    second = PutEndpoint(WebhookEndpoint("we_2", "https://receiver.example"))
+    await store.commit([with_events(unit, event(1)), Together([second]), with_events(unit, event(2))])
+    assert [row.event_id for row in await store.fresh(1, 0, 10)] == ["evt_0001", "evt_0002"]
+    assert [row.event_id for row in await store.fresh(2, 0, 10)] == ["evt_0002"]
 
 
 async def test_nothing_secret_is_readable_in_the_file(store: SqliteStore, tmp_path: Path) -> None:

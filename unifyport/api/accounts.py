@@ -16,11 +16,11 @@ from unifyport.providers.base import WEBHOOK, Channel, Connection
 from unifyport.providers.registry import PROVIDER_NAMES
 from unifyport.redaction import register_secret
 from unifyport.settings import check_credentials
-from unifyport.storage.base import DeleteAccount, PutAccount
+from unifyport.storage.base import PutAccount
 
 from . import schemas
 from .errors import DECLARED_IN_FILE, INVALID_REQUEST, NOT_BOUND, NOT_FOUND, ApiError, ErrorSpec, not_found
-from .gateway import Gateway, WriteRefused
+from .gateway import BeingDeleted, Gateway, WriteRefused
 from .routing import Call, Route
 
 MAX_TEXT = 200
@@ -135,7 +135,7 @@ async def create_account(call: Call) -> schemas.Account:
                 f"this gateway runs at most {gateway.settings.supervision.max_children} accounts",
             )
         _refuse_duplicate(gateway, connection, account, body.provider_account_ref)
-        lease = await gateway.accounts.claim(account_id)
+        [lease] = await gateway.accounts.claim([account_id])
         account = await _put(gateway, account)
         gateway.accounts.add(account, lease)  # no checkpoint since it was stored
     return show(gateway, account)
@@ -191,25 +191,14 @@ async def _update(call: Call) -> schemas.Account:
 
 
 async def delete_account(call: Call) -> None:
-    """Stop it, delete it, forget it. When it cannot be deleted it goes on as before."""
     gateway = call.gateway
     account = await find(gateway, call.path["account_id"])
     if account.name in {declared.name for declared in gateway.settings.accounts}:
         _refuse_declared(account)  # what has left the file may go
-    if account.id in gateway.deleting:
-        raise ApiError(409, "account_allocation_busy", "the account is being deleted")
-    gateway.deleting.add(account.id)
     try:
-        await gateway.accounts.take_down(account.id)
-        try:
-            await gateway.write(DeleteAccount(account.id))
-        except BaseException:
-            gateway.accounts.bring_back(account.id)
-            raise
-        gateway.accounts.forget(account.id)
-    finally:
-        gateway.deleting.discard(account.id)
-    await gateway.media.forget(account.id)
+        await gateway.delete_account(account.id)
+    except BeingDeleted:
+        raise ApiError(409, "account_allocation_busy", "the account is being deleted") from None
 
 
 async def _put(gateway: Gateway, account: Account) -> Account:

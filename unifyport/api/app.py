@@ -36,6 +36,7 @@ from . import (
     messages,
     metrics,
     providers,
+    reload,
     supervisors,
     webhook_endpoints,
     workspace,
@@ -64,6 +65,7 @@ ROUTES: tuple[Route, ...] = (
     *account_auth.ROUTES,
     *account_runtime.ROUTES,
     *supervisors.ROUTES,
+    *reload.ROUTES,
     *conversations.ROUTES,
     *messages.ROUTES,
     *webhook_endpoints.ROUTES,
@@ -205,7 +207,7 @@ class Front:
         if not raw:
             if route.body_required:
                 raise ApiError(400, "invalid_request", "a JSON body is required")
-            return {}
+            return route.body()
         if request.mimetype != "application/json":
             raise ApiError(415, "invalid_request", "send the body as Content-Type: application/json")
         try:

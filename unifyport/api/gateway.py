@@ -1,7 +1,7 @@
 """The gateway as its HTTP front sees it: values in, values out, and no actor object but these doors."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import attrs
 import trio
@@ -13,13 +13,14 @@ from actors.normalizer import Normalizers
 from actors.reply import Failed
 from actors.writer import OutcomeUnknown, Writer
 from supervisors import Node
+from unifyport.declared import Report
 from unifyport.media import MediaCache, MediaLinks
 from unifyport.model.account import Account
 from unifyport.model.times import rfc3339
 from unifyport.net.guard import AddressGuard
 from unifyport.providers.registry import Registry
 from unifyport.settings import Settings
-from unifyport.storage.base import Committed, Fenced, Refused, Store, StoreUnavailable, Write
+from unifyport.storage.base import Committed, DeleteAccount, Fenced, Refused, Store, StoreUnavailable, Write
 from unifyport.storage.bus import Bus
 from unifyport.storage.sealing import KeyRing
 
@@ -27,11 +28,33 @@ WRITE_SECONDS = 5.0
 
 
 class WriteRefused(Exception):
-    """The store refused a write; `reason` is machine-readable."""
+    """The store refused a write; `reason` is machine-readable, `place` which of several writes it was."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, place: int = 0) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.place = place
+
+
+class BeingDeleted(Exception):
+    """Somebody else deletes this account just now."""
+
+
+class NoFile(Exception):
+    """The settings of this process come from no file."""
+
+
+class Reloads(Protocol):
+    """Reading the configuration file again (`unifyport.reload`)."""
+
+    succeeded: bool
+    succeeded_at: int
+
+    @property
+    def file_changed(self) -> bool: ...
+
+    async def reload(self, *, dry_run: bool = False, prune: bool = False) -> Report:
+        """Raises `Problems`, `NoFile`, `StoreUnavailable`."""
 
 
 @attrs.define
@@ -54,10 +77,11 @@ class Gateway:
     ready: Callable[[], str | None]  # why the gateway is not ready, or None
     ingress_url: Callable[[Account], str]  # for people
     supervision_tree: Callable[[], list[Node]]
+    reloader: Callable[[], "Reloads"]
     # What two at once could do wrong: pass a quota, take one identity twice, delete twice, take away the last key.
     changing_accounts: trio.Lock = attrs.field(factory=trio.Lock)
-    deleting: set[str] = attrs.field(factory=set)
     changing_keys: trio.Lock = attrs.field(factory=trio.Lock)
+    _deleting: set[str] = attrs.field(factory=set)
 
     def wall_time(self, at: float) -> str:
         """A time of trio's clock, as RFC 3339."""
@@ -78,13 +102,33 @@ class Gateway:
         match result:
             case Committed(value=value):
                 return value
-            case Refused(reason=reason):
-                raise WriteRefused(reason)
+            case Refused(reason=reason, place=place):
+                raise WriteRefused(reason, place)
             case Fenced():
                 raise WriteRefused("lease_lost")
             case Failed(reason=reason):
                 raise StoreUnavailable(reason)
         raise AssertionError("not a result of a write")
+
+    async def delete_account(self, account_id: str) -> None:
+        """Stop it, delete it, forget it. When it cannot be deleted it goes on as before.
+
+        Raises `BeingDeleted`, and what `write` does.
+        """
+        if account_id in self._deleting:
+            raise BeingDeleted
+        self._deleting.add(account_id)
+        try:
+            await self.accounts.take_down(account_id)
+            try:
+                await self.write(DeleteAccount(account_id))
+            except BaseException:
+                self.accounts.bring_back(account_id)
+                raise
+            self.accounts.forget(account_id)
+        finally:
+            self._deleting.discard(account_id)
+        await self.media.forget(account_id)
 
     def endpoints_changed(self) -> None:
         self.bus.ring(ENDPOINTS_TOPIC)

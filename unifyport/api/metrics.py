@@ -71,6 +71,26 @@ class _Gateway(Collector):
         ready = self._gateway.ready() is None
         yield _gauge("unifyport_ready", "1 when the gateway can do its work", [], [((), ready)])
 
+        reloader = self._gateway.reloader()
+        yield _gauge(
+            "unifyport_config_last_reload_successful",
+            "1 when the configuration file was good the last time it was read",
+            [],
+            [((), reloader.succeeded)],
+        )
+        yield _gauge(
+            "unifyport_config_last_reload_success_timestamp_seconds",
+            "When the running configuration was read",
+            [],
+            [((), reloader.succeeded_at / 1000)],
+        )
+        yield _gauge(
+            "unifyport_config_file_changed",
+            "1 when the configuration file is no longer what was loaded",
+            [],
+            [((), reloader.file_changed)],
+        )
+
     def _accounts(self) -> Iterator[Metric]:
         accounts = self._gateway.accounts
         channels = self._gateway.registry.channels

@@ -245,6 +245,36 @@ class SupervisedChild:
 
 
 @attrs.define
+class ReloadRequest:
+    """`dry_run`: only compare. `prune`: delete accounts and endpoints that have left the file."""
+
+    dry_run: bool = False
+    prune: bool = False
+
+
+@attrs.define
+class Difference:
+    """An object that is, or was, not as the file says. `fields`: what of it, by name."""
+
+    kind: Literal["workspace", "api_key", "webhook_endpoint", "account"]
+    name: str
+    action: Literal["create", "update", "stop", "remove"]
+    fields: list[str]
+
+
+@attrs.define
+class Reload:
+    """`options` are in force now; `needs_restart` are not; `left` has left the file and is kept, out of use."""
+
+    dry_run: bool
+    differences: list[Difference]
+    options: list[str]
+    needs_restart: list[str]
+    policies_changed: int
+    left: list[str]
+
+
+@attrs.define
 class RuntimeActionResult:
     account_id: str
     provider: ProviderName

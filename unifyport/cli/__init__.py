@@ -4,7 +4,7 @@ import click
 
 from unifyport import __version__
 
-from .config import config
+from .config import config, reload
 from .demo import demo
 from .keys import keys
 from .messages import listen, send
@@ -18,5 +18,5 @@ def main() -> None:
     """One port for WhatsApp, Telegram, LINE, TikTok, Zalo and X."""
 
 
-for command in (init, serve, sandbox, demo, status, send, listen, keys, config):
+for command in (init, serve, sandbox, demo, status, send, listen, keys, config, reload):
     main.add_command(command)

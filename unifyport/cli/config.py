@@ -1,6 +1,7 @@
-"""`config`: the configuration file against what the program knows."""
+"""`config` and `reload`: the configuration file against what the program knows, and against what runs."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -8,12 +9,28 @@ from unifyport.model.structuring import Problems
 from unifyport.providers.registry import standard
 from unifyport.settings import load
 
-from .common import config_option, console, json_option, load_settings, print_json
+from .common import (
+    FAILED,
+    Api,
+    config_option,
+    console,
+    escaped,
+    json_option,
+    load_settings,
+    print_json,
+    server_options,
+)
+
+_SIGNS = {"create": "+", "update": "~", "stop": "!", "remove": "-"}
+
+_prune_option = click.option(
+    "--prune", is_flag=True, help="Also delete accounts and endpoints that have left the file."
+)
 
 
 @click.group()
 def config() -> None:
-    """Check the configuration file."""
+    """Check the configuration file, compare it with a running server, and apply it."""
 
 
 @config.command()
@@ -35,3 +52,68 @@ def check(context: click.Context, config_path: Path, as_json: bool) -> None:
         f"{config_path}: good ({len(settings.accounts)} accounts, {len(settings.webhook_endpoints)} webhook"
         f" endpoints, {len(settings.api_keys)} API keys)"
     )
+
+
+@config.command()
+@_prune_option
+@click.option("--exit-code", is_flag=True, help="Exit with 1 when something is different.")
+@server_options
+@json_option
+@click.pass_context
+def diff(
+    context: click.Context,
+    prune: bool,
+    exit_code: bool,
+    config_path: Path,
+    url: str | None,
+    api_key: str | None,
+    as_json: bool,
+) -> None:
+    """Show what `apply` would change. The server reads its own file; nothing is changed."""
+    report = _reload(config_path, url, api_key, as_json, dry_run=True, prune=prune)
+    if exit_code and (report["differences"] or report["options"] or report["needs_restart"]):
+        context.exit(FAILED)
+
+
+@config.command()
+@_prune_option
+@server_options
+@json_option
+def apply(prune: bool, config_path: Path, url: str | None, api_key: str | None, as_json: bool) -> None:
+    """Bring a running server to what its file says. A file with mistakes changes nothing."""
+    _reload(config_path, url, api_key, as_json, prune=prune)
+
+
+@click.command()
+@server_options
+@json_option
+def reload(config_path: Path, url: str | None, api_key: str | None, as_json: bool) -> None:
+    """Have a running server read its file again (as SIGHUP does, but with an answer)."""
+    _reload(config_path, url, api_key, as_json)
+
+
+def _reload(
+    config_path: Path, url: str | None, api_key: str | None, as_json: bool, **order: bool
+) -> dict[str, Any]:
+    report: dict[str, Any] = Api(config_path, url, api_key)("POST", "/v1/reload", json=order)
+    print_json(report) if as_json else _print(report)
+    return report
+
+
+def _print(report: dict[str, Any]) -> None:
+    for each in report["differences"]:
+        fields = f" ({', '.join(each['fields'])})" if each["fields"] else ""
+        what = f"{each['kind'].replace('_', ' ')} {each['name']}"
+        console.print(escaped(f"{_SIGNS[each['action']]} {what}: {each['action']}{fields}"))
+    for name in report["options"]:
+        console.print(escaped(f"~ {name}"))
+    if report["policies_changed"]:
+        console.print(f"~ supervision of {report['policies_changed']} running accounts")
+    for name in report["needs_restart"]:
+        console.print(escaped(f"! {name}: needs a restart of the server"))
+    for name in report["left"]:
+        console.print(escaped(f"  {name} has left the file and is kept; --prune deletes it"))
+    if not (report["differences"] or report["options"] or report["needs_restart"]):
+        console.print("nothing is different")
+    elif report["dry_run"]:
+        console.print("nothing was changed; 'unifyport config apply' does")

@@ -49,9 +49,9 @@ class Target:
     path: str  # path and query
 
 
-@attrs.frozen
+@attrs.define
 class AddressGuard:
-    """`allow` are the networks that the operator permits."""
+    """`allow` are the networks that the operator permits; a reload may put others in their place."""
 
     resolve: Resolve
     allow: tuple[Network, ...] = ()

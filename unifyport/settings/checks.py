@@ -93,9 +93,6 @@ def _check_policies(
         )
     for channel in supervision.providers:
         path = f"supervision.providers.{channel}"
-        if channel not in registry.channels:
-            problems.append(f"{path}: no such channel")
-            continue
         attempt(path, supervision.of(channel).policy)
         attempt(path, supervision.of(channel).admission)
     for place, account in zip(places["accounts"], settings.accounts, strict=True):

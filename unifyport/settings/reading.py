@@ -38,7 +38,7 @@ def load(path: Path, registry: Registry, environ: Mapping[str, str] = os.environ
         raise Problems([f"{path}: {error.strerror}"]) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise Problems([f"{path}: {error}"]) from None
-    return parse(document, path.parent, registry, environ)
+    return attrs.evolve(parse(document, path.parent, registry, environ), path=path)
 
 
 def parse(
@@ -48,12 +48,13 @@ def parse(
     problems: list[str] = []
     document = {**document}
     providers = _endpoints(document.pop("providers", {}), registry, problems)
+    problems += _unknown_channels(document.get("supervision"), registry)
     converter = _converter(directory, environ)
     sections: dict[str, Any] = {}
     places: dict[str, list[int]] = {}
     for field in attrs.fields(Settings):
         kind: Any = field.type
-        if field.name in ("providers", "directory"):
+        if field.name in ("providers", "directory", "path"):
             continue
         if get_origin(kind) is list:
             items = _items(converter, document.pop(field.name, []), get_args(kind)[0], field.name, problems)
@@ -70,8 +71,7 @@ def parse(
         _with_secrets(account, f"accounts[{place}]", directory, environ, problems, unreadable)
         for place, account in zip(places["accounts"], sections["accounts"], strict=True)
     ]
-    settings = Settings(**sections, providers=providers)
-    object.__setattr__(settings, "directory", directory)
+    settings = Settings(**sections, providers=providers, directory=directory)
     told = [problem.partition(":")[0] for problem in problems]
     for problem in check(settings, registry, places):
         where = problem.partition(":")[0]
@@ -205,6 +205,13 @@ def _endpoints(tables: Any, registry: Registry, problems: list[str]) -> dict[str
             continue
         problems += _check_urls(name, found[name])
     return found
+
+
+def _unknown_channels(supervision: Any, registry: Registry) -> list[str]:
+    """Said of the names themselves, as a wrong policy of one channel keeps all of them from being read."""
+    named = supervision.get("providers") if isinstance(supervision, dict) else None
+    unknown = [name for name in named if name not in registry.channels] if isinstance(named, dict) else []
+    return [f"supervision.providers.{name}: no such channel" for name in unknown]
 
 
 def _check_urls(name: str, endpoints: Any) -> list[str]:

@@ -260,7 +260,7 @@ class DeclaredAccount:
 
 @attrs.frozen
 class Settings:
-    """`directory` is where the file is: relative paths in it start there."""
+    """`path` is the file, `directory` where it is: relative paths in it start there."""
 
     security: Security
     server: Server = attrs.field(factory=Server)
@@ -273,7 +273,8 @@ class Settings:
     accounts: list[DeclaredAccount] = attrs.field(factory=list)
     providers: dict[str, Any] = attrs.field(factory=dict)  # channel name -> its endpoints
     supervision: Supervision = attrs.field(factory=Supervision)
-    directory: Path = attrs.field(default=Path(), init=False)
+    directory: Path = Path()
+    path: Path | None = None
 
     @property
     def database(self) -> Path:

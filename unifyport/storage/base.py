@@ -56,9 +56,13 @@ class Duplicate:
 
 @attrs.frozen
 class Refused:
-    """Not written; `reason` is machine-readable. The other writes of the batch are not affected."""
+    """Not written; `reason` is machine-readable. The other writes of the batch are not affected.
+
+    `place`: of `Together`, which of its writes it was.
+    """
 
     reason: str
+    place: int = 0
 
 
 @attrs.frozen
@@ -145,6 +149,16 @@ class PutWorkspace:
 
 
 @attrs.define
+class Together:
+    """All of these writes, or none when one is refused. Value: the values of all, in their order."""
+
+    writes: "list[Declaration]"
+
+
+Declaration = PutAccount | PutEndpoint | DeleteEndpoint | PutApiKey | DeleteApiKey | PutWorkspace
+
+
+@attrs.define
 class AttemptRecord:
     """What one attempt looked like, for people; nothing depends on it."""
 
@@ -217,6 +231,7 @@ Write = (
     | PutApiKey
     | DeleteApiKey
     | PutWorkspace
+    | Together
     | Purge
 )
 

@@ -33,7 +33,7 @@ from .base import (
 )
 from .schema import check_version, migrate
 from .sealing import KeyRing, SealError
-from .sqlite_writes import Writes
+from .sqlite_writes import Writes, reason_of
 
 T = TypeVar("T")
 
@@ -145,7 +145,7 @@ class SqliteStore:
             raise
         except Exception as error:
             if len(writes) == 1:
-                return [Refused(_reason(error))]
+                return [Refused(reason_of(error))]
         results: list[Result] = []
         failed: set[tuple[int, int]] = set()  # (account, generation): after one unit of it, none
         for write in writes:
@@ -308,18 +308,6 @@ class SqliteStore:
 
     async def lane_key(self) -> bytes:
         return await self._read(reads.lane_key)
-
-
-def _reason(error: Exception) -> str:
-    """A machine-readable reason for a refused write; values never get into it."""
-    if isinstance(error, sqlite3.IntegrityError):
-        text = str(error)
-        if "account.provider_account_ref" in text:
-            return "duplicate_provider_account"
-        if "account.name" in text or "endpoint.name" in text:
-            return "name_in_use"
-        return "constraint"
-    return type(error).__name__
 
 
 __all__ = ["SchemaTooNew", "SqliteStore", "unavailable"]

@@ -38,6 +38,7 @@ from .base import (
     Result,
     Settle,
     Settled,
+    Together,
     Write,
 )
 from .sealing import KeyRing
@@ -79,7 +80,7 @@ class Writes:
         before: int = last[0] if last is not None else 0
         results: list[Result] = []
         for write in writes:
-            if isinstance(write, PutEndpoint):  # an endpoint is owed what is committed after it, not before
+            if isinstance(write, PutEndpoint | Together):  # an endpoint is owed what comes after it
                 before = self._fan_out(before)
             results.append(_APPLY[type(write)](self, write))
         self._fan_out(before)
@@ -399,6 +400,22 @@ class Writes:
         )
         return Committed()
 
+    def together(self, write: Together) -> Result:
+        values = []
+        self._db.execute("savepoint together")
+        for place, part in enumerate(write.writes):
+            try:
+                result = _APPLY[type(part)](self, part)
+            except sqlite3.IntegrityError as error:
+                result = Refused(reason_of(error))
+            if not isinstance(result, Committed):
+                self._db.execute("rollback to together")
+                self._db.execute("release together")
+                return attrs.evolve(result, place=place) if isinstance(result, Refused) else result
+            values.append(result.value)
+        self._db.execute("release together")
+        return Committed(values)
+
     # -- retention ----------------------------------------------------------------------------------------------
 
     def purge(self, write: Purge) -> Result:
@@ -451,6 +468,18 @@ class Writes:
         return self._db.execute("delete from event where seq <= ?", (upto,)).rowcount
 
 
+def reason_of(error: Exception) -> str:
+    """A machine-readable reason for a refused write; values never get into it."""
+    if isinstance(error, sqlite3.IntegrityError):
+        text = str(error)
+        if "account.provider_account_ref" in text:
+            return "duplicate_provider_account"
+        if "account.name" in text or "endpoint.name" in text:
+            return "name_in_use"
+        return "constraint"
+    return type(error).__name__
+
+
 def _one(cursor: sqlite3.Cursor) -> sqlite3.Row | None:
     row: sqlite3.Row | None = cursor.fetchone()
     return row
@@ -468,5 +497,6 @@ _APPLY: dict[type, Callable[[Writes, Any], Result]] = {
     PutApiKey: Writes.put_api_key,
     DeleteApiKey: Writes.delete_api_key,
     PutWorkspace: Writes.put_workspace,
+    Together: Writes.together,
     Purge: Writes.purge,
 }

@@ -1,0 +1,369 @@
+"""The file read again while everything runs: what is declared follows it, and what is not different does not notice."""
+
+import contextlib
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import attrs
+import httpx
+import pytest
+import trio
+
+from actors.accounts import Accounts
+from tests.harness import (
+    KEY,
+    Client,
+    Platform,
+    Process,
+    Receiver,
+    account,
+    endpoint,
+    free_port,
+    gateway,
+    receiver,
+    sandbox,
+    settings_of,
+    write_config,
+)
+from unifyport.reload import Reloader
+
+Reload = Callable[..., Awaitable[Any]]
+OTHER_KEY = "other_key_" + "o" * 32
+
+
+@attrs.define
+class House:
+    directory: Path
+    platform: Platform
+    inbox: Receiver
+    api: Client
+
+    @property
+    def rest(self) -> str:
+        return endpoint(self.inbox.url) + self.platform.sandbox.config()
+
+    def write(self, more: str, **sections: Any) -> None:
+        write_config(self.directory, more=more, **sections)
+
+    async def reload(self, more: str, **order: bool) -> Any:
+        self.write(more)
+        return await self.api.data("POST", "/v1/reload", order)
+
+    async def account(self, name: str) -> Any:
+        [found] = [each for each in await self.api.data("GET", "/v1/accounts") if each["name"] == name]
+        return found
+
+    async def runtime(self, name: str) -> Any:
+        return await self.api.data("GET", f"/v1/accounts/{(await self.account(name))['id']}/runtime")
+
+    async def until(self, name: str, status: str) -> Any:
+        path = f"/v1/accounts/{(await self.account(name))['id']}/runtime"
+        return await self.api.until(lambda runtime: runtime["runtime_status"] == status, path)
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    """One declared account and one endpoint, running."""
+    async with sandbox() as platform, receiver() as inbox:
+        more = account() + endpoint(inbox.url) + platform.sandbox.config()
+        async with gateway(settings_of(tmp_path, more)) as api:
+            house = House(tmp_path, platform, inbox, api)
+            await house.until("bot", "running")
+            yield house
+
+
+def differences(report: Any) -> list[tuple[str, str, str]]:
+    return [(each["kind"], each["name"], each["action"]) for each in report["differences"]]
+
+
+async def test_the_same_file_changes_nothing(house: House) -> None:
+    before = await house.runtime("bot")
+    report = await house.reload(account() + house.rest)
+    assert report == {
+        "dry_run": False,
+        "differences": [],
+        "options": [],
+        "needs_restart": [],
+        "policies_changed": 0,
+        "left": [],
+    }
+    after = await house.runtime("bot")
+    assert (after["incarnations"], after["since"]) == (before["incarnations"], before["since"])
+
+
+async def test_create_update_and_stop(house: House) -> None:
+    before = await house.runtime("bot")
+    await house.until("bot", "running")
+    more = account() + account("second", "77:token") + house.rest
+    report = await house.reload(more + f'[[api_keys]]\nname = "other"\nkey = "{OTHER_KEY}"\n')
+    assert differences(report) == [("api_key", "other", "create"), ("account", "second", "create")]
+    await house.until("second", "running")
+    assert (await Client(str(house.api.http.base_url), OTHER_KEY)("GET", "/v1/workspace")).is_success
+    assert (await house.runtime("bot"))["incarnations"] == before["incarnations"] == 1
+
+    changed = account() + account("second", "77:other") + house.rest
+    report = await house.reload(changed)  # and the other key has left
+    assert differences(report) == [("api_key", "other", "remove"), ("account", "second", "update")]
+    assert report["differences"][1]["fields"] == ["credentials"]
+    await house.api.until(
+        lambda r: (r["incarnations"], r["phase"]) == (2, "running"),
+        f"/v1/accounts/{(await house.account('second'))['id']}/runtime",
+    )
+    assert (await Client(str(house.api.http.base_url), OTHER_KEY)("GET", "/v1/workspace")).status_code == 401
+
+    report = await house.reload(account() + house.rest)
+    assert (differences(report), report["left"]) == ([("account", "second", "stop")], ["account 'second'"])
+    await house.until("second", "stopped")
+    assert (await house.runtime("bot"))["incarnations"] == 1
+    report = await house.reload(changed)  # and back again, with its login
+    assert (differences(report), report["left"]) == ([("account", "second", "update")], [])
+    assert report["differences"][0]["fields"] == ["status"]
+    await house.until("second", "running")
+
+
+async def test_endpoints_follow_the_file(house: House) -> None:
+    async with receiver() as second:
+        extra = endpoint(second.url, name="second", events='["message.received"]')
+        await house.reload(account() + house.rest + extra)
+        await house.platform.write("to both", 7)
+        await second.until(lambda: bool(second.of("message.received")))
+        await house.inbox.until(lambda: bool(house.inbox.of("message.received")))
+        known = {e["name"]: e for e in await house.api.data("GET", "/v1/webhook-endpoints")}
+        refused = await house.api(
+            "PATCH", f"/v1/webhook-endpoints/{known['second']['id']}", {"status": "inactive"}
+        )
+        assert refused.json()["error"]["code"] == "update_webhook_endpoint_failed"
+        report = await house.reload(account() + house.rest)
+        assert differences(report) == [("webhook_endpoint", "second", "stop")]
+        known = {e["name"]: e for e in await house.api.data("GET", "/v1/webhook-endpoints")}
+        assert (known["receiver"]["status"], known["second"]["status"]) == ("active", "inactive")
+        report = await house.reload(account() + house.rest, prune=True)
+        assert differences(report) == [("webhook_endpoint", "second", "remove")]
+        assert [e["name"] for e in await house.api.data("GET", "/v1/webhook-endpoints")] == ["receiver"]
+
+
+async def test_a_policy_is_put_in_force_without_touching_what_runs(house: House) -> None:
+    before = await house.runtime("bot")
+    assert before["budget_left"] == 15
+    report = await house.reload(
+        account() + house.rest + "[supervision.policies.default]\nmax_restarts = 9\nstart_rate = '7/s'\n"
+    )
+    assert report["options"] == [
+        "supervision.policies.default.max_restarts",
+        "supervision.policies.default.start_rate",
+    ]
+    assert (report["policies_changed"], report["differences"]) == (1, [])
+    after = await house.runtime("bot")
+    assert (after["budget_left"], after["incarnations"], after["since"]) == (9, 1, before["since"])
+
+    own = account() + "supervision = { max_restarts = 7 }\n" + house.rest
+    report = await house.reload(own, dry_run=True)
+    assert differences(report) == [("account", "bot", "update")]
+    assert (await house.runtime("bot"))["budget_left"] == 9  # it was only compared
+    report = await house.reload(own)
+    assert report["differences"][0]["fields"] == ["supervision"]
+    after = await house.runtime("bot")
+    assert (after["budget_left"], after["incarnations"], after["since"]) == (7, 1, before["since"])
+
+
+async def test_a_file_with_mistakes_changes_nothing_and_says_so(house: House) -> None:
+    mistakes = (
+        account("second", "77:token")
+        + account("third", "no token")
+        + endpoint("ftp://nowhere", name="wrong")
+        + house.rest
+        + '[supervision.providers.telegram]\nwindow = "soon"\n[supervision.providers.icq]\nmax_restarts = 1\n'
+    )
+    house.write(mistakes)
+    response = await house.api("POST", "/v1/reload")
+    error = response.json()["error"]
+    assert (response.status_code, error["code"]) == (400, "invalid_configuration")
+    assert error["message"].startswith("nothing was changed: ")
+    for part in ("accounts[1].credentials.token", "webhook_endpoints[0].url", "window", "icq"):
+        assert any(part in problem for problem in error["problems"]), part
+    assert [each["name"] for each in await house.api.data("GET", "/v1/accounts")] == ["bot"]
+    assert (await house.runtime("bot"))["incarnations"] == 1
+    metrics = (await house.api("GET", "/metrics")).text
+    assert "unifyport_config_last_reload_successful 0.0" in metrics
+    assert "unifyport_config_file_changed 1.0" in metrics
+    await house.reload(account() + house.rest)
+    metrics = (await house.api("GET", "/metrics")).text
+    assert "unifyport_config_last_reload_successful 1.0" in metrics
+    assert "unifyport_config_file_changed 0.0" in metrics
+
+
+async def test_what_only_shows_against_the_running_state_changes_nothing_either(house: House) -> None:
+    other = account("second", "77:token") + "[[accounts]]\nname = 'bot'\nprovider = 'whatsapp'\n"
+    other += "credentials = { access_token = 'token', phone_number_id = '1', app_secret = 'secret', verify_token = 'verify' }\n"
+    house.write(other + house.rest)
+    error = (await house.api("POST", "/v1/reload")).json()["error"]
+    assert error["code"] == "invalid_configuration"
+    assert "provider cannot be changed from telegram to whatsapp" in error["message"]
+
+    house.write(account() + account("second", "77:token") + house.rest + "[supervision]\nmax_children = 2\n")
+    api_made = {"provider": "telegram", "provider_data": {"token": "5151:x"}}
+    assert (await house.api("POST", "/v1/accounts", api_made)).status_code == 201
+    error = (await house.api("POST", "/v1/reload")).json()["error"]
+    assert "max_children" in error["message"]
+
+    house.write(account() + endpoint("http://10.1.2.3/hook", name="private") + house.rest)
+    error = (await house.api("POST", "/v1/reload")).json()["error"]
+    assert "'private': url" in error["message"]
+    names = [each["name"] for each in await house.api.data("GET", "/v1/accounts")]
+    assert (len(names), "second" in names) == (2, False)
+    assert len(await house.api.data("GET", "/v1/webhook-endpoints")) == 1
+
+
+async def test_options_that_are_read_at_the_start_are_named(house: House) -> None:
+    house.write(
+        account() + house.rest + "[media]\nmax_file = '1MiB'\n[logging]\nlevel = 'info'\nrequests = false\n",
+        server='public_url = "https://gateway.example"',
+    )
+    report = await house.api.data("POST", "/v1/reload")
+    assert report["needs_restart"] == ["media.max_file", "server.public_url"]
+    assert report["options"] == ["logging.requests"]
+    again = await house.api.data("POST", "/v1/reload", {"dry_run": True})
+    assert (again["needs_restart"], again["options"]) == (report["needs_restart"], [])
+
+
+async def test_what_has_left_the_file_can_be_deleted(house: House) -> None:
+    two = account("second", "77:token") + account("third", "78:token")
+    await house.reload(account() + two + house.rest)
+    second, third = await house.account("second"), await house.account("third")
+    declared = await house.api("DELETE", f"/v1/accounts/{second['id']}")
+    assert (declared.status_code, declared.json()["error"]["code"]) == (409, "declared_in_file")
+    await house.reload(account() + house.rest)
+    assert (await house.api("DELETE", f"/v1/accounts/{second['id']}")).status_code == 204
+    report = await house.reload(account() + house.rest, prune=True)
+    assert (differences(report), report["left"]) == ([("account", "third", "remove")], [])
+    assert (await house.api("GET", f"/v1/accounts/{third['id']}")).status_code == 404
+    assert [each["name"] for each in await house.api.data("GET", "/v1/accounts")] == ["bot"]
+
+
+async def test_a_reload_that_was_cut_off_is_finished_by_the_next(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stored, and not put in force: what a bug, or a commit of unknown outcome, leaves behind."""
+
+    def fails(self: Accounts, row: Any, *, reconnect: bool) -> None:
+        raise RuntimeError("a bug that the test ordered")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Accounts, "update", fails)
+        house.write(account(token="4242:other-token") + house.rest)
+        assert (await house.api("POST", "/v1/reload")).status_code == 500
+    assert (await house.runtime("bot"))["incarnations"] == 1
+    report = await house.api.data("POST", "/v1/reload")
+    assert differences(report) == [("account", "bot", "update")]
+    await house.api.until(
+        lambda runtime: (runtime["incarnations"], runtime["phase"]) == (2, "running"),
+        f"/v1/accounts/{(await house.account('bot'))['id']}/runtime",
+    )
+    assert (await house.api.data("POST", "/v1/reload"))["differences"] == []
+
+
+async def test_many_reloads_and_changes_by_the_api_at_once(house: House) -> None:
+    made = await house.api.data(
+        "POST", "/v1/accounts", {"provider": "telegram", "provider_data": {"token": "5151:x"}, "name": "own"}
+    )
+    house.write(account() + account("second", "77:token") + house.rest)
+    statuses: list[int] = []
+
+    async def reload() -> None:
+        statuses.append((await house.api("POST", "/v1/reload")).status_code)
+
+    async def change() -> None:
+        for number in range(5):
+            body = {"metadata": {"number": str(number)}}
+            statuses.append((await house.api("PATCH", f"/v1/accounts/{made['id']}", body)).status_code)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(change)
+        for _ in range(5):
+            nursery.start_soon(reload)
+    assert set(statuses) == {200}
+    assert sorted(each["name"] for each in await house.api.data("GET", "/v1/accounts")) == [
+        "bot",
+        "own",
+        "second",
+    ]
+    await house.until("second", "running")
+
+
+async def test_a_body_with_mistakes(house: House) -> None:
+    response = await house.api("POST", "/v1/reload", {"dry_run": "yes"})
+    assert (response.status_code, response.json()["error"]["code"]) == (400, "invalid_request")
+
+
+async def test_sighup_and_the_commands(tmp_path: Path) -> None:
+    from tests.cli.test_commands import unifyport
+
+    async with sandbox() as platform, receiver() as inbox:
+        rest, port = endpoint(inbox.url) + platform.sandbox.config(), free_port()
+        process = Process(write_config(tmp_path, port=port, more=account() + rest), port)
+        await process.start()
+        try:
+            await inbox.until(lambda: len(inbox.of("account.started")) == 1)
+
+            async def command(*arguments: str) -> Any:
+                return await trio.to_thread.run_sync(lambda: unifyport(*arguments, cwd=tmp_path))
+
+            async def logged(text: str) -> None:
+                with trio.fail_after(20):
+                    while text not in process.log.read_text():
+                        await trio.sleep(0.02)  # a file has no event to wait for
+
+            assert "nothing is different" in (await command("config", "diff", "--exit-code")).stdout
+            write_config(tmp_path, port=port, more=account() + account("[b] shop", "77:token") + rest)
+            diff = await command("config", "diff", "--exit-code")
+            assert (diff.returncode, "+ account [b] shop: create" in diff.stdout) == (1, True)
+            applied = await command("config", "apply")
+            assert (applied.returncode, "+ account [b] shop: create" in applied.stdout) == (0, True)
+            await inbox.until(lambda: len(inbox.of("account.started")) == 2)
+
+            write_config(tmp_path, port=port, more=account() + account("shop", "no token") + rest)
+            os_kill(process, signal.SIGHUP)
+            await logged("reload failed, nothing was changed")
+            refused = await command("reload")
+            assert (refused.returncode, "credentials.token" in refused.stderr) == (2, True)
+            remote = await command("reload", "--url", f"http://127.0.0.1:{port}", "--api-key", KEY)
+            assert (remote.returncode, "nothing was changed" in remote.stderr) == (1, True)
+
+            write_config(tmp_path, port=port, more=account() + rest)
+            os_kill(process, signal.SIGHUP)
+            await logged("account '[b] shop': stop")
+            reloaded = await command("reload", "--json")
+            assert (reloaded.returncode, '"differences": []' in reloaded.stdout) == (0, True)
+            assert "sandbox-token" not in process.log.read_text()
+            assert await process.stop() == 0
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                await process.kill()
+
+
+def os_kill(process: Process, number: signal.Signals) -> None:
+    import os
+
+    os.kill(process.pid, number)
+
+
+async def test_a_crash_in_a_reload_by_signal_ends_nothing(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    called = trio.Event()
+
+    async def crashes(self: Reloader, **order: bool) -> Any:
+        called.set()
+        raise RuntimeError("a bug that the test ordered")
+
+    monkeypatch.setattr(Reloader, "reload", crashes)
+    import os
+
+    os.kill(os.getpid(), signal.SIGHUP)
+    with trio.fail_after(5):
+        await called.wait()
+    with contextlib.suppress(httpx.TransportError):
+        assert (await house.api("GET", "/readyz")).status_code == 200
+    assert (await house.runtime("bot"))["phase"] == "running"
