@@ -25,6 +25,7 @@ from .status import Change, auth_changed
 log = logging.getLogger("unifyport.accounts")
 
 _PUMP_RETRY = 0.5
+_SIDE_BY_SIDE = 64
 VERB_SECONDS = 5.0
 LAST_WORDS_SECONDS = 3.0
 
@@ -340,12 +341,13 @@ class Accounts:
                 self._bell.set()
 
     async def _flush(self) -> bool:
-        """Carry all slots down the road, side by side; False when some came back."""
-        dirty, self._dirty = self._dirty, {}
+        """Carry all slots down the road, some side by side; False when some came back."""
+        dirty, self._dirty = list(self._dirty.values()), {}
         outcomes: list[bool] = []
-        async with trio.open_nursery() as nursery:
-            for actor in dirty.values():
-                nursery.start_soon(self._flush_one, actor, outcomes)
+        for first in range(0, len(dirty), _SIDE_BY_SIDE):
+            async with trio.open_nursery() as nursery:
+                for actor in dirty[first : first + _SIDE_BY_SIDE]:
+                    nursery.start_soon(self._flush_one, actor, outcomes)
         return all(outcomes)
 
     async def _flush_one(self, actor: AccountActor, outcomes: list[bool]) -> None:

@@ -10,6 +10,7 @@ and a history that can be read. The library knows nothing of messaging and impor
     probing.py     who is silent is asked for a sign of life
     admission.py   how many children start at a time, how fast, and who goes first
     one_for_one.py independent, dynamic children      rest_for_one.py  ordered children, also one_for_all
+    turnstile.py   what many wake up for at once does not hold up the others
     introspection.py  the tree as data
 """
 
@@ -25,6 +26,7 @@ from .policy import Backoff, OnExhausted, Policy, Probe, Restart
 from .probing import Probed, Prober
 from .rest_for_one import OneForAll, RestForOne
 from .spec import ChildSpec
+from .turnstile import Turnstile, turnstile
 from .wake import Wake
 
 __all__ = [
@@ -59,6 +61,7 @@ __all__ = [
     "Terminal",
     "Ticket",
     "TooManyChildren",
+    "Turnstile",
     "UnknownChild",
     "Urgency",
     "Wait",
@@ -69,4 +72,5 @@ __all__ = [
     "run_incarnation",
     "split",
     "tree",
+    "turnstile",
 ]

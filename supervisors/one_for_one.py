@@ -25,6 +25,7 @@ from .phase import Phase
 from .policy import Policy
 from .probing import Watch
 from .spec import ChildSpec
+from .turnstile import turnstile
 from .wake import Wake
 
 log = logging.getLogger("supervisors")
@@ -230,6 +231,7 @@ class OneForOne:
                 case Wait(until=until, why=why):
                     child.enter(_WAIT_PHASE[why], until)
                     await child.wake.wait(until)
+                    await turnstile().enter()  # many may have waited for the same moment
                 case Idle(why=why):
                     child.enter(_IDLE_PHASE[why])
                     await child.wake.wait()
@@ -254,7 +256,7 @@ class OneForOne:
             False  # still, when the ticket is there: a verb or a cancel may come in the moment of the grant
         )
         try:
-            await child.wake.wait(trio.current_time())  # a moment: nobody sees a wait that is none
+            await trio.lowlevel.checkpoint()  # nobody sees a wait that is none
             while not ticket.granted and isinstance(self._decide(child), Run):
                 child.enter(Phase.WAITING)
                 self._see(child)

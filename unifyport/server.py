@@ -8,6 +8,7 @@ Opening order: lock, database, file. Running order: the supervision tree, bottom
       services (one_for_one)
         deliveries     one actor per endpoint        accounts   one per account
         front          the HTTP servers              retention  purges what has been outlived
+                                                     garbage    collects when the process has grown
 """
 
 import contextlib
@@ -45,6 +46,7 @@ from unifyport.api.gateway import Gateway
 from unifyport.asgi import TlsFiles, behind_proxies, is_loopback, new_config, serve
 from unifyport.declared import plan, vet
 from unifyport.delivery.client import HttpxDeliveryClient
+from unifyport.garbage import Garbage, tame
 from unifyport.logs import set_level
 from unifyport.logs import setup as setup_logs
 from unifyport.media import MediaCache, MediaLinks
@@ -248,6 +250,7 @@ class Server:
         for number, partition in enumerate(partitions):
             normalizing.add(ChildSpec(f"normalizer-{number}", partition.run, _PARTITION))
         parts = OneForOne(stop_in_order=True)  # front, then sends, then accounts, then deliveries
+        parts.add(ChildSpec("garbage", Garbage().run, _PART))
         parts.add(ChildSpec("retention", Retention(settings.storage, writer, now_ms).run, _PART))
         parts.add(ChildSpec("deliveries", deliveries.run, _PART, supervisor=deliveries.supervisor))
         parts.add(ChildSpec("accounts", accounts.run, _PART, supervisor=accounts.supervisor))
@@ -391,6 +394,7 @@ async def _serve(app: Any, config: Config, me: Incarnation, task_status: trio.Ta
 def run(settings: Settings, registry: Registry | None = None, parts: Parts | None = None) -> None:
     """Serve in this process until a signal; what the command line calls."""
     setup_logs(settings.logging.level)
+    tame()
     trio.run(Server(settings, registry, parts).run, restrict_keyboard_interrupt_to_checkpoints=True)
 
 

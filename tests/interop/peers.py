@@ -58,9 +58,8 @@ def node() -> Path:
     return directory
 
 
-def python() -> Path:
-    """The interpreter of the environment that holds all Python peers."""
-    requirements = HERE / "python" / "requirements.in"
+def python(requirements: Path = HERE / "python" / "requirements.in") -> Path:
+    """The interpreter of an environment of Python peers; by default the one that holds those of the tests."""
     directory = _cached("python", requirements)
     if not (directory / ".done").exists():
         shutil.rmtree(directory, ignore_errors=True)

@@ -18,8 +18,11 @@ import trio
 
 from unifyport.model.proxy import Proxy
 
+from .streams import new_transport
+
 MAX_CONNECTIONS = 4
 _PROXY_AUTHENTICATION_REQUIRED = 407
+_NOTHING = httpx.ByteStream(b"")
 MAX_RESPONSE = 20 * 1024 * 1024
 
 
@@ -62,13 +65,16 @@ def new_client(
 ) -> Client:
     """With `proxy` every connection goes through it, or none is made."""
     client = Client(
-        verify=context,
         trust_env=False,
         follow_redirects=False,
         timeout=None,
-        limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
         headers={"user-agent": "UnifyPort", "accept-encoding": "identity"},
-        proxy=None if proxy is None else _proxy(proxy, context),
+        transport=new_transport(
+            verify=context,
+            trust_env=False,
+            limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
+            proxy=None if proxy is None else _proxy(proxy, context),
+        ),
     )
     client.proxied = proxy is not None
     return client
@@ -162,6 +168,9 @@ async def _answer(client: Client, sending: httpx.Request) -> AsyncIterator[httpx
             yield response
         finally:
             await response.aclose()
+            response.stream = (
+                _NOTHING  # a response and its stream hold each other: that would be work for the collector
+            )
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
         raise NotConnected("proxy_error" if client.proxied else _slug(error)) from None
     except (httpx.TransportError, httpx.StreamError) as error:

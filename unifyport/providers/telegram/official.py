@@ -22,7 +22,7 @@ from .parse import ALLOWED_UPDATES, User, parse_updates
 from .render import render_text
 from .signature import secret_of
 
-POLL_SECONDS = 25
+POLL_SECONDS = 50  # the most that the Bot API server lingers (github.com/tdlib/telegram-bot-api, Client.h)
 CALL_SECONDS = 20.0
 CHECK_SECONDS = 3600.0
 DOWNLOAD_SECONDS = 120.0

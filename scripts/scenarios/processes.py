@@ -1,0 +1,180 @@
+"""The processes of a scenario: a gateway and a sandbox, each on a core of its own where there are two."""
+
+import contextlib
+import os
+import random
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import attrs
+import httpx
+import trio
+
+from unifyport.storage.sealing import KeyRing
+
+KEY = "scenario_key_" + "k" * 32
+GATEWAY_CORE, OTHER_CORE = 0, 1
+_PAUSE = 0.05  # between two looks at what has no event to wait for
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def free_ports(count: int) -> int:
+    """The first of so many free ports in a row, where no outgoing connection takes one: below the ephemeral range."""
+    for first in random.sample(range(20_000, 30_000, count), 100):
+        with contextlib.suppress(OSError), contextlib.ExitStack() as held:
+            for port in range(first, first + count):
+                held.enter_context(socket.create_server(("127.0.0.1", port)))
+            return first
+    raise RuntimeError("no free ports")
+
+
+def pinned(core: int, command: list[str]) -> list[str]:
+    return ["taskset", "-c", str(core), *command] if (os.cpu_count() or 1) > 1 else command
+
+
+def pin(core: int) -> None:
+    """This process."""
+    if (os.cpu_count() or 1) > 1:
+        os.sched_setaffinity(0, {core})
+
+
+@contextlib.contextmanager
+def directory() -> Iterator[Path]:
+    """A temporary one, deleted in the end; SCENARIO_DIR says where."""
+    path = Path(tempfile.mkdtemp(prefix="unifyport-", dir=os.environ.get("SCENARIO_DIR")))
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+@attrs.define
+class Running:
+    """A process that was started, and its log."""
+
+    process: trio.Process
+    log: Path
+
+    def cpu(self) -> float:
+        """Seconds of CPU used, user and system."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / _TICKS
+
+    def resident(self) -> int:
+        """Bytes."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(status.partition("VmRSS:")[2].split()[0]) * 1024
+
+    async def kill(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        await self.process.wait()
+
+    async def stop(self) -> int:
+        self.process.terminate()
+        with trio.fail_after(60):
+            return await self.process.wait()
+
+
+@contextlib.asynccontextmanager
+async def started(core: int, command: list[str], log: Path) -> AsyncIterator[Running]:
+    """A Python process, killed in the end."""
+    with log.open("ab") as output:
+        process = await trio.lowlevel.open_process(
+            pinned(core, [sys.executable, *command]), stdout=output, stderr=subprocess.STDOUT
+        )
+    running = Running(process, log)
+    try:
+        yield running
+    finally:
+        with trio.CancelScope(shield=True):
+            await running.kill()
+
+
+@contextlib.asynccontextmanager
+async def sandbox(where: Path, port: int) -> AsyncIterator[Running]:
+    """The sandbox with its control port at `port`; the platforms' ports follow."""
+    command = ["-m", "unifyport", "sandbox", "--port", str(port), "--print-config"]
+    async with started(OTHER_CORE, command, where / "sandbox.log") as running:
+        async with httpx.AsyncClient(trust_env=False) as client:
+            with trio.fail_after(30):
+                while True:
+                    with contextlib.suppress(httpx.TransportError):
+                        if (await client.get(f"http://127.0.0.1:{port}/sandbox")).is_success:
+                            break
+                    if running.process.poll() is not None:
+                        raise RuntimeError(running.log.read_text()[-2000:])
+                    await trio.sleep(_PAUSE)
+        yield running
+
+
+def sandbox_config(port: int) -> str:
+    """The TOML that points a gateway at a running sandbox."""
+    endpoints = httpx.get(f"http://127.0.0.1:{port}/sandbox", trust_env=False).json()["providers"]
+    return "".join(
+        f"[providers.{channel}]\n" + "".join(f'{name} = "{value}"\n' for name, value in values.items())
+        for channel, values in endpoints.items()
+    )
+
+
+def write_config(where: Path, port: int, more: str, *, public: bool = False) -> Path:
+    """`public`: the gateway knows where platforms reach it."""
+    (where / "master.key").write_text(KeyRing.new_key())
+    path = where / "unifyport.toml"
+    path.write_text(
+        f"""
+[server]
+bind = "127.0.0.1:{port}"
+{f'public_url = "http://127.0.0.1:{port}"' if public else ""}
+[logging]
+level = "warning"
+requests = false
+[security]
+master_key = {{ file = "master.key" }}
+webhook_allow = ["127.0.0.0/8"]
+[[api_keys]]
+name = "scenario"
+key = "{KEY}"
+{more}
+"""
+    )
+    return path
+
+
+class Api:
+    """The gateway's operator."""
+
+    def __init__(self, port: int) -> None:
+        self.http = httpx.AsyncClient(
+            base_url=f"http://127.0.0.1:{port}", headers={"x-api-key": KEY}, trust_env=False, timeout=60
+        )
+
+    async def data(self, method: str, path: str, body: Any = None) -> Any:
+        response = await self.http.request(method, path, json=body)
+        response.raise_for_status()
+        return response.json()["data"]
+
+    async def running(self, channel: str) -> int:
+        """How many accounts of a channel are online, by the metrics: cheap however many there are."""
+        text = (await self.http.get("/metrics")).text
+        for line in text.splitlines():
+            if line.startswith(f'unifyport_accounts{{channel="{channel}",runtime_status="running"}}'):
+                return int(float(line.rpartition(" ")[2]))
+        return 0
+
+    async def until_running(self, channel: str, count: int, seconds: float, pause: float = 0.5) -> float:
+        """Wait until so many are online; seconds that it took."""
+        began = time.monotonic()
+        with trio.fail_after(seconds):
+            while True:
+                with contextlib.suppress(httpx.TransportError):
+                    if await self.running(channel) >= count:
+                        return time.monotonic() - began
+                await trio.sleep(pause)

@@ -1,0 +1,76 @@
+"""HTTP clients of platforms: crowds take turns, and nothing is left to the garbage collector."""
+
+import gc
+from typing import Any
+
+import httpx
+import pytest
+import trio
+import trio.testing
+
+from supervisors.turnstile import Turnstile
+from tests.harness import sandbox
+from unifyport.garbage import LEAST, LOOK_EVERY, TICK, Garbage
+from unifyport.net.http import new_client, request, ssl_context
+
+
+async def test_every_read_goes_through_the_turnstile(monkeypatch: pytest.MonkeyPatch) -> None:
+    entered = 0
+    enter = Turnstile.enter
+
+    async def counted(self: Turnstile) -> None:
+        nonlocal entered
+        entered += 1
+        await enter(self)
+
+    monkeypatch.setattr(Turnstile, "enter", counted)
+    async with sandbox() as platform:
+        client = new_client(ssl_context())
+        url = platform.sandbox.endpoints["telegram"]["bot_api_url"]
+        response = await request(client, "GET", f"{url}/bot1:token/getMe", timeout=5)
+        assert (response.status, entered >= 1) == (200, True)
+        await client.aclose()
+
+
+async def test_a_request_leaves_no_cycles() -> None:
+    async with sandbox() as platform:
+        url = platform.sandbox.endpoints["telegram"]["bot_api_url"]
+        client = new_client(ssl_context())
+        await request(client, "GET", f"{url}/bot1:token/getMe", timeout=5)
+        gc.collect()
+        gc.disable()
+        try:
+            for _ in range(10):
+                await request(client, "GET", f"{url}/bot1:token/getMe", timeout=5)
+            gc.set_debug(gc.DEBUG_SAVEALL)
+            gc.collect()
+            left: list[Any] = [each for each in gc.garbage if isinstance(each, httpx.Response)]
+        finally:
+            gc.set_debug(0)
+            gc.garbage.clear()
+            gc.enable()
+        assert left == []
+        await client.aclose()
+
+
+async def test_full_collections_come_with_growth(
+    autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size, full = 10 * LEAST, []
+    monkeypatch.setattr("unifyport.garbage.resident", lambda: size)
+    monkeypatch.setattr("gc.collect", lambda generation=2: full.append(size) if generation == 2 else None)
+    period = 10 * LOOK_EVERY * TICK
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(Garbage()._collect)
+        await trio.sleep(period)
+        assert full == []
+        size = 16 * LEAST
+        await trio.sleep(period)
+        assert full == [16 * LEAST]
+        size = 23 * LEAST
+        await trio.sleep(period)
+        assert full == [16 * LEAST]
+        size = 25 * LEAST
+        await trio.sleep(period)
+        assert full == [16 * LEAST, 25 * LEAST]
+        nursery.cancel_scope.cancel()
