@@ -5,10 +5,11 @@ signature get the same answer after the same work. What an item says about itsel
 secrets of the account that it names have verified the request as well.
 """
 
+import contextlib
 import enum
 import hmac
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 
 import trio
 
@@ -24,6 +25,7 @@ from .accounts import Accounts
 log = logging.getLogger("unifyport.ingress")
 
 MAX_DEPTH = 64  # of nested objects and lists
+AT_A_TIME = 2  # requests of one account
 SMALLEST_LIMIT = 64 * 1024  # bytes, where a provider has no ingress at all
 _DAY_MS = 86_400_000
 
@@ -53,6 +55,7 @@ class Ingress:
         self._store = store
         self._now_ms = now_ms
         self._keep_ms = dedupe_ms - _DAY_MS
+        self._turns: dict[str, trio.CapacityLimiter] = {}  # of accounts that are being called
 
     def limit(self, provider: str) -> int:
         """The longest body in bytes that this provider may send."""
@@ -113,25 +116,40 @@ class Ingress:
     async def _take(
         self, actor: AccountActor, contract: Contract, headers: Mapping[str, str], body: bytes
     ) -> Verdict:
-        identity = actor.identity or ""
-        if too_deep(body):
-            key = dedupe_key("ingress", actor.row.id, hmac.digest(b"deep", body, "sha256").hex())
-            items = [Addressed(identity, Unparsed(key, body, "too_deep"), body)]
-        else:
-            items = contract.parse(body, identity)
-        routed = self._route(actor, contract, items, headers, body)
         outcomes: list[Ingested] = []
 
         async def commit(target: AccountActor, events: list[ProviderEvent]) -> None:
             outcomes.append(await target.ingest(events, len(body)))
 
         with trio.move_on_after(contract.commit_seconds):
-            async with trio.open_nursery() as nursery:
-                for target, events in routed.items():
+            async with self._turn(actor.row.id), trio.open_nursery() as nursery:
+                for target, events in self._read(actor, contract, headers, body).items():
                     nursery.start_soon(commit, target, events)
             if all(outcome is Ingested.DURABLE for outcome in outcomes):
                 return Verdict.COMMITTED
         return Verdict.UNAVAILABLE
+
+    @contextlib.asynccontextmanager
+    async def _turn(self, account_id: str) -> AsyncIterator[None]:
+        """Few requests of an account are worked at together, so that one that is flooded is slow by itself."""
+        turns = self._turns.setdefault(account_id, trio.CapacityLimiter(AT_A_TIME))
+        try:
+            async with turns:
+                yield
+        finally:
+            if not turns.borrowed_tokens and self._turns.get(account_id) is turns:
+                del self._turns[account_id]
+
+    def _read(
+        self, actor: AccountActor, contract: Contract, headers: Mapping[str, str], body: bytes
+    ) -> dict[AccountActor, list[ProviderEvent]]:
+        identity = actor.identity or ""
+        if too_deep(body):
+            key = dedupe_key("ingress", actor.row.id, hmac.digest(b"deep", body, "sha256").hex())
+            items = [Addressed(identity, Unparsed(key, body, "too_deep"), body)]
+        else:
+            items = contract.parse(body, identity)
+        return self._route(actor, contract, items, headers, body)
 
     def _route(
         self,

@@ -156,16 +156,18 @@ class House:
 
     async def crash_loop(self) -> None:
         """The bot's connection is cut whenever it polls."""
-        body = json.dumps({"kind": "disconnect", "method": "getUpdates", "seconds": 3600}).encode()
-        await self._sandbox("POST", body)
+        fault = {"kind": "disconnect", "method": "getUpdates", "seconds": 3600}
+        await self._sandbox("POST", "faults", fault)
+        await self._sandbox("POST", "messages", {"to": "4242", "from": 7, "text": "ends the open poll"})
         try:
             await trio.sleep_forever()
         finally:
             with trio.CancelScope(shield=True):
-                await self._sandbox("DELETE", b"{}")
+                await self._sandbox("DELETE", "faults", {})
 
-    async def _sandbox(self, method: str, body: bytes) -> None:
-        request = post("/sandbox/telegram/faults", body, {}).replace(b"POST", method.encode(), 1)
+    async def _sandbox(self, method: str, what: str, order: dict[str, object]) -> None:
+        body = json.dumps(order).encode()
+        request = post(f"/sandbox/telegram/{what}", body, {}).replace(b"POST", method.encode(), 1)
         async with await trio.open_tcp_stream("127.0.0.1", self.sandbox_port) as stream:
             status, answer = await Connection(stream).call(request)
             assert status == 200, answer
@@ -200,7 +202,7 @@ media_url = "http://127.0.0.1:{graph_port}"
 name = "crash-loop"
 provider = "telegram"
 credentials = {{ token = "4242:token" }}
-supervision = {{ max_restarts = 1000000, backoff = {{ initial = "{LOOP}s", max = "{LOOP}s" }} }}
+supervision = {{ max_restarts = 20000, backoff = {{ initial = "{LOOP}s", max = "{LOOP}s" }} }}
 """
 
 
@@ -215,7 +217,7 @@ async def house(nursery: trio.Nursery) -> AsyncIterator[House]:
             config = write_config(where, port, config_of(graph_port, hook_port, control), public=True)
             command = ["-m", "unifyport", "serve", "-c", str(config)]
             async with started(GATEWAY_CORE, command, where / "gateway.log") as gateway:
-                api = Api(port)
+                api = Api(port, gateway)
                 await api.until_running("whatsapp", QUIET + 1, 60)
                 await api.until_running("telegram", 1, 60)
                 accounts = await api.data("GET", "/v1/accounts")
@@ -235,7 +237,7 @@ class Round:
 async def one_round(found: House, seconds: float) -> Round:
     alone = await found.trickle(seconds)
     bot = f"/v1/accounts/{found.ids['crash-loop']}/runtime"
-    api = Api(found.port)
+    api = Api(found.port, found.gateway)
     before = (await api.data("GET", bot))["incarnations"]
     flood, cpu, began = found.receiver.flood, found.gateway.cpu(), time.perf_counter()
     async with trio.open_nursery() as nursery:

@@ -151,7 +151,8 @@ key = "{KEY}"
 class Api:
     """The gateway's operator."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, gateway: Running) -> None:
+        self._gateway = gateway
         self.http = httpx.AsyncClient(
             base_url=f"http://127.0.0.1:{port}", headers={"x-api-key": KEY}, trust_env=False, timeout=60
         )
@@ -177,4 +178,6 @@ class Api:
                 with contextlib.suppress(httpx.TransportError):
                     if await self.running(channel) >= count:
                         return time.monotonic() - began
+                if self._gateway.process.poll() is not None:
+                    raise RuntimeError(self._gateway.log.read_text()[-2000:])
                 await trio.sleep(pause)

@@ -137,7 +137,7 @@ async def run(accounts: int) -> bool:
             config = write_config(where, port, config_of(accounts, control))
             command = ["-m", "scripts.scenarios.observed", str(config), str(grants)]
             gateway = await stack.enter_async_context(started(GATEWAY_CORE, command, where / "gateway.log"))
-            api = Api(port)
+            api = Api(port, gateway)
             took = await api.until_running("telegram", accounts, accounts / RATE * 3 + 120)
             console.print(f"{accounts} accounts online after {took:.0f} s, {gateway.resident() / 1e6:.0f} MB")
             await trio.sleep(6)  # all of them stable

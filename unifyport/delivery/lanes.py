@@ -1,8 +1,9 @@
 """The window of one endpoint over what it is owed: which event may be attempted next.
 
 A lane is a conversation. Within a lane events go out strictly in order: a lane waits for its head until that
-is delivered or dead. Across lanes everything is concurrent, served in turn. The window holds at most 1,024
-rows and 16 MiB; a lane holds at most 16, and none while it waits for a retry. Rows that are read but cannot
+is delivered or dead. Across lanes everything is concurrent: accounts are served in turn, and each account's lanes in
+turn, so that one that is flooded does not hold up the others. The window holds at most 1,024 rows and 16 MiB; an
+account holds at most 256, a lane at most 16, and none while it waits for a retry. Rows that are read but cannot
 be held are *passed over*: the lane remembers that there is `more`, and is refilled from the store when it
 moves. At most 10,000 rows are passed over; then reading stops and the endpoint is `congested`.
 
@@ -13,12 +14,13 @@ Pure: no I/O, no clock. Rows are the store's; numbers of rows are compared, neve
 """
 
 import math
-from collections import deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Iterable
 
 from unifyport.model.owed import Blocked, Owed
 
 ROWS = 1024
+ROWS_PER_ACCOUNT = 256
 ROWS_PER_LANE = 16
 BYTES = 16 * 1024 * 1024
 PASSED_OVER = 10_000
@@ -29,9 +31,10 @@ LaneKey = tuple[int, int]  # (round, lane): a replay is a lane of its own
 class Lane:
     """`last` is below every row that the lane still owes; `upto` is at or above the lowest of them."""
 
-    __slots__ = ("barrier", "due", "in_flight", "last", "more", "passed", "rows", "upto")
+    __slots__ = ("account_no", "barrier", "due", "in_flight", "last", "more", "passed", "rows", "upto")
 
-    def __init__(self, last: int) -> None:
+    def __init__(self, last: int, account_no: int = 0) -> None:
+        self.account_no = account_no
         self.rows: deque[Owed] = deque()
         self.in_flight = False
         self.due: int | None = None  # its head waits until then, unix ms; no rows are held meanwhile
@@ -50,8 +53,9 @@ class Window:
     def __init__(self, blocked: Iterable[Blocked] = ()) -> None:
         self.pos = 0  # the read position: a fact of memory, never stored
         self._lanes: dict[LaneKey, Lane] = {}
-        self._ready: deque[LaneKey] = deque()
+        self._ready: OrderedDict[int, deque[LaneKey]] = OrderedDict()  # by account, the next one first
         self._rows = 0
+        self._rows_of: Counter[int] = Counter()  # by account
         self._bytes = 0
         self._passed_over = 0
         self._more: set[LaneKey] = set()  # lanes whose `more` is set; every lane with a `due` is among them
@@ -80,8 +84,9 @@ class Window:
             key = (0, row.lane)
             lane = self._lanes.get(key)
             if lane is None:
-                lane = self._lanes[key] = Lane(before)
-            if lane.due is not None or lane.more or len(lane.rows) >= ROWS_PER_LANE:
+                lane = self._lanes[key] = Lane(before, row.account_no)
+            full = len(lane.rows) >= ROWS_PER_LANE or self._rows_of[lane.account_no] >= ROWS_PER_ACCOUNT
+            if lane.due is not None or lane.more or full:
                 self._mark_more(key, lane, True)
                 self._pass_over(lane, 1)
             else:
@@ -91,7 +96,7 @@ class Window:
         """Rows of replays whose time has come."""
         for row in rows:
             key = (row.round, row.lane)
-            lane = self._lanes.setdefault(key, Lane(0))
+            lane = self._lanes.setdefault(key, Lane(0, row.account_no))
             if row.round and not lane.in_flight and lane.due is None and row not in lane.rows:
                 self._hold(key, lane, row)
 
@@ -101,6 +106,8 @@ class Window:
         for key in self._more:
             lane = self._lanes[key]
             if lane.rows or lane.in_flight or lane.barrier or (lane.due is not None and lane.due > now):
+                continue
+            if self._rows_of[lane.account_no] >= ROWS_PER_ACCOUNT:
                 continue
             found.append((key, lane.last, max(self.pos, lane.upto)))
         return found
@@ -124,18 +131,32 @@ class Window:
         (self._more.add if more else self._more.discard)(key)
 
     def _hold(self, key: LaneKey, lane: Lane, row: Owed) -> None:
+        if not lane.rows:
+            lane.account_no = row.account_no  # a lane that was blocked at the start did not know
         lane.rows.append(row)
-        self._rows += 1
-        self._bytes += len(row.body)
+        self._count(lane, 1, len(row.body))
         if len(lane.rows) == 1 and not lane.in_flight and not lane.barrier:
-            self._ready.append(key)
+            self._make_ready(key, lane)
+
+    def _count(self, lane: Lane, rows: int, size: int) -> None:
+        self._rows += rows
+        self._bytes += size
+        self._rows_of[lane.account_no] += rows
+        if not self._rows_of[lane.account_no]:
+            del self._rows_of[lane.account_no]
+
+    def _make_ready(self, key: LaneKey, lane: Lane) -> None:
+        self._ready.setdefault(lane.account_no, deque()).append(key)
 
     # -- attempts -----------------------------------------------------------------------------------------
 
     def next_head(self) -> tuple[LaneKey, Owed] | None:
-        """The head of the next ready lane; it is in flight from now on."""
+        """The head of the next account's next ready lane; it is in flight from now on."""
         while self._ready:
-            key = self._ready.popleft()
+            account_no, keys = self._ready.popitem(last=False)
+            key = keys.popleft()
+            if keys:
+                self._ready[account_no] = keys
             lane = self._lanes.get(key)
             if lane is not None and self._startable(lane):
                 lane.in_flight = True
@@ -174,8 +195,7 @@ class Window:
         lane = self._lanes[key]
         lane.in_flight, lane.due, lane.upto = False, due, lane.rows[0].seq
         self._mark_more(key, lane, True)
-        self._rows -= len(lane.rows)
-        self._bytes -= sum(len(row.body) for row in lane.rows)
+        self._count(lane, -len(lane.rows), -sum(len(row.body) for row in lane.rows))
         self._pass_over(lane, len(lane.rows))
         lane.barrier = True
         lane.rows.clear()
@@ -189,14 +209,13 @@ class Window:
     def _pop(self, key: LaneKey) -> Lane:
         lane = self._lanes[key]
         row = lane.rows.popleft()
-        self._rows -= 1
-        self._bytes -= len(row.body)
+        self._count(lane, -1, -len(row.body))
         lane.last, lane.in_flight = row.seq, False
         return lane
 
     def _continue(self, key: LaneKey, lane: Lane) -> None:
         if self._startable(lane):
-            self._ready.append(key)
+            self._make_ready(key, lane)
         else:
             self._forget_if_idle(key, lane)
 

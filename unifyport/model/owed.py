@@ -15,6 +15,7 @@ class Owed:
     event_id: str
     expires_at: int | None
     body: bytes
+    account_no: int = 0  # 0: an event of the gateway itself
 
 
 @attrs.define

@@ -150,7 +150,7 @@ def quarantine(db: sqlite3.Connection, ring: KeyRing, limit: int) -> list[Quaran
 # -- what endpoints are owed ----------------------------------------------------------------------------------
 
 _OWED = (
-    "select d.seq, d.round, d.lane, d.attempts, d.due, e.id, e.expires_at, e.body"
+    "select d.seq, d.round, d.lane, d.attempts, d.due, e.id, e.expires_at, e.body, coalesce(e.account_no, 0)"
     " from delivery d join event e using(seq) where d.endpoint_no = ? and "
 )
 
