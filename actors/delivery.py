@@ -7,6 +7,7 @@ but a lane behind a dead event waits until that is durable.
 """
 
 import logging
+import math
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -39,6 +40,7 @@ from unifyport.storage.base import (
 from unifyport.storage.bus import Bus
 from unifyport.storage.fleet import Fleet, Lease
 
+from .company import Company
 from .writer import Writer
 
 log = logging.getLogger("unifyport.delivery")
@@ -47,12 +49,15 @@ EVENTS_TOPIC = "events"
 ENDPOINTS_TOPIC = "endpoints"
 
 PAGE = 100
+REFILLS = 4  # lanes that are read again in one turn: what is fresh shall not wait for all of them
 LAZY_SECONDS = 0.025
 POLL_SECONDS = 1.0
 SHORTEST_WAIT = 0.01  # whatever the clocks say, nothing spins
 RECONCILE_SECONDS = 5.0
 TIMEOUT = 10.0
-MAX_IN_FLIGHT = 16
+FEWEST_SLOTS, MAX_IN_FLIGHT = 4, 16  # attempts at a time
+PER_SLOT = 0.004  # seconds of a receiver's time for one more: a quick one needs few, and few are quick
+_SMOOTHING = 0.1
 LAST_WORDS_SECONDS = 3.0
 DISABLE_AFTER = 72 * 3600.0
 
@@ -94,6 +99,8 @@ class EndpointActor:
         self._window = Window()
         self._breaker = Breaker()
         self._in_flight = 0
+        self._company = Company()
+        self._latency = MAX_IN_FLIGHT * PER_SLOT  # seconds of an attempt, smoothed
         self._outcomes: list[Settled] = []
         self._held: list[LaneKey] = []  # lanes that wait until their outcome is durable
         self._health: EndpointHealth | None = None
@@ -129,6 +136,15 @@ class EndpointActor:
             self._breaker = Breaker()
         self.endpoint = endpoint
         self.wake.ring()
+
+    @property
+    def _slots(self) -> int:
+        """Attempts that may be in flight."""
+        return min(max(math.ceil(self._latency / PER_SLOT), FEWEST_SLOTS), MAX_IN_FLIGHT)
+
+    @property
+    def _full(self) -> bool:
+        return self._in_flight >= self._slots
 
     async def _listen(self) -> None:
         seen = self._services.bus.count(EVENTS_TOPIC)
@@ -169,14 +185,15 @@ class EndpointActor:
         limit = min(PAGE, window.room)
         rows = await store.fresh(no, window.pos, limit) if limit > 0 else []
         window.add_fresh(rows)
-        for key, after, upto in window.hungry(self._services.now_ms()):
+        hungry = window.hungry(self._services.now_ms())
+        for key, after, upto in hungry[:REFILLS]:
             owed = await store.in_lane(no, key[1], after, upto, ROWS_PER_LANE)
             window.refill(key, owed, ROWS_PER_LANE)
-        return limit > 0 and len(rows) == limit and self._in_flight < MAX_IN_FLIGHT
+        return not self._full and (len(hungry) > REFILLS or 0 < limit == len(rows))
 
     def _idle_for(self) -> float:
         """Seconds until there is something to do that no bell tells of."""
-        if self.endpoint.status != ENDPOINT_ACTIVE or self._in_flight >= MAX_IN_FLIGHT:
+        if self.endpoint.status != ENDPOINT_ACTIVE or self._full:
             return POLL_SECONDS
         wait = min(POLL_SECONDS, (self._window.next_due() - self._services.now_ms()) / 1000)
         if len(self._window) and self._breaker.is_open:
@@ -186,15 +203,22 @@ class EndpointActor:
     # -- attempts -----------------------------------------------------------------------------------------------
 
     def _start(self, nursery: trio.Nursery, client: DeliveryClient) -> None:
-        while self.endpoint.status == ENDPOINT_ACTIVE and self._in_flight < MAX_IN_FLIGHT:
+        while self.endpoint.status == ENDPOINT_ACTIVE and not self._full:
             if not self._breaker.may_start(trio.current_time()):
                 return
-            head = self._window.oldest_head() if self._breaker.is_open else self._window.next_head()
+            head = self._window.oldest_head() if self._breaker.is_open else self._next_head()
             if head is None:
                 return
             probe = self._breaker.started()
             self._in_flight += 1
             nursery.start_soon(self._attempt, client, *head, probe)
+
+    def _next_head(self) -> tuple[LaneKey, Owed] | None:
+        """An account that is not the only one gets half of the slots at most."""
+        account_no = self._window.next_account()
+        if account_no is None:
+            return None
+        return self._window.next_head(self._slots // 2 if self._company.of(account_no) else self._slots)
 
     async def _attempt(self, client: DeliveryClient, key: LaneKey, row: Owed, probe: bool) -> None:
         endpoint, now = self.endpoint, self._services.now_ms()
@@ -220,6 +244,7 @@ class EndpointActor:
         self.verdicts[verdict] += 1
         _log_attempt(self.endpoint.id, row, attempt, verdict, delivery_id)
         self.seconds.observe(attempt.ms / 1000)
+        self._latency += _SMOOTHING * (attempt.ms / 1000 - self._latency)
         now, retries = self._services.now_ms(), self.endpoint.retries
         counted = True
         if verdict is Verdict.ENDPOINT_FAILED:

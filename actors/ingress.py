@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 
 import trio
 
+from supervisors import turnstile
 from unifyport.model.inbound import ProviderEvent, Unparsed, dedupe_key
 from unifyport.providers.ingress import Addressed
 from unifyport.providers.ingress import Ingress as Contract
@@ -21,11 +22,13 @@ from unifyport.storage.base import Store, StoreUnavailable
 
 from .account import AccountActor, Ingested
 from .accounts import Accounts
+from .company import Company
 
 log = logging.getLogger("unifyport.ingress")
 
 MAX_DEPTH = 64  # of nested objects and lists
-AT_A_TIME = 2  # requests of one account
+AT_A_TIME = 4  # requests of one account, when there are none of others; else one
+LONGEST_IDLE = 0.05  # seconds for which an account whose requests queue up lets others go first
 SMALLEST_LIMIT = 64 * 1024  # bytes, where a provider has no ingress at all
 _DAY_MS = 86_400_000
 
@@ -55,6 +58,7 @@ class Ingress:
         self._store = store
         self._now_ms = now_ms
         self._keep_ms = dedupe_ms - _DAY_MS
+        self._company = Company()
         self._turns: dict[str, trio.CapacityLimiter] = {}  # of accounts that are being called
 
     def limit(self, provider: str) -> int:
@@ -133,8 +137,12 @@ class Ingress:
     async def _turn(self, account_id: str) -> AsyncIterator[None]:
         """Few requests of an account are worked at together, so that one that is flooded is slow by itself."""
         turns = self._turns.setdefault(account_id, trio.CapacityLimiter(AT_A_TIME))
+        in_company = self._company.of(account_id)
+        turns.total_tokens = 1 if in_company else AT_A_TIME
         try:
             async with turns:
+                if in_company and turns.statistics().tasks_waiting:
+                    await turnstile().idle(LONGEST_IDLE)
                 yield
         finally:
             if not turns.borrowed_tokens and self._turns.get(account_id) is turns:

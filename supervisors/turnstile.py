@@ -17,6 +17,7 @@ class Turnstile(trio.abc.Instrument):
     def __init__(self, per_turn: int = PER_TURN) -> None:
         self._per_turn = self._left = per_turn
         self._lot = trio.lowlevel.ParkingLot()
+        self._for_idle = trio.lowlevel.ParkingLot()
         self._token = trio.lowlevel.current_trio_token()
 
     async def enter(self) -> None:
@@ -27,6 +28,17 @@ class Turnstile(trio.abc.Instrument):
         if not self._lot:
             self._hurry()
         await self._lot.park()
+
+    async def idle(self, longest: float) -> None:
+        """Return when the loop has nothing else to do, or after `longest` seconds: who has had much goes last."""
+        with trio.move_on_after(longest):
+            await self._for_idle.park()
+
+    def before_io_wait(self, timeout: float) -> None:
+        """A turn is over. `timeout` is 0 when somebody is ready for the next one."""
+        if timeout > 0 and self._for_idle:
+            self._for_idle.unpark()
+            self._hurry()
 
     def after_io_wait(self, timeout: float) -> None:
         """A turn begins."""

@@ -5,12 +5,51 @@ from collections import defaultdict
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from unifyport.delivery.lanes import ROWS_PER_LANE, Window
+from unifyport.delivery.lanes import ROWS_PER_ACCOUNT, ROWS_PER_LANE, Window
 from unifyport.model.owed import Blocked, Owed
 
 
-def owed(seq: int, lane: int, attempts: int = 0, due: int | None = None) -> Owed:
-    return Owed(seq, 0, lane, attempts, due, f"evt_{seq}", None, b"x")
+def owed(seq: int, lane: int, attempts: int = 0, due: int | None = None, account_no: int = 1) -> Owed:
+    return Owed(seq, 0, lane, attempts, due, f"evt_{seq}", None, b"x", account_no)
+
+
+def test_accounts_are_served_in_turn_however_many_lanes_one_has() -> None:
+    window = Window()
+    window.add_fresh([owed(seq, lane=seq, account_no=1) for seq in range(1, 51)])
+    window.add_fresh([owed(51, 51, account_no=2), owed(52, 52, account_no=2), owed(53, 53, account_no=3)])
+    heads = [window.next_head() for _ in range(6)]
+    assert [head[1].account_no for head in heads if head is not None] == [1, 2, 3, 1, 2, 1]
+
+
+def test_an_account_has_no_more_in_flight_than_its_share() -> None:
+    window = Window()
+    window.add_fresh([owed(seq, lane=seq, account_no=1) for seq in range(1, 11)])
+    window.add_fresh([owed(11, 11, account_no=2)])
+    first = window.next_head(each=2)
+    assert [head[1].account_no for head in (window.next_head(2), window.next_head(2)) if head] == [2, 1]
+    assert window.next_head(each=2) is None
+    assert window.next_head(each=3) is not None
+    assert first is not None
+    window.delivered(first[0])
+    assert window.next_head(each=3) is not None
+
+
+def test_an_account_that_is_flooded_leaves_room_in_the_window() -> None:
+    window = Window()
+    flood = [owed(seq, lane=seq % 200, account_no=1) for seq in range(1, 2001)]
+    window.add_fresh(flood)
+    assert len(window) == ROWS_PER_ACCOUNT
+    window.add_fresh([owed(2001, 777, account_no=2)])
+    window.next_head()
+    second = window.next_head()
+    assert second is not None
+    assert second[1].account_no == 2
+    waiting = {row.lane for row in flood[ROWS_PER_ACCOUNT:]}
+    assert window.hungry(0) == []  # nothing is read again while the account has its share
+    while (head := window.next_head()) is not None:
+        window.delivered(head[0])
+    assert {key[1] for key, _, _ in window.hungry(0)} <= waiting
+    assert window.hungry(0) != []
 
 
 def test_within_a_lane_strictly_in_order_across_lanes_at_once() -> None:

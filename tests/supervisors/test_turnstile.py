@@ -89,3 +89,41 @@ def test_each_run_has_its_own() -> None:
         return turnstile()
 
     assert trio.run(mine) is not trio.run(mine)
+
+
+async def test_idle_comes_when_nobody_else_has_anything_to_do() -> None:
+    done: list[str] = []
+
+    async def patient() -> None:
+        await turnstile().idle(60)
+        done.append("patient")
+
+    async def busy() -> None:
+        for _ in range(50):
+            await trio.lowlevel.checkpoint()
+        done.append("busy")
+
+    with trio.fail_after(5):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(patient)
+            nursery.start_soon(patient)
+            nursery.start_soon(busy)
+    assert done == ["busy", "patient", "patient"]
+
+
+async def test_idle_does_not_wait_for_ever(autojump_clock: trio.testing.MockClock) -> None:
+    done = trio.Event()
+
+    async def busy() -> None:
+        while not done.is_set():
+            await trio.lowlevel.checkpoint()
+
+    async def patient() -> None:
+        with trio.CancelScope(deadline=trio.current_time() + 60):
+            await turnstile().idle(0.0)
+        done.set()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(busy)
+        nursery.start_soon(patient)
+    assert done.is_set()

@@ -56,6 +56,7 @@ class Window:
         self._ready: OrderedDict[int, deque[LaneKey]] = OrderedDict()  # by account, the next one first
         self._rows = 0
         self._rows_of: Counter[int] = Counter()  # by account
+        self._in_flight_of: Counter[int] = Counter()  # by account
         self._bytes = 0
         self._passed_over = 0
         self._more: set[LaneKey] = set()  # lanes whose `more` is set; every lane with a `due` is among them
@@ -150,17 +151,27 @@ class Window:
 
     # -- attempts -----------------------------------------------------------------------------------------
 
-    def next_head(self) -> tuple[LaneKey, Owed] | None:
-        """The head of the next account's next ready lane; it is in flight from now on."""
-        while self._ready:
+    def next_account(self) -> int | None:
+        """Whose turn it is; None when nobody is ready."""
+        return next(iter(self._ready), None)
+
+    def next_head(self, each: int = ROWS) -> tuple[LaneKey, Owed] | None:
+        """The head of the next account's next ready lane; it is in flight from now on.
+
+        An account that has `each` in flight is passed over.
+        """
+        for _ in range(len(self._ready)):
             account_no, keys = self._ready.popitem(last=False)
-            key = keys.popleft()
-            if keys:
+            if self._in_flight_of[account_no] >= each:
                 self._ready[account_no] = keys
-            lane = self._lanes.get(key)
-            if lane is not None and self._startable(lane):
-                lane.in_flight = True
-                return key, lane.rows[0]
+                continue
+            while keys:
+                key = keys.popleft()
+                lane = self._lanes.get(key)
+                if lane is not None and self._startable(lane):
+                    if keys:
+                        self._ready[account_no] = keys
+                    return key, self._fly(lane)
         return None
 
     def oldest_head(self) -> tuple[LaneKey, Owed] | None:
@@ -169,8 +180,18 @@ class Window:
         if not heads:
             return None
         _, key = min(heads)
-        self._lanes[key].in_flight = True
-        return key, self._lanes[key].rows[0]
+        return key, self._fly(self._lanes[key])
+
+    def _fly(self, lane: Lane) -> Owed:
+        lane.in_flight = True
+        self._in_flight_of[lane.account_no] += 1
+        return lane.rows[0]
+
+    def _land(self, lane: Lane) -> None:
+        lane.in_flight = False
+        self._in_flight_of[lane.account_no] -= 1
+        if not self._in_flight_of[lane.account_no]:
+            del self._in_flight_of[lane.account_no]
 
     @staticmethod
     def _startable(lane: Lane) -> bool:
@@ -193,7 +214,8 @@ class Window:
     def retry(self, key: LaneKey, due: int) -> None:
         """The head waits; its rows are let go of and read again when it is due and that is durable: see `durable`."""
         lane = self._lanes[key]
-        lane.in_flight, lane.due, lane.upto = False, due, lane.rows[0].seq
+        self._land(lane)
+        lane.due, lane.upto = due, lane.rows[0].seq
         self._mark_more(key, lane, True)
         self._count(lane, -len(lane.rows), -sum(len(row.body) for row in lane.rows))
         self._pass_over(lane, len(lane.rows))
@@ -203,14 +225,15 @@ class Window:
     def uncounted(self, key: LaneKey) -> None:
         """The attempt does not count: the head may be tried again as soon as attempts may start."""
         lane = self._lanes[key]
-        lane.in_flight = False
+        self._land(lane)
         self._continue(key, lane)
 
     def _pop(self, key: LaneKey) -> Lane:
         lane = self._lanes[key]
         row = lane.rows.popleft()
         self._count(lane, -1, -len(row.body))
-        lane.last, lane.in_flight = row.seq, False
+        lane.last = row.seq
+        self._land(lane)
         return lane
 
     def _continue(self, key: LaneKey, lane: Lane) -> None:
