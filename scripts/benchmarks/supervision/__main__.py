@@ -51,7 +51,7 @@ class Subject:
 
 def subjects(build: Path) -> list[Subject]:
     erl = _erlang()
-    subprocess.run([erl + "c", "-o", str(build), str(HERE / "peer.erl")], check=True)
+    subprocess.run([erl + "c", "-o", str(build), str(HERE / "supervision_peer.erl")], check=True)
     triotp = str(peers.python(HERE / "requirements.in"))
 
     def ours(kind: str, count: int) -> list[str]:
@@ -59,7 +59,7 @@ def subjects(build: Path) -> list[Subject]:
 
     def erlang(kind: str, count: int) -> list[str]:
         quiet = [erl, "-noshell", "+S", "1:1", "+P", "1000000", "-pa", str(build)]
-        return [*quiet, "-s", "peer", "main", kind, str(count), str(TIMES)]
+        return [*quiet, "-s", "supervision_peer", "main", kind, str(count), str(TIMES)]
 
     def peer(kind: str, count: int) -> list[str]:
         return [triotp, str(HERE / "triotp_peer.py"), kind, str(count), str(TIMES)]

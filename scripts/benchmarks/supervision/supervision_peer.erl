@@ -1,8 +1,7 @@
 %% Erlang/OTP beside `supervisors`: gen_servers under simple_one_for_one supervisors, logger off.
-%% erlc peer.erl, then: erl -noshell -s peer main KIND COUNT ROUNDS. Prints one number.
--module(peer).
+%% erlc supervision_peer.erl, then: erl -noshell -s supervision_peer main KIND COUNT ROUNDS. Prints one number.
+-module(supervision_peer).
 -behaviour(gen_server).
--behaviour(supervisor).
 -export([main/1, start_link/1, start_supervisor/0]).
 -export([init/1, handle_call/3, handle_cast/2]).
 
