@@ -70,23 +70,34 @@ class History:
     ) -> "History":
         """The history once an incarnation ended; `ran_for` is its time since it reported itself started."""
         stable = ran_for >= policy.stable_after and ran_for > 0
-        calm = attrs.evolve(self, was_stable=stable)
-        if stable:
-            calm = attrs.evolve(calm, consecutive=0, restarts=())
-        next_history = attrs.evolve(calm, ended_at=now, last=outcome, draw=draw)
+        consecutive, restarts = (0, ()) if stable else (self.consecutive, self.restarts)
+        ended_at: float | None = now
+        last: Outcome | None = outcome
+        recent = self.recent
+        terminal, not_before = self.terminal, self.not_before
         failure = outcome.failure
-        if outcome.ended is Ended.STOPPED:
-            return attrs.evolve(next_history, ended_at=None, last=None)
         if failure is not None:
-            record = FailureRecord(now, failure)
-            next_history = attrs.evolve(next_history, recent=(*self.recent, record)[-KEPT_FAILURES:])
-            if failure.kind is Kind.TERMINAL:
-                return attrs.evolve(next_history, terminal=failure.reason)
-            if failure.kind is Kind.DEFERRED:
-                return attrs.evolve(next_history, not_before=now + (failure.retry_after or 0.0))
-        counted = tuple(at for at in calm.restarts if at > now - policy.window)
-        return attrs.evolve(
-            next_history,
-            consecutive=calm.consecutive + 1,
-            restarts=(*counted, now)[-(policy.max_restarts + 1) :],
+            recent = (*recent, FailureRecord(now, failure))[-KEPT_FAILURES:]
+        if outcome.ended is Ended.STOPPED:
+            ended_at, last = None, None
+        elif failure is not None and failure.kind is Kind.TERMINAL:
+            terminal = failure.reason
+        elif failure is not None and failure.kind is Kind.DEFERRED:
+            not_before = now + (failure.retry_after or 0.0)
+        else:
+            consecutive += 1
+            counted = tuple(at for at in restarts if at > now - policy.window)
+            restarts = (*counted, now)[-(policy.max_restarts + 1) :]
+        return History(
+            incarnations=self.incarnations,
+            consecutive=consecutive,
+            restarts=restarts,
+            ended_at=ended_at,
+            last=last,
+            draw=draw,
+            terminal=terminal,
+            not_before=not_before,
+            try_now=self.try_now,
+            was_stable=stable,
+            recent=recent,
         )

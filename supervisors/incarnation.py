@@ -17,6 +17,7 @@ import trio
 
 from .outcomes import Ended, Failure, Kind, Outcome, split, worst
 from .spec import ChildSpec
+from .wake import Latch
 
 log = logging.getLogger("supervisors")
 
@@ -40,9 +41,9 @@ class Incarnation:
         self.number = number  # 1 for a child's first run; grows with each
         self.started_at: float | None = None
         self.reason = CancelReason.START_TIMEOUT
-        self.ended = trio.Event()
+        self.ended = Latch()
         self._on_started = on_started
-        self._stopping = trio.Event()
+        self._stopping = Latch()
         self._scope = trio.CancelScope(deadline=trio.current_time() + start_timeout)
 
     def started(self) -> None:

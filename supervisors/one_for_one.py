@@ -8,6 +8,7 @@ arrives between two incarnations is therefore never lost.
 """
 
 import enum
+import functools
 import logging
 import random
 from collections.abc import Callable, Iterable
@@ -83,6 +84,7 @@ class _Child:
         "settled",
         "since",
         "spec",
+        "ticket",
         "verb",
         "wake",
         "watch",
@@ -99,6 +101,7 @@ class _Child:
         self.since = trio.current_time()
         self.next_retry_at: float | None = None
         self.incarnation: Incarnation | None = None
+        self.ticket: Ticket | None = None  # of the start in progress
         self.watch: Watch | None = None  # while it runs and is probed
         self.wake = Wake()
         self.verb = 0  # number of the last verb written
@@ -268,20 +271,11 @@ class OneForOne:
         return ticket if wanted else _CHANGED
 
     async def _incarnate(self, child: _Child, ticket: Ticket | None) -> None:
-        policy, admission = child.spec.policy, child.spec.admission
-
-        def done() -> None:
-            if admission is not None and ticket is not None:
-                admission.release(ticket)
-
-        def started() -> None:
-            done()
-            self._watch(child)
-            child.enter(Phase.RUNNING)
-
+        policy = child.spec.policy
+        child.ticket = ticket
         child.history = child.history.began()
         child.incarnation = incarnation = Incarnation(
-            child.history.incarnations, policy.start_timeout, started
+            child.history.incarnations, policy.start_timeout, functools.partial(self._is_up, child)
         )
         child.enter(Phase.STARTING)
         self._see(child)
@@ -290,10 +284,21 @@ class OneForOne:
         finally:
             child.incarnation = None
             self._unwatch(child)
-            done()
+            self._give_back(child)
         now = trio.current_time()
         ran_for = now - incarnation.started_at if incarnation.started_at is not None else 0.0
         child.history = child.history.after(policy, outcome, ran_for=ran_for, now=now, draw=self._draw())
+
+    def _is_up(self, child: _Child) -> None:
+        self._give_back(child)
+        self._watch(child)
+        child.enter(Phase.RUNNING)
+
+    def _give_back(self, child: _Child) -> None:
+        """The ticket of a start that is over."""
+        if child.ticket is not None and child.spec.admission is not None:
+            child.spec.admission.release(child.ticket)
+            child.ticket = None
 
     # -- probes -----------------------------------------------------------------------------------------------
 
