@@ -6,8 +6,9 @@ slow start goes on without its slot, so that a thousand children behind somethin
 in progress together, slow ones included, are at most `SLOW_FACTOR` times the slots. No second sees more than
 `rate` starts.
 
-Waiting is in order of urgency, first come first served within it. Children that keep failing get at most half
-of the slots, so that one that lost a good connection is never behind a crowd of them.
+Waiting is in order of urgency, first come first served within it. One that lost a good connection, or that somebody
+asked for, is never behind a crowd: first starts leave a quarter of the slots free for those, children that keep
+failing leave half, and neither fills more than three quarters of what may be in progress.
 
 A ticket begins no deadline: a start's own deadline begins when its ticket is granted.
 """
@@ -114,15 +115,23 @@ class Admission:
 
     def _pick(self, *, look: bool = False) -> Ticket | None:
         """The next to be granted, if there is room for it; `look` leaves it in its queue."""
-        if self._counts[Stage.HOLDING] >= self._slots or self.starting >= self._slots * SLOW_FACTOR:
-            return None
         for urgency, queue in self._waiting.items():
             while queue and queue[0].stage is Stage.DONE:  # it was withdrawn
                 queue.popleft()
-            if not queue or (urgency is Urgency.FAILING and self._failing >= max(1, self._slots // 2)):
-                continue
-            return queue[0] if look else queue.popleft()
+            if queue and self._has_room(urgency):
+                return queue[0] if look else queue.popleft()
         return None
+
+    def _has_room(self, urgency: Urgency) -> bool:
+        holding, most, slots = self._counts[Stage.HOLDING], self._slots * SLOW_FACTOR, self._slots
+        match urgency:
+            case Urgency.OPERATOR | Urgency.WAS_STABLE:
+                return holding < slots and self.starting < most
+            case Urgency.FIRST:
+                return holding < slots - slots // 4 and self.starting < most - slots
+            case Urgency.FAILING:
+                half = max(1, slots // 2)
+                return holding < slots - slots // 4 and self._failing < half and self.starting < most - slots
 
     def _move(self, ticket: Ticket, stage: Stage) -> None:
         if ticket.stage is Stage.DONE:

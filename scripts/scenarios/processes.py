@@ -20,6 +20,7 @@ import trio
 from unifyport.storage.sealing import KeyRing
 
 KEY = "scenario_key_" + "k" * 32
+ROOT = Path(__file__).parents[2]
 GATEWAY_CORE, OTHER_CORE = 0, 1
 _PAUSE = 0.05  # between two looks at what has no event to wait for
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -88,7 +89,7 @@ async def started(core: int, command: list[str], log: Path) -> AsyncIterator[Run
     """A Python process, killed in the end."""
     with log.open("ab") as output:
         process = await trio.lowlevel.open_process(
-            pinned(core, [sys.executable, *command]), stdout=output, stderr=subprocess.STDOUT
+            pinned(core, [sys.executable, *command]), stdout=output, stderr=subprocess.STDOUT, cwd=ROOT
         )
     running = Running(process, log)
     try:

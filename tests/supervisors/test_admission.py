@@ -81,10 +81,29 @@ async def test_a_slow_start_goes_on_without_its_slot_up_to_a_bound(
         await trio.sleep(0.2)
         assert len(crowd.names) == 4
         await trio.sleep(60)
-        assert len(crowd.names) == 8  # four times the slots, and not one more
+        assert len(crowd.names) == 6  # three times the slots, and not one more
         crowd.release("3")
         await trio.sleep(60)
-        assert len(crowd.names) == 9
+        assert len(crowd.names) == 7
+        for number in range(5):
+            crowd.ask(f"urgent {number}", Urgency.WAS_STABLE)
+        await trio.sleep(60)
+        assert crowd.names[7:] == ["urgent 0", "urgent 1"]  # four times with those
+
+
+@pytest.mark.parametrize("crowd_is", [Urgency.FIRST, Urgency.FAILING])
+async def test_a_crowd_that_hangs_never_holds_up_one_that_ran_well(
+    crowd_is: Urgency, autojump_clock: trio.testing.MockClock
+) -> None:
+    async with crowd_of(4) as crowd:
+        for number in range(1000):
+            crowd.ask(f"{number}", crowd_is)
+        for number in range(40):  # at any time, whatever the crowd is at
+            crowd.ask(f"well {number}", Urgency.WAS_STABLE)
+            await trio.sleep(0.1)
+            assert f"well {number}" in crowd.names
+            crowd.release(f"well {number}")
+            await trio.sleep(1.7)
 
 
 async def test_who_is_more_urgent_goes_first_and_the_withdrawn_not_at_all(
