@@ -21,7 +21,8 @@ from unifyport.storage.sealing import KeyRing
 
 KEY = "scenario_key_" + "k" * 32
 ROOT = Path(__file__).parents[2]
-GATEWAY_CORE, OTHER_CORE = 0, 1
+_CORES = sorted(os.sched_getaffinity(0))  # those that we may use
+GATEWAY_CORE, OTHER_CORE = _CORES[0], _CORES[-1]
 _PAUSE = 0.05  # between two looks at what has no event to wait for
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -37,12 +38,12 @@ def free_ports(count: int) -> int:
 
 
 def pinned(core: int, command: list[str]) -> list[str]:
-    return ["taskset", "-c", str(core), *command] if (os.cpu_count() or 1) > 1 else command
+    return ["taskset", "-c", str(core), *command] if len(_CORES) > 1 else command
 
 
 def pin(core: int) -> None:
     """This process."""
-    if (os.cpu_count() or 1) > 1:
+    if len(_CORES) > 1:
         os.sched_setaffinity(0, {core})
 
 
