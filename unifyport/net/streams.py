@@ -49,7 +49,9 @@ class _Stream(httpcore.AsyncNetworkStream):
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         try:
-            with trio.fail_after(float("inf") if timeout is None else timeout):
+            if timeout is None:
+                return bytes(await self._stream.receive_some(max_bytes))
+            with trio.fail_after(timeout):
                 return bytes(await self._stream.receive_some(max_bytes))
         except trio.TooSlowError as error:
             raise httpcore.ReadTimeout(str(error)) from None
@@ -58,7 +60,9 @@ class _Stream(httpcore.AsyncNetworkStream):
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
         try:
-            with trio.fail_after(float("inf") if timeout is None else timeout):
+            if timeout is None:
+                return await self._stream.send_all(buffer)
+            with trio.fail_after(timeout):
                 await self._stream.send_all(buffer)
         except trio.TooSlowError as error:
             raise httpcore.WriteTimeout(str(error)) from None
