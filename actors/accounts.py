@@ -27,6 +27,7 @@ log = logging.getLogger("unifyport.accounts")
 _PUMP_RETRY = 0.5
 _SIDE_BY_SIDE = 64
 VERB_SECONDS = 5.0
+DUPLICATE = "duplicate_provider_account"
 LAST_WORDS_SECONDS = 3.0
 
 
@@ -184,6 +185,7 @@ class Accounts:
         if actor is None:
             return
         self._forget_identity(actor)
+        self._retry_duplicates(actor)
         self._dirty.pop(account_id, None)
         self.supervisor.remove(account_id)
         self._services.fleet.release(actor.lease.resource)
@@ -205,6 +207,19 @@ class Accounts:
             for other in self._actors.values():  # one that had the same identity, and waited for it
                 if other is not actor and (other.row.channel, other.identity) == place:
                     self._identify(other)
+
+    def _retry_duplicates(self, gone: AccountActor) -> None:
+        """Who could not log in because another account was the same may try again now."""
+        for other in self._actors.values():
+            if (other.row.channel, other.identity) != (gone.row.channel, gone.identity):
+                continue
+            if other.row.terminal == DUPLICATE:
+                self._forgive(other)
+                self.supervisor.reset(other.row.id)
+
+    def _forgive(self, actor: AccountActor) -> None:
+        actor.row = attrs.evolve(actor.row, terminal=None)
+        actor.publish(Change([], {"terminal": None}))
 
     # -- commands -----------------------------------------------------------------------------------------------
 
@@ -242,8 +257,7 @@ class Accounts:
         """Forget its failures: the budget is whole again, and what waited for a back-off is tried now."""
         actor = self._actor(account_id)
         if actor.row.terminal is not None:
-            actor.row = attrs.evolve(actor.row, terminal=None)
-            actor.publish(Change([], {"terminal": None}))
+            self._forgive(actor)
         return await self._done(account_id, self.supervisor.reset(account_id))
 
     async def log_in_again(self, account_id: str) -> bool:

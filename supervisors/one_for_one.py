@@ -393,7 +393,10 @@ class OneForOne:
         probe = child.spec.policy.probe
         child.spec = attrs.evolve(child.spec, policy=policy)
         if child.phase is Phase.RUNNING and policy.probe != probe:
+            before = child.watch
             self._watch(child)
+            if before is not None and child.watch is not None:
+                child.watch.quiet_from = before.quiet_from
         return self._command(child)
 
     async def settled(self, child_id: str, verb: int, timeout: float = 5.0) -> bool:

@@ -25,8 +25,6 @@ class Turnstile(trio.abc.Instrument):
         if self._left > 0:
             self._left -= 1
             return
-        if not self._lot:
-            self._hurry()
         await self._lot.park()
 
     async def idle(self, longest: float) -> None:
@@ -36,7 +34,7 @@ class Turnstile(trio.abc.Instrument):
 
     def before_io_wait(self, timeout: float) -> None:
         """A turn is over. `timeout` is 0 when somebody is ready for the next one."""
-        if timeout > 0 and self._for_idle:
+        if timeout > 0 and (self._lot or self._for_idle):
             self._for_idle.unpark()
             self._hurry()
 
@@ -45,8 +43,6 @@ class Turnstile(trio.abc.Instrument):
         self._left = self._per_turn
         if self._lot:
             self._left -= len(self._lot.unpark(count=self._per_turn))
-        if self._lot:
-            self._hurry()
 
     def _hurry(self) -> None:
         """Have the next turn come at once, whatever else there is to wait for."""

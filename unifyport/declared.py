@@ -108,11 +108,13 @@ class Report:
     options: list[str]  # changed, and in force
     needs_restart: list[str]  # changed, and read at the start only
     policies_changed: int  # accounts that are supervised otherwise
+    not_removed: list[str] = attrs.field(factory=list)  # accounts that could not be deleted now
 
     @property
     def left(self) -> list[str]:
         """What has left the file and is still kept."""
         removed = {(d.kind, d.name) for d in self.plan.differences if d.action is Action.REMOVE}
+        removed -= {("account", name) for name in self.not_removed}
         kept = [("account", account.name) for account in self.plan.left_accounts]
         kept += [("webhook_endpoint", endpoint.name or endpoint.id) for endpoint in self.plan.left_endpoints]
         return [f"{kind.replace('_', ' ')} {name!r}" for kind, name in kept if (kind, name) not in removed]
@@ -172,16 +174,25 @@ async def _workspace(made: Plan, settings: Settings, store: Store) -> None:
 
 
 async def _keys(made: Plan, settings: Settings, store: Store, now_ms: int) -> None:
-    known = {key.name: key for key in await store.api_keys() if key.origin == Origin.FILE}
+    """A key is known by its value first: so it may be renamed, and then by its name: so it may be rotated."""
+    known = {key.hash: key for key in await store.api_keys() if key.origin == Origin.FILE}
+    hashes = {hash_key(declared.key) for declared in settings.api_keys}
+    stale = {key.name: key for key in known.values() if key.hash not in hashes}
+    steps: list[tuple[str, Action, PutApiKey, list[str]]] = []
     for declared in settings.api_keys:
-        name, old, hashed = declared.name, known.pop(declared.name, None), hash_key(declared.key)
-        if old is None:
+        name, hashed = declared.name, hash_key(declared.key)
+        old = known.get(hashed)
+        if old is not None and old.name != name:
+            steps.append((name, Action.UPDATE, PutApiKey(attrs.evolve(old, name=name)), ["name"]))
+        elif old is None and (rotated := stale.pop(name, None)) is not None:
+            steps.append((name, Action.UPDATE, PutApiKey(attrs.evolve(rotated, hash=hashed)), ["key"]))
+        elif old is None:
             key = ApiKey(new_id("ak"), name, "file", hashed, created_at=now_ms, origin=Origin.FILE)
-            made.add("api_key", name, Action.CREATE, PutApiKey(key))
-        elif old.hash != hashed:
-            made.add("api_key", name, Action.UPDATE, PutApiKey(attrs.evolve(old, hash=hashed)), ["key"])
-    for key in known.values():
+            steps.append((name, Action.CREATE, PutApiKey(key), []))
+    for key in stale.values():
         made.add("api_key", key.name, Action.REMOVE, DeleteApiKey(key.id))
+    for name, action, write, fields in steps:
+        made.add("api_key", name, action, write, fields)
 
 
 async def _endpoints(made: Plan, declared: list[DeclaredEndpoint], ring: KeyRing, store: Store) -> None:
@@ -238,7 +249,8 @@ async def _accounts(
         elif old.digest != digest or old.status != ACTIVE or not running(old):
             account = _account(entry, old, registry, digest, now_ms)
             fields = _changed(old, account, _OF_AN_ACCOUNT) or ["supervision"]
-            made.add("account", entry.name, Action.UPDATE, PutAccount(account), fields)
+            write = PutAccount(account, declared=True, new_login=account.login != old.login)
+            made.add("account", entry.name, Action.UPDATE, write, fields)
     if problems:
         raise Problems(problems)
     made.left_accounts += known.values()
@@ -254,7 +266,7 @@ def _left(made: Plan, now_ms: int, running: Callable[[Account], bool], *, prune:
             inactive = PutEndpoint(attrs.evolve(endpoint, status=ENDPOINT_INACTIVE))
             made.add("webhook_endpoint", name, Action.STOP, inactive)
     for account in made.left_accounts:
-        stopped = PutAccount(attrs.evolve(account, status="inactive", updated_at=now_ms))
+        stopped = PutAccount(attrs.evolve(account, status="inactive", updated_at=now_ms), declared=True)
         if prune:
             made.add("account", account.name, Action.REMOVE, stopped)
         elif account.status == ACTIVE or not running(account):

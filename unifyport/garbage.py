@@ -29,11 +29,11 @@ def tame() -> None:
 
 
 def resident() -> int:
-    """Bytes of memory in use; 0 where the system does not say."""
+    """Bytes of memory in use; where the system does not say, the most that was."""
     try:
         return int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE
     except (OSError, IndexError, ValueError):
-        return 0
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 class Garbage:

@@ -14,20 +14,19 @@ from typing import Any
 import attrs
 import trio
 
-from actors.accounts import Accounts
 from supervisors import Policy, Wake
-from unifyport.api.gateway import Gateway, NoFile, WriteRefused
+from unifyport.api.gateway import BeingDeleted, Gateway, NoFile, WriteRefused
 from unifyport.declared import Plan, Report, plan, vet
 from unifyport.model.account import Account
 from unifyport.model.structuring import Problems
 from unifyport.net.guard import AddressGuard
-from unifyport.settings import Settings, load
+from unifyport.settings import Settings, check, load, places_of
 from unifyport.storage.base import PutAccount, Refused, StoreUnavailable
-from unifyport.storage.fleet import Lease
 
 log = logging.getLogger("unifyport.reload")
 
 TRIES = 5
+_DELETED_AT_A_TIME = 50
 AT_START_ONLY = ("server.", "storage.", "media.", "security.master_key", "security.ca_file")
 _DECLARED = ("api_keys", "webhook_endpoints", "accounts", "directory", "path")  # `declared` compares those
 
@@ -97,6 +96,8 @@ class Reloader:
         written = await trio.to_thread.run_sync(load, path, gateway.registry, limiter=self._thread)
         options = list(_moved(gateway.settings, written))
         settings = _reloadable(gateway.settings, written)
+        if wrong := check(settings, gateway.registry, places_of(settings)):
+            raise Problems([f"{problem} (as long as the server is not restarted)" for problem in wrong])
         await vet(settings, AddressGuard(gateway.guard.resolve, settings.security.webhook_networks))
         for _ in range(TRIES):
             async with gateway.changing_accounts, gateway.changing_keys:
@@ -111,50 +112,76 @@ class Reloader:
                 )
                 if dry_run:
                     return report
-                if await self._apply(made, settings):
+                if await self._apply(made, settings, report, prune=prune):
                     self._fingerprint = read
-                    break
-        else:
-            raise Problems(["what is declared keeps changing meanwhile, try again"])
-        for account in made.left_accounts if prune else ():
-            await gateway.delete_account(account.id)
-        return report
+                    return report
+        raise Problems(["what is declared keeps changing meanwhile, try again"])
 
     def _runs(self, stored: Account) -> bool:
         """Whether an account runs as it is stored: else an earlier reload was cut off between the two."""
         actor = self._gateway.accounts.actor(stored.id)
         return actor is not None and (actor.row.digest, actor.row.status) == (stored.digest, stored.status)
 
-    async def _apply(self, made: Plan, settings: Settings) -> bool:
+    async def _apply(self, made: Plan, settings: Settings, report: Report, *, prune: bool) -> bool:
         """Store the plan and put it in force; False when something was changed since it was made."""
         gateway, accounts = self._gateway, self._gateway.accounts
-        leases = await self._claim(made, accounts, settings.supervision.max_children)
+        self._refuse_too_many(made, settings.supervision.max_children, prune=prune)
         try:
             stored = await gateway.write(made.write) if made.steps else []
         except WriteRefused as refused:
             if refused.reason == "conflict":
                 return False
             raise made.refused(Refused(refused.reason, refused.place)) from None
-        # No checkpoint since it was stored.
+        # No checkpoint since it was stored, until what runs has been told.
         self._adopt(settings)
-        for row in stored:
-            if not isinstance(row, Account):
-                continue
+        rows, new = [row for row in stored if isinstance(row, Account)], []
+        for row in rows:
             actor = accounts.actor(row.id)
             if actor is None:
-                accounts.add(row, leases[row.id])
+                new.append(row)
             else:
                 accounts.update(row, reconnect=_connects_otherwise(actor.row, row))
         gateway.endpoints_changed()
+        if prune:
+            report.not_removed = await self._delete(made.left_accounts)
+        if new:  # after those that may have had their identities; when this fails the next reload adds them
+            await self._add(new)
         return True
 
-    async def _claim(self, made: Plan, accounts: Accounts, max_children: int) -> dict[str, Lease]:
-        """The leases of accounts that do not run here yet. Raises `Problems` when they would be too many."""
+    def _refuse_too_many(self, made: Plan, max_children: int, *, prune: bool) -> None:
+        accounts = self._gateway.accounts
         named = [write.account.id for _, write in made.steps if isinstance(write, PutAccount)]
-        new = [account_id for account_id in named if accounts.actor(account_id) is None]
-        if new and len(accounts) + len(new) > max_children:
+        new = sum(accounts.actor(account_id) is None for account_id in named)
+        if new and len(accounts) + new - (len(made.left_accounts) if prune else 0) > max_children:
             raise Problems(["accounts: with these there would be more than supervision.max_children"])
-        return dict(zip(new, await accounts.claim(new), strict=True)) if new else {}
+
+    async def _add(self, rows: list[Account]) -> None:
+        gateway = self._gateway
+        leases = await gateway.accounts.claim([row.id for row in rows])
+        stored = {row.id: row for row in await gateway.store.accounts()}
+        for row, lease in zip(rows, leases, strict=True):
+            if row.id in stored:  # and was not deleted meanwhile
+                gateway.accounts.add(stored[row.id], lease)
+
+    async def _delete(self, left: list[Account]) -> list[str]:
+        """Delete accounts side by side; the names of those that could not be."""
+        failed: list[str] = []
+        turns = trio.CapacityLimiter(_DELETED_AT_A_TIME)
+
+        async def delete(account: Account) -> None:
+            try:
+                async with turns:
+                    await self._gateway.delete_account(account.id)
+            except BeingDeleted:
+                pass  # by somebody else
+            except (StoreUnavailable, WriteRefused) as error:
+                log.warning("account %r was not deleted: %s", account.name, error)
+                failed.append(account.name)
+
+        async with trio.open_nursery() as nursery:
+            for account in left:
+                nursery.start_soon(delete, account)
+        return failed
 
 
 def _connects_otherwise(old: Account, new: Account) -> bool:

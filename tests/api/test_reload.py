@@ -367,3 +367,120 @@ async def test_a_crash_in_a_reload_by_signal_ends_nothing(
     with contextlib.suppress(httpx.TransportError):
         assert (await house.api("GET", "/readyz")).status_code == 200
     assert (await house.runtime("bot"))["phase"] == "running"
+
+
+async def test_accounts_that_keep_changing_do_not_keep_a_reload_from_being_done(tmp_path: Path) -> None:
+    """Every change of a status is a new version of a row; what a declaration holds is not what changes there."""
+    crowd = "".join(account(f"bot {n}", f"{n}:token") for n in range(1, 9))
+    policy = (
+        '[supervision.policies.default]\nbackoff = { initial = "10ms", max = "20ms" }\nmax_restarts = 1000\n'
+    )
+    policy += 'window = "10m"\n'
+    async with sandbox() as platform, receiver() as inbox:
+        rest = endpoint(inbox.url) + platform.sandbox.config() + policy
+        async with gateway(settings_of(tmp_path, crowd + rest)) as api:
+            house = House(tmp_path, platform, inbox, api)
+            fault = {"kind": "disconnect", "method": "getUpdates", "seconds": 60}
+            await platform.post("faults", fault)
+            for number in range(5):
+                changed = crowd.replace("credentials", f'metadata = {{ n = "{number}" }}\ncredentials')
+                report = await house.reload(changed + rest)
+                assert [each["fields"] for each in report["differences"]] == [["metadata"]] * 8
+            shown = await api.data("GET", "/v1/accounts")
+            assert {each["metadata"]["n"] for each in shown} == {"4"}
+
+
+async def test_renaming(house: House) -> None:
+    """The new name is the same identity: it comes up once the old one is deleted."""
+    await house.reload(account("renamed") + house.rest)
+    path = f"/v1/accounts/{(await house.account('renamed'))['id']}/runtime"
+    await house.api.until(lambda r: r.get("terminal") == "duplicate_provider_account", path)
+    report = await house.reload(account("renamed") + house.rest, prune=True)
+    assert differences(report) == [("account", "bot", "remove")]
+    await house.until("renamed", "running")
+    report = await house.reload(account("again") + house.rest, prune=True)
+    assert differences(report) == [("account", "again", "create"), ("account", "renamed", "remove")]
+    await house.until("again", "running")
+
+
+async def test_an_account_of_the_api_moves_into_the_file(house: House) -> None:
+    body = {"provider": "telegram", "provider_data": {"token": "5151:x"}}
+    made = await house.api.data("POST", "/v1/accounts", body)
+    await house.api.until(lambda a: a["runtime_status"] == "running", f"/v1/accounts/{made['id']}")
+    await house.reload(account() + account("mine", "5151:x") + house.rest)
+    path = f"/v1/accounts/{(await house.account('mine'))['id']}/runtime"
+    await house.api.until(lambda r: r.get("terminal") == "duplicate_provider_account", path)
+    assert (await house.api("DELETE", f"/v1/accounts/{made['id']}")).status_code == 204
+    await house.until("mine", "running")  # by itself
+
+
+async def test_keys_are_renamed_swapped_and_rotated(house: House) -> None:
+    def keys(**named: str) -> str:
+        return "".join(f'[[api_keys]]\nname = "{name}"\nkey = "{key}"\n' for name, key in named.items())
+
+    def found(report: Any) -> list[tuple[str, str, list[str]]]:
+        return [(each["name"], each["action"], each["fields"]) for each in report["differences"]]
+
+    one, two, three = (f"{letter}_key_" + letter * 32 for letter in "abc")
+    rest = account() + house.rest
+    await house.reload(rest + keys(first=one, second=two))
+    assert found(await house.reload(rest + keys(renamed=one, second=two))) == [
+        ("renamed", "update", ["name"])
+    ]
+    swapped = found(await house.reload(rest + keys(renamed=two, second=one)))
+    assert sorted(swapped) == [("renamed", "update", ["name"]), ("second", "update", ["name"])]
+    assert found(await house.reload(rest + keys(renamed=three, second=one))) == [
+        ("renamed", "update", ["key"])
+    ]
+    url = str(house.api.http.base_url)
+    assert [(await Client(url, key)("GET", "/v1/workspace")).status_code for key in (one, two, three)] == [
+        200,
+        401,
+        200,
+    ]
+    house.write(rest + keys(first=one, second=one))
+    error = (await house.api("POST", "/v1/reload")).json()["error"]
+    assert "another key has this value" in error["message"]
+    assert one not in error["message"]
+
+
+async def test_one_identity_is_declared_once(house: House) -> None:
+    house.write(account() + account("twin", "4242:other") + house.rest)
+    error = (await house.api("POST", "/v1/reload")).json()["error"]
+    assert error["problems"] == ["accounts[1].credentials: account 'bot' has the same identity"]
+
+
+async def test_what_needs_a_restart_is_not_built_upon(house: House) -> None:
+    hook = account("called", "77:token") + 'receive = "webhook"\n'
+    house.write(account() + hook + house.rest, server='public_url = "https://gateway.example"')
+    error = (await house.api("POST", "/v1/reload")).json()["error"]
+    assert "a webhook needs server.public_url (as long as the server is not restarted)" in error["message"]
+
+
+async def test_a_prune_while_somebody_deletes_the_same(house: House) -> None:
+    crowd = "".join(account(f"bot {n}", f"{n}:token") for n in range(1, 6))
+    await house.reload(account() + crowd + house.rest)
+    for number in range(1, 6):
+        await house.until(f"bot {number}", "running")
+    await house.reload(account() + house.rest)
+    ids = [each["id"] for each in await house.api.data("GET", "/v1/accounts") if each["name"] != "bot"]
+    statuses: list[int] = []
+
+    async def delete(account_id: str) -> None:
+        statuses.append((await house.api("DELETE", f"/v1/accounts/{account_id}")).status_code)
+
+    async with trio.open_nursery() as nursery:
+        for account_id in ids:
+            nursery.start_soon(delete, account_id)
+        report = await house.reload(account() + house.rest, prune=True)
+    assert set(statuses) <= {204, 404, 409}
+    assert report["left"] == []
+    assert [each["name"] for each in await house.api.data("GET", "/v1/accounts")] == ["bot"]
+
+
+async def test_an_address_that_is_no_name(house: House) -> None:
+    house.write(account() + house.rest + endpoint("https://a..b/hook", name="odd"))
+    response = await house.api("POST", "/v1/reload")
+    assert response.status_code in (200, 400)
+    body = {"url": "https://" + "x" * 70 + ".example/", "status": "active"}
+    assert (await house.api("POST", "/v1/webhook-endpoints", body)).status_code in (201, 400)

@@ -5,7 +5,7 @@ from collections import defaultdict
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from unifyport.delivery.lanes import ROWS_PER_ACCOUNT, ROWS_PER_LANE, Window
+from unifyport.delivery.lanes import ROWS, ROWS_PER_ACCOUNT, ROWS_PER_LANE, Window
 from unifyport.model.owed import Blocked, Owed
 
 
@@ -50,6 +50,43 @@ def test_an_account_that_is_flooded_leaves_room_in_the_window() -> None:
         window.delivered(head[0])
     assert {key[1] for key, _, _ in window.hungry(0)} <= waiting
     assert window.hungry(0) != []
+
+
+def test_lanes_that_wait_to_be_read_again_take_turns() -> None:
+    window = Window()
+    window.add_fresh([owed(seq, lane=seq % 40) for seq in range(1, 2001)])
+    while (head := window.next_head()) is not None:
+        window.delivered(head[0])
+    first = [key for key, _, _ in window.hungry(0)]
+    window.refill(first[0], [owed(3000 + n, first[0][1]) for n in range(ROWS_PER_LANE)], ROWS_PER_LANE)
+    while (head := window.next_head()) is not None:
+        window.delivered(head[0])
+    assert [key for key, _, _ in window.hungry(0)] == [*first[1:], first[0]]
+
+
+def test_a_window_that_begins_with_blocked_lanes_is_bounded_too() -> None:
+    window = Window([Blocked(lane, lane, due=0, account_no=1 + lane % 40) for lane in range(1, 3001)])
+    seq = 10_000
+    while hungry := window.hungry(1):
+        for key, _, _ in hungry[:4]:
+            window.refill(key, [owed(seq + n, key[1], account_no=1 + key[1] % 40) for n in range(16)], 16)
+            seq += 16
+    assert ROWS <= len(window) <= ROWS + 4 * ROWS_PER_LANE
+    assert window.next_due() == float("inf")  # nothing to wake up for until there is room
+
+
+def test_a_probe_that_does_not_count_leaves_nothing_behind() -> None:
+    window = Window()
+    window.add_fresh([owed(1, 1), owed(2, 2)])
+    for _ in range(100):
+        head = window.oldest_head()
+        assert head is not None
+        window.uncounted(head[0])
+    seen = []
+    while (head := window.next_head()) is not None:
+        seen.append(head[1].seq)
+    assert sorted(seen) == [1, 2]
+    assert not window._ready
 
 
 def test_within_a_lane_strictly_in_order_across_lanes_at_once() -> None:

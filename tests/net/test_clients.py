@@ -3,6 +3,7 @@
 import gc
 from typing import Any
 
+import httpcore
 import httpx
 import pytest
 import trio
@@ -12,6 +13,7 @@ from supervisors.turnstile import Turnstile
 from tests.harness import sandbox
 from unifyport.garbage import LEAST, LOOK_EVERY, TICK, Garbage
 from unifyport.net.http import new_client, request, ssl_context
+from unifyport.net.streams import _BACKEND
 
 
 async def test_every_read_goes_through_the_turnstile(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,3 +76,19 @@ async def test_full_collections_come_with_growth(
         await trio.sleep(period)
         assert full == [16 * LEAST, 25 * LEAST]
         nursery.cancel_scope.cancel()
+
+
+async def test_a_stream_that_was_closed_is_lost_and_no_bug() -> None:
+    async with sandbox() as platform:
+        host, _, port = (
+            platform.sandbox.endpoints["telegram"]["bot_api_url"].rpartition("//")[2].partition(":")
+        )
+        stream = await _BACKEND.connect_tcp(host, int(port))
+        await stream.aclose()
+        with pytest.raises(httpcore.ReadError):
+            await stream.read(100)
+        with pytest.raises(httpcore.WriteError):
+            await stream.write(b"x")
+        assert stream.get_extra_info("is_readable")
+        with pytest.raises(httpcore.ConnectError):
+            await _BACKEND.connect_tcp("x" * 70 + ".example", 1, timeout=1)

@@ -114,6 +114,6 @@ def _print(report: dict[str, Any]) -> None:
     for name in report["left"]:
         console.print(escaped(f"  {name} has left the file and is kept; --prune deletes it"))
     if not (report["differences"] or report["options"] or report["needs_restart"]):
-        console.print("nothing is different")
+        console.print("nothing else is different" if report["left"] else "nothing is different")
     elif report["dry_run"]:
         console.print("nothing was changed; 'unifyport config apply' does")

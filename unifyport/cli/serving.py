@@ -1,6 +1,7 @@
 """`init`, `serve` and `sandbox`: setting up, and the processes that stay."""
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -125,7 +126,7 @@ def initialise(directory: Path, port: int = 8080) -> tuple[Path, str]:
         if path.exists():
             raise FileExistsError(path)
     write_new(key_path, KeyRing.new_key() + "\n", 0o600)
-    write_new(config_path, TEMPLATE.format(port=port), 0o644)
+    write_new(config_path, TEMPLATE.format(port=port), 0o600)
     key = new_key("dk_live")
     record = ApiKey(new_id("ak"), "first", "dk_live", hash_key(key), created_at=wall_clock_ms())
     with open_store(load_settings(config_path)) as store:
@@ -158,6 +159,7 @@ def init(directory: Path, as_json: bool) -> None:
 @config_option
 def serve(config_path: Path) -> None:
     """Run the gateway until SIGINT or SIGTERM."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is something to reload
     settings = load_settings(config_path)
     try:
         run(settings)

@@ -5,7 +5,8 @@ is delivered or dead. Across lanes everything is concurrent: accounts are served
 turn, so that one that is flooded does not hold up the others. The window holds at most 1,024 rows and 16 MiB; an
 account holds at most 256, a lane at most 16, and none while it waits for a retry. Rows that are read but cannot
 be held are *passed over*: the lane remembers that there is `more`, and is refilled from the store when it
-moves. At most 10,000 rows are passed over; then reading stops and the endpoint is `congested`.
+moves. At most 10,000 rows are passed over; then reading stops and the endpoint is `congested`: who comes after
+so much of a backlog waits with it.
 
 Order promise: within a lane the first successful delivery of an event never precedes that of an earlier
 one, unless the earlier one is dead; after a crash a suffix may be repeated, in order.
@@ -59,9 +60,10 @@ class Window:
         self._in_flight_of: Counter[int] = Counter()  # by account
         self._bytes = 0
         self._passed_over = 0
-        self._more: set[LaneKey] = set()  # lanes whose `more` is set; every lane with a `due` is among them
+        # Lanes whose `more` is set, who waits longest first; every lane with a `due` is among them.
+        self._more: OrderedDict[LaneKey, None] = OrderedDict()
         for row in blocked:
-            lane = self._lanes[0, row.lane] = Lane(0)
+            lane = self._lanes[0, row.lane] = Lane(0, row.account_no)
             lane.due, lane.upto = row.due, row.seq
             self._mark_more((0, row.lane), lane, True)
 
@@ -86,7 +88,7 @@ class Window:
             lane = self._lanes.get(key)
             if lane is None:
                 lane = self._lanes[key] = Lane(before, row.account_no)
-            full = len(lane.rows) >= ROWS_PER_LANE or self._rows_of[lane.account_no] >= ROWS_PER_ACCOUNT
+            full = len(lane.rows) >= ROWS_PER_LANE or self._has_its_share(lane)
             if lane.due is not None or lane.more or full:
                 self._mark_more(key, lane, True)
                 self._pass_over(lane, 1)
@@ -102,21 +104,31 @@ class Window:
                 self._hold(key, lane, row)
 
     def hungry(self, now: int) -> list[tuple[LaneKey, int, int]]:
-        """Lanes to be refilled from the store: (key, after, upto)."""
-        found = []
+        """Lanes to be refilled from the store, as far as there is room: (key, after, upto)."""
+        found: list[tuple[LaneKey, int, int]] = []
+        if not self._has_room:
+            return found
         for key in self._more:
             lane = self._lanes[key]
             if lane.rows or lane.in_flight or lane.barrier or (lane.due is not None and lane.due > now):
                 continue
-            if self._rows_of[lane.account_no] >= ROWS_PER_ACCOUNT:
+            if self._has_its_share(lane):
                 continue
             found.append((key, lane.last, max(self.pos, lane.upto)))
         return found
+
+    @property
+    def _has_room(self) -> bool:
+        return self._rows < ROWS and self._bytes < BYTES
+
+    def _has_its_share(self, lane: Lane) -> bool:
+        return self._rows_of[lane.account_no] >= ROWS_PER_ACCOUNT
 
     def refill(self, key: LaneKey, rows: list[Owed], limit: int) -> None:
         """What the store still owes of a hungry lane, at most `limit` rows."""
         lane = self._lanes[key]
         lane.due = None
+        self._mark_more(key, lane, False)  # if there is still more it queues up again
         self._mark_more(key, lane, len(rows) == limit)
         self._pass_over(lane, -min(lane.passed, len(rows)) if lane.more else -lane.passed)
         for row in rows:
@@ -128,8 +140,11 @@ class Window:
         self._passed_over += rows
 
     def _mark_more(self, key: LaneKey, lane: Lane, more: bool) -> None:
+        if more and not lane.more:
+            self._more[key] = None
+        elif not more:
+            self._more.pop(key, None)
         lane.more = more
-        (self._more.add if more else self._more.discard)(key)
 
     def _hold(self, key: LaneKey, lane: Lane, row: Owed) -> None:
         if not lane.rows:
@@ -180,7 +195,10 @@ class Window:
         if not heads:
             return None
         _, key = min(heads)
-        return key, self._fly(self._lanes[key])
+        lane = self._lanes[key]
+        if key in (ready := self._ready.get(lane.account_no, deque())):
+            ready.remove(key)
+        return key, self._fly(lane)
 
     def _fly(self, lane: Lane) -> Owed:
         lane.in_flight = True
@@ -249,8 +267,11 @@ class Window:
     # -- time ---------------------------------------------------------------------------------------------
 
     def next_due(self) -> float:
-        """Unix ms of the next retry; inf when none waits."""
-        dues = (self._lanes[key].due for key in self._more if not self._lanes[key].barrier)
+        """Unix ms of the next retry that there is room for; inf when none waits."""
+        if not self._has_room:
+            return math.inf
+        lanes = (self._lanes[key] for key in self._more)
+        dues = (lane.due for lane in lanes if not lane.barrier and not self._has_its_share(lane))
         return min((due for due in dues if due is not None), default=math.inf)
 
     def __len__(self) -> int:

@@ -25,3 +25,4 @@ class Blocked:
     lane: int
     seq: int
     due: int
+    account_no: int = 0

@@ -204,7 +204,7 @@ class Resolver:
                     limiter=self._limiter,
                     abandon_on_cancel=True,
                 )
-            except OSError:
+            except (OSError, UnicodeError):  # the latter: a name that is none
                 raise NameNotResolved(host) from None
             unique = {ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found}
             return sorted(unique, key=lambda address: (address.version, int(address)))

@@ -27,6 +27,8 @@ class _Socket(trio.abc.Stream):
         self.socket = stream.socket
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
+        if self.socket.fileno() < 0:
+            raise trio.ClosedResourceError
         await trio.lowlevel.wait_readable(self.socket)
         await self._turnstile.enter()
         return bytes(await self._stream.receive_some(max_bytes))
@@ -103,7 +105,7 @@ class _Stream(httpcore.AsyncNetworkStream):
             case "server_addr":
                 return self._socket().getpeername()
             case "is_readable":
-                return self._socket().is_readable()
+                return self._socket().fileno() < 0 or self._socket().is_readable()
         return None
 
     def _socket(self) -> trio.socket.SocketType:
@@ -131,7 +133,7 @@ class _Backend(httpcore.AsyncNetworkBackend):
                 return _Stream(_Socket(stream))
         except trio.TooSlowError as error:
             raise httpcore.ConnectTimeout(str(error)) from None
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # a name that is none
             raise httpcore.ConnectError(str(error)) from None
 
     async def sleep(self, seconds: float) -> None:

@@ -4,7 +4,7 @@
 beyond types. Unknown keys are refused: a misspelt option that does nothing is worse than an error.
 """
 
-from .checks import check_credentials, split_bind
+from .checks import check, check_credentials, places_of, split_bind
 from .reading import load, parse
 from .values import DeclaredAccount, DeclaredEndpoint, Media, Server, Settings, Storage
 
@@ -15,8 +15,10 @@ __all__ = [
     "Server",
     "Settings",
     "Storage",
+    "check",
     "check_credentials",
     "load",
     "parse",
+    "places_of",
     "split_bind",
 ]

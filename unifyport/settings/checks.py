@@ -2,7 +2,8 @@
 
 import ipaddress
 import ssl
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -73,6 +74,39 @@ def check(settings: Settings, registry: Registry, places: Mapping[str, list[int]
         problems += [
             f"{what}: the name {n!r} is used twice" for n in sorted({n for n in names if names.count(n) > 1})
         ]
+    problems += _check_identities(settings, registry, places["accounts"])
+    values = Counter(key.key for key in settings.api_keys)
+    problems += [
+        f"api_keys[{place}].key: another key has this value"
+        for place, key in zip(places["api_keys"], settings.api_keys, strict=True)
+        if values[key.key] > 1
+    ]
+    return problems
+
+
+def places_of(settings: Settings) -> dict[str, list[int]]:
+    """Where the items of the lists stand when all of them could be read."""
+    lists = ("api_keys", "webhook_endpoints", "accounts")
+    return {name: list(range(len(getattr(settings, name)))) for name in lists}
+
+
+def _check_identities(settings: Settings, registry: Registry, places: Sequence[int]) -> list[str]:
+    """Two accounts with the credentials of one identity: only one of them could ever log in."""
+    known: dict[tuple[str, str], str] = {}
+    problems = []
+    for place, account in zip(places, settings.accounts, strict=True):
+        channel = registry.find(account.provider)
+        connection = channel.connection(account.auth_mode) if channel is not None else None
+        if (
+            channel is None
+            or connection is None
+            or check_credentials(channel, account.auth_mode, account.credentials)
+        ):
+            continue
+        identity = connection.identify(account.credentials)
+        if identity is not None and known.setdefault((channel.name, identity), account.name) != account.name:
+            other = known[channel.name, identity]
+            problems.append(f"accounts[{place}].credentials: account {other!r} has the same identity")
     return problems
 
 

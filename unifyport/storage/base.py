@@ -77,9 +77,15 @@ Result = Committed | Duplicate | Refused | Fenced
 
 @attrs.define
 class PutAccount:
-    """Insert (`account.no == 0`) or replace by version. Value: the account as stored. Refuses `conflict`."""
+    """Insert (`account.no == 0`) or replace by version. Value: the account as stored. Refuses `conflict`.
+
+    `declared`: replace only what a declaration holds, whatever the account itself has found out meanwhile, and with
+    `new_login` what the old login came to.
+    """
 
     account: Account
+    declared: bool = False
+    new_login: bool = False
 
 
 @attrs.define

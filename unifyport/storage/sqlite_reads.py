@@ -173,7 +173,10 @@ def in_lane(
 
 
 def blocked(db: sqlite3.Connection, endpoint_no: int) -> list[Blocked]:
-    sql = "select lane, seq, due from delivery where endpoint_no = ? and due is not null and round = 0"
+    sql = (
+        "select d.lane, d.seq, d.due, coalesce(e.account_no, 0) from delivery d join event e using(seq)"
+        " where d.endpoint_no = ? and d.due is not null and d.round = 0"
+    )
     return [Blocked(*row) for row in db.execute(sql, (endpoint_no,))]
 
 

@@ -54,6 +54,9 @@ _ACCOUNT_COLUMNS = (
 _ENDPOINT_COLUMNS = (
     "id, name, url, status, reason, mask, subscribed, secret, retry, failing_since, expired, origin, digest"
 )
+_DECLARED = (
+    *("region", "auth_mode", "status", "metadata", "credentials", "proxy", "receive", "digest", "updated_at"),
+)
 # What a unit may change of its account, and how the value is stored.
 _CHANGEABLE: dict[str, Callable[[Any], Any]] = {
     "auth_status": str,
@@ -318,8 +321,25 @@ class Writes:
             else self._ring.seal("credential", ["account", a.id, "proxy"], msgspec.json.encode(a.proxy)),
             *(a.login, a.receive, a.origin.value, a.digest, a.created_at, a.updated_at),
         )
-        row = self._put("account", _ACCOUNT_COLUMNS, values, a.no, a.version)
+        if write.declared and a.no:
+            row = self._declare(
+                a.no, dict(zip(_names(_ACCOUNT_COLUMNS), values, strict=True)), write.new_login
+            )
+        else:
+            row = self._put("account", _ACCOUNT_COLUMNS, values, a.no, a.version)
         return Refused("conflict") if row is None else Committed(to_account(row, self._ring))
+
+    def _declare(self, no: int, values: dict[str, Any], new_login: bool) -> sqlite3.Row | None:
+        """Replace the declared columns of an account, of whatever version; the row as stored, or None."""
+        columns = (*_DECLARED, *OF_A_LOGIN, "login") if new_login else _DECLARED
+        cursor = self._db.cursor()
+        cursor.row_factory = sqlite3.Row
+        cursor.execute(
+            f"update account set {', '.join(f'{name} = ?' for name in columns)}, version = version + 1"
+            " where no = ? returning *",
+            (*(values[name] for name in columns), no),
+        )
+        return _one(cursor)
 
     def put_endpoint(self, write: PutEndpoint) -> Result:
         e: WebhookEndpoint = write.endpoint
@@ -339,7 +359,7 @@ class Writes:
         self, table: str, columns: str, values: Sequence[Any], no: int, version: int
     ) -> sqlite3.Row | None:
         """Insert when `no` is 0, else replace the row of that number and version; the row as stored, or None."""
-        names = [name.strip() for name in columns.split(",")]
+        names = _names(columns)
         cursor = self._db.cursor()
         cursor.row_factory = sqlite3.Row
         if no == 0:
@@ -466,6 +486,10 @@ class Writes:
                     "update endpoint set expired = expired + ? where no = ?", (expired, endpoint_no)
                 )
         return self._db.execute("delete from event where seq <= ?", (upto,)).rowcount
+
+
+def _names(columns: str) -> list[str]:
+    return [name.strip() for name in columns.split(",")]
 
 
 def reason_of(error: Exception) -> str:
