@@ -97,7 +97,8 @@ def room_for(accounts: int) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (need, hard))
 
 
-def config_of(accounts: int, sandbox_port: int) -> str:
+def config_of(accounts: int, sandbox_port: int, *, slots: int = SLOTS, rate: float = RATE) -> str:
+    """Telegram accounts on a sandbox, and how they are supervised."""
     return (
         sandbox_config(sandbox_port)
         + f"""
@@ -105,8 +106,8 @@ def config_of(accounts: int, sandbox_port: int) -> str:
 backoff = {{ initial = "{INITIAL}s", factor = {FACTOR}, max = "1m", jitter = {JITTER} }}
 stable_after = "5s"
 start_timeout = "{START_TIMEOUT}s"
-max_concurrent_starts = {SLOTS}
-start_rate = "{RATE:.0f}/s"
+max_concurrent_starts = {slots}
+start_rate = "{rate:.0f}/s"
 """
         + "".join(
             f'[[accounts]]\nname = "bot-{number}"\nprovider = "telegram"\n'

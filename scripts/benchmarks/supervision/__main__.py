@@ -13,15 +13,19 @@ from statistics import median
 
 import attrs
 import click
+import trio
 from rich.console import Console
 from rich.table import Table
 
 from tests.interop import peers
 
+from .accounts import whole_accounts
+
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
 CORE = 0
 IDLE, RESTARTED, TIMES = 100_000, 10_000, 5
+ACCOUNTS = 500
 TRIOTP_IDLE, TRIOTP_RESTARTED = 10_000, 300  # more is quadratic there, or does not end
 
 GOALS = [  # of ours to theirs: (kind, peer, at least or at most, goal)
@@ -100,6 +104,8 @@ def main(rounds: int, as_json: bool) -> None:
                 progress.print(f"round {number + 1} of {rounds}: {subject.name}")
                 for kind in ("restarts", "memory"):
                     found.setdefault((kind, subject.name), []).append(subject.measure(kind))
+    progress.print("whole accounts")
+    size, restarts = trio.run(whole_accounts, ACCOUNTS)
     medians = {key: median(values) for key, values in found.items()}
     goals = [
         (kind, peer, relation, goal, medians[kind, "UnifyPort"] / medians[kind, peer])
@@ -110,6 +116,7 @@ def main(rounds: int, as_json: bool) -> None:
             json.dumps(
                 {
                     "medians": {f"{kind} {name}": value for (kind, name), value in medians.items()},
+                    "whole accounts": {"restarts per CPU second": restarts, "bytes": size},
                     "ratios": {f"{kind} to {peer}": ratio for kind, peer, _, _, ratio in goals},
                 },
                 indent=2,
@@ -120,6 +127,10 @@ def main(rounds: int, as_json: bool) -> None:
     for kind, label in (("restarts", "restarts/s, all crash at once"), ("memory", "bytes per idle child")):
         table.add_row(label, *(f"{medians[kind, subject.name]:,.0f}" for subject in all_))
     Console().print(table)
+    click.echo(
+        f"a whole account of the gateway, with its nursery and its connection: {restarts:,.0f} restarts per second of"
+        f" CPU, {size:,.0f} bytes ({ACCOUNTS} Telegram accounts)"
+    )
     for kind, peer, relation, goal, ratio in goals:
         good = ratio >= goal if relation == ">=" else ratio <= goal
         click.echo(f"{kind} to {peer}: {ratio:.2f}x (goal {relation} {goal}x){'' if good else '  MISSED'}")
