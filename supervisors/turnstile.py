@@ -27,6 +27,11 @@ class Turnstile(trio.abc.Instrument):
             return
         await self._lot.park()
 
+    @property
+    def crowded(self) -> bool:
+        """Whether somebody waits for the next turn."""
+        return bool(self._lot)
+
     async def idle(self, longest: float) -> None:
         """Return when the loop has nothing else to do, or after `longest` seconds: who has had much goes last."""
         with trio.move_on_after(longest):

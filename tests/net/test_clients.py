@@ -55,6 +55,22 @@ async def test_a_request_leaves_no_cycles() -> None:
         await client.aclose()
 
 
+async def test_nothing_is_looked_at_while_a_crowd_passes(
+    autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr("gc.collect", asked.append)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(Garbage()._collect)
+        monkeypatch.setattr(Turnstile, "crowded", True)
+        await trio.sleep(10.5 * TICK)
+        assert asked == []
+        monkeypatch.setattr(Turnstile, "crowded", False)
+        await trio.sleep(10 * TICK)
+        assert asked == [1] * 10
+        nursery.cancel_scope.cancel()
+
+
 async def test_full_collections_come_with_growth(
     autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
