@@ -1,10 +1,16 @@
 """What is shown of an account, and how changes wait for a blocked road."""
 
+import attrs
 import trio
 
-from actors.status import SLOT, Change, RuntimeView, StatusSlot
+from actors.status import SLOT, Change, RuntimeView, StatusSlot, status_changed
 from supervisors import ChildState, Desired, Ended, Failure, Kind, Outcome, Phase
+from unifyport.model.account import Account
+from unifyport.model.event import EventType
+from unifyport.model.runtime_status import RuntimeStatus
 from unifyport.model.unit import Announcement
+
+ROW = Account("acct_1", "a", "telegram", "telegram", "global", "token")
 
 
 def state(phase: Phase, failure: Failure | None = None, terminal: str | None = None) -> ChildState:
@@ -46,3 +52,15 @@ def test_a_blocked_slot_keeps_sixteen_changes_and_says_what_it_left_out() -> Non
         f"c{n}" for n in range(SLOT - 1, SLOT + 3)
     }  # nothing forgotten
     assert not slot
+
+
+def test_a_crowd_that_is_silent_together_shows_the_network_and_starts_nothing_anew() -> None:
+    view = RuntimeView()
+    view.observe(state(Phase.STARTING), 1)
+    view.observe(state(Phase.RUNNING), 2)
+    assert view.observe(attrs.evolve(state(Phase.RUNNING), probe_restart_held=True), 3)
+    assert (view.status, view.reason) == (RuntimeStatus.RUNNING, "network")
+    types = [announcement.type for announcement in status_changed(ROW, view, 3, was_up=True)]
+    assert types == [EventType.ACCOUNT_STATUS_UPDATED]
+    assert view.observe(state(Phase.RUNNING), 4)  # it was heard again
+    assert (view.status, view.reason) == (RuntimeStatus.RUNNING, "")
