@@ -1,9 +1,10 @@
 """The address guard: where a URL that a customer supplies may lead.
 
 Refused unless the operator permits it: private, loopback, link-local, carrier-grade, multicast, reserved and
-metadata addresses, in every spelling (decimal, octal, hex, IPv4 mapped into IPv6, NAT64, 6to4, Teredo). The
-name is resolved here and the address that was checked is the address that is dialled, so that a name which
-changes between check and connect gains nothing.
+metadata addresses, in every spelling (decimal, octal, hex, IPv4 inside IPv6: mapped, compatible, translated, NAT64,
+6to4, Teredo). Of IPv6 only global unicast is accepted (RFC 4291, section 2.4). The name is resolved here and the
+addresses that were checked are those that are dialled, so that a name which changes between check and connect
+gains nothing.
 
 A permitted network does not cover more than it says: loopback only when it lies within loopback, a metadata
 service only as a single address of its own. Plain http is accepted only to permitted addresses.
@@ -12,7 +13,7 @@ service only as a single address of its own. Plain http is accepted only to perm
 import ipaddress
 import socket
 from collections.abc import Awaitable, Callable, Sequence
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
 import attrs
 import trio
@@ -22,12 +23,21 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Resolve = Callable[[str], Awaitable[Sequence[Address]]]
 
 _LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052
+# Where an IPv4 address stands in the last 32 bits: NAT64 (RFC 6052), compatible (RFC 4291), translated (RFC 2765).
+_WITH_IPV4 = tuple(ipaddress.IPv6Network(text) for text in ("64:ff9b::/96", "::/96", "::ffff:0:0:0/96"))
+_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
+# Reserved, which not every Python knows: for protocols (RFC 6890), for documentation (RFC 9637).
+_RESERVED = (ipaddress.IPv4Network("192.0.0.0/24"), ipaddress.IPv6Network("3fff::/20"))
 _METADATA = frozenset(
     ipaddress.ip_address(text)
-    for text in ("169.254.169.254", "169.254.170.2", "100.100.100.200", "192.0.0.192", "fd00:ec2::254")
+    for text in (
+        *("169.254.169.254", "169.254.170.2", "100.100.100.200", "192.0.0.192", "168.63.129.16"),
+        *("fd00:ec2::254", "fd20:ce::254"),
+    )
 )
 _PORTS = {"http": 80, "https": 443}
+_IN_PATH = "/%:@!$&'()*+,;=~-._"  # what a request line may hold as it is (RFC 3986); anything else is escaped
+_IN_QUERY = _IN_PATH + "?"
 
 
 class UrlNotAllowed(Exception):
@@ -40,13 +50,20 @@ class NameNotResolved(Exception):
 
 @attrs.frozen
 class Target:
-    """A URL that may be dialled, at the address that was checked."""
+    """A URL that may be dialled, at the addresses that were checked, the preferred one first."""
 
     scheme: str
     host: str  # for SNI and the Host header
     port: int
-    address: Address
+    addresses: tuple[Address, ...]
     path: str  # path and query
+    private: bool  # one that only the operator's permission makes allowed
+
+    @property
+    def authority(self) -> str:
+        """The value of the Host header."""
+        name = f"[{self.host}]" if ":" in self.host else self.host
+        return name if self.port == _PORTS[self.scheme] else f"{name}:{self.port}"
 
 
 @attrs.define
@@ -70,7 +87,7 @@ class AddressGuard:
                 ) from None
 
     async def target(self, url: str) -> Target:
-        """Check a URL and choose the address to dial. Raises `UrlNotAllowed`, `NameNotResolved`."""
+        """Check a URL, and all addresses of its name. Raises `UrlNotAllowed`, `NameNotResolved`."""
         parts, host, port = _split(url)
         literal = parse_address(host)
         addresses = [literal] if literal is not None else await self.resolve(host)
@@ -78,9 +95,11 @@ class AddressGuard:
             raise NameNotResolved(host)
         for address in addresses:
             self._check(address, parts.scheme)
-        path = parts.path or "/"
+        path = quote(parts.path or "/", safe=_IN_PATH)
+        query = quote(parts.query, safe=_IN_QUERY)
+        private = not all(_is_public(embedded(address)) for address in addresses)
         return Target(
-            parts.scheme, host, port, addresses[0], f"{path}?{parts.query}" if parts.query else path
+            parts.scheme, host, port, tuple(addresses), f"{path}?{query}" if query else path, private
         )
 
     async def address(self, host: str) -> Address:
@@ -100,7 +119,7 @@ class AddressGuard:
         effective = embedded(address)
         if self.permitted(effective):
             return
-        if not effective.is_global or effective.is_multicast or effective in _METADATA:
+        if not _is_public(effective):
             raise UrlNotAllowed("the address is private, local or reserved")
         if scheme != "https":
             raise UrlNotAllowed("https is required")
@@ -120,23 +139,33 @@ class AddressGuard:
         return False
 
 
+def _is_public(address: Address) -> bool:
+    if isinstance(address, ipaddress.IPv6Address) and address not in _GLOBAL_UNICAST:
+        return False
+    if address in _METADATA or any(address in network for network in _RESERVED):
+        return False
+    return address.is_global and not address.is_multicast
+
+
 def _split(url: str) -> tuple[SplitResult, str, int]:
     try:
         parts = urlsplit(url)
         port = parts.port
-        host = (parts.hostname or "").rstrip(".")
+        host = parts.hostname or ""
     except ValueError:
         raise UrlNotAllowed("not a URL") from None
-    if parts.scheme not in _PORTS or not host or any(letter.isspace() for letter in url):
+    if not host.isascii():
+        try:
+            host = host.encode("idna").decode()
+        except UnicodeError:
+            raise UrlNotAllowed("the host is not a name") from None
+    host = host.rstrip(".")
+    unwritable = any(letter.isspace() or not letter.isprintable() for letter in url)
+    if parts.scheme not in _PORTS or not host or unwritable:
         raise UrlNotAllowed("an absolute http or https URL is required")
     if parts.username is not None or parts.password is not None:
         raise UrlNotAllowed("a URL must not hold a user name or password")
-    if host.isascii():
-        return parts, host, port if port is not None else _PORTS[parts.scheme]
-    try:
-        return parts, host.encode("idna").decode(), port if port is not None else _PORTS[parts.scheme]
-    except UnicodeError:
-        raise UrlNotAllowed("the host is not a name") from None
+    return parts, host, port if port is not None else _PORTS[parts.scheme]
 
 
 def parse_address(host: str) -> Address | None:
@@ -164,7 +193,7 @@ def embedded(address: Address) -> Address:
         return address.sixtofour
     if address.teredo is not None:
         return address.teredo[1]
-    if address in _NAT64:
+    if int(address) > 1 and any(address in network for network in _WITH_IPV4):  # :: and ::1 are themselves
         return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
     return address
 

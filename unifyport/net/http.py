@@ -113,7 +113,7 @@ async def request(
         timeout=httpx.Timeout(None, connect=connect_timeout, pool=connect_timeout),
     )
     with trio.move_on_after(timeout):
-        async with _answer(client, sending) as response:
+        async with streamed(client, sending) as response:
             body = bytearray()
             async for chunk in response.aiter_raw():
                 body += chunk
@@ -144,7 +144,7 @@ async def download(
         timeout=httpx.Timeout(None, connect=connect_timeout, pool=connect_timeout),
     )
     with trio.move_on_after(timeout):
-        async with _answer(client, sending) as response:
+        async with streamed(client, sending) as response:
             if response.status_code != 200:
                 return response.status_code, 0
             length = 0
@@ -158,7 +158,7 @@ async def download(
 
 
 @contextlib.asynccontextmanager
-async def _answer(client: Client, sending: httpx.Request) -> AsyncIterator[httpx.Response]:
+async def streamed(client: Client, sending: httpx.Request) -> AsyncIterator[httpx.Response]:
     """The streamed answer to a request, with what can go wrong as our two errors."""
     try:
         response = await client.send(sending, stream=True)

@@ -1,0 +1,101 @@
+"""Fetching what a customer's URL names: a file to be sent, a session to be imported.
+
+Every URL is a stranger's: the guard is asked about it, and about each redirect, before it is dialled; what was checked
+is what is dialled, and TLS proves the name. Nothing of ours travels along (no cookie, no credential, no environment).
+"""
+
+import ssl
+from collections.abc import Awaitable, Callable
+from urllib.parse import urljoin
+
+import attrs
+import httpx
+import trio
+
+from .guard import Address, AddressGuard, Target
+from .http import ConnectionLost, NotConnected, TooLarge, new_client, streamed
+
+REDIRECTS = 3
+CONNECT_SECONDS = 5.0  # for one address
+ADDRESSES = 4
+_MOVED = frozenset({301, 302, 303, 307, 308})
+
+
+class FetchRefused(Exception):
+    """The answer is not the file; the text is a machine-readable reason."""
+
+
+@attrs.frozen
+class Fetched:
+    content_type: str
+    length: int
+
+
+async def fetch(
+    guard: AddressGuard,
+    context: ssl.SSLContext,
+    url: str,
+    sink: Callable[[bytes], Awaitable[None]],
+    *,
+    limit: int,
+    timeout: float,
+    redirects: int = REDIRECTS,
+) -> Fetched:
+    """GET `url` into `sink` as it comes, at most `limit` bytes within `timeout` seconds, redirects included.
+
+    Raises `UrlNotAllowed`, `NameNotResolved`, `TooLarge`, `FetchRefused` (the status, or too many redirects),
+    `NotConnected`, `ConnectionLost`. None of them holds the URL. Cancelled: the connection is closed.
+    """
+    with trio.move_on_after(timeout):
+        for _ in range(redirects + 1):
+            target = await guard.target(url)
+            answer = await _get(target, context, sink, limit)
+            if isinstance(answer, Fetched):
+                return answer
+            url = urljoin(url, answer)
+        raise FetchRefused("too_many_redirects")
+    raise ConnectionLost("timeout")
+
+
+async def _get(
+    target: Target, context: ssl.SSLContext, sink: Callable[[bytes], Awaitable[None]], limit: int
+) -> Fetched | str:
+    """The file, or where it has moved to. The first address that answers."""
+    addresses = target.addresses[:ADDRESSES]
+    for place, address in enumerate(addresses, 1):
+        try:
+            return await _get_from(target, address, context, sink, limit)
+        except NotConnected:
+            if place == len(addresses):
+                raise
+    raise AssertionError("a target has an address")
+
+
+async def _get_from(
+    target: Target,
+    address: Address,
+    context: ssl.SSLContext,
+    sink: Callable[[bytes], Awaitable[None]],
+    limit: int,
+) -> Fetched | str:
+    literal = f"[{address}]" if address.version == 6 else str(address)
+    async with new_client(context, connections=1) as client:
+        request = client.build_request(
+            "GET",
+            f"{target.scheme}://{literal}:{target.port}{target.path}",
+            headers={"host": target.authority},
+            extensions={"sni_hostname": target.host},
+            timeout=httpx.Timeout(None, connect=CONNECT_SECONDS, pool=CONNECT_SECONDS),
+        )
+        async with streamed(client, request) as response:
+            if response.status_code in _MOVED and "location" in response.headers:
+                return str(response.headers["location"])
+            if response.status_code != 200:
+                raise FetchRefused(f"http_{response.status_code}")
+            length = 0
+            async for chunk in response.aiter_raw():
+                length += len(chunk)
+                if length > limit:
+                    raise TooLarge
+                await sink(chunk)
+            return Fetched(response.headers.get("content-type", ""), length)
