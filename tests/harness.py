@@ -97,6 +97,7 @@ class Receiver:
     def __init__(self, answer: Callable[[dict[str, Any]], int] = lambda _: 204) -> None:
         self.deliveries: list[dict[str, Any]] = []  # every attempt that was answered with 2xx
         self.attempts = 0
+        self.headers: list[dict[str, str]] = []  # of every attempt
         self.bad_signatures = 0
         self.answer = answer
         self.url = ""
@@ -110,6 +111,7 @@ class Receiver:
         body = await request.get_data(cache=False)
         headers = request.headers
         self.attempts += 1
+        self.headers.append({name.lower(): value for name, value in headers.items()})
         timestamp, signature = headers[signing.TIMESTAMP], headers.get(signing.SIGNATURE, "")
         if not signing.verify(SECRET, timestamp, body, signature):
             self.bad_signatures += 1
@@ -123,6 +125,10 @@ class Receiver:
             self._news.set()
             self._news = trio.Event()
         return b"", status
+
+    def replace(self, hook: Callable[[], Any]) -> None:
+        """Another one answers in its place."""
+        self._app.view_functions["hook"] = hook
 
     async def run(
         self, port: int = 0, *, task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED

@@ -22,7 +22,7 @@ from unifyport.model.structuring import Problems
 from unifyport.model.webhook import ENDPOINT_ACTIVE, ENDPOINT_INACTIVE, WebhookEndpoint
 from unifyport.net.guard import AddressGuard, UrlNotAllowed
 from unifyport.providers.registry import Registry
-from unifyport.settings import DeclaredAccount, DeclaredEndpoint, Settings
+from unifyport.settings import DeclaredAccount, Settings
 from unifyport.storage.base import (
     ApiKey,
     Declaration,
@@ -159,7 +159,7 @@ async def plan(
     made, ring = Plan(), settings.key_ring
     await _workspace(made, settings, store)
     await _keys(made, settings, store, now_ms)
-    await _endpoints(made, settings.webhook_endpoints, ring, store)
+    await _endpoints(made, settings, store, now_ms)
     await _accounts(made, settings.accounts, ring, registry, store, now_ms, running)
     _left(made, now_ms, running, prune=prune)
     return made
@@ -195,26 +195,34 @@ async def _keys(made: Plan, settings: Settings, store: Store, now_ms: int) -> No
         made.add("api_key", name, action, write, fields)
 
 
-async def _endpoints(made: Plan, declared: list[DeclaredEndpoint], ring: KeyRing, store: Store) -> None:
+async def _endpoints(made: Plan, settings: Settings, store: Store, now_ms: int) -> None:
     kind: Kind = "webhook_endpoint"
-    known = {e.name: e for e in await store.endpoints() if e.origin is Origin.FILE and e.name is not None}
-    for entry in declared:
+    ring, defaults = settings.key_ring, settings.webhooks.defaults
+    known: dict[str | None, WebhookEndpoint] = {
+        e.name: e for e in await store.endpoints() if e.origin is Origin.FILE and e.name is not None
+    }
+    for entry in settings.webhook_endpoints:
         digest = _digest(ring, attrs.asdict(entry))
-        old = known.pop(entry.name, None)
-        if old is not None and old.digest == digest and old.status != ENDPOINT_INACTIVE:
+        old = known.pop(entry.name, None) or known.pop(entry.renamed_from, None)
+        paused = entry.status == ENDPOINT_INACTIVE
+        if old is not None and old.digest == digest and paused == (old.status == ENDPOINT_INACTIVE):
             continue
         base = old if old is not None else WebhookEndpoint(new_id("we"), entry.url, origin=Origin.FILE)
         endpoint = attrs.evolve(
             base,
             name=entry.name,
             url=entry.url,
-            status=ENDPOINT_ACTIVE,
+            status=entry.status,
             reason=None,
             failing_since=None,
             subscribed_events=entry.subscribed_events,
-            secret=entry.signing_secret,
             retry_policy=entry.retry_policy,
+            delivery=entry.delivery,
             digest=digest,
+        )
+        _, policy = endpoint.policies(defaults)
+        endpoint = endpoint.with_secrets(
+            entry.signing_secret, entry.previous_signing_secret, policy.secret_overlap, now_ms
         )
         if old is None:
             made.add(kind, entry.name, Action.CREATE, PutEndpoint(endpoint))
@@ -273,9 +281,9 @@ def _left(made: Plan, now_ms: int, running: Callable[[Account], bool], *, prune:
             made.add("account", account.name, Action.STOP, stopped)
 
 
-_OF_AN_ENDPOINT = {name: name for name in ("url", "status", "subscribed_events", "retry_policy")} | {
-    "secret": "signing_secret"
-}
+_OF_AN_ENDPOINT = {
+    name: name for name in ("name", "url", "status", "subscribed_events", "retry_policy", "delivery")
+} | {"secret": "signing_secret", "previous_secret": "previous_signing_secret"}
 _OF_AN_ACCOUNT = {
     name: name for name in ("region", "auth_mode", "status", "metadata", "credentials", "receive", "proxy")
 }

@@ -14,7 +14,6 @@ log = logging.getLogger("unifyport.retention")
 
 EVERY = 60.0
 BETWEEN_PAGES = 0.1
-ATTEMPTS_SECONDS = 7 * 86400.0
 COMMANDS_SECONDS = 7 * 86400.0
 
 
@@ -42,10 +41,10 @@ class Retention:
         """Delete one page; True when there may be more."""
         now, kept = self._now_ms(), self._storage
         purge = Purge(
+            now=now,
             events_before=now - _ms(kept.event_retention),
             seen_before=now - _ms(kept.dedupe_retention),
             dead_before=now - _ms(kept.dead_letter_retention),
-            attempts_before=now - _ms(ATTEMPTS_SECONDS),
             commands_before=now - _ms(COMMANDS_SECONDS),
             quarantine_before=now - _ms(kept.dead_letter_retention),
         )

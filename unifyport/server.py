@@ -14,6 +14,7 @@ Opening order: lock, database, file. Running order: the supervision tree, bottom
 import contextlib
 import logging
 import os
+import random
 import signal
 import socket
 import time
@@ -27,7 +28,8 @@ from hypercorn.config import Config
 
 from actors.account import Services
 from actors.accounts import Accounts
-from actors.delivery import EVENTS_TOPIC, Deliveries, DeliveryServices
+from actors.delivery import Deliveries
+from actors.endpoint import EVENTS_TOPIC, DeliveryServices
 from actors.ingress import Ingress
 from actors.normalizer import MediaLink, Normalizer, Normalizers
 from actors.writer import Writer
@@ -45,7 +47,9 @@ from unifyport.api.app import Audience, Door, Front
 from unifyport.api.gateway import Gateway
 from unifyport.asgi import TlsFiles, behind_proxies, is_loopback, new_config, serve
 from unifyport.declared import plan, vet
-from unifyport.delivery.client import HttpxDeliveryClient
+from unifyport.delivery.client import HttpDeliveryClient
+from unifyport.delivery.sockets import Sockets
+from unifyport.delivery.sweeper import Sweeper
 from unifyport.garbage import Garbage, tame
 from unifyport.logs import set_level
 from unifyport.logs import setup as setup_logs
@@ -202,8 +206,23 @@ class Server:
         await accounts.load(await store.accounts())
         if settings.server.public_url is None and any(actor.called_by_platform for actor in accounts):
             log.warning("accounts are called by their platforms, but server.public_url does not say where")
+        sockets, sweeper = Sockets(context), Sweeper()
+
+        def new_delivery_client() -> HttpDeliveryClient:
+            return HttpDeliveryClient(guard, sockets, sweeper)
+
         deliveries = Deliveries(
-            DeliveryServices(store, writer, bus, fleet, lambda: HttpxDeliveryClient(guard, context), now_ms)
+            DeliveryServices(
+                store,
+                writer,
+                bus,
+                fleet,
+                new_delivery_client,
+                now_ms,
+                draw=lambda: random.uniform(-1.0, 1.0),  # noqa: S311
+                defaults=settings.webhooks.defaults,
+                sweeper=sweeper,
+            )
         )
         gateway = Gateway(
             settings=settings,
@@ -227,6 +246,7 @@ class Server:
             ingress_url=lambda account: _ingress_url(base_url, account),
             supervision_tree=lambda: tree(root),
             reloader=lambda: reloader,
+            new_delivery_client=new_delivery_client,
         )
 
         def adopt(settings: Settings) -> None:
@@ -239,6 +259,7 @@ class Server:
             for channel, admission in admissions.items():
                 policy = settings.supervision.of(channel)
                 admission.reconfigure(policy.max_concurrent_starts, policy.start_rate)
+            deliveries.reconfigure(settings.webhooks.defaults)
             accounts.reconfigure(
                 self._policies(settings), settings.providers, settings.supervision.max_children
             )

@@ -20,6 +20,7 @@ from actors.reply import Failed
 from actors.writer import Writer
 from supervisors import Backoff, ChildSpec, Incarnation, OneForOne, Policy
 from unifyport.model.account import Account
+from unifyport.model.event import ALL_MASK
 from unifyport.model.ids import EventIds
 from unifyport.model.inbound import Content, Conversation, MessageReceived, Sender, dedupe_key
 from unifyport.model.unit import SessionChange, Unit
@@ -134,7 +135,7 @@ async def scenario(directory: Path, seed: int) -> None:
         root.stop(10)
     assert [producer.waiting for producer in producers] == [0] * ACCOUNTS
     for producer in producers:
-        events = await store.events(0, 10_000, account_no=producer.no)
+        events = await store.events(0, 10_000, mask=ALL_MASK, account_no=producer.no)
         bodies = [msgspec.json.decode(event.body) for event in events]
         assert [body["text"] for body in bodies] == [str(n) for n in range(MESSAGES)]
         assert [body["id"] for body in bodies] == sorted(body["id"] for body in bodies)

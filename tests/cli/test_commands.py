@@ -49,7 +49,7 @@ WRONG = [
     "server: unknown key: color",
     "security.master_key: environment variable NOT_SET is not set",
     "accounts[0].provider: must be one of",
-    "webhook_endpoints[0]: retry_policy.max_attempts must be",
+    "webhook_endpoints[0].retry_policy.max_attempts: must be",
     "accounts[1].credentials.token: environment variable NOT_SET_EITHER is not set",
     "accounts[1].receive: a webhook needs server.public_url",
     "accounts[1].proxy.type: must be one of",

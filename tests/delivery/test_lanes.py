@@ -1,16 +1,22 @@
-"""The window, alone and as a model: random outcomes and kills against a store in memory."""
+"""The window, alone: who may be attempted next, and what is read again. `test_loop_model.py` has the loop around it."""
 
-from collections import defaultdict
-
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
-from unifyport.delivery.lanes import ROWS, ROWS_PER_ACCOUNT, ROWS_PER_LANE, Window
+from unifyport.delivery.lanes import ROWS, ROWS_PER_GROUP, ROWS_PER_LANE, Window
 from unifyport.model.owed import Blocked, Owed
+from unifyport.model.webhook import Ordering
 
 
 def owed(seq: int, lane: int, attempts: int = 0, due: int | None = None, account_no: int = 1) -> Owed:
     return Owed(seq, 0, lane, attempts, due, f"evt_{seq}", None, b"x", account_no)
+
+
+def hungry_lanes(window: Window) -> list[int]:
+    """The lanes that are to be read again, in their order; they stay so."""
+    found = []
+    while (hungry := window.next_hungry()) is not None:
+        found.append(hungry[0])
+    for key in reversed(found):
+        window.still_hungry(key)
+    return [lane for _, lane in found]
 
 
 def test_accounts_are_served_in_turn_however_many_lanes_one_has() -> None:
@@ -38,18 +44,19 @@ def test_an_account_that_is_flooded_leaves_room_in_the_window() -> None:
     window = Window()
     flood = [owed(seq, lane=seq % 200, account_no=1) for seq in range(1, 2001)]
     window.add_fresh(flood)
-    assert len(window) == ROWS_PER_ACCOUNT
+    assert len(window) == ROWS_PER_GROUP
     window.add_fresh([owed(2001, 777, account_no=2)])
     window.next_head()
     second = window.next_head()
     assert second is not None
     assert second[1].account_no == 2
-    waiting = {row.lane for row in flood[ROWS_PER_ACCOUNT:]}
-    assert window.hungry(0) == []  # nothing is read again while the account has its share
+    waiting = {row.lane for row in flood[ROWS_PER_GROUP:]}
+    assert window.next_hungry() is None  # nothing is read again while the account has its share
     while (head := window.next_head()) is not None:
         window.delivered(head[0])
-    assert {key[1] for key, _, _ in window.hungry(0)} <= waiting
-    assert window.hungry(0) != []
+    hungry = hungry_lanes(window)
+    assert hungry
+    assert set(hungry) <= waiting
 
 
 def test_lanes_that_wait_to_be_read_again_take_turns() -> None:
@@ -57,21 +64,24 @@ def test_lanes_that_wait_to_be_read_again_take_turns() -> None:
     window.add_fresh([owed(seq, lane=seq % 40) for seq in range(1, 2001)])
     while (head := window.next_head()) is not None:
         window.delivered(head[0])
-    first = [key for key, _, _ in window.hungry(0)]
-    window.refill(first[0], [owed(3000 + n, first[0][1]) for n in range(ROWS_PER_LANE)], ROWS_PER_LANE)
+    hungry = window.next_hungry()
+    assert hungry is not None
+    key, _, _ = hungry
+    window.refill(key, [owed(3000 + n, key[1]) for n in range(ROWS_PER_LANE)], ROWS_PER_LANE)
     while (head := window.next_head()) is not None:
         window.delivered(head[0])
-    assert [key for key, _, _ in window.hungry(0)] == [*first[1:], first[0]]
+    assert hungry_lanes(window)[-1] == key[1]
 
 
 def test_a_window_that_begins_with_blocked_lanes_is_bounded_too() -> None:
     window = Window([Blocked(lane, lane, due=0, account_no=1 + lane % 40) for lane in range(1, 3001)])
     seq = 10_000
-    while hungry := window.hungry(1):
-        for key, _, _ in hungry[:4]:
-            window.refill(key, [owed(seq + n, key[1], account_no=1 + key[1] % 40) for n in range(16)], 16)
-            seq += 16
-    assert ROWS <= len(window) <= ROWS + 4 * ROWS_PER_LANE
+    window.wake(1)
+    while (hungry := window.next_hungry()) is not None:
+        key, _, _ = hungry
+        window.refill(key, [owed(seq + n, key[1], account_no=1 + key[1] % 40) for n in range(16)], 16)
+        seq += 16
+    assert ROWS <= len(window) <= ROWS + ROWS_PER_LANE
     assert window.next_due() == float("inf")  # nothing to wake up for until there is room
 
 
@@ -111,11 +121,16 @@ def test_a_waiting_lane_holds_no_rows_and_is_read_again_when_due() -> None:
     window.retry(head[0], due=50)
     assert len(window) == 0
     window.add_fresh([owed(3, 7)])
-    assert window.hungry(50) == []  # its outcome is not durable
+    window.wake(50)
+    assert window.next_hungry() is None  # its outcome is not durable
     window.durable([head[0]])
-    assert window.hungry(49) == []
+    window.wake(49)
+    assert window.next_hungry() is None
     assert window.next_due() == 50
-    [(key, after, upto)] = window.hungry(50)
+    window.wake(50)
+    hungry = window.next_hungry()
+    assert hungry is not None
+    key, after, upto = hungry
     assert (after, upto) == (0, 3)
     window.refill(key, [owed(1, 7, 1, 50), owed(2, 7), owed(3, 7)], ROWS_PER_LANE)
     again = window.next_head()
@@ -153,126 +168,71 @@ def test_at_most_ten_thousand_rows_are_passed_over() -> None:
     assert window.room == 0
 
 
-class Model:
-    """A store of owed rows in memory, and an endpoint's loop over it that can be killed."""
-
-    def __init__(self, draw: st.DataObject) -> None:
-        self.draw = draw
-        self.rows: dict[int, Owed] = {}
-        self.lane_of: dict[int, int] = {}
-        self.dead: set[int] = set()
-        self.received: list[int] = []
-        self.now = 0
-        self.next_seq = 1
-        self.boot()
-
-    def boot(self) -> None:
-        blocked = [Blocked(r.lane, r.seq, r.due) for r in self.rows.values() if r.due is not None]
-        self.window = Window(blocked)
-        self.flying: list[tuple[tuple[int, int], Owed]] = []
-        self.buffer: list[tuple[str, Owed]] = []
-        self.dying: list[tuple[int, int]] = []
-
-    def commit(self, lane: int) -> None:
-        self.rows[self.next_seq] = owed(self.next_seq, lane)
-        self.lane_of[self.next_seq] = lane
-        self.next_seq += 1
-
-    def read(self) -> None:
-        fresh = [r for r in self.rows.values() if r.due is None and r.seq > self.window.pos]
-        self.window.add_fresh(fresh[: min(5, self.window.room)])
-        for key, after, upto in self.window.hungry(self.now):
-            found = [r for r in self.rows.values() if r.lane == key[1] and after < r.seq <= upto]
-            self.window.refill(key, found[:ROWS_PER_LANE], ROWS_PER_LANE)
-
-    def start(self) -> None:
-        if len(self.flying) < 3 and (head := self.window.next_head()) is not None:
-            self.flying.append(head)
-
-    def end(self, how: str) -> None:
-        key, row = self.flying.pop(0)
-        if how in ("delivered", "answer lost"):
-            self.received.append(row.seq)
-        match how:
-            case "delivered":
-                self.window.delivered(key)
-                self.buffer.append(("done", row))
-            case "dead":
-                self.window.dead(key)
-                self.dying.append(key)
-                self.buffer.append(("dead", row))
-            case "uncounted":
-                self.window.uncounted(key)
-            case _:
-                due = self.now + 5
-                self.window.retry(key, due)
-                self.dying.append(key)
-                self.buffer.append(("retry", owed(row.seq, row.lane, row.attempts + 1, due)))
-
-    def settle(self) -> None:
-        for what, row in self.buffer:
-            if what == "retry":
-                self.rows[row.seq] = row
-            else:
-                del self.rows[row.seq]
-                if what == "dead":
-                    self.dead.add(row.seq)
-        self.buffer.clear()
-        dying, self.dying = self.dying, []
-        self.window.durable(dying)
-
-    def step(self) -> None:
-        actions = ["commit", "read", "read", "start", "start", "end", "end", "end", "settle", "wait", "kill"]
-        match self.draw.draw(st.sampled_from(actions)):
-            case "commit" if self.next_seq < 40:
-                self.commit(self.draw.draw(st.integers(1, 3)))
-            case "read":
-                self.read()
-            case "start":
-                self.start()
-            case "end" if self.flying:
-                self.end(
-                    self.draw.draw(
-                        st.sampled_from(["delivered", "retry", "answer lost", "dead", "uncounted"])
-                    )
-                )
-            case "settle":
-                self.settle()
-            case "wait":
-                self.now += 3
-            case "kill":
-                self.boot()
-
-    def drain(self) -> None:
-        for _ in range(1000):
-            if not self.rows:
-                return
-            self.now += 10
-            self.read()
-            self.start()
-            while self.flying:
-                self.end("delivered")
-            self.settle()
-        raise AssertionError(f"stuck with {self.rows}")
-
-    def judge(self) -> None:
-        first: dict[int, int] = {}
-        for position, seq in enumerate(self.received):
-            first.setdefault(seq, position)
-        lanes = defaultdict(list)
-        for seq, lane in self.lane_of.items():
-            assert seq in first or seq in self.dead, f"lost {seq}"
-            if seq in first:
-                lanes[lane].append(first[seq])
-        assert all(order == sorted(order) for order in lanes.values()), "order broken"
+def replayed(seq: int, lane: int, round_: int = 1, account_no: int = 1) -> Owed:
+    return Owed(seq, round_, lane, 0, seq, f"evt_{seq}", None, b"x", account_no)
 
 
-@settings(max_examples=300, deadline=None)
-@given(st.data())
-def test_model_nothing_lost_and_order_holds(data: st.DataObject) -> None:
-    model = Model(data)
-    for _ in range(120):
-        model.step()
-    model.settle()
-    model.drain()
-    model.judge()
+def heads(window: Window, count: int) -> list[tuple[int, int]]:
+    """(seq, round) of the next heads."""
+    found = [window.next_head() for _ in range(count)]
+    return [(head[1].seq, head[1].round) for head in found if head is not None]
+
+
+def test_a_replay_is_a_lane_of_its_own_and_takes_turns_with_what_is_new() -> None:
+    window = Window()
+    window.add_fresh([owed(10, 7), owed(11, 8)])
+    window.add_replays([replayed(1, 7), replayed(2, 7), replayed(3, 8)])
+    assert heads(window, 9) == [(10, 0), (1, 1), (11, 0), (3, 1)]
+
+
+def test_replays_fill_a_quarter_of_the_window_at_most() -> None:
+    window = Window()
+    seq = 0
+    while window.room_for_replays:
+        window.add_replays(replayed(seq + n, seq + n) for n in range(1, window.room_for_replays + 1))
+        seq = window.replay_pos
+    assert len(window) == ROWS // 4
+    assert window.room == ROWS - ROWS // 4
+
+
+def test_without_order_nothing_waits_for_anything() -> None:
+    window = Window(ordering=Ordering.NONE)
+    window.add_fresh([owed(1, 7), owed(2, 7), owed(3, 7)])
+    assert heads(window, 9) == [(1, 0), (2, 0), (3, 0)]
+    window.retry((0, 1), due=50)
+    window.durable([(0, 1)])
+    window.delivered((0, 2))
+    window.wake(50)
+    assert window.next_hungry() == ((0, 1), 0, 3)
+    window.refill((0, 1), [owed(1, 7, attempts=1, due=50)], 2)
+    assert heads(window, 9) == [(1, 0)]
+
+
+def test_an_extra_attempt_takes_a_waiting_head_and_nothing_else() -> None:
+    window = Window([Blocked(7, 1, due=50, account_no=1)])
+    head = owed(1, 7, attempts=1, due=50)
+    assert window.take_waiting(owed(9, 9)) is None
+    key = window.take_waiting(head)
+    assert key == (0, 7)
+    assert window.take_waiting(head) is None  # it is under way
+    window.wake(60)
+    assert window.next_hungry() is None
+    window.extra_failed(key)
+    window.wake(60)
+    assert window.next_hungry() == ((0, 7), 0, 1)
+
+
+def test_after_an_extra_attempt_that_succeeds_the_lane_goes_on_behind_it() -> None:
+    window = Window([Blocked(7, 1, due=50, account_no=1)])
+    window.add_fresh([owed(2, 7)])
+    key = window.take_waiting(owed(1, 7, attempts=1, due=50))
+    assert key is not None
+    window.extra_delivered(key, owed(1, 7))
+    assert window.next_hungry() == ((0, 7), 1, 2)
+    window.refill(key, [owed(2, 7)], ROWS_PER_LANE)
+    assert heads(window, 9) == [(2, 0)]
+    window.delivered(key)
+    window.wake(60)
+    assert window.next_hungry() is None
+    assert window.next_due() == float("inf")
+    assert len(window) == 0

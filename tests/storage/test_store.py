@@ -11,7 +11,7 @@ import attrs
 import pytest
 
 from unifyport.model.account import Account, Origin
-from unifyport.model.event import EventType
+from unifyport.model.event import ALL_MASK, EventType
 from unifyport.model.message import CommandState, OutboundText, SendCommand
 from unifyport.model.proxy import Proxy
 from unifyport.model.unit import CommandChange, Event, Item, Quarantined, SessionChange, Unit
@@ -20,7 +20,6 @@ from unifyport.storage import schema
 from unifyport.storage.base import (
     AcceptCommand,
     ApiKey,
-    AttemptRecord,
     Committed,
     DeleteAccount,
     DeleteEndpoint,
@@ -100,7 +99,7 @@ async def test_a_unit_is_all_or_nothing_and_a_repeat_is_a_duplicate(store: Sqlit
     again = attrs.evolve(first, session=[SessionChange("poll", b"k", b"2")])
     assert await store.commit([again]) == [Duplicate()]
     assert await store.session(1) == {("poll", b"k"): b"2"}  # state applies in both cases
-    assert [e.id for e in await store.events(0, 10)] == ["evt_0001", "evt_0002"]
+    assert [e.id for e in await store.events(0, 10, mask=ALL_MASK)] == ["evt_0001", "evt_0002"]
     gone = attrs.evolve(unit, session=[SessionChange("poll", b"k", None)])
     await store.commit([gone])
     assert await store.session(1) == {}
@@ -117,9 +116,11 @@ async def test_one_bad_unit_is_refused_alone(store: SqliteStore) -> None:
     )
     results = await store.commit([with_events(unit, event(1)), bad, later, next_generation])
     assert results == [Committed(), Refused("constraint"), Refused("generation_failed"), Committed()]
-    assert [e.id for e in await store.events(0, 10)] == ["evt_0001", "evt_0003"]
+    assert [e.id for e in await store.events(0, 10, mask=ALL_MASK)] == ["evt_0001", "evt_0003"]
     assert await store.seen(1, [b"evt_0002"]) == set()  # so that a repeat is not taken for a duplicate
-    assert [row.seq for row in await store.fresh(1, 0, 10)] == [e.seq for e in await store.events(0, 10)]
+    assert [row.seq for row in await store.fresh(1, 0, 10)] == [
+        e.seq for e in await store.events(0, 10, mask=ALL_MASK)
+    ]
 
 
 async def test_who_lost_the_lease_is_fenced(store: SqliteStore) -> None:
@@ -156,22 +157,21 @@ async def test_fan_out_is_by_the_filter_at_the_time_of_the_commit(store: SqliteS
     await store.commit([PutEndpoint(attrs.evolve(inactive, status="inactive")), with_events(unit, event(5))])
     assert len(await store.fresh(1, 0, 10)) == 3  # owed whatever the status is
     await store.commit([DeleteEndpoint("we_1")])
-    assert await store.owed(1) == (0, 0)
+    assert await store.owed(1, 10) == (0, 0)
 
 
 async def test_settling(store: SqliteStore) -> None:
     unit = await ready(store)
     await store.commit([with_events(unit, event(1), event(2), event(3, lane=2))])
     one, two, three = [row.seq for row in await store.fresh(1, 0, 10)]
-    record = AttemptRecord("dlv", 1, NOW, 5, 500, None)
     settle = Settle(
         1,
         "we_1",
         1,
         [
-            Settled(one, 0, 1, due=NOW + 5, error="http_500", record=record),
-            Settled(three, 0, 1),
-            Settled(99, 0, 1),
+            Settled(one, 0, "retry", 1, NOW, 5, due=NOW + 5, reason="http_500", status=500),
+            Settled(three, 0, "delivered", 1, NOW, status=204),
+            Settled(99, 0, "delivered", 1, NOW, status=204),
         ],
         NOW,
     )
@@ -179,17 +179,20 @@ async def test_settling(store: SqliteStore) -> None:
     assert [row.seq for row in await store.fresh(1, 0, 10)] == [two]
     [blocked] = await store.blocked(1)
     assert (blocked.seq, blocked.due) == (one, NOW + 5)
-    assert [row.seq for row in await store.due(1, NOW + 5, 10)] == [one]
-    assert [(row.seq, row.attempts) for row in await store.in_lane(1, 1, 0, two, 10)] == [(one, 1), (two, 0)]
-    await store.commit([Settle(1, "we_1", 1, [Settled(one, 0, 2, dead="http_404", status=404)], NOW)])
-    assert await store.owed(1) == (1, 1)
+    assert [(row.seq, row.attempts) for row in await store.in_lane(1, 0, 1, 0, two, 10)] == [
+        (one, 1),
+        (two, 0),
+    ]
+    died = Settled(one, 0, "dead", 2, NOW, reason="http_404", status=404)
+    await store.commit([Settle(1, "we_1", 1, [died], NOW)])
+    assert await store.owed(1, 10) == (1, 1)
 
 
 async def test_positions_are_never_reused_after_retention(store: SqliteStore) -> None:
     unit = await ready(store)
     await store.commit([with_events(unit, event(1), event(2))])
     last = await store.newest_position()
-    deleted = await value_of(store, [Purge(NOW + 1, 0, 0, 0, 0)])
+    deleted = await value_of(store, [Purge(NOW, NOW + 1, 0, 0, 0)])
     assert deleted == 2
     assert await store.purged(0)
     assert not await store.purged(last)
@@ -382,7 +385,7 @@ from tests.storage.test_store import *
 async def main():
     other = SqliteStore(pathlib.Path(sys.argv[1]), KeyRing.parse(sys.argv[2]), lambda: NOW)
     other.open()
-    assert [e.id for e in await other.events(0, 10)] == ["evt_0001"]
+    assert [e.id for e in await other.events(0, 10, mask=ALL_MASK)] == ["evt_0001"]
     [lease] = await LocalFleet(other, "other").claim(["account:acct_1"])
     unit = Unit(1, "acct_1", "telegram", lease.epoch, 1)
     assert await other.commit([with_events(unit, event(2))]) == [Committed()]

@@ -30,6 +30,7 @@ from . import (
     accounts,
     api_keys,
     conversations,
+    deliveries,
     events,
     health,
     media,
@@ -42,6 +43,7 @@ from . import (
     workspace,
 )
 from .errors import ApiError, from_exception
+from .event_stream import EventStream
 from .gateway import Gateway
 from .ingress import PREFIX as INGRESS
 from .ingress import IngressFront
@@ -69,6 +71,7 @@ ROUTES: tuple[Route, ...] = (
     *conversations.ROUTES,
     *messages.ROUTES,
     *webhook_endpoints.ROUTES,
+    *deliveries.ROUTES,
     *events.ROUTES,
     *health.ROUTES,
 )
@@ -179,6 +182,8 @@ class Front:
             query = {name: values[-1] for name, values in request.args.to_dict(flat=False).items()}
             call = Call(self._gateway, path, query, request.headers, body)
             data = await self._handle(route, call)
+            if isinstance(data, EventStream):
+                return data.response()
         except Exception as error:
             return self._error(error, request_id, route.failure_code)
         return _respond(None if route.data is None else _plain(data), route.success, request_id)

@@ -14,6 +14,7 @@ from actors.reply import Failed
 from actors.writer import OutcomeUnknown, Writer
 from supervisors import Node
 from unifyport.declared import Report
+from unifyport.delivery.client import NewClient
 from unifyport.media import MediaCache, MediaLinks
 from unifyport.model.account import Account
 from unifyport.model.times import rfc3339
@@ -78,6 +79,8 @@ class Gateway:
     ingress_url: Callable[[Account], str]  # for people
     supervision_tree: Callable[[], list[Node]]
     reloader: Callable[[], "Reloads"]
+    new_delivery_client: NewClient
+    streams: int = 0  # readers that follow the event log
     # What two at once could do wrong: pass a quota, take one identity twice, delete twice, take away the last key.
     changing_accounts: trio.Lock = attrs.field(factory=trio.Lock)
     changing_keys: trio.Lock = attrs.field(factory=trio.Lock)

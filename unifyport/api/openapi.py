@@ -137,6 +137,8 @@ def _shape(shape: Any) -> dict[str, Any]:
 def _success(route: Route) -> dict[str, Any]:
     if route.data is None:
         return {"description": "Done"}
+    if route.content != "application/json":
+        return {"description": "Success", "content": {route.content: {"schema": {"type": "string"}}}}
     envelope = {
         "type": "object",
         "required": ["data"],

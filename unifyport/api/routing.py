@@ -57,6 +57,7 @@ class Route:
     aliases: tuple[str, ...] = ()  # older paths of the public record
     public: bool = False  # no API key
     extension: bool = False  # not part of the contract
+    content: str = "application/json"  # of the answer to a success
 
     @property
     def declared(self) -> tuple[ErrorSpec, ...]:

@@ -5,11 +5,20 @@ from typing import Any
 import attrs
 
 from unifyport.model.account import Origin
-from unifyport.model.event import mask_of
 from unifyport.model.ids import new_id
-from unifyport.model.webhook import ENDPOINT_ACTIVE, ENDPOINT_INACTIVE, RetryPolicy, WebhookEndpoint
+from unifyport.model.times import rfc3339
+from unifyport.model.webhook import (
+    DEFAULT_SCHEDULE,
+    ENDPOINT_ACTIVE,
+    ENDPOINT_INACTIVE,
+    RESUME_NOW,
+    RetryPolicy,
+    WebhookDefaults,
+    WebhookEndpoint,
+    as_written,
+)
 from unifyport.net.guard import UrlNotAllowed
-from unifyport.storage.base import DeleteEndpoint, PutEndpoint
+from unifyport.storage.base import DeleteEndpoint, DropOwed, PutEndpoint, Together
 
 from . import schemas
 from .errors import NOT_FOUND, ApiError, ErrorSpec, not_found
@@ -17,28 +26,56 @@ from .gateway import Gateway, WriteRefused
 from .routing import Call, Route
 
 STATUSES = (ENDPOINT_ACTIVE, ENDPOINT_INACTIVE)
+COUNTED = 10_000  # of what is owed; nobody waits for a count of millions
 
 
-def show(endpoint: WebhookEndpoint) -> schemas.WebhookEndpoint:
+def show(endpoint: WebhookEndpoint, defaults: WebhookDefaults, **more: Any) -> schemas.WebhookEndpoint:
+    retries, delivery = endpoint.policies(defaults)
     return schemas.WebhookEndpoint(
         id=endpoint.id,
         url=endpoint.url,
         status=endpoint.status,
         signing_enabled=bool(endpoint.secret),
         subscribed_events=endpoint.subscribed_events,
-        retry_policy={"max_attempts": endpoint.retries.max_attempts, **endpoint.retry_policy},
+        retry_policy=_retry_policy(retries),
+        delivery=as_written(delivery),
+        expired=endpoint.expired,
         origin=endpoint.origin.value,
         name=endpoint.name,
         reason=endpoint.reason,
+        failing_since=_time(endpoint.failing_since),
+        previous_secret_until=_time(endpoint.previous_until),
+        **more,
     )
 
 
+def _retry_policy(retries: RetryPolicy) -> dict[str, Any]:
+    """The contract has `max_attempts` alone: the schedule is shown where it is another than everybody's."""
+    written = as_written(retries)
+    return written if retries.schedule != DEFAULT_SCHEDULE else {"max_attempts": written["max_attempts"]}
+
+
+def _time(at: int | None) -> str | None:
+    return None if at is None else rfc3339(at)
+
+
 async def list_endpoints(call: Call) -> list[schemas.WebhookEndpoint]:
-    return [show(endpoint) for endpoint in await call.gateway.store.endpoints()]
+    defaults = call.gateway.settings.webhooks.defaults
+    return [show(endpoint, defaults) for endpoint in await call.gateway.store.endpoints()]
 
 
 async def get_endpoint(call: Call) -> schemas.WebhookEndpoint:
-    return show(await _find(call))
+    gateway, endpoint = call.gateway, await find(call)
+    owed, dead = await gateway.store.owed(endpoint.no, COUNTED)
+    actor = gateway.deliveries.actor(endpoint.id)
+    runtime = schemas.EndpointRuntime(
+        owed,
+        dead,
+        in_flight=0 if actor is None else actor.in_flight,
+        breaker="open" if actor is not None and actor.breaker_open else "closed",
+        congested=actor is not None and actor.congested,
+    )
+    return show(endpoint, gateway.settings.webhooks.defaults, runtime=runtime)
 
 
 async def create_endpoint(call: Call) -> schemas.WebhookEndpoint:
@@ -48,32 +85,35 @@ async def create_endpoint(call: Call) -> schemas.WebhookEndpoint:
         raise ApiError(400, "invalid_request", "; ".join(missing), problems=missing)
     code = "create_webhook_endpoint_failed"
     endpoint = await _changed(call.gateway, WebhookEndpoint(new_id("we"), body.url), body, code)
-    return await _put(call.gateway, endpoint, code)
+    return await _put(call.gateway, PutEndpoint(endpoint), code)
 
 
 async def update_endpoint(call: Call) -> schemas.WebhookEndpoint:
     code = "update_webhook_endpoint_failed"
-    endpoint = await _find(call)
+    endpoint = await find(call)
     _refuse_declared(endpoint, code)
-    return await _put(call.gateway, await _changed(call.gateway, endpoint, call.body, code), code)
+    put = PutEndpoint(await _changed(call.gateway, endpoint, call.body, code))
+    if (call.body.delivery or {}).get("resume") == RESUME_NOW:
+        return await _put(call.gateway, Together([put, DropOwed(endpoint.id)]), code)
+    return await _put(call.gateway, put, code)
 
 
 async def deactivate_endpoint(call: Call) -> schemas.WebhookEndpoint:
     code = "deactivate_webhook_endpoint_failed"
-    endpoint = await _find(call)
+    endpoint = await find(call)
     _refuse_declared(endpoint, code)
-    return await _put(call.gateway, attrs.evolve(endpoint, status=ENDPOINT_INACTIVE), code)
+    return await _put(call.gateway, PutEndpoint(attrs.evolve(endpoint, status=ENDPOINT_INACTIVE)), code)
 
 
 async def delete_endpoint(call: Call) -> None:
-    endpoint = await _find(call)
+    endpoint = await find(call)
     if endpoint.name in {declared.name for declared in call.gateway.settings.webhook_endpoints}:
         _refuse_declared(endpoint, "delete_webhook_endpoint_failed")  # what has left the file may go
     await call.gateway.write(DeleteEndpoint(endpoint.id))
     call.gateway.endpoints_changed()
 
 
-async def _find(call: Call) -> WebhookEndpoint:
+async def find(call: Call) -> WebhookEndpoint:
     endpoint = await call.gateway.store.endpoint(call.path["endpoint_id"])
     if endpoint is None:
         raise not_found("webhook endpoint")
@@ -96,34 +136,50 @@ async def _changed(
         changes["status"] = body.status
         if body.status not in STATUSES:
             problems.append(f"status: must be one of {', '.join(STATUSES)}")
-    if body.subscribed_events is not None:
-        changes["subscribed_events"] = body.subscribed_events
-        try:
-            mask_of(body.subscribed_events)
-        except ValueError as error:
-            problems.append(f"subscribed_events: {error}")
-    if body.retry_policy is not None:
-        changes["retry_policy"] = body.retry_policy
-        try:
-            RetryPolicy.parse(body.retry_policy)
-        except ValueError as error:
-            problems.append(str(error))
-    if body.signing_secret is not None:
-        changes["secret"] = body.signing_secret
+    for name in ("subscribed_events", "retry_policy"):
+        if (value := getattr(body, name)) is not None:
+            changes[name] = value
+    if body.delivery is not None:
+        options, resume = _without_resume(body.delivery)
+        if options or resume is None:  # `resume` alone changes nothing else
+            changes["delivery"] = options
+        if resume not in (None, RESUME_NOW):
+            problems.append(f'delivery.resume: must be "{RESUME_NOW}"')
+    changed = attrs.evolve(endpoint, **changes)
+    secrets = (body.signing_secret, body.previous_signing_secret)
+    candidate = attrs.evolve(
+        changed,
+        secret=secrets[0] if secrets[0] is not None else changed.secret,
+        previous_secret=secrets[1] if secrets[1] is not None else changed.previous_secret,
+    )
+    defaults = gateway.settings.webhooks.defaults
+    problems += candidate.problems(defaults)
     if problems:
         raise ApiError(400, code, "; ".join(problems), problems=problems)
+    if secrets != (None, None):
+        overlap = candidate.policies(defaults)[1].secret_overlap
+        changed = changed.with_secrets(candidate.secret, secrets[1], overlap, gateway.now_ms())
     if changes.get("status") == ENDPOINT_ACTIVE:
-        changes |= {"reason": None, "failing_since": None}
-    return attrs.evolve(endpoint, **changes)
+        changed = attrs.evolve(changed, reason=None, failing_since=None)
+    return changed
 
 
-async def _put(gateway: Gateway, endpoint: WebhookEndpoint, code: str) -> schemas.WebhookEndpoint:
+def _without_resume(delivery: dict[str, Any]) -> tuple[dict[str, Any], Any]:
+    """`resume` is an order, and no property of an endpoint."""
+    return {name: value for name, value in delivery.items() if name != "resume"}, delivery.get("resume")
+
+
+async def _put(gateway: Gateway, write: PutEndpoint | Together, code: str) -> schemas.WebhookEndpoint:
     try:
-        stored = await gateway.write(PutEndpoint(endpoint))
+        stored = await gateway.write(write)
     except WriteRefused:
         raise ApiError(400, code, "the endpoint was changed or deleted meanwhile, try again") from None
     gateway.endpoints_changed()
-    return show(stored)
+    defaults = gateway.settings.webhooks.defaults
+    if isinstance(write, Together):
+        endpoint, dropped = stored
+        return show(endpoint, defaults, dropped=dropped)
+    return show(stored, defaults)
 
 
 def _refuse_declared(endpoint: WebhookEndpoint, code: str) -> None:

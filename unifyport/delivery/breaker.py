@@ -1,30 +1,30 @@
 """The circuit breaker of one endpoint: an outage of the receiver must not turn into dead letters.
 
-    closed --5 endpoint failures in a row, over at least 2 events--> open --delay--> half-open
-    closed --Retry-After--------------------------------------------> open
+    closed --so many endpoint failures in a row, over at least 2 events--> open --delay--> half-open
+    closed --Retry-After------------------------------------------------> open
     half-open --the probe succeeds--> closed          --it fails--> open, for twice as long
 
-While it is open no attempt starts and none is counted. Delays double from 5 s to 5 min. Times are trio's
-clock, passed in.
+While it is open no attempt starts and none is counted. Delays double from 5 s to 5 min unless the endpoint says
+otherwise. Times are trio's clock, passed in.
 """
 
 import math
 
-FAILURES = 5
+from unifyport.model.webhook import BreakerPolicy
+
 EVENTS = 2
-FIRST_DELAY, LAST_DELAY = 5.0, 300.0
 SHORTEST_WAIT, LONGEST_WAIT = 1.0, 3600.0  # what a Retry-After is clamped to
 
 
 class Breaker:
-    """`enabled` is False for endpoints without retries, which get their one recorded attempt at once."""
+    """`policy` is None for endpoints without retries, which get their one recorded attempt at once, and where the
+    operator turned it off."""
 
-    def __init__(self, *, enabled: bool = True) -> None:
-        self.enabled = enabled
-        self.failing_since: float | None = None  # the first failure since the last success
+    def __init__(self, policy: BreakerPolicy | None) -> None:
+        self.policy = policy
         self._failures = 0
         self._events: set[int] = set()
-        self._delay = FIRST_DELAY
+        self._delay = 0.0
         self._open_until: float | None = None
         self._probing = False
 
@@ -49,15 +49,17 @@ class Breaker:
         return self._probing
 
     def succeeded(self) -> None:
-        self._close()
-        self.failing_since = None
+        self._failures = 0
+        self._events.clear()
+        self._delay = 0.0
+        self._open_until = None
+        self._probing = False
 
     def failed(self, seq: int, now: float, retry_after: float | None, *, probe: bool) -> bool:
         """Note an endpoint failure; True when it is to be counted against the event."""
-        if self.failing_since is None:
-            self.failing_since = now
-        if not self.enabled:
-            self._close()
+        policy = self.policy
+        if policy is None:
+            self.succeeded()
             return True
         counted = not self.is_open
         self._failures += 1
@@ -65,27 +67,20 @@ class Breaker:
         if len(self._events) > EVENTS:
             self._events.pop()
         if retry_after is not None:
-            wait = min(max(retry_after, SHORTEST_WAIT), LONGEST_WAIT)
-            self._open(now + wait)
+            self._open(now + min(max(retry_after, SHORTEST_WAIT), LONGEST_WAIT), probe=probe)
         elif probe:
-            self._delay = min(self._delay * 2, LAST_DELAY)
-            self._open(now + self._delay)
-        elif counted and self._failures >= FAILURES and len(self._events) >= EVENTS:
-            self._delay = FIRST_DELAY
-            self._open(now + self._delay)
+            self._delay = min(max(self._delay * 2, policy.initial), policy.max)
+            self._open(now + self._delay, probe=True)
+        elif counted and self._failures >= policy.failures and len(self._events) >= EVENTS:
+            self._delay = policy.initial
+            self._open(now + self._delay, probe=probe)
         return counted
 
-    def abandoned(self) -> None:
-        """The probe ended without telling anything about the endpoint."""
-        self._probing = False
+    def abandoned(self, *, probe: bool) -> None:
+        """An attempt ended without telling anything about the endpoint."""
+        if probe:
+            self._probing = False
 
-    def _open(self, until: float) -> None:
+    def _open(self, until: float, *, probe: bool) -> None:
         self._open_until = max(until, self._open_until or until)
-        self._probing = False
-
-    def _close(self) -> None:
-        self._failures = 0
-        self._events.clear()
-        self._delay = FIRST_DELAY
-        self._open_until = None
-        self._probing = False
+        self._probing = self._probing and not probe

@@ -1,90 +1,264 @@
-"""One attempt: POST a body to an endpoint. The seam behind which the delivery client can change.
+"""The delivery client of one endpoint: HTTP/1.1 over connections that are kept, and one observation for each attempt.
+
+Own code, because nothing of what there is for trio is fast (httpx costs a hundred times as much per delivery), and
+because a receiver is a stranger: the address guard is asked before each dial and what it checked is what is dialled,
+no redirect is followed, and everything that is read has a bound. One attempt has a connection to itself.
 
 What comes back is an observation, never an exception: an answer's status, or why there was none.
 """
 
 import email.utils
-import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable
 from typing import Protocol
 
 import trio
 
-from unifyport.net.guard import AddressGuard, NameNotResolved, UrlNotAllowed
-from unifyport.net.http import ConnectionLost, NotConnected, new_client, request
+from unifyport import __version__
+from unifyport.net.guard import AddressGuard, NameNotResolved, Network, Target, UrlNotAllowed
 
-from .verdict import URL_NOT_ALLOWED, Attempt
+from .answer import Answer, InvalidAnswer
+from .sweeper import Sweeper
+from .verdict import LOCAL_TROUBLE, URL_NOT_ALLOWED, Attempt
+from .wire import Backend, DialFailed, LocalTrouble, Wire
 
-MAX_ANSWER = 64 * 1024  # read and thrown away, so that the connection can be used again
+CONNECT_SECONDS = 5.0  # for one address at most, when there are others
+ADDRESSES = 4  # of a name that are tried
+MAX_AGE = 300.0  # seconds that one is kept at all: names move
+READ_ON = 2.0  # seconds for the rest of an answer whose status is known
 
 
 class DeliveryClient(Protocol):
     """One endpoint's client."""
 
-    async def post(self, url: str, headers: Mapping[str, str], body: bytes, timeout: float) -> Attempt:
-        """One attempt within `timeout` seconds. Cancelled: the receiver may have got it."""
+    async def post(self, url: str, fields: bytes, body: bytes, timeout: float) -> Attempt:
+        """One attempt within `timeout` seconds; `fields` are the attempt's own header lines. Cancelled: the receiver
+        may have got it."""
 
-    async def aclose(self) -> None: ...
+    def close(self) -> None:
+        """Close what is idle."""
 
 
 NewClient = Callable[[], DeliveryClient]
 
 
-class HttpxDeliveryClient:
-    """On httpx, dialling the address that the guard has checked; the URL's host stays in SNI and Host."""
+class Connection:
+    """A wire with the answers that come over it. `deadline` is the sweeper's business while a request is under way."""
 
-    def __init__(self, guard: AddressGuard, context: ssl.SSLContext, connections: int = 16) -> None:
+    __slots__ = (
+        *("_wire", "allow", "answer", "born", "deadline", "head", "idle_since", "private"),
+        *("receive", "send", "stale", "swept", "url"),
+    )
+
+    def __init__(self, wire: Wire, url: str, target: Target, allow: tuple[Network, ...], now: float) -> None:
+        self._wire = wire
+        self.send, self.receive, self.stale = wire.send, wire.receive, wire.stale
+        self.answer = Answer()
+        self.url = url
+        self.head = _head(target)
+        self.private = target.private
+        self.allow = allow  # what was permitted when it was dialled
+        self.born = self.idle_since = now
+        self.deadline = 0.0
+        self.swept = False
+
+    def sweep(self) -> None:
+        """The deadline has passed."""
+        self.swept = True
+        self._wire.close()
+
+    def close(self) -> None:
+        self._wire.close()
+
+
+class HttpDeliveryClient:
+    """See `DeliveryClient`. `sweeper` and `backend` are shared by all clients of a process."""
+
+    def __init__(self, guard: AddressGuard, backend: Backend, sweeper: Sweeper) -> None:
         self._guard = guard
-        self._client = new_client(context, connections=connections)
+        self._backend = backend
+        self._sweeper = sweeper
+        self._idle: deque[Connection] = deque()  # the longest idle first
 
-    async def post(self, url: str, headers: Mapping[str, str], body: bytes, timeout: float) -> Attempt:
+    async def post(self, url: str, fields: bytes, body: bytes, timeout: float) -> Attempt:
         began = trio.current_time()
-        status, error, retry_after = None, None, None
+        deadline = began + timeout
+        attempt = None
+        connection = self._reuse(url, began)
+        if connection is not None:
+            attempt = await self._exchange(connection, fields, body, deadline)
+        if attempt is None:  # nothing to reuse, or the receiver had closed it just then
+            attempt = await self._post_anew(url, fields, body, deadline)
+        attempt.ms = round((trio.current_time() - began) * 1000)
+        return attempt
+
+    async def _post_anew(self, url: str, fields: bytes, body: bytes, deadline: float) -> Attempt:
+        """On a connection that is dialled for it."""
         try:
-            with trio.fail_after(timeout):
-                target = await self._guard.target(url)
-                literal = f"[{target.address}]" if target.address.version == 6 else str(target.address)
-                response = await request(
-                    self._client,
-                    "POST",
-                    f"{target.scheme}://{literal}:{target.port}{target.path}",
-                    timeout=timeout,
-                    content=body,
-                    headers={"host": _host_header(target.host, target.port, target.scheme), **headers},
-                    extensions={"sni_hostname": target.host},
-                    max_body=MAX_ANSWER,
-                )
-            status = response.status
-            retry_after = parse_retry_after(response.headers.get("retry-after"), time.time())
+            with trio.fail_at(deadline):
+                connection = await self._dial(url, deadline)
         except UrlNotAllowed:
             error = URL_NOT_ALLOWED
         except NameNotResolved:
             error = "name_not_resolved"
+        except LocalTrouble:
+            error = LOCAL_TROUBLE
+        except DialFailed as failed:
+            error = str(failed)
         except trio.TooSlowError:
-            error = "timeout"
-        except NotConnected as lost:
-            error = str(lost)
-        except ConnectionLost as lost:
-            error = str(lost)
-        return Attempt(status, error, retry_after, round((trio.current_time() - began) * 1000))
+            error = "connect_timeout"
+        else:
+            attempt = await self._exchange(connection, fields, body, deadline, fresh=True)
+            assert attempt is not None
+            return attempt
+        await trio.lowlevel.checkpoint()  # some of these come at once
+        return Attempt(error=error)
 
-    async def aclose(self) -> None:
-        await self._client.aclose()
+    def close(self) -> None:
+        while self._idle:
+            connection = self._idle.pop()
+            self._sweeper.used_again(connection)
+            connection.close()
+
+    # -- connections ----------------------------------------------------------------------------------------------
+
+    def _reuse(self, url: str, now: float) -> Connection | None:
+        """An idle connection that is still good, the one used last. The endpoint may have moved, and the operator may
+        permit other networks than before."""
+        while self._idle:
+            connection = self._idle.pop()
+            self._sweeper.used_again(connection)
+            good = connection.url == url and connection.allow is self._guard.allow
+            if good and now - connection.born < MAX_AGE and not connection.stale():
+                return connection
+            connection.close()
+        return None
+
+    async def _dial(self, url: str, deadline: float) -> Connection:
+        """The first of the addresses that answers; when none does, the preferred one says why. Those that are silent
+        leave time for the others. Raises what the guard and the backend do."""
+        allow = self._guard.allow
+        target = await self._guard.target(url)
+        addresses = target.addresses[:ADDRESSES]
+        failed: DialFailed | None = None
+        for place, address in enumerate(addresses):
+            now, left = trio.current_time(), len(addresses) - place
+            share = (deadline - now) / left
+            try:
+                with trio.fail_at(now + (share if left == 1 else min(share, CONNECT_SECONDS))):
+                    wire = await self._backend.connect(target, address)
+            except DialFailed as error:
+                failed = failed or error
+            except trio.TooSlowError:
+                failed = failed or DialFailed("connect_timeout")
+            else:
+                return Connection(wire, url, target, allow, trio.current_time())
+        assert failed is not None
+        raise failed
+
+    def _keep(self, connection: Connection) -> None:
+        connection.idle_since = trio.current_time()
+        self._idle.append(connection)
+        self._sweeper.idle(connection, self._forget)
+
+    def _forget(self, connection: Connection) -> None:
+        """The sweeper closes one that has been idle for long."""
+        self._idle.remove(connection)
+        connection.close()
+
+    # -- one request ----------------------------------------------------------------------------------------------
+
+    async def _exchange(
+        self, connection: Connection, fields: bytes, body: bytes, deadline: float, *, fresh: bool = False
+    ) -> Attempt | None:
+        """Send, and read the answer. None when a connection that was kept turned out to be closed: nothing came back
+        on it, so that the receiver, if it got anything at all, is sent the same event once more."""
+        answer, error = connection.answer, None
+        answer.begin()
+        connection.deadline = deadline
+        self._sweeper.watch(connection)
+        try:
+            error = await self._converse(connection, fields, body)
+        except BaseException:
+            connection.close()
+            raise
+        finally:
+            self._sweeper.unwatch(connection)
+        if answer.reusable and error is None:
+            self._keep(connection)
+        else:
+            connection.close()
+        if answer.status:
+            return _observed(connection)
+        if connection.swept:
+            return Attempt(error="timeout")
+        if error == _LOST and not fresh and not answer.heard:
+            return None
+        return Attempt(error=error)
+
+    @staticmethod
+    async def _converse(connection: Connection, fields: bytes, body: bytes) -> str | None:
+        """Why it broke off, or None."""
+        answer, receive = connection.answer, connection.receive
+        request = b"%b%bcontent-length: %d\r\n\r\n%b" % (connection.head, fields, len(body), body)
+        lost = None
+        try:
+            await connection.send(request)
+        except trio.ClosedResourceError:
+            return _LOST
+        except OSError:
+            lost = _LOST  # it may have answered before it hung up
+        try:
+            while not answer.enough:
+                data = await receive()
+                if not data:
+                    return _LOST
+                known = answer.status
+                answer.feed(data)
+                if answer.status and not known and not answer.done:
+                    connection.deadline = min(connection.deadline, trio.current_time() + READ_ON)
+        except InvalidAnswer as invalid:
+            return str(invalid)
+        except (OSError, trio.ClosedResourceError):
+            return _LOST
+        return lost
 
 
-def _host_header(host: str, port: int, scheme: str) -> str:
-    name = f"[{host}]" if ":" in host else host
-    return name if port == {"http": 80, "https": 443}[scheme] else f"{name}:{port}"
+_LOST = "connection_lost"
+
+
+def _observed(connection: Connection) -> Attempt:
+    """What was answered. Of an address that only the operator's permission opens nothing is shown but status and
+    size: deliveries must not be a way to read what is inside."""
+    answer = connection.answer
+    retry_after = None
+    if answer.retry_after is not None:
+        retry_after = parse_retry_after(answer.retry_after, time.time())
+    return Attempt(
+        status=answer.status,
+        retry_after=retry_after,
+        response=None if connection.private else answer.excerpt,
+        response_size=answer.size,
+    )
+
+
+def _head(target: Target) -> bytes:
+    """What is the same in every request to a target."""
+    return (
+        f"POST {target.path} HTTP/1.1\r\nhost: {target.authority}\r\nuser-agent: UnifyPort/{__version__}\r\n"
+        "content-type: application/json\r\naccept-encoding: identity\r\n"
+    ).encode()
 
 
 def parse_retry_after(value: str | None, now: float) -> float | None:
     """Seconds from a `Retry-After` of seconds or an HTTP date; None when there is none that can be read."""
     if value is None:
         return None
+    value = value.strip()
     if value.isascii() and value.isdigit():
-        return float(value)
+        return float(value[:9])
     try:
         return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - now)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None

@@ -1,41 +1,46 @@
 """The window of one endpoint over what it is owed: which event may be attempted next.
 
-A lane is a conversation. Within a lane events go out strictly in order: a lane waits for its head until that
-is delivered or dead. Across lanes everything is concurrent: accounts are served in turn, and each account's lanes in
-turn, so that one that is flooded does not hold up the others. The window holds at most 1,024 rows and 16 MiB; an
-account holds at most 256, a lane at most 16, and none while it waits for a retry. Rows that are read but cannot
-be held are *passed over*: the lane remembers that there is `more`, and is refilled from the store when it
-moves. At most 10,000 rows are passed over; then reading stops and the endpoint is `congested`: who comes after
-so much of a backlog waits with it.
+A lane is a conversation. Within a lane events go out strictly in order: a lane waits for its head until that is
+delivered or dead. Across lanes everything is concurrent: accounts are served in turn, and each account's lanes in
+turn, so that one that is flooded does not hold up the others. A replay is a lane of its own, in the order of the log:
+it holds up nothing and is held up by nothing. An endpoint that wants no order has a lane for each event.
 
-Order promise: within a lane the first successful delivery of an event never precedes that of an earlier
-one, unless the earlier one is dead; after a crash a suffix may be repeated, in order.
+The window holds at most 1,024 rows and 16 MiB; an account holds at most 256 (and as many of its replays), a lane at
+most 16, and none while it waits for a retry. Rows that are read but cannot be held are *passed over*: the lane
+remembers that there is `more`, and is read again from the store when it moves. At most 10,000 rows are passed over;
+then reading stops and the endpoint is `congested`: who comes after so much of a backlog waits with it.
+
+Order promise: within a lane the first successful delivery of an event never precedes that of an earlier one, unless
+the earlier one is dead; after a crash a suffix may be repeated, in order.
 
 Pure: no I/O, no clock. Rows are the store's; numbers of rows are compared, never computed with.
 """
 
+import heapq
 import math
 from collections import Counter, OrderedDict, deque
 from collections.abc import Iterable
 
 from unifyport.model.owed import Blocked, Owed
+from unifyport.model.webhook import Ordering
 
 ROWS = 1024
-ROWS_PER_ACCOUNT = 256
+ROWS_PER_GROUP = 256
 ROWS_PER_LANE = 16
 BYTES = 16 * 1024 * 1024
 PASSED_OVER = 10_000
 
-LaneKey = tuple[int, int]  # (round, lane): a replay is a lane of its own
+LaneKey = tuple[int, int]  # (round, lane), or (round, seq) where there is no order
+Group = int  # who takes turns: an account number, and its complement for the account's replays
 
 
 class Lane:
     """`last` is below every row that the lane still owes; `upto` is at or above the lowest of them."""
 
-    __slots__ = ("account_no", "barrier", "due", "in_flight", "last", "more", "passed", "rows", "upto")
+    __slots__ = ("barrier", "due", "group", "in_flight", "last", "more", "passed", "rows", "upto")
 
-    def __init__(self, last: int, account_no: int = 0) -> None:
-        self.account_no = account_no
+    def __init__(self, last: int, group: Group) -> None:
+        self.group = group
         self.rows: deque[Owed] = deque()
         self.in_flight = False
         self.due: int | None = None  # its head waits until then, unix ms; no rows are held meanwhile
@@ -46,127 +51,143 @@ class Lane:
         self.upto = 0
 
     @property
-    def idle(self) -> bool:
-        return not (self.rows or self.in_flight or self.due is not None or self.barrier or self.more)
+    def free(self) -> bool:
+        return not self.in_flight and not self.barrier and self.due is None
 
 
 class Window:
-    def __init__(self, blocked: Iterable[Blocked] = ()) -> None:
+    def __init__(self, blocked: Iterable[Blocked] = (), ordering: Ordering = Ordering.STRICT) -> None:
+        self.ordering = ordering
         self.pos = 0  # the read position: a fact of memory, never stored
+        self.replay_pos = 0  # likewise, of replays: their ordinal
         self._lanes: dict[LaneKey, Lane] = {}
-        self._ready: OrderedDict[int, deque[LaneKey]] = OrderedDict()  # by account, the next one first
+        # Queues of lanes by group, the next group first: whose head may start, and who is to be read again.
+        self._ready: OrderedDict[Group, deque[LaneKey]] = OrderedDict()
+        self._hungry: OrderedDict[Group, deque[LaneKey]] = OrderedDict()
+        self._waiting: list[tuple[int, LaneKey]] = []  # a heap by due
         self._rows = 0
-        self._rows_of: Counter[int] = Counter()  # by account
-        self._in_flight_of: Counter[int] = Counter()  # by account
+        self._rows_of: Counter[Group] = Counter()
+        self._in_flight_of: Counter[Group] = Counter()
+        self._replays = 0  # rows of replays
         self._bytes = 0
-        self._passed_over = 0
-        # Lanes whose `more` is set, who waits longest first; every lane with a `due` is among them.
-        self._more: OrderedDict[LaneKey, None] = OrderedDict()
+        self._passed = {False: 0, True: 0}  # rows passed over, those of replays apart
         for row in blocked:
-            lane = self._lanes[0, row.lane] = Lane(0, row.account_no)
-            lane.due, lane.upto = row.due, row.seq
-            self._mark_more((0, row.lane), lane, True)
+            key = self._key(row)
+            lane = self._lanes[key] = Lane(0, _group(row))
+            lane.due, lane.upto, lane.more = row.due, row.seq, True
+            heapq.heappush(self._waiting, (row.due, key))
+
+    def _key(self, row: Owed | Blocked) -> LaneKey:
+        return (row.round, row.lane if self.ordering is Ordering.STRICT else row.seq)
+
+    def __len__(self) -> int:
+        return self._rows
 
     # -- reading ------------------------------------------------------------------------------------------
 
     @property
     def congested(self) -> bool:
-        return self._passed_over >= PASSED_OVER
+        return self._passed[False] >= PASSED_OVER
 
     @property
     def room(self) -> int:
         """How many fresh rows may be read now."""
-        if self.congested or self._bytes >= BYTES:
+        return 0 if self.congested else self._room
+
+    @property
+    def room_for_replays(self) -> int:
+        """How many rows of replays may be read now: a quarter of the window is theirs at most."""
+        if self._passed[True] >= PASSED_OVER:
             return 0
-        return ROWS - self._rows
+        return max(0, min(self._room, ROWS // 4 - self._replays))
+
+    @property
+    def _room(self) -> int:
+        return 0 if self._bytes >= BYTES else max(0, ROWS - self._rows)
 
     def add_fresh(self, rows: Iterable[Owed]) -> None:
         """Rows that were never tried, in order, above `pos`."""
         for row in rows:
             before, self.pos = self.pos, row.seq
-            key = (0, row.lane)
-            lane = self._lanes.get(key)
-            if lane is None:
-                lane = self._lanes[key] = Lane(before, row.account_no)
-            full = len(lane.rows) >= ROWS_PER_LANE or self._has_its_share(lane)
-            if lane.due is not None or lane.more or full:
-                self._mark_more(key, lane, True)
-                self._pass_over(lane, 1)
-            else:
-                self._hold(key, lane, row)
+            self._add(row, before)
 
     def add_replays(self, rows: Iterable[Owed]) -> None:
-        """Rows of replays whose time has come."""
+        """Replays that were never tried, in order, above `replay_pos`; `due` is their ordinal."""
         for row in rows:
-            key = (row.round, row.lane)
-            lane = self._lanes.setdefault(key, Lane(0, row.account_no))
-            if row.round and not lane.in_flight and lane.due is None and row not in lane.rows:
-                self._hold(key, lane, row)
+            assert row.due is not None
+            self.replay_pos = row.due
+            self._add(row, 0)
 
-    def hungry(self, now: int) -> list[tuple[LaneKey, int, int]]:
-        """Lanes to be refilled from the store, as far as there is room: (key, after, upto)."""
-        found: list[tuple[LaneKey, int, int]] = []
-        if not self._has_room:
-            return found
-        for key in self._more:
-            lane = self._lanes[key]
-            if lane.rows or lane.in_flight or lane.barrier or (lane.due is not None and lane.due > now):
-                continue
-            if self._has_its_share(lane):
-                continue
-            found.append((key, lane.last, max(self.pos, lane.upto)))
-        return found
+    def _add(self, row: Owed, before: int) -> None:
+        key = self._key(row)
+        lane = self._lanes.get(key)
+        if lane is None:
+            lane = self._lanes[key] = Lane(before, _group(row))
+        if row.round:
+            lane.upto = max(lane.upto, row.seq)
+        full = len(lane.rows) >= ROWS_PER_LANE or self._rows_of[lane.group] >= ROWS_PER_GROUP
+        if lane.due is not None or lane.more or full:
+            lane.upto = max(lane.upto, row.seq)
+            self._pass_over(lane, 1)
+            if not lane.more:
+                lane.more = True
+                if not lane.rows:
+                    self._continue(key, lane)
+        else:
+            self._hold(key, lane, row)
 
     @property
-    def _has_room(self) -> bool:
-        return self._rows < ROWS and self._bytes < BYTES
+    def starving(self) -> bool:
+        """Whether a lane is to be read again, and there is room for it."""
+        return bool(self._room) and any(self._rows_of[group] < ROWS_PER_GROUP for group in self._hungry)
 
-    def _has_its_share(self, lane: Lane) -> bool:
-        return self._rows_of[lane.account_no] >= ROWS_PER_ACCOUNT
+    def next_hungry(self) -> tuple[LaneKey, int, int] | None:
+        """A lane to be read again: (key, after, upto). The caller answers with `refill`, or with `still_hungry`."""
+        if not self._room:
+            return None
+        for group in self._hungry:
+            if self._rows_of[group] < ROWS_PER_GROUP:
+                key = _take_turn(self._hungry, group)
+                lane = self._lanes[key]
+                return key, lane.last, lane.upto if key[0] else max(self.pos, lane.upto)
+        return None
+
+    def still_hungry(self, key: LaneKey) -> None:
+        """It could not be read."""
+        self._hungry.setdefault(self._lanes[key].group, deque()).appendleft(key)
 
     def refill(self, key: LaneKey, rows: list[Owed], limit: int) -> None:
         """What the store still owes of a hungry lane, at most `limit` rows."""
         lane = self._lanes[key]
-        lane.due = None
-        self._mark_more(key, lane, False)  # if there is still more it queues up again
-        self._mark_more(key, lane, len(rows) == limit)
+        lane.more = len(rows) == limit
         self._pass_over(lane, -min(lane.passed, len(rows)) if lane.more else -lane.passed)
         for row in rows:
             self._hold(key, lane, row)
-        self._forget_if_idle(key, lane)
+        if not rows:
+            self._continue(key, lane)
 
     def _pass_over(self, lane: Lane, rows: int) -> None:
         lane.passed += rows
-        self._passed_over += rows
-
-    def _mark_more(self, key: LaneKey, lane: Lane, more: bool) -> None:
-        if more and not lane.more:
-            self._more[key] = None
-        elif not more:
-            self._more.pop(key, None)
-        lane.more = more
+        self._passed[lane.group < 0] += rows
 
     def _hold(self, key: LaneKey, lane: Lane, row: Owed) -> None:
-        if not lane.rows:
-            lane.account_no = row.account_no  # a lane that was blocked at the start did not know
         lane.rows.append(row)
         self._count(lane, 1, len(row.body))
-        if len(lane.rows) == 1 and not lane.in_flight and not lane.barrier:
-            self._make_ready(key, lane)
+        if len(lane.rows) == 1 and lane.free:
+            self._ready.setdefault(lane.group, deque()).append(key)
 
     def _count(self, lane: Lane, rows: int, size: int) -> None:
         self._rows += rows
         self._bytes += size
-        self._rows_of[lane.account_no] += rows
-        if not self._rows_of[lane.account_no]:
-            del self._rows_of[lane.account_no]
-
-    def _make_ready(self, key: LaneKey, lane: Lane) -> None:
-        self._ready.setdefault(lane.account_no, deque()).append(key)
+        if lane.group < 0:
+            self._replays += rows
+        self._rows_of[lane.group] += rows
+        if not self._rows_of[lane.group]:
+            del self._rows_of[lane.group]
 
     # -- attempts -----------------------------------------------------------------------------------------
 
-    def next_account(self) -> int | None:
+    def next_group(self) -> Group | None:
         """Whose turn it is; None when nobody is ready."""
         return next(iter(self._ready), None)
 
@@ -176,44 +197,47 @@ class Window:
         An account that has `each` in flight is passed over.
         """
         for _ in range(len(self._ready)):
-            account_no, keys = self._ready.popitem(last=False)
-            if self._in_flight_of[account_no] >= each:
-                self._ready[account_no] = keys
+            group = next(iter(self._ready))
+            if self._in_flight_of[group] >= each:
+                self._ready.move_to_end(group)
                 continue
-            while keys:
-                key = keys.popleft()
-                lane = self._lanes.get(key)
-                if lane is not None and self._startable(lane):
-                    if keys:
-                        self._ready[account_no] = keys
-                    return key, self._fly(lane)
+            key = _take_turn(self._ready, group)
+            return key, self._fly(self._lanes[key])
         return None
 
     def oldest_head(self) -> tuple[LaneKey, Owed] | None:
         """The oldest head that could start: what a half-open breaker probes with."""
-        heads = [(lane.rows[0].seq, key) for key, lane in self._lanes.items() if self._startable(lane)]
+        heads = [
+            (self._lanes[key].rows[0].seq, group, key) for group, keys in self._ready.items() for key in keys
+        ]
         if not heads:
             return None
-        _, key = min(heads)
-        lane = self._lanes[key]
-        if key in (ready := self._ready.get(lane.account_no, deque())):
-            ready.remove(key)
-        return key, self._fly(lane)
+        _, group, key = min(heads)
+        self._ready[group].remove(key)
+        if not self._ready[group]:
+            del self._ready[group]
+        return key, self._fly(self._lanes[key])
+
+    def take_waiting(self, row: Owed) -> LaneKey | None:
+        """Take a head that waits for its retry for one extra attempt; None when it does not wait, or is under way."""
+        key = self._key(row)
+        lane = self._lanes.get(key)
+        if lane is None or lane.due is None or lane.in_flight or lane.barrier:
+            return None
+        lane.in_flight = True
+        self._in_flight_of[lane.group] += 1
+        return key
 
     def _fly(self, lane: Lane) -> Owed:
         lane.in_flight = True
-        self._in_flight_of[lane.account_no] += 1
+        self._in_flight_of[lane.group] += 1
         return lane.rows[0]
 
     def _land(self, lane: Lane) -> None:
         lane.in_flight = False
-        self._in_flight_of[lane.account_no] -= 1
-        if not self._in_flight_of[lane.account_no]:
-            del self._in_flight_of[lane.account_no]
-
-    @staticmethod
-    def _startable(lane: Lane) -> bool:
-        return bool(lane.rows) and not lane.in_flight and lane.due is None and not lane.barrier
+        self._in_flight_of[lane.group] -= 1
+        if not self._in_flight_of[lane.group]:
+            del self._in_flight_of[lane.group]
 
     def delivered(self, key: LaneKey) -> None:
         lane = self._pop(key)
@@ -223,28 +247,46 @@ class Window:
         """The lane goes on only when this is durable: see `durable`."""
         self._pop(key).barrier = True
 
-    def durable(self, keys: Iterable[LaneKey]) -> None:
-        for key in keys:
-            if (lane := self._lanes.get(key)) is not None:
-                lane.barrier = False
-                self._continue(key, lane)
-
     def retry(self, key: LaneKey, due: int) -> None:
-        """The head waits; its rows are let go of and read again when it is due and that is durable: see `durable`."""
+        """The head waits; its rows are let go of, and read again when it is due and that is durable: see `durable`."""
         lane = self._lanes[key]
         self._land(lane)
-        lane.due, lane.upto = due, lane.rows[0].seq
-        self._mark_more(key, lane, True)
+        lane.due, lane.more, lane.barrier = due, True, True
+        lane.upto = max(lane.upto, lane.rows[-1].seq)
         self._count(lane, -len(lane.rows), -sum(len(row.body) for row in lane.rows))
         self._pass_over(lane, len(lane.rows))
-        lane.barrier = True
         lane.rows.clear()
+
+    def durable(self, keys: Iterable[LaneKey]) -> None:
+        for key in keys:
+            lane = self._lanes[key]
+            lane.barrier = False
+            if lane.due is not None:
+                heapq.heappush(self._waiting, (lane.due, key))
+            else:
+                self._continue(key, lane)
 
     def uncounted(self, key: LaneKey) -> None:
         """The attempt does not count: the head may be tried again as soon as attempts may start."""
         lane = self._lanes[key]
         self._land(lane)
         self._continue(key, lane)
+
+    def extra_delivered(self, key: LaneKey, row: Owed) -> None:
+        """The extra attempt of a waiting head: it waits no more, and what comes after it is read."""
+        lane = self._lanes[key]
+        self._land(lane)
+        lane.due, lane.last = None, row.seq
+        lane.more = self.ordering is Ordering.STRICT
+        self._pass_over(lane, -min(lane.passed, 1))
+        self._continue(key, lane)
+
+    def extra_failed(self, key: LaneKey) -> None:
+        """It goes on waiting, as if nothing had been tried."""
+        lane = self._lanes[key]
+        self._land(lane)
+        assert lane.due is not None
+        heapq.heappush(self._waiting, (lane.due, key))
 
     def _pop(self, key: LaneKey) -> Lane:
         lane = self._lanes[key]
@@ -255,24 +297,40 @@ class Window:
         return lane
 
     def _continue(self, key: LaneKey, lane: Lane) -> None:
-        if self._startable(lane):
-            self._make_ready(key, lane)
+        """A lane that may have become free: its next head is ready, or is to be read, or it is forgotten."""
+        if not lane.free:
+            return
+        if lane.rows:
+            self._ready.setdefault(lane.group, deque()).append(key)
+        elif lane.more:
+            self._hungry.setdefault(lane.group, deque()).append(key)
         else:
-            self._forget_if_idle(key, lane)
-
-    def _forget_if_idle(self, key: LaneKey, lane: Lane) -> None:
-        if lane.idle:
             del self._lanes[key]
 
     # -- time ---------------------------------------------------------------------------------------------
 
-    def next_due(self) -> float:
-        """Unix ms of the next retry that there is room for; inf when none waits."""
-        if not self._has_room:
-            return math.inf
-        lanes = (self._lanes[key] for key in self._more)
-        dues = (lane.due for lane in lanes if not lane.barrier and not self._has_its_share(lane))
-        return min((due for due in dues if due is not None), default=math.inf)
+    def wake(self, now: int) -> None:
+        """Those whose retry is due by now (unix ms) are to be read again."""
+        while self._waiting and self._waiting[0][0] <= now:
+            due, key = heapq.heappop(self._waiting)
+            lane = self._lanes.get(key)
+            if lane is not None and lane.due == due and not lane.in_flight and not lane.barrier:
+                lane.due = None
+                self._continue(key, lane)
 
-    def __len__(self) -> int:
-        return self._rows
+    def next_due(self) -> float:
+        """Unix ms of the next retry; inf when none waits."""
+        return self._waiting[0][0] if self._waiting else math.inf
+
+
+def _group(row: Owed | Blocked) -> Group:
+    return ~row.account_no if row.round else row.account_no
+
+
+def _take_turn(queues: "OrderedDict[Group, deque[LaneKey]]", group: Group) -> LaneKey:
+    """The next lane of a group, which then goes to the back."""
+    keys = queues.pop(group)
+    key = keys.popleft()
+    if keys:
+        queues[group] = keys
+    return key

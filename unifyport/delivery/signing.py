@@ -1,21 +1,40 @@
-"""Signatures of deliveries, exactly as the contract's receivers verify them.
+"""Signatures of deliveries, exactly as receivers verify them.
 
-`X-Device-Signature` is the lowercase hex HMAC-SHA256, keyed with the UTF-8 bytes of the endpoint's secret, of
-the value of `X-Device-Timestamp`, one ASCII dot, and the raw body. No secret, no signature header.
+`device`, the contract's own: `X-Device-Signature` is the lowercase hex HMAC-SHA256, keyed with the UTF-8 bytes of the
+endpoint's secret, of the value of `X-Device-Timestamp`, one ASCII dot, and the raw body.
+
+`standard`, Standard Webhooks (https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md):
+`webhook-signature` lists `v1,` and the base64 HMAC-SHA256 of id, dot, Unix seconds, dot, body; during a rotation
+there is one for each secret. A secret that begins with `whsec_` is base64 after that, as the libraries expect.
+
+No secret, no signature headers. A key is hashed into the two pads of HMAC (RFC 2104) once and copied for each
+signature: that halves the cost of one.
 """
 
+import base64
+import functools
+import hashlib
 import hmac
+from collections.abc import Sequence
 
 from unifyport.model.times import rfc3339
+from unifyport.model.webhook import Signatures, standard_key
 
 EVENT_ID = "x-device-event-id"
 DELIVERY_ID = "x-device-delivery-id"
 TIMESTAMP = "x-device-timestamp"
 SIGNATURE = "x-device-signature"
+REPLAY = "x-device-replay"
+STANDARD_ID = "webhook-id"
+STANDARD_TIMESTAMP = "webhook-timestamp"
+STANDARD_SIGNATURE = "webhook-signature"
+
+_BLOCK = 64  # of SHA-256, bytes
 
 
 def sign(secret: str, timestamp: str, body: bytes) -> str:
-    return hmac.digest(secret.encode(), timestamp.encode() + b"." + body, "sha256").hex()
+    """The `device` signature."""
+    return _Mac(secret.encode())(timestamp.encode(), b".", body).hex()
 
 
 def verify(secret: str, timestamp: str, body: bytes, signature: str) -> bool:
@@ -23,15 +42,62 @@ def verify(secret: str, timestamp: str, body: bytes, signature: str) -> bool:
     return hmac.compare_digest(sign(secret, timestamp, body).encode(), signature.encode())
 
 
-def headers(secret: str, event_id: str, delivery_id: str, now_ms: int, body: bytes) -> dict[str, str]:
-    """The headers of one attempt; each attempt is signed afresh, at its own time."""
-    timestamp = rfc3339(now_ms)
-    signed = {
-        "content-type": "application/json",
-        EVENT_ID: event_id,
-        DELIVERY_ID: delivery_id,
-        TIMESTAMP: timestamp,
-    }
-    if secret:
-        signed[SIGNATURE] = sign(secret, timestamp, body)
-    return signed
+class Signer:
+    """The headers of deliveries to one endpoint, under the secrets that hold now, the newest first."""
+
+    def __init__(self, secrets: Sequence[str], schemes: Sequence[Signatures]) -> None:
+        held = [secret for secret in secrets if secret]
+        self._device = _Mac(held[0].encode()) if held and Signatures.DEVICE in schemes else None
+        self._with_device = Signatures.DEVICE in schemes
+        self._with_standard = Signatures.STANDARD in schemes
+        self._standard = [_Mac(standard_key(secret)) for secret in held] if self._with_standard else []
+
+    def __call__(
+        self, event_id: str, delivery_id: str, now_ms: int, body: bytes, *, replay: bool = False
+    ) -> bytes:
+        """The header lines of one attempt; each is signed afresh, at its own time.
+
+        Event and delivery id are always there, whatever the scheme: a receiver tells repeats by the one, its
+        operator finds the attempt by the other.
+        """
+        seconds = now_ms // 1000
+        fields = f"{EVENT_ID}: {event_id}\r\n{DELIVERY_ID}: {delivery_id}\r\n"
+        if replay:
+            fields += f"{REPLAY}: true\r\n"
+        if self._with_device:
+            timestamp = _timestamp(seconds)
+            fields += f"{TIMESTAMP}: {timestamp}\r\n"
+            if self._device is not None:
+                fields += f"{SIGNATURE}: {self._device(timestamp.encode(), b'.', body).hex()}\r\n"
+        if self._with_standard:
+            fields += f"{STANDARD_ID}: {event_id}\r\n{STANDARD_TIMESTAMP}: {seconds}\r\n"
+            if self._standard:
+                prefix = f"{event_id}.{seconds}.".encode()
+                values = [base64.b64encode(mac(prefix, body)).decode() for mac in self._standard]
+                fields += f"{STANDARD_SIGNATURE}: {' '.join(f'v1,{value}' for value in values)}\r\n"
+        return fields.encode()
+
+
+@functools.lru_cache(maxsize=8)
+def _timestamp(seconds: int) -> str:
+    return rfc3339(seconds * 1000)
+
+
+class _Mac:
+    """HMAC-SHA256 under one key."""
+
+    __slots__ = ("_inner", "_outer")
+
+    def __init__(self, key: bytes) -> None:
+        if len(key) > _BLOCK:
+            key = hashlib.sha256(key).digest()
+        key = key.ljust(_BLOCK, b"\0")
+        self._inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in key))
+        self._outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in key))
+
+    def __call__(self, *parts: bytes) -> bytes:
+        inner, outer = self._inner.copy(), self._outer.copy()
+        for part in parts:
+            inner.update(part)
+        outer.update(inner.digest())
+        return outer.digest()

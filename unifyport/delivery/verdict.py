@@ -4,7 +4,9 @@
 no connection, TLS, time-out, 408, 429, 5xx          the endpoint's failure: retried, opens the breaker
 410                                                  gone: the endpoint is disabled, the event stays owed
 any other answer                                     the event's failure: dead at once (no redirects)
-a bug of ours, or a URL that the guard refuses       retried, counted
+a bug of ours                                        retried, counted
+nothing to dial with (descriptors, memory)           tried again, not counted: it says nothing about anybody
+past the event's own expiry                          expired: not attempted
 """
 
 import enum
@@ -13,16 +15,28 @@ import attrs
 
 URL_NOT_ALLOWED = "webhook_url_not_allowed"
 INTERNAL_ERROR = "internal_error"
+LOCAL_TROUBLE = "local_resources"
+EXPIRED = "expired"
 
 
-@attrs.frozen
+@attrs.define
 class Attempt:
-    """What was observed: a status, or the machine-readable reason why there is none."""
+    """What was observed: a status, or the machine-readable reason why there is none.
+
+    `response` is the beginning of the answer's body, None where it must not be shown; `response_size` the bytes of it
+    that were read.
+    """
 
     status: int | None = None
     error: str | None = None
-    retry_after: float | None = None
+    retry_after: float | None = None  # seconds
     ms: int = 0
+    response: bytes | None = None
+    response_size: int = 0
+
+    @property
+    def reason(self) -> str:
+        return self.error if self.error is not None else f"http_{self.status}"
 
 
 class Verdict(enum.Enum):
@@ -31,12 +45,21 @@ class Verdict(enum.Enum):
     EVENT_FAILED = "event_failed"
     DEAD = "dead"
     GONE = "gone"
+    EXPIRED = "expired"
+    NOT_TRIED = "not_tried"
 
 
 def judge(attempt: Attempt) -> Verdict:
     status = attempt.status
     if status is None:
-        return Verdict.EVENT_FAILED if attempt.error == INTERNAL_ERROR else Verdict.ENDPOINT_FAILED
+        match attempt.error:
+            case "internal_error":
+                return Verdict.EVENT_FAILED
+            case "local_resources":
+                return Verdict.NOT_TRIED
+            case "expired":
+                return Verdict.EXPIRED
+        return Verdict.ENDPOINT_FAILED
     if 200 <= status < 300:
         return Verdict.DELIVERED
     if status in (408, 429) or status >= 500:

@@ -16,3 +16,12 @@ def parse_duration(text: object) -> float:
         if position == len(text):
             return seconds
     raise ValueError(f'expected a duration such as "90s", "5m" or "7d", got {text!r}')
+
+
+def format_duration(seconds: float) -> str:
+    """What `parse_duration` reads, in the largest units that fit: 5400 -> "1h30m"."""
+    rest, text = round(seconds * 1000), ""
+    for unit in ("d", "h", "m", "s", "ms"):
+        count, rest = divmod(rest, round(_UNITS[unit] * 1000))
+        text += f"{count}{unit}" if count else ""
+    return text or "0s"

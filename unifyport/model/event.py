@@ -6,6 +6,7 @@ message_id`. No key of one collides with the other, so every event carries both 
 """
 
 import enum
+from collections.abc import Iterable
 from typing import Any
 
 import attrs
@@ -51,6 +52,7 @@ class GatewayEventType(enum.StrEnum):
     ENDPOINT_FAILING = "gateway.endpoint.failing"
     ENDPOINT_RECOVERED = "gateway.endpoint.recovered"
     ENDPOINT_DISABLED = "gateway.endpoint.disabled"
+    ENDPOINT_EXPIRED = "gateway.endpoint.expired"
 
     @property
     def number(self) -> int:
@@ -65,6 +67,7 @@ _NUMBERS: dict[str, int] = {name: number for number, name in enumerate(EventType
 _NAMES: dict[int, str] = {number: str(name) for name, number in _NUMBERS.items()}
 
 ALL_EVENTS = "*"
+GATEWAY_EVENTS = "gateway.*"
 ALL_MASK = (1 << _FIRST_GATEWAY_NUMBER) - 1
 
 
@@ -88,6 +91,48 @@ def mask_of(subscribed: list[str]) -> int:
     for name in subscribed:
         mask |= 1 << EventType(name).number
     return mask
+
+
+def mask_of_names(names: Iterable[str]) -> int:
+    """The bit mask of names to read the log by; `gateway.*` are all of the gateway's own. Raises `ValueError`."""
+    mask = 0
+    for name in names:
+        if name == GATEWAY_EVENTS:
+            mask |= sum(1 << number_of(kind) for kind in GatewayEventType)
+        elif name in _NUMBERS:
+            mask |= 1 << _NUMBERS[name]
+        else:
+            raise ValueError(f"unknown event name {name!r}")
+    return mask
+
+
+class BodyForm(enum.StrEnum):
+    """Which of the two public forms an endpoint is sent."""
+
+    COMBINED = "combined"
+    ENVELOPE = "envelope"
+    FLAT = "flat"
+
+
+_ENVELOPE = ("id", "type", "provider", "account_id", "occurred_at", "data")
+_NOT_FLAT = frozenset({"id", "type", "occurred_at", "data"})
+
+
+def in_form(body: bytes, form: BodyForm) -> bytes:
+    """What an endpoint that asks for one form alone is sent of a stored body."""
+    if form is BodyForm.COMBINED:
+        return body
+    value = msgspec.json.decode(body)
+    if form is BodyForm.ENVELOPE:
+        return msgspec.json.encode({name: value[name] for name in _ENVELOPE if name in value})
+    return msgspec.json.encode({name: field for name, field in value.items() if name not in _NOT_FLAT})
+
+
+def without_secrets(body: bytes) -> bytes:
+    """A body whose login material (QR, PIN, pairing code) is of no more use to anybody."""
+    value = msgspec.json.decode(body)
+    value.get("data", {}).pop("auth_payload", None)
+    return msgspec.json.encode(value)
 
 
 @attrs.define

@@ -20,9 +20,10 @@ class Owed:
 
 @attrs.define
 class Blocked:
-    """A lane whose head waits for its retry."""
+    """Something that waits for its retry, and its lane with it."""
 
     lane: int
     seq: int
     due: int
     account_no: int = 0
+    round: int = 0

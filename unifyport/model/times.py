@@ -1,8 +1,21 @@
 """Wall-clock times: unix milliseconds inside, RFC 3339 in UTC outside."""
 
+import re
 from datetime import UTC, datetime
+
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)")
 
 
 def rfc3339(ms: int) -> str:
     """Whole seconds with a `Z`, as the contract writes times."""
     return datetime.fromtimestamp(ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def parse_rfc3339(text: str) -> int:
+    """Unix milliseconds. Raises `ValueError`."""
+    if not _RFC3339.fullmatch(text):
+        raise ValueError("must be a time such as 2026-06-07T00:00:00Z")
+    try:
+        return round(datetime.fromisoformat(text.upper()).timestamp() * 1000)
+    except (ValueError, OverflowError):
+        raise ValueError("must be a time such as 2026-06-07T00:00:00Z") from None

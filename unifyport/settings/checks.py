@@ -8,9 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from unifyport.model.event import mask_of
 from unifyport.model.proxy import Proxy
-from unifyport.model.webhook import RetryPolicy
 from unifyport.providers.base import WEBHOOK, Channel
 from unifyport.providers.registry import PROVIDER_NAMES, Registry
 
@@ -40,6 +38,7 @@ def check(settings: Settings, registry: Registry, places: Mapping[str, list[int]
     for name in ("webhook_allow", "proxy_allow"):
         for index, text in enumerate(getattr(settings.security, name)):
             attempt(f"security.{name}[{index}]", lambda text=text: ipaddress.ip_network(text))  # type: ignore[misc]
+    problems += [f"webhooks.{problem}" for problem in settings.webhooks.problems()]
     if settings.media.link_lifetime < MIN_LINK_LIFETIME:
         problems.append("media.link_lifetime: must be at least a minute")
     if settings.logging.level not in LOG_LEVELS:
@@ -58,8 +57,7 @@ def check(settings: Settings, registry: Registry, places: Mapping[str, list[int]
             )
     for index, endpoint in zip(places["webhook_endpoints"], settings.webhook_endpoints, strict=True):
         path = f"webhook_endpoints[{index}]"
-        attempt(f"{path}.subscribed_events", lambda e=endpoint: mask_of(e.subscribed_events))  # type: ignore[misc]
-        attempt(path, lambda e=endpoint: RetryPolicy.parse(e.retry_policy))  # type: ignore[misc]
+        problems += [f"{path}.{problem}" for problem in endpoint.problems(settings.webhooks)]
         if urlsplit(endpoint.url).scheme not in ("http", "https"):
             problems.append(f"{path}.url: must be an absolute http or https URL")
     for index, account in zip(places["accounts"], settings.accounts, strict=True):

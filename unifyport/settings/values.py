@@ -8,6 +8,13 @@ from typing import Any, Literal, NewType, TypeVar
 import attrs
 
 from supervisors import Admission, Backoff, OnExhausted, Policy, Probe, Restart
+from unifyport.model.webhook import (
+    DeliveryPolicy,
+    RetryPolicy,
+    WebhookDefaults,
+    WebhookEndpoint,
+    unknown_fields,
+)
 from unifyport.net.guard import Network
 from unifyport.storage.sealing import KeyRing
 
@@ -100,12 +107,61 @@ class DeclaredKey:
 
 
 @attrs.frozen
+class Webhooks:
+    """What webhook endpoints do where they do not say otherwise: the objects that each of them takes."""
+
+    retry_policy: dict[str, Any] = attrs.field(factory=dict)
+    delivery: dict[str, Any] = attrs.field(factory=dict)
+
+    @property
+    def defaults(self) -> WebhookDefaults:
+        """Raises `ValueError` naming the field."""
+        return WebhookDefaults(RetryPolicy.parse(self.retry_policy), DeliveryPolicy.parse(self.delivery))
+
+    def problems(self) -> list[str]:
+        endpoint = WebhookEndpoint("", "", retry_policy=self.retry_policy, delivery=self.delivery)
+        return endpoint.problems(WebhookDefaults()) + _unknown(self)
+
+
+@attrs.frozen
 class DeclaredEndpoint:
+    """`previous_signing_secret`: signs beside the new one for `delivery.secret_overlap` after it was declared."""
+
     name: str
     url: str
     subscribed_events: list[str] = attrs.field(factory=list)
     signing_secret: Secret = Secret("")
+    previous_signing_secret: Secret | None = None
     retry_policy: dict[str, Any] = attrs.field(factory=dict)
+    delivery: dict[str, Any] = attrs.field(factory=dict)
+    status: Literal["active", "inactive"] = "active"  # inactive: paused, and owed its events all the same
+    renamed_from: str | None = None
+
+    def problems(self, webhooks: Webhooks) -> list[str]:
+        """What is wrong with it, where what it leaves open is as `webhooks` says."""
+        endpoint = WebhookEndpoint(
+            "",
+            self.url,
+            subscribed_events=self.subscribed_events,
+            secret=self.signing_secret,
+            previous_secret=self.previous_signing_secret or "",
+            retry_policy=self.retry_policy,
+            delivery=self.delivery,
+        )
+        defaults = WebhookDefaults() if webhooks.problems() else webhooks.defaults
+        return endpoint.problems(defaults) + _unknown(self)
+
+
+def _unknown(section: Webhooks | DeclaredEndpoint) -> list[str]:
+    """Keys that the API would ignore; a file with one is a file with a mistake."""
+    return [
+        f"{name}: unknown key {key!r}"
+        for name, value, kind in (
+            ("retry_policy", section.retry_policy, RetryPolicy),
+            ("delivery", section.delivery, DeliveryPolicy),
+        )
+        for key in unknown_fields(value, kind)
+    ]
 
 
 @attrs.frozen
@@ -268,6 +324,7 @@ class Settings:
     media: Media = attrs.field(factory=Media)
     logging: Logging = attrs.field(factory=Logging)
     workspace: Workspace = attrs.field(factory=Workspace)
+    webhooks: Webhooks = attrs.field(factory=Webhooks)
     api_keys: list[DeclaredKey] = attrs.field(factory=list)
     webhook_endpoints: list[DeclaredEndpoint] = attrs.field(factory=list)
     accounts: list[DeclaredAccount] = attrs.field(factory=list)

@@ -9,7 +9,7 @@ back, never computed with.
 """
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import attrs
 
@@ -108,6 +108,13 @@ class DeleteEndpoint:
 
 
 @attrs.define
+class DropOwed:
+    """Ends everything that an endpoint is owed for the first time. Value: how many that were."""
+
+    endpoint_id: str
+
+
+@attrs.define
 class AcceptCommand:
     """Record the intention of a send before anything else happens."""
 
@@ -161,42 +168,38 @@ class Together:
     writes: "list[Declaration]"
 
 
-Declaration = PutAccount | PutEndpoint | DeleteEndpoint | PutApiKey | DeleteApiKey | PutWorkspace
-
-
-@attrs.define
-class AttemptRecord:
-    """What one attempt looked like, for people; nothing depends on it."""
-
-    id: str
-    attempt: int
-    at: int
-    ms: int
-    status: int | None
-    error: str | None
+Declaration = PutAccount | PutEndpoint | DeleteEndpoint | DropOwed | PutApiKey | DeleteApiKey | PutWorkspace
 
 
 @attrs.define
 class Settled:
-    """The recorded outcome of one owed event. `due` None and not `dead`: delivered, the debt ends."""
+    """What one attempt came to, and what becomes of the debt.
+
+    `delivered`, `dead` and `expired` end it. `retry`: it counts `attempts` outcomes now and is due again at `due`.
+    `kept`: it is as it was, an extra attempt that was ordered has been made. The rest is for people.
+    """
 
     seq: int
     round: int
+    becomes: Literal["delivered", "dead", "expired", "retry", "kept"]
     attempts: int
+    at: int
+    ms: int = 0
     due: int | None = None
-    dead: str | None = None  # the reason
-    error: str | None = None
+    reason: str | None = None
     status: int | None = None
-    record: AttemptRecord | None = None
+    response: bytes | None = None
+    response_size: int = 0
 
 
 @attrs.define
 class EndpointHealth:
-    """A change of an endpoint's health, with the operational event that tells of it."""
+    """A change of an endpoint's health, with the operational events (`GatewayEventType`) that tell of it."""
 
     failing_since: int | None
-    disabled: str | None = None  # reason; None leaves the status alone
-    event: str | None = None  # a `GatewayEventType`
+    events: list[str]
+    disabled: str | None = None  # the reason; None leaves the status alone
+    reason: str | None = None  # of failing
 
 
 @attrs.define
@@ -213,13 +216,71 @@ class Settle:
 
 
 @attrs.define
-class Purge:
-    """One page (at most `page` rows a table) of what retention has outlived. Value: rows deleted."""
+class DeadLetters:
+    """Dead letters of an endpoint: those named by (seq, round), or of some events, or all that died in [start, end)."""
 
+    places: list[tuple[int, int]] | None = None
+    event_ids: list[str] | None = None
+    start: int = 0
+    end: int | None = None
+
+
+@attrs.define
+class LoggedEvents:
+    """Events in the log that an endpoint subscribes to: some, or all committed in [start, end)."""
+
+    event_ids: list[str] | None = None
+    start: int = 0
+    end: int | None = None
+
+
+@attrs.define
+class Replay:
+    """Owe an endpoint once more what it was owed before, a page at a time. What it still is owed is left alone.
+
+    Value: `Replayed`. All pages of one replay share a `round`: 0 begins a new one.
+    """
+
+    endpoint_id: str
+    which: DeadLetters | LoggedEvents
+    now: int
+    round: int = 0
+    after: int = 0  # where the page before ended, as `Replayed.last` said
+    upto: int = 0  # of the log: what comes later is no part of it
+    page: int = 1000
+
+
+@attrs.define
+class Replayed:
+    """`more`: the next page begins after `last`."""
+
+    round: int
+    owed: int
+    already_owed: int
+    last: int
+    more: bool
+
+
+@attrs.define
+class RetryNow:
+    """Order one extra attempt of something that waits for its retry. Refuses `not_waiting`."""
+
+    endpoint_no: int
+    seq: int
+    round: int
+
+
+@attrs.define
+class Purge:
+    """One page (at most `page` rows a table) of what retention has outlived. Value: rows deleted.
+
+    An event's attempts go with it. Of events past their own expiry the secrets are taken out.
+    """
+
+    now: int
     events_before: int
     seen_before: int
     dead_before: int
-    attempts_before: int
     commands_before: int
     quarantine_before: int = 0
     page: int = 1000
@@ -238,6 +299,9 @@ Write = (
     | DeleteApiKey
     | PutWorkspace
     | Together
+    | DropOwed
+    | Replay
+    | RetryNow
     | Purge
 )
 
@@ -250,6 +314,40 @@ class LoggedEvent:
     id: str
     type: str
     body: bytes
+
+
+@attrs.define
+class AttemptRecord:
+    """What one attempt looked like. `outcome`: what became of the debt, or `not_counted`."""
+
+    attempt: int
+    outcome: str
+    at: int
+    ms: int
+    status: int | None
+    error: str | None
+    response: bytes | None
+    response_size: int
+
+
+DeliveryStatus = Literal["pending", "retrying", "delivered", "dead", "expired"]
+
+
+@attrs.define
+class DeliveryRecord:
+    """One event for one endpoint (once more for each replay), and its newest attempts first."""
+
+    endpoint_no: int
+    seq: int
+    round: int
+    status: DeliveryStatus
+    event_id: str
+    type: str
+    attempts: int  # recorded outcomes
+    due: int | None = None
+    reason: str | None = None
+    ended_at: int | None = None
+    history: list[AttemptRecord] = attrs.field(factory=list)
 
 
 @attrs.define
@@ -315,28 +413,58 @@ class Store(Protocol):
     async def fresh(self, endpoint_no: int, after: int, limit: int) -> list[Owed]:
         """Never tried, in order, above `after`."""
 
-    async def due(self, endpoint_no: int, now: int, limit: int) -> list[Owed]:
-        """Retries whose time has come, and all replays."""
+    async def replays(self, endpoint_no: int, after: int, limit: int) -> list[Owed]:
+        """Replays that were never tried, in the order in which they were ordered; `due` is their ordinal."""
 
     async def blocked(self, endpoint_no: int) -> list[Blocked]:
-        """All lanes that wait for a retry."""
+        """All that wait for a retry: the heads of their lanes, where there are lanes."""
 
-    async def in_lane(self, endpoint_no: int, lane: int, after: int, upto: int, limit: int) -> list[Owed]:
+    async def in_lane(
+        self, endpoint_no: int, round_: int, lane: int, after: int, upto: int, limit: int
+    ) -> list[Owed]:
         """Owed events of one lane, `after` < seq <= `upto`, in order."""
 
-    async def owed(self, endpoint_no: int) -> tuple[int, int]:
-        """How many events an endpoint is owed, and how many are dead letters."""
+    async def owed_one(self, endpoint_no: int, round_: int, seq: int) -> Owed | None:
+        """One owed event."""
+
+    async def ordered(self, endpoint_no: int, limit: int) -> list[Owed]:
+        """What an extra attempt was ordered of."""
+
+    async def owed(self, endpoint_no: int, most: int) -> tuple[int, int]:
+        """How many events an endpoint is owed, and how many are dead letters; counted up to `most`."""
+
+    async def deliveries(
+        self,
+        endpoint_no: int,
+        before: tuple[int, int] | None,
+        limit: int,
+        *,
+        status: DeliveryStatus | None = None,
+        event_id: str | None = None,
+    ) -> list[DeliveryRecord]:
+        """The newest first, below (seq, round), each with its last attempt."""
+
+    async def delivery(self, endpoint_no: int, seq: int, round_: int) -> DeliveryRecord | None:
+        """One, with all attempts that are kept."""
+
+    async def position_at(self, at: int) -> int:
+        """The position in the log after which everything was committed at `at` or later."""
 
     async def events(
-        self, after: int, limit: int, *, kind: int | None = None, account_no: int | None = None
+        self, after: int, limit: int, *, mask: int, account_no: int | None = None
     ) -> list[LoggedEvent]:
-        """The log in commit order, above `after`."""
+        """The log in commit order, above `after`: kinds whose bit is set in `mask`."""
+
+    async def event(self, event_id: str) -> LoggedEvent | None: ...
 
     async def newest_in_lane(self, account_no: int, lane: int, kind: int) -> bytes | None:
         """The body of the newest event of a kind in a lane, among the account's latest; None when there is none."""
 
     async def newest_position(self) -> int:
         """The end of the log; 0 when nothing was ever logged."""
+
+    async def oldest_position(self) -> int:
+        """The position before the oldest event that is kept."""
 
     async def purged(self, position: int) -> bool:
         """Whether retention has taken events that a reader at `position` has not read."""

@@ -127,7 +127,33 @@ create table deleted_account(  -- ingress tells a platform that still calls for 
 create index deleted_account_at on deleted_account(at);
 """
 
-MIGRATIONS = [_V1, _V2]
+_V3 = """
+alter table endpoint add column previous_secret blob;  -- sealed
+alter table endpoint add column previous_until integer;
+alter table endpoint add column delivery text not null default '{}';
+alter table endpoint add column orders integer not null default 0;  -- raised by each replay and each retry that is ordered
+alter table endpoint add column debt integer not null default 0;  -- raised when what it was owed is dropped
+alter table endpoint add column replayed integer not null default 0;  -- rows of replays: each has its ordinal as its due
+alter table endpoint add column expired_at integer;  -- when the log was last told that debts expired
+
+alter table delivery add column manual integer not null default 0;  -- one extra attempt now, outside the count
+create index delivery_manual on delivery(endpoint_no) where manual = 1;
+
+alter table dead add column response blob;
+alter table dead add column response_size integer not null default 0;
+
+create index event_expires on event(expires_at) where expires_at is not null;
+
+drop table attempt;
+create table attempt(  -- history for people; nothing depends on it. Ends with its event
+  endpoint_no integer not null, seq integer not null, round integer not null, attempt integer not null,
+  outcome text not null, at integer not null, ms integer not null, status integer, error text,
+  response blob, response_size integer not null,
+  primary key(endpoint_no, seq, round, attempt)
+) strict, without rowid;
+"""
+
+MIGRATIONS = [_V1, _V2, _V3]
 
 
 def migrate(database: sqlite_utils.Database) -> None:

@@ -22,6 +22,8 @@ from . import sqlite_reads as reads
 from .base import (
     ApiKey,
     CommandRecord,
+    DeliveryRecord,
+    DeliveryStatus,
     LoggedEvent,
     QuarantineEntry,
     Refused,
@@ -274,28 +276,59 @@ class SqliteStore:
     async def fresh(self, endpoint_no: int, after: int, limit: int) -> list[Owed]:
         return await self._read(lambda db: reads.fresh(db, endpoint_no, after, limit))
 
-    async def due(self, endpoint_no: int, now: int, limit: int) -> list[Owed]:
-        return await self._read(lambda db: reads.due(db, endpoint_no, now, limit))
+    async def replays(self, endpoint_no: int, after: int, limit: int) -> list[Owed]:
+        return await self._read(lambda db: reads.replays(db, endpoint_no, after, limit))
 
     async def blocked(self, endpoint_no: int) -> list[Blocked]:
         return await self._read(lambda db: reads.blocked(db, endpoint_no))
 
-    async def in_lane(self, endpoint_no: int, lane: int, after: int, upto: int, limit: int) -> list[Owed]:
-        return await self._read(lambda db: reads.in_lane(db, endpoint_no, lane, after, upto, limit))
+    async def in_lane(
+        self, endpoint_no: int, round_: int, lane: int, after: int, upto: int, limit: int
+    ) -> list[Owed]:
+        return await self._read(lambda db: reads.in_lane(db, endpoint_no, round_, lane, after, upto, limit))
 
-    async def owed(self, endpoint_no: int) -> tuple[int, int]:
-        return await self._read(lambda db: reads.owed(db, endpoint_no))
+    async def owed_one(self, endpoint_no: int, round_: int, seq: int) -> Owed | None:
+        return await self._read(lambda db: reads.owed_one(db, endpoint_no, round_, seq))
+
+    async def ordered(self, endpoint_no: int, limit: int) -> list[Owed]:
+        return await self._read(lambda db: reads.ordered(db, endpoint_no, limit))
+
+    async def owed(self, endpoint_no: int, most: int) -> tuple[int, int]:
+        return await self._read(lambda db: reads.owed(db, endpoint_no, most))
+
+    async def deliveries(
+        self,
+        endpoint_no: int,
+        before: tuple[int, int] | None,
+        limit: int,
+        *,
+        status: DeliveryStatus | None = None,
+        event_id: str | None = None,
+    ) -> list[DeliveryRecord]:
+        return await self._read(lambda db: reads.deliveries(db, endpoint_no, before, limit, status, event_id))
+
+    async def delivery(self, endpoint_no: int, seq: int, round_: int) -> DeliveryRecord | None:
+        return await self._read(lambda db: reads.delivery(db, endpoint_no, seq, round_))
+
+    async def position_at(self, at: int) -> int:
+        return await self._read(lambda db: reads.position_at(db, at))
 
     async def events(
-        self, after: int, limit: int, *, kind: int | None = None, account_no: int | None = None
+        self, after: int, limit: int, *, mask: int, account_no: int | None = None
     ) -> list[LoggedEvent]:
-        return await self._read(lambda db: reads.events(db, after, limit, kind, account_no))
+        return await self._read(lambda db: reads.events(db, after, limit, mask, account_no))
+
+    async def event(self, event_id: str) -> LoggedEvent | None:
+        return await self._read(lambda db: reads.event(db, event_id))
 
     async def newest_in_lane(self, account_no: int, lane: int, kind: int) -> bytes | None:
         return await self._read(lambda db: reads.newest_in_lane(db, account_no, lane, kind))
 
     async def newest_position(self) -> int:
         return await self._read(reads.newest_position)
+
+    async def oldest_position(self) -> int:
+        return await self._read(reads.oldest_position)
 
     async def purged(self, position: int) -> bool:
         return await self._read(lambda db: reads.purged(db, position))

@@ -15,7 +15,15 @@ from unifyport.model.proxy import Proxy
 from unifyport.model.webhook import WebhookEndpoint
 from unifyport.redaction import register_secret
 
-from .base import ApiKey, CommandRecord, LoggedEvent, QuarantineEntry, Workspace
+from .base import (
+    ApiKey,
+    AttemptRecord,
+    CommandRecord,
+    DeliveryRecord,
+    LoggedEvent,
+    QuarantineEntry,
+    Workspace,
+)
 from .sealing import KeyRing
 
 
@@ -65,26 +73,22 @@ def account_deleted(db: sqlite3.Connection, account_id: str) -> bool:
 
 
 def to_endpoint(row: sqlite3.Row, ring: KeyRing) -> WebhookEndpoint:
-    secret = ""
-    if row["secret"] is not None:
-        secret = ring.open("credential", ["endpoint", row["id"], "secret"], row["secret"]).decode()
-        register_secret(secret)
+    values = {name: row[name] for name in row.keys() if name not in _NOT_OF_AN_ENDPOINT}  # noqa: SIM118
+    for name in ("secret", "previous_secret"):
+        sealed, values[name] = row[name], ""
+        if sealed is not None:
+            values[name] = ring.open("credential", ["endpoint", row["id"], name], sealed).decode()
+            register_secret(values[name])
+    values["delivery"] = json.loads(row["delivery"])
+    values["origin"] = Origin(row["origin"])
     return WebhookEndpoint(
-        id=row["id"],
-        url=row["url"],
-        no=row["no"],
-        name=row["name"],
-        status=row["status"],
-        reason=row["reason"],
+        **values,
         subscribed_events=json.loads(row["subscribed"]),
-        secret=secret,
         retry_policy=json.loads(row["retry"]),
-        failing_since=row["failing_since"],
-        expired=row["expired"],
-        origin=Origin(row["origin"]),
-        digest=row["digest"],
-        version=row["version"],
     )
+
+
+_NOT_OF_AN_ENDPOINT = ("mask", "subscribed", "retry", "rounds", "replayed", "expired_at")
 
 
 def endpoints(db: sqlite3.Connection, ring: KeyRing) -> list[WebhookEndpoint]:
@@ -160,45 +164,162 @@ def fresh(db: sqlite3.Connection, endpoint_no: int, after: int, limit: int) -> l
     return [Owed(*row) for row in db.execute(sql, (endpoint_no, after, limit))]
 
 
-def due(db: sqlite3.Connection, endpoint_no: int, now: int, limit: int) -> list[Owed]:
-    sql = _OWED + "d.due is not null and d.due <= ? order by d.due, d.seq limit ?"
-    return [Owed(*row) for row in db.execute(sql, (endpoint_no, now, limit))]
+_FIRST_TIME = (
+    10**12
+)  # a due below is the ordinal of a replay that was never tried, above it is a time in unix ms
+
+
+def replays(db: sqlite3.Connection, endpoint_no: int, after: int, limit: int) -> list[Owed]:
+    sql = (
+        _OWED + "d.due is not null and d.due > ? and d.due < ? and d.round > 0 and d.attempts = 0"
+        " order by d.due limit ?"
+    )
+    return [Owed(*row) for row in db.execute(sql, (endpoint_no, after, _FIRST_TIME, limit))]
 
 
 def in_lane(
-    db: sqlite3.Connection, endpoint_no: int, lane: int, after: int, upto: int, limit: int
+    db: sqlite3.Connection, endpoint_no: int, round_: int, lane: int, after: int, upto: int, limit: int
 ) -> list[Owed]:
-    sql = _OWED + "d.lane = ? and d.seq > ? and d.seq <= ? and d.round = 0 order by d.seq limit ?"
-    return [Owed(*row) for row in db.execute(sql, (endpoint_no, lane, after, upto, limit))]
+    sql = _OWED + "d.lane = ? and d.seq > ? and d.seq <= ? and d.round = ? order by d.seq limit ?"
+    return [Owed(*row) for row in db.execute(sql, (endpoint_no, lane, after, upto, round_, limit))]
+
+
+def owed_one(db: sqlite3.Connection, endpoint_no: int, round_: int, seq: int) -> Owed | None:
+    row = db.execute(_OWED + "d.seq = ? and d.round = ?", (endpoint_no, seq, round_)).fetchone()
+    return None if row is None else Owed(*row)
+
+
+def ordered(db: sqlite3.Connection, endpoint_no: int, limit: int) -> list[Owed]:
+    return [Owed(*row) for row in db.execute(_OWED + "d.manual = 1 limit ?", (endpoint_no, limit))]
 
 
 def blocked(db: sqlite3.Connection, endpoint_no: int) -> list[Blocked]:
     sql = (
-        "select d.lane, d.seq, d.due, coalesce(e.account_no, 0) from delivery d join event e using(seq)"
-        " where d.endpoint_no = ? and d.due is not null and d.round = 0"
+        "select d.lane, d.seq, d.due, coalesce(e.account_no, 0), d.round from delivery d join event e using(seq)"
+        " where d.endpoint_no = ? and d.due is not null and (d.round = 0 or d.attempts > 0)"
     )
     return [Blocked(*row) for row in db.execute(sql, (endpoint_no,))]
 
 
-def owed(db: sqlite3.Connection, endpoint_no: int) -> tuple[int, int]:
-    pending = db.execute("select count(*) from delivery where endpoint_no = ?", (endpoint_no,)).fetchone()[0]
-    dead = db.execute("select count(*) from dead where endpoint_no = ?", (endpoint_no,)).fetchone()[0]
+def owed(db: sqlite3.Connection, endpoint_no: int, most: int) -> tuple[int, int]:
+    pending, dead = (
+        db.execute(
+            f"select count(*) from (select 1 from {table} where endpoint_no = ? limit ?)", (endpoint_no, most)
+        ).fetchone()[0]
+        for table in ("delivery", "dead")
+    )
     return pending, dead
+
+
+# -- deliveries, as people look at them -----------------------------------------------------------------------
+
+_ATTEMPTS_SHOWN = 100
+# Where deliveries of each status are found, with the columns of `DeliveryRecord` from `seq` to `ended_at`.
+_ENDED = (
+    "select a.seq, a.round, a.outcome, e.id, e.kind, a.attempt, null, a.error, a.at"
+    " from attempt a join event e using(seq) where a.endpoint_no = :no and a.outcome in ('delivered', 'expired')"
+)
+_STANDING = (
+    "select d.seq, d.round, iif(d.attempts, 'retrying', 'pending'), e.id, e.kind, d.attempts,"
+    " iif(d.attempts, d.due, null), d.error, null"
+    " from delivery d join event e using(seq) where d.endpoint_no = :no"
+)
+_DEAD = (
+    "select d.seq, d.round, 'dead', d.event_id, d.kind, d.attempts, null, d.reason, d.died_at"
+    " from dead d where d.endpoint_no = :no"
+)
+_SOURCES: dict[str | None, tuple[tuple[str, str], ...]] = {
+    None: (("a", _ENDED), ("d", _STANDING), ("d", _DEAD)),
+    "pending": (("d", _STANDING + " and d.attempts = 0"),),
+    "retrying": (("d", _STANDING + " and d.due is not null and d.attempts > 0"),),
+    "dead": (("d", _DEAD),),
+    "delivered": (("a", _ENDED + " and a.outcome = 'delivered'"),),
+    "expired": (("a", _ENDED + " and a.outcome = 'expired'"),),
+}
+_NEWEST = (2**62, 0)
+
+
+def deliveries(
+    db: sqlite3.Connection,
+    endpoint_no: int,
+    before: tuple[int, int] | None,
+    limit: int,
+    status: str | None,
+    event_id: str | None,
+) -> list[DeliveryRecord]:
+    seq, round_ = before if before is not None else _NEWEST
+    values = {"no": endpoint_no, "seq": seq, "round": round_, "limit": limit, "event": event_id}
+    found: list[DeliveryRecord] = []
+    for table, source in _SOURCES[status]:
+        if event_id is not None:
+            source += " and d.event_id = :event" if source.startswith(_DEAD) else " and e.id = :event"
+        sql = (
+            f"{source} and ({table}.seq, {table}.round) < (:seq, :round)"
+            f" order by {table}.seq desc, {table}.round desc limit :limit"
+        )
+        found += [_delivery(endpoint_no, row) for row in db.execute(sql, values)]
+    found.sort(key=lambda record: (record.seq, record.round), reverse=True)
+    page = found[:limit]
+    for record in page:
+        record.history = _history(db, record, 1)
+    return page
+
+
+def delivery(db: sqlite3.Connection, endpoint_no: int, seq: int, round_: int) -> DeliveryRecord | None:
+    values = {"no": endpoint_no, "seq": seq, "round": round_}
+    for table, source in reversed(_SOURCES[None]):
+        row = db.execute(f"{source} and {table}.seq = :seq and {table}.round = :round", values).fetchone()
+        if row is not None:
+            record = _delivery(endpoint_no, row)
+            record.history = _history(db, record, _ATTEMPTS_SHOWN)
+            return record
+    return None
+
+
+def _delivery(endpoint_no: int, row: Sequence[Any]) -> DeliveryRecord:
+    seq, round_, status, event_id, kind, *rest = row
+    return DeliveryRecord(endpoint_no, seq, round_, status, event_id, name_of(kind), *rest)
+
+
+def _history(db: sqlite3.Connection, of: DeliveryRecord, limit: int) -> list[AttemptRecord]:
+    sql = (
+        "select attempt, outcome, at, ms, status, error, response, response_size from attempt"
+        " where endpoint_no = ? and seq = ? and round = ? order by attempt desc limit ?"
+    )
+    return [AttemptRecord(*row) for row in db.execute(sql, (of.endpoint_no, of.seq, of.round, limit))]
 
 
 # -- the event log ----------------------------------------------------------------------------------------------
 
 
 def events(
-    db: sqlite3.Connection, after: int, limit: int, kind: int | None, account_no: int | None
+    db: sqlite3.Connection, after: int, limit: int, mask: int, account_no: int | None
 ) -> list[LoggedEvent]:
-    sql, values = "select seq, id, kind, body from event where seq > ?", [after]
-    if kind is not None:
-        sql, values = sql + " and kind = ?", [*values, kind]
+    sql, values = "select seq, id, kind, body from event where seq > ? and (? >> kind) & 1", [after, mask]
     if account_no is not None:
         sql, values = sql + " and account_no = ?", [*values, account_no]
     rows = db.execute(sql + " order by seq limit ?", [*values, limit])
     return [LoggedEvent(seq, id_, name_of(number), body) for seq, id_, number, body in rows]
+
+
+def event(db: sqlite3.Connection, event_id: str) -> LoggedEvent | None:
+    row = db.execute("select seq, id, kind, body from event where id = ?", (event_id,)).fetchone()
+    return None if row is None else LoggedEvent(row[0], row[1], name_of(row[2]), row[3])
+
+
+def position_at(db: sqlite3.Connection, at: int) -> int:
+    """By bisection: the log has no index over time, as its order is that of time already."""
+    low, high = 0, newest_position(db)
+    while low < high:
+        middle = (low + high) // 2
+        row = db.execute(
+            "select seq, committed_at from event where seq > ? order by seq limit 1", (middle,)
+        ).fetchone()
+        if row is None or row[1] >= at:
+            high = middle
+        else:
+            low = row[0]
+    return low
 
 
 _LOOK_BACK = 10_000  # rows of an account that are looked through for one conversation
@@ -218,9 +339,13 @@ def newest_position(db: sqlite3.Connection) -> int:
     return row[0] if row is not None else 0
 
 
-def purged(db: sqlite3.Connection, position: int) -> bool:
+def oldest_position(db: sqlite3.Connection) -> int:
     oldest = db.execute("select min(seq) from event").fetchone()[0]
-    return position < (newest_position(db) if oldest is None else oldest - 1)
+    return newest_position(db) if oldest is None else int(oldest) - 1
+
+
+def purged(db: sqlite3.Connection, position: int) -> bool:
+    return position < oldest_position(db)
 
 
 def newest_event_id(db: sqlite3.Connection) -> str | None:

@@ -13,20 +13,20 @@ import attrs
 import msgspec
 
 from unifyport.model.account import OF_A_LOGIN
-from unifyport.model.event import GatewayEventType, encode_body
-from unifyport.model.ids import EventIds
+from unifyport.model.event import without_secrets
 from unifyport.model.message import CommandState
 from unifyport.model.unit import CommandChange, Settlement, Unit
-from unifyport.model.webhook import ENDPOINT_DISABLED, WebhookEndpoint
+from unifyport.model.webhook import WebhookEndpoint
 
+from . import sqlite_deliveries as deliveries
 from .base import (
     AcceptCommand,
     Committed,
     DeleteAccount,
     DeleteApiKey,
     DeleteEndpoint,
+    DropOwed,
     Duplicate,
-    EndpointHealth,
     Fenced,
     Purge,
     PutAccount,
@@ -35,9 +35,10 @@ from .base import (
     PutWorkspace,
     RecoverCommands,
     Refused,
+    Replay,
     Result,
+    RetryNow,
     Settle,
-    Settled,
     Together,
     Write,
 )
@@ -52,7 +53,8 @@ _ACCOUNT_COLUMNS = (
     " digest, created_at, updated_at"
 )
 _ENDPOINT_COLUMNS = (
-    "id, name, url, status, reason, mask, subscribed, secret, retry, failing_since, expired, origin, digest"
+    "id, name, url, status, reason, mask, subscribed, secret, previous_secret, previous_until, retry, delivery,"
+    " failing_since, origin, digest"
 )
 _DECLARED = (
     *("region", "auth_mode", "status", "metadata", "credentials", "proxy", "receive", "digest", "updated_at"),
@@ -79,13 +81,14 @@ class Writes:
         self._day = now // _DAY_MS
 
     def run(self, writes: Sequence[Write]) -> list[Result]:
-        last = self._db.execute("select seq from sqlite_sequence where name = 'event'").fetchone()
-        before: int = last[0] if last is not None else 0
+        before = self._newest()
         results: list[Result] = []
         for write in writes:
-            if isinstance(write, PutEndpoint | Together):  # an endpoint is owed what comes after it
+            if isinstance(write, PutEndpoint | Together | Replay):  # an endpoint is owed what comes after it
                 before = self._fan_out(before)
             results.append(_APPLY[type(write)](self, write))
+            if isinstance(write, Replay):  # what it puts back into the log is not news
+                before = self._newest()
         self._fan_out(before)
         return results
 
@@ -96,8 +99,12 @@ class Writes:
             " select p.no, e.seq, e.lane from event e join endpoint p on (p.mask >> e.kind) & 1 where e.seq > ?",
             (before,),
         )
+        return self._newest()
+
+    def _newest(self) -> int:
+        """The newest position that was ever given out in the log."""
         row = self._db.execute("select seq from sqlite_sequence where name = 'event'").fetchone()
-        return row[0] if row is not None else 0
+        return 0 if row is None else int(row[0])
 
     def _held(self, resource: str, epoch: int) -> bool:
         row = self._db.execute("select 1 from lease where resource = ? and epoch = ?", (resource, epoch))
@@ -240,69 +247,7 @@ class Writes:
     def settle(self, write: Settle) -> Result:
         if not self._held(f"endpoint:{write.endpoint_id}", write.epoch):
             return Fenced()
-        for outcome in write.outcomes:
-            self._settle_one(write, outcome)
-        records = [(o, o.record) for o in write.outcomes if o.record is not None]
-        self._db.executemany(
-            "insert into attempt(id, endpoint_no, seq, round, attempt, at, ms, status, error)"
-            " values(?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [
-                (r.id, write.endpoint_no, o.seq, o.round, r.attempt, r.at, r.ms, r.status, r.error)
-                for o, r in records
-            ],
-        )
-        return Committed(self._health(write, write.health) if write.health is not None else None)
-
-    def _settle_one(self, write: Settle, outcome: Settled) -> None:
-        """Nothing is written when the debt had ended meanwhile (endpoint deleted, event expired)."""
-        place = (write.endpoint_no, outcome.seq, outcome.round)
-        if outcome.due is not None:
-            self._db.execute(
-                "update delivery set attempts = ?, due = ?, error = ?"
-                " where endpoint_no = ? and seq = ? and round = ?",
-                (outcome.attempts, outcome.due, outcome.error, *place),
-            )
-            return
-        if outcome.dead is not None:
-            self._db.execute(
-                "insert into dead select d.endpoint_no, d.seq, d.round, e.id, e.account_no, e.kind, d.lane,"
-                " e.occurred_at, ?, ?, ?, ?, e.body from delivery d join event e using(seq)"
-                " where d.endpoint_no = ? and d.seq = ? and d.round = ?",
-                (outcome.attempts, outcome.dead, outcome.status, write.now, *place),
-            )
-        self._db.execute("delete from delivery where endpoint_no = ? and seq = ? and round = ?", place)
-
-    def _health(self, write: Settle, health: EndpointHealth) -> int | None:
-        """The endpoint's new version; None when it was changed meanwhile, and this is about what it was."""
-        row = self._db.execute(
-            "update endpoint set failing_since = ?, status = coalesce(?, status), reason = coalesce(?, reason),"
-            " version = version + 1 where no = ? and version = ? returning version",
-            (
-                health.failing_since,
-                None if health.disabled is None else ENDPOINT_DISABLED,
-                health.disabled,
-                write.endpoint_no,
-                write.version,
-            ),
-        ).fetchone()
-        if row is None:
-            return None
-        if health.event is not None:
-            kind = GatewayEventType(health.event)
-            event_id = EventIds(lambda: write.now)()
-            body = encode_body(
-                event_id,
-                kind,
-                provider="gateway",
-                account_id="",
-                occurred_at=write.now,
-                data={"endpoint": {"id": write.endpoint_id}, "reason": health.disabled},
-            )
-            self._db.execute(
-                "insert into event(id, kind, lane, occurred_at, committed_at, body) values(?, ?, 0, ?, ?, ?)",
-                (event_id, kind.number, write.now, self._now, body),
-            )
-        return int(row[0])
+        return deliveries.settle(self._db, self._now, write)
 
     # -- what the API and the file own --------------------------------------------------------------------------
 
@@ -343,17 +288,22 @@ class Writes:
 
     def put_endpoint(self, write: PutEndpoint) -> Result:
         e: WebhookEndpoint = write.endpoint
-        secret = (
-            self._ring.seal("credential", ["endpoint", e.id, "secret"], e.secret.encode())
-            if e.secret
-            else None
-        )
         values = (
-            *(e.id, e.name, e.url, e.status, e.reason, e.mask, json.dumps(e.subscribed_events), secret),
-            *(json.dumps(e.retry_policy), e.failing_since, e.expired, e.origin.value, e.digest),
+            *(e.id, e.name, e.url, e.status, e.reason, e.mask, json.dumps(e.subscribed_events)),
+            *(
+                self._sealed(e.id, "secret", e.secret),
+                self._sealed(e.id, "previous_secret", e.previous_secret),
+            ),
+            *(e.previous_until, json.dumps(e.retry_policy), json.dumps(e.delivery)),
+            *(e.failing_since, e.origin.value, e.digest),
         )
         row = self._put("endpoint", _ENDPOINT_COLUMNS, values, e.no, e.version)
         return Refused("conflict") if row is None else Committed(to_endpoint(row, self._ring))
+
+    def _sealed(self, endpoint_id: str, column: str, secret: str) -> bytes | None:
+        if not secret:
+            return None
+        return self._ring.seal("credential", ["endpoint", endpoint_id, column], secret.encode())
 
     def _put(
         self, table: str, columns: str, values: Sequence[Any], no: int, version: int
@@ -445,6 +395,7 @@ class Writes:
             (write.page, write.events_before),
         ).fetchone()
         deleted = self._purge_events(row[0]) if row[0] is not None else 0
+        deleted += self._blank(write)
         for sql, before in (
             (
                 "seen where (account_no, key) in (select account_no, key from seen where day < ? limit ?)",
@@ -460,10 +411,6 @@ class Writes:
                 write.commands_before,
             ),
             (
-                "attempt where at < ? and n in (select n from attempt order by n limit ?)",
-                write.attempts_before,
-            ),
-            (
                 "quarantine where at < ? and n in (select n from quarantine order by n limit ?)",
                 write.quarantine_before,
             ),
@@ -477,15 +424,20 @@ class Writes:
 
     def _purge_events(self, upto: int) -> int:
         """Delete the log up to a position; what was still owed of it ends as expired, counted."""
-        for (endpoint_no,) in self._db.execute("select no from endpoint").fetchall():
-            expired = self._db.execute(
-                "delete from delivery where endpoint_no = ? and seq <= ?", (endpoint_no, upto)
-            ).rowcount
-            if expired:
-                self._db.execute(
-                    "update endpoint set expired = expired + ? where no = ?", (expired, endpoint_no)
-                )
+        deliveries.expire_debts(self._db, self._now, upto)
         return self._db.execute("delete from event where seq <= ?", (upto,)).rowcount
+
+    def _blank(self, write: Purge) -> int:
+        """Take the secrets out of events that are past their own expiry. Nobody is owed those any more."""
+        rows = self._db.execute(
+            "select seq, body from event where expires_at <= ? limit ?", (write.now, write.page)
+        ).fetchall()
+        for seq, body in rows:
+            deliveries.expire_debt(self._db, self._now, seq)
+            self._db.execute(
+                "update event set body = ?, expires_at = null where seq = ?", (without_secrets(body), seq)
+            )
+        return len(rows)
 
 
 def _names(columns: str) -> list[str]:
@@ -522,5 +474,8 @@ _APPLY: dict[type, Callable[[Writes, Any], Result]] = {
     DeleteApiKey: Writes.delete_api_key,
     PutWorkspace: Writes.put_workspace,
     Together: Writes.together,
+    DropOwed: lambda writes, write: deliveries.drop_owed(writes._db, write),
+    Replay: lambda writes, write: deliveries.replay(writes._db, write),
+    RetryNow: lambda writes, write: deliveries.retry_now(writes._db, write),
     Purge: Writes.purge,
 }

@@ -1,0 +1,111 @@
+"""The recording half of an endpoint actor: outcomes and health, through the writer, in the order in which they came.
+
+Lazily: what was delivered is written within 25 ms, together with whatever else has come by then. A crash before that
+repeats it, under the same event id. Whoever must not go on before an outcome is durable is held, and is written at once.
+"""
+
+import logging
+from collections.abc import Callable
+
+import trio
+
+from supervisors import Terminal
+from supervisors.wake import Wake
+from unifyport.delivery.lanes import LaneKey
+from unifyport.model.webhook import WebhookEndpoint
+from unifyport.storage.base import Committed, EndpointHealth, Fenced, Refused, Settle, Settled
+from unifyport.storage.fleet import Lease
+
+from .writer import Writer
+
+log = logging.getLogger("unifyport.delivery")
+
+LAZY_SECONDS = 0.025
+
+
+class Recorder:
+    """`durable` is called with the lanes that were held; `endpoint` says whose outcomes these are, as it is now."""
+
+    def __init__(
+        self,
+        writer: Writer,
+        lease: Lease,
+        now_ms: Callable[[], int],
+        endpoint: Callable[[], WebhookEndpoint],
+        durable: Callable[[list[LaneKey]], None],
+        took: Callable[[int], None],
+    ) -> None:
+        self._writer = writer
+        self._lease = lease
+        self._now_ms = now_ms
+        self._endpoint = endpoint
+        self._durable = durable
+        self._took = took
+        self._outcomes: list[Settled] = []
+        self._held: list[LaneKey] = []
+        self._health: EndpointHealth | None = None
+        self._bell = Wake()
+        self._urgent = trio.Event()
+
+    def add(self, outcome: Settled, hold: LaneKey | None = None) -> None:
+        """Never blocks. With `hold`, that lane hears of it in `durable`."""
+        self._outcomes.append(outcome)
+        if hold is not None:
+            self._held.append(hold)
+            self._urgent.set()
+        self._bell.ring()
+
+    def tell(self, health: EndpointHealth) -> None:
+        """Never blocks. What was not written yet is part of the same change."""
+        if self._health is not None:
+            health.events[:0] = self._health.events
+            health.disabled = health.disabled or self._health.disabled
+        self._health = health
+        self._bell.ring()
+
+    async def run(self) -> None:
+        """Until cancelled. Raises `Terminal` when somebody else acts for this endpoint now."""
+        while True:
+            await self._bell.wait()
+            if not self._urgent.is_set():
+                with trio.move_on_after(LAZY_SECONDS):
+                    await self._urgent.wait()
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Return when everything is durable. Cancelled: what was under way may be, or not."""
+        while self._outcomes or self._health is not None:
+            outcomes, self._outcomes = self._outcomes, []
+            held, self._held = self._held, []
+            health, self._health = self._health, None
+            self._urgent = trio.Event()
+            match await self._writer.ask(self._settle(outcomes, health)):
+                case Committed(value=version):
+                    if version is not None:
+                        self._took(version)
+                case Fenced():
+                    raise Terminal("lease_lost")
+                case Refused():
+                    await self._one_by_one(outcomes)
+                case _:  # the writer is being restarted
+                    self._outcomes = outcomes + self._outcomes
+                    self._held = held + self._held
+                    self._health = self._health or health
+                    await trio.sleep(LAZY_SECONDS)
+                    continue
+            self._durable(held)
+
+    async def _one_by_one(self, outcomes: list[Settled]) -> None:
+        """One outcome of a batch cannot be stored: find it, and let the others through."""
+        for outcome in outcomes:
+            match await self._writer.ask(self._settle([outcome], None)):
+                case Committed():
+                    continue
+                case answer:
+                    log.error("endpoint %s: an outcome was not recorded: %r", self._endpoint().id, answer)
+
+    def _settle(self, outcomes: list[Settled], health: EndpointHealth | None) -> Settle:
+        endpoint = self._endpoint()
+        return Settle(
+            endpoint.no, endpoint.id, self._lease.epoch, outcomes, self._now_ms(), health, endpoint.version
+        )

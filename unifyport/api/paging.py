@@ -1,0 +1,21 @@
+"""How much of a list is asked for: the same everywhere."""
+
+from collections.abc import Mapping
+
+from .errors import ApiError
+from .routing import Query
+
+DEFAULT_LIMIT, MAX_LIMIT = 50, 200
+LIMIT = Query(
+    "limit", "integer", f"items of a page, {DEFAULT_LIMIT} unless it says otherwise, {MAX_LIMIT} at most"
+)
+
+
+def limit_of(query: Mapping[str, str]) -> int:
+    """Raises `ApiError`."""
+    text = query.get("limit", "")
+    if not text:
+        return DEFAULT_LIMIT
+    if not text.isascii() or not text.isdigit() or int(text[:10]) < 1:
+        raise ApiError(400, "invalid_request", "limit: must be an integer of at least 1")
+    return min(int(text[:10]), MAX_LIMIT)

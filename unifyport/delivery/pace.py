@@ -1,0 +1,33 @@
+"""A rate limit as a bucket of permissions: it fills at the rate, and holds what one second brings, at least one.
+
+Pure: times are trio's clock, passed in.
+"""
+
+import math
+
+
+class Pace:
+    """`rate` is per second; 0 is no limit."""
+
+    def __init__(self, rate: float) -> None:
+        self._rate = rate
+        self._most = max(1.0, rate)
+        self._left = self._most
+        self._as_of = -math.inf
+
+    def opens_at(self, now: float) -> float:
+        """When the next one may start; `now` or earlier when it may at once."""
+        if not self._rate:
+            return -math.inf
+        self._fill(now)
+        return now if self._left >= 1 else now + (1 - self._left) / self._rate
+
+    def started(self, now: float) -> None:
+        if self._rate:
+            self._fill(now)
+            self._left -= 1
+
+    def _fill(self, now: float) -> None:
+        if now > self._as_of:
+            self._left = min(self._most, self._left + (now - self._as_of) * self._rate)
+            self._as_of = now

@@ -1,0 +1,99 @@
+"""Receivers that a test writes, behind the same seam as the network: no sockets, no threads, any clock.
+
+`react` is asked with each whole request (head and body) and answers with steps, played as they are read:
+
+    bytes    come in           a number   seconds pass
+    END      it closes         RESET      it hangs up hard        SILENCE   nothing more ever comes
+
+When the steps are over the connection stays open, for the next request.
+"""
+
+import enum
+import re
+from collections.abc import Callable, Iterable
+
+import trio
+
+from unifyport.net.guard import Address, Target
+
+from .wire import DialFailed, Wire
+
+_LENGTH = re.compile(rb"\r\ncontent-length: (\d+)\r\n")
+
+
+class Ends(enum.Enum):
+    END = "end"
+    RESET = "reset"
+    SILENCE = "silence"
+
+
+END, RESET, SILENCE = Ends
+Step = bytes | float | Ends
+React = Callable[[bytes], Iterable[Step]]
+
+
+def answer(status: int, body: bytes = b"", *, more: str = "") -> bytes:
+    """A whole answer; `more` are header lines."""
+    return f"HTTP/1.1 {status} -\r\n{more}content-length: {len(body)}\r\n\r\n".encode() + body
+
+
+class ScriptedWire:
+    """See `wire.Wire`."""
+
+    def __init__(self, react: React) -> None:
+        self._react = react
+        self._received = b""
+        self._steps: list[Step] = []
+        self._closed = trio.Event()
+
+    async def send(self, data: bytes) -> None:
+        await trio.lowlevel.checkpoint()
+        if self._closed.is_set():
+            raise trio.ClosedResourceError
+        self._received += data
+        head, end, body = self._received.partition(b"\r\n\r\n")
+        length = _LENGTH.search(head + b"\r\n")
+        if end and length is not None and len(body) >= int(length[1]):
+            self._steps += self._react(self._received)
+            self._received = b""
+
+    async def receive(self) -> bytes:
+        while True:
+            await trio.lowlevel.checkpoint()
+            if self._closed.is_set():
+                raise trio.ClosedResourceError
+            match self._steps.pop(0) if self._steps else SILENCE:
+                case bytes() as data:
+                    return data
+                case Ends.END:
+                    self._steps.insert(0, END)
+                    return b""
+                case Ends.RESET:
+                    raise ConnectionResetError
+                case Ends.SILENCE:
+                    await self._closed.wait()
+                case seconds:
+                    with trio.move_on_after(seconds):
+                        await self._closed.wait()
+
+    def stale(self) -> bool:
+        return bool(self._steps) or self._closed.is_set()
+
+    def close(self) -> None:
+        self._closed.set()
+
+
+class ScriptedBackend:
+    """See `wire.Backend`. `dialled` are the addresses in the order of the dials; `refuse` says why one fails."""
+
+    def __init__(self, react: React, refuse: Callable[[Address], str | None] = lambda _: None) -> None:
+        self.react = react
+        self.refuse = refuse
+        self.dialled: list[str] = []
+
+    async def connect(self, target: Target, address: Address) -> Wire:
+        await trio.lowlevel.checkpoint()
+        self.dialled.append(str(address))
+        if (reason := self.refuse(address)) is not None:
+            raise DialFailed(reason)
+        return ScriptedWire(lambda request: self.react(request))

@@ -1,0 +1,218 @@
+"""Connections on non-blocking sockets: the system call is tried first, and waited for only when it would block.
+
+A `trio.SocketStream` (and `trio.SSLStream` above it) costs about twice as much per delivery; what they add, locks
+against two writers and a checkpoint in each call, one request at a time does not need.
+
+TLS verifies the name of the URL, against the system's and the operator's trust anchors. Sessions are resumed: a full
+handshake is worth about 35 deliveries on a connection that is kept.
+"""
+
+import errno
+import functools
+import socket
+import ssl
+from collections import OrderedDict
+from collections.abc import Callable
+
+import trio
+
+from unifyport.net.guard import Address, Target
+
+from .wire import DialFailed, LocalTrouble, Wire
+
+_Place = tuple[str, int]  # host and port
+_CHUNK = 65536
+_SESSIONS = 1024  # hosts whose TLS session is remembered
+_OURS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL})
+_REASONS = {
+    errno.ECONNREFUSED: "connection_refused",
+    errno.ENETUNREACH: "network_unreachable",
+    errno.EHOSTUNREACH: "host_unreachable",
+    errno.ETIMEDOUT: "connect_timeout",
+}
+
+
+class Plain:
+    """TCP. See `wire.Wire`."""
+
+    __slots__ = ("_socket",)
+
+    def __init__(self, connected: socket.socket) -> None:
+        self._socket = connected
+
+    async def send(self, data: bytes) -> None:
+        rest: bytes | memoryview = data
+        while True:
+            try:
+                sent = self._socket.send(rest)
+            except BlockingIOError:
+                await trio.lowlevel.wait_writable(self._socket)
+                continue
+            if sent == len(rest):
+                return
+            rest = memoryview(rest)[sent:]
+
+    async def receive(self) -> bytes:
+        _must_be_open(self._socket)
+        while True:
+            await trio.lowlevel.wait_readable(self._socket)
+            try:
+                return self._socket.recv(_CHUNK)
+            except BlockingIOError:
+                continue
+
+    def stale(self) -> bool:
+        try:
+            self._socket.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+        return True
+
+    def close(self) -> None:
+        if self._socket.fileno() >= 0:
+            trio.lowlevel.notify_closing(self._socket)
+            self._socket.close()
+
+
+class Tls:
+    """TLS on TCP. See `wire.Wire`. `keep` is called once, with a session that a later connection may resume."""
+
+    __slots__ = ("_keep", "_socket")
+
+    def __init__(self, connected: ssl.SSLSocket, keep: Callable[[ssl.SSLSession], None]) -> None:
+        self._socket = connected
+        self._keep: Callable[[ssl.SSLSession], None] | None = keep
+
+    async def send(self, data: bytes) -> None:
+        rest: bytes | memoryview = data
+        while True:
+            try:
+                sent = self._socket.send(rest)
+            except ssl.SSLWantWriteError:
+                await trio.lowlevel.wait_writable(self._socket)
+                continue
+            except ssl.SSLWantReadError:
+                await trio.lowlevel.wait_readable(self._socket)
+                continue
+            if sent == len(rest):
+                return
+            rest = memoryview(rest)[sent:]
+
+    async def receive(self) -> bytes:
+        _must_be_open(self._socket)
+        # Waited for first, so that others get their turn: no record is longer than a chunk, TLS holds none back.
+        wait = trio.lowlevel.wait_readable
+        while True:
+            await wait(self._socket)
+            try:
+                data = self._socket.recv(_CHUNK)
+            except ssl.SSLWantReadError:
+                wait = trio.lowlevel.wait_readable
+            except ssl.SSLWantWriteError:
+                wait = trio.lowlevel.wait_writable
+            else:
+                break
+        if self._keep is not None:
+            self._keep_session(self._keep)
+        return data
+
+    def _keep_session(self, keep: Callable[[ssl.SSLSession], None]) -> None:
+        """With the first answer, as tickets of TLS 1.3 come after the handshake."""
+        self._keep = None
+        session = self._socket.session
+        if session is not None and session.has_ticket:
+            keep(session)
+
+    def stale(self) -> bool:
+        try:
+            self._socket.recv(1)
+        except ssl.SSLWantReadError:
+            return False  # nothing, or a ticket
+        except OSError:
+            return True
+        return True
+
+    def close(self) -> None:
+        if self._socket.fileno() >= 0:
+            trio.lowlevel.notify_closing(self._socket)
+            self._socket.close()
+
+
+def _must_be_open(connection: socket.socket) -> None:
+    """What waits on a socket that was closed before does not get that far."""
+    if connection.fileno() < 0:
+        raise trio.ClosedResourceError
+
+
+class Sockets:
+    """Dials. See `wire.Backend`. `context` decides whom TLS trusts."""
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        self._context = context
+        self._sessions: OrderedDict[_Place, ssl.SSLSession] = OrderedDict()  # the oldest is forgotten first
+
+    async def connect(self, target: Target, address: Address) -> Wire:
+        family = socket.AF_INET if address.version == 4 else socket.AF_INET6
+        try:
+            connection = socket.socket(family, socket.SOCK_STREAM)
+        except OSError as error:
+            if error.errno == errno.EAFNOSUPPORT:
+                raise DialFailed("network_unreachable") from None
+            raise LocalTrouble(str(error)) from None
+        try:
+            connection.setblocking(False)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            await self._connect(connection, (str(address), target.port))
+            if target.scheme != "https":
+                return Plain(connection)
+            return await self._secure(connection, target)
+        except BaseException:
+            connection.close()
+            raise
+
+    async def _connect(self, connection: socket.socket, where: tuple[str, int]) -> None:
+        code = connection.connect_ex(where)
+        if code == errno.EINPROGRESS:
+            await trio.lowlevel.wait_writable(connection)
+            code = connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if code == errno.EADDRNOTAVAIL and connection.family == socket.AF_INET6:
+            raise DialFailed("network_unreachable")  # how a machine without IPv6 says so; it stays like that
+        if code in _OURS:
+            raise LocalTrouble(errno.errorcode[code])
+        if code:
+            raise DialFailed(_REASONS.get(code, "connect_error"))
+
+    async def _secure(self, connection: socket.socket, target: Target) -> Wire:
+        place = (target.host, target.port)
+        secured = self._context.wrap_socket(
+            connection,
+            server_hostname=target.host,
+            do_handshake_on_connect=False,
+            session=self._sessions.get(place),
+        )
+        try:
+            while True:
+                try:
+                    secured.do_handshake()
+                    break
+                except ssl.SSLWantReadError:
+                    await trio.lowlevel.wait_readable(secured)
+                except ssl.SSLWantWriteError:
+                    await trio.lowlevel.wait_writable(secured)
+        except BaseException as error:
+            secured.close()
+            self._sessions.pop(place, None)
+            if isinstance(error, ssl.SSLCertVerificationError):
+                raise DialFailed("certificate_not_trusted") from None
+            if isinstance(error, OSError):
+                raise DialFailed("tls_error") from None
+            raise
+        return Tls(secured, functools.partial(self._remember, place))
+
+    def _remember(self, place: _Place, session: ssl.SSLSession) -> None:
+        self._sessions[place] = session
+        self._sessions.move_to_end(place)
+        if len(self._sessions) > _SESSIONS:
+            self._sessions.popitem(last=False)
