@@ -10,6 +10,7 @@ from .keys import keys
 from .messages import listen, send
 from .serving import init, sandbox, serve
 from .status import status
+from .webhooks import webhooks
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -18,5 +19,5 @@ def main() -> None:
     """One port for WhatsApp, Telegram, LINE, TikTok, Zalo and X."""
 
 
-for command in (init, serve, sandbox, demo, status, send, listen, keys, config, reload):
+for command in (init, serve, sandbox, demo, status, send, listen, keys, webhooks, config, reload):
     main.add_command(command)

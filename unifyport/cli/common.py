@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -27,6 +27,7 @@ DEFAULT_CONFIG = "unifyport.toml"
 FAILED, WRONG_USAGE = 1, 2
 FILE_WIDTH = 200  # columns of a table that goes to a file or to another program
 CA_FILE = "unifyport.ca_file"
+STREAM_SECONDS = 45.0  # a stream says something every 15 s, if only that nothing is new
 
 
 def fail(message: str, code: int = FAILED) -> NoReturn:
@@ -132,6 +133,10 @@ class Api:
             response = self._client.request(method, path, **arguments)
         except (httpx.TransportError, httpx.InvalidURL, httpx.UnsupportedProtocol) as lost:
             fail(f"no server answers at {self._where} ({lost}); is 'unifyport serve' running?")
+        return self._data(response)
+
+    @staticmethod
+    def _data(response: httpx.Response) -> Any:
         try:
             body = response.json() if response.content else {}
         except json.JSONDecodeError:
@@ -140,6 +145,27 @@ class Api:
             return body.get("data")
         error = body.get("error", {})
         fail(f"{error.get('code')}: {error.get('message')} (request {body.get('request_id')})")
+
+    def stream(self, path: str, query: dict[str, str]) -> Iterator[dict[str, str]]:
+        """Messages of server-sent events, also those without data, until the connection is lost."""
+        quiet = httpx.Timeout(30.0, read=STREAM_SECONDS)
+        try:
+            with self._client.stream("GET", path, params=query, timeout=quiet) as response:
+                if not response.is_success:
+                    response.read()
+                    self._data(response)
+                message: dict[str, str] = {}
+                for line in response.iter_lines():
+                    if line:
+                        name, _, value = line.partition(": ")
+                        message[name] = value
+                    elif message:
+                        yield message
+                        message = {}
+        except httpx.ConnectError as lost:
+            fail(f"no server answers at {self._where} ({lost}); is 'unifyport serve' running?")
+        except httpx.TransportError:
+            return
 
 
 def print_json(value: Any) -> None:

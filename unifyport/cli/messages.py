@@ -3,13 +3,14 @@
 import contextlib
 import json
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
-from .common import Api, console, fail, json_option, print_json, server_options
+from .common import Api, console, errors, fail, json_option, print_json, server_options
 
-POLL_SECONDS = 0.5
+RECONNECT_SECONDS = 1.0
 
 
 @click.command()
@@ -49,11 +50,13 @@ def send(
 
 
 @click.command()
+@click.option("--after", default="latest", help="A cursor that an earlier run has shown, or `earliest`.")
 @click.option("--from-start", is_flag=True, help="Begin with the oldest event that is kept.")
-@click.option("--type", "event_type", default="", help="Only events of this name.")
+@click.option("--type", "event_type", default="", help="Only events of these names, separated by commas.")
 @server_options
 @json_option
 def listen(
+    after: str,
     from_start: bool,
     event_type: str,
     config_path: Path,
@@ -61,22 +64,38 @@ def listen(
     api_key: str | None,
     as_json: bool,
 ) -> None:
-    """Print events as they are committed, until interrupted. --json prints one object a line."""
+    """Print events as they are committed, until interrupted. --json prints one object a line.
+
+    When it ends it shows the cursor with which `--after` goes on, so that nothing is missed in between.
+    """
     api = Api(config_path, url, api_key)
-    query = {"type": event_type} if event_type else {}
-    after = "" if from_start else api("GET", "/v1/events", params={"after": "latest"})["next_cursor"]
-    with contextlib.suppress(KeyboardInterrupt):
-        _listen(api, query, after, as_json)
+    follower = _Follower(api, {"type": event_type} if event_type else {}, "earliest" if from_start else after)
+    try:
+        with contextlib.suppress(KeyboardInterrupt):
+            for event in follower.events():
+                click.echo(json.dumps(event, ensure_ascii=False) if as_json else describe(event))
+    finally:
+        if follower.after not in ("latest", "earliest"):
+            errors.print(f"to go on from here: --after {follower.after}")
 
 
-def _listen(api: Api, query: dict[str, str], after: str, as_json: bool) -> None:
-    while True:
-        page = api("GET", "/v1/events", params={**query, "after": after, "limit": 200})
-        for event in page["items"]:
-            click.echo(json.dumps(event, ensure_ascii=False) if as_json else describe(event))
-        after = page["next_cursor"]
-        if not page["has_more"]:
-            time.sleep(POLL_SECONDS)
+class _Follower:
+    """The event stream, and where it is. A connection that is lost is made again."""
+
+    def __init__(self, api: Api, query: dict[str, str], after: str) -> None:
+        self.after = after
+        self._api = api
+        self._query = query
+
+    def events(self) -> Iterator[dict[str, object]]:
+        while True:
+            for message in self._api.stream("/v1/events/stream", {**self._query, "after": self.after}):
+                self.after = message.get("id", self.after)
+                if message.get("event") == "gap":
+                    errors.print("[yellow]some events are gone: they are older than the log is kept[/yellow]")
+                elif "data" in message:
+                    yield json.loads(message["data"])
+            time.sleep(RECONNECT_SECONDS)
 
 
 def describe(event: dict[str, object]) -> str:
