@@ -7,8 +7,6 @@ one run, interleaved.
 """
 
 import contextlib
-import hashlib
-import hmac
 import json
 import re
 import sys
@@ -21,8 +19,9 @@ import click
 import trio
 from rich.console import Console
 
-from scripts.benchmarks.wire import Connection, post, serve
+from scripts.benchmarks.wire import Connection, serve
 
+from . import cloud
 from .processes import (
     GATEWAY_CORE,
     OTHER_CORE,
@@ -37,7 +36,7 @@ from .processes import (
     write_config,
 )
 
-APP_SECRET, SIGNING_SECRET = "scenario-app-secret", "scenario-signing-secret"
+SIGNING_SECRET = "scenario-signing-secret"
 QUIET = 98
 RATE = 50.0  # requests per second, over all of the quiet ones
 FLOODERS = 16  # connections of the flood, each with the next request as soon as one was answered
@@ -73,12 +72,6 @@ class Receiver:
                 self._news = trio.Event()
 
 
-async def graph(method: bytes, path: bytes, body: bytes) -> tuple[int, bytes]:
-    """Enough of the Graph API to log in."""
-    number = path.partition(b"?")[0].rpartition(b"/")[2].decode()
-    return 200, json.dumps({"id": number, "verified_name": "scenario"}).encode()
-
-
 @attrs.define
 class House:
     port: int
@@ -89,26 +82,8 @@ class House:
     next_number: int = 0
 
     def webhook(self, name: str, customer: int, text: str) -> bytes:
-        message = {
-            "id": f"wamid.{time.time_ns()}.{customer}",
-            "from": f"659{customer:07}",
-            "timestamp": str(int(time.time())),
-            "type": "text",
-            "text": {"body": text},
-        }
-        value = {
-            "messaging_product": "whatsapp",
-            "metadata": {"display_phone_number": "6500000000", "phone_number_id": name},
-            "contacts": [{"profile": {"name": "A customer"}, "wa_id": message["from"]}],
-            "messages": [message],
-        }
-        change = {"value": value, "field": "messages"}
-        body = json.dumps(
-            {"object": "whatsapp_business_account", "entry": [{"id": "1", "changes": [change]}]}
-        ).encode()
-        signature = hmac.new(APP_SECRET.encode(), body, hashlib.sha256).hexdigest()
-        path = f"/ingress/whatsapp/{self.ids[name]}"
-        return post(path, body, {"x-hub-signature-256": f"sha256={signature}"})
+        message = (f"wamid.{time.time_ns()}.{customer}", customer, text)
+        return cloud.webhook(self.ids[name], name, [message])
 
     async def trickle(self, seconds: float) -> list[float]:
         """Inbound of the quiet ones at a steady rate: sorted seconds from when each was due to its arrival."""
@@ -178,12 +153,7 @@ def name_of(number: int) -> str:
 
 
 def config_of(graph_port: int, hook_port: int, sandbox_port: int) -> str:
-    whatsapp = "".join(
-        f'[[accounts]]\nname = "{name_of(number)}"\nprovider = "whatsapp"\n[accounts.credentials]\n'
-        f'access_token = "token"\nphone_number_id = "{name_of(number)}"\n'
-        f'app_secret = "{APP_SECRET}"\nverify_token = "verify"\n'
-        for number in range(QUIET + 1)
-    )
+    whatsapp = "".join(cloud.declared(name_of(number)) for number in range(QUIET + 1))
     telegram = sandbox_config(sandbox_port)
     url = telegram[telegram.index("bot_api_url") :].splitlines()[0]
     return f"""
@@ -209,7 +179,7 @@ supervision = {{ max_restarts = 20000, backoff = {{ initial = "{LOOP}s", max = "
 @contextlib.asynccontextmanager
 async def house(nursery: trio.Nursery) -> AsyncIterator[House]:
     receiver = Receiver()
-    graph_port = await nursery.start(serve, graph)
+    graph_port = await nursery.start(serve, cloud.graph)
     hook_port = await nursery.start(serve, receiver.hook)
     control, port = free_ports(3), free_ports(1)
     with directory() as where:
