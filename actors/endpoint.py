@@ -152,6 +152,11 @@ class EndpointActor:
         return self._in_flight
 
     @property
+    def waiting(self) -> int:
+        """Owed events that the window knows of."""
+        return self._window.known
+
+    @property
     def breaker_open(self) -> bool:
         return self._breaker.is_open
 

@@ -172,6 +172,39 @@ class _Gateway(Collector):
             (((actor.endpoint.id,), actor.seconds) for actor in actors),
         )
         yield _gauge(
+            "unifyport_endpoint_in_flight",
+            "Attempts under way",
+            ["endpoint_id"],
+            (((actor.endpoint.id,), actor.in_flight) for actor in actors),
+        )
+        yield _gauge(
+            "unifyport_endpoint_waiting",
+            "Owed events in hand or passed over; all of them while there are less than a thousand",
+            ["endpoint_id"],
+            (((actor.endpoint.id,), actor.waiting) for actor in actors),
+        )
+        yield _gauge(
+            "unifyport_endpoint_breaker_open",
+            "1 while attempts are held back because nothing but failures came",
+            ["endpoint_id"],
+            (((actor.endpoint.id,), actor.breaker_open) for actor in actors),
+        )
+        yield _gauge(
+            "unifyport_endpoint_congested",
+            "1 while the backlog is too long for accounts to be served in turn",
+            ["endpoint_id"],
+            (((actor.endpoint.id,), actor.congested) for actor in actors),
+        )
+        yield _counter(
+            "unifyport_endpoint_expired",
+            "Events that were owed until they were too old, since the endpoint was made",
+            ["endpoint_id"],
+            (((actor.endpoint.id,), actor.endpoint.expired) for actor in actors),
+        )
+        yield _gauge(
+            "unifyport_event_streams", "Readers that follow the event log", [], [((), self._gateway.streams)]
+        )
+        yield _gauge(
             "unifyport_endpoint_up",
             "1 while an endpoint is active and not failing",
             ["endpoint_id"],

@@ -75,6 +75,11 @@ account_quota = 0                            # 0: unlimited
 # subscribed_events = ["message.received"]   # empty: all
 # signing_secret = {{ env = "CRM_SECRET" }}
 # retry_policy = {{ max_attempts = 5 }}
+# delivery = {{ signatures = ["device", "standard"], max_in_flight = 32 }}   # docs/webhooks.md has all options
+
+# [webhooks]                                 # what endpoints do that do not say otherwise
+# retry_policy = {{ max_attempts = 3, schedule = ["5s", "30s", "2m", "10m", "1h"] }}
+# delivery = {{ timeout = "10s", max_in_flight = 16, rate_limit = 0, disable_after = "72h", breaker = {{ failures = 5, initial = "5s", max = "5m" }} }}
 
 # [[accounts]]
 # name = "support-bot"

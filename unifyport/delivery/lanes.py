@@ -83,6 +83,11 @@ class Window:
     def __len__(self) -> int:
         return self._rows
 
+    @property
+    def known(self) -> int:
+        """Rows that are held or were passed over."""
+        return self._rows + sum(self._passed.values())
+
     # -- reading ------------------------------------------------------------------------------------------
 
     @property
