@@ -14,12 +14,12 @@ import trio
 
 from supervisors import Incarnation
 from supervisors.wake import Wake
-from unifyport.delivery.breaker import Breaker
 from unifyport.delivery.client import DeliveryClient, NewClient
-from unifyport.delivery.health import Change, Health
+from unifyport.delivery.gate import Gate
+from unifyport.delivery.health import Change
 from unifyport.delivery.lanes import ROWS_PER_LANE, LaneKey, Window
-from unifyport.delivery.pace import Pace
 from unifyport.delivery.signing import Signer
+from unifyport.delivery.slots import Slots
 from unifyport.delivery.sweeper import Sweeper
 from unifyport.delivery.verdict import EXPIRED, INTERNAL_ERROR, Attempt, Verdict, judge
 from unifyport.model.event import GatewayEventType, in_form
@@ -48,31 +48,7 @@ PAGE = 100
 REFILLS = 4  # lanes that are read again in one turn: what is fresh shall not wait for all of them
 POLL_SECONDS = 1.0
 SHORTEST_WAIT = 0.01  # whatever the clocks say, nothing spins
-LOCAL_TROUBLE_SECONDS = 1.0
 LAST_WORDS_SECONDS = 3.0
-
-
-class InFlight:
-    """How many attempts a process has under way, over all endpoints: each takes a connection."""
-
-    def __init__(self, limit: int = 1024) -> None:
-        self._free = limit
-        self._waiting: dict[Wake, None] = {}
-
-    def take(self, wake: Wake) -> bool:
-        """False when there is no room: then `wake` is rung when there is."""
-        if not self._free:
-            self._waiting[wake] = None
-            return False
-        self._free -= 1
-        return True
-
-    def give(self) -> None:
-        self._free += 1
-        if self._waiting:
-            wake = next(iter(self._waiting))
-            del self._waiting[wake]
-            wake.ring()
 
 
 @attrs.define
@@ -87,7 +63,7 @@ class DeliveryServices:
     now_ms: Callable[[], int]
     draw: Callable[[], float]
     defaults: WebhookDefaults = attrs.field(factory=WebhookDefaults)
-    in_flight: InFlight = attrs.field(factory=InFlight)
+    slots: Slots = attrs.field(factory=Slots)
     sweeper: Sweeper = attrs.field(factory=Sweeper)
 
 
@@ -118,8 +94,7 @@ class EndpointActor:
     def _reset(self) -> None:
         self._adopt_policies()
         self._window = Window((), self._policy.ordering)
-        self._breaker = Breaker(self._breaker_policy)
-        self._health = Health(self.endpoint.failing_since)
+        self._gate = Gate(self._retries, self._policy, self.endpoint.failing_since)
         self._company = Company()
         self._in_flight = 0
         self._not_before = float(
@@ -140,8 +115,6 @@ class EndpointActor:
 
     def _adopt_policies(self) -> None:
         self._retries, self._policy = self.endpoint.policies(self._services.defaults)
-        self._breaker_policy = self._policy.breaker if self._retries.max_attempts else None
-        self._pace = Pace(self._policy.rate_limit)
         self._signer: Signer | None = None
         self._signer_until: int | None = None
 
@@ -158,7 +131,7 @@ class EndpointActor:
 
     @property
     def breaker_open(self) -> bool:
-        return self._breaker.is_open
+        return self._gate.probing
 
     @property
     def congested(self) -> bool:
@@ -170,12 +143,10 @@ class EndpointActor:
         old, ordering = self.endpoint, self._policy.ordering
         self.endpoint = endpoint
         self._adopt_policies()
-        self._breaker.policy = self._breaker_policy
-        activated = endpoint.status == ENDPOINT_ACTIVE and old.status != ENDPOINT_ACTIVE
-        if activated or old.url != endpoint.url or self._breaker_policy is None:
-            self._breaker = Breaker(self._breaker_policy)
-        if (old.failing_since is None) != (endpoint.failing_since is None):
-            self._health = Health(endpoint.failing_since)
+        self._gate.adopt(self._retries, self._policy)
+        self._gate.forget_health(endpoint.failing_since)
+        if old.url != endpoint.url or (endpoint.status == ENDPOINT_ACTIVE and old.status != ENDPOINT_ACTIVE):
+            self._gate.open()
         if old.debt != endpoint.debt or ordering is not self._policy.ordering:
             self._void = True
         self.wake.ring()
@@ -286,12 +257,12 @@ class EndpointActor:
         """Replays are there to be read; extra attempts are made whatever the endpoint's status, breaker or pace."""
         self._ordered, self._replaying = False, True
         for row in await self._services.store.ordered(self.endpoint.no, PAGE):
-            if self._in_flight >= self._policy.max_in_flight or not self._services.in_flight.take(self.wake):
+            if self._in_flight >= self._policy.max_in_flight or not self._services.slots.take(self.wake):
                 self._ordered = True
                 return
             key = self._window.take_waiting(row)
             if key is None:
-                self._services.in_flight.give()
+                self._services.slots.give()
                 continue
             self._in_flight += 1
             self._nursery.start_soon(self._work, _Flight(key, row, extra=True))
@@ -303,7 +274,7 @@ class EndpointActor:
         now = trio.current_time()
         wait = min(POLL_SECONDS, (self._window.next_due() - self._services.now_ms()) / 1000)
         if self._window.next_group() is not None:
-            opens_at = max(self._breaker.opens_at(), self._pace.opens_at(now), self._not_before)
+            opens_at = self._gate.opens_at(now)
             wait = min(wait, opens_at - now) if opens_at > now else wait
         return max(wait, SHORTEST_WAIT)
 
@@ -322,17 +293,16 @@ class EndpointActor:
         if self._stopping or self._void or self._full or self.endpoint.status != ENDPOINT_ACTIVE:
             return None
         now = trio.current_time()
-        if not self._breaker.may_start(now) or now < self._not_before or self._pace.opens_at(now) > now:
+        if self._gate.opens_at(now) > now:
             return None
-        if self._window.next_group() is None or not self._services.in_flight.take(self.wake):
+        if self._window.next_group() is None or not self._services.slots.take(self.wake):
             return None
-        head = self._window.oldest_head() if self._breaker.is_open else self._next_head()
+        head = self._window.oldest_head() if self._gate.probing else self._next_head()
         if head is None:
-            self._services.in_flight.give()
+            self._services.slots.give()
             return None
-        self._pace.started(now)
         self._in_flight += 1
-        return _Flight(*head, probe=self._breaker.started())
+        return _Flight(*head, probe=self._gate.started(now))
 
     def _next_head(self) -> tuple[LaneKey, Owed] | None:
         """An account that is not the only one gets half of the slots at most."""
@@ -347,7 +317,7 @@ class EndpointActor:
                 attempt, delivery_id = await self._attempt(flight.row)
             finally:
                 self._in_flight -= 1
-                self._services.in_flight.give()
+                self._services.slots.give()
             self._conclude(flight, attempt, delivery_id)
             flight = self._next()
         self.wake.ring()
@@ -380,21 +350,13 @@ class EndpointActor:
         row, verdict = flight.row, judge(attempt)
         self.verdicts[verdict] += 1
         self.seconds.observe(attempt.ms / 1000)
-        _log_attempt(self.endpoint.id, row, attempt, verdict, delivery_id)
-        counted = self._learn(flight, attempt, verdict)
-        outcome = Settled(
-            *(
-                row.seq,
-                row.round,
-                "kept",
-                row.attempts,
-                self._services.now_ms(),
-                attempt.ms,
-                None,
-                attempt.reason,
-            ),
-            *(attempt.status, attempt.response, attempt.response_size),
+        now, now_ms = trio.current_time(), self._services.now_ms()
+        counted, change = self._gate.learn(
+            verdict, attempt, row.seq, probe=flight.probe, now=now, now_ms=now_ms
         )
+        if change is not None:
+            self._tell(change, attempt)
+        outcome = self._recorder.outcome(row, attempt, verdict, delivery_id, now_ms)
         if flight.extra:
             self._conclude_extra(flight, verdict, outcome)
         elif not counted:
@@ -435,40 +397,19 @@ class EndpointActor:
             self._window.extra_failed(flight.key)
         self._recorder.add(outcome)
 
-    def _learn(self, flight: _Flight, attempt: Attempt, verdict: Verdict) -> bool:
-        """What an attempt says about the endpoint; whether it counts against the event."""
-        if verdict is Verdict.ENDPOINT_FAILED:
-            now = trio.current_time()
-            counted = self._breaker.failed(flight.row.seq, now, attempt.retry_after, probe=flight.probe)
-            change = self._health.failed(self._services.now_ms(), self._policy.disable_after)
-            if change is not None:
-                self._tell(change, attempt.reason)
-            return counted
-        if verdict in (Verdict.DELIVERED, Verdict.DEAD):  # it answers
-            self._breaker.succeeded()
-            change = self._health.succeeded()
-            if change is not None:
-                self._tell(change, None)
-            return True
-        self._breaker.abandoned(probe=flight.probe)
-        if verdict is Verdict.GONE:
-            self._tell(Change.DISABLED, "gone")
-        elif verdict is Verdict.NOT_TRIED:
-            self._not_before = trio.current_time() + LOCAL_TROUBLE_SECONDS
-        return verdict not in (Verdict.GONE, Verdict.NOT_TRIED)
-
     # -- health -------------------------------------------------------------------------------------------------
 
-    def _tell(self, change: Change, reason: str | None) -> None:
+    def _tell(self, change: Change, attempt: Attempt) -> None:
         """Show a change of health in the endpoint's row and in the log."""
-        disabled = None
+        since, disabled = self._gate.failing_since, None
         if change is Change.DISABLED:
             if self.endpoint.status == ENDPOINT_DISABLED:
                 return
-            disabled = "gone" if reason == "gone" else "failing"
+            disabled = "gone" if judge(attempt) is Verdict.GONE else "failing"
             self.endpoint = attrs.evolve(self.endpoint, status=ENDPOINT_DISABLED, reason=disabled)
-        self.endpoint = attrs.evolve(self.endpoint, failing_since=self._health.since)
-        self._recorder.tell(EndpointHealth(self._health.since, [_EVENTS[change]], disabled, reason))
+        self.endpoint = attrs.evolve(self.endpoint, failing_since=since)
+        reason = attempt.reason if change is Change.FAILING else None
+        self._recorder.tell(EndpointHealth(since, [_EVENTS[change]], disabled, reason))
 
     def _took(self, version: int) -> None:
         """The row took our change of its health, and has a new version."""
@@ -484,19 +425,3 @@ _EVENTS = {
     Change.RECOVERED: GatewayEventType.ENDPOINT_RECOVERED,
     Change.DISABLED: GatewayEventType.ENDPOINT_DISABLED,
 }
-_LEVELS = {Verdict.DELIVERED: logging.DEBUG, Verdict.DEAD: logging.WARNING, Verdict.GONE: logging.WARNING}
-
-
-def _log_attempt(endpoint_id: str, row: Owed, attempt: Attempt, verdict: Verdict, delivery_id: str) -> None:
-    level = _LEVELS.get(verdict, logging.INFO)
-    if log.isEnabledFor(level):
-        fields = {
-            "event_id": row.event_id,
-            "delivery_id": delivery_id,
-            "endpoint_id": endpoint_id,
-            "outcome": verdict.value,
-            "status": attempt.status,
-            "error": attempt.error,
-            "ms": attempt.ms,
-        }
-        log.log(level, "delivery", extra=fields)

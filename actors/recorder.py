@@ -12,6 +12,8 @@ import trio
 from supervisors import Terminal
 from supervisors.wake import Wake
 from unifyport.delivery.lanes import LaneKey
+from unifyport.delivery.verdict import Attempt, Verdict
+from unifyport.model.owed import Owed
 from unifyport.model.webhook import WebhookEndpoint
 from unifyport.storage.base import Committed, EndpointHealth, Fenced, Refused, Settle, Settled
 from unifyport.storage.fleet import Lease
@@ -21,6 +23,7 @@ from .writer import Writer
 log = logging.getLogger("unifyport.delivery")
 
 LAZY_SECONDS = 0.025
+_LEVELS = {Verdict.DELIVERED: logging.DEBUG, Verdict.DEAD: logging.WARNING, Verdict.GONE: logging.WARNING}
 
 
 class Recorder:
@@ -46,6 +49,38 @@ class Recorder:
         self._health: EndpointHealth | None = None
         self._bell = Wake()
         self._urgent = trio.Event()
+
+    def outcome(
+        self, row: Owed, attempt: Attempt, verdict: Verdict, delivery_id: str, now_ms: int
+    ) -> Settled:
+        """What an attempt came to, as it is kept for people: nothing has become of the debt yet. Also logged."""
+        self._log(row, attempt, verdict, delivery_id)
+        return Settled(
+            row.seq,
+            row.round,
+            "kept",
+            row.attempts,
+            now_ms,
+            attempt.ms,
+            reason=attempt.reason,
+            status=attempt.status,
+            response=attempt.response,
+            response_size=attempt.response_size,
+        )
+
+    def _log(self, row: Owed, attempt: Attempt, verdict: Verdict, delivery_id: str) -> None:
+        level = _LEVELS.get(verdict, logging.INFO)
+        if log.isEnabledFor(level):
+            fields = {
+                "event_id": row.event_id,
+                "delivery_id": delivery_id,
+                "endpoint_id": self._endpoint().id,
+                "outcome": verdict.value,
+                "status": attempt.status,
+                "error": attempt.error,
+                "ms": attempt.ms,
+            }
+            log.log(level, "delivery", extra=fields)
 
     def add(self, outcome: Settled, hold: LaneKey | None = None) -> None:
         """Never blocks. With `hold`, that lane hears of it in `durable`."""

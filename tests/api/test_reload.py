@@ -484,3 +484,42 @@ async def test_an_address_that_is_no_name(house: House) -> None:
     assert response.status_code in (200, 400)
     body = {"url": "https://" + "x" * 70 + ".example/", "status": "active"}
     assert (await house.api("POST", "/v1/webhook-endpoints", body)).status_code in (201, 400)
+
+
+async def test_an_endpoint_keeps_its_debt_under_another_name_and_may_be_paused(house: House) -> None:
+    await house.reload(account() + house.rest)
+    [before] = await house.api.data("GET", "/v1/webhook-endpoints")
+    renamed = endpoint(house.inbox.url, name="crm") + 'renamed_from = "receiver"\nstatus = "inactive"\n'
+    report = await house.reload(account() + renamed + house.platform.sandbox.config())
+    assert [(d["name"], d["action"]) for d in report["differences"]] == [("crm", "update")]
+    [after] = await house.api.data("GET", "/v1/webhook-endpoints")
+    assert (after["id"], after["name"], after["status"]) == (before["id"], "crm", "inactive")
+    again = await house.reload(account() + renamed + house.platform.sandbox.config())
+    assert again["differences"] == []
+
+
+async def test_defaults_of_webhooks_are_in_force_at_once(house: House) -> None:
+    await house.reload(account() + house.rest)
+    more = '[webhooks]\ndelivery = { timeout = "3s" }\nretry_policy = { max_attempts = 7 }\n'
+    report = await house.reload(more + account() + house.rest)
+    assert set(report["options"]) == {"webhooks.delivery.timeout", "webhooks.retry_policy.max_attempts"}
+    [shown] = await house.api.data("GET", "/v1/webhook-endpoints")
+    assert (shown["delivery"]["timeout"], shown["retry_policy"]["max_attempts"]) == ("3s", 7)
+
+
+async def test_a_secret_that_changes_in_the_file_leaves_the_old_one_signing(house: House) -> None:
+    await house.reload(account() + house.rest)
+    [before] = await house.api.data("GET", "/v1/webhook-endpoints")
+    assert "previous_secret_until" not in before
+    await house.reload(account() + house.rest.replace('signing_secret = "', 'signing_secret = "new-'))
+    [after] = await house.api.data("GET", "/v1/webhook-endpoints")
+    assert after["previous_secret_until"] > "2026"
+
+
+async def test_an_unknown_option_of_an_endpoint_is_a_mistake_in_a_file(house: House) -> None:
+    house.write(
+        account() + house.rest.replace("subscribed_events", "delivery = { speed = 9 }\nsubscribed_events")
+    )
+    response = await house.api("POST", "/v1/reload", {})
+    assert response.status_code == 400
+    assert response.json()["error"]["problems"] == ["webhook_endpoints[0].delivery: unknown key 'speed'"]

@@ -1,0 +1,110 @@
+"""`webhooks` and `listen` as people type them, against a running server."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+
+from tests.cli.test_commands import unifyport
+from tests.harness import Process, account, endpoint, free_port, receiver, sandbox, write_config
+
+Command = Callable[..., Awaitable[subprocess.CompletedProcess[str]]]
+
+
+def in_thread(directory: Path) -> Command:
+    async def command(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return await trio.to_thread.run_sync(lambda: unifyport(*arguments, cwd=directory))
+
+    return command
+
+
+async def test_endpoints_are_shown_tested_paused_and_replayed(tmp_path: Path) -> None:
+    answers: dict[str, int] = {"poison": 422}
+    command = in_thread(tmp_path)
+
+    async def data(*arguments: str) -> Any:
+        done = await command(*arguments, "--json")
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    async with (
+        sandbox() as platform,
+        receiver(lambda event: answers.get(event.get("text", ""), 204)) as inbox,
+    ):
+        port = free_port()
+        hook = endpoint(inbox.url, name="crm", events='["message.received"]')
+        process = Process(
+            write_config(tmp_path, port=port, more=account() + hook + platform.sandbox.config()), port
+        )
+        await process.start()
+        try:
+            await platform.write("poison")
+            await platform.write("fine")
+            await inbox.until(lambda: inbox.of("message.received"))
+            with trio.fail_after(10):
+                while not (dead := await data("webhooks", "deliveries", "crm", "--status", "dead")):
+                    pass
+            table = (await command("webhooks", "deliveries", "crm")).stdout
+            assert all(word in table for word in (dead[0]["id"], "422", "delivered", "message.received"))
+            listed = (await command("webhooks", "list")).stdout
+            assert all(word in listed for word in ("crm", inbox.url, "active", "closed"))
+            answers.clear()
+            assert await data("webhooks", "replay", "crm") == {"replayed": 1, "already_owed": 0}
+            await inbox.until(lambda: len(inbox.of("message.received")) == 2)
+            again = await data("webhooks", "replay", inbox.url, "--log", "--since", "2026-01-01T00:00:00Z")
+            assert again["replayed"] >= 1
+            refused = await command("webhooks", "retry", dead[0]["id"])
+            assert (refused.returncode, "Traceback" in refused.stderr) == (1, False)
+            paused = await command("webhooks", "pause", "crm")
+            assert (paused.returncode, "configuration file" in paused.stderr) == (1, True)
+            assert (await command("webhooks", "test", "nobody")).returncode == 1
+            tested = await command("webhooks", "test", "crm")  # this receiver looks at no time
+            assert tested.returncode == 1
+            assert "verdict: insecure" in tested.stdout
+            assert tested.stdout.count("ok  ") == 2
+        finally:
+            await process.kill()
+
+
+@pytest.mark.parametrize("how", ["--json", ""], ids=["json", "text"])
+async def test_listen_goes_on_where_it_ended(tmp_path: Path, how: str) -> None:
+    async with sandbox() as platform:
+        port = free_port()
+        process = Process(write_config(tmp_path, port=port, more=account() + platform.sandbox.config()), port)
+        await process.start()
+        try:
+            await platform.write("first")
+            shown, cursor = await _listen_for("first", tmp_path, how, "--from-start")
+            await platform.write("second")
+            shown, _ = await _listen_for("second", tmp_path, how, "--after", cursor)
+            assert "first" not in shown
+        finally:
+            await process.kill()
+
+
+async def _listen_for(text: str, directory: Path, how: str, *arguments: str) -> tuple[str, str]:
+    """Listen until a text comes, then interrupt: what was printed, and the cursor that was shown."""
+    options = [*arguments, "--type", "message.received", *([how] if how else [])]
+    process = await trio.lowlevel.open_process(
+        [sys.executable, "-m", "unifyport", "listen", *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=directory,
+        env={"PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONUNBUFFERED": "1"},
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    shown = b""
+    with trio.fail_after(20):
+        while text.encode() not in shown:
+            shown += await process.stdout.receive_some()
+        process.send_signal(2)
+        told = b"".join([chunk async for chunk in process.stderr])
+        await process.wait()
+    assert b"Traceback" not in told
+    return shown.decode(), told.decode().strip().rpartition(" ")[2]

@@ -1,0 +1,87 @@
+"""The gate of one endpoint: whether an attempt may start now, and what each attempt tells about the endpoint.
+
+Breaker, pace, health and a pause for troubles of our own, in one place, so that whoever makes attempts asks one
+question before and says one thing afterwards. Pure: times are trio's clock, and unix ms where they are shown.
+"""
+
+import math
+
+from unifyport.model.webhook import BreakerPolicy, DeliveryPolicy, RetryPolicy
+
+from .breaker import Breaker
+from .health import Change, Health
+from .pace import Pace
+from .verdict import Attempt, Verdict
+
+LOCAL_TROUBLE_SECONDS = 1.0
+
+
+class Gate:
+    """`failing_since`: what an earlier process has found, unix ms."""
+
+    def __init__(self, retries: RetryPolicy, policy: DeliveryPolicy, failing_since: int | None) -> None:
+        self._breaker = Breaker(_breaker(retries, policy))
+        self._pace = Pace(policy.rate_limit)
+        self._health = Health(failing_since)
+        self._disable_after = policy.disable_after
+        self._not_before = -math.inf
+
+    def adopt(self, retries: RetryPolicy, policy: DeliveryPolicy) -> None:
+        """Other policies, from now on."""
+        self._breaker.policy = _breaker(retries, policy)
+        if self._breaker.policy is None:
+            self._breaker.succeeded()
+        self._pace = Pace(policy.rate_limit)
+        self._disable_after = policy.disable_after
+
+    def open(self) -> None:
+        """Somebody expects it to work now: what was found before says nothing."""
+        self._breaker.succeeded()
+        self._not_before = -math.inf
+
+    def forget_health(self, failing_since: int | None) -> None:
+        """The row says otherwise than what was found."""
+        if (self._health.since is None) != (failing_since is None):
+            self._health = Health(failing_since)
+
+    @property
+    def failing_since(self) -> int | None:
+        return self._health.since
+
+    @property
+    def probing(self) -> bool:
+        """The breaker is open, or half-open: only its probe may start."""
+        return self._breaker.is_open
+
+    def opens_at(self, now: float) -> float:
+        """When the next attempt may start; `now` or earlier when it may at once."""
+        return max(self._breaker.opens_at(), self._pace.opens_at(now), self._not_before)
+
+    def started(self, now: float) -> bool:
+        """An attempt starts; True when it is the breaker's probe."""
+        self._pace.started(now)
+        return self._breaker.started()
+
+    def learn(
+        self, verdict: Verdict, attempt: Attempt, seq: int, *, probe: bool, now: float, now_ms: int
+    ) -> tuple[bool, Change | None]:
+        """Whether the attempt counts against its event, and what changes in the endpoint's health."""
+        match verdict:
+            case Verdict.ENDPOINT_FAILED:
+                counted = self._breaker.failed(seq, now, attempt.retry_after, probe=probe)
+                return counted, self._health.failed(now_ms, self._disable_after)
+            case Verdict.DELIVERED | Verdict.DEAD:  # it answers
+                self._breaker.succeeded()
+                return True, self._health.succeeded()
+        self._breaker.abandoned(probe=probe)
+        if verdict is Verdict.GONE:
+            return False, Change.DISABLED
+        if verdict is Verdict.NOT_TRIED:
+            self._not_before = now + LOCAL_TROUBLE_SECONDS
+            return False, None
+        return True, None
+
+
+def _breaker(retries: RetryPolicy, policy: DeliveryPolicy) -> BreakerPolicy | None:
+    """Who gets one recorded attempt gets it at once."""
+    return policy.breaker if retries.max_attempts else None
