@@ -1,8 +1,6 @@
 """Who is not alone gets less: how an account that is flooded leaves room for the others, and has all of it when
 there are none."""
 
-import trio
-
 ALONE_AFTER = 1.0  # seconds without anybody else
 
 
@@ -15,9 +13,8 @@ class Company:
         self._last: object = None
         self._others_at = float("-inf")
 
-    def of(self, who: object) -> bool:
-        """`who` comes; whether somebody else came within the last second."""
-        now = trio.current_time()
+    def of(self, who: object, now: float) -> bool:
+        """`who` comes at `now` (trio's clock); whether somebody else came within the second before."""
         if self._last is not None and who != self._last:
             self._others_at = now
         self._last = who

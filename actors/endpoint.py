@@ -285,29 +285,28 @@ class EndpointActor:
         return self._in_flight >= self._policy.max_in_flight
 
     def _start(self) -> None:
-        while (flight := self._next()) is not None:
+        while (flight := self._next(trio.current_time())) is not None:
             self._nursery.start_soon(self._work, flight)
 
-    def _next(self) -> _Flight | None:
+    def _next(self, now: float) -> _Flight | None:
         """What may be attempted now; it counts as in flight from here on."""
         if self._stopping or self._void or self._full or self.endpoint.status != ENDPOINT_ACTIVE:
             return None
-        now = trio.current_time()
         if self._gate.opens_at(now) > now:
             return None
         if self._window.next_group() is None or not self._services.slots.take(self.wake):
             return None
-        head = self._window.oldest_head() if self._gate.probing else self._next_head()
+        head = self._window.oldest_head() if self._gate.probing else self._next_head(now)
         if head is None:
             self._services.slots.give()
             return None
         self._in_flight += 1
         return _Flight(*head, probe=self._gate.started(now))
 
-    def _next_head(self) -> tuple[LaneKey, Owed] | None:
+    def _next_head(self, now: float) -> tuple[LaneKey, Owed] | None:
         """An account that is not the only one gets half of the slots at most."""
         slots = self._policy.max_in_flight
-        alone = not self._company.of(self._window.next_group())
+        alone = not self._company.of(self._window.next_group(), now)
         return self._window.next_head(slots if alone else max(1, slots // 2))
 
     async def _work(self, flight: _Flight | None) -> None:
@@ -318,8 +317,9 @@ class EndpointActor:
             finally:
                 self._in_flight -= 1
                 self._services.slots.give()
-            self._conclude(flight, attempt, delivery_id)
-            flight = self._next()
+            now = trio.current_time()
+            self._conclude(flight, attempt, delivery_id, now)
+            flight = self._next(now)
         self.wake.ring()
 
     async def _attempt(self, row: Owed) -> tuple[Attempt, str]:
@@ -345,12 +345,12 @@ class EndpointActor:
             self._signer_until = self.endpoint.previous_until if len(secrets) > 1 else None
         return self._signer
 
-    def _conclude(self, flight: _Flight, attempt: Attempt, delivery_id: str) -> None:
+    def _conclude(self, flight: _Flight, attempt: Attempt, delivery_id: str, now: float) -> None:
         """Record what an attempt came to. Synchronous: a cancel cannot separate the window from the record."""
         row, verdict = flight.row, judge(attempt)
         self.verdicts[verdict] += 1
         self.seconds.observe(attempt.ms / 1000)
-        now, now_ms = trio.current_time(), self._services.now_ms()
+        now_ms = self._services.now_ms()
         counted, change = self._gate.learn(
             verdict, attempt, row.seq, probe=flight.probe, now=now, now_ms=now_ms
         )

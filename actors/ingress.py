@@ -137,7 +137,7 @@ class Ingress:
     async def _turn(self, account_id: str) -> AsyncIterator[None]:
         """Few requests of an account are worked at together, so that one that is flooded is slow by itself."""
         turns = self._turns.setdefault(account_id, trio.CapacityLimiter(AT_A_TIME))
-        in_company = self._company.of(account_id)
+        in_company = self._company.of(account_id, trio.current_time())
         turns.total_tokens = 1 if in_company else AT_A_TIME
         try:
             async with turns:

@@ -12,7 +12,6 @@ signature: that halves the cost of one.
 """
 
 import base64
-import functools
 import hashlib
 import hmac
 from collections.abc import Sequence
@@ -65,7 +64,7 @@ class Signer:
         if replay:
             fields += f"{REPLAY}: true\r\n"
         if self._with_device:
-            timestamp = _timestamp(seconds)
+            timestamp = rfc3339(now_ms)
             fields += f"{TIMESTAMP}: {timestamp}\r\n"
             if self._device is not None:
                 fields += f"{SIGNATURE}: {self._device(timestamp.encode(), b'.', body).hex()}\r\n"
@@ -76,11 +75,6 @@ class Signer:
                 values = [base64.b64encode(mac(prefix, body)).decode() for mac in self._standard]
                 fields += f"{STANDARD_SIGNATURE}: {' '.join(f'v1,{value}' for value in values)}\r\n"
         return fields.encode()
-
-
-@functools.lru_cache(maxsize=8)
-def _timestamp(seconds: int) -> str:
-    return rfc3339(seconds * 1000)
 
 
 class _Mac:

@@ -102,20 +102,20 @@ class Tls:
 
     async def receive(self) -> bytes:
         _must_be_open(self._socket)
-        # Waited for first, so that others get their turn: no record is longer than a chunk, TLS holds none back.
-        wait = trio.lowlevel.wait_readable
+        waited = False
         while True:
-            await wait(self._socket)
             try:
                 data = self._socket.recv(_CHUNK)
-            except ssl.SSLWantReadError:
-                wait = trio.lowlevel.wait_readable
-            except ssl.SSLWantWriteError:
-                wait = trio.lowlevel.wait_writable
-            else:
                 break
+            except ssl.SSLWantReadError:
+                await trio.lowlevel.wait_readable(self._socket)
+            except ssl.SSLWantWriteError:
+                await trio.lowlevel.wait_writable(self._socket)
+            waited = True
         if self._keep is not None:
             self._keep_session(self._keep)
+        if not waited:  # a record may be a single byte: between two of them others get their turn
+            await trio.lowlevel.checkpoint()
         return data
 
     def _keep_session(self, keep: Callable[[ssl.SSLSession], None]) -> None:

@@ -1,5 +1,6 @@
 """Wall-clock times: unix milliseconds inside, RFC 3339 in UTC outside."""
 
+import functools
 import re
 from datetime import UTC, datetime
 
@@ -8,7 +9,12 @@ _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\
 
 def rfc3339(ms: int) -> str:
     """Whole seconds with a `Z`, as the contract writes times."""
-    return datetime.fromtimestamp(ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _of_second(ms // 1000)
+
+
+@functools.lru_cache(maxsize=64)  # most are about now
+def _of_second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def parse_rfc3339(text: str) -> int:
