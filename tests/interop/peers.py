@@ -1,8 +1,8 @@
 """Environments of foreign peers: built once, cached by the hash of what they install, apart from ours.
 
 Node peers are locked in `node/package-lock.json`, Python peers in `python/requirements.in`. A machine without
-Node gets Debian's where that can be installed; else the tests that need it are skipped with the reason, but
-under CI nothing may be skipped.
+Node or nginx gets Debian's where that can be installed; else the tests that need it are skipped with the reason,
+but under CI nothing may be skipped.
 """
 
 import hashlib
@@ -38,14 +38,26 @@ def _run(*command: str, cwd: Path | None = None) -> None:
         _missing(f"{' '.join(command[:3])} failed: {(done.stdout + done.stderr)[-500:]}")
 
 
-def node() -> Path:
-    """A directory with `node_modules` of all Node peers and their scripts."""
-    if shutil.which("node") is None or shutil.which("npm") is None:
+def _programs(packages: dict[str, str]) -> list[str]:
+    """The paths of programs, each of a Debian package."""
+    path = f"{os.environ['PATH']}{os.pathsep}/usr/sbin"
+    if not all(shutil.which(program, path=path) for program in packages):
         if shutil.which("apt-get") and os.geteuid() == 0:
             _run("apt-get", "update", "-q")
-            _run("apt-get", "install", "-yq", "--no-install-recommends", "nodejs", "npm")
+            _run("apt-get", "install", "-yq", "--no-install-recommends", *packages.values())
         else:
-            _missing("Node is not installed")
+            _missing(f"{' or '.join(packages)} is not installed")
+    return [shutil.which(program, path=path) or program for program in packages]
+
+
+def nginx() -> str:
+    """The program."""
+    return _programs({"nginx": "nginx-light"})[0]
+
+
+def node() -> Path:
+    """A directory with `node_modules` of all Node peers and their scripts."""
+    _programs({"node": "nodejs", "npm": "npm"})
     files = [HERE / "node" / name for name in ("package.json", "package-lock.json")]
     directory = _cached("node", *files)
     if not (directory / ".done").exists():

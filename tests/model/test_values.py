@@ -11,6 +11,7 @@ from unifyport.model.ids import EventIds, new_id
 from unifyport.model.inbound import Conversation, Sender, Status, StatusChanged, dedupe_key
 from unifyport.model.normalize import address, normalize
 from unifyport.model.runtime_status import TRANSITIONS, RuntimeStatus, Trigger, UnknownTransition, next_status
+from unifyport.model.webhook import standard_key
 
 
 def test_ids_are_unique_and_prefixed() -> None:
@@ -136,3 +137,22 @@ def test_a_trigger_that_cannot_happen_is_a_bug() -> None:
                 with pytest.raises(UnknownTransition):
                     next_status(status, trigger)
     assert (RuntimeStatus.STOPPED, Trigger.CONNECTED) not in TRANSITIONS
+
+
+@pytest.mark.parametrize(
+    ("secret", "key"),
+    [
+        ("plain", b"plain"),
+        ("whsec_c2VjcmV0", b"secret"),
+        ("whsec_c2VjcmV0cw==", b"secrets"),
+        ("whsec_c2VjcmV0cw", b"secrets"),
+    ],
+)
+def test_a_secret_is_the_key_that_the_libraries_make_of_it(secret: str, key: bytes) -> None:
+    assert standard_key(secret) == key
+
+
+@pytest.mark.parametrize("secret", ["whsec_", "whsec_==", "whsec_not base64", "whsec_geheimnis-mit-ü"])
+def test_a_secret_that_gives_no_key_is_refused(secret: str) -> None:
+    with pytest.raises(ValueError, match="base64"):
+        standard_key(secret)
