@@ -13,7 +13,8 @@ import trio
 
 from supervisors import Admission, ChildSpec, ChildState, Desired, Incarnation, OneForOne, Policy, Prober
 from unifyport.model.account import Account, AuthStatus
-from unifyport.model.message import Answer, CommandState, FetchMedia
+from unifyport.model.message import Answer, CommandState, FetchMedia, PlatformCall
+from unifyport.providers.capabilities import CAPABILITIES
 from unifyport.providers.registry import Registry
 from unifyport.storage.fleet import Lease
 
@@ -226,13 +227,16 @@ class Accounts:
     async def call(self, account_id: str, command: Command | FetchMedia) -> Answer:
         """Have a command done, and wait for the outcome at most until its deadline.
 
-        Cancelled: only the waiting ends, the command goes on. Raises `NoSuchAccount`.
+        Cancelled: only the waiting ends, the command goes on; but a look-up, or a file that is fetched, ends too.
+        Raises `NoSuchAccount`.
         """
         actor = self._actor(account_id)
         if not actor.may_come_up:
             return Answer(CommandState.NOT_SENT, code="account_not_running")
-        if isinstance(command, FetchMedia):
-            return await actor.outbox.fetch(command)
+        if isinstance(command, FetchMedia) or (
+            isinstance(command, PlatformCall) and CAPABILITIES[command.capability].reads
+        ):
+            return await actor.outbox.beside(command)
         answer = await actor.outbox.submit(command).wait()
         if answer.code == "outbox_full":
             await actor.outbox.record(command, answer)

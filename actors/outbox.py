@@ -16,21 +16,18 @@ import trio
 
 from unifyport import disk
 from unifyport.model.account import Account as Row
-from unifyport.model.message import Answer, CommandState, FetchMedia, MarkRead, SendCommand
+from unifyport.model.message import Answer, CommandState, FetchMedia, MarkRead, PlatformCall, SendCommand
 from unifyport.model.unit import CommandChange, Unit
 from unifyport.providers.base import (
     ChannelError,
     Conflict,
     Connector,
-    DownloadsMedia,
     LoggedOut,
-    MarksRead,
     RateLimited,
     Rejected,
-    SendsReplies,
-    SendsText,
     Transient,
 )
+from unifyport.providers.capabilities import CAPABILITIES, DownloadsMedia, MarksRead, SendsReplies, SendsText
 from unifyport.storage.base import Committed, Result
 from unifyport.storage.fleet import Fleet, Lease
 
@@ -41,9 +38,10 @@ log = logging.getLogger("unifyport.outbox")
 
 CAPACITY = 256
 RECORD_SECONDS = 5.0  # the shield around recording what became of a send
-FETCHES = 2  # files that are fetched at a time
+BESIDE = 4  # files that are fetched, and look-ups, at a time
 
-Command = SendCommand | MarkRead
+Command = SendCommand | MarkRead | PlatformCall  # in their turn
+Beside = FetchMedia | PlatformCall  # beside them
 
 
 class Connection:
@@ -124,7 +122,7 @@ class Outbox:
         self._queue: deque[tuple[Command, Reply[Answer]]] = deque()
         self._working = False
         self._scope: trio.CancelScope | None = None  # of the command that is being carried out
-        self._fetches = trio.CapacityLimiter(FETCHES)
+        self._beside = trio.CapacityLimiter(BESIDE)
 
     def submit(self, command: Command) -> Reply[Answer]:
         """Queue an accepted command. Never waits; the reply may be abandoned, the command goes on."""
@@ -179,9 +177,9 @@ class Outbox:
             if connection is not None:
                 await connection.close_if_unused()
 
-    async def fetch(self, command: FetchMedia) -> Answer:
-        """Fetch a file, beside the outbox: sends do not wait for it."""
-        async with self._fetches:
+    async def beside(self, command: Beside) -> Answer:
+        """Fetch a file or look something up, beside the queue: sends do not wait for it."""
+        async with self._beside:
             connection = await self._account.connection_by(command.deadline)
             if connection is None:
                 return Answer(CommandState.NOT_SENT, code="account_not_running")
@@ -194,7 +192,7 @@ class Outbox:
                 await connection.close_if_unused()
 
     def _count(self, command: Command | FetchMedia, answer: Answer) -> None:
-        name = type(command).__name__
+        name = command.capability if isinstance(command, PlatformCall) else type(command).__name__
         self._tallies.commands[self._account.row.channel, name, answer.state.value] += 1
 
     def cut(self) -> None:
@@ -265,6 +263,9 @@ async def _perform(connector: Connector, command: Command | FetchMedia) -> Answe
             assert isinstance(connector, DownloadsMedia)
             await _download(connector, command)
             return Answer(CommandState.SENT)
+        case PlatformCall(capability=name, arguments=arguments):
+            method = getattr(connector, CAPABILITIES[name].method)
+            return Answer(CommandState.SENT, value=await method(*arguments))
     return Answer(CommandState.SENT, sent.message_id, sent.provider_ref)
 
 

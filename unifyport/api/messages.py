@@ -1,35 +1,29 @@
 """Messages: sending one, and asking what became of it."""
 
-from typing import Any
 
 import msgspec
 
 from actors.accounts import NoSuchAccount
 from unifyport.model.ids import new_id
 from unifyport.model.message import Answer, CommandState, OutboundText, SendCommand
-from unifyport.providers.base import Connection, Rejected, SendsReplies, SendsText
+from unifyport.providers.base import Connection, Rejected
+from unifyport.providers.capabilities import SendsReplies, SendsText
 from unifyport.storage.base import AcceptCommand
 
 from . import schemas
 from .accounts import bound
-from .errors import INVALID_REQUEST, NOT_BOUND, NOT_FOUND, ApiError, ErrorSpec, not_found
+from .conversations import INVALID_TYPE, UNSUPPORTED_TYPE, checked_type, supported_type
+from .errors import NOT_FOUND, ApiError, ErrorSpec, not_found
+from .platform import DEADLINE_MS, DOING, MAX_ID, checked_id, failed
 from .routing import Call, Route
-
-DEADLINE_MS = 25_000  # from acceptance; the official SDK gives up after 30 s
-MAX_ID = 512
-CONVERSATION_TYPES = ("user", "group", "channel")
 
 
 async def send_message(call: Call) -> schemas.SendMessageResult:
     gateway, body = call.gateway, call.body
     if "Idempotency-Key" in call.headers:  # to ignore it would be to send twice one day
         raise ApiError(400, "invalid_request", "Idempotency-Key is not supported yet")
-    if body.to.type not in CONVERSATION_TYPES:
-        raise ApiError(
-            400, "invalid_conversation_type", f"to.type: must be one of {', '.join(CONVERSATION_TYPES)}"
-        )
-    if not 0 < len(body.to.id) <= MAX_ID or not body.to.id.isprintable():
-        raise ApiError(400, "invalid_request", f"to.id: must be 1 to {MAX_ID} printable characters")
+    checked_type("to.type", body.to.type)
+    checked_id("to.id", body.to.id)
     if body.message.type == "text" and not body.message.text:
         raise ApiError(400, "invalid_request", "message.text: is required for a text message")
     account, connection = await bound(gateway, body.account_id)
@@ -68,8 +62,7 @@ async def send_message(call: Call) -> schemas.SendMessageResult:
 def _check_supported(body: schemas.SendMessageRequest, connection: Connection, provider: str) -> None:
     if body.message.type != "text" or not issubclass(connection.connector, SendsText):
         raise ApiError(400, "unsupported_message_type", f"{provider} cannot send {body.message.type} here")
-    if body.to.type not in connection.conversation_types:
-        raise ApiError(400, "unsupported_conversation_type", f"{provider} has no {body.to.type} to send to")
+    supported_type(connection, provider, body.to.type)
     reply = body.reply_to is not None or (body.provider_data or {}).get("reply_to") is not None
     if reply and not issubclass(connection.connector, SendsReplies):
         raise ApiError(501, "unsupported_by_provider", f"quoted replies are not supported for {provider}")
@@ -110,34 +103,6 @@ def _result(command: SendCommand, answer: Answer) -> schemas.SendMessageResult:
     raise failed(answer, "send_message_failed", "sent", command.id)
 
 
-def failed(answer: Answer, code: str, done: str, command_id: str | None = None) -> ApiError:
-    """The error of a command that was not done, or of which nobody knows. `done`: what it would have been."""
-    details: dict[str, Any] = {"outcome": answer.state.value, "command_id": command_id}
-    match answer.state:
-        case CommandState.NOT_SENT:
-            return _not_done(answer, code, done, details)
-        case CommandState.REJECTED:
-            return ApiError(500, code, f"the platform refused: {answer.message or answer.code}", **details)
-    details["outcome"] = CommandState.UNKNOWN.value
-    return ApiError(
-        500,
-        code,
-        f"it is not known whether the message was {done} ({answer.code}); do not repeat it blindly",
-        **details,
-    )
-
-
-def _not_done(answer: Answer, code: str, done: str, details: dict[str, Any]) -> ApiError:
-    """Provably nothing happened: the caller may try again, and is told when where the platform said so."""
-    if answer.retry_after is not None:
-        return ApiError(
-            429, "rate_limited", f"not {done}: try later", retry_after=answer.retry_after, **details
-        )
-    if answer.code == "not_recorded":
-        return ApiError(503, code, f"not {done}: storage is unavailable", retry_after=1, **details)
-    return ApiError(409, "account_binding_not_found", f"not {done}: {answer.code}", **details)
-
-
 def _not_running() -> ApiError:
     answer = Answer(CommandState.NOT_SENT, code="account_not_running")
     return failed(answer, "send_message_failed", "sent")
@@ -169,16 +134,11 @@ ROUTES = [
         schemas.SendMessageResult,
         schemas.SendMessageRequest,
         errors=(
-            INVALID_REQUEST,
-            ErrorSpec(400, "invalid_conversation_type"),
-            ErrorSpec(400, "unsupported_conversation_type"),
+            *DOING,
+            INVALID_TYPE,
+            UNSUPPORTED_TYPE,
             ErrorSpec(400, "unsupported_message_type"),
             ErrorSpec(400, "invalid_reply_token"),
-            NOT_BOUND,
-            NOT_FOUND,
-            ErrorSpec(429, "rate_limited"),
-            ErrorSpec(501, "unsupported_by_provider"),
-            ErrorSpec(502, "provider_adapter_not_found"),
         ),
     ),
     Route(

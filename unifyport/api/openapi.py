@@ -109,7 +109,7 @@ def _query_parameters(route: Route) -> list[dict[str, Any]]:
         {
             "name": query.name,
             "in": "query",
-            "required": False,
+            "required": query.required,
             "description": query.description,
             "schema": {"type": query.kind, **({"minimum": 1} if query.kind == "integer" else {})},
         }

@@ -32,6 +32,7 @@ class Query:
     name: str
     kind: Literal["string", "integer"] = "string"
     description: str = ""
+    required: bool = False
 
 
 Handler = Callable[[Call], Awaitable[Any]]

@@ -64,8 +64,17 @@ class FetchMedia:
 
 
 @attrs.define
+class PlatformCall:
+    """Ask a connector for one of its capabilities, by its name in the table of them; nothing of it is recorded."""
+
+    capability: str
+    arguments: tuple[Any, ...]
+    deadline: int  # unix ms
+
+
+@attrs.define
 class Answer:
-    """What a command came to. Plain values: it may have crossed processes."""
+    """What a command came to. Plain values: it may have crossed processes. `value`: what a platform call returned."""
 
     state: CommandState
     message_id: str = ""
@@ -73,6 +82,7 @@ class Answer:
     code: str = ""  # the platform's or our own machine-readable reason, for everything but `sent`
     message: str = ""  # for people; never holds a secret
     retry_after: float | None = None
+    value: Any = None
 
     def as_dict(self) -> dict[str, Any]:
         return attrs.asdict(self)

@@ -10,8 +10,8 @@ session). A *connector* is the class that keeps one connection of one account al
    the platform calls us (`ingress.py`) there is nothing to read: `receive` then watches over the login.
 3. `aclose()` lets go of everything; it is always called.
 
-What a connector can do beyond that it says by implementing a capability protocol (`SendsText`, ...): the
-capability list, 501 answers and the documentation are derived from it. Whatever goes wrong leaves a
+What a connector can do beyond that it says by implementing capability protocols (`capabilities.py`): the
+capability list, 501 answers and the documentation are derived from them. Whatever goes wrong leaves a
 connector as one of the failure classes below; anything else counts as its bug.
 
 A connector never writes to the store by another way, never restarts itself, and never repeats a request that
@@ -21,7 +21,7 @@ may have been applied. It is constructed anew for each incarnation, from what th
 import enum
 import re
 import ssl
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import attrs
@@ -32,6 +32,7 @@ from unifyport.model.message import OutboundText
 from unifyport.model.proxy import Proxy
 from unifyport.model.unit import SessionChange
 
+from .capabilities import CAPABILITIES
 from .ingress import Ingress
 
 # -- failure classes ----------------------------------------------------------------------------------------
@@ -131,52 +132,6 @@ class AnswersProbes(Protocol):
         """
 
 
-# -- capabilities ---------------------------------------------------------------------------------------------
-
-
-@attrs.define
-class Sent:
-    message_id: str
-    provider_ref: str = ""
-
-
-@runtime_checkable
-class SendsText(Protocol):
-    async def send_text(self, message: OutboundText) -> Sent:
-        """Send one text, once. Every error says through its class whether it may have been applied."""
-
-
-@runtime_checkable
-class SendsReplies(Protocol):
-    async def send_reply(self, message: OutboundText, quoted_message_id: str) -> Sent:
-        """`send_text`, quoting a message of the same conversation."""
-
-
-@runtime_checkable
-class MarksRead(Protocol):
-    async def mark_read(self, conversation_id: str, message_id: str) -> None:
-        """Tell the customer that everything up to this message of his was read."""
-
-
-Sink = Callable[[bytes], Awaitable[None]]
-
-
-@runtime_checkable
-class DownloadsMedia(Protocol):
-    async def download(self, file_id: str, sink: Sink, limit: int) -> None:
-        """Stream a file that a customer sent into `sink`, at most `limit` bytes.
-
-        Raises `Rejected` (`too_large`, `media_not_found`) for a file that will never come.
-        """
-
-
-CAPABILITIES: dict[str, type] = {
-    "send_text": SendsText,
-    "send_reply": SendsReplies,
-    "mark_read": MarksRead,
-    "download_media": DownloadsMedia,
-}
-
 # -- what a channel declares ------------------------------------------------------------------------------------
 
 
@@ -228,7 +183,7 @@ class Connection:
 
     @property
     def capabilities(self) -> list[str]:
-        return [name for name, protocol in CAPABILITIES.items() if issubclass(self.connector, protocol)]
+        return [name for name, known in CAPABILITIES.items() if issubclass(self.connector, known.protocol)]
 
 
 @attrs.frozen

@@ -16,7 +16,8 @@ from unifyport.model.account import Identity
 from unifyport.model.message import OutboundText
 from unifyport.net.http import ConnectionLost, NotConnected, TooLarge, download, new_client, request
 
-from ..base import WEBHOOK, Batch, Conflict, Link, LoggedOut, Rejected, Sent, Setting, Sink, Transient
+from ..base import WEBHOOK, Batch, Conflict, Link, LoggedOut, Rejected, Setting, Transient
+from ..capabilities import Sent, Sink
 from .errors import failure
 from .parse import ALLOWED_UPDATES, User, parse_updates
 from .render import render_text

@@ -18,7 +18,8 @@ from unifyport.model.account import Identity
 from unifyport.model.message import OutboundText
 from unifyport.net.http import ConnectionLost, NotConnected, TooLarge, download, new_client, request
 
-from ..base import Link, LoggedOut, Rejected, Sent, Setting, Sink, Transient
+from ..base import Link, LoggedOut, Rejected, Setting, Transient
+from ..capabilities import Sent, Sink
 from .errors import failure
 from .parse import hex_digest
 from .render import render_read, render_text

@@ -1,0 +1,133 @@
+"""Accounts: what they are, how they log in, how they run."""
+
+from typing import Any, Literal
+
+import attrs
+from msgspec import UNSET
+
+from .common import FreeFormObject, ProviderName, RuntimeStatus
+
+# `UNSET`: a field that was left out, where null means something
+
+
+@attrs.define
+class ProviderProfile:
+    """An open object: platforms may add keys."""
+
+    id: str | None = None
+    phone: str | None = None
+    username: str | None = None
+    display_name: str | None = None
+    first_name: str | None = None
+    last_name: str | None = None
+    avatar_url: str | None = None
+    bio: str | None = None
+
+
+@attrs.define
+class AccountRequest:
+    """`provider` is required to create; an update may name it but not change it. `provider_data` is write-only.
+
+    `proxy`, `proxy_config` and `provider_data.proxy_config` are one and the same; null takes the proxy away.
+    """
+
+    provider: str | None = None
+    region: str | None = None
+    name: str | None = None
+    status: str | None = None
+    runtime_status: str | None = None
+    auth_mode: str | None = None
+    capabilities: list[str] | None = None
+    metadata: FreeFormObject | None = None
+    provider_account_ref: str | None = None
+    provider_data: FreeFormObject | None = None
+    receive: str | None = None
+    proxy: Any = UNSET
+    proxy_config: Any = UNSET
+
+
+@attrs.define
+class Account:
+    id: str
+    name: str
+    provider: ProviderName
+    region: str
+    status: str
+    runtime_status: RuntimeStatus
+    auth_mode: str
+    capabilities: list[str]
+    metadata: FreeFormObject
+    origin: Literal["api", "file"]
+    provider_account_ref: str | None = None
+    provider_profile: ProviderProfile | None = None
+    receive: str | None = None
+    ingress_url: str | None = None  # where the platform must call
+    proxy: FreeFormObject | None = None  # the password is hidden
+    proxy_config: FreeFormObject | None = None  # the same
+
+
+@attrs.define
+class AuthField:
+    type: str
+    required: bool
+    label: str | None = None
+    placeholder: str | None = None
+
+
+@attrs.define
+class AccountSession:
+    account_id: str
+    status: str
+    auth_fields: list[AuthField] | None = None
+    auth_payload: FreeFormObject | None = None
+    expires_at: str | None = None
+    last_error: str | None = None
+
+
+@attrs.define
+class RuntimeFailure:
+    """`kind`: transient, deferred (told to wait), conflict, terminal, bug."""
+
+    at: str
+    kind: str
+    reason: str
+
+
+@attrs.define
+class Runtime:
+    """What the supervisor of an account knows: where it is, since when, and what comes next."""
+
+    account_id: str
+    runtime_status: RuntimeStatus
+    phase: str
+    reason: str
+    since: str
+    desired: Literal["running", "stopped"]
+    incarnations: int
+    restarts_in_window: int
+    budget_left: int
+    recent_failures: list[RuntimeFailure]
+    next_retry_at: str | None = None
+    last_seen_at: str | None = None
+    terminal: str | None = None
+
+
+@attrs.define
+class Explanation:
+    """Why an account is not running, what happens next by itself, and what a human must do (empty: nothing)."""
+
+    account_id: str
+    runtime_status: RuntimeStatus
+    why: str
+    next: str
+    action: str
+
+
+@attrs.define
+class RuntimeActionResult:
+    account_id: str
+    provider: ProviderName
+    action: Literal["refresh_status", "start", "stop", "reconnect", "reset"]
+    operation_status: str
+    runtime_status: RuntimeStatus
+    runtime_error: str

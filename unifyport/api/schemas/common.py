@@ -1,0 +1,37 @@
+"""Shapes that every group of the contract shares."""
+
+from typing import Any, Literal
+
+import attrs
+
+ProviderName = Literal["telegram", "whatsapp", "line", "twitter", "x", "zalo", "tiktok"]
+RuntimeStatus = Literal[
+    "unknown", "starting", "running", "stopping", "stopped", "reconnecting", "disconnected", "error"
+]
+FreeFormObject = dict[str, Any]
+
+
+@attrs.define
+class OkData:
+    ok: Literal[True] = True
+
+
+@attrs.define
+class Health:
+    status: str
+
+
+@attrs.define
+class Error:
+    code: str
+    message: str
+    problems: list[str] | None = None
+    outcome: str | None = None
+    command_id: str | None = None
+
+
+@attrs.define
+class ErrorEnvelope:
+    request_id: str
+    error: Error
+    client_request_id: str | None = None

@@ -1,0 +1,136 @@
+"""Workspace, API keys, providers, and what runs: shapes for operators."""
+
+from typing import Literal
+
+import attrs
+
+from .common import ProviderName
+
+
+@attrs.define
+class Workspace:
+    name: str
+    status: str
+    account_quota: int
+    account_quota_unlimited: bool
+    metadata: dict[str, str] | None = None
+
+
+@attrs.define
+class WorkspaceUpdateRequest:
+    name: str
+    status: str
+    metadata: dict[str, str] | None = None
+
+
+@attrs.define
+class APIKey:
+    id: str
+    name: str
+    key_prefix: str
+    status: Literal["active", "inactive"]
+    origin: Literal["api", "file"]
+
+
+@attrs.define
+class APIKeyCreateRequest:
+    name: str
+    prefix: str | None = None
+
+
+@attrs.define
+class APIKeyCreateResult:
+    """`api_key` is the secret, shown only here."""
+
+    api_key: str
+    key: APIKey
+
+
+@attrs.define
+class APIKeyStatusUpdateRequest:
+    status: Literal["active", "inactive"]
+
+
+@attrs.define
+class RegionAvailability:
+    region: str
+    supported: bool
+    allocatable: bool
+
+
+@attrs.define
+class ProviderRegionsResponse:
+    provider: ProviderName
+    regions: list[RegionAvailability]
+
+
+@attrs.define
+class CredentialField:
+    """A field of `provider_data`."""
+
+    name: str
+    required: bool
+
+
+@attrs.define
+class ConnectionCapabilities:
+    """What one way to be connected needs and can do. Lengths in characters and bytes; absent: no limit is known."""
+
+    auth_mode: str
+    provider_data: list[CredentialField]
+    receive: list[str]
+    inbound: Literal["acked", "replayable", "volatile"]
+    capabilities: list[str]
+    message_types: list[str]
+    max_text: int | None = None
+    max_download: int | None = None
+
+
+@attrs.define
+class ChannelCapabilities:
+    provider: str
+    aliases: list[str]
+    connections: list[ConnectionCapabilities]
+
+
+@attrs.define
+class SupervisedChild:
+    """A child of the supervision tree. Only a supervisor has `strategy`, `counts` (by phase) and `children`."""
+
+    id: str
+    phase: str
+    since: str
+    incarnations: int
+    strategy: str | None = None
+    counts: dict[str, int] | None = None
+    children: "list[SupervisedChild] | None" = None
+
+
+@attrs.define
+class ReloadRequest:
+    """`dry_run`: only compare. `prune`: delete accounts and endpoints that have left the file."""
+
+    dry_run: bool = False
+    prune: bool = False
+
+
+@attrs.define
+class Difference:
+    """An object that is, or was, not as the file says. `fields`: what of it, by name."""
+
+    kind: Literal["workspace", "api_key", "webhook_endpoint", "account"]
+    name: str
+    action: Literal["create", "update", "stop", "remove"]
+    fields: list[str]
+
+
+@attrs.define
+class Reload:
+    """`options` are in force now; `needs_restart` are not; `left` has left the file and is kept, out of use."""
+
+    dry_run: bool
+    differences: list[Difference]
+    options: list[str]
+    needs_restart: list[str]
+    policies_changed: int
+    left: list[str]

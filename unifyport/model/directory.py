@@ -1,0 +1,107 @@
+"""What a platform knows beside messages: conversations with their members and labels, contacts, groups.
+
+The fields and their names are the contract's, so that what a connector returns is what a caller reads. A field that a
+platform does not report is left out; what is required is empty then (`avatar_url`), never made up.
+"""
+
+from typing import Any, Generic, Literal, TypeVar
+
+import attrs
+
+T = TypeVar("T")
+
+ConversationType = Literal["user", "group", "channel"]
+
+
+@attrs.define
+class Page(Generic[T]):
+    """`next`: the platform's own word for where the next page begins; None when this is the last one."""
+
+    items: list[T]
+    next: str | None = None
+
+
+@attrs.define
+class Conversation:
+    """Times are RFC 3339. `id` is what goes into `to.id`."""
+
+    conversation_id: str
+    type: ConversationType
+    title: str
+    avatar_url: str = ""
+    unread_count: int = 0
+    is_pinned: bool = False
+    is_muted: bool = False
+    created_at: str | None = None
+    description: str | None = None
+    last_message_at: str | None = None
+    last_message_text: str | None = None
+    members_count: int | None = None
+    subscribers_count: int | None = None
+    username: str | None = None
+    extra: dict[str, Any] | None = None
+
+
+@attrs.define
+class ConversationMember:
+    """`role`: `owner`, `admin` or `member`."""
+
+    peer_id: str
+    display_name: str
+    avatar_url: str = ""
+    role: str | None = None
+    username: str | None = None
+    joined_at: str | None = None
+    extra: dict[str, Any] | None = None
+
+
+@attrs.define
+class ConversationLabel:
+    id: str
+    name: str
+
+
+@attrs.define
+class Contact:
+    id: str
+    conversation_id: str
+    display_name: str
+    provider_user_id: str
+    avatar_url: str = ""
+    is_blocked: bool | None = None
+    extra: dict[str, Any] | None = None
+
+
+@attrs.define
+class ContactBlocklist:
+    """`dhash`: a platform's own fingerprint of the list, where it has one."""
+
+    blocklist: list[str]
+    dhash: str | None = None
+
+
+@attrs.define
+class Group:
+    id: str
+    conversation_id: str
+    name: str
+    avatar_url: str = ""
+    description: str | None = None
+    created_at: str | None = None
+    joined_at: str | None = None
+    member_count: int | None = None
+    extra: dict[str, Any] | None = None
+
+
+@attrs.define
+class GroupJoinRequest:
+    id: str
+    phone: str | None = None
+    lid: str | None = None
+    requested_at: str | None = None
+
+
+@attrs.define
+class GroupInviteCode:
+    invite_url: str
+    invite_code: str
