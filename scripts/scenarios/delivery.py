@@ -37,7 +37,9 @@ SENDERS = 8
 IN_FLIGHT = 32
 TIMEOUT = 1.0
 FAILS, HANGS, RESETS = 0.20, 0.01, 0.01
-FORGOTTEN = 0.5  # seconds around a kill in which what is accepted may come again: 25 ms, a commit, and a busy machine
+FORGOTTEN = (
+    0.5  # seconds around a kill in which what is accepted may come again: 25 ms, a commit, and a busy machine
+)
 _HEADER = re.compile(rb"\r\n([a-z-]+): ([^\r]*)")
 
 console = Console(highlight=False)
