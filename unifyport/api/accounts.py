@@ -379,6 +379,12 @@ ROUTES = [
         "Stop an account and delete it",
         "delete_account_failed",
         success=204,
-        errors=(NOT_BOUND, DECLARED_IN_FILE, ErrorSpec(409, "account_allocation_busy"), NOT_FOUND),
+        errors=(
+            NOT_BOUND,
+            DECLARED_IN_FILE,
+            ErrorSpec(409, "account_allocation_busy"),
+            NOT_FOUND,
+            ErrorSpec(502, "provider_adapter_not_found"),
+        ),
     ),
 ]

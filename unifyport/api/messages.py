@@ -1,6 +1,5 @@
 """Messages: sending one, and asking what became of it."""
 
-
 import msgspec
 
 from actors.accounts import NoSuchAccount

@@ -55,11 +55,21 @@ def _classes(routes: Iterable[Route]) -> list[type]:
 
 
 def _components(routes: Iterable[Route]) -> dict[str, Any]:
-    _, components = msgspec.json.schema_components(_classes(routes), ref_template=_REF)
+    classes = _classes(routes)
+    _, components = msgspec.json.schema_components(classes, ref_template=_REF)
     for component in components.values():
         _without_null(component)
+        if not component.get("title", "").endswith("Request"):
+            _with_defaults_required(component)
     components["ProviderProfile"]["additionalProperties"] = True
     return components
+
+
+def _with_defaults_required(component: dict[str, Any]) -> None:
+    """What we answer with leaves out only what is null: a field that has another default is always there."""
+    always = [name for name, field in component.get("properties", {}).items() if "default" in field]
+    if always:
+        component["required"] = [*component.get("required", []), *always]
 
 
 def _without_null(component: dict[str, Any]) -> None:
