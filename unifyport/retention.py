@@ -15,6 +15,9 @@ log = logging.getLogger("unifyport.retention")
 EVERY = 60.0
 BETWEEN_PAGES = 0.1
 COMMANDS_SECONDS = 7 * 86400.0
+KEYS_SECONDS = (
+    86400.0  # how long a repeat of a send is known; of one whose outcome is unknown, as long as it is kept
+)
 
 
 class Retention:
@@ -46,6 +49,7 @@ class Retention:
             seen_before=now - _ms(kept.dedupe_retention),
             dead_before=now - _ms(kept.dead_letter_retention),
             commands_before=now - _ms(COMMANDS_SECONDS),
+            keys_before=now - _ms(KEYS_SECONDS),
             quarantine_before=now - _ms(kept.dead_letter_retention),
         )
         match await self._writer.ask(purge):

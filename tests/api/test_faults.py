@@ -161,12 +161,6 @@ async def test_a_stop_lets_the_send_in_flight_finish(world: World) -> None:
     assert [m["text"] for m in await platform.sent()] == ["in flight"]
 
 
-async def test_idempotency_key_is_not_ignored(world: World) -> None:
-    _, _, api, account_id = world
-    response = await api("POST", "/v1/messages", to(account_id), headers={"Idempotency-Key": "k"})
-    assert (response.status_code, response.json()["error"]["code"]) == (400, "invalid_request")
-
-
 async def test_idle_connections_do_not_hold_up_a_stop(tmp_path: Path) -> None:
     import time
 

@@ -181,12 +181,21 @@ class Front:
         return response
 
     async def _answer(self, route: Route, path: dict[str, str], request_id: str) -> Response:
+        more: dict[str, str] = {}
+        response = await self._answer_with(route, path, request_id, more)
+        response.headers.extend(more)
+        return response
+
+    async def _answer_with(
+        self, route: Route, path: dict[str, str], request_id: str, more: dict[str, str]
+    ) -> Response:
+        """`more` are headers that the handler may add to, whatever it comes to."""
         try:
             if not route.public:
                 await self._authenticate()
             body = await self._body(route) if route.body is not None else None
             query = {name: values[-1] for name, values in request.args.to_dict(flat=False).items()}
-            call = Call(self._gateway, path, query, request.headers, body)
+            call = Call(self._gateway, path, query, request.headers, body, more)
             data = await self._handle(route, call)
             if isinstance(data, EventStream):
                 return data.response()

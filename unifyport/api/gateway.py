@@ -80,6 +80,9 @@ class Gateway:
     supervision_tree: Callable[[], list[Node]]
     reloader: Callable[[], "Reloads"]
     new_delivery_client: NewClient
+    sending: dict[str, trio.Event] = attrs.field(
+        factory=dict
+    )  # sends under way, set when they have an outcome
     streams: int = 0  # readers that follow the event log
     # What two at once could do wrong: pass a quota, take one identity twice, delete twice, take away the last key.
     changing_accounts: trio.Lock = attrs.field(factory=trio.Lock)

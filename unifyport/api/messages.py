@@ -9,7 +9,7 @@ from unifyport.providers.base import Connection, Rejected
 from unifyport.providers.capabilities import SendsReplies, SendsText
 from unifyport.storage.base import AcceptCommand
 
-from . import schemas
+from . import idempotency, schemas
 from .accounts import bound
 from .conversations import INVALID_TYPE, UNSUPPORTED_TYPE, checked_type, supported_type
 from .errors import NOT_FOUND, ApiError, ErrorSpec, not_found
@@ -19,8 +19,7 @@ from .routing import Call, Route
 
 async def send_message(call: Call) -> schemas.SendMessageResult:
     gateway, body = call.gateway, call.body
-    if "Idempotency-Key" in call.headers:  # to ignore it would be to send twice one day
-        raise ApiError(400, "invalid_request", "Idempotency-Key is not supported yet")
+    key = idempotency.key_of(call)
     checked_type("to.type", body.to.type)
     checked_id("to.id", body.to.id)
     if body.message.type == "text" and not body.message.text:
@@ -50,12 +49,18 @@ async def send_message(call: Call) -> schemas.SendMessageResult:
     actor = gateway.accounts.actor(account.id)
     if actor is None or not actor.may_come_up:
         raise _not_running()
-    await gateway.write(AcceptCommand(account.no, command, msgspec.json.encode(command)))
-    try:
-        answer = await gateway.accounts.call(account.id, command)
-    except NoSuchAccount:
-        raise _not_running() from None
-    return _result(command, answer)
+    accept = AcceptCommand(account.no, command, msgspec.json.encode(command))
+    if key is not None:
+        accept.key, accept.body_hash = key, idempotency.hash_of(body)
+    with idempotency.under_way(gateway, command.id):
+        known = await idempotency.accept(call, accept)
+        if known is None:
+            try:
+                answer = await gateway.accounts.call(account.id, command)
+            except NoSuchAccount:
+                raise _not_running() from None
+            return _result(command.id, account.id, answer)
+    return _result(known.id, account.id, await idempotency.joined(call, known))
 
 
 def _check_supported(body: schemas.SendMessageRequest, connection: Connection, provider: str) -> None:
@@ -90,16 +95,16 @@ def _parse_mode(body: schemas.SendMessageRequest) -> str | None:
     return mode
 
 
-def _result(command: SendCommand, answer: Answer) -> schemas.SendMessageResult:
+def _result(command_id: str, account_id: str, answer: Answer) -> schemas.SendMessageResult:
     if answer.state is CommandState.SENT:
         return schemas.SendMessageResult(
             message_id=answer.message_id,
-            account_id=command.account_id,
+            account_id=account_id,
             status="accepted",
-            command_id=command.id,
+            command_id=command_id,
             provider_ref=answer.provider_ref or None,
         )
-    raise failed(answer, "send_message_failed", "sent", command.id)
+    raise failed(answer, "send_message_failed", "sent", command_id)
 
 
 def _not_running() -> ApiError:
@@ -138,7 +143,10 @@ ROUTES = [
             UNSUPPORTED_TYPE,
             ErrorSpec(400, "unsupported_message_type"),
             ErrorSpec(400, "invalid_reply_token"),
+            idempotency.REUSED,
+            idempotency.IN_USE,
         ),
+        headers=(idempotency.HEADER,),
     ),
     Route(
         "getCommand",

@@ -88,7 +88,7 @@ def _operation(route: Route) -> dict[str, Any]:
         "operationId": route.operation_id,
         "tags": [route.tag],
         "summary": route.summary,
-        "parameters": [*_path_parameters(route), *_query_parameters(route), _REQUEST_ID],
+        "parameters": [*_path_parameters(route), *_query_parameters(route), *_headers(route), _REQUEST_ID],
         "responses": {str(route.success): _success(route), **_failures(route)},
     }
     if route.public:
@@ -124,6 +124,19 @@ def _query_parameters(route: Route) -> list[dict[str, Any]]:
             "schema": {"type": query.kind, **({"minimum": 1} if query.kind == "integer" else {})},
         }
         for query in route.query
+    ]
+
+
+def _headers(route: Route) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": header.name,
+            "in": "header",
+            "required": header.required,
+            "description": header.description,
+            "schema": {"type": header.kind},
+        }
+        for header in route.headers
     ]
 
 

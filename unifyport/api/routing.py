@@ -23,11 +23,12 @@ class Call:
     query: Mapping[str, str]
     headers: Headers
     body: Any = None
+    answer_headers: dict[str, str] = attrs.field(factory=dict)  # of the answer, an error too
 
 
 @attrs.frozen
 class Query:
-    """A query parameter: `check` raises `ValueError` for a value that it refuses."""
+    """A query parameter, or a header."""
 
     name: str
     kind: Literal["string", "integer"] = "string"
@@ -55,6 +56,7 @@ class Route:
     success: int = 200
     errors: tuple[ErrorSpec, ...] = ()
     query: tuple[Query, ...] = ()
+    headers: tuple[Query, ...] = ()  # that a caller may send
     aliases: tuple[str, ...] = ()  # older paths of the public record
     public: bool = False  # no API key
     extension: bool = False  # not part of the contract

@@ -116,11 +116,17 @@ class DropOwed:
 
 @attrs.define
 class AcceptCommand:
-    """Record the intention of a send before anything else happens."""
+    """Record the intention of a send before anything else happens.
+
+    `key` is the caller's, so that a repeat is known: then nothing is recorded and the value is the `CommandRecord` of
+    the first one. Refuses `key_reused` when that was for something else (another `body_hash`).
+    """
 
     account_no: int
     command: SendCommand
     body: bytes
+    key: str | None = None
+    body_hash: bytes | None = None
 
 
 @attrs.define
@@ -282,6 +288,7 @@ class Purge:
     seen_before: int
     dead_before: int
     commands_before: int
+    keys_before: int = 0  # of commands whose outcome is known: the caller may use the key for something else
     quarantine_before: int = 0
     page: int = 1000
 

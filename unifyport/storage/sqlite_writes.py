@@ -19,6 +19,7 @@ from unifyport.model.unit import CommandChange, Settlement, Unit
 from unifyport.model.webhook import WebhookEndpoint
 
 from . import sqlite_deliveries as deliveries
+from . import sqlite_reads as reads
 from .base import (
     AcceptCommand,
     Committed,
@@ -218,13 +219,23 @@ class Writes:
 
     def accept(self, write: AcceptCommand) -> Result:
         command = write.command
+        if write.key is not None:
+            known = self._db.execute(
+                "select id, body_hash from command where key = ? and id != ?", (write.key, command.id)
+            ).fetchone()
+            if known is not None:
+                if known[1] != write.body_hash:
+                    return Refused("key_reused")
+                return Committed(reads.command(self._db, known[0]))
         self._db.execute(
-            "insert into command(id, account_no, account_id, kind, body, state, deadline, created_at)"
-            " values(?, ?, ?, 'send', ?, 'accepted', ?, ?) on conflict(id) do nothing",
+            "insert into command(id, account_no, account_id, kind, key, body_hash, body, state, deadline, created_at)"
+            " values(?, ?, ?, 'send', ?, ?, ?, 'accepted', ?, ?) on conflict(id) do nothing",
             (
                 command.id,
                 write.account_no,
                 command.account_id,
+                write.key,
+                write.body_hash,
                 self._ring.seal("command", ["command", command.id], write.body),
                 command.deadline,
                 command.created_at,
@@ -396,6 +407,11 @@ class Writes:
         ).fetchone()
         deleted = self._purge_events(row[0]) if row[0] is not None else 0
         deleted += self._blank(write)
+        self._db.execute(
+            "update command set key = null where id in (select id from command where finished_at < ?"
+            " and key is not null and state != 'unknown' limit ?)",
+            (write.keys_before, write.page),
+        )
         for sql, before in (
             (
                 "seen where (account_no, key) in (select account_no, key from seen where day < ? limit ?)",
