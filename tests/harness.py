@@ -247,8 +247,10 @@ async def gateway(settings: Settings, channels: list[Channel] | None = None) -> 
         nursery.cancel_scope.cancel()
 
 
-def settings_of(directory: Path, more: str = "", **sections: Any) -> Settings:
-    return load(write_config(directory, more=more, **sections), standard())
+def settings_of(
+    directory: Path, more: str = "", registry: Registry | None = None, **sections: Any
+) -> Settings:
+    return load(write_config(directory, more=more, **sections), registry or standard())
 
 
 def public(port: int) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from tests.harness import (
     settings_of,
     whatsapp,
 )
+from tests.reference.serving import REGISTRY, declared, reference_platform
 from unifyport.api.app import ROUTES
 
 from . import peers
@@ -37,6 +38,18 @@ REFUSED = [
     ("importAccountAuthSession", 400, "unsupported_provider_auth_mode"),
     ("sendMessage", 400, "invalid_request"),
     ("markConversationRead", 501, "unsupported_by_provider"),
+    ("listConversations", 400, "invalid_conversation_type"),
+    ("getConversation", 404, "conversation_not_found"),
+    ("markConversationRead", 400, "invalid_request"),
+    ("muteConversation", 400, "invalid_request"),
+    ("markConversationUnread", 404, "conversation_not_found"),
+    ("unmuteConversation", 404, "conversation_not_found"),
+    ("pinConversation", 404, "conversation_not_found"),
+    ("unpinConversation", 404, "conversation_not_found"),
+    ("getContact", 404, "contact_not_found"),
+    ("getGroup", 404, "group_not_found"),
+    ("updateGroupInfo", 400, "invalid_request"),
+    ("revokeMessage", 500, "revoke_message_failed"),
     ("createWebhookEndpoint", 400, "create_webhook_endpoint_failed"),
     ("getWebhookEndpoint", 404, "not_found"),
     ("getAccount", 404, "not_found"),
@@ -52,24 +65,34 @@ ADDED = {
     "data[].receive",
     "data[].ingress_url",
     "data[].name",
+    *(f"data{many}.{name}" for many in ("", "[]") for name in ("delivery", "expired")),
+    *("data.runtime", "data.failing_since"),
 }
+PAGED = {
+    "listConversations": 5,
+    "listConversationMembers": 5,
+    "listContacts": 5,
+    "listGroups": 3,
+}  # their items
 
 
 @pytest.mark.parametrize("tls", [False, True], ids=["http", "TLS"])
 @pytest.mark.parametrize("mode", ["sync", "async"])
 async def test_the_official_sdk(tmp_path: Path, mode: str, tls: bool) -> None:
     cert = certificate(tmp_path) if tls else None
-    async with sandbox() as platform, receiver() as inbox:
+    async with sandbox() as platform, receiver() as inbox, reference_platform() as everything:
         port = free_port()
         public_url = f'public_url = "{"https" if tls else "http"}://127.0.0.1:{port}"'
         settings = settings_of(
             tmp_path,
-            whatsapp() + platform.sandbox.config(),
+            whatsapp() + platform.sandbox.config() + declared(everything),
+            registry=REGISTRY,
             port=port,
             server=f"{public_url}\n{TLS if tls else ''}",
         )
-        async with gateway(settings) as api:
+        async with gateway(settings, [*REGISTRY.channels.values()]) as api:
             shop = await _shop(api, platform, inbox, cert)
+            can_do_everything = await _account(api, "everything")
             lines = []
             given = {
                 "base_url": str(api.http.base_url).rstrip("/"),
@@ -80,6 +103,7 @@ async def test_the_official_sdk(tmp_path: Path, mode: str, tls: bool) -> None:
                 "customer": CUSTOMER,
                 "token": "7777:made-by-the-sdk",
                 "hook": inbox.url,
+                "everything": can_do_everything,
             }
             script = str(Path(__file__).parent / "python" / "sdk_run.py")
             async with peers.Peer(str(peers.python()), script, json.dumps(given)) as sdk:
@@ -95,6 +119,8 @@ async def test_the_official_sdk(tmp_path: Path, mode: str, tls: bool) -> None:
     assert BUILT - succeeded == never  # the five steps that a token account has not
     assert len(never) == 5
     assert {field for line in lines for field in line.get("additions", [])} <= ADDED
+    pages = {line["operation"]: (line["pages"], line["items"]) for line in lines if "pages" in line}
+    assert pages == {operation: (-(-items // 2), items) for operation, items in PAGED.items()}
 
 
 async def _shop(api: Any, platform: Any, inbox: Receiver, cert: Path | None) -> str:
@@ -108,9 +134,15 @@ async def _shop(api: Any, platform: Any, inbox: Receiver, cert: Path | None) -> 
         api.http = httpx.AsyncClient(
             base_url=api.http.base_url, headers=api.http.headers, verify=context, trust_env=False
         )
-    [shop] = await api.data("GET", "/v1/accounts")
-    await api.until(lambda a: a["runtime_status"] == "running", f"/v1/accounts/{shop['id']}")
+    shop = await api.data("GET", f"/v1/accounts/{await _account(api, 'shop')}")
     await platform.connect(shop["ingress_url"])
     await platform.whatsapp("messages", {"from": CUSTOMER, "text": "hello"})
     await api.until(lambda page: len(page["items"]) == 1, "/v1/events?type=message.received")
     return str(shop["id"])
+
+
+async def _account(api: Any, name: str) -> str:
+    """The id of a declared account, once it is online."""
+    [found] = [each for each in await api.data("GET", "/v1/accounts") if each["name"] == name]
+    await api.until(lambda a: a["runtime_status"] == "running", f"/v1/accounts/{found['id']}")
+    return str(found["id"])

@@ -1,7 +1,7 @@
 """The official SDK against a running gateway: every operation that is built, sync or async.
 
 argv: a JSON object with base_url, api_key, ca_file (or null), mode, shop (an account that may send), customer,
-token (of a bot to be made), hook. One JSON line per call on stdout: what came back, judged by pydantic against
+token (of a bot to be made), hook, everything (an account that can do everything). One JSON line per call on stdout: what came back, judged by pydantic against
 the types that the SDK's own models declare; `additions` are fields that they do not know.
 """
 
@@ -17,6 +17,7 @@ import httpx
 from pydantic import TypeAdapter, ValidationError
 from unifyport._generated import OPERATIONS, models
 from unifyport.errors import UnifyPortApiError
+from unifyport.pagination import paginate_cursor, paginate_cursor_async
 
 from unifyport import AsyncUnifyPortDeviceClient, UnifyPortDeviceClient
 
@@ -103,6 +104,93 @@ async def until(field, value, operation, **arguments):
     raise SystemExit(f"{operation}: {field} never became {value}")
 
 
+async def through_pages(operation, **arguments):
+    """A whole list by the SDK's own helper, two items a page; every page is judged as any other call."""
+    seen, asynchronous = [], given["mode"] == "async"
+    pages = [0]
+
+    async def page(cursor):
+        pages[0] += 1
+        return await call(operation, cursor=cursor, limit=2, **arguments)
+
+    if asynchronous:
+        seen = [item async for item in paginate_cursor_async(page)]
+    else:
+        fetched = {}
+        cursor = None
+        while True:  # the sync helper takes no coroutine: it walks over what was fetched
+            fetched[cursor] = await page(cursor)
+            if not fetched[cursor]["has_more"]:
+                break
+            cursor = fetched[cursor]["next_cursor"]
+        seen = list(paginate_cursor(fetched.__getitem__))
+    line = {"operation": operation, "pages": pages[0], "items": len(seen), "request_id": True}
+    print(json.dumps(line), flush=True)
+    return seen
+
+
+async def everything(account):
+    """What no channel can do yet, on the reference connector."""
+    of = {"account_id": account}
+    chats = await through_pages("listConversations", **of)
+    chat, group_chat = chats[0]["conversation_id"], chats[3]["conversation_id"]
+    await call("listConversations", **of, type="user,group", label_id="label-1")
+    await call("listConversations", **of, type="user,pigeon")
+    await call("getConversation", **of, conversation_id=chat, type="user")
+    await call("getConversation", **of, conversation_id="chat-99")
+    await through_pages("listConversationMembers", **of, conversation_id=group_chat)
+    up_to = {"up_to_message_id": "message-1", "up_to_message_sender_id": "person-1"}
+    await call("markConversationRead", **of, body={"conversation_id": chat, **up_to})
+    await call("markConversationRead", **of, body={"conversation_id": chat, "up_to_message_id": "message-1"})
+    await call("muteConversation", **of, body={"conversation_id": chat, "duration": 3600})
+    await call("muteConversation", **of, body={"conversation_id": chat, "duration": -1})
+    for operation in (
+        "markConversationUnread",
+        "unmuteConversation",
+        "pinConversation",
+        "unpinConversation",
+    ):
+        await call(operation, **of, body={"conversation_id": chat})
+        await call(operation, **of, body={"conversation_id": "chat-99"})
+    label = await call("upsertConversationLabel", **of, body={"label_id": "", "name": "New"})
+    members = {"label_id": label["id"], "action": "add", "conversation_ids": [chat]}
+    await call("setConversationLabelMembers", **of, body=members)
+    await call("listConversationLabels", **of, limit=50)
+    await call("deleteConversationLabel", **of, body={"label_id": label["id"]})
+
+    contacts = await through_pages("listContacts", **of)
+    contact = {"contact_id": contacts[0]["id"]}
+    await call("listContacts", **of, q="3", updated_since="2026-01-01T00:00:00Z")
+    await call("getContact", **of, **contact)
+    await call("getContact", **of, contact_id="person-99")
+    await call("blockContact", **of, body=contact)
+    await call("listContactBlocklist", **of)
+    await call("unblockContact", **of, body=contact)
+    await call("setContactNote", **of, body={**contact, "note": "prefers mail"})
+
+    groups = await through_pages("listGroups", **of)
+    group = {"group_id": groups[0]["id"]}
+    await call("getGroup", **of, **group)
+    await call("getGroup", **of, group_id="group-99")
+    made = await call("createGroup", **of, body={"name": "New", "members": ["person-1"]})
+    await call("updateGroupMembers", **of, body={**group, "action": "add", "member_id": "person-2"})
+    await call("updateGroupInfo", **of, body={**group, "name": "Renamed"})
+    await call("updateGroupInfo", **of, body={**group, "name": "a", "description": "b"})
+    await call("listGroupJoinRequests", **of, **group)
+    letting_in = {**group, "action": "approve", "member_ids": ["person-4"]}
+    await call("updateGroupJoinRequests", **of, body=letting_in)
+    await call("setGroupJoinApprovalMode", **of, body={**group, "enabled": True})
+    await call("getGroupInviteCode", **of, **group)
+    await call("leaveGroup", **of, body={"group_id": made["id"]})
+
+    target = {**of, "conversation_id": chat, "message_id": "message-1"}
+    await call("pinMessage", body={**target, "pinned": True, "duration_seconds": 604800})
+    await call("reactMessage", body={**target, "sender_id": "person-1", "emoji": "👍"})
+    await call("editMessage", body={**target, "content": "better"})
+    await call("revokeMessage", body=target)
+    await call("revokeMessage", body={**target, "message_id": "missing"})
+
+
 async def main():
     workspace = await call("getWorkspace", x_request_id="order-42")
     await call(
@@ -155,6 +243,7 @@ async def main():
     await call("sendMessage", body={**sent, "message": {"type": "text"}})
     await call("markConversationRead", account_id=given["shop"], body={"conversation_id": given["customer"]})
     await call("markConversationRead", account_id=account, body={"conversation_id": given["customer"]})
+    await everything(given["everything"])
 
     hook = {"url": given["hook"], "status": "active", "subscribed_events": ["message.received"]}
     endpoint = (

@@ -1,0 +1,294 @@
+"""The connector of the reference platform: every capability, each a few lines between our words and the platform's.
+
+It keeps no state: what a platform's own library would remember is asked for each time.
+"""
+
+from typing import Any
+
+import attrs
+import msgspec
+
+from unifyport.model import directory
+from unifyport.model.account import Identity
+from unifyport.model.message import OutboundText
+from unifyport.net.http import ConnectionLost, NotConnected, new_client, request
+from unifyport.providers.base import (
+    Channel,
+    Connection,
+    Credential,
+    Inbound,
+    Link,
+    LoggedOut,
+    Rejected,
+    Setting,
+    Transient,
+)
+from unifyport.providers.capabilities import (
+    CONTACT_NOT_FOUND,
+    CONVERSATION_NOT_FOUND,
+    GROUP_NOT_FOUND,
+    Sent,
+    Target,
+)
+
+from .platform import PICTURE
+
+CALL_SECONDS = 10.0
+POLL_SECONDS = 20.0
+_NOT_FOUND = {
+    "no such chat": CONVERSATION_NOT_FOUND,
+    "no such person": CONTACT_NOT_FOUND,
+    "no such group": GROUP_NOT_FOUND,
+}
+
+
+@attrs.frozen
+class Endpoints:
+    api_url: str = "https://reference.example"
+
+
+class ReferenceConnector:
+    def __init__(self, setting: Setting) -> None:
+        self._token = setting.credentials["token"]
+        self._url = setting.endpoints.api_url
+        self._client = new_client(setting.ssl_context, proxy=setting.proxy)
+
+    async def login(self) -> Identity:
+        me = await self._ask("me")
+        return Identity(me["id"], display_name=me["name"])
+
+    async def receive(self, link: Link) -> None:
+        while True:
+            await self._post("/poll", {})
+            link.observed()
+
+    async def aclose(self) -> None:
+        await self._client.aclose()
+
+    # -- the wire ---------------------------------------------------------------------------------------------------
+
+    async def _ask(self, method: str, **arguments: Any) -> Any:
+        call = {"token": self._token, "method": method, "arguments": arguments}
+        answer = await self._post("/call", call)
+        if answer["ok"]:
+            return answer["result"]
+        error = answer["error"]
+        if error == "unauthorized":
+            raise LoggedOut("invalid_credentials")
+        raise Rejected(_NOT_FOUND.get(error, error.replace(" ", "_")), error)
+
+    async def _post(self, path: str, body: dict[str, Any]) -> Any:
+        seconds = POLL_SECONDS if path == "/poll" else CALL_SECONDS
+        try:
+            response = await request(
+                self._client,
+                "POST",
+                self._url + path,
+                timeout=seconds,
+                content=msgspec.json.encode(body),
+                headers={"content-type": "application/json"},
+            )
+        except NotConnected as error:
+            raise Transient(str(error)) from None
+        except ConnectionLost as error:
+            raise Transient(str(error), maybe_applied=True) from None
+        if response.status != 200:
+            raise Transient(f"http_{response.status}", maybe_applied=True)
+        return msgspec.json.decode(response.body)
+
+    # -- messages ---------------------------------------------------------------------------------------------------
+
+    async def send_text(self, message: OutboundText) -> Sent:
+        return Sent(await self._ask("send", chat=message.conversation_id, text=message.text))
+
+    async def send_reply(self, message: OutboundText, quoted_message_id: str) -> Sent:
+        chat, text = message.conversation_id, message.text
+        return Sent(await self._ask("send", chat=chat, text=text, quote=quoted_message_id))
+
+    async def edit_message(self, target: Target, content: str) -> None:
+        await self._change_message(target, text=content)
+
+    async def revoke_message(self, target: Target) -> None:
+        await self._change_message(target, revoked=True)
+
+    async def react_to_message(self, target: Target, emoji: str) -> None:
+        await self._change_message(target, reaction=emoji)
+
+    async def pin_message(self, target: Target, pinned: bool, duration_seconds: int | None) -> None:
+        await self._change_message(target, pinned=pinned, seconds=duration_seconds)
+
+    async def _change_message(self, target: Target, **change: Any) -> None:
+        chat, message = target.conversation_id, target.message_id
+        await self._ask("change_message", chat=chat, message=message, **change)
+
+    # -- conversations ------------------------------------------------------------------------------------------------
+
+    async def list_conversations(
+        self, types: list[str], label_id: str | None, after: str | None, limit: int
+    ) -> directory.Page[directory.Conversation]:
+        found = await self._ask("chats", kinds=types, label=label_id, after=after, limit=limit)
+        return directory.Page([_conversation(chat) for chat in found["items"]], found["next"])
+
+    async def get_conversation(self, conversation_id: str) -> directory.Conversation:
+        return _conversation(await self._ask("chat", chat=conversation_id))
+
+    async def list_conversation_members(
+        self, conversation_id: str, after: str | None, limit: int
+    ) -> directory.Page[directory.ConversationMember]:
+        found = await self._ask("chat_members", chat=conversation_id, after=after, limit=limit)
+        members = [
+            directory.ConversationMember(person["id"], person["name"], role="member")
+            for person in found["items"]
+        ]
+        return directory.Page(members, found["next"])
+
+    async def mark_read(self, conversation_id: str, message_id: str) -> None:
+        await self._ask("change_chat", chat=conversation_id, unread=0)
+
+    async def mark_conversation_unread(self, conversation_id: str) -> None:
+        await self._ask("change_chat", chat=conversation_id, unread=1)
+
+    async def mute_conversation(self, conversation_id: str, until: int | None) -> None:
+        await self._ask("change_chat", chat=conversation_id, muted=True, until=until)
+
+    async def unmute_conversation(self, conversation_id: str) -> None:
+        await self._ask("change_chat", chat=conversation_id, muted=False)
+
+    async def pin_conversation(self, conversation_id: str) -> None:
+        await self._ask("change_chat", chat=conversation_id, pinned=True)
+
+    async def unpin_conversation(self, conversation_id: str) -> None:
+        await self._ask("change_chat", chat=conversation_id, pinned=False)
+
+    async def list_labels(self, after: str | None, limit: int) -> directory.Page[directory.ConversationLabel]:
+        found = await self._ask("labels", after=after, limit=limit)
+        return directory.Page(
+            [directory.ConversationLabel(**label) for label in found["items"]], found["next"]
+        )
+
+    async def set_label_members(self, label_id: str, action: str, conversation_ids: list[str]) -> None:
+        await self._ask("label_chats", label=label_id, add=action == "add", chats=conversation_ids)
+
+    async def upsert_label(self, label_id: str | None, name: str) -> directory.ConversationLabel:
+        return directory.ConversationLabel(**await self._ask("write_label", label=label_id, name=name))
+
+    async def delete_label(self, label_id: str) -> None:
+        await self._ask("delete_label", label=label_id)
+
+    # -- contacts -----------------------------------------------------------------------------------------------------
+
+    async def list_contacts(
+        self, q: str | None, updated_since: str | None, after: str | None, limit: int
+    ) -> directory.Page[directory.Contact]:
+        found = await self._ask("people", part=q, after=after, limit=limit)
+        return directory.Page([_contact(person) for person in found["items"]], found["next"])
+
+    async def get_contact(self, contact_id: str) -> directory.Contact:
+        return _contact(await self._ask("person", person=contact_id))
+
+    async def list_blocklist(self) -> directory.ContactBlocklist:
+        found = await self._ask("people", part=None, after=None, limit=1000)
+        return directory.ContactBlocklist([person["id"] for person in found["items"] if person["blocked"]])
+
+    async def block_contact(self, contact_id: str) -> None:
+        await self._ask("change_person", person=contact_id, blocked=True)
+
+    async def unblock_contact(self, contact_id: str) -> None:
+        await self._ask("change_person", person=contact_id, blocked=False)
+
+    async def set_contact_note(self, contact_id: str, note: str) -> None:
+        await self._ask("change_person", person=contact_id, note=note)
+
+    # -- groups -------------------------------------------------------------------------------------------------------
+
+    async def list_groups(self, after: str | None, limit: int) -> directory.Page[directory.Group]:
+        found = await self._ask("groups", after=after, limit=limit)
+        return directory.Page([_group(group) for group in found["items"]], found["next"])
+
+    async def get_group(self, group_id: str) -> directory.Group:
+        return _group(await self._ask("group", group=group_id))
+
+    async def create_group(self, name: str, members: list[str]) -> str:
+        return str(await self._ask("new_group", name=name, members=members))
+
+    async def leave_group(self, group_id: str) -> None:
+        await self._ask("change_group", group=group_id, left=True)
+
+    async def update_group_members(self, group_id: str, action: str, member_id: str) -> None:
+        await self._ask("change_member", group=group_id, action=action, person=member_id)
+
+    async def update_group_info(
+        self, group_id: str, name: str | None, description: str | None, avatar_url: str | None
+    ) -> None:
+        change = {"name": name, "description": description, "picture": avatar_url}
+        given = {field: value for field, value in change.items() if value is not None}
+        await self._ask("change_group", group=group_id, **given)
+
+    async def list_group_join_requests(self, group_id: str) -> list[directory.GroupJoinRequest]:
+        return [
+            directory.GroupJoinRequest(id_) for id_ in (await self._ask("group", group=group_id))["waiting"]
+        ]
+
+    async def update_group_join_requests(self, group_id: str, action: str, member_ids: list[str]) -> None:
+        await self._ask("let_in", group=group_id, yes=action == "approve", people=member_ids)
+
+    async def set_group_join_approval_mode(self, group_id: str, enabled: bool) -> None:
+        await self._ask("change_group", group=group_id, approval=enabled)
+
+    async def get_group_invite_code(self, group_id: str) -> directory.GroupInviteCode:
+        group = await self._ask("group", group=group_id)
+        return directory.GroupInviteCode(f"https://reference.example/join/{group['id']}", group["id"])
+
+
+def _conversation(chat: dict[str, Any]) -> directory.Conversation:
+    return directory.Conversation(
+        conversation_id=chat["id"],
+        type=chat["kind"],
+        title=chat["title"],
+        avatar_url=PICTURE,
+        unread_count=chat["unread"],
+        is_pinned=chat.get("pinned", False),
+        is_muted=chat.get("muted", False),
+        members_count=5,
+        extra={"labels": chat["labels"]},
+    )
+
+
+def _contact(person: dict[str, Any]) -> directory.Contact:
+    id_ = person["id"]
+    return directory.Contact(
+        id_,
+        f"chat-{id_.removeprefix('person-')}",
+        person["name"],
+        id_,
+        is_blocked=person["blocked"],
+        extra={"note": person["note"]},
+    )
+
+
+def _group(group: dict[str, Any]) -> directory.Group:
+    id_ = group["id"]
+    return directory.Group(
+        id_,
+        id_,
+        group["name"],
+        group.get("picture", ""),
+        description=group.get("description"),
+        member_count=len(group["members"]),
+    )
+
+
+def reference(name: str = "line") -> Channel:
+    """The channel, in the place of a real one."""
+    return Channel(
+        name=name,
+        endpoints=Endpoints,
+        connections=(
+            Connection(
+                auth_mode="token",
+                connector=ReferenceConnector,
+                credentials=(Credential("token"),),
+                inbound=Inbound.VOLATILE,
+            ),
+        ),
+    )

@@ -1,0 +1,38 @@
+"""The reference platform running, and a gateway's registry and file that know of it."""
+
+import contextlib
+from collections.abc import AsyncIterator
+
+import attrs
+import trio
+
+from unifyport.providers.registry import Registry, standard
+
+from .connector import reference
+from .platform import TOKEN, ReferencePlatform
+
+CHANNEL = "line"  # whose place it takes
+REGISTRY = Registry([*standard().channels.values(), reference(CHANNEL)])
+
+
+@attrs.define
+class Running:
+    platform: ReferencePlatform
+    url: str
+
+
+@contextlib.asynccontextmanager
+async def reference_platform() -> AsyncIterator[Running]:
+    platform = ReferencePlatform()
+    async with trio.open_nursery() as nursery:
+        url = await nursery.start(lambda task_status: platform.run(task_status=task_status))
+        yield Running(platform, url)
+        nursery.cancel_scope.cancel()
+
+
+def declared(running: Running, name: str = "everything", token: str = TOKEN) -> str:
+    """An account of the configuration file, and where its platform is."""
+    return (
+        f'\n[[accounts]]\nname = "{name}"\nprovider = "{CHANNEL}"\ncredentials = {{ token = "{token}" }}\n'
+        f'[providers.{CHANNEL}]\napi_url = "{running.url}"\n'
+    )
