@@ -36,6 +36,13 @@ log = logging.getLogger("unifyport.normalizer")
 MAX_BODY = 256 * 1024
 
 MediaLink = Callable[[str, str, Attachment], str]  # account id, provider, file -> URL, or "" for none
+ReplyToken = Callable[
+    [str, str, str, str], str
+]  # account id, provider, conversation, message -> or "" for none
+
+
+def no_reply_token(*message: str) -> str:
+    return ""
 
 
 class BodyTooLarge(Exception):
@@ -43,14 +50,23 @@ class BodyTooLarge(Exception):
 
 
 class Normalizer(Actor[Unit, Result]):
-    """One partition. `event_id` makes ids, `lane_key` keys the hash of the ordering key, `link` those of files."""
+    """One partition. `event_id` makes ids, `lane_key` keys the hash of the ordering key, `link` makes addresses of
+    files, `reply_token` what quotes a message."""
 
-    def __init__(self, writer: Writer, event_id: Callable[[], str], lane_key: bytes, link: MediaLink) -> None:
+    def __init__(
+        self,
+        writer: Writer,
+        event_id: Callable[[], str],
+        lane_key: bytes,
+        link: MediaLink,
+        reply_token: ReplyToken = no_reply_token,
+    ) -> None:
         super().__init__()
         self._writer = writer
         self._event_id = event_id
         self._lane_key = lane_key
         self._link = link
+        self._reply_token = reply_token
         self._sticky = Stickiness()
         self.quarantined = 0
         self.events: Counter[int] = Counter()  # by kind; repeats included
@@ -82,7 +98,7 @@ class Normalizer(Actor[Unit, Result]):
         try:
             for attachment in attachments_of(event):
                 attachment.url = self._link(unit.account_id, unit.provider, attachment)
-            events = [self._event(unit, standard) for standard in normalize(event)]
+            events = [self._event(unit, self._quotable(unit, standard)) for standard in normalize(event)]
         except Exception as error:
             log.exception("account %s: an event could not be normalised, quarantined", unit.account_id)
             quarantined = Quarantined(f"normalizer: {type(error).__name__}", raw_of(event))
@@ -91,6 +107,15 @@ class Normalizer(Actor[Unit, Result]):
             self.quarantined += 1
             log.warning("account %s: quarantined (%s)", unit.account_id, quarantined.reason)
         return Item(event.key, events, quarantined, _settlement(event))
+
+    def _quotable(self, unit: Unit, standard: Standard) -> Standard:
+        """A message that came in can be answered with a quote, where the channel has such."""
+        if standard.type is EventType.MESSAGE_RECEIVED:
+            message, conversation = standard.data["message"], standard.conversation_id
+            token = self._reply_token(unit.account_id, unit.provider, conversation, message["id"])
+            if token:
+                message["reply_token"] = token
+        return standard
 
     def _event(self, unit: Unit, standard: Standard) -> Event:
         event_id = self._event_id()

@@ -31,7 +31,7 @@ from actors.accounts import Accounts
 from actors.delivery import Deliveries
 from actors.endpoint import EVENTS_TOPIC, DeliveryServices
 from actors.ingress import Ingress
-from actors.normalizer import MediaLink, Normalizer, Normalizers
+from actors.normalizer import MediaLink, Normalizer, Normalizers, ReplyToken
 from actors.writer import Writer
 from supervisors import (
     Backoff,
@@ -60,6 +60,7 @@ from unifyport.net.guard import AddressGuard, Resolver
 from unifyport.net.http import ssl_context
 from unifyport.providers.registry import Registry, standard
 from unifyport.reload import Reloader
+from unifyport.reply_tokens import ReplyTokens
 from unifyport.retention import Retention
 from unifyport.settings import Server as ServerSettings
 from unifyport.settings import Settings, split_bind
@@ -98,7 +99,9 @@ def wall_clock_ms() -> int:
 class Parts:
     """What a test may put another one in the place of."""
 
-    new_normalizer: Callable[[Writer, Callable[[], str], bytes, MediaLink], Normalizer] = Normalizer
+    new_normalizer: Callable[[Writer, Callable[[], str], bytes, MediaLink, ReplyToken], Normalizer] = (
+        Normalizer
+    )
     now_ms: Callable[[], int] = wall_clock_ms
 
 
@@ -183,8 +186,10 @@ class Server:
         first = next(iter(listeners.values()))
         base_url = self._base_url(first)
         links = MediaLinks(settings.key_ring, base_url, settings.media, self.registry, now_ms)
+        reply_tokens = ReplyTokens(settings.key_ring, self.registry, now_ms)
         partitions = [
-            self._parts.new_normalizer(writer, event_id, lane_key, links.link) for _ in range(PARTITIONS)
+            self._parts.new_normalizer(writer, event_id, lane_key, links.link, reply_tokens.token)
+            for _ in range(PARTITIONS)
         ]
         normalizers = Normalizers(partitions)
         services = Services(
@@ -236,6 +241,7 @@ class Server:
                 accounts, self.registry, store, now_ms, int(settings.storage.dedupe_retention * 1000)
             ),
             links=links,
+            reply_tokens=reply_tokens,
             media=MediaCache(settings.media_directory, settings.media, links, accounts, now_ms),
             bus=bus,
             guard=guard,

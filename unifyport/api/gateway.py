@@ -20,6 +20,7 @@ from unifyport.model.account import Account
 from unifyport.model.times import rfc3339
 from unifyport.net.guard import AddressGuard
 from unifyport.providers.registry import Registry
+from unifyport.reply_tokens import ReplyTokens
 from unifyport.settings import Settings
 from unifyport.storage.base import Committed, DeleteAccount, Fenced, Refused, Store, StoreUnavailable, Write
 from unifyport.storage.bus import Bus
@@ -69,6 +70,7 @@ class Gateway:
     deliveries: Deliveries
     ingress: Ingress
     links: MediaLinks
+    reply_tokens: ReplyTokens
     media: MediaCache
     bus: Bus
     guard: AddressGuard

@@ -3,17 +3,19 @@
 import msgspec
 
 from actors.accounts import NoSuchAccount
+from unifyport.model.account import Account
 from unifyport.model.ids import new_id
 from unifyport.model.message import Answer, CommandState, OutboundText, SendCommand
 from unifyport.providers.base import Connection, Rejected
 from unifyport.providers.capabilities import SendsReplies, SendsText
+from unifyport.reply_tokens import InvalidReplyToken
 from unifyport.storage.base import AcceptCommand
 
 from . import idempotency, schemas
 from .accounts import bound
 from .conversations import INVALID_TYPE, UNSUPPORTED_TYPE, checked_type, supported_type
 from .errors import NOT_FOUND, ApiError, ErrorSpec, not_found
-from .platform import DEADLINE_MS, DOING, MAX_ID, checked_id, failed
+from .platform import DEADLINE_MS, DOING, checked_id, failed
 from .routing import Call, Route
 
 
@@ -26,7 +28,7 @@ async def send_message(call: Call) -> schemas.SendMessageResult:
         raise ApiError(400, "invalid_request", "message.text: is required for a text message")
     account, connection = await bound(gateway, body.account_id)
     _check_supported(body, connection, account.provider)
-    quoted = _quoted(body)
+    quoted = _quoted(call, account, connection)
     now, command_id = gateway.now_ms(), new_id("cmd")
     command = SendCommand(
         id=command_id,
@@ -59,8 +61,8 @@ async def send_message(call: Call) -> schemas.SendMessageResult:
                 answer = await gateway.accounts.call(account.id, command)
             except NoSuchAccount:
                 raise _not_running() from None
-            return _result(command.id, account.id, answer)
-    return _result(known.id, account.id, await idempotency.joined(call, known))
+            return _result(call, command.id, account, answer)
+    return _result(call, known.id, account, await idempotency.joined(call, known))
 
 
 def _check_supported(body: schemas.SendMessageRequest, connection: Connection, provider: str) -> None:
@@ -72,20 +74,36 @@ def _check_supported(body: schemas.SendMessageRequest, connection: Connection, p
         raise ApiError(501, "unsupported_by_provider", f"quoted replies are not supported for {provider}")
 
 
-def _quoted(body: schemas.SendMessageRequest) -> str | None:
-    """The message that a reply quotes. No reply tokens are given out yet, so none can be read."""
+def _quoted(call: Call, account: Account, connection: Connection) -> str | None:
+    """The message that a reply quotes: by the token of an event or of a send, or by its id."""
+    body = call.body
     if body.reply_to is not None:
-        raise ApiError(400, "invalid_reply_token", "reply_to.reply_token: not a token of this gateway")
+        return _of_token(call, account, connection, "reply_to.reply_token", body.reply_to.reply_token)
     reply = (body.provider_data or {}).get("reply_to")
     if reply is None:
         return None
-    if isinstance(reply, str) or (isinstance(reply, dict) and reply.get("reply_token") is not None):
-        raise ApiError(400, "invalid_reply_token", "provider_data.reply_to: not a token of this gateway")
+    token = reply if isinstance(reply, str) else reply.get("reply_token") if isinstance(reply, dict) else None
+    if token is not None:
+        return _of_token(call, account, connection, "provider_data.reply_to", token)
     quoted = reply.get("message_id") if isinstance(reply, dict) else None
-    if not isinstance(quoted, str) or not 0 < len(quoted) <= MAX_ID or not quoted.isprintable():
-        wanted = f"must be a message id of 1 to {MAX_ID} characters"
-        raise ApiError(400, "invalid_request", f"provider_data.reply_to.message_id: {wanted}")
-    return quoted
+    if not isinstance(quoted, str):
+        raise ApiError(
+            400, "invalid_request", "provider_data.reply_to: a token, or an object with message_id"
+        )
+    return checked_id("provider_data.reply_to.message_id", quoted)
+
+
+def _of_token(call: Call, account: Account, connection: Connection, field: str, token: object) -> str:
+    """A token is good for the conversation that it was given out for."""
+    try:
+        conversation_id, message_id = call.gateway.reply_tokens.read(account.id, str(token))
+    except InvalidReplyToken:
+        conversation_id = None
+    if conversation_id is None or connection.canonical(conversation_id) != connection.canonical(
+        call.body.to.id
+    ):
+        raise ApiError(400, "invalid_reply_token", f"{field}: not a token of this account and conversation")
+    return message_id
 
 
 def _parse_mode(body: schemas.SendMessageRequest) -> str | None:
@@ -95,14 +113,17 @@ def _parse_mode(body: schemas.SendMessageRequest) -> str | None:
     return mode
 
 
-def _result(command_id: str, account_id: str, answer: Answer) -> schemas.SendMessageResult:
+def _result(call: Call, command_id: str, account: Account, answer: Answer) -> schemas.SendMessageResult:
     if answer.state is CommandState.SENT:
+        to, message_id = call.body.to.id, answer.message_id
+        token = call.gateway.reply_tokens.token(account.id, account.provider, to, message_id)
         return schemas.SendMessageResult(
             message_id=answer.message_id,
-            account_id=account_id,
+            account_id=account.id,
             status="accepted",
             command_id=command_id,
             provider_ref=answer.provider_ref or None,
+            reply_token=token or None,
         )
     raise failed(answer, "send_message_failed", "sent", command_id)
 
