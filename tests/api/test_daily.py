@@ -330,3 +330,22 @@ async def test_a_proxy_in_the_file(tmp_path: Path) -> None:
                 assert made["proxy"]["password"] == "********"
                 await api.until(lambda a: a["runtime_status"] == "reconnecting", f"/v1/accounts/{made['id']}")
                 assert list(platform.sandbox.platforms["telegram"].connections) == []
+
+
+async def test_the_last_use_of_a_key_is_remembered(tmp_path: Path) -> None:
+    async with gateway(settings_of(tmp_path)) as api:
+        made = await api.data("POST", "/v1/api-keys", {"name": "backend"})
+        assert "last_used_at" not in made["key"]
+        await Client(str(api.http.base_url), made["api_key"]).data("GET", "/v1/workspace")
+        _, used = await api.data("GET", "/v1/api-keys")
+        assert used["last_used_at"] >= used["created_at"]
+
+
+async def test_a_key_that_comes_too_often_is_told_when_to_come_again(tmp_path: Path) -> None:
+    async with gateway(settings_of(tmp_path, '[workspace]\nkey_rate = "5/m"\n')) as api:
+        made = await api.data("POST", "/v1/api-keys", {"name": "other"})
+        assert await refused(api, "GET", "/v1/workspace") == (429, "rate_limited")
+        response = await api("GET", "/v1/workspace")
+        assert 1 <= int(response.headers["retry-after"]) <= 12
+        other = Client(str(api.http.base_url), made["api_key"])
+        assert (await other("GET", "/v1/workspace")).status_code == 200  # each key has its own

@@ -60,6 +60,7 @@ ADDED = {
     "data.origin",
     "data.receive",
     "data.ingress_url",
+    *(f"{key}.{name}" for key in ("data", "data.key", "data[]") for name in ("created_at", "last_used_at")),
     "data.key.origin",
     "data[].origin",
     "data[].receive",

@@ -9,6 +9,7 @@ import attrs
 from unifyport.declared import hash_key, new_key
 from unifyport.model.account import Origin
 from unifyport.model.ids import new_id
+from unifyport.model.times import rfc3339
 from unifyport.storage.base import ApiKey, PutApiKey
 
 from . import schemas
@@ -31,6 +32,8 @@ def show(key: ApiKey) -> schemas.APIKey:
         key_prefix=key.prefix,
         status=key.status,  # type: ignore[arg-type]
         origin=key.origin,  # type: ignore[arg-type]
+        created_at=rfc3339(key.created_at),
+        last_used_at=None if key.last_used_at is None else rfc3339(key.last_used_at),
     )
 
 

@@ -20,7 +20,6 @@ from quart_trio import QuartTrio
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from unifyport.asgi import App, Receive, Scope, Send, respond
-from unifyport.declared import hash_key
 from unifyport.model.ids import new_id
 from unifyport.model.structuring import strict_converter, structure
 
@@ -45,6 +44,7 @@ from . import (
     webhook_endpoints,
     workspace,
 )
+from .callers import Callers
 from .errors import ApiError, from_exception
 from .event_stream import EventStream
 from .gateway import Gateway
@@ -118,6 +118,7 @@ class Front:
     def __init__(self, gateway: Gateway, routes: Iterable[Route] = ROUTES) -> None:
         self._gateway = gateway
         self._ingress = IngressFront(gateway)
+        self._callers = Callers(gateway)
         self._requests = metrics.Requests()
         self._metrics = metrics.new_registry(gateway, self._requests, self._ingress)
         self._converter = strict_converter(forbid_extra_keys=False)
@@ -214,12 +215,7 @@ class Front:
     async def _authenticate(self) -> None:
         if cast(Scope, request.scope)[_DOOR].owner:
             return
-        key = request.headers.get("X-Api-Key")
-        if not key:
-            raise ApiError(401, "missing_api_key", "send the API key in the header X-Api-Key")
-        known = await self._gateway.store.api_key(hash_key(key))
-        if known is None or known.status != "active":
-            raise ApiError(401, "invalid_api_key", "the API key is unknown or inactive")
+        await self._callers.admit(request.headers.get("X-Api-Key"))
 
     async def _body(self, route: Route) -> Any:
         assert route.body is not None

@@ -16,7 +16,7 @@ from unifyport.providers.capabilities import CAPABILITIES, NOT_FOUND
 
 from . import cursors
 from .accounts import bound
-from .errors import INVALID_REQUEST, NOT_BOUND, ApiError, ErrorSpec
+from .errors import INVALID_REQUEST, NOT_BOUND, RATE_LIMITED, ApiError, ErrorSpec
 from .errors import NOT_FOUND as NO_SUCH_THING
 from .paging import limit_of
 from .routing import Call, Method, Query, Route
@@ -24,9 +24,8 @@ from .routing import Call, Method, Query, Route
 DEADLINE_MS = 25_000  # from acceptance; the official SDK gives up after 30 s
 MAX_ID = 512
 UNSUPPORTED = ErrorSpec(501, "unsupported_by_provider")
-RATE_LIMITED = ErrorSpec(429, "rate_limited")
 NO_ADAPTER = ErrorSpec(502, "provider_adapter_not_found")
-DOING = (INVALID_REQUEST, NO_SUCH_THING, NOT_BOUND, RATE_LIMITED, UNSUPPORTED, NO_ADAPTER)
+DOING = (INVALID_REQUEST, NO_SUCH_THING, NOT_BOUND, UNSUPPORTED, NO_ADAPTER)
 
 
 # -- fields -------------------------------------------------------------------------------------------------------
@@ -120,7 +119,7 @@ def _not_done(answer: Answer, code: str, done: str, details: dict[str, Any]) -> 
     """Provably nothing happened: the caller may try again, and is told when where the platform said so."""
     if answer.retry_after is not None:
         return ApiError(
-            429, "rate_limited", f"not {done}: try later", retry_after=answer.retry_after, **details
+            429, RATE_LIMITED.code, f"not {done}: try later", retry_after=answer.retry_after, **details
         )
     if answer.code == "not_recorded":
         return ApiError(503, code, f"not {done}: storage is unavailable", retry_after=1, **details)

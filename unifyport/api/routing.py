@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Any, Literal
 import attrs
 from werkzeug.datastructures import Headers
 
-from .errors import INVALID_KEY, INVALID_REQUEST, MISSING_KEY, TOO_LARGE, WRONG_MEDIA_TYPE, ErrorSpec
+from .errors import (
+    INVALID_KEY,
+    INVALID_REQUEST,
+    MISSING_KEY,
+    RATE_LIMITED,
+    TOO_LARGE,
+    WRONG_MEDIA_TYPE,
+    ErrorSpec,
+)
 
 if TYPE_CHECKING:
     from .gateway import Gateway
@@ -65,7 +73,7 @@ class Route:
     @property
     def declared(self) -> tuple[ErrorSpec, ...]:
         """Every error of this route, the common ones included."""
-        common: tuple[ErrorSpec, ...] = () if self.public else (MISSING_KEY, INVALID_KEY)
+        common: tuple[ErrorSpec, ...] = () if self.public else (MISSING_KEY, INVALID_KEY, RATE_LIMITED)
         if self.body is not None:
             common += (INVALID_REQUEST, TOO_LARGE, WRONG_MEDIA_TYPE)
         if not self.public:

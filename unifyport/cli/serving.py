@@ -53,6 +53,7 @@ webhook_allow = ["127.0.0.0/8", "::1/128"]   # private networks that webhooks ma
 [workspace]
 # name = "Shop"                              # declared here the API cannot change it
 account_quota = 0                            # 0: unlimited
+# key_rate = "50/s"                          # requests of each API key; not limited without
 
 [media]                                      # files that customers send, fetched when their link is first read
 # max_bytes = "1GiB"                         # of the cache, beside the database

@@ -97,6 +97,7 @@ class Security:
 class Workspace:
     name: str | None = None
     account_quota: int = 0  # 0: unlimited
+    key_rate: Rate | None = None  # requests per second of each API key; not limited without
     regions: list[str] = attrs.field(factory=lambda: ["global"])  # the first is the default
 
 

@@ -156,6 +156,14 @@ class PutApiKey:
 
 
 @attrs.define
+class UseApiKey:
+    """A key was used; the newest use counts."""
+
+    key_id: str
+    at: int
+
+
+@attrs.define
 class DeleteApiKey:
     key_id: str
 
@@ -303,6 +311,7 @@ Write = (
     | AcceptCommand
     | RecoverCommands
     | PutApiKey
+    | UseApiKey
     | DeleteApiKey
     | PutWorkspace
     | Together

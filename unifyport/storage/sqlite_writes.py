@@ -41,6 +41,7 @@ from .base import (
     RetryNow,
     Settle,
     Together,
+    UseApiKey,
     Write,
 )
 from .sealing import KeyRing
@@ -370,6 +371,13 @@ class Writes:
         )
         return Committed()
 
+    def use_api_key(self, write: UseApiKey) -> Result:
+        self._db.execute(
+            "update api_key set last_used_at = max(coalesce(last_used_at, 0), ?) where id = ?",
+            (write.at, write.key_id),
+        )
+        return Committed()
+
     def delete_api_key(self, write: DeleteApiKey) -> Result:
         self._db.execute("delete from api_key where id = ?", (write.key_id,))
         return Committed()
@@ -487,6 +495,7 @@ _APPLY: dict[type, Callable[[Writes, Any], Result]] = {
     AcceptCommand: Writes.accept,
     RecoverCommands: Writes.recover,
     PutApiKey: Writes.put_api_key,
+    UseApiKey: Writes.use_api_key,
     DeleteApiKey: Writes.delete_api_key,
     PutWorkspace: Writes.put_workspace,
     Together: Writes.together,

@@ -30,6 +30,8 @@ class APIKey:
     key_prefix: str
     status: Literal["active", "inactive"]
     origin: Literal["api", "file"]
+    created_at: str
+    last_used_at: str | None = None  # to the minute
 
 
 @attrs.define
