@@ -1,0 +1,38 @@
+"""A client alone: some workers, each posting one request after another. What the client is, the caller says."""
+
+import gc
+from collections.abc import Awaitable, Callable
+
+import trio
+
+from .job import Job, Stopwatch
+
+WARM_SECONDS = 0.7
+Post = Callable[[], Awaitable[int]]  # one request, and the status of its answer
+NewPost = Callable[[], Awaitable[Post]]  # for each worker
+
+
+async def measure(job: Job, new_post: NewPost) -> None:
+    """Print what was measured in `job.seconds`, after a while that does not count."""
+    done, stopped = 0, False
+
+    async def worker() -> None:
+        nonlocal done
+        post = await new_post()
+        while not stopped:
+            status = await post()
+            if status != 204:
+                raise RuntimeError(f"HTTP {status}")
+            done += 1
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(job.connections):
+            nursery.start_soon(worker)
+        await trio.sleep(WARM_SECONDS)
+        gc.collect()
+        gc.freeze()
+        before, watch = done, Stopwatch()
+        await trio.sleep(job.seconds)
+        found = watch.measured(done - before)
+        stopped = True
+    found.say()
