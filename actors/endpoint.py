@@ -103,6 +103,7 @@ class EndpointActor:
         self._void = True  # the window is not what the store says
         self._ordered = True  # there may be extra attempts to make
         self._replaying = True  # there may be replays that were not read
+        self._unread = True  # there may be more to read than the window has taken
         self._stopping = False
         self._recorder = Recorder(
             self._services.writer,
@@ -163,10 +164,10 @@ class EndpointActor:
         """Deliver until asked to stop; attempts in flight then finish and are recorded."""
         self._reset()
         self._client = self._services.new_client()
+        self._services.bus.attach(EVENTS_TOPIC, self.wake)
         try:
             async with trio.open_nursery() as nursery:
                 self._nursery = nursery
-                nursery.start_soon(self._listen)
                 nursery.start_soon(self._wake_on_stop, incarnation)
                 nursery.start_soon(self._recorder.run)
                 incarnation.started()
@@ -179,13 +180,8 @@ class EndpointActor:
                     await self._recorder.flush()
                 nursery.cancel_scope.cancel()
         finally:
+            self._services.bus.detach(EVENTS_TOPIC, self.wake)
             self._client.close()
-
-    async def _listen(self) -> None:
-        seen = self._services.bus.count(EVENTS_TOPIC)
-        while True:
-            seen = await self._services.bus.wait(EVENTS_TOPIC, seen, POLL_SECONDS)
-            self.wake.ring()
 
     async def _wake_on_stop(self, incarnation: Incarnation) -> None:
         await incarnation.stopping()
@@ -238,7 +234,9 @@ class EndpointActor:
             if (hungry := window.next_hungry()) is None:
                 break
             await self._refill(*hungry)
-        return bool(fresh or (self._replaying and window.room_for_replays) or window.starving)
+        more = bool(fresh or (self._replaying and window.room_for_replays) or window.starving)
+        self._unread = more or self._replaying or not window.room
+        return more
 
     async def _refill(self, key: LaneKey, after: int, upto: int) -> None:
         window, store, no = self._window, self._services.store, self.endpoint.no
@@ -320,7 +318,16 @@ class EndpointActor:
             now = trio.current_time()
             self._conclude(flight, attempt, delivery_id, now)
             flight = self._next(now)
-        self.wake.ring()
+            if self._has_to_turn:
+                self.wake.ring()
+
+    @property
+    def _has_to_turn(self) -> bool:
+        """Whether there is something that only the loop can do: to read, to wait for the gate, to begin anew, to end."""
+        window = self._window
+        return (
+            self._unread or window.hungry or window.next_group() is not None or self._stopping or self._void
+        )
 
     async def _attempt(self, row: Owed) -> tuple[Attempt, str]:
         endpoint, now = self.endpoint, self._services.now_ms()
@@ -416,8 +423,9 @@ class EndpointActor:
         self.endpoint = attrs.evolve(self.endpoint, version=version)
 
     def _durable(self, keys: list[LaneKey]) -> None:
-        self._window.durable(keys)
-        self.wake.ring()
+        if keys:
+            self._window.durable(keys)
+            self.wake.ring()
 
 
 _EVENTS = {

@@ -546,8 +546,7 @@ async def test_cancelled_at_any_moment_nothing_is_left_open(
             break
         interrupted += 1
         assert world.open == 0
-        assert not world.sweeper._busy
-        assert not world.sweeper._idle
+        assert not world.sweeper._open
     assert interrupted >= (4 if kept else 7)  # send, receive four times; before that look up and dial twice
     assert world.open == 1
 

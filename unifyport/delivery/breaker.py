@@ -49,6 +49,8 @@ class Breaker:
         return self._probing
 
     def succeeded(self) -> None:
+        if not self._failures and self._open_until is None:
+            return
         self._failures = 0
         self._events.clear()
         self._delay = 0.0

@@ -8,6 +8,7 @@ What comes back is an observation, never an exception: an answer's status, or wh
 """
 
 import email.utils
+import math
 import time
 from collections import deque
 from collections.abc import Callable
@@ -44,14 +45,23 @@ NewClient = Callable[[], DeliveryClient]
 
 
 class Connection:
-    """A wire with the answers that come over it. `deadline` is the sweeper's business while a request is under way."""
+    """A wire with the answers that come over it, and its times for the sweeper."""
 
     __slots__ = (
-        *("_wire", "allow", "answer", "born", "deadline", "head", "idle_since", "private"),
+        *("_client", "_wire", "allow", "answer", "born", "deadline", "head", "idle_since", "private"),
         *("receive", "send", "stale", "swept", "url"),
     )
 
-    def __init__(self, wire: Wire, url: str, target: Target, allow: tuple[Network, ...], now: float) -> None:
+    def __init__(
+        self,
+        client: "HttpDeliveryClient",
+        wire: Wire,
+        url: str,
+        target: Target,
+        allow: tuple[Network, ...],
+        now: float,
+    ) -> None:
+        self._client = client
         self._wire = wire
         self.send, self.receive, self.stale = wire.send, wire.receive, wire.stale
         self.answer = Answer()
@@ -59,14 +69,16 @@ class Connection:
         self.head = _head(target)
         self.private = target.private
         self.allow = allow  # what was permitted when it was dialled
-        self.born = self.idle_since = now
-        self.deadline = 0.0
+        self.born = now
+        self.idle_since = self.deadline = math.inf
         self.swept = False
 
     def sweep(self) -> None:
-        """The deadline has passed."""
         self.swept = True
         self._wire.close()
+
+    def retire(self) -> None:
+        self._client.retire(self)
 
     def close(self) -> None:
         self._wire.close()
@@ -117,9 +129,12 @@ class HttpDeliveryClient:
 
     def close(self) -> None:
         while self._idle:
-            connection = self._idle.pop()
-            self._sweeper.used_again(connection)
-            connection.close()
+            self._drop(self._idle.pop())
+
+    def retire(self, connection: Connection) -> None:
+        """The sweeper closes one that is idle."""
+        self._idle.remove(connection)
+        self._drop(connection)
 
     # -- connections ----------------------------------------------------------------------------------------------
 
@@ -128,11 +143,10 @@ class HttpDeliveryClient:
         permit other networks than before."""
         while self._idle:
             connection = self._idle.pop()
-            self._sweeper.used_again(connection)
             good = connection.url == url and connection.allow is self._guard.allow
             if good and now - connection.born < MAX_AGE and not connection.stale():
                 return connection
-            connection.close()
+            self._drop(connection)
         return None
 
     async def _dial(self, url: str, deadline: float) -> Connection:
@@ -153,18 +167,14 @@ class HttpDeliveryClient:
             except trio.TooSlowError:
                 failed = failed or DialFailed("connect_timeout")
             else:
-                return Connection(wire, url, target, allow, trio.current_time())
+                connection = Connection(self, wire, url, target, allow, trio.current_time())
+                self._sweeper.add(connection)
+                return connection
         assert failed is not None
         raise failed
 
-    def _keep(self, connection: Connection) -> None:
-        connection.idle_since = trio.current_time()
-        self._idle.append(connection)
-        self._sweeper.idle(connection, self._forget)
-
-    def _forget(self, connection: Connection) -> None:
-        """The sweeper closes one that has been idle for long."""
-        self._idle.remove(connection)
+    def _drop(self, connection: Connection) -> None:
+        self._sweeper.remove(connection)
         connection.close()
 
     # -- one request ----------------------------------------------------------------------------------------------
@@ -174,21 +184,38 @@ class HttpDeliveryClient:
     ) -> Attempt | None:
         """Send, and read the answer. None when a connection that was kept turned out to be closed: nothing came back
         on it, so that the receiver, if it got anything at all, is sent the same event once more."""
-        answer, error = connection.answer, None
+        answer, receive, error = connection.answer, connection.receive, None
         answer.begin()
-        connection.deadline = deadline
-        self._sweeper.watch(connection)
+        connection.idle_since, connection.deadline = math.inf, deadline
+        reusable = False
         try:
-            error = await self._converse(connection, fields, body)
-        except BaseException:
-            connection.close()
-            raise
+            try:
+                await connection.send(
+                    b"%b%bcontent-length: %d\r\n\r\n%b" % (connection.head, fields, len(body), body)
+                )
+            except OSError:
+                error = _LOST  # it may have answered before it hung up
+            while not answer.enough:
+                data = await receive()
+                if not data:
+                    error = _LOST
+                    break
+                known = answer.status
+                answer.feed(data)
+                if answer.status and not known and not answer.done:
+                    connection.deadline = min(connection.deadline, trio.current_time() + READ_ON)
+            reusable = error is None and answer.reusable
+        except InvalidAnswer as invalid:
+            error = str(invalid)
+        except (OSError, trio.ClosedResourceError):
+            error = _LOST
         finally:
-            self._sweeper.unwatch(connection)
-        if answer.reusable and error is None:
-            self._keep(connection)
-        else:
-            connection.close()
+            connection.deadline = math.inf
+            if reusable:
+                connection.idle_since = trio.current_time()
+                self._idle.append(connection)
+            else:
+                self._drop(connection)
         if answer.status:
             return _observed(connection)
         if connection.swept:
@@ -196,33 +223,6 @@ class HttpDeliveryClient:
         if error == _LOST and not fresh and not answer.heard:
             return None
         return Attempt(error=error)
-
-    @staticmethod
-    async def _converse(connection: Connection, fields: bytes, body: bytes) -> str | None:
-        """Why it broke off, or None."""
-        answer, receive = connection.answer, connection.receive
-        request = b"%b%bcontent-length: %d\r\n\r\n%b" % (connection.head, fields, len(body), body)
-        lost = None
-        try:
-            await connection.send(request)
-        except trio.ClosedResourceError:
-            return _LOST
-        except OSError:
-            lost = _LOST  # it may have answered before it hung up
-        try:
-            while not answer.enough:
-                data = await receive()
-                if not data:
-                    return _LOST
-                known = answer.status
-                answer.feed(data)
-                if answer.status and not known and not answer.done:
-                    connection.deadline = min(connection.deadline, trio.current_time() + READ_ON)
-        except InvalidAnswer as invalid:
-            return str(invalid)
-        except (OSError, trio.ClosedResourceError):
-            return _LOST
-        return lost
 
 
 _LOST = "connection_lost"

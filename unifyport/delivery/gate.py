@@ -55,10 +55,18 @@ class Gate:
 
     def opens_at(self, now: float) -> float:
         """When the next attempt may start; `now` or earlier when it may at once."""
+        if self._unhindered:
+            return -math.inf
         return max(self._breaker.opens_at(), self._pace.opens_at(now), self._not_before)
+
+    @property
+    def _unhindered(self) -> bool:
+        return not (self._pace.limits or self._breaker.is_open) and self._not_before == -math.inf
 
     def started(self, now: float) -> bool:
         """An attempt starts; True when it is the breaker's probe."""
+        if self._unhindered:
+            return False
         self._pace.started(now)
         return self._breaker.started()
 

@@ -37,5 +37,7 @@ class Health:
         return Change.DISABLED if now - self.since >= disable_after * 1000 else None
 
     def succeeded(self) -> Change | None:
+        if not self._failures:
+            return None
         failing, self.since, self._first, self._failures = self.since is not None, None, None, 0
         return Change.RECOVERED if failing else None

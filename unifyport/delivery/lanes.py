@@ -142,6 +142,11 @@ class Window:
             self._hold(key, lane, row)
 
     @property
+    def hungry(self) -> bool:
+        """Whether a lane is to be read again, as soon as there is room for it."""
+        return bool(self._hungry)
+
+    @property
     def starving(self) -> bool:
         """Whether a lane is to be read again, and there is room for it."""
         return bool(self._room) and any(self._rows_of[group] < ROWS_PER_GROUP for group in self._hungry)

@@ -15,6 +15,10 @@ class Pace:
         self._left = self._most
         self._as_of = -math.inf
 
+    @property
+    def limits(self) -> bool:
+        return self._rate > 0
+
     def opens_at(self, now: float) -> float:
         """When the next one may start; `now` or earlier when it may at once."""
         if not self._rate:
