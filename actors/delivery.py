@@ -16,6 +16,7 @@ log = logging.getLogger("unifyport.delivery")
 ENDPOINTS_TOPIC = "endpoints"
 
 RECONCILE_SECONDS = 5.0
+HEARD_SECONDS = 1.0
 POLICY = Policy(
     backoff=Backoff(initial=0.5, max=30.0),
     max_restarts=100,
@@ -31,6 +32,7 @@ class Deliveries:
         self._services = services
         self.supervisor = OneForOne()
         self._actors: dict[str, EndpointActor] = {}
+        self._reconciled = trio.Event()
 
     def __iter__(self) -> Iterator[EndpointActor]:
         return iter(self._actors.values())
@@ -44,6 +46,14 @@ class Deliveries:
             nursery.start_soon(self._reconcile_forever)
             await self.supervisor.run(incarnation)
             nursery.cancel_scope.cancel()
+
+    async def heard(self, endpoint: WebhookEndpoint) -> None:
+        """Return when its actor knows of this change, or after a moment: a state, as whoever looks later will see."""
+        with trio.move_on_after(HEARD_SECONDS):
+            while (
+                actor := self._actors.get(endpoint.id)
+            ) is None or actor.endpoint.version < endpoint.version:
+                await self._reconciled.wait()
 
     def reconfigure(self, defaults: WebhookDefaults) -> None:
         """Endpoints that leave something open do as the operator now says. Never blocks."""
@@ -74,6 +84,8 @@ class Deliveries:
                 actor.replace(row)
             if row.orders != actor.endpoint.orders:
                 actor.order(row.orders)
+        reconciled, self._reconciled = self._reconciled, trio.Event()
+        reconciled.set()
         for gone in self._actors.keys() - {row.id for row in rows}:
             del self._actors[gone]
             self.supervisor.remove(gone)

@@ -19,7 +19,7 @@ import click
 import trio
 from rich.console import Console
 
-from scripts.benchmarks.wire import Connection, serve
+from scripts.benchmarks.wire import Connection, post, serve
 
 from . import cloud
 from .processes import (

@@ -217,6 +217,7 @@ async def test_the_log_is_replayed_by_time_and_by_event(tmp_path: Path) -> None:
             order = {"source": "log", "since": "2026-01-01T00:00:00Z"}
             assert (await api.data("POST", f"{HOOKS}/{hook}/replay", order))["replayed"] == 2
             await inbox.until(lambda: len(inbox.of("message.received")) == 4)
+            await api.until(lambda shown: shown["runtime"]["owed"] == 0, f"{HOOKS}/{hook}")
             past = {**order, "until": "2026-01-02T00:00:00Z"}
             assert (await api.data("POST", f"{HOOKS}/{hook}/replay", past))["replayed"] == 0
             event_id = inbox.of("message.received")[0]["id"]

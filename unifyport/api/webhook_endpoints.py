@@ -176,10 +176,9 @@ async def _put(gateway: Gateway, write: PutEndpoint | Together, code: str) -> sc
         raise ApiError(400, code, "the endpoint was changed or deleted meanwhile, try again") from None
     gateway.endpoints_changed()
     defaults = gateway.settings.webhooks.defaults
-    if isinstance(write, Together):
-        endpoint, dropped = stored
-        return show(endpoint, defaults, dropped=dropped)
-    return show(stored, defaults)
+    endpoint, dropped = stored if isinstance(write, Together) else (stored, None)
+    await gateway.deliveries.heard(endpoint)  # what is attempted after the answer is attempted as it says
+    return show(endpoint, defaults, dropped=dropped)
 
 
 def _refuse_declared(endpoint: WebhookEndpoint, code: str) -> None:
