@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import trio
 
 from supervisors import Backoff, ChildSpec, Incarnation, OneForOne, OnExhausted, Policy
-from unifyport.model.webhook import LONGEST_TIMEOUT, WebhookDefaults, WebhookEndpoint
+from unifyport.model.webhook import WebhookDefaults, WebhookEndpoint
 from unifyport.storage.base import StoreUnavailable
 
 from .endpoint import POLL_SECONDS, DeliveryServices, EndpointActor
@@ -22,7 +22,7 @@ POLICY = Policy(
     max_restarts=100,
     on_exhausted=OnExhausted.PARK,
     park_interval=60.0,
-    stop_grace=LONGEST_TIMEOUT + 1.0,
+    stop_grace=11.0,  # the time-out that most endpoints have; what takes longer is cut off, and comes again
     stop_timeout=2.0,
 )
 
@@ -46,6 +46,11 @@ class Deliveries:
             nursery.start_soon(self._reconcile_forever)
             await self.supervisor.run(incarnation)
             nursery.cancel_scope.cancel()
+
+    def news(self, kinds: int) -> None:
+        """Events of these kinds (bits) were committed: whoever subscribes to one looks. Never blocks."""
+        for actor in self:
+            actor.news(kinds)
 
     async def heard(self, endpoint: WebhookEndpoint) -> None:
         """Return when its actor knows of this change, or after a moment: a state, as whoever looks later will see."""

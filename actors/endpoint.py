@@ -102,6 +102,7 @@ class EndpointActor:
         )  # trio's clock; attempts are held back until then by troubles of our own
         self._void = True  # the window is not what the store says
         self._ordered = True  # there may be extra attempts to make
+        self._orders_after = (0, 0)  # those up to here were looked at
         self._replaying = True  # there may be replays that were not read
         self._unread = True  # there may be more to read than the window has taken
         self._stopping = False
@@ -116,6 +117,7 @@ class EndpointActor:
 
     def _adopt_policies(self) -> None:
         self._retries, self._policy = self.endpoint.policies(self._services.defaults)
+        self._mask = self.endpoint.mask
         self._signer: Signer | None = None
         self._signer_until: int | None = None
 
@@ -152,10 +154,15 @@ class EndpointActor:
             self._void = True
         self.wake.ring()
 
+    def news(self, kinds: int) -> None:
+        """Events of these kinds (bits) were committed. Never blocks."""
+        if self._mask & kinds:
+            self.wake.ring()
+
     def order(self, orders: int) -> None:
         """Replays or extra attempts were ordered."""
         self.endpoint = attrs.evolve(self.endpoint, orders=orders)
-        self._ordered = True
+        self._ordered, self._replaying, self._orders_after = True, True, (0, 0)
         self.wake.ring()
 
     # -- the loop -----------------------------------------------------------------------------------------------
@@ -164,7 +171,6 @@ class EndpointActor:
         """Deliver until asked to stop; attempts in flight then finish and are recorded."""
         self._reset()
         self._client = self._services.new_client()
-        self._services.bus.attach(EVENTS_TOPIC, self.wake)
         try:
             async with trio.open_nursery() as nursery:
                 self._nursery = nursery
@@ -180,7 +186,6 @@ class EndpointActor:
                     await self._recorder.flush()
                 nursery.cancel_scope.cancel()
         finally:
-            self._services.bus.detach(EVENTS_TOPIC, self.wake)
             self._client.close()
 
     async def _wake_on_stop(self, incarnation: Incarnation) -> None:
@@ -210,7 +215,7 @@ class EndpointActor:
         await self._recorder.flush()
         blocked = await self._services.store.blocked(self.endpoint.no)
         self._window = Window(blocked, self._policy.ordering)
-        self._void = False
+        self._void, self._replaying, self._orders_after = False, True, (0, 0)
         return True
 
     # -- reading ------------------------------------------------------------------------------------------------
@@ -252,18 +257,19 @@ class EndpointActor:
         window.refill(key, rows, limit)
 
     async def _carry_out_orders(self) -> None:
-        """Replays are there to be read; extra attempts are made whatever the endpoint's status, breaker or pace."""
-        self._ordered, self._replaying = False, True
-        for row in await self._services.store.ordered(self.endpoint.no, PAGE):
-            if self._in_flight >= self._policy.max_in_flight or not self._services.slots.take(self.wake):
-                self._ordered = True
+        """Extra attempts are made whatever the endpoint's status, breaker or pace. A page of orders at a time."""
+        rows = await self._services.store.ordered(self.endpoint.no, self._orders_after, PAGE)
+        for row in rows:
+            if self._full or not self._services.slots.take(self.wake):
                 return
+            self._orders_after = (row.seq, row.round)
             key = self._window.take_waiting(row)
             if key is None:
                 self._services.slots.give()
                 continue
             self._in_flight += 1
             self._nursery.start_soon(self._work, _Flight(key, row, extra=True))
+        self._ordered = len(rows) == PAGE
 
     def _idle_for(self) -> float:
         """Seconds until there is something to do that no bell tells of."""
@@ -290,6 +296,8 @@ class EndpointActor:
         """What may be attempted now; it counts as in flight from here on."""
         if self._stopping or self._void or self._full or self.endpoint.status != ENDPOINT_ACTIVE:
             return None
+        if self._recorder.full or self._services.writer.unavailable is not None:
+            return None  # what is sent now could not be recorded, and would be sent again
         if self._gate.opens_at(now) > now:
             return None
         if self._window.next_group() is None or not self._services.slots.take(self.wake):
@@ -325,9 +333,8 @@ class EndpointActor:
     def _has_to_turn(self) -> bool:
         """Whether there is something that only the loop can do: to read, to wait for the gate, to begin anew, to end."""
         window = self._window
-        return (
-            self._unread or window.hungry or window.next_group() is not None or self._stopping or self._void
-        )
+        waits = self._unread or self._ordered or window.hungry or window.next_group() is not None
+        return waits or self._stopping or self._void
 
     async def _attempt(self, row: Owed) -> tuple[Attempt, str]:
         endpoint, now = self.endpoint, self._services.now_ms()
@@ -425,6 +432,9 @@ class EndpointActor:
     def _durable(self, keys: list[LaneKey]) -> None:
         if keys:
             self._window.durable(keys)
+        if (
+            keys or self._window.next_group() is not None
+        ):  # who was held back because much was not recorded yet
             self.wake.ring()
 
 

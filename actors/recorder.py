@@ -23,6 +23,7 @@ from .writer import Writer
 log = logging.getLogger("unifyport.delivery")
 
 LAZY_SECONDS = 0.025
+MOST_UNRECORDED = 1024  # outcomes that a crash can make come again
 _LEVELS = {Verdict.DELIVERED: logging.DEBUG, Verdict.DEAD: logging.WARNING, Verdict.GONE: logging.WARNING}
 
 
@@ -49,6 +50,7 @@ class Recorder:
         self._health: EndpointHealth | None = None
         self._bell = Wake()
         self._urgent = trio.Event()
+        self._turn = trio.Lock()  # who flushes: a second one waits until what the first has taken is durable
 
     def outcome(
         self, row: Owed, attempt: Attempt, verdict: Verdict, delivery_id: str, now_ms: int
@@ -90,6 +92,11 @@ class Recorder:
             self._urgent.set()
         self._bell.ring()
 
+    @property
+    def full(self) -> bool:
+        """So much is not recorded yet that nothing more should be sent."""
+        return len(self._outcomes) >= MOST_UNRECORDED
+
     def tell(self, health: EndpointHealth) -> None:
         """Never blocks. What was not written yet is part of the same change."""
         if self._health is not None:
@@ -109,6 +116,10 @@ class Recorder:
 
     async def flush(self) -> None:
         """Return when everything is durable. Cancelled: what was under way may be, or not."""
+        async with self._turn:
+            await self._flush()
+
+    async def _flush(self) -> None:
         while self._outcomes or self._health is not None:
             outcomes, self._outcomes = self._outcomes, []
             held, self._held = self._held, []

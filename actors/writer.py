@@ -14,7 +14,7 @@ import trio
 
 from unifyport.model.tally import Tally
 from unifyport.model.unit import Unit
-from unifyport.storage.base import Fenced, Refused, Result, Settle, Store, StoreUnavailable, Write
+from unifyport.storage.base import Committed, Fenced, Refused, Result, Settle, Store, StoreUnavailable, Write
 
 from .actor import Actor, Job, Stickiness
 from .reply import Failed, Reply
@@ -32,14 +32,15 @@ class OutcomeUnknown(Exception):
 
 
 class Writer(Actor[Write, Result]):
-    """`on_commit` is called after each commit, synchronously: it rings bells and never blocks."""
+    """`on_events` is called after each commit that wrote events, with the bits of their kinds, synchronously: it rings
+    bells and never blocks."""
 
     batch = 256
 
-    def __init__(self, store: Store, on_commit: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, store: Store, on_events: Callable[[int], None] = lambda kinds: None) -> None:
         super().__init__()
         self._store = store
-        self._on_commit = on_commit
+        self._on_events = on_events
         self._sticky = Stickiness()
         self.unavailable: str | None = None  # why the store does not take writes, while it does not
         self.writes = 0  # committed
@@ -114,13 +115,18 @@ class Writer(Actor[Write, Result]):
             return
 
     def _answer(self, group: Sequence[Job[Write, Result]], results: Sequence[Result]) -> None:
+        kinds = 0
         for job, result in zip(group, results, strict=False):
+            if isinstance(job.work, Unit) and isinstance(result, Committed):
+                for item in job.work.items:
+                    for event in item.events:
+                        kinds |= 1 << event.kind
             if isinstance(job.work, Unit) and isinstance(result, Refused | Fenced):
                 self.failed(job)
             job.reply.answer(result)
         self.writes += len(results)
-        if results:
-            self._on_commit()
+        if kinds:
+            self._on_events(kinds)
 
     def failed(self, job: Job[Write, Result]) -> None:
         if isinstance(job.work, Unit):

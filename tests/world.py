@@ -17,7 +17,7 @@ import trio
 from trio.testing import MockClock
 
 from actors.delivery import Deliveries
-from actors.endpoint import EVENTS_TOPIC, DeliveryServices
+from actors.endpoint import DeliveryServices
 from actors.writer import Writer
 from supervisors import Incarnation
 from unifyport.delivery.client import HttpDeliveryClient
@@ -128,7 +128,7 @@ class World:
     async def alive(self) -> AsyncIterator[None]:
         """From a start to a kill: what is not committed by then never is."""
         self.bus, root = LocalBus(), Incarnation(1, float("inf"))
-        self.writer = Writer(self.store, lambda: self.bus.ring(EVENTS_TOPIC))
+        self.writer = Writer(self.store, lambda kinds: self.deliveries.news(kinds))
         guard = AddressGuard(_resolve)
         services = DeliveryServices(
             self.store,

@@ -180,7 +180,12 @@ class Server:
                 log.warning("sends cut off by the last end: %d not sent, %d unknown", unsent, unknown)
 
         bus, fleet = LocalBus(), LocalFleet(store, f"{os.getpid()}")
-        writer = Writer(store, lambda: bus.ring(EVENTS_TOPIC))
+
+        def events_committed(kinds: int) -> None:
+            bus.ring(EVENTS_TOPIC)
+            deliveries.news(kinds)
+
+        writer = Writer(store, events_committed)
         event_id = EventIds(now_ms, await store.newest_event_id())
         lane_key = await store.lane_key()
         first = next(iter(listeners.values()))

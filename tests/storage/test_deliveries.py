@@ -178,13 +178,13 @@ async def test_an_extra_attempt_is_ordered_of_what_waits_for_its_retry_only(benc
     assert await bench.commit(RetryNow(1, 1, 0)) == [Refused("not_waiting")]
     await bench.settle(Settled(1, 0, "retry", 1, NOW, due=NOW + 5000, reason="timeout"))
     assert await bench.commit(RetryNow(1, 1, 0)) == [Committed()]
-    [ordered] = await bench.store.ordered(1, 9)
+    [ordered] = await bench.store.ordered(1, (0, 0), 9)
     assert (ordered.seq, ordered.attempts) == (1, 1)
     endpoint = await bench.store.endpoint("we_1")
     assert endpoint is not None
     assert (endpoint.orders, endpoint.version) == (1, 1)  # nobody's change of it is refused for that
     await bench.settle(Settled(1, 0, "kept", 1, NOW, reason="timeout"))
-    assert await bench.store.ordered(1, 9) == []
+    assert await bench.store.ordered(1, (0, 0), 9) == []
     [blocked] = await bench.store.blocked(1)
     assert blocked.due == NOW + 5000
     record = await bench.store.delivery(1, 1, 0)

@@ -157,6 +157,8 @@ async def test_fan_out_is_by_the_filter_at_the_time_of_the_commit(store: SqliteS
     await store.commit([PutEndpoint(attrs.evolve(inactive, status="inactive")), with_events(unit, event(5))])
     assert len(await store.fresh(1, 0, 10)) == 3  # owed whatever the status is
     await store.commit([DeleteEndpoint("we_1")])
+    assert await store.endpoint("we_1") is None
+    await store.commit([Purge(0, 0, 0, 0, 0), Purge(0, 0, 0, 0, 0)])  # what it left goes by pages
     assert await store.owed(1, 10) == (0, 0)
 
 

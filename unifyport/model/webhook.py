@@ -24,6 +24,8 @@ ENDPOINT_DISABLED = "disabled"
 
 LONGEST_DELAY = 30 * 86_400.0
 LONGEST_SCHEDULE = 100  # delays
+MOST_EVENTS = 100  # names in a subscription
+LONGEST_SECRET = 1024  # characters
 DEFAULT_SCHEDULE = (5.0, 30.0, 120.0, 600.0, 3600.0)  # seconds; the last one repeats
 MOST_IN_FLIGHT = 256
 LONGEST_TIMEOUT = 60.0
@@ -81,14 +83,14 @@ class BreakerPolicy:
             raise ValueError('must be an object or "off"')
         base = base if base is not None else cls()
         read = _Reader("", value)
-        policy = cls(
-            read("failures", _between(1, 1000), base.failures),
-            read("initial", _delay, base.initial),
-            read("max", _delay, base.max),
-        )
-        if policy.max < policy.initial:
-            raise ValueError("max: must not be shorter than initial")
-        return policy
+        failures = read("failures", _between(1, 1000), base.failures)
+        initial, longest = read("initial", _delay, base.initial), read("max", _delay, base.max)
+        if longest < initial:
+            if "initial" in value and "max" in value:
+                raise ValueError("max: must not be shorter than initial")
+            # one of the two is somebody else's default, and gives way
+            initial, longest = (initial, initial) if "initial" in value else (longest, longest)
+        return cls(failures, initial, longest)
 
 
 @attrs.frozen
@@ -160,7 +162,7 @@ class WebhookEndpoint:
         return mask_of(self.subscribed_events)
 
     def policies(self, defaults: WebhookDefaults) -> tuple[RetryPolicy, DeliveryPolicy]:
-        """Raises `ValueError` naming the field."""
+        """What was accepted once is good with any defaults: never raises for a stored endpoint."""
         return (
             RetryPolicy.parse(self.retry_policy, defaults.retries),
             DeliveryPolicy.parse(self.delivery, defaults.delivery),
@@ -170,7 +172,9 @@ class WebhookEndpoint:
         """What is wrong with what people may write, each with its field."""
         found = []
         for check in (
-            lambda: _named("subscribed_events", lambda: self.mask),
+            lambda: _named("subscribed_events", self._check_events),
+            lambda: _named("signing_secret", lambda: _check_secret(self.secret)),
+            lambda: _named("previous_signing_secret", lambda: _check_secret(self.previous_secret)),
             lambda: RetryPolicy.parse(self.retry_policy, defaults.retries),
             lambda: self._check_secrets(DeliveryPolicy.parse(self.delivery, defaults.delivery)),
         ):
@@ -179,6 +183,11 @@ class WebhookEndpoint:
             except ValueError as error:
                 found.append(str(error))
         return found
+
+    def _check_events(self) -> int:
+        if len(self.subscribed_events) > MOST_EVENTS:
+            raise ValueError(f"at most {MOST_EVENTS} names")
+        return self.mask
 
     def _check_secrets(self, policy: DeliveryPolicy) -> None:
         if Signatures.STANDARD in policy.signatures:
@@ -206,6 +215,11 @@ class WebhookEndpoint:
         return attrs.evolve(
             self, secret=secret, previous_secret=previous if until else "", previous_until=until
         )
+
+
+def _check_secret(secret: str) -> None:
+    if len(secret) > LONGEST_SECRET or (secret and not secret.strip()):
+        raise ValueError(f"must be at most {LONGEST_SECRET} characters, and not blank")
 
 
 # Standard Webhooks, "Signature scheme": what comes after this prefix is the key in base64.
@@ -247,7 +261,13 @@ def as_written(policy: RetryPolicy | DeliveryPolicy) -> dict[str, Any]:
 
 def unknown_fields(value: Mapping[str, Any], kind: type[RetryPolicy] | type[DeliveryPolicy]) -> list[str]:
     """The keys of an object that mean nothing."""
-    return sorted(value.keys() - attrs.fields_dict(kind).keys())
+    found = sorted(value.keys() - attrs.fields_dict(kind).keys())
+    breaker = value.get("breaker")
+    if isinstance(breaker, Mapping):
+        found += [
+            f"breaker.{name}" for name in sorted(breaker.keys() - attrs.fields_dict(BreakerPolicy).keys())
+        ]
+    return found
 
 
 # -- reading the objects that people write ------------------------------------------------------------------

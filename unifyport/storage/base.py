@@ -443,8 +443,8 @@ class Store(Protocol):
     async def owed_one(self, endpoint_no: int, round_: int, seq: int) -> Owed | None:
         """One owed event."""
 
-    async def ordered(self, endpoint_no: int, limit: int) -> list[Owed]:
-        """What an extra attempt was ordered of."""
+    async def ordered(self, endpoint_no: int, after: tuple[int, int], limit: int) -> list[Owed]:
+        """What an extra attempt was ordered of, above (seq, round)."""
 
     async def owed(self, endpoint_no: int, most: int) -> tuple[int, int]:
         """How many events an endpoint is owed, and how many are dead letters; counted up to `most`."""

@@ -8,11 +8,6 @@ from typing import Protocol
 import trio
 
 
-class Bell(Protocol):
-    def ring(self) -> None:
-        """Never blocks."""
-
-
 class Bus(Protocol):
     def ring(self, topic: str) -> None:
         """Never blocks; rings before anybody looks are one."""
@@ -22,11 +17,6 @@ class Bus(Protocol):
 
     def count(self, topic: str) -> int: ...
 
-    def attach(self, topic: str, bell: Bell) -> None:
-        """Ring `bell` whenever the topic rings, until it is detached: for whoever has a bell of his own anyway."""
-
-    def detach(self, topic: str, bell: Bell) -> None: ...
-
 
 class LocalBus:
     """Topics of one process."""
@@ -34,18 +24,9 @@ class LocalBus:
     def __init__(self) -> None:
         self._counts: dict[str, int] = {}
         self._events: dict[str, trio.Event] = {}
-        self._bells: dict[str, dict[Bell, None]] = {}
-
-    def attach(self, topic: str, bell: Bell) -> None:
-        self._bells.setdefault(topic, {})[bell] = None
-
-    def detach(self, topic: str, bell: Bell) -> None:
-        self._bells.get(topic, {}).pop(bell, None)
 
     def ring(self, topic: str) -> None:
         self._counts[topic] = self._counts.get(topic, 0) + 1
-        for bell in self._bells.get(topic, ()):
-            bell.ring()
         if (event := self._events.pop(topic, None)) is not None:
             event.set()
 

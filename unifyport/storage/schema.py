@@ -137,10 +137,13 @@ alter table endpoint add column replayed integer not null default 0;  -- rows of
 alter table endpoint add column expired_at integer;  -- when the log was last told that debts expired
 
 alter table delivery add column manual integer not null default 0;  -- one extra attempt now, outside the count
-create index delivery_manual on delivery(endpoint_no) where manual = 1;
+create index delivery_manual on delivery(endpoint_no, seq, round) where manual = 1;
 
+create index dead_event on dead(endpoint_no, event_id);
 alter table dead add column response blob;
 alter table dead add column response_size integer not null default 0;
+
+create table deleted_endpoint(no integer primary key) strict;  -- what it leaves behind is purged a page at a time
 
 create index event_expires on event(expires_at) where expires_at is not null;
 

@@ -290,8 +290,8 @@ class SqliteStore:
     async def owed_one(self, endpoint_no: int, round_: int, seq: int) -> Owed | None:
         return await self._read(lambda db: reads.owed_one(db, endpoint_no, round_, seq))
 
-    async def ordered(self, endpoint_no: int, limit: int) -> list[Owed]:
-        return await self._read(lambda db: reads.ordered(db, endpoint_no, limit))
+    async def ordered(self, endpoint_no: int, after: tuple[int, int], limit: int) -> list[Owed]:
+        return await self._read(lambda db: reads.ordered(db, endpoint_no, after, limit))
 
     async def owed(self, endpoint_no: int, most: int) -> tuple[int, int]:
         return await self._read(lambda db: reads.owed(db, endpoint_no, most))

@@ -162,6 +162,26 @@ def expire_debt(db: sqlite3.Connection, now: int, seq: int) -> None:
         _expired(db, now, no, endpoint_id, ended)
 
 
+def purge_deleted(db: sqlite3.Connection, page: int) -> int:
+    """A page of what an endpoint that was deleted has left behind; rows deleted."""
+    row = db.execute("select no from deleted_endpoint limit 1").fetchone()
+    if row is None:
+        return 0
+    for table, key in (
+        ("delivery", "endpoint_no, seq, round"),
+        ("dead", "endpoint_no, seq, round"),
+        ("attempt", "endpoint_no, seq, round, attempt"),
+    ):
+        gone = db.execute(
+            f"delete from {table} where ({key}) in (select {key} from {table} where endpoint_no = ? limit ?)",
+            (*row, page),
+        ).rowcount
+        if gone:
+            return max(gone, page)  # there may be more, in the other tables too
+    db.execute("delete from deleted_endpoint where no = ?", row)
+    return 0
+
+
 # -- orders -----------------------------------------------------------------------------------------------------
 
 
@@ -230,7 +250,7 @@ class _Debts:
 def _revive(db: sqlite3.Connection, debts: _Debts, write: Replay, which: DeadLetters) -> tuple[int, bool]:
     """Owe dead letters again; where the page ends, and whether there is more."""
     found, last, more = _dead_letters(db, debts.no, write, which)
-    for seq, round_, lane, logged in found:
+    for seq, round_, lane, logged, _ in found:
         place = (debts.no, seq, round_)
         if not logged:  # the log has outlived it: it gets a new place there, and no fan-out
             [logged] = db.execute(
@@ -244,8 +264,9 @@ def _revive(db: sqlite3.Connection, debts: _Debts, write: Replay, which: DeadLet
     return last, more
 
 
+_DeadRow = tuple[int, int, int, int | None, int]  # seq, round, lane, seq in the log, died at
 _DEAD = (
-    "select seq, round, lane, (select e.seq from event e where e.seq = dead.seq) as logged from dead"
+    "select seq, round, lane, (select e.seq from event e where e.seq = dead.seq), died_at from dead"
     " where endpoint_no = ?"
 )
 _IN_THE_LOG, _OUTLIVED = (
@@ -255,7 +276,7 @@ _IN_THE_LOG, _OUTLIVED = (
 
 def _dead_letters(
     db: sqlite3.Connection, no: int, write: Replay, which: DeadLetters
-) -> tuple[list[tuple[int, int, int, int | None]], int, bool]:
+) -> tuple[list[_DeadRow], int, bool]:
     """A page of (seq, round, lane, seq in the log). What the log has outlived comes last: it gets the newest places,
     and a replay goes in their order. `after` of that part is negative."""
     if which.places is not None:
@@ -268,21 +289,21 @@ def _dead_letters(
         marks = ", ".join("?" * len(which.event_ids))
         rows = db.execute(f"{_DEAD} and event_id in ({marks})", (no, *which.event_ids)).fetchall()
         return sorted(rows, key=_outlived_last), 0, False
-    died = f"{_DEAD} and died_at >= ? and died_at < ? and "
-    values = (no, which.start, which.end if which.end is not None else _NEVER)
     part, after = (_IN_THE_LOG, write.after) if write.after >= 0 else (_OUTLIVED, -write.after - 1)
     rows = db.execute(
-        f"{died} {part} and seq > ? order by seq, round limit ?", (*values, after, write.page)
+        f"{_DEAD} and {part} and seq > ? order by seq, round limit ?", (no, after, write.page)
     ).fetchall()
-    if len(rows) < write.page:
-        return rows, -1, part is _IN_THE_LOG
-    last = rows[-1][0]  # the next page begins after this one: take all rounds of it
-    rows = [row for row in rows if row[0] != last]
-    rows += db.execute(f"{died} seq = ? order by round", (*values, last)).fetchall()
-    return rows, last if part is _IN_THE_LOG else -last - 1, True
+    last, more = -1, part is _IN_THE_LOG
+    if len(rows) == write.page:  # the next page begins after the last one: take all rounds of that
+        last, more = rows[-1][0], True
+        rows = [row for row in rows if row[0] != last]
+        rows += db.execute(f"{_DEAD} and seq = ? order by round", (no, last)).fetchall()
+        last = last if part is _IN_THE_LOG else -last - 1
+    end = which.end if which.end is not None else _NEVER
+    return [row for row in rows if which.start <= row[4] < end], last, more
 
 
-def _outlived_last(row: tuple[int, int, int, int | None]) -> tuple[bool, int]:
+def _outlived_last(row: _DeadRow) -> tuple[bool, int]:
     return row[3] is None, row[0]
 
 

@@ -189,8 +189,10 @@ def owed_one(db: sqlite3.Connection, endpoint_no: int, round_: int, seq: int) ->
     return None if row is None else Owed(*row)
 
 
-def ordered(db: sqlite3.Connection, endpoint_no: int, limit: int) -> list[Owed]:
-    return [Owed(*row) for row in db.execute(_OWED + "d.manual = 1 limit ?", (endpoint_no, limit))]
+def ordered(db: sqlite3.Connection, endpoint_no: int, after: tuple[int, int], limit: int) -> list[Owed]:
+    sql = _OWED.replace("delivery d", "delivery d indexed by delivery_manual")
+    sql += "d.manual = 1 and (d.seq, d.round) > (?, ?) order by d.seq, d.round limit ?"
+    return [Owed(*row) for row in db.execute(sql, (endpoint_no, *after, limit))]
 
 
 def blocked(db: sqlite3.Connection, endpoint_no: int) -> list[Blocked]:

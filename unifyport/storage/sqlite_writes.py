@@ -351,12 +351,12 @@ class Writes:
         return Committed()
 
     def delete_endpoint(self, write: DeleteEndpoint) -> Result:
-        for table in ("delivery", "dead", "attempt"):
-            self._db.execute(
-                f"delete from {table} where endpoint_no = (select no from endpoint where id = ?)",
-                (write.endpoint_id,),
-            )
-        self._db.execute("delete from endpoint where id = ?", (write.endpoint_id,))
+        """The endpoint is gone at once; what it was owed may be much, and is purged."""
+        row = self._db.execute(
+            "delete from endpoint where id = ? returning no", (write.endpoint_id,)
+        ).fetchone()
+        if row is not None:
+            self._db.execute("insert into deleted_endpoint(no) values(?)", row)
         self._db.execute("delete from lease where resource = ?", (f"endpoint:{write.endpoint_id}",))
         return Committed()
 
@@ -415,6 +415,7 @@ class Writes:
         ).fetchone()
         deleted = self._purge_events(row[0]) if row[0] is not None else 0
         deleted += self._blank(write)
+        deleted += deliveries.purge_deleted(self._db, write.page)
         self._db.execute(
             "update command set key = null where id in (select id from command where finished_at < ?"
             " and key is not null and state != 'unknown' limit ?)",
