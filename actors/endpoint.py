@@ -213,9 +213,17 @@ class EndpointActor:
         if self._in_flight:
             return False
         await self._recorder.flush()
-        blocked = await self._services.store.blocked(self.endpoint.no)
-        self._window = Window(blocked, self._policy.ordering)
-        self._void, self._replaying, self._orders_after = False, True, (0, 0)
+        self._void, ordering = (
+            False,
+            self._policy.ordering,
+        )  # before the look: who voids it meanwhile says so again
+        try:
+            blocked = await self._services.store.blocked(self.endpoint.no)
+        except BaseException:
+            self._void = True
+            raise
+        self._window = Window(blocked, ordering)
+        self._replaying, self._ordered, self._orders_after = True, True, (0, 0)
         return True
 
     # -- reading ------------------------------------------------------------------------------------------------
@@ -231,9 +239,14 @@ class EndpointActor:
             window.add_fresh(rows)
             fresh = len(rows) == limit
         if self._replaying and (limit := min(PAGE, window.room_for_replays)) > 0:
-            rows = await store.replays(no, window.replay_pos, limit)
+            self._replaying = False  # before the look, as with orders
+            try:
+                rows = await store.replays(no, window.replay_pos, limit)
+            except BaseException:
+                self._replaying = True
+                raise
             window.add_replays(rows)
-            self._replaying = len(rows) == limit
+            self._replaying |= len(rows) == limit
         window.wake(self._services.now_ms())
         for _ in range(REFILLS):
             if (hungry := window.next_hungry()) is None:
@@ -258,9 +271,15 @@ class EndpointActor:
 
     async def _carry_out_orders(self) -> None:
         """Extra attempts are made whatever the endpoint's status, breaker or pace. A page of orders at a time."""
-        rows = await self._services.store.ordered(self.endpoint.no, self._orders_after, PAGE)
+        self._ordered = False  # before the look: what is ordered meanwhile says so again
+        try:
+            rows = await self._services.store.ordered(self.endpoint.no, self._orders_after, PAGE)
+        except BaseException:
+            self._ordered = True
+            raise
         for row in rows:
             if self._full or not self._services.slots.take(self.wake):
+                self._ordered = True
                 return
             self._orders_after = (row.seq, row.round)
             key = self._window.take_waiting(row)
@@ -269,7 +288,7 @@ class EndpointActor:
                 continue
             self._in_flight += 1
             self._nursery.start_soon(self._work, _Flight(key, row, extra=True))
-        self._ordered = len(rows) == PAGE
+        self._ordered |= len(rows) == PAGE
 
     def _idle_for(self) -> float:
         """Seconds until there is something to do that no bell tells of."""

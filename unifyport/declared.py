@@ -56,6 +56,8 @@ class Action(enum.StrEnum):
     REMOVE = "remove"
 
 
+LEFT_THE_FILE = "left_the_file"  # why an endpoint is inactive
+
 Kind = Literal["workspace", "api_key", "webhook_endpoint", "account"]
 
 
@@ -204,9 +206,8 @@ async def _endpoints(made: Plan, settings: Settings, store: Store, now_ms: int) 
     for entry in settings.webhook_endpoints:
         digest = _digest(ring, attrs.asdict(entry))
         old = known.pop(entry.name, None) or known.pop(entry.renamed_from, None)
-        paused = entry.status == ENDPOINT_INACTIVE
-        if old is not None and old.digest == digest and paused == (old.status == ENDPOINT_INACTIVE):
-            continue
+        if old is not None and old.digest == digest and old.reason != LEFT_THE_FILE:
+            continue  # whether it was paused or resumed meanwhile is the operator's decision
         base = old if old is not None else WebhookEndpoint(new_id("we"), entry.url, origin=Origin.FILE)
         endpoint = attrs.evolve(
             base,
@@ -271,8 +272,8 @@ def _left(made: Plan, now_ms: int, running: Callable[[Account], bool], *, prune:
         if prune:
             made.add("webhook_endpoint", name, Action.REMOVE, DeleteEndpoint(endpoint.id))
         elif endpoint.status == ENDPOINT_ACTIVE:
-            inactive = PutEndpoint(attrs.evolve(endpoint, status=ENDPOINT_INACTIVE))
-            made.add("webhook_endpoint", name, Action.STOP, inactive)
+            left = attrs.evolve(endpoint, status=ENDPOINT_INACTIVE, reason=LEFT_THE_FILE)
+            made.add("webhook_endpoint", name, Action.STOP, PutEndpoint(left))
     for account in made.left_accounts:
         stopped = PutAccount(attrs.evolve(account, status="inactive", updated_at=now_ms), declared=True)
         if prune:

@@ -286,7 +286,9 @@ class Server:
         parts.add(ChildSpec("retention", Retention(settings.storage, writer, now_ms).run, _PART))
         parts.add(ChildSpec("deliveries", deliveries.run, _PART, supervisor=deliveries.supervisor))
         parts.add(ChildSpec("accounts", accounts.run, _PART, supervisor=accounts.supervisor))
-        parts.add(ChildSpec("front", lambda me: self._front(front, me, listeners, task_status), _PART))
+        parts.add(
+            ChildSpec("front", lambda me: self._front(gateway, front, me, listeners, task_status), _PART)
+        )
         root = RestForOne(
             [
                 ChildSpec("storage", writer.run, _PART),
@@ -330,6 +332,7 @@ class Server:
 
     async def _front(
         self,
+        gateway: Gateway,
         front: Front,
         me: Incarnation,
         listeners: dict[str, socket.socket],
@@ -345,8 +348,10 @@ class Server:
             directory = self.settings.directory
             tls = TlsFiles(directory / server.tls.cert, directory / server.tls.key)
         first = not self.bound
+        gateway.closing = False
         try:
             async with trio.open_nursery() as nursery:
+                nursery.start_soon(_end_streams, gateway, me)
                 if len(os.fsencode(path)) <= LONGEST_SOCKET_PATH:
                     owner = Door(frozenset(Audience), owner=True)
                     await nursery.start(_serve, front.behind(owner), local, me)
@@ -417,6 +422,11 @@ async def _exit_after(seconds: float) -> None:
     """The last word on a stop that hangs: everything is crash-safe, so leave."""
     await trio.sleep(seconds)
     os._exit(EX_TEMPFAIL)
+
+
+async def _end_streams(gateway: Gateway, me: Incarnation) -> None:
+    await me.stopping()
+    gateway.end_streams()
 
 
 async def _serve(app: Any, config: Config, me: Incarnation, task_status: trio.TaskStatus[list[str]]) -> None:

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from trio.testing import MockClock
 
+from supervisors import tree
 from tests.world import EPOCH_MS, Reaction, World, new_world, now_ms
 from unifyport.delivery.scripted import RESET, SILENCE, answer
 from unifyport.storage.base import DeadLetters, DeliveryRecord, LoggedEvents, Replay, Replayed, RetryNow
@@ -88,41 +89,52 @@ class Play:
         self._accepted: list[
             str
         ] = []  # texts of what is new (no replay), in the order in which they were accepted
+        self._done: set[str] = set()  # texts of what is new, whose acceptance has arrived
+        self._repeats: list[str] = []
         world.answer = self._react
 
     def _react(self, text: str, nth: int) -> Reaction:
         name = self._reactions.pop(0) if self._reactions else "accepted"
-        if name.startswith("accepted") and not self.world.requests[-1].replay:
-            self._accepted.append(text)
+        if not self.world.requests[-1].replay:
+            if text in self._done:
+                self._repeats.append(text)
+            if name.startswith("accepted"):
+                self._accepted.append(text)
+            if name.startswith("accepted") and "lost" not in name:
+                self._done.add(text)
         return REACTIONS[name]
 
     async def run(self) -> None:
-        incidents = list(self.story.incidents)
         async with self.world.alive():
             for number, lane in enumerate(self.story.lanes):
                 expires = EPOCH_MS + 20_000 if number in self.story.expiring else None
                 await self.world.commit(f"m{number:02}", lane=lane, expires_at=expires)
-            incidents = await self._until_killed(incidents)
-        while incidents:
+            rest = await self._live(self.story.incidents)
+        while rest is not None:
             async with self.world.alive():
-                incidents = await self._until_killed(incidents)
-        async with self.world.alive():
-            await self.world.change(status="active", reason=None, failing_since=None)
-            with trio.fail_after(LONG):
-                while (await self.world.store.owed(1, 1))[0]:
-                    await trio.sleep(60)
+                rest = await self._live(rest)
 
-    async def _until_killed(self, incidents: list[tuple[str, float]]) -> list[tuple[str, float]]:
+    async def _live(self, incidents: list[tuple[str, float]]) -> list[tuple[str, float]] | None:
+        """One life of the process: what happens after its kill, or None when it has seen the end."""
         while incidents:
             (what, after), *incidents = incidents
             await trio.sleep(after)
             if what == "kill after a commit":
                 self.world.store.hangs = True
                 await trio.sleep(1)
+            self._look_for_crashes()
             if what.startswith("kill"):
-                break
+                return incidents
             await self._incident(what)
-        return incidents
+        await self.world.change(status="active", reason=None, failing_since=None)
+        with trio.fail_after(LONG):
+            while (await self.world.store.owed(1, 1))[0]:
+                await trio.sleep(60)
+        self._look_for_crashes()
+        return None
+
+    def _look_for_crashes(self) -> None:
+        assert all(node.incarnations <= 1 for node in tree(self.world.deliveries.supervisor))
 
     async def _incident(self, what: str) -> None:
         world = self.world
@@ -139,7 +151,9 @@ class Play:
                 endpoint = await world.endpoint()
                 await world.change(status="inactive" if endpoint.status == "active" else "active")
             case "reorder":
-                await world.change(delivery=self.story.delivery | {"ordering": "strict"})
+                ordering = (await world.endpoint()).delivery["ordering"]
+                other = "none" if ordering == "strict" else "strict"
+                await world.change(delivery=self.story.delivery | {"ordering": other})
 
     async def _replay(self, order: Replay) -> None:
         while True:
@@ -167,8 +181,11 @@ class Play:
                 assert record.attempts <= most
             if not self.story.max_attempts:
                 assert len(counted) == 1
-        if self.story.delivery["ordering"] == "strict":
+        happened = {what for what, _ in self.story.incidents}
+        if self.story.delivery["ordering"] == "strict" and "reorder" not in happened:
             self._judge_order()
+        if not happened & {"kill", "kill after a commit"}:
+            assert self._repeats == []
 
     async def _records(self) -> list[DeliveryRecord]:
         found = await self.world.store.deliveries(1, None, 1000)

@@ -5,14 +5,24 @@ import hashlib
 import hmac
 import itertools
 from typing import Any
+from unittest import mock
 
+import attrs
 import msgspec
 import trio
 
+from actors import recorder
 from tests.world import EPOCH_MS, World, now_ms, on_a_mock_clock
 from unifyport.delivery.scripted import RESET
 from unifyport.delivery.signing import STANDARD_SIGNATURE
 from unifyport.model.event import mask_of_names
+from unifyport.model.webhook import (
+    DeliveryPolicy,
+    RetryPolicy,
+    WebhookDefaults,
+    WebhookEndpoint,
+    as_written,
+)
 from unifyport.storage.base import (
     DeadLetters,
     DropOwed,
@@ -223,7 +233,6 @@ async def test_what_is_dropped_is_not_sent_though_it_was_in_hand(world: World) -
 
 @on_a_mock_clock
 async def test_defaults_of_the_operator_hold_at_once_for_who_leaves_them_open(world: World) -> None:
-    from unifyport.model.webhook import DeliveryPolicy, RetryPolicy, WebhookDefaults
 
     world.answer = lambda text, nth: 500
     defaults = WebhookDefaults(RetryPolicy(max_attempts=9, schedule=(2.0,)), DeliveryPolicy(breaker=None))
@@ -235,8 +244,78 @@ async def test_defaults_of_the_operator_hold_at_once_for_who_leaves_them_open(wo
     assert all(1.9 < later - earlier < 2.5 for earlier, later in itertools.pairwise(times))
 
 
+@on_a_mock_clock(delivery={"rate_limit": 1})
+async def test_replays_in_hand_survive_another_order(world: World) -> None:
+    await world.commit("a", "b", "c")
+    await world.until(lambda: len(world.delivered) == 3)
+    await trio.sleep(0.5)
+    await world.order(Replay("we_1", LoggedEvents(), now_ms(), upto=99))
+    await trio.sleep(0.5)
+    await world.change(delivery={"rate_limit": 1, "ordering": "none"})
+    await world.until(lambda: len(world.delivered) == 6)
+
+
+@on_a_mock_clock
+async def test_who_begins_anew_waits_for_what_is_being_recorded(world: World) -> None:
+    await world.commit("a")
+    commit = world.store.commit
+
+    async def slow(writes: Any) -> Any:
+        await trio.sleep(2)
+        return await commit(writes)
+
+    with mock.patch.object(world.store, "commit", slow):
+        await world.until(lambda: world.delivered)
+        await trio.sleep(0.5)  # the outcome is on its way to the disk
+        actor = world.deliveries.actor("we_1")
+        assert actor is not None
+        actor.replace(attrs.evolve(actor.endpoint, debt=1))
+        await trio.sleep(10)
+    assert [request.text for request in world.requests] == ["a"]
+
+
+@on_a_mock_clock
+async def test_what_could_not_be_recorded_is_not_sent(world: World) -> None:
+    with mock.patch.object(recorder, "MOST_UNRECORDED", 20):
+        await world.change(status="inactive")
+        for lane in range(200):
+            await world.commit(f"m{lane}", lane=lane)
+        await world.change(status="active")
+        commit = world.store.commit
+
+        async def slow(writes: Any) -> Any:
+            await trio.sleep(5)
+            return await commit(writes)
+
+        with mock.patch.object(world.store, "commit", slow):
+            await trio.sleep(4)
+            assert 20 <= len(world.requests) <= 20 + 20 + 2 * 16
+        await world.until(lambda: len(world.delivered) == 200)
+    assert len(world.requests) == 200
+
+
+@on_a_mock_clock(retry_policy={"schedule": ["1h"]}, delivery={"breaker": "off"})
+async def test_more_extra_attempts_than_a_page_holds(world: World) -> None:
+    world.answer = lambda text, nth: 500 if nth == 1 else 204
+    for lane in range(150):
+        await world.commit(f"m{lane}", lane=lane)
+    await world.until(lambda: len(world.requests) == 150)
+    await trio.sleep(1)
+    for waiting in await world.store.blocked(1):
+        await world.order(RetryNow(1, waiting.seq, 0))
+    await trio.sleep(60)
+    assert sorted(world.delivered) == sorted(f"m{lane}" for lane in range(150))
+
+
+def test_defaults_of_the_operator_cannot_make_what_was_accepted_wrong() -> None:
+    endpoint = WebhookEndpoint("we_1", "https://x.example", delivery={"breaker": {"initial": "10s"}})
+    shorter = DeliveryPolicy.parse({"breaker": {"initial": "1s", "max": "5s"}})
+    _, policy = endpoint.policies(WebhookDefaults(delivery=shorter))
+    assert policy.breaker is not None
+    assert (policy.breaker.initial, policy.breaker.max) == (10, 10)
+
+
 def test_a_policy_reads_back_what_it_writes() -> None:
-    from unifyport.model.webhook import DeliveryPolicy, RetryPolicy, as_written
 
     written: dict[str, Any] = {"max_attempts": 2, "schedule": ["250ms", "1h30m"]}
     assert as_written(RetryPolicy.parse(written)) == written

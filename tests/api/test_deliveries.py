@@ -12,13 +12,16 @@ from tests.harness import (
     SECRET,
     Client,
     Platform,
+    Process,
     Receiver,
     account,
     endpoint,
+    free_port,
     gateway,
     receiver,
     sandbox,
     settings_of,
+    write_config,
 )
 from unifyport.delivery import signing
 
@@ -203,6 +206,14 @@ async def test_dead_letters_are_replayed_under_their_event_ids(tmp_path: Path) -
             again = await listed(api, hook)
             assert [(each["status"], each["replay"]) for each in again][:3] == [("delivered", True)] * 3
             assert {each["id"] for each in again}.isdisjoint(each["id"] for each in dead)
+            old = f"/v1/deliveries/{dead[0]['id']}"  # its history stays, and it is not replayed twice
+            shown = await api.data("GET", old)
+            assert (shown["status"], [each["response_status"] for each in shown["history"]]) == (
+                "dead",
+                [422],
+            )
+            assert await refused(api, "POST", f"{old}/retry") == (409, "delivery_not_retryable")
+            assert len(inbox.of("message.received")) == 3
 
 
 async def test_the_log_is_replayed_by_time_and_by_event(tmp_path: Path) -> None:
@@ -336,7 +347,9 @@ async def test_without_a_secret_there_is_nothing_to_forge(tmp_path: Path) -> Non
     async with gateway(settings_of(tmp_path)) as api, receiver() as inbox:
         inbox.replace(_no_content)
         report = await api.data("POST", f"{HOOKS}/{await new_hook(api, inbox, signing_secret='')}/test")
+    assert report["verdict"] == "unsigned"
     assert [case["observed"] for case in report["cases"]] == ["accepted", "not_sent", "not_sent", "accepted"]
+    assert [case["passed"] for case in report["cases"]] == [True, False, False, True]
 
 
 async def _no_content() -> tuple[bytes, int]:
@@ -382,6 +395,26 @@ async def test_the_stream_goes_on_where_a_reader_left_it(tmp_path: Path) -> None
                     assert texts == (["a"] if last == place else ["b"])
             page = await api.data("GET", f"/v1/events?type=message.received&after={message['id']}")
             assert [event["text"] for event in page["items"]] == ["b"]
+
+
+async def test_a_stop_ends_streams(tmp_path: Path) -> None:
+    port = free_port()
+    process = Process(write_config(tmp_path, port=port), port)
+    await process.start()
+    async with trio.open_nursery() as nursery:
+        ended = trio.Event()
+
+        async def follow() -> None:
+            async for _ in following(process.client, "/v1/events/stream"):
+                begun.set()
+            ended.set()
+
+        begun = trio.Event()
+        nursery.start_soon(follow)
+        with trio.fail_after(10):
+            await begun.wait()
+            assert await process.stop(10) == 0
+            await ended.wait()
 
 
 async def test_the_log_is_filtered_and_shows_the_gateways_own_only_when_asked(tmp_path: Path) -> None:

@@ -131,14 +131,27 @@ async def test_endpoints_follow_the_file(house: House) -> None:
         await second.until(lambda: bool(second.of("message.received")))
         await house.inbox.until(lambda: bool(house.inbox.of("message.received")))
         known = {e["name"]: e for e in await house.api.data("GET", "/v1/webhook-endpoints")}
-        refused = await house.api(
-            "PATCH", f"/v1/webhook-endpoints/{known['second']['id']}", {"status": "inactive"}
-        )
-        assert refused.json()["error"]["code"] == "update_webhook_endpoint_failed"
+        hook = f"/v1/webhook-endpoints/{known['second']['id']}"
+        for change in (
+            {"url": "https://other.example"},
+            {"status": "inactive", "delivery": {"timeout": "5s"}},
+        ):
+            refused = await house.api("PATCH", hook, change)
+            assert refused.json()["error"]["code"] == "update_webhook_endpoint_failed"
+        await house.api.data(
+            "PATCH", hook, {"status": "inactive"}
+        )  # whoever declares it, operators may pause it
+        assert (await house.reload(account() + house.rest + extra))["differences"] == []
+        assert (await house.api.data("GET", hook))["status"] == "inactive"
+        await house.api.data("PATCH", hook, {"status": "active", "delivery": {"resume": "now"}})
         report = await house.reload(account() + house.rest)
         assert differences(report) == [("webhook_endpoint", "second", "stop")]
         known = {e["name"]: e for e in await house.api.data("GET", "/v1/webhook-endpoints")}
         assert (known["receiver"]["status"], known["second"]["status"]) == ("active", "inactive")
+        assert known["second"]["reason"] == "left_the_file"
+        report = await house.reload(account() + house.rest + extra)  # and is back
+        assert differences(report) == [("webhook_endpoint", "second", "update")]
+        assert (await house.api.data("GET", hook))["status"] == "active"
         report = await house.reload(account() + house.rest, prune=True)
         assert differences(report) == [("webhook_endpoint", "second", "remove")]
         assert [e["name"] for e in await house.api.data("GET", "/v1/webhook-endpoints")] == ["receiver"]

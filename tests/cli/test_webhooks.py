@@ -1,6 +1,7 @@
 """`webhooks` and `listen` as people type them, against a running server."""
 
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
@@ -60,8 +61,11 @@ async def test_endpoints_are_shown_tested_paused_and_replayed(tmp_path: Path) ->
             assert again["replayed"] >= 1
             refused = await command("webhooks", "retry", dead[0]["id"])
             assert (refused.returncode, "Traceback" in refused.stderr) == (1, False)
-            paused = await command("webhooks", "pause", "crm")
-            assert (paused.returncode, "configuration file" in paused.stderr) == (1, True)
+            assert (await data("webhooks", "pause", "crm"))["status"] == "inactive"
+            assert (await command("reload")).returncode == 0
+            [paused] = await data("webhooks", "list")
+            assert paused["status"] == "inactive"  # until somebody says otherwise
+            assert (await data("webhooks", "resume", "crm", "--now"))["status"] == "active"
             assert (await command("webhooks", "test", "nobody")).returncode == 1
             tested = await command("webhooks", "test", "crm")  # this receiver looks at no time
             assert tested.returncode == 1
@@ -87,24 +91,57 @@ async def test_listen_goes_on_where_it_ended(tmp_path: Path, how: str) -> None:
             await process.kill()
 
 
+async def test_listen_outlives_a_restart_of_the_gateway(tmp_path: Path) -> None:
+    async with sandbox() as platform:
+        port = free_port()
+        process = Process(write_config(tmp_path, port=port, more=account() + platform.sandbox.config()), port)
+        await process.start()
+        listening = await _listen(tmp_path, "--from-start", "--type", "message.received")
+        try:
+            await platform.write("first")
+            await _printed(listening, "first")
+            assert await process.stop(10) == 0  # nobody who reads the log holds it up
+            await process.start()
+            await platform.write("second")
+            assert b"first" not in await _printed(listening, "second")
+        finally:
+            await process.kill()
+        assert "to go on from here: --after" in await _ended(listening, signal.SIGTERM)
+
+
 async def _listen_for(text: str, directory: Path, how: str, *arguments: str) -> tuple[str, str]:
     """Listen until a text comes, then interrupt: what was printed, and the cursor that was shown."""
     options = [*arguments, "--type", "message.received", *([how] if how else [])]
-    process = await trio.lowlevel.open_process(
+    process = await _listen(directory, *options)
+    shown = await _printed(process, text)
+    told = await _ended(process, signal.SIGINT)
+    return shown.decode(), told.strip().rpartition(" ")[2]
+
+
+async def _listen(directory: Path, *options: str) -> trio.Process:
+    return await trio.lowlevel.open_process(
         [sys.executable, "-m", "unifyport", "listen", *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         cwd=directory,
         env={"PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONUNBUFFERED": "1"},
     )
+
+
+async def _printed(process: trio.Process, text: str) -> bytes:
     assert process.stdout is not None
-    assert process.stderr is not None
     shown = b""
     with trio.fail_after(20):
         while text.encode() not in shown:
             shown += await process.stdout.receive_some()
-        process.send_signal(2)
+    return shown
+
+
+async def _ended(process: trio.Process, number: signal.Signals) -> str:
+    assert process.stderr is not None
+    process.send_signal(number)
+    with trio.fail_after(20):
         told = b"".join([chunk async for chunk in process.stderr])
         await process.wait()
     assert b"Traceback" not in told
-    return shown.decode(), told.decode().strip().rpartition(" ")[2]
+    return told.decode()

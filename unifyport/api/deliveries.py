@@ -126,11 +126,17 @@ async def retry_delivery(call: Call) -> schemas.Delivery:
     if endpoint.status != ENDPOINT_ACTIVE and not call.body.force:
         raise ApiError(409, NOT_ACTIVE.code, f"the endpoint is {endpoint.status}; use force, or activate it")
     if record.status == "dead":
+        if endpoint.status != ENDPOINT_ACTIVE:
+            raise ApiError(
+                409, NOT_ACTIVE.code, "a dead letter is replayed, and a replay keeps to a pause: activate it"
+            )
         dead = DeadLetters(places=[(record.seq, record.round)])
-        replayed: Replayed = await gateway.write(Replay(endpoint.id, dead, gateway.now_ms()))
+        replayed = await _replayed(gateway, Replay(endpoint.id, dead, gateway.now_ms()))
+        if not replayed.owed:
+            raise ApiError(409, NOT_RETRYABLE.code, "it was replayed already, under an id of its own")
         gateway.endpoints_changed()
         again = await gateway.store.deliveries(endpoint.no, None, 1, event_id=record.event_id)
-        return _shown(endpoint, again[0] if replayed.owed and again else record)
+        return _shown(endpoint, again[0] if again else record)
     try:
         await gateway.write(RetryNow(endpoint.no, record.seq, record.round))
     except WriteRefused:
@@ -155,12 +161,20 @@ async def replay(call: Call) -> schemas.ReplayResult:
     owed = already = 0
     more, ends_at = True, trio.current_time() + REPLAY_SECONDS
     while more and trio.current_time() < ends_at:
-        page: Replayed = await gateway.write(order)
+        page = await _replayed(gateway, order)
         owed, already = owed + page.owed, already + page.already_owed
         order.round, order.after, more = page.round, page.last, page.more
     gateway.endpoints_changed()
     cursor = cursors.write(gateway.ring, purpose, order.round, order.after, order.upto) if more else ""
     return schemas.ReplayResult(owed, already, more, cursor)
+
+
+async def _replayed(gateway: Gateway, order: Replay) -> Replayed:
+    try:
+        page: Replayed = await gateway.write(order)
+    except WriteRefused:  # it was deleted meanwhile
+        raise not_found("webhook endpoint") from None
+    return page
 
 
 def _which(endpoint: WebhookEndpoint, body: schemas.ReplayRequest) -> DeadLetters | LoggedEvents:

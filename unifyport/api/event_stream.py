@@ -3,8 +3,9 @@
     id: the cursor after the event        event: its type        data: its body, one line of JSON
 
 `event: gap` comes first when retention has taken events that the reader had not seen. An id without data says where
-the reader is: at the start, and every 15 s when nothing is new, which also shows intermediaries that somebody is there. A reader that is slow is behind, and nothing is kept for it in memory: each
-page is read from the log when the page before it has been sent.
+the reader is: at the start, and every 15 s when nothing is new, which also shows intermediaries that somebody is there. A
+reader that is slow is behind, and nothing is kept for it in memory: each page is read from the log when the page before
+it has been sent. When the gateway stops, the stream ends.
 """
 
 from collections.abc import AsyncIterator
@@ -65,7 +66,7 @@ class EventStream:
                 position = await store.oldest_position()
                 yield self._message(position, "gap", b'{"reason":"cursor_expired"}')
             bell, quiet = gateway.bus.count(EVENTS_TOPIC), 0.0
-            while True:
+            while not gateway.closing:
                 newest = await store.newest_position()
                 events = await store.events(
                     position, PAGE, mask=self.selection.mask, account_no=self.selection.account_no

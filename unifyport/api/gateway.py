@@ -8,6 +8,7 @@ import trio
 
 from actors.accounts import Accounts
 from actors.delivery import ENDPOINTS_TOPIC, Deliveries
+from actors.endpoint import EVENTS_TOPIC
 from actors.ingress import Ingress
 from actors.normalizer import Normalizers
 from actors.reply import Failed
@@ -86,6 +87,7 @@ class Gateway:
         factory=dict
     )  # sends under way, set when they have an outcome
     streams: int = 0  # readers that follow the event log
+    closing: bool = False  # the front stops: what has no end of its own ends now
     # What two at once could do wrong: pass a quota, take one identity twice, delete twice, take away the last key.
     changing_accounts: trio.Lock = attrs.field(factory=trio.Lock)
     changing_keys: trio.Lock = attrs.field(factory=trio.Lock)
@@ -137,6 +139,11 @@ class Gateway:
         finally:
             self._deleting.discard(account_id)
         await self.media.forget(account_id)
+
+    def end_streams(self) -> None:
+        """Readers of the log go on elsewhere, or after the restart, from where they are."""
+        self.closing = True
+        self.bus.ring(EVENTS_TOPIC)
 
     def endpoints_changed(self) -> None:
         self.bus.ring(ENDPOINTS_TOPIC)

@@ -13,7 +13,6 @@ from unifyport.model.webhook import (
     ENDPOINT_INACTIVE,
     RESUME_NOW,
     RetryPolicy,
-    WebhookDefaults,
     WebhookEndpoint,
     as_written,
 )
@@ -29,8 +28,9 @@ STATUSES = (ENDPOINT_ACTIVE, ENDPOINT_INACTIVE)
 COUNTED = 10_000  # of what is owed; nobody waits for a count of millions
 
 
-def show(endpoint: WebhookEndpoint, defaults: WebhookDefaults, **more: Any) -> schemas.WebhookEndpoint:
-    retries, delivery = endpoint.policies(defaults)
+def show(gateway: Gateway, endpoint: WebhookEndpoint, **more: Any) -> schemas.WebhookEndpoint:
+    retries, delivery = endpoint.policies(gateway.settings.webhooks.defaults)
+    overlap = len(endpoint.secrets(gateway.now_ms())) > 1
     return schemas.WebhookEndpoint(
         id=endpoint.id,
         url=endpoint.url,
@@ -44,7 +44,7 @@ def show(endpoint: WebhookEndpoint, defaults: WebhookDefaults, **more: Any) -> s
         name=endpoint.name,
         reason=endpoint.reason,
         failing_since=_time(endpoint.failing_since),
-        previous_secret_until=_time(endpoint.previous_until),
+        previous_secret_until=_time(endpoint.previous_until) if overlap else None,
         **more,
     )
 
@@ -60,8 +60,7 @@ def _time(at: int | None) -> str | None:
 
 
 async def list_endpoints(call: Call) -> list[schemas.WebhookEndpoint]:
-    defaults = call.gateway.settings.webhooks.defaults
-    return [show(endpoint, defaults) for endpoint in await call.gateway.store.endpoints()]
+    return [show(call.gateway, endpoint) for endpoint in await call.gateway.store.endpoints()]
 
 
 async def get_endpoint(call: Call) -> schemas.WebhookEndpoint:
@@ -75,7 +74,7 @@ async def get_endpoint(call: Call) -> schemas.WebhookEndpoint:
         breaker="open" if actor is not None and actor.breaker_open else "closed",
         congested=actor is not None and actor.congested,
     )
-    return show(endpoint, gateway.settings.webhooks.defaults, runtime=runtime)
+    return show(gateway, endpoint, runtime=runtime)
 
 
 async def create_endpoint(call: Call) -> schemas.WebhookEndpoint:
@@ -91,7 +90,8 @@ async def create_endpoint(call: Call) -> schemas.WebhookEndpoint:
 async def update_endpoint(call: Call) -> schemas.WebhookEndpoint:
     code = "update_webhook_endpoint_failed"
     endpoint = await find(call)
-    _refuse_declared(endpoint, code)
+    if not _only_pauses_or_resumes(call.body):
+        _refuse_declared(endpoint, code)
     put = PutEndpoint(await _changed(call.gateway, endpoint, call.body, code))
     if (call.body.delivery or {}).get("resume") == RESUME_NOW:
         return await _put(call.gateway, Together([put, DropOwed(endpoint.id)]), code)
@@ -101,7 +101,6 @@ async def update_endpoint(call: Call) -> schemas.WebhookEndpoint:
 async def deactivate_endpoint(call: Call) -> schemas.WebhookEndpoint:
     code = "deactivate_webhook_endpoint_failed"
     endpoint = await find(call)
-    _refuse_declared(endpoint, code)
     return await _put(call.gateway, PutEndpoint(attrs.evolve(endpoint, status=ENDPOINT_INACTIVE)), code)
 
 
@@ -164,6 +163,13 @@ async def _changed(
     return changed
 
 
+def _only_pauses_or_resumes(body: schemas.WebhookEndpointRequest) -> bool:
+    """That is open to whoever operates the gateway, also where the file declares the endpoint."""
+    changes = {name: value for name, value in attrs.asdict(body).items() if value is not None}
+    resume = changes.pop("delivery", None)
+    return changes.keys() <= {"status"} and (resume is None or resume.keys() == {"resume"})
+
+
 def _without_resume(delivery: dict[str, Any]) -> tuple[dict[str, Any], Any]:
     """`resume` is an order, and no property of an endpoint."""
     return {name: value for name, value in delivery.items() if name != "resume"}, delivery.get("resume")
@@ -175,10 +181,9 @@ async def _put(gateway: Gateway, write: PutEndpoint | Together, code: str) -> sc
     except WriteRefused:
         raise ApiError(400, code, "the endpoint was changed or deleted meanwhile, try again") from None
     gateway.endpoints_changed()
-    defaults = gateway.settings.webhooks.defaults
     endpoint, dropped = stored if isinstance(write, Together) else (stored, None)
     await gateway.deliveries.heard(endpoint)  # what is attempted after the answer is attempted as it says
-    return show(endpoint, defaults, dropped=dropped)
+    return show(gateway, endpoint, dropped=dropped)
 
 
 def _refuse_declared(endpoint: WebhookEndpoint, code: str) -> None:

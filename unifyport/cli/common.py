@@ -146,12 +146,17 @@ class Api:
         error = body.get("error", {})
         fail(f"{error.get('code')}: {error.get('message')} (request {body.get('request_id')})")
 
-    def stream(self, path: str, query: dict[str, str]) -> Iterator[dict[str, str]]:
-        """Messages of server-sent events, also those without data, until the connection is lost."""
+    def stream(self, path: str, query: dict[str, str], *, patient: bool = False) -> Iterator[dict[str, str]]:
+        """Messages of server-sent events, also those without data, until the connection is lost.
+
+        A server that cannot be reached, or that is just starting, ends the command unless the caller is `patient`.
+        """
         quiet = httpx.Timeout(30.0, read=STREAM_SECONDS)
         try:
             with self._client.stream("GET", path, params=query, timeout=quiet) as response:
                 if not response.is_success:
+                    if patient and response.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
+                        return
                     response.read()
                     self._data(response)
                 message: dict[str, str] = {}
@@ -163,7 +168,8 @@ class Api:
                         yield message
                         message = {}
         except httpx.ConnectError as lost:
-            fail(f"no server answers at {self._where} ({lost}); is 'unifyport serve' running?")
+            if not patient:
+                fail(f"no server answers at {self._where} ({lost}); is 'unifyport serve' running?")
         except httpx.TransportError:
             return
 

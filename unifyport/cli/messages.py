@@ -2,9 +2,11 @@
 
 import contextlib
 import json
+import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
@@ -70,32 +72,52 @@ def listen(
     """
     api = Api(config_path, url, api_key)
     follower = _Follower(api, {"type": event_type} if event_type else {}, "earliest" if from_start else after)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # who stops it gets the cursor, too
     try:
         with contextlib.suppress(KeyboardInterrupt):
-            for event in follower.events():
-                click.echo(json.dumps(event, ensure_ascii=False) if as_json else describe(event))
+            follower.follow(
+                lambda event: click.echo(
+                    json.dumps(event, ensure_ascii=False) if as_json else describe(event)
+                )
+            )
     finally:
         if follower.after not in ("latest", "earliest"):
             errors.print(f"to go on from here: --after {follower.after}")
 
 
 class _Follower:
-    """The event stream, and where it is. A connection that is lost is made again."""
+    """The event stream, and where it is: `after` what was taken. A connection that is lost is made again, for as long as
+    it takes."""
 
     def __init__(self, api: Api, query: dict[str, str], after: str) -> None:
         self.after = after
         self._api = api
         self._query = query
 
-    def events(self) -> Iterator[dict[str, object]]:
+    def follow(self, take: Callable[[dict[str, object]], None]) -> NoReturn:
+        """What is taken is noted before any signal can come between."""
+        known = False
         while True:
-            for message in self._api.stream("/v1/events/stream", {**self._query, "after": self.after}):
-                self.after = message.get("id", self.after)
+            query = {**self._query, "after": self.after}
+            for message in self._api.stream("/v1/events/stream", query, patient=known):
+                known = True
                 if message.get("event") == "gap":
                     errors.print("[yellow]some events are gone: they are older than the log is kept[/yellow]")
-                elif "data" in message:
-                    yield json.loads(message["data"])
+                with _undisturbed():
+                    if "data" in message and message.get("event") != "gap":
+                        take(json.loads(message["data"]))
+                    self.after = message.get("id", self.after)
             time.sleep(RECONNECT_SECONDS)
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    signals = {signal.SIGINT, signal.SIGTERM}
+    signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
 
 
 def describe(event: dict[str, object]) -> str:

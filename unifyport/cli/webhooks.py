@@ -37,6 +37,15 @@ def _find(api: Api, endpoint: str) -> dict[str, Any]:
     return found[0]
 
 
+def _table(first: str, *more: str) -> Table:
+    """Ids are for copying: they are never cut."""
+    table = Table()
+    table.add_column(first, no_wrap=True, overflow="ignore")
+    for name in more:
+        table.add_column(name, overflow="fold")
+    return table
+
+
 @webhooks.command("list")
 @server_options
 @json_option
@@ -49,7 +58,7 @@ def list_(config_path: Path, url: str | None, api_key: str | None, as_json: bool
     if as_json:
         print_json(found)
         return
-    table = Table("id", "name", "url", "status", "owed", "dead", "expired", "breaker")
+    table = _table("id", "name", "url", "status", "owed", "dead", "expired", "breaker")
     for each in found:
         status = each["status"] + (f" ({each['reason']})" if "reason" in each else "")
         if "failing_since" in each:
@@ -124,7 +133,7 @@ def deliveries(
     if as_json:
         print_json(page["items"])
         return
-    table = Table("delivery", "event", "type", "status", "attempts", "last answer", "ms", "next attempt")
+    table = _table("delivery", "event", "type", "status", "attempts", "last answer", "ms", "next attempt")
     for each in page["items"]:
         last = each["history"][0] if each["history"] else {}
         answer = last.get("response_status", last.get("error", each.get("reason", "")))

@@ -39,6 +39,11 @@ class Breaker:
             return -math.inf
         return math.inf if self._probing else self._open_until
 
+    def suspect(self) -> None:
+        """What an earlier process has found failing is probed before it gets anything else."""
+        if self.policy is not None:
+            self._open_until = -math.inf
+
     def may_start(self, now: float) -> bool:
         return now >= self.opens_at()
 

@@ -8,7 +8,7 @@ import math
 
 from unifyport.model.webhook import BreakerPolicy, DeliveryPolicy, RetryPolicy
 
-from .breaker import Breaker
+from .breaker import LONGEST_WAIT, SHORTEST_WAIT, Breaker
 from .health import Change, Health
 from .pace import Pace
 from .verdict import Attempt, Verdict
@@ -21,6 +21,8 @@ class Gate:
 
     def __init__(self, retries: RetryPolicy, policy: DeliveryPolicy, failing_since: int | None) -> None:
         self._breaker = Breaker(_breaker(retries, policy))
+        if failing_since is not None:
+            self._breaker.suspect()
         self._pace = Pace(policy.rate_limit)
         self._health = Health(failing_since)
         self._disable_after = policy.disable_after
@@ -77,6 +79,8 @@ class Gate:
         match verdict:
             case Verdict.ENDPOINT_FAILED:
                 counted = self._breaker.failed(seq, now, attempt.retry_after, probe=probe)
+                if attempt.retry_after is not None and self._breaker.policy is None:
+                    self._not_before = now + min(max(attempt.retry_after, SHORTEST_WAIT), LONGEST_WAIT)
                 return counted, self._health.failed(now_ms, self._disable_after)
             case Verdict.DELIVERED | Verdict.DEAD:  # it answers
                 self._breaker.succeeded()

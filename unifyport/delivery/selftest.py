@@ -68,7 +68,7 @@ CASES = (
         "a repeat is not accepted: it would be retried, and in the end be a dead letter; answer 2xx and drop it",
     ),
 )
-_UNSIGNED = "not sent: the endpoint has no signing_secret, so that there is nothing to verify"
+_UNSIGNED = "not sent: without a signing_secret nothing can be verified, and anybody who knows the URL can write to it"
 
 
 @attrs.frozen
@@ -88,7 +88,7 @@ class Finding:
 
     @property
     def passed(self) -> bool:
-        return self.observed in (self.case.expected, "not_sent")
+        return self.observed == self.case.expected
 
     @property
     def meaning(self) -> str:
@@ -147,9 +147,14 @@ def read(case: Case, attempt: Attempt | None) -> Finding:
     return Finding(case, "accepted" if status < 300 else "refused", attempt)
 
 
-def verdict(findings: list[Finding]) -> Literal["good", "insecure", "failing"]:
-    """`failing` outweighs: as long as good deliveries are not accepted, what is refused says nothing."""
+def verdict(findings: list[Finding]) -> Literal["good", "unsigned", "insecure", "failing"]:
+    """`failing` outweighs: as long as good deliveries are not accepted, what is refused says nothing.
+
+    `unsigned`: deliveries arrive, and nothing else can be told.
+    """
     wrong = {finding.case.expected for finding in findings if not finding.passed}
     if "accepted" in wrong:
         return "failing"
+    if any(finding.observed == "not_sent" for finding in findings):
+        return "unsigned"
     return "insecure" if wrong else "good"

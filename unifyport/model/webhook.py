@@ -26,6 +26,7 @@ LONGEST_DELAY = 30 * 86_400.0
 LONGEST_SCHEDULE = 100  # delays
 MOST_EVENTS = 100  # names in a subscription
 LONGEST_SECRET = 1024  # characters
+LONGEST_URL = 2048  # characters
 DEFAULT_SCHEDULE = (5.0, 30.0, 120.0, 600.0, 3600.0)  # seconds; the last one repeats
 MOST_IN_FLIGHT = 256
 LONGEST_TIMEOUT = 60.0
@@ -142,7 +143,7 @@ class WebhookEndpoint:
     no: int = 0
     name: str | None = None
     status: str = ENDPOINT_ACTIVE
-    reason: str | None = None  # why it is disabled
+    reason: str | None = None  # why it is not active, when nobody has said so through the API
     subscribed_events: list[str] = attrs.field(factory=list)
     secret: str = ""
     previous_secret: str = ""
@@ -172,6 +173,7 @@ class WebhookEndpoint:
         """What is wrong with what people may write, each with its field."""
         found = []
         for check in (
+            lambda: _named("url", self._check_url),
             lambda: _named("subscribed_events", self._check_events),
             lambda: _named("signing_secret", lambda: _check_secret(self.secret)),
             lambda: _named("previous_signing_secret", lambda: _check_secret(self.previous_secret)),
@@ -183,6 +185,10 @@ class WebhookEndpoint:
             except ValueError as error:
                 found.append(str(error))
         return found
+
+    def _check_url(self) -> None:
+        if len(self.url) > LONGEST_URL:
+            raise ValueError(f"must be at most {LONGEST_URL} characters")
 
     def _check_events(self) -> int:
         if len(self.subscribed_events) > MOST_EVENTS:

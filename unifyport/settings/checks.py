@@ -72,6 +72,13 @@ def check(settings: Settings, registry: Registry, places: Mapping[str, list[int]
         problems += [
             f"{what}: the name {n!r} is used twice" for n in sorted({n for n in names if names.count(n) > 1})
         ]
+    names = [endpoint.name for endpoint in settings.webhook_endpoints]
+    names += [endpoint.renamed_from for endpoint in settings.webhook_endpoints if endpoint.renamed_from]
+    problems += [
+        f"webhook_endpoints: renamed_from {n!r}: something else has, or had, this name"
+        for n in sorted({e.renamed_from for e in settings.webhook_endpoints if e.renamed_from})
+        if names.count(n) > 1
+    ]
     problems += _check_identities(settings, registry, places["accounts"])
     values = Counter(key.key for key in settings.api_keys)
     problems += [

@@ -221,6 +221,10 @@ _ENDED = (
     "select a.seq, a.round, a.outcome, e.id, e.kind, a.attempt, null, a.error, a.at"
     " from attempt a join event e using(seq) where a.endpoint_no = :no and a.outcome in ('delivered', 'expired')"
 )
+_REPLAYED = (  # a dead letter that was replayed, under an id of its own: its history stays
+    "select a.seq, a.round, a.outcome, e.id, e.kind, a.attempt, null, a.error, a.at"
+    " from attempt a join event e using(seq) where a.endpoint_no = :no and a.outcome = 'dead'"
+)
 _STANDING = (
     "select d.seq, d.round, iif(d.attempts, 'retrying', 'pending'), e.id, e.kind, d.attempts,"
     " iif(d.attempts, d.due, null), d.error, null"
@@ -269,7 +273,7 @@ def deliveries(
 
 def delivery(db: sqlite3.Connection, endpoint_no: int, seq: int, round_: int) -> DeliveryRecord | None:
     values = {"no": endpoint_no, "seq": seq, "round": round_}
-    for table, source in reversed(_SOURCES[None]):
+    for table, source in (("d", _DEAD), ("d", _STANDING), ("a", _ENDED), ("a", _REPLAYED)):
         row = db.execute(f"{source} and {table}.seq = :seq and {table}.round = :round", values).fetchone()
         if row is not None:
             record = _delivery(endpoint_no, row)

@@ -149,11 +149,11 @@ class EndpointTestCase:
 
 @attrs.define
 class EndpointTest:
-    """What a receiver does with four deliveries. `verdict`: `good`, `insecure` (it accepts what it must not) or
-    `failing` (it does not accept what it must)."""
+    """What a receiver does with four deliveries. `verdict`: `good`, `insecure` (it accepts what it must not), `failing`
+    (it does not accept what it must) or `unsigned` (the endpoint has no secret: there is nothing to verify)."""
 
     endpoint_id: str
-    verdict: Literal["good", "insecure", "failing"]
+    verdict: Literal["good", "unsigned", "insecure", "failing"]
     cases: list[EndpointTestCase]
 
 
