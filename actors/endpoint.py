@@ -97,9 +97,6 @@ class EndpointActor:
         self._gate = Gate(self._retries, self._policy, self.endpoint.failing_since)
         self._company = Company()
         self._in_flight = 0
-        self._not_before = float(
-            "-inf"
-        )  # trio's clock; attempts are held back until then by troubles of our own
         self._void = True  # the window is not what the store says
         self._ordered = True  # there may be extra attempts to make
         self._orders_after = (0, 0)  # those up to here were looked at
@@ -451,9 +448,8 @@ class EndpointActor:
     def _durable(self, keys: list[LaneKey]) -> None:
         if keys:
             self._window.durable(keys)
-        if (
-            keys or self._window.next_group() is not None
-        ):  # who was held back because much was not recorded yet
+        held_back = self._window.next_group() is not None  # because much was not recorded yet
+        if keys or held_back:
             self.wake.ring()
 
 
