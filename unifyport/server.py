@@ -73,6 +73,7 @@ log = logging.getLogger("unifyport.server")
 
 PARTITIONS = 4
 FRONT_GRACE = 26.0  # a send may take 25 s, and its caller shall get the answer
+STALLED_SECONDS = 20.0  # who takes nothing of an answer for so long has lost its connection
 STOP_LIMIT = 40.0
 LONGEST_SOCKET_PATH = 107  # bytes; sockaddr_un of Linux has 108
 EX_TEMPFAIL = 75
@@ -407,9 +408,12 @@ def _listen(bind: str) -> socket.socket:
     host, port = split_bind(bind)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=1024)
+        listener = socket.create_server((host, port), family=family, backlog=1024)
     except OSError as error:
         raise AddressInUse(f"cannot listen on {bind}: {error.strerror or error}") from None
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; connections inherit it (tcp(7))
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(STALLED_SECONDS * 1000))
+    return listener
 
 
 def _url(listener: socket.socket, *, tls: bool) -> str:

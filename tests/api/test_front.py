@@ -3,6 +3,7 @@
 import datetime
 import ipaddress
 import json
+import socket
 import ssl
 from pathlib import Path
 
@@ -33,6 +34,7 @@ from tests.harness import (
     whatsapp,
     write_config,
 )
+from unifyport import server
 from unifyport.asgi import behind_proxies
 from unifyport.model.structuring import Problems
 from unifyport.providers.registry import standard
@@ -309,3 +311,12 @@ async def test_an_idle_connection_does_not_hold_up_a_stop(tmp_path: Path) -> Non
                 assert await process.stop(5) == 0
     finally:
         await process.kill()
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="an option of Linux")
+def test_who_takes_nothing_of_an_answer_is_given_up() -> None:
+    """Else the kernel would keep such a connection for good, and a stop would wait for it."""
+    with server._listen("127.0.0.1:0") as listener, socket.create_connection(listener.getsockname()):
+        connection, _ = listener.accept()
+        with connection:
+            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 20_000
