@@ -187,7 +187,7 @@ class EndpointActor:
 
     async def _wake_on_stop(self, incarnation: Incarnation) -> None:
         await incarnation.stopping()
-        self._stopping = True
+        self._stopping = self._recorder.ending = True
         self.wake.ring()
 
     async def _turn(self) -> None:

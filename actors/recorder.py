@@ -45,6 +45,7 @@ class Recorder:
         self._endpoint = endpoint
         self._durable = durable
         self._took = took
+        self.ending = False  # whoever attempts was asked to stop
         self._outcomes: list[Settled] = []
         self._held: list[LaneKey] = []
         self._health: EndpointHealth | None = None
@@ -99,10 +100,7 @@ class Recorder:
 
     def tell(self, health: EndpointHealth) -> None:
         """Never blocks. What was not written yet is part of the same change."""
-        if self._health is not None:
-            health.events[:0] = self._health.events
-            health.disabled = health.disabled or self._health.disabled
-        self._health = health
+        self._health = health if self._health is None else _both(self._health, health)
         self._bell.ring()
 
     async def run(self) -> None:
@@ -130,28 +128,56 @@ class Recorder:
                     if version is not None:
                         self._took(version)
                 case Fenced():
-                    raise Terminal("lease_lost")
+                    self._lost()
+                    return
                 case Refused():
-                    await self._one_by_one(outcomes)
+                    await self._one_by_one(outcomes, health)
                 case _:  # the writer is being restarted
                     self._outcomes = outcomes + self._outcomes
                     self._held = held + self._held
-                    self._health = self._health or health
+                    if health is not None:
+                        self._health = health if self._health is None else _both(health, self._health)
                     await trio.sleep(LAZY_SECONDS)
                     continue
             self._durable(held)
 
-    async def _one_by_one(self, outcomes: list[Settled]) -> None:
-        """One outcome of a batch cannot be stored: find it, and let the others through."""
-        for outcome in outcomes:
-            match await self._writer.ask(self._settle([outcome], None)):
-                case Committed():
-                    continue
-                case answer:
+    async def _one_by_one(self, outcomes: list[Settled], health: EndpointHealth | None) -> None:
+        """Something of a batch cannot be stored: find it, and let everything else through."""
+        parts = [self._settle([outcome], None) for outcome in outcomes]
+        if health is not None:
+            parts.append(self._settle([], health))
+        while parts:
+            match await self._writer.ask(parts[0]):
+                case Committed(value=version):
+                    if version is not None:
+                        self._took(version)
+                case Fenced():
+                    self._lost()
+                    return
+                case Refused() as answer:
                     log.error("endpoint %s: an outcome was not recorded: %r", self._endpoint().id, answer)
+                case _:  # the writer is being restarted
+                    await trio.sleep(LAZY_SECONDS)
+                    continue
+            del parts[0]
+
+    def _lost(self) -> None:
+        """The endpoint was deleted, or is another node's: whoever ends anyway has nothing more to record."""
+        if not self.ending:
+            raise Terminal("lease_lost")
 
     def _settle(self, outcomes: list[Settled], health: EndpointHealth | None) -> Settle:
         endpoint = self._endpoint()
         return Settle(
             endpoint.no, endpoint.id, self._lease.epoch, outcomes, self._now_ms(), health, endpoint.version
         )
+
+
+def _both(earlier: EndpointHealth, later: EndpointHealth) -> EndpointHealth:
+    """One change of two: what was told stays told, and what disables stays."""
+    return EndpointHealth(
+        later.failing_since,
+        earlier.events + later.events,
+        later.disabled or earlier.disabled,
+        later.reason or earlier.reason,
+    )

@@ -204,9 +204,13 @@ async def _endpoints(made: Plan, settings: Settings, store: Store, now_ms: int) 
         e.name: e for e in await store.endpoints() if e.origin is Origin.FILE and e.name is not None
     }
     for entry in settings.webhook_endpoints:
-        digest = _digest(ring, attrs.asdict(entry))
+        # Names are no part of it: who is only renamed stays as it is, paused or not.
+        digest = _digest(ring, {**attrs.asdict(entry), "name": None, "renamed_from": None})
         old = known.pop(entry.name, None) or known.pop(entry.renamed_from, None)
         if old is not None and old.digest == digest and old.reason != LEFT_THE_FILE:
+            if old.name != entry.name:
+                renamed = PutEndpoint(attrs.evolve(old, name=entry.name))
+                made.add(kind, entry.name, Action.UPDATE, renamed, ["name"])
             continue  # whether it was paused or resumed meanwhile is the operator's decision
         base = old if old is not None else WebhookEndpoint(new_id("we"), entry.url, origin=Origin.FILE)
         endpoint = attrs.evolve(

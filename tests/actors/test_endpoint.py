@@ -307,6 +307,27 @@ async def test_more_extra_attempts_than_a_page_holds(world: World) -> None:
     assert sorted(world.delivered) == sorted(f"m{lane}" for lane in range(150))
 
 
+@on_a_mock_clock(
+    retry_policy={"max_attempts": 5, "schedule": ["1s", "60s"]},
+    delivery={"breaker": {"failures": 2, "initial": "60s", "max": "60s"}},
+)
+async def test_an_extra_attempt_passes_the_breaker_though_its_retry_is_due(world: World) -> None:
+    world.answer = lambda text, nth: 500
+    await world.commit("a", "b", lane=1)
+    await world.commit("c", lane=2)
+    await world.until(lambda: len(world.requests) == 2)
+    await trio.sleep(5)  # the retries are due, and the breaker is open
+    world.answer = lambda text, nth: 500 if (text, nth) == ("a", 2) else 204
+    await world.order(RetryNow(1, min(row.seq for row in await world.store.blocked(1)), 0))
+    await trio.sleep(1)
+    assert sorted(request.text for request in world.requests) == ["a", "a", "c"]  # failed, outside the count
+    await world.order(RetryNow(1, min(row.seq for row in await world.store.blocked(1)), 0))
+    await trio.sleep(1)
+    assert world.delivered[0] == "a"
+    await world.until(lambda: len(world.delivered) == 3)
+    assert len(world.requests) == 6
+
+
 def test_defaults_of_the_operator_cannot_make_what_was_accepted_wrong() -> None:
     endpoint = WebhookEndpoint("we_1", "https://x.example", delivery={"breaker": {"initial": "10s"}})
     shorter = DeliveryPolicy.parse({"breaker": {"initial": "1s", "max": "5s"}})

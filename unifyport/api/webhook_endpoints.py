@@ -101,7 +101,9 @@ async def update_endpoint(call: Call) -> schemas.WebhookEndpoint:
 async def deactivate_endpoint(call: Call) -> schemas.WebhookEndpoint:
     code = "deactivate_webhook_endpoint_failed"
     endpoint = await find(call)
-    return await _put(call.gateway, PutEndpoint(attrs.evolve(endpoint, status=ENDPOINT_INACTIVE)), code)
+    return await _put(
+        call.gateway, PutEndpoint(attrs.evolve(endpoint, status=ENDPOINT_INACTIVE, reason=None)), code
+    )
 
 
 async def delete_endpoint(call: Call) -> None:

@@ -81,7 +81,7 @@ def listen(
                 )
             )
     finally:
-        if follower.after not in ("latest", "earliest"):
+        if follower.connected and follower.after not in ("latest", "earliest"):
             errors.print(f"to go on from here: --after {follower.after}")
 
 
@@ -91,16 +91,16 @@ class _Follower:
 
     def __init__(self, api: Api, query: dict[str, str], after: str) -> None:
         self.after = after
+        self.connected = False  # at least once
         self._api = api
         self._query = query
 
     def follow(self, take: Callable[[dict[str, object]], None]) -> NoReturn:
         """What is taken is noted before any signal can come between."""
-        known = False
         while True:
             query = {**self._query, "after": self.after}
-            for message in self._api.stream("/v1/events/stream", query, patient=known):
-                known = True
+            for message in self._api.stream("/v1/events/stream", query, patient=self.connected):
+                self.connected = True
                 if message.get("event") == "gap":
                     errors.print("[yellow]some events are gone: they are older than the log is kept[/yellow]")
                 with _undisturbed():

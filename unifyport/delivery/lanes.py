@@ -229,14 +229,35 @@ class Window:
         return key, self._fly(self._lanes[key])
 
     def take_waiting(self, row: Owed) -> LaneKey | None:
-        """Take a head that waits for its retry for one extra attempt; None when it does not wait, or is under way."""
+        """Take a head that waits for its retry, or for the gate, for one extra attempt; None when it is under way."""
         key = self._key(row)
         lane = self._lanes.get(key)
-        if lane is None or lane.due is None or lane.in_flight or lane.barrier:
+        if lane is None or lane.in_flight or lane.barrier:
             return None
+        if lane.due is None:
+            if row.seq <= lane.last or (lane.rows and lane.rows[0].seq != row.seq):
+                return None  # it has been delivered just now, or others come first
+            self._wait_again(key, lane, row)
         lane.in_flight = True
         self._in_flight_of[lane.group] += 1
         return key
+
+    def _wait_again(self, key: LaneKey, lane: Lane, row: Owed) -> None:
+        """A head whose retry is due, and that could not start yet."""
+        queues = self._ready if lane.rows else self._hungry
+        queues[lane.group].remove(key)
+        if not queues[lane.group]:
+            del queues[lane.group]
+        lane.due, lane.more = row.due, True
+        self._let_go(lane)
+
+    def _let_go(self, lane: Lane) -> None:
+        """Of its rows, which are read again."""
+        if lane.rows:
+            lane.upto = max(lane.upto, lane.rows[-1].seq)
+            self._count(lane, -len(lane.rows), -sum(len(row.body) for row in lane.rows))
+            self._pass_over(lane, len(lane.rows))
+            lane.rows.clear()
 
     def _fly(self, lane: Lane) -> Owed:
         lane.in_flight = True
@@ -262,10 +283,7 @@ class Window:
         lane = self._lanes[key]
         self._land(lane)
         lane.due, lane.more, lane.barrier = due, True, True
-        lane.upto = max(lane.upto, lane.rows[-1].seq)
-        self._count(lane, -len(lane.rows), -sum(len(row.body) for row in lane.rows))
-        self._pass_over(lane, len(lane.rows))
-        lane.rows.clear()
+        self._let_go(lane)
 
     def durable(self, keys: Iterable[LaneKey]) -> None:
         for key in keys:

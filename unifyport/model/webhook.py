@@ -24,6 +24,7 @@ ENDPOINT_DISABLED = "disabled"
 
 LONGEST_DELAY = 30 * 86_400.0
 LONGEST_SCHEDULE = 100  # delays
+MOST_ATTEMPTS = 10_000
 MOST_EVENTS = 100  # names in a subscription
 LONGEST_SECRET = 1024  # characters
 LONGEST_URL = 2048  # characters
@@ -58,7 +59,7 @@ class RetryPolicy:
         base = base if base is not None else cls()
         read = _Reader("retry_policy", value)
         return cls(
-            read("max_attempts", _non_negative_integer, base.max_attempts),
+            read("max_attempts", _between(0, MOST_ATTEMPTS), base.max_attempts),
             read("schedule", _schedule, base.schedule),
         )
 
@@ -303,12 +304,6 @@ class _Reader:
             text = str(error)
             joint = "." if text.partition(":")[0].isidentifier() else ": "
             raise ValueError(f"{where}{joint}{text}") from None
-
-
-def _non_negative_integer(value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise ValueError(f"must be a non-negative integer, got {value!r}")
-    return value
 
 
 def _between(least: int, most: int) -> Callable[[object], int]:
