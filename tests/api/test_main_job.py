@@ -413,13 +413,15 @@ async def test_declared_objects_are_not_changed_through_the_api(api: Client) -> 
         assert (response.status_code, response.json()["error"]["code"]) == (409, "declared_in_file")
     [hook] = await api.data("GET", "/v1/webhook-endpoints")
     path = f"/v1/webhook-endpoints/{hook['id']}"
-    for method, route, code in (
-        ("PATCH", path, "update_webhook_endpoint_failed"),
-        ("POST", f"{path}/deactivate", "deactivate_webhook_endpoint_failed"),
-        ("DELETE", path, "delete_webhook_endpoint_failed"),
+    for method, body, code in (
+        ("PATCH", {"subscribed_events": ["*"]}, "update_webhook_endpoint_failed"),
+        ("DELETE", None, "delete_webhook_endpoint_failed"),
     ):
-        response = await api(method, route, {} if method == "PATCH" else None)
+        response = await api(method, path, body)
         assert (response.status_code, response.json()["error"]["code"]) == (400, code)
+    assert await api.data("GET", "/v1/webhook-endpoints") == [hook]
+    paused = await api.data("POST", f"{path}/deactivate")  # that is no change of what was declared
+    assert paused["status"] == "inactive"
 
 
 async def test_openapi_document_shows_every_route(api: Client) -> None:
@@ -427,7 +429,7 @@ async def test_openapi_document_shows_every_route(api: Client) -> None:
     assert document["openapi"] == "3.1.0"
     create = document["paths"]["/v1/accounts"]["post"]
     assert create["operationId"] == "createAccount"
-    assert {"400", "401", "409", "413", "415", "500", "503", "201"} == set(create["responses"])
+    assert {"400", "401", "409", "413", "415", "429", "500", "503", "201"} == set(create["responses"])
     required = document["components"]["schemas"]["SendMessageRequest"]["required"]
     assert set(required) == {"account_id", "to", "message"}
     assert len(document["paths"]) >= 14
