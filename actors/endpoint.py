@@ -338,11 +338,11 @@ class EndpointActor:
                 attempt, delivery_id = await self._attempt(flight.row)
             finally:
                 self._in_flight -= 1
-                self._services.slots.give()
+                awaited = self._services.slots.give()
             now = trio.current_time()
             self._conclude(flight, attempt, delivery_id, now)
-            flight = self._next(now)
-            if self._has_to_turn:
+            flight = None if awaited else self._next(now)
+            if awaited or self._has_to_turn:
                 self.wake.ring()
 
     @property

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import itertools
+from collections import Counter
 from typing import Any
 from unittest import mock
 
@@ -15,6 +16,7 @@ from actors import recorder
 from tests.world import EPOCH_MS, World, now_ms, on_a_mock_clock
 from unifyport.delivery.scripted import RESET
 from unifyport.delivery.signing import STANDARD_SIGNATURE
+from unifyport.delivery.slots import Slots
 from unifyport.model.event import mask_of_names
 from unifyport.model.webhook import (
     DeliveryPolicy,
@@ -326,6 +328,27 @@ async def test_an_extra_attempt_passes_the_breaker_though_its_retry_is_due(world
     assert world.delivered[0] == "a"
     await world.until(lambda: len(world.delivered) == 3)
     assert len(world.requests) == 6
+
+
+@on_a_mock_clock(delivery={"max_in_flight": 4})
+async def test_who_has_all_slots_of_the_process_hands_them_on(world: World) -> None:
+    with mock.patch.object(world.deliveries._services, "slots", Slots(4)):
+        other = WebhookEndpoint("we_2", "https://y.example", status="inactive")
+        await world.writer.ask(PutEndpoint(other))
+        world.bus.ring("endpoints")
+        await world.until(lambda: world.deliveries.actor("we_2"))
+        world.answer = lambda text, nth: [1.0, b"HTTP/1.1 204 -\r\n\r\n"]
+        for lane in range(60):
+            await world.commit(f"m{lane}", lane=lane)
+        await world.until(lambda: len(world.requests) == 8)
+        stored = await world.store.endpoint("we_2")
+        assert stored is not None
+        await world.writer.ask(PutEndpoint(attrs.evolve(stored, status="active")))
+        world.bus.ring("endpoints")
+        await world.until(lambda: len(world.requests) >= 48)
+        hosts = Counter(request.headers["host"] for request in world.requests[8:48])
+        assert min(hosts["x.example"], hosts["y.example"]) >= 4
+        await world.until(lambda: len(world.requests) == 120)
 
 
 def test_defaults_of_the_operator_cannot_make_what_was_accepted_wrong() -> None:

@@ -16,9 +16,13 @@ class Slots:
         self._free -= 1
         return True
 
-    def give(self) -> None:
+    def give(self) -> bool:
+        """Give one back; True when another endpoint was waiting for it and is rung: whoever gives shall not take it
+        again before that one has looked."""
         self._free += 1
-        if self._waiting:
-            wake = next(iter(self._waiting))
-            del self._waiting[wake]
-            wake.ring()
+        if not self._waiting:
+            return False
+        wake = next(iter(self._waiting))
+        del self._waiting[wake]
+        wake.ring()
+        return True
