@@ -24,7 +24,7 @@ ENDPOINT_DISABLED = "disabled"
 
 LONGEST_DELAY = 30 * 86_400.0
 LONGEST_SCHEDULE = 100  # delays
-MOST_ATTEMPTS = 10_000
+MOST_ATTEMPTS = 2**53 - 1  # what every reader of JSON keeps; retention ends it long before
 MOST_EVENTS = 100  # names in a subscription
 LONGEST_SECRET = 1024  # characters
 LONGEST_URL = 2048  # characters
