@@ -37,9 +37,11 @@ from unifyport.providers.base import (
     Transient,
 )
 from unifyport.providers.base import Connection as ConnectionKind
+from unifyport.providers.login import LogsOut
 from unifyport.storage.base import Committed, Duplicate, Fenced, Refused, Store, StoreUnavailable
 from unifyport.storage.fleet import Fleet, Lease
 
+from .login import DuplicateAccount, Login, Step, close, log_out
 from .normalizer import Normalizers
 from .outbox import Connection, Outbox, Tallies
 from .reply import Failed
@@ -72,6 +74,7 @@ class Services:
     now_ms: Callable[[], int]
     ingress_url: Callable[[model.Account], str | None]  # where an account's platform reaches it
     proxy_guard: AddressGuard
+    qr_url: Callable[[str, int, int], str]  # account id, sequence, when it expires -> its picture
     tallies: Tallies = attrs.field(factory=Tallies)
     generations: Iterator[int] = attrs.field(factory=lambda: itertools.count(1))
 
@@ -116,6 +119,8 @@ class AccountActor:
         self._scope: trio.CancelScope | None = None
         self._failure: ChannelError | None = None
         self.leaving = False  # it is being deleted, and takes no more work
+        self.login: Login | None = None  # the latest attempt of a human
+        self.login_turn = trio.Lock()  # who begins or ends one
         self.outbox = Outbox(
             self, services.normalizers, services.fleet, services.now_ms, services.tallies, spawn
         )
@@ -124,6 +129,12 @@ class AccountActor:
     def identity(self) -> str | None:
         """Who the credentials say we are, whether the platform has confirmed it or not."""
         return self.kind.identify(self.row.credentials)
+
+    @property
+    def may_run(self) -> bool:
+        """Whether it shall be connected: an account that a human must log in is not before that."""
+        logged_in = self.row.auth_status is model.AuthStatus.AUTHORIZED
+        return self.row.may_run and (logged_in or not self.kind.interactive)
 
     @property
     def called_by_platform(self) -> bool:
@@ -140,16 +151,7 @@ class AccountActor:
             session = await self._services.store.session(self.row.no)
         except StoreUnavailable:
             raise RetryLater(_ROAD_RETRY, "storage_unavailable") from None
-        setting = Setting(
-            credentials=self.row.credentials,
-            receive=self.row.receive,
-            session=session,
-            endpoints=self._services.endpoints[self.row.channel],
-            ssl_context=self._services.ssl_context,
-            ingress_url=self._services.ingress_url(self.row),
-            proxy=await self._proxy(),
-        )
-        connection = Connection(self.kind.connector(setting))
+        connection = Connection(self.kind.connector(await self._setting(session)))
         try:
             await self._log_in(connection.connector)
             async with trio.open_nursery() as nursery:
@@ -171,6 +173,18 @@ class AccountActor:
             if not isinstance(self._failure, Conflict):
                 self._disconnected_at = trio.current_time()
             await connection.retire()
+
+    async def _setting(self, session: Mapping[tuple[str, bytes], bytes]) -> Setting:
+        """Raises `Transient` where the proxy cannot be used."""
+        return Setting(
+            credentials=self.row.credentials,
+            receive=self.row.receive,
+            session=session,
+            endpoints=self._services.endpoints[self.row.channel],
+            ssl_context=self._services.ssl_context,
+            ingress_url=self._services.ingress_url(self.row),
+            proxy=await self._proxy(),
+        )
 
     async def _proxy(self) -> Proxy | None:
         """The account's proxy, at an address that was checked. Where that fails nobody connects at all."""
@@ -210,13 +224,7 @@ class AccountActor:
         changes: dict[str, Any] = {
             "auth_status": model.AuthStatus.AUTHORIZED,
             "provider_account_ref": identity.provider_account_ref,
-            "profile": {
-                "id": identity.provider_account_ref,
-                "phone": identity.phone,
-                "username": identity.username,
-                "display_name": identity.display_name,
-                "avatar_url": identity.picture_url,
-            },
+            "profile": identity.profile(),
             "last_error": None,
             "terminal": None,
         }
@@ -227,6 +235,56 @@ class AccountActor:
         await self._durable(unit)
         if self.row.login == login:
             self.row = attrs.evolve(self.row, **changes)
+
+    # -- what a login asks (`login.Host`) -------------------------------------------------------------------------
+
+    async def new_connector(self) -> Connector:
+        return self.kind.connector(await self._setting({}))
+
+    async def departing(self) -> Setting | None:
+        """What to log out with; None where the platform need not know. Raises `StoreUnavailable`."""
+        logged_in = self.row.auth_status is model.AuthStatus.AUTHORIZED
+        if not logged_in or not issubclass(self.kind.connector, LogsOut):
+            return None
+        try:
+            return await self._setting(await self._services.store.session(self.row.no))
+        except ChannelError as error:
+            log.warning("account %s: not logged out at the platform (%s)", self.row.id, error.reason)
+            return None
+
+    async def log_out(self, setting: Setting) -> None:
+        """Have the platform let go of the login, if it will. Raises nothing; takes some seconds at most."""
+        try:
+            connector = self.kind.connector(setting)
+        except ChannelError as error:
+            log.warning("account %s: not logged out at the platform (%s)", self.row.id, error.reason)
+            return
+        try:
+            await log_out(self.row.id, connector)
+        finally:
+            await close(connector)
+
+    async def commit_login(self, step: Step) -> None:
+        unit = self.own_unit()
+        unit.account_changes, unit.announcements = step.changes, step.announcements
+        if step.session is not None:
+            unit.new_session, unit.session = True, step.session
+        try:
+            await self._durable(unit)
+        except LoggedOut:
+            raise DuplicateAccount from None
+        if self.row.login == unit.login:
+            self.row = attrs.evolve(self.row, **step.changes)
+
+    @property
+    def runtime_status(self) -> RuntimeStatus:
+        return self.view.status
+
+    def qr_url(self, sequence: int, expires_at: int) -> str:
+        return self._services.qr_url(self.row.id, sequence, expires_at)
+
+    def now_ms(self) -> int:
+        return self._services.now_ms()
 
     # -- what the connector is given (`providers.base.Link`) ---------------------------------------------------
 
@@ -249,7 +307,7 @@ class AccountActor:
 
         They belong to no incarnation: there is no session that could be ahead of the disk.
         """
-        if not self.row.may_run or self.leaving:
+        if not self.may_run or self.leaving:
             return Ingested.STOPPED
         self.observed()
         unit = self.own_unit()
@@ -395,7 +453,7 @@ class AccountActor:
 
     @property
     def may_come_up(self) -> bool:
-        return self.row.may_run and self.row.terminal is None and not self.leaving
+        return self.may_run and self.row.terminal is None and not self.leaving
 
     async def connection_by(self, deadline_ms: int) -> Connection | None:
         """The live connection, waiting for it while the account is coming up; None when there will be none."""

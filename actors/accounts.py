@@ -5,7 +5,7 @@ supervisor of the account actors, the nursery of their outboxes, and the pump th
 """
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -13,15 +13,18 @@ import trio
 
 from supervisors import Admission, ChildSpec, ChildState, Desired, Incarnation, OneForOne, Policy, Prober
 from unifyport.model.account import Account, AuthStatus
+from unifyport.model.auth import WAITING
 from unifyport.model.message import Answer, CommandState, FetchMedia, PlatformCall
 from unifyport.providers.capabilities import CAPABILITIES
+from unifyport.providers.login import ExportedSession
 from unifyport.providers.registry import Registry
 from unifyport.storage.fleet import Lease
 
 from .account import AccountActor, Services
+from .login import Login, Step
 from .outbox import Command, Outbox, Tallies
 from .reply import Failed
-from .status import Change, auth_changed
+from .status import Change, auth_changed, login_failed
 
 log = logging.getLogger("unifyport.accounts")
 
@@ -29,6 +32,7 @@ _PUMP_RETRY = 0.5
 _SIDE_BY_SIDE = 64
 VERB_SECONDS = 5.0
 DUPLICATE = "duplicate_provider_account"
+INTERRUPTED = "login_interrupted"
 LAST_WORDS_SECONDS = 3.0
 
 
@@ -86,6 +90,19 @@ class Accounts:
         leases = await self.claim([row.id for row in known]) if known else []
         for row, lease in zip(known, leases, strict=True):
             self.add(row, lease)
+            if row.auth_status in WAITING:
+                self._login_interrupted(self._actors[row.id])
+
+    def _login_interrupted(self, actor: AccountActor) -> None:
+        """The process that waited for a human is no more, and what it showed him is void."""
+        void: dict[str, Any] = {
+            "auth_status": AuthStatus.FAILED,
+            "auth_payload": {},
+            "auth_expires_at": None,
+            "last_error": INTERRUPTED,
+        }
+        actor.row = attrs.evolve(actor.row, **void)
+        actor.publish(Change(login_failed(actor.row, INTERRUPTED, self._services.now_ms()), void))
 
     async def claim(self, account_ids: Sequence[str]) -> list[Lease]:
         """The leases of accounts that are about to be stored. Raises `StoreUnavailable`."""
@@ -114,7 +131,7 @@ class Accounts:
                 probed=actor,
                 prober=self._probers.get(row.channel) if kind.probed else None,
             ),
-            desired=Desired.RUNNING if row.may_run else Desired.STOPPED,
+            desired=Desired.RUNNING if _shall_run(actor) else Desired.STOPPED,
             terminal=row.terminal,
             not_before=None if wait is None else trio.current_time() + wait,
             listener=actor.on_state,
@@ -123,6 +140,8 @@ class Accounts:
     def update(self, row: Account, *, reconnect: bool) -> None:
         """Take over a stored change. `reconnect`: credentials changed, so a new login is due and may succeed."""
         actor = self._actor(row.id)
+        if actor.login is not None and row.login != actor.row.login:
+            actor.login.abandon()
         self._forget_identity(actor)
         actor.replace(row)
         row = actor.row
@@ -132,7 +151,7 @@ class Accounts:
         if reconnect:
             self.supervisor.reset(row.id)
             self.supervisor.restart(row.id)
-        if not row.may_run:
+        if not _shall_run(actor):
             self.supervisor.stop(row.id)
         elif self.supervisor.state(row.id).desired is Desired.STOPPED:
             self.supervisor.start(row.id)
@@ -167,6 +186,8 @@ class Accounts:
         if actor is None:
             return
         actor.leaving = True
+        async with actor.login_turn:
+            await _end_login(actor)
         policy = self._policy_of(actor.row)
         verb = self.supervisor.stop(account_id)
         await self.supervisor.settled(account_id, verb, policy.stop_grace + policy.stop_timeout)
@@ -177,7 +198,7 @@ class Accounts:
         actor = self._actors.get(account_id)
         if actor is not None:
             actor.leaving = False
-            if actor.row.may_run:
+            if _shall_run(actor):
                 self.supervisor.start(account_id)
 
     def forget(self, account_id: str) -> None:
@@ -264,6 +285,26 @@ class Accounts:
             self._forgive(actor)
         return await self._done(account_id, self.supervisor.reset(account_id))
 
+    # -- logins with a human ------------------------------------------------------------------------------------
+
+    async def begin_login(self, account_id: str, exported: ExportedSession | None = None) -> Login:
+        """Begin a login, in place of one that is under way. Raises `NoSuchAccount` when the accounts do not run."""
+        actor = self._actor(account_id)
+        async with actor.login_turn:
+            await _end_login(actor)
+            await actor.durable(VERB_SECONDS)
+            if self._nursery is None or self._nursery.cancel_scope.cancel_called or actor.leaving:
+                raise NoSuchAccount(account_id)
+            actor.login = login = Login(actor, exported)
+            self._nursery.start_soon(self._log_in, actor, login)
+        return login
+
+    async def _log_in(self, actor: AccountActor, login: Login) -> None:
+        await login.run()
+        if actor.login is login and actor.row.auth_status is AuthStatus.AUTHORIZED and _shall_run(actor):
+            self.supervisor.reset(actor.row.id)
+            self.supervisor.start(actor.row.id)
+
     async def log_in_again(self, account_id: str) -> bool:
         """Present the credentials once more, whatever the last try came to."""
         actor = self._actor(account_id)
@@ -279,17 +320,58 @@ class Accounts:
         return await self._done(account_id, self.supervisor.start(account_id))
 
     async def log_out(self, account_id: str) -> bool:
-        """Drop the login and stay down until somebody logs in again."""
+        """Drop the login, or give up one that is under way, and stay down until somebody logs in again."""
         actor = self._actor(account_id)
+        async with actor.login_turn:
+            await _end_login(actor)
+            if actor.kind.interactive:
+                return await self._drop_session(actor)
+            farewell = await self.farewell(account_id)
+            dropped: dict[str, Any] = {
+                "auth_status": AuthStatus.PENDING_AUTH,
+                "terminal": None,
+                "last_error": None,
+                "desired": "stopped",
+            }
+            actor.row = attrs.evolve(actor.row, **dropped)
+            actor.publish(Change(auth_changed(actor.row, actor.view, self._services.now_ms()), dropped))
+            done = await self._done(account_id, self.supervisor.stop(account_id))
+            await farewell()
+            return done
+
+    async def _drop_session(self, actor: AccountActor) -> bool:
+        """Nothing is left of the login; a new one starts the account by itself. Raises when that is not durable."""
+        account_id = actor.row.id
+        done = await self._done(account_id, self.supervisor.stop(account_id))
+        farewell = await self.farewell(account_id)
+        await farewell()
         dropped: dict[str, Any] = {
             "auth_status": AuthStatus.PENDING_AUTH,
+            "auth_payload": {},
+            "auth_expires_at": None,
             "terminal": None,
             "last_error": None,
-            "desired": "stopped",
+            "provider_account_ref": None,
+            "profile": {},
         }
-        actor.row = attrs.evolve(actor.row, **dropped)
-        actor.publish(Change(auth_changed(actor.row, actor.view, self._services.now_ms()), dropped))
-        return await self._done(account_id, self.supervisor.stop(account_id))
+        row = attrs.evolve(actor.row, **dropped)
+        announcements = auth_changed(row, actor.view, self._services.now_ms())
+        await actor.commit_login(Step(dropped, announcements, session=[]))
+        return done
+
+    async def farewell(self, account_id: str) -> Callable[[], Awaitable[None]]:
+        """What tells the platform that a login is let go of, made from what is stored of it now.
+
+        It raises nothing, takes a few seconds at most, and is called when no connection of the account is up.
+        """
+        actor = self._actors.get(account_id)
+        setting = None if actor is None else await actor.departing()
+
+        async def say_it() -> None:
+            if actor is not None and setting is not None:
+                await actor.log_out(setting)
+
+        return say_it
 
     def _desire(self, account_id: str, desired: str) -> None:
         """The operator's word, which survives a restart of the process."""
@@ -384,3 +466,13 @@ class Accounts:
     def _give_back(self, actor: AccountActor, changes: list[Change]) -> None:
         actor.slot.put_back(changes)
         self._dirty[actor.row.id] = actor
+
+
+def _shall_run(actor: AccountActor) -> bool:
+    """Whether its supervisor is to run it; one whose login is void is shown as such, and is not run by that."""
+    return actor.may_run or (actor.row.may_run and actor.row.terminal is not None)
+
+
+async def _end_login(actor: AccountActor) -> None:
+    if actor.login is not None:
+        await actor.login.cancel()

@@ -89,6 +89,7 @@ class Normalizer(Actor[Unit, Result]):
         unit.items = [self._item(unit, event) for event in unit.provider_events]
         for announcement in unit.announcements:
             event = self._event(unit, announce(announcement))
+            event.expires_at = announcement.expires_at
             unit.items.append(Item(dedupe_key("gateway", event.id), [event]))
 
     def _item(self, unit: Unit, event: ProviderEvent) -> Item:

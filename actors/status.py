@@ -11,8 +11,10 @@ import attrs
 
 from supervisors import ChildState, Ended, Kind, Phase
 from unifyport.model.account import OF_A_LOGIN, Account
+from unifyport.model.auth import fields_of
 from unifyport.model.event import EventType
 from unifyport.model.runtime_status import RuntimeStatus, Trigger, next_status
+from unifyport.model.times import rfc3339
 from unifyport.model.unit import Announcement
 
 SLOT = 16
@@ -163,16 +165,38 @@ def auth_changed(row: Account, view: RuntimeView, now_ms: int) -> list[Announcem
 
 def auth_failed(row: Account, reason: str, now_ms: int) -> list[Announcement]:
     """The events of a login that was lost or refused: what happened, then what a human must do."""
+    [failed] = login_failed(row, reason, now_ms)
+    return [failed, Announcement(EventType.ACCOUNT_AUTH_REQUIRED, dict(failed.data), now_ms)]
+
+
+def login_failed(row: Account, reason: str, now_ms: int) -> list[Announcement]:
+    """The event of an attempt that came to nothing."""
     data = {
         "auth_status": row.auth_status,
         "runtime_status": RuntimeStatus.DISCONNECTED,
         "last_error": reason,
         "account": {"provider_account_ref": row.provider_account_ref or ""},
     }
-    return [
-        Announcement(EventType.ACCOUNT_AUTH_FAILED, data, now_ms),
-        Announcement(EventType.ACCOUNT_AUTH_REQUIRED, dict(data), now_ms),
-    ]
+    return [Announcement(EventType.ACCOUNT_AUTH_FAILED, data, now_ms)]
+
+
+def auth_required(row: Account, runtime_status: RuntimeStatus, now_ms: int) -> list[Announcement]:
+    """The event of a login that waits for a human. It holds what he must see, and so it ends with that."""
+    fields = fields_of(row.auth_status, row.auth_payload, imports=False)
+    data: dict[str, Any] = {
+        "auth_status": row.auth_status,
+        "runtime_status": runtime_status,
+        "sequence": row.auth_sequence,
+    }
+    if row.auth_payload:
+        data["auth_payload"] = row.auth_payload
+    if fields:
+        data["auth_fields"] = [attrs.asdict(field) for field in fields]
+    if row.auth_expires_at is not None:
+        data["expires_at"] = rfc3339(row.auth_expires_at)
+    if row.last_error is not None:
+        data["last_error"] = row.last_error
+    return [Announcement(EventType.ACCOUNT_AUTH_REQUIRED, data, now_ms, row.auth_expires_at)]
 
 
 def auth_succeeded(row: Account, now_ms: int) -> list[Announcement]:

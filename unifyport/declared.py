@@ -345,6 +345,8 @@ def with_new_login(account: Account) -> Account:
         not_before=None,
         provider_account_ref=None,
         profile={},
+        auth_payload={},
+        auth_expires_at=None,
         login=account.login + 1,
     )
 

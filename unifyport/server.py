@@ -59,6 +59,7 @@ from unifyport.model.ids import EventIds
 from unifyport.net.guard import AddressGuard, Resolver
 from unifyport.net.http import ssl_context
 from unifyport.providers.registry import Registry, standard
+from unifyport.qr_pictures import QrPictures
 from unifyport.reload import Reloader
 from unifyport.reply_tokens import ReplyTokens
 from unifyport.retention import Retention
@@ -168,6 +169,7 @@ class Server:
         settings, store, now_ms = self.settings, self._store, self._parts.now_ms
         context, resolver = ssl_context(settings.ca_file), Resolver()
         guard = AddressGuard(resolver, settings.security.webhook_networks)
+        media_guard = AddressGuard(resolver, settings.security.media_networks)
         proxy_guard = AddressGuard(resolver, settings.security.proxy_networks)
         await vet(settings, guard)
         made = await plan(settings, self.registry, store, now_ms())
@@ -192,6 +194,7 @@ class Server:
         first = next(iter(listeners.values()))
         base_url = self._base_url(first)
         links = MediaLinks(settings.key_ring, base_url, settings.media, self.registry, now_ms)
+        qr_pictures = QrPictures(settings.key_ring, base_url, now_ms)
         reply_tokens = ReplyTokens(settings.key_ring, self.registry, now_ms)
         partitions = [
             self._parts.new_normalizer(writer, event_id, lane_key, links.link, reply_tokens.token)
@@ -207,6 +210,7 @@ class Server:
             now_ms,
             self._public_ingress_url,
             proxy_guard,
+            qr_pictures.url,
         )
         admissions = {
             channel: settings.supervision.of(channel).admission() for channel in self.registry.channels
@@ -248,10 +252,13 @@ class Server:
             ),
             links=links,
             reply_tokens=reply_tokens,
+            qr_pictures=qr_pictures,
             media=MediaCache(settings.media_directory, settings.media, links, accounts, now_ms),
             bus=bus,
             guard=guard,
+            media_guard=media_guard,
             proxy_guard=proxy_guard,
+            ssl_context=context,
             ring=settings.key_ring,
             now_ms=now_ms,
             ready=lambda: self._not_ready(writer),
@@ -263,10 +270,9 @@ class Server:
 
         def adopt(settings: Settings) -> None:
             self.settings = gateway.settings = settings
-            guard.allow, proxy_guard.allow = (
-                settings.security.webhook_networks,
-                settings.security.proxy_networks,
-            )
+            security = settings.security
+            guard.allow, media_guard.allow = security.webhook_networks, security.media_networks
+            proxy_guard.allow = security.proxy_networks
             set_level(settings.logging.level)
             for channel, admission in admissions.items():
                 policy = settings.supervision.of(channel)

@@ -27,6 +27,9 @@ MAX_TEXT = 200
 TRIES = 5  # at a change that meets one of the account itself
 
 
+_PHONE_MISSING = "provider_data.phone: is required"
+
+
 class _ChangedMeanwhile(Exception):
     """The row is not the one that was read."""
 
@@ -134,7 +137,7 @@ async def create_account(call: Call) -> schemas.Account:
                 "workspace_account_quota_exceeded",
                 f"this gateway runs at most {gateway.settings.supervision.max_children} accounts",
             )
-        _refuse_duplicate(gateway, connection, account, body.provider_account_ref)
+        await _refuse_duplicate(gateway, connection, account, body.provider_account_ref)
         [lease] = await gateway.accounts.claim([account_id])
         account = await _put(gateway, account)
         gateway.accounts.add(account, lease)  # no checkpoint since it was stored
@@ -184,7 +187,7 @@ async def _update(call: Call) -> schemas.Account:
     moved = (changed.receive, changed.proxy) != (account.receive, account.proxy)
     async with gateway.changing_accounts:
         if new_login:
-            _refuse_duplicate(gateway, connection, changed)
+            await _refuse_duplicate(gateway, connection, changed)
         changed = await _put(gateway, changed)
         gateway.accounts.update(changed, reconnect=new_login or moved)  # no checkpoint since it was stored
     return show(gateway, changed)
@@ -244,7 +247,7 @@ def _receive(gateway: Gateway, connection: Connection, receive: str, *, asked: s
     return receive
 
 
-def _refuse_duplicate(
+async def _refuse_duplicate(
     gateway: Gateway, connection: Connection, account: Account, named: str | None = None
 ) -> None:
     """By what the credentials say, and by what the caller names: nobody may be two accounts.
@@ -252,8 +255,11 @@ def _refuse_duplicate(
     The login asks again, and the store refuses what all of them have missed.
     """
     for identity in (connection.identify(account.credentials), named):
-        known = gateway.accounts.identified(account.channel, identity) if identity is not None else None
-        if known is not None and known.row.id != account.id:
+        if identity is None:
+            continue
+        known = gateway.accounts.identified(account.channel, identity)
+        stored = await gateway.store.account_of(account.channel, identity)
+        if {known.row.id if known is not None else None, stored} - {None, account.id}:
             raise ApiError(409, "duplicate_provider_account", "another account has this provider identity")
 
 
@@ -261,6 +267,8 @@ def _credentials(channel: Channel, auth_mode: str, data: dict[str, Any]) -> dict
     problems = check_credentials(channel, auth_mode, data)
     if problems:
         problems = [problem.replace("credentials.", "provider_data.") for problem in problems]
+        if problems == [_PHONE_MISSING]:
+            raise ApiError(400, "auth_mode_phone_required", f"auth_mode {auth_mode}: {problems[0]}")
         raise ApiError(400, "invalid_request", "; ".join(problems), problems=problems)
     return data
 
@@ -276,6 +284,25 @@ def _check_texts(body: schemas.AccountRequest) -> None:
         raise ApiError(400, "invalid_request", "; ".join(problems), problems=problems)
 
 
+async def change_proxy(gateway: Gateway, account_id: str, value: Any) -> None:
+    """Give an account another proxy, as `proxy_config` says. Raises `ApiError`."""
+    for _ in range(TRIES):
+        account = await find(gateway, account_id)
+        proxy = await _parsed(gateway, "proxy_config", value, account.proxy)
+        if proxy == account.proxy:
+            return
+        _refuse_declared(account)
+        changed = attrs.evolve(account, proxy=proxy, updated_at=gateway.now_ms())
+        async with gateway.changing_accounts:
+            try:
+                changed = await _put(gateway, changed)
+            except _ChangedMeanwhile:
+                continue
+            gateway.accounts.update(changed, reconnect=True)
+        return
+    raise ApiError(409, "account_allocation_busy", "the account keeps changing, try again")
+
+
 async def _proxy(gateway: Gateway, body: schemas.AccountRequest, old: Proxy | None) -> Proxy | None:
     """The account's proxy from whichever of the accepted places names it; `old` when none does."""
     given = {"proxy": body.proxy, "proxy_config": body.proxy_config}
@@ -286,22 +313,27 @@ async def _proxy(gateway: Gateway, body: schemas.AccountRequest, old: Proxy | No
     if len({msgspec.json.encode(value, order="deterministic") for value in named.values()}) > 1:
         raise ApiError(400, "invalid_request", f"{' and '.join(named)}: say different things")
     for name, value in named.items():
-        if value is None or value == "":
-            return None
-        try:
-            proxy = Proxy.parse(value).keeping_password_of(old)
-            await gateway.proxy_guard.address(proxy.host)
-        except NameNotResolved:
-            pass  # it is asked again at every connect
-        except UrlNotAllowed as error:
-            raise ApiError(
-                400, "invalid_request", f"{name}.host: {error}; the file's security.proxy_allow can permit it"
-            ) from None
-        except ValueError as error:
-            raise ApiError(400, "invalid_request", f"{name}: {error}") from None
-        register_secret(proxy.password)
-        return proxy
+        return await _parsed(gateway, name, value, old)
     return old
+
+
+async def _parsed(gateway: Gateway, name: str, value: Any, old: Proxy | None) -> Proxy | None:
+    """The proxy that a field says. Raises `ApiError`."""
+    if value is None or value == "":
+        return None
+    try:
+        proxy = Proxy.parse(value).keeping_password_of(old)
+        await gateway.proxy_guard.address(proxy.host)
+    except NameNotResolved:
+        pass  # it is asked again at every connect
+    except UrlNotAllowed as error:
+        raise ApiError(
+            400, "invalid_request", f"{name}.host: {error}; the file's security.proxy_allow can permit it"
+        ) from None
+    except ValueError as error:
+        raise ApiError(400, "invalid_request", f"{name}: {error}") from None
+    register_secret(proxy.password)
+    return proxy
 
 
 def _without_proxy(data: dict[str, Any]) -> dict[str, Any]:
@@ -318,6 +350,7 @@ def _refuse_declared(account: Account) -> None:
 _WRITES = (
     INVALID_REQUEST,
     ErrorSpec(400, "unsupported_provider_auth_mode"),
+    ErrorSpec(400, "auth_mode_phone_required"),
     ErrorSpec(409, "no_allocatable_server"),
     ErrorSpec(409, "duplicate_provider_account"),
     ErrorSpec(409, "account_allocation_busy"),

@@ -39,6 +39,7 @@ from . import (
     messages,
     metrics,
     providers,
+    qr,
     reload,
     supervisors,
     webhook_endpoints,
@@ -88,7 +89,7 @@ class Audience(enum.Enum):
 
     CUSTOMERS = "customers"  # the API
     PLATFORMS = "platforms"  # ingress
-    RECEIVERS = "receivers"  # files, by links
+    RECEIVERS = "receivers"  # files and QR codes, by links
     OPERATORS = "operators"  # metrics
     EVERYBODY = "everybody"
 
@@ -105,7 +106,7 @@ def audience_of(path: str) -> Audience:
     path = path.rstrip("/") or "/"  # as the routes see it
     if f"{path}/".startswith(INGRESS):
         return Audience.PLATFORMS
-    if f"{path}/".startswith("/media/"):
+    if f"{path}/".startswith(("/media/", "/qr/")):
         return Audience.RECEIVERS
     if path == "/metrics":
         return Audience.OPERATORS
@@ -135,6 +136,7 @@ class Front:
             "/openapi.json", "openapi", self._openapi, methods=["GET"], provide_automatic_options=False
         )
         app.add_url_rule("/media/<token>", "media", self._media, methods=["GET"])
+        app.add_url_rule("/qr/<name>", "qr", self._qr, methods=["GET"])
         app.add_url_rule("/metrics", "metrics", self._scrape, methods=["GET"])
         app.register_error_handler(HTTPException, self._http_error)
         app.register_error_handler(Exception, self._crash)
@@ -258,6 +260,13 @@ class Front:
             return await media.serve(self._gateway, token)
         except Exception as error:
             return self._error(error, request_id, "media_failed")
+
+    async def _qr(self, name: str) -> Response:
+        request_id = new_id("req")
+        try:
+            return await qr.serve(self._gateway, name)
+        except Exception as error:
+            return self._error(error, request_id, "qr_failed")
 
     async def _scrape(self) -> Response:
         await trio.lowlevel.checkpoint()

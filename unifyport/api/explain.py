@@ -1,7 +1,8 @@
 """In plain words: why an account is not running, what happens by itself, and what a human must do."""
 
 from supervisors import ChildState, Phase
-from unifyport.model.account import ACTIVE, Account
+from unifyport.model.account import ACTIVE, Account, AuthStatus
+from unifyport.model.auth import WAITING
 
 # What a human must do about a reason; what is not here mends itself, or is somebody else's to mend.
 ACTIONS = {
@@ -16,6 +17,8 @@ ACTIONS = {
     "proxy_error": "check the account's proxy",
     "proxy_not_allowed": "permit the proxy's address in security.proxy_allow, or choose another one",
 }
+
+_LOGIN = "log it in: `unifyport login`, or the routes under /auth"
 
 _NEXT = {
     Phase.WAITING: "it starts as soon as it is its turn",
@@ -34,12 +37,18 @@ _NEXT = {
 }
 
 
-def explain(account: Account, state: ChildState, reason: str, at: str) -> tuple[str, str, str]:
+def explain(
+    account: Account, state: ChildState, reason: str, at: str, *, interactive: bool = False
+) -> tuple[str, str, str]:
     """(why, next, action). `at`: when the next try is, as text; empty when none is planned."""
     if account.status != ACTIVE:
         return f"its status is {account.status}", "nothing", "PATCH status to active"
     if state.phase is Phase.RUNNING:
         return "", "", ""
+    if account.auth_status in WAITING:
+        return f"a login waits for a human ({account.auth_status})", "it starts when that is done", _LOGIN
+    if state.phase is Phase.STOPPED and account.auth_status is not AuthStatus.AUTHORIZED and interactive:
+        return account.last_error or "nobody has logged it in yet", "nothing", _LOGIN
     following = _NEXT[state.phase].format(at=at or "any moment")
     if account.desired == "stopped":
         return "an operator stopped it", following, "POST runtime/start"

@@ -1,5 +1,6 @@
 """The gateway as its HTTP front sees it: values in, values out, and no actor object but these doors."""
 
+import ssl
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -21,6 +22,7 @@ from unifyport.model.account import Account
 from unifyport.model.times import rfc3339
 from unifyport.net.guard import AddressGuard
 from unifyport.providers.registry import Registry
+from unifyport.qr_pictures import QrPictures
 from unifyport.reply_tokens import ReplyTokens
 from unifyport.settings import Settings
 from unifyport.storage.base import Committed, DeleteAccount, Fenced, Refused, Store, StoreUnavailable, Write
@@ -72,10 +74,13 @@ class Gateway:
     ingress: Ingress
     links: MediaLinks
     reply_tokens: ReplyTokens
+    qr_pictures: QrPictures
     media: MediaCache
     bus: Bus
     guard: AddressGuard
+    media_guard: AddressGuard
     proxy_guard: AddressGuard
+    ssl_context: ssl.SSLContext
     ring: KeyRing
     now_ms: Callable[[], int]
     ready: Callable[[], str | None]  # why the gateway is not ready, or None
@@ -121,7 +126,7 @@ class Gateway:
         raise AssertionError("not a result of a write")
 
     async def delete_account(self, account_id: str) -> None:
-        """Stop it, delete it, forget it. When it cannot be deleted it goes on as before.
+        """Stop it, delete it, forget it, and log it out. When it cannot be deleted it goes on as before.
 
         Raises `BeingDeleted`, and what `write` does.
         """
@@ -131,6 +136,7 @@ class Gateway:
         try:
             await self.accounts.take_down(account_id)
             try:
+                farewell = await self.accounts.farewell(account_id)
                 await self.write(DeleteAccount(account_id))
             except BaseException:
                 self.accounts.bring_back(account_id)
@@ -138,6 +144,7 @@ class Gateway:
             self.accounts.forget(account_id)
         finally:
             self._deleting.discard(account_id)
+        await farewell()
         await self.media.forget(account_id)
 
     def end_streams(self) -> None:

@@ -54,6 +54,11 @@ class Account:
     capabilities: list[str] | None = None  # the caller's own list, if any
     credentials: dict[str, Any] = attrs.field(factory=dict)
     login: int = 0  # raised by new credentials
+    auth_payload: dict[str, Any] = attrs.field(
+        factory=dict
+    )  # what a human must see to log in; sealed in the store
+    auth_sequence: int = 0  # of what was shown: grows with each step of each login
+    auth_expires_at: int | None = None  # unix ms: what is shown is of no use then
     proxy: Proxy | None = None
     receive: str = ""  # how events come in: one of the connection's `receive`
     origin: Origin = Origin.API
@@ -69,7 +74,10 @@ class Account:
 
 # What a login finds out: of no worth once there are other credentials.
 OF_A_LOGIN = frozenset(
-    ("auth_status", "last_error", "terminal", "not_before", "provider_account_ref", "profile")
+    {
+        *("auth_status", "last_error", "terminal", "not_before", "provider_account_ref", "profile"),
+        *("auth_payload", "auth_sequence", "auth_expires_at"),
+    }
 )
 
 
@@ -82,3 +90,15 @@ class Identity:
     username: str = ""
     picture_url: str = ""
     phone: str = ""  # E.164
+    bio: str = ""
+
+    def profile(self) -> dict[str, str]:
+        """In the contract's words (`ProviderProfile`)."""
+        return {
+            "id": self.provider_account_ref,
+            "phone": self.phone,
+            "username": self.username,
+            "display_name": self.display_name,
+            "avatar_url": self.picture_url,
+            "bio": self.bio,
+        }

@@ -48,6 +48,7 @@ class Announcement:
     type: str
     data: dict[str, Any]
     occurred_at: int
+    expires_at: int | None = None  # unix ms: past it nobody may be told
 
 
 @attrs.define
@@ -82,6 +83,7 @@ class Unit:
     provider_events: list[ProviderEvent] = attrs.field(factory=list)
     announcements: list[Announcement] = attrs.field(factory=list)
     session: list[SessionChange] = attrs.field(factory=list)
+    new_session: bool = False  # forget the old one first
     account_changes: dict[str, Any] = attrs.field(factory=dict)
     login: int = 0  # whose `account_changes` these are; of an older one only the operator's word counts
     command: CommandChange | None = None

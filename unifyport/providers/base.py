@@ -34,6 +34,7 @@ from unifyport.model.unit import SessionChange
 
 from .capabilities import CAPABILITIES
 from .ingress import Ingress
+from .login import Authorizes, ImportsSession
 
 # -- failure classes ----------------------------------------------------------------------------------------
 
@@ -180,6 +181,11 @@ class Connection:
     canonical: Callable[[str], str] = lambda conversation_id: conversation_id  # as events have it
     max_text: int | None = None  # characters of a text message
     max_download: int | None = None  # bytes of a file that the platform lets us fetch
+
+    @property
+    def interactive(self) -> bool:
+        """Whether a human, or a session that he brings, must log it in before it can connect."""
+        return issubclass(self.connector, Authorizes | ImportsSession)
 
     @property
     def capabilities(self) -> list[str]:

@@ -35,7 +35,7 @@ def check(settings: Settings, registry: Registry, places: Mapping[str, list[int]
     if settings.storage.dedupe_retention < settings.storage.event_retention + 7 * 86400:
         problems.append("storage.dedupe_retention: must be at least event_retention and 7 days")
     attempt("security.master_key", lambda: settings.key_ring)
-    for name in ("webhook_allow", "proxy_allow"):
+    for name in ("webhook_allow", "media_allow", "proxy_allow"):
         for index, text in enumerate(getattr(settings.security, name)):
             attempt(f"security.{name}[{index}]", lambda text=text: ipaddress.ip_network(text))  # type: ignore[misc]
     problems += [f"webhooks.{problem}" for problem in settings.webhooks.problems()]

@@ -81,12 +81,17 @@ class Storage:
 class Security:
     master_key: Secret
     webhook_allow: list[str] = attrs.field(factory=list)
+    media_allow: list[str] = attrs.field(factory=list)  # where URLs of files to send may lead
     proxy_allow: list[str] = attrs.field(factory=list)
     ca_file: str | None = None
 
     @property
     def webhook_networks(self) -> tuple[Network, ...]:
         return tuple(ipaddress.ip_network(text) for text in self.webhook_allow)
+
+    @property
+    def media_networks(self) -> tuple[Network, ...]:
+        return tuple(ipaddress.ip_network(text) for text in self.media_allow)
 
     @property
     def proxy_networks(self) -> tuple[Network, ...]:
@@ -306,7 +311,7 @@ class Supervision:
 class DeclaredAccount:
     name: str
     provider: str
-    credentials: dict[str, Any]
+    credentials: dict[str, Any] = attrs.field(factory=dict)
     auth_mode: str = "token"
     region: str = "global"
     receive: str | None = None

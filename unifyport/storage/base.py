@@ -410,6 +410,9 @@ class Store(Protocol):
     async def accounts(self) -> list[Account]: ...
     async def account(self, account_id: str) -> Account | None: ...
     async def account_count(self) -> int: ...
+    async def account_of(self, channel: str, provider_account_ref: str) -> str | None:
+        """The id of the account that is this provider identity."""
+
     async def account_deleted(self, account_id: str) -> bool:
         """Whether there was such an account, not longer ago than quarantine is kept."""
 

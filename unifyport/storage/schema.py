@@ -156,7 +156,13 @@ create table attempt(  -- history for people; nothing depends on it. Ends with i
 ) strict, without rowid;
 """
 
-MIGRATIONS = [_V1, _V2, _V3]
+_V4 = """
+alter table account add column auth_payload blob;  -- sealed: what a human must see to log in
+alter table account add column auth_sequence integer not null default 0;
+alter table account add column auth_expires_at integer;
+"""
+
+MIGRATIONS = [_V1, _V2, _V3, _V4]
 
 
 def migrate(database: sqlite_utils.Database) -> None:

@@ -246,6 +246,9 @@ class SqliteStore:
     async def account_count(self) -> int:
         return await self._read(reads.account_count)
 
+    async def account_of(self, channel: str, provider_account_ref: str) -> str | None:
+        return await self._read(lambda db: reads.account_of(db, channel, provider_account_ref))
+
     async def account_deleted(self, account_id: str) -> bool:
         return await self._read(lambda db: reads.account_deleted(db, account_id))
 

@@ -48,6 +48,10 @@ def to_account(row: sqlite3.Row, ring: KeyRing) -> Account:
     values["credentials"] = msgspec.json.decode(plain)
     for value in values["credentials"].values():
         register_secret(value)
+    sealed, values["auth_payload"] = values["auth_payload"], {}
+    if sealed is not None:
+        plain = ring.open("credential", ["account", values["id"], "auth_payload"], sealed)
+        values["auth_payload"] = msgspec.json.decode(plain)
     if values["proxy"] is not None:
         plain = ring.open("credential", ["account", values["id"], "proxy"], values["proxy"])
         values["proxy"] = msgspec.json.decode(plain, type=Proxy)
@@ -66,6 +70,14 @@ def account(db: sqlite3.Connection, ring: KeyRing, account_id: str) -> Account |
 
 def account_count(db: sqlite3.Connection) -> int:
     return int(db.execute("select count(*) from account").fetchone()[0])
+
+
+def account_of(db: sqlite3.Connection, channel: str, provider_account_ref: str) -> str | None:
+    row = db.execute(
+        "select id from account where channel = ? and provider_account_ref = ?",
+        (channel, provider_account_ref),
+    ).fetchone()
+    return None if row is None else str(row[0])
 
 
 def account_deleted(db: sqlite3.Connection, account_id: str) -> bool:

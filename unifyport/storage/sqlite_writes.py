@@ -51,8 +51,8 @@ _DAY_MS = 86_400_000
 
 _ACCOUNT_COLUMNS = (
     "id, name, provider, channel, region, auth_mode, status, desired, auth_status, last_error, terminal,"
-    " not_before, provider_account_ref, profile, metadata, capabilities, credentials, proxy, login, receive, origin,"
-    " digest, created_at, updated_at"
+    " not_before, provider_account_ref, profile, metadata, capabilities, credentials, proxy, login, auth_payload,"
+    " auth_sequence, auth_expires_at, receive, origin, digest, created_at, updated_at"
 )
 _ENDPOINT_COLUMNS = (
     "id, name, url, status, reason, mask, subscribed, secret, previous_secret, previous_until, retry, delivery,"
@@ -70,7 +70,10 @@ _CHANGEABLE: dict[str, Callable[[Any], Any]] = {
     "provider_account_ref": lambda value: value,
     "profile": json.dumps,
     "desired": str,
+    "auth_sequence": int,
+    "auth_expires_at": lambda value: value,
 }
+_SEALED = "auth_payload"  # and this, sealed
 
 
 class Writes:
@@ -119,6 +122,8 @@ class Writes:
             return Fenced()
         if unit.command is not None and not self._command(unit, unit.command):
             return Refused("command_state")
+        if unit.new_session and self._login(unit) != unit.login:
+            return Refused("login_changed")
         fresh = 0
         for item in unit.items:
             seen = self._db.execute(
@@ -162,6 +167,8 @@ class Writes:
         )
 
     def _session(self, unit: Unit) -> None:
+        if unit.new_session:
+            self._db.execute("delete from session where account_no = ?", (unit.account_no,))
         for change in unit.session:
             place = (unit.account_no, change.name, change.key)
             if change.value is None:
@@ -178,19 +185,29 @@ class Writes:
 
     def _account_changes(self, unit: Unit) -> None:
         names = list(unit.account_changes)
+        if names and self._login(unit) not in (None, unit.login):
+            names = [name for name in names if name not in OF_A_LOGIN]
         if names:
-            login = self._db.execute("select login from account where no = ?", (unit.account_no,)).fetchone()
-            if login is not None and login[0] != unit.login:
-                names = [name for name in names if name not in OF_A_LOGIN]
-        if names:
-            values = [
-                None if unit.account_changes[name] is None else _CHANGEABLE[name](unit.account_changes[name])
-                for name in names
-            ]
+            values = [self._changed(unit.account_id, name, unit.account_changes[name]) for name in names]
             self._db.execute(
                 f"update account set {', '.join(f'{name} = ?' for name in names)}, version = version + 1 where no = ?",
                 (*values, unit.account_no),
             )
+
+    def _login(self, unit: Unit) -> int | None:
+        row = self._db.execute("select login from account where no = ?", (unit.account_no,)).fetchone()
+        return None if row is None else int(row[0])
+
+    def _changed(self, account_id: str, name: str, value: Any) -> Any:
+        if name == _SEALED:
+            return self._payload(account_id, value)
+        return None if value is None else _CHANGEABLE[name](value)
+
+    def _payload(self, account_id: str, payload: dict[str, Any]) -> bytes | None:
+        if not payload:
+            return None
+        place = ["account", account_id, _SEALED]
+        return self._ring.seal("credential", place, msgspec.json.encode(payload))
 
     def _command(self, unit: Unit, change: CommandChange) -> bool:
         """Move a command on. False when it is not in the state that this step starts from."""
@@ -276,7 +293,8 @@ class Writes:
             None
             if a.proxy is None
             else self._ring.seal("credential", ["account", a.id, "proxy"], msgspec.json.encode(a.proxy)),
-            *(a.login, a.receive, a.origin.value, a.digest, a.created_at, a.updated_at),
+            *(a.login, self._payload(a.id, a.auth_payload), a.auth_sequence, a.auth_expires_at),
+            *(a.receive, a.origin.value, a.digest, a.created_at, a.updated_at),
         )
         if write.declared and a.no:
             row = self._declare(

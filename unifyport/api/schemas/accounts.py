@@ -85,6 +85,26 @@ class AccountSession:
 
 
 @attrs.define
+class AuthCodeRequest:
+    code: str | None = None
+
+
+@attrs.define
+class AuthPasswordRequest:
+    password: str | None = None
+
+
+@attrs.define
+class AuthSessionImportRequest:
+    """`session_url` (https, fetched once) or `session`, which is the exported session itself: text or an object."""
+
+    session_url: str | None = None
+    pin: str | None = None
+    proxy_config: Any = UNSET
+    session: Any = None
+
+
+@attrs.define
 class RuntimeFailure:
     """`kind`: transient, deferred (told to wait), conflict, terminal, bug."""
 

@@ -1,0 +1,302 @@
+"""One attempt to log an account in, with a human or with an exported session.
+
+It runs beside the supervised connection and never at the same time: the account is not up while it is not logged in.
+A step is durable before anybody is told of it, and so is the end: session, identity and `account.auth.succeeded` are one
+unit, in which the store also settles which of two accounts has an identity. An attempt is not restarted, neither after a
+failure nor after the process has ended.
+"""
+
+import enum
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol, TypeVar
+
+import attrs
+import trio
+
+from supervisors import split
+from unifyport.model import auth
+from unifyport.model.account import Account
+from unifyport.model.auth import Trigger
+from unifyport.model.runtime_status import RuntimeStatus
+from unifyport.model.unit import Announcement, SessionChange
+from unifyport.providers.base import ChannelError, Connector, Rejected, Transient
+from unifyport.providers.login import Authorization, Authorizes, ExportedSession, ImportsSession, LogsOut
+
+from .status import auth_required, auth_succeeded, login_failed
+
+log = logging.getLogger("unifyport.login")
+
+T = TypeVar("T")
+
+SHOWN_SECONDS = 300.0  # a QR code, with all that follow it, or a code that is shown
+ASKED_SECONDS = 600.0  # the answer to a question
+FIRST_STEP_SECONDS = 60.0  # until something is shown or asked, and to import a session
+CLOSE_SECONDS = 5.0
+LOG_OUT_SECONDS = 10.0
+RECORD_SECONDS = 5.0  # the shield around recording that a login has succeeded
+
+
+class DuplicateAccount(Rejected):
+    """Another account of the workspace is this identity."""
+
+    def __init__(self) -> None:
+        super().__init__("duplicate_provider_account", "another account has this provider identity")
+
+
+class NotAsked(Exception):
+    """Nobody waits for that now."""
+
+
+class Wanted(enum.Enum):
+    """What a human may be asked for."""
+
+    CODE = "code"
+    PASSWORD = "password"  # noqa: S105 (a question, not a secret)
+
+
+@attrs.define
+class Step:
+    """What a login has come to, to be committed in one unit."""
+
+    changes: dict[str, Any]
+    announcements: list[Announcement] = attrs.field(factory=list)
+    session: list[SessionChange] | None = None  # in place of the old one
+
+
+class Host(Protocol):
+    """The account actor, as its login sees it."""
+
+    row: Account
+
+    async def new_connector(self) -> Connector:
+        """One without a session. Raises a failure class."""
+
+    async def commit_login(self, step: Step) -> None:
+        """Raises `DuplicateAccount`, or another error when it is not durable and will not be."""
+
+    @property
+    def runtime_status(self) -> RuntimeStatus: ...
+    def qr_url(self, sequence: int, expires_at: int) -> str: ...
+    def now_ms(self) -> int: ...
+
+
+class Login:
+    """See the module. It is the `Dialog` of its connector. `steps` grows with everything that callers can see."""
+
+    def __init__(self, host: Host, exported: ExportedSession | None = None) -> None:
+        self._host = host
+        self._exported = exported
+        self.steps = 0
+        self.error: BaseException | None = None
+        self.ended = False
+        self._wanted: Wanted | None = None
+        self._answer: str | None = None
+        self._bell = trio.Event()
+        self._scope = trio.CancelScope()
+        self._patience = trio.CancelScope()
+        self._gave_up = "login_timeout"  # why, when patience ends
+        self._qr_shown = False
+
+    # -- what callers do ------------------------------------------------------------------------------------------
+
+    def give(self, wanted: Wanted, value: str) -> None:
+        """Answer the question. Raises `NotAsked`."""
+        if self._wanted is not wanted or self._answer is not None:
+            raise NotAsked
+        self._answer = value
+        self._ring()
+
+    async def moved(self, steps: int, timeout: float) -> None:
+        """Wait until there is more than so many steps, or the end; at most `timeout` seconds."""
+        with trio.move_on_after(timeout):
+            while self.steps <= steps and not self.ended:
+                await self._bell.wait()
+
+    async def cancel(self) -> None:
+        """Give it up; returns when it is over. What it came to is whoever cancels to say."""
+        self.abandon()
+        while not self.ended:
+            await self._bell.wait()
+
+    def abandon(self) -> None:
+        """Give it up, without waiting for the end."""
+        self._scope.cancel()
+
+    def _ring(self) -> None:
+        self._bell.set()
+        self._bell = trio.Event()
+
+    # -- the attempt ----------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Log in. Nothing but cancellation of a scope outside leaves this."""
+        try:
+            with self._scope:
+                await self._attempt()
+        finally:
+            self.ended, self._wanted = True, None
+            self._ring()
+
+    async def _attempt(self) -> None:
+        try:
+            await self._within(FIRST_STEP_SECONDS, self._gave_up, self._log_in)
+        except BaseException as caught:
+            control, errors = split(caught)
+            if control is not None:
+                raise control from None
+            self.error = next((error for error in errors if not isinstance(error, ChannelError)), errors[0])
+            reason = self.error.reason if isinstance(self.error, ChannelError) else "internal_error"
+            if reason == "internal_error":
+                log.error("account %s: its login crashed", self._host.row.id, exc_info=self.error)
+            await self._fail(reason)
+
+    async def _within(self, seconds: float, reason: str, attempt: Callable[[], Awaitable[None]]) -> None:
+        """Raises `Rejected` when patience has ended; each step renews it."""
+        self._gave_up = reason
+        with trio.move_on_after(seconds) as self._patience:
+            await attempt()
+        if self._patience.cancelled_caught:
+            raise Rejected(self._gave_up)
+
+    async def _log_in(self) -> None:
+        connector = await self._host.new_connector()
+        try:
+            authorization = await self._authorize(connector)
+            try:
+                with trio.move_on_after(RECORD_SECONDS, shield=True) as recording:
+                    await self._succeed(authorization)
+                if recording.cancelled_caught:
+                    raise Transient("storage_unavailable")
+            except DuplicateAccount:
+                await log_out(self._host.row.id, connector)
+                raise
+        finally:
+            await close(connector)
+
+    async def _authorize(self, connector: Connector) -> Authorization:
+        if self._exported is not None:
+            assert isinstance(connector, ImportsSession), "the API has asked"
+            return await connector.import_session(self._exported)
+        assert isinstance(connector, Authorizes), "the API has asked"
+        return await connector.authorize(self)
+
+    async def _succeed(self, authorization: Authorization) -> None:
+        identity, row = authorization.identity, self._host.row
+        changes: dict[str, Any] = {
+            **self._nothing_shown(Trigger.AUTHORIZED),
+            "provider_account_ref": identity.provider_account_ref,
+            "profile": identity.profile(),
+            "last_error": None,
+            "terminal": None,
+            "desired": "running",
+        }
+        announcements = auth_succeeded(attrs.evolve(row, **changes), self._host.now_ms())
+        await self._host.commit_login(Step(changes, announcements, authorization.session))
+        self._moved_on()
+
+    async def _fail(self, reason: str) -> None:
+        changes = {**self._nothing_shown(Trigger.FAILED), "last_error": reason}
+        row = attrs.evolve(self._host.row, **changes)
+        try:
+            await self._host.commit_login(Step(changes, login_failed(row, reason, self._host.now_ms())))
+        except Exception:
+            log.exception("account %s: the end of its login is not recorded", row.id)
+        self._moved_on()
+
+    def _nothing_shown(self, trigger: Trigger) -> dict[str, Any]:
+        status = auth.next_status(self._host.row.auth_status, trigger)
+        return {"auth_status": status, "auth_payload": {}, "auth_expires_at": None}
+
+    def _moved_on(self) -> None:
+        self.steps += 1
+        self._ring()
+
+    # -- the dialog (`providers.login.Dialog`) --------------------------------------------------------------------
+
+    async def show_qr(self, qr_code: str, lifetime: float) -> None:
+        await self._show(Trigger.SHOW_QR, {"qr_code": qr_code}, lifetime, picture=True)
+        if not self._qr_shown:  # those that follow it do not make the time longer
+            self._qr_shown = True
+            self._wait_for(SHOWN_SECONDS, "qrcode_expired")
+
+    async def show_pin(self, pin: str, lifetime: float) -> None:
+        shown = {
+            name: value for name, value in self._host.row.auth_payload.items() if name in ("qr_code", "url")
+        }
+        await self._show(Trigger.SHOW_QR, {**shown, "pin": pin}, lifetime)
+
+    async def show_code(self, verify_code: str, lifetime: float) -> None:
+        await self._show(Trigger.WANT_CODE, {"verify_code": verify_code}, lifetime)
+        self._wait_for(SHOWN_SECONDS, "code_expired")
+
+    async def ask_code(self, refused: str | None = None) -> str:
+        return await self._ask(Wanted.CODE, Trigger.WANT_CODE, "code_expired", refused)
+
+    async def ask_password(self) -> str:
+        return await self._ask(Wanted.PASSWORD, Trigger.WANT_PASSWORD, "password_timeout", None)
+
+    def _wait_for(self, seconds: float, reason: str) -> None:
+        self._patience.deadline, self._gave_up = trio.current_time() + seconds, reason
+
+    async def _show(
+        self, trigger: Trigger, payload: dict[str, Any], lifetime: float, *, picture: bool = False
+    ) -> None:
+        host = self._host
+        sequence, expires_at = host.row.auth_sequence + 1, host.now_ms() + int(lifetime * 1000)
+        if picture:
+            payload["url"] = host.qr_url(sequence, expires_at)
+        await self._step(trigger, {**payload, "sequence": sequence}, sequence, expires_at, None)
+
+    async def _ask(self, wanted: Wanted, trigger: Trigger, late: str, refused: str | None) -> str:
+        self._wanted, self._answer = wanted, None
+        await self._step(trigger, {}, self._host.row.auth_sequence + 1, None, refused)
+        self._wait_for(ASKED_SECONDS, late)
+        while self._answer is None:
+            await self._bell.wait()
+        answer, self._wanted, self._answer = self._answer, None, None
+        self._wait_for(FIRST_STEP_SECONDS, "login_timeout")
+        return answer
+
+    async def _step(
+        self,
+        trigger: Trigger,
+        payload: dict[str, Any],
+        sequence: int,
+        expires_at: int | None,
+        last_error: str | None,
+    ) -> None:
+        changes: dict[str, Any] = {
+            "auth_status": auth.next_status(self._host.row.auth_status, trigger),
+            "auth_payload": payload,
+            "auth_sequence": sequence,
+            "auth_expires_at": expires_at,
+            "last_error": last_error,
+            "terminal": None,
+        }
+        row = attrs.evolve(self._host.row, **changes)
+        await self._host.commit_login(
+            Step(changes, auth_required(row, self._host.runtime_status, self._host.now_ms()))
+        )
+        self._moved_on()
+
+
+async def close(connector: Connector) -> None:
+    """Close it, also while being cancelled."""
+    with trio.move_on_after(CLOSE_SECONDS, shield=True):
+        await connector.aclose()
+
+
+async def log_out(account_id: str, connector: Connector) -> None:
+    """Have the platform let go of a login, if it will. Raises nothing; takes at most `LOG_OUT_SECONDS`."""
+    if not isinstance(connector, LogsOut):
+        return
+    try:
+        with trio.move_on_after(LOG_OUT_SECONDS) as scope:
+            await connector.log_out()
+        if scope.cancelled_caught:
+            log.warning("account %s: the platform did not answer to being logged out", account_id)
+    except ChannelError as error:
+        log.warning("account %s: not logged out at the platform (%s)", account_id, error.reason)
+    except Exception:
+        log.exception("account %s: logging out crashed", account_id)

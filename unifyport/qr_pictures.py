@@ -1,0 +1,71 @@
+"""Links to pictures of QR codes, for whoever cannot render one: `{public_url}/qr/{account id}.{sealed}.png` or `.svg`.
+
+A link names a step of a login, not the code itself: it shows what is stored of the account as long as that is the same
+step and has not expired, and nothing afterwards.
+"""
+
+import base64
+import binascii
+import io
+from collections.abc import Callable
+
+import msgspec
+import segno
+
+from unifyport.model.account import Account
+from unifyport.storage.sealing import KeyRing, SealError
+
+_PLACE = ["qr"]
+_SCALE = 8  # pixels of a module
+KINDS = {"png": "image/png", "svg": "image/svg+xml"}
+
+
+class NoPicture(Exception):
+    """No link of ours, or one that shows nothing any more."""
+
+
+class _Shown(msgspec.Struct, array_like=True):
+    sequence: int
+    expires_at: int  # unix ms
+
+
+class QrPictures:
+    """Makes links, reads them, draws."""
+
+    def __init__(self, ring: KeyRing, base_url: str, now_ms: Callable[[], int]) -> None:
+        self._ring = ring
+        self._base_url = base_url.rstrip("/")
+        self._now_ms = now_ms
+
+    def url(self, account_id: str, sequence: int, expires_at: int) -> str:
+        plain = msgspec.json.encode(_Shown(sequence, expires_at))
+        sealed = self._ring.seal("qr", _PLACE, plain, context=account_id)
+        token = base64.urlsafe_b64encode(sealed).decode().rstrip("=")
+        return f"{self._base_url}/qr/{account_id}.{token}.png"
+
+    def read(self, token: str) -> tuple[str, int]:
+        """(account id, sequence) of a link's `{account id}.{sealed}`. Raises `NoPicture`."""
+        account_id, _, text = token.partition(".")
+        try:
+            sealed = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+            plain = self._ring.open("qr", _PLACE, sealed, context=account_id)
+        except (SealError, binascii.Error, ValueError):
+            raise NoPicture from None
+        shown = msgspec.json.decode(plain, type=_Shown)
+        if shown.expires_at <= self._now_ms():
+            raise NoPicture
+        return account_id, shown.sequence
+
+
+def code_of(account: Account | None, sequence: int) -> str:
+    """The QR code of a step. Raises `NoPicture` when the account shows another one, or none."""
+    if account is None or account.auth_sequence != sequence or "qr_code" not in account.auth_payload:
+        raise NoPicture
+    return str(account.auth_payload["qr_code"])
+
+
+def draw(code: str, kind: str) -> bytes:
+    """A picture of a QR code; `kind` is one of `KINDS`."""
+    picture = io.BytesIO()
+    segno.make(code, error="m", micro=False).save(picture, kind=kind, scale=_SCALE)
+    return picture.getvalue()
