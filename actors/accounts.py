@@ -14,7 +14,7 @@ import trio
 from supervisors import Admission, ChildSpec, ChildState, Desired, Incarnation, OneForOne, Policy, Prober
 from unifyport.model.account import Account, AuthStatus
 from unifyport.model.auth import WAITING
-from unifyport.model.message import Answer, CommandState, FetchMedia, PlatformCall
+from unifyport.model.message import Answer, CommandState, FetchMedia, PlatformCall, SendCommand
 from unifyport.providers.capabilities import CAPABILITIES
 from unifyport.providers.login import ExportedSession
 from unifyport.providers.registry import Registry
@@ -262,6 +262,12 @@ class Accounts:
         if answer.code == "outbox_full":
             await actor.outbox.record(command, answer)
         return answer
+
+    async def not_sent(self, command: SendCommand, answer: Answer) -> None:
+        """Record of an accepted send that it will never begin."""
+        actor = self._actors.get(command.account_id)
+        if actor is not None:
+            await actor.outbox.record(command, answer)
 
     # -- verbs: act at once; True when it was acted on and is remembered --------------------------------------
 

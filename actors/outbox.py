@@ -27,7 +27,7 @@ from unifyport.providers.base import (
     Rejected,
     Transient,
 )
-from unifyport.providers.capabilities import CAPABILITIES, DownloadsMedia, MarksRead, SendsReplies, SendsText
+from unifyport.providers.capabilities import CAPABILITIES, DownloadsMedia, MarksRead, SendsReplies, sends
 from unifyport.storage.base import Committed, Result
 from unifyport.storage.fleet import Fleet, Lease
 
@@ -253,8 +253,7 @@ async def _perform(connector: Connector, command: Command | FetchMedia) -> Answe
             assert isinstance(connector, SendsReplies)
             sent = await connector.send_reply(message, message.reply_to_message_id)
         case SendCommand(message=message):
-            assert isinstance(connector, SendsText)
-            sent = await connector.send_text(message)
+            sent = await getattr(connector, CAPABILITIES[sends(message)].method)(message)
         case MarkRead():
             assert isinstance(connector, MarksRead)
             await connector.mark_read(command.conversation_id, command.message_id)

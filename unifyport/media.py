@@ -185,7 +185,7 @@ class MediaCache:
         """Delete what is older than its retention, then the least recently used until there is room."""
         oldest = self._now_ms() / 1000 - self._settings.retention
         files: list[tuple[float, int, Path]] = []
-        for path in self._directory.glob("*/*"):
+        for path in self._directory.glob("acct_*/*"):
             with contextlib.suppress(OSError):
                 status = path.stat()
                 if status.st_mtime < oldest:

@@ -7,6 +7,7 @@ import trio
 
 from actors.writer import Writer
 from supervisors import Incarnation
+from unifyport.outgoing import OutgoingFiles
 from unifyport.settings import Storage
 from unifyport.storage.base import Committed, Purge
 
@@ -21,9 +22,12 @@ KEYS_SECONDS = (
 
 
 class Retention:
-    def __init__(self, storage: Storage, writer: Writer, now_ms: Callable[[], int]) -> None:
+    def __init__(
+        self, storage: Storage, writer: Writer, files: OutgoingFiles, now_ms: Callable[[], int]
+    ) -> None:
         self._storage = storage
         self._writer = writer
+        self._files = files
         self._now_ms = now_ms
 
     async def run(self, incarnation: Incarnation) -> None:
@@ -38,6 +42,7 @@ class Retention:
         while True:
             while await self._page():
                 await trio.sleep(BETWEEN_PAGES)
+            await self._files.tidy()
             await trio.sleep(EVERY)
 
     async def _page(self) -> bool:

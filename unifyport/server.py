@@ -58,6 +58,7 @@ from unifyport.model.account import Account, Origin
 from unifyport.model.ids import EventIds
 from unifyport.net.guard import AddressGuard, Resolver
 from unifyport.net.http import ssl_context
+from unifyport.outgoing import OutgoingFiles
 from unifyport.providers.registry import Registry, standard
 from unifyport.qr_pictures import QrPictures
 from unifyport.reload import Reloader
@@ -239,6 +240,9 @@ class Server:
                 sweeper=sweeper,
             )
         )
+        outgoing = OutgoingFiles(
+            settings.media_directory / "out", settings.media, media_guard, context, now_ms
+        )
         gateway = Gateway(
             settings=settings,
             registry=self.registry,
@@ -254,6 +258,7 @@ class Server:
             reply_tokens=reply_tokens,
             qr_pictures=qr_pictures,
             media=MediaCache(settings.media_directory, settings.media, links, accounts, now_ms),
+            outgoing=outgoing,
             bus=bus,
             guard=guard,
             media_guard=media_guard,
@@ -290,7 +295,7 @@ class Server:
             normalizing.add(ChildSpec(f"normalizer-{number}", partition.run, _PARTITION))
         parts = OneForOne(stop_in_order=True)  # front, then sends, then accounts, then deliveries
         parts.add(ChildSpec("garbage", Garbage().run, _PART))
-        parts.add(ChildSpec("retention", Retention(settings.storage, writer, now_ms).run, _PART))
+        parts.add(ChildSpec("retention", Retention(settings.storage, writer, outgoing, now_ms).run, _PART))
         parts.add(ChildSpec("deliveries", deliveries.run, _PART, supervisor=deliveries.supervisor))
         parts.add(ChildSpec("accounts", accounts.run, _PART, supervisor=accounts.supervisor))
         parts.add(

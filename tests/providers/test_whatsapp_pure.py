@@ -9,7 +9,7 @@ from unifyport.model.message import OutboundText
 from unifyport.providers.base import ChannelError, LoggedOut, RateLimited, Rejected, Transient
 from unifyport.providers.telegram import signature as telegram
 from unifyport.providers.whatsapp.errors import failure
-from unifyport.providers.whatsapp.render import recipient, render_text
+from unifyport.providers.whatsapp.render import recipient, render
 from unifyport.providers.whatsapp.signature import SIGNATURE, answer_challenge, sign, verify
 
 RECIPIENTS = [
@@ -37,8 +37,8 @@ def test_no_recipient(id_: str) -> None:
 
 
 def test_texts() -> None:
-    message = OutboundText("6590000001", "user", "hi")
-    assert render_text(message, client_ref="cmd_1", quoted="wamid.0") == {
+    message = OutboundText("6590000001", "user", "hi", client_ref="cmd_1")
+    assert render(message, quoted="wamid.0") == {
         "messaging_product": "whatsapp",
         "recipient_type": "individual",
         "to": "6590000001",
@@ -49,7 +49,7 @@ def test_texts() -> None:
     }
     for text in ("", "x" * 4097):
         with pytest.raises(Rejected):
-            render_text(OutboundText("6590000001", "user", text))
+            render(OutboundText("6590000001", "user", text))
 
 
 ERRORS: list[tuple[int, int, bool, type[ChannelError], bool]] = [

@@ -1,6 +1,8 @@
 """The connector of the reference platform: every capability, each a few lines between our words and the platform's.
 
-It keeps no state: what a platform's own library would remember is asked for each time.
+With a token it keeps no state: what the platform's own library would remember is asked for each time, and what came in
+is kept by the platform until we confirm it. `device.py` has the
+connections that a human logs in, and the declaration of the channel.
 """
 
 from typing import Any
@@ -10,24 +12,27 @@ import msgspec
 
 from unifyport.model import directory
 from unifyport.model.account import Identity
-from unifyport.model.message import OutboundText
-from unifyport.net.http import ConnectionLost, NotConnected, new_client, request
-from unifyport.providers.base import (
-    Channel,
-    Connection,
-    Credential,
-    Inbound,
-    Link,
-    LoggedOut,
-    Rejected,
-    Setting,
-    Transient,
+from unifyport.model.inbound import (
+    Attachment,
+    Content,
+    Conversation,
+    MessageReceived,
+    ProviderEvent,
+    Sender,
+    Unparsed,
+    dedupe_key,
 )
+from unifyport.model.message import OutboundContacts, OutboundMedia, OutboundMessage, OutboundText
+from unifyport.model.vcard import vcard
+from unifyport.net.bodies import FileBody
+from unifyport.net.http import ConnectionLost, NotConnected, TooLarge, download, new_client, request
+from unifyport.providers.base import Batch, Link, LoggedOut, Rejected, Setting, Transient
 from unifyport.providers.capabilities import (
     CONTACT_NOT_FOUND,
     CONVERSATION_NOT_FOUND,
     GROUP_NOT_FOUND,
     Sent,
+    Sink,
     Target,
 )
 
@@ -35,6 +40,7 @@ from .platform import PICTURE
 
 CALL_SECONDS = 10.0
 POLL_SECONDS = 20.0
+UPLOAD_SECONDS = 60.0
 _NOT_FOUND = {
     "no such chat": CONVERSATION_NOT_FOUND,
     "no such person": CONTACT_NOT_FOUND,
@@ -44,23 +50,37 @@ _NOT_FOUND = {
 
 @attrs.frozen
 class Endpoints:
+    """`[providers.<channel>]`: what an operator may point elsewhere."""
+
     api_url: str = "https://reference.example"
 
 
 class ReferenceConnector:
+    """One user of the platform, by a token. Implements `Connector` and every capability."""
+
     def __init__(self, setting: Setting) -> None:
-        self._token = setting.credentials["token"]
+        self._token = self._token_of(setting)
         self._url = setting.endpoints.api_url
         self._client = new_client(setting.ssl_context, proxy=setting.proxy)
+        self._me = ""
+
+    def _token_of(self, setting: Setting) -> str:
+        return str(setting.credentials["token"])
 
     async def login(self) -> Identity:
         me = await self._ask("me")
+        self._me = me["id"]
         return Identity(me["id"], display_name=me["name"])
 
     async def receive(self, link: Link) -> None:
+        """The platform keeps what we have not confirmed: so it is confirmed when it is durable, by the next call."""
+        confirm = 0
         while True:
-            await self._post("/poll", {})
+            messages = await self._post("/kept", {"token": self._token, "confirm": confirm})
             link.observed()
+            if messages:
+                await link.deliver(Batch([parse(self._me, message) for message in messages]))
+                confirm = messages[-1]["number"]
 
     async def aclose(self) -> None:
         await self._client.aclose()
@@ -68,25 +88,18 @@ class ReferenceConnector:
     # -- the wire ---------------------------------------------------------------------------------------------------
 
     async def _ask(self, method: str, **arguments: Any) -> Any:
-        call = {"token": self._token, "method": method, "arguments": arguments}
-        answer = await self._post("/call", call)
-        if answer["ok"]:
-            return answer["result"]
-        error = answer["error"]
-        if error == "unauthorized":
-            raise LoggedOut("invalid_credentials")
-        raise Rejected(_NOT_FOUND.get(error, error.replace(" ", "_")), error)
+        return await self._post("/call", {"token": self._token, "method": method, "arguments": arguments})
 
-    async def _post(self, path: str, body: dict[str, Any]) -> Any:
-        seconds = POLL_SECONDS if path == "/poll" else CALL_SECONDS
+    async def _post(self, path: str, body: dict[str, Any] | FileBody) -> Any:
+        """The result of a call. Raises a failure class."""
+        if isinstance(body, FileBody):
+            seconds, content, headers = UPLOAD_SECONDS, body, {**body.headers, "token": self._token}
+        else:
+            seconds = CALL_SECONDS if path == "/call" else POLL_SECONDS
+            content, headers = msgspec.json.encode(body), {"content-type": "application/json"}
         try:
             response = await request(
-                self._client,
-                "POST",
-                self._url + path,
-                timeout=seconds,
-                content=msgspec.json.encode(body),
-                headers={"content-type": "application/json"},
+                self._client, "POST", self._url + path, timeout=seconds, content=content, headers=headers
             )
         except NotConnected as error:
             raise Transient(str(error)) from None
@@ -94,16 +107,67 @@ class ReferenceConnector:
             raise Transient(str(error), maybe_applied=True) from None
         if response.status != 200:
             raise Transient(f"http_{response.status}", maybe_applied=True)
-        return msgspec.json.decode(response.body)
+        answer = msgspec.json.decode(response.body)
+        if answer["ok"]:
+            return answer["result"]
+        error = answer["error"]
+        if error == "unauthorized":
+            raise LoggedOut("invalid_credentials")
+        raise Rejected(_NOT_FOUND.get(error, error.replace(" ", "_")), error)
 
     # -- messages ---------------------------------------------------------------------------------------------------
 
     async def send_text(self, message: OutboundText) -> Sent:
-        return Sent(await self._ask("send", chat=message.conversation_id, text=message.text))
+        return await self._send(message)
 
-    async def send_reply(self, message: OutboundText, quoted_message_id: str) -> Sent:
-        chat, text = message.conversation_id, message.text
-        return Sent(await self._ask("send", chat=chat, text=text, quote=quoted_message_id))
+    async def send_image(self, message: OutboundMedia) -> Sent:
+        return await self._send(message)
+
+    async def send_video(self, message: OutboundMedia) -> Sent:
+        return await self._send(message)
+
+    async def send_audio(self, message: OutboundMedia) -> Sent:
+        return await self._send(message)
+
+    async def send_document(self, message: OutboundMedia) -> Sent:
+        return await self._send(message)
+
+    async def send_contacts(self, message: OutboundContacts) -> Sent:
+        return await self._send(message)
+
+    async def send_reply(self, message: OutboundMessage, quoted_message_id: str) -> Sent:
+        return await self._send(message, quote=quoted_message_id)
+
+    async def _send(self, message: OutboundMessage, **more: Any) -> Sent:
+        if message.mentions:
+            more["mentions"] = message.mentions
+        if isinstance(message, OutboundContacts):
+            more["cards"] = [vcard(contact) for contact in message.contacts]
+        if isinstance(message, OutboundMedia):
+            more |= {"kind": message.type, "file": await self._upload(message), "name": message.name}
+            more["type"] = message.mime_type
+            if message.voice is not None:
+                more["seconds"] = message.voice.seconds
+        return Sent(await self._ask("send", chat=message.conversation_id, text=message.text, **more))
+
+    async def _upload(self, message: OutboundMedia) -> str:
+        """Nothing is sent by that: whatever goes wrong, the message was not."""
+        try:
+            return str(await self._post("/files", FileBody(message.path, message.size)))
+        except Transient as error:
+            raise Transient(error.reason) from None
+
+    async def download(self, file_id: str, sink: Sink, limit: int) -> None:
+        try:
+            status, _ = await download(
+                self._client, f"{self._url}/files/{file_id}", sink, limit=limit, timeout=UPLOAD_SECONDS
+            )
+        except TooLarge:
+            raise Rejected("too_large") from None
+        except (NotConnected, ConnectionLost) as error:
+            raise Transient(str(error)) from None
+        if status != 200:
+            raise Rejected("media_not_found")
 
     async def edit_message(self, target: Target, content: str) -> None:
         await self._change_message(target, text=content)
@@ -278,17 +342,19 @@ def _group(group: dict[str, Any]) -> directory.Group:
     )
 
 
-def reference(name: str = "line") -> Channel:
-    """The channel, in the place of a real one."""
-    return Channel(
-        name=name,
-        endpoints=Endpoints,
-        connections=(
-            Connection(
-                auth_mode="token",
-                connector=ReferenceConnector,
-                credentials=(Credential("token"),),
-                inbound=Inbound.VOLATILE,
-            ),
-        ),
-    )
+def parse(me: str, message: dict[str, Any]) -> ProviderEvent:
+    """A message as it comes. What cannot be read goes to quarantine and stops nobody."""
+    key = dedupe_key("reference", me, str(message.get("id", message)))
+    try:
+        content = Content(message["id"], message.get("kind", "text"), message["text"])
+        if "file" in message:
+            content.attachments.append(Attachment(message["kind"], message["file"], size=message["size"]))
+        return MessageReceived(
+            key,
+            Conversation(message["chat"], "user"),
+            Sender(message["from"], name=f"Name of {message['from']}"),
+            content,
+            sent_at=1_780_000_000_000 + message["number"],
+        )
+    except (KeyError, TypeError) as error:
+        return Unparsed(key, msgspec.json.encode(message), f"no {error}")

@@ -1,26 +1,50 @@
 """The reference platform: chats, people, groups and labels in memory, behind one JSON call.
 
-`POST /call` with `{"token", "method", "arguments"}` answers `{"ok": true, "result"}` or `{"ok": false, "error"}`. Lists
-come in pages of `limit`, the next one begins `after` an id. `POST /poll` waits for what customers write.
+POST /call   {"token", "method", "arguments"} -> {"ok": true, "result"} or {"ok": false, "error"}; lists come in pages
+             of `limit`, the next one begins `after` an id
+POST /login  {"method", "arguments"} -> the same, for devices that are not in yet (`logins.py`)
+POST /kept   {"token", "confirm"} -> what customers wrote after number `confirm`, kept until it is confirmed
+POST /stream {"token"} -> what customers wrote, forgotten once it was handed out
+POST /files  a file; GET /files/{id} gives it back
 """
 
+import hashlib
+import inspect
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
+import attrs
 import trio
 
 from unifyport.sandbox.serving import listen, new_app
 
+from .logins import Logins, Refused, User
+
 TOKEN = "reference-token"
+PHONE, SECRETIVE = "+6590000001", "+6590000002"  # the second user has a password
 PICTURE = "https://pictures.example/1.png"
+LINGER_SECONDS = 5.0
 
 
-class Refused(Exception):
-    """The platform's own word for why not."""
+@attrs.define
+class Inbox:
+    """What customers wrote to one user: all of it, and what is left to hand out."""
+
+    history: list[dict[str, Any]] = attrs.field(factory=list)
+    kept: list[dict[str, Any]] = attrs.field(factory=list)
+    stream: list[dict[str, Any]] = attrs.field(factory=list)
+    bell: trio.Event = attrs.field(factory=trio.Event)
+
+
+_NO = {"ok": False, "error": "unauthorized"}
 
 
 class ReferencePlatform:
     def __init__(self) -> None:
+        self.logins = Logins([User("user-1", "Mei", PHONE), User("user-2", "Ada", SECRETIVE, "hunter22")])
+        self.inboxes: defaultdict[str, Inbox] = defaultdict(Inbox)
+        self.files: dict[str, bytes] = {}
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.sent: list[dict[str, Any]] = []
         self.chats: dict[str, dict[str, Any]] = {
@@ -43,7 +67,11 @@ class ReferencePlatform:
         self.labels = {f"label-{n}": {"id": f"label-{n}", "name": f"Label {n}"} for n in range(1, 4)}
         self._app = new_app("reference")
         self._app.add_url_rule("/call", "call", self._call, methods=["POST"])
-        self._app.add_url_rule("/poll", "poll", self._poll, methods=["POST"])
+        self._app.add_url_rule("/login", "login", self._login, methods=["POST"])
+        self._app.add_url_rule("/kept", "kept", self._kept, methods=["POST"])
+        self._app.add_url_rule("/stream", "stream", self._stream, methods=["POST"])
+        self._app.add_url_rule("/files", "files", self._upload, methods=["POST"])
+        self._app.add_url_rule("/files/<file>", "file", self._download, methods=["GET"])
 
     async def run(self, *, task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED) -> None:
         """`task_status` gets the base URL."""
@@ -55,18 +83,90 @@ class ReferencePlatform:
         from quart import request
 
         call = await request.get_json()
-        if call["token"] != TOKEN:
-            return {"ok": False, "error": "unauthorized"}
+        user = self._user(call["token"])
+        if user is None:
+            return _NO
         method, arguments = call["method"], call["arguments"]
         self.calls.append((method, arguments))
+        if method in ("me", "history", "log_out"):
+            arguments = {**arguments, "user": user, "token": call["token"]}
         try:
             return {"ok": True, "result": getattr(self, f"do_{method}")(**arguments)}
         except Refused as refused:
             return {"ok": False, "error": str(refused)}
 
-    async def _poll(self) -> dict[str, Any]:
-        await trio.sleep(5)  # nobody writes here; a poll lingers
-        return {"ok": True, "result": []}
+    async def _login(self) -> dict[str, Any]:
+        from quart import request
+
+        call = await request.get_json()
+        try:
+            result = getattr(self.logins, call["method"])(**call["arguments"])
+            return {"ok": True, "result": await result if inspect.isawaitable(result) else result}
+        except Refused as refused:
+            return {"ok": False, "error": str(refused)}
+
+    def _user(self, token: str) -> str | None:
+        """The id of whose token it is."""
+        if token == TOKEN:
+            return "me"
+        device = self.logins.devices.get(token)
+        return None if device is None else device.id
+
+    async def _kept(self) -> dict[str, Any]:
+        from quart import request
+
+        call = await request.get_json()
+        if (user := self._user(call["token"])) is None:
+            return _NO
+        inbox = self.inboxes[user]
+        inbox.kept = [message for message in inbox.kept if message["number"] > call["confirm"]]
+        with trio.move_on_after(LINGER_SECONDS):
+            while not inbox.kept:
+                await inbox.bell.wait()
+        return {"ok": True, "result": inbox.kept[:100]}
+
+    async def _stream(self) -> dict[str, Any]:
+        from quart import request
+
+        call = await request.get_json()
+        if (user := self._user(call["token"])) is None:
+            return _NO
+        inbox = self.inboxes[user]
+        with trio.move_on_after(LINGER_SECONDS):
+            while not inbox.stream:
+                await inbox.bell.wait()
+        found, inbox.stream = inbox.stream[:100], inbox.stream[100:]
+        return {"ok": True, "result": found}
+
+    async def _upload(self) -> dict[str, Any]:
+        from quart import request
+
+        if self._user(request.headers.get("token", "")) is None:
+            return _NO
+        return {"ok": True, "result": self.keep(await request.get_data())}
+
+    async def _download(self, file: str) -> tuple[bytes, int]:
+        await trio.lowlevel.checkpoint()
+        return (self.files[file], 200) if file in self.files else (b"", 404)
+
+    # -- what people do ---------------------------------------------------------------------------------------------
+
+    def keep(self, content: bytes) -> str:
+        """The id of a file."""
+        id_ = "file-" + hashlib.sha256(content).hexdigest()[:16]
+        self.files[id_] = content
+        return id_
+
+    def write(self, text: str, user: str = "me", **more: Any) -> dict[str, Any]:
+        """A customer writes to a user; with `file`, and its `kind`, he sends one."""
+        inbox = self.inboxes[user]
+        number = len(inbox.history) + 1
+        message = {"number": number, "id": f"in-{number}", "chat": "chat-1", "from": "person-1", "text": text}
+        for box in (inbox.history, inbox.kept, inbox.stream):
+            box.append({**message, **more})
+        inbox.bell.set()
+        inbox.bell = trio.Event()
+        return message
 
     @staticmethod
     def _page(things: list[dict[str, Any]], after: str | None, limit: int) -> dict[str, Any]:
@@ -83,12 +183,21 @@ class ReferencePlatform:
 
     # -- what it can do ---------------------------------------------------------------------------------------------
 
-    def do_me(self) -> dict[str, Any]:
-        return {"id": "me", "name": "Reference"}
+    def do_me(self, user: str, token: str) -> dict[str, Any]:
+        device = self.logins.devices.get(token)
+        return {"id": user, "name": "Reference" if device is None else device.name}
 
-    def do_send(self, chat: str, text: str, quote: str | None = None) -> str:
+    def do_history(self, user: str, token: str, after: int) -> list[dict[str, Any]]:
+        return [message for message in self.inboxes[user].history if message["number"] > after][:100]
+
+    def do_log_out(self, user: str, token: str) -> None:
+        self.logins.log_out(token)
+
+    def do_send(self, chat: str, text: str, **more: Any) -> str:
         self._one(self.chats, chat, "no such chat")
-        self.sent.append({"chat": chat, "text": text, "quote": quote})
+        if "file" in more and more["file"] not in self.files:
+            raise Refused("no such file")
+        self.sent.append({"chat": chat, "text": text, **more})
         return f"message-{len(self.sent)}"
 
     def do_change_message(self, chat: str, message: str, **change: Any) -> None:

@@ -8,11 +8,12 @@ import trio
 
 from unifyport.providers.registry import Registry, standard
 
-from .connector import reference
+from .device import reference
 from .platform import TOKEN, ReferencePlatform
 
 CHANNEL = "line"  # whose place it takes
-REGISTRY = Registry([*standard().channels.values(), reference(CHANNEL)])
+TYPED = "zalo"  # and whose with codes that are typed on the phone
+REGISTRY = Registry([*standard().channels.values(), reference(CHANNEL), reference(TYPED, typed=True)])
 
 
 @attrs.define
@@ -30,9 +31,14 @@ async def reference_platform() -> AsyncIterator[Running]:
         nursery.cancel_scope.cancel()
 
 
+def places(running: Running) -> str:
+    """Where its platform is, in the configuration file."""
+    return "".join(f'[providers.{name}]\napi_url = "{running.url}"\n' for name in (CHANNEL, TYPED))
+
+
 def declared(running: Running, name: str = "everything", token: str = TOKEN) -> str:
     """An account of the configuration file, and where its platform is."""
     return (
         f'\n[[accounts]]\nname = "{name}"\nprovider = "{CHANNEL}"\ncredentials = {{ token = "{token}" }}\n'
-        f'[providers.{CHANNEL}]\napi_url = "{running.url}"\n'
+        + places(running)
     )

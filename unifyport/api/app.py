@@ -6,7 +6,6 @@ is always JSON in the envelope, never compressed, never a redirect; an error nev
 
 import enum
 import logging
-import re
 from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any, cast
@@ -31,6 +30,7 @@ from . import (
     contacts,
     conversations,
     deliveries,
+    envelope,
     events,
     groups,
     health,
@@ -42,6 +42,7 @@ from . import (
     qr,
     reload,
     supervisors,
+    uploads,
     webhook_endpoints,
     workspace,
 )
@@ -61,8 +62,6 @@ BODY_SECONDS = 10
 WRITE_SECONDS = 30
 _DOOR = "unifyport.door"  # in the ASGI scope: the listener by which a request came
 
-_CLIENT_REQUEST_ID = re.compile(r"[A-Za-z0-9_.:/-]{1,128}")
-
 ROUTES: tuple[Route, ...] = (
     *workspace.ROUTES,
     *api_keys.ROUTES,
@@ -77,6 +76,7 @@ ROUTES: tuple[Route, ...] = (
     *groups.ROUTES,
     *messages.ROUTES,
     *message_actions.ROUTES,
+    *uploads.ROUTES,
     *webhook_endpoints.ROUTES,
     *deliveries.ROUTES,
     *events.ROUTES,
@@ -120,6 +120,7 @@ class Front:
         self._gateway = gateway
         self._ingress = IngressFront(gateway)
         self._callers = Callers(gateway)
+        self._uploads = uploads.UploadFront(gateway, self._callers)
         self._requests = metrics.Requests()
         self._metrics = metrics.new_registry(gateway, self._requests, self._ingress)
         self._converter = strict_converter(forbid_extra_keys=False)
@@ -151,9 +152,16 @@ class Front:
                     return await self._nowhere(send)
                 if audience is Audience.PLATFORMS:
                     return await self._ingress(scope, receive, send)
+                if scope["path"].rstrip("/") == uploads.PATH and scope["method"] == "POST":
+                    return await self._upload(door, scope, receive, send)
             return await self.app({**scope, _DOOR: door}, receive, send)  # type: ignore[arg-type]
 
         return entered
+
+    async def _upload(self, door: Door, scope: Scope, receive: Receive, send: Send) -> None:
+        began = trio.current_time()
+        status = await self._uploads(scope, receive, send, owner=door.owner)
+        self._requests.observe(uploads.OPERATION, status, trio.current_time() - began)
 
     async def _nowhere(self, send: Send) -> None:
         error = {"code": "not_found", "message": "no such route"}
@@ -287,8 +295,8 @@ def _log_request(route: Route, path: dict[str, str], status: int, seconds: float
         "client": client[0] if client else "local",
         **path,
     }
-    client_id = request.headers.get("X-Request-Id", "")
-    if _CLIENT_REQUEST_ID.fullmatch(client_id):
+    client_id = envelope.client_request_id(request.headers.get("X-Request-Id", ""))
+    if client_id is not None:
         fields["client_request_id"] = client_id
     log.log(logging.WARNING if status >= 500 else logging.INFO, "request", extra=fields)
 
@@ -314,11 +322,10 @@ def _plain(data: Any) -> Any:
 
 
 def _refuse(error: ApiError, request_id: str) -> Response:
-    details = {name: value for name, value in error.details.items() if value is not None}
-    envelope = {"error": {"code": error.code, "message": error.message, **details}}
-    response = _json(envelope, error.status, request_id)
-    if error.retry_after is not None:
-        response.headers["Retry-After"] = str(max(1, round(error.retry_after)))
+    response = _json(envelope.of_error(error), error.status, request_id)
+    retry_after = envelope.retry_after(error)
+    if retry_after is not None:
+        response.headers["Retry-After"] = retry_after
     return response
 
 
@@ -331,11 +338,9 @@ def _respond(data: Any, status: int, request_id: str) -> Response:
     return _json({"data": data}, status, request_id)
 
 
-def _json(envelope: dict[str, Any], status: int, request_id: str) -> Response:
-    value: dict[str, Any] = {"request_id": request_id}
-    client_id = request.headers.get("X-Request-Id", "")
-    if _CLIENT_REQUEST_ID.fullmatch(client_id):
-        value["client_request_id"] = client_id
-    response = Response(msgspec.json.encode(value | envelope), status, content_type="application/json")
+def _json(content: dict[str, Any], status: int, request_id: str) -> Response:
+    client_id = envelope.client_request_id(request.headers.get("X-Request-Id", ""))
+    body = envelope.encode(content, request_id, client_id)
+    response = Response(body, status, content_type="application/json")
     response.headers["X-Request-Id"] = request_id
     return response

@@ -21,6 +21,7 @@ from unifyport.media import MediaCache, MediaLinks
 from unifyport.model.account import Account
 from unifyport.model.times import rfc3339
 from unifyport.net.guard import AddressGuard
+from unifyport.outgoing import OutgoingFiles
 from unifyport.providers.registry import Registry
 from unifyport.qr_pictures import QrPictures
 from unifyport.reply_tokens import ReplyTokens
@@ -76,6 +77,7 @@ class Gateway:
     reply_tokens: ReplyTokens
     qr_pictures: QrPictures
     media: MediaCache
+    outgoing: OutgoingFiles
     bus: Bus
     guard: AddressGuard
     media_guard: AddressGuard

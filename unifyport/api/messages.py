@@ -5,9 +5,10 @@ import msgspec
 from actors.accounts import NoSuchAccount
 from unifyport.model.account import Account
 from unifyport.model.ids import new_id
-from unifyport.model.message import Answer, CommandState, OutboundText, SendCommand
+from unifyport.model.message import Answer, CommandState, OutboundMedia, OutboundMessage, SendCommand
+from unifyport.outgoing import FileRefused
 from unifyport.providers.base import Connection, Rejected
-from unifyport.providers.capabilities import SendsReplies, SendsText
+from unifyport.providers.capabilities import CAPABILITIES, SendsReplies, sends
 from unifyport.reply_tokens import InvalidReplyToken
 from unifyport.storage.base import AcceptCommand
 
@@ -15,7 +16,9 @@ from . import idempotency, schemas
 from .accounts import bound
 from .conversations import INVALID_TYPE, UNSUPPORTED_TYPE, checked_type, supported_type
 from .errors import NOT_FOUND, ApiError, ErrorSpec, not_found
-from .platform import DEADLINE_MS, DOING, checked_id, failed
+from .gateway import Gateway
+from .outbound import Source, at_hand, outbound
+from .platform import DEADLINE_MS, DOING, INVALID_MEDIA, checked_id, failed
 from .routing import Call, Route
 
 
@@ -24,28 +27,15 @@ async def send_message(call: Call) -> schemas.SendMessageResult:
     key = idempotency.key_of(call)
     checked_type("to.type", body.to.type)
     checked_id("to.id", body.to.id)
-    if body.message.type == "text" and not body.message.text:
-        raise ApiError(400, "invalid_request", "message.text: is required for a text message")
+    message, source = outbound(body)
     account, connection = await bound(gateway, body.account_id)
-    _check_supported(body, connection, account.provider)
-    quoted = _quoted(call, account, connection)
+    _check_supported(body, message, connection, account.provider)
+    message.reply_to_message_id = _quoted(call, account, connection)
     now, command_id = gateway.now_ms(), new_id("cmd")
-    command = SendCommand(
-        id=command_id,
-        account_id=account.id,
-        message=OutboundText(
-            conversation_id=body.to.id,
-            conversation_type=body.to.type,
-            text=body.message.text,
-            parse_mode=_parse_mode(body),
-            reply_to_message_id=quoted,
-            client_ref=command_id,
-        ),
-        deadline=now + DEADLINE_MS,
-        created_at=now,
-    )
+    message.client_ref = command_id
+    command = SendCommand(command_id, account.id, message, deadline=now + DEADLINE_MS, created_at=now)
     try:
-        connection.check(command.message)
+        connection.check(message)
     except Rejected as rejected:
         raise ApiError(400, "invalid_request", rejected.detail or rejected.reason) from None
     actor = gateway.accounts.actor(account.id)
@@ -57,16 +47,41 @@ async def send_message(call: Call) -> schemas.SendMessageResult:
     with idempotency.under_way(gateway, command.id):
         known = await idempotency.accept(call, accept)
         if known is None:
-            try:
-                answer = await gateway.accounts.call(account.id, command)
-            except NoSuchAccount:
-                raise _not_running() from None
+            answer = await _send(gateway, connection, command, source)
             return _result(call, command.id, account, answer)
     return _result(call, known.id, account, await idempotency.joined(call, known))
 
 
-def _check_supported(body: schemas.SendMessageRequest, connection: Connection, provider: str) -> None:
-    if body.message.type != "text" or not issubclass(connection.connector, SendsText):
+async def _send(
+    gateway: Gateway, connection: Connection, command: SendCommand, source: Source | None
+) -> Answer:
+    """Have it sent, its file fetched before. A file that cannot be had is a message that was not sent."""
+    limit = (
+        connection.max_upload.get(command.message.type) if isinstance(command.message, OutboundMedia) else 0
+    )
+    try:
+        async with at_hand(gateway, source, limit or None) as file:
+            if isinstance(command.message, OutboundMedia) and file is not None:
+                command.message.path, command.message.size = file.path, file.size
+                command.message.name, command.message.mime_type = file.name, file.mime_type
+            return await gateway.accounts.call(command.account_id, command)
+    except FileRefused as refused:
+        assert source is not None
+        answer = Answer(
+            CommandState.NOT_SENT,
+            code="disk" if refused.reason == "disk" else INVALID_MEDIA,
+            message=f"{source.field}: {refused}",
+        )
+    except NoSuchAccount:
+        answer = Answer(CommandState.NOT_SENT, code="account_not_running")
+    await gateway.accounts.not_sent(command, answer)
+    return answer
+
+
+def _check_supported(
+    body: schemas.SendMessageRequest, message: OutboundMessage, connection: Connection, provider: str
+) -> None:
+    if not issubclass(connection.connector, CAPABILITIES[sends(message)].protocol):
         raise ApiError(400, "unsupported_message_type", f"{provider} cannot send {body.message.type} here")
     supported_type(connection, provider, body.to.type)
     reply = body.reply_to is not None or (body.provider_data or {}).get("reply_to") is not None
@@ -104,13 +119,6 @@ def _of_token(call: Call, account: Account, connection: Connection, field: str, 
     ):
         raise ApiError(400, "invalid_reply_token", f"{field}: not a token of this account and conversation")
     return message_id
-
-
-def _parse_mode(body: schemas.SendMessageRequest) -> str | None:
-    mode = (body.provider_data or {}).get("parse_mode")
-    if mode is not None and not isinstance(mode, str):
-        raise ApiError(400, "invalid_request", "provider_data.parse_mode: must be a string")
-    return mode
 
 
 def _result(call: Call, command_id: str, account: Account, answer: Answer) -> schemas.SendMessageResult:

@@ -10,7 +10,7 @@ import msgspec
 from unifyport import __version__
 
 from . import schemas
-from .routing import Route
+from .routing import JSON, Route
 
 _PATH_PARAMETER = re.compile(r"\{(\w+)\}")
 _REF = "#/components/schemas/{name}"
@@ -100,9 +100,11 @@ def _operation(route: Route) -> dict[str, Any]:
         required = _REQUIRED.get((route.operation_id, route.body.__name__))
         if required is not None:
             shape = {"allOf": [shape, {"required": required}]}
+        if route.consumes != JSON:
+            shape = _UPLOAD
         operation["requestBody"] = {
             "required": route.body_required,
-            "content": {"application/json": {"schema": shape}},
+            "content": {route.consumes: {"schema": shape}},
         }
     return operation
 
@@ -140,6 +142,12 @@ def _headers(route: Route) -> list[dict[str, Any]]:
     ]
 
 
+_UPLOAD = {
+    "type": "object",
+    "required": ["file"],
+    "properties": {"file": {"type": "string", "contentMediaType": "application/octet-stream"}},
+}
+
 _REQUEST_ID = {
     "name": "X-Request-Id",
     "in": "header",
@@ -160,7 +168,7 @@ def _shape(shape: Any) -> dict[str, Any]:
 def _success(route: Route) -> dict[str, Any]:
     if route.data is None:
         return {"description": "Done"}
-    if route.content != "application/json":
+    if route.content != JSON:
         return {"description": "Success", "content": {route.content: {"schema": {"type": "string"}}}}
     envelope = {
         "type": "object",

@@ -23,6 +23,7 @@ from .routing import Call, Method, Query, Route
 
 DEADLINE_MS = 25_000  # from acceptance; the official SDK gives up after 30 s
 MAX_ID = 512
+INVALID_MEDIA = "invalid_media"  # why a message was not sent: its file cannot be had
 UNSUPPORTED = ErrorSpec(501, "unsupported_by_provider")
 NO_ADAPTER = ErrorSpec(502, "provider_adapter_not_found")
 DOING = (INVALID_REQUEST, NO_SUCH_THING, NOT_BOUND, UNSUPPORTED, NO_ADAPTER)
@@ -121,6 +122,10 @@ def _not_done(answer: Answer, code: str, done: str, details: dict[str, Any]) -> 
         return ApiError(
             429, RATE_LIMITED.code, f"not {done}: try later", retry_after=answer.retry_after, **details
         )
+    if answer.code == INVALID_MEDIA:
+        return ApiError(400, INVALID_REQUEST.code, answer.message, **details)
+    if answer.code == "disk":
+        return ApiError(503, code, f"not {done}: {answer.message}", retry_after=5, **details)
     if answer.code == "not_recorded":
         return ApiError(503, code, f"not {done}: storage is unavailable", retry_after=1, **details)
     return ApiError(409, "account_binding_not_found", f"not {done}: {answer.code}", **details)

@@ -20,6 +20,16 @@ async def list_regions(call: Call) -> schemas.ProviderRegionsResponse:
     return schemas.ProviderRegionsResponse(provider=provider, regions=regions)  # type: ignore[arg-type]
 
 
+_MESSAGE_TYPES = {
+    "send_text": ["text"],
+    "send_image": ["image"],
+    "send_video": ["video"],
+    "send_audio": ["audio"],
+    "send_document": ["document", "file"],
+    "send_contacts": ["contact"],
+}
+
+
 async def list_capabilities(call: Call) -> list[schemas.ChannelCapabilities]:
     return [_channel(channel) for channel in call.gateway.registry.channels.values()]
 
@@ -39,7 +49,12 @@ def _connection(connection: Connection) -> schemas.ConnectionCapabilities:
         receive=list(connection.receive),
         inbound=connection.inbound.value,
         capabilities=connection.capabilities,
-        message_types=["text"] if "send_text" in connection.capabilities else [],
+        message_types=[
+            kind
+            for name, kinds in _MESSAGE_TYPES.items()
+            if name in connection.capabilities
+            for kind in kinds
+        ],
         max_text=connection.max_text,
         max_download=connection.max_download,
     )

@@ -19,6 +19,7 @@ from .errors import (
 if TYPE_CHECKING:
     from .gateway import Gateway
 
+JSON = "application/json"
 Method = Literal["GET", "POST", "PATCH", "DELETE"]
 
 
@@ -68,7 +69,8 @@ class Route:
     aliases: tuple[str, ...] = ()  # older paths of the public record
     public: bool = False  # no API key
     extension: bool = False  # not part of the contract
-    content: str = "application/json"  # of the answer to a success
+    content: str = JSON  # of the answer to a success
+    consumes: str = JSON  # anything else is not for the dispatcher of JSON bodies
 
     @property
     def declared(self) -> tuple[ErrorSpec, ...]:

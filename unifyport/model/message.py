@@ -22,15 +22,78 @@ class CommandState(enum.StrEnum):
 
 
 @attrs.define
-class OutboundText:
-    """A text to one conversation, in the words of the API. `client_ref` is the id that the platform may keep of it."""
+class OutboundMessage:
+    """What every message has, in the words of the API: where it goes, and the text that it is or that goes with it.
+
+    `client_ref` is the id that the platform may keep of it. `mentions` are ids of people; the text names them by anchors
+    such as `{{@6590000001}}`. A channel that has no mentions, or no `parse_mode`, ignores it.
+    """
 
     conversation_id: str
     conversation_type: str
-    text: str
+    text: str = ""  # of a file: its caption
     parse_mode: str | None = None
     reply_to_message_id: str | None = None
     client_ref: str = ""
+    mentions: list[str] = attrs.field(factory=list)
+
+
+@attrs.define
+class OutboundText(OutboundMessage):
+    """A text."""
+
+
+@attrs.define
+class Voice:
+    """A recording that is shown as one: `seconds` long, `waveform` as the platform's app draws it (base64)."""
+
+    seconds: int | None = None
+    waveform: str | None = None
+
+
+@attrs.define(kw_only=True)
+class OutboundMedia(OutboundMessage):
+    """A file, which lies whole at `path` while it is sent. `type`: image, video, audio, document.
+
+    `mime_type` is what its source says it is, or its name; nobody has looked into it.
+    """
+
+    type: str
+    path: str = ""
+    name: str = ""
+    mime_type: str = "application/octet-stream"
+    size: int = 0  # bytes
+    voice: Voice | None = None  # of audio
+
+
+@attrs.define
+class Phone:
+    number: str
+    type: str = ""
+
+
+@attrs.define
+class Email:
+    address: str
+    type: str = ""
+
+
+@attrs.define
+class Contact:
+    """A contact card."""
+
+    name: str
+    phones: list[Phone] = attrs.field(factory=list)
+    emails: list[Email] = attrs.field(factory=list)
+    organization: str = ""
+    title: str = ""
+
+
+@attrs.define(kw_only=True)
+class OutboundContacts(OutboundMessage):
+    """Contact cards, at least one."""
+
+    contacts: list[Contact]
 
 
 @attrs.define
@@ -39,7 +102,7 @@ class SendCommand:
 
     id: str
     account_id: str
-    message: OutboundText
+    message: OutboundMessage
     deadline: int  # unix ms: still queued then means not sent
     created_at: int
 

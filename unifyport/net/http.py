@@ -8,7 +8,7 @@ own would cost each account 0.9 MB and 20 ms.
 import contextlib
 import functools
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +94,7 @@ async def request(
     *,
     timeout: float,
     connect_timeout: float = 10.0,
-    content: bytes | None = None,
+    content: bytes | AsyncIterable[bytes] | None = None,
     headers: Mapping[str, str] | None = None,
     extensions: dict[str, Any] | None = None,
     max_body: int = MAX_RESPONSE,

@@ -28,7 +28,7 @@ import attrs
 
 from unifyport.model.account import Identity
 from unifyport.model.inbound import ProviderEvent
-from unifyport.model.message import OutboundText
+from unifyport.model.message import OutboundMessage
 from unifyport.model.proxy import Proxy
 from unifyport.model.unit import SessionChange
 
@@ -174,13 +174,13 @@ class Connection:
     receive: tuple[str, ...] = (POLL,)  # the first is the default
     probed: tuple[str, ...] = ()  # of `receive`: those that hold a link which can die silently
     ingress: Ingress | None = None  # how the platform calls us, where `receive` may be `webhook`
-    check: Callable[[OutboundText], object] = lambda message: (
-        None
-    )  # raises `Rejected` for what can only be refused
+    # Raises `Rejected` for what can only be refused, before a file of it is there.
+    check: Callable[[OutboundMessage], object] = lambda message: None
     conversation_types: tuple[str, ...] = ("user", "group", "channel")
     canonical: Callable[[str], str] = lambda conversation_id: conversation_id  # as events have it
     max_text: int | None = None  # characters of a text message
     max_download: int | None = None  # bytes of a file that the platform lets us fetch
+    max_upload: Mapping[str, int] = attrs.field(factory=dict)  # bytes of a file to send, by its type
 
     @property
     def interactive(self) -> bool:

@@ -15,7 +15,7 @@ from typing import Literal, Protocol, runtime_checkable
 import attrs
 
 from unifyport.model import directory
-from unifyport.model.message import OutboundText
+from unifyport.model.message import OutboundContacts, OutboundMedia, OutboundMessage, OutboundText
 
 CONVERSATION_NOT_FOUND, CONTACT_NOT_FOUND, GROUP_NOT_FOUND = NOT_FOUND = (
     "conversation_not_found",
@@ -48,9 +48,37 @@ class SendsText(Protocol):
 
 
 @runtime_checkable
+class SendsImages(Protocol):
+    async def send_image(self, message: OutboundMedia) -> Sent:
+        """Send a file, once, as `send_text` a text; its bytes are read from `message.path` as they are sent."""
+
+
+@runtime_checkable
+class SendsVideos(Protocol):
+    async def send_video(self, message: OutboundMedia) -> Sent: ...
+
+
+@runtime_checkable
+class SendsAudio(Protocol):
+    async def send_audio(self, message: OutboundMedia) -> Sent:
+        """A recording where `message.voice` says so, else a piece of music."""
+
+
+@runtime_checkable
+class SendsDocuments(Protocol):
+    async def send_document(self, message: OutboundMedia) -> Sent: ...
+
+
+@runtime_checkable
+class SendsContacts(Protocol):
+    async def send_contacts(self, message: OutboundContacts) -> Sent:
+        """Send contact cards; `unifyport.model.vcard` writes them as vCards."""
+
+
+@runtime_checkable
 class SendsReplies(Protocol):
-    async def send_reply(self, message: OutboundText, quoted_message_id: str) -> Sent:
-        """`send_text`, quoting a message of the same conversation."""
+    async def send_reply(self, message: OutboundMessage, quoted_message_id: str) -> Sent:
+        """Send a message of any type that the connector sends, quoting one of the same conversation."""
 
 
 @runtime_checkable
@@ -291,6 +319,11 @@ class Capability:
 
 CAPABILITIES: dict[str, Capability] = {
     "send_text": Capability(SendsText),
+    "send_image": Capability(SendsImages),
+    "send_video": Capability(SendsVideos),
+    "send_audio": Capability(SendsAudio),
+    "send_document": Capability(SendsDocuments),
+    "send_contacts": Capability(SendsContacts),
     "send_reply": Capability(SendsReplies),
     "edit_message": Capability(EditsMessages),
     "revoke_message": Capability(RevokesMessages),
@@ -327,3 +360,13 @@ CAPABILITIES: dict[str, Capability] = {
     "set_group_join_approval_mode": Capability(SetsJoinApproval),
     "get_group_invite_code": Capability(InvitesToGroups, reads=True),
 }
+
+
+def sends(message: OutboundMessage) -> str:
+    """The capability that a message needs."""
+    match message:
+        case OutboundMedia(type=kind):
+            return f"send_{kind}"
+        case OutboundContacts():
+            return "send_contacts"
+    return "send_text"

@@ -9,6 +9,7 @@ from quart_trio import QuartTrio
 
 from unifyport.asgi import new_config, serve
 
+MAX_BODY = 128 * 1024 * 1024
 _LOCAL_NAMES = {"localhost", "127.0.0.1", "::1"}
 
 
@@ -20,6 +21,7 @@ def new_app(name: str) -> QuartTrio:
     """An application that answers only to names of this machine, whatever page a browser is on."""
     app = QuartTrio(name, static_folder=None)
     app.url_map.strict_slashes = False
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
 
     @app.before_request
     async def check_host() -> Response | None:

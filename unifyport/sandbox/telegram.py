@@ -10,6 +10,7 @@ import random
 import re
 import time
 from collections import deque
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import attrs
@@ -19,7 +20,7 @@ import trio
 from quart import Response, request
 
 from unifyport.providers.telegram.parse import ALLOWED_UPDATES
-from unifyport.providers.telegram.render import MAX_TEXT, chat_id
+from unifyport.providers.telegram.render import MAX_CAPTION, MAX_TEXT, chat_id
 from unifyport.providers.telegram.signature import SECRET_TOKEN
 
 from .platform import KEPT, LocalPlatform, as_json
@@ -224,6 +225,31 @@ class TelegramPlatform(LocalPlatform):
             raise BotApiError(400, "Bad Request: message text is empty")
         if len(text) > MAX_TEXT:
             raise BotApiError(400, "Bad Request: message is too long")
+        return self._said(bot, parameters, {"text": text})
+
+    async def _send_file(self, field: str, bot: Bot, parameters: dict[str, Any]) -> dict[str, Any]:
+        """A file in a form; those that are named by URL or by an id are not played."""
+        file = (await request.files).get(field)
+        if file is None:
+            raise BotApiError(400, f"Bad Request: there is no {field} in the request")
+        content = file.stream.read()
+        if len(str(parameters.get("caption", ""))) > MAX_CAPTION:
+            raise BotApiError(400, "Bad Request: message caption is too long")
+        file_id = self._keep(content)
+        described = {"file_id": file_id, "file_unique_id": file_id, "file_size": len(content)}
+        shown: Any = [described] if field == "photo" else {**described, "file_name": file.filename}
+        kept: dict[str, Any] = {k: parameters[k] for k in ("caption", "duration") if k in parameters}
+        return self._said(bot, parameters, {field: shown, **kept})
+
+    async def _send_contact(self, bot: Bot, parameters: dict[str, Any]) -> dict[str, Any]:
+        await trio.lowlevel.checkpoint()
+        contact = {k: parameters[k] for k in ("phone_number", "first_name", "vcard") if k in parameters}
+        if not contact.get("phone_number") or not contact.get("first_name"):
+            raise BotApiError(400, "Bad Request: phone_number and first_name are required")
+        return self._said(bot, parameters, {"contact": contact})
+
+    def _said(self, bot: Bot, parameters: dict[str, Any], content: dict[str, Any]) -> dict[str, Any]:
+        """A bot's message in a chat that knows it."""
         chat = bot.chats.get(chat_id(str(parameters.get("chat_id", ""))))
         if chat is None:
             raise BotApiError(400, "Bad Request: chat not found")
@@ -232,10 +258,15 @@ class TelegramPlatform(LocalPlatform):
             "from": bot.user,
             "chat": chat,
             "date": int(time.time()),
-            "text": text,
+            **content,
         }
         bot.sent.append({**message, **{k: parameters[k] for k in ("parse_mode",) if k in parameters}})
         return message
+
+    def _keep(self, content: bytes) -> str:
+        file_id = f"sandbox-file-{len(self.files) + 1}"
+        self.files[file_id] = content
+        return file_id
 
     async def _webhook_info(self, bot: Bot, parameters: dict[str, Any]) -> dict[str, Any]:
         await trio.lowlevel.checkpoint()
@@ -326,8 +357,7 @@ class TelegramPlatform(LocalPlatform):
             content = base64.b64decode(value["content"], validate=True)
         except (KeyError, ValueError, TypeError):
             raise ValueError("media.content: must be base64") from None
-        file_id = f"sandbox-file-{len(self.files) + 1}"
-        self.files[file_id] = content
+        file_id = self._keep(content)
         more = {name: item for name, item in value.items() if name not in ("type", "content")}
         file = {"file_id": file_id, "file_unique_id": file_id, "file_size": len(content), **more}
         return {value["type"]: [file] if value["type"] == "photo" else file}
@@ -368,7 +398,11 @@ class TelegramPlatform(LocalPlatform):
         return found[0]
 
 
-_METHODS = {
+def _file_sender(field: str) -> Callable[[TelegramPlatform, Bot, dict[str, Any]], Awaitable[dict[str, Any]]]:
+    return lambda platform, bot, parameters: platform._send_file(field, bot, parameters)
+
+
+_METHODS: dict[str, Callable[[TelegramPlatform, Bot, dict[str, Any]], Awaitable[Any]]] = {
     "getme": TelegramPlatform._get_me,
     "getupdates": TelegramPlatform._get_updates,
     "sendmessage": TelegramPlatform._send_message,
@@ -376,6 +410,8 @@ _METHODS = {
     "setwebhook": TelegramPlatform._set_webhook,
     "deletewebhook": TelegramPlatform._delete_webhook,
     "getfile": TelegramPlatform._get_file,
+    "sendcontact": TelegramPlatform._send_contact,
+    **{f"send{field}": _file_sender(field) for field in ("photo", "video", "audio", "voice", "document")},
 }
 
 

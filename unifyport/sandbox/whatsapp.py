@@ -75,6 +75,9 @@ class Media:
     mime_type: str
 
 
+_FILES = ("image", "video", "audio", "document")
+
+
 class WhatsAppPlatform(LocalPlatform):
     """The platform's state, its Graph API application, and the customers' side for the control port."""
 
@@ -91,6 +94,7 @@ class WhatsAppPlatform(LocalPlatform):
         add = self.app.add_url_rule
         add("/<version>/<node>", "node", self._node, methods=["GET"])
         add("/<version>/<number>/messages", "messages", self._messages, methods=["POST"])
+        add("/<version>/<number>/media", "media", self._upload, methods=["POST"])
         add("/attachments/<media_id>", "attachment", self._attachment, methods=["GET"])
 
     def endpoints(self, base_url: str) -> dict[str, str]:
@@ -110,6 +114,19 @@ class WhatsAppPlatform(LocalPlatform):
     async def _messages(self, version: str, number: str) -> Response:
         body = await request.get_json(silent=True)
         return await self._graph("messages", number, lambda: self._accept(number, body))
+
+    async def _upload(self, version: str, number: str) -> Response:
+        form, files = await request.form, await request.files
+
+        def keep() -> dict[str, Any]:
+            file = files.get("file")
+            if form.get("messaging_product") != "whatsapp" or file is None or not form.get("type"):
+                raise GraphError(400, 100, "(#100) messaging_product, type and file are required.")
+            media = Media(f"{10**14 + next(self._ids)}", file.stream.read(), form["type"])
+            self.media[media.id] = media
+            return {"id": media.id}
+
+        return await self._graph("media", number, keep)
 
     async def _graph(self, method: str, node: str, handler: Callable[[], dict[str, Any]]) -> Response:
         async def handle() -> Response:
@@ -170,6 +187,8 @@ class WhatsAppPlatform(LocalPlatform):
         text = body.get("text", {}).get("body") if body.get("type") == "text" else "-"
         if not isinstance(text, str) or not 0 < len(text) <= MAX_TEXT:
             raise GraphError(400, 100, "(#100) Invalid parameter", "text.body has a wrong length")
+        if body.get("type") in _FILES and body[body["type"]].get("id") not in self.media:
+            raise GraphError(400, 100, "(#100) Invalid parameter", "no media of this id was uploaded")
         recipient = str(body.get("to") or body.get("recipient") or "").lstrip("+")
         customer = number.customers.get(recipient)
         if customer is None:

@@ -60,6 +60,8 @@ class Media:
     max_bytes: Size = Size(1024**3)  # the whole cache
     max_file: Size = Size(100 * 1024**2)
     retention: Duration = Duration(7 * 86400.0)
+    max_uploads: Size = Size(1024**3)  # files that wait to be sent, all together
+    upload_lifetime: Duration = Duration(86400.0)
     link_lifetime: Duration = Duration(86400.0)
 
 

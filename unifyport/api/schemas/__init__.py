@@ -58,6 +58,7 @@ from .messages import (
     ReplyTo,
     SendMessageRequest,
     SendMessageResult,
+    UploadedMedia,
 )
 from .webhooks import (
     Delivery,
@@ -171,6 +172,7 @@ __all__ = [
     "SendMessageRequest",
     "SendMessageResult",
     "SupervisedChild",
+    "UploadedMedia",
     "WebhookEndpoint",
     "WebhookEndpointRequest",
     "Workspace",

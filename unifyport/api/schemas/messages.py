@@ -76,6 +76,17 @@ class SendMessageResult:
 
 
 @attrs.define
+class UploadedMedia:
+    """A file that may be sent, by its `file_key`, until it expires."""
+
+    file_key: str
+    name: str
+    mime_type: str
+    size: int
+    expires_at: str
+
+
+@attrs.define
 class Command:
     """What became of a send. Our extension; `outcome` is one of `CommandState`."""
 

@@ -6,7 +6,7 @@ from ..base import POLL, WEBHOOK, Channel, Connection, Credential, Inbound
 from ..ingress import Ingress
 from .official import MAX_DOWNLOAD, BotConnector
 from .parse import parse_webhook
-from .render import MAX_TEXT, render_text
+from .render import MAX_TEXT, MAX_UPLOAD, check
 from .signature import verify
 
 
@@ -33,9 +33,10 @@ CHANNEL = Channel(
             receive=(POLL, WEBHOOK),
             probed=(POLL,),
             ingress=Ingress(verify, parse_webhook),
-            check=render_text,
+            check=check,
             max_text=MAX_TEXT,
             max_download=MAX_DOWNLOAD,
+            max_upload=MAX_UPLOAD,
         ),
     ),
 )

@@ -6,6 +6,7 @@ week of silence, and an offset held for ever would then confirm messages that no
 twice because of that is known by its key. So the offset needs no place on the disk.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -13,18 +14,20 @@ import trio
 from msgspec import Raw, Struct
 
 from unifyport.model.account import Identity
-from unifyport.model.message import OutboundText
+from unifyport.model.message import OutboundContacts, OutboundMedia, OutboundText
+from unifyport.net.bodies import Multipart
 from unifyport.net.http import ConnectionLost, NotConnected, TooLarge, download, new_client, request
 
 from ..base import WEBHOOK, Batch, Conflict, Link, LoggedOut, Rejected, Setting, Transient
 from ..capabilities import Sent, Sink
 from .errors import failure
 from .parse import ALLOWED_UPDATES, User, parse_updates
-from .render import render_text
+from .render import render_contacts, render_media, render_text
 from .signature import secret_of
 
 POLL_SECONDS = 50  # the most that the Bot API server lingers (github.com/tdlib/telegram-bot-api, Client.h)
 CALL_SECONDS = 20.0
+UPLOAD_SECONDS = 120.0  # whoever sends gives up sooner
 CHECK_SECONDS = 3600.0
 DOWNLOAD_SECONDS = 120.0
 MAX_DOWNLOAD = 20 * 1024 * 1024  # what getFile gives, https://core.telegram.org/bots/api#getfile
@@ -58,7 +61,7 @@ class _WebhookInfo(Struct):
 
 
 class BotConnector:
-    """One bot. Implements `Connector`, `AnswersProbes`, `SendsText` and `DownloadsMedia`."""
+    """One bot. Implements `Connector`, `AnswersProbes`, `LogsOut`, `DownloadsMedia`, and sends everything but replies."""
 
     def __init__(self, setting: Setting) -> None:
         token = setting.credentials["token"]
@@ -140,6 +143,37 @@ class BotConnector:
         sent = await self._call("sendMessage", _SentMessage, render_text(message))
         return Sent(str(sent.message_id))
 
+    async def send_image(self, message: OutboundMedia) -> Sent:
+        return await self._send_file(message)
+
+    async def send_video(self, message: OutboundMedia) -> Sent:
+        return await self._send_file(message)
+
+    async def send_audio(self, message: OutboundMedia) -> Sent:
+        return await self._send_file(message)
+
+    async def send_document(self, message: OutboundMedia) -> Sent:
+        return await self._send_file(message)
+
+    async def _send_file(self, message: OutboundMedia) -> Sent:
+        method, field, fields = render_media(message)
+        form = Multipart(
+            fields, field, message.path, message.name or message.type, message.mime_type, message.size
+        )
+        sent = _decode(await self._ask(method, form, form.headers, UPLOAD_SECONDS), _SentMessage)
+        return Sent(str(sent.message_id))
+
+    async def send_contacts(self, message: OutboundContacts) -> Sent:
+        sent = await self._call("sendContact", _SentMessage, render_contacts(message))
+        return Sent(str(sent.message_id))
+
+    async def log_out(self) -> None:
+        """A bot has no session to end; but nobody shall be called for it any more."""
+        if self._webhook is not None:
+            info = await self._call("getWebhookInfo", _WebhookInfo)
+            if info.url == self._webhook:
+                await self._call("deleteWebhook", bool)
+
     async def download(self, file_id: str, sink: Sink, limit: int) -> None:
         try:
             file = await self._call("getFile", _File, {"file_id": file_id})
@@ -177,13 +211,25 @@ class BotConnector:
 
     async def _raw(self, method: str, body: dict[str, Any], timeout: float, *, login: bool = False) -> Raw:
         """One call; the `result` of a good answer. Raises a failure class."""
+        headers = {"content-type": "application/json"}
+        return await self._ask(method, msgspec.json.encode(body), headers, timeout, login=login)
+
+    async def _ask(
+        self,
+        method: str,
+        content: bytes | Multipart,
+        headers: Mapping[str, str],
+        timeout: float,
+        *,
+        login: bool = False,
+    ) -> Raw:
         try:
             response = await request(
                 self._client,
                 "POST",
                 f"{self._base}/{method}",
-                content=msgspec.json.encode(body),
-                headers={"content-type": "application/json"},
+                content=content,
+                headers=headers,
                 timeout=timeout,
             )
         except NotConnected as error:

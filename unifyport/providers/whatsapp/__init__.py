@@ -10,10 +10,8 @@ from ..base import WEBHOOK, Channel, Connection, Credential, Inbound
 from ..ingress import Ingress
 from .official import CloudConnector
 from .parse import parse_webhook
-from .render import MAX_TEXT, canonical, render_text
+from .render import MAX_TEXT, MAX_UPLOAD, MEBIBYTE, canonical, render
 from .signature import answer_challenge, verify
-
-MEBIBYTE = 1024 * 1024
 
 
 @attrs.frozen
@@ -43,11 +41,12 @@ CHANNEL = Channel(
             identify=lambda credentials: credentials.get("phone_number_id"),
             receive=(WEBHOOK,),
             ingress=Ingress(verify, parse_webhook, answer_challenge, limit=4 * MEBIBYTE),
-            check=render_text,
+            check=render,
             conversation_types=("user", "group"),
             canonical=canonical,
             max_text=MAX_TEXT,
             max_download=100 * MEBIBYTE,
+            max_upload=MAX_UPLOAD,
         ),
     ),
 )

@@ -7,6 +7,7 @@ shows even where nobody sends.
 
 import hashlib
 import hmac
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,16 +16,18 @@ import trio
 from msgspec import Struct
 
 from unifyport.model.account import Identity
-from unifyport.model.message import OutboundText
+from unifyport.model.message import OutboundContacts, OutboundMedia, OutboundMessage, OutboundText
+from unifyport.net.bodies import Multipart
 from unifyport.net.http import ConnectionLost, NotConnected, TooLarge, download, new_client, request
 
 from ..base import Link, LoggedOut, Rejected, Setting, Transient
-from ..capabilities import Sent, Sink
+from ..capabilities import Sent, Sink, Target
 from .errors import failure
 from .parse import hex_digest
-from .render import render_read, render_text
+from .render import render, render_reaction, render_read
 
 CALL_SECONDS = 20.0
+UPLOAD_SECONDS = 120.0  # whoever sends gives up sooner
 DOWNLOAD_SECONDS = 120.0
 CHECK_SECONDS = 3600.0
 
@@ -63,7 +66,7 @@ class _Media(Struct):
 
 
 class CloudConnector:
-    """One business number. Implements `Connector`, `SendsText`, `SendsReplies`, `MarksRead`, `DownloadsMedia`."""
+    """One business number. Implements `Connector`, every `Sends...`, `ReactsToMessages`, `MarksRead`, `DownloadsMedia`."""
 
     def __init__(self, setting: Setting) -> None:
         endpoints, credentials = setting.endpoints, setting.credentials
@@ -88,17 +91,50 @@ class CloudConnector:
             link.observed()
 
     async def send_text(self, message: OutboundText) -> Sent:
-        return await self._send(message, None)
+        return await self._send(render(message))
 
-    async def send_reply(self, message: OutboundText, quoted_message_id: str) -> Sent:
-        return await self._send(message, quoted_message_id)
+    async def send_image(self, message: OutboundMedia) -> Sent:
+        return await self._send_file(message)
 
-    async def _send(self, message: OutboundText, quoted: str | None) -> Sent:
-        body = render_text(message, client_ref=message.client_ref, quoted=quoted)
+    async def send_video(self, message: OutboundMedia) -> Sent:
+        return await self._send_file(message)
+
+    async def send_audio(self, message: OutboundMedia) -> Sent:
+        return await self._send_file(message)
+
+    async def send_document(self, message: OutboundMedia) -> Sent:
+        return await self._send_file(message)
+
+    async def send_contacts(self, message: OutboundContacts) -> Sent:
+        return await self._send(render(message))
+
+    async def send_reply(self, message: OutboundMessage, quoted_message_id: str) -> Sent:
+        if isinstance(message, OutboundMedia):
+            return await self._send_file(message, quoted_message_id)
+        return await self._send(render(message, quoted=quoted_message_id))
+
+    async def react_to_message(self, target: Target, emoji: str) -> None:
+        await self._send(render_reaction(target.conversation_id, target.message_id, emoji))
+
+    async def _send(self, body: dict[str, Any]) -> Sent:
         accepted = await self._call("POST", f"{self._number}/messages", _Accepted, body)
         if not accepted.messages:
             raise Transient("malformed_answer", maybe_applied=True)
         return Sent(accepted.messages[0].id)
+
+    async def _send_file(self, message: OutboundMedia, quoted: str | None = None) -> Sent:
+        """Two steps, of which only the second sends."""
+        fields = {"messaging_product": "whatsapp", "type": message.mime_type}
+        form = Multipart(
+            fields, "file", message.path, message.name or message.type, message.mime_type, message.size
+        )
+        try:
+            uploaded = await self._ask(
+                "POST", f"{self._number}/media", _Named, form, form.headers, UPLOAD_SECONDS
+            )
+        except Transient as error:
+            raise Transient(error.reason) from None
+        return await self._send(render(message, uploaded.id, quoted=quoted))
 
     async def mark_read(self, conversation_id: str, message_id: str) -> None:
         marked = await self._call("POST", f"{self._number}/messages", _Success, render_read(message_id))
@@ -147,18 +183,29 @@ class CloudConnector:
         self, method: str, path: str, shape: Any, body: dict[str, Any] | None = None, *, login: bool = False
     ) -> Any:
         """One call; its answer as `shape`. Raises a failure class."""
-        headers, content = self._headers, None
-        if body is not None:
-            headers = {**headers, "content-type": "application/json"}
-            content = msgspec.json.encode(body)
+        content = None if body is None else msgspec.json.encode(body)
+        headers = {} if body is None else {"content-type": "application/json"}
+        return await self._ask(method, path, shape, content, headers, CALL_SECONDS, login=login)
+
+    async def _ask(
+        self,
+        method: str,
+        path: str,
+        shape: Any,
+        content: bytes | Multipart | None,
+        headers: Mapping[str, str],
+        timeout: float,
+        *,
+        login: bool = False,
+    ) -> Any:
         try:
             response = await request(
                 self._client,
                 method,
                 f"{self._base}/{path}",
                 content=content,
-                headers=headers,
-                timeout=CALL_SECONDS,
+                headers={**self._headers, **headers},
+                timeout=timeout,
             )
         except NotConnected as error:
             raise Transient(str(error)) from None

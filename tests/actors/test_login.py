@@ -1,0 +1,266 @@
+"""The login machine on a mock clock: how long it waits for whom, and what it leaves behind when it ends."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import attrs
+import pytest
+import trio
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+from actors.login import DuplicateAccount, Login, NotAsked, Step, Wanted
+from unifyport.model.account import Account, AuthStatus, Identity
+from unifyport.model.runtime_status import RuntimeStatus
+from unifyport.model.unit import SessionChange
+from unifyport.providers.base import ChannelError, RateLimited, Rejected, Transient
+from unifyport.providers.login import Authorization, Dialog, ExportedSession
+
+Script = Callable[[Dialog], Awaitable[Authorization]]
+DONE = Authorization(Identity("me", display_name="Me"), [SessionChange("device", b"key", b"x")])
+
+
+class ScriptedConnector:
+    def __init__(self, script: Script) -> None:
+        self._script = script
+        self.closed = self.logged_out = 0
+
+    async def authorize(self, dialog: Dialog) -> Authorization:
+        return await self._script(dialog)
+
+    async def log_out(self) -> None:
+        self.logged_out += 1
+
+    async def aclose(self) -> None:
+        await trio.lowlevel.checkpoint()
+        self.closed += 1
+
+
+class ScriptedHost:
+    """An account actor whose road may refuse, or never answer."""
+
+    def __init__(self, script: Script) -> None:
+        self.row = Account("acct_1", "a", "line", "line", "global", "qrcode")
+        self.made = ScriptedConnector(script)
+        self.steps: list[Step] = []
+        self.refuses: Exception | None = None
+        self.hangs = False
+        self.runtime_status = RuntimeStatus.UNKNOWN
+
+    async def new_connector(self) -> Any:
+        await trio.lowlevel.checkpoint()
+        return self.made
+
+    async def commit_login(self, step: Step) -> None:
+        if self.hangs:
+            await trio.sleep_forever()
+        await trio.lowlevel.checkpoint()
+        if self.refuses is not None and step.session is not None:
+            raise self.refuses
+        self.steps.append(step)
+        self.row = attrs.evolve(self.row, **step.changes)
+
+    def qr_url(self, sequence: int, expires_at: int) -> str:
+        return f"https://gateway.example/qr/{sequence}.png"
+
+    def now_ms(self) -> int:
+        return int(trio.current_time() * 1000)
+
+    @property
+    def statuses(self) -> list[str]:
+        return [step.changes["auth_status"].value for step in self.steps]
+
+
+async def finished(host: ScriptedHost) -> tuple[Login, float]:
+    """The login, and how long it took."""
+    login, began = Login(host), trio.current_time()
+    await login.run()
+    assert login.ended
+    assert host.made.closed == 1
+    return login, trio.current_time() - began
+
+
+async def test_a_qr_code_that_nobody_scans_is_waited_for_five_minutes_however_often_it_changes(
+    autojump_clock: MockClock,
+) -> None:
+    async def script(dialog: Dialog) -> Authorization:
+        while True:
+            await dialog.show_qr(f"code at {trio.current_time()}", 20)
+            await trio.sleep(20)
+
+    host = ScriptedHost(script)
+    _, took = await finished(host)
+    assert took == pytest.approx(300)
+    assert host.statuses == ["awaiting_qr_scan"] * 15 + ["failed"]
+    assert [step.changes["auth_sequence"] for step in host.steps[:-1]] == list(range(1, 16))
+    assert host.row.last_error == "qrcode_expired"
+    assert (host.row.auth_payload, host.row.auth_expires_at) == ({}, None)
+
+
+async def test_a_code_that_nobody_types_is_waited_for_ten_minutes(autojump_clock: MockClock) -> None:
+    async def script(dialog: Dialog) -> Authorization:
+        await dialog.ask_code()
+        raise AssertionError("nobody has answered")
+
+    host = ScriptedHost(script)
+    _, took = await finished(host)
+    assert took == pytest.approx(600)
+    assert (host.row.auth_status, host.row.last_error) == (AuthStatus.FAILED, "code_expired")
+
+
+async def test_a_code_that_is_shown_is_waited_for_five_minutes(autojump_clock: MockClock) -> None:
+    async def script(dialog: Dialog) -> Authorization:
+        await dialog.show_code("1234-5678", 180)
+        await trio.sleep_forever()
+        raise AssertionError
+
+    host = ScriptedHost(script)
+    _, took = await finished(host)
+    assert (took, host.row.last_error) == (pytest.approx(300), "code_expired")
+
+
+async def test_a_platform_that_says_nothing_is_waited_for_a_minute(autojump_clock: MockClock) -> None:
+    async def script(dialog: Dialog) -> Authorization:
+        await trio.sleep_forever()
+        raise AssertionError
+
+    host = ScriptedHost(script)
+    _, took = await finished(host)
+    assert (took, host.row.last_error) == (pytest.approx(60), "login_timeout")
+
+
+async def test_each_answer_renews_the_patience(autojump_clock: MockClock) -> None:
+    async def script(dialog: Dialog) -> Authorization:
+        await dialog.show_qr("x", 20)
+        await trio.sleep(290)
+        assert await dialog.ask_password() == "open"
+        return DONE
+
+    host = ScriptedHost(script)
+    login = Login(host)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(login.run)
+        await login.moved(1, 400)
+        await trio.sleep(500)
+        login.give(Wanted.PASSWORD, "open")
+        with pytest.raises(NotAsked):  # once is enough
+            login.give(Wanted.PASSWORD, "again")
+    assert host.statuses == ["awaiting_qr_scan", "awaiting_password", "authorized"]
+    assert host.steps[-1].session == DONE.session
+    assert [a.type for a in host.steps[-1].announcements] == ["account.auth.succeeded"]
+
+
+async def test_a_pin_stands_beside_the_code(autojump_clock: MockClock) -> None:
+    async def script(dialog: Dialog) -> Authorization:
+        await dialog.show_qr("x", 20)
+        await dialog.show_pin("1234", 60)
+        return DONE
+
+    host = ScriptedHost(script)
+    await finished(host)
+    first, second, _ = host.steps
+    assert first.changes["auth_payload"]["qr_code"] == second.changes["auth_payload"]["qr_code"] == "x"
+    assert second.changes["auth_payload"]["pin"] == "1234"
+    assert second.changes["auth_payload"]["url"] == first.changes["auth_payload"]["url"]
+    [event] = second.announcements
+    assert event.expires_at == 60_000
+    assert event.data["sequence"] == 2
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (Rejected("invalid_password"), "invalid_password"),
+        (Transient("connect_error"), "connect_error"),
+        (RateLimited(30), "rate_limited"),
+        (ZeroDivisionError(), "internal_error"),
+        (BaseExceptionGroup("", [Transient("read_error")]), "read_error"),
+        (BaseExceptionGroup("", [Transient("read_error"), KeyError("x")]), "internal_error"),
+    ],
+)
+async def test_what_goes_wrong_is_the_end_of_this_login_alone(
+    autojump_clock: MockClock, error: BaseException, reason: str
+) -> None:
+    async def script(dialog: Dialog) -> Authorization:
+        await trio.lowlevel.checkpoint()
+        raise error
+
+    host = ScriptedHost(script)
+    login, _ = await finished(host)
+    assert (host.row.auth_status, host.row.last_error) == (AuthStatus.FAILED, reason)
+    assert [a.type for a in host.steps[-1].announcements] == ["account.auth.failed"]
+    assert login.error is not None
+    assert isinstance(login.error, ChannelError) is (reason != "internal_error")
+
+
+async def test_the_loser_of_an_identity_is_logged_out(autojump_clock: MockClock) -> None:
+    async def script(dialog: Dialog) -> Authorization:
+        await trio.lowlevel.checkpoint()
+        return DONE
+
+    host = ScriptedHost(script)
+    host.refuses = DuplicateAccount()
+    await finished(host)
+    assert host.row.last_error == "duplicate_provider_account"
+    assert host.made.logged_out == 1
+
+
+async def test_a_store_that_does_not_answer_is_not_waited_for_long(autojump_clock: MockClock) -> None:
+    async def script(dialog: Dialog) -> Authorization:
+        await trio.lowlevel.checkpoint()
+        host.hangs = True
+        return DONE
+
+    host = ScriptedHost(script)
+    login = Login(host)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(login.run)
+        await trio.sleep(6)
+        assert isinstance(login.error, Transient)
+        nursery.cancel_scope.cancel()
+    assert host.steps == []
+
+
+async def test_given_up_it_says_nothing_and_closes(autojump_clock: MockClock) -> None:
+    async def script(dialog: Dialog) -> Authorization:
+        await dialog.show_qr("x", 20)
+        await trio.sleep_forever()
+        raise AssertionError
+
+    host = ScriptedHost(script)
+    login = Login(host)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(login.run)
+        await wait_all_tasks_blocked()
+        await login.cancel()
+    assert host.statuses == ["awaiting_qr_scan"]
+    assert host.made.closed == 1
+    with pytest.raises(NotAsked):
+        login.give(Wanted.CODE, "1")
+
+
+async def test_given_up_while_its_success_is_recorded_it_has_succeeded(autojump_clock: MockClock) -> None:
+    async def script(dialog: Dialog) -> Authorization:
+        await trio.lowlevel.checkpoint()
+        login.abandon()
+        return DONE
+
+    host = ScriptedHost(script)
+    login = Login(host)
+    await login.run()
+    assert host.row.auth_status is AuthStatus.AUTHORIZED
+
+
+async def test_an_import_has_a_minute(autojump_clock: MockClock) -> None:
+    class Importing(ScriptedConnector):
+        async def import_session(self, exported: ExportedSession) -> Authorization:
+            await trio.sleep_forever()
+            raise AssertionError
+
+    async def script(dialog: Dialog) -> Authorization:
+        raise AssertionError
+
+    host = ScriptedHost(script)
+    host.made = Importing(script)
+    login = Login(host, ExportedSession(b"x"))
+    await login.run()
+    assert (trio.current_time(), host.row.last_error) == (pytest.approx(60), "login_timeout")

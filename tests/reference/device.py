@@ -1,0 +1,165 @@
+"""Devices of the reference platform: the connections that a human logs in, and what they do where nothing is kept for us.
+
+A device is known by a key, which is all of its session. The platform streams to it and forgets; where it has a history,
+how far we have come is part of the session too, and what was missed is fetched before the stream is read.
+"""
+
+from typing import Any
+
+from unifyport.model.account import Identity
+from unifyport.model.unit import SessionChange
+from unifyport.providers.base import Batch, Channel, Connection, Credential, Inbound, Link, Rejected, Setting
+from unifyport.providers.login import Authorization, Dialog, ExportedSession
+
+from .connector import Endpoints, ReferenceConnector, parse
+
+_KEY, _MARK = ("device", b"key"), ("device", b"mark")
+
+
+class DeviceConnector(ReferenceConnector):
+    """A device that is in. What it missed while it was away can be had."""
+
+    def __init__(self, setting: Setting) -> None:
+        super().__init__(setting)
+        self._mark = int(setting.session.get(_MARK, b"0"))
+
+    def _token_of(self, setting: Setting) -> str:
+        return setting.session.get(_KEY, b"").decode()
+
+    async def receive(self, link: Link) -> None:
+        while missed := await self._ask("history", after=self._mark):
+            await self._deliver(link, missed)
+        await self._read_stream(link)
+
+    async def _read_stream(self, link: Link) -> None:
+        while True:
+            messages = await self._post("/stream", {"token": self._token})
+            link.observed()
+            if messages:
+                await self._deliver(link, messages)
+
+    async def _deliver(self, link: Link, messages: list[dict[str, Any]]) -> None:
+        """The messages, and that we have them, in one unit: neither is on the disk without the other."""
+        self._mark = max(self._mark, messages[-1]["number"])
+        events = [parse(self._me, message) for message in messages]
+        await link.deliver(Batch(events, [SessionChange(*_MARK, str(self._mark).encode())]))
+
+    async def log_out(self) -> None:
+        await self._ask("log_out")
+
+    # -- getting in -------------------------------------------------------------------------------------------------
+
+    async def _begin(self, kind: str, **more: str) -> str:
+        return str(await self._login("begin", kind=kind, **more))
+
+    async def _login(self, method: str, **arguments: Any) -> Any:
+        return await self._post("/login", {"method": method, "arguments": arguments})
+
+    async def _follow(self, attempt: str, dialog: Dialog) -> Authorization:
+        """What the platform says of an attempt, until we are in."""
+        seen = 0
+        while True:
+            news = await self._login("wait", attempt=attempt, seen=seen)
+            seen = news["number"]
+            match news["is"]:
+                case "qr":
+                    await dialog.show_qr(news["code"], news["seconds"])
+                case "digits":
+                    await dialog.show_code(news["digits"], news["seconds"])
+                case "code_sent":
+                    await self._give_code(attempt, dialog)
+                case "password":
+                    await self._give_password(attempt, dialog)
+                case "over":
+                    raise Rejected("too_many_codes")
+                case "in":
+                    return await self._in(news["key"])
+
+    async def _give_code(self, attempt: str, dialog: Dialog) -> None:
+        """A code that is wrong may be typed again."""
+        refused = None
+        while True:
+            code = await dialog.ask_code(refused)
+            try:
+                return await self._login("give_code", attempt=attempt, code=code)  # type: ignore[no-any-return]
+            except Rejected as rejected:
+                if rejected.reason != "wrong_code":
+                    raise
+                refused = "invalid_code"
+
+    async def _give_password(self, attempt: str, dialog: Dialog) -> None:
+        """A password that is wrong ends it."""
+        password = await dialog.ask_password()
+        try:
+            await self._login("give_password", attempt=attempt, password=password)
+        except Rejected as rejected:
+            raise Rejected("invalid_password") from rejected
+
+    async def _in(self, key: str) -> Authorization:
+        self._token = key
+        me = await self._ask("me")
+        return Authorization(
+            Identity(me["id"], display_name=me["name"]), [SessionChange(*_KEY, key.encode())]
+        )
+
+
+class QrConnector(DeviceConnector):
+    """Let in by a QR code, which the platform replaces now and then."""
+
+    async def authorize(self, dialog: Dialog) -> Authorization:
+        return await self._follow(await self._begin("qr"), dialog)
+
+
+class CodeConnector(DeviceConnector):
+    """Let in by a code that the platform sends to the phone, and by the password where the user has one. The platform
+    has no history for it: what comes while it is away is lost, and what is lost is said to be (`Inbound.VOLATILE`)."""
+
+    def __init__(self, setting: Setting) -> None:
+        super().__init__(setting)
+        self._phone = setting.credentials["phone"]
+
+    async def authorize(self, dialog: Dialog) -> Authorization:
+        return await self._follow(await self._begin("sent", phone=self._phone), dialog)
+
+    async def receive(self, link: Link) -> None:
+        await self._read_stream(link)
+
+
+class TypedCodeConnector(CodeConnector):
+    """Let in by digits that the user types into his app."""
+
+    async def authorize(self, dialog: Dialog) -> Authorization:
+        return await self._follow(await self._begin("typed", phone=self._phone), dialog)
+
+
+class SessionConnector(DeviceConnector):
+    """Let in by the key of a device elsewhere."""
+
+    async def import_session(self, exported: ExportedSession) -> Authorization:
+        key = exported.data.decode(errors="replace").strip()
+        if not key.startswith("device-") or exported.pin not in (None, "0000"):
+            raise Rejected("invalid_session")
+        return await self._in(key)
+
+
+_PHONE = Credential("phone", pattern=r"\+?[0-9]{5,15}")
+
+
+def reference(name: str = "line", *, typed: bool = False) -> Channel:
+    """The channel, in the place of a real one. `typed`: its codes are shown here and typed on the phone."""
+    return Channel(
+        name=name,
+        endpoints=Endpoints,
+        connections=(
+            Connection("token", ReferenceConnector, (Credential("token"),), Inbound.ACKED),
+            Connection("qrcode", QrConnector, (), Inbound.REPLAYABLE),
+            Connection(
+                "code",
+                TypedCodeConnector if typed else CodeConnector,
+                (_PHONE,),
+                Inbound.VOLATILE,
+                identify=lambda credentials: credentials.get("phone"),
+            ),
+            Connection("session", SessionConnector, (), Inbound.REPLAYABLE),
+        ),
+    )

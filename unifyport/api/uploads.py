@@ -1,0 +1,187 @@
+"""`POST /v1/media`: a file that will be sent, named by its `file_key` from then on.
+
+An ASGI application of its own beside the API, as ingress is: a file is written to the disk as it comes, and the next
+piece is read when this one is there. The body is `multipart/form-data` with one file, in a field of any name.
+"""
+
+import logging
+from collections.abc import AsyncIterator
+from http import HTTPStatus
+from typing import Any
+
+import attrs
+import trio
+from werkzeug.exceptions import HTTPException
+from werkzeug.http import parse_options_header
+from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
+
+from unifyport.asgi import Receive, Scope, Send, respond
+from unifyport.model.ids import new_id
+from unifyport.model.times import rfc3339
+from unifyport.outgoing import FileRefused, Sink, Upload
+
+from . import envelope, schemas
+from .callers import Callers
+from .errors import INVALID_REQUEST, TOO_LARGE, WRONG_MEDIA_TYPE, ApiError, ErrorSpec, from_exception
+from .gateway import Gateway
+from .routing import Call, Route
+
+log = logging.getLogger("unifyport.uploads")
+
+PATH = "/v1/media"
+OPERATION = "uploadMedia"
+FAILURE = "upload_media_failed"
+FORM = "multipart/form-data"
+SILENCE_SECONDS = 30.0  # between two pieces of a body
+MAX_PARTS = 16
+AROUND_THE_FILE = 1024 * 1024  # bytes of a form that are not the file's
+_QUOTA = ErrorSpec(409, "media_quota_exceeded")
+
+
+class _Disconnected(Exception):
+    pass
+
+
+class UploadFront:
+    def __init__(self, gateway: Gateway, callers: Callers) -> None:
+        self._gateway = gateway
+        self._callers = callers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send, *, owner: bool) -> int:
+        """Answer one request; the status of the answer (499: nobody was there any more)."""
+        request_id, headers = new_id("req"), _headers(scope)
+        try:
+            if not owner:
+                await self._callers.admit(headers.get("x-api-key"))
+            upload = await self._take(headers, receive)
+            status, content, more = 201, {"data": _shown(upload)}, {}
+        except _Disconnected:
+            return 499
+        except Exception as error:
+            known = from_exception(error, FAILURE)
+            if known is None:
+                log.exception("request %s crashed", request_id)
+                known = ApiError(500, FAILURE, "internal error")
+            status, content = known.status, envelope.of_error(known)
+            more = {"retry-after": after} if (after := envelope.retry_after(known)) else {}
+            more["connection"] = "close"  # what is left of the body is not read
+        client_id = envelope.client_request_id(headers.get("x-request-id", ""))
+        body = envelope.encode(content, request_id, client_id)
+        sent = [
+            (name.encode(), value.encode()) for name, value in {"x-request-id": request_id, **more}.items()
+        ]
+        await respond(send, HTTPStatus(status), body, b"application/json", sent)
+        return status
+
+    async def _take(self, headers: dict[str, str], receive: Receive) -> Upload:
+        kind, options = parse_options_header(headers.get("content-type", ""))
+        if kind != FORM or not options.get("boundary"):
+            raise ApiError(415, WRONG_MEDIA_TYPE.code, f"send the file as Content-Type: {FORM}")
+        limit = self._gateway.settings.media.max_file
+        length = headers.get("content-length", "")
+        if length.isascii() and length.isdigit() and int(length) > limit + AROUND_THE_FILE:
+            raise ApiError(413, TOO_LARGE.code, f"a file may have at most {limit} bytes")
+        form = _Form(options["boundary"], receive, limit + AROUND_THE_FILE)
+        try:
+            name, mime_type = await form.file()
+            return await self._gateway.outgoing.keep(name, mime_type, form.into)
+        except FileRefused as refused:
+            raise _refusal(refused) from None
+        except (HTTPException, ValueError):
+            raise ApiError(400, INVALID_REQUEST.code, f"the body is not valid {FORM}") from None
+
+
+class _Form:
+    """A form as it comes: the first file's name and type, then its bytes; whatever else there is is passed over."""
+
+    def __init__(self, boundary: str, receive: Receive, limit: int) -> None:
+        self._decoder = MultipartDecoder(boundary.encode(), AROUND_THE_FILE, max_parts=MAX_PARTS)
+        self._left = limit
+        self._events = self._read(receive)
+
+    async def file(self) -> tuple[str, str]:
+        """(name, media type). Raises `ApiError` when there is no file, `ValueError` for what is no form."""
+        async for event in self._events:
+            if isinstance(event, File):
+                return event.filename or "", event.headers.get("content-type", "")
+        raise ApiError(400, INVALID_REQUEST.code, "file: is required, as a part with a filename")
+
+    async def into(self, sink: Sink) -> None:
+        """The rest, to its end. Raises `ApiError` when there is a second file."""
+        first = True
+        async for event in self._events:
+            if isinstance(event, File):
+                raise ApiError(400, INVALID_REQUEST.code, "file: one at a time")
+            if isinstance(event, Field):
+                first = False
+            elif isinstance(event, Data) and first and event.data:
+                await sink(event.data)
+
+    async def _read(self, receive: Receive) -> AsyncIterator[Any]:
+        while True:
+            event = self._decoder.next_event()
+            if isinstance(event, Epilogue):
+                return
+            if not isinstance(event, NeedData):
+                yield event
+                continue
+            message = await self._message(receive)
+            body = message.get("body", b"")
+            self._left -= len(body)
+            if self._left < 0:
+                raise ApiError(413, TOO_LARGE.code, "the body is too long")
+            self._decoder.receive_data(body)
+            if not message.get("more_body", False):
+                self._decoder.receive_data(None)
+
+    async def _message(self, receive: Receive) -> Any:
+        with trio.move_on_after(SILENCE_SECONDS):
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise _Disconnected
+            return message
+        raise ApiError(408, INVALID_REQUEST.code, "the body did not come in time")
+
+
+def _headers(scope: Scope) -> dict[str, str]:
+    return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+
+
+def _refusal(refused: FileRefused) -> ApiError:
+    match refused.reason:
+        case "too_large":
+            return ApiError(413, TOO_LARGE.code, str(refused))
+        case "quota":
+            return ApiError(409, _QUOTA.code, str(refused))
+    return ApiError(503, FAILURE, str(refused), retry_after=5)
+
+
+def _shown(upload: Upload) -> dict[str, Any]:
+    shown = schemas.UploadedMedia(
+        upload.key, upload.name, upload.mime_type, upload.size, rfc3339(upload.expires_at)
+    )
+    return attrs.asdict(shown)
+
+
+async def _elsewhere(call: Call) -> None:
+    """The route is in the table for what it says of itself; `UploadFront` answers it."""
+    raise AssertionError("uploads are not dispatched as JSON calls")
+
+
+ROUTES = [
+    Route(
+        OPERATION,
+        "POST",
+        PATH,
+        _elsewhere,
+        "Messages",
+        "Upload a file to be sent; its file_key goes into a message",
+        FAILURE,
+        schemas.UploadedMedia,
+        dict,
+        success=201,
+        errors=(_QUOTA, ErrorSpec(408, INVALID_REQUEST.code)),
+        extension=True,
+        consumes=FORM,
+    ),
+]
