@@ -97,7 +97,9 @@ class OutgoingFiles:
         """
         key = new_id("file")
         async with self._turns:
-            size = await self._write(self._directory / key, feed, await self._room())
+            room, largest = await self._room(), self._settings.max_file
+            over = _too_large(largest) if largest <= room else _quota()
+            size = await self._write(self._directory / key, feed, min(room, largest), over)
             upload = Upload(
                 key,
                 clean_name(name),
@@ -127,7 +129,7 @@ class OutgoingFiles:
             self._held = await disk.run(self._scan)
         left = self._settings.max_uploads - self._held
         if left <= 0:
-            raise FileRefused("quota", "the uploads that wait to be sent use up media.max_uploads")
+            raise _quota()
         return left
 
     def _described(self, key: str) -> Upload | None:
@@ -167,7 +169,7 @@ class OutgoingFiles:
 
         try:
             async with self._turns:
-                size = await self._write(path, feed, limit)
+                size = await self._write(path, feed, limit, _too_large(limit))
             name = clean_name(unquote(PurePosixPath(urlsplit(url).path).name))
             yield OutgoingFile(str(path), name, _type(found.content_type, name), size)
         finally:
@@ -175,9 +177,11 @@ class OutgoingFiles:
 
     # -- the disk -------------------------------------------------------------------------------------------------
 
-    async def _write(self, path: Path, feed: Callable[[Sink], Awaitable[None]], room: int) -> int:
-        """The size of what was written, which is on the disk. When it fails nothing is left."""
-        limit, size = min(room, self._settings.max_file), 0
+    async def _write(
+        self, path: Path, feed: Callable[[Sink], Awaitable[None]], limit: int, over: FileRefused
+    ) -> int:
+        """The size of what was written, which is on the disk. When it fails, or is `over` the limit, nothing is left."""
+        size = 0
         try:
             file = await disk.run(self._new, path)
         except OSError as error:
@@ -187,7 +191,7 @@ class OutgoingFiles:
             nonlocal size
             size += len(chunk)
             if size > limit:
-                raise _too_large(limit)
+                raise over
             await disk.run(file.write, chunk)
 
         try:
@@ -254,6 +258,10 @@ def _sync_directory(directory: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _quota() -> FileRefused:
+    return FileRefused("quota", "the uploads that wait to be sent use up media.max_uploads")
 
 
 def _too_large(limit: int) -> FileRefused:
