@@ -272,8 +272,6 @@ async def test_what_the_platform_refuses_is_told_as_it_is(tmp_path: Path) -> Non
                 assert (status, error["code"]) == (400, "invalid_reply_token")
             status, error = await send(provider_data={"reply_to": {"nothing": 1}})
             assert (status, error["code"]) == (400, "invalid_request")
-            status, error = await send(message={"type": "image", "url": "https://x.example/a.png"})
-            assert (status, error["code"]) == (400, "unsupported_message_type")
             for kind, expected in (
                 ("rate_limit", (429, "not_sent")),
                 ("error_500", (500, "unknown")),

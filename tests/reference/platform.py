@@ -42,9 +42,16 @@ _NO = {"ok": False, "error": "unauthorized"}
 
 class ReferencePlatform:
     def __init__(self) -> None:
-        self.logins = Logins([User("user-1", "Mei", PHONE), User("user-2", "Ada", SECRETIVE, "hunter22")])
+        self.logins = Logins(
+            [
+                User("user-1", "Mei", PHONE),
+                User("user-2", "Ada", SECRETIVE, "hunter22"),
+                *(User(f"user-{n}", f"User {n}", f"+659000000{n}") for n in (3, 4)),
+            ]
+        )
         self.inboxes: defaultdict[str, Inbox] = defaultdict(Inbox)
         self.files: dict[str, bytes] = {}
+        self.refusing = False  # every call that asks for something
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.sent: list[dict[str, Any]] = []
         self.chats: dict[str, dict[str, Any]] = {
@@ -88,6 +95,8 @@ class ReferencePlatform:
             return _NO
         method, arguments = call["method"], call["arguments"]
         self.calls.append((method, arguments))
+        if self.refusing and method != "me":
+            return {"ok": False, "error": "not today"}
         if method in ("me", "history", "log_out"):
             arguments = {**arguments, "user": user, "token": call["token"]}
         try:

@@ -78,12 +78,14 @@ def show(account: Account, now_ms: int, *, imports: bool) -> schemas.AccountSess
 
 async def start_auth(call: Call) -> schemas.AccountSession:
     """A token account presents its credentials again; any other begins its login."""
-    account, connection = await _startable(call)
-    if not connection.interactive:
-        await call.gateway.accounts.log_in_again(account.id)
-        return await get_auth_state(call)
-    _check_mode(connection, issubclass(connection.connector, Authorizes), "auth/session begins this login")
-    return await _begin(call, account)
+    _, connection = await bound(call.gateway, call.path["account_id"])
+    able = not connection.interactive or issubclass(connection.connector, Authorizes)
+    _check_mode(connection, able, "auth/session begins this login")
+    account, _ = await _startable(call)
+    if connection.interactive:
+        return await _begin(call, account)
+    await call.gateway.accounts.log_in_again(account.id)
+    return await get_auth_state(call)
 
 
 async def start_qr(call: Call) -> schemas.AccountSession:
@@ -288,7 +290,15 @@ ROUTES = [
         "Read the login state of an account",
         method="GET",
         failure="get_auth_state_failed",
-        aliases=("/v1/accounts/{account_id}/auth/session",),
+    ),
+    _route(
+        "getAccountSession",
+        "/session",
+        get_auth_state,
+        "Read the login state of an account, by its older path",
+        method="GET",
+        failure="get_session_failed",
+        extension=True,
     ),
     _route(
         "startAccountAuth",

@@ -11,7 +11,7 @@ from unifyport.model.account import ACTIVE, Account, AuthStatus
 from unifyport.model.times import rfc3339
 
 from . import schemas
-from .accounts import find
+from .accounts import bound, find
 from .errors import INVALID_REQUEST, NOT_BOUND, NOT_FOUND, ApiError, ErrorSpec
 from .explain import explain
 from .gateway import Gateway
@@ -28,6 +28,7 @@ async def _refresh(accounts: Accounts, account_id: str) -> bool:
 def _handler(action: str, verb: Verb, *, connects: bool) -> Handler:
     async def handle(call: Call) -> schemas.RuntimeActionResult:
         gateway = call.gateway
+        await bound(gateway, call.path["account_id"])
         account = await find(gateway, call.path["account_id"])
         try:
             if connects and (waiting := _refusal(gateway, account)):
@@ -149,6 +150,22 @@ def _route(name: str, verb: str, handler: Handler, summary: str, *, extension: b
         extension=extension,
     )
 
+
+async def no_such_action(call: Call) -> None:
+    group, action = call.path["group"], call.path["action"]
+    raise ApiError(400, "unsupported_action", f"an account has no action {group}/{action}"[:200])
+
+
+# Any other action of an account is refused by a code of its own, and is no route of the document.
+UNKNOWN_ACTION = Route(
+    "unsupportedAction",
+    "POST",
+    "/v1/accounts/{account_id}/{any(auth, runtime):group}/{action}",
+    no_such_action,
+    "Account Runtime",
+    "An action that is none",
+    "run_action_failed",
+)
 
 ROUTES = [
     _reading(

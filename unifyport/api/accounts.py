@@ -16,7 +16,7 @@ from unifyport.providers.base import WEBHOOK, Channel, Connection
 from unifyport.providers.registry import PROVIDER_NAMES
 from unifyport.redaction import register_secret
 from unifyport.settings import check_credentials
-from unifyport.storage.base import PutAccount
+from unifyport.storage.base import PutAccount, StoreUnavailable
 
 from . import schemas
 from .errors import DECLARED_IN_FILE, INVALID_REQUEST, NOT_BOUND, NOT_FOUND, ApiError, ErrorSpec, not_found
@@ -138,7 +138,10 @@ async def create_account(call: Call) -> schemas.Account:
                 f"this gateway runs at most {gateway.settings.supervision.max_children} accounts",
             )
         await _refuse_duplicate(gateway, connection, account, body.provider_account_ref)
-        [lease] = await gateway.accounts.claim([account_id])
+        try:
+            [lease] = await gateway.accounts.claim([account_id])
+        except StoreUnavailable:
+            raise ApiError(503, _NO_LEASES.code, "storage is unavailable, try again", retry_after=1) from None
         account = await _put(gateway, account)
         gateway.accounts.add(account, lease)  # no checkpoint since it was stored
     return show(gateway, account)
@@ -347,6 +350,7 @@ def _refuse_declared(account: Account) -> None:
         )
 
 
+_NO_LEASES = ErrorSpec(503, "allocation_service_unavailable")  # who may run an account is in the store
 _WRITES = (
     INVALID_REQUEST,
     ErrorSpec(400, "unsupported_provider_auth_mode"),
@@ -378,7 +382,7 @@ ROUTES = [
         schemas.Account,
         schemas.AccountRequest,
         success=201,
-        errors=(*_WRITES, ErrorSpec(409, "workspace_account_quota_exceeded")),
+        errors=(*_WRITES, ErrorSpec(409, "workspace_account_quota_exceeded"), _NO_LEASES),
     ),
     Route(
         "getAccount",

@@ -131,7 +131,7 @@ class Front:
         app.config["PROPAGATE_EXCEPTIONS"] = False
         app.url_map.strict_slashes = False
         app.url_map.merge_slashes = False
-        for route in routes:
+        for route in (*routes, account_runtime.UNKNOWN_ACTION):
             self._add(route)
         app.add_url_rule(
             "/openapi.json", "openapi", self._openapi, methods=["GET"], provide_automatic_options=False

@@ -1,5 +1,6 @@
 """Webhook endpoints: where events go."""
 
+import contextlib
 from typing import Any
 
 import attrs
@@ -59,6 +60,13 @@ def _time(at: int | None) -> str | None:
     return None if at is None else rfc3339(at)
 
 
+TRIES = 5
+
+
+class _ChangedMeanwhile(ApiError):
+    """The row is not the one that was read."""
+
+
 async def list_endpoints(call: Call) -> list[schemas.WebhookEndpoint]:
     return [show(call.gateway, endpoint) for endpoint in await call.gateway.store.endpoints()]
 
@@ -99,11 +107,14 @@ async def update_endpoint(call: Call) -> schemas.WebhookEndpoint:
 
 
 async def deactivate_endpoint(call: Call) -> schemas.WebhookEndpoint:
+    """Whoever else changes it meanwhile: it is inactive afterwards, or nobody could say so."""
     code = "deactivate_webhook_endpoint_failed"
-    endpoint = await find(call)
-    return await _put(
-        call.gateway, PutEndpoint(attrs.evolve(endpoint, status=ENDPOINT_INACTIVE, reason=None)), code
-    )
+    for _ in range(TRIES):
+        endpoint = await find(call)
+        put = PutEndpoint(attrs.evolve(endpoint, status=ENDPOINT_INACTIVE, reason=None))
+        with contextlib.suppress(_ChangedMeanwhile):
+            return await _put(call.gateway, put, code)
+    raise ApiError(400, code, "the endpoint keeps changing, try again")
 
 
 async def delete_endpoint(call: Call) -> None:
@@ -181,7 +192,9 @@ async def _put(gateway: Gateway, write: PutEndpoint | Together, code: str) -> sc
     try:
         stored = await gateway.write(write)
     except WriteRefused:
-        raise ApiError(400, code, "the endpoint was changed or deleted meanwhile, try again") from None
+        raise _ChangedMeanwhile(
+            400, code, "the endpoint was changed or deleted meanwhile, try again"
+        ) from None
     gateway.endpoints_changed()
     endpoint, dropped = stored if isinstance(write, Together) else (stored, None)
     await gateway.deliveries.heard(endpoint)  # what is attempted after the answer is attempted as it says

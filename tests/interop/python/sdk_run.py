@@ -1,103 +1,31 @@
-"""The official SDK against a running gateway: every operation that is built, sync or async.
+"""The official SDK against a running gateway: every operation succeeds, sync or async.
 
 argv: a JSON object with base_url, api_key, ca_file (or null), mode, shop (an account that may send), customer,
-token (of a bot to be made), hook, everything (an account that can do everything). One JSON line per call on stdout: what came back, judged by pydantic against
-the types that the SDK's own models declare; `additions` are fields that they do not know.
+token (of a bot to be made), hook, everything (an account that can do everything), file (a URL), orders. One JSON line per
+call on stdout (`sdk_client.py`).
 """
 
 import asyncio
-import inspect
 import json
-import ssl
 import sys
 import time
-from typing import Any
 
-import httpx
-from pydantic import TypeAdapter, ValidationError
-from unifyport._generated import OPERATIONS, models
-from unifyport.errors import UnifyPortApiError
+import sdk_client
 from unifyport.pagination import paginate_cursor, paginate_cursor_async
 
-from unifyport import AsyncUnifyPortDeviceClient, UnifyPortDeviceClient
-
 given = json.loads(sys.argv[1])
-# The models' alias of any JSON value is recursive, which pydantic cannot take; everything else is judged as declared.
-models.JsonValue, models.FreeFormObject = Any, dict[str, Any]
-
-
-def new_client():
-    asynchronous = given["mode"] == "async"
-    transport = None
-    if given["ca_file"]:
-        context = ssl.create_default_context(cafile=given["ca_file"])
-        kind = httpx.AsyncHTTPTransport if asynchronous else httpx.HTTPTransport
-        transport = kind(verify=context)
-    client = AsyncUnifyPortDeviceClient if asynchronous else UnifyPortDeviceClient
-    return client(
-        base_url=given["base_url"],
-        api_key=given["api_key"],
-        allow_insecure_http=given["base_url"].startswith("http://"),
-        transport=transport,
-    )
-
-
-client = new_client()
-
-
-def additions(value, known, path="data"):
-    """Fields of the answer that the model dropped."""
-    if isinstance(value, dict) and isinstance(known, dict):
-        return [
-            found
-            for name, item in value.items()
-            for found in (
-                [f"{path}.{name}"] if name not in known else additions(item, known[name], f"{path}.{name}")
-            )
-        ]
-    if isinstance(value, list) and isinstance(known, list):
-        return [
-            f for item, other in zip(value, known, strict=False) for f in additions(item, other, f"{path}[]")
-        ]
-    return []
-
-
-def judge(operation, envelope):
-    schema = OPERATIONS[operation].response_schema
-    try:
-        model = TypeAdapter(getattr(models, schema))
-        model.rebuild(force=True, _types_namespace=vars(models))
-        known = model.validate_python(envelope, strict=True)
-    except ValidationError as error:
-        return [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()], []
-    return [], additions(envelope.get("data"), known.get("data")) if envelope else []
+client = sdk_client.new_client(given)
 
 
 async def call(operation, **arguments):
-    """One operation; its data, or None where it failed."""
-    line = {"operation": operation}
-    data = None
-    try:
-        result = getattr(client, OPERATIONS[operation].python_method)(**arguments)
-        if inspect.isawaitable(result):
-            result = await result
-        line["status"] = result.status
-        line["request_id"] = bool(result.request_id)
-        if OPERATIONS[operation].response_schema != "None" and result.status != 204:
-            line["problems"], line["additions"] = judge(operation, result.data)
-            data = result.data["data"]
-    except UnifyPortApiError as error:
-        line |= {"status": error.status, "code": error.code, "request_id": bool(error.request_id)}
-    print(json.dumps(line), flush=True)
-    return data
+    return await sdk_client.call(client, operation, **arguments)
 
 
 async def until(field, value, operation, **arguments):
     """Poll quietly until the account is where it shall be."""
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
-        result = getattr(client, OPERATIONS[operation].python_method)(**arguments)
-        result = await result if inspect.isawaitable(result) else result
+        result = await sdk_client.invoke(client, operation, **arguments)
         if result.data["data"].get(field) == value:
             return
         await asyncio.sleep(0.02)
@@ -191,6 +119,49 @@ async def everything(account):
     await call("revokeMessage", body={**target, "message_id": "missing"})
 
 
+async def logins():
+    """Every way of getting in, on the reference connector."""
+    new = {"provider": "line", "region": "global"}
+    by_qr = (await call("createAccount", body={**new, "auth_mode": "qrcode"}))["id"]
+    shown = await call("startAccountQrAuth", account_id=by_qr, body={})
+    await call("checkAccountQrAuth", account_id=by_qr)
+    sdk_client.order(given, "scan", qr=shown["auth_payload"]["qr_code"], phone=given["phone"])
+    await until("status", "authorized", "checkAccountQrAuth", account_id=by_qr)
+    await call("getAccountAuthState", account_id=by_qr)
+    await until("runtime_status", "running", "getAccount", account_id=by_qr)
+    await call("getAccount", account_id=by_qr)
+    await call("cancelAccountAuth", account_id=by_qr)
+
+    phone = {"phone": given["secretive"]}
+    by_code = (await call("createAccount", body={**new, "auth_mode": "code", "provider_data": phone}))["id"]
+    await call("startAccountAuth", account_id=by_code, body={})
+    await call("submitAccountAuthCode", account_id=by_code, body={"code": "12345"})
+    await call("submitAccountAuthPassword", account_id=by_code, body={"password": "hunter22"})
+    await until("runtime_status", "running", "getAccount", account_id=by_code)
+    await call("deleteAccount", account_id=by_code)
+
+    by_session = (await call("createAccount", body={**new, "auth_mode": "session"}))["id"]
+    url = sdk_client.order(given, "export", phone=given["phone"])["url"]
+    await call("importAccountAuthSession", account_id=by_session, body={"session_url": url, "pin": "0000"})
+    await until("runtime_status", "running", "getAccount", account_id=by_session)
+    await call("deleteAccount", account_id=by_session)
+    await call("deleteAccount", account_id=by_qr)
+
+
+async def messages(account):
+    """All seven types, and what goes with them."""
+    to = {"account_id": account, "to": {"id": "chat-1", "type": "user"}}
+    sent = await call("sendMessage", body={**to, "message": {"type": "text", "text": "x"}})
+    for kind in ("image", "video", "audio", "document", "file"):
+        message = {"type": kind, "url": given["file"], "caption": "look"}
+        await call("sendMessage", body={**to, "message": message})
+    card = {"name": "Mei", "phones": [{"number": "+6590000001", "type": "CELL"}]}
+    await call("sendMessage", body={**to, "message": {"type": "contact", "contacts": [card]}})
+    text = {"type": "text", "text": "hello {{@person-1}}"}
+    reply = {"reply_to": {"reply_token": sent["reply_token"]}, "mentions": [{"id": "person-1"}]}
+    await call("sendMessage", body={**to, "message": text, **reply})
+
+
 async def main():
     workspace = await call("getWorkspace", x_request_id="order-42")
     await call(
@@ -244,6 +215,8 @@ async def main():
     await call("markConversationRead", account_id=given["shop"], body={"conversation_id": given["customer"]})
     await call("markConversationRead", account_id=account, body={"conversation_id": given["customer"]})
     await everything(given["everything"])
+    await messages(given["everything"])
+    await logins()
 
     hook = {"url": given["hook"], "status": "active", "subscribed_events": ["message.received"]}
     endpoint = (
