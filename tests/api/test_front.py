@@ -3,6 +3,7 @@
 import datetime
 import ipaddress
 import json
+import re
 import socket
 import ssl
 from pathlib import Path
@@ -137,9 +138,24 @@ async def test_metrics_are_not_on_a_public_listener(tmp_path: Path) -> None:
     path = write_config(tmp_path)
     path.write_text(path.read_text().replace('bind = "127.0.0.1:0"', 'bind = "0.0.0.0:0"'))
     async with gateway(load(path, standard())) as api:
-        for path in ("/metrics", "/metrics/", "//metrics", "/%6detrics"):
+        for path in ("/metrics", "/metrics/", "//metrics", "/%6detrics", "/docs"):
             assert (await api("GET", path)).status_code == 404, path
         assert (await api("GET", "/healthz")).status_code == 200
+
+
+async def test_the_api_to_read_is_one_page_that_asks_no_other_host(tmp_path: Path) -> None:
+    async with gateway(settings_of(tmp_path)) as api:
+        described = (await api("GET", "/openapi.json")).json()
+        page = await Client(str(api.http.base_url), key=None)("GET", "/docs")
+        assert page.headers["content-type"] == "text/html; charset=utf-8"
+        assert "default-src 'none'" in page.headers["content-security-policy"]
+        assert not re.findall(r"""(?:src|href|action)=["'](?![#/])""", page.text)
+        assert "<script" not in page.text
+        anchors = set(re.findall(r'id="([^"]+)"', page.text))
+        assert set(re.findall(r'href="#([^"]+)"', page.text)) <= anchors
+        operations = {o["operationId"] for methods in described["paths"].values() for o in methods.values()}
+        assert operations <= anchors
+        assert {f"schema-{name}" for name in described["components"]["schemas"]} <= anchors
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ from . import (
     contacts,
     conversations,
     deliveries,
+    docs_page,
     envelope,
     events,
     groups,
@@ -90,7 +91,7 @@ class Audience(enum.Enum):
     CUSTOMERS = "customers"  # the API
     PLATFORMS = "platforms"  # ingress
     RECEIVERS = "receivers"  # files and QR codes, by links
-    OPERATORS = "operators"  # metrics
+    OPERATORS = "operators"  # metrics, and the API to read
     EVERYBODY = "everybody"
 
 
@@ -108,7 +109,7 @@ def audience_of(path: str) -> Audience:
         return Audience.PLATFORMS
     if f"{path}/".startswith(("/media/", "/qr/")):
         return Audience.RECEIVERS
-    if path == "/metrics":
+    if path in ("/metrics", "/docs"):
         return Audience.OPERATORS
     return Audience.EVERYBODY if path in ("/healthz", "/readyz") else Audience.CUSTOMERS
 
@@ -124,7 +125,9 @@ class Front:
         self._requests = metrics.Requests()
         self._metrics = metrics.new_registry(gateway, self._requests, self._ingress)
         self._converter = strict_converter(forbid_extra_keys=False)
-        self._document = msgspec.json.encode(document(list(routes)))
+        described = document(list(routes))
+        self._document = msgspec.json.encode(described)
+        self._docs, self._docs_headers = docs_page.page(described)
         self.app = app = QuartTrio(__name__, static_folder=None)
         app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
         app.config["BODY_TIMEOUT"] = BODY_SECONDS
@@ -136,6 +139,7 @@ class Front:
         app.add_url_rule(
             "/openapi.json", "openapi", self._openapi, methods=["GET"], provide_automatic_options=False
         )
+        app.add_url_rule("/docs", "docs", self._read, methods=["GET"])
         app.add_url_rule("/media/<token>", "media", self._media, methods=["GET"])
         app.add_url_rule("/qr/<name>", "qr", self._qr, methods=["GET"])
         app.add_url_rule("/metrics", "metrics", self._scrape, methods=["GET"])
@@ -279,6 +283,10 @@ class Front:
     async def _scrape(self) -> Response:
         await trio.lowlevel.checkpoint()
         return Response(metrics.expose(self._metrics), content_type=metrics.CONTENT_TYPE)
+
+    async def _read(self) -> Response:
+        await trio.lowlevel.checkpoint()
+        return Response(self._docs, headers=self._docs_headers, content_type="text/html; charset=utf-8")
 
     async def _openapi(self) -> Response:
         await trio.lowlevel.checkpoint()

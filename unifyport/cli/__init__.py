@@ -7,6 +7,7 @@ from unifyport import __version__
 from .config import config, reload
 from .demo import demo
 from .keys import keys
+from .login import login
 from .messages import listen, send
 from .serving import init, sandbox, serve
 from .status import status
@@ -19,5 +20,5 @@ def main() -> None:
     """One port for WhatsApp, Telegram, LINE, TikTok, Zalo and X."""
 
 
-for command in (init, serve, sandbox, demo, status, send, listen, keys, webhooks, config, reload):
+for command in (init, serve, sandbox, demo, status, login, send, listen, keys, webhooks, config, reload):
     main.add_command(command)

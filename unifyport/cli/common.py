@@ -135,6 +135,14 @@ class Api:
             fail(f"no server answers at {self._where} ({lost}); is 'unifyport serve' running?")
         return self._data(response)
 
+    def account(self, name: str) -> dict[str, Any]:
+        """The account of an id or a name; it ends the command when there is not exactly one."""
+        known: list[dict[str, Any]] = self("GET", "/v1/accounts")
+        found = [each for each in known if name in (each["id"], each["name"])]
+        if len(found) != 1:
+            fail(f"{len(found) or 'no'} accounts are called {name!r}")
+        return found[0]
+
     @staticmethod
     def _data(response: httpx.Response) -> Any:
         try:

@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import click
 
-from .common import Api, console, errors, fail, json_option, print_json, server_options
+from .common import Api, console, errors, json_option, print_json, server_options
 
 RECONNECT_SECONDS = 1.0
 
@@ -36,11 +36,8 @@ def send(
 ) -> None:
     """Send TEXT from ACCOUNT (its id or name) to the conversation TO."""
     api = Api(config_path, url, api_key)
-    found = [known for known in api("GET", "/v1/accounts") if account in (known["id"], known["name"])]
-    if len(found) != 1:
-        fail(f"{len(found) or 'no'} accounts are called {account!r}")
     body = {
-        "account_id": found[0]["id"],
+        "account_id": api.account(account)["id"],
         "to": {"id": to, "type": conversation_type},
         "message": {"type": "text", "text": text},
     }

@@ -1,0 +1,129 @@
+"""`login`: a human logs an account in at the terminal, with the QR code drawn there."""
+
+import io
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+import segno
+
+from .common import Api, console, escaped, fail, json_option, server_options
+
+POLL_SECONDS = 1.0
+ONLINE_SECONDS = 60.0
+_ASKED = {"awaiting_code": "code", "awaiting_password": "password"}
+_START = {"qrcode": "qr/start"}
+
+
+@click.command()
+@click.argument("account")
+@click.option(
+    "--session-file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="An exported session.",
+)
+@click.option("--session-url", help="Where the exported session can be fetched, by https.")
+@click.option("--pin", help="The PIN that it was exported with.")
+@server_options
+@json_option
+def login(
+    account: str,
+    session_file: Path | None,
+    session_url: str | None,
+    pin: str | None,
+    config_path: Path,
+    url: str | None,
+    api_key: str | None,
+    as_json: bool,
+) -> None:
+    """Log ACCOUNT (its id or name) in: show the QR code or the code, ask for code and password, wait until it is online.
+
+    --json prints one object a line for each state, and asks all the same.
+    """
+    api = Api(config_path, url, api_key)
+    found = api.account(account)
+    path = f"/v1/accounts/{found['id']}"
+    if found["auth_mode"] == "session":
+        session = _session(session_file, session_url)
+        state = api("POST", f"{path}/auth/session", json={**session, **({"pin": pin} if pin else {})})
+    else:
+        state = api("POST", f"{path}/auth/{_START.get(found['auth_mode'], 'start')}")
+    _Conversation(api, path, as_json=as_json).until_authorized(state)
+    _wait_until_online(api, path)
+    if not as_json:
+        console.print(f"{escaped(found['name'])} is online")
+
+
+def _session(file: Path | None, url: str | None) -> dict[str, str]:
+    if (file is None) == (url is None):
+        fail("this account takes an exported session: --session-file or --session-url", 2)
+    return {"session_url": url} if url is not None else {"session": _read(file)}
+
+
+def _read(file: Path | None) -> str:
+    assert file is not None
+    try:
+        return file.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        fail(f"{file}: {error}")
+
+
+class _Conversation:
+    """With the human: shows what is new, asks what is asked."""
+
+    def __init__(self, api: Api, path: str, *, as_json: bool) -> None:
+        self._api = api
+        self._path = path
+        self._as_json = as_json
+        self._said: Any = None
+
+    def until_authorized(self, state: dict[str, Any]) -> None:
+        """Exits with 1 when the login has failed."""
+        while state["status"] != "authorized":
+            self._say(state)
+            if state["status"] == "failed":
+                fail(f"the login failed: {state.get('last_error', 'nobody knows why')}")
+            wanted = _ASKED.get(state["status"]) if state.get("auth_fields") else None
+            if wanted is not None:
+                answer = click.prompt(wanted, hide_input=wanted == "password", err=True)
+                state = self._api("POST", f"{self._path}/auth/{wanted}", json={wanted: answer})
+            else:
+                time.sleep(POLL_SECONDS)
+                state = self._api("GET", f"{self._path}/auth")
+        self._say(state)
+
+    def _say(self, state: dict[str, Any]) -> None:
+        payload = state.get("auth_payload", {})
+        what = (state["status"], payload.get("sequence"), state.get("last_error"))
+        if what == self._said:
+            return
+        self._said = what
+        if self._as_json:
+            click.echo(json.dumps(state, ensure_ascii=False))
+            return
+        if "qr_code" in payload and "pin" not in payload:
+            click.echo(drawn(payload["qr_code"]))
+            console.print(f"scan this with the app (or open {escaped(payload.get('url', ''))})")
+        if "pin" in payload:
+            console.print(f"compare, or type into the app: [bold]{escaped(payload['pin'])}[/bold]")
+        if "verify_code" in payload:
+            console.print(f"type this into the app: [bold]{escaped(payload['verify_code'])}[/bold]")
+        if "last_error" in state and state["status"] != "failed":
+            console.print(f"[yellow]{escaped(state['last_error'])}[/yellow]")
+
+
+def drawn(code: str) -> str:
+    """A QR code in half blocks, two rows a line."""
+    text = io.StringIO()
+    segno.make(code, error="l", micro=False).terminal(out=text, compact=True)
+    return text.getvalue()
+
+
+def _wait_until_online(api: Api, path: str) -> None:
+    deadline = time.monotonic() + ONLINE_SECONDS
+    while (found := api("GET", path))["runtime_status"] != "running":
+        if time.monotonic() > deadline:
+            fail(f"logged in, but not online after {ONLINE_SECONDS:.0f} s: {found['runtime_status']}")
+        time.sleep(POLL_SECONDS / 4)
