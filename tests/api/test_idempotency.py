@@ -1,5 +1,8 @@
 """`Idempotency-Key`: whoever repeats a send is told what became of the first one, and the platform gets one message."""
 
+import contextlib
+import sqlite3
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -144,3 +147,113 @@ async def _until_called(platform: Platform) -> None:
             calls = (await platform.http.get("/sandbox/telegram/connections")).json()
             if any("sendMessage" in str(call) for call in calls):
                 return
+
+
+async def test_an_account_that_restarts_in_the_middle_of_a_send(world: World) -> None:
+    platform, _, api, account_id = world
+    await platform.post("faults", {"kind": "delay", "method": "sendMessage", "value": 1, "count": 1})
+    answers: list[httpx.Response] = []
+
+    async def first() -> None:
+        answers.append(await send(api, account_id, "k"))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(first)
+        await _until_called(platform)
+        assert (await api("POST", f"/v1/accounts/{account_id}/runtime/reconnect")).is_success
+    again = await send(api, account_id, "k")
+    assert answers[0].status_code == again.status_code == 200
+    assert answers[0].json()["data"] == again.json()["data"]
+    assert again.headers["idempotent-replayed"] == "true"
+    assert len(await platform.sent()) == 1
+
+
+class Gateway:
+    """A gateway in a process of its own, with one bot that a customer has written to."""
+
+    def __init__(self, platform: Platform, process: Process) -> None:
+        self.platform, self.process = platform, process
+        self.bot = ""
+
+    async def start(self) -> None:
+        await self.process.start()
+        [bot] = await self.process.client.until(
+            lambda found: found[0]["runtime_status"] == "running", "/v1/accounts"
+        )
+        self.bot = bot["id"]
+
+    async def sending(self, key: str, text: str) -> None:
+        """Send, and do not mind that the line is lost."""
+        with contextlib.suppress(httpx.TransportError):
+            await send(Client(str(self.process.client.http.base_url)), self.bot, key, text)
+
+    async def repeat(self, key: str, text: str) -> httpx.Response:
+        return await send(self.process.client, self.bot, key, text)
+
+
+@pytest.fixture
+async def own_process(tmp_path: Path) -> AsyncIterator[Gateway]:
+    async with sandbox() as platform:
+        port = free_port()
+        process = Process(write_config(tmp_path, port=port, more=account() + platform.sandbox.config()), port)
+        gateway = Gateway(platform, process)
+        await gateway.start()
+        await platform.write("hello", 7)
+        try:
+            yield gateway
+        finally:
+            await process.kill()
+
+
+@pytest.mark.chaos
+async def test_killed_with_sends_in_the_queue(own_process: Gateway) -> None:
+    """What was being sent is unknown, what waited was not sent; and nothing is sent by the boot itself."""
+    gateway, platform = own_process, own_process.platform
+    await platform.post("faults", {"kind": "delay", "method": "sendMessage", "value": 3, "count": 1})
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(gateway.sending, "first", "first")
+        await _until_called(platform)
+        for number in range(5):
+            nursery.start_soon(gateway.sending, f"queued-{number}", f"queued-{number}")
+        await _until_recorded(gateway.process, 6)
+        await gateway.process.kill()
+    await gateway.start()
+    assert [m["text"] for m in await platform.sent() if m["text"] != "first"] == []
+    first = await gateway.repeat("first", "first")
+    assert (first.status_code, first.json()["error"]["outcome"]) == (500, "unknown")
+    for number in range(5):
+        again = await gateway.repeat(f"queued-{number}", f"queued-{number}")
+        assert again.status_code == 200
+        assert "idempotent-replayed" not in again.headers  # it let go of its key
+    texts = [message["text"] for message in await platform.sent()]
+    assert sorted(text for text in texts if text != "first") == [f"queued-{n}" for n in range(5)]
+    assert texts.count("first") <= 1
+
+
+@pytest.mark.chaos
+async def test_stopped_between_the_platforms_answer_and_the_record(own_process: Gateway) -> None:
+    """An operator's stop waits until what is known is on record."""
+    gateway, platform = own_process, own_process.platform
+    await platform.post("faults", {"kind": "delay", "method": "sendMessage", "value": 1, "count": 1})
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(gateway.sending, "k", "x")
+        await _until_called(platform)
+        assert await gateway.process.stop() == 0
+    [message] = await platform.sent()
+    await gateway.start()
+    again = await gateway.repeat("k", "x")
+    assert (again.status_code, again.headers["idempotent-replayed"]) == (200, "true")
+    assert again.json()["data"]["message_id"] == str(message["message_id"])
+    assert len(await platform.sent()) == 1
+
+
+async def _until_recorded(process: Process, count: int) -> None:
+    """So many sends are in the store: they were accepted."""
+    database = process.config.with_name("unifyport.db")
+    with trio.fail_after(10):
+        while True:
+            with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as reader:
+                [found] = reader.execute("select count(*) from command").fetchone()
+            if found >= count:
+                return
+            await trio.sleep(0.02)  # a process has no event to wait for
