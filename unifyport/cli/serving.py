@@ -47,6 +47,7 @@ url = "sqlite:///unifyport.db"               # beside this file
 [security]
 master_key = {{ file = "master.key" }}         # seals every credential; or {{ env = "UNIFYPORT_MASTER_KEY" }}
 webhook_allow = ["127.0.0.0/8", "::1/128"]   # private networks that webhooks may go to
+# media_allow = ["10.0.0.9/32"]              # private addresses that files to be sent may be fetched from
 # proxy_allow = ["10.0.0.5/32"]              # private addresses that accounts' proxies may have
 # ca_file = "private-ca.pem"                 # trust anchors beside the system's
 
@@ -57,8 +58,10 @@ account_quota = 0                            # 0: unlimited
 
 [media]                                      # files that customers send, fetched when their link is first read
 # max_bytes = "1GiB"                         # of the cache, beside the database
-# max_file = "100MiB"
+# max_file = "100MiB"                        # of files to be sent, too
 # link_lifetime = "24h"
+# upload_lifetime = "24h"                    # of files uploaded to be sent
+# max_uploads = "1GiB"                       # of all of those
 
 [logging]
 # level = "info"
