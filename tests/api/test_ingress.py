@@ -333,6 +333,21 @@ async def test_a_bot_changes_from_poll_to_webhook_and_back(tmp_path: Path) -> No
             assert (wrong.status_code, wrong.json()["error"]["code"]) == (400, "invalid_request")
 
 
+@pytest.mark.parametrize("how", ["delete", "cancel"])
+async def test_a_bot_that_is_let_go_of_is_called_no_more(tmp_path: Path, how: str) -> None:
+    async with sandbox() as platform:
+        more = platform.sandbox.config()
+        async with gateway(settings_of(tmp_path, more, **public(free_port()))) as api:
+            body = {"provider": "telegram", "provider_data": {"token": TOKEN}, "receive": "webhook"}
+            path = f"/v1/accounts/{(await api.data('POST', '/v1/accounts', body))['id']}"
+            await api.until(lambda a: a["runtime_status"] == "running", path)
+            [bot] = platform.sandbox.platforms["telegram"].bots.values()
+            assert bot.webhook is not None
+            response = await (api("DELETE", path) if how == "delete" else api("POST", f"{path}/auth/cancel"))
+            assert response.is_success
+            assert bot.webhook is None
+
+
 async def test_a_webhook_needs_a_public_url(tmp_path: Path) -> None:
     async with sandbox() as platform:
         async with gateway(settings_of(tmp_path, platform.sandbox.config())) as api:

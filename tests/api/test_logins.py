@@ -14,7 +14,7 @@ import pytest
 import trio
 
 from tests.harness import Client, Receiver, endpoint, gateway, receiver, settings_of
-from tests.reference.platform import PHONE, SECRETIVE, ReferencePlatform
+from tests.reference.platform import PHONE, SECRETIVE, TOKEN, ReferencePlatform
 from tests.reference.serving import CHANNEL, REGISTRY, TYPED, places, reference_platform
 from unifyport.settings import Settings
 
@@ -423,6 +423,23 @@ async def test_credentials_that_change_while_it_waits(world: World) -> None:
     state = await world.api.data("GET", f"/v1/accounts/{account}/auth")
     assert state["status"] == "pending_auth"
     assert await world.refused(account, "code", {"code": "12345"}) == (400, "invalid_request")
+
+
+async def test_another_way_of_getting_in(world: World) -> None:
+    account = await world.account("qrcode")
+    path, by_token = f"/v1/accounts/{account}", {"auth_mode": "token", "provider_data": {"token": TOKEN}}
+    await world.log_in_by_qr(account)
+    refused = await world.api("PATCH", path, by_token)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (409, "account_already_authorized")
+    await world.step(account, "cancel")
+    assert (await world.api.data("PATCH", path, by_token))["auth_mode"] == "token"
+    shown = await world.api.until(lambda a: a.get("provider_account_ref") == "me", path)
+    assert shown["provider_profile"]["display_name"] == "Reference"
+    await world.running(account)
+    back = {"auth_mode": "qrcode", "provider_data": {}}
+    await world.api.data("PATCH", path, back)
+    assert (await world.status(account, "pending_auth"))["account_id"] == account
+    await world.log_in_by_qr(account)
 
 
 async def test_a_session_outlives_the_process_and_a_login_does_not(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import UNSET
 
 from unifyport.declared import with_new_login
-from unifyport.model.account import ACTIVE, Account, Origin
+from unifyport.model.account import ACTIVE, Account, AuthStatus, Origin
 from unifyport.model.ids import new_id
 from unifyport.model.proxy import Proxy
 from unifyport.model.runtime_status import RuntimeStatus
@@ -184,6 +184,8 @@ async def _update(call: Call) -> schemas.Account:
     data = _without_proxy(body.provider_data or {})
     if body.provider_data is not None and not data:
         new_login = connection.auth_mode != account.auth_mode  # it held nothing but a proxy
+    if new_login and account.auth_status is AuthStatus.AUTHORIZED:
+        _refuse_to_leave_a_session(channel, account)
     if new_login:
         credentials = _credentials(channel, connection.auth_mode, data or account.credentials)
         changed = with_new_login(attrs.evolve(changed, credentials=credentials))
@@ -194,6 +196,15 @@ async def _update(call: Call) -> schemas.Account:
         changed = await _put(gateway, changed)
         gateway.accounts.update(changed, reconnect=new_login or moved)  # no checkpoint since it was stored
     return show(gateway, changed)
+
+
+def _refuse_to_leave_a_session(channel: Channel, account: Account) -> None:
+    """A device that somebody has linked is let go of on purpose, and at its platform too."""
+    old = channel.connection(account.auth_mode)
+    if old is not None and old.interactive:
+        raise ApiError(
+            409, "account_already_authorized", "the account is logged in; auth/cancel drops that login first"
+        )
 
 
 async def delete_account(call: Call) -> None:
@@ -405,7 +416,7 @@ ROUTES = [
         "update_account_failed",
         schemas.Account,
         schemas.AccountRequest,
-        errors=(*_WRITES, DECLARED_IN_FILE, NOT_FOUND),
+        errors=(*_WRITES, DECLARED_IN_FILE, ErrorSpec(409, "account_already_authorized"), NOT_FOUND),
     ),
     Route(
         "deleteAccount",
