@@ -21,6 +21,7 @@ from actors.accounts import NoSuchAccount
 from actors.login import Login, NotAsked, Wanted
 from unifyport.model import auth
 from unifyport.model.account import ACTIVE, Account, AuthStatus
+from unifyport.model.texts import is_one_line
 from unifyport.model.times import rfc3339
 from unifyport.net.fetch import FetchRefused, fetch
 from unifyport.net.guard import NameNotResolved, UrlNotAllowed
@@ -208,7 +209,7 @@ async def _moved(call: Call, login: Login, steps: int, failure: str) -> schemas.
 
 
 def _text(name: str, value: object) -> str:
-    if not isinstance(value, str) or not 0 < len(value) <= MAX_ANSWER or not value.isprintable():
+    if not isinstance(value, str) or not 0 < len(value) <= MAX_ANSWER or not is_one_line(value):
         raise ApiError(
             400, INVALID_REQUEST.code, f"{name}: is required, 1 to {MAX_ANSWER} printable characters"
         )
@@ -266,7 +267,7 @@ def _route(
     **more: Any,
 ) -> Route:
     if method == "POST":
-        more |= {"body": body, "body_required": False}
+        more = {"body": body, "body_required": False, **more}
     common = (INVALID_REQUEST, NOT_BOUND, _NO_ADAPTER) if method == "POST" else ()
     return Route(
         operation_id,
@@ -337,6 +338,7 @@ ROUTES = [
         _AUTHORIZED,
         _DUPLICATE,
         body=schemas.AuthCodeRequest,
+        body_required=True,
         aliases=("/v1/accounts/{account_id}/auth/session/code",),
     ),
     _route(
@@ -348,6 +350,7 @@ ROUTES = [
         _AUTHORIZED,
         _DUPLICATE,
         body=schemas.AuthPasswordRequest,
+        body_required=True,
         aliases=("/v1/accounts/{account_id}/auth/session/password",),
     ),
     _route(
@@ -360,6 +363,7 @@ ROUTES = [
         _DUPLICATE,
         DECLARED_IN_FILE,
         body=schemas.AuthSessionImportRequest,
+        body_required=True,
         failure=_SESSION_FAILED,
     ),
     _route(

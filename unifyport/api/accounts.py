@@ -11,6 +11,7 @@ from unifyport.model.account import ACTIVE, Account, AuthStatus, Origin
 from unifyport.model.ids import new_id
 from unifyport.model.proxy import Proxy
 from unifyport.model.runtime_status import RuntimeStatus
+from unifyport.model.texts import is_one_line
 from unifyport.net.guard import NameNotResolved, UrlNotAllowed
 from unifyport.providers.base import WEBHOOK, Channel, Connection
 from unifyport.providers.registry import PROVIDER_NAMES
@@ -292,7 +293,7 @@ def _check_texts(body: schemas.AccountRequest) -> None:
         f"{name}: must be 1 to {MAX_TEXT} printable characters"
         for name in ("name", "status", "provider_account_ref")
         if (value := getattr(body, name)) is not None
-        and not (0 < len(value) <= MAX_TEXT and value.isprintable())
+        and not (0 < len(value) <= MAX_TEXT and is_one_line(value))
     ]
     if problems:
         raise ApiError(400, "invalid_request", "; ".join(problems), problems=problems)

@@ -9,6 +9,7 @@ import attrs
 from unifyport.declared import hash_key, new_key
 from unifyport.model.account import Origin
 from unifyport.model.ids import new_id
+from unifyport.model.texts import is_one_line
 from unifyport.model.times import rfc3339
 from unifyport.storage.base import ApiKey, PutApiKey
 
@@ -101,7 +102,7 @@ async def _own(call: Call, code: str) -> ApiKey:
 
 def _check(body: Any, prefix: str, code: str) -> None:
     problems = []
-    if not 0 < len(body.name) <= _MAX_NAME or not body.name.isprintable():
+    if not 0 < len(body.name) <= _MAX_NAME or not is_one_line(body.name):
         problems.append(f"name: must be 1 to {_MAX_NAME} printable characters")
     if not _PREFIX.fullmatch(prefix):
         problems.append("prefix: must be 1 to 32 letters, digits and _")

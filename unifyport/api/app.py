@@ -16,7 +16,7 @@ import structlog
 import trio
 from quart import Response, request
 from quart_trio import QuartTrio
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
 
 from unifyport.asgi import App, Receive, Scope, Send, respond
 from unifyport.model.ids import new_id
@@ -213,7 +213,9 @@ class Front:
             call = Call(self._gateway, path, query, request.headers, body, more)
             data = await self._handle(route, call)
             if isinstance(data, EventStream):
-                return data.response()
+                response = data.response()
+                response.headers["X-Request-Id"] = request_id
+                return response
         except Exception as error:
             return self._error(error, request_id, route.failure_code)
         return _respond(None if route.data is None else _plain(data), route.success, request_id)
@@ -261,7 +263,10 @@ class Front:
         return _refuse(known, request_id)
 
     async def _http_error(self, error: HTTPException) -> Response:
-        return _refuse(_from_http(error), new_id("req"))
+        response = _refuse(_from_http(error), new_id("req"))
+        if isinstance(error, MethodNotAllowed) and error.valid_methods:
+            response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
+        return response
 
     async def _crash(self, error: Exception) -> Response:
         return self._error(error, new_id("req"), "internal_error")

@@ -6,7 +6,7 @@ from unifyport.model.times import parse_rfc3339
 from . import schemas
 from .errors import ApiError, ErrorSpec
 from .paging import CURSOR, LIMIT
-from .platform import able, ask, ask_page, checked_id, required, route
+from .platform import ID, able, ask, ask_page, checked_id, required, route
 from .routing import Call, Query
 
 MAX_NOTE = 4096
@@ -82,7 +82,11 @@ ROUTES = [
             CURSOR,
             LIMIT,
             Query("q", description="a part of a name"),
-            Query("updated_since", description="RFC 3339; a platform that cannot tell returns everything"),
+            Query(
+                "updated_since",
+                description="RFC 3339; a platform that cannot tell returns everything",
+                more={"format": "date-time"},
+            ),
         ),
     ),
     route(
@@ -94,7 +98,7 @@ ROUTES = [
         "One contact",
         "get_contact_failed",
         directory.Contact,
-        query=(Query("contact_id", required=True),),
+        query=(Query("contact_id", required=True, more=ID),),
         errors=(NO_CONTACT,),
     ),
     route(

@@ -8,13 +8,14 @@ import msgspec
 from unifyport.model import directory
 from unifyport.model.event import EventType
 from unifyport.model.message import CommandState, MarkRead
+from unifyport.model.texts import is_one_line
 from unifyport.model.times import parse_rfc3339
 from unifyport.providers.base import Connection
 
 from . import schemas
 from .errors import ApiError, ErrorSpec
 from .paging import CURSOR, LIMIT
-from .platform import DEADLINE_MS, able, ask, ask_page, checked_id, checked_ids, failed, required, route
+from .platform import DEADLINE_MS, ID, able, ask, ask_page, checked_id, checked_ids, failed, required, route
 from .routing import Call, Query
 
 TYPES = ("user", "group", "channel")
@@ -171,7 +172,7 @@ async def set_label_members(call: Call) -> schemas.ConversationLabelMembersResul
 async def upsert_label(call: Call) -> directory.ConversationLabel:
     body = call.body
     label_id = checked_id("label_id", body.label_id) if body.label_id else None
-    if not 0 < len(body.name) <= MAX_LABEL or not body.name.isprintable():
+    if not 0 < len(body.name) <= MAX_LABEL or not is_one_line(body.name):
         raise ApiError(400, "invalid_request", f"name: must be 1 to {MAX_LABEL} printable characters")
     account, _ = await able(call, "upsert_label")
     label: directory.ConversationLabel = await ask(
@@ -191,7 +192,11 @@ async def delete_label(call: Call) -> schemas.ConversationLabelDeleteResult:
 
 _TAG = "Conversations"
 _PATH = "/v1/accounts/{account_id}/conversations"
-_WHICH = (Query("conversation_id", required=True), Query("type"))
+_WHICH = (
+    Query("conversation_id", required=True, more=ID),
+    Query("type", more={"enum": [*TYPES, ""]}),
+)
+_ONE_TYPE = f"({'|'.join(TYPES)})"
 
 
 def _action(operation_id: str, path: str, handler: Any, summary: str, failure: str, body: type) -> Any:
@@ -220,7 +225,11 @@ ROUTES = [
         "list_conversations_failed",
         schemas.ConversationListResult,
         query=(
-            Query("type", description="user, group, channel; several with commas"),
+            Query(
+                "type",
+                description="user, group, channel; several with commas",
+                more={"pattern": f"^({_ONE_TYPE}(, *{_ONE_TYPE})*)?$"},
+            ),
             CURSOR,
             LIMIT,
             Query("label_id"),

@@ -26,7 +26,7 @@ from unifyport.storage.base import (
 from . import cursors, schemas
 from .errors import INVALID_REQUEST, NOT_FOUND, ApiError, ErrorSpec, not_found
 from .gateway import Gateway, WriteRefused
-from .paging import LIMIT, limit_of
+from .paging import CURSOR, LIMIT, limit_of
 from .routing import Call, Query, Route
 from .webhook_endpoints import find
 
@@ -290,7 +290,7 @@ ROUTES = [
         list_deliveries,
         "Deliveries of an endpoint, the newest first",
         schemas.DeliveryPage,
-        query=(Query("status"), Query("event_id"), Query("cursor"), LIMIT),
+        query=(Query("status", more={"enum": [*STATUSES, ""]}), Query("event_id"), CURSOR, LIMIT),
     ),
     _route("getDelivery", "GET", _ONE, get_delivery, "One delivery with its attempts", schemas.Delivery),
     _route(

@@ -4,9 +4,11 @@ A cursor is a place in the log, whatever was asked for when it was given out: th
 pages and in the stream.
 """
 
+import re
+
 import msgspec
 
-from unifyport.model.event import ALL_MASK, mask_of_names
+from unifyport.model.event import ALL_MASK, GATEWAY_EVENTS, EventType, GatewayEventType, mask_of_names
 
 from . import cursors, schemas
 from .accounts import find
@@ -81,8 +83,14 @@ async def _selection(call: Call) -> Selection:
     return Selection(mask, (await find(call.gateway, account_id)).no if account_id else None)
 
 
+_NAME = "(" + "|".join(re.escape(name) for name in (*EventType, *GatewayEventType, GATEWAY_EVENTS)) + ")"
+_PLACE = {"pattern": rf"^({LATEST}|{EARLIEST}|v1\.[A-Za-z0-9_-]+)?$"}
 _FILTERS = (
-    Query("type", description="event names, separated by commas; `gateway.*` are the gateway's own"),
+    Query(
+        "type",
+        description="event names, separated by commas; `gateway.*` are the gateway's own",
+        more={"pattern": f"^({_NAME}(, *{_NAME})*)?$"},
+    ),
     Query("account_id"),
 )
 
@@ -101,6 +109,7 @@ ROUTES = [
             Query(
                 "after",
                 description="a `next_cursor`, `latest`, or `earliest`, which is where it begins without",
+                more=_PLACE,
             ),
             LIMIT,
             *_FILTERS,
@@ -118,7 +127,11 @@ ROUTES = [
         dict,
         errors=(INVALID_REQUEST, NOT_FOUND, TOO_MANY),
         query=(
-            Query("after", description="a cursor, `earliest`, or `latest`, which is where it begins without"),
+            Query(
+                "after",
+                description="a cursor, `earliest`, or `latest`, which is where it begins without",
+                more=_PLACE,
+            ),
             *_FILTERS,
         ),
         extension=True,

@@ -1,11 +1,12 @@
 """Groups: those that an account is in, who is in them, and who may come in."""
 
 from unifyport.model import directory
+from unifyport.model.texts import is_one_line
 
 from . import schemas
 from .errors import ApiError, ErrorSpec
 from .paging import CURSOR, LIMIT
-from .platform import able, ask, ask_page, checked_id, checked_ids, required, route
+from .platform import ID, able, ask, ask_page, checked_id, checked_ids, required, route
 from .routing import Call, Query
 
 MAX_NAME = 100
@@ -102,14 +103,14 @@ async def get_invite_code(call: Call) -> directory.GroupInviteCode:
 
 
 def _name(name: str) -> str:
-    if not 0 < len(name) <= MAX_NAME or not name.isprintable():
+    if not 0 < len(name) <= MAX_NAME or not is_one_line(name):
         raise ApiError(400, "invalid_request", f"name: must be 1 to {MAX_NAME} printable characters")
     return name
 
 
 _TAG = "Groups"
 _PATH = "/v1/accounts/{account_id}/groups"
-_GROUP = (Query("group_id", required=True),)
+_GROUP = (Query("group_id", required=True, more=ID),)
 
 ROUTES = [
     route(

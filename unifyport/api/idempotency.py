@@ -29,7 +29,9 @@ POLL_SECONDS = 0.5  # for a send that another process has under way
 REUSED = ErrorSpec(409, "idempotency_key_reused")
 IN_USE = ErrorSpec(409, "idempotency_key_in_use")
 HEADER = Query(
-    NAME, description="1 to 255 printable ASCII characters; a repeat with the same body is not sent again"
+    NAME,
+    description="1 to 255 printable ASCII characters; a repeat with the same body is not sent again",
+    more={"pattern": "^[!-~]{1,255}$"},
 )
 _KEY = re.compile(r"[!-~]{1,255}")
 _OPEN = (CommandState.ACCEPTED, CommandState.SENDING)

@@ -12,6 +12,7 @@ from unifyport import __version__
 from . import schemas
 from .routing import JSON, Route
 
+_REFERENCE = re.compile(r'"#/components/schemas/(\w+)"')
 _PATH_PARAMETER = re.compile(r"\{(\w+)\}")
 _REF = "#/components/schemas/{name}"
 
@@ -19,6 +20,52 @@ _REF = "#/components/schemas/{name}"
 _REQUIRED = {
     ("createAccount", "AccountRequest"): ["provider"],
     ("createWebhookEndpoint", "WebhookEndpointRequest"): ["url", "status"],
+    ("submitAccountAuthCode", "AuthCodeRequest"): ["code"],
+    ("submitAccountAuthPassword", "AuthPasswordRequest"): ["password"],
+}
+
+_GIVEN = {"type": "string"}
+# Which fields of a body go together, where they do not all stand alone.
+_RULES: dict[str, dict[str, Any]] = {
+    "ConversationReadRequest": {
+        "anyOf": [
+            {
+                "required": ["up_to_message_id", "up_to_message_sender_id"],
+                "properties": {"up_to_message_id": _GIVEN, "up_to_message_sender_id": _GIVEN},
+            },
+            {
+                "properties": {
+                    "up_to_message_id": {"type": "null"},
+                    "up_to_message_sender_id": {"type": "null"},
+                }
+            },
+        ]
+    },
+    "ConversationMuteRequest": {
+        "not": {
+            "required": ["duration", "mute_until"],
+            "properties": {"duration": {"type": "integer"}, "mute_until": _GIVEN},
+        }
+    },
+    "GroupInfoUpdateRequest": {
+        "oneOf": [
+            {"required": [name], "properties": {name: _GIVEN}}
+            for name in ("name", "description", "avatar_url")
+        ]
+    },
+    "AuthSessionImportRequest": {
+        "oneOf": [
+            {"required": ["session_url"], "properties": {"session_url": _GIVEN, "session": {"type": "null"}}},
+            {
+                "required": ["session"],
+                "properties": {"session_url": {"type": "null"}, "session": {"type": ["string", "object"]}},
+            },
+        ]
+    },
+    "MessagePayload": {
+        "if": {"properties": {"type": {"const": "text"}}},
+        "then": {"required": ["text"], "properties": {"text": {"type": "string", "minLength": 1}}},
+    },
 }
 
 
@@ -57,12 +104,35 @@ def _classes(routes: Iterable[Route]) -> list[type]:
 def _components(routes: Iterable[Route]) -> dict[str, Any]:
     classes = _classes(routes)
     _, components = msgspec.json.schema_components(classes, ref_template=_REF)
-    for component in components.values():
-        _without_null(component)
-        if not component.get("title", "").endswith("Request"):
+    taken = _taken(routes, components)
+    for name, component in components.items():
+        if name in taken:
+            _without_default_null(component)
+        else:
+            _without_null(component)
             _with_defaults_required(component)
+    for name, rule in _RULES.items():
+        components[name].update(rule)
     components["ProviderProfile"]["additionalProperties"] = True
     return components
+
+
+def _taken(routes: Iterable[Route], components: dict[str, Any]) -> set[str]:
+    """The names of what callers send: there a null is a field that is left out."""
+    bodies = [r.body for r in routes if isinstance(r.body, type) and attrs.has(r.body)]
+    found, left = set(), [body.__name__ for body in bodies]
+    while left:
+        name = left.pop()
+        if name not in found:
+            found.add(name)
+            left += _REFERENCE.findall(msgspec.json.encode(components[name]).decode())
+    return found
+
+
+def _without_default_null(component: dict[str, Any]) -> None:
+    for field in component.get("properties", {}).values():
+        if "default" in field and field["default"] is None:
+            del field["default"]
 
 
 def _with_defaults_required(component: dict[str, Any]) -> None:
@@ -99,7 +169,8 @@ def _operation(route: Route) -> dict[str, Any]:
         shape = _shape(route.body)
         required = _REQUIRED.get((route.operation_id, route.body.__name__))
         if required is not None:
-            shape = {"allOf": [shape, {"required": required}]}
+            given = {"required": required, "properties": dict.fromkeys(required, _GIVEN)}
+            shape = {"allOf": [shape, given]}
         if route.consumes != JSON:
             shape = _UPLOAD
         operation["requestBody"] = {
@@ -111,9 +182,17 @@ def _operation(route: Route) -> dict[str, Any]:
 
 def _path_parameters(route: Route) -> list[dict[str, Any]]:
     return [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "schema": {"type": "string", **_OF_PATHS.get(name, {})},
+        }
         for name in _PATH_PARAMETER.findall(route.path)
     ]
+
+
+_OF_PATHS = {"provider": {"enum": list(get_args(schemas.ProviderName))}}
 
 
 def _query_parameters(route: Route) -> list[dict[str, Any]]:
@@ -123,7 +202,12 @@ def _query_parameters(route: Route) -> list[dict[str, Any]]:
             "in": "query",
             "required": query.required,
             "description": query.description,
-            "schema": {"type": query.kind, **({"minimum": 1} if query.kind == "integer" else {})},
+            "schema": {
+                "type": query.kind,
+                **({"minimum": 1} if query.kind == "integer" else {}),
+                **query.more,
+            },
+            **({} if query.required else {"allowEmptyValue": True}),
         }
         for query in route.query
     ]
@@ -136,7 +220,7 @@ def _headers(route: Route) -> list[dict[str, Any]]:
             "in": "header",
             "required": header.required,
             "description": header.description,
-            "schema": {"type": header.kind},
+            "schema": {"type": header.kind, **header.more},
         }
         for header in route.headers
     ]
@@ -152,8 +236,8 @@ _REQUEST_ID = {
     "name": "X-Request-Id",
     "in": "header",
     "required": False,
-    "description": "Echoed as client_request_id when it is valid",
-    "schema": {"type": "string", "maxLength": 128, "pattern": "^[A-Za-z0-9_.:/-]+$"},
+    "description": "Echoed as client_request_id when it is 1 to 128 letters, digits and _.:/-",
+    "schema": {"type": "string"},
 }
 
 
@@ -165,11 +249,29 @@ def _shape(shape: Any) -> dict[str, Any]:
     return {"$ref": _REF.format(name=shape.__name__)}
 
 
+_OF_ANSWERS = {
+    "X-Request-Id": {
+        "description": "The server's id of the request, the same as `request_id`",
+        "required": True,
+        "schema": {"type": "string", "pattern": "^req_[0-9a-z]+$"},
+    }
+}
+_OF_WAITING = {
+    "Retry-After": {
+        "description": "Seconds",
+        "required": True,
+        "schema": {"type": "integer", "minimum": 1},
+    }
+}
+_WAITING = (429, 503)
+
+
 def _success(route: Route) -> dict[str, Any]:
+    headers = {} if route.public else {"headers": _OF_ANSWERS}
     if route.data is None:
-        return {"description": "Done"}
+        return {"description": "Done", **headers}
     if route.content != JSON:
-        return {"description": "Success", "content": {route.content: {"schema": {"type": "string"}}}}
+        return {"description": "Success", "content": {route.content: {"schema": _EVENT}}, **headers}
     envelope = {
         "type": "object",
         "required": ["data"],
@@ -179,7 +281,15 @@ def _success(route: Route) -> dict[str, Any]:
             "data": _shape(route.data),
         },
     }
-    return {"description": "Success", "content": {"application/json": {"schema": envelope}}}
+    return {"description": "Success", "content": {"application/json": {"schema": envelope}}, **headers}
+
+
+# A message of server-sent events.
+_EVENT = {
+    "type": "object",
+    "required": ["id"],
+    "properties": {"id": {"type": "string"}, "event": {"type": "string"}, "data": {"type": "string"}},
+}
 
 
 def _failures(route: Route) -> dict[str, Any]:
@@ -190,6 +300,7 @@ def _failures(route: Route) -> dict[str, Any]:
         str(status): {
             "description": ", ".join(dict.fromkeys(names)),
             "content": {"application/json": {"schema": _shape(schemas.ErrorEnvelope)}},
+            "headers": {**_OF_ANSWERS, **(_OF_WAITING if status in _WAITING else {})},
         }
         for status, names in sorted(codes.items())
     }

@@ -6,7 +6,9 @@ from .errors import ApiError
 from .routing import Query
 
 DEFAULT_LIMIT, MAX_LIMIT = 50, 200
-CURSOR = Query("cursor", description="`next_cursor` of the page before")
+CURSOR = Query(
+    "cursor", description="`next_cursor` of the page before", more={"pattern": r"^(v1\.[A-Za-z0-9_-]+)?$"}
+)
 LIMIT = Query(
     "limit", "integer", f"items of a page, {DEFAULT_LIMIT} unless it says otherwise, {MAX_LIMIT} at most"
 )

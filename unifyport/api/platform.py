@@ -11,6 +11,7 @@ from actors.accounts import NoSuchAccount
 from unifyport.model.account import Account
 from unifyport.model.directory import Page
 from unifyport.model.message import Answer, CommandState, PlatformCall
+from unifyport.model.texts import PATTERN, is_one_line
 from unifyport.providers.base import Connection
 from unifyport.providers.capabilities import CAPABILITIES, NOT_FOUND
 
@@ -23,6 +24,7 @@ from .routing import Call, Method, Query, Route
 
 DEADLINE_MS = 25_000  # from acceptance; the official SDK gives up after 30 s
 MAX_ID = 512
+ID = {"minLength": 1, "maxLength": MAX_ID, "pattern": PATTERN}  # what a schema says of one
 INVALID_MEDIA = "invalid_media"  # why a message was not sent: its file cannot be had
 UNSUPPORTED = ErrorSpec(501, "unsupported_by_provider")
 NO_ADAPTER = ErrorSpec(502, "provider_adapter_not_found")
@@ -34,7 +36,7 @@ DOING = (INVALID_REQUEST, NO_SUCH_THING, NOT_BOUND, UNSUPPORTED, NO_ADAPTER)
 
 def checked_id(name: str, value: str) -> str:
     """An id of the platform's. Raises `ApiError`."""
-    if not 0 < len(value) <= MAX_ID or not value.isprintable():
+    if not 0 < len(value) <= MAX_ID or not is_one_line(value):
         raise ApiError(400, "invalid_request", f"{name}: must be 1 to {MAX_ID} printable characters")
     return value
 
@@ -58,7 +60,9 @@ def required(query: Mapping[str, str], name: str) -> str:
 
 async def able(call: Call, capability: str, account_id: str | None = None) -> tuple[Account, Connection]:
     """The account of a call whose connector can do that. Raises `ApiError`: 404, 501, 502."""
-    account, connection = await bound(call.gateway, account_id or call.path["account_id"])
+    account, connection = await bound(
+        call.gateway, call.path["account_id"] if account_id is None else account_id
+    )
     if not issubclass(connection.connector, CAPABILITIES[capability].protocol):
         raise ApiError(501, UNSUPPORTED.code, f"{account.provider} does not support this")
     return account, connection

@@ -37,12 +37,13 @@ class Call:
 
 @attrs.frozen
 class Query:
-    """A query parameter, or a header."""
+    """A query parameter, or a header. `more` is what its schema says beside its type."""
 
     name: str
     kind: Literal["string", "integer"] = "string"
     description: str = ""
     required: bool = False
+    more: Mapping[str, Any] = attrs.field(factory=dict)
 
 
 Handler = Callable[[Call], Awaitable[Any]]

@@ -1,5 +1,6 @@
 """Workspace: who the API key belongs to."""
 
+from unifyport.model.texts import is_one_line
 from unifyport.storage.base import PutWorkspace
 from unifyport.storage.base import Workspace as Stored
 
@@ -33,7 +34,7 @@ async def update_workspace(call: Call) -> schemas.Workspace:
     problems = [
         f"{name}: must be 1 to {_MAX_TEXT} printable characters"
         for name in ("name", "status")
-        if not 0 < len(getattr(body, name)) <= _MAX_TEXT or not getattr(body, name).isprintable()
+        if not 0 < len(getattr(body, name)) <= _MAX_TEXT or not is_one_line(getattr(body, name))
     ]
     declared = gateway.settings.workspace.name
     if declared is not None and body.name != declared:

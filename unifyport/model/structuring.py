@@ -42,6 +42,10 @@ def _exactly(kind: type) -> Callable[[Any, Any], Any]:
         fits = isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
         if kind is float and isinstance(value, int) and not isinstance(value, bool):
             return float(value)
+        if kind is int and isinstance(value, float) and value.is_integer():
+            return int(
+                value
+            )  # 1.0 is an integer to JSON Schema, and to the languages that have no other numbers
         if not fits:
             raise Wrong(f"must be {_NAMES[kind]}")
         return value

@@ -6,6 +6,7 @@ import attrs
 from msgspec import UNSET
 
 from .common import FreeFormObject, ProviderName, RuntimeStatus
+from .fields import Answer, HttpsUrl, Name, ProviderText, Receive
 
 # `UNSET`: a field that was left out, where null means something
 
@@ -31,17 +32,17 @@ class AccountRequest:
     `proxy`, `proxy_config` and `provider_data.proxy_config` are one and the same; null takes the proxy away.
     """
 
-    provider: str | None = None
+    provider: ProviderText | None = None
     region: str | None = None
-    name: str | None = None
-    status: str | None = None
+    name: Name | None = None
+    status: Name | None = None
     runtime_status: str | None = None
     auth_mode: str | None = None
     capabilities: list[str] | None = None
     metadata: FreeFormObject | None = None
-    provider_account_ref: str | None = None
+    provider_account_ref: Name | None = None
     provider_data: FreeFormObject | None = None
-    receive: str | None = None
+    receive: Receive | None = None
     proxy: Any = UNSET
     proxy_config: Any = UNSET
 
@@ -86,20 +87,20 @@ class AccountSession:
 
 @attrs.define
 class AuthCodeRequest:
-    code: str | None = None
+    code: Answer | None = None
 
 
 @attrs.define
 class AuthPasswordRequest:
-    password: str | None = None
+    password: Answer | None = None
 
 
 @attrs.define
 class AuthSessionImportRequest:
     """`session_url` (https, fetched once) or `session`, which is the exported session itself: text or an object."""
 
-    session_url: str | None = None
-    pin: str | None = None
+    session_url: HttpsUrl | None = None
+    pin: Answer | None = None
     proxy_config: Any = UNSET
     session: Any = None
 

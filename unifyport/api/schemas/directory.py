@@ -1,8 +1,9 @@
 """Conversations, contacts and groups: requests, and pages of what `unifyport.model.directory` holds."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import attrs
+from msgspec import Meta
 
 from unifyport.model.directory import (
     Contact,
@@ -12,29 +13,32 @@ from unifyport.model.directory import (
     Group,
     GroupJoinRequest,
 )
+from unifyport.model.texts import PATTERN
+
+from .fields import Duration, GroupName, HttpsUrl, Id, Ids, LabelName, Note, Time
 
 
 @attrs.define
 class ConversationReadRequest:
     """Both message fields, or neither."""
 
-    conversation_id: str
-    up_to_message_id: str | None = None
-    up_to_message_sender_id: str | None = None
+    conversation_id: Id
+    up_to_message_id: Id | None = None
+    up_to_message_sender_id: Id | None = None
 
 
 @attrs.define
 class ConversationIdRequest:
-    conversation_id: str
+    conversation_id: Id
 
 
 @attrs.define
 class ConversationMuteRequest:
     """`duration` in seconds, 0 for ever, or `mute_until` (RFC 3339); neither: for ever."""
 
-    conversation_id: str
-    duration: int | None = None
-    mute_until: str | None = None
+    conversation_id: Id
+    duration: Duration | None = None
+    mute_until: Time | None = None
 
 
 @attrs.define
@@ -60,9 +64,9 @@ class ConversationLabelListResult:
 
 @attrs.define
 class ConversationLabelMembersRequest:
-    label_id: str
+    label_id: Id
     action: Literal["add", "remove"]
-    conversation_ids: list[str]
+    conversation_ids: Ids
 
 
 @attrs.define
@@ -76,13 +80,13 @@ class ConversationLabelMembersResult:
 class ConversationLabelUpsertRequest:
     """Without `label_id`, or with an empty one, a label is made."""
 
-    name: str
-    label_id: str | None = None
+    name: LabelName
+    label_id: Annotated[str, Meta(max_length=512, pattern=PATTERN)] | None = None
 
 
 @attrs.define
 class ConversationLabelDeleteRequest:
-    label_id: str
+    label_id: Id
 
 
 @attrs.define
@@ -93,13 +97,13 @@ class ConversationLabelDeleteResult:
 
 @attrs.define
 class ContactIdRequest:
-    contact_id: str
+    contact_id: Id
 
 
 @attrs.define
 class ContactNoteRequest:
-    contact_id: str
-    note: str
+    contact_id: Id
+    note: Note
 
 
 @attrs.define
@@ -111,7 +115,7 @@ class ContactListResult:
 
 @attrs.define
 class GroupIdRequest:
-    group_id: str
+    group_id: Id
 
 
 @attrs.define
@@ -123,8 +127,8 @@ class GroupListResult:
 
 @attrs.define
 class GroupCreateRequest:
-    name: str
-    members: list[str] | None = None
+    name: GroupName
+    members: Annotated[list[Id], Meta(max_length=1000)] | None = None
 
 
 @attrs.define
@@ -134,19 +138,19 @@ class GroupCreateResult:
 
 @attrs.define
 class GroupMemberUpdateRequest:
-    group_id: str
+    group_id: Id
     action: Literal["add", "remove", "promote", "demote"]
-    member_id: str
+    member_id: Id
 
 
 @attrs.define
 class GroupInfoUpdateRequest:
     """Exactly one of `name`, `description` (empty clears it) and `avatar_url`."""
 
-    group_id: str
-    name: str | None = None
-    description: str | None = None
-    avatar_url: str | None = None
+    group_id: Id
+    name: GroupName | None = None
+    description: Note | None = None
+    avatar_url: HttpsUrl | None = None
 
 
 @attrs.define
@@ -157,12 +161,12 @@ class GroupJoinRequestsResult:
 
 @attrs.define
 class GroupJoinRequestsUpdateRequest:
-    group_id: str
+    group_id: Id
     action: Literal["approve", "reject"]
-    member_ids: list[str]
+    member_ids: Ids
 
 
 @attrs.define
 class GroupJoinApprovalModeRequest:
-    group_id: str
+    group_id: Id
     enabled: bool

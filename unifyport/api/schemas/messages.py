@@ -1,47 +1,49 @@
 """Messages on their way out, and what is done to them."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import attrs
+from msgspec import Meta
 
 from .common import FreeFormObject
+from .fields import CardField, ConversationType, Emoji, Id, MessageText, NeededCardField, NewText, Uint32
 
 
 @attrs.define
 class Recipient:
-    id: str
-    type: str
+    id: Id
+    type: ConversationType
 
 
 @attrs.define
 class ContactPhone:
-    number: str
-    type: str | None = None
+    number: NeededCardField
+    type: CardField | None = None
 
 
 @attrs.define
 class ContactEmail:
-    address: str
-    type: str | None = None
+    address: NeededCardField
+    type: CardField | None = None
 
 
 @attrs.define
 class ContactCard:
-    name: str
+    name: NeededCardField
     phones: list[ContactPhone] | None = None
     emails: list[ContactEmail] | None = None
-    organization: str | None = None
-    title: str | None = None
+    organization: CardField | None = None
+    title: CardField | None = None
 
 
 @attrs.define
 class MessagePayload:
     type: Literal["text", "image", "video", "audio", "document", "file", "contact"]
-    text: str | None = None
+    text: MessageText | None = None
     url: str | None = None
     file_url: str | None = None
     file_key: str | None = None
-    caption: str | None = None
+    caption: MessageText | None = None
     contacts: list[ContactCard] | None = None
 
 
@@ -52,7 +54,7 @@ class ReplyTo:
 
 @attrs.define
 class Mention:
-    id: str
+    id: Id
 
 
 @attrs.define
@@ -62,7 +64,7 @@ class SendMessageRequest:
     message: MessagePayload
     provider_data: FreeFormObject | None = None
     reply_to: ReplyTo | None = None
-    mentions: list[Mention] | None = None
+    mentions: Annotated[list[Mention], Meta(max_length=1000)] | None = None
 
 
 @attrs.define
@@ -102,19 +104,19 @@ class MessageTargetRequest:
     """A message that is there. `sender_id` is who wrote it; absent: the account itself."""
 
     account_id: str
-    conversation_id: str
-    message_id: str
-    sender_id: str | None = None
+    conversation_id: Id
+    message_id: Id
+    sender_id: Id | None = None
 
 
 @attrs.define
 class MessagePinRequest:
     account_id: str
-    conversation_id: str
-    message_id: str
+    conversation_id: Id
+    message_id: Id
     pinned: bool
-    sender_id: str | None = None
-    duration_seconds: int | None = None
+    sender_id: Id | None = None
+    duration_seconds: Uint32 | None = None
 
 
 @attrs.define
@@ -122,15 +124,15 @@ class MessageReactionRequest:
     """An empty emoji takes the reaction away."""
 
     account_id: str
-    conversation_id: str
-    message_id: str
-    sender_id: str | None = None
-    emoji: str | None = None
+    conversation_id: Id
+    message_id: Id
+    sender_id: Id | None = None
+    emoji: Emoji | None = None
 
 
 @attrs.define
 class MessageEditRequest:
     account_id: str
-    conversation_id: str
-    message_id: str
-    content: str
+    conversation_id: Id
+    message_id: Id
+    content: NewText

@@ -1,10 +1,12 @@
 """Webhook endpoints, their deliveries, and the event log."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import attrs
+from msgspec import Meta
 
 from .common import FreeFormObject
+from .fields import EndpointStatus, HookUrl, Secret, Subscription, Time
 
 
 @attrs.define
@@ -16,11 +18,11 @@ class WebhookEndpointRequest:
     beside it for `delivery.secret_overlap`, with the `standard` scheme; so does `previous_signing_secret`.
     """
 
-    url: str | None = None
-    status: str | None = None
-    subscribed_events: list[str] | None = None
-    signing_secret: str | None = None
-    previous_signing_secret: str | None = None
+    url: HookUrl | None = None
+    status: EndpointStatus | None = None
+    subscribed_events: Annotated[list[Subscription], Meta(max_length=100)] | None = None
+    signing_secret: Secret | None = None
+    previous_signing_secret: Secret | None = None
     retry_policy: FreeFormObject | None = None
     delivery: FreeFormObject | None = None
 
@@ -108,10 +110,10 @@ class ReplayRequest:
     """
 
     source: Literal["dead", "log"] = "dead"
-    delivery_ids: list[str] | None = None
-    event_ids: list[str] | None = None
-    since: str | None = None
-    until: str | None = None
+    delivery_ids: Annotated[list[str], Meta(min_length=1, max_length=1000)] | None = None
+    event_ids: Annotated[list[str], Meta(min_length=1, max_length=1000)] | None = None
+    since: Time | None = None
+    until: Time | None = None
     cursor: str | None = None
 
 

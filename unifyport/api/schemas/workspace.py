@@ -5,6 +5,7 @@ from typing import Literal
 import attrs
 
 from .common import ProviderName
+from .fields import KeyPrefix, Name
 
 
 @attrs.define
@@ -18,8 +19,8 @@ class Workspace:
 
 @attrs.define
 class WorkspaceUpdateRequest:
-    name: str
-    status: str
+    name: Name
+    status: Name
     metadata: dict[str, str] | None = None
 
 
@@ -36,8 +37,8 @@ class APIKey:
 
 @attrs.define
 class APIKeyCreateRequest:
-    name: str
-    prefix: str | None = None
+    name: Name
+    prefix: KeyPrefix | None = None
 
 
 @attrs.define

@@ -1,0 +1,12 @@
+"""Texts on one line: names, ids, labels. Any letter, sign and emoji, but nothing that controls what shows it."""
+
+import re
+
+# As JSON Schema has it (ECMA-262): no control characters, no line or paragraph separators.
+PATTERN = r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$"
+_ONE_LINE = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]*")
+
+
+def is_one_line(text: str) -> bool:
+    """Whether a text fits `PATTERN`."""
+    return _ONE_LINE.fullmatch(text) is not None
