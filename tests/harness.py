@@ -244,12 +244,14 @@ async def receiver(answer: Callable[[dict[str, Any]], int] = lambda _: 204) -> A
 
 
 @contextlib.asynccontextmanager
-async def gateway(settings: Settings, channels: list[Channel] | None = None) -> AsyncIterator[Client]:
+async def gateway(
+    settings: Settings, channels: list[Channel] | None = None, parts: Parts | None = None
+) -> AsyncIterator[Client]:
     """A whole server in this process, on any free port."""
     registry = standard() if channels is None else Registry(channels)
     async with trio.open_nursery() as nursery:
         [url, *_] = await nursery.start(
-            lambda task_status: Server(settings, registry, Parts()).run(task_status=task_status)
+            lambda task_status: Server(settings, registry, parts).run(task_status=task_status)
         )
         yield Client(url)
         nursery.cancel_scope.cancel()

@@ -56,7 +56,7 @@ from unifyport.logs import setup as setup_logs
 from unifyport.media import MediaCache, MediaLinks
 from unifyport.model.account import Account, Origin
 from unifyport.model.ids import EventIds
-from unifyport.net.guard import AddressGuard, Resolver
+from unifyport.net.guard import AddressGuard, Resolve, Resolver
 from unifyport.net.http import ssl_context
 from unifyport.outgoing import OutgoingFiles
 from unifyport.providers.registry import Registry, standard
@@ -106,6 +106,7 @@ class Parts:
         Normalizer
     )
     now_ms: Callable[[], int] = wall_clock_ms
+    new_resolver: Callable[[], Resolve] = Resolver
 
 
 class Server:
@@ -168,7 +169,7 @@ class Server:
         self, listeners: dict[str, socket.socket], task_status: trio.TaskStatus[list[str]]
     ) -> RestForOne:
         settings, store, now_ms = self.settings, self._store, self._parts.now_ms
-        context, resolver = ssl_context(settings.ca_file), Resolver()
+        context, resolver = ssl_context(settings.ca_file), self._parts.new_resolver()
         guard = AddressGuard(resolver, settings.security.webhook_networks)
         media_guard = AddressGuard(resolver, settings.security.media_networks)
         proxy_guard = AddressGuard(resolver, settings.security.proxy_networks)

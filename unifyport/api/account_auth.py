@@ -141,9 +141,9 @@ async def import_session(call: Call) -> schemas.AccountSession:
     _check_mode(connection, able, f"this step belongs to auth_mode {_SESSION}")
     account, _ = await _startable(call)
     pin = None if body.pin is None else _text("pin", body.pin)
-    if bool(body.session_url) == (body.session not in (None, "")):
+    if (body.session_url is None) == (body.session is None):
         raise ApiError(400, INVALID_REQUEST.code, "session_url: is required (or session, and not both)")
-    data = await _fetched(call) if body.session_url else _exported(body.session)
+    data = _exported(body.session) if body.session_url is None else await _fetched(call)
     if body.proxy_config is not UNSET:
         await change_proxy(call.gateway, account.id, body.proxy_config)
     return await _begin(call, account, ExportedSession(data, pin), failure=_SESSION_FAILED)

@@ -54,8 +54,14 @@ def _fields(schema: dict[str, Any]) -> list[dict[str, Any]]:
     required = schema.get("required", [])
     return [
         {"name": name, "shape": _shape(field), "required": name in required, "about": _about(field)}
-        for name, field in schema.get("properties", {}).items()
+        for name, field in ((name, _not_null(field)) for name, field in schema.get("properties", {}).items())
     ]
+
+
+def _not_null(field: dict[str, Any]) -> dict[str, Any]:
+    """A field that may be left out may be null as well, which is not worth the words."""
+    arms = [arm for arm in field.get("anyOf", []) if arm != {"type": "null"}]
+    return arms[0] if len(arms) == 1 else field
 
 
 def _about(field: dict[str, Any]) -> str:

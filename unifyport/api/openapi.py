@@ -173,10 +173,10 @@ def _operation(route: Route) -> dict[str, Any]:
             shape = {"allOf": [shape, given]}
         if route.consumes != JSON:
             shape = _UPLOAD
-        operation["requestBody"] = {
-            "required": route.body_required,
-            "content": {route.consumes: {"schema": shape}},
-        }
+        content: dict[str, Any] = {"schema": shape}
+        if route.operation_id in _EXAMPLES:
+            content["example"] = _EXAMPLES[route.operation_id]
+        operation["requestBody"] = {"required": route.body_required, "content": {route.consumes: content}}
     return operation
 
 
@@ -225,6 +225,27 @@ def _headers(route: Route) -> list[dict[str, Any]]:
         for header in route.headers
     ]
 
+
+_EXAMPLES: dict[str, dict[str, Any]] = {
+    "createAccount": {
+        "provider": "telegram",
+        "region": "global",
+        "auth_mode": "token",
+        "provider_data": {"token": "123456:ABC-DEF"},
+    },
+    "createWebhookEndpoint": {
+        "url": "https://crm.example/hooks/unifyport",
+        "status": "active",
+        "subscribed_events": ["message.received"],
+        "retry_policy": {"max_attempts": 5},
+    },
+    "sendMessage": {
+        "account_id": "acct_0123456789abcdefghjkmnpq",
+        "to": {"id": "6590000001", "type": "user"},
+        "message": {"type": "text", "text": "hello"},
+    },
+    "markConversationRead": {"conversation_id": "6590000001"},
+}
 
 _UPLOAD = {
     "type": "object",
