@@ -40,6 +40,10 @@ class NoSuchAccount(Exception):
     """This process does not run an account of that id."""
 
 
+class AlreadyAuthorized(Exception):
+    """The account is logged in."""
+
+
 class Accounts:
     """`policy_of` says how an account is supervised, `admissions` (by channel) how many start at a time."""
 
@@ -253,7 +257,10 @@ class Accounts:
         """
         actor = self._actor(account_id)
         if not actor.may_come_up:
-            return Answer(CommandState.NOT_SENT, code="account_not_running")
+            answer = Answer(CommandState.NOT_SENT, code="account_not_running")
+            if isinstance(command, SendCommand):
+                await actor.outbox.record(command, answer)
+            return answer
         if isinstance(command, FetchMedia) or (
             isinstance(command, PlatformCall) and CAPABILITIES[command.capability].reads
         ):
@@ -294,11 +301,16 @@ class Accounts:
     # -- logins with a human ------------------------------------------------------------------------------------
 
     async def begin_login(self, account_id: str, exported: ExportedSession | None = None) -> Login:
-        """Begin a login, in place of one that is under way. Raises `NoSuchAccount` when the accounts do not run."""
+        """Begin a login, in place of one that is under way.
+
+        Raises `AlreadyAuthorized`, and `NoSuchAccount` also when the accounts do not run.
+        """
         actor = self._actor(account_id)
         async with actor.login_turn:
             await _end_login(actor)
             await actor.durable(VERB_SECONDS)
+            if actor.row.auth_status is AuthStatus.AUTHORIZED:
+                raise AlreadyAuthorized(account_id)
             if self._nursery is None or self._nursery.cancel_scope.cancel_called or actor.leaving:
                 raise NoSuchAccount(account_id)
             actor.login = login = Login(actor, exported)

@@ -134,6 +134,9 @@ class Login:
         try:
             with self._scope:
                 await self._attempt()
+        except Exception as error:
+            self.error = error
+            log.exception("account %s: the end of its login is not recorded", self._host.row.id)
         finally:
             self.ended, self._wanted = True, None
             self._ring()
@@ -198,10 +201,7 @@ class Login:
     async def _fail(self, reason: str) -> None:
         changes = {**self._nothing_shown(Trigger.FAILED), "last_error": reason}
         row = attrs.evolve(self._host.row, **changes)
-        try:
-            await self._host.commit_login(Step(changes, login_failed(row, reason, self._host.now_ms())))
-        except Exception:
-            log.exception("account %s: the end of its login is not recorded", row.id)
+        await self._host.commit_login(Step(changes, login_failed(row, reason, self._host.now_ms())))
         self._moved_on()
 
     def _nothing_shown(self, trigger: Trigger) -> dict[str, Any]:

@@ -61,6 +61,32 @@ async def test_what_a_kill_has_left_is_tidied_away_once_it_is_old(tmp_path: Path
     assert os.listdir(tmp_path / "out") == []
 
 
+async def test_many_at_once_keep_to_the_quota_together(tmp_path: Path) -> None:
+    files, kept = new(tmp_path, Clock(), max_uploads=150), []
+
+    async def slowly(sink: Sink) -> None:
+        for _ in range(5):
+            await sink(bytes(10))
+            await trio.lowlevel.checkpoint()
+
+    async def upload() -> None:
+        try:
+            kept.append(await files.keep("a", "", slowly))
+        except FileRefused as refused:
+            assert refused.reason == "quota"
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(20):
+            nursery.start_soon(upload)
+    held = sum(file.stat().st_size for file in (tmp_path / "out").iterdir() if not file.suffix)
+    assert held == 50 * len(kept) <= 150
+    for upload_ in kept:
+        (tmp_path / "out" / f"{upload_.key}.json").unlink()
+        (tmp_path / "out" / upload_.key).unlink()
+    await files.tidy()
+    await files.keep("a", "", slowly)  # what was refused holds nothing
+
+
 async def test_a_full_disk_is_a_refusal_and_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -29,7 +29,7 @@ from unifyport.settings import Media
 
 log = logging.getLogger("unifyport.outgoing")
 
-AT_A_TIME = 8  # files that are written, of everybody
+FETCHES, FETCHES_EACH = 16, 4  # files that are fetched at a time: in all, of one account
 LONGEST_NAME = 150
 MAX_URL = 4096
 _BEING_SENT = 60_000  # ms that an upload stays beyond its time: a send may have begun to read it
@@ -85,8 +85,10 @@ class OutgoingFiles:
         self._guard = guard
         self._context = context
         self._now_ms = now_ms
-        self._turns = trio.CapacityLimiter(AT_A_TIME)
+        self._turns = trio.CapacityLimiter(FETCHES)
+        self._turns_of: dict[str, trio.CapacityLimiter] = {}  # by account, as long as one is under way
         self._held: int | None = None  # bytes of uploads; unknown until somebody asks
+        self._coming = 0  # bytes of uploads that are not whole yet
 
     # -- uploads --------------------------------------------------------------------------------------------------
 
@@ -95,23 +97,31 @@ class OutgoingFiles:
 
         Raises `FileRefused` (`too_large`, `quota`, `disk`) and what `feed` does. Cancelled: nothing is kept.
         """
-        key = new_id("file")
-        async with self._turns:
-            room, largest = await self._room(), self._settings.max_file
-            over = _too_large(largest) if largest <= room else _quota()
-            size = await self._write(self._directory / key, feed, min(room, largest), over)
-            upload = Upload(
-                key,
-                clean_name(name),
-                _type(mime_type, name),
-                size,
-                self._now_ms() + int(self._settings.upload_lifetime * 1000),
-            )
+        if self._held is None:
+            self._held = await disk.run(self._scan)
+        path, came = self._directory / new_id("file"), 0
+
+        def take(size: int) -> None:
+            nonlocal came
+            came += size
+            self._coming += size
+            if came > self._settings.max_file:
+                raise _too_large(self._settings.max_file)
+            if (self._held or 0) + self._coming > self._settings.max_uploads:
+                raise _quota()
+
+        try:
+            await self._write(path, feed, take)
+            lifetime = int(self._settings.upload_lifetime * 1000)
+            kind = _type(mime_type, name)
+            upload = Upload(path.name, clean_name(name), kind, came, self._now_ms() + lifetime)
             try:
                 await disk.run(self._describe, upload)
             except OSError as error:
                 raise self._disk(error) from None
-            self._held = (self._held or 0) + size
+            self._held += came
+        finally:
+            self._coming -= came
         return upload
 
     async def of_key(self, key: str, limit: int) -> OutgoingFile:
@@ -122,15 +132,6 @@ class OutgoingFiles:
         if upload.size > limit:
             raise _too_large(limit)
         return OutgoingFile(str(self._directory / key), upload.name, upload.mime_type, upload.size)
-
-    async def _room(self) -> int:
-        """How many bytes an upload may have now."""
-        if self._held is None:
-            self._held = await disk.run(self._scan)
-        left = self._settings.max_uploads - self._held
-        if left <= 0:
-            raise _quota()
-        return left
 
     def _described(self, key: str) -> Upload | None:
         try:
@@ -151,8 +152,13 @@ class OutgoingFiles:
     # -- what a URL names -----------------------------------------------------------------------------------------
 
     @contextlib.asynccontextmanager
-    async def of_url(self, url: str, limit: int, timeout: float) -> AsyncIterator[OutgoingFile]:
-        """What is behind a stranger's URL, as long as this is open. Raises `FileRefused`."""
+    async def of_url(
+        self, account_id: str, url: str, limit: int, timeout: float
+    ) -> AsyncIterator[OutgoingFile]:
+        """What is behind a stranger's URL, as long as this is open. Raises `FileRefused`.
+
+        Whose files are slow waits for himself: one account has only some of the places.
+        """
         path, found = self._directory / new_id("fetched"), Fetched("", 0)
 
         async def feed(sink: Sink) -> None:
@@ -167,20 +173,37 @@ class OutgoingFiles:
             except TooLarge:
                 raise _too_large(limit) from None
 
+        def take(size: int) -> None:
+            """`fetch` keeps to the limit by itself."""
+
         try:
-            async with self._turns:
-                size = await self._write(path, feed, limit, _too_large(limit))
+            with trio.move_on_after(timeout) as waiting:
+                async with self._turn(account_id):
+                    size = await self._write(path, feed, take)
+            if waiting.cancelled_caught:
+                raise FileRefused("not_fetched", "could not be fetched (timeout)")
             name = clean_name(unquote(PurePosixPath(urlsplit(url).path).name))
             yield OutgoingFile(str(path), name, _type(found.content_type, name), size)
         finally:
             _forget(path)
 
+    @contextlib.asynccontextmanager
+    async def _turn(self, account_id: str) -> AsyncIterator[None]:
+        own = self._turns_of.setdefault(account_id, trio.CapacityLimiter(FETCHES_EACH))
+        try:
+            async with own, self._turns:
+                yield
+        finally:
+            if not own.borrowed_tokens and not own.statistics().tasks_waiting:
+                self._turns_of.pop(account_id, None)
+
     # -- the disk -------------------------------------------------------------------------------------------------
 
     async def _write(
-        self, path: Path, feed: Callable[[Sink], Awaitable[None]], limit: int, over: FileRefused
+        self, path: Path, feed: Callable[[Sink], Awaitable[None]], take: Callable[[int], None]
     ) -> int:
-        """The size of what was written, which is on the disk. When it fails, or is `over` the limit, nothing is left."""
+        """The size of what was written, which is on the disk. `take` is told of each piece, and may refuse it. When it
+        fails nothing is left."""
         size = 0
         try:
             file = await disk.run(self._new, path)
@@ -190,8 +213,7 @@ class OutgoingFiles:
         async def sink(chunk: bytes) -> None:
             nonlocal size
             size += len(chunk)
-            if size > limit:
-                raise over
+            take(len(chunk))
             await disk.run(file.write, chunk)
 
         try:

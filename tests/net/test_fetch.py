@@ -55,6 +55,12 @@ def ok(body: bytes, more: bytes = b"") -> bytes:
     return b"HTTP/1.1 200 OK\r\ncontent-type: image/png\r\n%bconnection: close\r\n\r\n%b" % (more, body)
 
 
+async def test_a_body_that_is_encoded_is_not_the_file() -> None:
+    async with server(lambda request: ok(b"x", b"content-encoding: gzip\r\n")) as port:
+        with pytest.raises(FetchRefused, match="content_encoding"):
+            await get(f"http://files.example:{port}/a.png")
+
+
 async def test_a_file_is_fetched_under_its_own_name() -> None:
     requests: list[bytes] = []
 

@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
-from actors.accounts import NoSuchAccount
+from actors.accounts import AlreadyAuthorized, NoSuchAccount
 from actors.login import Login, NotAsked, Wanted
 from unifyport.model import auth
 from unifyport.model.account import ACTIVE, Account, AuthStatus
@@ -113,15 +113,15 @@ def _give(wanted: Wanted) -> Handler:
         able = issubclass(connection.connector, Authorizes)
         _check_mode(connection, able, f"this login asks for no {wanted.value}")
         if account.auth_status is AuthStatus.AUTHORIZED:
-            raise ApiError(409, _AUTHORIZED.code, "the account is logged in")
+            raise _authorized()
         actor = call.gateway.accounts.actor(account.id)
         login = actor.login if actor is not None else None
-        register_secret(value)
         try:
             if login is None:
                 raise NotAsked
             steps = login.steps
             login.give(wanted, value)
+            register_secret(value)
         except NotAsked:
             raise ApiError(
                 400,
@@ -171,12 +171,16 @@ async def _startable(call: Call) -> tuple[Account, Connection]:
     """The account of a login that may begin. Raises `ApiError`."""
     account, connection = await bound(call.gateway, call.path["account_id"])
     if account.auth_status is AuthStatus.AUTHORIZED:
-        raise ApiError(409, _AUTHORIZED.code, "the account is logged in; auth/cancel drops that login")
+        raise _authorized()
     if account.status != ACTIVE:
         raise ApiError(409, NOT_BOUND.code, f"the account's status is {account.status}")
     if call.gateway.accounts.actor(account.id) is None:
         raise _unbound()
     return account, connection
+
+
+def _authorized() -> ApiError:
+    return ApiError(409, _AUTHORIZED.code, "the account is logged in; auth/cancel drops that login")
 
 
 def _unbound() -> ApiError:
@@ -190,6 +194,8 @@ async def _begin(
         login = await call.gateway.accounts.begin_login(account.id, exported)
     except NoSuchAccount:
         raise _unbound() from None
+    except AlreadyAuthorized:
+        raise _authorized() from None
     return await _moved(call, login, 0, failure)
 
 

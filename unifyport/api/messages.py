@@ -60,7 +60,7 @@ async def _send(
         connection.max_upload.get(command.message.type) if isinstance(command.message, OutboundMedia) else 0
     )
     try:
-        async with at_hand(gateway, source, limit or None) as file:
+        async with at_hand(gateway, command.account_id, source, limit or None) as file:
             if isinstance(command.message, OutboundMedia) and file is not None:
                 command.message.path, command.message.size = file.path, file.size
                 command.message.name, command.message.mime_type = file.name, file.mime_type

@@ -86,7 +86,7 @@ def outbound(body: schemas.SendMessageRequest) -> tuple[OutboundMessage, Source 
 
 @contextlib.asynccontextmanager
 async def at_hand(
-    gateway: Gateway, source: Source | None, limit: int | None
+    gateway: Gateway, account_id: str, source: Source | None, limit: int | None
 ) -> AsyncIterator[OutgoingFile | None]:
     """The file of a message as long as it is sent; `limit` is the channel's. Raises `FileRefused`."""
     most = min(limit or gateway.settings.media.max_file, gateway.settings.media.max_file)
@@ -95,7 +95,7 @@ async def at_hand(
     elif source.uploaded:
         yield await gateway.outgoing.of_key(source.value, most)
     else:
-        async with gateway.outgoing.of_url(source.value, most, FETCH_SECONDS) as file:
+        async with gateway.outgoing.of_url(account_id, source.value, most, FETCH_SECONDS) as file:
             yield file
 
 

@@ -92,6 +92,8 @@ async def _get_from(
                 return str(response.headers["location"])
             if response.status_code != 200:
                 raise FetchRefused(f"http_{response.status_code}")
+            if response.headers.get("content-encoding", "identity") != "identity":
+                raise FetchRefused("content_encoding")  # which nobody has asked for: it is not the file
             length = 0
             async for chunk in response.aiter_raw():
                 length += len(chunk)
