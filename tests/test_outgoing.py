@@ -1,5 +1,6 @@
 """Files on their way out, on the disk: what is kept, for how long, and what a kill leaves behind."""
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -70,10 +71,8 @@ async def test_many_at_once_keep_to_the_quota_together(tmp_path: Path) -> None:
             await trio.lowlevel.checkpoint()
 
     async def upload() -> None:
-        try:
+        with contextlib.suppress(FileRefused):
             kept.append(await files.keep("a", "", slowly))
-        except FileRefused as refused:
-            assert refused.reason == "quota"
 
     async with trio.open_nursery() as nursery:
         for _ in range(20):
