@@ -141,10 +141,12 @@ async def test_regions_and_capabilities(tmp_path: Path) -> None:
         channels = {c["provider"]: c for c in await api.data("GET", "/v1/capabilities")}
         [cloud] = channels["whatsapp"]["connections"]
         assert (cloud["auth_mode"], cloud["receive"], cloud["inbound"]) == ("token", ["webhook"], "acked")
-        assert set(cloud["capabilities"]) == {"send_text", "send_reply", "mark_read", "download_media"}
+        files = {f"send_{kind}" for kind in ("image", "video", "audio", "document")}
+        more = {"send_contacts", "send_reply", "react_to_message", "mark_read"}
+        assert set(cloud["capabilities"]) == {"send_text", "download_media", *files, *more}
         [bot] = channels["telegram"]["connections"]
         assert bot["receive"] == ["poll", "webhook"]
-        assert set(bot["capabilities"]) == {"send_text", "download_media"}
+        assert set(bot["capabilities"]) == {"send_text", "download_media", "send_contacts", *files}
         assert {f["name"]: f["required"] for f in bot["provider_data"]} == {
             "token": True,
             "webhook_secret": False,

@@ -32,10 +32,6 @@ def ours(operation: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-# Where a body may be left out by the contract, and nothing would come of that here.
-NEEDED = {"submitAccountAuthCode", "submitAccountAuthPassword", "importAccountAuthSession"}
-
-
 def resolved(shape: dict[str, Any]) -> dict[str, Any]:
     while "$ref" in shape or "allOf" in shape or {"type": "null"} in shape.get("anyOf", []):
         if "anyOf" in shape:
@@ -113,7 +109,7 @@ def test_a_body_has_every_field_of_the_contract(operation: dict[str, Any]) -> No
         assert "requestBody" not in mine or not mine["requestBody"]["required"]
         return
     shape = mine["requestBody"]["content"]["application/json"]["schema"]
-    assert mine["requestBody"]["required"] == (wanted["required"] or operation["operationId"] in NEEDED)
+    assert mine["requestBody"]["required"] == wanted["required"]
     assert list(differences(wanted["schema"], {"ref": wanted["schema"]}, shape)) == []
 
 

@@ -2,6 +2,7 @@
 not say. `schemathesis/schemathesis.toml` is its configuration, `hooks.py` the answers that are none of its business.
 """
 
+import json
 import os
 import shutil
 import subprocess
@@ -26,6 +27,7 @@ from tests.harness import (
 )
 from tests.reference.platform import PHONE, ReferencePlatform
 from tests.reference.serving import REGISTRY, declared, reference_platform
+from unifyport.api.app import ROUTES
 from unifyport.net.guard import Address
 from unifyport.server import Parts
 
@@ -42,7 +44,18 @@ async def nobody(host: str) -> Sequence[Address]:
     return []
 
 
-async def test_the_document_and_the_server_say_the_same(tmp_path: Path) -> None:
+# Stateful is for what can be made and deleted: over everything it would hardly meet the same thing twice.
+RUNS = {
+    "each by itself": ["--phases", "examples,coverage,fuzzing"],
+    "stateful": ["--phases", "stateful"]
+    + [f"--include-tag={tag}" for tag in ("Webhook Endpoints", "Deliveries", "API Keys")],
+}
+
+
+@pytest.mark.parametrize("run", RUNS)
+async def test_the_document_and_the_server_say_the_same(
+    tmp_path: Path, run: str, caplog: pytest.LogCaptureFixture
+) -> None:
     python = peers.python(HERE / "requirements.in")
     for name in ("schemathesis.toml", "hooks.py"):
         shutil.copy(HERE / name, tmp_path)
@@ -53,22 +66,28 @@ async def test_the_document_and_the_server_say_the_same(tmp_path: Path) -> None:
         async with gateway(settings, channels, Parts(new_resolver=lambda: nobody)) as api:
             given = await _given(api, platform, everything.platform)
             url = str(api.http.base_url).rstrip("/")
-            command = [
-                str(python.with_name("schemathesis")),
-                "run",
-                f"{url}/openapi.json",
-                "-H",
-                f"X-Api-Key: {KEY}",
-            ]
+            command = [str(python.with_name("schemathesis")), "--no-color", "run", f"{url}/openapi.json"]
+            command += ["-H", f"X-Api-Key: {KEY}", "--checks", "all", *RUNS[run]]
             done = await trio.run_process(
-                [*command, "--checks", "all", "--no-color"],
+                [*command, "--report", "json", "--report-json-path", "report.json"],
                 cwd=tmp_path,
-                env={**os.environ, **given},
+                env=_environment() | given | ({"WITHOUT_REQUEST_ID": "1"} if run == "stateful" else {}),
                 capture_stdout=True,
                 stderr=subprocess.STDOUT,
                 check=False,
             )
             assert done.returncode == 0, done.stdout.decode()[-20_000:]
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["complete"]
+    operations = report["operations"]
+    assert operations["errored"] == 0
+    assert run == "stateful" or operations["tested"] == operations["total"] == len(ROUTES)
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
+
+
+def _environment() -> dict[str, str]:
+    """Ours, without a proxy."""
+    return {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
 
 
 async def _given(api: Client, platform: Platform, reference: ReferencePlatform) -> dict[str, str]:

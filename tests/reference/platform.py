@@ -277,6 +277,8 @@ class ReferencePlatform:
     def do_change_member(self, group: str, action: str, person: str) -> None:
         members = self._one(self.groups, group, "no such group")["members"]
         changes: dict[str, Callable[[str], None]] = {"add": members.append, "remove": members.remove}
+        if action == "remove" and person not in members:
+            raise Refused("no such member")
         if action in changes:
             changes[action](person)
 

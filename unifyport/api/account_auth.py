@@ -273,7 +273,7 @@ def _route(
     **more: Any,
 ) -> Route:
     if method == "POST":
-        more = {"body": body, "body_required": False, **more}
+        more |= {"body": body, "body_required": False}
     common = (INVALID_REQUEST, NOT_BOUND, _NO_ADAPTER) if method == "POST" else ()
     return Route(
         operation_id,
@@ -344,7 +344,6 @@ ROUTES = [
         _AUTHORIZED,
         _DUPLICATE,
         body=schemas.AuthCodeRequest,
-        body_required=True,
         aliases=("/v1/accounts/{account_id}/auth/session/code",),
     ),
     _route(
@@ -356,7 +355,6 @@ ROUTES = [
         _AUTHORIZED,
         _DUPLICATE,
         body=schemas.AuthPasswordRequest,
-        body_required=True,
         aliases=("/v1/accounts/{account_id}/auth/session/password",),
     ),
     _route(
@@ -369,7 +367,6 @@ ROUTES = [
         _DUPLICATE,
         DECLARED_IN_FILE,
         body=schemas.AuthSessionImportRequest,
-        body_required=True,
         failure=_SESSION_FAILED,
     ),
     _route(

@@ -169,8 +169,10 @@ class Front:
 
     async def _nowhere(self, send: Send) -> None:
         error = {"code": "not_found", "message": "no such route"}
-        body = msgspec.json.encode({"request_id": new_id("req"), "error": error})
-        await respond(send, HTTPStatus.NOT_FOUND, body, b"application/json")
+        request_id = new_id("req")
+        body = envelope.encode({"error": error}, request_id, None)
+        headers = [(b"x-request-id", request_id.encode())]
+        await respond(send, HTTPStatus.NOT_FOUND, body, b"application/json", headers)
 
     def _add(self, route: Route) -> None:
         async def view(**path: str) -> Response:

@@ -245,6 +245,20 @@ _EXAMPLES: dict[str, dict[str, Any]] = {
         "message": {"type": "text", "text": "hello"},
     },
     "markConversationRead": {"conversation_id": "6590000001"},
+    "setConversationLabelMembers": {
+        "label_id": "label-1",
+        "action": "add",
+        "conversation_ids": ["chat-1"],
+    },
+}
+
+# What an answer's ids are good for: operation -> (name of the link, operation, its parameter, where the id stands).
+_LINKS = {
+    "sendMessage": [("outcome", "getCommand", "command_id", "/data/command_id")],
+    "listDeliveries": [
+        ("newest", "getDelivery", "delivery_id", "/data/items/0/id"),
+        ("retry", "retryDelivery", "delivery_id", "/data/items/0/id"),
+    ],
 }
 
 _UPLOAD = {
@@ -302,7 +316,16 @@ def _success(route: Route) -> dict[str, Any]:
             "data": _shape(route.data),
         },
     }
-    return {"description": "Success", "content": {"application/json": {"schema": envelope}}, **headers}
+    links = {
+        name: {"operationId": operation, "parameters": {parameter: f"$response.body#{place}"}}
+        for name, operation, parameter, place in _LINKS.get(route.operation_id, [])
+    }
+    return {
+        "description": "Success",
+        "content": {"application/json": {"schema": envelope}},
+        **headers,
+        **({"links": links} if links else {}),
+    }
 
 
 # A message of server-sent events.

@@ -19,7 +19,7 @@ LabelName = Annotated[str, Meta(min_length=1, max_length=256, pattern=PATTERN)]
 GroupName = Annotated[str, Meta(min_length=1, max_length=100, pattern=PATTERN)]
 KeyPrefix = Annotated[str, Meta(pattern="^([A-Za-z0-9][A-Za-z0-9_]{0,31})?$")]
 Note = Annotated[str, Meta(max_length=4096)]
-Secret = Annotated[str, Meta(max_length=1024)]
+Secret = Annotated[str, Meta(max_length=1024, pattern=r"^$|[^\s\u001c-\u001f\u0085]")]  # not only white space
 Answer = Annotated[str, Meta(min_length=1, max_length=256, pattern=PATTERN)]
 Emoji = Annotated[str, Meta(max_length=64)]
 MessageText = Annotated[str, Meta(max_length=65_536)]

@@ -59,7 +59,7 @@ class Mention:
 
 @attrs.define
 class SendMessageRequest:
-    account_id: str
+    account_id: Id
     to: Recipient
     message: MessagePayload
     provider_data: FreeFormObject | None = None
@@ -103,7 +103,7 @@ class Command:
 class MessageTargetRequest:
     """A message that is there. `sender_id` is who wrote it; absent: the account itself."""
 
-    account_id: str
+    account_id: Id
     conversation_id: Id
     message_id: Id
     sender_id: Id | None = None
@@ -111,7 +111,7 @@ class MessageTargetRequest:
 
 @attrs.define
 class MessagePinRequest:
-    account_id: str
+    account_id: Id
     conversation_id: Id
     message_id: Id
     pinned: bool
@@ -123,7 +123,7 @@ class MessagePinRequest:
 class MessageReactionRequest:
     """An empty emoji takes the reaction away."""
 
-    account_id: str
+    account_id: Id
     conversation_id: Id
     message_id: Id
     sender_id: Id | None = None
@@ -132,7 +132,7 @@ class MessageReactionRequest:
 
 @attrs.define
 class MessageEditRequest:
-    account_id: str
+    account_id: Id
     conversation_id: Id
     message_id: Id
     content: NewText
