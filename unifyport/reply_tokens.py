@@ -4,8 +4,6 @@ A token is sealed, so that it shows nothing and cannot be made up, under a key o
 conversation and the message that it is for. It does not expire: a platform decides how old a message may be quoted.
 """
 
-import base64
-import binascii
 from collections.abc import Callable
 
 import msgspec
@@ -14,7 +12,6 @@ from unifyport.providers.capabilities import SendsReplies
 from unifyport.providers.registry import Registry
 from unifyport.storage.sealing import KeyRing, SealError
 
-_PLACE = ["reply_token"]
 _VERSION = "r1."
 
 
@@ -42,17 +39,15 @@ class ReplyTokens:
         if channel is None or not any(issubclass(c.connector, SendsReplies) for c in channel.connections):
             return ""
         plain = msgspec.json.encode(_Quoted(conversation_id, message_id, self._now_ms()))
-        sealed = self._ring.seal("reply_token", _PLACE, plain, context=account_id)
-        return _VERSION + base64.urlsafe_b64encode(sealed).decode().rstrip("=")
+        return _VERSION + self._ring.seal_text("reply_token", plain, context=account_id)
 
     def read(self, account_id: str, token: str) -> tuple[str, str]:
         """(conversation id, message id). Raises `InvalidReplyToken`."""
         encoded = token.removeprefix(_VERSION)
         try:
-            sealed = base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4))
-            plain = self._ring.open("reply_token", _PLACE, sealed, context=account_id)
+            plain = self._ring.open_text("reply_token", encoded, context=account_id)
             quoted = msgspec.json.decode(plain, type=_Quoted)
-        except (SealError, binascii.Error, ValueError, msgspec.DecodeError):
+        except (SealError, msgspec.DecodeError):
             raise InvalidReplyToken from None
         if not token.startswith(_VERSION):
             raise InvalidReplyToken

@@ -69,6 +69,19 @@ class KeyRing:
         except InvalidTag:
             raise SealError(f"sealed value does not open: {purpose}") from None
 
+    def seal_text(self, purpose: str, plain: bytes, *, context: str) -> str:
+        """A sealed value that is given out, in letters that a URL and a header can hold."""
+        sealed = self.seal(purpose, [purpose], plain, context=context)
+        return base64.urlsafe_b64encode(sealed).decode().rstrip("=")
+
+    def open_text(self, purpose: str, text: str, *, context: str) -> bytes:
+        """Raises `SealError` for whatever was not given out for this purpose and context."""
+        try:
+            sealed = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        except (binascii.Error, ValueError):
+            raise SealError(f"not a sealed text: {purpose}") from None
+        return self.open(purpose, [purpose], sealed, context=context)
+
     def mac(self, purpose: str, message: bytes) -> bytes:
         """A 16-byte MAC by the newest key."""
         return self._mac(self._newest, purpose, message)
