@@ -41,7 +41,7 @@ from unifyport.providers.login import LogsOut
 from unifyport.storage.base import Committed, Duplicate, Fenced, Refused, Store, StoreUnavailable
 from unifyport.storage.fleet import Fleet, Lease
 
-from .login import DuplicateAccount, Login, Step, close, log_out
+from .login import DuplicateAccount, Login, LoginChanged, Step, close, log_out
 from .normalizer import Normalizers
 from .outbox import Connection, Outbox, Tallies
 from .reply import Failed
@@ -262,9 +262,11 @@ class AccountActor:
         try:
             await log_out(self.row.id, connector)
         finally:
-            await close(connector)
+            await close(self.row.id, connector)
 
     async def commit_login(self, step: Step) -> None:
+        if step.login != self.row.login:
+            raise LoginChanged
         unit = self.own_unit()
         unit.account_changes, unit.announcements = step.changes, step.announcements
         if step.session is not None:
@@ -273,6 +275,10 @@ class AccountActor:
             await self._durable(unit)
         except LoggedOut:
             raise DuplicateAccount from None
+        except NotDurable as error:
+            if str(error) == "login_changed":
+                raise LoginChanged from None
+            raise
         if self.row.login == unit.login:
             self.row = attrs.evolve(self.row, **step.changes)
 

@@ -12,7 +12,7 @@ import attrs
 import trio
 
 from supervisors import Admission, ChildSpec, ChildState, Desired, Incarnation, OneForOne, Policy, Prober
-from unifyport.model.account import Account, AuthStatus
+from unifyport.model.account import ACTIVE, Account, AuthStatus
 from unifyport.model.auth import WAITING
 from unifyport.model.message import Answer, CommandState, FetchMedia, PlatformCall, SendCommand
 from unifyport.providers.capabilities import CAPABILITIES
@@ -79,6 +79,7 @@ class Accounts:
                     nursery.start_soon(prober.run)
                 for actor in self._actors.values():
                     actor.outbox.resume()
+                    self._settle_login(actor)
                 await self.supervisor.run(incarnation)
                 with trio.move_on_after(LAST_WORDS_SECONDS):  # the writer may be what we are stopped for
                     await self._flush()
@@ -94,19 +95,6 @@ class Accounts:
         leases = await self.claim([row.id for row in known]) if known else []
         for row, lease in zip(known, leases, strict=True):
             self.add(row, lease)
-            if row.auth_status in WAITING:
-                self._login_interrupted(self._actors[row.id])
-
-    def _login_interrupted(self, actor: AccountActor) -> None:
-        """The process that waited for a human is no more, and what it showed him is void."""
-        void: dict[str, Any] = {
-            "auth_status": AuthStatus.FAILED,
-            "auth_payload": {},
-            "auth_expires_at": None,
-            "last_error": INTERRUPTED,
-        }
-        actor.row = attrs.evolve(actor.row, **void)
-        actor.publish(Change(login_failed(actor.row, INTERRUPTED, self._services.now_ms()), void))
 
     async def claim(self, account_ids: Sequence[str]) -> list[Lease]:
         """The leases of accounts that are about to be stored. Raises `StoreUnavailable`."""
@@ -144,10 +132,12 @@ class Accounts:
     def update(self, row: Account, *, reconnect: bool) -> None:
         """Take over a stored change. `reconnect`: credentials changed, so a new login is due and may succeed."""
         actor = self._actor(row.id)
-        if actor.login is not None and row.login != actor.row.login:
-            actor.login.abandon()
+        old = actor.row
+        given_up = _begun_otherwise(old, row) and actor.login is not None and actor.login.abandon()
         self._forget_identity(actor)
         actor.replace(row)
+        if given_up and actor.row.auth_status in WAITING:
+            self._void_login(actor)
         row = actor.row
         channel = self._registry.find(row.provider)
         actor.kind = (channel and channel.connection(row.auth_mode)) or actor.kind
@@ -202,6 +192,7 @@ class Accounts:
         actor = self._actors.get(account_id)
         if actor is not None:
             actor.leaving = False
+            self._settle_login(actor)
             if _shall_run(actor):
                 self.supervisor.start(account_id)
 
@@ -311,8 +302,10 @@ class Accounts:
             await actor.durable(VERB_SECONDS)
             if actor.row.auth_status is AuthStatus.AUTHORIZED:
                 raise AlreadyAuthorized(account_id)
-            if self._nursery is None or self._nursery.cancel_scope.cancel_called or actor.leaving:
+            running = self._nursery is not None and not self._nursery.cancel_scope.cancel_called
+            if not running or actor.leaving or actor.row.status != ACTIVE:
                 raise NoSuchAccount(account_id)
+            assert self._nursery is not None
             actor.login = login = Login(actor, exported)
             self._nursery.start_soon(self._log_in, actor, login)
         return login
@@ -322,6 +315,22 @@ class Accounts:
         if actor.login is login and actor.row.auth_status is AuthStatus.AUTHORIZED and _shall_run(actor):
             self.supervisor.reset(actor.row.id)
             self.supervisor.start(actor.row.id)
+
+    def _settle_login(self, actor: AccountActor) -> None:
+        """Where nobody waits for a human any more, what was shown to him is void."""
+        if actor.row.auth_status not in WAITING or (actor.login is not None and not actor.login.ended):
+            return
+        self._void_login(actor)
+
+    def _void_login(self, actor: AccountActor) -> None:
+        void: dict[str, Any] = {
+            "auth_status": AuthStatus.FAILED,
+            "auth_payload": {},
+            "auth_expires_at": None,
+            "last_error": INTERRUPTED,
+        }
+        actor.row = attrs.evolve(actor.row, **void)
+        actor.publish(Change(login_failed(actor.row, INTERRUPTED, self._services.now_ms()), void))
 
     async def log_in_again(self, account_id: str) -> bool:
         """Present the credentials once more, whatever the last try came to."""
@@ -374,7 +383,7 @@ class Accounts:
         }
         row = attrs.evolve(actor.row, **dropped)
         announcements = auth_changed(row, actor.view, self._services.now_ms())
-        await actor.commit_login(Step(dropped, announcements, session=[]))
+        await actor.commit_login(Step(actor.row.login, dropped, announcements, session=[]))
         return done
 
     async def farewell(self, account_id: str) -> Callable[[], Awaitable[None]]:
@@ -484,6 +493,12 @@ class Accounts:
     def _give_back(self, actor: AccountActor, changes: list[Change]) -> None:
         actor.slot.put_back(changes)
         self._dirty[actor.row.id] = actor
+
+
+def _begun_otherwise(old: Account, new: Account) -> bool:
+    """Whether a login that began with the one would have begun otherwise with the other, or not at all."""
+    before = (old.login, old.proxy, old.auth_mode, old.status)
+    return before != (new.login, new.proxy, new.auth_mode, new.status)
 
 
 def _shall_run(actor: AccountActor) -> bool:

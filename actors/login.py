@@ -8,8 +8,7 @@ failure nor after the process has ended.
 
 import enum
 import logging
-from collections.abc import Awaitable, Callable
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 import attrs
 import trio
@@ -20,21 +19,19 @@ from unifyport.model.account import Account
 from unifyport.model.auth import Trigger
 from unifyport.model.runtime_status import RuntimeStatus
 from unifyport.model.unit import Announcement, SessionChange
-from unifyport.providers.base import ChannelError, Connector, Rejected, Transient
+from unifyport.providers.base import ChannelError, Connector, Rejected
 from unifyport.providers.login import Authorization, Authorizes, ExportedSession, ImportsSession, LogsOut
+from unifyport.redaction import register_fleeting
 
 from .status import auth_required, auth_succeeded, login_failed
 
 log = logging.getLogger("unifyport.login")
-
-T = TypeVar("T")
 
 SHOWN_SECONDS = 300.0  # a QR code, with all that follow it, or a code that is shown
 ASKED_SECONDS = 600.0  # the answer to a question
 FIRST_STEP_SECONDS = 60.0  # until something is shown or asked, and to import a session
 CLOSE_SECONDS = 5.0
 LOG_OUT_SECONDS = 10.0
-RECORD_SECONDS = 5.0  # the shield around recording that a login has succeeded
 
 
 class DuplicateAccount(Rejected):
@@ -42,6 +39,13 @@ class DuplicateAccount(Rejected):
 
     def __init__(self) -> None:
         super().__init__("duplicate_provider_account", "another account has this provider identity")
+
+
+class LoginChanged(Rejected):
+    """The account has got other credentials meanwhile."""
+
+    def __init__(self) -> None:
+        super().__init__("credentials_changed", "the account has got other credentials meanwhile")
 
 
 class NotAsked(Exception):
@@ -57,8 +61,9 @@ class Wanted(enum.Enum):
 
 @attrs.define
 class Step:
-    """What a login has come to, to be committed in one unit."""
+    """What a login has come to, to be committed in one unit. `login`: which one, as of the account's credentials."""
 
+    login: int
     changes: dict[str, Any]
     announcements: list[Announcement] = attrs.field(factory=list)
     session: list[SessionChange] | None = None  # in place of the old one
@@ -73,7 +78,7 @@ class Host(Protocol):
         """One without a session. Raises a failure class."""
 
     async def commit_login(self, step: Step) -> None:
-        """Raises `DuplicateAccount`, or another error when it is not durable and will not be."""
+        """Raises `DuplicateAccount`, `LoginChanged`, or another error when it is not durable and will not be."""
 
     @property
     def runtime_status(self) -> RuntimeStatus: ...
@@ -97,6 +102,9 @@ class Login:
         self._patience = trio.CancelScope()
         self._gave_up = "login_timeout"  # why, when patience ends
         self._qr_shown = False
+        self._recording = False  # it has succeeded, and that is on its way to the disk
+        self._number = host.row.login  # whose login it is: of no worth once there are other credentials
+        self._desired = host.row.desired
 
     # -- what callers do ------------------------------------------------------------------------------------------
 
@@ -107,21 +115,23 @@ class Login:
         self._answer = value
         self._ring()
 
-    async def moved(self, steps: int, timeout: float) -> None:
-        """Wait until there is more than so many steps, or the end; at most `timeout` seconds."""
-        with trio.move_on_after(timeout):
-            while self.steps <= steps and not self.ended:
-                await self._bell.wait()
+    async def moved(self, steps: int) -> None:
+        """Wait until there is more than so many steps, or the end."""
+        while self.steps <= steps and not self.ended:
+            await self._bell.wait()
 
     async def cancel(self) -> None:
-        """Give it up; returns when it is over. What it came to is whoever cancels to say."""
+        """Give it up; returns when it is over. One that has succeeded already is waited for."""
         self.abandon()
         while not self.ended:
             await self._bell.wait()
 
-    def abandon(self) -> None:
-        """Give it up, without waiting for the end."""
+    def abandon(self) -> bool:
+        """Give it up, without waiting for the end. False for one that has succeeded already."""
+        if self._recording or self.ended:
+            return False
         self._scope.cancel()
+        return True
 
     def _ring(self) -> None:
         self._bell.set()
@@ -132,8 +142,7 @@ class Login:
     async def run(self) -> None:
         """Log in. Nothing but cancellation of a scope outside leaves this."""
         try:
-            with self._scope:
-                await self._attempt()
+            await self._attempt()
         except Exception as error:
             self.error = error
             log.exception("account %s: the end of its login is not recorded", self._host.row.id)
@@ -143,7 +152,7 @@ class Login:
 
     async def _attempt(self) -> None:
         try:
-            await self._within(FIRST_STEP_SECONDS, self._gave_up, self._log_in)
+            await self._log_in()
         except BaseException as caught:
             control, errors = split(caught)
             if control is not None:
@@ -154,28 +163,31 @@ class Login:
                 log.error("account %s: its login crashed", self._host.row.id, exc_info=self.error)
             await self._fail(reason)
 
-    async def _within(self, seconds: float, reason: str, attempt: Callable[[], Awaitable[None]]) -> None:
-        """Raises `Rejected` when patience has ended; each step renews it."""
-        self._gave_up = reason
-        with trio.move_on_after(seconds) as self._patience:
-            await attempt()
-        if self._patience.cancelled_caught:
-            raise Rejected(self._gave_up)
-
     async def _log_in(self) -> None:
         connector = await self._host.new_connector()
         try:
-            authorization = await self._authorize(connector)
+            authorization = await self._authorized(connector)
+            if authorization is None:
+                return
             try:
-                with trio.move_on_after(RECORD_SECONDS, shield=True) as recording:
-                    await self._succeed(authorization)
-                if recording.cancelled_caught:
-                    raise Transient("storage_unavailable")
-            except DuplicateAccount:
-                await log_out(self._host.row.id, connector)
+                # A unit on its way cannot be taken back: what it comes to is waited for, however long that takes.
+                await self._succeed(authorization)
+            except Rejected:
+                if self._exported is None:  # a session that was made just now, and not one that is somebody's
+                    await log_out(self._host.row.id, connector)
                 raise
         finally:
-            await close(connector)
+            await close(self._host.row.id, connector)
+
+    async def _authorized(self, connector: Connector) -> Authorization | None:
+        """None when it was given up. Raises `Rejected` when patience has ended, which each step renews."""
+        authorization = None
+        with self._scope, trio.move_on_after(FIRST_STEP_SECONDS) as self._patience:
+            authorization = await self._authorize(connector)
+        self._recording = authorization is not None  # from here on there is something to let go of
+        if authorization is None and self._patience.cancelled_caught:
+            raise Rejected(self._gave_up)
+        return authorization
 
     async def _authorize(self, connector: Connector) -> Authorization:
         if self._exported is not None:
@@ -192,16 +204,24 @@ class Login:
             "profile": identity.profile(),
             "last_error": None,
             "terminal": None,
-            "desired": "running",
+            "desired": "stopped" if self._was_stopped() else "running",
         }
         announcements = auth_succeeded(attrs.evolve(row, **changes), self._host.now_ms())
-        await self._host.commit_login(Step(changes, announcements, authorization.session))
+        await self._host.commit_login(Step(self._number, changes, announcements, authorization.session))
         self._moved_on()
 
+    def _was_stopped(self) -> bool:
+        """Whether somebody has said meanwhile that the account shall stay down."""
+        return self._host.row.desired == "stopped" != self._desired
+
     async def _fail(self, reason: str) -> None:
+        if self._host.row.login != self._number:
+            return  # other credentials have a state of their own
         changes = {**self._nothing_shown(Trigger.FAILED), "last_error": reason}
         row = attrs.evolve(self._host.row, **changes)
-        await self._host.commit_login(Step(changes, login_failed(row, reason, self._host.now_ms())))
+        await self._host.commit_login(
+            Step(self._number, changes, login_failed(row, reason, self._host.now_ms()))
+        )
         self._moved_on()
 
     def _nothing_shown(self, trigger: Trigger) -> dict[str, Any]:
@@ -221,10 +241,8 @@ class Login:
             self._wait_for(SHOWN_SECONDS, "qrcode_expired")
 
     async def show_pin(self, pin: str, lifetime: float) -> None:
-        shown = {
-            name: value for name, value in self._host.row.auth_payload.items() if name in ("qr_code", "url")
-        }
-        await self._show(Trigger.SHOW_QR, {**shown, "pin": pin}, lifetime)
+        shown = {name: value for name, value in self._host.row.auth_payload.items() if name == "qr_code"}
+        await self._show(Trigger.SHOW_QR, {**shown, "pin": pin}, lifetime, picture="qr_code" in shown)
 
     async def show_code(self, verify_code: str, lifetime: float) -> None:
         await self._show(Trigger.WANT_CODE, {"verify_code": verify_code}, lifetime)
@@ -243,6 +261,8 @@ class Login:
         self, trigger: Trigger, payload: dict[str, Any], lifetime: float, *, picture: bool = False
     ) -> None:
         host = self._host
+        for text in payload.values():
+            register_fleeting(text)
         sequence, expires_at = host.row.auth_sequence + 1, host.now_ms() + int(lifetime * 1000)
         if picture:
             payload["url"] = host.qr_url(sequence, expires_at)
@@ -276,15 +296,18 @@ class Login:
         }
         row = attrs.evolve(self._host.row, **changes)
         await self._host.commit_login(
-            Step(changes, auth_required(row, self._host.runtime_status, self._host.now_ms()))
+            Step(self._number, changes, auth_required(row, self._host.runtime_status, self._host.now_ms()))
         )
         self._moved_on()
 
 
-async def close(connector: Connector) -> None:
-    """Close it, also while being cancelled."""
-    with trio.move_on_after(CLOSE_SECONDS, shield=True):
-        await connector.aclose()
+async def close(account_id: str, connector: Connector) -> None:
+    """Close it, also while being cancelled. What goes wrong with that changes nothing."""
+    try:
+        with trio.move_on_after(CLOSE_SECONDS, shield=True):
+            await connector.aclose()
+    except Exception:
+        log.exception("account %s: its connector did not close", account_id)
 
 
 async def log_out(account_id: str, connector: Connector) -> None:

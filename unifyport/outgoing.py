@@ -98,7 +98,8 @@ class OutgoingFiles:
         Raises `FileRefused` (`too_large`, `quota`, `disk`) and what `feed` does. Cancelled: nothing is kept.
         """
         if self._held is None:
-            self._held = await disk.run(self._scan)
+            await self.tidy()
+        assert self._held is not None
         path, came = self._directory / new_id("file"), 0
 
         def take(size: int) -> None:
@@ -110,6 +111,7 @@ class OutgoingFiles:
             if (self._held or 0) + self._coming > self._settings.max_uploads:
                 raise _quota()
 
+        whole = False
         try:
             await self._write(path, feed, take)
             lifetime = int(self._settings.upload_lifetime * 1000)
@@ -119,9 +121,11 @@ class OutgoingFiles:
                 await disk.run(self._describe, upload)
             except OSError as error:
                 raise self._disk(error) from None
-            self._held += came
+            self._held, whole = self._held + came, True
         finally:
             self._coming -= came
+            if not whole:
+                _forget(path.with_suffix(".json"), path)
         return upload
 
     async def of_key(self, key: str, limit: int) -> OutgoingFile:
@@ -136,7 +140,7 @@ class OutgoingFiles:
     def _described(self, key: str) -> Upload | None:
         try:
             return msgspec.json.decode((self._directory / f"{key}.json").read_bytes(), type=Upload)
-        except (FileNotFoundError, msgspec.DecodeError):
+        except (OSError, msgspec.DecodeError):
             return None
 
     def _describe(self, upload: Upload) -> None:
@@ -182,6 +186,8 @@ class OutgoingFiles:
                     size = await self._write(path, feed, take)
             if waiting.cancelled_caught:
                 raise FileRefused("not_fetched", "could not be fetched (timeout)")
+            if not size:
+                raise FileRefused("empty", "there is nothing in it")
             name = clean_name(unquote(PurePosixPath(urlsplit(url).path).name))
             yield OutgoingFile(str(path), name, _type(found.content_type, name), size)
         finally:
@@ -220,7 +226,8 @@ class OutgoingFiles:
             await feed(sink)
             await disk.run(_finish, file)
         except BaseException as error:
-            file.close()
+            with contextlib.suppress(OSError):
+                file.close()  # it may have something to write yet
             _forget(path)
             if isinstance(error, OSError):
                 raise self._disk(error) from None
@@ -237,12 +244,15 @@ class OutgoingFiles:
 
     async def tidy(self) -> None:
         """Delete uploads whose time is over, and what a kill has left."""
-        self._held = await disk.run(self._scan)
+        before = self._held or 0
+        held = await disk.run(self._scan)
+        # What became whole meanwhile may have been seen or not; counted twice it is only until the next time.
+        self._held = held + max(0, (self._held or 0) - before)
 
     def _scan(self) -> int:
         """Tidy; the bytes of the uploads that are left."""
         held, now = 0, self._now_ms()
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):
             for path in self._directory.iterdir():
                 with contextlib.suppress(OSError):
                     held += self._kept(path, now)
@@ -264,8 +274,10 @@ class OutgoingFiles:
         return 0
 
 
-def _forget(path: Path) -> None:
-    path.unlink(missing_ok=True)
+def _forget(*paths: Path) -> None:
+    for path in paths:
+        with contextlib.suppress(OSError):
+            path.unlink()
 
 
 def _finish(file: BinaryIO) -> None:

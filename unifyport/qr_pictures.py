@@ -61,7 +61,10 @@ def code_of(account: Account | None, sequence: int) -> str:
 
 
 def draw(code: str, kind: str) -> bytes:
-    """A picture of a QR code; `kind` is one of `KINDS`."""
+    """A picture of a QR code; `kind` is one of `KINDS`. Raises `NoPicture` for what is too long for one."""
     picture = io.BytesIO()
-    segno.make(code, error="m", micro=False).save(picture, kind=kind, scale=_SCALE)
+    try:
+        segno.make(code, error="m", micro=False).save(picture, kind=kind, scale=_SCALE)
+    except segno.DataOverflowError:
+        raise NoPicture from None
     return picture.getvalue()

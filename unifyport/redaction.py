@@ -3,15 +3,33 @@
 Secrets are found by their first letters, so that a text costs the same with ten of them or with ten thousand.
 """
 
+from collections import deque
+
 _SHORTEST = 6  # a shorter value would blank ordinary words
 _BLANK = "[secret]"
+_FLEETING = 1024  # of those that are of no use soon, as many as are remembered
 _secrets: dict[str, set[str]] = {}  # first letters -> secrets that begin with them
+_fleeting: deque[str] = deque()
 
 
 def register_secret(value: object) -> None:
     """From now on `value` is blanked wherever `redact` is used; values that are no text are ignored."""
     if isinstance(value, str) and len(value) >= _SHORTEST:
         _secrets.setdefault(value[:_SHORTEST], set()).add(value)
+
+
+def register_fleeting(value: object) -> None:
+    """`register_secret` for a code, a PIN, a QR code: so many of them come that the oldest are forgotten."""
+    if not isinstance(value, str) or len(value) < _SHORTEST or value in _secrets.get(value[:_SHORTEST], ()):
+        return
+    register_secret(value)
+    _fleeting.append(value)
+    if len(_fleeting) > _FLEETING:
+        oldest = _fleeting.popleft()
+        known = _secrets[oldest[:_SHORTEST]]
+        known.discard(oldest)
+        if not known:
+            del _secrets[oldest[:_SHORTEST]]
 
 
 def redact(text: str) -> str:

@@ -8,7 +8,7 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from actors.login import DuplicateAccount, Login, NotAsked, Step, Wanted
+from actors.login import DuplicateAccount, Login, LoginChanged, NotAsked, Step, Wanted
 from unifyport.model.account import Account, AuthStatus, Identity
 from unifyport.model.runtime_status import RuntimeStatus
 from unifyport.model.unit import SessionChange
@@ -43,7 +43,7 @@ class ScriptedHost:
         self.made = ScriptedConnector(script)
         self.steps: list[Step] = []
         self.refuses: Exception | None = None
-        self.hangs = False
+        self.takes = 0.0  # seconds of each commit
         self.runtime_status = RuntimeStatus.UNKNOWN
 
     async def new_connector(self) -> Any:
@@ -51,9 +51,7 @@ class ScriptedHost:
         return self.made
 
     async def commit_login(self, step: Step) -> None:
-        if self.hangs:
-            await trio.sleep_forever()
-        await trio.lowlevel.checkpoint()
+        await trio.sleep(self.takes)
         if self.refuses is not None and step.session is not None:
             raise self.refuses
         self.steps.append(step)
@@ -139,7 +137,7 @@ async def test_each_answer_renews_the_patience(autojump_clock: MockClock) -> Non
     login = Login(host)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(login.run)
-        await login.moved(1, 400)
+        await login.moved(1)
         await trio.sleep(500)
         login.give(Wanted.PASSWORD, "open")
         with pytest.raises(NotAsked):  # once is enough
@@ -160,7 +158,7 @@ async def test_a_pin_stands_beside_the_code(autojump_clock: MockClock) -> None:
     first, second, _ = host.steps
     assert first.changes["auth_payload"]["qr_code"] == second.changes["auth_payload"]["qr_code"] == "x"
     assert second.changes["auth_payload"]["pin"] == "1234"
-    assert second.changes["auth_payload"]["url"] == first.changes["auth_payload"]["url"]
+    assert second.changes["auth_payload"]["url"] == "https://gateway.example/qr/2.png"
     [event] = second.announcements
     assert event.expires_at == 60_000
     assert event.data["sequence"] == 2
@@ -204,20 +202,50 @@ async def test_the_loser_of_an_identity_is_logged_out(autojump_clock: MockClock)
     assert host.made.logged_out == 1
 
 
-async def test_a_store_that_does_not_answer_is_not_waited_for_long(autojump_clock: MockClock) -> None:
+async def test_a_success_on_its_way_to_the_disk_is_waited_for(autojump_clock: MockClock) -> None:
+    """A unit cannot be taken back: whoever gives up on it would say what is not so."""
+
     async def script(dialog: Dialog) -> Authorization:
         await trio.lowlevel.checkpoint()
-        host.hangs = True
         return DONE
 
     host = ScriptedHost(script)
+    host.takes = 1000
     login = Login(host)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(login.run)
-        await trio.sleep(6)
-        assert isinstance(login.error, Transient)
-        nursery.cancel_scope.cancel()
-    assert host.steps == []
+        await trio.sleep(500)
+        assert not login.abandon()
+        await login.cancel()
+    assert host.statuses == ["authorized"]
+
+
+async def test_a_connector_that_does_not_close_changes_nothing(autojump_clock: MockClock) -> None:
+    async def script(dialog: Dialog) -> Authorization:
+        await trio.lowlevel.checkpoint()
+        return DONE
+
+    host = ScriptedHost(script)
+    host.made.aclose = _fails  # type: ignore[method-assign]
+    login = Login(host)
+    await login.run()
+    assert (login.error, host.statuses) == (None, ["authorized"])
+
+
+async def _fails() -> None:
+    await trio.lowlevel.checkpoint()
+    raise OSError("the line was gone already")
+
+
+async def test_other_credentials_make_it_void(autojump_clock: MockClock) -> None:
+    async def script(dialog: Dialog) -> Authorization:
+        await trio.lowlevel.checkpoint()
+        return DONE
+
+    host = ScriptedHost(script)
+    host.refuses = LoginChanged()
+    await finished(host)
+    assert host.made.logged_out == 1
 
 
 async def test_given_up_it_says_nothing_and_closes(autojump_clock: MockClock) -> None:

@@ -65,6 +65,10 @@ class FileServer:
                 await trio.sleep_forever()
             case "missing":
                 return Response(b"", 404)
+            case "badly-moved":
+                return Response(b"", 302, {"location": "http://["})
+            case "empty":
+                return Response(b"", 200)
             case "moved":
                 return Response(b"", 302, {"location": "http://169.254.169.254/latest"})
         return Response(CONTENT, 200, content_type="image/png" if name.endswith("png") else "application/pdf")
@@ -264,6 +268,10 @@ async def test_a_reaction_on_whatsapp(world: World) -> None:
         ({"type": "image", "url": "http://10.0.0.1/a"}, "message.url"),
         ({"type": "image", "url": "FILES/missing"}, "message.url"),
         ({"type": "image", "url": "FILES/moved"}, "message.url"),
+        ({"type": "image", "url": "FILES/badly-moved"}, "message.url"),
+        ({"type": "image", "url": "FILES/empty"}, "message.url"),
+        ({"type": "audio", "url": '{"url": "FILES/a", "seconds": -5}'}, "message.url"),
+        ({"type": "audio", "text": '{"url": "FILES/a", "seconds": 1e30}'}, "message.text"),
         ({"type": "image", "url": "FILES/large"}, "message.url"),
         ({"type": "image", "url": "http://127.0.0.1:1/secret"}, "message.url"),
         ({"type": "image", "file_key": "file_000000000000000000000000"}, "message.file_key"),
@@ -332,6 +340,36 @@ async def test_many_repeats_fetch_once(world: World) -> None:
     assert world.files.requests == 1
     assert len(await world.platform.sent()) == 1
     assert world.lying == []
+
+
+async def test_slow_files_are_given_up_and_let_go_of_their_keys(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("unifyport.api.outbound.FETCH_SECONDS", 0.5)
+    answers: list[httpx.Response] = []
+
+    async def one(number: int) -> None:
+        message = {"type": "image", "url": f"{world.files.url}/slow"}
+        answers.append(await world.send("bot", message, headers={"Idempotency-Key": f"k{number}"}))
+
+    async with trio.open_nursery() as nursery:
+        for number in range(12):  # more than there are places for
+            nursery.start_soon(one, number)
+    assert {answer.status_code for answer in answers} == {400}
+    commands = [answer.json()["error"]["command_id"] for answer in answers]
+    for command in commands:
+        assert (await world.api.data("GET", f"/v1/commands/{command}"))["outcome"] == "not_sent"
+    again = await world.send("bot", {"type": "text", "text": "x"}, headers={"Idempotency-Key": "k3"})
+    assert again.status_code == 200
+
+
+async def test_a_body_that_is_nested_too_deeply(world: World) -> None:
+    deep: dict[str, Any] = {}
+    for _ in range(100):
+        deep = {"a": deep}
+    for headers in ({}, {"Idempotency-Key": "k"}):
+        response = await world.send("bot", {"type": "text", "text": "x"}, provider_data=deep, headers=headers)
+        assert error_of(response)[:2] == (400, "invalid_request")
 
 
 async def test_a_slow_file_holds_up_nobody(world: World) -> None:

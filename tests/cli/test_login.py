@@ -105,6 +105,15 @@ async def test_a_login_that_fails(world: World) -> None:
         assert await terminal.ended() == 1
 
 
+async def test_a_login_that_is_given_up_elsewhere(world: World) -> None:
+    api, _ = world
+    account = await made(api, "qrcode")
+    async with Terminal(api, account) as terminal:
+        await terminal.state()
+        await api.data("POST", f"/v1/accounts/{account}/auth/cancel")
+        assert await terminal.ended() == 1
+
+
 async def test_by_session(world: World, tmp_path: Path) -> None:
     api, platform = world
     file = tmp_path / "session.txt"

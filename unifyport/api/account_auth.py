@@ -15,6 +15,7 @@ beside the contract's.
 from typing import Any
 
 import msgspec
+import trio
 from msgspec import UNSET
 
 from actors.accounts import AlreadyAuthorized, NoSuchAccount
@@ -28,7 +29,8 @@ from unifyport.net.guard import NameNotResolved, UrlNotAllowed
 from unifyport.net.http import ConnectionLost, NotConnected, TooLarge
 from unifyport.providers.base import ChannelError, Connection, LoggedOut, RateLimited, Rejected
 from unifyport.providers.login import Authorizes, ExportedSession, ImportsSession
-from unifyport.redaction import register_secret
+from unifyport.redaction import register_fleeting
+from unifyport.storage.base import StoreUnavailable
 
 from . import schemas
 from .accounts import bound, change_proxy, find
@@ -121,7 +123,7 @@ def _give(wanted: Wanted) -> Handler:
                 raise NotAsked
             steps = login.steps
             login.give(wanted, value)
-            register_secret(value)
+            register_fleeting(value)
         except NotAsked:
             raise ApiError(
                 400,
@@ -141,6 +143,7 @@ async def import_session(call: Call) -> schemas.AccountSession:
     _check_mode(connection, able, f"this step belongs to auth_mode {_SESSION}")
     account, _ = await _startable(call)
     pin = None if body.pin is None else _text("pin", body.pin)
+    register_fleeting(pin)
     if (body.session_url is None) == (body.session is None):
         raise ApiError(400, INVALID_REQUEST.code, "session_url: is required (or session, and not both)")
     data = _exported(body.session) if body.session_url is None else await _fetched(call)
@@ -202,7 +205,18 @@ async def _begin(
 async def _moved(call: Call, login: Login, steps: int, failure: str) -> schemas.AccountSession:
     """Where the login stands once it has come further. What a platform said no to is a state; what kept us from asking
     it is an error of this step, and the state as well."""
-    await login.moved(steps, STEP_SECONDS)
+    with trio.move_on_after(STEP_SECONDS):
+        await login.moved(steps)
+        actor = call.gateway.accounts.actor(call.path["account_id"])
+        while login.ended and login.error is None and actor is not None:
+            async with actor.login_turn:  # whoever gave it up has done what he wanted
+                newest = actor.login
+            if newest is None or newest is login:
+                break
+            login = newest  # begun anew: what that one shows is where the account stands
+            await login.moved(0)
+    if login.steps <= steps and not login.ended and call.gateway.writer.unavailable is not None:
+        raise StoreUnavailable(call.gateway.writer.unavailable)
     error = login.error
     if isinstance(error, RateLimited):
         raise ApiError(429, RATE_LIMITED.code, "the platform told us to wait", retry_after=error.retry_after)
@@ -226,7 +240,9 @@ def _exported(session: Any) -> bytes:
     """Our own form: text, or an object as its platform's tools write it."""
     if not isinstance(session, str | dict):
         raise ApiError(400, INVALID_REQUEST.code, "session: must be a string or an object")
-    return session.encode() if isinstance(session, str) else msgspec.json.encode(session)
+    text = session if isinstance(session, str) else msgspec.json.encode(session).decode()
+    register_fleeting(text)
+    return text.encode()
 
 
 async def _fetched(call: Call) -> bytes:
@@ -234,7 +250,7 @@ async def _fetched(call: Call) -> bytes:
     url, data = str(call.body.session_url), bytearray()
     if not url.startswith("https://"):
         raise ApiError(400, INVALID_REQUEST.code, "session_url: must be an https URL")
-    register_secret(url)
+    register_fleeting(url)
 
     async def sink(chunk: bytes) -> None:
         data.extend(chunk)

@@ -18,6 +18,7 @@ from quart import Response, request
 from quart_trio import QuartTrio
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
 
+from actors.ingress import too_deep
 from unifyport.asgi import App, Receive, Scope, Send, respond
 from unifyport.model.ids import new_id
 from unifyport.model.structuring import strict_converter, structure
@@ -139,10 +140,14 @@ class Front:
         app.add_url_rule(
             "/openapi.json", "openapi", self._openapi, methods=["GET"], provide_automatic_options=False
         )
-        app.add_url_rule("/docs", "docs", self._read, methods=["GET"])
-        app.add_url_rule("/media/<token>", "media", self._media, methods=["GET"])
-        app.add_url_rule("/qr/<name>", "qr", self._qr, methods=["GET"])
-        app.add_url_rule("/metrics", "metrics", self._scrape, methods=["GET"])
+        app.add_url_rule("/docs", "docs", self._read, methods=["GET"], provide_automatic_options=False)
+        app.add_url_rule(
+            "/media/<token>", "media", self._media, methods=["GET"], provide_automatic_options=False
+        )
+        app.add_url_rule("/qr/<name>", "qr", self._qr, methods=["GET"], provide_automatic_options=False)
+        app.add_url_rule(
+            "/metrics", "metrics", self._scrape, methods=["GET"], provide_automatic_options=False
+        )
         app.register_error_handler(HTTPException, self._http_error)
         app.register_error_handler(Exception, self._crash)
 
@@ -244,6 +249,8 @@ class Front:
             return route.body()
         if request.mimetype != "application/json":
             raise ApiError(415, "invalid_request", "send the body as Content-Type: application/json")
+        if too_deep(raw):
+            raise ApiError(400, "invalid_request", "the body is nested too deeply")
         try:
             value = msgspec.json.decode(raw)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:

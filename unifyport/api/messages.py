@@ -1,11 +1,12 @@
 """Messages: sending one, and asking what became of it."""
 
 import msgspec
+import trio
 
 from actors.accounts import NoSuchAccount
 from unifyport.model.account import Account
 from unifyport.model.ids import new_id
-from unifyport.model.message import Answer, CommandState, OutboundMedia, OutboundMessage, SendCommand
+from unifyport.model.message import Answer, CommandState, OutboundMessage, SendCommand
 from unifyport.outgoing import FileRefused
 from unifyport.providers.base import Connection, Rejected
 from unifyport.providers.capabilities import CAPABILITIES, SendsReplies, sends
@@ -20,6 +21,8 @@ from .gateway import Gateway
 from .outbound import Source, at_hand, outbound
 from .platform import DEADLINE_MS, DOING, INVALID_MEDIA, checked_id, failed
 from .routing import Call, Route
+
+RECORD_SECONDS = 5.0  # the shield around recording that a send has not begun
 
 
 async def send_message(call: Call) -> schemas.SendMessageResult:
@@ -55,26 +58,23 @@ async def send_message(call: Call) -> schemas.SendMessageResult:
 async def _send(
     gateway: Gateway, connection: Connection, command: SendCommand, source: Source | None
 ) -> Answer:
-    """Have it sent, its file fetched before. A file that cannot be had is a message that was not sent."""
-    limit = (
-        connection.max_upload.get(command.message.type) if isinstance(command.message, OutboundMedia) else 0
-    )
+    """Have it sent, its file fetched before. Until it is the account's, whatever goes wrong is a message not sent."""
+    answer = Answer(CommandState.NOT_SENT, code="internal_error")
+    handed_over = False
     try:
-        async with at_hand(gateway, command.account_id, source, limit or None) as file:
-            if isinstance(command.message, OutboundMedia) and file is not None:
-                command.message.path, command.message.size = file.path, file.size
-                command.message.name, command.message.mime_type = file.name, file.mime_type
-            return await gateway.accounts.call(command.account_id, command)
+        async with at_hand(gateway, command, connection, source) as ready:
+            handed_over = True
+            return await gateway.accounts.call(command.account_id, ready)
     except FileRefused as refused:
         assert source is not None
-        answer = Answer(
-            CommandState.NOT_SENT,
-            code="disk" if refused.reason == "disk" else INVALID_MEDIA,
-            message=f"{source.field}: {refused}",
-        )
+        code = "disk" if refused.reason == "disk" else INVALID_MEDIA
+        answer = Answer(CommandState.NOT_SENT, code=code, message=f"{source.field}: {refused}")
     except NoSuchAccount:
-        answer = Answer(CommandState.NOT_SENT, code="account_not_running")
-    await gateway.accounts.not_sent(command, answer)
+        answer, handed_over = Answer(CommandState.NOT_SENT, code="account_not_running"), False
+    finally:
+        if not handed_over:
+            with trio.CancelScope(shield=True, deadline=trio.current_time() + RECORD_SECONDS):
+                await gateway.accounts.not_sent(command, answer)
     return answer
 
 

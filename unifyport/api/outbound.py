@@ -19,9 +19,11 @@ from unifyport.model.message import (
     OutboundMessage,
     OutboundText,
     Phone,
+    SendCommand,
     Voice,
 )
-from unifyport.outgoing import MAX_URL, OutgoingFile
+from unifyport.outgoing import MAX_URL
+from unifyport.providers.base import Connection
 
 from . import schemas
 from .errors import ApiError
@@ -32,6 +34,7 @@ FETCH_SECONDS = 15.0  # of the 25 that a send may take
 MAX_TEXT = 65_536  # characters; platforms take less, and say so
 MAX_MENTIONS = 1000
 MAX_CONTACTS = 100
+MAX_SECONDS = 86_400  # of a recording
 MAX_FIELD = 1000  # characters of a field of a contact card
 _FILE_TYPES = {
     "image": "image",
@@ -86,17 +89,25 @@ def outbound(body: schemas.SendMessageRequest) -> tuple[OutboundMessage, Source 
 
 @contextlib.asynccontextmanager
 async def at_hand(
-    gateway: Gateway, account_id: str, source: Source | None, limit: int | None
-) -> AsyncIterator[OutgoingFile | None]:
-    """The file of a message as long as it is sent; `limit` is the channel's. Raises `FileRefused`."""
-    most = min(limit or gateway.settings.media.max_file, gateway.settings.media.max_file)
-    if source is None:
-        yield None
-    elif source.uploaded:
-        yield await gateway.outgoing.of_key(source.value, most)
-    else:
-        async with gateway.outgoing.of_url(account_id, source.value, most, FETCH_SECONDS) as file:
-            yield file
+    gateway: Gateway, command: SendCommand, connection: Connection, source: Source | None
+) -> AsyncIterator[SendCommand]:
+    """The command with its file, which lies there as long as this is open. Raises `FileRefused`."""
+    message = command.message
+    if source is None or not isinstance(message, OutboundMedia):
+        yield command
+        return
+    largest = gateway.settings.media.max_file
+    limit = min(connection.max_upload.get(message.type, largest), largest)
+    async with contextlib.AsyncExitStack() as held:
+        if source.uploaded:
+            file = await gateway.outgoing.of_key(source.value, limit)
+        else:
+            fetching = gateway.outgoing.of_url(command.account_id, source.value, limit, FETCH_SECONDS)
+            file = await held.enter_async_context(fetching)
+        with_file = attrs.evolve(
+            message, path=file.path, name=file.name, mime_type=file.mime_type, size=file.size
+        )
+        yield attrs.evolve(command, message=with_file)
 
 
 def _file(payload: schemas.MessagePayload) -> tuple[Source, Voice | None, str]:
@@ -106,6 +117,10 @@ def _file(payload: schemas.MessagePayload) -> tuple[Source, Voice | None, str]:
         for field in ("url", "text"):
             recording = _recording(f"message.{field}", getattr(payload, field))
             if recording is not None:
+                if not 0 <= (recording.seconds or 0) <= MAX_SECONDS:
+                    raise _invalid(f"message.{field}", f"seconds: must be from 0 to {MAX_SECONDS}")
+                if len(recording.waveform or "") > MAX_FIELD:
+                    raise _invalid(f"message.{field}", f"waveform: at most {MAX_FIELD} characters")
                 url = _checked_url(f"message.{field}", recording.url)
                 caption = payload.caption or ("" if field == "text" else payload.text) or ""
                 return Source(f"message.{field}", url), Voice(recording.seconds, recording.waveform), caption

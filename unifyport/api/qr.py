@@ -15,10 +15,10 @@ async def serve(gateway: Gateway, name: str) -> Response:
         if kind not in KINDS:
             raise NoPicture
         account_id, sequence = gateway.qr_pictures.read(token)
-        code = code_of(await gateway.store.account(account_id), sequence)
+        picture = draw(code_of(await gateway.store.account(account_id), sequence), kind)
     except NoPicture:
         raise not_found("QR code, or no more") from None
-    response = Response(draw(code, kind), 200, content_type=KINDS[kind])
+    response = Response(picture, 200, content_type=KINDS[kind])
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Content-Security-Policy"] = "sandbox; default-src 'none'; style-src 'unsafe-inline'"

@@ -32,6 +32,7 @@ PATH = "/v1/media"
 OPERATION = "uploadMedia"
 FAILURE = "upload_media_failed"
 FORM = "multipart/form-data"
+UPLOAD_SECONDS = 1800.0
 SILENCE_SECONDS = 30.0  # between two pieces of a body
 MAX_PARTS = 16
 AROUND_THE_FILE = 1024 * 1024  # bytes of a form that are not the file's
@@ -75,7 +76,7 @@ class UploadFront:
 
     async def _take(self, headers: dict[str, str], receive: Receive) -> Upload:
         kind, options = parse_options_header(headers.get("content-type", ""))
-        if kind != FORM or not options.get("boundary"):
+        if kind.lower() != FORM or not options.get("boundary"):
             raise ApiError(415, WRONG_MEDIA_TYPE.code, f"send the file as Content-Type: {FORM}")
         limit = self._gateway.settings.media.max_file
         length = headers.get("content-length", "")
@@ -83,8 +84,10 @@ class UploadFront:
             raise ApiError(413, TOO_LARGE.code, f"a file may have at most {limit} bytes")
         form = _Form(options["boundary"], receive, limit + AROUND_THE_FILE)
         try:
-            name, mime_type = await form.file()
-            return await self._gateway.outgoing.keep(name, mime_type, form.into)
+            with trio.move_on_after(UPLOAD_SECONDS):
+                name, mime_type = await form.file()
+                return await self._gateway.outgoing.keep(name, mime_type, form.into)
+            raise ApiError(408, INVALID_REQUEST.code, "the body did not come in time")
         except FileRefused as refused:
             raise _refusal(refused) from None
         except (HTTPException, ValueError):

@@ -78,13 +78,18 @@ class _Conversation:
         self._path = path
         self._as_json = as_json
         self._said: Any = None
+        self._waited = False  # for the human, once at least
 
     def until_authorized(self, state: dict[str, Any]) -> None:
         """Exits with 1 when the login has failed."""
+        deadline = time.monotonic() + ONLINE_SECONDS
         while state["status"] != "authorized":
             self._say(state)
             if state["status"] == "failed":
                 fail(f"the login failed: {state.get('last_error', 'nobody knows why')}")
+            if state["status"] == "pending_auth" and (self._waited or time.monotonic() > deadline):
+                fail("the login was given up" if self._waited else "the platform does not answer")
+            self._waited |= state["status"] != "pending_auth"
             wanted = _ASKED.get(state["status"]) if state.get("auth_fields") else None
             if wanted is not None:
                 answer = click.prompt(wanted, hide_input=wanted == "password", err=True)

@@ -52,7 +52,10 @@ async def fetch(
             answer = await _get(target, context, sink, limit)
             if isinstance(answer, Fetched):
                 return answer
-            url = urljoin(url, answer)
+            try:
+                url = urljoin(url, answer)
+            except ValueError:
+                raise FetchRefused("bad_redirect") from None
         raise FetchRefused("too_many_redirects")
     raise ConnectionLost("timeout")
 

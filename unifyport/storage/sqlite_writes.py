@@ -122,7 +122,7 @@ class Writes:
             return Fenced()
         if unit.command is not None and not self._command(unit, unit.command):
             return Refused("command_state")
-        if unit.new_session and self._login(unit) != unit.login:
+        if (unit.session or unit.new_session) and self._login(unit) != unit.login:
             return Refused("login_changed")
         fresh = 0
         for item in unit.items:
