@@ -258,6 +258,62 @@ async def test_accounts(store: SqliteStore) -> None:
     assert again.no > 2  # numbers are never given twice
 
 
+async def test_what_a_human_must_see_is_sealed_and_an_identity_is_found(
+    store: SqliteStore, tmp_path: Path
+) -> None:
+    unit = await ready(store)
+    unit.account_changes = {
+        "auth_payload": {"qr_code": "canary-of-a-code"},
+        "auth_sequence": 3,
+        "auth_expires_at": NOW + 5,
+        "provider_account_ref": "me",
+    }
+    assert await store.commit([unit]) == [Committed()]
+    found = await store.account("acct_1")
+    assert found is not None
+    assert (found.auth_payload, found.auth_sequence) == ({"qr_code": "canary-of-a-code"}, 3)
+    assert found.auth_expires_at == NOW + 5
+    assert await store.account_of("telegram", "me") == "acct_1"
+    assert await store.account_of("telegram", "you") is None
+    files = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    assert b"canary-of-a-code" not in files
+
+
+async def test_a_new_session_takes_the_place_of_the_old_one(store: SqliteStore) -> None:
+    unit = await ready(store)
+    old = attrs.evolve(unit, session=[SessionChange("device", b"a", b"1"), SessionChange("mark", b"", b"7")])
+    new = attrs.evolve(unit, session=[SessionChange("device", b"b", b"2")], new_session=True)
+    assert await store.commit([old, new]) == [Committed(), Committed()]
+    assert await store.session(1) == {("device", b"b"): b"2"}
+    assert await store.commit([attrs.evolve(unit, session=[], new_session=True)]) == [Committed()]
+    assert await store.session(1) == {}
+
+
+async def test_a_session_of_other_credentials_is_refused(store: SqliteStore) -> None:
+    unit = await ready(store)
+    account = await store.account("acct_1")
+    assert account is not None
+    await store.commit([PutAccount(attrs.evolve(account, login=1))])
+    late = attrs.evolve(unit, session=[SessionChange("device", b"a", b"1")])
+    assert await store.commit([late]) == [Refused("login_changed")]
+    assert await store.commit([attrs.evolve(late, new_session=True)]) == [Refused("login_changed")]
+    assert await store.session(1) == {}
+
+
+async def test_what_has_expired_is_read_without_its_secrets(store: SqliteStore) -> None:
+    unit = await ready(store)
+    body = b'{"data":{"auth_payload":{"qr_code":"x"},"auth_status":"awaiting_qr_scan"}}'
+    kind = EventType.ACCOUNT_AUTH_REQUIRED
+    shown = attrs.evolve(event(1, kind=kind), body=body, expires_at=NOW + 1)
+    over = attrs.evolve(event(2, kind=kind), body=body, expires_at=NOW)
+    await store.commit([with_events(unit, shown, over)])
+    bodies = [logged.body for logged in await store.events(0, 10, mask=ALL_MASK)]
+    assert bodies == [body, b'{"data":{"auth_status":"awaiting_qr_scan"}}']
+    one = await store.event("evt_0002")
+    assert one is not None
+    assert one.body == bodies[1]
+
+
 async def test_together_is_all_or_nothing(store: SqliteStore) -> None:
     unit = await ready(store)
     known = await store.account("acct_1")

@@ -31,6 +31,7 @@ from unifyport.storage.bus import Bus
 from unifyport.storage.sealing import KeyRing
 
 WRITE_SECONDS = 5.0
+SETTLE_SECONDS, SETTLE_POLL = 15.0, 0.2  # that a deletion whose outcome nobody knows is waited for
 
 
 class WriteRefused(Exception):
@@ -40,6 +41,10 @@ class WriteRefused(Exception):
         super().__init__(reason)
         self.reason = reason
         self.place = place
+
+
+class NotKnownYet(StoreUnavailable):
+    """A write may have been committed, or may be yet."""
 
 
 class BeingDeleted(Exception):
@@ -115,7 +120,7 @@ class Gateway:
         try:
             result = await self.writer.ask_for(WRITE_SECONDS, write)
         except OutcomeUnknown:
-            raise StoreUnavailable("a commit takes too long; read what became of it") from None
+            raise NotKnownYet("a commit takes too long; read what became of it") from None
         match result:
             case Committed(value=value):
                 return value
@@ -139,7 +144,7 @@ class Gateway:
             await self.accounts.take_down(account_id)
             try:
                 farewell = await self.accounts.farewell(account_id)
-                await self.write(DeleteAccount(account_id))
+                await self._delete(account_id)
             except BaseException:
                 self.accounts.bring_back(account_id)
                 raise
@@ -148,6 +153,17 @@ class Gateway:
             self._deleting.discard(account_id)
         await farewell()
         await self.media.forget(account_id)
+
+    async def _delete(self, account_id: str) -> None:
+        """Raises what `write` does, and then it is not deleted."""
+        try:
+            await self.write(DeleteAccount(account_id))
+        except NotKnownYet:
+            with trio.move_on_after(SETTLE_SECONDS):
+                while await self.store.account(account_id) is not None:
+                    await trio.sleep(SETTLE_POLL)
+                return
+            raise
 
     def end_streams(self) -> None:
         """Readers of the log go on elsewhere, or after the restart, from where they are."""

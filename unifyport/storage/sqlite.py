@@ -319,10 +319,10 @@ class SqliteStore:
     async def events(
         self, after: int, limit: int, *, mask: int, account_no: int | None = None
     ) -> list[LoggedEvent]:
-        return await self._read(lambda db: reads.events(db, after, limit, mask, account_no))
+        return await self._read(lambda db: reads.events(db, after, limit, mask, account_no, self._now_ms()))
 
     async def event(self, event_id: str) -> LoggedEvent | None:
-        return await self._read(lambda db: reads.event(db, event_id))
+        return await self._read(lambda db: reads.event(db, event_id, self._now_ms()))
 
     async def newest_in_lane(self, account_no: int, lane: int, kind: int) -> bytes | None:
         return await self._read(lambda db: reads.newest_in_lane(db, account_no, lane, kind))

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from unifyport.model.account import Account, AuthStatus, Origin
-from unifyport.model.event import name_of
+from unifyport.model.event import name_of, without_secrets
 from unifyport.model.message import CommandState
 from unifyport.model.owed import Blocked, Owed
 from unifyport.model.proxy import Proxy
@@ -310,19 +310,30 @@ def _history(db: sqlite3.Connection, of: DeliveryRecord, limit: int) -> list[Att
 # -- the event log ----------------------------------------------------------------------------------------------
 
 
+_EVENT = "select seq, id, kind, body, expires_at from event"
+
+
 def events(
-    db: sqlite3.Connection, after: int, limit: int, mask: int, account_no: int | None
+    db: sqlite3.Connection, after: int, limit: int, mask: int, account_no: int | None, now: int
 ) -> list[LoggedEvent]:
-    sql, values = "select seq, id, kind, body from event where seq > ? and (? >> kind) & 1", [after, mask]
+    sql, values = f"{_EVENT} where seq > ? and (? >> kind) & 1", [after, mask]
     if account_no is not None:
         sql, values = sql + " and account_no = ?", [*values, account_no]
     rows = db.execute(sql + " order by seq limit ?", [*values, limit])
-    return [LoggedEvent(seq, id_, name_of(number), body) for seq, id_, number, body in rows]
+    return [_logged(row, now) for row in rows]
 
 
-def event(db: sqlite3.Connection, event_id: str) -> LoggedEvent | None:
-    row = db.execute("select seq, id, kind, body from event where id = ?", (event_id,)).fetchone()
-    return None if row is None else LoggedEvent(row[0], row[1], name_of(row[2]), row[3])
+def event(db: sqlite3.Connection, event_id: str, now: int) -> LoggedEvent | None:
+    row = db.execute(f"{_EVENT} where id = ?", (event_id,)).fetchone()
+    return None if row is None else _logged(row, now)
+
+
+def _logged(row: Sequence[Any], now: int) -> LoggedEvent:
+    """What has expired is shown without its secrets, also before they are purged."""
+    seq, id_, number, body, expires_at = row
+    if expires_at is not None and expires_at <= now:
+        body = without_secrets(body)
+    return LoggedEvent(seq, id_, name_of(number), body)
 
 
 def position_at(db: sqlite3.Connection, at: int) -> int:
