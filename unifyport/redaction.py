@@ -7,6 +7,7 @@ from collections import deque
 
 _SHORTEST = 6  # a shorter value would blank ordinary words
 _BLANK = "[secret]"
+_LONGEST_FLEETING = 4096
 _FLEETING = 1024  # of those that are of no use soon, as many as are remembered
 _secrets: dict[str, set[str]] = {}  # first letters -> secrets that begin with them
 _fleeting: deque[str] = deque()
@@ -19,8 +20,13 @@ def register_secret(value: object) -> None:
 
 
 def register_fleeting(value: object) -> None:
-    """`register_secret` for a code, a PIN, a QR code: so many of them come that the oldest are forgotten."""
-    if not isinstance(value, str) or len(value) < _SHORTEST or value in _secrets.get(value[:_SHORTEST], ()):
+    """`register_secret` for a code, a PIN, a QR code: so many of them come that the oldest are forgotten.
+
+    What is too long to be remembered a thousand times over (an exported session may be) is left out.
+    """
+    if not isinstance(value, str) or not _SHORTEST <= len(value) <= _LONGEST_FLEETING:
+        return
+    if value in _secrets.get(value[:_SHORTEST], ()):
         return
     register_secret(value)
     _fleeting.append(value)

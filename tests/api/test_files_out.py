@@ -143,32 +143,32 @@ def error_of(response: httpx.Response) -> tuple[int, str, str]:
 # -- every type, on every channel -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", ["image", "video", "audio", "document", "file"])
 @pytest.mark.parametrize("source", ["url", "file_url", "file_key"])
-async def test_telegram_gets_the_bytes(world: World, kind: str, source: str) -> None:
+async def test_telegram_gets_the_bytes(world: World, source: str) -> None:
     place = await world.key() if source == "file_key" else f"{world.files.url}/a.png"
-    sent = await world.send("bot", {"type": kind, source: place, "caption": "look"})
-    assert sent.status_code == 200, sent.text
-    [message] = await world.platform.sent()
-    field = TELEGRAM_FIELDS[kind]
-    file = message[field][0] if field == "photo" else message[field]
-    assert world.platform.sandbox.platforms["telegram"].files[file["file_id"]] == CONTENT
-    assert message["caption"] == "look"
-    assert field == "photo" or file["file_name"] == "a.png"
-    assert sent.json()["data"]["message_id"] == str(message["message_id"])
+    for number, (kind, field) in enumerate(TELEGRAM_FIELDS.items()):
+        sent = await world.send("bot", {"type": kind, source: place, "caption": "look"})
+        assert sent.status_code == 200, sent.text
+        message = (await world.platform.sent())[number]
+        file = message[field][0] if field == "photo" else message[field]
+        assert world.platform.sandbox.platforms["telegram"].files[file["file_id"]] == CONTENT  # type: ignore[attr-defined]
+        assert message["caption"] == "look"
+        assert field == "photo" or file["file_name"] == "a.png"
+        assert sent.json()["data"]["message_id"] == str(message["message_id"])
 
 
-@pytest.mark.parametrize("kind", ["image", "video", "document", "file"])
-async def test_whatsapp_gets_the_bytes(world: World, kind: str) -> None:
-    sent = await world.send("shop", {"type": kind, "url": f"{world.files.url}/list.pdf", "caption": "look"})
-    assert sent.status_code == 200, sent.text
-    [message] = await world.platform.sent("whatsapp")
-    assert message["type"] == ("document" if kind == "file" else kind)
-    content = message[message["type"]]
-    file = world.platform.sandbox.platforms["whatsapp"].media[content["id"]]
-    assert (file.content, file.mime_type) == (CONTENT, "application/pdf")
-    assert content["caption"] == "look"
-    assert content.get("filename") == ("list.pdf" if message["type"] == "document" else None)
+async def test_whatsapp_gets_the_bytes(world: World) -> None:
+    for number, kind in enumerate(("image", "video", "document", "file")):
+        message = {"type": kind, "url": f"{world.files.url}/list.pdf", "caption": "look"}
+        sent = await world.send("shop", message)
+        assert sent.status_code == 200, sent.text
+        got = (await world.platform.sent("whatsapp"))[number]
+        assert got["type"] == ("document" if kind == "file" else kind)
+        content = got[got["type"]]
+        file = world.platform.sandbox.platforms["whatsapp"].media[content["id"]]  # type: ignore[attr-defined]
+        assert (file.content, file.mime_type) == (CONTENT, "application/pdf")
+        assert content["caption"] == "look"
+        assert content.get("filename") == ("list.pdf" if got["type"] == "document" else None)
 
 
 async def test_a_recording_in_the_form_of_a_json_string(world: World) -> None:
@@ -253,48 +253,60 @@ async def test_a_reaction_on_whatsapp(world: World) -> None:
     assert message["reaction"] == {"message_id": "wamid.1", "emoji": "👍"}
 
 
+async def test_a_file_that_comes_in_can_be_read_and_sent_on(world: World) -> None:
+    """The link of an attachment is as good as any other URL, for whoever is permitted to fetch from here."""
+    file = world.reference.keep(CONTENT)
+    world.reference.write("look", file=file, kind="image", size=len(CONTENT))
+    path = f"/v1/events?type=message.received&account_id={world.accounts['everything']}"
+    [event] = (await world.api.until(lambda page: page["items"], path))["items"]
+    [attachment] = event["data"]["message"]["attachments"]
+    assert (attachment["type"], attachment["size"]) == ("image", len(CONTENT))
+    assert (await world.api("GET", httpx.URL(attachment["url"]).path)).content == CONTENT
+    sent = await world.send("everything", {"type": "image", "url": attachment["url"]})
+    assert sent.status_code == 200, sent.text
+    assert world.reference.files[world.reference.sent[-1]["file"]] == CONTENT
+
+
 # -- what may be wrong ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("message", "field"),
-    [
-        ({"type": "image"}, "message.url"),
-        ({"type": "image", "url": ""}, "message.url"),
-        ({"type": "image", "url": "ftp://files.example/a"}, "message.url"),
-        ({"type": "image", "url": "not a url"}, "message.url"),
-        ({"type": "image", "file_url": "https://x.example/" + "a" * 5000}, "message.file_url"),
-        ({"type": "image", "url": "http://169.254.169.254/latest"}, "message.url"),
-        ({"type": "image", "url": "http://10.0.0.1/a"}, "message.url"),
-        ({"type": "image", "url": "FILES/missing"}, "message.url"),
-        ({"type": "image", "url": "FILES/moved"}, "message.url"),
-        ({"type": "image", "url": "FILES/badly-moved"}, "message.url"),
-        ({"type": "image", "url": "FILES/empty"}, "message.url"),
-        ({"type": "audio", "url": '{"url": "FILES/a", "seconds": -5}'}, "message.url"),
-        ({"type": "audio", "text": '{"url": "FILES/a", "seconds": 1e30}'}, "message.text"),
-        ({"type": "image", "url": "FILES/large"}, "message.url"),
-        ({"type": "image", "url": "http://127.0.0.1:1/secret"}, "message.url"),
-        ({"type": "image", "file_key": "file_000000000000000000000000"}, "message.file_key"),
-        ({"type": "image", "file_key": "../../etc/passwd"}, "message.file_key"),
-        ({"type": "contact"}, "message.contacts"),
-        ({"type": "contact", "contacts": []}, "message.contacts"),
-        ({"type": "contact", "contacts": [{"name": " "}]}, "message.contacts[0].name"),
-        ({"type": "contact", "contacts": [{"name": "a", "phones": [{"number": ""}]}]}, "message.contacts[0]"),
-        ({"type": "text", "text": "x" * 70_000}, "message.text"),
-    ],
-)
-async def test_a_message_that_cannot_be_sent_is_refused_and_leaves_nothing(
-    world: World, message: dict[str, Any], field: str
-) -> None:
-    message = {
-        k: v.replace("FILES", world.files.url) if isinstance(v, str) else v for k, v in message.items()
-    }
-    for headers in ({}, {"Idempotency-Key": "k"}, {"Idempotency-Key": "k"}):
-        response = await world.send("bot", message, headers=headers)
-        status, code, text = error_of(response)
-        assert (status, code) == (400, "invalid_request")
-        assert text.startswith(field)
-        assert "secret" not in response.text
+REFUSED: list[tuple[dict[str, Any], str]] = [
+    ({"type": "image"}, "message.url"),
+    ({"type": "image", "url": ""}, "message.url"),
+    ({"type": "image", "url": "ftp://files.example/a"}, "message.url"),
+    ({"type": "image", "url": "not a url"}, "message.url"),
+    ({"type": "image", "file_url": "https://x.example/" + "a" * 5000}, "message.file_url"),
+    ({"type": "image", "url": "http://169.254.169.254/latest"}, "message.url"),
+    ({"type": "image", "url": "http://10.0.0.1/a"}, "message.url"),
+    ({"type": "image", "url": "FILES/missing"}, "message.url"),
+    ({"type": "image", "url": "FILES/moved"}, "message.url"),
+    ({"type": "image", "url": "FILES/badly-moved"}, "message.url"),
+    ({"type": "image", "url": "FILES/empty"}, "message.url"),
+    ({"type": "audio", "url": '{"url": "FILES/a", "seconds": -5}'}, "message.url"),
+    ({"type": "audio", "text": '{"url": "FILES/a", "seconds": 1e30}'}, "message.text"),
+    ({"type": "image", "url": "FILES/large"}, "message.url"),
+    ({"type": "image", "url": "http://127.0.0.1:1/secret"}, "message.url"),
+    ({"type": "image", "file_key": "file_000000000000000000000000"}, "message.file_key"),
+    ({"type": "image", "file_key": "../../etc/passwd"}, "message.file_key"),
+    ({"type": "contact"}, "message.contacts"),
+    ({"type": "contact", "contacts": []}, "message.contacts"),
+    ({"type": "contact", "contacts": [{"name": " "}]}, "message.contacts[0].name"),
+    ({"type": "contact", "contacts": [{"name": "a", "phones": [{"number": ""}]}]}, "message.contacts[0]"),
+    ({"type": "text", "text": "x" * 70_000}, "message.text"),
+]
+
+
+async def test_a_message_that_cannot_be_sent_is_refused_and_leaves_nothing(world: World) -> None:
+    for number, (written, field) in enumerate(REFUSED):
+        message = {
+            k: v.replace("FILES", world.files.url) if isinstance(v, str) else v for k, v in written.items()
+        }
+        for headers in ({}, {"Idempotency-Key": f"k{number}"}, {"Idempotency-Key": f"k{number}"}):
+            response = await world.send("bot", message, headers=headers)
+            status, code, text = error_of(response)
+            assert (status, code) == (400, "invalid_request"), message
+            assert text.startswith(field), message
+            assert "secret" not in response.text
     assert await world.platform.sent() == []
     assert world.lying == []
 

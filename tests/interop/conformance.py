@@ -12,6 +12,7 @@ from unifyport.api.openapi import document
 ROOT = Path(__file__).parents[2]
 FACTS = json.loads((ROOT / "tests" / "contract" / "operations.json").read_text())
 OPERATIONS = {operation["operationId"]: operation for operation in FACTS["operations"]}
+DOCUMENT = document(ROUTES)
 STATUSES = (400, 401, 404, 409, 500, 501, 502, 503)
 # What the contract declares: (operation, status).
 DECLARED = [
@@ -62,7 +63,8 @@ def page(succeeded: Sequence[dict[str, Any]], failed: Sequence[dict[str, Any]]) 
         "",
         "The official Python SDK calls all 64 operations of the public v1 contract, sync and async, against a running",
         "gateway (`tests/interop/test_sdk.py`). Each success is judged field by field by the types that the SDK's own",
-        "models declare. Each error status that the contract declares is produced, or it is said below why it cannot occur.",
+        "models declare. Each error status that the contract declares is produced, or it is said below why it cannot occur: a",
+        "500 by a platform that refuses or, where nobody is asked, by a table taken out of the database while the server runs.",
         "",
         "## Operations",
         "",
@@ -130,16 +132,48 @@ def _codes(lines: Iterable[dict[str, Any]]) -> list[str]:
 
 
 def _additions(lines: Iterable[dict[str, Any]]) -> list[str]:
-    fields: dict[str, set[str]] = defaultdict(set)
+    answers: dict[str, set[str]] = defaultdict(set)
     for line in lines:
         for field in line.get("additions", ()):
-            fields[field.replace("[]", "").removeprefix("data.")].add(line["operation"])
-    rows = ["Fields of answers:", ""]
-    rows += [f"- `{name}`: {', '.join(f'`{o}`' for o in sorted(by))}" for name, by in sorted(fields.items())]
-    rows += ["", "Routes:", ""]
-    described = document(ROUTES)["paths"]
+            answers[field.replace("[]", "").removeprefix("data.")].add(line["operation"])
+    bodies: dict[str, set[str]] = defaultdict(set)
+    parameters: dict[str, set[str]] = defaultdict(set)
+    for name, operation in OPERATIONS.items():
+        mine = DOCUMENT["paths"][operation["path"]][operation["method"].lower()]
+        for field in _fields(mine) - _known_fields(operation):
+            bodies[field].add(name)
+        known = {"X-Request-Id", *(each["name"] for each in operation["query_params"])}
+        for parameter in mine["parameters"]:
+            if parameter["in"] != "path" and parameter["name"] not in known:
+                parameters[parameter["name"]].add(name)
+    rows: list[str] = []
+    for title, found in (("answers", answers), ("bodies", bodies), ("queries and headers", parameters)):
+        rows += [f"Fields of {title}:", ""]
+        rows += [
+            f"- `{name}`: {', '.join(f'`{o}`' for o in sorted(by))}" for name, by in sorted(found.items())
+        ]
+        rows.append("")
+    rows += ["Routes:", ""]
     for route in ROUTES:
         if route.extension:
-            summary = described[route.path][route.method.lower()]["summary"]
+            summary = DOCUMENT["paths"][route.path][route.method.lower()]["summary"]
             rows.append(f"- `{route.method} {route.path}`: {summary}")
     return rows
+
+
+def _fields(operation: dict[str, Any]) -> set[str]:
+    """The fields of an operation's body, as our document has them."""
+    content = operation.get("requestBody", {}).get("content", {})
+    shape = content.get("application/json", {}).get("schema", {})
+    shape = shape.get("allOf", [shape])[0]
+    if "$ref" in shape:
+        shape = DOCUMENT["components"]["schemas"][shape["$ref"].rpartition("/")[2]]
+    return set(shape.get("properties", {}))
+
+
+def _known_fields(operation: dict[str, Any]) -> set[str]:
+    body = operation["request_body"] or {}
+    shape = FACTS["schemas"].get(body.get("schema", ""), {})
+    while "ref" in shape:
+        shape = FACTS["schemas"][shape["ref"]]
+    return {*shape.get("fields", {}), *body.get("known_fields", {})}
