@@ -130,6 +130,8 @@ def _not_done(answer: Answer, code: str, done: str, details: dict[str, Any]) -> 
         return ApiError(400, INVALID_REQUEST.code, answer.message, **details)
     if answer.code == "disk":
         return ApiError(503, code, f"not {done}: {answer.message}", retry_after=5, **details)
+    if answer.code == "internal_error":
+        return ApiError(500, code, f"not {done}: internal error", **details)
     if answer.code == "not_recorded":
         return ApiError(503, code, f"not {done}: storage is unavailable", retry_after=1, **details)
     return ApiError(409, "account_binding_not_found", f"not {done}: {answer.code}", **details)
