@@ -187,6 +187,13 @@ class Accounts:
         await self.supervisor.settled(account_id, verb, policy.stop_grace + policy.stop_timeout)
         await actor.durable(VERB_SECONDS)
 
+    def beside(self, task: Callable[..., Awaitable[None]], *arguments: Any) -> bool:
+        """Run what takes its time with an account beside them all; False while they do not run."""
+        if self._nursery is None or self._nursery.cancel_scope.cancel_called:
+            return False
+        self._nursery.start_soon(task, *arguments)
+        return True
+
     def bring_back(self, account_id: str) -> None:
         """It was not deleted after all."""
         actor = self._actors.get(account_id)

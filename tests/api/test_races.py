@@ -209,6 +209,31 @@ async def test_a_delete_that_fails_changes_nothing(tmp_path: Path, monkeypatch: 
             assert again["id"] != shop["id"]
 
 
+async def test_a_delete_that_nobody_waited_for_is_done_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its commit hangs for longer than anybody waits: 503, and nothing is left of the account afterwards."""
+    async with sandbox() as platform:
+        async with gateway(settings_of(tmp_path, platform.sandbox.config())) as api:
+            body = {"provider": "telegram", "provider_data": {"token": TOKEN}}
+            path = f"/v1/accounts/{(await api.data('POST', '/v1/accounts', body))['id']}"
+            await api.until(lambda a: a["runtime_status"] == "running", path)
+            monkeypatch.setattr("unifyport.api.gateway.WRITE_SECONDS", 0.2)
+            monkeypatch.setattr("actors.writer.IN_HAND_SECONDS", 0.2)
+            disk = Disk(monkeypatch)
+            disk.of = "DeleteAccount"
+            assert (await api("DELETE", path)).status_code == 503
+            assert (await api("DELETE", path)).status_code == 409  # that one is still under way
+            disk.go_on.set()
+            with trio.fail_after(10):
+                while (await api("DELETE", path)).status_code != 404:
+                    await trio.lowlevel.checkpoint()
+                while not (again := await api("POST", "/v1/accounts", body)).is_success:
+                    await trio.lowlevel.checkpoint()  # its identity is free again, soon
+            path = f"/v1/accounts/{again.json()['data']['id']}"
+            await api.until(lambda a: a["runtime_status"] == "running", path)
+
+
 async def test_files_end_with_their_account_and_keep_to_their_quota(tmp_path: Path) -> None:
     size = 90_000
     async with sandbox() as platform, receiver() as inbox:

@@ -46,7 +46,7 @@ async def find(gateway: Gateway, account_id: str) -> Account:
 async def bound(gateway: Gateway, account_id: str) -> tuple[Account, Connection]:
     """The account and its connection. Raises 404 `not_found`, 502 `provider_adapter_not_found`."""
     actor = gateway.accounts.actor(account_id)
-    if actor is not None:  # what is on its way to the disk counts already
+    if actor is not None and not actor.leaving:  # what is on its way to the disk counts already
         return actor.row, actor.kind
     account = await find(gateway, account_id)
     channel = gateway.registry.find(account.provider)

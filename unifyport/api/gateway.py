@@ -1,7 +1,8 @@
 """The gateway as its HTTP front sees it: values in, values out, and no actor object but these doors."""
 
+import contextlib
 import ssl
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 import attrs
@@ -31,7 +32,7 @@ from unifyport.storage.bus import Bus
 from unifyport.storage.sealing import KeyRing
 
 WRITE_SECONDS = 5.0
-SETTLE_SECONDS, SETTLE_POLL = 15.0, 0.2  # that a deletion whose outcome nobody knows is waited for
+SETTLE_SECONDS, SETTLE_POLL = 30.0, 0.2  # after which a deletion whose outcome nobody knew has not happened
 
 
 class WriteRefused(Exception):
@@ -133,37 +134,49 @@ class Gateway:
         raise AssertionError("not a result of a write")
 
     async def delete_account(self, account_id: str) -> None:
-        """Stop it, delete it, forget it, and log it out. When it cannot be deleted it goes on as before.
+        """Stop it, delete it, forget it, and log it out. When it cannot be deleted it goes on as before; where nobody knows
+        yet, it stays down until that is known.
 
         Raises `BeingDeleted`, and what `write` does.
         """
         if account_id in self._deleting:
             raise BeingDeleted
         self._deleting.add(account_id)
+        settled = True
         try:
             await self.accounts.take_down(account_id)
             try:
                 farewell = await self.accounts.farewell(account_id)
-                await self._delete(account_id)
+                await self.write(DeleteAccount(account_id))
+            except NotKnownYet:
+                settled = not self.accounts.beside(self._settle_deletion, account_id, farewell)
+                raise
             except BaseException:
                 self.accounts.bring_back(account_id)
                 raise
             self.accounts.forget(account_id)
         finally:
-            self._deleting.discard(account_id)
+            if settled:
+                self._deleting.discard(account_id)
         await farewell()
         await self.media.forget(account_id)
 
-    async def _delete(self, account_id: str) -> None:
-        """Raises what `write` does, and then it is not deleted."""
+    async def _settle_deletion(self, account_id: str, farewell: Callable[[], Awaitable[None]]) -> None:
+        """A commit has taken longer than its caller waits. It has happened, or will not, once the store takes writes."""
         try:
-            await self.write(DeleteAccount(account_id))
-        except NotKnownYet:
-            with trio.move_on_after(SETTLE_SECONDS):
-                while await self.store.account(account_id) is not None:
-                    await trio.sleep(SETTLE_POLL)
-                return
-            raise
+            quiet = 0.0  # seconds that the store has taken writes, and the account is there
+            while quiet < SETTLE_SECONDS:
+                await trio.sleep(SETTLE_POLL)
+                quiet = quiet + SETTLE_POLL if self.writer.unavailable is None else 0.0
+                with contextlib.suppress(StoreUnavailable):
+                    if await self.store.account(account_id) is None:
+                        self.accounts.forget(account_id)
+                        await farewell()
+                        await self.media.forget(account_id)
+                        return
+            self.accounts.bring_back(account_id)
+        finally:
+            self._deleting.discard(account_id)
 
     def end_streams(self) -> None:
         """Readers of the log go on elsewhere, or after the restart, from where they are."""
