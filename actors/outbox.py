@@ -14,6 +14,7 @@ import attrs
 import msgspec
 import trio
 
+from supervisors import split
 from unifyport import disk
 from unifyport.model.account import Account as Row
 from unifyport.model.message import Answer, CommandState, FetchMedia, MarkRead, PlatformCall, SendCommand
@@ -216,10 +217,16 @@ class Outbox:
             with trio.move_on_after(max(0.0, (command.deadline - self._now_ms()) / 1000)):
                 return await _perform(connector, command)
             return Answer(CommandState.UNKNOWN, code="timeout")
-        except ChannelError as error:
-            return self._refused(connector, error)
-        except Exception:
-            log.exception("account %s: a command crashed", self._account.row.id)
+        except BaseException as caught:
+            control, errors = split(caught)
+            if control is not None:
+                raise control from None
+            known = [error for error in errors if isinstance(error, ChannelError)]
+            if len(known) == len(
+                errors
+            ):  # a nursery may have raised several: the one that says the most counts
+                return self._refused(connector, max(known, key=_weight))
+            log.error("account %s: a command crashed", self._account.row.id, exc_info=caught)
             return Answer(CommandState.UNKNOWN, code="internal_error")
 
     def _refused(self, connector: Connector, error: ChannelError) -> Answer:
@@ -244,6 +251,11 @@ class Outbox:
     async def _step(self, change: CommandChange) -> Result | Failed:
         unit = attrs.evolve(self._account.own_unit(), command=change)
         return await self._normalizers.commit(unit)
+
+
+def _weight(error: ChannelError) -> tuple[bool, bool]:
+    """Of several errors: what may have been applied goes first, then what is wrong with the login."""
+    return error.maybe_applied, isinstance(error, LoggedOut | Conflict)
 
 
 async def _perform(connector: Connector, command: Command | FetchMedia) -> Answer:

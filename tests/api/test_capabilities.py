@@ -12,11 +12,37 @@ from tests.harness import Client, gateway, settings_of
 from unifyport.api.app import ROUTES
 from unifyport.model.account import Identity
 from unifyport.model.message import OutboundText
-from unifyport.providers.base import Channel, Connection, Credential, Inbound, Link, Setting
+from unifyport.providers.base import (
+    Channel,
+    Connection,
+    Credential,
+    Inbound,
+    Link,
+    Rejected,
+    Setting,
+    Transient,
+)
 from unifyport.providers.capabilities import CAPABILITIES, Sent
 from unifyport.providers.registry import Registry
 
 NAME = "tiktok"
+
+
+# What a nursery in a connector may let out, by the text that is sent.
+ERRORS: dict[str, BaseException] = {
+    "a network that is away": BaseExceptionGroup("", [Transient("read_error", maybe_applied=True)]),
+    "nothing left": BaseExceptionGroup("", [BaseExceptionGroup("", [Transient("connect_error")])]),
+    "several": BaseExceptionGroup("", [Transient("connect_error"), Transient("timeout", maybe_applied=True)]),
+    "refused": BaseExceptionGroup("", [Rejected("no", "the platform says no")]),
+    "a bug": BaseExceptionGroup("", [Transient("connect_error"), ZeroDivisionError()]),
+}
+OUTCOMES = {
+    "a network that is away": (500, "unknown"),
+    "nothing left": (409, "not_sent"),
+    "several": (500, "unknown"),
+    "refused": (500, "rejected"),
+    "a bug": (500, "unknown"),
+}
 
 
 class Endpoints:
@@ -38,6 +64,8 @@ class TextConnector:
 
     async def send_text(self, message: OutboundText) -> Sent:
         await trio.lowlevel.checkpoint()
+        if message.text in ERRORS:
+            raise ERRORS[message.text]
         self._number += 1
         return Sent(f"message-{self._number}")
 
@@ -76,6 +104,19 @@ async def test_types_that_it_cannot_send(texts: tuple[Client, str]) -> None:
     assert (await api.data("POST", "/v1/messages", text))["message_id"] == "message-1"
     reply = await api("POST", "/v1/messages", {**text, "reply_to": {"reply_token": "x"}})
     assert (reply.status_code, reply.json()["error"]["code"]) == (501, "unsupported_by_provider")
+
+
+@pytest.mark.parametrize("text", ERRORS)
+async def test_errors_out_of_a_nursery_are_what_they_hold(texts: tuple[Client, str], text: str) -> None:
+    api, account = texts
+    send = {
+        "account_id": account,
+        "to": {"id": "1", "type": "user"},
+        "message": {"type": "text", "text": text},
+    }
+    response = await api("POST", "/v1/messages", send)
+    assert (response.status_code, response.json()["error"]["outcome"]) == OUTCOMES[text]
+    assert (await api.data("GET", f"/v1/accounts/{account}"))["runtime_status"] == "running"
 
 
 BODIES: dict[str, dict[str, Any]] = {

@@ -351,7 +351,10 @@ async def test_a_device_that_its_user_removes(world: World) -> None:
         "invalid_credentials"
     ]
     await world.log_in_by_qr(account)
-    await world.inbox.until(lambda: bool(world.of(account, "message.received")))  # what it missed
+    world.platform.write("now there is", "user-1")
+    await world.inbox.until(
+        lambda: "now there is" in [e["text"] for e in world.of(account, "message.received")]
+    )
 
 
 async def test_deleting_logs_out(world: World) -> None:

@@ -342,19 +342,33 @@ def _group(group: dict[str, Any]) -> directory.Group:
     )
 
 
-def parse(me: str, message: dict[str, Any]) -> ProviderEvent:
+class _Message(msgspec.Struct):
+    """What a message must have, and of which type: a text that is no text must not reach a customer."""
+
+    number: int
+    id: str
+    chat: str
+    sender: str = msgspec.field(name="from")
+    text: str = ""
+    kind: str = "text"
+    file: str | None = None
+    size: int = 0
+
+
+def parse(me: str, item: dict[str, Any]) -> ProviderEvent:
     """A message as it comes. What cannot be read goes to quarantine and stops nobody."""
-    key = dedupe_key("reference", me, str(message.get("id", message)))
+    raw = msgspec.json.encode(item)
     try:
-        content = Content(message["id"], message.get("kind", "text"), message["text"])
-        if "file" in message:
-            content.attachments.append(Attachment(message["kind"], message["file"], size=message["size"]))
-        return MessageReceived(
-            key,
-            Conversation(message["chat"], "user"),
-            Sender(message["from"], name=f"Name of {message['from']}"),
-            content,
-            sent_at=1_780_000_000_000 + message["number"],
-        )
-    except (KeyError, TypeError) as error:
-        return Unparsed(key, msgspec.json.encode(message), f"no {error}")
+        message = msgspec.convert(item, _Message)
+    except msgspec.ValidationError as error:
+        return Unparsed(dedupe_key("reference", me, raw.hex()), raw, str(error))
+    content = Content(message.id, message.kind, message.text)  # type: ignore[arg-type]
+    if message.file is not None:
+        content.attachments.append(Attachment(message.kind, message.file, size=message.size))
+    return MessageReceived(
+        dedupe_key("reference", me, message.id),
+        Conversation(message.chat, "user"),
+        Sender(message.sender, name=f"Name of {message.sender}"),
+        content,
+        sent_at=1_780_000_000_000 + message.number,
+    )

@@ -27,16 +27,21 @@ class DeviceConnector(ReferenceConnector):
         return setting.session.get(_KEY, b"").decode()
 
     async def receive(self, link: Link) -> None:
+        """The stream is open before the gap is fetched: the other way round, what comes in between would be lost."""
+        await self._stream(opening=True)
         while missed := await self._ask("history", after=self._mark):
             await self._deliver(link, missed)
         await self._read_stream(link)
 
     async def _read_stream(self, link: Link) -> None:
         while True:
-            messages = await self._post("/stream", {"token": self._token})
+            messages = await self._stream()
             link.observed()
-            if messages:
-                await self._deliver(link, messages)
+            if fresh := [message for message in messages if message["number"] > self._mark]:
+                await self._deliver(link, fresh)
+
+    async def _stream(self, *, opening: bool = False) -> list[dict[str, Any]]:
+        return list(await self._post("/stream", {"token": self._token, "open": opening}))
 
     async def _deliver(self, link: Link, messages: list[dict[str, Any]]) -> None:
         """The messages, and that we have them, in one unit: neither is on the disk without the other."""
@@ -45,6 +50,7 @@ class DeviceConnector(ReferenceConnector):
         await link.deliver(Batch(events, [SessionChange(*_MARK, str(self._mark).encode())]))
 
     async def log_out(self) -> None:
+        """With the key of the session, or the one that `authorize` has just got: `_in` puts it in the same place."""
         await self._ask("log_out")
 
     # -- getting in -------------------------------------------------------------------------------------------------
@@ -98,9 +104,9 @@ class DeviceConnector(ReferenceConnector):
     async def _in(self, key: str) -> Authorization:
         self._token = key
         me = await self._ask("me")
-        return Authorization(
-            Identity(me["id"], display_name=me["name"]), [SessionChange(*_KEY, key.encode())]
-        )
+        # The first mark: without it all that was ever written would come in as new.
+        session = [SessionChange(*_KEY, key.encode()), SessionChange(*_MARK, str(me["newest"]).encode())]
+        return Authorization(Identity(me["id"], display_name=me["name"]), session)
 
 
 class QrConnector(DeviceConnector):
@@ -122,6 +128,7 @@ class CodeConnector(DeviceConnector):
         return await self._follow(await self._begin("sent", phone=self._phone), dialog)
 
     async def receive(self, link: Link) -> None:
+        await self._stream(opening=True)
         await self._read_stream(link)
 
 

@@ -29,11 +29,12 @@ LINGER_SECONDS = 5.0
 
 @attrs.define
 class Inbox:
-    """What customers wrote to one user: all of it, and what is left to hand out."""
+    """What customers wrote to one user: all of it, and what is left to hand out. `streams` are by token: opening one
+    forgets what an earlier one of it has not taken."""
 
     history: list[dict[str, Any]] = attrs.field(factory=list)
     kept: list[dict[str, Any]] = attrs.field(factory=list)
-    stream: list[dict[str, Any]] = attrs.field(factory=list)
+    streams: dict[str, list[dict[str, Any]]] = attrs.field(factory=dict)
     bell: trio.Event = attrs.field(factory=trio.Event)
 
 
@@ -140,12 +141,16 @@ class ReferencePlatform:
         call = await request.get_json()
         if (user := self._user(call["token"])) is None:
             return _NO
-        inbox = self.inboxes[user]
+        inbox, token = self.inboxes[user], call["token"]
+        if call["open"]:
+            inbox.streams[token] = []
+            return {"ok": True, "result": []}
         with trio.move_on_after(LINGER_SECONDS):
-            while not inbox.stream:
+            while not inbox.streams.get(token):
                 await inbox.bell.wait()
-        found, inbox.stream = inbox.stream[:100], inbox.stream[100:]
-        return {"ok": True, "result": found}
+        waiting = inbox.streams.get(token, [])
+        inbox.streams[token] = waiting[100:]
+        return {"ok": True, "result": waiting[:100]}
 
     async def _upload(self) -> dict[str, Any]:
         from quart import request
@@ -171,7 +176,7 @@ class ReferencePlatform:
         inbox = self.inboxes[user]
         number = len(inbox.history) + 1
         message = {"number": number, "id": f"in-{number}", "chat": "chat-1", "from": "person-1", "text": text}
-        for box in (inbox.history, inbox.kept, inbox.stream):
+        for box in (inbox.history, inbox.kept, *inbox.streams.values()):
             box.append({**message, **more})
         inbox.bell.set()
         inbox.bell = trio.Event()
@@ -194,7 +199,8 @@ class ReferencePlatform:
 
     def do_me(self, user: str, token: str) -> dict[str, Any]:
         device = self.logins.devices.get(token)
-        return {"id": user, "name": "Reference" if device is None else device.name}
+        name = "Reference" if device is None else device.name
+        return {"id": user, "name": name, "newest": len(self.inboxes[user].history)}
 
     def do_history(self, user: str, token: str, after: int) -> list[dict[str, Any]]:
         return [message for message in self.inboxes[user].history if message["number"] > after][:100]

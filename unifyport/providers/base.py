@@ -174,7 +174,7 @@ class Connection:
     receive: tuple[str, ...] = (POLL,)  # the first is the default
     probed: tuple[str, ...] = ()  # of `receive`: those that hold a link which can die silently
     ingress: Ingress | None = None  # how the platform calls us, where `receive` may be `webhook`
-    # Raises `Rejected` for what can only be refused, before a file of it is there.
+    # Raises `Rejected` for what can only be refused. Asked once, when a file of it is unknown yet (no path, no size).
     check: Callable[[OutboundMessage], object] = lambda message: None
     conversation_types: tuple[str, ...] = ("user", "group", "channel")
     canonical: Callable[[str], str] = lambda conversation_id: conversation_id  # as events have it

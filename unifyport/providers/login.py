@@ -21,7 +21,7 @@ is another connector constructed, which finds that session in its `Setting` and 
     raise Rejected(reason)                                     failed, `last_error: reason`
 
 The machine (`actors/login.py`) bounds all of it: a QR code or a code that is shown is waited for five minutes in all, a
-question ten. What a connector must see to is only that each code is shown while it is good, and that what the platform
+question ten, the first step and what follows an answer one. What a connector must see to is only that each code is shown while it is good, and that what the platform
 says is told apart: a wrong code is asked for again (`ask_code(refused="invalid_code")`), a wrong password ends the login
 (`Rejected("invalid_password")`), a network that is away is `Transient`. There is no other state to keep.
 """
@@ -91,6 +91,8 @@ class LogsOut(Protocol):
     async def log_out(self) -> None:
         """Tell the platform that the login is let go of: unlink the device, take a webhook away.
 
-        Asked of a connector of its own, when the account is deleted or its login dropped, and while no other connection
-        of the account is up; cancelled after 10 s. Raises a failure class, which is logged and changes nothing.
+        Called without `login`, while no other connection of the account is up: on a new connector that has the session, when
+        the account is deleted or its login dropped; on the one that has just authorized, whose `setting.session` is empty,
+        when another account is that identity already. Cancelled after 10 s. Raises a failure class, which is logged and
+        changes nothing.
         """
