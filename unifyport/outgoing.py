@@ -89,6 +89,9 @@ class OutgoingFiles:
         self._turns_of: dict[str, trio.CapacityLimiter] = {}  # by account, as long as one is under way
         self._held: int | None = None  # bytes of uploads; unknown until somebody asks
         self._coming = 0  # bytes of uploads that are not whole yet
+        self._at_work: set[str] = (
+            set()
+        )  # names of files that are being written or sent, whatever the clock says of their age
 
     # -- uploads --------------------------------------------------------------------------------------------------
 
@@ -112,6 +115,7 @@ class OutgoingFiles:
                 raise _quota()
 
         whole = False
+        self._at_work.add(path.name)
         try:
             await self._write(path, feed, take)
             lifetime = int(self._settings.upload_lifetime * 1000)
@@ -124,6 +128,7 @@ class OutgoingFiles:
             self._held, whole = self._held + came, True
         finally:
             self._coming -= came
+            self._at_work.discard(path.name)
             if not whole:
                 _forget(path.with_suffix(".json"), path)
         return upload
@@ -164,6 +169,7 @@ class OutgoingFiles:
         Whose files are slow waits for himself: one account has only some of the places.
         """
         path, found = self._directory / new_id("fetched"), Fetched("", 0)
+        self._at_work.add(path.name)
 
         async def feed(sink: Sink) -> None:
             nonlocal found
@@ -191,6 +197,7 @@ class OutgoingFiles:
             name = clean_name(unquote(PurePosixPath(urlsplit(url).path).name))
             yield OutgoingFile(str(path), name, _type(found.content_type, name), size)
         finally:
+            self._at_work.discard(path.name)
             _forget(path)
 
     @contextlib.asynccontextmanager
@@ -260,6 +267,8 @@ class OutgoingFiles:
 
     def _kept(self, path: Path, now: int) -> int:
         """The size of an upload that stays; anything else is deleted once it is nobody's."""
+        if path.stem in self._at_work:
+            return 0
         upload = self._described(path.name) if not path.suffix else None
         if path.suffix == ".json":
             upload = self._described(path.stem)
