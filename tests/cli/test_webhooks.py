@@ -125,7 +125,13 @@ async def _listen(directory: Path, *options: str) -> trio.Process:
         stderr=subprocess.PIPE,
         cwd=directory,
         env={"PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONUNBUFFERED": "1"},
+        preexec_fn=_as_in_a_terminal,
     )
+
+
+def _as_in_a_terminal() -> None:
+    """A suite that a shell runs in the background hands an ignored SIGINT down to its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 async def _printed(process: trio.Process, text: str) -> bytes:
