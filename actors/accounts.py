@@ -23,13 +23,11 @@ from unifyport.storage.fleet import Lease
 from .account import AccountActor, Services
 from .login import Login, Step
 from .outbox import Command, Outbox, Tallies
-from .reply import Failed
+from .pump import StatusPump
 from .status import Change, auth_changed, login_failed
 
 log = logging.getLogger("unifyport.accounts")
 
-_PUMP_RETRY = 0.5
-_SIDE_BY_SIDE = 64
 VERB_SECONDS = 5.0
 DUPLICATE = "duplicate_provider_account"
 INTERRUPTED = "login_interrupted"
@@ -63,8 +61,7 @@ class Accounts:
         self.supervisor = OneForOne(max_children=max_children)
         self._actors: dict[str, AccountActor] = {}
         self._identities: dict[tuple[str, str], AccountActor] = {}  # (channel, identity): by credentials
-        self._dirty: dict[str, AccountActor] = {}
-        self._bell = trio.Event()
+        self._pump = StatusPump(services.normalizers)
         self._nursery: trio.Nursery | None = None
 
     async def run(self, incarnation: Incarnation) -> None:
@@ -72,7 +69,7 @@ class Accounts:
         try:
             async with trio.open_nursery() as nursery:
                 self._nursery = nursery
-                nursery.start_soon(self._pump)
+                nursery.start_soon(self._pump.run)
                 for admission in self._admissions.values():
                     nursery.start_soon(admission.run)
                 for prober in self._probers.values():
@@ -82,10 +79,14 @@ class Accounts:
                     self._settle_login(actor)
                 await self.supervisor.run(incarnation)
                 with trio.move_on_after(LAST_WORDS_SECONDS):  # the writer may be what we are stopped for
-                    await self._flush()
+                    await self._pump.flush()
                 nursery.cancel_scope.cancel()
         finally:
             self._nursery = None
+
+    def _spawn(self, outbox: Outbox) -> bool:
+        """Run an outbox; False while the accounts do not run, which resume it when they do."""
+        return self.beside(outbox.work)
 
     # -- adding and removing --------------------------------------------------------------------------------
 
@@ -109,7 +110,7 @@ class Accounts:
         if self.supervisor.full:
             log.error("account %s: left alone, there are supervision.max_children already", row.id)
             return
-        actor = AccountActor(row, lease, kind, self._services, self._mark, self._spawn)
+        actor = AccountActor(row, lease, kind, self._services, self._pump.mark, self._spawn)
         self._actors[row.id] = actor
         self._identify(actor)
         wait = None if row.not_before is None else (row.not_before - self._services.now_ms()) / 1000
@@ -189,8 +190,9 @@ class Accounts:
 
     def beside(self, task: Callable[..., Awaitable[None]], *arguments: Any) -> bool:
         """Run what takes its time with an account beside them all; False while they do not run."""
-        if self._nursery is None or self._nursery.cancel_scope.cancel_called:
+        if not self.accepting:
             return False
+        assert self._nursery is not None
         self._nursery.start_soon(task, *arguments)
         return True
 
@@ -210,7 +212,7 @@ class Accounts:
             return
         self._forget_identity(actor)
         self._retry_duplicates(actor)
-        self._dirty.pop(account_id, None)
+        self._pump.forget(account_id)
         self.supervisor.remove(account_id)
         self._services.fleet.release(actor.lease.resource)
 
@@ -309,12 +311,10 @@ class Accounts:
             await actor.durable(VERB_SECONDS)
             if actor.row.auth_status is AuthStatus.AUTHORIZED:
                 raise AlreadyAuthorized(account_id)
-            running = self._nursery is not None and not self._nursery.cancel_scope.cancel_called
-            if not running or actor.leaving or actor.row.status != ACTIVE:
+            if not self.accepting or actor.leaving or actor.row.status != ACTIVE:
                 raise NoSuchAccount(account_id)
-            assert self._nursery is not None
             actor.login = login = Login(actor, exported)
-            self._nursery.start_soon(self._log_in, actor, login)
+            self.beside(self._log_in, actor, login)
         return login
 
     async def _log_in(self, actor: AccountActor, login: Login) -> None:
@@ -427,6 +427,7 @@ class Accounts:
 
     @property
     def accepting(self) -> bool:
+        """Whether the accounts run, and go on doing so."""
         return self._nursery is not None and not self._nursery.cancel_scope.cancel_called
 
     @property
@@ -452,54 +453,6 @@ class Accounts:
 
     def __len__(self) -> int:
         return len(self._actors)
-
-    # -- the pump ---------------------------------------------------------------------------------------------------
-
-    def _spawn(self, outbox: Outbox) -> bool:
-        """Run an outbox; False while the accounts do not run, which resume it when they do."""
-        if self._nursery is None or self._nursery.cancel_scope.cancel_called:
-            return False
-        self._nursery.start_soon(outbox.work)
-        return True
-
-    def _mark(self, actor: AccountActor) -> None:
-        self._dirty[actor.row.id] = actor
-        self._bell.set()
-
-    async def _pump(self) -> None:
-        while True:
-            await self._bell.wait()
-            self._bell = trio.Event()
-            if not await self._flush():
-                await trio.sleep(_PUMP_RETRY)
-                self._bell.set()
-
-    async def _flush(self) -> bool:
-        """Carry all slots down the road, some side by side; False when some came back."""
-        dirty, self._dirty = list(self._dirty.values()), {}
-        outcomes: list[bool] = []
-        for first in range(0, len(dirty), _SIDE_BY_SIDE):
-            async with trio.open_nursery() as nursery:
-                for actor in dirty[first : first + _SIDE_BY_SIDE]:
-                    nursery.start_soon(self._flush_one, actor, outcomes)
-        return all(outcomes)
-
-    async def _flush_one(self, actor: AccountActor, outcomes: list[bool]) -> None:
-        unit, changes = actor.pending()
-        durable = False
-        try:
-            answer = await self._services.normalizers.commit(unit)
-            durable = not isinstance(answer, Failed)
-        finally:
-            if not durable:
-                self._give_back(actor, changes)
-        if not actor.slot:
-            actor.flushed()
-        outcomes.append(durable)
-
-    def _give_back(self, actor: AccountActor, changes: list[Change]) -> None:
-        actor.slot.put_back(changes)
-        self._dirty[actor.row.id] = actor
 
 
 def _begun_otherwise(old: Account, new: Account) -> bool:

@@ -1,6 +1,6 @@
 """What is shown of an account: supervisor states become `runtime_status`, changes become events.
 
-Publishing never waits. A change goes into the account's slot and one pump carries all slots down the
+Publishing never waits. A change goes into the account's slot and one pump (`pump.py`) carries all slots down the
 ordinary road, each account's changes in the order in which they happened. While the road is blocked a slot
 holds 16 changes; beyond that the newest two merge, and the event says how many were left out.
 """

@@ -1,0 +1,100 @@
+"""The status pump: what it had in hand, or had not reached, when it was cancelled is carried by its next run."""
+
+from typing import Any, cast
+
+import attrs
+import trio
+from trio.testing import wait_all_tasks_blocked
+
+from actors.pump import RETRY_SECONDS, SIDE_BY_SIDE, StatusPump
+from actors.reply import Failed
+from actors.status import Change, StatusSlot
+
+MANY = 3 * SIDE_BY_SIDE + 1
+
+
+@attrs.define
+class Row:
+    id: str
+
+
+class Publisher:
+    """An account, as the pump sees it: a slot, and what it is told."""
+
+    def __init__(self, account_id: str) -> None:
+        self.row = Row(account_id)
+        self.slot = StatusSlot()
+        self.is_flushed = False
+
+    def publish(self, pump: StatusPump) -> None:
+        self.slot.publish(Change([], {"id": self.row.id}))
+        pump.mark(cast(Any, self))
+
+    def pending(self) -> tuple[Any, list[Change]]:
+        changes = self.slot.take()
+        return [change.account_changes["id"] for change in changes], changes
+
+    def flushed(self) -> None:
+        self.is_flushed = True
+
+
+class Road:
+    """Where units go: blocked, refusing, or open."""
+
+    def __init__(self) -> None:
+        self.blocked = False
+        self.refuses = False
+        self.carried: list[str] = []
+
+    async def commit(self, unit: list[str]) -> Any:
+        if self.blocked:
+            await trio.sleep_forever()
+        await trio.lowlevel.checkpoint()
+        if self.refuses:
+            return Failed("no")
+        self.carried += unit
+        return None
+
+
+def marked() -> tuple[StatusPump, Road, list[Publisher]]:
+    road = Road()
+    pump = StatusPump(cast(Any, road))
+    publishers = [Publisher(f"acc_{n}") for n in range(MANY)]
+    for publisher in publishers:
+        publisher.publish(pump)
+    return pump, road, publishers
+
+
+async def test_what_a_cancelled_run_leaves_is_carried_by_the_next(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    pump, road, publishers = marked()
+    road.blocked = True
+    with trio.move_on_after(1):
+        await pump.run()
+    assert road.carried == []
+    road.blocked = False
+    with trio.move_on_after(1):
+        await pump.run()
+    assert sorted(road.carried) == sorted(publisher.row.id for publisher in publishers)
+    assert all(publisher.is_flushed for publisher in publishers)
+
+
+async def test_what_comes_back_is_tried_again(autojump_clock: trio.testing.MockClock) -> None:
+    pump, road, publishers = marked()
+    road.refuses = True
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(pump.run)
+        await wait_all_tasks_blocked()
+        assert not any(publisher.is_flushed for publisher in publishers)
+        road.refuses = False
+        await trio.sleep(2 * RETRY_SECONDS)
+        nursery.cancel_scope.cancel()
+    assert len(road.carried) == len(set(road.carried)) == MANY
+
+
+async def test_who_is_forgotten_is_not_carried() -> None:
+    pump, road, [first, *others] = marked()
+    pump.forget(first.row.id)
+    assert await pump.flush()
+    assert sorted(road.carried) == sorted(publisher.row.id for publisher in others)
