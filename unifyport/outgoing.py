@@ -91,7 +91,7 @@ class OutgoingFiles:
         self._coming = 0  # bytes of uploads that are not whole yet
         self._at_work: set[str] = (
             set()
-        )  # names of files that are being written or sent, whatever the clock says of their age
+        )  # files that are being written or sent, whatever the clock says of their age
 
     # -- uploads --------------------------------------------------------------------------------------------------
 
