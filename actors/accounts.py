@@ -12,19 +12,19 @@ import attrs
 import trio
 
 from supervisors import Admission, ChildSpec, ChildState, Desired, Incarnation, OneForOne, Policy, Prober
+from unifyport.fleet.leases import Lease
 from unifyport.model.account import ACTIVE, Account, AuthStatus
 from unifyport.model.auth import WAITING
 from unifyport.model.message import Answer, CommandState, FetchMedia, PlatformCall, SendCommand
-from unifyport.providers.capabilities import CAPABILITIES
-from unifyport.providers.login import ExportedSession
+from unifyport.providers.contract.capabilities import CAPABILITIES
+from unifyport.providers.contract.login import ExportedSession
 from unifyport.providers.registry import Registry
-from unifyport.storage.fleet import Lease
 
-from .account import AccountActor, Services
-from .login import Login, Step
-from .outbox import Command, Outbox, Tallies
-from .pump import StatusPump
-from .status import Change, auth_changed, login_failed
+from .account.actor import AccountActor, Services
+from .account.login import Login, Step
+from .account.outbox import Command, Outbox, Tallies
+from .account.pump import StatusPump
+from .account.status import Change, auth_changed, login_failed
 
 log = logging.getLogger("unifyport.accounts")
 

@@ -7,7 +7,7 @@ import trio
 
 from supervisors import Backoff, ChildSpec, Incarnation, OneForOne, OnExhausted, Policy
 from unifyport.model.webhook import WebhookDefaults, WebhookEndpoint
-from unifyport.storage.base import StoreUnavailable
+from unifyport.storage.contract import StoreUnavailable
 
 from .endpoint import POLL_SECONDS, DeliveryServices, EndpointActor
 

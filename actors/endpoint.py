@@ -13,6 +13,7 @@ import attrs
 import trio
 
 from supervisors import Incarnation
+from supervisors.company import Company
 from supervisors.wake import Wake
 from unifyport.delivery.client import DeliveryClient, NewClient
 from unifyport.delivery.gate import Gate
@@ -20,8 +21,9 @@ from unifyport.delivery.health import Change
 from unifyport.delivery.lanes import ROWS_PER_LANE, LaneKey, Window
 from unifyport.delivery.signing import Signer
 from unifyport.delivery.slots import Slots
-from unifyport.delivery.sweeper import Sweeper
 from unifyport.delivery.verdict import EXPIRED, INTERNAL_ERROR, Attempt, Verdict, judge
+from unifyport.fleet.doorbells import Bus
+from unifyport.fleet.leases import Fleet, Lease
 from unifyport.model.event import GatewayEventType, in_form
 from unifyport.model.owed import Owed
 from unifyport.model.tally import Tally
@@ -32,11 +34,9 @@ from unifyport.model.webhook import (
     WebhookDefaults,
     WebhookEndpoint,
 )
-from unifyport.storage.base import EndpointHealth, Settled, Store, StoreUnavailable
-from unifyport.storage.bus import Bus
-from unifyport.storage.fleet import Fleet, Lease
+from unifyport.net.sweeper import Sweeper
+from unifyport.storage.contract import EndpointHealth, Settled, Store, StoreUnavailable
 
-from .company import Company
 from .recorder import Recorder
 from .writer import Writer
 

@@ -25,7 +25,7 @@ from unifyport.model.inbound import (
 from unifyport.model.message import Answer, CommandState
 from unifyport.model.normalize import Standard, announce, normalize, raw_of
 from unifyport.model.unit import Item, Quarantined, Settlement, Unit
-from unifyport.storage.base import Result, Write
+from unifyport.storage.contract import Result, Write
 
 from .actor import Actor, Job, Stickiness
 from .reply import Failed

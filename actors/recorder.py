@@ -13,10 +13,10 @@ from supervisors import Terminal
 from supervisors.wake import Wake
 from unifyport.delivery.lanes import LaneKey
 from unifyport.delivery.verdict import Attempt, Verdict
+from unifyport.fleet.leases import Lease
 from unifyport.model.owed import Owed
 from unifyport.model.webhook import WebhookEndpoint
-from unifyport.storage.base import Committed, EndpointHealth, Fenced, Refused, Settle, Settled
-from unifyport.storage.fleet import Lease
+from unifyport.storage.contract import Committed, EndpointHealth, Fenced, Refused, Settle, Settled
 
 from .writer import Writer
 

@@ -14,7 +14,16 @@ import trio
 
 from unifyport.model.tally import Tally
 from unifyport.model.unit import Unit
-from unifyport.storage.base import Committed, Fenced, Refused, Result, Settle, Store, StoreUnavailable, Write
+from unifyport.storage.contract import (
+    Committed,
+    Fenced,
+    Refused,
+    Result,
+    Settle,
+    Store,
+    StoreUnavailable,
+    Write,
+)
 
 from .actor import Actor, Job, Stickiness
 from .reply import Failed, Reply

@@ -13,13 +13,13 @@ from typing import Any
 import httpx
 import trio
 
+from unifyport.config.settings import Settings, load
 from unifyport.delivery import signing
-from unifyport.providers.base import Channel
+from unifyport.providers.contract.base import Channel
 from unifyport.providers.registry import Registry, standard
 from unifyport.sandbox.control import Sandbox
 from unifyport.sandbox.serving import listen, new_app
 from unifyport.server import Parts, Server
-from unifyport.settings import Settings, load
 from unifyport.storage.sealing import KeyRing
 
 KEY = "test_key_" + "k" * 32

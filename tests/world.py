@@ -22,16 +22,16 @@ from actors.writer import Writer
 from supervisors import Incarnation
 from unifyport.delivery.client import HttpDeliveryClient
 from unifyport.delivery.scripted import Ends, ScriptedBackend, Step, answer
+from unifyport.fleet.doorbells import LocalBus
+from unifyport.fleet.leases import LocalFleet
 from unifyport.model.account import Account
 from unifyport.model.event import Event, EventType
 from unifyport.model.unit import Item, Unit
 from unifyport.model.webhook import WebhookEndpoint
 from unifyport.net.guard import Address, AddressGuard
-from unifyport.storage.base import PutAccount, PutEndpoint
-from unifyport.storage.bus import LocalBus
-from unifyport.storage.fleet import LocalFleet
+from unifyport.storage.contract import PutAccount, PutEndpoint
 from unifyport.storage.sealing import KeyRing
-from unifyport.storage.sqlite import SqliteStore
+from unifyport.storage.sqlite.store import SqliteStore
 
 Reaction = int | Ends | Sequence[Step]
 EPOCH_MS = 1_700_000_000_000

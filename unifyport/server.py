@@ -26,11 +26,10 @@ import attrs
 import trio
 from hypercorn.config import Config
 
-from actors.account import Services
+from actors.account.actor import Services
 from actors.accounts import Accounts
 from actors.delivery import Deliveries
 from actors.endpoint import EVENTS_TOPIC, DeliveryServices
-from actors.ingress import Ingress
 from actors.normalizer import MediaLink, Normalizer, Normalizers, ReplyToken
 from actors.writer import Writer
 from supervisors import (
@@ -44,32 +43,33 @@ from supervisors import (
     tree,
 )
 from unifyport.api.app import Audience, Door, Front
-from unifyport.api.gateway import Gateway
-from unifyport.asgi import TlsFiles, behind_proxies, is_loopback, new_config, serve
-from unifyport.declared import plan, vet
+from unifyport.config.declared import plan, vet
+from unifyport.config.reload import Reloader
+from unifyport.config.settings import Server as ServerSettings
+from unifyport.config.settings import Settings, split_bind
 from unifyport.delivery.client import HttpDeliveryClient
-from unifyport.delivery.sockets import Sockets
-from unifyport.delivery.sweeper import Sweeper
-from unifyport.garbage import Garbage, tame
-from unifyport.logs import set_level
-from unifyport.logs import setup as setup_logs
-from unifyport.media import MediaCache, MediaLinks
+from unifyport.files.incoming import MediaCache, MediaLinks
+from unifyport.files.outgoing import OutgoingFiles
+from unifyport.fleet.doorbells import LocalBus
+from unifyport.fleet.leases import DatabaseLock, LocalFleet
+from unifyport.front.asgi import TlsFiles, behind_proxies, is_loopback, new_config, serve
+from unifyport.gateway.gateway import Gateway
+from unifyport.gateway.ingress import Ingress
+from unifyport.gateway.retention import Retention
+from unifyport.links.qr import QrPictures
+from unifyport.links.reply_tokens import ReplyTokens
 from unifyport.model.account import Account, Origin
 from unifyport.model.ids import EventIds
+from unifyport.net.clients import ssl_context
 from unifyport.net.guard import AddressGuard, Resolve, Resolver
-from unifyport.net.http import ssl_context
-from unifyport.outgoing import OutgoingFiles
+from unifyport.net.sockets import Sockets
+from unifyport.net.sweeper import Sweeper
+from unifyport.process.garbage import Garbage, tame
+from unifyport.process.logs import set_level
+from unifyport.process.logs import setup as setup_logs
 from unifyport.providers.registry import Registry, standard
-from unifyport.qr_pictures import QrPictures
-from unifyport.reload import Reloader
-from unifyport.reply_tokens import ReplyTokens
-from unifyport.retention import Retention
-from unifyport.settings import Server as ServerSettings
-from unifyport.settings import Settings, split_bind
-from unifyport.storage.base import Committed, RecoverCommands, Refused
-from unifyport.storage.bus import LocalBus
-from unifyport.storage.fleet import DatabaseLock, LocalFleet
-from unifyport.storage.sqlite import SqliteStore
+from unifyport.storage.contract import Committed, RecoverCommands, Refused
+from unifyport.storage.sqlite.store import SqliteStore
 
 log = logging.getLogger("unifyport.server")
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from supervisors import Admission, Ticket
 from supervisors.admission import Stage
+from unifyport.config.settings import load
 from unifyport.providers.registry import standard
 from unifyport.server import run
-from unifyport.settings import load
 
 
 def main(config: str, grants: str) -> None:

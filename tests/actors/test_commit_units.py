@@ -19,15 +19,15 @@ from actors.normalizer import Normalizer, Normalizers
 from actors.reply import Failed
 from actors.writer import Writer
 from supervisors import Backoff, ChildSpec, Incarnation, OneForOne, Policy
+from unifyport.fleet.leases import LocalFleet
 from unifyport.model.account import Account
 from unifyport.model.event import ALL_MASK
 from unifyport.model.ids import EventIds
 from unifyport.model.inbound import Content, Conversation, MessageReceived, Sender, dedupe_key
 from unifyport.model.unit import SessionChange, Unit
-from unifyport.storage.base import Committed, Duplicate, PutAccount, Result, Write
-from unifyport.storage.fleet import LocalFleet
+from unifyport.storage.contract import Committed, Duplicate, PutAccount, Result, Write
 from unifyport.storage.sealing import KeyRing
-from unifyport.storage.sqlite import SqliteStore
+from unifyport.storage.sqlite.store import SqliteStore
 
 POLICY = Policy(backoff=Backoff(0.001, 1, 0.001, 0), max_restarts=10_000)
 ACCOUNTS, MESSAGES, PIPELINED = 3, 12, 4

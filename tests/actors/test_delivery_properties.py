@@ -17,7 +17,7 @@ from trio.testing import MockClock
 from supervisors import tree
 from tests.world import EPOCH_MS, Reaction, World, new_world, now_ms
 from unifyport.delivery.scripted import RESET, SILENCE, answer
-from unifyport.storage.base import DeadLetters, DeliveryRecord, LoggedEvents, Replay, Replayed, RetryNow
+from unifyport.storage.contract import DeadLetters, DeliveryRecord, LoggedEvents, Replay, Replayed, RetryNow
 
 EXAMPLES = 2000 if os.environ.get("CHAOS") == "full" else 120
 EVENTS, LANES = 24, 3

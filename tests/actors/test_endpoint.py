@@ -25,7 +25,7 @@ from unifyport.model.webhook import (
     WebhookEndpoint,
     as_written,
 )
-from unifyport.storage.base import (
+from unifyport.storage.contract import (
     DeadLetters,
     DropOwed,
     LoggedEvents,

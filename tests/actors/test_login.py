@@ -8,12 +8,12 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from actors.login import DuplicateAccount, Login, LoginChanged, NotAsked, Step, Wanted
+from actors.account.login import DuplicateAccount, Login, LoginChanged, NotAsked, Step, Wanted
 from unifyport.model.account import Account, AuthStatus, Identity
 from unifyport.model.runtime_status import RuntimeStatus
 from unifyport.model.unit import SessionChange
-from unifyport.providers.base import ChannelError, RateLimited, Rejected, Transient
-from unifyport.providers.login import Authorization, Dialog, ExportedSession
+from unifyport.providers.contract.base import ChannelError, RateLimited, Rejected, Transient
+from unifyport.providers.contract.login import Authorization, Dialog, ExportedSession
 
 Script = Callable[[Dialog], Awaitable[Authorization]]
 DONE = Authorization(Identity("me", display_name="Me"), [SessionChange("device", b"key", b"x")])

@@ -6,9 +6,9 @@ import attrs
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from actors.pump import RETRY_SECONDS, SIDE_BY_SIDE, StatusPump
+from actors.account.pump import RETRY_SECONDS, SIDE_BY_SIDE, StatusPump
+from actors.account.status import Change, StatusSlot
 from actors.reply import Failed
-from actors.status import Change, StatusSlot
 
 MANY = 3 * SIDE_BY_SIDE + 1
 

@@ -9,9 +9,9 @@ import trio
 from actors.recorder import Recorder
 from actors.reply import Failed
 from supervisors import Terminal
+from unifyport.fleet.leases import Lease
 from unifyport.model.webhook import WebhookEndpoint
-from unifyport.storage.base import Committed, EndpointHealth, Fenced, Refused, Settle, Settled
-from unifyport.storage.fleet import Lease
+from unifyport.storage.contract import Committed, EndpointHealth, Fenced, Refused, Settle, Settled
 
 RESTARTED = Failed("writer_restarted")
 

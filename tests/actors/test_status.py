@@ -3,7 +3,7 @@
 import attrs
 import trio
 
-from actors.status import SLOT, Change, RuntimeView, StatusSlot, status_changed
+from actors.account.status import SLOT, Change, RuntimeView, StatusSlot, status_changed
 from supervisors import ChildState, Desired, Ended, Failure, Kind, Outcome, Phase
 from unifyport.model.account import Account
 from unifyport.model.event import EventType

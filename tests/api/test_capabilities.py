@@ -12,7 +12,7 @@ from tests.harness import Client, gateway, settings_of
 from unifyport.api.app import ROUTES
 from unifyport.model.account import Identity
 from unifyport.model.message import OutboundText
-from unifyport.providers.base import (
+from unifyport.providers.contract.base import (
     Channel,
     Connection,
     Credential,
@@ -22,7 +22,7 @@ from unifyport.providers.base import (
     Setting,
     Transient,
 )
-from unifyport.providers.capabilities import CAPABILITIES, Sent
+from unifyport.providers.contract.capabilities import CAPABILITIES, Sent
 from unifyport.providers.registry import Registry
 
 NAME = "tiktok"

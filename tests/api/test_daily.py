@@ -110,8 +110,8 @@ async def test_the_last_active_key_cannot_be_switched_off(tmp_path: Path) -> Non
         made = await api.data("POST", "/v1/api-keys", {"name": "only"})
     text = config.directory.joinpath("unifyport.toml")
     text.write_text(text.read_text().replace(f'[[api_keys]]\nname = "test"\nkey = "{KEY}"', ""))
+    from unifyport.config.settings import load
     from unifyport.providers.registry import standard
-    from unifyport.settings import load
 
     async with gateway(load(text, standard())) as api:
         mine = Client(str(api.http.base_url), made["api_key"])

@@ -28,8 +28,8 @@ from tests.harness import (
 )
 from tests.reference.platform import ReferencePlatform
 from tests.reference.serving import REGISTRY, declared, reference_platform
+from unifyport.config.settings import Settings
 from unifyport.sandbox.serving import listen, new_app
-from unifyport.settings import Settings
 
 CONTENT = bytes(range(256)) * 300
 TELEGRAM_FIELDS = {
@@ -357,7 +357,7 @@ async def test_many_repeats_fetch_once(world: World) -> None:
 async def test_slow_files_are_given_up_and_let_go_of_their_keys(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("unifyport.api.outbound.FETCH_SECONDS", 0.5)
+    monkeypatch.setattr("unifyport.api.routes.outbound.FETCH_SECONDS", 0.5)
     answers: list[httpx.Response] = []
 
     async def one(number: int) -> None:

@@ -36,11 +36,11 @@ from tests.harness import (
     write_config,
 )
 from unifyport import server
-from unifyport.asgi import behind_proxies
+from unifyport.config.settings import load
+from unifyport.front.asgi import behind_proxies
 from unifyport.model.structuring import Problems
+from unifyport.process.redaction import redact, register_secret
 from unifyport.providers.registry import standard
-from unifyport.redaction import redact, register_secret
-from unifyport.settings import load
 
 
 def certificate(directory: Path) -> Path:

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 import trio
 
-from actors.ingress import too_deep
 from tests.harness import (
     APP_SECRET,
     BOT,
@@ -27,7 +26,8 @@ from tests.harness import (
     whatsapp,
 )
 from unifyport.api.ingress import Budget, NoRoom
-from unifyport.providers.whatsapp.signature import SIGNATURE, sign
+from unifyport.gateway.ingress import too_deep
+from unifyport.providers.whatsapp.cloud.signature import SIGNATURE, sign
 
 OTHER, OTHER_SECRET = "106540352242923", "the-secret-of-another-app"
 

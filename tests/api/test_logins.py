@@ -16,7 +16,7 @@ import trio
 from tests.harness import Client, Receiver, endpoint, gateway, receiver, settings_of
 from tests.reference.platform import PHONE, SECRETIVE, TOKEN, ReferencePlatform
 from tests.reference.serving import CHANNEL, REGISTRY, TYPED, places, reference_platform
-from unifyport.settings import Settings
+from unifyport.config.settings import Settings
 
 
 @attrs.define

@@ -27,7 +27,7 @@ from tests.harness import (
     settings_of,
     write_config,
 )
-from unifyport.reload import Reloader
+from unifyport.config.reload import Reloader
 
 Reload = Callable[..., Awaitable[Any]]
 OTHER_KEY = "other_key_" + "o" * 32

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import trio
 
-from actors.account import AccountActor
+from actors.account.actor import AccountActor
 from actors.writer import Writer
 from supervisors import Phase
 from tests.harness import (
@@ -23,10 +23,10 @@ from tests.harness import (
     whatsapp,
     write_config,
 )
-from unifyport.api.explain import _NEXT, ACTIONS
+from unifyport.api.routes.explain import _NEXT, ACTIONS
+from unifyport.config.settings import load
 from unifyport.model.structuring import Problems
 from unifyport.providers.registry import standard
-from unifyport.settings import load
 
 POLICIES = """
 [supervision.policies.default]

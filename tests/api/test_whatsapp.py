@@ -25,7 +25,7 @@ from tests.harness import (
     whatsapp,
     whatsapp_data,
 )
-from unifyport.providers.whatsapp.signature import SIGNATURE, sign
+from unifyport.providers.whatsapp.cloud.signature import SIGNATURE, sign
 
 OTHER = "106540352242923"
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from actors.actor import Job
 from actors.normalizer import Normalizer
+from unifyport.config.settings import load
 from unifyport.model.unit import Unit
 from unifyport.providers.registry import standard
 from unifyport.server import Parts, run
-from unifyport.settings import load
-from unifyport.storage.base import Result
+from unifyport.storage.contract import Result
 
 CRASHES = 0.15  # of the units
 

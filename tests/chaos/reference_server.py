@@ -4,8 +4,8 @@ import sys
 from pathlib import Path
 
 from tests.reference.serving import REGISTRY
+from unifyport.config.settings import load
 from unifyport.server import run
-from unifyport.settings import load
 
 if __name__ == "__main__":
     run(load(Path(sys.argv[2]), REGISTRY), registry=REGISTRY)

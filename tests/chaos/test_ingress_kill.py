@@ -25,7 +25,7 @@ from tests.harness import (
     whatsapp,
     write_config,
 )
-from unifyport.providers.whatsapp.signature import SIGNATURE, sign
+from unifyport.providers.whatsapp.cloud.signature import SIGNATURE, sign
 
 pytestmark = pytest.mark.chaos
 

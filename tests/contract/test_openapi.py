@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from unifyport.api.app import ROUTES
-from unifyport.api.openapi import document
+from unifyport.api.http.openapi import document
 
 FACTS = json.loads(Path(__file__).with_name("operations.json").read_text())
 OPERATIONS = {operation["operationId"]: operation for operation in FACTS["operations"]}

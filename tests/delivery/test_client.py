@@ -14,14 +14,15 @@ from hypothesis import strategies as st
 from trio.testing import MockClock
 
 from unifyport import __version__
-from unifyport.delivery import client, sweeper
-from unifyport.delivery.answer import EXCERPT, MAX_ANSWER, MAX_HEAD
+from unifyport.delivery import client
 from unifyport.delivery.client import HttpDeliveryClient, parse_retry_after
 from unifyport.delivery.scripted import END, RESET, SILENCE, ScriptedBackend, ScriptedWire, Step, answer
-from unifyport.delivery.sweeper import Sweeper
 from unifyport.delivery.verdict import Attempt, Verdict, judge
-from unifyport.delivery.wire import LocalTrouble
+from unifyport.net import sweeper
+from unifyport.net.answer import EXCERPT, MAX_ANSWER, MAX_HEAD
 from unifyport.net.guard import Address, AddressGuard, NameNotResolved, Target, UrlNotAllowed
+from unifyport.net.sweeper import Sweeper
+from unifyport.net.wire import LocalTrouble
 
 URL = "https://shop.example/hook?a=1"
 FIRST, SECOND, PRIVATE = "93.184.216.34", "2606:2800:220:1::1", "10.0.0.5"

@@ -12,8 +12,8 @@ import pytest
 
 from unifyport.delivery.breaker import Breaker
 from unifyport.delivery.lanes import ROWS_PER_LANE, LaneKey, Window
-from unifyport.delivery.pace import Pace
 from unifyport.model.owed import Blocked, Owed
+from unifyport.model.pace import Pace
 from unifyport.model.webhook import BreakerPolicy, Ordering
 
 SEEDS = 30_000 if os.environ.get("CHAOS") == "full" else 3_000

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from unifyport.api.app import ROUTES
-from unifyport.api.openapi import document
+from unifyport.api.http.openapi import document
 
 ROOT = Path(__file__).parents[2]
 FACTS = json.loads((ROOT / "tests" / "contract" / "operations.json").read_text())

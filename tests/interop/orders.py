@@ -14,7 +14,7 @@ from quart import request
 
 from tests.harness import free_port
 from tests.reference.platform import ReferencePlatform
-from unifyport.asgi import TlsFiles, new_config, serve
+from unifyport.front.asgi import TlsFiles, new_config, serve
 from unifyport.sandbox.serving import listen, new_app
 
 Order = Callable[[dict[str, Any]], dict[str, Any]]

@@ -19,12 +19,12 @@ from tests.tls import Authority
 from unifyport.delivery import signing
 from unifyport.delivery.client import HttpDeliveryClient
 from unifyport.delivery.signing import Signer
-from unifyport.delivery.sockets import Sockets
-from unifyport.delivery.sweeper import Sweeper
 from unifyport.delivery.verdict import Attempt
 from unifyport.model.webhook import Signatures
+from unifyport.net.clients import ssl_context
 from unifyport.net.guard import Address, AddressGuard
-from unifyport.net.http import ssl_context
+from unifyport.net.sockets import Sockets
+from unifyport.net.sweeper import Sweeper
 
 from . import peers
 

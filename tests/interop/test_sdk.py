@@ -30,10 +30,10 @@ from tests.harness import (
 from tests.reference.platform import PHONE, SECRETIVE
 from tests.reference.serving import REGISTRY, declared, reference_platform
 from unifyport.api.app import ROUTES
+from unifyport.config.settings import Settings
 from unifyport.model.account import Account
-from unifyport.settings import Settings
-from unifyport.storage.base import PutAccount
-from unifyport.storage.sqlite import SqliteStore
+from unifyport.storage.contract import PutAccount
+from unifyport.storage.sqlite.store import SqliteStore
 
 from . import conformance, peers
 from .orders import orders

@@ -11,9 +11,9 @@ import trio.testing
 
 from supervisors.turnstile import Turnstile
 from tests.harness import sandbox
-from unifyport.garbage import LEAST, LOOK_EVERY, TICK, Garbage
-from unifyport.net.http import new_client, request, ssl_context
+from unifyport.net.clients import new_client, request, ssl_context
 from unifyport.net.streams import _BACKEND
+from unifyport.process.garbage import LEAST, LOOK_EVERY, TICK, Garbage
 
 
 async def test_every_read_goes_through_the_turnstile(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,7 +75,7 @@ async def test_full_collections_come_with_growth(
     autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     size, full = 10 * LEAST, []
-    monkeypatch.setattr("unifyport.garbage.resident", lambda: size)
+    monkeypatch.setattr("unifyport.process.garbage.resident", lambda: size)
     monkeypatch.setattr("gc.collect", lambda generation=2: full.append(size) if generation == 2 else None)
     period = 10 * LOOK_EVERY * TICK
     async with trio.open_nursery() as nursery:

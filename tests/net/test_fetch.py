@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 import trio
 
+from unifyport.net.clients import ConnectionLost, NotConnected, TooLarge, ssl_context
 from unifyport.net.fetch import Fetched, FetchRefused, fetch
 from unifyport.net.guard import Address, AddressGuard, UrlNotAllowed
-from unifyport.net.http import ConnectionLost, NotConnected, TooLarge, ssl_context
 
 LOOPBACK = (ipaddress.ip_network("127.0.0.1/32"),)
 Answer = Callable[[bytes], bytes]

@@ -16,10 +16,10 @@ from unifyport.model.inbound import (
 )
 from unifyport.model.message import OutboundText
 from unifyport.model.normalize import normalize
-from unifyport.providers.base import Conflict, LoggedOut, RateLimited, Rejected, Transient
-from unifyport.providers.telegram.errors import failure
-from unifyport.providers.telegram.parse import parse_update, parse_updates
-from unifyport.providers.telegram.render import render_text
+from unifyport.providers.contract.base import Conflict, LoggedOut, RateLimited, Rejected, Transient
+from unifyport.providers.telegram.bot.errors import failure
+from unifyport.providers.telegram.bot.parse import parse_update, parse_updates
+from unifyport.providers.telegram.bot.render import render_text
 
 USER = {"id": 7, "is_bot": False, "first_name": "Mei", "last_name": "L", "username": "mei"}
 CHAT = {"id": 7, "type": "private", "first_name": "Mei"}

@@ -17,8 +17,8 @@ from unifyport.model.inbound import (
     StatusChanged,
     Unparsed,
 )
-from unifyport.providers.ingress import Addressed
-from unifyport.providers.whatsapp.parse import hex_digest, parse_webhook
+from unifyport.providers.contract.ingress import Addressed
+from unifyport.providers.whatsapp.cloud.parse import hex_digest, parse_webhook
 
 NUMBER, CUSTOMER, AT = "106540352242922", "6590000001", 1780790400
 CONTACTS = [{"profile": {"name": "Mei"}, "wa_id": CUSTOMER, "user_id": "SG.123"}]

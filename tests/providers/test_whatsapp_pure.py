@@ -6,11 +6,11 @@ import hmac
 import pytest
 
 from unifyport.model.message import OutboundText
-from unifyport.providers.base import ChannelError, LoggedOut, RateLimited, Rejected, Transient
-from unifyport.providers.telegram import signature as telegram
-from unifyport.providers.whatsapp.errors import failure
-from unifyport.providers.whatsapp.render import recipient, render
-from unifyport.providers.whatsapp.signature import SIGNATURE, answer_challenge, sign, verify
+from unifyport.providers.contract.base import ChannelError, LoggedOut, RateLimited, Rejected, Transient
+from unifyport.providers.telegram.bot import signature as telegram
+from unifyport.providers.whatsapp.cloud.errors import failure
+from unifyport.providers.whatsapp.cloud.render import recipient, render
+from unifyport.providers.whatsapp.cloud.signature import SIGNATURE, answer_challenge, sign, verify
 
 RECIPIENTS = [
     ("+6590000001", "user", {"recipient_type": "individual", "to": "6590000001"}),

@@ -12,9 +12,9 @@ from tests.reference.platform import TOKEN
 from tests.reference.serving import reference_platform
 from unifyport.api.app import ROUTES
 from unifyport.model import inbound
-from unifyport.providers import login
-from unifyport.providers.base import ChannelError, Connection
-from unifyport.providers.capabilities import CAPABILITIES
+from unifyport.providers.contract import login
+from unifyport.providers.contract.base import ChannelError, Connection
+from unifyport.providers.contract.capabilities import CAPABILITIES
 from unifyport.providers.registry import Registry
 
 PAGE = (Path(__file__).parents[2] / "docs" / "writing-a-connector.md").read_text()

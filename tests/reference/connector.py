@@ -25,9 +25,9 @@ from unifyport.model.inbound import (
 from unifyport.model.message import OutboundContacts, OutboundMedia, OutboundMessage, OutboundText
 from unifyport.model.vcard import vcard
 from unifyport.net.bodies import FileBody
-from unifyport.net.http import ConnectionLost, NotConnected, TooLarge, download, new_client, request
-from unifyport.providers.base import Batch, Link, LoggedOut, Rejected, Setting, Transient
-from unifyport.providers.capabilities import (
+from unifyport.net.clients import ConnectionLost, NotConnected, TooLarge, download, new_client, request
+from unifyport.providers.contract.base import Batch, Link, LoggedOut, Rejected, Setting, Transient
+from unifyport.providers.contract.capabilities import (
     CONTACT_NOT_FOUND,
     CONVERSATION_NOT_FOUND,
     GROUP_NOT_FOUND,

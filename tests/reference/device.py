@@ -8,8 +8,17 @@ from typing import Any
 
 from unifyport.model.account import Identity
 from unifyport.model.unit import SessionChange
-from unifyport.providers.base import Batch, Channel, Connection, Credential, Inbound, Link, Rejected, Setting
-from unifyport.providers.login import Authorization, Dialog, ExportedSession
+from unifyport.providers.contract.base import (
+    Batch,
+    Channel,
+    Connection,
+    Credential,
+    Inbound,
+    Link,
+    Rejected,
+    Setting,
+)
+from unifyport.providers.contract.login import Authorization, Dialog, ExportedSession
 
 from .connector import Endpoints, ReferenceConnector, parse
 

@@ -12,7 +12,7 @@ from unifyport.model.account import Account
 from unifyport.model.event import Event, EventType, mask_of_names
 from unifyport.model.unit import Item, Unit
 from unifyport.model.webhook import WebhookEndpoint
-from unifyport.storage.base import (
+from unifyport.storage.contract import (
     Committed,
     DeadLetters,
     DropOwed,
@@ -278,7 +278,7 @@ async def test_deliveries_are_listed_by_status_the_newest_first(bench: Bench) ->
 async def test_a_database_of_the_second_schema_is_brought_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from unifyport.storage import schema
+    from unifyport.storage.sqlite import schema
 
     path = tmp_path / "old.db"
     monkeypatch.setattr(schema, "MIGRATIONS", schema.MIGRATIONS[:2])

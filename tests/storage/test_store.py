@@ -10,14 +10,14 @@ from typing import Any
 import attrs
 import pytest
 
+from unifyport.fleet.leases import DatabaseLock, LocalFleet
 from unifyport.model.account import Account, Origin
 from unifyport.model.event import ALL_MASK, EventType
 from unifyport.model.message import CommandState, OutboundText, SendCommand
 from unifyport.model.proxy import Proxy
 from unifyport.model.unit import CommandChange, Event, Item, Quarantined, SessionChange, Unit
 from unifyport.model.webhook import WebhookEndpoint
-from unifyport.storage import schema
-from unifyport.storage.base import (
+from unifyport.storage.contract import (
     AcceptCommand,
     ApiKey,
     Committed,
@@ -38,9 +38,9 @@ from unifyport.storage.base import (
     StoreUnavailable,
     Together,
 )
-from unifyport.storage.fleet import DatabaseLock, LocalFleet
 from unifyport.storage.sealing import KeyRing, SealError
-from unifyport.storage.sqlite import SqliteStore
+from unifyport.storage.sqlite import schema
+from unifyport.storage.sqlite.store import SqliteStore
 
 RING = KeyRing.new_key()
 NOW = 1_700_000_000_000
@@ -417,7 +417,7 @@ def test_one_process_owns_a_database(tmp_path: Path) -> None:
     lock = DatabaseLock(tmp_path / "t.db")
     lock.acquire()
     script = (
-        "import sys, pathlib; from unifyport.storage.fleet import DatabaseLock, StoreLocked\n"
+        "import sys, pathlib; from unifyport.fleet.leases import DatabaseLock, StoreLocked\n"
         "try: DatabaseLock(pathlib.Path(sys.argv[1])).acquire()\n"
         "except StoreLocked as error: print(error); sys.exit(3)"
     )
@@ -461,7 +461,7 @@ trio.run(main)
 
 
 def test_statements_that_hide_violations_do_not_occur() -> None:
-    for path in Path(schema.__file__).parent.glob("*.py"):
+    for path in Path(schema.__file__).parents[1].rglob("*.py"):
         code = path.read_text().lower()
         for hiding in ("insert or ignore", "insert or replace", "update or ", "ignore=true", "replace=true"):
             assert hiding not in code

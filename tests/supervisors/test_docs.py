@@ -9,7 +9,7 @@ from pathlib import Path
 import attrs
 
 from supervisors import Policy
-from unifyport.settings.values import PolicySettings
+from unifyport.config.settings.values import PolicySettings
 
 PAGE = (Path(__file__).parents[2] / "docs" / "supervision.md").read_text()
 

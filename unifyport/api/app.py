@@ -18,12 +18,22 @@ from quart import Response, request
 from quart_trio import QuartTrio
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
 
-from actors.ingress import too_deep
-from unifyport.asgi import App, Receive, Scope, Send, respond
+from unifyport.front.asgi import App, Receive, Scope, Send, respond
+from unifyport.gateway.gateway import Gateway
+from unifyport.gateway.ingress import too_deep
 from unifyport.model.ids import new_id
 from unifyport.model.structuring import strict_converter, structure
 
-from . import (
+from . import uploads
+from .http import docs_page, envelope
+from .http.callers import Callers
+from .http.errors import ApiError, from_exception
+from .http.event_stream import EventStream
+from .http.openapi import document
+from .http.routing import Call, Route
+from .ingress import PREFIX as INGRESS
+from .ingress import IngressFront
+from .routes import (
     account_auth,
     account_runtime,
     accounts,
@@ -31,8 +41,6 @@ from . import (
     contacts,
     conversations,
     deliveries,
-    docs_page,
-    envelope,
     events,
     groups,
     health,
@@ -44,18 +52,9 @@ from . import (
     qr,
     reload,
     supervisors,
-    uploads,
     webhook_endpoints,
     workspace,
 )
-from .callers import Callers
-from .errors import ApiError, from_exception
-from .event_stream import EventStream
-from .gateway import Gateway
-from .ingress import PREFIX as INGRESS
-from .ingress import IngressFront
-from .openapi import document
-from .routing import Call, Route
 
 log = logging.getLogger("unifyport.api")
 

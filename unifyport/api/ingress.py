@@ -17,10 +17,9 @@ from urllib.parse import parse_qsl
 
 import trio
 
-from actors.ingress import Verdict
-from unifyport.asgi import Receive, Scope, Send, respond
-
-from .gateway import Gateway
+from unifyport.front.asgi import Receive, Scope, Send, respond
+from unifyport.gateway.gateway import Gateway
+from unifyport.gateway.ingress import Verdict
 
 log = logging.getLogger("unifyport.ingress")
 

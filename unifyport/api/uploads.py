@@ -15,16 +15,17 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.http import parse_options_header
 from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
 
-from unifyport.asgi import Receive, Scope, Send, respond
+from unifyport.files.outgoing import FileRefused, Sink, Upload
+from unifyport.front.asgi import Receive, Scope, Send, respond
+from unifyport.gateway.gateway import Gateway
 from unifyport.model.ids import new_id
 from unifyport.model.times import rfc3339
-from unifyport.outgoing import FileRefused, Sink, Upload
 
-from . import envelope, schemas
-from .callers import Callers
-from .errors import INVALID_REQUEST, TOO_LARGE, WRONG_MEDIA_TYPE, ApiError, ErrorSpec, from_exception
-from .gateway import Gateway
-from .routing import Call, Route
+from . import schemas
+from .http import envelope
+from .http.callers import Callers
+from .http.errors import INVALID_REQUEST, TOO_LARGE, WRONG_MEDIA_TYPE, ApiError, ErrorSpec, from_exception
+from .http.routing import Call, Route
 
 log = logging.getLogger("unifyport.uploads")
 

@@ -13,10 +13,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.tree import Tree
 
+from unifyport.config.settings import Settings, load
 from unifyport.model.structuring import Problems
-from unifyport.net.http import ssl_context
+from unifyport.net.clients import ssl_context
 from unifyport.providers.registry import standard
-from unifyport.settings import Settings, load
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import click
 
+from unifyport.config.settings import load
 from unifyport.model.structuring import Problems
 from unifyport.providers.registry import standard
-from unifyport.settings import load
 
 from .common import (
     FAILED,

@@ -9,14 +9,14 @@ import click
 import trio
 from rich.table import Table
 
-from unifyport.declared import hash_key, new_key
+from unifyport.config.declared import hash_key, new_key
+from unifyport.config.settings import Settings
 from unifyport.model.account import Origin
 from unifyport.model.ids import new_id
 from unifyport.server import wall_clock_ms
-from unifyport.settings import Settings
-from unifyport.storage.base import ApiKey, PutApiKey, SchemaTooNew, StoreUnavailable
+from unifyport.storage.contract import ApiKey, PutApiKey, SchemaTooNew, StoreUnavailable
 from unifyport.storage.sealing import SealError
-from unifyport.storage.sqlite import SqliteStore
+from unifyport.storage.sqlite.store import SqliteStore
 
 from .common import config_option, console, escaped, fail, json_option, load_settings, print_json, print_shape
 

@@ -8,13 +8,13 @@ from pathlib import Path
 import click
 import trio
 
-from unifyport.declared import hash_key, new_key
+from unifyport.config.declared import hash_key, new_key
 from unifyport.model.ids import new_id
 from unifyport.model.structuring import Problems
 from unifyport.sandbox.control import CONTROL_PORT, Sandbox
 from unifyport.sandbox.serving import NotLoopback
 from unifyport.server import AddressInUse, run, wall_clock_ms
-from unifyport.storage.base import ApiKey, PutApiKey, SchemaTooNew, StoreLocked, StoreUnavailable
+from unifyport.storage.contract import ApiKey, PutApiKey, SchemaTooNew, StoreLocked, StoreUnavailable
 from unifyport.storage.sealing import KeyRing, SealError
 
 from .common import (

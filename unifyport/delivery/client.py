@@ -17,12 +17,12 @@ from typing import Protocol
 import trio
 
 from unifyport import __version__
+from unifyport.net.answer import Answer, InvalidAnswer
 from unifyport.net.guard import AddressGuard, NameNotResolved, Network, Target, UrlNotAllowed
+from unifyport.net.sweeper import Sweeper
+from unifyport.net.wire import Backend, DialFailed, LocalTrouble, Wire
 
-from .answer import Answer, InvalidAnswer
-from .sweeper import Sweeper
 from .verdict import LOCAL_TROUBLE, URL_NOT_ALLOWED, Attempt
-from .wire import Backend, DialFailed, LocalTrouble, Wire
 
 CONNECT_SECONDS = 5.0  # for one address at most, when there are others
 ADDRESSES = 4  # of a name that are tried

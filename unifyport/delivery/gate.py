@@ -6,11 +6,11 @@ question before and says one thing afterwards. Pure: times are trio's clock, and
 
 import math
 
+from unifyport.model.pace import Pace
 from unifyport.model.webhook import BreakerPolicy, DeliveryPolicy, RetryPolicy
 
 from .breaker import LONGEST_WAIT, SHORTEST_WAIT, Breaker
 from .health import Change, Health
-from .pace import Pace
 from .verdict import Attempt, Verdict
 
 LOCAL_TROUBLE_SECONDS = 1.0

@@ -15,8 +15,7 @@ from collections.abc import Callable, Iterable
 import trio
 
 from unifyport.net.guard import Address, Target
-
-from .wire import DialFailed, Wire
+from unifyport.net.wire import DialFailed, Wire
 
 _LENGTH = re.compile(rb"\r\ncontent-length: (\d+)\r\n")
 

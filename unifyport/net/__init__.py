@@ -1,1 +1,1 @@
-"""How the gateway reaches out: the address guard, name look-ups, and the one factory of HTTP clients."""
+"""How the gateway reaches out: the address guard, name look-ups, the one factory of HTTP clients, and connections."""

@@ -4,7 +4,7 @@ import os
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
-from unifyport import disk
+from unifyport.process import disk
 
 
 class FileBody:

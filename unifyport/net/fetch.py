@@ -12,8 +12,8 @@ import attrs
 import httpx
 import trio
 
+from .clients import ConnectionLost, NotConnected, TooLarge, new_client, streamed
 from .guard import Address, AddressGuard, Target
-from .http import ConnectionLost, NotConnected, TooLarge, new_client, streamed
 
 REDIRECTS = 3
 CONNECT_SECONDS = 5.0  # for one address

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from .base import Channel
+from .contract.base import Channel
 from .telegram import CHANNEL as TELEGRAM
 from .whatsapp import CHANNEL as WHATSAPP
 

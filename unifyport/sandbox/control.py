@@ -10,8 +10,8 @@ from quart_trio import QuartTrio
 
 from .platform import as_json
 from .serving import listen, new_app
-from .telegram import TelegramPlatform
-from .whatsapp import WhatsAppPlatform
+from .telegram.bot import TelegramPlatform
+from .whatsapp.cloud import WhatsAppPlatform
 
 CONTROL_PORT = 9100
 

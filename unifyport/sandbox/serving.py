@@ -7,7 +7,7 @@ import trio
 from quart import Response, request
 from quart_trio import QuartTrio
 
-from unifyport.asgi import new_config, serve
+from unifyport.front.asgi import new_config, serve
 
 MAX_BODY = 128 * 1024 * 1024
 _LOCAL_NAMES = {"localhost", "127.0.0.1", "::1"}

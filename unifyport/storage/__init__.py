@@ -1,1 +1,1 @@
-"""Durable state: one `Store` protocol, SQLite behind it, and what belongs to it (leases, doorbells, sealing)."""
+"""Durable state: the contract of the `Store`, SQLite behind it, and sealing."""

@@ -10,10 +10,10 @@ from pathlib import Path
 import trio
 
 from unifyport.delivery.client import HttpDeliveryClient
-from unifyport.delivery.sockets import Sockets
-from unifyport.delivery.sweeper import Sweeper
+from unifyport.net.clients import ssl_context
 from unifyport.net.guard import AddressGuard, Resolver
-from unifyport.net.http import ssl_context
+from unifyport.net.sockets import Sockets
+from unifyport.net.sweeper import Sweeper
 
 from .clients import Post, measure
 from .job import Job

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import httptools
 import trio
 
-from unifyport.net.http import ssl_context
+from unifyport.net.clients import ssl_context
 
 from .clients import Post, measure
 from .job import Job

@@ -18,21 +18,21 @@ from actors.writer import Writer
 from supervisors import Incarnation
 from unifyport.delivery.client import HttpDeliveryClient
 from unifyport.delivery.signing import EVENT_ID
-from unifyport.delivery.sockets import Sockets
-from unifyport.delivery.sweeper import Sweeper
 from unifyport.delivery.verdict import Attempt, Verdict
+from unifyport.fleet.doorbells import LocalBus
+from unifyport.fleet.leases import LocalFleet
 from unifyport.model.account import Account
 from unifyport.model.ids import EventIds
 from unifyport.model.unit import Unit
 from unifyport.model.webhook import WebhookEndpoint
+from unifyport.net.clients import ssl_context
 from unifyport.net.guard import AddressGuard, Resolver
-from unifyport.net.http import ssl_context
+from unifyport.net.sockets import Sockets
+from unifyport.net.sweeper import Sweeper
 from unifyport.server import PARTITIONS, wall_clock_ms
-from unifyport.storage.base import PutAccount, PutEndpoint
-from unifyport.storage.bus import LocalBus
-from unifyport.storage.fleet import LocalFleet
+from unifyport.storage.contract import PutAccount, PutEndpoint
 from unifyport.storage.sealing import KeyRing
-from unifyport.storage.sqlite import SqliteStore
+from unifyport.storage.sqlite.store import SqliteStore
 
 from .client_ours import LOOPBACK
 from .job import Job

@@ -18,10 +18,10 @@ from msgspec import Raw
 
 from supervisors import Incarnation
 from unifyport.delivery.verdict import Verdict
-from unifyport.garbage import Garbage, tame
 from unifyport.model.unit import Unit
-from unifyport.providers.telegram.parse import parse_updates
-from unifyport.storage.base import Committed
+from unifyport.process.garbage import Garbage, tame
+from unifyport.providers.telegram.bot.parse import parse_updates
+from unifyport.storage.contract import Committed
 
 from .house import House, opened
 from .job import Job, Measured, Stopwatch

@@ -12,7 +12,7 @@ import trio
 
 from actors.mailbox import Mailbox
 from supervisors import Backoff, ChildSpec, Incarnation, OneForOne, Policy
-from unifyport.garbage import resident, tame
+from unifyport.process.garbage import resident, tame
 
 POLICY = Policy(backoff=Backoff(1e-9, 1.0, 1e-9, 0.0), max_restarts=10**8, window=1e-3)
 

@@ -2,12 +2,12 @@
 
 import attrs
 
-from ..base import POLL, WEBHOOK, Channel, Connection, Credential, Inbound
-from ..ingress import Ingress
-from .official import MAX_DOWNLOAD, BotConnector
-from .parse import parse_webhook
-from .render import MAX_TEXT, MAX_UPLOAD, check
-from .signature import verify
+from ..contract.base import POLL, WEBHOOK, Channel, Connection, Credential, Inbound
+from ..contract.ingress import Ingress
+from .bot.connector import MAX_DOWNLOAD, BotConnector
+from .bot.parse import parse_webhook
+from .bot.render import MAX_TEXT, MAX_UPLOAD, check
+from .bot.signature import verify
 
 
 @attrs.frozen

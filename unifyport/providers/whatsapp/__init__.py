@@ -6,12 +6,12 @@ address (`Callback URL`) and the `verify_token`. An app has one address for all 
 
 import attrs
 
-from ..base import WEBHOOK, Channel, Connection, Credential, Inbound
-from ..ingress import Ingress
-from .official import CloudConnector
-from .parse import parse_webhook
-from .render import MAX_TEXT, MAX_UPLOAD, MEBIBYTE, canonical, render
-from .signature import answer_challenge, verify
+from ..contract.base import WEBHOOK, Channel, Connection, Credential, Inbound
+from ..contract.ingress import Ingress
+from .cloud.connector import CloudConnector
+from .cloud.parse import parse_webhook
+from .cloud.render import MAX_TEXT, MAX_UPLOAD, MEBIBYTE, canonical, render
+from .cloud.signature import answer_challenge, verify
 
 
 @attrs.frozen

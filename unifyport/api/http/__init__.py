@@ -1,0 +1,1 @@
+"""HTTP: the dispatcher, the envelope, errors, cursors, and the OpenAPI document."""

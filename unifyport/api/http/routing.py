@@ -1,0 +1,84 @@
+"""What a route is: one row of the table that drives dispatch, validation, declared errors and the document."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+import attrs
+from werkzeug.datastructures import Headers
+
+from .errors import (
+    INVALID_KEY,
+    INVALID_REQUEST,
+    MISSING_KEY,
+    RATE_LIMITED,
+    TOO_LARGE,
+    WRONG_MEDIA_TYPE,
+    ErrorSpec,
+)
+
+if TYPE_CHECKING:
+    from unifyport.gateway.gateway import Gateway
+
+JSON = "application/json"
+Method = Literal["GET", "POST", "PATCH", "DELETE"]
+
+
+@attrs.define
+class Call:
+    """One request, checked: `body` is a value of the route's body class (None where there is none)."""
+
+    gateway: "Gateway"
+    path: Mapping[str, str]
+    query: Mapping[str, str]
+    headers: Headers
+    body: Any = None
+    answer_headers: dict[str, str] = attrs.field(factory=dict)  # of the answer, an error too
+
+
+@attrs.frozen
+class Query:
+    """A query parameter, or a header. `more` is what its schema says beside its type."""
+
+    name: str
+    kind: Literal["string", "integer"] = "string"
+    description: str = ""
+    required: bool = False
+    more: Mapping[str, Any] = attrs.field(factory=dict)
+
+
+Handler = Callable[[Call], Awaitable[Any]]
+
+
+@attrs.frozen
+class Route:
+    """`failure_code` answers what nobody foresaw (500) and storage that is away (503)."""
+
+    operation_id: str
+    method: Method
+    path: str  # `/v1/accounts/{account_id}`
+    handler: Handler
+    tag: str
+    summary: str
+    failure_code: str
+    data: Any = None  # the class of `data`; None: no body, 204
+    body: type | None = None
+    body_required: bool = True
+    success: int = 200
+    errors: tuple[ErrorSpec, ...] = ()
+    query: tuple[Query, ...] = ()
+    headers: tuple[Query, ...] = ()  # that a caller may send
+    aliases: tuple[str, ...] = ()  # older paths of the public record
+    public: bool = False  # no API key
+    extension: bool = False  # not part of the contract
+    content: str = JSON  # of the answer to a success
+    consumes: str = JSON  # anything else is not for the dispatcher of JSON bodies
+
+    @property
+    def declared(self) -> tuple[ErrorSpec, ...]:
+        """Every error of this route, the common ones included."""
+        common: tuple[ErrorSpec, ...] = () if self.public else (MISSING_KEY, INVALID_KEY, RATE_LIMITED)
+        if self.body is not None:
+            common += (INVALID_REQUEST, TOO_LARGE, WRONG_MEDIA_TYPE)
+        if not self.public:
+            common += (ErrorSpec(500, self.failure_code), ErrorSpec(503, self.failure_code))
+        return common + tuple(error for error in self.errors if error not in common)

@@ -1,0 +1,150 @@
+"""Contacts: whom an account knows, whom it has blocked, what it noted about them."""
+
+from unifyport.model import directory
+from unifyport.model.times import parse_rfc3339
+
+from .. import schemas
+from ..http.errors import ApiError, ErrorSpec
+from ..http.paging import CURSOR, LIMIT
+from ..http.routing import Call, Query
+from .platform import ID, able, ask, ask_page, checked_id, required, route
+
+MAX_NOTE = 4096
+NO_CONTACT = ErrorSpec(404, "contact_not_found")
+
+
+async def list_contacts(call: Call) -> schemas.ContactListResult:
+    since = call.query.get("updated_since") or None
+    if since is not None:
+        try:
+            parse_rfc3339(since)
+        except ValueError as error:
+            raise ApiError(400, "invalid_request", f"updated_since: {error}") from None
+    account, _ = await able(call, "list_contacts")
+    return schemas.ContactListResult(
+        *await ask_page(
+            call, account, "list_contacts_failed", "list_contacts", call.query.get("q") or None, since
+        )
+    )
+
+
+async def get_contact(call: Call) -> directory.Contact:
+    contact_id = required(call.query, "contact_id")
+    account, _ = await able(call, "get_contact")
+    contact: directory.Contact = await ask(call, account, "get_contact_failed", "get_contact", contact_id)
+    return contact
+
+
+async def list_blocklist(call: Call) -> directory.ContactBlocklist:
+    account, _ = await able(call, "list_blocklist")
+    found: directory.ContactBlocklist = await ask(call, account, "list_blocklist_failed", "list_blocklist")
+    return found
+
+
+async def block_contact(call: Call) -> schemas.OkData:
+    return await _act(call, "block_contact")
+
+
+async def unblock_contact(call: Call) -> schemas.OkData:
+    return await _act(call, "unblock_contact")
+
+
+async def _act(call: Call, capability: str) -> schemas.OkData:
+    contact_id = checked_id("contact_id", call.body.contact_id)
+    account, _ = await able(call, capability)
+    await ask(call, account, f"{capability}_failed", capability, contact_id)
+    return schemas.OkData()
+
+
+async def set_note(call: Call) -> schemas.OkData:
+    contact_id = checked_id("contact_id", call.body.contact_id)
+    if len(call.body.note) > MAX_NOTE:
+        raise ApiError(400, "invalid_request", f"note: must be at most {MAX_NOTE} characters")
+    account, _ = await able(call, "set_contact_note")
+    await ask(call, account, "set_contact_note_failed", "set_contact_note", contact_id, call.body.note)
+    return schemas.OkData()
+
+
+_TAG = "Contacts"
+_PATH = "/v1/accounts/{account_id}/contacts"
+
+ROUTES = [
+    route(
+        _TAG,
+        "listContacts",
+        "GET",
+        _PATH,
+        list_contacts,
+        "Whom the account knows",
+        "list_contacts_failed",
+        schemas.ContactListResult,
+        query=(
+            CURSOR,
+            LIMIT,
+            Query("q", description="a part of a name"),
+            Query(
+                "updated_since",
+                description="RFC 3339; a platform that cannot tell returns everything",
+                more={"format": "date-time"},
+            ),
+        ),
+    ),
+    route(
+        _TAG,
+        "getContact",
+        "GET",
+        f"{_PATH}/info",
+        get_contact,
+        "One contact",
+        "get_contact_failed",
+        directory.Contact,
+        query=(Query("contact_id", required=True, more=ID),),
+        errors=(NO_CONTACT,),
+    ),
+    route(
+        _TAG,
+        "listContactBlocklist",
+        "GET",
+        f"{_PATH}/blocklist",
+        list_blocklist,
+        "Whom the account has blocked",
+        "list_blocklist_failed",
+        directory.ContactBlocklist,
+    ),
+    route(
+        _TAG,
+        "blockContact",
+        "POST",
+        f"{_PATH}/block",
+        block_contact,
+        "Block a contact",
+        "block_contact_failed",
+        schemas.OkData,
+        schemas.ContactIdRequest,
+        errors=(NO_CONTACT,),
+    ),
+    route(
+        _TAG,
+        "unblockContact",
+        "POST",
+        f"{_PATH}/unblock",
+        unblock_contact,
+        "Unblock a contact",
+        "unblock_contact_failed",
+        schemas.OkData,
+        schemas.ContactIdRequest,
+        errors=(NO_CONTACT,),
+    ),
+    route(
+        _TAG,
+        "setContactNote",
+        "POST",
+        f"{_PATH}/note",
+        set_note,
+        "Note something about a contact; empty clears it",
+        "set_contact_note_failed",
+        schemas.OkData,
+        schemas.ContactNoteRequest,
+        errors=(NO_CONTACT,),
+    ),
+]

@@ -1,0 +1,234 @@
+"""Groups: those that an account is in, who is in them, and who may come in."""
+
+from unifyport.model import directory
+from unifyport.model.texts import is_one_line
+
+from .. import schemas
+from ..http.errors import ApiError, ErrorSpec
+from ..http.paging import CURSOR, LIMIT
+from ..http.routing import Call, Query
+from .platform import ID, able, ask, ask_page, checked_id, checked_ids, required, route
+
+MAX_NAME = 100
+MAX_DESCRIPTION = 4096
+NO_GROUP = ErrorSpec(404, "group_not_found")
+
+
+async def list_groups(call: Call) -> schemas.GroupListResult:
+    account, _ = await able(call, "list_groups")
+    return schemas.GroupListResult(*await ask_page(call, account, "list_groups_failed", "list_groups"))
+
+
+async def get_group(call: Call) -> directory.Group:
+    group_id = required(call.query, "group_id")
+    account, _ = await able(call, "get_group")
+    group: directory.Group = await ask(call, account, "get_group_failed", "get_group", group_id)
+    return group
+
+
+async def create_group(call: Call) -> schemas.GroupCreateResult:
+    name = _name(call.body.name)
+    members = checked_ids("members", call.body.members) if call.body.members else []
+    account, _ = await able(call, "create_group")
+    return schemas.GroupCreateResult(
+        await ask(call, account, "create_group_failed", "create_group", name, members)
+    )
+
+
+async def leave_group(call: Call) -> schemas.OkData:
+    group_id = checked_id("group_id", call.body.group_id)
+    account, _ = await able(call, "leave_group")
+    await ask(call, account, "leave_group_failed", "leave_group", group_id)
+    return schemas.OkData()
+
+
+async def update_members(call: Call) -> schemas.OkData:
+    group_id = checked_id("group_id", call.body.group_id)
+    member_id = checked_id("member_id", call.body.member_id)
+    account, _ = await able(call, "update_group_members")
+    capability = "update_group_members"
+    await ask(call, account, "update_group_members_failed", capability, group_id, call.body.action, member_id)
+    return schemas.OkData()
+
+
+async def update_info(call: Call) -> schemas.OkData:
+    body, group_id = call.body, checked_id("group_id", call.body.group_id)
+    given = [name for name in ("name", "description", "avatar_url") if getattr(body, name) is not None]
+    if len(given) != 1:
+        raise ApiError(400, "invalid_request", "exactly one of name, description, avatar_url must be given")
+    if body.name is not None:
+        _name(body.name)
+    if body.description is not None and len(body.description) > MAX_DESCRIPTION:
+        raise ApiError(400, "invalid_request", f"description: must be at most {MAX_DESCRIPTION} characters")
+    if body.avatar_url is not None and not body.avatar_url.startswith("https://"):
+        raise ApiError(400, "invalid_request", "avatar_url: must be an https URL")
+    account, _ = await able(call, "update_group_info")
+    arguments = (group_id, body.name, body.description, body.avatar_url)
+    await ask(call, account, "update_group_info_failed", "update_group_info", *arguments)
+    return schemas.OkData()
+
+
+async def list_join_requests(call: Call) -> schemas.GroupJoinRequestsResult:
+    group_id = required(call.query, "group_id")
+    account, _ = await able(call, "list_group_join_requests")
+    failure = "list_group_join_requests_failed"
+    return schemas.GroupJoinRequestsResult(
+        group_id, await ask(call, account, failure, "list_group_join_requests", group_id)
+    )
+
+
+async def update_join_requests(call: Call) -> schemas.OkData:
+    group_id = checked_id("group_id", call.body.group_id)
+    member_ids = checked_ids("member_ids", call.body.member_ids)
+    account, _ = await able(call, "update_group_join_requests")
+    failure = "update_group_join_requests_failed"
+    await ask(call, account, failure, "update_group_join_requests", group_id, call.body.action, member_ids)
+    return schemas.OkData()
+
+
+async def set_approval_mode(call: Call) -> schemas.OkData:
+    group_id = checked_id("group_id", call.body.group_id)
+    account, _ = await able(call, "set_group_join_approval_mode")
+    failure = "set_group_join_approval_mode_failed"
+    await ask(call, account, failure, "set_group_join_approval_mode", group_id, call.body.enabled)
+    return schemas.OkData()
+
+
+async def get_invite_code(call: Call) -> directory.GroupInviteCode:
+    group_id = required(call.query, "group_id")
+    account, _ = await able(call, "get_group_invite_code")
+    failure = "get_group_invite_code_failed"
+    code: directory.GroupInviteCode = await ask(call, account, failure, "get_group_invite_code", group_id)
+    return code
+
+
+def _name(name: str) -> str:
+    if not 0 < len(name) <= MAX_NAME or not is_one_line(name):
+        raise ApiError(400, "invalid_request", f"name: must be 1 to {MAX_NAME} printable characters")
+    return name
+
+
+_TAG = "Groups"
+_PATH = "/v1/accounts/{account_id}/groups"
+_GROUP = (Query("group_id", required=True, more=ID),)
+
+ROUTES = [
+    route(
+        _TAG,
+        "listGroups",
+        "GET",
+        _PATH,
+        list_groups,
+        "Groups that the account is in",
+        "list_groups_failed",
+        schemas.GroupListResult,
+        query=(CURSOR, LIMIT),
+    ),
+    route(
+        _TAG,
+        "getGroup",
+        "GET",
+        f"{_PATH}/info",
+        get_group,
+        "One group",
+        "get_group_failed",
+        directory.Group,
+        query=_GROUP,
+        errors=(NO_GROUP,),
+    ),
+    route(
+        _TAG,
+        "createGroup",
+        "POST",
+        f"{_PATH}/create",
+        create_group,
+        "Make a group",
+        "create_group_failed",
+        schemas.GroupCreateResult,
+        schemas.GroupCreateRequest,
+    ),
+    route(
+        _TAG,
+        "leaveGroup",
+        "POST",
+        f"{_PATH}/leave",
+        leave_group,
+        "Leave a group",
+        "leave_group_failed",
+        schemas.OkData,
+        schemas.GroupIdRequest,
+        errors=(NO_GROUP,),
+    ),
+    route(
+        _TAG,
+        "updateGroupMembers",
+        "POST",
+        f"{_PATH}/members",
+        update_members,
+        "Add, remove, promote or demote a member",
+        "update_group_members_failed",
+        schemas.OkData,
+        schemas.GroupMemberUpdateRequest,
+        errors=(NO_GROUP,),
+    ),
+    route(
+        _TAG,
+        "updateGroupInfo",
+        "POST",
+        f"{_PATH}/update-info",
+        update_info,
+        "Change the name, the description or the picture of a group",
+        "update_group_info_failed",
+        schemas.OkData,
+        schemas.GroupInfoUpdateRequest,
+        errors=(NO_GROUP,),
+    ),
+    route(
+        _TAG,
+        "listGroupJoinRequests",
+        "GET",
+        f"{_PATH}/join-requests",
+        list_join_requests,
+        "Who asks to be let in",
+        "list_group_join_requests_failed",
+        schemas.GroupJoinRequestsResult,
+        query=_GROUP,
+        errors=(NO_GROUP,),
+    ),
+    route(
+        _TAG,
+        "updateGroupJoinRequests",
+        "POST",
+        f"{_PATH}/join-requests/update",
+        update_join_requests,
+        "Let in who asks, or do not",
+        "update_group_join_requests_failed",
+        schemas.OkData,
+        schemas.GroupJoinRequestsUpdateRequest,
+        errors=(NO_GROUP,),
+    ),
+    route(
+        _TAG,
+        "setGroupJoinApprovalMode",
+        "POST",
+        f"{_PATH}/join-approval-mode",
+        set_approval_mode,
+        "Whether who wants in has to be let in",
+        "set_group_join_approval_mode_failed",
+        schemas.OkData,
+        schemas.GroupJoinApprovalModeRequest,
+        errors=(NO_GROUP,),
+    ),
+    route(
+        _TAG,
+        "getGroupInviteCode",
+        "GET",
+        f"{_PATH}/invite-code",
+        get_invite_code,
+        "The link by which others come in",
+        "get_group_invite_code_failed",
+        directory.GroupInviteCode,
+        query=_GROUP,
+        errors=(NO_GROUP,),
+    ),
+]

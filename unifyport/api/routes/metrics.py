@@ -1,0 +1,271 @@
+"""`/metrics`, in Prometheus' text format: ids and numbers, never names, phones or addresses.
+
+The actors count in plain integers as they go; a scrape reads them. Only HTTP requests are counted here. What
+each metric means is in `docs/metrics.md`.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+
+from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from unifyport import __version__
+from unifyport.gateway.gateway import Gateway
+from unifyport.model.event import name_of
+from unifyport.model.runtime_status import RuntimeStatus
+from unifyport.model.tally import Tally
+from unifyport.model.webhook import ENDPOINT_ACTIVE
+
+from ..ingress import IngressFront
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class Requests:
+    """API requests by operation and status, and how long they took."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[tuple[str, int]] = Counter()
+        self.seconds: dict[str, Tally] = {}
+
+    def observe(self, operation: str, status: int, seconds: float) -> None:
+        self.counts[operation, status] += 1
+        if operation not in self.seconds:
+            self.seconds[operation] = Tally()
+        self.seconds[operation].observe(seconds)
+
+
+def new_registry(gateway: Gateway, requests: Requests, ingress: IngressFront) -> CollectorRegistry:
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    PlatformCollector(registry=registry)
+    registry.register(_Gateway(gateway, requests, ingress))
+    return registry
+
+
+def expose(registry: CollectorRegistry) -> bytes:
+    return generate_latest(registry)
+
+
+class _Gateway(Collector):
+    def __init__(self, gateway: Gateway, requests: Requests, ingress: IngressFront) -> None:
+        self._gateway = gateway
+        self._requests = requests
+        self._ingress = ingress
+
+    def collect(self) -> Iterator[Metric]:
+        yield from self._process()
+        yield from self._accounts()
+        yield from self._road()
+        yield from self._deliveries()
+        yield from self._http()
+
+    def describe(self) -> Iterable[Metric]:
+        return ()  # nothing is counted yet when it is registered
+
+    def _process(self) -> Iterator[Metric]:
+        yield _gauge("unifyport_info", "The running version", ["version"], [((__version__,), 1)])
+        ready = self._gateway.ready() is None
+        yield _gauge("unifyport_ready", "1 when the gateway can do its work", [], [((), ready)])
+
+        reloader = self._gateway.reloader()
+        yield _gauge(
+            "unifyport_config_last_reload_successful",
+            "1 when the configuration file was good the last time it was read",
+            [],
+            [((), reloader.succeeded)],
+        )
+        yield _gauge(
+            "unifyport_config_last_reload_success_timestamp_seconds",
+            "When the running configuration was read",
+            [],
+            [((), reloader.succeeded_at / 1000)],
+        )
+        yield _gauge(
+            "unifyport_config_file_changed",
+            "1 when the configuration file is no longer what was loaded",
+            [],
+            [((), reloader.file_changed)],
+        )
+
+    def _accounts(self) -> Iterator[Metric]:
+        accounts = self._gateway.accounts
+        channels = self._gateway.registry.channels
+        statuses: Counter[tuple[str, str]] = Counter({(c, s): 0 for c in channels for s in RuntimeStatus})
+        for actor in accounts:
+            statuses[actor.row.channel, actor.view.status] += 1
+        yield _gauge(
+            "unifyport_accounts",
+            "Accounts by channel and observed runtime status",
+            ["channel", "runtime_status"],
+            statuses.items(),
+        )
+        tallies = accounts.tallies
+        yield _counter(
+            "unifyport_account_incarnations",
+            "Connections that accounts have begun; each after the first is a restart",
+            ["channel"],
+            (((channel,), count) for channel, count in tallies.incarnations.items()),
+        )
+        yield _counter(
+            "unifyport_commands",
+            "Commands to platforms by what became of them",
+            ["channel", "command", "outcome"],
+            tallies.commands.items(),
+        )
+
+    def _road(self) -> Iterator[Metric]:
+        partitions = self._gateway.normalizers.partitions
+        kinds: Counter[int] = Counter()
+        for partition in partitions:
+            kinds += partition.events
+        yield _counter(
+            "unifyport_events",
+            "Standard events made, repeats included",
+            ["type"],
+            (((name_of(kind),), count) for kind, count in kinds.items()),
+        )
+        yield _counter(
+            "unifyport_quarantined",
+            "Items that could not be read or normalised, and are kept raw",
+            [],
+            [((), sum(partition.quarantined for partition in partitions))],
+        )
+        writer = self._gateway.writer
+        yield _gauge(
+            "unifyport_storage_available",
+            "0 while the disk takes no writes",
+            [],
+            [((), writer.unavailable is None)],
+        )
+        yield _gauge(
+            "unifyport_writer_queue", "Writes that wait for a commit", [], [((), len(writer.mailbox))]
+        )
+        yield _counter("unifyport_writes", "Writes that were committed", [], [((), writer.writes)])
+        yield _histogram("unifyport_commit_seconds", "Time of a commit", [], [((), writer.commits)])
+        yield _gauge(
+            "unifyport_wal_bytes",
+            "Size of the write-ahead log; it grows while a reader keeps checkpoints back",
+            [],
+            [((), self._gateway.store.wal_bytes())],
+        )
+
+    def _deliveries(self) -> Iterator[Metric]:
+        actors = list(self._gateway.deliveries)
+        yield _counter(
+            "unifyport_deliveries",
+            "Attempts by endpoint and outcome",
+            ["endpoint_id", "outcome"],
+            (
+                ((actor.endpoint.id, verdict.name.lower()), count)
+                for actor in actors
+                for verdict, count in actor.verdicts.items()
+            ),
+        )
+        yield _histogram(
+            "unifyport_delivery_seconds",
+            "Time of an attempt",
+            ["endpoint_id"],
+            (((actor.endpoint.id,), actor.seconds) for actor in actors),
+        )
+        yield _gauge(
+            "unifyport_endpoint_in_flight",
+            "Attempts under way",
+            ["endpoint_id"],
+            (((actor.endpoint.id,), actor.in_flight) for actor in actors),
+        )
+        yield _gauge(
+            "unifyport_endpoint_waiting",
+            "Owed events in hand or passed over; all of them while there are less than a thousand",
+            ["endpoint_id"],
+            (((actor.endpoint.id,), actor.waiting) for actor in actors),
+        )
+        yield _gauge(
+            "unifyport_endpoint_breaker_open",
+            "1 while attempts are held back because nothing but failures came",
+            ["endpoint_id"],
+            (((actor.endpoint.id,), actor.breaker_open) for actor in actors),
+        )
+        yield _gauge(
+            "unifyport_endpoint_congested",
+            "1 while the backlog is too long for accounts to be served in turn",
+            ["endpoint_id"],
+            (((actor.endpoint.id,), actor.congested) for actor in actors),
+        )
+        yield _counter(
+            "unifyport_endpoint_expired",
+            "Events that were owed until they were too old, since the endpoint was made",
+            ["endpoint_id"],
+            (((actor.endpoint.id,), actor.endpoint.expired) for actor in actors),
+        )
+        yield _gauge(
+            "unifyport_event_streams", "Readers that follow the event log", [], [((), self._gateway.streams)]
+        )
+        yield _gauge(
+            "unifyport_endpoint_up",
+            "1 while an endpoint is active and not failing",
+            ["endpoint_id"],
+            (
+                (
+                    (actor.endpoint.id,),
+                    actor.endpoint.status == ENDPOINT_ACTIVE and actor.endpoint.failing_since is None,
+                )
+                for actor in actors
+            ),
+        )
+
+    def _http(self) -> Iterator[Metric]:
+        yield _counter(
+            "unifyport_http_requests",
+            "API requests by operation and status",
+            ["operation", "status"],
+            (((op, str(status)), count) for (op, status), count in self._requests.counts.items()),
+        )
+        yield _histogram(
+            "unifyport_http_request_seconds",
+            "Time of an API request",
+            ["operation"],
+            (((operation,), tally) for operation, tally in self._requests.seconds.items()),
+        )
+        yield _gauge(
+            "unifyport_ingress_bytes",
+            "Bodies of platforms that are being held",
+            [],
+            [((), self._ingress.bytes_held)],
+        )
+        yield _counter(
+            "unifyport_ingress_requests",
+            "Requests of platforms by provider and status",
+            ["provider", "status"],
+            (((provider, str(status)), n) for (provider, status), n in self._ingress.answers.items()),
+        )
+
+
+Labelled = Iterable[tuple[Sequence[str], float]]
+
+
+def _gauge(name: str, text: str, labels: Sequence[str], values: Labelled) -> Metric:
+    family = GaugeMetricFamily(name, text, labels=labels)
+    for names, value in values:
+        family.add_metric(names, value)
+    return family
+
+
+def _counter(name: str, text: str, labels: Sequence[str], values: Labelled) -> Metric:
+    family = CounterMetricFamily(name, text, labels=labels)
+    for names, value in values:
+        family.add_metric(names, value)
+    return family
+
+
+def _histogram(
+    name: str, text: str, labels: Sequence[str], tallies: Iterable[tuple[Sequence[str], Tally]]
+) -> Metric:
+    family = HistogramMetricFamily(name, text, labels=labels)
+    for names, tally in tallies:
+        buckets = [("+Inf" if bound == float("inf") else str(bound), n) for bound, n in tally.cumulative()]
+        family.add_metric(names, buckets, tally.sum)
+    return family

@@ -1,0 +1,356 @@
+"""What the file declares against what is stored: the differences, and the writes that end them.
+
+A declared object is known by its name. It is created when it is new and replaced when its declaration has
+changed since it was last applied (a digest says so); what only the API knows is never touched. An object that
+has left the file is not deleted: an endpoint becomes inactive and keeps its debt, an account is stopped and
+keeps its login. Deleting is a decision of its own (`prune`).
+"""
+
+import enum
+import hashlib
+import secrets
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Literal
+
+import attrs
+import msgspec
+
+from unifyport.config.settings import DeclaredAccount, Settings
+from unifyport.model.account import ACTIVE, Account, AuthStatus, Origin
+from unifyport.model.ids import new_id
+from unifyport.model.proxy import Proxy
+from unifyport.model.structuring import Problems
+from unifyport.model.webhook import ENDPOINT_ACTIVE, ENDPOINT_INACTIVE, WebhookEndpoint
+from unifyport.net.guard import AddressGuard, UrlNotAllowed
+from unifyport.providers.registry import Registry
+from unifyport.storage.contract import (
+    ApiKey,
+    Declaration,
+    DeleteApiKey,
+    DeleteEndpoint,
+    PutAccount,
+    PutApiKey,
+    PutEndpoint,
+    PutWorkspace,
+    Refused,
+    Store,
+    Together,
+)
+from unifyport.storage.sealing import KeyRing
+
+
+def hash_key(key: str) -> bytes:
+    """What is stored of an API key."""
+    return hashlib.sha256(key.encode()).digest()
+
+
+def new_key(prefix: str) -> str:
+    """An API key: `<prefix>_` and 256 random bits."""
+    return f"{prefix}_{secrets.token_hex(32)}"
+
+
+class Action(enum.StrEnum):
+    CREATE = "create"
+    UPDATE = "update"
+    STOP = "stop"  # it left the file
+    REMOVE = "remove"
+
+
+LEFT_THE_FILE = "left_the_file"  # why an endpoint is inactive
+
+Kind = Literal["workspace", "api_key", "webhook_endpoint", "account"]
+
+
+@attrs.frozen
+class Difference:
+    """One object that is not as the file says. `fields` are names only: values may be secrets."""
+
+    kind: Kind
+    name: str
+    action: Action
+    fields: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        changed = f" ({', '.join(self.fields)})" if self.fields else ""
+        return f"{self.kind.replace('_', ' ')} {self.name!r}: {self.action}{changed}"
+
+
+@attrs.define
+class Plan:
+    """What is different, with the write that ends it; and the accounts and endpoints that have left the file."""
+
+    steps: list[tuple[Difference, Declaration]] = attrs.field(factory=list)
+    left_accounts: list[Account] = attrs.field(factory=list)
+    left_endpoints: list[WebhookEndpoint] = attrs.field(factory=list)
+
+    @property
+    def differences(self) -> list[Difference]:
+        return [difference for difference, _ in self.steps]
+
+    @property
+    def write(self) -> Together:
+        return Together([write for _, write in self.steps])
+
+    def add(
+        self, kind: Kind, name: str, action: Action, write: Declaration, fields: Iterable[str] = ()
+    ) -> None:
+        self.steps.append((Difference(kind, name, action, tuple(fields)), write))
+
+    def refused(self, refused: Refused) -> Problems:
+        """The store's refusal of `write`, in words."""
+        difference, _ = self.steps[refused.place]
+        return Problems([f"{difference.kind.replace('_', ' ')} {difference.name!r}: {refused.reason}"])
+
+
+@attrs.define
+class Report:
+    """What a reload found, or did."""
+
+    plan: Plan
+    options: list[str]  # changed, and in force
+    needs_restart: list[str]  # changed, and read at the start only
+    policies_changed: int  # accounts that are supervised otherwise
+    not_removed: list[str] = attrs.field(factory=list)  # accounts that could not be deleted now
+
+    @property
+    def left(self) -> list[str]:
+        """What has left the file and is still kept."""
+        removed = {(d.kind, d.name) for d in self.plan.differences if d.action is Action.REMOVE}
+        removed -= {("account", name) for name in self.not_removed}
+        kept = [("account", account.name) for account in self.plan.left_accounts]
+        kept += [("webhook_endpoint", endpoint.name or endpoint.id) for endpoint in self.plan.left_endpoints]
+        return [f"{kind.replace('_', ' ')} {name!r}" for kind, name in kept if (kind, name) not in removed]
+
+    @property
+    def lines(self) -> list[str]:
+        """For people."""
+        lines = [str(difference) for difference in self.plan.differences]
+        lines += [f"{name}: changed" for name in self.options]
+        if self.policies_changed:
+            lines.append(f"supervision of {self.policies_changed} running accounts: changed")
+        lines += [f"{name}: changed, needs a restart" for name in self.needs_restart]
+        return lines or ["nothing is different"]
+
+
+async def vet(settings: Settings, guard: AddressGuard) -> None:
+    """Look at the addresses that the file names. Raises `Problems`."""
+    problems = []
+    for endpoint in settings.webhook_endpoints:
+        try:
+            await guard.vet(endpoint.url)
+        except UrlNotAllowed as error:
+            problems.append(f"webhook endpoint {endpoint.name!r}: url: {error}")
+    if problems:
+        raise Problems(problems)
+
+
+async def plan(
+    settings: Settings,
+    registry: Registry,
+    store: Store,
+    now_ms: int,
+    running: Callable[[Account], bool] = lambda stored: True,
+    *,
+    prune: bool = False,
+) -> Plan:
+    """Compare. `running`: whether an account runs as it is stored; one that does not is written once more.
+
+    With `prune` what has left the file is removed; accounts are stopped here, and deleted by whoever asked.
+    Raises `Problems` for what cannot be changed.
+    """
+    made, ring = Plan(), settings.key_ring
+    await _workspace(made, settings, store)
+    await _keys(made, settings, store, now_ms)
+    await _endpoints(made, settings, store, now_ms)
+    await _accounts(made, settings.accounts, ring, registry, store, now_ms, running)
+    _left(made, now_ms, running, prune=prune)
+    return made
+
+
+async def _workspace(made: Plan, settings: Settings, store: Store) -> None:
+    name = settings.workspace.name
+    known = await store.workspace()
+    if name is not None and name != known.name:
+        write = PutWorkspace(name, known.status, known.metadata)
+        made.add("workspace", name, Action.UPDATE, write, ["name"])
+
+
+async def _keys(made: Plan, settings: Settings, store: Store, now_ms: int) -> None:
+    """A key is known by its value first: so it may be renamed, and then by its name: so it may be rotated."""
+    known = {key.hash: key for key in await store.api_keys() if key.origin == Origin.FILE}
+    hashes = {hash_key(declared.key) for declared in settings.api_keys}
+    stale = {key.name: key for key in known.values() if key.hash not in hashes}
+    steps: list[tuple[str, Action, PutApiKey, list[str]]] = []
+    for declared in settings.api_keys:
+        name, hashed = declared.name, hash_key(declared.key)
+        old = known.get(hashed)
+        if old is not None and old.name != name:
+            steps.append((name, Action.UPDATE, PutApiKey(attrs.evolve(old, name=name)), ["name"]))
+        elif old is None and (rotated := stale.pop(name, None)) is not None:
+            steps.append((name, Action.UPDATE, PutApiKey(attrs.evolve(rotated, hash=hashed)), ["key"]))
+        elif old is None:
+            key = ApiKey(new_id("ak"), name, "file", hashed, created_at=now_ms, origin=Origin.FILE)
+            steps.append((name, Action.CREATE, PutApiKey(key), []))
+    for key in stale.values():
+        made.add("api_key", key.name, Action.REMOVE, DeleteApiKey(key.id))
+    for name, action, write, fields in steps:
+        made.add("api_key", name, action, write, fields)
+
+
+async def _endpoints(made: Plan, settings: Settings, store: Store, now_ms: int) -> None:
+    kind: Kind = "webhook_endpoint"
+    ring, defaults = settings.key_ring, settings.webhooks.defaults
+    known: dict[str | None, WebhookEndpoint] = {
+        e.name: e for e in await store.endpoints() if e.origin is Origin.FILE and e.name is not None
+    }
+    for entry in settings.webhook_endpoints:
+        # Names are no part of it: who is only renamed stays as it is, paused or not.
+        digest = _digest(ring, {**attrs.asdict(entry), "name": None, "renamed_from": None})
+        old = known.pop(entry.name, None) or known.pop(entry.renamed_from, None)
+        if old is not None and old.digest == digest and old.reason != LEFT_THE_FILE:
+            if old.name != entry.name:
+                renamed = PutEndpoint(attrs.evolve(old, name=entry.name))
+                made.add(kind, entry.name, Action.UPDATE, renamed, ["name"])
+            continue  # whether it was paused or resumed meanwhile is the operator's decision
+        base = old if old is not None else WebhookEndpoint(new_id("we"), entry.url, origin=Origin.FILE)
+        endpoint = attrs.evolve(
+            base,
+            name=entry.name,
+            url=entry.url,
+            status=entry.status,
+            reason=None,
+            failing_since=None,
+            subscribed_events=entry.subscribed_events,
+            retry_policy=entry.retry_policy,
+            delivery=entry.delivery,
+            digest=digest,
+        )
+        _, policy = endpoint.policies(defaults)
+        endpoint = endpoint.with_secrets(
+            entry.signing_secret, entry.previous_signing_secret, policy.secret_overlap, now_ms
+        )
+        if old is None:
+            made.add(kind, entry.name, Action.CREATE, PutEndpoint(endpoint))
+        else:
+            fields = _changed(old, endpoint, _OF_AN_ENDPOINT)
+            made.add(kind, entry.name, Action.UPDATE, PutEndpoint(endpoint), fields)
+    made.left_endpoints += known.values()
+
+
+async def _accounts(
+    made: Plan,
+    declared: list[DeclaredAccount],
+    ring: KeyRing,
+    registry: Registry,
+    store: Store,
+    now_ms: int,
+    running: Callable[[Account], bool],
+) -> None:
+    known = {account.name: account for account in await store.accounts() if account.origin is Origin.FILE}
+    problems = []
+    for entry in declared:
+        digest = _digest(ring, attrs.asdict(entry))
+        old = known.pop(entry.name, None)
+        if old is not None and old.provider != entry.provider:
+            problems.append(
+                f"account {entry.name!r}: provider cannot be changed from {old.provider} to {entry.provider};"
+                " use another name"
+            )
+        elif old is None:
+            new = PutAccount(_account(entry, None, registry, digest, now_ms))
+            made.add("account", entry.name, Action.CREATE, new)
+        elif old.digest != digest or old.status != ACTIVE or not running(old):
+            account = _account(entry, old, registry, digest, now_ms)
+            fields = _changed(old, account, _OF_AN_ACCOUNT) or ["supervision"]
+            write = PutAccount(account, declared=True, new_login=account.login != old.login)
+            made.add("account", entry.name, Action.UPDATE, write, fields)
+    if problems:
+        raise Problems(problems)
+    made.left_accounts += known.values()
+
+
+def _left(made: Plan, now_ms: int, running: Callable[[Account], bool], *, prune: bool) -> None:
+    """What has left the file is taken out of use, or removed."""
+    for endpoint in made.left_endpoints:
+        name = endpoint.name or endpoint.id
+        if prune:
+            made.add("webhook_endpoint", name, Action.REMOVE, DeleteEndpoint(endpoint.id))
+        elif endpoint.status == ENDPOINT_ACTIVE:
+            left = attrs.evolve(endpoint, status=ENDPOINT_INACTIVE, reason=LEFT_THE_FILE)
+            made.add("webhook_endpoint", name, Action.STOP, PutEndpoint(left))
+    for account in made.left_accounts:
+        stopped = PutAccount(attrs.evolve(account, status="inactive", updated_at=now_ms), declared=True)
+        if prune:
+            made.add("account", account.name, Action.REMOVE, stopped)
+        elif account.status == ACTIVE or not running(account):
+            made.add("account", account.name, Action.STOP, stopped)
+
+
+_OF_AN_ENDPOINT = {
+    name: name for name in ("name", "url", "status", "subscribed_events", "retry_policy", "delivery")
+} | {"secret": "signing_secret", "previous_secret": "previous_signing_secret"}
+_OF_AN_ACCOUNT = {
+    name: name for name in ("region", "auth_mode", "status", "metadata", "credentials", "receive", "proxy")
+}
+
+
+def _changed(old: object, new: object, names: Mapping[str, str]) -> list[str]:
+    """The fields that differ, by their names in the file."""
+    return [shown for name, shown in names.items() if getattr(old, name) != getattr(new, name)]
+
+
+def _account(
+    entry: DeclaredAccount, old: Account | None, registry: Registry, digest: str, now_ms: int
+) -> Account:
+    channel = registry.find(entry.provider)
+    assert channel is not None, "the settings were checked"
+    connection = channel.connection(entry.auth_mode)
+    assert connection is not None, "the settings were checked"
+    base = old
+    if base is None:
+        base = Account(
+            new_id("acct"),
+            entry.name,
+            entry.provider,
+            channel.name,
+            entry.region,
+            entry.auth_mode,
+            origin=Origin.FILE,
+            created_at=now_ms,
+        )
+    account = attrs.evolve(
+        base,
+        provider=entry.provider,
+        channel=channel.name,
+        region=entry.region,
+        auth_mode=entry.auth_mode,
+        status=ACTIVE,
+        metadata=entry.metadata,
+        credentials=entry.credentials,
+        receive=entry.receive or connection.receive[0],
+        proxy=None if entry.proxy is None else Proxy.parse(entry.proxy),
+        digest=digest,
+        updated_at=now_ms,
+    )
+    return with_new_login(account) if entry.credentials != base.credentials else account
+
+
+def with_new_login(account: Account) -> Account:
+    """The account after its credentials changed: what an earlier login came to no longer counts."""
+    return attrs.evolve(
+        account,
+        auth_status=AuthStatus.PENDING_AUTH,
+        last_error=None,
+        terminal=None,
+        not_before=None,
+        provider_account_ref=None,
+        profile={},
+        auth_payload={},
+        auth_expires_at=None,
+        login=account.login + 1,
+    )
+
+
+def _digest(ring: KeyRing, declaration: dict[str, Any]) -> str:
+    """A MAC and not a hash: a declaration holds secrets, and short secrets could be guessed from a hash."""
+    return ring.mac("digest", msgspec.json.encode(declaration, order="deterministic")).hex()

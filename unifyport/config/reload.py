@@ -1,0 +1,227 @@
+"""Reading the configuration file again while everything runs.
+
+A file with mistakes changes nothing. Otherwise what it declares is stored in one transaction, all or nothing, and only
+then do the actors hear of it: a child whose declaration is the same does not notice, and one whose policy alone
+is another goes on running under the new one. Some options are read once, at the start: those are named.
+"""
+
+import hashlib
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import attrs
+import trio
+
+from supervisors import Policy, Wake
+from unifyport.config.declared import Plan, Report, plan, vet
+from unifyport.config.settings import Settings, check, load, places_of
+from unifyport.gateway.gateway import BeingDeleted, Gateway, NoFile, WriteRefused
+from unifyport.model.account import Account
+from unifyport.model.structuring import Problems
+from unifyport.net.guard import AddressGuard
+from unifyport.storage.contract import PutAccount, Refused, StoreUnavailable
+
+log = logging.getLogger("unifyport.reload")
+
+TRIES = 5
+_DELETED_AT_A_TIME = 50
+AT_START_ONLY = ("server.", "storage.", "media.", "security.master_key", "security.ca_file")
+_DECLARED = ("api_keys", "webhook_endpoints", "accounts", "directory", "path")  # `declared` compares those
+
+PolicyOf = Callable[[Account], Policy]
+
+
+class Reloader:
+    """`policies` reads settings, `adopt` puts them in force; neither passes a checkpoint."""
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        policies: Callable[[Settings], PolicyOf],
+        adopt: Callable[[Settings], None],
+    ) -> None:
+        self._gateway = gateway
+        self._policies = policies
+        self._adopt = adopt
+        self._turn = trio.Lock()
+        self._thread = trio.CapacityLimiter(1)
+        self._bell = Wake()
+        self._fingerprint = fingerprint(gateway.settings.path)
+        self.succeeded = True  # the last one
+        self.succeeded_at = gateway.now_ms()
+
+    @property
+    def file_changed(self) -> bool:
+        """Whether the file is no longer what was loaded."""
+        return fingerprint(self._gateway.settings.path) != self._fingerprint
+
+    def ring(self) -> None:
+        """Have it reloaded soon, and what comes of it logged. Never blocks."""
+        self._bell.ring()
+
+    async def run(self) -> None:
+        """Reload whenever `ring` was called, until cancelled."""
+        while True:
+            await self._bell.wait()
+            try:
+                await self.reload()
+            except (Problems, NoFile, StoreUnavailable) as error:
+                log.error("reload failed, nothing was changed: %s", error)
+            except Exception:  # a bug must not end the house that runs
+                log.exception("reload failed")
+
+    async def reload(self, *, dry_run: bool = False, prune: bool = False) -> Report:
+        """Bring the running state to what the file says; with `prune` delete what has left it.
+
+        `dry_run` only compares. Raises `Problems` (and has changed nothing), `NoFile`, `StoreUnavailable`.
+        """
+        async with self._turn:
+            if dry_run:
+                return await self._reload(dry_run=True, prune=prune)
+            self.succeeded = False
+            report = await self._reload(dry_run=False, prune=prune)
+            self.succeeded, self.succeeded_at = True, self._gateway.now_ms()
+        for line in report.lines:
+            log.info("reload: %s", line)
+        return report
+
+    async def _reload(self, *, dry_run: bool, prune: bool) -> Report:
+        gateway = self._gateway
+        path = gateway.settings.path
+        if path is None:
+            raise NoFile
+        read = fingerprint(path)
+        written = await trio.to_thread.run_sync(load, path, gateway.registry, limiter=self._thread)
+        options = list(_moved(gateway.settings, written))
+        settings = _reloadable(gateway.settings, written)
+        if wrong := check(settings, gateway.registry, places_of(settings)):
+            raise Problems([f"{problem} (as long as the server is not restarted)" for problem in wrong])
+        await vet(settings, AddressGuard(gateway.guard.resolve, settings.security.webhook_networks))
+        for _ in range(TRIES):
+            async with gateway.changing_accounts, gateway.changing_keys:
+                made = await plan(
+                    settings, gateway.registry, gateway.store, gateway.now_ms(), self._runs, prune=prune
+                )
+                report = Report(
+                    made,
+                    sorted(name for name in options if not name.startswith(AT_START_ONLY)),
+                    sorted(name for name in options if name.startswith(AT_START_ONLY)),
+                    len(gateway.accounts.supervised_otherwise(self._policies(settings))),
+                )
+                if dry_run:
+                    return report
+                if await self._apply(made, settings, report, prune=prune):
+                    self._fingerprint = read
+                    return report
+        raise Problems(["what is declared keeps changing meanwhile, try again"])
+
+    def _runs(self, stored: Account) -> bool:
+        """Whether an account runs as it is stored: else an earlier reload was cut off between the two."""
+        actor = self._gateway.accounts.actor(stored.id)
+        return actor is not None and (actor.row.digest, actor.row.status) == (stored.digest, stored.status)
+
+    async def _apply(self, made: Plan, settings: Settings, report: Report, *, prune: bool) -> bool:
+        """Store the plan and put it in force; False when something was changed since it was made."""
+        gateway, accounts = self._gateway, self._gateway.accounts
+        self._refuse_too_many(made, settings.supervision.max_children, prune=prune)
+        try:
+            stored = await gateway.write(made.write) if made.steps else []
+        except WriteRefused as refused:
+            if refused.reason == "conflict":
+                return False
+            raise made.refused(Refused(refused.reason, refused.place)) from None
+        # No checkpoint since it was stored, until what runs has been told.
+        self._adopt(settings)
+        rows, new = [row for row in stored if isinstance(row, Account)], []
+        for row in rows:
+            actor = accounts.actor(row.id)
+            if actor is None:
+                new.append(row)
+            else:
+                accounts.update(row, reconnect=_connects_otherwise(actor.row, row))
+        gateway.endpoints_changed()
+        if prune:
+            report.not_removed = await self._delete(made.left_accounts)
+        if new:  # after those that may have had their identities; when this fails the next reload adds them
+            await self._add(new)
+        return True
+
+    def _refuse_too_many(self, made: Plan, max_children: int, *, prune: bool) -> None:
+        accounts = self._gateway.accounts
+        named = [write.account.id for _, write in made.steps if isinstance(write, PutAccount)]
+        new = sum(accounts.actor(account_id) is None for account_id in named)
+        if new and len(accounts) + new - (len(made.left_accounts) if prune else 0) > max_children:
+            raise Problems(["accounts: with these there would be more than supervision.max_children"])
+
+    async def _add(self, rows: list[Account]) -> None:
+        gateway = self._gateway
+        leases = await gateway.accounts.claim([row.id for row in rows])
+        stored = {row.id: row for row in await gateway.store.accounts()}
+        for row, lease in zip(rows, leases, strict=True):
+            if row.id in stored:  # and was not deleted meanwhile
+                gateway.accounts.add(stored[row.id], lease)
+
+    async def _delete(self, left: list[Account]) -> list[str]:
+        """Delete accounts side by side; the names of those that could not be."""
+        failed: list[str] = []
+        turns = trio.CapacityLimiter(_DELETED_AT_A_TIME)
+
+        async def delete(account: Account) -> None:
+            try:
+                async with turns:
+                    await self._gateway.delete_account(account.id)
+            except BeingDeleted:
+                pass  # by somebody else
+            except (StoreUnavailable, WriteRefused) as error:
+                log.warning("account %r was not deleted: %s", account.name, error)
+                failed.append(account.name)
+
+        async with trio.open_nursery() as nursery:
+            for account in left:
+                nursery.start_soon(delete, account)
+        return failed
+
+
+def _connects_otherwise(old: Account, new: Account) -> bool:
+    return (old.login, old.auth_mode, old.receive, old.proxy) != (
+        new.login,
+        new.auth_mode,
+        new.receive,
+        new.proxy,
+    )
+
+
+def _reloadable(running: Settings, written: Settings) -> Settings:
+    """`written`, with what is read at the start only as it runs."""
+    kept = running.security
+    return attrs.evolve(
+        written,
+        server=running.server,
+        storage=running.storage,
+        media=running.media,
+        security=attrs.evolve(written.security, master_key=kept.master_key, ca_file=kept.ca_file),
+    )
+
+
+def _moved(old: Any, new: Any, path: str = "") -> Iterator[str]:
+    """The names of the options that differ."""
+    if attrs.has(type(old)) and type(old) is type(new):
+        old, new = (attrs.asdict(each, recurse=False) for each in (old, new))
+    if isinstance(old, dict) and isinstance(new, dict):
+        for name in old.keys() | new.keys():
+            if path or name not in _DECLARED:
+                yield from _moved(old.get(name), new.get(name), f"{path}.{name}" if path else name)
+    elif old != new:
+        yield path
+
+
+def fingerprint(path: Path | None) -> bytes | None:
+    """Of a file's content; None when it cannot be read."""
+    if path is None:
+        return None
+    try:
+        return hashlib.sha256(path.read_bytes()).digest()
+    except OSError:
+        return None

@@ -1,0 +1,217 @@
+"""Files that customers send: links that need no key, and the cache behind them.
+
+A link is `{public_url}/media/{account id}.{sealed reference}`: what it refers to is encrypted, so it gives away
+neither a platform's handle nor a name, and it expires. The bytes are fetched from the platform when somebody
+first reads the link, checked on the way, kept on disk under a quota, and served as a download that no browser
+runs.
+"""
+
+import contextlib
+import hashlib
+import logging
+import os
+import shutil
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import BinaryIO
+
+import attrs
+import msgspec
+import trio
+
+from actors.accounts import Accounts, NoSuchAccount
+from unifyport.config.settings import Media
+from unifyport.model.inbound import Attachment
+from unifyport.model.message import CommandState, FetchMedia
+from unifyport.process import disk
+from unifyport.providers.registry import Registry
+from unifyport.storage.sealing import KeyRing, SealError
+
+log = logging.getLogger("unifyport.media")
+
+FETCH_SECONDS = 120
+FETCHES = 8  # files that are fetched at a time, of all accounts
+_PRUNE_TO = 0.9  # of the quota
+_PART = ".part"
+_FOR_EVER = frozenset({"too_large", "media_not_found"})
+
+
+class MediaUnavailable(Exception):
+    """`status` is HTTP's: 404 never was, 410 is no more, 413 too large, 502 and 503 not now."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
+
+
+@attrs.define
+class Reference:
+    """What a link refers to."""
+
+    file_id: str
+    expires_at: int  # unix ms
+    mime_type: str = ""
+    title: str = ""
+    size: int | None = None
+
+
+class MediaLinks:
+    """Makes links, and reads them. `limit` says how large a file a provider may bring, in bytes."""
+
+    def __init__(
+        self, ring: KeyRing, base_url: str, settings: Media, registry: Registry, now_ms: Callable[[], int]
+    ) -> None:
+        self._ring = ring
+        self._base_url = base_url.rstrip("/")
+        self._settings = settings
+        self._registry = registry
+        self._now_ms = now_ms
+
+    def limit(self, provider: str) -> int:
+        channel = self._registry.find(provider)
+        limits = [c.max_download for c in channel.connections if c.max_download] if channel else []
+        return min(self._settings.max_file, max(limits, default=self._settings.max_file))
+
+    def link(self, account_id: str, provider: str, attachment: Attachment) -> str:
+        """The address of a file; empty for one that is too large to be fetched."""
+        if attachment.size is not None and attachment.size > self.limit(provider):
+            return ""
+        reference = Reference(
+            attachment.file_id,
+            self._now_ms() + int(self._settings.link_lifetime * 1000),
+            attachment.mime_type,
+            attachment.title,
+            attachment.size,
+        )
+        token = self._ring.seal_text("media", msgspec.json.encode(reference), context=account_id)
+        return f"{self._base_url}/media/{account_id}.{token}"
+
+    def read(self, token: str) -> tuple[str, Reference]:
+        """The account and what the link refers to. Raises `MediaUnavailable`."""
+        account_id, _, text = token.partition(".")
+        try:
+            plain = self._ring.open_text("media", text, context=account_id)
+        except SealError:
+            raise MediaUnavailable(404, "not_found") from None
+        reference = msgspec.json.decode(plain, type=Reference)
+        if reference.expires_at < self._now_ms():
+            raise MediaUnavailable(410, "link_expired")
+        return account_id, reference
+
+
+class MediaCache:
+    """Files in one directory for each account, by the hash of their handle; the least recently used go first.
+
+    One fetch at a time for a file: others wait for it. What is being written has a name of its own and is renamed
+    when it is whole, so that a kill leaves nothing half. A file is open before anybody could delete it.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        settings: Media,
+        links: MediaLinks,
+        accounts: Accounts,
+        now_ms: Callable[[], int],
+    ) -> None:
+        self._directory = directory
+        self._settings = settings
+        self._links = links
+        self._accounts = accounts
+        self._now_ms = now_ms
+        self._locks: dict[Path, trio.Lock] = {}
+        self._fetches = trio.CapacityLimiter(FETCHES)
+        self._pruning = trio.Lock()
+
+    async def open(self, account_id: str, reference: Reference) -> tuple[int, AsyncIterator[bytes]]:
+        """The length and the chunks of a file. Raises `MediaUnavailable`."""
+        if self._accounts.actor(account_id) is None:
+            raise MediaUnavailable(410, "account_gone")
+        name = hashlib.sha256(reference.file_id.encode()).hexdigest()
+        path = self._directory / account_id / name
+        lock = self._locks.setdefault(path, trio.Lock())
+        try:
+            async with lock:
+                file = await disk.run(_opened, path)
+                if file is None:
+                    file = await self._fetch(account_id, reference, path)
+        finally:
+            if not lock.locked():
+                self._locks.pop(path, None)
+        return os.fstat(file.fileno()).st_size, disk.read(file)
+
+    async def forget(self, account_id: str) -> None:
+        """Delete the files of an account that is no more."""
+        await disk.run(lambda: shutil.rmtree(self._directory / account_id, ignore_errors=True))
+
+    async def _fetch(self, account_id: str, reference: Reference, path: Path) -> BinaryIO:
+        """The file, whole and open. Raises `MediaUnavailable`."""
+        actor = self._accounts.actor(account_id)
+        if actor is None:
+            raise MediaUnavailable(410, "account_gone")
+        limit = self._links.limit(actor.row.provider)
+        part = path.with_name(f"{path.name}{_PART}")
+        try:
+            async with self._fetches:
+                await disk.run(lambda: path.parent.mkdir(mode=0o700, parents=True, exist_ok=True))
+                await disk.run(lambda: part.unlink(missing_ok=True))  # what a kill has left
+                deadline = self._now_ms() + FETCH_SECONDS * 1000
+                command = FetchMedia(reference.file_id, str(part), limit, deadline)
+                answer = await self._accounts.call(account_id, command)
+                if answer.state is not CommandState.SENT:
+                    raise _unavailable(answer.code)
+                file = await disk.run(_opened, part)
+                if file is None:
+                    raise MediaUnavailable(410, "account_gone")  # deleted just now
+                await disk.run(part.rename, path)
+        except NoSuchAccount:
+            raise MediaUnavailable(410, "account_gone") from None
+        except OSError as error:
+            log.warning("media cannot be kept: %s", error.strerror)
+            raise MediaUnavailable(503, "disk") from None
+        finally:
+            part.unlink(missing_ok=True)
+        async with self._pruning:
+            await disk.run(self._prune, path)
+        return file
+
+    def _prune(self, newest: Path) -> None:
+        """Delete what is older than its retention, then the least recently used until there is room."""
+        oldest = self._now_ms() / 1000 - self._settings.retention
+        files: list[tuple[float, int, Path]] = []
+        for path in self._directory.glob("acct_*/*"):
+            with contextlib.suppress(OSError):
+                status = path.stat()
+                if status.st_mtime < oldest:
+                    path.unlink()
+                elif path.suffix != _PART and path != newest:
+                    files.append((status.st_mtime, status.st_size, path))
+        total = newest.stat().st_size + sum(size for _, size, _ in files) if newest.exists() else 0
+        if total <= self._settings.max_bytes:
+            return
+        for _, size, path in sorted(files):
+            if total <= self._settings.max_bytes * _PRUNE_TO:
+                break
+            path.unlink(missing_ok=True)
+            total -= size
+
+
+def _opened(path: Path) -> BinaryIO | None:
+    """The file, which is used now; None when there is none."""
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        return None
+    os.utime(file.fileno())
+    return file
+
+
+def _unavailable(code: str) -> MediaUnavailable:
+    if code == "too_large":
+        return MediaUnavailable(413, code)
+    if code in _FOR_EVER:
+        return MediaUnavailable(410, code)
+    if code == "account_not_running":
+        return MediaUnavailable(503, code)
+    return MediaUnavailable(502, code)

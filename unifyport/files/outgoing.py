@@ -1,0 +1,329 @@
+"""Files on their way out: uploads that wait to be sent, and what a send's URL names, fetched for that send alone.
+
+Both lie whole on the disk before anything of them is sent, under the media directory: the bytes, and beside an upload a
+description that is written last, so that a key which was given out names a file that is there. Uploads end with their
+time; what a kill left behind is tidied away.
+"""
+
+import contextlib
+import logging
+import mimetypes
+import os
+import re
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+from urllib.parse import unquote, urlsplit
+
+import attrs
+import msgspec
+import trio
+
+from unifyport.config.settings import Media
+from unifyport.model.ids import new_id
+from unifyport.net.clients import ConnectionLost, NotConnected, TooLarge
+from unifyport.net.fetch import Fetched, FetchRefused, fetch
+from unifyport.net.guard import AddressGuard, NameNotResolved, UrlNotAllowed
+from unifyport.process import disk
+
+log = logging.getLogger("unifyport.outgoing")
+
+FETCHES, FETCHES_EACH = 16, 4  # files that are fetched at a time: in all, of one account
+LONGEST_NAME = 150
+MAX_URL = 4096
+_BEING_SENT = 60_000  # ms that an upload stays beyond its time: a send may have begun to read it
+_LEFT_BEHIND = 3600.0  # seconds after which a file that belongs to nothing is of nobody who is still at work
+_KEY = re.compile(r"file_[0-9a-z]{24}")
+_NO_TYPE = frozenset({"", "application/octet-stream", "binary/octet-stream"})
+
+Sink = Callable[[bytes], Awaitable[None]]
+
+
+class FileRefused(Exception):
+    """`reason` is machine-readable; the text is for the caller and holds no URL."""
+
+    def __init__(self, reason: str, text: str) -> None:
+        super().__init__(text)
+        self.reason = reason
+
+
+@attrs.define
+class OutgoingFile:
+    """A file that lies whole at `path`."""
+
+    path: str
+    name: str
+    mime_type: str
+    size: int
+
+
+@attrs.define
+class Upload:
+    """What is known of an upload beside its bytes."""
+
+    key: str
+    name: str
+    mime_type: str
+    size: int
+    expires_at: int  # unix ms
+
+
+class OutgoingFiles:
+    """See the module. One directory, of one process."""
+
+    def __init__(
+        self,
+        directory: Path,
+        settings: Media,
+        guard: AddressGuard,
+        context: ssl.SSLContext,
+        now_ms: Callable[[], int],
+    ) -> None:
+        self._directory = directory
+        self._settings = settings
+        self._guard = guard
+        self._context = context
+        self._now_ms = now_ms
+        self._turns = trio.CapacityLimiter(FETCHES)
+        self._turns_of: dict[str, trio.CapacityLimiter] = {}  # by account, as long as one is under way
+        self._held: int | None = None  # bytes of uploads; unknown until somebody asks
+        self._coming = 0  # bytes of uploads that are not whole yet
+        self._at_work: set[str] = (
+            set()
+        )  # files that are being written or sent, whatever the clock says of their age
+
+    # -- uploads --------------------------------------------------------------------------------------------------
+
+    async def keep(self, name: str, mime_type: str, feed: Callable[[Sink], Awaitable[None]]) -> Upload:
+        """Keep what `feed` gives to the sink. It is on the disk when this returns.
+
+        Raises `FileRefused` (`too_large`, `quota`, `disk`) and what `feed` does. Cancelled: nothing is kept.
+        """
+        if self._held is None:
+            await self.tidy()
+        assert self._held is not None
+        path, came = self._directory / new_id("file"), 0
+
+        def take(size: int) -> None:
+            nonlocal came
+            came += size
+            self._coming += size
+            if came > self._settings.max_file:
+                raise _too_large(self._settings.max_file)
+            if (self._held or 0) + self._coming > self._settings.max_uploads:
+                raise _quota()
+
+        whole = False
+        self._at_work.add(path.name)
+        try:
+            await self._write(path, feed, take)
+            lifetime = int(self._settings.upload_lifetime * 1000)
+            kind = _type(mime_type, name)
+            upload = Upload(path.name, clean_name(name), kind, came, self._now_ms() + lifetime)
+            try:
+                await disk.run(self._describe, upload)
+            except OSError as error:
+                raise self._disk(error) from None
+            self._held, whole = self._held + came, True
+        finally:
+            self._coming -= came
+            self._at_work.discard(path.name)
+            if not whole:
+                _forget(path.with_suffix(".json"), path)
+        return upload
+
+    async def of_key(self, key: str, limit: int) -> OutgoingFile:
+        """An upload. Raises `FileRefused` (`unknown_file_key`, `too_large`)."""
+        upload = await disk.run(self._described, key) if _KEY.fullmatch(key) else None
+        if upload is None or upload.expires_at <= self._now_ms():
+            raise FileRefused("unknown_file_key", "no such upload, or no more")
+        if upload.size > limit:
+            raise _too_large(limit)
+        return OutgoingFile(str(self._directory / key), upload.name, upload.mime_type, upload.size)
+
+    def _described(self, key: str) -> Upload | None:
+        try:
+            return msgspec.json.decode((self._directory / f"{key}.json").read_bytes(), type=Upload)
+        except (OSError, msgspec.DecodeError):
+            return None
+
+    def _describe(self, upload: Upload) -> None:
+        path = self._directory / f"{upload.key}.json"
+        part = path.with_suffix(".part")
+        with part.open("xb") as file:
+            file.write(msgspec.json.encode(upload))
+            file.flush()
+            os.fsync(file.fileno())
+        part.rename(path)
+        _sync_directory(self._directory)
+
+    # -- what a URL names -----------------------------------------------------------------------------------------
+
+    @contextlib.asynccontextmanager
+    async def of_url(
+        self, account_id: str, url: str, limit: int, timeout: float
+    ) -> AsyncIterator[OutgoingFile]:
+        """What is behind a stranger's URL, as long as this is open. Raises `FileRefused`.
+
+        Whose files are slow waits for himself: one account has only some of the places.
+        """
+        path, found = self._directory / new_id("fetched"), Fetched("", 0)
+        self._at_work.add(path.name)
+
+        async def feed(sink: Sink) -> None:
+            nonlocal found
+            try:
+                found = await fetch(self._guard, self._context, url, sink, limit=limit, timeout=timeout)
+            except UrlNotAllowed as error:
+                raise FileRefused("url_not_allowed", str(error)) from None
+            except (NameNotResolved, FetchRefused, NotConnected, ConnectionLost) as error:
+                reason = "name_not_resolved" if isinstance(error, NameNotResolved) else str(error)
+                raise FileRefused("not_fetched", f"could not be fetched ({reason})") from None
+            except TooLarge:
+                raise _too_large(limit) from None
+
+        def take(size: int) -> None:
+            """`fetch` keeps to the limit by itself."""
+
+        try:
+            with trio.move_on_after(timeout) as waiting:
+                async with self._turn(account_id):
+                    size = await self._write(path, feed, take)
+            if waiting.cancelled_caught:
+                raise FileRefused("not_fetched", "could not be fetched (timeout)")
+            if not size:
+                raise FileRefused("empty", "there is nothing in it")
+            name = clean_name(unquote(PurePosixPath(urlsplit(url).path).name))
+            yield OutgoingFile(str(path), name, _type(found.content_type, name), size)
+        finally:
+            self._at_work.discard(path.name)
+            _forget(path)
+
+    @contextlib.asynccontextmanager
+    async def _turn(self, account_id: str) -> AsyncIterator[None]:
+        own = self._turns_of.setdefault(account_id, trio.CapacityLimiter(FETCHES_EACH))
+        try:
+            async with own, self._turns:
+                yield
+        finally:
+            if not own.borrowed_tokens and not own.statistics().tasks_waiting:
+                self._turns_of.pop(account_id, None)
+
+    # -- the disk -------------------------------------------------------------------------------------------------
+
+    async def _write(
+        self, path: Path, feed: Callable[[Sink], Awaitable[None]], take: Callable[[int], None]
+    ) -> int:
+        """The size of what was written, which is on the disk. `take` is told of each piece, and may refuse it. When it
+        fails nothing is left."""
+        size = 0
+        try:
+            file = await disk.run(self._new, path)
+        except OSError as error:
+            raise self._disk(error) from None
+
+        async def sink(chunk: bytes) -> None:
+            nonlocal size
+            size += len(chunk)
+            take(len(chunk))
+            await disk.run(file.write, chunk)
+
+        try:
+            await feed(sink)
+            await disk.run(_finish, file)
+        except BaseException as error:
+            with contextlib.suppress(OSError):
+                file.close()  # it may have something to write yet
+            _forget(path)
+            if isinstance(error, OSError):
+                raise self._disk(error) from None
+            raise
+        return size
+
+    def _new(self, path: Path) -> BinaryIO:
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb")
+
+    def _disk(self, error: OSError) -> FileRefused:
+        log.warning("a file to be sent cannot be kept: %s", error.strerror)
+        return FileRefused("disk", "the file cannot be kept now")
+
+    async def tidy(self) -> None:
+        """Delete uploads whose time is over, and what a kill has left."""
+        before = self._held or 0
+        held = await disk.run(self._scan)
+        # What became whole meanwhile may have been seen or not; counted twice it is only until the next time.
+        self._held = held + max(0, (self._held or 0) - before)
+
+    def _scan(self) -> int:
+        """Tidy; the bytes of the uploads that are left."""
+        held, now = 0, self._now_ms()
+        with contextlib.suppress(OSError):
+            for path in self._directory.iterdir():
+                with contextlib.suppress(OSError):
+                    held += self._kept(path, now)
+        return held
+
+    def _kept(self, path: Path, now: int) -> int:
+        """The size of an upload that stays; anything else is deleted once it is nobody's."""
+        if path.stem in self._at_work:
+            return 0
+        upload = self._described(path.name) if not path.suffix else None
+        if path.suffix == ".json":
+            upload = self._described(path.stem)
+            if upload is not None and upload.expires_at <= now - _BEING_SENT:
+                path.unlink()  # first: without it the bytes are nobody's
+                path.with_suffix("").unlink(missing_ok=True)
+            return 0
+        if upload is not None:
+            return upload.size
+        if path.stat().st_mtime < now / 1000 - _LEFT_BEHIND:
+            path.unlink()
+        return 0
+
+
+def _forget(*paths: Path) -> None:
+    for path in paths:
+        with contextlib.suppress(OSError):
+            path.unlink()
+
+
+def _finish(file: BinaryIO) -> None:
+    with file:
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync_directory(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _quota() -> FileRefused:
+    return FileRefused("quota", "the uploads that wait to be sent use up media.max_uploads")
+
+
+def _too_large(limit: int) -> FileRefused:
+    return FileRefused("too_large", f"a file may have at most {limit} bytes here")
+
+
+def clean_name(name: str) -> str:
+    """A file's name as others may see it: no path, nothing that does not print, not too long."""
+    last = re.split(r"[/\\]", name)[-1]
+    kept = "".join(letter for letter in last if letter.isprintable()).strip(". ")
+    stem, dot, suffix = kept.rpartition(".")
+    if len(kept) > LONGEST_NAME and dot and len(suffix) < 16:
+        return f"{stem[: LONGEST_NAME - len(suffix) - 1]}.{suffix}"
+    return kept[:LONGEST_NAME]
+
+
+def _type(said: str, name: str) -> str:
+    """The media type: as its source says or, where that says nothing, by the file's name."""
+    kind = said.partition(";")[0].strip().lower()
+    if kind in _NO_TYPE or not re.fullmatch(r"[a-z0-9!#$&^_.+-]+/[a-z0-9!#$&^_.+-]+", kind):
+        return mimetypes.guess_type(name, strict=False)[0] or "application/octet-stream"
+    return kind

@@ -1,0 +1,1 @@
+"""Which process may act for what (leases), and who is woken when something changes (doorbells)."""

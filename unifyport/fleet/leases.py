@@ -1,0 +1,84 @@
+"""Who may act for a resource: leases with epochs.
+
+Every write made in the name of an account or an endpoint carries the epoch of its lease, and the store
+checks it in the same transaction. On one node all leases are ours as long as the process owns the database,
+which a lock on a *side file* says: closing a second handle of the database file itself would drop SQLite's
+own POSIX locks (https://www.sqlite.org/howtocorrupt.html, section 2.2).
+"""
+
+import fcntl
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO, Protocol
+
+import attrs
+
+from unifyport.storage.contract import Store, StoreLocked
+
+
+@attrs.frozen
+class Lease:
+    resource: str
+    epoch: int
+
+
+class Fleet(Protocol):
+    """The nodes that share a store. `held` is asked before every write to a platform and never blocks."""
+
+    async def claim(self, resources: Sequence[str]) -> list[Lease]: ...
+    def held(self, lease: Lease) -> bool: ...
+    def release(self, resource: str) -> None: ...
+
+
+class LocalFleet:
+    """One node. Claiming raises the epoch, so that writes of an earlier process or owner are fenced."""
+
+    def __init__(self, store: Store, owner: str) -> None:
+        self._store = store
+        self._owner = owner
+        self._epochs: dict[str, int] = {}
+
+    async def claim(self, resources: Sequence[str]) -> list[Lease]:
+        """Leases in the order of `resources`. Raises `StoreUnavailable`."""
+        epochs = await self._store.claim(resources, self._owner)
+        leases = [Lease(resource, epoch) for resource, epoch in zip(resources, epochs, strict=True)]
+        self._epochs.update((lease.resource, lease.epoch) for lease in leases)
+        return leases
+
+    def held(self, lease: Lease) -> bool:
+        return self._epochs.get(lease.resource) == lease.epoch
+
+    def release(self, resource: str) -> None:
+        self._epochs.pop(resource, None)
+
+
+class DatabaseLock:
+    """An exclusive lock on `<database>.lock`, held as long as the process lives or until `release`."""
+
+    def __init__(self, database: Path) -> None:
+        self._path = database.with_name(database.name + ".lock")
+        self._file: IO[str] | None = None
+
+    def acquire(self) -> None:
+        """Raises `StoreLocked` naming the process that holds it."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        file = self._path.open("a+", encoding="ascii")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            file.seek(0)
+            holder = file.read().strip() or "unknown"
+            file.close()
+            raise StoreLocked(
+                f"another UnifyPort (process {holder}) owns this database; stop it first ({self._path})"
+            ) from None
+        file.truncate(0)
+        file.write(f"{os.getpid()}\n")
+        file.flush()
+        self._file = file
+
+    def release(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None

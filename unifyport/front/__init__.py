@@ -1,0 +1,1 @@
+"""The HTTP server: hypercorn on trio, and the ASGI plumbing below the application."""

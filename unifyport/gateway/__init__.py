@@ -1,0 +1,1 @@
+"""Use cases without HTTP: what the API, the command line and the configuration file call."""

@@ -1,0 +1,231 @@
+"""Platforms that call us: verify, read, route, commit. Only then is there an acknowledgement.
+
+Whoever has no right here learns nothing: an account that does not exist, one of another provider and a wrong
+signature get the same answer after the same work. What an item says about itself is believed only after the
+secrets of the account that it names have verified the request as well.
+"""
+
+import contextlib
+import enum
+import hmac
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping
+
+import trio
+
+from actors.account.actor import AccountActor, Ingested
+from actors.accounts import Accounts
+from supervisors import turnstile
+from supervisors.company import Company
+from unifyport.model.inbound import ProviderEvent, Unparsed, dedupe_key
+from unifyport.providers.contract.ingress import Addressed
+from unifyport.providers.contract.ingress import Ingress as Contract
+from unifyport.providers.registry import Registry
+from unifyport.storage.contract import Store, StoreUnavailable
+
+log = logging.getLogger("unifyport.ingress")
+
+MAX_DEPTH = 64  # of nested objects and lists
+AT_A_TIME = 4  # requests of one account, when there are none of others; else one
+LONGEST_IDLE = 0.05  # seconds for which an account whose requests queue up lets others go first
+SMALLEST_LIMIT = 64 * 1024  # bytes, where a provider has no ingress at all
+_DAY_MS = 86_400_000
+
+
+class Verdict(enum.Enum):
+    """What becomes of a request."""
+
+    COMMITTED = "committed"  # durable: acknowledge
+    UNAUTHORIZED = "unauthorized"
+    GONE = "gone"  # there was such an account
+    UNAVAILABLE = "unavailable"  # not durable, or the account is stopped: the platform shall keep it
+
+
+class Ingress:
+    """`dedupe_ms`: for how long the key of an event is remembered; older items could be repeats and are set aside."""
+
+    def __init__(
+        self,
+        accounts: Accounts,
+        registry: Registry,
+        store: Store,
+        now_ms: Callable[[], int],
+        dedupe_ms: int,
+    ) -> None:
+        self._accounts = accounts
+        self._registry = registry
+        self._store = store
+        self._now_ms = now_ms
+        self._keep_ms = dedupe_ms - _DAY_MS
+        self._company = Company()
+        self._turns: dict[str, trio.CapacityLimiter] = {}  # of accounts that are being called
+
+    def limit(self, provider: str) -> int:
+        """The longest body in bytes that this provider may send."""
+        channel = self._registry.find(provider)
+        limits = [c.ingress.limit for c in channel.connections if c.ingress] if channel is not None else []
+        return max(limits, default=SMALLEST_LIMIT)
+
+    def challenge(self, provider: str, account_id: str, query: Mapping[str, str]) -> str | None:
+        """The answer to a platform that checks our address; None: refuse."""
+        actor = self._actor(provider, account_id)
+        contract = _contract(actor) if actor is not None else self._any_contract(provider)
+        if contract is None or contract.challenge is None:
+            return None
+        answer = contract.challenge(actor.row.credentials if actor is not None else {}, query)
+        return answer if actor is not None else None
+
+    async def receive(
+        self, provider: str, account_id: str, headers: Mapping[str, str], body: bytes
+    ) -> Verdict:
+        """One request of a platform. Header names are in lower case. Cancelled: it may still be committed."""
+        actor = self._actor(provider, account_id)
+        contract = _contract(actor) if actor is not None else None
+        if actor is None or contract is None:
+            self._feign(provider, headers, body)
+        elif contract.verify(actor.row.credentials, headers, body):
+            return await self._take(actor, contract, headers, body)
+        try:
+            gone = await self._store.account_deleted(account_id)
+        except StoreUnavailable:
+            return Verdict.UNAVAILABLE
+        return Verdict.GONE if gone else Verdict.UNAUTHORIZED
+
+    # -- who ------------------------------------------------------------------------------------------------------
+
+    def _actor(self, provider: str, account_id: str) -> AccountActor | None:
+        """The account in the path, if this provider is what it is of and it is called by its platform."""
+        actor, channel = self._accounts.actor(account_id), self._registry.find(provider)
+        if actor is None or channel is None or channel.name != actor.row.channel:
+            return None
+        return actor if _contract(actor) is not None else None
+
+    def _any_contract(self, provider: str) -> Contract | None:
+        channel = self._registry.find(provider)
+        if channel is None:
+            return None
+        return next((c.ingress for c in channel.connections if c.ingress is not None), None)
+
+    def _feign(self, provider: str, headers: Mapping[str, str], body: bytes) -> None:
+        """The work of a verification, for nothing."""
+        contract = self._any_contract(provider)
+        if contract is not None:
+            contract.verify({}, headers, body)
+        else:
+            hmac.digest(b"nobody", body, "sha256")
+
+    # -- what -----------------------------------------------------------------------------------------------------
+
+    async def _take(
+        self, actor: AccountActor, contract: Contract, headers: Mapping[str, str], body: bytes
+    ) -> Verdict:
+        outcomes: list[Ingested] = []
+
+        async def commit(target: AccountActor, events: list[ProviderEvent]) -> None:
+            outcomes.append(await target.ingest(events, len(body)))
+
+        with trio.move_on_after(contract.commit_seconds):
+            async with self._turn(actor.row.id), trio.open_nursery() as nursery:
+                for target, events in self._read(actor, contract, headers, body).items():
+                    nursery.start_soon(commit, target, events)
+            if all(outcome is Ingested.DURABLE for outcome in outcomes):
+                return Verdict.COMMITTED
+        return Verdict.UNAVAILABLE
+
+    @contextlib.asynccontextmanager
+    async def _turn(self, account_id: str) -> AsyncIterator[None]:
+        """Few requests of an account are worked at together, so that one that is flooded is slow by itself."""
+        turns = self._turns.setdefault(account_id, trio.CapacityLimiter(AT_A_TIME))
+        in_company = self._company.of(account_id, trio.current_time())
+        turns.total_tokens = 1 if in_company else AT_A_TIME
+        try:
+            async with turns:
+                if in_company and turns.statistics().tasks_waiting:
+                    await turnstile().idle(LONGEST_IDLE)
+                yield
+        finally:
+            if not turns.borrowed_tokens and self._turns.get(account_id) is turns:
+                del self._turns[account_id]
+
+    def _read(
+        self, actor: AccountActor, contract: Contract, headers: Mapping[str, str], body: bytes
+    ) -> dict[AccountActor, list[ProviderEvent]]:
+        identity = actor.identity or ""
+        if too_deep(body):
+            key = dedupe_key("ingress", actor.row.id, hmac.digest(b"deep", body, "sha256").hex())
+            items = [Addressed(identity, Unparsed(key, body, "too_deep"), body)]
+        else:
+            items = contract.parse(body, identity)
+        return self._route(actor, contract, items, headers, body)
+
+    def _route(
+        self,
+        actor: AccountActor,
+        contract: Contract,
+        items: list[Addressed],
+        headers: Mapping[str, str],
+        body: bytes,
+    ) -> dict[AccountActor, list[ProviderEvent]]:
+        """Events by the account that each item names, in the order of the items."""
+        known: dict[str, AccountActor] = {}
+        routed: dict[AccountActor, list[ProviderEvent]] = {}
+        oldest = self._now_ms() - self._keep_ms
+        for item in items:
+            if item.identity not in known:
+                known[item.identity] = self._holder(actor, contract, item.identity, headers, body) or actor
+            target = known[item.identity]
+            event = item.event
+            if self._accounts.identified(actor.row.channel, item.identity) is not target:
+                event = Unparsed(event.key, item.raw, "no_such_account")
+            elif item.at is not None and item.at < oldest:
+                event = Unparsed(event.key, item.raw, "stale")
+            routed.setdefault(target, []).append(event)
+        return routed
+
+    def _holder(
+        self,
+        actor: AccountActor,
+        contract: Contract,
+        identity: str,
+        headers: Mapping[str, str],
+        body: bytes,
+    ) -> AccountActor | None:
+        """The account that holds an identity, of this app: its own secrets must verify the request too."""
+        found = self._accounts.identified(actor.row.channel, identity)
+        if found is None or found is actor:
+            return found
+        if _contract(found) is not contract or not contract.verify(found.row.credentials, headers, body):
+            return None
+        return found
+
+
+def _contract(actor: AccountActor) -> Contract | None:
+    return actor.kind.ingress if actor.called_by_platform else None
+
+
+def too_deep(body: bytes, limit: int = MAX_DEPTH) -> bool:
+    """Whether JSON nests deeper than `limit`. Never raises; what is no JSON is not deep."""
+    if body.count(b"{") + body.count(b"[") <= limit:
+        return False
+    depth, position, end = 0, 0, len(body)
+    while position < end:
+        byte = body[position]
+        if byte == 0x22:  # a string: skip it
+            position = _end_of_string(body, position + 1)
+        elif byte in b"{[":
+            depth += 1
+            if depth > limit:
+                return True
+        elif byte in b"}]":
+            depth -= 1
+        position += 1
+    return False
+
+
+def _end_of_string(body: bytes, start: int) -> int:
+    while (quote := body.find(b'"', start)) >= 0:
+        slashes = quote - len(body[start:quote].rstrip(b"\\")) - start
+        if slashes % 2 == 0:
+            return quote
+        start = quote + 1
+    return len(body)

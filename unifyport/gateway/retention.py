@@ -1,0 +1,67 @@
+"""Retention: what has been outlived is deleted, a page at a time, when nobody else wants the writer."""
+
+import logging
+from collections.abc import Callable
+
+import trio
+
+from actors.writer import Writer
+from supervisors import Incarnation
+from unifyport.config.settings import Storage
+from unifyport.files.outgoing import OutgoingFiles
+from unifyport.storage.contract import Committed, Purge
+
+log = logging.getLogger("unifyport.retention")
+
+EVERY = 60.0
+BETWEEN_PAGES = 0.1
+COMMANDS_SECONDS = 7 * 86400.0
+KEYS_SECONDS = (
+    86400.0  # how long a repeat of a send is known; of one whose outcome is unknown, as long as it is kept
+)
+
+
+class Retention:
+    def __init__(
+        self, storage: Storage, writer: Writer, files: OutgoingFiles, now_ms: Callable[[], int]
+    ) -> None:
+        self._storage = storage
+        self._writer = writer
+        self._files = files
+        self._now_ms = now_ms
+
+    async def run(self, incarnation: Incarnation) -> None:
+        """Purge every minute until cancelled."""
+        incarnation.started()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._forever)
+            await incarnation.stopping()
+            nursery.cancel_scope.cancel()
+
+    async def _forever(self) -> None:
+        while True:
+            while await self._page():
+                await trio.sleep(BETWEEN_PAGES)
+            await self._files.tidy()
+            await trio.sleep(EVERY)
+
+    async def _page(self) -> bool:
+        """Delete one page; True when there may be more."""
+        now, kept = self._now_ms(), self._storage
+        purge = Purge(
+            now=now,
+            events_before=now - _ms(kept.event_retention),
+            seen_before=now - _ms(kept.dedupe_retention),
+            dead_before=now - _ms(kept.dead_letter_retention),
+            commands_before=now - _ms(COMMANDS_SECONDS),
+            keys_before=now - _ms(KEYS_SECONDS),
+            quarantine_before=now - _ms(kept.dead_letter_retention),
+        )
+        match await self._writer.ask(purge):
+            case Committed(value=deleted):
+                return bool(deleted >= purge.page)
+        return False
+
+
+def _ms(seconds: float) -> int:
+    return int(seconds * 1000)

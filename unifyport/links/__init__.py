@@ -1,0 +1,1 @@
+"""Links that need no key: what they refer to is sealed into them."""

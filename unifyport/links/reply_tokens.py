@@ -1,0 +1,54 @@
+"""Reply tokens: what quotes a message, for whoever was told of that message, and for nobody else.
+
+A token is sealed, so that it shows nothing and cannot be made up, under a key of its account, and holds the
+conversation and the message that it is for. It does not expire: a platform decides how old a message may be quoted.
+"""
+
+from collections.abc import Callable
+
+import msgspec
+
+from unifyport.providers.contract.capabilities import SendsReplies
+from unifyport.providers.registry import Registry
+from unifyport.storage.sealing import KeyRing, SealError
+
+_VERSION = "r1."
+
+
+class InvalidReplyToken(Exception):
+    """Not a token of this account and conversation; nothing says why."""
+
+
+class _Quoted(msgspec.Struct, array_like=True):
+    conversation_id: str
+    message_id: str
+    issued_at: int  # unix ms
+
+
+class ReplyTokens:
+    """Makes tokens, and reads them."""
+
+    def __init__(self, ring: KeyRing, registry: Registry, now_ms: Callable[[], int]) -> None:
+        self._ring = ring
+        self._registry = registry
+        self._now_ms = now_ms
+
+    def token(self, account_id: str, provider: str, conversation_id: str, message_id: str) -> str:
+        """Empty where nothing can be quoted."""
+        channel = self._registry.find(provider)
+        if channel is None or not any(issubclass(c.connector, SendsReplies) for c in channel.connections):
+            return ""
+        plain = msgspec.json.encode(_Quoted(conversation_id, message_id, self._now_ms()))
+        return _VERSION + self._ring.seal_text("reply_token", plain, context=account_id)
+
+    def read(self, account_id: str, token: str) -> tuple[str, str]:
+        """(conversation id, message id). Raises `InvalidReplyToken`."""
+        encoded = token.removeprefix(_VERSION)
+        try:
+            plain = self._ring.open_text("reply_token", encoded, context=account_id)
+            quoted = msgspec.json.decode(plain, type=_Quoted)
+        except (SealError, msgspec.DecodeError):
+            raise InvalidReplyToken from None
+        if not token.startswith(_VERSION):
+            raise InvalidReplyToken
+        return quoted.conversation_id, quoted.message_id

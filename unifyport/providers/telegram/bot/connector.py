@@ -1,0 +1,264 @@
+"""The Bot API connection: `getUpdates` or a webhook in, `sendMessage` out (https://core.telegram.org/bots/api).
+
+An update is confirmed by asking for a higher offset, and the offset moves only after the update is durable.
+It is sent once, to confirm, and then left out again: Telegram restarts `update_id` at a random number after a
+week of silence, and an offset held for ever would then confirm messages that nobody has read. What comes
+twice because of that is known by its key. So the offset needs no place on the disk.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+import trio
+from msgspec import Raw, Struct
+
+from unifyport.model.account import Identity
+from unifyport.model.message import OutboundContacts, OutboundMedia, OutboundText
+from unifyport.net.bodies import Multipart
+from unifyport.net.clients import ConnectionLost, NotConnected, TooLarge, download, new_client, request
+from unifyport.providers.contract.base import (
+    WEBHOOK,
+    Batch,
+    Conflict,
+    Link,
+    LoggedOut,
+    Rejected,
+    Setting,
+    Transient,
+)
+from unifyport.providers.contract.capabilities import Sent, Sink
+
+from .errors import failure
+from .parse import ALLOWED_UPDATES, User, parse_updates
+from .render import render_contacts, render_media, render_text
+from .signature import secret_of
+
+POLL_SECONDS = 50  # the most that the Bot API server lingers (github.com/tdlib/telegram-bot-api, Client.h)
+CALL_SECONDS = 20.0
+UPLOAD_SECONDS = 120.0  # whoever sends gives up sooner
+CHECK_SECONDS = 3600.0
+DOWNLOAD_SECONDS = 120.0
+MAX_DOWNLOAD = 20 * 1024 * 1024  # what getFile gives, https://core.telegram.org/bots/api#getfile
+_BATCH = 100  # the most that getUpdates gives
+_SHORTEST_POLL = 0.5  # seconds between two polls that brought nothing
+
+
+class _Parameters(Struct):
+    retry_after: float | None = None
+
+
+class _Answer(Struct):
+    ok: bool
+    result: Raw = Raw()
+    error_code: int = 0
+    description: str = ""
+    parameters: _Parameters | None = None
+
+
+class _SentMessage(Struct):
+    message_id: int
+
+
+class _File(Struct):
+    file_path: str = ""
+    file_size: int = 0
+
+
+class _WebhookInfo(Struct):
+    url: str = ""
+
+
+class BotConnector:
+    """One bot. Implements `Connector`, `AnswersProbes`, `LogsOut`, `DownloadsMedia`, and sends everything but replies."""
+
+    def __init__(self, setting: Setting) -> None:
+        token = setting.credentials["token"]
+        api = setting.endpoints.bot_api_url.rstrip("/")
+        self._base, self._files = f"{api}/bot{token}", f"{api}/file/bot{token}"
+        self._client = new_client(setting.ssl_context, proxy=setting.proxy)
+        self._bot_id = token.partition(":")[0]
+        self._webhook: str | None = None
+        if setting.receive == WEBHOOK:
+            if setting.ingress_url is None:
+                raise Transient("public_url_missing")  # the file's, and mended there
+            self._webhook, self._secret = setting.ingress_url, secret_of(setting.credentials)
+
+    async def login(self) -> Identity:
+        me = await self._call("getMe", User, login=True)
+        self._bot_id = str(me.id)
+        if self._webhook is not None:
+            await self._set_webhook(self._webhook)
+        return Identity(self._bot_id, display_name=me.first_name, username=me.username)
+
+    async def _set_webhook(self, url: str) -> None:
+        body = {"url": url, "secret_token": self._secret, "allowed_updates": ALLOWED_UPDATES}
+        try:
+            await self._call("setWebhook", bool, body)
+        except Rejected:  # an address that the platform cannot call, now at least
+            raise Transient("webhook_refused") from None
+
+    async def receive(self, link: Link) -> None:
+        if self._webhook is None:
+            await self._poll(link)
+        else:
+            await self._watch(link, self._webhook)
+
+    async def _watch(self, link: Link, webhook: str) -> None:
+        while True:
+            await trio.sleep(CHECK_SECONDS)
+            info = await self._call("getWebhookInfo", _WebhookInfo)
+            link.observed()
+            if info.url != webhook:
+                raise Conflict("webhook_moved")
+
+    async def _poll(self, link: Link) -> None:
+        offset: int | None = None
+        while True:
+            began = trio.current_time()
+            updates, size = await self._updates(offset, link)
+            if not updates:
+                if offset is None:  # a server that does not linger must not make us spin
+                    await trio.sleep_until(began + _SHORTEST_POLL)
+                offset = None
+                continue
+            events, highest = parse_updates(updates, self._bot_id)
+            await link.deliver(Batch(events, size=size))
+            if highest is None:
+                # Nothing in the answer has an id, so nothing can be confirmed: asking again at once would loop.
+                raise Transient("updates_without_id")
+            offset = highest + 1
+
+    async def _updates(self, offset: int | None, link: Link) -> tuple[list[Raw], int]:
+        # While an offset waits to be confirmed, ask without lingering: a crash now would repeat the batch.
+        wait = POLL_SECONDS if offset is None else 0
+        body: dict[str, Any] = {"timeout": wait, "limit": _BATCH, "allowed_updates": ALLOWED_UPDATES}
+        if offset is not None:
+            body["offset"] = offset
+        try:
+            raw = await self._raw("getUpdates", body, CALL_SECONDS + wait)
+        except Conflict as conflict:
+            if conflict.reason != "webhook_is_set":
+                raise
+            await self._call("deleteWebhook", bool)
+            return [], 0
+        link.observed()
+        return _decode(raw, list[Raw]), len(raw)
+
+    async def probe(self) -> None:
+        await self._call("getMe", User)
+
+    async def send_text(self, message: OutboundText) -> Sent:
+        sent = await self._call("sendMessage", _SentMessage, render_text(message))
+        return Sent(str(sent.message_id))
+
+    async def send_image(self, message: OutboundMedia) -> Sent:
+        return await self._send_file(message)
+
+    async def send_video(self, message: OutboundMedia) -> Sent:
+        return await self._send_file(message)
+
+    async def send_audio(self, message: OutboundMedia) -> Sent:
+        return await self._send_file(message)
+
+    async def send_document(self, message: OutboundMedia) -> Sent:
+        return await self._send_file(message)
+
+    async def _send_file(self, message: OutboundMedia) -> Sent:
+        method, field, fields = render_media(message)
+        form = Multipart(
+            fields, field, message.path, message.name or message.type, message.mime_type, message.size
+        )
+        sent = _decode(await self._ask(method, form, form.headers, UPLOAD_SECONDS), _SentMessage)
+        return Sent(str(sent.message_id))
+
+    async def send_contacts(self, message: OutboundContacts) -> Sent:
+        sent = await self._call("sendContact", _SentMessage, render_contacts(message))
+        return Sent(str(sent.message_id))
+
+    async def log_out(self) -> None:
+        """A bot has no session to end; but nobody shall be called for it any more."""
+        if self._webhook is not None:
+            info = await self._call("getWebhookInfo", _WebhookInfo)
+            if info.url == self._webhook:
+                await self._call("deleteWebhook", bool)
+
+    async def download(self, file_id: str, sink: Sink, limit: int) -> None:
+        try:
+            file = await self._call("getFile", _File, {"file_id": file_id})
+        except Rejected as rejected:
+            large = "too big" in rejected.detail
+            raise Rejected("too_large" if large else "media_not_found") from None
+        if not file.file_path or file.file_size > limit:
+            raise Rejected("too_large" if file.file_path else "media_not_found")
+        try:
+            status, length = await download(
+                self._client,
+                f"{self._files}/{file.file_path.lstrip('/')}",
+                sink,
+                limit=limit,
+                timeout=DOWNLOAD_SECONDS,
+            )
+        except TooLarge:
+            raise Rejected("too_large") from None
+        except (NotConnected, ConnectionLost) as error:
+            raise Transient(str(error)) from None
+        if status == 404:
+            raise Rejected("media_not_found")
+        if status != 200:
+            raise Transient(f"media_http_{status}")
+        if file.file_size and length != file.file_size:
+            raise Transient("media_damaged")
+
+    async def aclose(self) -> None:
+        await self._client.aclose()
+
+    async def _call(
+        self, method: str, shape: Any, body: dict[str, Any] | None = None, *, login: bool = False
+    ) -> Any:
+        return _decode(await self._raw(method, body or {}, CALL_SECONDS, login=login), shape)
+
+    async def _raw(self, method: str, body: dict[str, Any], timeout: float, *, login: bool = False) -> Raw:
+        """One call; the `result` of a good answer. Raises a failure class."""
+        headers = {"content-type": "application/json"}
+        return await self._ask(method, msgspec.json.encode(body), headers, timeout, login=login)
+
+    async def _ask(
+        self,
+        method: str,
+        content: bytes | Multipart,
+        headers: Mapping[str, str],
+        timeout: float,
+        *,
+        login: bool = False,
+    ) -> Raw:
+        try:
+            response = await request(
+                self._client,
+                "POST",
+                f"{self._base}/{method}",
+                content=content,
+                headers=headers,
+                timeout=timeout,
+            )
+        except NotConnected as error:
+            raise Transient(str(error)) from None
+        except ConnectionLost as error:
+            raise Transient(str(error), maybe_applied=True) from None
+        try:
+            answer = msgspec.json.decode(response.body, type=_Answer)
+        except msgspec.DecodeError:
+            if response.status in (401, 404) and login:
+                raise LoggedOut("invalid_credentials") from None
+            raise Transient(f"http_{response.status}_not_json", maybe_applied=True) from None
+        if answer.ok:
+            return answer.result
+        wait = answer.parameters.retry_after if answer.parameters is not None else None
+        raise failure(answer.error_code or response.status, answer.description, wait, login=login)
+
+
+def _decode(raw: Raw, shape: Any) -> Any:
+    try:
+        return msgspec.json.decode(raw, type=shape)
+    except msgspec.DecodeError:
+        raise Transient("malformed_answer", maybe_applied=True) from None

@@ -1,0 +1,30 @@
+"""Bot API errors -> failure classes.
+
+An error is `{"ok": false, "error_code", "description", "parameters": {"retry_after"}}`
+(https://core.telegram.org/bots/api#making-requests). A token that never existed is 404 or 401, a revoked one
+401. 409 is another `getUpdates` of the same bot, or a webhook that is set.
+"""
+
+from unifyport.providers.contract.base import (
+    ChannelError,
+    Conflict,
+    LoggedOut,
+    RateLimited,
+    Rejected,
+    Transient,
+)
+
+_DEFAULT_WAIT = 5.0
+
+
+def failure(code: int, description: str, retry_after: float | None, *, login: bool = False) -> ChannelError:
+    """The failure class of an error answer. `login`: the call that presents the token for the first time."""
+    if code == 401 or (code == 404 and login):
+        return LoggedOut("invalid_credentials")
+    if code == 409:
+        return Conflict("webhook_is_set" if "webhook" in description.lower() else "other_poller")
+    if code == 429:
+        return RateLimited(_DEFAULT_WAIT if retry_after is None else retry_after)
+    if code in (400, 403):
+        return Rejected("forbidden" if code == 403 else "bad_request", description)
+    return Transient(f"http_{code}", maybe_applied=code >= 500)

@@ -1,0 +1,1 @@
+"""WhatsApp business numbers, over Meta's Cloud API (https://developers.facebook.com/docs/whatsapp/cloud-api)."""

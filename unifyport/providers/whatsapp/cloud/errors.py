@@ -1,0 +1,55 @@
+"""Graph API errors -> failure classes.
+
+An error is `{"error": {"code", "message", "type", "error_subcode", "error_data": {"details"}}}`; Meta says to
+go by `code` and not by the HTTP status
+(https://developers.facebook.com/docs/whatsapp/cloud-api/support/error-codes).
+"""
+
+from unifyport.providers.contract.base import ChannelError, LoggedOut, RateLimited, Rejected, Transient
+
+_TOKEN = {0, 190}  # expired, revoked, of nobody
+_PERMISSION = {3, 10, *range(200, 300)}
+_ALL_CALLS = {4, 80007, 130429, 131048, 133016}  # limits of the app, the business account or the number
+_PAIR = 131056  # too many messages to this one customer
+_UNAVAILABLE = {1, 2, 131000, 131016}  # something went wrong there
+_GONE = 100  # "invalid parameter", which a number that does not exist is called too
+
+_ALL_WAIT, _PAIR_WAIT = 30.0, 6.0  # the platform names no time
+
+# What a caller can do something about, in words that stay the same.
+_REASONS = {
+    _GONE: "invalid_parameter",
+    131008: "parameter_missing",
+    131009: "invalid_parameter",
+    131021: "recipient_is_sender",
+    131026: "undeliverable",
+    131030: "recipient_not_allowed",
+    131031: "business_account_locked",
+    131042: "payment_problem",
+    131045: "number_not_registered",
+    131047: "outside_customer_service_window",
+    131049: "not_delivered_to_protect_engagement",
+    131050: "customer_stopped_marketing",
+    131051: "unsupported_message_type",
+    130472: "customer_in_experiment",
+    130497: "country_not_allowed",
+    133010: "number_not_registered",
+    368: "business_account_blocked",
+}
+
+
+def failure(code: int, status: int, message: str, *, login: bool = False) -> ChannelError:
+    """The failure class of an error answer. `login`: the call that presents the credentials for the first time."""
+    if code in _TOKEN or (code not in _REASONS and status == 401):
+        return LoggedOut("invalid_credentials")
+    if code in _PERMISSION:
+        return LoggedOut("permission_missing") if login else Rejected("permission_missing", message)
+    if login and code == _GONE:
+        return LoggedOut("unknown_phone_number_id")
+    if code in _ALL_CALLS or (code not in _REASONS and status == 429):
+        return RateLimited(_ALL_WAIT)
+    if code == _PAIR:
+        return RateLimited(_PAIR_WAIT, "pair_rate_limited")
+    if code in _UNAVAILABLE or (code not in _REASONS and status >= 500):
+        return Transient(f"graph_{code}", maybe_applied=True)
+    return Rejected(_REASONS.get(code, f"graph_{code}"), message)

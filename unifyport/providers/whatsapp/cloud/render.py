@@ -1,0 +1,120 @@
+"""Our message -> Cloud API request. Pure.
+
+https://developers.facebook.com/docs/whatsapp/cloud-api/reference/messages. A customer is named by his phone
+number, or by the business-scoped id that Meta gives for customers who hide theirs
+(https://developers.facebook.com/documentation/business-messaging/whatsapp/business-scoped-user-ids).
+"""
+
+import re
+from typing import Any
+
+from unifyport.model.message import Contact, OutboundContacts, OutboundMedia, OutboundMessage
+from unifyport.providers.contract.base import Rejected
+
+MAX_TEXT = 4096  # characters of `text.body`
+MAX_CAPTION = 1024
+MEBIBYTE = 1024 * 1024
+# https://developers.facebook.com/docs/whatsapp/cloud-api/reference/media#supported-media-types
+MAX_UPLOAD = {
+    "image": 5 * MEBIBYTE,
+    "video": 16 * MEBIBYTE,
+    "audio": 16 * MEBIBYTE,
+    "document": 100 * MEBIBYTE,
+}
+_PHONE = re.compile(r"\+?([0-9]{5,20})(?:@s\.whatsapp\.net)?")
+_SCOPED = re.compile(r"[A-Z]{2}\.[A-Za-z0-9.]{1,128}")
+
+
+def render(message: OutboundMessage, media_id: str = "", *, quoted: str | None = None) -> dict[str, Any]:
+    """The body of a message; a file was uploaded before and has `media_id`. Its statuses bring `client_ref` back.
+
+    Raises `Rejected` for what can only be refused.
+    """
+    body: dict[str, Any] = {
+        "messaging_product": "whatsapp",
+        **recipient(message.conversation_id, message.conversation_type),
+        **_content(message, media_id),
+    }
+    if message.client_ref:
+        body["biz_opaque_callback_data"] = message.client_ref
+    if quoted is not None:
+        body["context"] = {"message_id": quoted}
+    return body
+
+
+def _content(message: OutboundMessage, media_id: str) -> dict[str, Any]:
+    match message:
+        case OutboundMedia():
+            return {"type": message.type, message.type: _media(message, media_id)}
+        case OutboundContacts(contacts=contacts):
+            return {"type": "contacts", "contacts": [_contact(contact) for contact in contacts]}
+    if not message.text:
+        raise Rejected("empty_text", "a text message needs a text")
+    if len(message.text) > MAX_TEXT:
+        raise Rejected("text_too_long", f"WhatsApp takes at most {MAX_TEXT} characters")
+    return {"type": "text", "text": {"body": message.text}}
+
+
+def _media(message: OutboundMedia, media_id: str) -> dict[str, Any]:
+    if len(message.text) > MAX_CAPTION:
+        raise Rejected("caption_too_long", f"WhatsApp takes at most {MAX_CAPTION} characters of a caption")
+    content: dict[str, Any] = {"id": media_id}
+    if message.type == "audio":
+        if message.text:
+            raise Rejected("caption_on_audio", "WhatsApp shows no caption with audio")
+        if message.voice is not None:
+            content["voice"] = True
+    elif message.text:
+        content["caption"] = message.text
+    if message.type == "document" and message.name:
+        content["filename"] = message.name
+    return content
+
+
+def _contact(contact: Contact) -> dict[str, Any]:
+    """https://developers.facebook.com/docs/whatsapp/cloud-api/messages/contacts-messages"""
+    card: dict[str, Any] = {"name": {"formatted_name": contact.name, "first_name": contact.name}}
+    if contact.phones:
+        card["phones"] = [{"phone": p.number, **({"type": p.type} if p.type else {})} for p in contact.phones]
+    if contact.emails:
+        card["emails"] = [
+            {"email": e.address, **({"type": e.type} if e.type else {})} for e in contact.emails
+        ]
+    if contact.organization or contact.title:
+        org = {"company": contact.organization, "title": contact.title}
+        card["org"] = {name: value for name, value in org.items() if value}
+    return card
+
+
+def render_reaction(conversation_id: str, message_id: str, emoji: str) -> dict[str, Any]:
+    """https://developers.facebook.com/docs/whatsapp/cloud-api/messages/reaction-messages; no emoji takes it away."""
+    return {
+        "messaging_product": "whatsapp",
+        **recipient(conversation_id, "user"),
+        "type": "reaction",
+        "reaction": {"message_id": message_id, "emoji": emoji},
+    }
+
+
+def render_read(message_id: str) -> dict[str, Any]:
+    return {"messaging_product": "whatsapp", "status": "read", "message_id": message_id}
+
+
+def canonical(conversation_id: str) -> str:
+    """A conversation as events name it: a phone number is bare digits."""
+    phone = _PHONE.fullmatch(conversation_id)
+    return phone[1] if phone is not None else conversation_id
+
+
+def recipient(conversation_id: str, conversation_type: str) -> dict[str, str]:
+    """The fields that name the recipient. Raises `Rejected` for an id of no known form."""
+    if conversation_type == "group":
+        if _PHONE.fullmatch(conversation_id):
+            raise Rejected("invalid_recipient", "to.id is a phone number, not a group")
+        return {"recipient_type": "group", "to": conversation_id}
+    phone = _PHONE.fullmatch(conversation_id)
+    if phone is not None:
+        return {"recipient_type": "individual", "to": phone[1]}
+    if _SCOPED.fullmatch(conversation_id):
+        return {"recipient_type": "individual", "recipient": conversation_id}
+    raise Rejected("invalid_recipient", "to.id is not a phone number or a WhatsApp user id")

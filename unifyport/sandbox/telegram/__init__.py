@@ -1,0 +1,1 @@
+"""Telegram's platforms on loopback."""

@@ -1,0 +1,1 @@
+"""WhatsApp's platforms on loopback."""

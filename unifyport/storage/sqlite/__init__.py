@@ -1,0 +1,1 @@
+"""The store on SQLite: one writing connection, reading ones beside it."""

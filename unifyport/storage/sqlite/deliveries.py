@@ -1,0 +1,336 @@
+"""What deliveries write: outcomes and health of an endpoint, replays, extra attempts, debts that end of old age.
+
+Inside a transaction that somebody else began; see `sqlite_writes`.
+"""
+
+import sqlite3
+from collections.abc import Iterable
+from typing import Any
+
+from unifyport.model.event import GatewayEventType, encode_body
+from unifyport.model.ids import EventIds
+from unifyport.model.webhook import ENDPOINT_DISABLED
+
+from ..contract import (
+    Committed,
+    DeadLetters,
+    DropOwed,
+    EndpointHealth,
+    LoggedEvents,
+    Refused,
+    Replay,
+    Replayed,
+    Result,
+    RetryNow,
+    Settle,
+    Settled,
+)
+
+_PLACE = "endpoint_no = ? and seq = ? and round = ?"
+_ROWS_LOOKED_AT = 10_000  # of the log, by one page of a replay
+_NEVER = 2**62
+EXPIRED_EVERY = 3_600_000  # ms; how often the log tells of an endpoint whose debts expire
+
+
+# -- outcomes -------------------------------------------------------------------------------------------------
+
+
+def settle(db: sqlite3.Connection, now: int, write: Settle) -> Result:
+    """Nothing is written where the debt had ended meanwhile (endpoint deleted, debt dropped, event expired)."""
+    no = write.endpoint_no
+    by: dict[str, list[Settled]] = {"delivered": [], "dead": [], "expired": [], "retry": [], "kept": []}
+    for outcome in write.outcomes:
+        by[outcome.becomes].append(outcome)
+    if by["retry"]:
+        db.executemany(
+            f"update delivery set attempts = ?, due = ?, error = ?, manual = 0 where {_PLACE}",
+            [(o.attempts, o.due, o.reason, no, o.seq, o.round) for o in by["retry"]],
+        )
+    if by["kept"]:
+        db.executemany(f"update delivery set manual = 0 where {_PLACE}", _places(no, by["kept"]))
+    if by["dead"]:
+        db.executemany(
+            "insert into dead select d.endpoint_no, d.seq, d.round, e.id, e.account_no, e.kind, d.lane,"
+            " e.occurred_at, ?, ?, ?, ?, e.body, ?, ? from delivery d join event e using(seq)"
+            " where d.endpoint_no = ? and d.seq = ? and d.round = ?",
+            [
+                (o.attempts, o.reason, o.status, o.at, o.response, o.response_size, no, o.seq, o.round)
+                for o in by["dead"]
+            ],
+        )
+    if by["delivered"] or by["dead"]:
+        db.executemany(f"delete from delivery where {_PLACE}", _places(no, by["delivered"] + by["dead"]))
+    if by["expired"]:
+        gone = db.executemany(f"delete from delivery where {_PLACE}", _places(no, by["expired"])).rowcount
+        _expired(db, now, no, write.endpoint_id, gone)
+    _remember(db, no, write.outcomes)
+    return Committed(_health(db, now, write, write.health) if write.health is not None else None)
+
+
+def _places(no: int, outcomes: Iterable[Settled]) -> list[tuple[int, int, int]]:
+    return [(no, o.seq, o.round) for o in outcomes]
+
+
+def _remember(db: sqlite3.Connection, no: int, outcomes: list[Settled]) -> None:
+    """An attempt that did not count is replaced by the next one of its number."""
+    db.executemany(
+        "insert into attempt(endpoint_no, seq, round, attempt, outcome, at, ms, status, error, response,"
+        " response_size) values(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " on conflict(endpoint_no, seq, round, attempt) do update set outcome = excluded.outcome,"
+        " at = excluded.at, ms = excluded.ms, status = excluded.status, error = excluded.error,"
+        " response = excluded.response, response_size = excluded.response_size",
+        [
+            (
+                *(no, o.seq, o.round, o.attempts + 1 if o.becomes == "kept" else o.attempts),
+                *("not_counted" if o.becomes == "kept" else o.becomes, o.at, o.ms, o.status),
+                *(None if o.becomes == "delivered" else o.reason, o.response, o.response_size),
+            )
+            for o in outcomes
+        ],
+    )
+
+
+# -- health -----------------------------------------------------------------------------------------------------
+
+
+def _health(db: sqlite3.Connection, now: int, write: Settle, health: EndpointHealth) -> int | None:
+    """The endpoint's new version; None when it was changed meanwhile, and this is about what it was."""
+    row = db.execute(
+        "update endpoint set failing_since = ?, status = coalesce(?, status), reason = coalesce(?, reason),"
+        " version = version + 1 where no = ? and version = ? returning version",
+        (
+            health.failing_since,
+            None if health.disabled is None else ENDPOINT_DISABLED,
+            health.disabled,
+            write.endpoint_no,
+            write.version,
+        ),
+    ).fetchone()
+    if row is None:
+        return None
+    for event in health.events:
+        _tell(db, now, event, write.endpoint_id, reason=health.disabled or health.reason)
+    return int(row[0])
+
+
+def _tell(db: sqlite3.Connection, now: int, event: str, endpoint_id: str, **data: Any) -> None:
+    """An operational event in the log. No subscription matches it."""
+    kind = GatewayEventType(event)
+    event_id = EventIds(lambda: now)()
+    body = encode_body(
+        event_id,
+        kind,
+        provider="gateway",
+        account_id="",
+        occurred_at=now,
+        data={
+            "endpoint": {"id": endpoint_id},
+            **{name: value for name, value in data.items() if value is not None},
+        },
+    )
+    db.execute(
+        "insert into event(id, kind, lane, occurred_at, committed_at, body) values(?, ?, 0, ?, ?, ?)",
+        (event_id, kind.number, now, now, body),
+    )
+
+
+def _expired(db: sqlite3.Connection, now: int, no: int, endpoint_id: str, count: int) -> None:
+    """Count debts that ended undelivered, and say so in the log: now and then, not for each page."""
+    if not count:
+        return
+    row = db.execute(
+        "update endpoint set expired = expired + ? where no = ? returning expired, expired_at", (count, no)
+    ).fetchone()
+    if row is not None and (row[1] is None or now - row[1] >= EXPIRED_EVERY):
+        db.execute("update endpoint set expired_at = ? where no = ?", (now, no))
+        _tell(db, now, GatewayEventType.ENDPOINT_EXPIRED, endpoint_id, expired=row[0])
+
+
+def expire_debts(db: sqlite3.Connection, now: int, upto: int) -> None:
+    """What endpoints are still owed of the log up to a position ends, with the history of it."""
+    for no, endpoint_id in db.execute("select no, id from endpoint").fetchall():
+        ended = db.execute("delete from delivery where endpoint_no = ? and seq <= ?", (no, upto)).rowcount
+        db.execute("delete from attempt where endpoint_no = ? and seq <= ?", (no, upto))
+        _expired(db, now, no, endpoint_id, ended)
+
+
+def expire_debt(db: sqlite3.Connection, now: int, seq: int) -> None:
+    """Nobody is owed this event any more, and nobody can have it replayed with what was secret in it."""
+    for no, endpoint_id in db.execute("select no, id from endpoint").fetchall():
+        ended = db.execute("delete from delivery where endpoint_no = ? and seq = ?", (no, seq)).rowcount
+        db.execute("delete from dead where endpoint_no = ? and seq = ?", (no, seq))
+        _expired(db, now, no, endpoint_id, ended)
+
+
+def purge_deleted(db: sqlite3.Connection, page: int) -> int:
+    """A page of what an endpoint that was deleted has left behind; rows deleted."""
+    row = db.execute("select no from deleted_endpoint limit 1").fetchone()
+    if row is None:
+        return 0
+    for table, key in (
+        ("delivery", "endpoint_no, seq, round"),
+        ("dead", "endpoint_no, seq, round"),
+        ("attempt", "endpoint_no, seq, round, attempt"),
+    ):
+        gone = db.execute(
+            f"delete from {table} where ({key}) in (select {key} from {table} where endpoint_no = ? limit ?)",
+            (*row, page),
+        ).rowcount
+        if gone:
+            return max(gone, page)  # there may be more, in the other tables too
+    db.execute("delete from deleted_endpoint where no = ?", row)
+    return 0
+
+
+# -- orders -----------------------------------------------------------------------------------------------------
+
+
+def drop_owed(db: sqlite3.Connection, write: DropOwed) -> Result:
+    row = db.execute(
+        "update endpoint set debt = debt + 1, version = version + 1 where id = ? returning no",
+        (write.endpoint_id,),
+    ).fetchone()
+    if row is None:
+        return Committed(0)
+    return Committed(db.execute("delete from delivery where endpoint_no = ? and round = 0", row).rowcount)
+
+
+def retry_now(db: sqlite3.Connection, write: RetryNow) -> Result:
+    place = (write.endpoint_no, write.seq, write.round)
+    waits = db.execute(
+        f"update delivery set manual = 1 where {_PLACE} and due is not null and attempts > 0", place
+    )
+    if not waits.rowcount:
+        return Refused("not_waiting")
+    db.execute("update endpoint set orders = orders + 1 where no = ?", (write.endpoint_no,))
+    return Committed()
+
+
+def replay(db: sqlite3.Connection, write: Replay) -> Result:
+    row = db.execute(
+        "update endpoint set rounds = rounds + ?, orders = orders + 1 where id = ?"
+        " returning no, mask, rounds, replayed",
+        (write.round == 0, write.endpoint_id),
+    ).fetchone()
+    if row is None:
+        return Refused("no_such_endpoint")
+    no, mask, newest, replayed = row
+    debts = _Debts(db, no, write.round or newest, replayed)
+    if isinstance(write.which, DeadLetters):
+        last, more = _revive(db, debts, write, write.which)
+    else:
+        last, more = _again(db, debts, mask, write, write.which)
+    db.execute("update endpoint set replayed = ? where no = ?", (debts.ordinal, no))
+    return Committed(Replayed(debts.round, debts.owed, debts.already_owed, last, more))
+
+
+class _Debts:
+    """The rows of one page of a replay: each gets its ordinal among all that this endpoint was ever replayed."""
+
+    def __init__(self, db: sqlite3.Connection, no: int, round_: int, ordinal: int) -> None:
+        self._db = db
+        self.no = no
+        self.round = round_
+        self.ordinal = ordinal
+        self.owed = self.already_owed = 0
+
+    def add(self, seq: int, lane: int) -> bool:
+        """False when it still is owed: then nothing is done."""
+        added = self._db.execute(
+            "insert into delivery(endpoint_no, seq, round, lane, due) select :no, :seq, :round, :lane, :ordinal"
+            " where not exists(select 1 from delivery where endpoint_no = :no and seq = :seq)",
+            {"no": self.no, "seq": seq, "round": self.round, "lane": lane, "ordinal": self.ordinal + 1},
+        ).rowcount
+        self.ordinal += added
+        self.owed += added
+        self.already_owed += not added
+        return bool(added)
+
+
+def _revive(db: sqlite3.Connection, debts: _Debts, write: Replay, which: DeadLetters) -> tuple[int, bool]:
+    """Owe dead letters again; where the page ends, and whether there is more."""
+    found, last, more = _dead_letters(db, debts.no, write, which)
+    for seq, round_, lane, logged, _ in found:
+        place = (debts.no, seq, round_)
+        if not logged:  # the log has outlived it: it gets a new place there, and no fan-out
+            [logged] = db.execute(
+                "insert into event(id, account_no, kind, lane, occurred_at, committed_at, body)"
+                f" select event_id, account_no, kind, lane, occurred_at, ?, body from dead where {_PLACE}"
+                " on conflict(id) do update set id = excluded.id returning seq",
+                (write.now, *place),
+            ).fetchone()
+        if debts.add(logged, lane):
+            db.execute(f"delete from dead where {_PLACE}", place)
+    return last, more
+
+
+_DeadRow = tuple[int, int, int, int | None, int]  # seq, round, lane, seq in the log, died at
+_DEAD = (
+    "select seq, round, lane, (select e.seq from event e where e.seq = dead.seq), died_at from dead"
+    " where endpoint_no = ?"
+)
+_IN_THE_LOG, _OUTLIVED = (
+    f"{exists}(select 1 from event e where e.seq = dead.seq)" for exists in ("exists", "not exists")
+)
+
+
+def _dead_letters(
+    db: sqlite3.Connection, no: int, write: Replay, which: DeadLetters
+) -> tuple[list[_DeadRow], int, bool]:
+    """A page of (seq, round, lane, seq in the log). What the log has outlived comes last: it gets the newest places,
+    and a replay goes in their order. `after` of that part is negative."""
+    if which.places is not None:
+        named = [
+            db.execute(f"{_DEAD} and seq = ? and round = ?", (no, *place)).fetchone()
+            for place in which.places
+        ]
+        return sorted(filter(None, named), key=_outlived_last), 0, False
+    if which.event_ids is not None:
+        marks = ", ".join("?" * len(which.event_ids))
+        rows = db.execute(f"{_DEAD} and event_id in ({marks})", (no, *which.event_ids)).fetchall()
+        return sorted(rows, key=_outlived_last), 0, False
+    part, after = (_IN_THE_LOG, write.after) if write.after >= 0 else (_OUTLIVED, -write.after - 1)
+    rows = db.execute(
+        f"{_DEAD} and {part} and seq > ? order by seq, round limit ?", (no, after, write.page)
+    ).fetchall()
+    last, more = -1, part is _IN_THE_LOG
+    if len(rows) == write.page:  # the next page begins after the last one: take all rounds of that
+        last, more = rows[-1][0], True
+        rows = [row for row in rows if row[0] != last]
+        rows += db.execute(f"{_DEAD} and seq = ? order by round", (no, last)).fetchall()
+        last = last if part is _IN_THE_LOG else -last - 1
+    end = which.end if which.end is not None else _NEVER
+    return [row for row in rows if which.start <= row[4] < end], last, more
+
+
+def _outlived_last(row: _DeadRow) -> tuple[bool, int]:
+    return row[3] is None, row[0]
+
+
+def _again(
+    db: sqlite3.Connection, debts: _Debts, mask: int, write: Replay, which: LoggedEvents
+) -> tuple[int, bool]:
+    """Owe events of the log again; how far the log was looked through, and whether it goes on."""
+    if which.event_ids is not None:
+        marks = ", ".join("?" * len(which.event_ids))
+        rows = db.execute(
+            f"select seq, lane from event where id in ({marks}) and (? >> kind) & 1 order by seq",
+            (*which.event_ids, mask),
+        ).fetchall()
+        for seq, lane in rows:
+            debts.add(seq, lane)
+        return write.after, False
+    last, looked = write.after, 0
+    log = db.execute(
+        "select seq, lane, kind, committed_at from event where seq > ? and seq <= ? order by seq limit ?",
+        (write.after, write.upto, _ROWS_LOOKED_AT),
+    ).fetchall()
+    for seq, lane, kind, committed_at in log:
+        if which.end is not None and committed_at >= which.end:
+            return seq, False
+        last, looked = seq, looked + 1
+        if committed_at >= which.start and (mask >> kind) & 1:
+            debts.add(seq, lane)
+            if debts.owed + debts.already_owed == write.page:
+                return last, True
+    return last, looked == _ROWS_LOOKED_AT

@@ -1,0 +1,387 @@
+"""Queries: one function each, from a read-only connection to plain values."""
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from unifyport.model.account import Account, AuthStatus, Origin
+from unifyport.model.event import name_of, without_secrets
+from unifyport.model.message import CommandState
+from unifyport.model.owed import Blocked, Owed
+from unifyport.model.proxy import Proxy
+from unifyport.model.webhook import WebhookEndpoint
+from unifyport.process.redaction import register_secret
+
+from ..contract import (
+    ApiKey,
+    AttemptRecord,
+    CommandRecord,
+    DeliveryRecord,
+    LoggedEvent,
+    QuarantineEntry,
+    Workspace,
+)
+from ..sealing import KeyRing
+
+
+def _rows(db: sqlite3.Connection, sql: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
+    cursor = db.cursor()
+    cursor.row_factory = sqlite3.Row
+    return cursor.execute(sql, values).fetchall()
+
+
+# -- accounts, endpoints, keys, workspace -----------------------------------------------------------------
+
+
+def to_account(row: sqlite3.Row, ring: KeyRing) -> Account:
+    values = dict(row)
+    values["auth_status"] = AuthStatus(values["auth_status"])
+    values["origin"] = Origin(values["origin"])
+    values["profile"] = json.loads(values["profile"])
+    values["metadata"] = json.loads(values["metadata"])
+    if values["capabilities"] is not None:
+        values["capabilities"] = json.loads(values["capabilities"])
+    plain = ring.open("credential", ["account", values["id"], "credentials"], values["credentials"])
+    values["credentials"] = msgspec.json.decode(plain)
+    for value in values["credentials"].values():
+        register_secret(value)
+    sealed, values["auth_payload"] = values["auth_payload"], {}
+    if sealed is not None:
+        plain = ring.open("credential", ["account", values["id"], "auth_payload"], sealed)
+        values["auth_payload"] = msgspec.json.decode(plain)
+    if values["proxy"] is not None:
+        plain = ring.open("credential", ["account", values["id"], "proxy"], values["proxy"])
+        values["proxy"] = msgspec.json.decode(plain, type=Proxy)
+        register_secret(values["proxy"].password)
+    return Account(**values)
+
+
+def accounts(db: sqlite3.Connection, ring: KeyRing) -> list[Account]:
+    return [to_account(row, ring) for row in _rows(db, "select * from account order by no")]
+
+
+def account(db: sqlite3.Connection, ring: KeyRing, account_id: str) -> Account | None:
+    rows = _rows(db, "select * from account where id = ?", (account_id,))
+    return to_account(rows[0], ring) if rows else None
+
+
+def account_count(db: sqlite3.Connection) -> int:
+    return int(db.execute("select count(*) from account").fetchone()[0])
+
+
+def account_of(db: sqlite3.Connection, channel: str, provider_account_ref: str) -> str | None:
+    row = db.execute(
+        "select id from account where channel = ? and provider_account_ref = ?",
+        (channel, provider_account_ref),
+    ).fetchone()
+    return None if row is None else str(row[0])
+
+
+def account_deleted(db: sqlite3.Connection, account_id: str) -> bool:
+    return db.execute("select 1 from deleted_account where id = ?", (account_id,)).fetchone() is not None
+
+
+def to_endpoint(row: sqlite3.Row, ring: KeyRing) -> WebhookEndpoint:
+    values = {name: row[name] for name in row.keys() if name not in _NOT_OF_AN_ENDPOINT}  # noqa: SIM118
+    for name in ("secret", "previous_secret"):
+        sealed, values[name] = row[name], ""
+        if sealed is not None:
+            values[name] = ring.open("credential", ["endpoint", row["id"], name], sealed).decode()
+            register_secret(values[name])
+    values["delivery"] = json.loads(row["delivery"])
+    values["origin"] = Origin(row["origin"])
+    return WebhookEndpoint(
+        **values,
+        subscribed_events=json.loads(row["subscribed"]),
+        retry_policy=json.loads(row["retry"]),
+    )
+
+
+_NOT_OF_AN_ENDPOINT = ("mask", "subscribed", "retry", "rounds", "replayed", "expired_at")
+
+
+def endpoints(db: sqlite3.Connection, ring: KeyRing) -> list[WebhookEndpoint]:
+    return [to_endpoint(row, ring) for row in _rows(db, "select * from endpoint order by no")]
+
+
+def endpoint(db: sqlite3.Connection, ring: KeyRing, endpoint_id: str) -> WebhookEndpoint | None:
+    rows = _rows(db, "select * from endpoint where id = ?", (endpoint_id,))
+    return to_endpoint(rows[0], ring) if rows else None
+
+
+def api_keys(db: sqlite3.Connection) -> list[ApiKey]:
+    return [ApiKey(**dict(row)) for row in _rows(db, "select * from api_key order by created_at, id")]
+
+
+def api_key(db: sqlite3.Connection, hash_: bytes) -> ApiKey | None:
+    rows = _rows(db, "select * from api_key where hash = ?", (hash_,))
+    return ApiKey(**dict(rows[0])) if rows else None
+
+
+def workspace(db: sqlite3.Connection) -> Workspace:
+    row = _rows(db, "select name, status, metadata from workspace")[0]
+    return Workspace(row["name"], row["status"], json.loads(row["metadata"]))
+
+
+# -- the account's own state --------------------------------------------------------------------------------
+
+
+def session(db: sqlite3.Connection, ring: KeyRing, account_no: int) -> dict[tuple[str, bytes], bytes]:
+    rows = db.execute("select name, key, sealed from session where account_no = ?", (account_no,))
+    return {
+        (name, key): ring.open("session", ["session", name, key], sealed, context=str(account_no))
+        for name, key, sealed in rows
+    }
+
+
+def seen(db: sqlite3.Connection, account_no: int, keys: Sequence[bytes]) -> set[bytes]:
+    sql = "select 1 from seen where account_no = ? and key = ?"
+    return {key for key in keys if db.execute(sql, (account_no, key)).fetchone() is not None}
+
+
+def command(db: sqlite3.Connection, command_id: str) -> CommandRecord | None:
+    row = db.execute(
+        "select id, account_id, state, answer, created_at, finished_at from command where id = ?",
+        (command_id,),
+    ).fetchone()
+    if row is None:
+        return None
+    answer = None if row[3] is None else row[3].encode()
+    return CommandRecord(row[0], row[1], CommandState(row[2]), answer, row[4], row[5])
+
+
+def quarantine(db: sqlite3.Connection, ring: KeyRing, limit: int) -> list[QuarantineEntry]:
+    rows = db.execute(
+        "select n, account_no, at, reason, key, payload from quarantine order by n desc limit ?", (limit,)
+    )
+    return [
+        QuarantineEntry(n, account_no, at, reason, ring.open("quarantine", ["quarantine", key], payload))
+        for n, account_no, at, reason, key, payload in rows
+    ]
+
+
+# -- what endpoints are owed ----------------------------------------------------------------------------------
+
+_OWED = (
+    "select d.seq, d.round, d.lane, d.attempts, d.due, e.id, e.expires_at, e.body, coalesce(e.account_no, 0)"
+    " from delivery d join event e using(seq) where d.endpoint_no = ? and "
+)
+
+
+def fresh(db: sqlite3.Connection, endpoint_no: int, after: int, limit: int) -> list[Owed]:
+    sql = _OWED + "d.due is null and d.round = 0 and d.seq > ? order by d.seq limit ?"
+    return [Owed(*row) for row in db.execute(sql, (endpoint_no, after, limit))]
+
+
+_FIRST_TIME = (
+    10**12
+)  # a due below is the ordinal of a replay that was never tried, above it is a time in unix ms
+
+
+def replays(db: sqlite3.Connection, endpoint_no: int, after: int, limit: int) -> list[Owed]:
+    sql = (
+        _OWED + "d.due is not null and d.due > ? and d.due < ? and d.round > 0 and d.attempts = 0"
+        " order by d.due limit ?"
+    )
+    return [Owed(*row) for row in db.execute(sql, (endpoint_no, after, _FIRST_TIME, limit))]
+
+
+def in_lane(
+    db: sqlite3.Connection, endpoint_no: int, round_: int, lane: int, after: int, upto: int, limit: int
+) -> list[Owed]:
+    sql = _OWED + "d.lane = ? and d.seq > ? and d.seq <= ? and d.round = ? order by d.seq limit ?"
+    return [Owed(*row) for row in db.execute(sql, (endpoint_no, lane, after, upto, round_, limit))]
+
+
+def owed_one(db: sqlite3.Connection, endpoint_no: int, round_: int, seq: int) -> Owed | None:
+    row = db.execute(_OWED + "d.seq = ? and d.round = ?", (endpoint_no, seq, round_)).fetchone()
+    return None if row is None else Owed(*row)
+
+
+def ordered(db: sqlite3.Connection, endpoint_no: int, after: tuple[int, int], limit: int) -> list[Owed]:
+    sql = _OWED.replace("delivery d", "delivery d indexed by delivery_manual")
+    sql += "d.manual = 1 and (d.seq, d.round) > (?, ?) order by d.seq, d.round limit ?"
+    return [Owed(*row) for row in db.execute(sql, (endpoint_no, *after, limit))]
+
+
+def blocked(db: sqlite3.Connection, endpoint_no: int) -> list[Blocked]:
+    sql = (
+        "select d.lane, d.seq, d.due, coalesce(e.account_no, 0), d.round from delivery d join event e using(seq)"
+        " where d.endpoint_no = ? and d.due is not null and (d.round = 0 or d.attempts > 0)"
+    )
+    return [Blocked(*row) for row in db.execute(sql, (endpoint_no,))]
+
+
+def owed(db: sqlite3.Connection, endpoint_no: int, most: int) -> tuple[int, int]:
+    pending, dead = (
+        db.execute(
+            f"select count(*) from (select 1 from {table} where endpoint_no = ? limit ?)", (endpoint_no, most)
+        ).fetchone()[0]
+        for table in ("delivery", "dead")
+    )
+    return pending, dead
+
+
+# -- deliveries, as people look at them -----------------------------------------------------------------------
+
+_ATTEMPTS_SHOWN = 100
+# Where deliveries of each status are found, with the columns of `DeliveryRecord` from `seq` to `ended_at`.
+_ENDED = (
+    "select a.seq, a.round, a.outcome, e.id, e.kind, a.attempt, null, a.error, a.at"
+    " from attempt a join event e using(seq) where a.endpoint_no = :no and a.outcome in ('delivered', 'expired')"
+)
+_REPLAYED = (  # a dead letter that was replayed, under an id of its own: its history stays
+    "select a.seq, a.round, a.outcome, e.id, e.kind, a.attempt, null, a.error, a.at"
+    " from attempt a join event e using(seq) where a.endpoint_no = :no and a.outcome = 'dead'"
+)
+_STANDING = (
+    "select d.seq, d.round, iif(d.attempts, 'retrying', 'pending'), e.id, e.kind, d.attempts,"
+    " iif(d.attempts, d.due, null), d.error, null"
+    " from delivery d join event e using(seq) where d.endpoint_no = :no"
+)
+_DEAD = (
+    "select d.seq, d.round, 'dead', d.event_id, d.kind, d.attempts, null, d.reason, d.died_at"
+    " from dead d where d.endpoint_no = :no"
+)
+_SOURCES: dict[str | None, tuple[tuple[str, str], ...]] = {
+    None: (("a", _ENDED), ("d", _STANDING), ("d", _DEAD)),
+    "pending": (("d", _STANDING + " and d.attempts = 0"),),
+    "retrying": (("d", _STANDING + " and d.due is not null and d.attempts > 0"),),
+    "dead": (("d", _DEAD),),
+    "delivered": (("a", _ENDED + " and a.outcome = 'delivered'"),),
+    "expired": (("a", _ENDED + " and a.outcome = 'expired'"),),
+}
+_NEWEST = (2**62, 0)
+
+
+def deliveries(
+    db: sqlite3.Connection,
+    endpoint_no: int,
+    before: tuple[int, int] | None,
+    limit: int,
+    status: str | None,
+    event_id: str | None,
+) -> list[DeliveryRecord]:
+    seq, round_ = before if before is not None else _NEWEST
+    values = {"no": endpoint_no, "seq": seq, "round": round_, "limit": limit, "event": event_id}
+    found: list[DeliveryRecord] = []
+    for table, source in _SOURCES[status]:
+        if event_id is not None:
+            source += " and d.event_id = :event" if source.startswith(_DEAD) else " and e.id = :event"
+        sql = (
+            f"{source} and ({table}.seq, {table}.round) < (:seq, :round)"
+            f" order by {table}.seq desc, {table}.round desc limit :limit"
+        )
+        found += [_delivery(endpoint_no, row) for row in db.execute(sql, values)]
+    found.sort(key=lambda record: (record.seq, record.round), reverse=True)
+    page = found[:limit]
+    for record in page:
+        record.history = _history(db, record, 1)
+    return page
+
+
+def delivery(db: sqlite3.Connection, endpoint_no: int, seq: int, round_: int) -> DeliveryRecord | None:
+    values = {"no": endpoint_no, "seq": seq, "round": round_}
+    for table, source in (("d", _DEAD), ("d", _STANDING), ("a", _ENDED), ("a", _REPLAYED)):
+        row = db.execute(f"{source} and {table}.seq = :seq and {table}.round = :round", values).fetchone()
+        if row is not None:
+            record = _delivery(endpoint_no, row)
+            record.history = _history(db, record, _ATTEMPTS_SHOWN)
+            return record
+    return None
+
+
+def _delivery(endpoint_no: int, row: Sequence[Any]) -> DeliveryRecord:
+    seq, round_, status, event_id, kind, *rest = row
+    return DeliveryRecord(endpoint_no, seq, round_, status, event_id, name_of(kind), *rest)
+
+
+def _history(db: sqlite3.Connection, of: DeliveryRecord, limit: int) -> list[AttemptRecord]:
+    sql = (
+        "select attempt, outcome, at, ms, status, error, response, response_size from attempt"
+        " where endpoint_no = ? and seq = ? and round = ? order by attempt desc limit ?"
+    )
+    return [AttemptRecord(*row) for row in db.execute(sql, (of.endpoint_no, of.seq, of.round, limit))]
+
+
+# -- the event log ----------------------------------------------------------------------------------------------
+
+
+_EVENT = "select seq, id, kind, body, expires_at from event"
+
+
+def events(
+    db: sqlite3.Connection, after: int, limit: int, mask: int, account_no: int | None, now: int
+) -> list[LoggedEvent]:
+    sql, values = f"{_EVENT} where seq > ? and (? >> kind) & 1", [after, mask]
+    if account_no is not None:
+        sql, values = sql + " and account_no = ?", [*values, account_no]
+    rows = db.execute(sql + " order by seq limit ?", [*values, limit])
+    return [_logged(row, now) for row in rows]
+
+
+def event(db: sqlite3.Connection, event_id: str, now: int) -> LoggedEvent | None:
+    row = db.execute(f"{_EVENT} where id = ?", (event_id,)).fetchone()
+    return None if row is None else _logged(row, now)
+
+
+def _logged(row: Sequence[Any], now: int) -> LoggedEvent:
+    """What has expired is shown without its secrets, also before they are purged."""
+    seq, id_, number, body, expires_at = row
+    if expires_at is not None and expires_at <= now:
+        body = without_secrets(body)
+    return LoggedEvent(seq, id_, name_of(number), body)
+
+
+def position_at(db: sqlite3.Connection, at: int) -> int:
+    """By bisection: the log has no index over time, as its order is that of time already."""
+    low, high = 0, newest_position(db)
+    while low < high:
+        middle = (low + high) // 2
+        row = db.execute(
+            "select seq, committed_at from event where seq > ? order by seq limit 1", (middle,)
+        ).fetchone()
+        if row is None or row[1] >= at:
+            high = middle
+        else:
+            low = row[0]
+    return low
+
+
+_LOOK_BACK = 10_000  # rows of an account that are looked through for one conversation
+
+
+def newest_in_lane(db: sqlite3.Connection, account_no: int, lane: int, kind: int) -> bytes | None:
+    row = db.execute(
+        "select body from (select seq, lane, kind, body from event where account_no = ?"
+        " order by seq desc limit ?) where lane = ? and kind = ? order by seq desc limit 1",
+        (account_no, _LOOK_BACK, lane, kind),
+    ).fetchone()
+    return row[0] if row is not None else None
+
+
+def newest_position(db: sqlite3.Connection) -> int:
+    row = db.execute("select seq from sqlite_sequence where name = 'event'").fetchone()
+    return row[0] if row is not None else 0
+
+
+def oldest_position(db: sqlite3.Connection) -> int:
+    oldest = db.execute("select min(seq) from event").fetchone()[0]
+    return newest_position(db) if oldest is None else int(oldest) - 1
+
+
+def purged(db: sqlite3.Connection, position: int) -> bool:
+    return position < oldest_position(db)
+
+
+def newest_event_id(db: sqlite3.Connection) -> str | None:
+    row = db.execute("select max(id) from event").fetchone()
+    return row[0] if row is not None else None
+
+
+def lane_key(db: sqlite3.Connection) -> bytes:
+    row = db.execute("select value from meta where key = 'lane_key'").fetchone()
+    return bytes(row[0])

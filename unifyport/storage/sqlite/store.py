@@ -1,0 +1,349 @@
+"""SQLite behind the Store protocol: connections, threads, and what an error means.
+
+One connection writes, in one thread at a time; read-only connections read. WAL with synchronous=FULL: a
+commit that has returned is on the disk. The threads come from limiters of this room's own, so that stuck
+name look-ups elsewhere can never hold up a commit.
+"""
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import sqlite_utils
+import trio
+
+from unifyport.model.account import Account
+from unifyport.model.owed import Blocked, Owed
+from unifyport.model.unit import Unit
+from unifyport.model.webhook import WebhookEndpoint
+
+from ..contract import (
+    ApiKey,
+    CommandRecord,
+    DeliveryRecord,
+    DeliveryStatus,
+    LoggedEvent,
+    QuarantineEntry,
+    Refused,
+    Result,
+    SchemaTooNew,
+    StoreUnavailable,
+    Workspace,
+    Write,
+)
+from ..sealing import KeyRing, SealError
+from . import reads
+from .schema import check_version, migrate
+from .writes import Writes, reason_of
+
+T = TypeVar("T")
+
+_READERS = 4
+# Primary result codes (https://www.sqlite.org/rescode.html) that name a state of the disk, not of our data.
+_UNAVAILABLE = {
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_PROTOCOL,
+}
+_WRITE_PRAGMAS = """
+pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on;
+pragma busy_timeout = 10000; pragma cache_size = -65536; pragma temp_store = memory;
+pragma wal_autocheckpoint = 4000;
+"""
+
+
+def unavailable(error: sqlite3.Error) -> bool:
+    """Whether an error tells of the disk or of a lock, so that trying again later is right."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return isinstance(code, int) and code & 0xFF in _UNAVAILABLE
+
+
+class SqliteStore:
+    """See `base.Store`. `now_ms` is the wall clock that stamps commits."""
+
+    def __init__(self, path: Path, ring: KeyRing, now_ms: Callable[[], int]) -> None:
+        self._path = path
+        self._ring = ring
+        self._now_ms = now_ms
+        self._writer: sqlite3.Connection | None = None
+        self._readers: list[sqlite3.Connection] = []
+        self._write_turn = trio.CapacityLimiter(1)
+        self._read_turns = trio.CapacityLimiter(_READERS)
+
+    # -- opening -------------------------------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Create or migrate the database. Raises `SchemaTooNew`, `StoreUnavailable`, `SealError`."""
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            connection = self._connect("rwc")
+            self._path.chmod(0o600)
+            try:
+                database = sqlite_utils.Database(connection)
+                check_version(database)
+                connection.executescript(_WRITE_PRAGMAS)
+                migrate(database)
+            except BaseException:
+                connection.close()
+                raise
+        except sqlite3.Error as error:
+            raise StoreUnavailable(f"cannot open {self._path}: {error}") from None
+        except OSError as error:
+            raise StoreUnavailable(f"cannot open {self._path}: {error.strerror}") from None
+        self._writer = connection
+        self._check_ring(connection)
+
+    def close(self) -> None:
+        for connection in (*self._readers, self._writer):
+            if connection is not None:
+                connection.close()
+        self._readers, self._writer = [], None
+
+    def _connect(self, mode: str) -> sqlite3.Connection:
+        """`mode` is SQLite's: `rwc` may create the file, `rw` and `ro` may not."""
+        return sqlite3.connect(
+            f"{self._path.absolute().as_uri()}?mode={mode}",
+            uri=True,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=256,
+        )
+
+    def _check_ring(self, connection: sqlite3.Connection) -> None:
+        """Fail now, not at the first credential, when the master key is not the one that sealed this database."""
+        row = connection.execute("select value from meta where key = 'ring_check'").fetchone()
+        if row is None:
+            sealed = self._ring.seal("check", ["meta", "ring_check"], b"unifyport")
+            connection.execute("insert into meta(key, value) values ('ring_check', ?)", [sealed])
+        elif self._ring.open("check", ["meta", "ring_check"], row[0]) != b"unifyport":
+            raise SealError("the master key does not open this database")
+
+    def wal_bytes(self) -> int:
+        try:
+            return self._path.with_name(self._path.name + "-wal").stat().st_size
+        except OSError:
+            return 0
+
+    # -- writing -------------------------------------------------------------------------------------------
+
+    async def commit(self, writes: Sequence[Write]) -> list[Result]:
+        return await trio.to_thread.run_sync(self._commit, writes, limiter=self._write_turn)
+
+    async def claim(self, resources: Sequence[str], owner: str) -> list[int]:
+        return await trio.to_thread.run_sync(self._claim, resources, owner, limiter=self._write_turn)
+
+    def _commit(self, writes: Sequence[Write]) -> list[Result]:
+        try:
+            return self._transaction(
+                lambda connection: Writes(connection, self._ring, self._now_ms()).run(writes)
+            )
+        except StoreUnavailable:
+            raise
+        except Exception as error:
+            if len(writes) == 1:
+                return [Refused(reason_of(error))]
+        results: list[Result] = []
+        failed: set[tuple[int, int]] = set()  # (account, generation): after one unit of it, none
+        for write in writes:
+            generation = (write.account_no, write.generation or 0) if isinstance(write, Unit) else None
+            if generation in failed:
+                results.append(Refused("generation_failed"))
+                continue
+            try:
+                results += self._commit([write])
+                if generation is not None and generation[1] and isinstance(results[-1], Refused):
+                    failed.add(generation)
+            except StoreUnavailable as error:
+                raise StoreUnavailable(error.reason, results) from None
+        return results
+
+    def _claim(self, resources: Sequence[str], owner: str) -> list[int]:
+        def raise_epochs(connection: sqlite3.Connection) -> list[int]:
+            return [
+                connection.execute(
+                    "insert into lease(resource, owner, epoch) values(?, ?, 1)"
+                    " on conflict(resource) do update set owner = excluded.owner, epoch = epoch + 1"
+                    " returning epoch",
+                    (resource, owner),
+                ).fetchone()[0]
+                for resource in resources
+            ]
+
+        return self._transaction(raise_epochs)
+
+    def _transaction(self, body: Callable[[sqlite3.Connection], T]) -> T:
+        """Run `body` between BEGIN IMMEDIATE and COMMIT, or leave no trace of it.
+
+        After an I/O error the connection is thrown away: what SQLite believes to be on the disk is then unknown.
+        """
+        try:
+            if self._writer is None:
+                connection = self._connect("rw")
+                connection.executescript(_WRITE_PRAGMAS)
+                self._writer = connection
+            connection = self._writer
+            connection.execute("begin immediate")
+            result = body(connection)
+            connection.execute("commit")
+            return result
+        except BaseException as error:
+            broken = isinstance(error, OSError) or (isinstance(error, sqlite3.Error) and unavailable(error))
+            self._roll_back(discard=broken)
+            if broken:
+                raise StoreUnavailable(str(error)) from None
+            raise
+
+    def _roll_back(self, *, discard: bool) -> None:
+        connection = self._writer
+        if connection is None:
+            return
+        try:
+            if connection.in_transaction:
+                connection.execute("rollback")
+        except sqlite3.Error:
+            discard = True
+        if discard:
+            self._writer = None
+            connection.close()
+
+    # -- reading -------------------------------------------------------------------------------------------
+
+    async def _read(self, query: Callable[[sqlite3.Connection], T]) -> T:
+        return await trio.to_thread.run_sync(self._read_in_thread, query, limiter=self._read_turns)
+
+    def _read_in_thread(self, query: Callable[[sqlite3.Connection], T]) -> T:
+        try:
+            connection = self._readers.pop() if self._readers else self._connect_reader()
+            try:
+                result = query(connection)
+            except BaseException:
+                connection.close()
+                raise
+        except sqlite3.Error as error:
+            if unavailable(error):
+                raise StoreUnavailable(str(error)) from None
+            raise
+        self._readers.append(connection)
+        return result
+
+    def _connect_reader(self) -> sqlite3.Connection:
+        connection = self._connect("ro")
+        connection.execute("pragma busy_timeout = 10000")
+        return connection
+
+    async def accounts(self) -> list[Account]:
+        return await self._read(lambda db: reads.accounts(db, self._ring))
+
+    async def account(self, account_id: str) -> Account | None:
+        return await self._read(lambda db: reads.account(db, self._ring, account_id))
+
+    async def account_count(self) -> int:
+        return await self._read(reads.account_count)
+
+    async def account_of(self, channel: str, provider_account_ref: str) -> str | None:
+        return await self._read(lambda db: reads.account_of(db, channel, provider_account_ref))
+
+    async def account_deleted(self, account_id: str) -> bool:
+        return await self._read(lambda db: reads.account_deleted(db, account_id))
+
+    async def endpoints(self) -> list[WebhookEndpoint]:
+        return await self._read(lambda db: reads.endpoints(db, self._ring))
+
+    async def endpoint(self, endpoint_id: str) -> WebhookEndpoint | None:
+        return await self._read(lambda db: reads.endpoint(db, self._ring, endpoint_id))
+
+    async def api_keys(self) -> list[ApiKey]:
+        return await self._read(reads.api_keys)
+
+    async def api_key(self, hash_: bytes) -> ApiKey | None:
+        return await self._read(lambda db: reads.api_key(db, hash_))
+
+    async def workspace(self) -> Workspace:
+        return await self._read(reads.workspace)
+
+    async def command(self, command_id: str) -> CommandRecord | None:
+        return await self._read(lambda db: reads.command(db, command_id))
+
+    async def session(self, account_no: int) -> dict[tuple[str, bytes], bytes]:
+        return await self._read(lambda db: reads.session(db, self._ring, account_no))
+
+    async def seen(self, account_no: int, keys: Sequence[bytes]) -> set[bytes]:
+        return await self._read(lambda db: reads.seen(db, account_no, keys))
+
+    async def fresh(self, endpoint_no: int, after: int, limit: int) -> list[Owed]:
+        return await self._read(lambda db: reads.fresh(db, endpoint_no, after, limit))
+
+    async def replays(self, endpoint_no: int, after: int, limit: int) -> list[Owed]:
+        return await self._read(lambda db: reads.replays(db, endpoint_no, after, limit))
+
+    async def blocked(self, endpoint_no: int) -> list[Blocked]:
+        return await self._read(lambda db: reads.blocked(db, endpoint_no))
+
+    async def in_lane(
+        self, endpoint_no: int, round_: int, lane: int, after: int, upto: int, limit: int
+    ) -> list[Owed]:
+        return await self._read(lambda db: reads.in_lane(db, endpoint_no, round_, lane, after, upto, limit))
+
+    async def owed_one(self, endpoint_no: int, round_: int, seq: int) -> Owed | None:
+        return await self._read(lambda db: reads.owed_one(db, endpoint_no, round_, seq))
+
+    async def ordered(self, endpoint_no: int, after: tuple[int, int], limit: int) -> list[Owed]:
+        return await self._read(lambda db: reads.ordered(db, endpoint_no, after, limit))
+
+    async def owed(self, endpoint_no: int, most: int) -> tuple[int, int]:
+        return await self._read(lambda db: reads.owed(db, endpoint_no, most))
+
+    async def deliveries(
+        self,
+        endpoint_no: int,
+        before: tuple[int, int] | None,
+        limit: int,
+        *,
+        status: DeliveryStatus | None = None,
+        event_id: str | None = None,
+    ) -> list[DeliveryRecord]:
+        return await self._read(lambda db: reads.deliveries(db, endpoint_no, before, limit, status, event_id))
+
+    async def delivery(self, endpoint_no: int, seq: int, round_: int) -> DeliveryRecord | None:
+        return await self._read(lambda db: reads.delivery(db, endpoint_no, seq, round_))
+
+    async def position_at(self, at: int) -> int:
+        return await self._read(lambda db: reads.position_at(db, at))
+
+    async def events(
+        self, after: int, limit: int, *, mask: int, account_no: int | None = None
+    ) -> list[LoggedEvent]:
+        return await self._read(lambda db: reads.events(db, after, limit, mask, account_no, self._now_ms()))
+
+    async def event(self, event_id: str) -> LoggedEvent | None:
+        return await self._read(lambda db: reads.event(db, event_id, self._now_ms()))
+
+    async def newest_in_lane(self, account_no: int, lane: int, kind: int) -> bytes | None:
+        return await self._read(lambda db: reads.newest_in_lane(db, account_no, lane, kind))
+
+    async def newest_position(self) -> int:
+        return await self._read(reads.newest_position)
+
+    async def oldest_position(self) -> int:
+        return await self._read(reads.oldest_position)
+
+    async def purged(self, position: int) -> bool:
+        return await self._read(lambda db: reads.purged(db, position))
+
+    async def newest_event_id(self) -> str | None:
+        return await self._read(reads.newest_event_id)
+
+    async def quarantine(self, limit: int) -> list[QuarantineEntry]:
+        return await self._read(lambda db: reads.quarantine(db, self._ring, limit))
+
+    async def lane_key(self) -> bytes:
+        return await self._read(reads.lane_key)
+
+
+__all__ = ["SchemaTooNew", "SqliteStore", "unavailable"]
