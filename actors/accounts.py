@@ -92,7 +92,7 @@ class Accounts:
 
     async def load(self, rows: Iterable[Account]) -> None:
         """Take over accounts that are in the store, claiming all their leases in one transaction."""
-        known = [row for row in rows if self._registry.find(row.provider) is not None]
+        known = [row for row in rows if self._registry.find_channel(row.provider) is not None]
         leases = await self.claim([row.id for row in known]) if known else []
         for row, lease in zip(known, leases, strict=True):
             self.add(row, lease)
@@ -102,7 +102,7 @@ class Accounts:
         return await self._services.fleet.claim([f"account:{account_id}" for account_id in account_ids])
 
     def add(self, row: Account, lease: Lease) -> None:
-        channel = self._registry.find(row.provider)
+        channel = self._registry.find_channel(row.provider)
         kind = channel.connection(row.auth_mode) if channel is not None else None
         if kind is None:
             log.error("account %s: no connection for %s/%s, left alone", row.id, row.provider, row.auth_mode)
@@ -140,7 +140,7 @@ class Accounts:
         if given_up and actor.row.auth_status in WAITING:
             self._void_login(actor)
         row = actor.row
-        channel = self._registry.find(row.provider)
+        channel = self._registry.find_channel(row.provider)
         actor.kind = (channel and channel.connection(row.auth_mode)) or actor.kind
         self._identify(actor)
         if reconnect:

@@ -39,7 +39,7 @@ class Actor(Generic[W, A]):
     def __init__(self, capacity: int = 256) -> None:
         self.mailbox: Mailbox[Job[W, A]] = Mailbox(capacity)
 
-    async def ask(self, work: W, size: int = 0) -> A | Failed:
+    async def submit(self, work: W, size: int = 0) -> A | Failed:
         """Put `work` and wait for its answer. Cancelled: the work may still be done."""
         reply: Reply[A | Failed] = Reply()
         await self.mailbox.put(Job(work, reply, size), size)

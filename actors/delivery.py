@@ -47,10 +47,10 @@ class Deliveries:
             await self.supervisor.run(incarnation)
             nursery.cancel_scope.cancel()
 
-    def news(self, kinds: int) -> None:
+    def events_committed(self, kinds: int) -> None:
         """Events of these kinds (bits) were committed: whoever subscribes to one looks. Never blocks."""
         for actor in self:
-            actor.news(kinds)
+            actor.events_committed(kinds)
 
     async def heard(self, endpoint: WebhookEndpoint) -> None:
         """Return when its actor knows of this change, or after a moment: a state, as whoever looks later will see."""

@@ -13,7 +13,7 @@ import attrs
 import trio
 
 from supervisors import Incarnation
-from supervisors.company import Company
+from supervisors.company import FairShare
 from supervisors.wake import Wake
 from unifyport.delivery.client import DeliveryClient, NewClient
 from unifyport.delivery.gate import Gate
@@ -95,7 +95,7 @@ class EndpointActor:
         self._adopt_policies()
         self._window = Window((), self._policy.ordering)
         self._gate = Gate(self._retries, self._policy, self.endpoint.failing_since)
-        self._company = Company()
+        self._fair_share = FairShare()
         self._in_flight = 0
         self._void = True  # the window is not what the store says
         self._ordered = True  # there may be extra attempts to make
@@ -151,7 +151,7 @@ class EndpointActor:
             self._void = True
         self.wake.ring()
 
-    def news(self, kinds: int) -> None:
+    def events_committed(self, kinds: int) -> None:
         """Events of these kinds (bits) were committed. Never blocks."""
         if self._mask & kinds:
             self.wake.ring()
@@ -328,7 +328,7 @@ class EndpointActor:
     def _next_head(self, now: float) -> tuple[LaneKey, Owed] | None:
         """An account that is not the only one gets half of the slots at most."""
         slots = self._policy.max_in_flight
-        alone = not self._company.of(self._window.next_group(), now)
+        alone = not self._fair_share.is_shared(self._window.next_group(), now)
         return self._window.next_head(slots if alone else max(1, slots // 2))
 
     async def _work(self, flight: _Flight | None) -> None:

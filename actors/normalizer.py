@@ -24,7 +24,7 @@ from unifyport.model.inbound import (
 )
 from unifyport.model.message import Answer, CommandState
 from unifyport.model.normalize import Standard, announce, normalize, raw_of
-from unifyport.model.unit import Item, Quarantined, Settlement, Unit
+from unifyport.model.unit import CommandResolution, Item, Quarantined, Unit
 from unifyport.storage.contract import Result, Write
 
 from .actor import Actor, Job, Stickiness
@@ -107,7 +107,7 @@ class Normalizer(Actor[Unit, Result]):
         if quarantined is not None:
             self.quarantined += 1
             log.warning("account %s: quarantined (%s)", unit.account_id, quarantined.reason)
-        return Item(event.key, events, quarantined, _settlement(event))
+        return Item(event.key, events, quarantined, _resolution(event))
 
     def _quotable(self, unit: Unit, standard: Standard) -> Standard:
         """A message that came in can be answered with a quote, where the channel has such."""
@@ -143,7 +143,7 @@ class Normalizer(Actor[Unit, Result]):
         return int.from_bytes(digest.digest(), signed=True)
 
 
-def _settlement(event: ProviderEvent) -> Settlement | None:
+def _resolution(event: ProviderEvent) -> CommandResolution | None:
     """A receipt names the send that it is about: if that one was `unknown`, it is no longer."""
     if not isinstance(event, StatusChanged) or not event.client_ref:
         return None
@@ -153,7 +153,7 @@ def _settlement(event: ProviderEvent) -> Settlement | None:
         event.message_ids[-1],
         code="failed" if failed else "",
     )
-    return Settlement(event.client_ref, answer.state, msgspec.json.encode(answer.as_dict()))
+    return CommandResolution(event.client_ref, answer.state, msgspec.json.encode(answer.as_dict()))
 
 
 def _as_write(job: Job[Unit, Result]) -> Job[Write, Result]:
@@ -168,7 +168,7 @@ class Normalizers:
 
     async def commit(self, unit: Unit, size: int = 0) -> Result | Failed:
         """Send a unit down the road and wait until it is durable or refused."""
-        return await self.partitions[unit.account_no % len(self.partitions)].ask(unit, size)
+        return await self.partitions[unit.account_no % len(self.partitions)].submit(unit, size)
 
     def lane(self, account_id: str, conversation_id: str) -> int:
         return self.partitions[0].lane(account_id, conversation_id)

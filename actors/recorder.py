@@ -123,7 +123,7 @@ class Recorder:
             held, self._held = self._held, []
             health, self._health = self._health, None
             self._urgent = trio.Event()
-            match await self._writer.ask(self._settle(outcomes, health)):
+            match await self._writer.submit(self._settle(outcomes, health)):
                 case Committed(value=version):
                     if version is not None:
                         self._took(version)
@@ -147,7 +147,7 @@ class Recorder:
         if health is not None:
             parts.append(self._settle([], health))
         while parts:
-            match await self._writer.ask(parts[0]):
+            match await self._writer.submit(parts[0]):
                 case Committed(value=version):
                     if version is not None:
                         self._took(version)

@@ -55,8 +55,8 @@ class Writer(Actor[Write, Result]):
         self.writes = 0  # committed
         self.commits = Tally()
 
-    async def ask_for(self, seconds: float, write: Write) -> Result | Failed:
-        """`ask`, but the write is taken back when it is not done in time: `Failed` means that it never will be.
+    async def submit_within(self, seconds: float, write: Write) -> Result | Failed:
+        """`submit`, but the write is taken back when it is not done in time: `Failed` means that it never will be.
 
         One that is being committed just then is waited for `IN_HAND_SECONDS` more. Raises `OutcomeUnknown` after that.
         """

@@ -67,7 +67,7 @@ class Admission:
         self._slots, self._rate = slots, rate
         self._wake.ring()
 
-    def ask(self, urgency: Urgency, on_grant: Callable[[], None]) -> Ticket:
+    def request_slot(self, urgency: Urgency, on_grant: Callable[[], None]) -> Ticket:
         """Queue for a start. Never blocks; whoever asks must `release` the ticket in the end."""
         ticket = Ticket(urgency, on_grant)
         self._waiting[urgency].append(ticket)

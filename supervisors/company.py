@@ -1,11 +1,10 @@
-"""Who is not alone gets less: how an account that is flooded leaves room for the others, and has all of it when
-there are none."""
+"""Fair share: an account gets full capacity only while no other account is active."""
 
-ALONE_AFTER = 1.0  # seconds without anybody else
+ALONE_AFTER = 1.0  # seconds without any other
 
 
-class Company:
-    """Whether others come by, too."""
+class FairShare:
+    """Remembers which users of a shared resource were active in the last second."""
 
     __slots__ = ("_last", "_others_at")
 
@@ -13,9 +12,9 @@ class Company:
         self._last: object = None
         self._others_at = float("-inf")
 
-    def of(self, who: object, now: float) -> bool:
-        """`who` comes at `now` (trio's clock); whether somebody else came within the second before."""
-        if self._last is not None and who != self._last:
+    def is_shared(self, user: object, now: float) -> bool:
+        """Note that `user` is active at `now` (trio's clock); whether another was within the second before."""
+        if self._last is not None and user != self._last:
             self._others_at = now
-        self._last = who
+        self._last = user
         return now - self._others_at < ALONE_AFTER

@@ -254,7 +254,7 @@ class OneForOne:
         admission = child.spec.admission
         if admission is None:
             return None
-        ticket = admission.ask(child.history.urgency, child.wake.ring)
+        ticket = admission.request_slot(child.history.urgency, child.wake.ring)
         wanted = (
             False  # still, when the ticket is there: a verb or a cancel may come in the moment of the grant
         )

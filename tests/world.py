@@ -128,7 +128,7 @@ class World:
     async def alive(self) -> AsyncIterator[None]:
         """From a start to a kill: what is not committed by then never is."""
         self.bus, root = LocalBus(), Incarnation(1, float("inf"))
-        self.writer = Writer(self.store, lambda kinds: self.deliveries.news(kinds))
+        self.writer = Writer(self.store, lambda kinds: self.deliveries.events_committed(kinds))
         guard = AddressGuard(_resolve)
         services = DeliveryServices(
             self.store,
@@ -160,18 +160,18 @@ class World:
             kind, body = EventType.MESSAGE_RECEIVED.number, text.encode()
             event = Event(f"evt_{self._number:04}", kind, lane, 0, body, expires_at)
             unit.items.append(Item(body, [event]))
-        await self.writer.ask(unit)
+        await self.writer.submit(unit)
 
     async def change(self, **changes: Any) -> WebhookEndpoint:
         """As the API does it."""
         endpoint = await self.endpoint()
-        await self.writer.ask(PutEndpoint(attrs.evolve(endpoint, **changes)))
+        await self.writer.submit(PutEndpoint(attrs.evolve(endpoint, **changes)))
         self.bus.ring("endpoints")
         return await self.endpoint()
 
     async def order(self, write: Any) -> Any:
         """A replay or a retry, as the API does it."""
-        result = await self.writer.ask(write)
+        result = await self.writer.submit(write)
         self.bus.ring("endpoints")
         return result
 

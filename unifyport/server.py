@@ -45,8 +45,7 @@ from supervisors import (
 from unifyport.api.app import Audience, Door, Front
 from unifyport.config.declared import plan, vet
 from unifyport.config.reload import Reloader
-from unifyport.config.settings import Server as ServerSettings
-from unifyport.config.settings import Settings, split_bind
+from unifyport.config.settings import ServerSettings, Settings, split_bind
 from unifyport.delivery.client import HttpDeliveryClient
 from unifyport.files.incoming import MediaCache, MediaLinks
 from unifyport.files.outgoing import OutgoingFiles
@@ -65,8 +64,7 @@ from unifyport.net.guard import AddressGuard, Resolve, Resolver
 from unifyport.net.sockets import Sockets
 from unifyport.net.sweeper import Sweeper
 from unifyport.process.garbage import Garbage, tame
-from unifyport.process.logs import set_level
-from unifyport.process.logs import setup as setup_logs
+from unifyport.process.logs import set_level, set_up_logs
 from unifyport.providers.registry import Registry, standard
 from unifyport.storage.contract import Committed, RecoverCommands, Refused
 from unifyport.storage.sqlite.store import SqliteStore
@@ -188,7 +186,7 @@ class Server:
 
         def events_committed(kinds: int) -> None:
             bus.ring(EVENTS_TOPIC)
-            deliveries.news(kinds)
+            deliveries.events_committed(kinds)
 
         writer = Writer(store, events_committed)
         event_id = EventIds(now_ms, await store.newest_event_id())
@@ -451,7 +449,7 @@ async def _serve(app: Any, config: Config, me: Incarnation, task_status: trio.Ta
 
 def run(settings: Settings, registry: Registry | None = None, parts: Parts | None = None) -> None:
     """Serve in this process until a signal; what the command line calls."""
-    setup_logs(settings.logging.level)
+    set_up_logs(settings.logging.level)
     tame()
     trio.run(Server(settings, registry, parts).run, restrict_keyboard_interrupt_to_checkpoints=True)
 

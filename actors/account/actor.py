@@ -18,7 +18,7 @@ import trio
 
 from supervisors import ChildState, Failure, Incarnation, Kind, Outcome, Phase, RetryLater, classify
 from unifyport.fleet.leases import Fleet, Lease
-from unifyport.model import account as model
+from unifyport.model.account import Account, AuthStatus
 from unifyport.model.inbound import ProviderEvent
 from unifyport.model.proxy import Proxy
 from unifyport.model.runtime_status import RuntimeStatus
@@ -30,21 +30,21 @@ from unifyport.providers.contract.base import (
     Batch,
     ChannelError,
     Conflict,
+    ConnectionSpec,
     Connector,
+    ConnectorContext,
     LoggedOut,
     RateLimited,
     Rejected,
-    Setting,
     Transient,
 )
-from unifyport.providers.contract.base import Connection as ConnectionKind
 from unifyport.providers.contract.login import LogsOut
 from unifyport.storage.contract import Committed, Duplicate, Fenced, Refused, Store, StoreUnavailable
 
 from ..normalizer import Normalizers
 from ..reply import Failed
 from .login import DuplicateAccount, Login, LoginChanged, Step, close, log_out
-from .outbox import Connection, Outbox, Tallies
+from .outbox import ConnectionLease, Outbox, Tallies
 from .status import Change, RuntimeView, StatusSlot, auth_failed, auth_succeeded, status_changed
 
 log = logging.getLogger("unifyport.account")
@@ -72,7 +72,7 @@ class Services:
     endpoints: Mapping[str, Any]  # channel name -> its attrs class of base URLs
     ssl_context: ssl.SSLContext
     now_ms: Callable[[], int]
-    ingress_url: Callable[[model.Account], str | None]  # where an account's platform reaches it
+    ingress_url: Callable[[Account], str | None]  # where an account's platform reaches it
     proxy_guard: AddressGuard
     qr_url: Callable[[str, int, int], str]  # account id, sequence, when it expires -> its picture
     tallies: Tallies = attrs.field(factory=Tallies)
@@ -92,9 +92,9 @@ class AccountActor:
 
     def __init__(
         self,
-        row: model.Account,
+        row: Account,
         lease: Lease,
-        kind: ConnectionKind,
+        kind: ConnectionSpec,
         services: Services,
         announce: Callable[["AccountActor"], None],
         spawn: Callable[[Outbox], bool],
@@ -111,7 +111,7 @@ class AccountActor:
         self._services = services
         self._announce = announce
         self._generation = 0
-        self._connection: Connection | None = None
+        self._connection: ConnectionLease | None = None
         self._changed = (
             trio.Event()
         )  # set, and replaced, whenever `_connection` or what may become of it changes
@@ -133,7 +133,7 @@ class AccountActor:
     @property
     def may_run(self) -> bool:
         """Whether it shall be connected: an account that a human must log in is not before that."""
-        logged_in = self.row.auth_status is model.AuthStatus.AUTHORIZED
+        logged_in = self.row.auth_status is AuthStatus.AUTHORIZED
         return self.row.may_run and (logged_in or not self.kind.interactive)
 
     @property
@@ -151,7 +151,7 @@ class AccountActor:
             session = await self._services.store.session(self.row.no)
         except StoreUnavailable:
             raise RetryLater(_ROAD_RETRY, "storage_unavailable") from None
-        connection = Connection(self.kind.connector(await self._setting(session)))
+        connection = ConnectionLease(self.kind.connector(await self._setting(session)))
         try:
             await self._log_in(connection.connector)
             async with trio.open_nursery() as nursery:
@@ -174,9 +174,9 @@ class AccountActor:
                 self._disconnected_at = trio.current_time()
             await connection.retire()
 
-    async def _setting(self, session: Mapping[tuple[str, bytes], bytes]) -> Setting:
+    async def _setting(self, session: Mapping[tuple[str, bytes], bytes]) -> ConnectorContext:
         """Raises `Transient` where the proxy cannot be used."""
-        return Setting(
+        return ConnectorContext(
             credentials=self.row.credentials,
             receive=self.row.receive,
             session=session,
@@ -200,7 +200,7 @@ class AccountActor:
         # A TLS proxy is known by its name, so that one is dialled by name.
         return proxy if proxy.type == "https" else attrs.evolve(proxy, host=str(address))
 
-    def _use(self, connection: Connection | None) -> None:
+    def _use(self, connection: ConnectionLease | None) -> None:
         self._connection = connection
         self._changed.set()
         self._changed = trio.Event()
@@ -217,12 +217,12 @@ class AccountActor:
         login = self.row.login
         identity = await connector.login()
         if (self.row.auth_status, self.row.provider_account_ref) == (
-            model.AuthStatus.AUTHORIZED,
+            AuthStatus.AUTHORIZED,
             identity.provider_account_ref,
         ):
             return
         changes: dict[str, Any] = {
-            "auth_status": model.AuthStatus.AUTHORIZED,
+            "auth_status": AuthStatus.AUTHORIZED,
             "provider_account_ref": identity.provider_account_ref,
             "profile": identity.profile(),
             "last_error": None,
@@ -241,9 +241,9 @@ class AccountActor:
     async def new_connector(self) -> Connector:
         return self.kind.connector(await self._setting({}))
 
-    async def departing(self) -> Setting | None:
+    async def departing(self) -> ConnectorContext | None:
         """What to log out with; None where the platform need not know. Raises `StoreUnavailable`."""
-        logged_in = self.row.auth_status is model.AuthStatus.AUTHORIZED
+        logged_in = self.row.auth_status is AuthStatus.AUTHORIZED
         if not logged_in or not issubclass(self.kind.connector, LogsOut):
             return None
         try:
@@ -252,7 +252,7 @@ class AccountActor:
             log.warning("account %s: not logged out at the platform (%s)", self.row.id, error.reason)
             return None
 
-    async def log_out(self, setting: Setting) -> None:
+    async def log_out(self, setting: ConnectorContext) -> None:
         """Have the platform let go of the login, if it will. Raises nothing; takes some seconds at most."""
         try:
             connector = self.kind.connector(setting)
@@ -392,7 +392,7 @@ class AccountActor:
             lost: dict[str, Any] = {
                 "terminal": state.terminal,
                 "last_error": state.terminal,
-                "auth_status": model.AuthStatus.FAILED,
+                "auth_status": AuthStatus.FAILED,
             }
             self.row = attrs.evolve(self.row, **lost)
             changes |= lost
@@ -404,7 +404,7 @@ class AccountActor:
         if announcements or changes:
             self.publish(Change(announcements, changes))
 
-    def replace(self, row: model.Account) -> None:
+    def replace(self, row: Account) -> None:
         """Take over a row that somebody has stored. What is on its way to the disk is newer."""
         for change in self._unflushed:
             row = attrs.evolve(row, **change.changes_for(row.login))
@@ -455,13 +455,13 @@ class AccountActor:
             unit.account_changes |= change.changes_for(self.row.login)
         return unit, changes
 
-    # -- what the outbox asks (`outbox.Account`) --------------------------------------------------------------------
+    # -- what the outbox asks (`outbox.Host`) --------------------------------------------------------------------
 
     @property
     def may_come_up(self) -> bool:
         return self.may_run and self.row.terminal is None and not self.leaving
 
-    async def connection_by(self, deadline_ms: int) -> Connection | None:
+    async def connection_by(self, deadline_ms: int) -> ConnectionLease | None:
         """The live connection, waiting for it while the account is coming up; None when there will be none."""
         with trio.move_on_after(max(0.0, (deadline_ms - self._services.now_ms()) / 1000)):
             while (connection := self._connection) is None and self.may_come_up:

@@ -16,7 +16,7 @@ import trio
 
 from supervisors import split
 from unifyport.fleet.leases import Fleet, Lease
-from unifyport.model.account import Account as Row
+from unifyport.model.account import Account
 from unifyport.model.message import Answer, CommandState, FetchMedia, MarkRead, PlatformCall, SendCommand
 from unifyport.model.unit import CommandChange, Unit
 from unifyport.process import disk
@@ -51,7 +51,7 @@ Command = SendCommand | MarkRead | PlatformCall  # in their turn
 Beside = FetchMedia | PlatformCall  # beside them
 
 
-class Connection:
+class ConnectionLease:
     """A connector in use; closed by whoever is last to use it once it was retired."""
 
     def __init__(self, connector: Connector) -> None:
@@ -92,16 +92,16 @@ class Tallies:
     commands: Counter[tuple[str, str, str]] = attrs.field(factory=Counter)  # channel, command, outcome
 
 
-class Account(Protocol):
+class Host(Protocol):
     """The account actor, as its outbox sees it."""
 
-    row: Row
+    row: Account
     lease: Lease
 
     @property
     def may_come_up(self) -> bool: ...
     def own_unit(self) -> Unit: ...
-    async def connection_by(self, deadline_ms: int) -> Connection | None:
+    async def connection_by(self, deadline_ms: int) -> ConnectionLease | None:
         """The live connection, waiting for it until then; None when there will be none."""
 
     def lost(self, connector: Connector, error: ChannelError) -> None:
@@ -113,7 +113,7 @@ class Outbox:
 
     def __init__(
         self,
-        account: Account,
+        account: Host,
         normalizers: Normalizers,
         fleet: Fleet,
         now_ms: Callable[[], int],
@@ -162,7 +162,7 @@ class Outbox:
     async def _process(self, command: Command, reply: Reply[Answer]) -> None:
         """One command, from waiting for the connection to the recorded outcome."""
         answer = Answer(CommandState.NOT_SENT, code="account_not_running")
-        connection: Connection | None = None
+        connection: ConnectionLease | None = None
         try:
             connection = await self._account.connection_by(command.deadline)
             if connection is None:

@@ -334,7 +334,7 @@ async def test_an_extra_attempt_passes_the_breaker_though_its_retry_is_due(world
 async def test_who_has_all_slots_of_the_process_hands_them_on(world: World) -> None:
     with mock.patch.object(world.deliveries._services, "slots", Slots(4)):
         other = WebhookEndpoint("we_2", "https://y.example", status="inactive")
-        await world.writer.ask(PutEndpoint(other))
+        await world.writer.submit(PutEndpoint(other))
         world.bus.ring("endpoints")
         await world.until(lambda: world.deliveries.actor("we_2"))
         world.answer = lambda text, nth: [1.0, b"HTTP/1.1 204 -\r\n\r\n"]
@@ -343,7 +343,7 @@ async def test_who_has_all_slots_of_the_process_hands_them_on(world: World) -> N
         await world.until(lambda: len(world.requests) == 8)
         stored = await world.store.endpoint("we_2")
         assert stored is not None
-        await world.writer.ask(PutEndpoint(attrs.evolve(stored, status="active")))
+        await world.writer.submit(PutEndpoint(attrs.evolve(stored, status="active")))
         world.bus.ring("endpoints")
         await world.until(lambda: len(world.requests) >= 48)
         hosts = Counter(request.headers["host"] for request in world.requests[8:48])

@@ -24,7 +24,7 @@ class Answers:
         self.writes: list[Settle] = []
         self.meanwhile: Callable[[], None] = lambda: None
 
-    async def ask(self, write: Settle) -> Any:
+    async def submit(self, write: Settle) -> Any:
         self.writes.append(write)
         await trio.lowlevel.checkpoint()
         self.meanwhile()

@@ -14,12 +14,12 @@ from unifyport.model.account import Identity
 from unifyport.model.message import OutboundText
 from unifyport.providers.contract.base import (
     Channel,
-    Connection,
+    ConnectionSpec,
+    ConnectorContext,
     Credential,
     Inbound,
     Link,
     Rejected,
-    Setting,
     Transient,
 )
 from unifyport.providers.contract.capabilities import CAPABILITIES, Sent
@@ -52,7 +52,7 @@ class Endpoints:
 class TextConnector:
     """Sends texts, and nothing else."""
 
-    def __init__(self, setting: Setting) -> None:
+    def __init__(self, context: ConnectorContext) -> None:
         self._number = 0
 
     async def login(self) -> Identity:
@@ -74,7 +74,7 @@ class TextConnector:
 
 
 CHANNEL = Channel(
-    NAME, Endpoints, (Connection("token", TextConnector, (Credential("token"),), Inbound.VOLATILE),)
+    NAME, Endpoints, (ConnectionSpec("token", TextConnector, (Credential("token"),), Inbound.VOLATILE),)
 )
 
 

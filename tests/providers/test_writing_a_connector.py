@@ -13,7 +13,7 @@ from tests.reference.serving import reference_platform
 from unifyport.api.app import ROUTES
 from unifyport.model import inbound
 from unifyport.providers.contract import login
-from unifyport.providers.contract.base import ChannelError, Connection
+from unifyport.providers.contract.base import ChannelError, ConnectionSpec
 from unifyport.providers.contract.capabilities import CAPABILITIES
 from unifyport.providers.registry import Registry
 
@@ -68,7 +68,7 @@ def test_nothing_of_the_contracts_is_left_out() -> None:
         assert f"`{kind.__name__}(" in PAGE
     for kind in inbound.ProviderEvent.__args__:
         assert f"`{kind.__name__}`" in PAGE
-    for field in attrs.fields(Connection):
+    for field in attrs.fields(ConnectionSpec):
         assert f"`{field.name}`" in PAGE, field.name
     for name, _ in inspect.getmembers(login.Dialog, inspect.isfunction):
         if not name.startswith("_"):

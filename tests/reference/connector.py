@@ -26,7 +26,7 @@ from unifyport.model.message import OutboundContacts, OutboundMedia, OutboundMes
 from unifyport.model.vcard import vcard
 from unifyport.net.bodies import FileBody
 from unifyport.net.clients import ConnectionLost, NotConnected, TooLarge, download, new_client, request
-from unifyport.providers.contract.base import Batch, Link, LoggedOut, Rejected, Setting, Transient
+from unifyport.providers.contract.base import Batch, ConnectorContext, Link, LoggedOut, Rejected, Transient
 from unifyport.providers.contract.capabilities import (
     CONTACT_NOT_FOUND,
     CONVERSATION_NOT_FOUND,
@@ -58,14 +58,14 @@ class Endpoints:
 class ReferenceConnector:
     """One user of the platform, by a token. Implements `Connector` and every capability."""
 
-    def __init__(self, setting: Setting) -> None:
-        self._token = self._token_of(setting)
-        self._url = setting.endpoints.api_url
-        self._client = new_client(setting.ssl_context, proxy=setting.proxy)
+    def __init__(self, context: ConnectorContext) -> None:
+        self._token = self._token_of(context)
+        self._url = context.endpoints.api_url
+        self._client = new_client(context.ssl_context, proxy=context.proxy)
         self._me = ""
 
-    def _token_of(self, setting: Setting) -> str:
-        return str(setting.credentials["token"])
+    def _token_of(self, context: ConnectorContext) -> str:
+        return str(context.credentials["token"])
 
     async def login(self) -> Identity:
         me = await self._ask("me")

@@ -11,12 +11,12 @@ from unifyport.model.unit import SessionChange
 from unifyport.providers.contract.base import (
     Batch,
     Channel,
-    Connection,
+    ConnectionSpec,
+    ConnectorContext,
     Credential,
     Inbound,
     Link,
     Rejected,
-    Setting,
 )
 from unifyport.providers.contract.login import Authorization, Dialog, ExportedSession
 
@@ -28,12 +28,12 @@ _KEY, _MARK = ("device", b"key"), ("device", b"mark")
 class DeviceConnector(ReferenceConnector):
     """A device that is in. What it missed while it was away can be had."""
 
-    def __init__(self, setting: Setting) -> None:
-        super().__init__(setting)
-        self._mark = int(setting.session.get(_MARK, b"0"))
+    def __init__(self, context: ConnectorContext) -> None:
+        super().__init__(context)
+        self._mark = int(context.session.get(_MARK, b"0"))
 
-    def _token_of(self, setting: Setting) -> str:
-        return setting.session.get(_KEY, b"").decode()
+    def _token_of(self, context: ConnectorContext) -> str:
+        return context.session.get(_KEY, b"").decode()
 
     async def receive(self, link: Link) -> None:
         """The stream is open before the gap is fetched: the other way round, what comes in between would be lost."""
@@ -129,9 +129,9 @@ class CodeConnector(DeviceConnector):
     """Let in by a code that the platform sends to the phone, and by the password where the user has one. The platform
     has no history for it: what comes while it is away is lost, and what is lost is said to be (`Inbound.VOLATILE`)."""
 
-    def __init__(self, setting: Setting) -> None:
-        super().__init__(setting)
-        self._phone = setting.credentials["phone"]
+    def __init__(self, context: ConnectorContext) -> None:
+        super().__init__(context)
+        self._phone = context.credentials["phone"]
 
     async def authorize(self, dialog: Dialog) -> Authorization:
         return await self._follow(await self._begin("sent", phone=self._phone), dialog)
@@ -167,15 +167,15 @@ def reference(name: str = "line", *, typed: bool = False) -> Channel:
         name=name,
         endpoints=Endpoints,
         connections=(
-            Connection("token", ReferenceConnector, (Credential("token"),), Inbound.ACKED),
-            Connection("qrcode", QrConnector, (), Inbound.REPLAYABLE),
-            Connection(
+            ConnectionSpec("token", ReferenceConnector, (Credential("token"),), Inbound.ACKED),
+            ConnectionSpec("qrcode", QrConnector, (), Inbound.REPLAYABLE),
+            ConnectionSpec(
                 "code",
                 TypedCodeConnector if typed else CodeConnector,
                 (_PHONE,),
                 Inbound.VOLATILE,
                 identify=lambda credentials: credentials.get("phone"),
             ),
-            Connection("session", SessionConnector, (), Inbound.REPLAYABLE),
+            ConnectionSpec("session", SessionConnector, (), Inbound.REPLAYABLE),
         ),
     )

@@ -30,8 +30,8 @@ class Crowd:
         self.tickets: dict[str, Ticket] = {}
         self.granted: list[tuple[str, float]] = []
 
-    def ask(self, name: str, urgency: Urgency = Urgency.FIRST) -> None:
-        self.tickets[name] = self.admission.ask(
+    def request_slot(self, name: str, urgency: Urgency = Urgency.FIRST) -> None:
+        self.tickets[name] = self.admission.request_slot(
             urgency, lambda: self.granted.append((name, trio.current_time()))
         )
 
@@ -55,7 +55,7 @@ async def crowd_of(slots: int, rate: float = 1000.0) -> AsyncIterator[Crowd]:
 async def test_slots_are_first_come_first_served(autojump_clock: trio.testing.MockClock) -> None:
     async with crowd_of(2) as crowd:
         for name in "abcd":
-            crowd.ask(name)
+            crowd.request_slot(name)
         await trio.sleep(1)
         assert crowd.names == ["a", "b"]
         assert (crowd.admission.starting, crowd.admission.waiting) == (2, 2)
@@ -75,7 +75,7 @@ async def test_a_slow_start_goes_on_without_its_slot_up_to_a_bound(
 ) -> None:
     async with crowd_of(2) as crowd:
         for number in range(12):
-            crowd.ask(f"{number}")
+            crowd.request_slot(f"{number}")
         await trio.sleep(4.9)
         assert len(crowd.names) == 2
         await trio.sleep(0.2)
@@ -86,7 +86,7 @@ async def test_a_slow_start_goes_on_without_its_slot_up_to_a_bound(
         await trio.sleep(60)
         assert len(crowd.names) == 7
         for number in range(5):
-            crowd.ask(f"urgent {number}", Urgency.WAS_STABLE)
+            crowd.request_slot(f"urgent {number}", Urgency.WAS_STABLE)
         await trio.sleep(60)
         assert crowd.names[7:] == ["urgent 0", "urgent 1"]  # four times with those
 
@@ -97,9 +97,9 @@ async def test_a_crowd_that_hangs_never_holds_up_one_that_ran_well(
 ) -> None:
     async with crowd_of(4) as crowd:
         for number in range(1000):
-            crowd.ask(f"{number}", crowd_is)
+            crowd.request_slot(f"{number}", crowd_is)
         for number in range(40):  # at any time, whatever the crowd is at
-            crowd.ask(f"well {number}", Urgency.WAS_STABLE)
+            crowd.request_slot(f"well {number}", Urgency.WAS_STABLE)
             await trio.sleep(0.1)
             assert f"well {number}" in crowd.names
             crowd.release(f"well {number}")
@@ -110,8 +110,8 @@ async def test_who_is_more_urgent_goes_first_and_the_withdrawn_not_at_all(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     async with crowd_of(2) as crowd:
-        crowd.ask("x")
-        crowd.ask("y")
+        crowd.request_slot("x")
+        crowd.request_slot("y")
         await trio.sleep(0.1)
         for name, urgency in (
             ("failing", Urgency.FAILING),
@@ -120,7 +120,7 @@ async def test_who_is_more_urgent_goes_first_and_the_withdrawn_not_at_all(
             ("stable", Urgency.WAS_STABLE),
             ("operator", Urgency.OPERATOR),
         ):
-            crowd.ask(name, urgency)
+            crowd.request_slot(name, urgency)
         crowd.release("gone")
         for name in ("x", "y", "operator", "stable", "first"):
             crowd.release(name)
@@ -135,10 +135,10 @@ async def test_failing_children_get_half_of_the_slots(autojump_clock: trio.testi
     async with trio.open_nursery() as nursery:
         nursery.start_soon(admission.run)
         for number in range(10):
-            crowd.ask(f"failing {number}", Urgency.FAILING)
+            crowd.request_slot(f"failing {number}", Urgency.FAILING)
         await trio.sleep(1)
         assert len(crowd.names) == 2
-        crowd.ask("healthy", Urgency.WAS_STABLE)
+        crowd.request_slot("healthy", Urgency.WAS_STABLE)
         await trio.sleep(0.1)
         assert crowd.names[-1] == "healthy"
         nursery.cancel_scope.cancel()
@@ -151,7 +151,7 @@ async def test_the_rate_is_never_exceeded(autojump_clock: trio.testing.MockClock
         nursery.start_soon(admission.run)
         for burst in range(3):
             for number in range(20):
-                crowd.ask(f"{burst}.{number}")
+                crowd.request_slot(f"{burst}.{number}")
             await trio.sleep(3.3)
         await trio.sleep(20)
         nursery.cancel_scope.cancel()
@@ -263,7 +263,7 @@ async def test_a_stop_in_the_moment_of_the_grant_wins_and_gives_the_slot_back(
         runs.append(incarnation.number)
         await trio.sleep_forever()
 
-    ask = admission.ask
+    ask = admission.request_slot
 
     def asked(urgency: Urgency, on_grant: Callable[[], None]) -> Ticket:
         def granted() -> None:
@@ -278,7 +278,7 @@ async def test_a_stop_in_the_moment_of_the_grant_wins_and_gives_the_slot_back(
             if busy:
                 supervisor.add(ChildSpec("first", slow, Policy(), admission=admission))
                 await trio.sleep(1)
-            monkeypatch.setattr(admission, "ask", asked)
+            monkeypatch.setattr(admission, "request_slot", asked)
             supervisor.add(ChildSpec("stopped", never, Policy(), admission=admission))
             await trio.sleep(1)
             release.set()

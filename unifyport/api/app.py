@@ -31,8 +31,7 @@ from .http.errors import ApiError, from_exception
 from .http.event_stream import EventStream
 from .http.openapi import document
 from .http.routing import Call, Route
-from .ingress import PREFIX as INGRESS
-from .ingress import IngressFront
+from .ingress import INGRESS_PREFIX, IngressFront
 from .routes import (
     account_auth,
     account_runtime,
@@ -105,7 +104,7 @@ class Door:
 
 def audience_of(path: str) -> Audience:
     path = path.rstrip("/") or "/"  # as the routes see it
-    if f"{path}/".startswith(INGRESS):
+    if f"{path}/".startswith(INGRESS_PREFIX):
         return Audience.PLATFORMS
     if f"{path}/".startswith(("/media/", "/qr/")):
         return Audience.RECEIVERS

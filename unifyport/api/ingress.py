@@ -23,7 +23,7 @@ from unifyport.gateway.ingress import Verdict
 
 log = logging.getLogger("unifyport.ingress")
 
-PREFIX = "/ingress/"
+INGRESS_PREFIX = "/ingress/"
 BODY_SECONDS = 10.0
 IN_FLIGHT = 64 * 1024 * 1024  # bytes of bodies that are held at a time, in all
 IN_FLIGHT_ACCOUNT = 8 * 1024 * 1024
@@ -118,7 +118,7 @@ class IngressFront:
         except Exception:
             log.exception("ingress crashed", extra={"provider": provider, "account_id": account_id})
             status, text = HTTPStatus.SERVICE_UNAVAILABLE, ""
-        known = self._gateway.registry.find(provider)
+        known = self._gateway.registry.find_channel(provider)
         self.answers[known.name if known is not None else "unknown", status] += 1
         if status is not HTTPStatus.OK:
             self._say(provider, account_id, status)
@@ -150,7 +150,7 @@ class IngressFront:
 
     @staticmethod
     def _place(path: str) -> tuple[str, str]:
-        provider, _, account_id = path.removeprefix(PREFIX).partition("/")
+        provider, _, account_id = path.removeprefix(INGRESS_PREFIX).partition("/")
         return provider, account_id
 
     def _get(self, provider: str, account_id: str, scope: Scope) -> tuple[HTTPStatus, str]:

@@ -302,7 +302,7 @@ def _changed(old: object, new: object, names: Mapping[str, str]) -> list[str]:
 def _account(
     entry: DeclaredAccount, old: Account | None, registry: Registry, digest: str, now_ms: int
 ) -> Account:
-    channel = registry.find(entry.provider)
+    channel = registry.find_channel(entry.provider)
     assert channel is not None, "the settings were checked"
     connection = channel.connection(entry.auth_mode)
     assert connection is not None, "the settings were checked"

@@ -69,7 +69,7 @@ class MediaLinks:
         self._now_ms = now_ms
 
     def limit(self, provider: str) -> int:
-        channel = self._registry.find(provider)
+        channel = self._registry.find_channel(provider)
         limits = [c.max_download for c in channel.connections if c.max_download] if channel else []
         return min(self._settings.max_file, max(limits, default=self._settings.max_file))
 

@@ -127,7 +127,7 @@ class Gateway:
         if self.writer.unavailable is not None:
             raise StoreUnavailable(self.writer.unavailable)
         try:
-            result = await self.writer.ask_for(WRITE_SECONDS, write)
+            result = await self.writer.submit_within(WRITE_SECONDS, write)
         except OutcomeUnknown:
             raise NotKnownYet("a commit takes too long; read what became of it") from None
         match result:

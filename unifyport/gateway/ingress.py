@@ -16,10 +16,9 @@ import trio
 from actors.account.actor import AccountActor, Ingested
 from actors.accounts import Accounts
 from supervisors import turnstile
-from supervisors.company import Company
+from supervisors.company import FairShare
 from unifyport.model.inbound import ProviderEvent, Unparsed, dedupe_key
-from unifyport.providers.contract.ingress import Addressed
-from unifyport.providers.contract.ingress import Ingress as Contract
+from unifyport.providers.contract.ingress import Addressed, InboundHook
 from unifyport.providers.registry import Registry
 from unifyport.storage.contract import Store, StoreUnavailable
 
@@ -57,22 +56,22 @@ class Ingress:
         self._store = store
         self._now_ms = now_ms
         self._keep_ms = dedupe_ms - _DAY_MS
-        self._company = Company()
+        self._fair_share = FairShare()
         self._turns: dict[str, trio.CapacityLimiter] = {}  # of accounts that are being called
 
     def limit(self, provider: str) -> int:
         """The longest body in bytes that this provider may send."""
-        channel = self._registry.find(provider)
+        channel = self._registry.find_channel(provider)
         limits = [c.ingress.limit for c in channel.connections if c.ingress] if channel is not None else []
         return max(limits, default=SMALLEST_LIMIT)
 
     def challenge(self, provider: str, account_id: str, query: Mapping[str, str]) -> str | None:
         """The answer to a platform that checks our address; None: refuse."""
         actor = self._actor(provider, account_id)
-        contract = _contract(actor) if actor is not None else self._any_contract(provider)
-        if contract is None or contract.challenge is None:
+        hook = _hook(actor) if actor is not None else self._any_hook(provider)
+        if hook is None or hook.challenge is None:
             return None
-        answer = contract.challenge(actor.row.credentials if actor is not None else {}, query)
+        answer = hook.challenge(actor.row.credentials if actor is not None else {}, query)
         return answer if actor is not None else None
 
     async def receive(
@@ -80,11 +79,11 @@ class Ingress:
     ) -> Verdict:
         """One request of a platform. Header names are in lower case. Cancelled: it may still be committed."""
         actor = self._actor(provider, account_id)
-        contract = _contract(actor) if actor is not None else None
-        if actor is None or contract is None:
+        hook = _hook(actor) if actor is not None else None
+        if actor is None or hook is None:
             self._feign(provider, headers, body)
-        elif contract.verify(actor.row.credentials, headers, body):
-            return await self._take(actor, contract, headers, body)
+        elif hook.verify(actor.row.credentials, headers, body):
+            return await self._take(actor, hook, headers, body)
         try:
             gone = await self._store.account_deleted(account_id)
         except StoreUnavailable:
@@ -95,38 +94,38 @@ class Ingress:
 
     def _actor(self, provider: str, account_id: str) -> AccountActor | None:
         """The account in the path, if this provider is what it is of and it is called by its platform."""
-        actor, channel = self._accounts.actor(account_id), self._registry.find(provider)
+        actor, channel = self._accounts.actor(account_id), self._registry.find_channel(provider)
         if actor is None or channel is None or channel.name != actor.row.channel:
             return None
-        return actor if _contract(actor) is not None else None
+        return actor if _hook(actor) is not None else None
 
-    def _any_contract(self, provider: str) -> Contract | None:
-        channel = self._registry.find(provider)
+    def _any_hook(self, provider: str) -> InboundHook | None:
+        channel = self._registry.find_channel(provider)
         if channel is None:
             return None
         return next((c.ingress for c in channel.connections if c.ingress is not None), None)
 
     def _feign(self, provider: str, headers: Mapping[str, str], body: bytes) -> None:
         """The work of a verification, for nothing."""
-        contract = self._any_contract(provider)
-        if contract is not None:
-            contract.verify({}, headers, body)
+        hook = self._any_hook(provider)
+        if hook is not None:
+            hook.verify({}, headers, body)
         else:
             hmac.digest(b"nobody", body, "sha256")
 
     # -- what -----------------------------------------------------------------------------------------------------
 
     async def _take(
-        self, actor: AccountActor, contract: Contract, headers: Mapping[str, str], body: bytes
+        self, actor: AccountActor, hook: InboundHook, headers: Mapping[str, str], body: bytes
     ) -> Verdict:
         outcomes: list[Ingested] = []
 
         async def commit(target: AccountActor, events: list[ProviderEvent]) -> None:
             outcomes.append(await target.ingest(events, len(body)))
 
-        with trio.move_on_after(contract.commit_seconds):
+        with trio.move_on_after(hook.commit_seconds):
             async with self._turn(actor.row.id), trio.open_nursery() as nursery:
-                for target, events in self._read(actor, contract, headers, body).items():
+                for target, events in self._read(actor, hook, headers, body).items():
                     nursery.start_soon(commit, target, events)
             if all(outcome is Ingested.DURABLE for outcome in outcomes):
                 return Verdict.COMMITTED
@@ -136,11 +135,11 @@ class Ingress:
     async def _turn(self, account_id: str) -> AsyncIterator[None]:
         """Few requests of an account are worked at together, so that one that is flooded is slow by itself."""
         turns = self._turns.setdefault(account_id, trio.CapacityLimiter(AT_A_TIME))
-        in_company = self._company.of(account_id, trio.current_time())
-        turns.total_tokens = 1 if in_company else AT_A_TIME
+        shared = self._fair_share.is_shared(account_id, trio.current_time())
+        turns.total_tokens = 1 if shared else AT_A_TIME
         try:
             async with turns:
-                if in_company and turns.statistics().tasks_waiting:
+                if shared and turns.statistics().tasks_waiting:
                     await turnstile().idle(LONGEST_IDLE)
                 yield
         finally:
@@ -148,20 +147,20 @@ class Ingress:
                 del self._turns[account_id]
 
     def _read(
-        self, actor: AccountActor, contract: Contract, headers: Mapping[str, str], body: bytes
+        self, actor: AccountActor, hook: InboundHook, headers: Mapping[str, str], body: bytes
     ) -> dict[AccountActor, list[ProviderEvent]]:
         identity = actor.identity or ""
         if too_deep(body):
             key = dedupe_key("ingress", actor.row.id, hmac.digest(b"deep", body, "sha256").hex())
             items = [Addressed(identity, Unparsed(key, body, "too_deep"), body)]
         else:
-            items = contract.parse(body, identity)
-        return self._route(actor, contract, items, headers, body)
+            items = hook.parse(body, identity)
+        return self._route(actor, hook, items, headers, body)
 
     def _route(
         self,
         actor: AccountActor,
-        contract: Contract,
+        hook: InboundHook,
         items: list[Addressed],
         headers: Mapping[str, str],
         body: bytes,
@@ -172,7 +171,7 @@ class Ingress:
         oldest = self._now_ms() - self._keep_ms
         for item in items:
             if item.identity not in known:
-                known[item.identity] = self._holder(actor, contract, item.identity, headers, body) or actor
+                known[item.identity] = self._holder(actor, hook, item.identity, headers, body) or actor
             target = known[item.identity]
             event = item.event
             if self._accounts.identified(actor.row.channel, item.identity) is not target:
@@ -185,7 +184,7 @@ class Ingress:
     def _holder(
         self,
         actor: AccountActor,
-        contract: Contract,
+        hook: InboundHook,
         identity: str,
         headers: Mapping[str, str],
         body: bytes,
@@ -194,12 +193,12 @@ class Ingress:
         found = self._accounts.identified(actor.row.channel, identity)
         if found is None or found is actor:
             return found
-        if _contract(found) is not contract or not contract.verify(found.row.credentials, headers, body):
+        if _hook(found) is not hook or not hook.verify(found.row.credentials, headers, body):
             return None
         return found
 
 
-def _contract(actor: AccountActor) -> Contract | None:
+def _hook(actor: AccountActor) -> InboundHook | None:
     return actor.kind.ingress if actor.called_by_platform else None
 
 

@@ -57,7 +57,7 @@ class Retention:
             keys_before=now - _ms(KEYS_SECONDS),
             quarantine_before=now - _ms(kept.dead_letter_retention),
         )
-        match await self._writer.ask(purge):
+        match await self._writer.submit(purge):
             case Committed(value=deleted):
                 return bool(deleted >= purge.page)
         return False

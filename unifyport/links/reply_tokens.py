@@ -35,7 +35,7 @@ class ReplyTokens:
 
     def token(self, account_id: str, provider: str, conversation_id: str, message_id: str) -> str:
         """Empty where nothing can be quoted."""
-        channel = self._registry.find(provider)
+        channel = self._registry.find_channel(provider)
         if channel is None or not any(issubclass(c.connector, SendsReplies) for c in channel.connections):
             return ""
         plain = msgspec.json.encode(_Quoted(conversation_id, message_id, self._now_ms()))

@@ -23,7 +23,7 @@ class Quarantined:
 
 
 @attrs.define
-class Settlement:
+class CommandResolution:
     """What a receipt says of a send that nobody knew the outcome of."""
 
     command_id: str
@@ -38,7 +38,7 @@ class Item:
     key: bytes
     events: list[Event] = attrs.field(factory=list)
     quarantined: Quarantined | None = None
-    settles: Settlement | None = None
+    settles: CommandResolution | None = None
 
 
 @attrs.define

@@ -17,7 +17,7 @@ def _redacting(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMappi
     return {key: redact(value) if isinstance(value, str) else value for key, value in event.items()}
 
 
-def setup(level: str = "info") -> None:
+def set_up_logs(level: str = "info") -> None:
     """Send everything that the standard library's loggers get through structlog, redacted.
 
     A record has what its `extra` says, and the ids that the task which wrote it has bound (`request_id`,

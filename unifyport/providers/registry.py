@@ -2,9 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 
+from . import telegram, whatsapp
 from .contract.base import Channel
-from .telegram import CHANNEL as TELEGRAM
-from .whatsapp import CHANNEL as WHATSAPP
 
 # The contract's `ProviderName`: callers may name all of them, whether a connector exists yet or not.
 PROVIDER_NAMES = ("telegram", "whatsapp", "line", "twitter", "x", "zalo", "tiktok")
@@ -19,10 +18,10 @@ class Registry:
             name: channel for channel in self.channels.values() for name in (channel.name, *channel.aliases)
         }
 
-    def find(self, provider: str) -> Channel | None:
+    def find_channel(self, provider: str) -> Channel | None:
         """The channel of a provider name, None when there is no connector for it yet."""
         return self._names.get(provider)
 
 
 def standard() -> Registry:
-    return Registry([WHATSAPP, TELEGRAM])
+    return Registry([whatsapp.CHANNEL, telegram.CHANNEL])

@@ -91,7 +91,7 @@ async def opened(job: Job) -> AsyncIterator[House]:
     await store.commit([*map(PutAccount, accounts), PutEndpoint(endpoint)])
     fleet, bus = LocalFleet(store, f"{os.getpid()}"), LocalBus()
     leases = await fleet.claim([f"account:{account.id}" for account in accounts])
-    writer = Writer(store, lambda kinds: deliveries.news(kinds))
+    writer = Writer(store, lambda kinds: deliveries.events_committed(kinds))
     answered: dict[str, float] = {}
     deliveries = Deliveries(_services(job, store, writer, bus, fleet, answered))
     event_id, lane_key = EventIds(wall_clock_ms), await store.lane_key()

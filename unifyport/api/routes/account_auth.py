@@ -28,7 +28,7 @@ from unifyport.net.clients import ConnectionLost, NotConnected, TooLarge
 from unifyport.net.fetch import FetchRefused, fetch
 from unifyport.net.guard import NameNotResolved, UrlNotAllowed
 from unifyport.process.redaction import register_fleeting
-from unifyport.providers.contract.base import ChannelError, Connection, LoggedOut, RateLimited, Rejected
+from unifyport.providers.contract.base import ChannelError, ConnectionSpec, LoggedOut, RateLimited, Rejected
 from unifyport.providers.contract.login import Authorizes, ExportedSession, ImportsSession
 from unifyport.storage.contract import StoreUnavailable
 
@@ -43,7 +43,7 @@ from ..http.errors import (
     ErrorSpec,
 )
 from ..http.routing import Call, Handler, Method, Route
-from .accounts import bound, change_proxy, find
+from .accounts import bound_account, change_proxy, find_account
 
 _TAG = "Account Auth"
 _UNSUPPORTED = ErrorSpec(400, "unsupported_provider_auth_mode")
@@ -60,15 +60,15 @@ _AUTH_FAILED, _SESSION_FAILED = "run_auth_action_failed", "run_session_action_fa
 
 
 async def get_auth_state(call: Call) -> schemas.AccountSession:
-    account = await find(call.gateway, call.path["account_id"])
+    account = await find_account(call.gateway, call.path["account_id"])
     actor = call.gateway.accounts.actor(account.id)
     if actor is not None:
         account = actor.row  # what is on its way to the disk counts already
     imports = actor is not None and issubclass(actor.kind.connector, ImportsSession)
-    return show(account, call.gateway.now_ms(), imports=imports)
+    return present_login(account, call.gateway.now_ms(), imports=imports)
 
 
-def show(account: Account, now_ms: int, *, imports: bool) -> schemas.AccountSession:
+def present_login(account: Account, now_ms: int, *, imports: bool) -> schemas.AccountSession:
     """What has expired is not shown any more: nobody can use it."""
     payload, expires_at = account.auth_payload, account.auth_expires_at
     fields = auth.fields_of(account.auth_status, payload, imports=imports)
@@ -89,9 +89,9 @@ def show(account: Account, now_ms: int, *, imports: bool) -> schemas.AccountSess
 
 async def start_auth(call: Call) -> schemas.AccountSession:
     """A token account presents its credentials again; any other begins its login."""
-    _, connection = await bound(call.gateway, call.path["account_id"])
-    able = not connection.interactive or issubclass(connection.connector, Authorizes)
-    _check_mode(connection, able, "auth/session begins this login")
+    _, connection = await bound_account(call.gateway, call.path["account_id"])
+    fits = not connection.interactive or issubclass(connection.connector, Authorizes)
+    _check_mode(connection, fits, "auth/session begins this login")
     account, _ = await _startable(call)
     if connection.interactive:
         return await _begin(call, account)
@@ -101,7 +101,7 @@ async def start_auth(call: Call) -> schemas.AccountSession:
 
 async def start_qr(call: Call) -> schemas.AccountSession:
     """Begin a login by QR code, or begin it again."""
-    account, connection = await bound(call.gateway, call.path["account_id"])
+    account, connection = await bound_account(call.gateway, call.path["account_id"])
     _check_mode(connection, connection.auth_mode == _QR, f"this step belongs to auth_mode {_QR}")
     account, _ = await _startable(call)
     return await _begin(call, account)
@@ -109,7 +109,7 @@ async def start_qr(call: Call) -> schemas.AccountSession:
 
 async def check_qr(call: Call) -> schemas.AccountSession:
     """How it goes, what is shown now included."""
-    account, connection = await bound(call.gateway, call.path["account_id"])
+    account, connection = await bound_account(call.gateway, call.path["account_id"])
     _check_mode(connection, connection.auth_mode == _QR, f"this step belongs to auth_mode {_QR}")
     if account.auth_status is AuthStatus.PENDING_AUTH:
         raise ApiError(400, INVALID_REQUEST.code, "no login is under way; auth/qr/start begins one")
@@ -119,9 +119,9 @@ async def check_qr(call: Call) -> schemas.AccountSession:
 def _give(wanted: Wanted) -> Handler:
     async def handle(call: Call) -> schemas.AccountSession:
         value = _text(wanted.value, getattr(call.body, wanted.value))
-        account, connection = await bound(call.gateway, call.path["account_id"])
-        able = issubclass(connection.connector, Authorizes)
-        _check_mode(connection, able, f"this login asks for no {wanted.value}")
+        account, connection = await bound_account(call.gateway, call.path["account_id"])
+        fits = issubclass(connection.connector, Authorizes)
+        _check_mode(connection, fits, f"this login asks for no {wanted.value}")
         if account.auth_status is AuthStatus.AUTHORIZED:
             raise _authorized()
         actor = call.gateway.accounts.actor(account.id)
@@ -146,9 +146,9 @@ def _give(wanted: Wanted) -> Handler:
 async def import_session(call: Call) -> schemas.AccountSession:
     """Log in with a session that was exported elsewhere: fetched from `session_url`, or given as `session`."""
     body = call.body
-    account, connection = await bound(call.gateway, call.path["account_id"])
-    able = issubclass(connection.connector, ImportsSession)
-    _check_mode(connection, able, f"this step belongs to auth_mode {_SESSION}")
+    account, connection = await bound_account(call.gateway, call.path["account_id"])
+    fits = issubclass(connection.connector, ImportsSession)
+    _check_mode(connection, fits, f"this step belongs to auth_mode {_SESSION}")
     account, _ = await _startable(call)
     pin = None if body.pin is None else _text("pin", body.pin)
     register_fleeting(pin)
@@ -162,7 +162,7 @@ async def import_session(call: Call) -> schemas.AccountSession:
 
 async def cancel_auth(call: Call) -> schemas.AccountSession:
     """Give up a login that is under way, or drop the one that there is."""
-    account, _ = await bound(call.gateway, call.path["account_id"])
+    account, _ = await bound_account(call.gateway, call.path["account_id"])
     try:
         await call.gateway.accounts.log_out(account.id)
     except NoSuchAccount:
@@ -173,14 +173,14 @@ async def cancel_auth(call: Call) -> schemas.AccountSession:
 # -- their parts ----------------------------------------------------------------------------------------------------
 
 
-def _check_mode(connection: Connection, fits: bool, why: str) -> None:
+def _check_mode(connection: ConnectionSpec, fits: bool, why: str) -> None:
     if not fits:
         raise ApiError(400, _UNSUPPORTED.code, f"{why}; the account has auth_mode {connection.auth_mode}")
 
 
-async def _startable(call: Call) -> tuple[Account, Connection]:
+async def _startable(call: Call) -> tuple[Account, ConnectionSpec]:
     """The account of a login that may begin. Raises `ApiError`."""
-    account, connection = await bound(call.gateway, call.path["account_id"])
+    account, connection = await bound_account(call.gateway, call.path["account_id"])
     if account.auth_status is AuthStatus.AUTHORIZED:
         raise _authorized()
     if account.status != ACTIVE:

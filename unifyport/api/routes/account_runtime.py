@@ -14,7 +14,7 @@ from unifyport.model.times import rfc3339
 from .. import schemas
 from ..http.errors import INVALID_REQUEST, NOT_BOUND, NOT_FOUND, ApiError, ErrorSpec
 from ..http.routing import Call, Handler, Route
-from .accounts import bound, find
+from .accounts import bound_account, find_account
 from .explain import explain
 
 Verb = Callable[[Accounts, str], Awaitable[bool]]
@@ -28,8 +28,8 @@ async def _refresh(accounts: Accounts, account_id: str) -> bool:
 def _handler(action: str, verb: Verb, *, connects: bool) -> Handler:
     async def handle(call: Call) -> schemas.RuntimeActionResult:
         gateway = call.gateway
-        await bound(gateway, call.path["account_id"])
-        account = await find(gateway, call.path["account_id"])
+        await bound_account(gateway, call.path["account_id"])
+        account = await find_account(gateway, call.path["account_id"])
         try:
             if connects and (waiting := _refusal(gateway, account)):
                 return _result(gateway, account, action, "failed", waiting)
@@ -112,7 +112,7 @@ async def get_explanation(call: Call) -> schemas.Explanation:
 
 
 async def _supervised(call: Call) -> tuple[Account, AccountActor, ChildState]:
-    account = await find(call.gateway, call.path["account_id"])
+    account = await find_account(call.gateway, call.path["account_id"])
     actor = call.gateway.accounts.actor(account.id)
     if actor is None:
         raise ApiError(502, "provider_adapter_not_found", f"there is no connector for {account.provider}")

@@ -16,7 +16,7 @@ from unifyport.model.runtime_status import RuntimeStatus
 from unifyport.model.texts import is_one_line
 from unifyport.net.guard import NameNotResolved, UrlNotAllowed
 from unifyport.process.redaction import register_secret
-from unifyport.providers.contract.base import WEBHOOK, Channel, Connection
+from unifyport.providers.contract.base import WEBHOOK, Channel, ConnectionSpec
 from unifyport.providers.registry import PROVIDER_NAMES
 from unifyport.storage.contract import PutAccount, StoreUnavailable
 
@@ -43,7 +43,7 @@ class _ChangedMeanwhile(Exception):
     """The row is not the one that was read."""
 
 
-async def find(gateway: Gateway, account_id: str) -> Account:
+async def find_account(gateway: Gateway, account_id: str) -> Account:
     """The account as stored. Raises 404 `not_found`."""
     account = await gateway.store.account(account_id)
     if account is None:
@@ -51,22 +51,22 @@ async def find(gateway: Gateway, account_id: str) -> Account:
     return account
 
 
-async def bound(gateway: Gateway, account_id: str) -> tuple[Account, Connection]:
+async def bound_account(gateway: Gateway, account_id: str) -> tuple[Account, ConnectionSpec]:
     """The account and its connection. Raises 404 `not_found`, 502 `provider_adapter_not_found`."""
     actor = gateway.accounts.actor(account_id)
     if actor is not None and not actor.leaving:  # what is on its way to the disk counts already
         return actor.row, actor.kind
-    account = await find(gateway, account_id)
-    channel = gateway.registry.find(account.provider)
+    account = await find_account(gateway, account_id)
+    channel = gateway.registry.find_channel(account.provider)
     connection = channel.connection(account.auth_mode) if channel is not None else None
     if connection is None:
         raise ApiError(502, "provider_adapter_not_found", f"there is no connector for {account.provider}")
     return account, connection
 
 
-def show(gateway: Gateway, account: Account) -> schemas.Account:
+def present_account(gateway: Gateway, account: Account) -> schemas.Account:
     actor = gateway.accounts.actor(account.id)
-    channel = gateway.registry.find(account.provider)
+    channel = gateway.registry.find_channel(account.provider)
     connection = channel.connection(account.auth_mode) if channel is not None else None
     profile = {name: value for name, value in account.profile.items() if value}
     proxy = None if account.proxy is None else account.proxy.masked()
@@ -90,7 +90,7 @@ def show(gateway: Gateway, account: Account) -> schemas.Account:
     )
 
 
-def capabilities(connection: Connection | None) -> list[str]:
+def capabilities(connection: ConnectionSpec | None) -> list[str]:
     """The contract's words for what a connection can do."""
     if connection is None:
         return []
@@ -99,11 +99,11 @@ def capabilities(connection: Connection | None) -> list[str]:
 
 
 async def list_accounts(call: Call) -> list[schemas.Account]:
-    return [show(call.gateway, account) for account in await call.gateway.store.accounts()]
+    return [present_account(call.gateway, account) for account in await call.gateway.store.accounts()]
 
 
 async def get_account(call: Call) -> schemas.Account:
-    return show(call.gateway, await find(call.gateway, call.path["account_id"]))
+    return present_account(call.gateway, await find_account(call.gateway, call.path["account_id"]))
 
 
 async def create_account(call: Call) -> schemas.Account:
@@ -153,7 +153,7 @@ async def create_account(call: Call) -> schemas.Account:
             raise ApiError(503, _NO_LEASES.code, "storage is unavailable, try again", retry_after=1) from None
         account = await _put(gateway, account)
         gateway.accounts.add(account, lease)  # no checkpoint since it was stored
-    return show(gateway, account)
+    return present_account(gateway, account)
 
 
 async def update_account(call: Call) -> schemas.Account:
@@ -167,7 +167,7 @@ async def update_account(call: Call) -> schemas.Account:
 
 async def _update(call: Call) -> schemas.Account:
     gateway, body = call.gateway, call.body
-    account = await find(gateway, call.path["account_id"])
+    account = await find_account(gateway, call.path["account_id"])
     _refuse_declared(account)
     if body.provider is not None and body.provider != account.provider:
         raise ApiError(400, "invalid_request", "provider: cannot be changed")
@@ -204,7 +204,7 @@ async def _update(call: Call) -> schemas.Account:
             await _refuse_duplicate(gateway, connection, changed)
         changed = await _put(gateway, changed)
         gateway.accounts.update(changed, reconnect=new_login or moved)  # no checkpoint since it was stored
-    return show(gateway, changed)
+    return present_account(gateway, changed)
 
 
 def _refuse_to_leave_a_session(channel: Channel, account: Account) -> None:
@@ -218,7 +218,7 @@ def _refuse_to_leave_a_session(channel: Channel, account: Account) -> None:
 
 async def delete_account(call: Call) -> None:
     gateway = call.gateway
-    account = await find(gateway, call.path["account_id"])
+    account = await find_account(gateway, call.path["account_id"])
     if account.name in {declared.name for declared in gateway.settings.accounts}:
         _refuse_declared(account)  # what has left the file may go
     try:
@@ -241,13 +241,13 @@ async def _put(gateway: Gateway, account: Account) -> Account:
 def _channel(gateway: Gateway, provider: str) -> Channel:
     if provider not in PROVIDER_NAMES:
         raise ApiError(400, "invalid_request", f"provider: must be one of {', '.join(PROVIDER_NAMES)}")
-    channel = gateway.registry.find(provider)
+    channel = gateway.registry.find_channel(provider)
     if channel is None:
         raise ApiError(409, "no_allocatable_server", f"there is no connector for {provider} yet")
     return channel
 
 
-def _connection(channel: Channel, auth_mode: str) -> Connection:
+def _connection(channel: Channel, auth_mode: str) -> ConnectionSpec:
     connection = channel.connection(auth_mode)
     if connection is None:
         known = ", ".join(known.auth_mode for known in channel.connections)
@@ -262,7 +262,7 @@ def _region(gateway: Gateway, region: str) -> str:
     return region
 
 
-def _receive(gateway: Gateway, connection: Connection, receive: str, *, asked: str | None) -> str:
+def _receive(gateway: Gateway, connection: ConnectionSpec, receive: str, *, asked: str | None) -> str:
     if receive not in connection.receive:
         raise ApiError(400, "invalid_request", f"receive: must be one of {', '.join(connection.receive)}")
     if asked == WEBHOOK and gateway.settings.server.public_url is None:
@@ -271,7 +271,7 @@ def _receive(gateway: Gateway, connection: Connection, receive: str, *, asked: s
 
 
 async def _refuse_duplicate(
-    gateway: Gateway, connection: Connection, account: Account, named: str | None = None
+    gateway: Gateway, connection: ConnectionSpec, account: Account, named: str | None = None
 ) -> None:
     """By what the credentials say, and by what the caller names: nobody may be two accounts.
 
@@ -310,7 +310,7 @@ def _check_texts(body: schemas.AccountRequest) -> None:
 async def change_proxy(gateway: Gateway, account_id: str, value: Any) -> None:
     """Give an account another proxy, as `proxy_config` says. Raises `ApiError`."""
     for _ in range(TRIES):
-        account = await find(gateway, account_id)
+        account = await find_account(gateway, account_id)
         proxy = await _parsed(gateway, "proxy_config", value, account.proxy)
         if proxy == account.proxy:
             return

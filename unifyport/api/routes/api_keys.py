@@ -26,7 +26,7 @@ _MAX_NAME = 200
 _TAG = "API Keys"
 
 
-def show(key: ApiKey) -> schemas.APIKey:
+def present_key(key: ApiKey) -> schemas.APIKey:
     return schemas.APIKey(
         id=key.id,
         name=key.name,
@@ -39,7 +39,7 @@ def show(key: ApiKey) -> schemas.APIKey:
 
 
 async def list_keys(call: Call) -> list[schemas.APIKey]:
-    return [show(key) for key in await call.gateway.store.api_keys()]
+    return [present_key(key) for key in await call.gateway.store.api_keys()]
 
 
 async def create_key(call: Call) -> schemas.APIKeyCreateResult:
@@ -73,14 +73,14 @@ async def update_status(call: Call) -> schemas.APIKey:
                 raise ApiError(400, code, "this is the last active key: nobody could undo that")
         record = attrs.evolve(record, status=call.body.status)
         await _put(call.gateway, record, code)
-    return show(record)
+    return present_key(record)
 
 
 async def _with_new_secret(gateway: Gateway, record: ApiKey, code: str) -> schemas.APIKeyCreateResult:
     key = new_key(record.prefix)
     record = attrs.evolve(record, hash=hash_key(key))
     await _put(gateway, record, code)
-    return schemas.APIKeyCreateResult(api_key=key, key=show(record))
+    return schemas.APIKeyCreateResult(api_key=key, key=present_key(record))
 
 
 async def _put(gateway: Gateway, record: ApiKey, code: str) -> None:

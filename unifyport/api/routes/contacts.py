@@ -7,7 +7,7 @@ from .. import schemas
 from ..http.errors import ApiError, ErrorSpec
 from ..http.paging import CURSOR, LIMIT
 from ..http.routing import Call, Query
-from .platform import ID, able, ask, ask_page, checked_id, required, route
+from .platform import ID, call_platform, call_platform_page, checked_id, require_capability, required, route
 
 MAX_NOTE = 4096
 NO_CONTACT = ErrorSpec(404, "contact_not_found")
@@ -20,9 +20,9 @@ async def list_contacts(call: Call) -> schemas.ContactListResult:
             parse_rfc3339(since)
         except ValueError as error:
             raise ApiError(400, "invalid_request", f"updated_since: {error}") from None
-    account, _ = await able(call, "list_contacts")
+    account, _ = await require_capability(call, "list_contacts")
     return schemas.ContactListResult(
-        *await ask_page(
+        *await call_platform_page(
             call, account, "list_contacts_failed", "list_contacts", call.query.get("q") or None, since
         )
     )
@@ -30,14 +30,18 @@ async def list_contacts(call: Call) -> schemas.ContactListResult:
 
 async def get_contact(call: Call) -> directory.Contact:
     contact_id = required(call.query, "contact_id")
-    account, _ = await able(call, "get_contact")
-    contact: directory.Contact = await ask(call, account, "get_contact_failed", "get_contact", contact_id)
+    account, _ = await require_capability(call, "get_contact")
+    contact: directory.Contact = await call_platform(
+        call, account, "get_contact_failed", "get_contact", contact_id
+    )
     return contact
 
 
 async def list_blocklist(call: Call) -> directory.ContactBlocklist:
-    account, _ = await able(call, "list_blocklist")
-    found: directory.ContactBlocklist = await ask(call, account, "list_blocklist_failed", "list_blocklist")
+    account, _ = await require_capability(call, "list_blocklist")
+    found: directory.ContactBlocklist = await call_platform(
+        call, account, "list_blocklist_failed", "list_blocklist"
+    )
     return found
 
 
@@ -51,8 +55,8 @@ async def unblock_contact(call: Call) -> schemas.OkData:
 
 async def _act(call: Call, capability: str) -> schemas.OkData:
     contact_id = checked_id("contact_id", call.body.contact_id)
-    account, _ = await able(call, capability)
-    await ask(call, account, f"{capability}_failed", capability, contact_id)
+    account, _ = await require_capability(call, capability)
+    await call_platform(call, account, f"{capability}_failed", capability, contact_id)
     return schemas.OkData()
 
 
@@ -60,8 +64,10 @@ async def set_note(call: Call) -> schemas.OkData:
     contact_id = checked_id("contact_id", call.body.contact_id)
     if len(call.body.note) > MAX_NOTE:
         raise ApiError(400, "invalid_request", f"note: must be at most {MAX_NOTE} characters")
-    account, _ = await able(call, "set_contact_note")
-    await ask(call, account, "set_contact_note_failed", "set_contact_note", contact_id, call.body.note)
+    account, _ = await require_capability(call, "set_contact_note")
+    await call_platform(
+        call, account, "set_contact_note_failed", "set_contact_note", contact_id, call.body.note
+    )
     return schemas.OkData()
 
 

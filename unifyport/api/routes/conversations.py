@@ -10,13 +10,24 @@ from unifyport.model.event import EventType
 from unifyport.model.message import CommandState, MarkRead
 from unifyport.model.texts import is_one_line
 from unifyport.model.times import parse_rfc3339
-from unifyport.providers.contract.base import Connection
+from unifyport.providers.contract.base import ConnectionSpec
 
 from .. import schemas
 from ..http.errors import ApiError, ErrorSpec
 from ..http.paging import CURSOR, LIMIT
 from ..http.routing import Call, Query
-from .platform import DEADLINE_MS, ID, able, ask, ask_page, checked_id, checked_ids, failed, required, route
+from .platform import (
+    DEADLINE_MS,
+    ID,
+    call_platform,
+    call_platform_page,
+    checked_id,
+    checked_ids,
+    failed,
+    require_capability,
+    required,
+    route,
+)
 
 TYPES = ("user", "group", "channel")
 MAX_LABEL = 256
@@ -33,7 +44,7 @@ def checked_type(name: str, value: str) -> str:
     return value
 
 
-def supported_type(connection: Connection, provider: str, value: str) -> None:
+def supported_type(connection: ConnectionSpec, provider: str, value: str) -> None:
     """Raises `ApiError`."""
     if value not in connection.conversation_types:
         raise ApiError(400, UNSUPPORTED_TYPE.code, f"{provider} has no {value}")
@@ -45,34 +56,36 @@ def supported_type(connection: Connection, provider: str, value: str) -> None:
 async def list_conversations(call: Call) -> schemas.ConversationListResult:
     wanted = call.query.get("type") or ""
     types = [checked_type("type", each.strip()) for each in wanted.split(",")] if wanted else []
-    account, _ = await able(call, "list_conversations")
+    account, _ = await require_capability(call, "list_conversations")
     label_id = call.query.get("label_id") or None
     failure = "list_conversations_failed"
     return schemas.ConversationListResult(
-        *await ask_page(call, account, failure, "list_conversations", types, label_id)
+        *await call_platform_page(call, account, failure, "list_conversations", types, label_id)
     )
 
 
 async def get_conversation(call: Call) -> directory.Conversation:
     conversation_id = required(call.query, "conversation_id")
-    account, connection = await able(call, "get_conversation")
+    account, connection = await require_capability(call, "get_conversation")
     _check_type(call, connection, account.provider)
     failure = "get_conversation_failed"
-    found: directory.Conversation = await ask(call, account, failure, "get_conversation", conversation_id)
+    found: directory.Conversation = await call_platform(
+        call, account, failure, "get_conversation", conversation_id
+    )
     return found
 
 
 async def list_members(call: Call) -> schemas.ConversationMemberListResult:
     conversation_id = required(call.query, "conversation_id")
-    account, connection = await able(call, "list_conversation_members")
+    account, connection = await require_capability(call, "list_conversation_members")
     _check_type(call, connection, account.provider)
     failure = "list_conversation_members_failed"
     return schemas.ConversationMemberListResult(
-        *await ask_page(call, account, failure, "list_conversation_members", conversation_id)
+        *await call_platform_page(call, account, failure, "list_conversation_members", conversation_id)
     )
 
 
-def _check_type(call: Call, connection: Connection, provider: str) -> None:
+def _check_type(call: Call, connection: ConnectionSpec, provider: str) -> None:
     """A caller may say which type he means; the id alone decides."""
     if call.query.get("type"):
         supported_type(connection, provider, checked_type("type", call.query["type"]))
@@ -91,7 +104,7 @@ async def mark_read(call: Call) -> schemas.OkData:
         raise ApiError(
             400, "invalid_request", "up_to_message_id and up_to_message_sender_id: give both or neither"
         )
-    account, connection = await able(call, "mark_read")
+    account, connection = await require_capability(call, "mark_read")
     message_id = body.up_to_message_id
     if message_id is None:
         lane = gateway.normalizers.lane(account.id, connection.canonical(body.conversation_id))
@@ -145,8 +158,8 @@ async def unpin(call: Call) -> schemas.OkData:
 
 async def _act(call: Call, capability: str, failure: str, *more: Any) -> schemas.OkData:
     conversation_id = checked_id("conversation_id", call.body.conversation_id)
-    account, _ = await able(call, capability)
-    await ask(call, account, failure, capability, conversation_id, *more)
+    account, _ = await require_capability(call, capability)
+    await call_platform(call, account, failure, capability, conversation_id, *more)
     return schemas.OkData()
 
 
@@ -154,9 +167,9 @@ async def _act(call: Call, capability: str, failure: str, *more: Any) -> schemas
 
 
 async def list_labels(call: Call) -> schemas.ConversationLabelListResult:
-    account, _ = await able(call, "list_labels")
+    account, _ = await require_capability(call, "list_labels")
     return schemas.ConversationLabelListResult(
-        *await ask_page(call, account, "list_conversation_labels_failed", "list_labels")
+        *await call_platform_page(call, account, "list_conversation_labels_failed", "list_labels")
     )
 
 
@@ -164,8 +177,10 @@ async def set_label_members(call: Call) -> schemas.ConversationLabelMembersResul
     body = call.body
     label_id = checked_id("label_id", body.label_id)
     ids = checked_ids("conversation_ids", body.conversation_ids)
-    account, _ = await able(call, "set_label_members")
-    await ask(call, account, "set_label_members_failed", "set_label_members", label_id, body.action, ids)
+    account, _ = await require_capability(call, "set_label_members")
+    await call_platform(
+        call, account, "set_label_members_failed", "set_label_members", label_id, body.action, ids
+    )
     return schemas.ConversationLabelMembersResult(label_id, body.action, ids)
 
 
@@ -174,8 +189,8 @@ async def upsert_label(call: Call) -> directory.ConversationLabel:
     label_id = checked_id("label_id", body.label_id) if body.label_id else None
     if not 0 < len(body.name) <= MAX_LABEL or not is_one_line(body.name):
         raise ApiError(400, "invalid_request", f"name: must be 1 to {MAX_LABEL} printable characters")
-    account, _ = await able(call, "upsert_label")
-    label: directory.ConversationLabel = await ask(
+    account, _ = await require_capability(call, "upsert_label")
+    label: directory.ConversationLabel = await call_platform(
         call, account, "upsert_label_failed", "upsert_label", label_id, body.name
     )
     return label
@@ -183,8 +198,8 @@ async def upsert_label(call: Call) -> directory.ConversationLabel:
 
 async def delete_label(call: Call) -> schemas.ConversationLabelDeleteResult:
     label_id = checked_id("label_id", call.body.label_id)
-    account, _ = await able(call, "delete_label")
-    await ask(call, account, "delete_label_failed", "delete_label", label_id)
+    account, _ = await require_capability(call, "delete_label")
+    await call_platform(call, account, "delete_label_failed", "delete_label", label_id)
     return schemas.ConversationLabelDeleteResult(label_id)
 
 

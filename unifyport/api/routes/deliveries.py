@@ -29,7 +29,7 @@ from ..http import cursors
 from ..http.errors import INVALID_REQUEST, NOT_FOUND, ApiError, ErrorSpec, not_found
 from ..http.paging import CURSOR, LIMIT, limit_of
 from ..http.routing import Call, Query, Route
-from .webhook_endpoints import find
+from .webhook_endpoints import find_endpoint
 
 STATUSES = ("pending", "retrying", "delivered", "dead", "expired")
 MOST_NAMED = 1000  # ids in one replay
@@ -45,7 +45,7 @@ NOT_RETRYABLE = ErrorSpec(409, "delivery_not_retryable")
 
 
 async def list_deliveries(call: Call) -> schemas.DeliveryPage:
-    endpoint, query = await find(call), call.query
+    endpoint, query = await find_endpoint(call), call.query
     status = query.get("status") or None
     if status is not None and status not in STATUSES:
         raise ApiError(400, "invalid_request", f"status: must be one of {', '.join(STATUSES)}")
@@ -150,7 +150,7 @@ async def retry_delivery(call: Call) -> schemas.Delivery:
 
 async def replay(call: Call) -> schemas.ReplayResult:
     gateway, body = call.gateway, call.body
-    endpoint = await find(call)
+    endpoint = await find_endpoint(call)
     which = _which(endpoint, body)
     purpose = f"replay {endpoint.id} {body.source} {body.since} {body.until}"
     order = Replay(endpoint.id, which, gateway.now_ms())
@@ -222,7 +222,7 @@ def _places(endpoint: WebhookEndpoint, ids: list[str], problems: list[str]) -> l
 
 
 async def test_endpoint(call: Call) -> schemas.EndpointTest:
-    gateway, endpoint = call.gateway, await find(call)
+    gateway, endpoint = call.gateway, await find_endpoint(call)
     findings = await _findings(gateway, endpoint)
     return schemas.EndpointTest(
         endpoint.id,

@@ -16,7 +16,7 @@ from ..http.errors import INVALID_REQUEST, NOT_FOUND, ApiError, ErrorSpec, not_f
 from ..http.event_stream import PURPOSE, TOO_MANY, EventStream, Selection
 from ..http.paging import LIMIT, limit_of
 from ..http.routing import Call, Query, Route
-from .accounts import find
+from .accounts import find_account
 
 LATEST, EARLIEST = "latest", "earliest"
 GONE = ErrorSpec(410, "cursor_expired")
@@ -81,7 +81,7 @@ async def _selection(call: Call) -> Selection:
         except ValueError as error:
             raise ApiError(400, "invalid_request", f"type: {error}") from None
     account_id = call.query.get("account_id")
-    return Selection(mask, (await find(call.gateway, account_id)).no if account_id else None)
+    return Selection(mask, (await find_account(call.gateway, account_id)).no if account_id else None)
 
 
 _NAME = "(" + "|".join(re.escape(name) for name in (*EventType, *GatewayEventType, GATEWAY_EVENTS)) + ")"

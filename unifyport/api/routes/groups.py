@@ -7,7 +7,16 @@ from .. import schemas
 from ..http.errors import ApiError, ErrorSpec
 from ..http.paging import CURSOR, LIMIT
 from ..http.routing import Call, Query
-from .platform import ID, able, ask, ask_page, checked_id, checked_ids, required, route
+from .platform import (
+    ID,
+    call_platform,
+    call_platform_page,
+    checked_id,
+    checked_ids,
+    require_capability,
+    required,
+    route,
+)
 
 MAX_NAME = 100
 MAX_DESCRIPTION = 4096
@@ -15,39 +24,43 @@ NO_GROUP = ErrorSpec(404, "group_not_found")
 
 
 async def list_groups(call: Call) -> schemas.GroupListResult:
-    account, _ = await able(call, "list_groups")
-    return schemas.GroupListResult(*await ask_page(call, account, "list_groups_failed", "list_groups"))
+    account, _ = await require_capability(call, "list_groups")
+    return schemas.GroupListResult(
+        *await call_platform_page(call, account, "list_groups_failed", "list_groups")
+    )
 
 
 async def get_group(call: Call) -> directory.Group:
     group_id = required(call.query, "group_id")
-    account, _ = await able(call, "get_group")
-    group: directory.Group = await ask(call, account, "get_group_failed", "get_group", group_id)
+    account, _ = await require_capability(call, "get_group")
+    group: directory.Group = await call_platform(call, account, "get_group_failed", "get_group", group_id)
     return group
 
 
 async def create_group(call: Call) -> schemas.GroupCreateResult:
     name = _name(call.body.name)
     members = checked_ids("members", call.body.members) if call.body.members else []
-    account, _ = await able(call, "create_group")
+    account, _ = await require_capability(call, "create_group")
     return schemas.GroupCreateResult(
-        await ask(call, account, "create_group_failed", "create_group", name, members)
+        await call_platform(call, account, "create_group_failed", "create_group", name, members)
     )
 
 
 async def leave_group(call: Call) -> schemas.OkData:
     group_id = checked_id("group_id", call.body.group_id)
-    account, _ = await able(call, "leave_group")
-    await ask(call, account, "leave_group_failed", "leave_group", group_id)
+    account, _ = await require_capability(call, "leave_group")
+    await call_platform(call, account, "leave_group_failed", "leave_group", group_id)
     return schemas.OkData()
 
 
 async def update_members(call: Call) -> schemas.OkData:
     group_id = checked_id("group_id", call.body.group_id)
     member_id = checked_id("member_id", call.body.member_id)
-    account, _ = await able(call, "update_group_members")
+    account, _ = await require_capability(call, "update_group_members")
     capability = "update_group_members"
-    await ask(call, account, "update_group_members_failed", capability, group_id, call.body.action, member_id)
+    await call_platform(
+        call, account, "update_group_members_failed", capability, group_id, call.body.action, member_id
+    )
     return schemas.OkData()
 
 
@@ -62,43 +75,47 @@ async def update_info(call: Call) -> schemas.OkData:
         raise ApiError(400, "invalid_request", f"description: must be at most {MAX_DESCRIPTION} characters")
     if body.avatar_url is not None and not body.avatar_url.startswith("https://"):
         raise ApiError(400, "invalid_request", "avatar_url: must be an https URL")
-    account, _ = await able(call, "update_group_info")
+    account, _ = await require_capability(call, "update_group_info")
     arguments = (group_id, body.name, body.description, body.avatar_url)
-    await ask(call, account, "update_group_info_failed", "update_group_info", *arguments)
+    await call_platform(call, account, "update_group_info_failed", "update_group_info", *arguments)
     return schemas.OkData()
 
 
 async def list_join_requests(call: Call) -> schemas.GroupJoinRequestsResult:
     group_id = required(call.query, "group_id")
-    account, _ = await able(call, "list_group_join_requests")
+    account, _ = await require_capability(call, "list_group_join_requests")
     failure = "list_group_join_requests_failed"
     return schemas.GroupJoinRequestsResult(
-        group_id, await ask(call, account, failure, "list_group_join_requests", group_id)
+        group_id, await call_platform(call, account, failure, "list_group_join_requests", group_id)
     )
 
 
 async def update_join_requests(call: Call) -> schemas.OkData:
     group_id = checked_id("group_id", call.body.group_id)
     member_ids = checked_ids("member_ids", call.body.member_ids)
-    account, _ = await able(call, "update_group_join_requests")
+    account, _ = await require_capability(call, "update_group_join_requests")
     failure = "update_group_join_requests_failed"
-    await ask(call, account, failure, "update_group_join_requests", group_id, call.body.action, member_ids)
+    await call_platform(
+        call, account, failure, "update_group_join_requests", group_id, call.body.action, member_ids
+    )
     return schemas.OkData()
 
 
 async def set_approval_mode(call: Call) -> schemas.OkData:
     group_id = checked_id("group_id", call.body.group_id)
-    account, _ = await able(call, "set_group_join_approval_mode")
+    account, _ = await require_capability(call, "set_group_join_approval_mode")
     failure = "set_group_join_approval_mode_failed"
-    await ask(call, account, failure, "set_group_join_approval_mode", group_id, call.body.enabled)
+    await call_platform(call, account, failure, "set_group_join_approval_mode", group_id, call.body.enabled)
     return schemas.OkData()
 
 
 async def get_invite_code(call: Call) -> directory.GroupInviteCode:
     group_id = required(call.query, "group_id")
-    account, _ = await able(call, "get_group_invite_code")
+    account, _ = await require_capability(call, "get_group_invite_code")
     failure = "get_group_invite_code_failed"
-    code: directory.GroupInviteCode = await ask(call, account, failure, "get_group_invite_code", group_id)
+    code: directory.GroupInviteCode = await call_platform(
+        call, account, failure, "get_group_invite_code", group_id
+    )
     return code
 
 

@@ -7,7 +7,7 @@ from unifyport.providers.contract.capabilities import Target
 from .. import schemas
 from ..http.errors import ApiError
 from ..http.routing import Call
-from .platform import able, ask, checked_id, route
+from .platform import call_platform, checked_id, require_capability, route
 
 MAX_CONTENT = 65_536
 MAX_EMOJI = 64  # characters: one emoji may be a long sequence
@@ -53,8 +53,8 @@ def _target(body: Any) -> Target:
 
 
 async def _act(call: Call, capability: str, failure: str, *arguments: Any) -> schemas.OkData:
-    account, _ = await able(call, capability, call.body.account_id)
-    await ask(call, account, failure, capability, *arguments)
+    account, _ = await require_capability(call, capability, call.body.account_id)
+    await call_platform(call, account, failure, capability, *arguments)
     return schemas.OkData()
 
 

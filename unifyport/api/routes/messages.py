@@ -10,7 +10,7 @@ from unifyport.links.reply_tokens import InvalidReplyToken
 from unifyport.model.account import Account
 from unifyport.model.ids import new_id
 from unifyport.model.message import Answer, CommandState, OutboundMessage, SendCommand
-from unifyport.providers.contract.base import Connection, Rejected
+from unifyport.providers.contract.base import ConnectionSpec, Rejected
 from unifyport.providers.contract.capabilities import CAPABILITIES, SendsReplies, sends
 from unifyport.storage.contract import AcceptCommand
 
@@ -18,7 +18,7 @@ from .. import schemas
 from ..http.errors import NOT_FOUND, ApiError, ErrorSpec, not_found
 from ..http.routing import Call, Route
 from . import idempotency
-from .accounts import bound
+from .accounts import bound_account
 from .conversations import INVALID_TYPE, UNSUPPORTED_TYPE, checked_type, supported_type
 from .outbound import Source, at_hand, outbound
 from .platform import DEADLINE_MS, DOING, INVALID_MEDIA, checked_id, failed
@@ -32,7 +32,7 @@ async def send_message(call: Call) -> schemas.SendMessageResult:
     checked_type("to.type", body.to.type)
     checked_id("to.id", body.to.id)
     message, source = outbound(body)
-    account, connection = await bound(gateway, body.account_id)
+    account, connection = await bound_account(gateway, body.account_id)
     _check_supported(body, message, connection, account.provider)
     message.reply_to_message_id = _quoted(call, account, connection)
     now, command_id = gateway.now_ms(), new_id("cmd")
@@ -57,7 +57,7 @@ async def send_message(call: Call) -> schemas.SendMessageResult:
 
 
 async def _send(
-    gateway: Gateway, connection: Connection, command: SendCommand, source: Source | None
+    gateway: Gateway, connection: ConnectionSpec, command: SendCommand, source: Source | None
 ) -> Answer:
     """Have it sent, its file fetched before. Until it is the account's, whatever goes wrong is a message not sent."""
     answer = Answer(CommandState.NOT_SENT, code="internal_error")
@@ -80,7 +80,7 @@ async def _send(
 
 
 def _check_supported(
-    body: schemas.SendMessageRequest, message: OutboundMessage, connection: Connection, provider: str
+    body: schemas.SendMessageRequest, message: OutboundMessage, connection: ConnectionSpec, provider: str
 ) -> None:
     if not issubclass(connection.connector, CAPABILITIES[sends(message)].protocol):
         raise ApiError(400, "unsupported_message_type", f"{provider} cannot send {body.message.type} here")
@@ -90,7 +90,7 @@ def _check_supported(
         raise ApiError(501, "unsupported_by_provider", f"quoted replies are not supported for {provider}")
 
 
-def _quoted(call: Call, account: Account, connection: Connection) -> str | None:
+def _quoted(call: Call, account: Account, connection: ConnectionSpec) -> str | None:
     """The message that a reply quotes: by the token of an event or of a send, or by its id."""
     body = call.body
     if body.reply_to is not None:
@@ -109,7 +109,7 @@ def _quoted(call: Call, account: Account, connection: Connection) -> str | None:
     return checked_id("provider_data.reply_to.message_id", quoted)
 
 
-def _of_token(call: Call, account: Account, connection: Connection, field: str, token: object) -> str:
+def _of_token(call: Call, account: Account, connection: ConnectionSpec, field: str, token: object) -> str:
     """A token is good for the conversation that it was given out for."""
     try:
         conversation_id, message_id = call.gateway.reply_tokens.read(account.id, str(token))

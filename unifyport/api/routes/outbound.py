@@ -24,7 +24,7 @@ from unifyport.model.message import (
     SendCommand,
     Voice,
 )
-from unifyport.providers.contract.base import Connection
+from unifyport.providers.contract.base import ConnectionSpec
 
 from .. import schemas
 from ..http.errors import ApiError
@@ -89,7 +89,7 @@ def outbound(body: schemas.SendMessageRequest) -> tuple[OutboundMessage, Source 
 
 @contextlib.asynccontextmanager
 async def at_hand(
-    gateway: Gateway, command: SendCommand, connection: Connection, source: Source | None
+    gateway: Gateway, command: SendCommand, connection: ConnectionSpec, source: Source | None
 ) -> AsyncIterator[SendCommand]:
     """The command with its file, which lies there as long as this is open. Raises `FileRefused`."""
     message = command.message

@@ -12,15 +12,14 @@ from unifyport.model.account import Account
 from unifyport.model.directory import Page
 from unifyport.model.message import Answer, CommandState, PlatformCall
 from unifyport.model.texts import PATTERN, is_one_line
-from unifyport.providers.contract.base import Connection
-from unifyport.providers.contract.capabilities import CAPABILITIES, NOT_FOUND
+from unifyport.providers.contract.base import ConnectionSpec
+from unifyport.providers.contract.capabilities import CAPABILITIES, NOT_FOUND_REASONS
 
 from ..http import cursors
-from ..http.errors import INVALID_REQUEST, NOT_BOUND, RATE_LIMITED, ApiError, ErrorSpec
-from ..http.errors import NOT_FOUND as NO_SUCH_THING
+from ..http.errors import INVALID_REQUEST, NOT_BOUND, NOT_FOUND, RATE_LIMITED, ApiError, ErrorSpec
 from ..http.paging import limit_of
 from ..http.routing import Call, Method, Query, Route
-from .accounts import bound
+from .accounts import bound_account
 
 DEADLINE_MS = 25_000  # from acceptance; the official SDK gives up after 30 s
 MAX_ID = 512
@@ -28,7 +27,7 @@ ID = {"minLength": 1, "maxLength": MAX_ID, "pattern": PATTERN}  # what a schema 
 INVALID_MEDIA = "invalid_media"  # why a message was not sent: its file cannot be had
 UNSUPPORTED = ErrorSpec(501, "unsupported_by_provider")
 NO_ADAPTER = ErrorSpec(502, "provider_adapter_not_found")
-DOING = (INVALID_REQUEST, NO_SUCH_THING, NOT_BOUND, UNSUPPORTED, NO_ADAPTER)
+DOING = (INVALID_REQUEST, NOT_FOUND, NOT_BOUND, UNSUPPORTED, NO_ADAPTER)
 
 
 # -- fields -------------------------------------------------------------------------------------------------------
@@ -58,9 +57,11 @@ def required(query: Mapping[str, str], name: str) -> str:
 # -- calls --------------------------------------------------------------------------------------------------------
 
 
-async def able(call: Call, capability: str, account_id: str | None = None) -> tuple[Account, Connection]:
+async def require_capability(
+    call: Call, capability: str, account_id: str | None = None
+) -> tuple[Account, ConnectionSpec]:
     """The account of a call whose connector can do that. Raises `ApiError`: 404, 501, 502."""
-    account, connection = await bound(
+    account, connection = await bound_account(
         call.gateway, call.path["account_id"] if account_id is None else account_id
     )
     if not issubclass(connection.connector, CAPABILITIES[capability].protocol):
@@ -68,7 +69,7 @@ async def able(call: Call, capability: str, account_id: str | None = None) -> tu
     return account, connection
 
 
-async def ask(call: Call, account: Account, failure: str, capability: str, *arguments: Any) -> Any:
+async def call_platform(call: Call, account: Account, failure: str, capability: str, *arguments: Any) -> Any:
     """What the connector returns. Raises `ApiError`: 409 when the account is not connected, the platform's refusal as
     404 or as `failure`, 429 when it told us to wait."""
     gateway = call.gateway
@@ -82,17 +83,17 @@ async def ask(call: Call, account: Account, failure: str, capability: str, *argu
     raise failed(answer, failure, "done")
 
 
-async def ask_page(
+async def call_platform_page(
     call: Call, account: Account, failure: str, capability: str, *arguments: Any
 ) -> tuple[list[Any], bool, str]:
-    """`ask` for one page of a list: items, whether there are more, and the cursor of what comes next. A cursor holds
+    """`call_platform` for one page of a list: items, whether there are more, and the cursor of what comes next. A cursor holds
     the platform's own word, is signed, and serves for the same question of the same account only."""
     limit = limit_of(call.query)
     purpose = f"{capability} {account.id} {arguments!r}"
     after = None
     if call.query.get("cursor"):
         after = cursors.read_text(call.gateway.ring, purpose, call.query["cursor"])
-    page: Page[Any] = await ask(call, account, failure, capability, *arguments, after, limit)
+    page: Page[Any] = await call_platform(call, account, failure, capability, *arguments, after, limit)
     if page.next is None:
         return page.items, False, ""
     return page.items, True, cursors.write_text(call.gateway.ring, purpose, page.next)
@@ -108,7 +109,7 @@ def failed(answer: Answer, code: str, done: str, command_id: str | None = None) 
         case CommandState.NOT_SENT:
             return _not_done(answer, code, done, details)
         case CommandState.REJECTED:
-            if answer.code in NOT_FOUND:
+            if answer.code in NOT_FOUND_REASONS:
                 return ApiError(404, answer.code, answer.message or answer.code.replace("_", " "), **details)
             return ApiError(500, code, f"the platform refused: {answer.message or answer.code}", **details)
     details["outcome"] = CommandState.UNKNOWN.value

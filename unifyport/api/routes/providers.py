@@ -1,6 +1,6 @@
 """Providers: where accounts can be made, and what each channel can do. Both follow from the channels' declarations."""
 
-from unifyport.providers.contract.base import Channel, Connection, Credential
+from unifyport.providers.contract.base import Channel, ConnectionSpec, Credential
 from unifyport.providers.registry import PROVIDER_NAMES
 
 from .. import schemas
@@ -12,7 +12,7 @@ async def list_regions(call: Call) -> schemas.ProviderRegionsResponse:
     provider = call.path["provider"]
     if provider not in PROVIDER_NAMES:
         raise ApiError(400, "invalid_provider", f"provider: must be one of {', '.join(PROVIDER_NAMES)}")
-    known = call.gateway.registry.find(provider) is not None
+    known = call.gateway.registry.find_channel(provider) is not None
     regions = [
         schemas.RegionAvailability(region=region, supported=known, allocatable=known)
         for region in call.gateway.settings.workspace.regions
@@ -42,7 +42,7 @@ def _channel(channel: Channel) -> schemas.ChannelCapabilities:
     )
 
 
-def _connection(connection: Connection) -> schemas.ConnectionCapabilities:
+def _connection(connection: ConnectionSpec) -> schemas.ConnectionCapabilities:
     return schemas.ConnectionCapabilities(
         auth_mode=connection.auth_mode,
         provider_data=[_credential(credential) for credential in connection.credentials],

@@ -29,7 +29,7 @@ STATUSES = (ENDPOINT_ACTIVE, ENDPOINT_INACTIVE)
 COUNTED = 10_000  # of what is owed; nobody waits for a count of millions
 
 
-def show(gateway: Gateway, endpoint: WebhookEndpoint, **more: Any) -> schemas.WebhookEndpoint:
+def present_endpoint(gateway: Gateway, endpoint: WebhookEndpoint, **more: Any) -> schemas.WebhookEndpoint:
     retries, delivery = endpoint.policies(gateway.settings.webhooks.defaults)
     overlap = len(endpoint.secrets(gateway.now_ms())) > 1
     return schemas.WebhookEndpoint(
@@ -68,11 +68,11 @@ class _ChangedMeanwhile(ApiError):
 
 
 async def list_endpoints(call: Call) -> list[schemas.WebhookEndpoint]:
-    return [show(call.gateway, endpoint) for endpoint in await call.gateway.store.endpoints()]
+    return [present_endpoint(call.gateway, endpoint) for endpoint in await call.gateway.store.endpoints()]
 
 
 async def get_endpoint(call: Call) -> schemas.WebhookEndpoint:
-    gateway, endpoint = call.gateway, await find(call)
+    gateway, endpoint = call.gateway, await find_endpoint(call)
     owed, dead = await gateway.store.owed(endpoint.no, COUNTED)
     actor = gateway.deliveries.actor(endpoint.id)
     runtime = schemas.EndpointRuntime(
@@ -82,7 +82,7 @@ async def get_endpoint(call: Call) -> schemas.WebhookEndpoint:
         breaker="open" if actor is not None and actor.breaker_open else "closed",
         congested=actor is not None and actor.congested,
     )
-    return show(gateway, endpoint, runtime=runtime)
+    return present_endpoint(gateway, endpoint, runtime=runtime)
 
 
 async def create_endpoint(call: Call) -> schemas.WebhookEndpoint:
@@ -97,7 +97,7 @@ async def create_endpoint(call: Call) -> schemas.WebhookEndpoint:
 
 async def update_endpoint(call: Call) -> schemas.WebhookEndpoint:
     code = "update_webhook_endpoint_failed"
-    endpoint = await find(call)
+    endpoint = await find_endpoint(call)
     if not _only_pauses_or_resumes(call.body):
         _refuse_declared(endpoint, code)
     put = PutEndpoint(await _changed(call.gateway, endpoint, call.body, code))
@@ -110,7 +110,7 @@ async def deactivate_endpoint(call: Call) -> schemas.WebhookEndpoint:
     """Whoever else changes it meanwhile: it is inactive afterwards, or nobody could say so."""
     code = "deactivate_webhook_endpoint_failed"
     for _ in range(TRIES):
-        endpoint = await find(call)
+        endpoint = await find_endpoint(call)
         put = PutEndpoint(attrs.evolve(endpoint, status=ENDPOINT_INACTIVE, reason=None))
         with contextlib.suppress(_ChangedMeanwhile):
             return await _put(call.gateway, put, code)
@@ -118,14 +118,14 @@ async def deactivate_endpoint(call: Call) -> schemas.WebhookEndpoint:
 
 
 async def delete_endpoint(call: Call) -> None:
-    endpoint = await find(call)
+    endpoint = await find_endpoint(call)
     if endpoint.name in {declared.name for declared in call.gateway.settings.webhook_endpoints}:
         _refuse_declared(endpoint, "delete_webhook_endpoint_failed")  # what has left the file may go
     await call.gateway.write(DeleteEndpoint(endpoint.id))
     call.gateway.endpoints_changed()
 
 
-async def find(call: Call) -> WebhookEndpoint:
+async def find_endpoint(call: Call) -> WebhookEndpoint:
     endpoint = await call.gateway.store.endpoint(call.path["endpoint_id"])
     if endpoint is None:
         raise not_found("webhook endpoint")
@@ -198,7 +198,7 @@ async def _put(gateway: Gateway, write: PutEndpoint | Together, code: str) -> sc
     gateway.endpoints_changed()
     endpoint, dropped = stored if isinstance(write, Together) else (stored, None)
     await gateway.deliveries.heard(endpoint)  # what is attempted after the answer is attempted as it says
-    return show(gateway, endpoint, dropped=dropped)
+    return present_endpoint(gateway, endpoint, dropped=dropped)
 
 
 def _refuse_declared(endpoint: WebhookEndpoint, code: str) -> None:

@@ -2,8 +2,7 @@
 
 from unifyport.gateway.gateway import Gateway
 from unifyport.model.texts import is_one_line
-from unifyport.storage.contract import PutWorkspace
-from unifyport.storage.contract import Workspace as Stored
+from unifyport.storage.contract import PutWorkspace, Workspace
 
 from .. import schemas
 from ..http.errors import ApiError, ErrorSpec
@@ -13,7 +12,7 @@ _MAX_TEXT = 200
 _UPDATE_FAILED = "update_workspace_failed"
 
 
-def show(gateway: Gateway, workspace: Stored) -> schemas.Workspace:
+def present_workspace(gateway: Gateway, workspace: Workspace) -> schemas.Workspace:
     quota = gateway.settings.workspace.account_quota
     return schemas.Workspace(
         name=workspace.name,
@@ -25,7 +24,7 @@ def show(gateway: Gateway, workspace: Stored) -> schemas.Workspace:
 
 
 async def get_workspace(call: Call) -> schemas.Workspace:
-    return show(call.gateway, await call.gateway.store.workspace())
+    return present_workspace(call.gateway, await call.gateway.store.workspace())
 
 
 async def update_workspace(call: Call) -> schemas.Workspace:
@@ -44,7 +43,7 @@ async def update_workspace(call: Call) -> schemas.Workspace:
     known = await gateway.store.workspace()
     metadata = known.metadata if body.metadata is None else body.metadata
     await gateway.write(PutWorkspace(body.name, body.status, metadata))
-    return show(gateway, Stored(body.name, body.status, metadata))
+    return present_workspace(gateway, Workspace(body.name, body.status, metadata))
 
 
 ROUTES = [

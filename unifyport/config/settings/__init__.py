@@ -6,13 +6,13 @@ beyond types. Unknown keys are refused: a misspelt option that does nothing is w
 
 from .checks import check, check_credentials, places_of, split_bind
 from .reading import load, parse
-from .values import DeclaredAccount, DeclaredEndpoint, Media, Server, Settings, Storage
+from .values import DeclaredAccount, DeclaredEndpoint, Media, ServerSettings, Settings, Storage
 
 __all__ = [
     "DeclaredAccount",
     "DeclaredEndpoint",
     "Media",
-    "Server",
+    "ServerSettings",
     "Settings",
     "Storage",
     "check",

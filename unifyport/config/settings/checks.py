@@ -100,7 +100,7 @@ def _check_identities(settings: Settings, registry: Registry, places: Sequence[i
     known: dict[tuple[str, str], str] = {}
     problems = []
     for place, account in zip(places, settings.accounts, strict=True):
-        channel = registry.find(account.provider)
+        channel = registry.find_channel(account.provider)
         connection = channel.connection(account.auth_mode) if channel is not None else None
         if (
             channel is None
@@ -138,7 +138,7 @@ def _check_policies(
         override, path = account.supervision, f"accounts[{place}].supervision"
         if override is None:
             continue
-        known = registry.find(account.provider)
+        known = registry.find_channel(account.provider)
         if known is not None:
             attempt(path, supervision.of(known.name, override).policy)
         if override.max_concurrent_starts is not None or override.start_rate is not None:
@@ -187,7 +187,7 @@ def _why(settings: Settings, error: OSError) -> str:
 def _check_account(account: DeclaredAccount, registry: Registry, settings: Settings) -> list[str]:
     if account.provider not in PROVIDER_NAMES:
         return [f"provider: must be one of {', '.join(PROVIDER_NAMES)}"]
-    channel = registry.find(account.provider)
+    channel = registry.find_channel(account.provider)
     if channel is None:
         return [f"provider: {account.provider} has no connector yet"]
     problems = check_credentials(channel, account.auth_mode, account.credentials)

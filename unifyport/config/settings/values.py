@@ -37,7 +37,7 @@ class Tls:
 
 
 @attrs.frozen
-class Server:
+class ServerSettings:
     """`ingress_bind` and `admin_bind` take what platforms and what operators call off the API's own listener."""
 
     bind: str = "127.0.0.1:8080"
@@ -327,7 +327,7 @@ class Settings:
     """`path` is the file, `directory` where it is: relative paths in it start there."""
 
     security: Security
-    server: Server = attrs.field(factory=Server)
+    server: ServerSettings = attrs.field(factory=ServerSettings)
     storage: Storage = attrs.field(factory=Storage)
     media: Media = attrs.field(factory=Media)
     logging: Logging = attrs.field(factory=Logging)

@@ -33,7 +33,7 @@ from unifyport.model.proxy import Proxy
 from unifyport.model.unit import SessionChange
 
 from .capabilities import CAPABILITIES
-from .ingress import Ingress
+from .ingress import InboundHook
 from .login import Authorizes, ImportsSession
 
 # -- failure classes ----------------------------------------------------------------------------------------
@@ -99,7 +99,7 @@ class Link(Protocol):
 
 
 @attrs.frozen
-class Setting:
+class ConnectorContext:
     """What a connector is constructed from."""
 
     credentials: Mapping[str, Any]
@@ -112,7 +112,7 @@ class Setting:
 
 
 class Connector(Protocol):
-    def __init__(self, setting: Setting) -> None: ...
+    def __init__(self, context: ConnectorContext) -> None: ...
 
     async def login(self) -> Identity:
         """Present the credentials. Raises a failure class; `LoggedOut` when they are refused."""
@@ -160,7 +160,7 @@ POLL, WEBHOOK = "poll", "webhook"
 
 
 @attrs.frozen
-class Connection:
+class ConnectionSpec:
     """One way to be connected: what it is called, what it needs, and the connector that does it.
 
     `identify` reads from credentials which identity they are for, before anybody has logged in with them.
@@ -173,7 +173,7 @@ class Connection:
     identify: Callable[[Mapping[str, Any]], str | None] = lambda credentials: None
     receive: tuple[str, ...] = (POLL,)  # the first is the default
     probed: tuple[str, ...] = ()  # of `receive`: those that hold a link which can die silently
-    ingress: Ingress | None = None  # how the platform calls us, where `receive` may be `webhook`
+    ingress: InboundHook | None = None  # how the platform calls us, where `receive` may be `webhook`
     # Raises `Rejected` for what can only be refused. Asked once, when a file of it is unknown yet (no path, no size).
     check: Callable[[OutboundMessage], object] = lambda message: None
     conversation_types: tuple[str, ...] = ("user", "group", "channel")
@@ -198,8 +198,8 @@ class Channel:
 
     name: str
     endpoints: type
-    connections: Sequence[Connection]
+    connections: Sequence[ConnectionSpec]
     aliases: tuple[str, ...] = ()
 
-    def connection(self, auth_mode: str) -> Connection | None:
+    def connection(self, auth_mode: str) -> ConnectionSpec | None:
         return next((known for known in self.connections if known.auth_mode == auth_mode), None)

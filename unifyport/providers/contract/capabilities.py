@@ -4,7 +4,7 @@ A connector declares a capability by implementing its protocol. The capability l
 follow from that; nothing else says what a channel can do.
 
 Every method may raise the failure classes of `base.py`. What a platform refuses is `Rejected`; where it says that there
-is no such thing the reason is one of `NOT_FOUND`, and the caller is told so. Methods that only look (`reads`) run beside
+is no such thing the reason is one of `NOT_FOUND_REASONS`, and the caller is told so. Methods that only look (`reads`) run beside
 the account's other commands, all others one after another. Ids are the platform's own, as events and lists have them.
 Cancelled: whether the platform has acted is unknown.
 """
@@ -17,7 +17,7 @@ import attrs
 from unifyport.model import directory
 from unifyport.model.message import OutboundContacts, OutboundMedia, OutboundMessage, OutboundText
 
-CONVERSATION_NOT_FOUND, CONTACT_NOT_FOUND, GROUP_NOT_FOUND = NOT_FOUND = (
+CONVERSATION_NOT_FOUND, CONTACT_NOT_FOUND, GROUP_NOT_FOUND = NOT_FOUND_REASONS = (
     "conversation_not_found",
     "contact_not_found",
     "group_not_found",

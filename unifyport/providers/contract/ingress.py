@@ -29,7 +29,7 @@ class Addressed:
 
 
 @attrs.frozen
-class Ingress:
+class InboundHook:
     """`verify` compares in constant time. `parse` never raises: what it cannot read is `Unparsed`.
 
     `challenge` answers the platform's check of the address, None to refuse. `limit` bounds a body in bytes,

@@ -4,7 +4,7 @@ A connection that has a token presents it (`Connector.login`) and needs none of 
 a *login*: a connector that is constructed for this alone, with an empty `session`, and closed when it is over. It talks
 to the human through a `Dialog`, whose every step is durable and announced before it returns, and ends by returning an
 `Authorization`: who the account is, and the session. Identity and session are committed in one transaction; only then
-is another connector constructed, which finds that session in its `Setting` and connects as usual.
+is another connector constructed, which finds that session in its `ConnectorContext` and connects as usual.
 
     authorize(dialog)          dialog                          what callers see (`auth_status`)
     ----------------------     --------------------------      ---------------------------------------------------
@@ -92,7 +92,7 @@ class LogsOut(Protocol):
         """Tell the platform that the login is let go of: unlink the device, take a webhook away.
 
         Called without `login`, while no other connection of the account is up: on a new connector that has the session, when
-        the account is deleted or its login dropped; on the one that has just authorized, whose `setting.session` is empty,
+        the account is deleted or its login dropped; on the one that has just authorized, whose `context.session` is empty,
         when another account is that identity already. Cancelled after 10 s. Raises a failure class, which is logged and
         changes nothing.
         """

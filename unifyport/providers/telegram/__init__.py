@@ -2,8 +2,8 @@
 
 import attrs
 
-from ..contract.base import POLL, WEBHOOK, Channel, Connection, Credential, Inbound
-from ..contract.ingress import Ingress
+from ..contract.base import POLL, WEBHOOK, Channel, ConnectionSpec, Credential, Inbound
+from ..contract.ingress import InboundHook
 from .bot.connector import MAX_DOWNLOAD, BotConnector
 from .bot.parse import parse_webhook
 from .bot.render import MAX_TEXT, MAX_UPLOAD, check
@@ -21,7 +21,7 @@ CHANNEL = Channel(
     name="telegram",
     endpoints=Endpoints,
     connections=(
-        Connection(
+        ConnectionSpec(
             auth_mode="token",
             connector=BotConnector,
             credentials=(
@@ -32,7 +32,7 @@ CHANNEL = Channel(
             identify=lambda credentials: credentials.get("token", "").partition(":")[0] or None,
             receive=(POLL, WEBHOOK),
             probed=(POLL,),
-            ingress=Ingress(verify, parse_webhook),
+            ingress=InboundHook(verify, parse_webhook),
             check=check,
             max_text=MAX_TEXT,
             max_download=MAX_DOWNLOAD,

@@ -6,8 +6,8 @@ address (`Callback URL`) and the `verify_token`. An app has one address for all 
 
 import attrs
 
-from ..contract.base import WEBHOOK, Channel, Connection, Credential, Inbound
-from ..contract.ingress import Ingress
+from ..contract.base import WEBHOOK, Channel, ConnectionSpec, Credential, Inbound
+from ..contract.ingress import InboundHook
 from .cloud.connector import CloudConnector
 from .cloud.parse import parse_webhook
 from .cloud.render import MAX_TEXT, MAX_UPLOAD, MEBIBYTE, canonical, render
@@ -27,7 +27,7 @@ CHANNEL = Channel(
     name="whatsapp",
     endpoints=Endpoints,
     connections=(
-        Connection(
+        ConnectionSpec(
             auth_mode="token",
             connector=CloudConnector,
             credentials=(
@@ -40,7 +40,7 @@ CHANNEL = Channel(
             inbound=Inbound.ACKED,
             identify=lambda credentials: credentials.get("phone_number_id"),
             receive=(WEBHOOK,),
-            ingress=Ingress(verify, parse_webhook, answer_challenge, limit=4 * MEBIBYTE),
+            ingress=InboundHook(verify, parse_webhook, answer_challenge, limit=4 * MEBIBYTE),
             check=render,
             conversation_types=("user", "group"),
             canonical=canonical,

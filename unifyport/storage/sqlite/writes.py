@@ -15,7 +15,7 @@ import msgspec
 from unifyport.model.account import OF_A_LOGIN
 from unifyport.model.event import without_secrets
 from unifyport.model.message import CommandState
-from unifyport.model.unit import CommandChange, Settlement, Unit
+from unifyport.model.unit import CommandChange, CommandResolution, Unit
 from unifyport.model.webhook import WebhookEndpoint
 
 from ..contract import (
@@ -157,7 +157,7 @@ class Writes:
         self._account_changes(unit)
         return Duplicate() if unit.items and not fresh else Committed()
 
-    def _settle_command(self, account_no: int, settled: Settlement) -> None:
+    def _settle_command(self, account_no: int, settled: CommandResolution) -> None:
         """A receipt may come before the answer to its send, or in place of one."""
         self._db.execute(
             "update command set state = ?, answer = ?, finished_at = coalesce(finished_at, ?)"

@@ -21,10 +21,10 @@ from unifyport.providers.contract.base import (
     WEBHOOK,
     Batch,
     Conflict,
+    ConnectorContext,
     Link,
     LoggedOut,
     Rejected,
-    Setting,
     Transient,
 )
 from unifyport.providers.contract.capabilities import Sent, Sink
@@ -72,17 +72,17 @@ class _WebhookInfo(Struct):
 class BotConnector:
     """One bot. Implements `Connector`, `AnswersProbes`, `LogsOut`, `DownloadsMedia`, and sends everything but replies."""
 
-    def __init__(self, setting: Setting) -> None:
-        token = setting.credentials["token"]
-        api = setting.endpoints.bot_api_url.rstrip("/")
+    def __init__(self, context: ConnectorContext) -> None:
+        token = context.credentials["token"]
+        api = context.endpoints.bot_api_url.rstrip("/")
         self._base, self._files = f"{api}/bot{token}", f"{api}/file/bot{token}"
-        self._client = new_client(setting.ssl_context, proxy=setting.proxy)
+        self._client = new_client(context.ssl_context, proxy=context.proxy)
         self._bot_id = token.partition(":")[0]
         self._webhook: str | None = None
-        if setting.receive == WEBHOOK:
-            if setting.ingress_url is None:
+        if context.receive == WEBHOOK:
+            if context.ingress_url is None:
                 raise Transient("public_url_missing")  # the file's, and mended there
-            self._webhook, self._secret = setting.ingress_url, secret_of(setting.credentials)
+            self._webhook, self._secret = context.ingress_url, secret_of(context.credentials)
 
     async def login(self) -> Identity:
         me = await self._call("getMe", User, login=True)

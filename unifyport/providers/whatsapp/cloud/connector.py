@@ -19,7 +19,7 @@ from unifyport.model.account import Identity
 from unifyport.model.message import OutboundContacts, OutboundMedia, OutboundMessage, OutboundText
 from unifyport.net.bodies import Multipart
 from unifyport.net.clients import ConnectionLost, NotConnected, TooLarge, download, new_client, request
-from unifyport.providers.contract.base import Link, LoggedOut, Rejected, Setting, Transient
+from unifyport.providers.contract.base import ConnectorContext, Link, LoggedOut, Rejected, Transient
 from unifyport.providers.contract.capabilities import Sent, Sink, Target
 
 from .errors import failure
@@ -68,13 +68,13 @@ class _Media(Struct):
 class CloudConnector:
     """One business number. Implements `Connector`, every `Sends...`, `ReactsToMessages`, `MarksRead`, `DownloadsMedia`."""
 
-    def __init__(self, setting: Setting) -> None:
-        endpoints, credentials = setting.endpoints, setting.credentials
+    def __init__(self, context: ConnectorContext) -> None:
+        endpoints, credentials = context.endpoints, context.credentials
         self._number = credentials["phone_number_id"]
         self._base = f"{endpoints.graph_api_url.rstrip('/')}/{endpoints.graph_api_version}"
         self._origins = {_origin(endpoints.graph_api_url), _origin(endpoints.media_url)}
         self._headers = {"authorization": f"Bearer {credentials['access_token']}"}
-        self._client = new_client(setting.ssl_context, proxy=setting.proxy)
+        self._client = new_client(context.ssl_context, proxy=context.proxy)
 
     async def login(self) -> Identity:
         fields = "?fields=id,display_phone_number,verified_name"
