@@ -103,14 +103,14 @@ class Accounts:
 
     def add(self, row: Account, lease: Lease) -> None:
         channel = self._registry.find_channel(row.provider)
-        kind = channel.connection(row.auth_mode) if channel is not None else None
-        if kind is None:
+        spec = channel.connection(row.auth_mode) if channel is not None else None
+        if spec is None:
             log.error("account %s: no connection for %s/%s, left alone", row.id, row.provider, row.auth_mode)
             return
         if self.supervisor.full:
             log.error("account %s: left alone, there are supervision.max_children already", row.id)
             return
-        actor = AccountActor(row, lease, kind, self._services, self._pump.mark, self._spawn)
+        actor = AccountActor(row, lease, spec, self._services, self._pump.mark, self._spawn)
         self._actors[row.id] = actor
         self._identify(actor)
         wait = None if row.not_before is None else (row.not_before - self._services.now_ms()) / 1000
@@ -122,7 +122,7 @@ class Accounts:
                 actor.classify,
                 self._admissions.get(row.channel),
                 probed=actor,
-                prober=self._probers.get(row.channel) if kind.probed else None,
+                prober=self._probers.get(row.channel) if spec.probed else None,
             ),
             desired=Desired.RUNNING if _shall_run(actor) else Desired.STOPPED,
             terminal=row.terminal,
@@ -141,7 +141,7 @@ class Accounts:
             self._void_login(actor)
         row = actor.row
         channel = self._registry.find_channel(row.provider)
-        actor.kind = (channel and channel.connection(row.auth_mode)) or actor.kind
+        actor.spec = (channel and channel.connection(row.auth_mode)) or actor.spec
         self._identify(actor)
         if reconnect:
             self.supervisor.reset(row.id)
@@ -358,7 +358,7 @@ class Accounts:
         actor = self._actor(account_id)
         async with actor.login_turn:
             await _end_login(actor)
-            if actor.kind.interactive:
+            if actor.interactive:
                 return await self._drop_session(actor)
             farewell = await self.farewell(account_id)
             dropped: dict[str, Any] = {
@@ -399,11 +399,11 @@ class Accounts:
         It raises nothing, takes a few seconds at most, and is called when no connection of the account is up.
         """
         actor = self._actors.get(account_id)
-        setting = None if actor is None else await actor.departing()
+        context = None if actor is None else await actor.departing()
 
         async def say_it() -> None:
-            if actor is not None and setting is not None:
-                await actor.log_out(setting)
+            if actor is not None and context is not None:
+                await actor.log_out(context)
 
         return say_it
 

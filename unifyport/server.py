@@ -119,6 +119,7 @@ class Server:
         self._parts = parts if parts is not None else Parts()
         self._lock = DatabaseLock(settings.database)
         self._store = SqliteStore(settings.database, settings.key_ring, self._parts.now_ms)
+        self.registry.load_connectors()
         self._up = False
         self.reloader: Reloader
 
@@ -203,6 +204,7 @@ class Server:
         normalizers = Normalizers(partitions)
         services = Services(
             store,
+            self.registry,
             fleet,
             normalizers,
             settings.providers,

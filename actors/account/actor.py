@@ -28,17 +28,20 @@ from unifyport.providers.contract.base import (
     WEBHOOK,
     AnswersProbes,
     Batch,
-    ChannelError,
-    Conflict,
     ConnectionSpec,
     Connector,
     ConnectorContext,
+)
+from unifyport.providers.contract.errors import (
+    ChannelError,
+    Conflict,
     LoggedOut,
     RateLimited,
     Rejected,
     Transient,
 )
 from unifyport.providers.contract.login import LogsOut
+from unifyport.providers.registry import Registry
 from unifyport.storage.contract import Committed, Duplicate, Fenced, Refused, Store, StoreUnavailable
 
 from ..normalizer import Normalizers
@@ -67,6 +70,7 @@ class Services:
     """What every account actor uses of the house."""
 
     store: Store
+    registry: Registry
     fleet: Fleet
     normalizers: Normalizers
     endpoints: Mapping[str, Any]  # channel name -> its attrs class of base URLs
@@ -94,14 +98,14 @@ class AccountActor:
         self,
         row: Account,
         lease: Lease,
-        kind: ConnectionSpec,
+        spec: ConnectionSpec,
         services: Services,
         announce: Callable[["AccountActor"], None],
         spawn: Callable[[Outbox], bool],
     ) -> None:
         self.row = row
         self.lease = lease
-        self.kind = kind
+        self.spec = spec
         self.view = RuntimeView()
         self.slot = StatusSlot()
         self._unflushed: list[Change] = []  # published and not durable yet
@@ -128,17 +132,26 @@ class AccountActor:
     @property
     def identity(self) -> str | None:
         """Who the credentials say we are, whether the platform has confirmed it or not."""
-        return self.kind.identify(self.row.credentials)
+        return self.spec.identify(self.row.credentials)
+
+    @property
+    def connector_class(self) -> type[Connector]:
+        return self._services.registry.connector(self.spec)
+
+    @property
+    def interactive(self) -> bool:
+        """Whether a human must log it in."""
+        return self._services.registry.is_interactive(self.spec)
 
     @property
     def may_run(self) -> bool:
         """Whether it shall be connected: an account that a human must log in is not before that."""
         logged_in = self.row.auth_status is AuthStatus.AUTHORIZED
-        return self.row.may_run and (logged_in or not self.kind.interactive)
+        return self.row.may_run and (logged_in or not self.interactive)
 
     @property
     def called_by_platform(self) -> bool:
-        return self.kind.ingress is not None and self.row.receive == WEBHOOK
+        return self.spec.ingress is not None and self.row.receive == WEBHOOK
 
     # -- the connection ---------------------------------------------------------------------------------------
 
@@ -151,7 +164,7 @@ class AccountActor:
             session = await self._services.store.session(self.row.no)
         except StoreUnavailable:
             raise RetryLater(_ROAD_RETRY, "storage_unavailable") from None
-        connection = ConnectionLease(self.kind.connector(await self._setting(session)))
+        connection = ConnectionLease(self.connector_class(await self._connector_context(session)))
         try:
             await self._log_in(connection.connector)
             async with trio.open_nursery() as nursery:
@@ -174,7 +187,7 @@ class AccountActor:
                 self._disconnected_at = trio.current_time()
             await connection.retire()
 
-    async def _setting(self, session: Mapping[tuple[str, bytes], bytes]) -> ConnectorContext:
+    async def _connector_context(self, session: Mapping[tuple[str, bytes], bytes]) -> ConnectorContext:
         """Raises `Transient` where the proxy cannot be used."""
         return ConnectorContext(
             credentials=self.row.credentials,
@@ -239,23 +252,23 @@ class AccountActor:
     # -- what a login asks (`login.Host`) -------------------------------------------------------------------------
 
     async def new_connector(self) -> Connector:
-        return self.kind.connector(await self._setting({}))
+        return self.connector_class(await self._connector_context({}))
 
     async def departing(self) -> ConnectorContext | None:
         """What to log out with; None where the platform need not know. Raises `StoreUnavailable`."""
         logged_in = self.row.auth_status is AuthStatus.AUTHORIZED
-        if not logged_in or not issubclass(self.kind.connector, LogsOut):
+        if not logged_in or not issubclass(self.connector_class, LogsOut):
             return None
         try:
-            return await self._setting(await self._services.store.session(self.row.no))
+            return await self._connector_context(await self._services.store.session(self.row.no))
         except ChannelError as error:
             log.warning("account %s: not logged out at the platform (%s)", self.row.id, error.reason)
             return None
 
-    async def log_out(self, setting: ConnectorContext) -> None:
+    async def log_out(self, context: ConnectorContext) -> None:
         """Have the platform let go of the login, if it will. Raises nothing; takes some seconds at most."""
         try:
-            connector = self.kind.connector(setting)
+            connector = self.connector_class(context)
         except ChannelError as error:
             log.warning("account %s: not logged out at the platform (%s)", self.row.id, error.reason)
             return
@@ -348,7 +361,7 @@ class AccountActor:
 
     async def probe(self) -> None:
         connection = self._connection
-        if connection is None or self.row.receive not in self.kind.probed:
+        if connection is None or self.row.receive not in self.spec.probed:
             return  # there is no link that could have died silently
         try:
             with connection as connector:

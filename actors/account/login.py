@@ -20,7 +20,8 @@ from unifyport.model.auth import Trigger
 from unifyport.model.runtime_status import RuntimeStatus
 from unifyport.model.unit import Announcement, SessionChange
 from unifyport.process.redaction import register_fleeting
-from unifyport.providers.contract.base import ChannelError, Connector, Rejected
+from unifyport.providers.contract.base import Connector
+from unifyport.providers.contract.errors import ChannelError, Rejected
 from unifyport.providers.contract.login import (
     Authorization,
     Authorizes,

@@ -20,21 +20,21 @@ from unifyport.model.account import Account
 from unifyport.model.message import Answer, CommandState, FetchMedia, MarkRead, PlatformCall, SendCommand
 from unifyport.model.unit import CommandChange, Unit
 from unifyport.process import disk
-from unifyport.providers.contract.base import (
+from unifyport.providers.contract.base import Connector
+from unifyport.providers.contract.capabilities import (
+    CAPABILITIES,
+    DOWNLOAD_MEDIA,
+    MARK_READ,
+    SEND_REPLY,
+    capability_to_send,
+)
+from unifyport.providers.contract.errors import (
     ChannelError,
     Conflict,
-    Connector,
     LoggedOut,
     RateLimited,
     Rejected,
     Transient,
-)
-from unifyport.providers.contract.capabilities import (
-    CAPABILITIES,
-    DownloadsMedia,
-    MarksRead,
-    SendsReplies,
-    sends,
 )
 from unifyport.storage.contract import Committed, Result
 
@@ -268,25 +268,21 @@ async def _perform(connector: Connector, command: Command | FetchMedia) -> Answe
     """What a command asks of its connector. The API has asked for the capability before."""
     match command:
         case SendCommand(message=message) if message.reply_to_message_id is not None:
-            assert isinstance(connector, SendsReplies)
-            sent = await connector.send_reply(message, message.reply_to_message_id)
+            sent = await SEND_REPLY.call(connector, message, message.reply_to_message_id)
         case SendCommand(message=message):
-            sent = await getattr(connector, CAPABILITIES[sends(message)].method)(message)
+            sent = await capability_to_send(message).call(connector, message)
         case MarkRead():
-            assert isinstance(connector, MarksRead)
-            await connector.mark_read(command.conversation_id, command.message_id)
+            await MARK_READ.call(connector, command.conversation_id, command.message_id)
             return Answer(CommandState.SENT)
         case FetchMedia():
-            assert isinstance(connector, DownloadsMedia)
             await _download(connector, command)
             return Answer(CommandState.SENT)
         case PlatformCall(capability=name, arguments=arguments):
-            method = getattr(connector, CAPABILITIES[name].method)
-            return Answer(CommandState.SENT, value=await method(*arguments))
+            return Answer(CommandState.SENT, value=await CAPABILITIES[name].call(connector, *arguments))
     return Answer(CommandState.SENT, sent.message_id, sent.provider_ref)
 
 
-async def _download(connector: DownloadsMedia, command: FetchMedia) -> None:
+async def _download(connector: Connector, command: FetchMedia) -> None:
     """Raises failure classes; `Transient("disk")` when the file cannot be written."""
     try:
         with await disk.run(lambda: open(command.path, "xb")) as file:
@@ -294,7 +290,7 @@ async def _download(connector: DownloadsMedia, command: FetchMedia) -> None:
             async def sink(chunk: bytes) -> None:
                 await disk.run(file.write, chunk)
 
-            await connector.download(command.file_id, sink, command.limit)
+            await DOWNLOAD_MEDIA.call(connector, command.file_id, sink, command.limit)
     except OSError as error:
         log.warning("a file cannot be kept: %s", error.strerror)
         raise Transient("disk") from None

@@ -12,14 +12,21 @@ from actors.account.login import DuplicateAccount, Login, LoginChanged, NotAsked
 from unifyport.model.account import Account, AuthStatus, Identity
 from unifyport.model.runtime_status import RuntimeStatus
 from unifyport.model.unit import SessionChange
-from unifyport.providers.contract.base import ChannelError, RateLimited, Rejected, Transient
-from unifyport.providers.contract.login import Authorization, Dialog, ExportedSession
+from unifyport.providers.contract.errors import ChannelError, RateLimited, Rejected, Transient
+from unifyport.providers.contract.login import (
+    Authorization,
+    Authorizes,
+    Dialog,
+    ExportedSession,
+    ImportsSession,
+    LogsOut,
+)
 
 Script = Callable[[Dialog], Awaitable[Authorization]]
 DONE = Authorization(Identity("me", display_name="Me"), [SessionChange("device", b"key", b"x")])
 
 
-class ScriptedConnector:
+class ScriptedConnector(Authorizes, LogsOut):
     def __init__(self, script: Script) -> None:
         self._script = script
         self.closed = self.logged_out = 0
@@ -279,7 +286,7 @@ async def test_given_up_while_its_success_is_recorded_it_has_succeeded(autojump_
 
 
 async def test_an_import_has_a_minute(autojump_clock: MockClock) -> None:
-    class Importing(ScriptedConnector):
+    class Importing(ScriptedConnector, ImportsSession):
         async def import_session(self, exported: ExportedSession) -> Authorization:
             await trio.sleep_forever()
             raise AssertionError

@@ -19,10 +19,9 @@ from unifyport.providers.contract.base import (
     Credential,
     Inbound,
     Link,
-    Rejected,
-    Transient,
 )
-from unifyport.providers.contract.capabilities import CAPABILITIES, Sent
+from unifyport.providers.contract.capabilities import CAPABILITIES, SendsText, Sent
+from unifyport.providers.contract.errors import Rejected, Transient
 from unifyport.providers.registry import Registry
 
 NAME = "tiktok"
@@ -49,7 +48,7 @@ class Endpoints:
     """It is nowhere."""
 
 
-class TextConnector:
+class TextConnector(SendsText):
     """Sends texts, and nothing else."""
 
     def __init__(self, context: ConnectorContext) -> None:
@@ -74,7 +73,9 @@ class TextConnector:
 
 
 CHANNEL = Channel(
-    NAME, Endpoints, (ConnectionSpec("token", TextConnector, (Credential("token"),), Inbound.VOLATILE),)
+    NAME,
+    Endpoints,
+    (ConnectionSpec("token", lambda: TextConnector, (Credential("token"),), Inbound.VOLATILE),),
 )
 
 
@@ -165,5 +166,6 @@ async def test_what_it_declares_is_what_is_shown(texts: tuple[Client, str]) -> N
 def test_a_connector_that_can_do_everything_declares_all_of_it() -> None:
     from tests.reference.device import reference
 
-    for connection in reference().connections:
-        assert set(connection.capabilities) == set(CAPABILITIES)
+    channel = reference()
+    for connection in channel.connections:
+        assert Registry([channel]).capabilities(connection) == list(CAPABILITIES)

@@ -16,7 +16,7 @@ from unifyport.model.inbound import (
 )
 from unifyport.model.message import OutboundText
 from unifyport.model.normalize import normalize
-from unifyport.providers.contract.base import Conflict, LoggedOut, RateLimited, Rejected, Transient
+from unifyport.providers.contract.errors import Conflict, LoggedOut, RateLimited, Rejected, Transient
 from unifyport.providers.telegram.bot.errors import failure
 from unifyport.providers.telegram.bot.parse import parse_update, parse_updates
 from unifyport.providers.telegram.bot.render import render_text

@@ -6,10 +6,10 @@ import hmac
 import pytest
 
 from unifyport.model.message import OutboundText
-from unifyport.providers.contract.base import ChannelError, LoggedOut, RateLimited, Rejected, Transient
+from unifyport.providers.contract.errors import ChannelError, LoggedOut, RateLimited, Rejected, Transient
 from unifyport.providers.telegram.bot import signature as telegram
 from unifyport.providers.whatsapp.cloud.errors import failure
-from unifyport.providers.whatsapp.cloud.render import recipient, render
+from unifyport.providers.whatsapp.cloud.render import complete, recipient, render
 from unifyport.providers.whatsapp.cloud.signature import SIGNATURE, answer_challenge, sign, verify
 
 RECIPIENTS = [
@@ -38,7 +38,7 @@ def test_no_recipient(id_: str) -> None:
 
 def test_texts() -> None:
     message = OutboundText("6590000001", "user", "hi", client_ref="cmd_1")
-    assert render(message, quoted="wamid.0") == {
+    assert complete(message, quoted="wamid.0") == {
         "messaging_product": "whatsapp",
         "recipient_type": "individual",
         "to": "6590000001",
@@ -47,6 +47,10 @@ def test_texts() -> None:
         "biz_opaque_callback_data": "cmd_1",
         "context": {"message_id": "wamid.0"},
     }
+    message.rendered = render(message)
+    assert complete(message) == render(message) == message.rendered
+    assert complete(message, quoted="wamid.0")["context"] == {"message_id": "wamid.0"}
+    assert "context" not in message.rendered
     for text in ("", "x" * 4097):
         with pytest.raises(Rejected):
             render(OutboundText("6590000001", "user", text))

@@ -13,8 +13,9 @@ from tests.reference.serving import reference_platform
 from unifyport.api.app import ROUTES
 from unifyport.model import inbound
 from unifyport.providers.contract import login
-from unifyport.providers.contract.base import ChannelError, ConnectionSpec
+from unifyport.providers.contract.base import ConnectionSpec
 from unifyport.providers.contract.capabilities import CAPABILITIES
+from unifyport.providers.contract.errors import ChannelError
 from unifyport.providers.registry import Registry
 
 PAGE = (Path(__file__).parents[2] / "docs" / "writing-a-connector.md").read_text()
@@ -53,9 +54,9 @@ def test_every_capability_is_in_the_table_as_it_is() -> None:
     rows = dict(re.findall(r"^\| `(\w+)` \| `(\w+\([^`]*\))` \|", PAGE, re.M))
     reads = set(re.findall(r"^\| `(\w+)` \| `[^`]*` \| reads \|", PAGE, re.M))
     for name, known in CAPABILITIES.items():
-        signature = inspect.signature(getattr(known.protocol, known.method))
+        signature = inspect.signature(known.method)
         parameters = ", ".join(list(signature.parameters)[1:])
-        assert rows[name] == f"{known.method}({parameters})"
+        assert rows[name] == f"{known.method_name}({parameters})"
         assert (name in reads) == known.reads
     operations = {route.operation_id for route in ROUTES}
     named = set(re.findall(r"^\| `\w+` \| `\w+\([^|]*\| (?:reads)? ?\| `(\w+)`", PAGE, re.M))

@@ -26,7 +26,8 @@ from unifyport.model.message import OutboundContacts, OutboundMedia, OutboundMes
 from unifyport.model.vcard import vcard
 from unifyport.net.bodies import FileBody
 from unifyport.net.clients import ConnectionLost, NotConnected, TooLarge, download, new_client, request
-from unifyport.providers.contract.base import Batch, ConnectorContext, Link, LoggedOut, Rejected, Transient
+from unifyport.providers.contract import capabilities
+from unifyport.providers.contract.base import Batch, ConnectorContext, Link
 from unifyport.providers.contract.capabilities import (
     CONTACT_NOT_FOUND,
     CONVERSATION_NOT_FOUND,
@@ -35,6 +36,7 @@ from unifyport.providers.contract.capabilities import (
     Sink,
     Target,
 )
+from unifyport.providers.contract.errors import LoggedOut, Rejected, Transient
 
 from .platform import PICTURE
 
@@ -55,8 +57,50 @@ class Endpoints:
     api_url: str = "https://reference.example"
 
 
-class ReferenceConnector:
-    """One user of the platform, by a token. Implements `Connector` and every capability."""
+class ReferenceConnector(
+    capabilities.SendsText,
+    capabilities.SendsImages,
+    capabilities.SendsVideos,
+    capabilities.SendsAudio,
+    capabilities.SendsDocuments,
+    capabilities.SendsContacts,
+    capabilities.SendsReplies,
+    capabilities.EditsMessages,
+    capabilities.RevokesMessages,
+    capabilities.ReactsToMessages,
+    capabilities.PinsMessages,
+    capabilities.DownloadsMedia,
+    capabilities.ListsConversations,
+    capabilities.ReadsConversations,
+    capabilities.ListsConversationMembers,
+    capabilities.MarksRead,
+    capabilities.MarksUnread,
+    capabilities.MutesConversations,
+    capabilities.UnmutesConversations,
+    capabilities.PinsConversations,
+    capabilities.UnpinsConversations,
+    capabilities.ListsLabels,
+    capabilities.AssignsLabels,
+    capabilities.WritesLabels,
+    capabilities.DeletesLabels,
+    capabilities.ListsContacts,
+    capabilities.ReadsContacts,
+    capabilities.ReadsBlocklist,
+    capabilities.BlocksContacts,
+    capabilities.UnblocksContacts,
+    capabilities.NotesContacts,
+    capabilities.ListsGroups,
+    capabilities.ReadsGroups,
+    capabilities.CreatesGroups,
+    capabilities.LeavesGroups,
+    capabilities.ChangesGroupMembers,
+    capabilities.ChangesGroupInfo,
+    capabilities.ListsJoinRequests,
+    capabilities.DecidesJoinRequests,
+    capabilities.SetsJoinApproval,
+    capabilities.InvitesToGroups,
+):
+    """One user of the platform, by a token, with every capability."""
 
     def __init__(self, context: ConnectorContext) -> None:
         self._token = self._token_of(context)

@@ -16,16 +16,23 @@ from unifyport.providers.contract.base import (
     Credential,
     Inbound,
     Link,
-    Rejected,
 )
-from unifyport.providers.contract.login import Authorization, Dialog, ExportedSession
+from unifyport.providers.contract.errors import Rejected
+from unifyport.providers.contract.login import (
+    Authorization,
+    Authorizes,
+    Dialog,
+    ExportedSession,
+    ImportsSession,
+    LogsOut,
+)
 
 from .connector import Endpoints, ReferenceConnector, parse
 
 _KEY, _MARK = ("device", b"key"), ("device", b"mark")
 
 
-class DeviceConnector(ReferenceConnector):
+class DeviceConnector(ReferenceConnector, LogsOut):
     """A device that is in. What it missed while it was away can be had."""
 
     def __init__(self, context: ConnectorContext) -> None:
@@ -118,14 +125,14 @@ class DeviceConnector(ReferenceConnector):
         return Authorization(Identity(me["id"], display_name=me["name"]), session)
 
 
-class QrConnector(DeviceConnector):
+class QrConnector(DeviceConnector, Authorizes):
     """Let in by a QR code, which the platform replaces now and then."""
 
     async def authorize(self, dialog: Dialog) -> Authorization:
         return await self._follow(await self._begin("qr"), dialog)
 
 
-class CodeConnector(DeviceConnector):
+class CodeConnector(DeviceConnector, Authorizes):
     """Let in by a code that the platform sends to the phone, and by the password where the user has one. The platform
     has no history for it: what comes while it is away is lost, and what is lost is said to be (`Inbound.VOLATILE`)."""
 
@@ -148,7 +155,7 @@ class TypedCodeConnector(CodeConnector):
         return await self._follow(await self._begin("typed", phone=self._phone), dialog)
 
 
-class SessionConnector(DeviceConnector):
+class SessionConnector(DeviceConnector, ImportsSession):
     """Let in by the key of a device elsewhere."""
 
     async def import_session(self, exported: ExportedSession) -> Authorization:
@@ -167,15 +174,15 @@ def reference(name: str = "line", *, typed: bool = False) -> Channel:
         name=name,
         endpoints=Endpoints,
         connections=(
-            ConnectionSpec("token", ReferenceConnector, (Credential("token"),), Inbound.ACKED),
-            ConnectionSpec("qrcode", QrConnector, (), Inbound.REPLAYABLE),
+            ConnectionSpec("token", lambda: ReferenceConnector, (Credential("token"),), Inbound.ACKED),
+            ConnectionSpec("qrcode", lambda: QrConnector, (), Inbound.REPLAYABLE),
             ConnectionSpec(
                 "code",
-                TypedCodeConnector if typed else CodeConnector,
+                lambda: TypedCodeConnector if typed else CodeConnector,
                 (_PHONE,),
                 Inbound.VOLATILE,
                 identify=lambda credentials: credentials.get("phone"),
             ),
-            ConnectionSpec("session", SessionConnector, (), Inbound.REPLAYABLE),
+            ConnectionSpec("session", lambda: SessionConnector, (), Inbound.REPLAYABLE),
         ),
     )

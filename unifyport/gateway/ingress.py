@@ -199,7 +199,7 @@ class Ingress:
 
 
 def _hook(actor: AccountActor) -> InboundHook | None:
-    return actor.kind.ingress if actor.called_by_platform else None
+    return actor.spec.ingress if actor.called_by_platform else None
 
 
 def too_deep(body: bytes, limit: int = MAX_DEPTH) -> bool:

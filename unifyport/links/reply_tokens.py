@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from unifyport.providers.contract.capabilities import SendsReplies
+from unifyport.providers.contract.capabilities import SEND_REPLY
 from unifyport.providers.registry import Registry
 from unifyport.storage.sealing import KeyRing, SealError
 
@@ -36,7 +36,9 @@ class ReplyTokens:
     def token(self, account_id: str, provider: str, conversation_id: str, message_id: str) -> str:
         """Empty where nothing can be quoted."""
         channel = self._registry.find_channel(provider)
-        if channel is None or not any(issubclass(c.connector, SendsReplies) for c in channel.connections):
+        if channel is None or not any(
+            SEND_REPLY.is_declared_by(self._registry.connector(spec)) for spec in channel.connections
+        ):
             return ""
         plain = msgspec.json.encode(_Quoted(conversation_id, message_id, self._now_ms()))
         return _VERSION + self._ring.seal_text("reply_token", plain, context=account_id)

@@ -7,9 +7,12 @@
 """
 
 import enum
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import attrs
+
+T = TypeVar("T")
 
 
 class CommandState(enum.StrEnum):
@@ -36,6 +39,12 @@ class OutboundMessage:
     reply_to_message_id: str | None = None
     client_ref: str = ""
     mentions: list[str] = attrs.field(factory=list)
+    # What the connection's `check` made of it, kept so that its connector need not make it again.
+    rendered: Any = attrs.field(default=None, eq=False, repr=False)
+
+    def rendered_by(self, render: Callable[[Any], T]) -> T:
+        """What was kept of `render`, or else what it makes now."""
+        return render(self) if self.rendered is None else self.rendered
 
 
 @attrs.define

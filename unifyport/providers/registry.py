@@ -3,24 +3,51 @@
 from collections.abc import Iterable, Mapping
 
 from . import telegram, whatsapp
-from .contract.base import Channel
+from .contract.base import Channel, ConnectionSpec, Connector
+from .contract.capabilities import CAPABILITIES
+from .contract.conformance import check_connector
+from .contract.login import Authorizes, ImportsSession
 
 # The contract's `ProviderName`: callers may name all of them, whether a connector exists yet or not.
 PROVIDER_NAMES = ("telegram", "whatsapp", "line", "twitter", "x", "zalo", "tiktok")
 
 
 class Registry:
-    """Channels by name and alias."""
+    """Channels by name and alias, and their connectors, which are imported when they are first asked for."""
 
     def __init__(self, channels: Iterable[Channel]) -> None:
         self.channels: Mapping[str, Channel] = {channel.name: channel for channel in channels}
         self._names = {
             name: channel for channel in self.channels.values() for name in (channel.name, *channel.aliases)
         }
+        self._connectors: dict[ConnectionSpec, type[Connector]] = {}
 
     def find_channel(self, provider: str) -> Channel | None:
         """The channel of a provider name, None when there is no connector for it yet."""
         return self._names.get(provider)
+
+    def connector(self, spec: ConnectionSpec) -> type[Connector]:
+        """The connector class of a connection. Raises `NotAConnector` for one that is not what it declares."""
+        if spec not in self._connectors:
+            connector = spec.connector()
+            check_connector(connector)
+            self._connectors[spec] = connector
+        return self._connectors[spec]
+
+    def load_connectors(self) -> None:
+        """Import all of them, so that what is wrong with one is told at the start. Raises `NotAConnector`."""
+        for channel in self.channels.values():
+            for spec in channel.connections:
+                self.connector(spec)
+
+    def capabilities(self, spec: ConnectionSpec) -> list[str]:
+        """The names of everything that its connector declares."""
+        connector = self.connector(spec)
+        return [name for name, known in CAPABILITIES.items() if known.is_declared_by(connector)]
+
+    def is_interactive(self, spec: ConnectionSpec) -> bool:
+        """Whether a human, or a session that was exported elsewhere, must log it in before it can connect."""
+        return issubclass(self.connector(spec), Authorizes | ImportsSession)
 
 
 def standard() -> Registry:

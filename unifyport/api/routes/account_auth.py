@@ -28,7 +28,8 @@ from unifyport.net.clients import ConnectionLost, NotConnected, TooLarge
 from unifyport.net.fetch import FetchRefused, fetch
 from unifyport.net.guard import NameNotResolved, UrlNotAllowed
 from unifyport.process.redaction import register_fleeting
-from unifyport.providers.contract.base import ChannelError, ConnectionSpec, LoggedOut, RateLimited, Rejected
+from unifyport.providers.contract.base import ConnectionSpec
+from unifyport.providers.contract.errors import ChannelError, LoggedOut, RateLimited, Rejected
 from unifyport.providers.contract.login import Authorizes, ExportedSession, ImportsSession
 from unifyport.storage.contract import StoreUnavailable
 
@@ -64,7 +65,7 @@ async def get_auth_state(call: Call) -> schemas.AccountSession:
     actor = call.gateway.accounts.actor(account.id)
     if actor is not None:
         account = actor.row  # what is on its way to the disk counts already
-    imports = actor is not None and issubclass(actor.kind.connector, ImportsSession)
+    imports = actor is not None and issubclass(actor.connector_class, ImportsSession)
     return present_login(account, call.gateway.now_ms(), imports=imports)
 
 
@@ -90,10 +91,12 @@ def present_login(account: Account, now_ms: int, *, imports: bool) -> schemas.Ac
 async def start_auth(call: Call) -> schemas.AccountSession:
     """A token account presents its credentials again; any other begins its login."""
     _, connection = await bound_account(call.gateway, call.path["account_id"])
-    fits = not connection.interactive or issubclass(connection.connector, Authorizes)
+    connector = call.gateway.registry.connector(connection)
+    interactive = call.gateway.registry.is_interactive(connection)
+    fits = not interactive or issubclass(connector, Authorizes)
     _check_mode(connection, fits, "auth/session begins this login")
     account, _ = await _startable(call)
-    if connection.interactive:
+    if interactive:
         return await _begin(call, account)
     await call.gateway.accounts.log_in_again(account.id)
     return await get_auth_state(call)
@@ -120,7 +123,7 @@ def _give(wanted: Wanted) -> Handler:
     async def handle(call: Call) -> schemas.AccountSession:
         value = _text(wanted.value, getattr(call.body, wanted.value))
         account, connection = await bound_account(call.gateway, call.path["account_id"])
-        fits = issubclass(connection.connector, Authorizes)
+        fits = issubclass(call.gateway.registry.connector(connection), Authorizes)
         _check_mode(connection, fits, f"this login asks for no {wanted.value}")
         if account.auth_status is AuthStatus.AUTHORIZED:
             raise _authorized()
@@ -147,7 +150,7 @@ async def import_session(call: Call) -> schemas.AccountSession:
     """Log in with a session that was exported elsewhere: fetched from `session_url`, or given as `session`."""
     body = call.body
     account, connection = await bound_account(call.gateway, call.path["account_id"])
-    fits = issubclass(connection.connector, ImportsSession)
+    fits = issubclass(call.gateway.registry.connector(connection), ImportsSession)
     _check_mode(connection, fits, f"this step belongs to auth_mode {_SESSION}")
     account, _ = await _startable(call)
     pin = None if body.pin is None else _text("pin", body.pin)

@@ -49,7 +49,7 @@ def _refusal(gateway: Gateway, account: Account) -> str:
         raise ApiError(409, NOT_BOUND.code, f"the login is void ({terminal}); the account needs a new login")
     if account.status != ACTIVE:
         raise ApiError(409, NOT_BOUND.code, f"the account's status is {account.status}")
-    if actor is not None and actor.kind.interactive and actor.row.auth_status is not AuthStatus.AUTHORIZED:
+    if actor is not None and actor.interactive and actor.row.auth_status is not AuthStatus.AUTHORIZED:
         raise ApiError(409, NOT_BOUND.code, f"nobody has logged it in yet ({actor.row.auth_status})")
     if account.not_before is not None and account.not_before > gateway.now_ms():
         return f"rate_limited: the platform asked to wait until {rfc3339(account.not_before)}"
@@ -105,9 +105,7 @@ async def get_runtime(call: Call) -> schemas.Runtime:
 async def get_explanation(call: Call) -> schemas.Explanation:
     account, actor, state = await _supervised(call)
     at = "" if state.next_retry_at is None else call.gateway.wall_time(state.next_retry_at)
-    why, following, action = explain(
-        account, state, actor.view.reason, at, interactive=actor.kind.interactive
-    )
+    why, following, action = explain(account, state, actor.view.reason, at, interactive=actor.interactive)
     return schemas.Explanation(account.id, actor.view.status.value, why, following, action)
 
 

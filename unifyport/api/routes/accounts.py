@@ -55,7 +55,7 @@ async def bound_account(gateway: Gateway, account_id: str) -> tuple[Account, Con
     """The account and its connection. Raises 404 `not_found`, 502 `provider_adapter_not_found`."""
     actor = gateway.accounts.actor(account_id)
     if actor is not None and not actor.leaving:  # what is on its way to the disk counts already
-        return actor.row, actor.kind
+        return actor.row, actor.spec
     account = await find_account(gateway, account_id)
     channel = gateway.registry.find_channel(account.provider)
     connection = channel.connection(account.auth_mode) if channel is not None else None
@@ -78,7 +78,9 @@ def present_account(gateway: Gateway, account: Account) -> schemas.Account:
         status=account.status,
         runtime_status=(RuntimeStatus.UNKNOWN if actor is None else actor.view.status).value,
         auth_mode=account.auth_mode,
-        capabilities=account.capabilities if account.capabilities is not None else capabilities(connection),
+        capabilities=account.capabilities
+        if account.capabilities is not None
+        else capabilities(gateway, connection),
         metadata=account.metadata,
         origin=account.origin.value,
         provider_account_ref=account.provider_account_ref,
@@ -90,11 +92,11 @@ def present_account(gateway: Gateway, account: Account) -> schemas.Account:
     )
 
 
-def capabilities(connection: ConnectionSpec | None) -> list[str]:
+def capabilities(gateway: Gateway, connection: ConnectionSpec | None) -> list[str]:
     """The contract's words for what a connection can do."""
     if connection is None:
         return []
-    sends = any(name.startswith("send_") for name in connection.capabilities)
+    sends = any(name.startswith("send_") for name in gateway.registry.capabilities(connection))
     return [*(["send_message"] if sends else []), "receive_message"]
 
 
@@ -194,7 +196,7 @@ async def _update(call: Call) -> schemas.Account:
     if body.provider_data is not None and not data:
         new_login = connection.auth_mode != account.auth_mode  # it held nothing but a proxy
     if new_login and account.auth_status is AuthStatus.AUTHORIZED:
-        _refuse_to_leave_a_session(channel, account)
+        _refuse_to_leave_a_session(gateway, channel, account)
     if new_login:
         credentials = _credentials(channel, connection.auth_mode, data or account.credentials)
         changed = with_new_login(attrs.evolve(changed, credentials=credentials))
@@ -207,10 +209,10 @@ async def _update(call: Call) -> schemas.Account:
     return present_account(gateway, changed)
 
 
-def _refuse_to_leave_a_session(channel: Channel, account: Account) -> None:
+def _refuse_to_leave_a_session(gateway: Gateway, channel: Channel, account: Account) -> None:
     """A device that somebody has linked is let go of on purpose, and at its platform too."""
     old = channel.connection(account.auth_mode)
-    if old is not None and old.interactive:
+    if old is not None and gateway.registry.is_interactive(old):
         raise ApiError(
             409, "account_already_authorized", "the account is logged in; auth/cancel drops that login first"
         )

@@ -1,7 +1,18 @@
 """Contacts: whom an account knows, whom it has blocked, what it noted about them."""
 
+from typing import Any
+
 from unifyport.model import directory
 from unifyport.model.times import parse_rfc3339
+from unifyport.providers.contract.capabilities import (
+    BLOCK_CONTACT,
+    GET_CONTACT,
+    LIST_BLOCKLIST,
+    LIST_CONTACTS,
+    SET_CONTACT_NOTE,
+    UNBLOCK_CONTACT,
+    Capability,
+)
 
 from .. import schemas
 from ..http.errors import ApiError, ErrorSpec
@@ -20,40 +31,40 @@ async def list_contacts(call: Call) -> schemas.ContactListResult:
             parse_rfc3339(since)
         except ValueError as error:
             raise ApiError(400, "invalid_request", f"updated_since: {error}") from None
-    account, _ = await require_capability(call, "list_contacts")
+    account, _ = await require_capability(call, LIST_CONTACTS)
     return schemas.ContactListResult(
         *await call_platform_page(
-            call, account, "list_contacts_failed", "list_contacts", call.query.get("q") or None, since
+            call, account, "list_contacts_failed", LIST_CONTACTS, call.query.get("q") or None, since
         )
     )
 
 
 async def get_contact(call: Call) -> directory.Contact:
     contact_id = required(call.query, "contact_id")
-    account, _ = await require_capability(call, "get_contact")
+    account, _ = await require_capability(call, GET_CONTACT)
     contact: directory.Contact = await call_platform(
-        call, account, "get_contact_failed", "get_contact", contact_id
+        call, account, "get_contact_failed", GET_CONTACT, contact_id
     )
     return contact
 
 
 async def list_blocklist(call: Call) -> directory.ContactBlocklist:
-    account, _ = await require_capability(call, "list_blocklist")
+    account, _ = await require_capability(call, LIST_BLOCKLIST)
     found: directory.ContactBlocklist = await call_platform(
-        call, account, "list_blocklist_failed", "list_blocklist"
+        call, account, "list_blocklist_failed", LIST_BLOCKLIST
     )
     return found
 
 
 async def block_contact(call: Call) -> schemas.OkData:
-    return await _act(call, "block_contact")
+    return await _act(call, BLOCK_CONTACT)
 
 
 async def unblock_contact(call: Call) -> schemas.OkData:
-    return await _act(call, "unblock_contact")
+    return await _act(call, UNBLOCK_CONTACT)
 
 
-async def _act(call: Call, capability: str) -> schemas.OkData:
+async def _act(call: Call, capability: Capability[..., Any]) -> schemas.OkData:
     contact_id = checked_id("contact_id", call.body.contact_id)
     account, _ = await require_capability(call, capability)
     await call_platform(call, account, f"{capability}_failed", capability, contact_id)
@@ -64,9 +75,9 @@ async def set_note(call: Call) -> schemas.OkData:
     contact_id = checked_id("contact_id", call.body.contact_id)
     if len(call.body.note) > MAX_NOTE:
         raise ApiError(400, "invalid_request", f"note: must be at most {MAX_NOTE} characters")
-    account, _ = await require_capability(call, "set_contact_note")
+    account, _ = await require_capability(call, SET_CONTACT_NOTE)
     await call_platform(
-        call, account, "set_contact_note_failed", "set_contact_note", contact_id, call.body.note
+        call, account, "set_contact_note_failed", SET_CONTACT_NOTE, contact_id, call.body.note
     )
     return schemas.OkData()
 

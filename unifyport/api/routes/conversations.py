@@ -11,6 +11,22 @@ from unifyport.model.message import CommandState, MarkRead
 from unifyport.model.texts import is_one_line
 from unifyport.model.times import parse_rfc3339
 from unifyport.providers.contract.base import ConnectionSpec
+from unifyport.providers.contract.capabilities import (
+    DELETE_LABEL,
+    GET_CONVERSATION,
+    LIST_CONVERSATION_MEMBERS,
+    LIST_CONVERSATIONS,
+    LIST_LABELS,
+    MARK_READ,
+    MARK_UNREAD,
+    MUTE_CONVERSATION,
+    PIN_CONVERSATION,
+    SET_LABEL_MEMBERS,
+    UNMUTE_CONVERSATION,
+    UNPIN_CONVERSATION,
+    UPSERT_LABEL,
+    Capability,
+)
 
 from .. import schemas
 from ..http.errors import ApiError, ErrorSpec
@@ -56,32 +72,32 @@ def supported_type(connection: ConnectionSpec, provider: str, value: str) -> Non
 async def list_conversations(call: Call) -> schemas.ConversationListResult:
     wanted = call.query.get("type") or ""
     types = [checked_type("type", each.strip()) for each in wanted.split(",")] if wanted else []
-    account, _ = await require_capability(call, "list_conversations")
+    account, _ = await require_capability(call, LIST_CONVERSATIONS)
     label_id = call.query.get("label_id") or None
     failure = "list_conversations_failed"
     return schemas.ConversationListResult(
-        *await call_platform_page(call, account, failure, "list_conversations", types, label_id)
+        *await call_platform_page(call, account, failure, LIST_CONVERSATIONS, types, label_id)
     )
 
 
 async def get_conversation(call: Call) -> directory.Conversation:
     conversation_id = required(call.query, "conversation_id")
-    account, connection = await require_capability(call, "get_conversation")
+    account, connection = await require_capability(call, GET_CONVERSATION)
     _check_type(call, connection, account.provider)
     failure = "get_conversation_failed"
     found: directory.Conversation = await call_platform(
-        call, account, failure, "get_conversation", conversation_id
+        call, account, failure, GET_CONVERSATION, conversation_id
     )
     return found
 
 
 async def list_members(call: Call) -> schemas.ConversationMemberListResult:
     conversation_id = required(call.query, "conversation_id")
-    account, connection = await require_capability(call, "list_conversation_members")
+    account, connection = await require_capability(call, LIST_CONVERSATION_MEMBERS)
     _check_type(call, connection, account.provider)
     failure = "list_conversation_members_failed"
     return schemas.ConversationMemberListResult(
-        *await call_platform_page(call, account, failure, "list_conversation_members", conversation_id)
+        *await call_platform_page(call, account, failure, LIST_CONVERSATION_MEMBERS, conversation_id)
     )
 
 
@@ -104,7 +120,7 @@ async def mark_read(call: Call) -> schemas.OkData:
         raise ApiError(
             400, "invalid_request", "up_to_message_id and up_to_message_sender_id: give both or neither"
         )
-    account, connection = await require_capability(call, "mark_read")
+    account, connection = await require_capability(call, MARK_READ)
     message_id = body.up_to_message_id
     if message_id is None:
         lane = gateway.normalizers.lane(account.id, connection.canonical(body.conversation_id))
@@ -121,7 +137,7 @@ async def mark_read(call: Call) -> schemas.OkData:
 
 
 async def mark_unread(call: Call) -> schemas.OkData:
-    return await _act(call, "mark_unread", "mark_conversation_unread_failed")
+    return await _act(call, MARK_UNREAD, "mark_conversation_unread_failed")
 
 
 async def mute(call: Call) -> schemas.OkData:
@@ -141,22 +157,22 @@ async def mute(call: Call) -> schemas.OkData:
         if until <= call.gateway.now_ms() // 1000:
             now = datetime.now(UTC).isoformat(timespec="seconds")
             raise ApiError(400, "invalid_request", f"mute_until: must be in the future (it is {now})")
-    return await _act(call, "mute_conversation", "mute_conversation_failed", until)
+    return await _act(call, MUTE_CONVERSATION, "mute_conversation_failed", until)
 
 
 async def unmute(call: Call) -> schemas.OkData:
-    return await _act(call, "unmute_conversation", "unmute_conversation_failed")
+    return await _act(call, UNMUTE_CONVERSATION, "unmute_conversation_failed")
 
 
 async def pin(call: Call) -> schemas.OkData:
-    return await _act(call, "pin_conversation", "pin_conversation_failed")
+    return await _act(call, PIN_CONVERSATION, "pin_conversation_failed")
 
 
 async def unpin(call: Call) -> schemas.OkData:
-    return await _act(call, "unpin_conversation", "unpin_conversation_failed")
+    return await _act(call, UNPIN_CONVERSATION, "unpin_conversation_failed")
 
 
-async def _act(call: Call, capability: str, failure: str, *more: Any) -> schemas.OkData:
+async def _act(call: Call, capability: Capability[..., Any], failure: str, *more: Any) -> schemas.OkData:
     conversation_id = checked_id("conversation_id", call.body.conversation_id)
     account, _ = await require_capability(call, capability)
     await call_platform(call, account, failure, capability, conversation_id, *more)
@@ -167,9 +183,9 @@ async def _act(call: Call, capability: str, failure: str, *more: Any) -> schemas
 
 
 async def list_labels(call: Call) -> schemas.ConversationLabelListResult:
-    account, _ = await require_capability(call, "list_labels")
+    account, _ = await require_capability(call, LIST_LABELS)
     return schemas.ConversationLabelListResult(
-        *await call_platform_page(call, account, "list_conversation_labels_failed", "list_labels")
+        *await call_platform_page(call, account, "list_conversation_labels_failed", LIST_LABELS)
     )
 
 
@@ -177,9 +193,9 @@ async def set_label_members(call: Call) -> schemas.ConversationLabelMembersResul
     body = call.body
     label_id = checked_id("label_id", body.label_id)
     ids = checked_ids("conversation_ids", body.conversation_ids)
-    account, _ = await require_capability(call, "set_label_members")
+    account, _ = await require_capability(call, SET_LABEL_MEMBERS)
     await call_platform(
-        call, account, "set_label_members_failed", "set_label_members", label_id, body.action, ids
+        call, account, "set_label_members_failed", SET_LABEL_MEMBERS, label_id, body.action, ids
     )
     return schemas.ConversationLabelMembersResult(label_id, body.action, ids)
 
@@ -189,17 +205,17 @@ async def upsert_label(call: Call) -> directory.ConversationLabel:
     label_id = checked_id("label_id", body.label_id) if body.label_id else None
     if not 0 < len(body.name) <= MAX_LABEL or not is_one_line(body.name):
         raise ApiError(400, "invalid_request", f"name: must be 1 to {MAX_LABEL} printable characters")
-    account, _ = await require_capability(call, "upsert_label")
+    account, _ = await require_capability(call, UPSERT_LABEL)
     label: directory.ConversationLabel = await call_platform(
-        call, account, "upsert_label_failed", "upsert_label", label_id, body.name
+        call, account, "upsert_label_failed", UPSERT_LABEL, label_id, body.name
     )
     return label
 
 
 async def delete_label(call: Call) -> schemas.ConversationLabelDeleteResult:
     label_id = checked_id("label_id", call.body.label_id)
-    account, _ = await require_capability(call, "delete_label")
-    await call_platform(call, account, "delete_label_failed", "delete_label", label_id)
+    account, _ = await require_capability(call, DELETE_LABEL)
+    await call_platform(call, account, "delete_label_failed", DELETE_LABEL, label_id)
     return schemas.ConversationLabelDeleteResult(label_id)
 
 

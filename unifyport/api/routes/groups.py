@@ -2,6 +2,18 @@
 
 from unifyport.model import directory
 from unifyport.model.texts import is_one_line
+from unifyport.providers.contract.capabilities import (
+    CREATE_GROUP,
+    GET_GROUP,
+    GET_GROUP_INVITE_CODE,
+    LEAVE_GROUP,
+    LIST_GROUP_JOIN_REQUESTS,
+    LIST_GROUPS,
+    SET_GROUP_JOIN_APPROVAL_MODE,
+    UPDATE_GROUP_INFO,
+    UPDATE_GROUP_JOIN_REQUESTS,
+    UPDATE_GROUP_MEMBERS,
+)
 
 from .. import schemas
 from ..http.errors import ApiError, ErrorSpec
@@ -24,40 +36,40 @@ NO_GROUP = ErrorSpec(404, "group_not_found")
 
 
 async def list_groups(call: Call) -> schemas.GroupListResult:
-    account, _ = await require_capability(call, "list_groups")
+    account, _ = await require_capability(call, LIST_GROUPS)
     return schemas.GroupListResult(
-        *await call_platform_page(call, account, "list_groups_failed", "list_groups")
+        *await call_platform_page(call, account, "list_groups_failed", LIST_GROUPS)
     )
 
 
 async def get_group(call: Call) -> directory.Group:
     group_id = required(call.query, "group_id")
-    account, _ = await require_capability(call, "get_group")
-    group: directory.Group = await call_platform(call, account, "get_group_failed", "get_group", group_id)
+    account, _ = await require_capability(call, GET_GROUP)
+    group: directory.Group = await call_platform(call, account, "get_group_failed", GET_GROUP, group_id)
     return group
 
 
 async def create_group(call: Call) -> schemas.GroupCreateResult:
     name = _name(call.body.name)
     members = checked_ids("members", call.body.members) if call.body.members else []
-    account, _ = await require_capability(call, "create_group")
+    account, _ = await require_capability(call, CREATE_GROUP)
     return schemas.GroupCreateResult(
-        await call_platform(call, account, "create_group_failed", "create_group", name, members)
+        await call_platform(call, account, "create_group_failed", CREATE_GROUP, name, members)
     )
 
 
 async def leave_group(call: Call) -> schemas.OkData:
     group_id = checked_id("group_id", call.body.group_id)
-    account, _ = await require_capability(call, "leave_group")
-    await call_platform(call, account, "leave_group_failed", "leave_group", group_id)
+    account, _ = await require_capability(call, LEAVE_GROUP)
+    await call_platform(call, account, "leave_group_failed", LEAVE_GROUP, group_id)
     return schemas.OkData()
 
 
 async def update_members(call: Call) -> schemas.OkData:
     group_id = checked_id("group_id", call.body.group_id)
     member_id = checked_id("member_id", call.body.member_id)
-    account, _ = await require_capability(call, "update_group_members")
-    capability = "update_group_members"
+    account, _ = await require_capability(call, UPDATE_GROUP_MEMBERS)
+    capability = UPDATE_GROUP_MEMBERS
     await call_platform(
         call, account, "update_group_members_failed", capability, group_id, call.body.action, member_id
     )
@@ -75,46 +87,46 @@ async def update_info(call: Call) -> schemas.OkData:
         raise ApiError(400, "invalid_request", f"description: must be at most {MAX_DESCRIPTION} characters")
     if body.avatar_url is not None and not body.avatar_url.startswith("https://"):
         raise ApiError(400, "invalid_request", "avatar_url: must be an https URL")
-    account, _ = await require_capability(call, "update_group_info")
+    account, _ = await require_capability(call, UPDATE_GROUP_INFO)
     arguments = (group_id, body.name, body.description, body.avatar_url)
-    await call_platform(call, account, "update_group_info_failed", "update_group_info", *arguments)
+    await call_platform(call, account, "update_group_info_failed", UPDATE_GROUP_INFO, *arguments)
     return schemas.OkData()
 
 
 async def list_join_requests(call: Call) -> schemas.GroupJoinRequestsResult:
     group_id = required(call.query, "group_id")
-    account, _ = await require_capability(call, "list_group_join_requests")
+    account, _ = await require_capability(call, LIST_GROUP_JOIN_REQUESTS)
     failure = "list_group_join_requests_failed"
     return schemas.GroupJoinRequestsResult(
-        group_id, await call_platform(call, account, failure, "list_group_join_requests", group_id)
+        group_id, await call_platform(call, account, failure, LIST_GROUP_JOIN_REQUESTS, group_id)
     )
 
 
 async def update_join_requests(call: Call) -> schemas.OkData:
     group_id = checked_id("group_id", call.body.group_id)
     member_ids = checked_ids("member_ids", call.body.member_ids)
-    account, _ = await require_capability(call, "update_group_join_requests")
+    account, _ = await require_capability(call, UPDATE_GROUP_JOIN_REQUESTS)
     failure = "update_group_join_requests_failed"
     await call_platform(
-        call, account, failure, "update_group_join_requests", group_id, call.body.action, member_ids
+        call, account, failure, UPDATE_GROUP_JOIN_REQUESTS, group_id, call.body.action, member_ids
     )
     return schemas.OkData()
 
 
 async def set_approval_mode(call: Call) -> schemas.OkData:
     group_id = checked_id("group_id", call.body.group_id)
-    account, _ = await require_capability(call, "set_group_join_approval_mode")
+    account, _ = await require_capability(call, SET_GROUP_JOIN_APPROVAL_MODE)
     failure = "set_group_join_approval_mode_failed"
-    await call_platform(call, account, failure, "set_group_join_approval_mode", group_id, call.body.enabled)
+    await call_platform(call, account, failure, SET_GROUP_JOIN_APPROVAL_MODE, group_id, call.body.enabled)
     return schemas.OkData()
 
 
 async def get_invite_code(call: Call) -> directory.GroupInviteCode:
     group_id = required(call.query, "group_id")
-    account, _ = await require_capability(call, "get_group_invite_code")
+    account, _ = await require_capability(call, GET_GROUP_INVITE_CODE)
     failure = "get_group_invite_code_failed"
     code: directory.GroupInviteCode = await call_platform(
-        call, account, failure, "get_group_invite_code", group_id
+        call, account, failure, GET_GROUP_INVITE_CODE, group_id
     )
     return code
 

@@ -2,7 +2,14 @@
 
 from typing import Any
 
-from unifyport.providers.contract.capabilities import Target
+from unifyport.providers.contract.capabilities import (
+    EDIT_MESSAGE,
+    PIN_MESSAGE,
+    REACT_TO_MESSAGE,
+    REVOKE_MESSAGE,
+    Capability,
+    Target,
+)
 
 from .. import schemas
 from ..http.errors import ApiError
@@ -20,11 +27,11 @@ async def edit_message(call: Call) -> schemas.OkData:
     )
     if not 0 < len(body.content) <= MAX_CONTENT:
         raise ApiError(400, "invalid_request", f"content: must be 1 to {MAX_CONTENT} characters")
-    return await _act(call, "edit_message", "edit_message_failed", target, body.content)
+    return await _act(call, EDIT_MESSAGE, "edit_message_failed", target, body.content)
 
 
 async def revoke_message(call: Call) -> schemas.OkData:
-    return await _act(call, "revoke_message", "revoke_message_failed", _target(call.body))
+    return await _act(call, REVOKE_MESSAGE, "revoke_message_failed", _target(call.body))
 
 
 async def react_to_message(call: Call) -> schemas.OkData:
@@ -32,7 +39,7 @@ async def react_to_message(call: Call) -> schemas.OkData:
     emoji = call.body.emoji or ""
     if len(emoji) > MAX_EMOJI:
         raise ApiError(400, "invalid_request", f"emoji: must be at most {MAX_EMOJI} characters")
-    return await _act(call, "react_to_message", "react_message_failed", _target(call.body), emoji)
+    return await _act(call, REACT_TO_MESSAGE, "react_message_failed", _target(call.body), emoji)
 
 
 async def pin_message(call: Call) -> schemas.OkData:
@@ -40,7 +47,7 @@ async def pin_message(call: Call) -> schemas.OkData:
     if seconds is not None and not 0 <= seconds < 2**32:
         raise ApiError(400, "invalid_request", "duration_seconds: must be from 0 to 4294967295")
     target = _target(call.body)
-    return await _act(call, "pin_message", "pin_message_failed", target, call.body.pinned, seconds)
+    return await _act(call, PIN_MESSAGE, "pin_message_failed", target, call.body.pinned, seconds)
 
 
 def _target(body: Any) -> Target:
@@ -52,7 +59,7 @@ def _target(body: Any) -> Target:
     )
 
 
-async def _act(call: Call, capability: str, failure: str, *arguments: Any) -> schemas.OkData:
+async def _act(call: Call, capability: Capability[..., Any], failure: str, *arguments: Any) -> schemas.OkData:
     account, _ = await require_capability(call, capability, call.body.account_id)
     await call_platform(call, account, failure, capability, *arguments)
     return schemas.OkData()

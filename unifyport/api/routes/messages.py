@@ -10,8 +10,9 @@ from unifyport.links.reply_tokens import InvalidReplyToken
 from unifyport.model.account import Account
 from unifyport.model.ids import new_id
 from unifyport.model.message import Answer, CommandState, OutboundMessage, SendCommand
-from unifyport.providers.contract.base import ConnectionSpec, Rejected
-from unifyport.providers.contract.capabilities import CAPABILITIES, SendsReplies, sends
+from unifyport.providers.contract.base import ConnectionSpec
+from unifyport.providers.contract.capabilities import SEND_REPLY, capability_to_send
+from unifyport.providers.contract.errors import Rejected
 from unifyport.storage.contract import AcceptCommand
 
 from .. import schemas
@@ -33,19 +34,20 @@ async def send_message(call: Call) -> schemas.SendMessageResult:
     checked_id("to.id", body.to.id)
     message, source = outbound(body)
     account, connection = await bound_account(gateway, body.account_id)
-    _check_supported(body, message, connection, account.provider)
+    _check_supported(call, message, connection, account.provider)
     message.reply_to_message_id = _quoted(call, account, connection)
     now, command_id = gateway.now_ms(), new_id("cmd")
     message.client_ref = command_id
     command = SendCommand(command_id, account.id, message, deadline=now + DEADLINE_MS, created_at=now)
     try:
-        connection.check(message)
+        rendered = connection.check(message)
     except Rejected as rejected:
         raise ApiError(400, "invalid_request", rejected.detail or rejected.reason) from None
     actor = gateway.accounts.actor(account.id)
     if actor is None or not actor.may_come_up:
         raise _not_running()
     accept = AcceptCommand(account.no, command, msgspec.json.encode(command))
+    message.rendered = rendered
     if key is not None:
         accept.key, accept.body_hash = key, idempotency.hash_of(body)
     with idempotency.under_way(gateway, command.id):
@@ -79,14 +81,13 @@ async def _send(
     return answer
 
 
-def _check_supported(
-    body: schemas.SendMessageRequest, message: OutboundMessage, connection: ConnectionSpec, provider: str
-) -> None:
-    if not issubclass(connection.connector, CAPABILITIES[sends(message)].protocol):
+def _check_supported(call: Call, message: OutboundMessage, connection: ConnectionSpec, provider: str) -> None:
+    body, connector = call.body, call.gateway.registry.connector(connection)
+    if not capability_to_send(message).is_declared_by(connector):
         raise ApiError(400, "unsupported_message_type", f"{provider} cannot send {body.message.type} here")
     supported_type(connection, provider, body.to.type)
     reply = body.reply_to is not None or (body.provider_data or {}).get("reply_to") is not None
-    if reply and not issubclass(connection.connector, SendsReplies):
+    if reply and not SEND_REPLY.is_declared_by(connector):
         raise ApiError(501, "unsupported_by_provider", f"quoted replies are not supported for {provider}")
 
 

@@ -13,7 +13,7 @@ from unifyport.model.directory import Page
 from unifyport.model.message import Answer, CommandState, PlatformCall
 from unifyport.model.texts import PATTERN, is_one_line
 from unifyport.providers.contract.base import ConnectionSpec
-from unifyport.providers.contract.capabilities import CAPABILITIES, NOT_FOUND_REASONS
+from unifyport.providers.contract.capabilities import NOT_FOUND_REASONS, Arguments, Capability, Result
 
 from ..http import cursors
 from ..http.errors import INVALID_REQUEST, NOT_BOUND, NOT_FOUND, RATE_LIMITED, ApiError, ErrorSpec
@@ -58,42 +58,51 @@ def required(query: Mapping[str, str], name: str) -> str:
 
 
 async def require_capability(
-    call: Call, capability: str, account_id: str | None = None
+    call: Call, capability: Capability[..., Any], account_id: str | None = None
 ) -> tuple[Account, ConnectionSpec]:
     """The account of a call whose connector can do that. Raises `ApiError`: 404, 501, 502."""
     account, connection = await bound_account(
         call.gateway, call.path["account_id"] if account_id is None else account_id
     )
-    if not issubclass(connection.connector, CAPABILITIES[capability].protocol):
+    if not capability.is_declared_by(call.gateway.registry.connector(connection)):
         raise ApiError(501, UNSUPPORTED.code, f"{account.provider} does not support this")
     return account, connection
 
 
-async def call_platform(call: Call, account: Account, failure: str, capability: str, *arguments: Any) -> Any:
+async def call_platform(
+    call: Call,
+    account: Account,
+    failure: str,
+    capability: Capability[Arguments, Result],
+    *args: Arguments.args,
+    **kwargs: Arguments.kwargs,
+) -> Result:
     """What the connector returns. Raises `ApiError`: 409 when the account is not connected, the platform's refusal as
     404 or as `failure`, 429 when it told us to wait."""
     gateway = call.gateway
-    command = PlatformCall(capability, arguments, gateway.now_ms() + DEADLINE_MS)
+    assert not kwargs, "a command carries its arguments by their places"
+    command = PlatformCall(capability.name, args, gateway.now_ms() + DEADLINE_MS)
     try:
         answer = await gateway.accounts.call(account.id, command)
     except NoSuchAccount:
         answer = Answer(CommandState.NOT_SENT, code="account_not_running")
     if answer.state is CommandState.SENT:
-        return answer.value
+        result: Result = answer.value
+        return result
     raise failed(answer, failure, "done")
 
 
 async def call_platform_page(
-    call: Call, account: Account, failure: str, capability: str, *arguments: Any
+    call: Call, account: Account, failure: str, capability: Capability[..., Page[Any]], *arguments: Any
 ) -> tuple[list[Any], bool, str]:
     """`call_platform` for one page of a list: items, whether there are more, and the cursor of what comes next. A cursor holds
     the platform's own word, is signed, and serves for the same question of the same account only."""
     limit = limit_of(call.query)
-    purpose = f"{capability} {account.id} {arguments!r}"
+    purpose = f"{capability.name} {account.id} {arguments!r}"
     after = None
     if call.query.get("cursor"):
         after = cursors.read_text(call.gateway.ring, purpose, call.query["cursor"])
-    page: Page[Any] = await call_platform(call, account, failure, capability, *arguments, after, limit)
+    page = await call_platform(call, account, failure, capability, *arguments, after, limit)
     if page.next is None:
         return page.items, False, ""
     return page.items, True, cursors.write_text(call.gateway.ring, purpose, page.next)

@@ -1,7 +1,7 @@
 """Providers: where accounts can be made, and what each channel can do. Both follow from the channels' declarations."""
 
 from unifyport.providers.contract.base import Channel, ConnectionSpec, Credential
-from unifyport.providers.registry import PROVIDER_NAMES
+from unifyport.providers.registry import PROVIDER_NAMES, Registry
 
 from .. import schemas
 from ..http.errors import ApiError, ErrorSpec
@@ -31,29 +31,27 @@ _MESSAGE_TYPES = {
 
 
 async def list_capabilities(call: Call) -> list[schemas.ChannelCapabilities]:
-    return [_channel(channel) for channel in call.gateway.registry.channels.values()]
+    return [_channel(call.gateway.registry, channel) for channel in call.gateway.registry.channels.values()]
 
 
-def _channel(channel: Channel) -> schemas.ChannelCapabilities:
+def _channel(registry: Registry, channel: Channel) -> schemas.ChannelCapabilities:
     return schemas.ChannelCapabilities(
         provider=channel.name,
         aliases=list(channel.aliases),
-        connections=[_connection(connection) for connection in channel.connections],
+        connections=[_connection(registry, connection) for connection in channel.connections],
     )
 
 
-def _connection(connection: ConnectionSpec) -> schemas.ConnectionCapabilities:
+def _connection(registry: Registry, connection: ConnectionSpec) -> schemas.ConnectionCapabilities:
+    capabilities = registry.capabilities(connection)
     return schemas.ConnectionCapabilities(
         auth_mode=connection.auth_mode,
         provider_data=[_credential(credential) for credential in connection.credentials],
         receive=list(connection.receive),
         inbound=connection.inbound.value,
-        capabilities=connection.capabilities,
+        capabilities=capabilities,
         message_types=[
-            kind
-            for name, kinds in _MESSAGE_TYPES.items()
-            if name in connection.capabilities
-            for kind in kinds
+            kind for name, kinds in _MESSAGE_TYPES.items() if name in capabilities for kind in kinds
         ],
         max_text=connection.max_text,
         max_download=connection.max_download,

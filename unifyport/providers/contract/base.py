@@ -10,19 +10,21 @@ session). A *connector* is the class that keeps one connection of one account al
    the platform calls us (`ingress.py`) there is nothing to read: `receive` then watches over the login.
 3. `aclose()` lets go of everything; it is always called.
 
-What a connector can do beyond that it says by implementing capability protocols (`capabilities.py`): the
-capability list, 501 answers and the documentation are derived from them. Whatever goes wrong leaves a
-connector as one of the failure classes below; anything else counts as its bug.
+What a connector can do beyond that it declares by inheriting capability classes (`capabilities.py`): the capability
+list, 501 answers and the documentation are derived from them. Whatever goes wrong leaves a connector as one of the
+failure classes of `errors.py`; anything else counts as its bug.
 
 A connector never writes to the store by another way, never restarts itself, and never repeats a request that
 may have been applied. It is constructed anew for each incarnation, from what the store holds.
 """
 
 import enum
+import importlib
 import re
 import ssl
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 import attrs
 
@@ -32,49 +34,7 @@ from unifyport.model.message import OutboundMessage
 from unifyport.model.proxy import Proxy
 from unifyport.model.unit import SessionChange
 
-from .capabilities import CAPABILITIES
 from .ingress import InboundHook
-from .login import Authorizes, ImportsSession
-
-# -- failure classes ----------------------------------------------------------------------------------------
-
-
-class ChannelError(Exception):
-    """`reason` is machine-readable. `maybe_applied`: a request may have had its effect nevertheless."""
-
-    def __init__(self, reason: str, *, maybe_applied: bool = False) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.maybe_applied = maybe_applied
-
-
-class Transient(ChannelError):
-    """Network, 5xx, time-out: try again after a back-off."""
-
-
-class RateLimited(ChannelError):
-    """The platform told us to wait `retry_after` seconds; nothing was applied."""
-
-    def __init__(self, retry_after: float, reason: str = "rate_limited") -> None:
-        super().__init__(reason)
-        self.retry_after = retry_after
-
-
-class Conflict(ChannelError):
-    """The same login is in use elsewhere."""
-
-
-class LoggedOut(ChannelError):
-    """The platform does not, or no longer, accept the credentials. No restart mends that."""
-
-
-class Rejected(ChannelError):
-    """The platform refuses this one request; the connection is fine. `detail` is for the caller."""
-
-    def __init__(self, reason: str, detail: str = "") -> None:
-        super().__init__(reason)
-        self.detail = detail
-
 
 # -- what a connector is given --------------------------------------------------------------------------------
 
@@ -124,8 +84,8 @@ class Connector(Protocol):
         """Close everything, also while being cancelled."""
 
 
-@runtime_checkable
-class AnswersProbes(Protocol):
+class AnswersProbes(ABC):
+    @abstractmethod
     async def probe(self) -> None:
         """Ask the platform for a sign of life of this login, harmlessly. Any answer at all is one: a refusal too.
 
@@ -160,14 +120,27 @@ POLL, WEBHOOK = "poll", "webhook"
 
 
 @attrs.frozen
-class ConnectionSpec:
-    """One way to be connected: what it is called, what it needs, and the connector that does it.
+class ConnectorIn:
+    """Where a connector class stands: imported when called, so that a declaration alone loads no shell."""
 
-    `identify` reads from credentials which identity they are for, before anybody has logged in with them.
+    module: str
+    name: str
+
+    def __call__(self) -> type[Connector]:
+        connector: type[Connector] = getattr(importlib.import_module(self.module), self.name)
+        return connector
+
+
+@attrs.frozen(eq=False)
+class ConnectionSpec:
+    """The declaration of one way to be connected: what it is called, what it needs, and where its connector is.
+
+    `connector` is called by the registry of a gateway alone (`Registry.connector`). `identify` reads from credentials
+    which identity they are for, before a login with them.
     """
 
     auth_mode: str
-    connector: type[Connector]
+    connector: Callable[[], type[Connector]]
     credentials: tuple[Credential, ...]
     inbound: Inbound
     identify: Callable[[Mapping[str, Any]], str | None] = lambda credentials: None
@@ -181,15 +154,6 @@ class ConnectionSpec:
     max_text: int | None = None  # characters of a text message
     max_download: int | None = None  # bytes of a file that the platform lets us fetch
     max_upload: Mapping[str, int] = attrs.field(factory=dict)  # bytes of a file to send, by its type
-
-    @property
-    def interactive(self) -> bool:
-        """Whether a human, or a session that he brings, must log it in before it can connect."""
-        return issubclass(self.connector, Authorizes | ImportsSession)
-
-    @property
-    def capabilities(self) -> list[str]:
-        return [name for name, known in CAPABILITIES.items() if issubclass(self.connector, known.protocol)]
 
 
 @attrs.frozen

@@ -1,7 +1,8 @@
-"""What a connector can do beyond being connected: one protocol for each thing, and the table of all of them.
+"""What a connector can do beyond being connected: one abstract class for each thing, and the table of all of them.
 
-A connector declares a capability by implementing its protocol. The capability list, 501 answers and the documentation
-follow from that; nothing else says what a channel can do.
+A connector declares a capability by inheriting its class: mypy checks the signatures, a class that lacks the method cannot
+be constructed, and `conformance.py` checks what is loaded. The capability list, 501 answers and the documentation follow
+from that; nothing else says what a channel can do.
 
 Every method may raise the failure classes of `base.py`. What a platform refuses is `Rejected`; where it says that there
 is no such thing the reason is one of `NOT_FOUND_REASONS`, and the caller is told so. Methods that only look (`reads`) run beside
@@ -9,8 +10,9 @@ the account's other commands, all others one after another. Ids are the platform
 Cancelled: whether the platform has acted is unknown.
 """
 
-from collections.abc import Awaitable, Callable
-from typing import Literal, Protocol, runtime_checkable
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Concatenate, Generic, Literal, ParamSpec, TypeVar
 
 import attrs
 
@@ -41,66 +43,66 @@ class Target:
     sender_id: str | None = None
 
 
-@runtime_checkable
-class SendsText(Protocol):
+class SendsText(ABC):
+    @abstractmethod
     async def send_text(self, message: OutboundText) -> Sent:
         """Send one text, once. Every error says through its class whether it may have been applied."""
 
 
-@runtime_checkable
-class SendsImages(Protocol):
+class SendsImages(ABC):
+    @abstractmethod
     async def send_image(self, message: OutboundMedia) -> Sent:
         """Send a file, once, as `send_text` a text; its bytes are read from `message.path` as they are sent."""
 
 
-@runtime_checkable
-class SendsVideos(Protocol):
+class SendsVideos(ABC):
+    @abstractmethod
     async def send_video(self, message: OutboundMedia) -> Sent: ...
 
 
-@runtime_checkable
-class SendsAudio(Protocol):
+class SendsAudio(ABC):
+    @abstractmethod
     async def send_audio(self, message: OutboundMedia) -> Sent:
         """A recording where `message.voice` says so, else a piece of music."""
 
 
-@runtime_checkable
-class SendsDocuments(Protocol):
+class SendsDocuments(ABC):
+    @abstractmethod
     async def send_document(self, message: OutboundMedia) -> Sent: ...
 
 
-@runtime_checkable
-class SendsContacts(Protocol):
+class SendsContacts(ABC):
+    @abstractmethod
     async def send_contacts(self, message: OutboundContacts) -> Sent:
         """Send contact cards; `unifyport.model.vcard` writes them as vCards."""
 
 
-@runtime_checkable
-class SendsReplies(Protocol):
+class SendsReplies(ABC):
+    @abstractmethod
     async def send_reply(self, message: OutboundMessage, quoted_message_id: str) -> Sent:
         """Send a message of any type that the connector sends, quoting one of the same conversation."""
 
 
-@runtime_checkable
-class EditsMessages(Protocol):
+class EditsMessages(ABC):
+    @abstractmethod
     async def edit_message(self, target: Target, content: str) -> None:
         """Replace the text of a message that the account has sent."""
 
 
-@runtime_checkable
-class RevokesMessages(Protocol):
+class RevokesMessages(ABC):
+    @abstractmethod
     async def revoke_message(self, target: Target) -> None:
         """Take a message back for everybody."""
 
 
-@runtime_checkable
-class ReactsToMessages(Protocol):
+class ReactsToMessages(ABC):
+    @abstractmethod
     async def react_to_message(self, target: Target, emoji: str) -> None:
         """Set the account's reaction; an empty `emoji` takes it away."""
 
 
-@runtime_checkable
-class PinsMessages(Protocol):
+class PinsMessages(ABC):
+    @abstractmethod
     async def pin_message(self, target: Target, pinned: bool, duration_seconds: int | None) -> None:
         """Pin a message in its conversation, for so long or as long as the platform does by itself, or unpin it."""
 
@@ -108,8 +110,8 @@ class PinsMessages(Protocol):
 Sink = Callable[[bytes], Awaitable[None]]
 
 
-@runtime_checkable
-class DownloadsMedia(Protocol):
+class DownloadsMedia(ABC):
+    @abstractmethod
     async def download(self, file_id: str, sink: Sink, limit: int) -> None:
         """Stream a file that a customer sent into `sink`, at most `limit` bytes.
 
@@ -120,121 +122,121 @@ class DownloadsMedia(Protocol):
 # -- conversations ----------------------------------------------------------------------------------------------
 
 
-@runtime_checkable
-class ListsConversations(Protocol):
+class ListsConversations(ABC):
+    @abstractmethod
     async def list_conversations(
         self, types: list[str], label_id: str | None, after: str | None, limit: int
     ) -> directory.Page[directory.Conversation]:
         """Those of the account, the newest first; `types` empty: of every type. `after`: the `next` of a page."""
 
 
-@runtime_checkable
-class ReadsConversations(Protocol):
+class ReadsConversations(ABC):
+    @abstractmethod
     async def get_conversation(self, conversation_id: str) -> directory.Conversation:
         """Raises `Rejected(CONVERSATION_NOT_FOUND)`."""
 
 
-@runtime_checkable
-class ListsConversationMembers(Protocol):
+class ListsConversationMembers(ABC):
+    @abstractmethod
     async def list_conversation_members(
         self, conversation_id: str, after: str | None, limit: int
     ) -> directory.Page[directory.ConversationMember]:
         """Raises `Rejected(CONVERSATION_NOT_FOUND)`."""
 
 
-@runtime_checkable
-class MarksRead(Protocol):
+class MarksRead(ABC):
+    @abstractmethod
     async def mark_read(self, conversation_id: str, message_id: str) -> None:
         """Tell the customer that everything up to this message of his was read."""
 
 
-@runtime_checkable
-class MarksUnread(Protocol):
+class MarksUnread(ABC):
+    @abstractmethod
     async def mark_conversation_unread(self, conversation_id: str) -> None:
         """Show a conversation as unread in the account's own list."""
 
 
-@runtime_checkable
-class MutesConversations(Protocol):
+class MutesConversations(ABC):
+    @abstractmethod
     async def mute_conversation(self, conversation_id: str, until: int | None) -> None:
         """Mute until then (unix seconds), or for ever."""
 
 
-@runtime_checkable
-class UnmutesConversations(Protocol):
+class UnmutesConversations(ABC):
+    @abstractmethod
     async def unmute_conversation(self, conversation_id: str) -> None: ...
 
 
-@runtime_checkable
-class PinsConversations(Protocol):
+class PinsConversations(ABC):
+    @abstractmethod
     async def pin_conversation(self, conversation_id: str) -> None:
         """Keep a conversation at the top of the account's own list."""
 
 
-@runtime_checkable
-class UnpinsConversations(Protocol):
+class UnpinsConversations(ABC):
+    @abstractmethod
     async def unpin_conversation(self, conversation_id: str) -> None: ...
 
 
-@runtime_checkable
-class ListsLabels(Protocol):
+class ListsLabels(ABC):
+    @abstractmethod
     async def list_labels(
         self, after: str | None, limit: int
     ) -> directory.Page[directory.ConversationLabel]: ...
 
 
-@runtime_checkable
-class AssignsLabels(Protocol):
+class AssignsLabels(ABC):
+    @abstractmethod
     async def set_label_members(
         self, label_id: str, action: Literal["add", "remove"], conversation_ids: list[str]
     ) -> None: ...
 
 
-@runtime_checkable
-class WritesLabels(Protocol):
+class WritesLabels(ABC):
+    @abstractmethod
     async def upsert_label(self, label_id: str | None, name: str) -> directory.ConversationLabel:
         """Rename a label, or make one when `label_id` is None."""
 
 
-@runtime_checkable
-class DeletesLabels(Protocol):
+class DeletesLabels(ABC):
+    @abstractmethod
     async def delete_label(self, label_id: str) -> None: ...
 
 
 # -- contacts ---------------------------------------------------------------------------------------------------
 
 
-@runtime_checkable
-class ListsContacts(Protocol):
+class ListsContacts(ABC):
+    @abstractmethod
     async def list_contacts(
         self, q: str | None, updated_since: str | None, after: str | None, limit: int
     ) -> directory.Page[directory.Contact]:
         """`updated_since` is RFC 3339; a platform that cannot filter by it returns everything."""
 
 
-@runtime_checkable
-class ReadsContacts(Protocol):
+class ReadsContacts(ABC):
+    @abstractmethod
     async def get_contact(self, contact_id: str) -> directory.Contact:
         """Raises `Rejected(CONTACT_NOT_FOUND)`."""
 
 
-@runtime_checkable
-class ReadsBlocklist(Protocol):
+class ReadsBlocklist(ABC):
+    @abstractmethod
     async def list_blocklist(self) -> directory.ContactBlocklist: ...
 
 
-@runtime_checkable
-class BlocksContacts(Protocol):
+class BlocksContacts(ABC):
+    @abstractmethod
     async def block_contact(self, contact_id: str) -> None: ...
 
 
-@runtime_checkable
-class UnblocksContacts(Protocol):
+class UnblocksContacts(ABC):
+    @abstractmethod
     async def unblock_contact(self, contact_id: str) -> None: ...
 
 
-@runtime_checkable
-class NotesContacts(Protocol):
+class NotesContacts(ABC):
+    @abstractmethod
     async def set_contact_note(self, contact_id: str, note: str) -> None:
         """The account's own note on a contact; empty clears it."""
 
@@ -242,131 +244,224 @@ class NotesContacts(Protocol):
 # -- groups -----------------------------------------------------------------------------------------------------
 
 
-@runtime_checkable
-class ListsGroups(Protocol):
+class ListsGroups(ABC):
+    @abstractmethod
     async def list_groups(self, after: str | None, limit: int) -> directory.Page[directory.Group]: ...
 
 
-@runtime_checkable
-class ReadsGroups(Protocol):
+class ReadsGroups(ABC):
+    @abstractmethod
     async def get_group(self, group_id: str) -> directory.Group:
         """Raises `Rejected(GROUP_NOT_FOUND)`."""
 
 
-@runtime_checkable
-class CreatesGroups(Protocol):
+class CreatesGroups(ABC):
+    @abstractmethod
     async def create_group(self, name: str, members: list[str]) -> str:
         """The id of the new group."""
 
 
-@runtime_checkable
-class LeavesGroups(Protocol):
+class LeavesGroups(ABC):
+    @abstractmethod
     async def leave_group(self, group_id: str) -> None: ...
 
 
-@runtime_checkable
-class ChangesGroupMembers(Protocol):
+class ChangesGroupMembers(ABC):
+    @abstractmethod
     async def update_group_members(
         self, group_id: str, action: Literal["add", "remove", "promote", "demote"], member_id: str
     ) -> None: ...
 
 
-@runtime_checkable
-class ChangesGroupInfo(Protocol):
+class ChangesGroupInfo(ABC):
+    @abstractmethod
     async def update_group_info(
         self, group_id: str, name: str | None, description: str | None, avatar_url: str | None
     ) -> None:
         """Exactly one of the three is given; an empty description clears it."""
 
 
-@runtime_checkable
-class ListsJoinRequests(Protocol):
+class ListsJoinRequests(ABC):
+    @abstractmethod
     async def list_group_join_requests(self, group_id: str) -> list[directory.GroupJoinRequest]: ...
 
 
-@runtime_checkable
-class DecidesJoinRequests(Protocol):
+class DecidesJoinRequests(ABC):
+    @abstractmethod
     async def update_group_join_requests(
         self, group_id: str, action: Literal["approve", "reject"], member_ids: list[str]
     ) -> None: ...
 
 
-@runtime_checkable
-class SetsJoinApproval(Protocol):
+class SetsJoinApproval(ABC):
+    @abstractmethod
     async def set_group_join_approval_mode(self, group_id: str, enabled: bool) -> None: ...
 
 
-@runtime_checkable
-class InvitesToGroups(Protocol):
+class InvitesToGroups(ABC):
+    @abstractmethod
     async def get_group_invite_code(self, group_id: str) -> directory.GroupInviteCode: ...
 
 
 # -- all of them --------------------------------------------------------------------------------------------------
 
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
 
-@attrs.frozen
-class Capability:
-    """`reads`: it only looks, and nothing is changed by doing it twice."""
 
-    protocol: type
+@attrs.frozen(eq=False)
+class Capability(Generic[Arguments, Result]):
+    """One row of the table: what callers name, the class that declares it, and that class's method.
+
+    The method's signature is the type of the capability: what callers pass, and what they get back. `reads`: it only
+    looks, and nothing is changed by doing it twice.
+    """
+
+    name: str
+    declared_by: type
+    method: Callable[Concatenate[Any, Arguments], Awaitable[Result]]
     reads: bool = False
 
     @property
-    def method(self) -> str:
-        [name] = [name for name in vars(self.protocol) if not name.startswith("_")]
-        return name
+    def method_name(self) -> str:
+        return self.method.__name__
+
+    def is_declared_by(self, connector: type) -> bool:
+        """Whether a connector class has this capability."""
+        return issubclass(connector, self.declared_by)
+
+    async def call(self, connector: object, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        """Have a connector that declares it do it. Raises its failure classes."""
+        method: Callable[Arguments, Awaitable[Result]] = getattr(connector, self.method_name)
+        return await method(*args, **kwargs)
 
 
-CAPABILITIES: dict[str, Capability] = {
-    "send_text": Capability(SendsText),
-    "send_image": Capability(SendsImages),
-    "send_video": Capability(SendsVideos),
-    "send_audio": Capability(SendsAudio),
-    "send_document": Capability(SendsDocuments),
-    "send_contacts": Capability(SendsContacts),
-    "send_reply": Capability(SendsReplies),
-    "edit_message": Capability(EditsMessages),
-    "revoke_message": Capability(RevokesMessages),
-    "react_to_message": Capability(ReactsToMessages),
-    "pin_message": Capability(PinsMessages),
-    "download_media": Capability(DownloadsMedia, reads=True),
-    "list_conversations": Capability(ListsConversations, reads=True),
-    "get_conversation": Capability(ReadsConversations, reads=True),
-    "list_conversation_members": Capability(ListsConversationMembers, reads=True),
-    "mark_read": Capability(MarksRead),
-    "mark_unread": Capability(MarksUnread),
-    "mute_conversation": Capability(MutesConversations),
-    "unmute_conversation": Capability(UnmutesConversations),
-    "pin_conversation": Capability(PinsConversations),
-    "unpin_conversation": Capability(UnpinsConversations),
-    "list_labels": Capability(ListsLabels, reads=True),
-    "set_label_members": Capability(AssignsLabels),
-    "upsert_label": Capability(WritesLabels),
-    "delete_label": Capability(DeletesLabels),
-    "list_contacts": Capability(ListsContacts, reads=True),
-    "get_contact": Capability(ReadsContacts, reads=True),
-    "list_blocklist": Capability(ReadsBlocklist, reads=True),
-    "block_contact": Capability(BlocksContacts),
-    "unblock_contact": Capability(UnblocksContacts),
-    "set_contact_note": Capability(NotesContacts),
-    "list_groups": Capability(ListsGroups, reads=True),
-    "get_group": Capability(ReadsGroups, reads=True),
-    "create_group": Capability(CreatesGroups),
-    "leave_group": Capability(LeavesGroups),
-    "update_group_members": Capability(ChangesGroupMembers),
-    "update_group_info": Capability(ChangesGroupInfo),
-    "list_group_join_requests": Capability(ListsJoinRequests, reads=True),
-    "update_group_join_requests": Capability(DecidesJoinRequests),
-    "set_group_join_approval_mode": Capability(SetsJoinApproval),
-    "get_group_invite_code": Capability(InvitesToGroups, reads=True),
+SEND_TEXT = Capability("send_text", SendsText, SendsText.send_text)
+SEND_IMAGE = Capability("send_image", SendsImages, SendsImages.send_image)
+SEND_VIDEO = Capability("send_video", SendsVideos, SendsVideos.send_video)
+SEND_AUDIO = Capability("send_audio", SendsAudio, SendsAudio.send_audio)
+SEND_DOCUMENT = Capability("send_document", SendsDocuments, SendsDocuments.send_document)
+SEND_CONTACTS = Capability("send_contacts", SendsContacts, SendsContacts.send_contacts)
+SEND_REPLY = Capability("send_reply", SendsReplies, SendsReplies.send_reply)
+EDIT_MESSAGE = Capability("edit_message", EditsMessages, EditsMessages.edit_message)
+REVOKE_MESSAGE = Capability("revoke_message", RevokesMessages, RevokesMessages.revoke_message)
+REACT_TO_MESSAGE = Capability("react_to_message", ReactsToMessages, ReactsToMessages.react_to_message)
+PIN_MESSAGE = Capability("pin_message", PinsMessages, PinsMessages.pin_message)
+DOWNLOAD_MEDIA = Capability("download_media", DownloadsMedia, DownloadsMedia.download, reads=True)
+LIST_CONVERSATIONS = Capability(
+    "list_conversations", ListsConversations, ListsConversations.list_conversations, reads=True
+)
+GET_CONVERSATION = Capability(
+    "get_conversation", ReadsConversations, ReadsConversations.get_conversation, reads=True
+)
+LIST_CONVERSATION_MEMBERS = Capability(
+    "list_conversation_members",
+    ListsConversationMembers,
+    ListsConversationMembers.list_conversation_members,
+    reads=True,
+)
+MARK_READ = Capability("mark_read", MarksRead, MarksRead.mark_read)
+MARK_UNREAD = Capability("mark_unread", MarksUnread, MarksUnread.mark_conversation_unread)
+MUTE_CONVERSATION = Capability("mute_conversation", MutesConversations, MutesConversations.mute_conversation)
+UNMUTE_CONVERSATION = Capability(
+    "unmute_conversation", UnmutesConversations, UnmutesConversations.unmute_conversation
+)
+PIN_CONVERSATION = Capability("pin_conversation", PinsConversations, PinsConversations.pin_conversation)
+UNPIN_CONVERSATION = Capability(
+    "unpin_conversation", UnpinsConversations, UnpinsConversations.unpin_conversation
+)
+LIST_LABELS = Capability("list_labels", ListsLabels, ListsLabels.list_labels, reads=True)
+SET_LABEL_MEMBERS = Capability("set_label_members", AssignsLabels, AssignsLabels.set_label_members)
+UPSERT_LABEL = Capability("upsert_label", WritesLabels, WritesLabels.upsert_label)
+DELETE_LABEL = Capability("delete_label", DeletesLabels, DeletesLabels.delete_label)
+LIST_CONTACTS = Capability("list_contacts", ListsContacts, ListsContacts.list_contacts, reads=True)
+GET_CONTACT = Capability("get_contact", ReadsContacts, ReadsContacts.get_contact, reads=True)
+LIST_BLOCKLIST = Capability("list_blocklist", ReadsBlocklist, ReadsBlocklist.list_blocklist, reads=True)
+BLOCK_CONTACT = Capability("block_contact", BlocksContacts, BlocksContacts.block_contact)
+UNBLOCK_CONTACT = Capability("unblock_contact", UnblocksContacts, UnblocksContacts.unblock_contact)
+SET_CONTACT_NOTE = Capability("set_contact_note", NotesContacts, NotesContacts.set_contact_note)
+LIST_GROUPS = Capability("list_groups", ListsGroups, ListsGroups.list_groups, reads=True)
+GET_GROUP = Capability("get_group", ReadsGroups, ReadsGroups.get_group, reads=True)
+CREATE_GROUP = Capability("create_group", CreatesGroups, CreatesGroups.create_group)
+LEAVE_GROUP = Capability("leave_group", LeavesGroups, LeavesGroups.leave_group)
+UPDATE_GROUP_MEMBERS = Capability(
+    "update_group_members", ChangesGroupMembers, ChangesGroupMembers.update_group_members
+)
+UPDATE_GROUP_INFO = Capability("update_group_info", ChangesGroupInfo, ChangesGroupInfo.update_group_info)
+LIST_GROUP_JOIN_REQUESTS = Capability(
+    "list_group_join_requests", ListsJoinRequests, ListsJoinRequests.list_group_join_requests, reads=True
+)
+UPDATE_GROUP_JOIN_REQUESTS = Capability(
+    "update_group_join_requests", DecidesJoinRequests, DecidesJoinRequests.update_group_join_requests
+)
+SET_GROUP_JOIN_APPROVAL_MODE = Capability(
+    "set_group_join_approval_mode", SetsJoinApproval, SetsJoinApproval.set_group_join_approval_mode
+)
+GET_GROUP_INVITE_CODE = Capability(
+    "get_group_invite_code", InvitesToGroups, InvitesToGroups.get_group_invite_code, reads=True
+)
+
+CAPABILITIES: Mapping[str, Capability[..., Any]] = {
+    known.name: known
+    for known in (
+        SEND_TEXT,
+        SEND_IMAGE,
+        SEND_VIDEO,
+        SEND_AUDIO,
+        SEND_DOCUMENT,
+        SEND_CONTACTS,
+        SEND_REPLY,
+        EDIT_MESSAGE,
+        REVOKE_MESSAGE,
+        REACT_TO_MESSAGE,
+        PIN_MESSAGE,
+        DOWNLOAD_MEDIA,
+        LIST_CONVERSATIONS,
+        GET_CONVERSATION,
+        LIST_CONVERSATION_MEMBERS,
+        MARK_READ,
+        MARK_UNREAD,
+        MUTE_CONVERSATION,
+        UNMUTE_CONVERSATION,
+        PIN_CONVERSATION,
+        UNPIN_CONVERSATION,
+        LIST_LABELS,
+        SET_LABEL_MEMBERS,
+        UPSERT_LABEL,
+        DELETE_LABEL,
+        LIST_CONTACTS,
+        GET_CONTACT,
+        LIST_BLOCKLIST,
+        BLOCK_CONTACT,
+        UNBLOCK_CONTACT,
+        SET_CONTACT_NOTE,
+        LIST_GROUPS,
+        GET_GROUP,
+        CREATE_GROUP,
+        LEAVE_GROUP,
+        UPDATE_GROUP_MEMBERS,
+        UPDATE_GROUP_INFO,
+        LIST_GROUP_JOIN_REQUESTS,
+        UPDATE_GROUP_JOIN_REQUESTS,
+        SET_GROUP_JOIN_APPROVAL_MODE,
+        GET_GROUP_INVITE_CODE,
+    )
 }
 
 
-def sends(message: OutboundMessage) -> str:
-    """The capability that a message needs."""
+_OF_MEDIA: Mapping[str, Capability[[OutboundMedia], Sent]] = {
+    "image": SEND_IMAGE,
+    "video": SEND_VIDEO,
+    "audio": SEND_AUDIO,
+    "document": SEND_DOCUMENT,
+}
+
+
+def capability_to_send(message: OutboundMessage) -> Capability[[Any], Sent]:
+    """The capability that a message needs, apart from `SEND_REPLY`."""
     match message:
         case OutboundMedia(type=kind):
-            return f"send_{kind}"
+            return _OF_MEDIA[kind]
         case OutboundContacts():
-            return "send_contacts"
-    return "send_text"
+            return SEND_CONTACTS
+    return SEND_TEXT

@@ -26,7 +26,8 @@ says is told apart: a wrong code is asked for again (`ask_code(refused="invalid_
 (`Rejected("invalid_password")`), a network that is away is `Transient`. There is no other state to keep.
 """
 
-from typing import Protocol, runtime_checkable
+from abc import ABC, abstractmethod
+from typing import Protocol
 
 import attrs
 
@@ -73,21 +74,21 @@ class ExportedSession:
     pin: str | None = None
 
 
-@runtime_checkable
-class Authorizes(Protocol):
+class Authorizes(ABC):
+    @abstractmethod
     async def authorize(self, dialog: Dialog) -> Authorization:
         """Log in with a human. Raises a failure class; see above for which."""
 
 
-@runtime_checkable
-class ImportsSession(Protocol):
+class ImportsSession(ABC):
+    @abstractmethod
     async def import_session(self, exported: ExportedSession) -> Authorization:
         """Prove that the session is good by using it. Raises a failure class; `Rejected("invalid_session")` for what
         cannot be read or is not taken."""
 
 
-@runtime_checkable
-class LogsOut(Protocol):
+class LogsOut(ABC):
+    @abstractmethod
     async def log_out(self) -> None:
         """Tell the platform that the login is let go of: unlink the device, take a webhook away.
 

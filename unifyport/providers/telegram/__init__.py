@@ -2,11 +2,10 @@
 
 import attrs
 
-from ..contract.base import POLL, WEBHOOK, Channel, ConnectionSpec, Credential, Inbound
+from ..contract.base import POLL, WEBHOOK, Channel, ConnectionSpec, ConnectorIn, Credential, Inbound
 from ..contract.ingress import InboundHook
-from .bot.connector import MAX_DOWNLOAD, BotConnector
 from .bot.parse import parse_webhook
-from .bot.render import MAX_TEXT, MAX_UPLOAD, check
+from .bot.render import MAX_DOWNLOAD, MAX_TEXT, MAX_UPLOAD, check
 from .bot.signature import verify
 
 
@@ -23,7 +22,7 @@ CHANNEL = Channel(
     connections=(
         ConnectionSpec(
             auth_mode="token",
-            connector=BotConnector,
+            connector=ConnectorIn("unifyport.providers.telegram.bot.connector", "BotConnector"),
             credentials=(
                 Credential("token", pattern=r"[0-9]+:[A-Za-z0-9_-]+"),
                 Credential("webhook_secret", required=False, pattern=r"[A-Za-z0-9_-]{16,256}"),

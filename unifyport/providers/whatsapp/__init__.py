@@ -6,9 +6,8 @@ address (`Callback URL`) and the `verify_token`. An app has one address for all 
 
 import attrs
 
-from ..contract.base import WEBHOOK, Channel, ConnectionSpec, Credential, Inbound
+from ..contract.base import WEBHOOK, Channel, ConnectionSpec, ConnectorIn, Credential, Inbound
 from ..contract.ingress import InboundHook
-from .cloud.connector import CloudConnector
 from .cloud.parse import parse_webhook
 from .cloud.render import MAX_TEXT, MAX_UPLOAD, MEBIBYTE, canonical, render
 from .cloud.signature import answer_challenge, verify
@@ -29,7 +28,7 @@ CHANNEL = Channel(
     connections=(
         ConnectionSpec(
             auth_mode="token",
-            connector=CloudConnector,
+            connector=ConnectorIn("unifyport.providers.whatsapp.cloud.connector", "CloudConnector"),
             credentials=(
                 Credential("access_token"),
                 Credential("phone_number_id", pattern=r"[0-9]{1,32}"),

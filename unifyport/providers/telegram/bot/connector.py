@@ -17,17 +17,20 @@ from unifyport.model.account import Identity
 from unifyport.model.message import OutboundContacts, OutboundMedia, OutboundText
 from unifyport.net.bodies import Multipart
 from unifyport.net.clients import ConnectionLost, NotConnected, TooLarge, download, new_client, request
-from unifyport.providers.contract.base import (
-    WEBHOOK,
-    Batch,
-    Conflict,
-    ConnectorContext,
-    Link,
-    LoggedOut,
-    Rejected,
-    Transient,
+from unifyport.providers.contract.base import WEBHOOK, AnswersProbes, Batch, ConnectorContext, Link
+from unifyport.providers.contract.capabilities import (
+    DownloadsMedia,
+    SendsAudio,
+    SendsContacts,
+    SendsDocuments,
+    SendsImages,
+    SendsText,
+    SendsVideos,
+    Sent,
+    Sink,
 )
-from unifyport.providers.contract.capabilities import Sent, Sink
+from unifyport.providers.contract.errors import Conflict, LoggedOut, Rejected, Transient
+from unifyport.providers.contract.login import LogsOut
 
 from .errors import failure
 from .parse import ALLOWED_UPDATES, User, parse_updates
@@ -39,7 +42,6 @@ CALL_SECONDS = 20.0
 UPLOAD_SECONDS = 120.0  # whoever sends gives up sooner
 CHECK_SECONDS = 3600.0
 DOWNLOAD_SECONDS = 120.0
-MAX_DOWNLOAD = 20 * 1024 * 1024  # what getFile gives, https://core.telegram.org/bots/api#getfile
 _BATCH = 100  # the most that getUpdates gives
 _SHORTEST_POLL = 0.5  # seconds between two polls that brought nothing
 
@@ -69,8 +71,18 @@ class _WebhookInfo(Struct):
     url: str = ""
 
 
-class BotConnector:
-    """One bot. Implements `Connector`, `AnswersProbes`, `LogsOut`, `DownloadsMedia`, and sends everything but replies."""
+class BotConnector(
+    AnswersProbes,
+    LogsOut,
+    SendsText,
+    SendsImages,
+    SendsVideos,
+    SendsAudio,
+    SendsDocuments,
+    SendsContacts,
+    DownloadsMedia,
+):
+    """One bot."""
 
     def __init__(self, context: ConnectorContext) -> None:
         token = context.credentials["token"]
@@ -149,7 +161,7 @@ class BotConnector:
         await self._call("getMe", User)
 
     async def send_text(self, message: OutboundText) -> Sent:
-        sent = await self._call("sendMessage", _SentMessage, render_text(message))
+        sent = await self._call("sendMessage", _SentMessage, message.rendered_by(render_text))
         return Sent(str(sent.message_id))
 
     async def send_image(self, message: OutboundMedia) -> Sent:
@@ -165,7 +177,7 @@ class BotConnector:
         return await self._send_file(message)
 
     async def _send_file(self, message: OutboundMedia) -> Sent:
-        method, field, fields = render_media(message)
+        method, field, fields = message.rendered_by(render_media)
         form = Multipart(
             fields, field, message.path, message.name or message.type, message.mime_type, message.size
         )
@@ -173,7 +185,7 @@ class BotConnector:
         return Sent(str(sent.message_id))
 
     async def send_contacts(self, message: OutboundContacts) -> Sent:
-        sent = await self._call("sendContact", _SentMessage, render_contacts(message))
+        sent = await self._call("sendContact", _SentMessage, message.rendered_by(render_contacts))
         return Sent(str(sent.message_id))
 
     async def log_out(self) -> None:

@@ -5,7 +5,7 @@ An error is `{"ok": false, "error_code", "description", "parameters": {"retry_af
 401. 409 is another `getUpdates` of the same bot, or a webhook that is set.
 """
 
-from unifyport.providers.contract.base import (
+from unifyport.providers.contract.errors import (
     ChannelError,
     Conflict,
     LoggedOut,

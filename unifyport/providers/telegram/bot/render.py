@@ -4,12 +4,13 @@ from typing import Any
 
 from unifyport.model.message import OutboundContacts, OutboundMedia, OutboundMessage, OutboundText
 from unifyport.model.vcard import vcard
-from unifyport.providers.contract.base import Rejected
+from unifyport.providers.contract.errors import Rejected
 
 MAX_TEXT = 4096  # characters after entities parsing
 MAX_CAPTION = 1024
 MAX_VCARD = 2048  # bytes
 MEBIBYTE = 1024 * 1024
+MAX_DOWNLOAD = 20 * MEBIBYTE  # what getFile gives, https://core.telegram.org/bots/api#getfile
 # Of a file in a form: https://core.telegram.org/bots/api#sending-files
 MAX_UPLOAD = {
     "image": 10 * MEBIBYTE,
@@ -66,15 +67,16 @@ def render_contacts(message: OutboundContacts) -> dict[str, Any]:
     }
 
 
-def check(message: OutboundMessage) -> None:
-    """Raises `Rejected` for what the platform could only refuse."""
+def check(message: OutboundMessage) -> object:
+    """What the message looks like to the platform. Raises `Rejected` for what the platform could only refuse."""
     match message:
         case OutboundText():
-            render_text(message)
+            return render_text(message)
         case OutboundMedia():
-            render_media(message)
+            return render_media(message)
         case OutboundContacts():
-            render_contacts(message)
+            return render_contacts(message)
+    raise Rejected("unsupported_message_type")
 
 
 def _parse_mode(message: OutboundMessage) -> dict[str, str]:

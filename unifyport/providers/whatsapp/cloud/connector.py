@@ -19,12 +19,27 @@ from unifyport.model.account import Identity
 from unifyport.model.message import OutboundContacts, OutboundMedia, OutboundMessage, OutboundText
 from unifyport.net.bodies import Multipart
 from unifyport.net.clients import ConnectionLost, NotConnected, TooLarge, download, new_client, request
-from unifyport.providers.contract.base import ConnectorContext, Link, LoggedOut, Rejected, Transient
-from unifyport.providers.contract.capabilities import Sent, Sink, Target
+from unifyport.providers.contract.base import ConnectorContext, Link
+from unifyport.providers.contract.capabilities import (
+    DownloadsMedia,
+    MarksRead,
+    ReactsToMessages,
+    SendsAudio,
+    SendsContacts,
+    SendsDocuments,
+    SendsImages,
+    SendsReplies,
+    SendsText,
+    SendsVideos,
+    Sent,
+    Sink,
+    Target,
+)
+from unifyport.providers.contract.errors import LoggedOut, Rejected, Transient
 
 from .errors import failure
 from .parse import hex_digest
-from .render import render, render_reaction, render_read
+from .render import complete, render_reaction, render_read
 
 CALL_SECONDS = 20.0
 UPLOAD_SECONDS = 120.0  # whoever sends gives up sooner
@@ -65,8 +80,19 @@ class _Media(Struct):
     file_size: int = 0
 
 
-class CloudConnector:
-    """One business number. Implements `Connector`, every `Sends...`, `ReactsToMessages`, `MarksRead`, `DownloadsMedia`."""
+class CloudConnector(
+    SendsText,
+    SendsImages,
+    SendsVideos,
+    SendsAudio,
+    SendsDocuments,
+    SendsContacts,
+    SendsReplies,
+    ReactsToMessages,
+    MarksRead,
+    DownloadsMedia,
+):
+    """One business number."""
 
     def __init__(self, context: ConnectorContext) -> None:
         endpoints, credentials = context.endpoints, context.credentials
@@ -91,7 +117,7 @@ class CloudConnector:
             link.observed()
 
     async def send_text(self, message: OutboundText) -> Sent:
-        return await self._send(render(message))
+        return await self._send(complete(message))
 
     async def send_image(self, message: OutboundMedia) -> Sent:
         return await self._send_file(message)
@@ -106,12 +132,12 @@ class CloudConnector:
         return await self._send_file(message)
 
     async def send_contacts(self, message: OutboundContacts) -> Sent:
-        return await self._send(render(message))
+        return await self._send(complete(message))
 
     async def send_reply(self, message: OutboundMessage, quoted_message_id: str) -> Sent:
         if isinstance(message, OutboundMedia):
             return await self._send_file(message, quoted_message_id)
-        return await self._send(render(message, quoted=quoted_message_id))
+        return await self._send(complete(message, quoted=quoted_message_id))
 
     async def react_to_message(self, target: Target, emoji: str) -> None:
         await self._send(render_reaction(target.conversation_id, target.message_id, emoji))
@@ -134,7 +160,7 @@ class CloudConnector:
             )
         except Transient as error:
             raise Transient(error.reason) from None
-        return await self._send(render(message, uploaded.id, quoted=quoted))
+        return await self._send(complete(message, uploaded.id, quoted=quoted))
 
     async def mark_read(self, conversation_id: str, message_id: str) -> None:
         marked = await self._call("POST", f"{self._number}/messages", _Success, render_read(message_id))

@@ -5,7 +5,7 @@ go by `code` and not by the HTTP status
 (https://developers.facebook.com/docs/whatsapp/cloud-api/support/error-codes).
 """
 
-from unifyport.providers.contract.base import ChannelError, LoggedOut, RateLimited, Rejected, Transient
+from unifyport.providers.contract.errors import ChannelError, LoggedOut, RateLimited, Rejected, Transient
 
 _TOKEN = {0, 190}  # expired, revoked, of nobody
 _PERMISSION = {3, 10, *range(200, 300)}

@@ -9,7 +9,7 @@ import re
 from typing import Any
 
 from unifyport.model.message import Contact, OutboundContacts, OutboundMedia, OutboundMessage
-from unifyport.providers.contract.base import Rejected
+from unifyport.providers.contract.errors import Rejected
 
 MAX_TEXT = 4096  # characters of `text.body`
 MAX_CAPTION = 1024
@@ -25,27 +25,35 @@ _PHONE = re.compile(r"\+?([0-9]{5,20})(?:@s\.whatsapp\.net)?")
 _SCOPED = re.compile(r"[A-Z]{2}\.[A-Za-z0-9.]{1,128}")
 
 
-def render(message: OutboundMessage, media_id: str = "", *, quoted: str | None = None) -> dict[str, Any]:
-    """The body of a message; a file was uploaded before and has `media_id`. Its statuses bring `client_ref` back.
+def render(message: OutboundMessage) -> dict[str, Any]:
+    """The body of a message, as far as the message alone says it. Its statuses bring `client_ref` back.
 
     Raises `Rejected` for what can only be refused.
     """
     body: dict[str, Any] = {
         "messaging_product": "whatsapp",
         **recipient(message.conversation_id, message.conversation_type),
-        **_content(message, media_id),
+        **_content(message),
     }
     if message.client_ref:
         body["biz_opaque_callback_data"] = message.client_ref
+    return body
+
+
+def complete(message: OutboundMessage, media_id: str = "", *, quoted: str | None = None) -> dict[str, Any]:
+    """The whole body: with the id of a file that was uploaded before, and of the message that it quotes."""
+    body = {**message.rendered_by(render)}
+    if media_id and isinstance(message, OutboundMedia):
+        body[message.type] = {"id": media_id, **body[message.type]}
     if quoted is not None:
         body["context"] = {"message_id": quoted}
     return body
 
 
-def _content(message: OutboundMessage, media_id: str) -> dict[str, Any]:
+def _content(message: OutboundMessage) -> dict[str, Any]:
     match message:
         case OutboundMedia():
-            return {"type": message.type, message.type: _media(message, media_id)}
+            return {"type": message.type, message.type: _media(message)}
         case OutboundContacts(contacts=contacts):
             return {"type": "contacts", "contacts": [_contact(contact) for contact in contacts]}
     if not message.text:
@@ -55,10 +63,10 @@ def _content(message: OutboundMessage, media_id: str) -> dict[str, Any]:
     return {"type": "text", "text": {"body": message.text}}
 
 
-def _media(message: OutboundMedia, media_id: str) -> dict[str, Any]:
+def _media(message: OutboundMedia) -> dict[str, Any]:
     if len(message.text) > MAX_CAPTION:
         raise Rejected("caption_too_long", f"WhatsApp takes at most {MAX_CAPTION} characters of a caption")
-    content: dict[str, Any] = {"id": media_id}
+    content: dict[str, Any] = {}
     if message.type == "audio":
         if message.text:
             raise Rejected("caption_on_audio", "WhatsApp shows no caption with audio")
