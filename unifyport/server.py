@@ -17,8 +17,9 @@ import os
 import random
 import signal
 import socket
+import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -33,6 +34,7 @@ from actors.endpoint import EVENTS_TOPIC, DeliveryServices
 from actors.normalizer import MediaLink, Normalizer, Normalizers, ReplyToken
 from actors.writer import Writer
 from supervisors import (
+    Admission,
     Backoff,
     ChildSpec,
     Incarnation,
@@ -107,6 +109,38 @@ class Parts:
     new_resolver: Callable[[], Resolve] = Resolver
 
 
+@attrs.define(kw_only=True)
+class _Foundation:
+    """What the other parts stand on: the ways out, doorbells, leases, and where this gateway is reached."""
+
+    context: ssl.SSLContext
+    guard: AddressGuard
+    media_guard: AddressGuard
+    proxy_guard: AddressGuard
+    bus: LocalBus
+    fleet: LocalFleet
+    base_url: str
+    sweeper: Sweeper = attrs.field(factory=Sweeper)
+    sockets: Sockets = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.sockets = Sockets(self.context)
+
+    def new_delivery_client(self) -> HttpDeliveryClient:
+        return HttpDeliveryClient(self.guard, self.sockets, self.sweeper)
+
+
+@attrs.define
+class _Road:
+    """The ordinary road: normalizers, then the writer, which tells `on_events` of each commit that wrote events."""
+
+    writer: Writer
+    normalizers: Normalizers
+    links: MediaLinks
+    reply_tokens: ReplyTokens
+    on_events: list[Callable[[int], None]]
+
+
 class Server:
     """One gateway on one database. `registry` is an argument so that a test can pass other connectors."""
 
@@ -122,6 +156,7 @@ class Server:
         self.registry.load_connectors()
         self._up = False
         self.reloader: Reloader
+        self._root: RestForOne
 
     async def run(self, task_status: trio.TaskStatus[list[str]] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until SIGINT or SIGTERM, reload on SIGHUP; `task_status` gets the base URLs.
@@ -167,11 +202,41 @@ class Server:
     async def _build(
         self, listeners: dict[str, socket.socket], task_status: trio.TaskStatus[list[str]]
     ) -> RestForOne:
+        """Every part, from the ground up, and the supervision tree of them."""
+        base = self._foundation(next(iter(listeners.values())))
+        await self._reconcile(base.guard)
+        road = await self._road(base)
+        admissions = self._admissions()
+        accounts = await self._accounts(base, road, admissions)
+        deliveries = self._deliveries(base, road.writer)
+        road.on_events.append(deliveries.events_committed)
+        gateway = self._gateway(base, road, accounts, deliveries)
+        self.reloader = Reloader(
+            gateway, self._policies, lambda settings: self._adopt(gateway, admissions, settings)
+        )
+        front = Front(gateway)
+
+        async def serve_front(me: Incarnation) -> None:
+            await self._front(gateway, front, me, listeners, task_status)
+
+        self._root = self._tree(gateway, serve_front)
+        return self._root
+
+    def _foundation(self, first: socket.socket) -> "_Foundation":
+        settings, resolver = self.settings, self._parts.new_resolver()
+        return _Foundation(
+            context=ssl_context(settings.ca_file),
+            guard=AddressGuard(resolver, settings.security.webhook_networks),
+            media_guard=AddressGuard(resolver, settings.security.media_networks),
+            proxy_guard=AddressGuard(resolver, settings.security.proxy_networks),
+            bus=LocalBus(),
+            fleet=LocalFleet(self._store, f"{os.getpid()}"),
+            base_url=self._base_url(first),
+        )
+
+    async def _reconcile(self, guard: AddressGuard) -> None:
+        """Make the store agree with the file, and settle the sends that the last end of the process cut off."""
         settings, store, now_ms = self.settings, self._store, self._parts.now_ms
-        context, resolver = ssl_context(settings.ca_file), self._parts.new_resolver()
-        guard = AddressGuard(resolver, settings.security.webhook_networks)
-        media_guard = AddressGuard(resolver, settings.security.media_networks)
-        proxy_guard = AddressGuard(resolver, settings.security.proxy_networks)
         await vet(settings, guard)
         made = await plan(settings, self.registry, store, now_ms())
         match await store.commit([made.write]):
@@ -183,133 +248,134 @@ class Server:
             case [Committed(value=(unsent, unknown))] if unsent or unknown:
                 log.warning("sends cut off by the last end: %d not sent, %d unknown", unsent, unknown)
 
-        bus, fleet = LocalBus(), LocalFleet(store, f"{os.getpid()}")
+    async def _road(self, base: "_Foundation") -> "_Road":
+        """The writer and the normalizer partitions, and the links that events carry."""
+        settings, store, now_ms = self.settings, self._store, self._parts.now_ms
+        on_events: list[Callable[[int], None]] = [lambda kinds: base.bus.ring(EVENTS_TOPIC)]
 
         def events_committed(kinds: int) -> None:
-            bus.ring(EVENTS_TOPIC)
-            deliveries.events_committed(kinds)
+            for listener in on_events:
+                listener(kinds)
 
         writer = Writer(store, events_committed)
         event_id = EventIds(now_ms, await store.newest_event_id())
         lane_key = await store.lane_key()
-        first = next(iter(listeners.values()))
-        base_url = self._base_url(first)
-        links = MediaLinks(settings.key_ring, base_url, settings.media, self.registry, now_ms)
-        qr_pictures = QrPictures(settings.key_ring, base_url, now_ms)
+        links = MediaLinks(settings.key_ring, base.base_url, settings.media, self.registry, now_ms)
         reply_tokens = ReplyTokens(settings.key_ring, self.registry, now_ms)
         partitions = [
             self._parts.new_normalizer(writer, event_id, lane_key, links.link, reply_tokens.token)
             for _ in range(PARTITIONS)
         ]
-        normalizers = Normalizers(partitions)
+        return _Road(writer, Normalizers(partitions), links, reply_tokens, on_events)
+
+    def _admissions(self) -> dict[str, Admission]:
+        supervision = self.settings.supervision
+        return {channel: supervision.of(channel).admission() for channel in self.registry.channels}
+
+    async def _accounts(
+        self, base: "_Foundation", road: "_Road", admissions: dict[str, Admission]
+    ) -> Accounts:
+        settings, now_ms = self.settings, self._parts.now_ms
         services = Services(
-            store,
-            self.registry,
-            fleet,
-            normalizers,
-            settings.providers,
-            context,
-            now_ms,
-            self._public_ingress_url,
-            proxy_guard,
-            qr_pictures.url,
+            store=self._store,
+            registry=self.registry,
+            fleet=base.fleet,
+            normalizers=road.normalizers,
+            endpoints=settings.providers,
+            ssl_context=base.context,
+            now_ms=now_ms,
+            ingress_url=self._public_ingress_url,
+            proxy_guard=base.proxy_guard,
+            qr_url=QrPictures(settings.key_ring, base.base_url, now_ms).url,
         )
-        admissions = {
-            channel: settings.supervision.of(channel).admission() for channel in self.registry.channels
-        }
-        accounts = Accounts(
-            services, self.registry, self._policies(settings), admissions, settings.supervision.max_children
-        )
-        await accounts.load(await store.accounts())
+        max_children = settings.supervision.max_children
+        accounts = Accounts(services, self.registry, self._policies(settings), admissions, max_children)
+        await accounts.load(await self._store.accounts())
         if settings.server.public_url is None and any(actor.called_by_platform for actor in accounts):
             log.warning("accounts are called by their platforms, but server.public_url does not say where")
-        sockets, sweeper = Sockets(context), Sweeper()
+        return accounts
 
-        def new_delivery_client() -> HttpDeliveryClient:
-            return HttpDeliveryClient(guard, sockets, sweeper)
+    def _deliveries(self, base: "_Foundation", writer: Writer) -> Deliveries:
+        services = DeliveryServices(
+            self._store,
+            writer,
+            base.bus,
+            base.fleet,
+            base.new_delivery_client,
+            self._parts.now_ms,
+            draw=lambda: random.uniform(-1.0, 1.0),  # noqa: S311
+            defaults=self.settings.webhooks.defaults,
+            sweeper=base.sweeper,
+        )
+        return Deliveries(services)
 
-        deliveries = Deliveries(
-            DeliveryServices(
-                store,
-                writer,
-                bus,
-                fleet,
-                new_delivery_client,
-                now_ms,
-                draw=lambda: random.uniform(-1.0, 1.0),  # noqa: S311
-                defaults=settings.webhooks.defaults,
-                sweeper=sweeper,
-            )
-        )
-        outgoing = OutgoingFiles(
-            settings.media_directory / "out", settings.media, media_guard, context, now_ms
-        )
-        gateway = Gateway(
+    def _gateway(
+        self, base: "_Foundation", road: "_Road", accounts: Accounts, deliveries: Deliveries
+    ) -> Gateway:
+        settings, now_ms, directory = self.settings, self._parts.now_ms, self.settings.media_directory
+        dedupe_ms = int(settings.storage.dedupe_retention * 1000)
+        return Gateway(
             settings=settings,
             registry=self.registry,
-            store=store,
-            writer=writer,
-            normalizers=normalizers,
+            store=self._store,
+            writer=road.writer,
+            normalizers=road.normalizers,
             accounts=accounts,
             deliveries=deliveries,
-            ingress=Ingress(
-                accounts, self.registry, store, now_ms, int(settings.storage.dedupe_retention * 1000)
-            ),
-            links=links,
-            reply_tokens=reply_tokens,
-            qr_pictures=qr_pictures,
-            media=MediaCache(settings.media_directory, settings.media, links, accounts, now_ms),
-            outgoing=outgoing,
-            bus=bus,
-            guard=guard,
-            media_guard=media_guard,
-            proxy_guard=proxy_guard,
-            ssl_context=context,
+            ingress=Ingress(accounts, self.registry, self._store, now_ms, dedupe_ms),
+            links=road.links,
+            reply_tokens=road.reply_tokens,
+            qr_pictures=QrPictures(settings.key_ring, base.base_url, now_ms),
+            media=MediaCache(directory, settings.media, road.links, accounts, now_ms),
+            outgoing=OutgoingFiles(directory / "out", settings.media, base.media_guard, base.context, now_ms),
+            bus=base.bus,
+            guard=base.guard,
+            media_guard=base.media_guard,
+            proxy_guard=base.proxy_guard,
+            ssl_context=base.context,
             ring=settings.key_ring,
             now_ms=now_ms,
-            ready=lambda: self._not_ready(writer),
-            ingress_url=lambda account: _ingress_url(base_url, account),
-            supervision_tree=lambda: tree(root),
-            reloader=lambda: reloader,
-            new_delivery_client=new_delivery_client,
+            ready=lambda: self._not_ready(road.writer),
+            ingress_url=lambda account: _ingress_url(base.base_url, account),
+            supervision_tree=lambda: tree(self._root),
+            reloader=lambda: self.reloader,
+            new_delivery_client=base.new_delivery_client,
         )
 
-        def adopt(settings: Settings) -> None:
-            self.settings = gateway.settings = settings
-            security = settings.security
-            guard.allow, media_guard.allow = security.webhook_networks, security.media_networks
-            proxy_guard.allow = security.proxy_networks
-            set_level(settings.logging.level)
-            for channel, admission in admissions.items():
-                policy = settings.supervision.of(channel)
-                admission.reconfigure(policy.max_concurrent_starts, policy.start_rate)
-            deliveries.reconfigure(settings.webhooks.defaults)
-            accounts.reconfigure(
-                self._policies(settings), settings.providers, settings.supervision.max_children
-            )
+    def _adopt(self, gateway: Gateway, admissions: dict[str, Admission], settings: Settings) -> None:
+        """Put reloaded settings in force, as far as they can change while everything runs."""
+        self.settings = gateway.settings = settings
+        security = settings.security
+        gateway.guard.allow, gateway.media_guard.allow = security.webhook_networks, security.media_networks
+        gateway.proxy_guard.allow = security.proxy_networks
+        set_level(settings.logging.level)
+        for channel, admission in admissions.items():
+            policy = settings.supervision.of(channel)
+            admission.reconfigure(policy.max_concurrent_starts, policy.start_rate)
+        gateway.deliveries.reconfigure(settings.webhooks.defaults)
+        gateway.accounts.reconfigure(
+            self._policies(settings), settings.providers, settings.supervision.max_children
+        )
 
-        self.reloader = reloader = Reloader(gateway, self._policies, adopt)
-        front = Front(gateway)
-
+    def _tree(self, gateway: Gateway, serve_front: Callable[[Incarnation], Awaitable[None]]) -> RestForOne:
+        accounts, deliveries, writer = gateway.accounts, gateway.deliveries, gateway.writer
         normalizing = OneForOne()
-        for number, partition in enumerate(partitions):
+        for number, partition in enumerate(gateway.normalizers.partitions):
             normalizing.add(ChildSpec(f"normalizer-{number}", partition.run, _PARTITION))
+        retention = Retention(self.settings.storage, writer, gateway.outgoing, self._parts.now_ms)
         parts = OneForOne(stop_in_order=True)  # front, then sends, then accounts, then deliveries
         parts.add(ChildSpec("garbage", Garbage().run, _PART))
-        parts.add(ChildSpec("retention", Retention(settings.storage, writer, outgoing, now_ms).run, _PART))
+        parts.add(ChildSpec("retention", retention.run, _PART))
         parts.add(ChildSpec("deliveries", deliveries.run, _PART, supervisor=deliveries.supervisor))
         parts.add(ChildSpec("accounts", accounts.run, _PART, supervisor=accounts.supervisor))
-        parts.add(
-            ChildSpec("front", lambda me: self._front(gateway, front, me, listeners, task_status), _PART)
-        )
-        root = RestForOne(
+        parts.add(ChildSpec("front", serve_front, _PART))
+        return RestForOne(
             [
                 ChildSpec("storage", writer.run, _PART),
                 ChildSpec("normalizers", normalizing.run, _PART, supervisor=normalizing),
                 ChildSpec("services", parts.run, _PART, supervisor=parts),
             ]
         )
-        return root
 
     def _policies(self, settings: Settings) -> Callable[[Account], Policy]:
         """How an account is supervised: by its own declaration, its channel, the default."""

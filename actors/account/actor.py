@@ -5,7 +5,6 @@ told to stop or the link is lost. The outbox (`outbox.py`) outlives it; a connec
 whoever used it last.
 """
 
-import enum
 import itertools
 import logging
 import math
@@ -46,8 +45,9 @@ from unifyport.storage.contract import Committed, Duplicate, Fenced, Refused, St
 
 from ..normalizer import Normalizers
 from ..reply import Failed
+from .connection import ConnectionLease
 from .login import DuplicateAccount, Login, LoginChanged, Step, close, log_out
-from .outbox import ConnectionLease, Outbox, Tallies
+from .outbox import Outbox, Tallies
 from .status import Change, RuntimeView, StatusSlot, auth_failed, auth_succeeded, status_changed
 
 log = logging.getLogger("unifyport.account")
@@ -55,14 +55,6 @@ log = logging.getLogger("unifyport.account")
 OWN_CONFLICT_SECONDS = 90.0  # a conflict so soon after our own disconnect is with ourselves
 _ROAD_RETRY = 0.5
 LEASE_LOST = "lease_lost"
-
-
-class Ingested(enum.Enum):
-    """What became of events that the platform brought to us."""
-
-    DURABLE = "durable"
-    NOT_DURABLE = "not_durable"
-    STOPPED = "stopped"  # the account takes nothing now
 
 
 @attrs.define
@@ -321,20 +313,22 @@ class AccountActor:
         self.last_seen_at = self._services.now_ms()
         self._heard_at = trio.current_time()
 
-    async def ingest(self, events: list[ProviderEvent], size: int) -> Ingested:
-        """Events that the platform brought to us, verified. Durable means that they may be acknowledged.
+    async def ingest(self, events: list[ProviderEvent], size: int) -> bool:
+        """Commit events that the platform brought to us, verified. True: they are durable and may be acknowledged.
+
+        False: they are not, or the account takes nothing now; the platform must keep them.
 
         They belong to no incarnation: there is no session that could be ahead of the disk.
         """
         if not self.may_run or self.leaving:
-            return Ingested.STOPPED
+            return False
         self.observed()
         unit = self.own_unit()
         unit.provider_events = events
         match await self._services.normalizers.commit(unit, size):
             case Committed() | Duplicate():
-                return Ingested.DURABLE
-        return Ingested.NOT_DURABLE
+                return True
+        return False
 
     async def _durable(self, unit: Unit, size: int = 0) -> None:
         match await self._services.normalizers.commit(unit, size):

@@ -40,6 +40,7 @@ from unifyport.storage.contract import Committed, Result
 
 from ..normalizer import Normalizers
 from ..reply import Failed, Reply
+from .connection import ConnectionLease
 
 log = logging.getLogger("unifyport.outbox")
 
@@ -49,39 +50,6 @@ BESIDE = 4  # files that are fetched, and look-ups, at a time
 
 Command = SendCommand | MarkRead | PlatformCall  # in their turn
 Beside = FetchMedia | PlatformCall  # beside them
-
-
-class ConnectionLease:
-    """A connector in use; closed by whoever is last to use it once it was retired."""
-
-    def __init__(self, connector: Connector) -> None:
-        self.connector = connector
-        self._users = 0
-        self._retired = False
-        self._idle = trio.Event()
-        self._idle.set()
-
-    def __enter__(self) -> Connector:
-        self._users += 1
-        self._idle = trio.Event() if self._users == 1 else self._idle
-        return self.connector
-
-    def __exit__(self, *exc_info: object) -> None:
-        self._users -= 1
-        if self._users == 0:
-            self._idle.set()
-
-    async def idle(self) -> None:
-        await self._idle.wait()
-
-    async def retire(self) -> None:
-        """No new users; close now if there are none."""
-        self._retired = True
-        await self.close_if_unused()
-
-    async def close_if_unused(self) -> None:
-        if self._retired and self._users == 0:
-            await self.connector.aclose()
 
 
 @attrs.define

@@ -19,7 +19,7 @@ import trio
 
 from unifyport.front.asgi import Receive, Scope, Send, respond
 from unifyport.gateway.gateway import Gateway
-from unifyport.gateway.ingress import Verdict
+from unifyport.gateway.ingress import IngressOutcome
 
 log = logging.getLogger("unifyport.ingress")
 
@@ -34,10 +34,10 @@ RETRY_AFTER = b"5"
 _MAX_PARAMETERS = 16
 
 _STATUS = {
-    Verdict.COMMITTED: HTTPStatus.OK,
-    Verdict.UNAUTHORIZED: HTTPStatus.UNAUTHORIZED,
-    Verdict.GONE: HTTPStatus.GONE,
-    Verdict.UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
+    IngressOutcome.COMMITTED: HTTPStatus.OK,
+    IngressOutcome.UNAUTHORIZED: HTTPStatus.UNAUTHORIZED,
+    IngressOutcome.GONE: HTTPStatus.GONE,
+    IngressOutcome.UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 
 

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 
 import trio
 
-from actors.account.actor import AccountActor, Ingested
+from actors.account.actor import AccountActor
 from actors.accounts import Accounts
 from supervisors import turnstile
 from supervisors.company import FairShare
@@ -31,7 +31,7 @@ SMALLEST_LIMIT = 64 * 1024  # bytes, where a provider has no ingress at all
 _DAY_MS = 86_400_000
 
 
-class Verdict(enum.Enum):
+class IngressOutcome(enum.Enum):
     """What becomes of a request."""
 
     COMMITTED = "committed"  # durable: acknowledge
@@ -76,7 +76,7 @@ class Ingress:
 
     async def receive(
         self, provider: str, account_id: str, headers: Mapping[str, str], body: bytes
-    ) -> Verdict:
+    ) -> IngressOutcome:
         """One request of a platform. Header names are in lower case. Cancelled: it may still be committed."""
         actor = self._actor(provider, account_id)
         hook = _hook(actor) if actor is not None else None
@@ -87,8 +87,8 @@ class Ingress:
         try:
             gone = await self._store.account_deleted(account_id)
         except StoreUnavailable:
-            return Verdict.UNAVAILABLE
-        return Verdict.GONE if gone else Verdict.UNAUTHORIZED
+            return IngressOutcome.UNAVAILABLE
+        return IngressOutcome.GONE if gone else IngressOutcome.UNAUTHORIZED
 
     # -- who ------------------------------------------------------------------------------------------------------
 
@@ -117,19 +117,19 @@ class Ingress:
 
     async def _take(
         self, actor: AccountActor, hook: InboundHook, headers: Mapping[str, str], body: bytes
-    ) -> Verdict:
-        outcomes: list[Ingested] = []
+    ) -> IngressOutcome:
+        durable: list[bool] = []
 
         async def commit(target: AccountActor, events: list[ProviderEvent]) -> None:
-            outcomes.append(await target.ingest(events, len(body)))
+            durable.append(await target.ingest(events, len(body)))
 
         with trio.move_on_after(hook.commit_seconds):
             async with self._turn(actor.row.id), trio.open_nursery() as nursery:
                 for target, events in self._read(actor, hook, headers, body).items():
                     nursery.start_soon(commit, target, events)
-            if all(outcome is Ingested.DURABLE for outcome in outcomes):
-                return Verdict.COMMITTED
-        return Verdict.UNAVAILABLE
+            if all(durable):
+                return IngressOutcome.COMMITTED
+        return IngressOutcome.UNAVAILABLE
 
     @contextlib.asynccontextmanager
     async def _turn(self, account_id: str) -> AsyncIterator[None]:
