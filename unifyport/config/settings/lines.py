@@ -5,6 +5,7 @@ grammar: it only follows tables, arrays of tables, dotted and quoted keys, array
 A path is a tuple of keys and indices, `("accounts", 2, "credentials", "token")`.
 """
 
+import contextlib
 import re
 import tomllib
 from bisect import bisect_right
@@ -38,12 +39,10 @@ class Lines:
 
 
 def find_lines(text: str) -> Lines:
-    """Scan a valid document. Of a text that is not TOML, the lines up to the first thing that is not understood."""
+    """Scan a valid document. Of any other text: the lines up to the first thing that is not TOML."""
     scanner = _Scanner(text)
-    try:
+    with contextlib.suppress(_NotUnderstood):
         scanner.scan()
-    except _NotUnderstood:
-        pass
     return Lines(scanner.lines)
 
 
