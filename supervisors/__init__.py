@@ -22,7 +22,7 @@ from .introspection import Node, count_children, tree
 from .one_for_one import ChildState, OneForOne, TooManyChildren, UnknownChild
 from .outcomes import Ended, Exhausted, Failure, Kind, Outcome, RetryLater, Terminal, classify, split
 from .phase import Phase
-from .policy import Backoff, OnExhausted, Policy, Probe, Restart
+from .policy import Backoff, OnExhausted, Policy, PolicyProblem, Probe, Restart
 from .probing import Probed, Prober
 from .rest_for_one import OneForAll, RestForOne
 from .spec import ChildSpec
@@ -51,6 +51,7 @@ __all__ = [
     "Outcome",
     "Phase",
     "Policy",
+    "PolicyProblem",
     "Probe",
     "Probed",
     "Prober",

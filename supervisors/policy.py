@@ -2,9 +2,13 @@
 
 All times are seconds. The defaults keep a permanently failing child trying for roughly half an hour before
 it is parked, and never more often than its back-off allows.
+
+Each class tells every mistake in its values by `problems`, a pure function that needs no instance: so that a
+program which reads values from a file can show all of them. Constructing an instance refuses them together.
 """
 
 import enum
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import attrs
@@ -26,24 +30,73 @@ class OnExhausted(enum.Enum):
     ESCALATE = "escalate"  # the supervisor itself fails with `Exhausted`
 
 
-def _positive(instance: object, attribute: "attrs.Attribute[Any]", value: float) -> None:
-    if not value > 0:
-        raise ValueError(f"{attribute.name} must be greater than 0, got {value!r}")
+@attrs.frozen
+class PolicyProblem:
+    """One mistake in a policy.
+
+    `fields` are those that take part, the one to blame first; the text continues the name of that one.
+    """
+
+    fields: tuple[str, ...]
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.fields[0]} {self.text}"
 
 
-def _not_negative(instance: object, attribute: "attrs.Attribute[Any]", value: float) -> None:
-    if not value >= 0:
-        raise ValueError(f"{attribute.name} must not be negative, got {value!r}")
+def _check_all(bounds: Mapping[str, "_Bound"], values: Mapping[str, Any]) -> list[PolicyProblem]:
+    """One problem for each value outside its bound; NaN is outside of every one."""
+    return [
+        PolicyProblem((name,), f"{bounds[name].text}, got {value!r}")
+        for name, value in values.items()
+        if name in bounds and not bounds[name].holds(value)
+    ]
+
+
+def _refuse(problems: Iterable[PolicyProblem]) -> None:
+    if texts := [str(problem) for problem in problems]:
+        raise ValueError("; ".join(texts))
+
+
+@attrs.frozen
+class _Bound:
+    holds: Callable[[float], bool]
+    text: str
+
+
+_POSITIVE = _Bound(lambda value: value > 0, "must be greater than 0")
+_NOT_NEGATIVE = _Bound(lambda value: value >= 0, "must not be negative")
+_AT_LEAST_1 = _Bound(lambda value: value >= 1, "must be at least 1")
+_SHARE = _Bound(lambda value: 0 <= value < 1, "must be at least 0 and less than 1")
 
 
 @attrs.frozen
 class Backoff:
-    """Delay before a restart: `initial * factor ** (n - 1)`, at most `max`, spread by +-`jitter`."""
+    """Delay before a restart: `initial * factor ** (n - 1)`, at most `max`, spread by +-`jitter`.
 
-    initial: float = attrs.field(default=1.0, validator=_positive)
-    factor: float = attrs.field(default=2.0, validator=attrs.validators.ge(1.0))
-    max: float = attrs.field(default=300.0, validator=_positive)
-    jitter: float = attrs.field(default=0.2, validator=[_not_negative, attrs.validators.lt(1.0)])
+    Raises `ValueError` with every one of `problems`.
+    """
+
+    initial: float = 1.0
+    factor: float = 2.0
+    max: float = 300.0
+    jitter: float = 0.2
+
+    def __attrs_post_init__(self) -> None:
+        _refuse(self.problems(self.initial, self.factor, self.max, self.jitter))
+
+    @staticmethod
+    def problems(initial: float, factor: float, max: float, jitter: float) -> list[PolicyProblem]:
+        """Every mistake in these values."""
+        values = {"initial": initial, "factor": factor, "max": max, "jitter": jitter}
+        found = _check_all(_BACKOFF, values)
+        if initial > max > 0:
+            found.append(
+                PolicyProblem(
+                    ("initial", "max"), f"must not be greater than max, got {initial!r} and {max!r}"
+                )
+            )
+        return found
 
     def delay(self, failures: int, draw: float) -> float:
         """Seconds to wait after the `failures`-th failure in a row (1-based); `draw` is in [-1, 1]."""
@@ -53,28 +106,47 @@ class Backoff:
 
 @attrs.frozen
 class Probe:
-    """When a silent child is asked for a sign of life, and how many failures in a row restart it."""
+    """When a silent child is asked for a sign of life, and how many failures in a row restart it.
 
-    interval: float = attrs.field(default=60.0, validator=_positive)  # of silence, and between two probes
-    timeout: float = attrs.field(default=10.0, validator=_positive)
-    failures: int = attrs.field(default=3, validator=attrs.validators.ge(1))
+    Raises `ValueError` with every one of `problems`.
+    """
+
+    interval: float = 60.0  # of silence, and between two probes
+    timeout: float = 10.0
+    failures: int = 3
+
+    def __attrs_post_init__(self) -> None:
+        _refuse(self.problems(self.interval, self.timeout, self.failures))
+
+    @staticmethod
+    def problems(interval: float, timeout: float, failures: int) -> list[PolicyProblem]:
+        """Every mistake in these values."""
+        return _check_all(_PROBE, {"interval": interval, "timeout": timeout, "failures": failures})
 
 
 @attrs.frozen
 class Policy:
-    """How one child is supervised."""
+    """How one child is supervised. Raises `ValueError` with every one of `problems`."""
 
     restart: Restart = Restart.PERMANENT
     backoff: Backoff = attrs.field(factory=Backoff)
-    stable_after: float = attrs.field(default=60.0, validator=_not_negative)
-    max_restarts: int = attrs.field(default=15, validator=_not_negative)
-    window: float = attrs.field(default=3600.0, validator=_positive)
+    stable_after: float = 60.0
+    max_restarts: int = 15
+    window: float = 3600.0
     on_exhausted: OnExhausted = OnExhausted.PARK
-    park_interval: float = attrs.field(default=3600.0, validator=_positive)
-    start_timeout: float = attrs.field(default=30.0, validator=_positive)
-    stop_grace: float = attrs.field(default=0.0, validator=_not_negative)  # may end by itself before a cancel
-    stop_timeout: float = attrs.field(default=10.0, validator=_positive)  # after the cancel; then it is stuck
+    park_interval: float = 3600.0
+    start_timeout: float = 30.0
+    stop_grace: float = 0.0  # may end by itself before a cancel
+    stop_timeout: float = 10.0  # after the cancel; then it is stuck
     probe: Probe | None = attrs.field(factory=Probe)  # None: never
+
+    def __attrs_post_init__(self) -> None:
+        _refuse(self.problems(attrs.asdict(self, recurse=False)))
+
+    @staticmethod
+    def problems(values: Mapping[str, Any]) -> list[PolicyProblem]:
+        """Every mistake in these fields, by name; those that are left out are not looked at."""
+        return _check_all(_POLICY, values)
 
     @property
     def can_be_exhausted(self) -> bool:
@@ -84,3 +156,16 @@ class Policy:
             failures += 1
             spent += self.backoff.delay(failures, -1.0)  # as quick as the jitter may be
         return failures > self.max_restarts
+
+
+_BACKOFF = {"initial": _POSITIVE, "factor": _AT_LEAST_1, "max": _POSITIVE, "jitter": _SHARE}
+_PROBE = {"interval": _POSITIVE, "timeout": _POSITIVE, "failures": _AT_LEAST_1}
+_POLICY = {
+    "stable_after": _NOT_NEGATIVE,
+    "max_restarts": _NOT_NEGATIVE,
+    "window": _POSITIVE,
+    "park_interval": _POSITIVE,
+    "start_timeout": _POSITIVE,
+    "stop_grace": _NOT_NEGATIVE,
+    "stop_timeout": _POSITIVE,
+}

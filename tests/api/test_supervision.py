@@ -60,7 +60,7 @@ WRONG = [
     ('[supervision.providers.whatsapp]\nstart_rate = "fast"', "must be a rate"),
     ("[supervision.providers.whatsapp]\nmax_concurrent_starts = 0", "supervision.providers.whatsapp"),
     ('[supervision.providers.whatsapp]\nrestart = "sometimes"', "restart: must be one of"),
-    ('[supervision.providers.whatsapp]\ncolour = "red"', "unknown key: colour"),
+    ('[supervision.providers.whatsapp]\ncolour = "red"', ".colour: unknown key"),
     ('[supervision.policies.default]\nwindow = "10s"', "never spends max_restarts"),
     ('[supervision.policies.default]\nbackoff = { initial = "1h", max = "2h" }', "never spends max_restarts"),
 ]

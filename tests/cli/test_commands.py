@@ -45,22 +45,22 @@ def test_init_keys_and_config_check(tmp_path: Path) -> None:
 
 
 WRONG = [
-    "server.bind: must be HOST:PORT",
-    "server: unknown key: color",
-    "security.master_key: environment variable NOT_SET is not set",
-    "accounts[0].provider: must be one of",
-    "webhook_endpoints[0].retry_policy.max_attempts: must be",
-    "accounts[1].credentials.token: environment variable NOT_SET_EITHER is not set",
-    "accounts[1].receive: a webhook needs server.public_url",
-    "accounts[1].proxy.type: must be one of",
-    "storage.event_retention: expected a duration",
-    "storage.url: must be sqlite:///PATH",
-    "media.max_file: must be a size",
-    "media.link_lifetime: must be at least a minute",
-    "logging.level: must be one of",
-    "logging.requests: must be true or false",
-    "supervision.policies.default: on_exhausted: must be one of",
-    "unknown key: colours",
+    'unifyport.toml:3 server.bind: must be HOST:PORT, got "nowhere"',
+    "unifyport.toml:4 server.color: unknown key",
+    "unifyport.toml:6 security.master_key: environment variable NOT_SET is not set",
+    'unifyport.toml:9 accounts "a".provider: must be one of',
+    'unifyport.toml:14 webhook_endpoints "w".retry_policy.max_attempts: must be',
+    'unifyport.toml:18 accounts "b".credentials.token: environment variable NOT_SET_EITHER is not set',
+    'unifyport.toml:19 accounts "b".receive: a webhook needs server.public_url',
+    'unifyport.toml:20 accounts "b".proxy.type: must be one of',
+    "unifyport.toml:22 storage.event_retention: expected a duration",
+    "unifyport.toml:23 storage.url: must be sqlite:///PATH",
+    "unifyport.toml:25 media.max_file: must be a size",
+    "unifyport.toml:26 media.link_lifetime: must be at least a minute",
+    "unifyport.toml:28 logging.level: must be one of",
+    "unifyport.toml:29 logging.requests: must be true or false",
+    "unifyport.toml:31 supervision.policies.default.on_exhausted: must be one of",
+    "unifyport.toml:32 colours: unknown key",
 ]
 
 

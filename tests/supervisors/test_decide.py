@@ -1,5 +1,7 @@
 """The restart decision, as a table and by properties."""
 
+import math
+
 import attrs
 import pytest
 from hypothesis import given
@@ -17,6 +19,7 @@ from supervisors import (
     OnExhausted,
     Outcome,
     Policy,
+    Probe,
     Restart,
     Run,
     Wait,
@@ -180,3 +183,24 @@ def test_backoff_is_bounded(failures: int, draw: float) -> None:
 def test_impossible_backoffs_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
         Backoff(**wrong)
+
+
+def test_every_mistake_of_a_policy_is_told() -> None:
+    wrong = Backoff.problems(initial=-1.0, factor=0.5, max=0.0, jitter=1.0)
+    assert [problem.fields for problem in wrong] == [("initial",), ("factor",), ("max",), ("jitter",)]
+    with pytest.raises(ValueError, match=r"initial .*; factor .*; max .*; jitter "):
+        Backoff(-1.0, 0.5, 0.0, 1.0)
+    with pytest.raises(ValueError, match=r"interval .*; timeout .*; failures "):
+        Probe(0.0, -1.0, 0)
+    with pytest.raises(ValueError, match=r"stable_after .*; max_restarts .*; window .*; start_timeout "):
+        Policy(stable_after=-1.0, max_restarts=-1, window=0.0, start_timeout=math.nan)
+
+
+def test_a_backoff_does_not_begin_above_its_maximum() -> None:
+    [problem] = Backoff.problems(initial=60.0, factor=2.0, max=10.0, jitter=0.0)
+    assert problem.fields == ("initial", "max")
+    with pytest.raises(ValueError, match="initial must not be greater than max"):
+        Backoff(initial=60.0, max=10.0)
+    assert Backoff(initial=10.0, max=10.0).delay(1, 0.0) == 10.0
+    [problem] = Backoff.problems(initial=60.0, factor=2.0, max=-1.0, jitter=0.0)
+    assert problem.fields == ("max",)

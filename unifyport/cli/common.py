@@ -98,9 +98,7 @@ def load_settings(path: Path) -> Settings:
         return load(path, standard())
     except Problems as wrong:
         for problem in wrong.problems:
-            errors.print(
-                f"[red]error:[/red] {escaped(problem.removeprefix(f'{path}: '))} ({escaped(str(path))})"
-            )
+            errors.print(f"[red]error:[/red] {escaped(problem)}")
         if not path.exists():
             errors.print("'unifyport init' writes a configuration file.")
         sys.exit(WRONG_USAGE)

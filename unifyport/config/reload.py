@@ -16,7 +16,7 @@ import trio
 
 from supervisors import Policy, Wake
 from unifyport.config.declared import Plan, Report, plan, vet
-from unifyport.config.settings import Settings, check, load, places_of
+from unifyport.config.settings import Mistakes, Settings, check, load_with_source
 from unifyport.gateway.gateway import BeingDeleted, Gateway, NoFile, WriteRefused
 from unifyport.model.account import Account
 from unifyport.model.structuring import Problems
@@ -93,11 +93,15 @@ class Reloader:
         if path is None:
             raise NoFile
         read = fingerprint(path)
-        written = await trio.to_thread.run_sync(load, path, gateway.registry, limiter=self._thread)
+        loaded = await trio.to_thread.run_sync(load_with_source, path, gateway.registry, limiter=self._thread)
+        written = loaded.settings
         options = list(_moved(gateway.settings, written))
         settings = _reloadable(gateway.settings, written)
-        if wrong := check(settings, gateway.registry, places_of(settings)):
-            raise Problems([f"{problem} (as long as the server is not restarted)" for problem in wrong])
+        mistakes = Mistakes(loaded.source.document)
+        check(settings, gateway.registry, mistakes)
+        if mistakes.found:
+            shown = loaded.source.show(mistakes.found)
+            raise Problems([f"{problem} (as long as the server is not restarted)" for problem in shown])
         await vet(settings, AddressGuard(gateway.guard.resolve, settings.security.webhook_networks))
         for _ in range(TRIES):
             async with gateway.changing_accounts, gateway.changing_keys:

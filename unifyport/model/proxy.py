@@ -7,13 +7,17 @@ its type and its user. One form is stored; answers hide the password.
 import ipaddress
 import json
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import attrs
 
+from .fields import FieldProblem
+
 TYPES = ("http", "https", "socks5")
 _HIDDEN = "********"
 _LONGEST = 255
+_NAMES: dict[str | int, str] = {"proxy_type": "type", "user": "username"}  # the other name that callers know
 _NAME = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?")
 
 
@@ -37,22 +41,39 @@ class Proxy:
                 raise ValueError("must be an object, or one as JSON in a string") from None
         if not isinstance(value, dict):
             raise ValueError("must be an object, or one as JSON in a string")
+        if problems := cls.problems(value):
+            [name] = problems[0].path
+            raise ValueError(f"{_NAMES.get(name, name)}: {problems[0].text}")
+        username = value.get("username", value.get("user")) or ""
+        return cls(
+            str(value.get("type", value.get("proxy_type", "http"))),
+            value["host"],
+            int(value["port"]),
+            username,
+            value.get("password") or "",
+        )
+
+    @staticmethod
+    def problems(value: Mapping[str, Any]) -> list[FieldProblem]:
+        """Every mistake in an object, by the keys that it has; never repeats a password."""
         host, port = value.get("host"), value.get("port")
-        kind = value.get("type", value.get("proxy_type", "http"))
-        if kind not in TYPES:
-            raise ValueError(f"type: must be one of {', '.join(TYPES)}")
+        kind = "type" if "type" in value or "proxy_type" not in value else "proxy_type"
+        user = "username" if "username" in value or "user" not in value else "user"
+        found = []
+        if value.get(kind, "http") not in TYPES:
+            found.append(FieldProblem((kind,), f"must be one of {', '.join(TYPES)}", TYPES))
         if not isinstance(host, str) or not _is_host(host):
-            raise ValueError("host: must be a name or an address")
+            found.append(FieldProblem(("host",), "must be a name or an address"))
         if isinstance(port, str) and re.fullmatch(r"[0-9]{1,5}", port):
             port = int(port)
         if not isinstance(port, int) or isinstance(port, bool) or not 0 < port < 65536:
-            raise ValueError("port: must be 1 to 65535")
-        username = value.get("username", value.get("user")) or ""
-        password = value.get("password") or ""
-        for name, text in (("username", username), ("password", password)):
+            found.append(FieldProblem(("port",), "must be 1 to 65535"))
+        for name in (user, "password"):
+            text = value.get(name) or ""
             if not isinstance(text, str) or len(text) > _LONGEST or not text.isprintable():
-                raise ValueError(f"{name}: must be at most {_LONGEST} printable characters")
-        return cls(kind, host, port, username, password)
+                problem = f"must be at most {_LONGEST} printable characters"
+                found.append(FieldProblem((name,), problem))
+        return found
 
     def as_dict(self) -> dict[str, Any]:
         return attrs.asdict(self)

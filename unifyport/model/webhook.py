@@ -14,6 +14,7 @@ import attrs
 from .account import Origin
 from .duration import format_duration, parse_duration
 from .event import BodyForm, mask_of
+from .fields import FieldProblem, FieldReader, FieldsWrong, WrongChoice, parse_each, raise_first
 
 E = TypeVar("E", bound=enum.Enum)
 T = TypeVar("T")
@@ -56,12 +57,22 @@ class RetryPolicy:
     @classmethod
     def parse(cls, value: Mapping[str, Any], base: "RetryPolicy | None" = None) -> "RetryPolicy":
         """From the API's or the file's object; unknown keys are ignored. Raises `ValueError` naming the field."""
+        policy, problems = cls.read(value, base)
+        raise_first(problems, "retry_policy")
+        return policy
+
+    @classmethod
+    def read(
+        cls, value: Mapping[str, Any], base: "RetryPolicy | None" = None
+    ) -> "tuple[RetryPolicy, list[FieldProblem]]":
+        """`parse` that tells every problem instead of raising the first; a wrong field is as in `base`."""
         base = base if base is not None else cls()
-        read = _Reader("retry_policy", value)
-        return cls(
+        read = FieldReader(value)
+        policy = cls(
             read("max_attempts", _between(0, MOST_ATTEMPTS), base.max_attempts),
             read("schedule", _schedule, base.schedule),
         )
+        return policy, read.problems
 
     def delay(self, attempts: int, draw: float) -> float:
         """Seconds until the next try after `attempts` recorded outcomes; `draw` in [-1, 1] spreads by 20 %."""
@@ -84,12 +95,15 @@ class BreakerPolicy:
         if not isinstance(value, Mapping):
             raise ValueError('must be an object or "off"')
         base = base if base is not None else cls()
-        read = _Reader("", value)
+        read = FieldReader(value)
         failures = read("failures", _between(1, 1000), base.failures)
         initial, longest = read("initial", _delay, base.initial), read("max", _delay, base.max)
+        wrong = {problem.path[0] for problem in read.problems}
+        if longest < initial and not wrong & {"initial", "max"} and {"initial", "max"} <= value.keys():
+            read.problems.append(FieldProblem(("max",), "must not be shorter than initial"))
+        if read.problems:
+            raise FieldsWrong(read.problems)
         if longest < initial:
-            if "initial" in value and "max" in value:
-                raise ValueError("max: must not be shorter than initial")
             # one of the two is somebody else's default, and gives way
             initial, longest = (initial, initial) if "initial" in value else (longest, longest)
         return cls(failures, initial, longest)
@@ -112,9 +126,18 @@ class DeliveryPolicy:
     @classmethod
     def parse(cls, value: Mapping[str, Any], base: "DeliveryPolicy | None" = None) -> "DeliveryPolicy":
         """From the API's or the file's object; unknown keys are ignored. Raises `ValueError` naming the field."""
+        policy, problems = cls.read(value, base)
+        raise_first(problems, "delivery")
+        return policy
+
+    @classmethod
+    def read(
+        cls, value: Mapping[str, Any], base: "DeliveryPolicy | None" = None
+    ) -> "tuple[DeliveryPolicy, list[FieldProblem]]":
+        """`parse` that tells every problem instead of raising the first; a wrong field is as in `base`."""
         base = base if base is not None else cls()
-        read = _Reader("delivery", value)
-        return cls(
+        read = FieldReader(value)
+        policy = cls(
             signatures=read("signatures", _signatures, base.signatures),
             ordering=read("ordering", _one_of(Ordering), base.ordering),
             max_in_flight=read("max_in_flight", _between(1, MOST_IN_FLIGHT), base.max_in_flight),
@@ -125,6 +148,7 @@ class DeliveryPolicy:
             secret_overlap=read("secret_overlap", _overlap, base.secret_overlap),
             breaker=read("breaker", lambda given: BreakerPolicy.parse(given, base.breaker), base.breaker),
         )
+        return policy, read.problems
 
 
 @attrs.frozen
@@ -266,15 +290,24 @@ def as_written(policy: RetryPolicy | DeliveryPolicy) -> dict[str, Any]:
     return {name: written(name, value) for name, value in attrs.asdict(policy, recurse=False).items()}
 
 
-def unknown_fields(value: Mapping[str, Any], kind: type[RetryPolicy] | type[DeliveryPolicy]) -> list[str]:
-    """The keys of an object that mean nothing."""
-    found = sorted(value.keys() - attrs.fields_dict(kind).keys())
+def unknown_fields(
+    value: Mapping[str, Any], kind: type[RetryPolicy] | type[DeliveryPolicy]
+) -> list[FieldProblem]:
+    """The keys of an object that mean nothing, each with those that it may have instead."""
+    found = _unknown(value, kind)
     breaker = value.get("breaker")
-    if isinstance(breaker, Mapping):
-        found += [
-            f"breaker.{name}" for name in sorted(breaker.keys() - attrs.fields_dict(BreakerPolicy).keys())
-        ]
+    if kind is DeliveryPolicy and isinstance(breaker, Mapping):
+        found += [problem.under("breaker") for problem in _unknown(breaker, BreakerPolicy)]
     return found
+
+
+def _unknown(value: Mapping[str, Any], kind: type[Any]) -> list[FieldProblem]:
+    known = attrs.fields_dict(kind).keys()
+    return [
+        FieldProblem((name,), "unknown key", tuple(sorted(known - value.keys())))
+        for name in value
+        if name not in known
+    ]
 
 
 # -- reading the objects that people write ------------------------------------------------------------------
@@ -285,25 +318,6 @@ def _named(name: str, parse: Callable[[], T]) -> T:
         return parse()
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from None
-
-
-class _Reader:
-    """Reads fields of one object; what is wrong with one is said with its path."""
-
-    def __init__(self, path: str, value: Mapping[str, Any]) -> None:
-        self._path = path
-        self._value = value
-
-    def __call__(self, name: str, parse: Callable[[Any], T], default: T) -> T:
-        if name not in self._value:
-            return default
-        try:
-            return parse(self._value[name])
-        except ValueError as error:
-            where = f"{self._path}.{name}" if self._path else name
-            text = str(error)
-            joint = "." if text.partition(":")[0].isidentifier() else ": "
-            raise ValueError(f"{where}{joint}{text}") from None
 
 
 def _between(least: int, most: int) -> Callable[[object], int]:
@@ -318,7 +332,7 @@ def _between(least: int, most: int) -> Callable[[object], int]:
 def _schedule(delays: object) -> tuple[float, ...]:
     if not isinstance(delays, list) or not 1 <= len(delays) <= LONGEST_SCHEDULE:
         raise ValueError(f"must be a list of 1 to {LONGEST_SCHEDULE} durations")
-    return tuple(_delay(delay) for delay in delays)
+    return parse_each(delays, _delay)
 
 
 def _delay(value: Any) -> float:
@@ -357,7 +371,7 @@ def _one_of(kind: type[E]) -> Callable[[object], E]:
         try:
             return kind(value)
         except ValueError:
-            raise ValueError(f"must be one of {', '.join(str(each.value) for each in kind)}") from None
+            raise WrongChoice(tuple(str(each.value) for each in kind)) from None
 
     return parse
 
@@ -365,5 +379,4 @@ def _one_of(kind: type[E]) -> Callable[[object], E]:
 def _signatures(value: object) -> tuple[Signatures, ...]:
     if not isinstance(value, list) or not value or len(set(map(str, value))) != len(value):
         raise ValueError("must be a list of signature schemes, each once")
-    one = _one_of(Signatures)
-    return tuple(one(item) for item in value)
+    return parse_each(value, _one_of(Signatures))

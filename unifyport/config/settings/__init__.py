@@ -1,24 +1,28 @@
 """The configuration file: one TOML document as attrs values, and every problem of it at once.
 
-`values.py` holds the sections and their defaults, `reading.py` reads the file, `checks.py` says what is wrong
-beyond types. Unknown keys are refused: a misspelt option that does nothing is worse than an error.
+`values.py` holds the sections and their defaults. `reading.py` reads the file by one `walk.py` over its values,
+`checks.py` and the files beside it say what is wrong beyond types, and `mistakes.py` shows all of that with the
+lines that `lines.py` finds. Unknown keys are refused: a misspelt option that does nothing is worse than an error.
 """
 
-from .checks import check, check_credentials, places_of, split_bind
-from .reading import load, parse
+from .account_checks import check_credentials
+from .checks import check, split_bind
+from .mistakes import Mistakes
+from .reading import load, load_with_source, parse
 from .values import DeclaredAccount, DeclaredEndpoint, Media, ServerSettings, Settings, Storage
 
 __all__ = [
     "DeclaredAccount",
     "DeclaredEndpoint",
     "Media",
+    "Mistakes",
     "ServerSettings",
     "Settings",
     "Storage",
     "check",
     "check_credentials",
     "load",
+    "load_with_source",
     "parse",
-    "places_of",
     "split_bind",
 ]

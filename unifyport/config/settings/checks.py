@@ -1,169 +1,225 @@
-"""What types cannot say: values that do not fit together, or not into this world. All of them, in one pass."""
+"""What types cannot say: values that do not fit together, or not into this world. All of them, in one pass.
+
+Accounts and supervision policies have files of their own; here are the other sections.
+"""
 
 import ipaddress
 import ssl
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from unifyport.model.proxy import Proxy
-from unifyport.providers.contract.base import WEBHOOK, Channel
-from unifyport.providers.registry import PROVIDER_NAMES, Registry
+from unifyport.model.event import ALL_EVENTS, EventType, mask_of
+from unifyport.model.fields import FieldProblem
+from unifyport.model.webhook import (
+    MOST_EVENTS,
+    DeliveryPolicy,
+    RetryPolicy,
+    Signatures,
+    WebhookDefaults,
+    WebhookEndpoint,
+    standard_key,
+    unknown_fields,
+)
+from unifyport.providers.registry import Registry
 
-from .values import DeclaredAccount, Settings
+from .account_checks import check_accounts
+from .lines import KeyPath
+from .mistakes import Mistakes, suggest
+from .policy_checks import check_policies
+from .values import DeclaredEndpoint, Settings
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
 MIN_API_KEY = 32  # characters of a key that a file declares
 MIN_LINK_LIFETIME = 60.0  # seconds
+MAX_PORT = 65535
+_NAMED = ("api_keys", "webhook_endpoints", "accounts")
 
 
-def check(settings: Settings, registry: Registry, places: Mapping[str, list[int]]) -> list[str]:
-    """Every problem. `places`: where in the file the items of a list stand."""
-    problems: list[str] = []
-
-    def attempt(path: str, check: Callable[[], object]) -> None:
-        try:
-            check()
-        except ValueError as error:
-            problems.append(f"{path}: {error}")
-
-    _check_server(settings, attempt, problems)
-    if not settings.storage.url.startswith("sqlite:///"):
-        problems.append("storage.url: must be sqlite:///PATH")
-    if settings.storage.dedupe_retention < settings.storage.event_retention + 7 * 86400:
-        problems.append("storage.dedupe_retention: must be at least event_retention and 7 days")
-    attempt("security.master_key", lambda: settings.key_ring)
-    for name in ("webhook_allow", "media_allow", "proxy_allow"):
-        for index, text in enumerate(getattr(settings.security, name)):
-            attempt(f"security.{name}[{index}]", lambda text=text: ipaddress.ip_network(text))  # type: ignore[misc]
-    problems += [f"webhooks.{problem}" for problem in settings.webhooks.problems()]
-    if settings.media.link_lifetime < MIN_LINK_LIFETIME:
-        problems.append("media.link_lifetime: must be at least a minute")
-    if settings.logging.level not in LOG_LEVELS:
-        problems.append(f"logging.level: must be one of {', '.join(LOG_LEVELS)}")
-    if not settings.workspace.regions or not all(
-        region.isprintable() for region in settings.workspace.regions
-    ):
-        problems.append("workspace.regions: must name at least one region")
-    _check_policies(settings, registry, places, attempt, problems)
-    if settings.workspace.account_quota < 0:
-        problems.append("workspace.account_quota: must not be negative")
-    for index, key in zip(places["api_keys"], settings.api_keys, strict=True):
-        if len(key.key) < MIN_API_KEY or not key.key.isascii() or not key.key.isprintable():
-            problems.append(
-                f"api_keys[{index}].key: must be at least {MIN_API_KEY} printable ASCII characters"
-            )
-    for index, endpoint in zip(places["webhook_endpoints"], settings.webhook_endpoints, strict=True):
-        path = f"webhook_endpoints[{index}]"
-        problems += [f"{path}.{problem}" for problem in endpoint.problems(settings.webhooks)]
-        if urlsplit(endpoint.url).scheme not in ("http", "https"):
-            problems.append(f"{path}.url: must be an absolute http or https URL")
-    for index, account in zip(places["accounts"], settings.accounts, strict=True):
-        problems += [
-            f"accounts[{index}].{problem}" for problem in _check_account(account, registry, settings)
-        ]
-    for what, names in (
-        ("api_keys", [key.name for key in settings.api_keys]),
-        ("webhook_endpoints", [endpoint.name for endpoint in settings.webhook_endpoints]),
-        ("accounts", [account.name for account in settings.accounts]),
-    ):
-        problems += [
-            f"{what}: the name {n!r} is used twice" for n in sorted({n for n in names if names.count(n) > 1})
-        ]
-    names = [endpoint.name for endpoint in settings.webhook_endpoints]
-    names += [endpoint.renamed_from for endpoint in settings.webhook_endpoints if endpoint.renamed_from]
-    problems += [
-        f"webhook_endpoints: renamed_from {n!r}: something else has, or had, this name"
-        for n in sorted({e.renamed_from for e in settings.webhook_endpoints if e.renamed_from})
-        if names.count(n) > 1
-    ]
-    problems += _check_identities(settings, registry, places["accounts"])
-    values = Counter(key.key for key in settings.api_keys)
-    problems += [
-        f"api_keys[{place}].key: another key has this value"
-        for place, key in zip(places["api_keys"], settings.api_keys, strict=True)
-        if values[key.key] > 1
-    ]
-    return problems
+def check(settings: Settings, registry: Registry, mistakes: Mistakes) -> None:
+    """Tell `mistakes` of everything that is wrong."""
+    _check_server(settings, mistakes)
+    _check_storage(settings, mistakes)
+    _check_small_sections(settings, registry, mistakes)
+    _check_keys(settings, mistakes)
+    _check_webhooks(settings, mistakes)
+    check_policies(settings, registry, mistakes)
+    check_accounts(settings, registry, mistakes)
+    _check_names(settings, mistakes)
 
 
-def places_of(settings: Settings) -> dict[str, list[int]]:
-    """Where the items of the lists stand when all of them could be read."""
-    lists = ("api_keys", "webhook_endpoints", "accounts")
-    return {name: list(range(len(getattr(settings, name)))) for name in lists}
-
-
-def _check_identities(settings: Settings, registry: Registry, places: Sequence[int]) -> list[str]:
-    """Two accounts with the credentials of one identity: only one of them could ever log in."""
-    known: dict[tuple[str, str], str] = {}
-    problems = []
-    for place, account in zip(places, settings.accounts, strict=True):
-        channel = registry.find_channel(account.provider)
-        connection = channel.connection(account.auth_mode) if channel is not None else None
-        if (
-            channel is None
-            or connection is None
-            or check_credentials(channel, account.auth_mode, account.credentials)
-        ):
-            continue
-        identity = connection.identify(account.credentials)
-        if identity is not None and known.setdefault((channel.name, identity), account.name) != account.name:
-            other = known[channel.name, identity]
-            problems.append(f"accounts[{place}].credentials: account {other!r} has the same identity")
-    return problems
-
-
-def _check_policies(
-    settings: Settings,
-    registry: Registry,
-    places: Mapping[str, list[int]],
-    attempt: Callable[[str, Callable[[], object]], None],
-    problems: list[str],
-) -> None:
-    supervision = settings.supervision
-    attempt("supervision.policies.default", supervision.of("").policy)
-    attempt("supervision.policies.default", supervision.of("").admission)
-    if len(settings.accounts) > supervision.max_children:
-        problems.append(
-            f"accounts: {len(settings.accounts)} are declared, supervision.max_children is"
-            f" {supervision.max_children}"
-        )
-    for channel in supervision.providers:
-        path = f"supervision.providers.{channel}"
-        attempt(path, supervision.of(channel).policy)
-        attempt(path, supervision.of(channel).admission)
-    for place, account in zip(places["accounts"], settings.accounts, strict=True):
-        override, path = account.supervision, f"accounts[{place}].supervision"
-        if override is None:
-            continue
-        known = registry.find_channel(account.provider)
-        if known is not None:
-            attempt(path, supervision.of(known.name, override).policy)
-        if override.max_concurrent_starts is not None or override.start_rate is not None:
-            problems.append(f"{path}: max_concurrent_starts and start_rate are of a channel")
-
-
-def _check_server(
-    settings: Settings, attempt: Callable[[str, Callable[[], object]], None], problems: list[str]
-) -> None:
+def _check_server(settings: Settings, mistakes: Mistakes) -> None:
     server = settings.server
     for name in ("bind", "ingress_bind", "admin_bind"):
         bind = getattr(server, name)
-        if bind is not None:
-            attempt(f"server.{name}", lambda bind=bind: split_bind(bind))  # type: ignore[misc]
-    for index, text in enumerate(server.trusted_proxies):
-        attempt(f"server.trusted_proxies[{index}]", lambda text=text: ipaddress.ip_network(text))  # type: ignore[misc]
-    if server.public_url is not None:
-        parts = urlsplit(server.public_url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-            problems.append("server.public_url: must be an absolute http or https URL")
+        try:
+            if bind is not None:
+                split_bind(bind)
+        except ValueError as error:
+            mistakes.tell(("server", name), str(error))
+    _check_networks(("server", "trusted_proxies"), server.trusted_proxies, mistakes)
+    if server.public_url is not None and not _is_http_url(server.public_url, bare=True):
+        mistakes.tell(("server", "public_url"), "must be an absolute http or https URL")
     if server.tls is not None:
         try:
             new_tls_context(settings.directory / server.tls.cert, settings.directory / server.tls.key)
-        except OSError as error:  # ssl.SSLError is one
-            problems.append(f"server.tls: {_why(settings, error)}")
+        except (OSError, ValueError) as error:  # ssl.SSLError is an OSError; a name may hold a NUL
+            rests_on: list[KeyPath] = [("server", "tls", "cert"), ("server", "tls", "key")]
+            mistakes.tell(("server", "tls"), _why(settings, error), others=rests_on)
+
+
+def _check_storage(settings: Settings, mistakes: Mistakes) -> None:
+    storage = settings.storage
+    if not storage.url.startswith("sqlite:///"):
+        mistakes.tell(("storage", "url"), "must be sqlite:///PATH")
+    if storage.dedupe_retention < storage.event_retention + 7 * 86400:
+        rests_on: list[KeyPath] = [("storage", name) for name in ("dedupe_retention", "event_retention")]
+        path, text = rests_on[0], "must be at least event_retention and 7 days"
+        if not mistakes.is_given(path) and mistakes.is_given(rests_on[1]):
+            path, text = rests_on[1], "does not fit: dedupe_retention must be at least 7 days longer"
+        mistakes.tell(path, text, others=rests_on)
+
+
+def _check_small_sections(settings: Settings, registry: Registry, mistakes: Mistakes) -> None:
+    try:
+        _ = settings.key_ring
+    except ValueError as error:
+        mistakes.tell(("security", "master_key"), str(error))
+    for name in ("webhook_allow", "media_allow", "proxy_allow"):
+        _check_networks(("security", name), getattr(settings.security, name), mistakes)
+    if settings.media.link_lifetime < MIN_LINK_LIFETIME:
+        mistakes.tell(("media", "link_lifetime"), "must be at least a minute")
+    level = settings.logging.level
+    if level not in LOG_LEVELS:
+        text = f"must be one of {', '.join(LOG_LEVELS)}"
+        mistakes.tell(("logging", "level"), text, hint=suggest(level, LOG_LEVELS))
+    if not settings.workspace.regions:
+        mistakes.tell(("workspace", "regions"), "must name at least one region")
+    for place, region in enumerate(settings.workspace.regions):
+        if not region.isprintable():
+            mistakes.tell(("workspace", "regions", place), "must be printable")
+    if settings.workspace.account_quota < 0:
+        mistakes.tell(("workspace", "account_quota"), "must not be negative")
+    for name in settings.supervision.providers:
+        if name not in registry.channels:
+            path: KeyPath = ("supervision", "providers", name)
+            mistakes.tell(path, "no such channel", hint=suggest(name, registry.channels))
+
+
+def _check_networks(path: KeyPath, networks: Iterable[str], mistakes: Mistakes) -> None:
+    for place, text in enumerate(networks):
+        try:
+            ipaddress.ip_network(text)
+        except ValueError:
+            mistakes.tell((*path, place), _why_no_network(text))
+
+
+def _why_no_network(text: str) -> str:
+    try:
+        network = ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return "must be an address or a network such as 10.0.0.0/8"
+    return f"has bits set beyond its prefix, write {network}"
+
+
+def _check_keys(settings: Settings, mistakes: Mistakes) -> None:
+    values = Counter(key.key for key in settings.api_keys)
+    for place, key in enumerate(settings.api_keys):
+        path: KeyPath = ("api_keys", place, "key")
+        if len(key.key) < MIN_API_KEY or not key.key.isascii() or not key.key.isprintable():
+            mistakes.tell(path, f"must be at least {MIN_API_KEY} printable ASCII characters")
+        if values[key.key] > 1:
+            mistakes.tell(path, "another key has this value")
+
+
+def _check_webhooks(settings: Settings, mistakes: Mistakes) -> None:
+    webhooks = settings.webhooks
+    retries, problems = RetryPolicy.read(webhooks.retry_policy)
+    delivery, more = DeliveryPolicy.read(webhooks.delivery)
+    _tell_all(("webhooks", "retry_policy"), webhooks.retry_policy, RetryPolicy, problems, mistakes)
+    _tell_all(("webhooks", "delivery"), webhooks.delivery, DeliveryPolicy, more, mistakes)
+    for place, endpoint in enumerate(settings.webhook_endpoints):
+        path: KeyPath = ("webhook_endpoints", place)
+        _check_endpoint(endpoint, path, WebhookDefaults(retries, delivery), mistakes)
+
+
+def _check_endpoint(
+    endpoint: DeclaredEndpoint, path: KeyPath, defaults: WebhookDefaults, mistakes: Mistakes
+) -> None:
+    if not _is_http_url(endpoint.url):
+        mistakes.tell((*path, "url"), "must be an absolute http or https URL")
+    secrets = {
+        "signing_secret": endpoint.signing_secret,
+        "previous_signing_secret": endpoint.previous_signing_secret or "",
+    }
+    plain = WebhookEndpoint("", endpoint.url, secret=secrets["signing_secret"])
+    plain.previous_secret = secrets["previous_signing_secret"]
+    for problem in plain.problems(WebhookDefaults()):
+        name, _, text = problem.partition(": ")
+        mistakes.tell((*path, name), text)
+    _check_events(endpoint, path, mistakes)
+    _, problems = RetryPolicy.read(endpoint.retry_policy, defaults.retries)
+    policy, more = DeliveryPolicy.read(endpoint.delivery, defaults.delivery)
+    _tell_all((*path, "retry_policy"), endpoint.retry_policy, RetryPolicy, problems, mistakes)
+    _tell_all((*path, "delivery"), endpoint.delivery, DeliveryPolicy, more, mistakes)
+    for name, secret in secrets.items() if Signatures.STANDARD in policy.signatures else ():
+        try:
+            standard_key(secret)
+        except ValueError as error:
+            mistakes.tell((*path, name), str(error))
+
+
+def _check_events(endpoint: DeclaredEndpoint, path: KeyPath, mistakes: Mistakes) -> None:
+    names = endpoint.subscribed_events
+    if len(names) > MOST_EVENTS:
+        mistakes.tell((*path, "subscribed_events"), f"at most {MOST_EVENTS} names")
+    for place, name in enumerate(names):
+        try:
+            mask_of([name])
+        except ValueError:
+            hint = suggest(name, [ALL_EVENTS, *EventType])
+            mistakes.tell((*path, "subscribed_events", place), "unknown event name", hint=hint)
+
+
+def _tell_all(
+    path: KeyPath,
+    value: Mapping[str, Any],
+    kind: type[RetryPolicy] | type[DeliveryPolicy],
+    problems: list[FieldProblem],
+    mistakes: Mistakes,
+) -> None:
+    """The problems of one object, and its unknown keys: the API ignores those, a file with one has a mistake."""
+    for problem in problems:
+        text = problem.text.partition(", got ")[0]
+        written: Any = value
+        for part in problem.path:
+            written = written[part]
+        mistakes.tell((*path, *problem.path), text, hint=suggest(written, problem.choices))
+    for problem in unknown_fields(value, kind):
+        hint = suggest(problem.path[-1], problem.choices)
+        mistakes.tell((*path, *problem.path), problem.text, hint=hint, show_value=False)
+
+
+def _check_names(settings: Settings, mistakes: Mistakes) -> None:
+    for what in _NAMED:
+        seen: set[str] = set()
+        for place, item in enumerate(getattr(settings, what)):
+            if mistakes.is_unreadable((what, place, "name")):
+                continue
+            if item.name in seen:
+                mistakes.tell(
+                    (what, place, "name"), f"the name {item.name!r} is used twice", show_value=False
+                )
+            seen.add(item.name)
+    endpoints = settings.webhook_endpoints
+    names = Counter(endpoint.name for endpoint in endpoints)
+    names.update(endpoint.renamed_from for endpoint in endpoints if endpoint.renamed_from)
+    for place, endpoint in enumerate(endpoints):
+        if endpoint.renamed_from and names[endpoint.renamed_from] > 1:
+            path: KeyPath = ("webhook_endpoints", place, "renamed_from")
+            mistakes.tell(path, "something else has, or had, this name")
 
 
 def new_tls_context(cert: Path, key: Path) -> ssl.SSLContext:
@@ -174,58 +230,35 @@ def new_tls_context(cert: Path, key: Path) -> ssl.SSLContext:
     return context
 
 
-def _why(settings: Settings, error: OSError) -> str:
+def _why(settings: Settings, error: Exception) -> str:
     tls = settings.server.tls
     assert tls is not None
     missing = [name for name in (tls.cert, tls.key) if not (settings.directory / name).is_file()]
     if missing:
         return f"no such file: {', '.join(missing)}"
-    why = error.reason if isinstance(error, ssl.SSLError) else error.strerror
+    why = error.reason if isinstance(error, ssl.SSLError) else getattr(error, "strerror", None)
     return f"the certificate and its key cannot be used ({why or error})"
 
 
-def _check_account(account: DeclaredAccount, registry: Registry, settings: Settings) -> list[str]:
-    if account.provider not in PROVIDER_NAMES:
-        return [f"provider: must be one of {', '.join(PROVIDER_NAMES)}"]
-    channel = registry.find_channel(account.provider)
-    if channel is None:
-        return [f"provider: {account.provider} has no connector yet"]
-    problems = check_credentials(channel, account.auth_mode, account.credentials)
-    connection = channel.connection(account.auth_mode)
-    if connection is not None and account.receive not in (None, *connection.receive):
-        problems.append(f"receive: must be one of {', '.join(connection.receive)}")
-    if account.receive == WEBHOOK and settings.server.public_url is None:
-        problems.append("receive: a webhook needs server.public_url")
-    if account.region not in settings.workspace.regions:
-        problems.append(f"region: must be one of {', '.join(settings.workspace.regions)}")
-    if account.proxy is not None:
-        try:
-            Proxy.parse(account.proxy)
-        except ValueError as error:
-            problems.append(f"proxy.{error}")
-    return problems
-
-
-def check_credentials(channel: Channel, auth_mode: str, credentials: Mapping[str, Any]) -> list[str]:
-    """What a connection needs and is not given, or is given in the wrong shape."""
-    connection = channel.connection(auth_mode)
-    if connection is None:
-        known = ", ".join(known.auth_mode for known in channel.connections)
-        return [f"auth_mode: {channel.name} has {known}"]
-    problems = []
-    for credential in connection.credentials:
-        value = credentials.get(credential.name)
-        if value is None:
-            if credential.required:
-                problems.append(f"credentials.{credential.name}: is required")
-        elif not credential.accepts(value):
-            problems.append(f"credentials.{credential.name}: does not look like one")
-    return problems
+def _is_http_url(text: str, *, bare: bool = False) -> bool:
+    """`bare`: it must have a host, and neither query nor fragment."""
+    try:
+        parts = urlsplit(text)
+    except ValueError:  # such as http://[
+        return False
+    if parts.scheme not in ("http", "https"):
+        return False
+    return not bare or bool(parts.hostname and not parts.query and not parts.fragment)
 
 
 def split_bind(bind: str) -> tuple[str, int]:
     """`host:port` or `[v6]:port`. Raises `ValueError`."""
     host, _, port = bind.rpartition(":")
-    if not host or not port.isdigit() or int(port) > 65535:
+    if not host or not port:
         raise ValueError("must be HOST:PORT")
-    return host.strip("[]"), int(port)
+    if not (port.isascii() and port.isdigit()):
+        raise ValueError("must be HOST:PORT, and its port is not a number")
+    number = port.lstrip("0") or "0"
+    if len(number) > len(str(MAX_PORT)) or int(number) > MAX_PORT:
+        raise ValueError(f"the port {port} is out of range, it must be from 0 to {MAX_PORT}")
+    return host.strip("[]"), int(number)

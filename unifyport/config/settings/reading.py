@@ -1,160 +1,117 @@
-"""Reading the file: as much of it as can be read, and every problem with the rest.
+"""Reading the file: as much of it as can be read, and every mistake in the rest.
 
-Any secret may be a literal string, `{ env = "NAME" }` or `{ file = "path" }` (relative to the file). What is wrong in
-one option says nothing about the next: each is read by itself, so that one pass finds all problems.
+Any secret may be a literal string, `{ env = "NAME" }` or `{ file = "path" }` (relative to the file). `Walk` reads
+single values, here are the types and tables of our own; `check` then looks at what does not fit together.
 """
 
 import os
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_origin
+from typing import Any, get_origin
 from urllib.parse import urlsplit
 
 import attrs
-from cattrs import Converter
 
 from unifyport.model.duration import parse_duration
 from unifyport.model.rates import parse_rate
 from unifyport.model.sizes import parse_size
-from unifyport.model.structuring import Problems, Wrong, strict_converter, structure
+from unifyport.model.structuring import Problems, Wrong
 from unifyport.process.redaction import register_secret
 from unifyport.providers.registry import Registry
-from unifyport.storage.sealing import KeyRing
 
 from .checks import check
-from .values import OFF, DeclaredAccount, Duration, Off, Rate, Secret, Security, Settings, Size
+from .lines import KeyPath
+from .mistakes import Mistake, Mistakes, Source, suggest
+from .values import DeclaredAccount, Duration, Rate, Secret, Settings, Size
+from .walk import Walk
 
-T = TypeVar("T")
+_ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
+_NOT_OF_THE_FILE = ("directory", "path")  # fields of `Settings`
 
-_REQUIRED = ": is required"
+
+@attrs.frozen
+class Loaded:
+    """Settings, and the file that they come from: it shows mistakes that are found later."""
+
+    settings: Settings
+    source: Source
 
 
 def load(path: Path, registry: Registry, environ: Mapping[str, str] = os.environ) -> Settings:
-    """Read and check a configuration file. Raises `Problems`, each with its path."""
+    """Read and check a configuration file. Raises `Problems`, each with file, line and name."""
+    return load_with_source(path, registry, environ).settings
+
+
+def load_with_source(path: Path, registry: Registry, environ: Mapping[str, str] = os.environ) -> Loaded:
+    """`load`, with what shows further mistakes of the same file. Raises `Problems`."""
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        document = tomllib.loads(text)
     except OSError as error:
         raise Problems([f"{path}: {error.strerror}"]) from None
+    except RecursionError:
+        raise Problems([f"{path}: tables or lists are nested too deeply"]) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise Problems([f"{path}: {error}"]) from None
-    return attrs.evolve(parse(document, path.parent, registry, environ), path=path)
+    source = Source(str(path), text, document)
+    settings = _parse(source, path.parent, registry, environ)
+    return Loaded(attrs.evolve(settings, path=path), source)
 
 
 def parse(
-    document: dict[str, Any], directory: Path, registry: Registry, environ: Mapping[str, str]
+    text: str,
+    directory: Path,
+    registry: Registry,
+    environ: Mapping[str, str],
+    name: str = "unifyport.toml",
 ) -> Settings:
+    """The settings of a document that is in no file; `name` is shown in its place. Raises `Problems`."""
+    return _parse(Source(name, text, tomllib.loads(text)), directory, registry, environ)
+
+
+def _parse(source: Source, directory: Path, registry: Registry, environ: Mapping[str, str]) -> Settings:
     """Raises `Problems`."""
-    problems: list[str] = []
-    document = {**document}
-    providers = _endpoints(document.pop("providers", {}), registry, problems)
-    problems += _unknown_channels(document.get("supervision"), registry)
-    converter = _converter(directory, environ)
+    document = source.document
+    mistakes = Mistakes(document)
+    walk = Walk(mistakes, _hooks(directory, environ))
     sections: dict[str, Any] = {}
-    places: dict[str, list[int]] = {}
-    for field in attrs.fields(Settings):
-        kind: Any = field.type
-        if field.name in ("providers", "directory", "path"):
-            continue
-        if get_origin(kind) is list:
-            items = _items(converter, document.pop(field.name, []), get_args(kind)[0], field.name, problems)
-            places[field.name], sections[field.name] = list(items), list(items.values())
-            continue
-        section = _table(converter, document.pop(field.name, {}), kind, field.name, problems)
-        if section is not None:
-            sections[field.name] = section
-    problems += [f"unknown key: {name}" for name in document]
-    if "security" not in sections:  # that has been said: so that the rest can be looked at
-        sections["security"] = Security(Secret(KeyRing.new_key()))
-    unreadable: set[str] = set()
+    fields = {field.name: field for field in attrs.fields(Settings) if field.name not in _NOT_OF_THE_FILE}
+    for name in document:
+        if name not in fields:
+            hint = suggest(name, fields.keys() - document.keys())
+            mistakes.add_unreadable(Mistake((name,), "unknown key", hint, show_value=False))
+    sections["providers"] = _read_endpoints(document.get("providers", {}), walk, registry, mistakes)
+    for name, field in fields.items():
+        if name != "providers":
+            empty: Any = [] if get_origin(field.type) is list else {}
+            sections[name] = walk.read(document.get(name, empty), field.type, (name,))
     sections["accounts"] = [
-        _with_secrets(account, f"accounts[{place}]", directory, environ, problems, unreadable)
-        for place, account in zip(places["accounts"], sections["accounts"], strict=True)
+        _with_secrets(account, ("accounts", place), directory, environ, mistakes)
+        for place, account in enumerate(sections["accounts"])
     ]
-    settings = Settings(**sections, providers=providers, directory=directory)
-    told = [problem.partition(":")[0] for problem in problems]
-    for problem in check(settings, registry, places):
-        where = problem.partition(":")[0]
-        if where not in unreadable and where not in told:
-            problems.append(problem)
-    if problems:
-        raise Problems(problems)
+    settings = Settings(**sections, directory=directory)
+    check(settings, registry, mistakes)
+    if mistakes.found:
+        raise Problems(source.show(mistakes.found))
     return settings
 
 
-def _converter(directory: Path, environ: Mapping[str, str]) -> Converter:
-    converter = strict_converter(forbid_extra_keys=True)
-
-    def register(kind: Any, read: Callable[[Any], Any]) -> None:
-        converter.register_structure_hook_func(lambda asked: asked is kind, lambda value, _: read(value))
-
-    register(Duration, lambda value: _wrong_if(parse_duration, value))
-    register(Size, lambda value: _wrong_if(parse_size, value))
-    register(Rate, lambda value: _wrong_if(parse_rate, value))
-    converter.register_structure_hook_factory(_may_be_off, lambda kind: _or_off(converter, kind))
-    register(Secret, lambda value: read_secret(value, directory, environ))
-    return converter
-
-
-def _may_be_off(kind: Any) -> bool:
-    return Off in get_args(kind)
-
-
-def _or_off(converter: Converter, kind: Any) -> Callable[[Any, Any], Any]:
-    """Reads a table, or the word `off` in place of it."""
-    [table] = [option for option in get_args(kind) if attrs.has(option)]
-
-    def read(value: Any, _: Any) -> Any:
-        if value == OFF or value is None:
-            return value
-        if not isinstance(value, dict):
-            raise Wrong('must be a table or "off"')
-        return converter.structure(value, table)
-
-    return read
-
-
-def _items(converter: Converter, value: Any, kind: type[T], path: str, problems: list[str]) -> dict[int, T]:
-    """The items of a list that can be read, by their place in it."""
-    if not isinstance(value, list):
-        problems.append(f"{path}: must be a list")
-        return {}
-    found = {
-        place: _table(converter, item, kind, f"{path}[{place}]", problems) for place, item in enumerate(value)
+def _hooks(directory: Path, environ: Mapping[str, str]) -> dict[Any, Callable[[Any], Any]]:
+    return {
+        Duration: lambda value: _read_value(parse_duration, value),
+        Size: lambda value: _read_value(parse_size, value),
+        Rate: lambda value: _read_value(parse_rate, value),
+        Secret: lambda value: read_secret(value, directory, environ),
     }
-    return {place: item for place, item in found.items() if item is not None}
 
 
-def _table(converter: Converter, value: Any, kind: type[T], path: str, problems: list[str]) -> T | None:
-    """A table, without the keys that cannot be read; None when what is left is not enough."""
-    if not isinstance(value, dict):
-        problems.append(f"{path}: must be a table")
-        return None
-    good = {}
-    for key, item in value.items():
-        try:
-            structure(converter, {key: item}, kind)
-        except Problems as found:
-            wrong = [
-                problem
-                for problem in found.problems
-                if not problem.endswith(_REQUIRED) or problem.startswith((f"{key}.", f"{key}["))
-            ]
-            problems += [_at(path, problem) for problem in wrong]
-            if wrong:
-                continue
-        good[key] = item
+def _read_value(parse_: Callable[[Any], Any], value: Any) -> Any:
     try:
-        return structure(converter, good, kind)
-    except Problems as found:
-        problems += [
-            _at(path, problem) for problem in found.problems if problem.removesuffix(_REQUIRED) not in value
-        ]
-        return None
-
-
-def _at(path: str, problem: str) -> str:
-    return f"{path}: {problem}" if problem.startswith("unknown key") else f"{path}.{problem}"
+        return parse_(value)
+    except ValueError as error:
+        raise Wrong(str(error).partition(", got ")[0]) from None  # the value is shown with every mistake
 
 
 def read_secret(value: Any, directory: Path, environ: Mapping[str, str]) -> str:
@@ -169,88 +126,72 @@ def _read_secret(value: Any, directory: Path, environ: Mapping[str, str]) -> str
         case str():
             return value
         case {"env": str() as name, **rest} if not rest:
-            if name not in environ:
-                raise Wrong(f"environment variable {name} is not set")
-            return environ[name]
+            if name in environ:
+                return environ[name]
+            if not _ENVIRONMENT_NAME.fullmatch(name):  # it may be the secret itself
+                raise Wrong("env must be the name of an environment variable")
+            raise Wrong(f"environment variable {name} is not set")
         case {"file": str() as name, **rest} if not rest:
             try:
                 return (directory / name).read_text(encoding="utf-8").strip()
-            except (OSError, UnicodeDecodeError):
+            except (OSError, ValueError):  # not UTF-8 either, or no name of a file at all
                 raise Wrong(f"file {name} cannot be read") from None
     raise Wrong('must be a string, { env = "NAME" } or { file = "path" }')
 
 
-def _wrong_if(parse_: Callable[[Any], Any], value: Any) -> Any:
-    try:
-        return parse_(value)
-    except ValueError as error:
-        raise Wrong(str(error)) from None
-
-
-def _endpoints(tables: Any, registry: Registry, problems: list[str]) -> dict[str, Any]:
+def _read_endpoints(tables: Any, walk: Walk, registry: Registry, mistakes: Mistakes) -> dict[str, Any]:
     """`[providers.<channel>]` as each channel's own class; channels not named get the production values."""
     found: dict[str, Any] = {name: channel.endpoints() for name, channel in registry.channels.items()}
     if not isinstance(tables, dict):
-        problems.append("providers: must be a table")
+        mistakes.add_unreadable(Mistake(("providers",), "must be a table", show_value=False))
         return found
     for name, table in tables.items():
         channel = registry.channels.get(name)
         if channel is None:
-            problems.append(f"providers.{name}: no such channel")
+            hint = suggest(name, registry.channels)
+            mistakes.add_unreadable(Mistake(("providers", name), "no such channel", hint, show_value=False))
             continue
-        try:
-            found[name] = structure(strict_converter(forbid_extra_keys=True), table, channel.endpoints)
-        except Problems as error:
-            problems += [f"providers.{name}.{problem}" for problem in error.problems]
-            continue
-        problems += _check_urls(name, found[name])
+        found[name] = walk.read_table(table, channel.endpoints, ("providers", name))
+        _check_urls(("providers", name), found[name], mistakes)
     return found
 
 
-def _unknown_channels(supervision: Any, registry: Registry) -> list[str]:
-    """Said of the names themselves, as a wrong policy of one channel keeps all of them from being read."""
-    named = supervision.get("providers") if isinstance(supervision, dict) else None
-    unknown = [name for name in named if name not in registry.channels] if isinstance(named, dict) else []
-    return [f"supervision.providers.{name}: no such channel" for name in unknown]
-
-
-def _check_urls(name: str, endpoints: Any) -> list[str]:
+def _check_urls(path: KeyPath, endpoints: Any, mistakes: Mistakes) -> None:
     """Tokens travel to these: plain http only to this machine."""
-    problems = []
     for field, url in attrs.asdict(endpoints).items():
         if not field.endswith("_url"):
             continue
-        parts = urlsplit(url)
+        try:
+            parts = urlsplit(url)
+        except ValueError:  # such as http://[
+            parts = urlsplit("")
         local = parts.hostname in ("localhost", "127.0.0.1", "::1")
         if not parts.hostname or parts.scheme not in ("https", "http"):
-            problems.append(f"providers.{name}.{field}: must be an absolute URL")
+            mistakes.tell((*path, field), "must be an absolute URL")
         elif parts.scheme == "http" and not local:
-            problems.append(f"providers.{name}.{field}: http is only for this machine, use https")
-    return problems
+            mistakes.tell((*path, field), "http is only for this machine, use https")
 
 
 def _with_secrets(
     account: DeclaredAccount,
-    path: str,
+    path: KeyPath,
     directory: Path,
     environ: Mapping[str, str],
-    problems: list[str],
-    unreadable: set[str],
+    mistakes: Mistakes,
 ) -> DeclaredAccount:
-    """The account with its secrets read. The paths of those that cannot be are added to `unreadable`."""
+    """The account with its secrets read; those that cannot be are told, and are empty."""
 
-    def read(where: str, value: Any) -> Any:
+    def read(where: KeyPath, value: Any) -> Any:
         try:
             return read_secret(value, directory, environ)
         except Wrong as error:
-            problems.append(f"{where}: {error}")
-            unreadable.add(where)
-            return "unreadable"
+            mistakes.add_unreadable(Mistake(where, str(error), show_value=False))
+            return ""
 
     credentials = {
-        name: read(f"{path}.credentials.{name}", value) for name, value in account.credentials.items()
+        name: read((*path, "credentials", name), value) for name, value in account.credentials.items()
     }
     proxy = account.proxy
     if proxy is not None and "password" in proxy:
-        proxy = {**proxy, "password": read(f"{path}.proxy.password", proxy["password"])}
+        proxy = {**proxy, "password": read((*path, "proxy", "password"), proxy["password"])}
     return attrs.evolve(account, credentials=credentials, proxy=proxy)

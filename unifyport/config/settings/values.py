@@ -1,24 +1,15 @@
 """The configuration as values: every section and every option, with its default."""
 
-import enum
 import ipaddress
 from pathlib import Path
-from typing import Any, Literal, NewType, TypeVar
+from typing import Any, Literal, NewType
 
 import attrs
 
-from supervisors import Admission, Backoff, OnExhausted, Policy, Probe, Restart
-from unifyport.model.webhook import (
-    DeliveryPolicy,
-    RetryPolicy,
-    WebhookDefaults,
-    WebhookEndpoint,
-    unknown_fields,
-)
+from supervisors import Admission, Backoff, OnExhausted, Policy, PolicyProblem, Probe, Restart
+from unifyport.model.webhook import DeliveryPolicy, RetryPolicy, WebhookDefaults
 from unifyport.net.guard import Network
 from unifyport.storage.sealing import KeyRing
-
-E = TypeVar("E", bound=enum.Enum)
 
 Secret = NewType("Secret", str)
 Duration = NewType("Duration", float)
@@ -126,10 +117,6 @@ class Webhooks:
         """Raises `ValueError` naming the field."""
         return WebhookDefaults(RetryPolicy.parse(self.retry_policy), DeliveryPolicy.parse(self.delivery))
 
-    def problems(self) -> list[str]:
-        endpoint = WebhookEndpoint("", "", retry_policy=self.retry_policy, delivery=self.delivery)
-        return endpoint.problems(WebhookDefaults()) + _unknown(self)
-
 
 @attrs.frozen
 class DeclaredEndpoint:
@@ -144,32 +131,6 @@ class DeclaredEndpoint:
     delivery: dict[str, Any] = attrs.field(factory=dict)
     status: Literal["active", "inactive"] = "active"  # inactive: paused, and owed its events all the same
     renamed_from: str | None = None
-
-    def problems(self, webhooks: Webhooks) -> list[str]:
-        """What is wrong with it, where what it leaves open is as `webhooks` says."""
-        endpoint = WebhookEndpoint(
-            "",
-            self.url,
-            subscribed_events=self.subscribed_events,
-            secret=self.signing_secret,
-            previous_secret=self.previous_signing_secret or "",
-            retry_policy=self.retry_policy,
-            delivery=self.delivery,
-        )
-        defaults = WebhookDefaults() if webhooks.problems() else webhooks.defaults
-        return endpoint.problems(defaults) + _unknown(self)
-
-
-def _unknown(section: Webhooks | DeclaredEndpoint) -> list[str]:
-    """Keys that the API would ignore; a file with one is a file with a mistake."""
-    return [
-        f"{name}: unknown key {key!r}"
-        for name, value, kind in (
-            ("retry_policy", section.retry_policy, RetryPolicy),
-            ("delivery", section.delivery, DeliveryPolicy),
-        )
-        for key in unknown_fields(value, kind)
-    ]
 
 
 @attrs.frozen
@@ -205,33 +166,60 @@ class PolicySettings:
     start_rate: Rate = Rate(50.0)
 
     def policy(self) -> Policy:
-        """Raises `ValueError` naming the field."""
-        policy = Policy(
-            restart=_one_of(Restart, self.restart, "restart"),
-            backoff=Backoff(self.backoff.initial, self.backoff.factor, self.backoff.max, self.backoff.jitter),
+        """Raises `ValueError` with every one of `problems`."""
+        if problems := self.problems():
+            raise ValueError("; ".join(map(str, problems)))
+        return self._policy()
+
+    def problems(self) -> list[PolicyProblem]:
+        """Every mistake in these values; fields of `backoff` and `probe` are dotted."""
+        backoff = self.backoff
+        found = [
+            PolicyProblem((name,), f"must be one of {', '.join(choices)}")
+            for name, choices in CHOICES.items()
+            if getattr(self, name) not in choices
+        ]
+        values = {name: getattr(self, name) for name in _TIMES_AND_COUNTS}
+        found += _under(
+            "backoff", Backoff.problems(backoff.initial, backoff.factor, backoff.max, backoff.jitter)
+        )
+        found += Policy.problems(values)
+        if self.probe != OFF:
+            probe = self.probe
+            found += _under("probe", Probe.problems(probe.interval, probe.timeout, probe.failures))
+        if self.max_concurrent_starts < 1:
+            found.append(PolicyProblem(("max_concurrent_starts",), "must be at least 1"))
+        wrong = {name for problem in found for name in problem.fields}
+        if not wrong & set(OF_THE_BUDGET) and not self._can_be_exhausted():
+            text = (
+                f"is too many: the back-off never spends max_restarts ({self.max_restarts}) within the"
+                " window, so on_exhausted would never be reached"
+            )
+            found.append(PolicyProblem(OF_THE_BUDGET, text))
+        return found
+
+    def _can_be_exhausted(self) -> bool:
+        return Policy(
+            backoff=self._backoff(), max_restarts=self.max_restarts, window=self.window
+        ).can_be_exhausted
+
+    def _backoff(self) -> Backoff:
+        return Backoff(self.backoff.initial, self.backoff.factor, self.backoff.max, self.backoff.jitter)
+
+    def _policy(self) -> Policy:
+        return Policy(
+            restart=Restart(self.restart),
+            backoff=self._backoff(),
             stable_after=self.stable_after,
             max_restarts=self.max_restarts,
             window=self.window,
-            on_exhausted=_one_of(OnExhausted, self.on_exhausted, "on_exhausted"),
+            on_exhausted=OnExhausted(self.on_exhausted),
             park_interval=self.park_interval,
             start_timeout=self.start_timeout,
             stop_grace=self.stop_timeout / 2,
             stop_timeout=self.stop_timeout / 2,
-            probe=None if self.probe == OFF else self._probe(self.probe),
+            probe=None if self.probe == OFF else Probe(*attrs.astuple(self.probe)),
         )
-        if not policy.can_be_exhausted:
-            raise ValueError(
-                f"its back-off never spends max_restarts ({self.max_restarts}) within the window:"
-                " on_exhausted would never be reached"
-            )
-        return policy
-
-    @staticmethod
-    def _probe(settings: ProbeSettings) -> Probe:
-        try:
-            return Probe(settings.interval, settings.timeout, settings.failures)
-        except ValueError as error:
-            raise ValueError(f"probe.{error}") from None
 
     def admission(self) -> Admission:
         """Raises `ValueError`."""
@@ -298,7 +286,7 @@ class Supervision:
     `max_children`: accounts that one process runs.
     """
 
-    max_children: int = attrs.field(default=20_000, validator=attrs.validators.ge(1))
+    max_children: int = 20_000
     policies: Policies = attrs.field(factory=Policies)
     providers: dict[str, PolicyOverride] = attrs.field(factory=dict)
 
@@ -365,9 +353,27 @@ class Settings:
         return None if self.security.ca_file is None else self.directory / self.security.ca_file
 
 
-def _one_of(kind: type[E], text: str, name: str) -> E:
-    try:
-        return kind(text)
-    except ValueError:
-        known = ", ".join(str(each.value) for each in kind)
-        raise ValueError(f"{name}: must be one of {known}") from None
+CHOICES = {
+    "restart": tuple(each.value for each in Restart),
+    "on_exhausted": tuple(each.value for each in OnExhausted),
+}
+_TIMES_AND_COUNTS = (
+    "stable_after",
+    "max_restarts",
+    "window",
+    "park_interval",
+    "start_timeout",
+    "stop_timeout",
+)
+OF_THE_BUDGET = (
+    "max_restarts",
+    "window",
+    *(f"backoff.{name}" for name in ("initial", "factor", "max", "jitter")),
+)
+
+
+def _under(table: str, problems: list[PolicyProblem]) -> list[PolicyProblem]:
+    return [
+        attrs.evolve(problem, fields=tuple(f"{table}.{name}" for name in problem.fields))
+        for problem in problems
+    ]

@@ -1,0 +1,184 @@
+"""Mistakes of a configuration file: collected by path, and shown with file, line, name and value.
+
+Reading tells what is wrong with single values; afterwards the checks tell what does not fit together. A check is
+suppressed only where reading has told of a value that it rests on: a stand-in is there in its place.
+
+Values of secrets are never shown: not of secret options, credentials or a proxy's login, not of keys that are
+unknown (a misspelt key may hold a secret), and of a URL only its scheme and host.
+"""
+
+import difflib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import attrs
+
+from unifyport.process.redaction import redact
+
+from .lines import KeyPath, Lines, find_lines
+
+# Parts of a path below which no value is shown.
+HIDDEN = frozenset(
+    {"credentials", "metadata", "master_key", "key", "signing_secret", "previous_signing_secret", "proxy"}
+)
+_SHOWN_OF_PROXY = frozenset({("proxy", "type"), ("proxy", "proxy_type"), ("proxy", "port")})
+_LONGEST_SHOWN = 60
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)([^/?#@]*)([^@]*)", re.DOTALL)
+_MISSING = object()
+
+
+@attrs.frozen
+class Mistake:
+    """One mistake. `others`: further values that take part in it; `hint`: what may have been meant."""
+
+    path: KeyPath
+    text: str
+    hint: str = ""
+    others: tuple[KeyPath, ...] = ()
+    show_value: bool = True
+
+    def under(self, prefix: KeyPath) -> "Mistake":
+        """The same mistake in a table that stands at `prefix`."""
+        others = tuple((*prefix, *other) for other in self.others)
+        return attrs.evolve(self, path=(*prefix, *self.path), others=others)
+
+
+class Mistakes:
+    """The mistakes of one document, in the order of their discovery."""
+
+    def __init__(self, document: Mapping[str, Any]) -> None:
+        self.document = document
+        self.found: list[Mistake] = []
+        self._seen: set[Mistake] = set()
+        self._unreadable: set[KeyPath] = set()
+        self._around_unreadable: set[KeyPath] = set()
+
+    def add_unreadable(self, mistake: Mistake) -> None:
+        """A value that cannot be read: no check will be told of it, or of anything that rests on it."""
+        self.found.append(mistake)
+        self._unreadable.add(mistake.path)
+        self._around_unreadable.update(mistake.path[:length] for length in range(len(mistake.path)))
+
+    def add(self, mistake: Mistake) -> None:
+        """What a check has found, unless it rests on a value that could not be read."""
+        if mistake not in self._seen and not any(map(self.is_unreadable, (mistake.path, *mistake.others))):
+            self._seen.add(mistake)
+            self.found.append(mistake)
+
+    def tell(
+        self,
+        path: KeyPath,
+        text: str,
+        *,
+        hint: str = "",
+        others: Iterable[KeyPath] = (),
+        show_value: bool = True,
+    ) -> None:
+        """`add`, from the parts of a mistake."""
+        self.add(Mistake(path, text, hint, tuple(others), show_value))
+
+    def is_unreadable(self, path: KeyPath) -> bool:
+        """Whether the value, or a table around it, could not be read."""
+        if not self._unreadable:
+            return False
+        return any(path[:length] in self._unreadable for length in range(1, len(path) + 1))
+
+    def holds_unreadable(self, path: KeyPath) -> bool:
+        """Whether the table, or anything in it, could not be read."""
+        return path in self._around_unreadable or self.is_unreadable(path)
+
+    def is_given(self, path: KeyPath) -> bool:
+        """Whether the document has a value at this path."""
+        return _look_up(self.document, path) is not _MISSING
+
+
+class Source:
+    """A document and where it comes from: shows mistakes as lines for people."""
+
+    def __init__(self, name: str, text: str, document: Mapping[str, Any]) -> None:
+        self.name = name
+        self.document = document
+        self._text = text
+        self._lines: Lines | None = None
+
+    def show(self, mistakes: Iterable[Mistake]) -> list[str]:
+        """One line for each mistake, in the order of the file; mistakes without a line come first."""
+        shown = []
+        for mistake in mistakes:
+            line = self._find_line(mistake.path)
+            where = self.name if line is None else f"{self.name}:{line}"
+            name = show_path(self.document, mistake.path)
+            text = f"{name}: {mistake.text}" if name else mistake.text
+            shown.append((line or 0, f"{where} {text}{self._show_value(mistake)}{mistake.hint}"))
+        return [text for _, text in sorted(shown, key=lambda each: each[0])]
+
+    def _find_line(self, path: KeyPath) -> int | None:
+        if self._lines is None:  # a good file needs none
+            self._lines = find_lines(self._text)
+        return self._lines.find_line(path)
+
+    def _show_value(self, mistake: Mistake) -> str:
+        value = _look_up(self.document, mistake.path)
+        if not mistake.show_value or value is _MISSING or isinstance(value, dict | list):
+            return ""
+        if _is_hidden(mistake.path, value):
+            return ""
+        return f", got {_show(value)}"
+
+
+def show_path(document: Mapping[str, Any], path: KeyPath) -> str:
+    """`accounts "shop".credentials.token`: items of lists by their names, those without one by their index."""
+    shown = ""
+    for length, part in enumerate(path, start=1):
+        if isinstance(part, str):
+            key = part if _BARE_KEY.fullmatch(part) else _quote(part)
+            shown += f".{key}" if shown else key
+            continue
+        item = _look_up(document, path[:length])
+        name = item.get("name") if isinstance(item, dict) else None
+        shown += f" {_quote(name)}" if isinstance(name, str) and name else f"[{part}]"
+    return shown
+
+
+def suggest(word: object, options: Iterable[str]) -> str:
+    """` (did you mean "x"?)` for a word that is nearly one of `options`, else nothing."""
+    close = difflib.get_close_matches(word, list(options), 1) if isinstance(word, str) else []
+    return f" (did you mean {_quote(close[0])}?)" if close else ""
+
+
+def _is_hidden(path: KeyPath, value: Any) -> bool:
+    if path[-2:] in _SHOWN_OF_PROXY:
+        return path[-1] == "port" and isinstance(value, str)
+    return any(part in HIDDEN for part in path)
+
+
+def _show(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if not isinstance(value, str):
+        return str(value)
+    if "@" in value:
+        return "a text with @"  # it may be a login
+    if match := _URL.fullmatch(value):
+        value = f"{match[1]}{match[2]}{match[3] if match[3] in ('', '/') else '/…'}"
+    return _quote(redact(value))
+
+
+def _quote(text: str) -> str:
+    if len(text) > _LONGEST_SHOWN:
+        text = text[:_LONGEST_SHOWN] + "…"
+    return json.dumps(text, ensure_ascii=not text.isprintable())
+
+
+def _look_up(value: Any, path: KeyPath) -> Any:
+    for part in path:
+        if isinstance(part, str):
+            value = value.get(part, _MISSING) if isinstance(value, dict) else _MISSING
+        else:
+            value = value[part] if isinstance(value, list) and part < len(value) else _MISSING
+        if value is _MISSING:
+            return _MISSING
+    return value

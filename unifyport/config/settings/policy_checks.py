@@ -1,0 +1,100 @@
+"""Supervision policies of a file, layer by layer: the default, those of channels, those of accounts.
+
+A policy is the default with a channel's and an account's changes laid over it, so a mistake may rest on values of
+several tables. It is told of the table that makes it: of the first of its values that stands there.
+"""
+
+from supervisors import PolicyProblem
+from unifyport.model.duration import format_duration
+from unifyport.providers.registry import Registry
+
+from .lines import KeyPath
+from .mistakes import Mistake, Mistakes, suggest
+from .values import CHOICES, OF_THE_BUDGET, PolicySettings, Settings
+
+DEFAULT: KeyPath = ("supervision", "policies", "default")
+OF_A_CHANNEL = ("max_concurrent_starts", "start_rate")
+
+Fields = tuple[str, ...]  # what one problem is about, dotted
+
+
+def check_policies(settings: Settings, registry: Registry, mistakes: Mistakes) -> None:
+    """Every mistake in every layer."""
+    supervision = settings.supervision
+    if supervision.max_children < 1:
+        mistakes.tell(("supervision", "max_children"), "must be at least 1")
+    elif len(settings.accounts) > supervision.max_children:
+        declared = (
+            f"{len(settings.accounts)} are declared, supervision.max_children is {supervision.max_children}"
+        )
+        mistakes.tell(("accounts",), declared, others=[("supervision", "max_children")])
+    default = _check_layer([DEFAULT], supervision.of(""), frozenset(), mistakes)
+    channels: dict[str, frozenset[Fields]] = {}
+    for channel in supervision.providers:
+        layers: list[KeyPath] = [("supervision", "providers", channel), DEFAULT]
+        channels[channel] = _check_layer(layers, supervision.of(channel), default, mistakes)
+    for place, account in enumerate(settings.accounts):
+        if account.supervision is None:
+            continue
+        own: KeyPath = ("accounts", place, "supervision")
+        for name in OF_A_CHANNEL:
+            if getattr(account.supervision, name) is not None:
+                mistakes.tell((*own, name), "is of a channel, not of an account")
+        known = registry.find_channel(account.provider)
+        channel = "" if known is None else known.name
+        layers = [own, ("supervision", "providers", channel), DEFAULT]
+        policy = supervision.of(channel, account.supervision)
+        _check_layer(layers, policy, channels.get(channel, default), mistakes, without=OF_A_CHANNEL)
+
+
+def _check_layer(
+    layers: list[KeyPath],
+    policy: PolicySettings,
+    inherited: frozenset[Fields],
+    mistakes: Mistakes,
+    without: tuple[str, ...] = (),
+) -> frozenset[Fields]:
+    """Tell what the first of `layers` makes wrong.
+
+    A budget that is never spent rests on many values: where what the layer is laid over has this mistake (it is
+    among `inherited`), it is told there. Returns what the next layer inherits.
+    """
+    own = layers[0]
+    problems = policy.problems()
+    for problem in problems:
+        given = [name for name in problem.fields if mistakes.is_given(_at(own, name))]
+        if not given or problem.fields in inherited or problem.fields[0] in without:
+            continue
+        blamed, field = given[0], problem.fields[0]
+        origins = (_find_origin(layers, name, mistakes) for name in problem.fields)
+        mistakes.add(
+            Mistake(
+                _at(own, blamed),
+                _say(problem, blamed, policy),
+                suggest(getattr(policy, field), CHOICES[field]) if field in CHOICES else "",
+                others=tuple(origin for origin in origins if origin is not None),
+            )
+        )
+    return frozenset(problem.fields for problem in problems if problem.fields == OF_THE_BUDGET)
+
+
+def _say(problem: PolicyProblem, blamed: str, policy: PolicySettings) -> str:
+    """The problem in words that follow the name of the field that is blamed; its value is shown behind them."""
+    text = problem.text.partition(", got ")[0]
+    if problem.fields == OF_THE_BUDGET:
+        return text.partition(": ")[2]
+    if problem.fields != ("backoff.initial", "backoff.max"):
+        return text
+    if blamed == "backoff.max":
+        return f"must not be less than backoff.initial ({format_duration(policy.backoff.initial)})"
+    return f"must not be greater than backoff.max ({format_duration(policy.backoff.max)})"
+
+
+def _find_origin(layers: list[KeyPath], name: str, mistakes: Mistakes) -> KeyPath | None:
+    """Where the value of a field comes from; None when it is the built-in one."""
+    paths = [_at(layer, name) for layer in layers]
+    return next((path for path in paths if mistakes.is_given(path) or mistakes.is_unreadable(path)), None)
+
+
+def _at(table: KeyPath, name: str) -> KeyPath:
+    return (*table, *name.split("."))

@@ -1,0 +1,137 @@
+"""One walk over the raw values of a TOML document, against the attrs classes that they become.
+
+Every value is looked at by itself. One that cannot be read is told with its full path, and its default stands in
+for it (an empty string for what is required): so that everything beside it is looked at too, and the checks
+after the walk have whole settings to look at. `Mistakes` keeps them from judging a stand-in.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, NewType, get_args, get_origin
+
+import attrs
+
+from unifyport.model.structuring import Wrong, strict_converter
+
+from .lines import KeyPath
+from .mistakes import Mistake, Mistakes, suggest
+from .values import OFF, Off, Secret
+
+Hook = Callable[[Any], Any]
+
+
+class Walk:
+    """`hooks`: how values of the project's own types are read; each raises `ValueError`, and never shows a value."""
+
+    def __init__(self, mistakes: Mistakes, hooks: Mapping[Any, Hook]) -> None:
+        self._mistakes = mistakes
+        self._hooks = hooks
+        self._converter = strict_converter(forbid_extra_keys=True)
+
+    def read(self, value: Any, kind: Any, path: KeyPath) -> Any:
+        """`value` as `kind`. What is wrong is told, and what can stand in for it is returned."""
+        options = [option for option in get_args(kind) if option is not type(None)]
+        if Off in options:
+            if value == OFF:
+                return OFF
+            [table] = [option for option in options if attrs.has(option)]
+            return self.read_table(value, table, path, expected='must be a table or "off"')
+        if type(None) in get_args(kind):
+            [kind] = options
+        if attrs.has(kind):
+            return self.read_table(value, kind, path)
+        if get_origin(kind) is list:
+            return self._read_list(value, get_args(kind)[0], path)
+        if get_origin(kind) is dict:
+            return self._read_dict(value, get_args(kind)[1], path)
+        return self._read_leaf(value, kind, path)
+
+    def read_table(
+        self, value: Any, kind: type[Any], path: KeyPath, expected: str = "must be a table"
+    ) -> Any:
+        """A table as an attrs class."""
+        if not isinstance(value, dict):
+            self._tell(path, expected, show_value=False)
+            return self._stand_in(kind)
+        fields = {field.name: field for field in attrs.fields(attrs.resolve_types(kind)) if field.init}
+        for name in value:
+            if name not in fields:
+                hint = suggest(name, fields.keys() - value.keys())
+                self._tell((*path, name), "unknown key", hint=hint, show_value=False)
+        found = {}
+        for name, field in fields.items():
+            if name in value:
+                found[name] = self._read_field(value[name], field, (*path, name))
+            elif field.default is attrs.NOTHING:
+                found[name] = self._read_missing(field.type, (*path, name))
+        return kind(**found)
+
+    def _read_field(self, value: Any, field: "attrs.Attribute[Any]", path: KeyPath) -> Any:
+        before = len(self._mistakes.found)
+        found = self.read(value, field.type, path)
+        if self._mistakes.is_unreadable(path):
+            return self._default_of(field)
+        if field.validator is not None and len(self._mistakes.found) == before:
+            try:
+                field.validator(None, field, found)
+            except ValueError as error:
+                self._tell(path, str(error))
+                return self._default_of(field)
+        return found
+
+    def _read_missing(self, kind: Any, path: KeyPath) -> Any:
+        """What a table lacks; of one that is required, its own required keys are told."""
+        if isinstance(kind, type) and attrs.has(kind):
+            return self.read_table({}, kind, path)
+        self._tell(path, "is required")
+        return self._stand_in(kind)
+
+    def _read_list(self, value: Any, kind: Any, path: KeyPath) -> list[Any]:
+        if not isinstance(value, list):
+            self._tell(path, "must be a list", show_value=not attrs.has(kind))
+            return []
+        return [self.read(item, kind, (*path, index)) for index, item in enumerate(value)]
+
+    def _read_dict(self, value: Any, kind: Any, path: KeyPath) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            self._tell(path, "must be a table", show_value=False)
+            return {}
+        if kind is Any:
+            return value
+        return {name: self.read(item, kind, (*path, name)) for name, item in value.items()}
+
+    def _read_leaf(self, value: Any, kind: Any, path: KeyPath) -> Any:
+        try:
+            if (hook := self._hooks.get(kind)) is not None:
+                return hook(value)
+            return self._converter.structure(value, kind)
+        except Exception as error:  # as `structure` does: cattrs raises what a type's own hook raises
+            known = get_args(kind) if get_origin(kind) is Literal else ()
+            text = str(error) if isinstance(error, Wrong) else "has the wrong type"
+            self._tell(path, text, hint=suggest(value, known), show_value=kind is not Secret)
+            return self._stand_in(kind)
+
+    def _tell(self, path: KeyPath, text: str, *, hint: str = "", show_value: bool = True) -> None:
+        self._mistakes.add_unreadable(Mistake(path, text, hint, show_value=show_value))
+
+    def _default_of(self, field: "attrs.Attribute[Any]") -> Any:
+        if field.default is attrs.NOTHING:
+            return self._stand_in(field.type)
+        factory = getattr(field.default, "factory", None)
+        return field.default if factory is None else factory()
+
+    def _stand_in(self, kind: Any) -> Any:
+        """A value of the type, for what cannot be read."""
+        origin, options = get_origin(kind), get_args(kind)
+        if origin in (list, dict):
+            return origin()
+        if origin is Literal:
+            return options[0]
+        if options:
+            return self._stand_in(options[0])
+        while isinstance(kind, NewType):
+            kind = kind.__supertype__
+        if not attrs.has(kind):
+            return kind() if kind in (str, int, float, bool) else None
+        fields = attrs.fields(attrs.resolve_types(kind))
+        required = [field for field in fields if field.init and field.default is attrs.NOTHING]
+        return kind(**{field.name: self._stand_in(field.type) for field in required})

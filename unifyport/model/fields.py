@@ -1,0 +1,84 @@
+"""Reads the fields of an object that people write, and collects what is wrong with each of them."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import attrs
+
+T = TypeVar("T")
+
+
+@attrs.frozen
+class FieldProblem:
+    """`path`: keys and indices below the object; `text`: what is wrong; `choices`: what a word may be."""
+
+    path: tuple[str | int, ...]
+    text: str
+    choices: tuple[str, ...] = ()
+
+    def under(self, name: str) -> "FieldProblem":
+        """The same problem of an object that is the value of `name`."""
+        return attrs.evolve(self, path=(name, *self.path))
+
+    def __str__(self) -> str:
+        names = ".".join(part for part in self.path if isinstance(part, str))
+        return f"{names}: {self.text}" if names else self.text
+
+
+class FieldsWrong(ValueError):
+    """Several problems of one value; the message is that of the first."""
+
+    def __init__(self, problems: list[FieldProblem]) -> None:
+        super().__init__(str(problems[0]))
+        self.problems = problems
+
+
+class WrongChoice(ValueError):
+    """A word that is none of `choices`."""
+
+    def __init__(self, choices: tuple[str, ...]) -> None:
+        super().__init__(f"must be one of {', '.join(choices)}")
+        self.choices = choices
+
+
+class FieldReader:
+    """Reads one field after the other. `problems` are those found so far; a wrong field has its default."""
+
+    def __init__(self, value: Mapping[str, Any]) -> None:
+        self._value = value
+        self.problems: list[FieldProblem] = []
+
+    def __call__(self, name: str, parse: Callable[[Any], T], default: T) -> T:
+        if name not in self._value:
+            return default
+        try:
+            return parse(self._value[name])
+        except ValueError as error:
+            self.problems += [problem.under(name) for problem in _problems_of(error)]
+            return default
+
+
+def parse_each(values: list[Any], parse: Callable[[Any], T]) -> tuple[T, ...]:
+    """Every item parsed. Raises `FieldsWrong` with the index of every wrong one."""
+    found: list[T] = []
+    problems: list[FieldProblem] = []
+    for index, value in enumerate(values):
+        try:
+            found.append(parse(value))
+        except ValueError as error:
+            problems += [attrs.evolve(each, path=(index, *each.path)) for each in _problems_of(error)]
+    if problems:
+        raise FieldsWrong(problems)
+    return tuple(found)
+
+
+def raise_first(problems: list[FieldProblem], name: str) -> None:
+    """Raises `ValueError` with the first problem, as one of the object `name`."""
+    if problems:
+        raise ValueError(str(problems[0].under(name)))
+
+
+def _problems_of(error: ValueError) -> list[FieldProblem]:
+    if isinstance(error, FieldsWrong):
+        return error.problems
+    return [FieldProblem((), str(error), error.choices if isinstance(error, WrongChoice) else ())]
