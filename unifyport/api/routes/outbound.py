@@ -105,7 +105,7 @@ async def at_hand(
             fetching = gateway.outgoing.of_url(command.account_id, source.value, limit, FETCH_SECONDS)
             file = await held.enter_async_context(fetching)
         with_file = attrs.evolve(
-            message, path=file.path, name=file.name, mime_type=file.mime_type, size=file.size
+            message, path=file.path, name=file.name, mime_type=file.mime_type, size=file.size, rendered=None
         )
         yield attrs.evolve(command, message=with_file)
 
