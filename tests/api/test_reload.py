@@ -1,6 +1,7 @@
 """The file read again while everything runs: what is declared follows it, and what is not different does not notice."""
 
 import contextlib
+import re
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -469,6 +470,8 @@ async def test_what_needs_a_restart_is_not_built_upon(house: House) -> None:
     house.write(account() + hook + house.rest, server='public_url = "https://gateway.example"')
     error = (await house.api("POST", "/v1/reload")).json()["error"]
     assert "a webhook needs server.public_url (as long as the server is not restarted)" in error["message"]
+    [problem] = error["problems"]
+    assert re.search(r'unifyport\.toml:\d+ accounts "called"\.receive: ', problem)
 
 
 async def test_a_prune_while_somebody_deletes_the_same(house: House) -> None:

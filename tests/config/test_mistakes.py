@@ -14,11 +14,13 @@ from unifyport.providers.registry import standard
 
 MASTER_KEY = "A" * 43 + "="
 
-# Each line that ends in `#!` holds one mistake, which is told with the words that follow.
+# `#!` marks a mistake that is told with the words after it. It is on the line of the mark; where nothing else
+# stands on that line, it is on the line before.
 MANY = """\
 [server]
 bind = "127.0.0.1:99999"  #! server.bind: the port 99999 is out of range, it must be from 0 to 65535
-ingress_bind = "[::1]:http"  #! server.ingress_bind: must be HOST:PORT, and its port is not a number, got "[::1]:http"
+ingress_bind = "[::1]:http"
+#! server.ingress_bind: must be HOST:PORT, and its port is not a number, got "[::1]:http"
 admin_bind = "localhost"  #! server.admin_bind: must be HOST:PORT, got "localhost"
 binds = "127.0.0.1:1"  #! server.binds: unknown key
 public_url = "gateway.example"  #! server.public_url: must be an absolute http or https URL
@@ -27,12 +29,16 @@ trusted_proxies = [
   "10.0.0.1/8",  #! server.trusted_proxies[1]: has bits set beyond its prefix, write 10.0.0.0/8
   7,  #! server.trusted_proxies[2]: must be a string, got 7
 ]
-tls = { cert = 5, kye = "key.pem" }  #! server.tls.cert: must be a string #! server.tls.kye: unknown key (did you mean "key"?) #! server.tls.key: is required
+tls = { cert = 5, kye = "key.pem" }
+#! server.tls.cert: must be a string
+#! server.tls.kye: unknown key (did you mean "key"?)
+#! server.tls.key: is required
 
 [storage]
 event_retention = "1w"  #! storage.event_retention: expected a duration
 dedupe_retention = "1d"
-dead_leter_retention = "1d"  #! storage.dead_leter_retention: unknown key (did you mean "dead_letter_retention"?)
+dead_leter_retention = "1d"
+#! storage.dead_leter_retention: unknown key (did you mean "dead_letter_retention"?)
 url = "postgres://db"  #! storage.url: must be sqlite:///PATH
 
 [security]  #! security.master_key: is required
@@ -52,41 +58,56 @@ colour = "red"  #! api_keys "first".colour: unknown key
 key = 5  #! api_keys "first".key: must be a string, { env
 
 [webhooks]
-retry_policy = { max_attempts = -1, schedule = ["5s", "soon", "0s"] }  #! retry_policy.max_attempts: must be an integer from 0 #! webhooks.retry_policy.schedule[1]: expected a duration #! webhooks.retry_policy.schedule[2]: must be longer
+retry_policy = { max_attempts = -1, schedule = ["5s", "soon", "0s"] }
+#! retry_policy.max_attempts: must be an integer from 0
+#! webhooks.retry_policy.schedule[1]: expected a duration
+#! webhooks.retry_policy.schedule[2]: must be longer
 
 [[webhook_endpoints]]  #! webhook_endpoints "crm".url: is required
 name = "crm"
-status = "actve"  #! webhook_endpoints "crm".status: must be one of active, inactive, got "actve" (did you mean "active"?)
+status = "actve"
+#! webhook_endpoints "crm".status: must be one of active, inactive, got "actve" (did you mean "active"?)
 subscribed_events = [
-  "message.recieved",  #! webhook_endpoints "crm".subscribed_events[0]: unknown event name, got "message.recieved" (did you mean "message.received"?)
+  "message.recieved",
+#! webhook_endpoints "crm".subscribed_events[0]: unknown event name, got "message.recieved" (did you mean
   "message.updated",
   5,  #! webhook_endpoints "crm".subscribed_events[2]: must be a string, got 5
 ]
 
 [webhook_endpoints.delivery]
 speed = 1  #! webhook_endpoints "crm".delivery.speed: unknown key
-ordering = "strictt"  #! delivery.ordering: must be one of strict, none, got "strictt" (did you mean "strict"?)
+ordering = "strictt"
+#! delivery.ordering: must be one of strict, none, got "strictt" (did you mean "strict"?)
 timeout = "2h"  #! webhook_endpoints "crm".delivery.timeout: must be from 1s to 60s, got "2h"
 
 [webhook_endpoints.delivery.breaker]
 failures = 0  #! webhook_endpoints "crm".delivery.breaker.failures: must be an integer
 initial = "9s"
-max = "3s"  #! webhook_endpoints "crm".delivery.breaker.max: must not be shorter than initial, got "3s"
+max = "3s"
+#! webhook_endpoints "crm".delivery.breaker.max: must not be shorter than initial, got "3s"
 
 [[accounts]]
 name = "bot-1"
 provider = "telegarm"  #! accounts "bot-1".provider: must be one of
 region = "mars"  #! accounts "bot-1".region: must be one of global, got "mars"
-receive = "pull"  #! accounts "bot-1".receive: must be one of poll, webhook, got "pull" (did you mean "poll"?)
-credentials = { token = { env = "NOT_SET" } }  #! accounts "bot-1".credentials.token: environment variable NOT_SET is not set
-proxy = { type = "sock5", host = "a b", port = 0 }  #! proxy.type: must be one of http, https, socks5, got "sock5" (did you mean "socks5"?) #! proxy.host: must be a name #! proxy.port: must be 1 to 65535, got 0
-supervision = { backoff = { initial = "9m" } }  #! accounts "bot-1".supervision.backoff.initial: must not be greater than backoff.max (4m), got "9m"
+receive = "pull"
+#! accounts "bot-1".receive: must be one of poll, webhook, got "pull" (did you mean "poll"?)
+credentials = { token = { env = "NOT_SET" } }
+#! accounts "bot-1".credentials.token: environment variable NOT_SET is not set
+proxy = { type = "sock5", host = "a b", port = 0 }
+#! proxy.type: must be one of http, https, socks5, got "sock5" (did you mean "socks5"?)
+#! proxy.host: must be a name
+#! proxy.port: must be 1 to 65535, got 0
+supervision = { backoff = { initial = "9m" } }
+#! accounts "bot-1".supervision.backoff.initial: must not be greater than backoff.max (4m), got "9m"
 
 [[accounts]]
 name = "bot-2"
 provider = "discord"  #! accounts "bot-2".provider: must be one of
 recieve = "poll"  #! accounts "bot-2".recieve: unknown key (did you mean "receive"?)
-supervision = { start_rate = "5/s", window = "0s" }  #! accounts "bot-2".supervision.start_rate: is of a channel #! accounts "bot-2".supervision.window: must be greater than 0, got "0s"
+supervision = { start_rate = "5/s", window = "0s" }
+#! accounts "bot-2".supervision.start_rate: is of a channel
+#! accounts "bot-2".supervision.window: must be greater than 0, got "0s"
 
 [[accounts]]  #! accounts "bot-3".provider: is required
 name = "bot-3"
@@ -96,48 +117,65 @@ auth_mode = true  #! accounts "bot-3".auth_mode: must be a string, got true
 [[accounts]]
 name = "bot-212"
 provider = "telegram"
-auth_mode = "tokn"  #! accounts "bot-212".auth_mode: telegram has token, got "tokn" (did you mean "token"?)
+auth_mode = "tokn"
+#! accounts "bot-212".auth_mode: telegram has token, got "tokn" (did you mean "token"?)
 region = "venus"  #! accounts "bot-212".region: must be one of global, got "venus"
 
 [[accounts]]
 name = "shop"
 provider = "whatsapp"
-[accounts.credentials]  #! accounts "shop".credentials.app_secret: is required (credentials has 'app_secrt': is that a misspelling?)
+[accounts.credentials]
+#! accounts "shop".credentials.app_secret: is required (credentials has 'app_secrt': is that a misspelling?)
 access_token = "x y"  #! accounts "shop".credentials.access_token: does not look like one
 phone_number_id = "12"
 app_secrt = "s"
-verify_token = { file = "none" }  #! accounts "shop".credentials.verify_token: file none cannot be read
+verify_token = { file = "none" }
+#! accounts "shop".credentials.verify_token: file none cannot be read
 [accounts.supervision.backoff]
-initial = "7m"  #! accounts "shop".supervision.backoff.initial: must not be greater than backoff.max (1m40s), got "7m"
+initial = "7m"
+#! accounts "shop".supervision.backoff.initial: must not be greater than backoff.max (1m40s), got "7m"
 max = "100s"
-jitter = 1.5  #! accounts "shop".supervision.backoff.jitter: must be at least 0 and less than 1, got 1.5
+jitter = 1.5
+#! accounts "shop".supervision.backoff.jitter: must be at least 0 and less than 1, got 1.5
 
 [supervision]
 max_children = 0  #! supervision.max_children: must be at least 1, got 0
 
 [supervision.policies.default]
-restart = "always"  #! supervision.policies.default.restart: must be one of permanent, transient, temporary
+restart = "always"
+#! supervision.policies.default.restart: must be one of permanent, transient, temporary
 max_restarts = -1  #! supervision.policies.default.max_restarts: must not be negative, got -1
 stop_timeout = "0s"  #! supervision.policies.default.stop_timeout: must be greater than 0
-window = 60  #! supervision.policies.default.window: expected a duration such as "90s", "5m" or "7d", got 60
-probe = { interval = "0s", failures = 0, timeout = "later" }  #! probe.interval: must be greater than 0 #! probe.failures: must be at least 1 #! probe.timeout: expected a duration
+window = 60
+#! supervision.policies.default.window: expected a duration such as "90s", "5m" or "7d", got 60
+probe = { interval = "0s", failures = 0, timeout = "later" }
+#! probe.interval: must be greater than 0
+#! probe.failures: must be at least 1
+#! probe.timeout: expected a duration
 [supervision.policies.default.backoff]
-initial = "5m"  #! supervision.policies.default.backoff.initial: must not be greater than backoff.max (4m), got "5m"
+initial = "5m"
+#! supervision.policies.default.backoff.initial: must not be greater than backoff.max (4m), got "5m"
 max = "4m"
 factor = 0.5  #! supervision.policies.default.backoff.factor: must be at least 1, got 0.5
 
 [supervision.providers.whatsapp]
-on_exhausted = "stopp"  #! providers.whatsapp.on_exhausted: must be one of park, stop, escalate, got "stopp" (did you mean "stop"?)
-max_concurrent_starts = 0  #! supervision.providers.whatsapp.max_concurrent_starts: must be at least 1, got 0
+on_exhausted = "stopp"
+#! providers.whatsapp.on_exhausted: must be one of park, stop, escalate, got "stopp" (did you mean "stop"?)
+max_concurrent_starts = 0
+#! supervision.providers.whatsapp.max_concurrent_starts: must be at least 1, got 0
 start_rate = "fast"  #! supervision.providers.whatsapp.start_rate: must be a rate
-backoff = { max = "10s" }  #! supervision.providers.whatsapp.backoff.max: must not be less than backoff.initial (5m), got "10s"
-[supervision.providers.telegrm]  #! supervision.providers.telegrm: no such channel (did you mean "telegram"?)
+backoff = { max = "10s" }
+#! supervision.providers.whatsapp.backoff.max: must not be less than backoff.initial (5m), got "10s"
+[supervision.providers.telegrm]
+#! supervision.providers.telegrm: no such channel (did you mean "telegram"?)
 max_restarts = 1
 
 [providers.telegram]
-bot_api = "https://x.example"  #! providers.telegram.bot_api: unknown key (did you mean "bot_api_url"?)
+bot_api = "https://x.example"
+#! providers.telegram.bot_api: unknown key (did you mean "bot_api_url"?)
 [providers.whatsapp]
-graph_api_url = "http://graph.example"  #! providers.whatsapp.graph_api_url: http is only for this machine
+graph_api_url = "http://graph.example"
+#! providers.whatsapp.graph_api_url: http is only for this machine
 media_url = 5  #! providers.whatsapp.media_url: must be a string, got 5
 [providers.icq]  #! providers.icq: no such channel
 
@@ -147,11 +185,12 @@ red = 1
 
 
 def expected(document: str) -> list[tuple[int, str]]:
-    return [
-        (number, words.strip())
-        for number, line in enumerate(document.splitlines(), start=1)
-        for words in line.split("#!")[1:]
-    ]
+    found, number = [], 0
+    for current, line in enumerate(document.splitlines(), start=1):
+        content, *marks = line.split("#!")
+        number = current if content.strip() or not marks else number
+        found += [(number, words.strip()) for words in marks]
+    return found
 
 
 def told(directory: Path, document: str) -> list[str]:
@@ -194,12 +233,12 @@ ALONE = [
     '[[accounts]]\nname = "a"\nprovider = "telegram"\nregion = "eu"\ncredentials = { token = "1:a" }\n',
     "[workspace]\nregions = []  #! workspace.regions: must name at least one region\n",
     # A policy's mistake is told where it is made, and only there.
-    '[supervision.policies.default]\nwindow = "10s"  #! default.window: the back-off never spends max_restarts (15)\n'
+    '[supervision.policies.default]\nwindow = "10s"  #! window: the back-off never spends max_restarts (15)\n'
     "[supervision.providers.telegram]\nbackoff = { jitter = 0.1 }\n",
     '[supervision.providers.telegram]\nbackoff = { initial = "1m" }\n'
     '[[accounts]]\nname = "a"\nprovider = "telegram"\ncredentials = { token = "1:a" }\n'
-    'supervision.backoff.max = "30s"  #! accounts "a".supervision.backoff.max: must not be less than backoff.initial (1m)\n',
-    '[supervision.providers.telegram]\nbackoff = { initial = "soon" }  #! telegram.backoff.initial: expected a duration\n'
+    'supervision.backoff.max = "30s"  #! backoff.max: must not be less than backoff.initial (1m)\n',
+    '[supervision.providers.telegram]\nbackoff = { initial = "soon" }  #! backoff.initial: expected\n'
     '[[accounts]]\nname = "a"\nprovider = "telegram"\ncredentials = { token = "1:a" }\n'
     'supervision = { backoff = { max = "1ms" } }\n',
     '[supervision.policies.default]\nprobe = "on"  #! default.probe: must be a table or "off"\n',
@@ -216,7 +255,7 @@ ALONE = [
     'credentials = { token = "1:b" }  #! accounts "b".credentials: account \'a\' has the same identity\n',
     '[[webhook_endpoints]]\nname = "a"\nurl = "https://a.example"\n'
     'renamed_from = "a"  #! "a".renamed_from: something else has, or had, this name, got "a"\n',
-    '[[webhook_endpoints]]\nname = "a"\nurl = "http://["  #! "a".url: must be an absolute http or https URL\n',
+    '[[webhook_endpoints]]\nname = "a"\nurl = "http://["  #! "a".url: must be an absolute http\n',
     '[server]\npublic_url = "http://["  #! server.public_url: must be an absolute\n',
     '[server]\nbind = "127.0.0.1:65536"  #! the port 65536 is out of range\n',
 ]
@@ -275,7 +314,12 @@ delivery = {{ signatures = ["standard"], secret = "{CANARY}" }}
 name = "bot"
 provider = "telegram"
 credentials = {{ token = "{CANARY}", webhook_secret = "{CANARY}" }}
-proxy = {{ type = "pigeon", host = "{CANARY} x", port = "{CANARY}", user = "u\\n{CANARY}", password = "\\n{CANARY}" }}
+[accounts.proxy]
+type = "pigeon"
+host = "{CANARY} x"
+port = "{CANARY}"
+user = "u\\n{CANARY}"
+password = "\\n{CANARY}"
 [[accounts]]
 name = "flat"
 provider = "telegram"
@@ -285,7 +329,10 @@ metadata = "{CANARY}"
 [[accounts]]
 name = "nested"
 provider = "whatsapp"
-credentials = {{ access_token = {{ a = "{CANARY}" }}, app_secret = ["{CANARY}"], phone_number_id = "{CANARY}" }}
+[accounts.credentials]
+access_token = {{ a = "{CANARY}" }}
+app_secret = ["{CANARY}"]
+phone_number_id = "{CANARY}"
 [providers.telegram]
 bot_api_url = "https:/{CANARY}@x"
 token = "{CANARY}"

@@ -1,8 +1,9 @@
 """Reading the configuration file again while everything runs.
 
-A file with mistakes changes nothing. Otherwise what it declares is stored in one transaction, all or nothing, and only
-then do the actors hear of it: a child whose declaration is the same does not notice, and one whose policy alone
-is another goes on running under the new one. Some options are read once, at the start: those are named.
+A file with mistakes changes nothing. Otherwise what it declares is stored in one transaction, all or nothing,
+and only then do the actors hear of it: a child whose declaration is the same does not notice, and one whose
+policy alone is another goes on running under the new one. Some options are read once, at the start: the report
+names them.
 """
 
 import hashlib

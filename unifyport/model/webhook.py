@@ -1,7 +1,7 @@
 """A webhook endpoint: where events go, which, how often they are retried, and how they are signed and paced.
 
-The `retry_policy` and `delivery` objects are kept as the caller wrote them; what they leave out comes from the
-operator's defaults, and what those leave out from here.
+The `retry_policy` and `delivery` objects are kept as the caller wrote them; what they leave out comes from
+the operator's defaults, and what those leave out from here.
 """
 
 import base64
@@ -56,7 +56,7 @@ class RetryPolicy:
 
     @classmethod
     def parse(cls, value: Mapping[str, Any], base: "RetryPolicy | None" = None) -> "RetryPolicy":
-        """From the API's or the file's object; unknown keys are ignored. Raises `ValueError` naming the field."""
+        """From the API's or the file's object; ignores unknown keys. Raises `ValueError` naming the field."""
         policy, problems = cls.read(value, base)
         raise_first(problems, "retry_policy")
         return policy
@@ -75,13 +75,13 @@ class RetryPolicy:
         return policy, read.problems
 
     def delay(self, attempts: int, draw: float) -> float:
-        """Seconds until the next try after `attempts` recorded outcomes; `draw` in [-1, 1] spreads by 20 %."""
+        """Seconds until the next try after `attempts` outcomes; `draw` in [-1, 1] spreads by 20 %."""
         return self.schedule[min(attempts, len(self.schedule)) - 1] * (1 + 0.2 * draw)
 
 
 @attrs.frozen
 class BreakerPolicy:
-    """Opens after so many failures of the endpoint in a row; probes after `initial` seconds, doubling up to `max`."""
+    """Opens after `failures` in a row; probes after `initial` seconds, doubling up to `max`."""
 
     failures: int = 5
     initial: float = 5.0
@@ -111,7 +111,7 @@ class BreakerPolicy:
 
 @attrs.frozen
 class DeliveryPolicy:
-    """How events travel to an endpoint. `rate_limit` is deliveries per second, 0 for none; times are seconds."""
+    """How events travel to an endpoint. `rate_limit`: deliveries a second, 0 for none; times are seconds."""
 
     signatures: tuple[Signatures, ...] = (Signatures.DEVICE,)
     ordering: Ordering = Ordering.STRICT
@@ -125,7 +125,7 @@ class DeliveryPolicy:
 
     @classmethod
     def parse(cls, value: Mapping[str, Any], base: "DeliveryPolicy | None" = None) -> "DeliveryPolicy":
-        """From the API's or the file's object; unknown keys are ignored. Raises `ValueError` naming the field."""
+        """From the API's or the file's object; ignores unknown keys. Raises `ValueError` naming the field."""
         policy, problems = cls.read(value, base)
         raise_first(problems, "delivery")
         return policy
@@ -258,7 +258,7 @@ _STANDARD_PREFIX = "whsec_"
 
 
 def standard_key(secret: str) -> bytes:
-    """The key that Standard Webhooks libraries make of a secret. Raises `ValueError` when it is not base64."""
+    """The key that Standard Webhooks libraries make of a secret. Raises `ValueError` if it is not base64."""
     if not secret.startswith(_STANDARD_PREFIX):
         return secret.encode()
     encoded = secret.removeprefix(_STANDARD_PREFIX).rstrip("=")

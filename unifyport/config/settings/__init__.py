@@ -1,8 +1,9 @@
 """The configuration file: one TOML document as attrs values, and every problem of it at once.
 
-`values.py` holds the sections and their defaults. `reading.py` reads the file by one `walk.py` over its values,
-`checks.py` and the files beside it say what is wrong beyond types, and `mistakes.py` shows all of that with the
-lines that `lines.py` finds. Unknown keys are refused: a misspelt option that does nothing is worse than an error.
+`values.py` holds the sections and their defaults. `reading.py` reads the file by one `walk.py` over its
+values, `checks.py` and the files beside it say what is wrong beyond types, and `mistakes.py` shows all of
+that with the lines that `lines.py` finds. Unknown keys are refused: a misspelt option that does nothing is
+worse than an error.
 """
 
 from .account_checks import check_credentials

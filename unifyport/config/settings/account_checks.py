@@ -74,7 +74,7 @@ def _check_receive(
 def find_credential_mistakes(
     channel: Channel, auth_mode: str, credentials: Mapping[str, Any]
 ) -> list[Mistake]:
-    """What a connection needs and is not given, or is given in the wrong shape. Paths begin in the account."""
+    """What a connection needs and is not given, or given in the wrong shape. Paths begin in the account."""
     connection = channel.connection(auth_mode)
     if connection is None:
         modes = [known.auth_mode for known in channel.connections]

@@ -190,7 +190,7 @@ def _tell_all(
     problems: list[FieldProblem],
     mistakes: Mistakes,
 ) -> None:
-    """The problems of one object, and its unknown keys: the API ignores those, a file with one has a mistake."""
+    """The problems of one object, and its unknown keys: the API ignores those, a file must have none."""
     for problem in problems:
         text = problem.text.partition(", got ")[0]
         written: Any = value

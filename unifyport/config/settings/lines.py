@@ -1,8 +1,8 @@
 """Line numbers in a TOML document: from the path of a value to the line that it stands on.
 
-`tomllib` gives values without positions. `find_lines` scans a text that `tomllib` has accepted, so it checks no
-grammar: it only follows tables, arrays of tables, dotted and quoted keys, arrays, inline tables and strings.
-A path is a tuple of keys and indices, `("accounts", 2, "credentials", "token")`.
+`tomllib` gives values without positions. `find_lines` scans a text that `tomllib` has accepted, so it checks
+no grammar: it only follows tables, arrays of tables, dotted and quoted keys, arrays, inline tables and
+strings. A path is a tuple of keys and indices, `("accounts", 2, "credentials", "token")`.
 """
 
 import contextlib
@@ -41,7 +41,7 @@ class Lines:
 def find_lines(text: str) -> Lines:
     """Scan a valid document. Of any other text: the lines up to the first thing that is not TOML."""
     scanner = _Scanner(text)
-    with contextlib.suppress(_NotUnderstood):
+    with contextlib.suppress(_NotUnderstood, RecursionError):
         scanner.scan()
     return Lines(scanner.lines)
 

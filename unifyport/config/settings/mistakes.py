@@ -1,7 +1,7 @@
 """Mistakes of a configuration file: collected by path, and shown with file, line, name and value.
 
-Reading tells what is wrong with single values; afterwards the checks tell what does not fit together. A check is
-suppressed only where reading has told of a value that it rests on: a stand-in is there in its place.
+Reading tells what is wrong with single values; afterwards the checks tell what does not fit together. A check
+is suppressed only where reading has told of a value that it rests on: a stand-in is there in its place.
 
 Values of secrets are never shown: not of secret options, credentials or a proxy's login, not of keys that are
 unknown (a misspelt key may hold a secret), and of a URL only its scheme and host.
@@ -130,7 +130,7 @@ class Source:
 
 
 def show_path(document: Mapping[str, Any], path: KeyPath) -> str:
-    """`accounts "shop".credentials.token`: items of lists by their names, those without one by their index."""
+    """`accounts "shop".credentials.token`: items of lists by name, those without one by index."""
     shown = ""
     for length, part in enumerate(path, start=1):
         if isinstance(part, str):

@@ -1,7 +1,7 @@
 """Supervision policies of a file, layer by layer: the default, those of channels, those of accounts.
 
-A policy is the default with a channel's and an account's changes laid over it, so a mistake may rest on values of
-several tables. It is told of the table that makes it: of the first of its values that stands there.
+A policy is the default with a channel's and an account's changes laid over it, so a mistake may rest on
+values of several tables. It is told of the table that makes it: of the first of its values that stands there.
 """
 
 from supervisors import PolicyProblem
@@ -56,8 +56,8 @@ def _check_layer(
 ) -> frozenset[Fields]:
     """Tell what the first of `layers` makes wrong.
 
-    A budget that is never spent rests on many values: where what the layer is laid over has this mistake (it is
-    among `inherited`), it is told there. Returns what the next layer inherits.
+    A budget that is never spent rests on many values: where what the layer is laid over has this mistake (it
+    is among `inherited`), it is told there. Returns what the next layer inherits.
     """
     own = layers[0]
     problems = policy.problems()
@@ -79,7 +79,7 @@ def _check_layer(
 
 
 def _say(problem: PolicyProblem, blamed: str, policy: PolicySettings) -> str:
-    """The problem in words that follow the name of the field that is blamed; its value is shown behind them."""
+    """The problem in words that follow the name of the blamed field; its value is shown behind them."""
     text = problem.text.partition(", got ")[0]
     if problem.fields == OF_THE_BUDGET:
         return text.partition(": ")[2]

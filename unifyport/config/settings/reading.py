@@ -1,7 +1,8 @@
 """Reading the file: as much of it as can be read, and every mistake in the rest.
 
-Any secret may be a literal string, `{ env = "NAME" }` or `{ file = "path" }` (relative to the file). `Walk` reads
-single values, here are the types and tables of our own; `check` then looks at what does not fit together.
+Any secret may be a literal string, `{ env = "NAME" }` or `{ file = "path" }` (relative to the file). `Walk`
+reads single values, here are the types and tables of our own; `check` then looks at what does not fit
+together.
 """
 
 import os

@@ -29,7 +29,7 @@ class Tls:
 
 @attrs.frozen
 class ServerSettings:
-    """`ingress_bind` and `admin_bind` take what platforms and what operators call off the API's own listener."""
+    """`ingress_bind` and `admin_bind`: listeners of their own for platforms and for operators."""
 
     bind: str = "127.0.0.1:8080"
     ingress_bind: str | None = None
@@ -120,7 +120,7 @@ class Webhooks:
 
 @attrs.frozen
 class DeclaredEndpoint:
-    """`previous_signing_secret`: signs beside the new one for `delivery.secret_overlap` after it was declared."""
+    """`previous_signing_secret`: signs too, for `delivery.secret_overlap` after the new one was declared."""
 
     name: str
     url: str
@@ -150,7 +150,7 @@ class ProbeSettings:
 
 @attrs.frozen
 class PolicySettings:
-    """`max_concurrent_starts` and `start_rate` (starts per second) are those of a channel, not of an account."""
+    """`max_concurrent_starts` and `start_rate` (starts per second) are of a channel, not of an account."""
 
     restart: str = "permanent"
     backoff: BackoffSettings = attrs.field(factory=BackoffSettings)

@@ -1,8 +1,8 @@
 """One walk over the raw values of a TOML document, against the attrs classes that they become.
 
-Every value is looked at by itself. One that cannot be read is told with its full path, and its default stands in
-for it (an empty string for what is required): so that everything beside it is looked at too, and the checks
-after the walk have whole settings to look at. `Mistakes` keeps them from judging a stand-in.
+Every value is looked at by itself. One that cannot be read is told with its full path, and its default stands
+in for it (an empty string for what is required): so that everything beside it is looked at too, and the
+checks after the walk have whole settings to look at. `Mistakes` keeps them from judging a stand-in.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,7 +20,7 @@ Hook = Callable[[Any], Any]
 
 
 class Walk:
-    """`hooks`: how values of the project's own types are read; each raises `ValueError`, and never shows a value."""
+    """`hooks`: how values of the project's own types are read; each raises `Wrong` and shows no value."""
 
     def __init__(self, mistakes: Mistakes, hooks: Mapping[Any, Hook]) -> None:
         self._mistakes = mistakes
