@@ -20,8 +20,8 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTo
 
 from unifyport.front.asgi import App, Receive, Scope, Send, respond
 from unifyport.gateway.gateway import Gateway
-from unifyport.gateway.ingress import too_deep
 from unifyport.model.ids import new_id
+from unifyport.model.json_depth import too_deep
 from unifyport.model.structuring import strict_converter, structure
 
 from . import uploads
