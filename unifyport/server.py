@@ -44,7 +44,8 @@ from supervisors import (
     RestForOne,
     tree,
 )
-from unifyport.api.app import Audience, Door, Front
+from unifyport.api.app import Front
+from unifyport.api.http.doors import Audience, Door
 from unifyport.config.declared import plan, vet
 from unifyport.config.reload import Reloader
 from unifyport.config.settings import ServerSettings, Settings, split_bind

@@ -143,6 +143,20 @@ async def test_metrics_are_not_on_a_public_listener(tmp_path: Path) -> None:
         assert (await api("GET", "/healthz")).status_code == 200
 
 
+async def test_metrics_have_no_second_spelling_on_a_public_listener(tmp_path: Path) -> None:
+    """As raw requests: an HTTP client would tidy these up."""
+    ports = [free_port() for _ in range(2)]
+    server = f'admin_bind = "127.0.0.1:{ports[1]}"'
+    async with gateway(settings_of(tmp_path, port=ports[0], server=server)):
+        for port, status in zip(ports, (b"404", b"200"), strict=True):
+            for target in (b"/metrics", b"//metrics", b"/%2Fmetrics", b"http://host/metrics"):
+                async with await trio.open_tcp_stream("127.0.0.1", port) as stream:
+                    await stream.send_all(
+                        b"GET %b HTTP/1.1\r\nHost: host\r\nConnection: close\r\n\r\n" % target
+                    )
+                    assert (await stream.receive_some(12)).endswith(status), target
+
+
 async def test_the_api_to_read_is_one_page_that_asks_no_other_host(tmp_path: Path) -> None:
     async with gateway(settings_of(tmp_path)) as api:
         described = (await api("GET", "/openapi.json")).json()

@@ -26,7 +26,7 @@ from tests.harness import (
     whatsapp,
 )
 from unifyport.api.ingress import Budget, NoRoom
-from unifyport.gateway.ingress import too_deep
+from unifyport.model.json_depth import too_deep
 from unifyport.providers.whatsapp.cloud.signature import SIGNATURE, sign
 
 OTHER, OTHER_SECRET = "106540352242923", "the-secret-of-another-app"

@@ -21,9 +21,10 @@ from unifyport.front.asgi import Receive, Scope, Send, respond
 from unifyport.gateway.gateway import Gateway
 from unifyport.gateway.ingress import IngressOutcome
 
+from .http.doors import INGRESS_PREFIX
+
 log = logging.getLogger("unifyport.ingress")
 
-INGRESS_PREFIX = "/ingress/"
 BODY_SECONDS = 10.0
 IN_FLIGHT = 64 * 1024 * 1024  # bytes of bodies that are held at a time, in all
 IN_FLIGHT_ACCOUNT = 8 * 1024 * 1024

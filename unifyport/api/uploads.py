@@ -11,15 +11,14 @@ from typing import Any
 
 import attrs
 import trio
-from werkzeug.exceptions import HTTPException
-from werkzeug.http import parse_options_header
-from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
 
 from unifyport.files.outgoing import FileRefused, Sink, Upload
 from unifyport.front.asgi import Receive, Scope, Send, respond
 from unifyport.gateway.gateway import Gateway
 from unifyport.model.ids import new_id
 from unifyport.model.times import rfc3339
+from unifyport.protocols import header_parameters
+from unifyport.protocols.multipart import END, FormDecoder, Part
 
 from . import schemas
 from .http import envelope
@@ -76,7 +75,7 @@ class UploadFront:
         return status
 
     async def _take(self, headers: dict[str, str], receive: Receive) -> Upload:
-        kind, options = parse_options_header(headers.get("content-type", ""))
+        kind, options = header_parameters.parse(headers.get("content-type", ""))
         if kind.lower() != FORM or not options.get("boundary"):
             raise ApiError(415, WRONG_MEDIA_TYPE.code, f"send the file as Content-Type: {FORM}")
         limit = self._gateway.settings.media.max_file
@@ -91,7 +90,7 @@ class UploadFront:
             raise ApiError(408, INVALID_REQUEST.code, "the body did not come in time")
         except FileRefused as refused:
             raise _refusal(refused) from None
-        except (HTTPException, ValueError):
+        except ValueError:
             raise ApiError(400, INVALID_REQUEST.code, f"the body is not valid {FORM}") from None
 
 
@@ -99,34 +98,32 @@ class _Form:
     """A form as it comes: the first file's name and type, then its bytes; whatever else there is is passed over."""
 
     def __init__(self, boundary: str, receive: Receive, limit: int) -> None:
-        self._decoder = MultipartDecoder(boundary.encode(), AROUND_THE_FILE, max_parts=MAX_PARTS)
+        self._decoder = FormDecoder(boundary.encode(), max_buffer=AROUND_THE_FILE, max_parts=MAX_PARTS)
         self._left = limit
         self._events = self._read(receive)
 
     async def file(self) -> tuple[str, str]:
         """(name, media type). Raises `ApiError` when there is no file, `ValueError` for what is no form."""
         async for event in self._events:
-            if isinstance(event, File):
-                return event.filename or "", event.headers.get("content-type", "")
+            if isinstance(event, Part) and event.filename is not None:
+                return event.filename, event.content_type
         raise ApiError(400, INVALID_REQUEST.code, "file: is required, as a part with a filename")
 
     async def into(self, sink: Sink) -> None:
         """The rest, to its end. Raises `ApiError` when there is a second file."""
         first = True
         async for event in self._events:
-            if isinstance(event, File):
+            if isinstance(event, bytes):
+                if first:
+                    await sink(event)
+            elif event.filename is not None:
                 raise ApiError(400, INVALID_REQUEST.code, "file: one at a time")
-            if isinstance(event, Field):
+            else:
                 first = False
-            elif isinstance(event, Data) and first and event.data:
-                await sink(event.data)
 
-    async def _read(self, receive: Receive) -> AsyncIterator[Any]:
-        while True:
-            event = self._decoder.next_event()
-            if isinstance(event, Epilogue):
-                return
-            if not isinstance(event, NeedData):
+    async def _read(self, receive: Receive) -> AsyncIterator[Part | bytes]:
+        while (event := self._decoder.next_event()) is not END:
+            if isinstance(event, Part | bytes):
                 yield event
                 continue
             message = await self._message(receive)
@@ -134,9 +131,7 @@ class _Form:
             self._left -= len(body)
             if self._left < 0:
                 raise ApiError(413, TOO_LARGE.code, "the body is too long")
-            self._decoder.receive_data(body)
-            if not message.get("more_body", False):
-                self._decoder.receive_data(None)
+            self._decoder.receive(body, last=not message.get("more_body", False))
 
     async def _message(self, receive: Receive) -> Any:
         with trio.move_on_after(SILENCE_SECONDS):

@@ -11,7 +11,7 @@ import hashlib
 import logging
 import os
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -124,8 +124,8 @@ class MediaCache:
         self._fetches = trio.CapacityLimiter(FETCHES)
         self._pruning = trio.Lock()
 
-    async def open(self, account_id: str, reference: Reference) -> tuple[int, AsyncIterator[bytes]]:
-        """The length and the chunks of a file. Raises `MediaUnavailable`."""
+    async def open(self, account_id: str, reference: Reference) -> BinaryIO:
+        """The file, open to be read; the caller closes it. Raises `MediaUnavailable`."""
         if self._accounts.actor(account_id) is None:
             raise MediaUnavailable(410, "account_gone")
         name = hashlib.sha256(reference.file_id.encode()).hexdigest()
@@ -139,7 +139,7 @@ class MediaCache:
         finally:
             if not lock.locked():
                 self._locks.pop(path, None)
-        return os.fstat(file.fileno()).st_size, disk.read(file)
+        return file
 
     async def forget(self, account_id: str) -> None:
         """Delete the files of an account that is no more."""

@@ -18,13 +18,13 @@ from actors.accounts import Accounts
 from supervisors import turnstile
 from supervisors.company import FairShare
 from unifyport.model.inbound import ProviderEvent, Unparsed, dedupe_key
+from unifyport.model.json_depth import too_deep
 from unifyport.providers.contract.ingress import Addressed, InboundHook
 from unifyport.providers.registry import Registry
 from unifyport.storage.contract import Store, StoreUnavailable
 
 log = logging.getLogger("unifyport.ingress")
 
-MAX_DEPTH = 64  # of nested objects and lists
 AT_A_TIME = 4  # requests of one account, when there are none of others; else one
 LONGEST_IDLE = 0.05  # seconds for which an account whose requests queue up lets others go first
 SMALLEST_LIMIT = 64 * 1024  # bytes, where a provider has no ingress at all
@@ -200,31 +200,3 @@ class Ingress:
 
 def _hook(actor: AccountActor) -> InboundHook | None:
     return actor.spec.ingress if actor.called_by_platform else None
-
-
-def too_deep(body: bytes, limit: int = MAX_DEPTH) -> bool:
-    """Whether JSON nests deeper than `limit`. Never raises; what is no JSON is not deep."""
-    if body.count(b"{") + body.count(b"[") <= limit:
-        return False
-    depth, position, end = 0, 0, len(body)
-    while position < end:
-        byte = body[position]
-        if byte == 0x22:  # a string: skip it
-            position = _end_of_string(body, position + 1)
-        elif byte in b"{[":
-            depth += 1
-            if depth > limit:
-                return True
-        elif byte in b"}]":
-            depth -= 1
-        position += 1
-    return False
-
-
-def _end_of_string(body: bytes, start: int) -> int:
-    while (quote := body.find(b'"', start)) >= 0:
-        slashes = quote - len(body[start:quote].rstrip(b"\\")) - start
-        if slashes % 2 == 0:
-            return quote
-        start = quote + 1
-    return len(body)

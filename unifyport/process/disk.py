@@ -1,5 +1,6 @@
 """Files, without holding up the loop: threads of this module's own, so that a slow disk holds up nobody else."""
 
+import sys
 from collections.abc import AsyncIterator, Callable
 from typing import BinaryIO, TypeVar
 
@@ -16,10 +17,14 @@ async def run(function: Callable[..., T], *arguments: object) -> T:
     return await trio.to_thread.run_sync(function, *arguments, limiter=_TURNS)
 
 
-async def read(file: BinaryIO) -> AsyncIterator[bytes]:
-    """An open file in chunks, closed at the end. Raises `OSError`."""
+async def read(file: BinaryIO, *, offset: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
+    """An open file in chunks, `length` bytes from `offset`, closed at the end. Raises `OSError`."""
+    left = sys.maxsize if length is None else length
     try:
-        while chunk := await run(file.read, CHUNK):
+        if offset:
+            await run(file.seek, offset)
+        while chunk := await run(file.read, min(CHUNK, left)):
+            left -= len(chunk)
             yield chunk
     finally:
         file.close()

@@ -8,6 +8,8 @@ from actors.accounts import NoSuchAccount
 from unifyport.model.structuring import Problems
 from unifyport.storage.contract import StoreUnavailable
 
+from .messages import BodyTooLong, BodyTooSlow
+
 
 class ApiError(Exception):
     """A status, the contract's stable code, and a text for developers that holds no secret."""
@@ -57,6 +59,10 @@ def from_exception(error: BaseException, failure_code: str) -> ApiError | None:
     match error:
         case ApiError():
             return error
+        case BodyTooLong(limit=limit):
+            return ApiError(413, TOO_LARGE.code, f"a body may have at most {limit} bytes")
+        case BodyTooSlow():
+            return ApiError(408, INVALID_REQUEST.code, "request timeout")
         case Problems(problems=problems):
             return ApiError(400, "invalid_request", "; ".join(problems), problems=problems)
         case NoSuchAccount():

@@ -12,13 +12,13 @@ from collections.abc import AsyncIterator
 
 import attrs
 import msgspec
-from quart import Response
 
 from actors.endpoint import EVENTS_TOPIC
 from unifyport.gateway.gateway import Gateway
 
 from . import cursors
 from .errors import ApiError, ErrorSpec
+from .messages import Headers, Response
 
 MOST_STREAMS = 64
 PAGE = 100
@@ -51,11 +51,9 @@ class EventStream:
             raise ApiError(
                 503, TOO_MANY.code, f"{MOST_STREAMS} readers follow the log already", retry_after=5
             )
-        response = Response(self._lines(), 200, content_type=CONTENT_TYPE)
-        response.timeout = None
-        response.headers["Cache-Control"] = "no-store"
-        response.headers["X-Accel-Buffering"] = "no"  # nginx
-        return response
+        headers = Headers((("content-type", CONTENT_TYPE), ("cache-control", "no-store")))
+        headers.add("x-accel-buffering", "no")  # nginx
+        return Response(200, headers, self._lines())
 
     async def _lines(self) -> AsyncIterator[bytes]:
         gateway, store, position = self.gateway, self.gateway.store, self.position

@@ -4,7 +4,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
-from werkzeug.datastructures import Headers
 
 from .errors import (
     INVALID_KEY,
@@ -15,12 +14,15 @@ from .errors import (
     WRONG_MEDIA_TYPE,
     ErrorSpec,
 )
+from .messages import Headers, Response
 
 if TYPE_CHECKING:
     from unifyport.gateway.gateway import Gateway
 
 JSON = "application/json"
 Method = Literal["GET", "POST", "PATCH", "DELETE"]
+MAX_BODY = 1024 * 1024
+BODY_SECONDS = 10.0
 
 
 @attrs.define
@@ -72,6 +74,8 @@ class Route:
     extension: bool = False  # not part of the contract
     content: str = JSON  # of the answer to a success
     consumes: str = JSON  # anything else is not for the dispatcher of JSON bodies
+    max_body: int = MAX_BODY  # bytes
+    body_seconds: float = BODY_SECONDS  # for the whole body to come in
 
     @property
     def declared(self) -> tuple[ErrorSpec, ...]:
@@ -82,3 +86,12 @@ class Route:
         if not self.public:
             common += (ErrorSpec(500, self.failure_code), ErrorSpec(503, self.failure_code))
         return common + tuple(error for error in self.errors if error not in common)
+
+
+@attrs.frozen
+class Page:
+    """A GET beside the API: no key, no envelope around a success. `failure_code` answers as a route's does."""
+
+    path: str
+    answer: Callable[[dict[str, str]], Awaitable[Response]]
+    failure_code: str = "internal_error"

@@ -158,7 +158,7 @@ async def no_such_action(call: Call) -> None:
 UNKNOWN_ACTION = Route(
     "unsupportedAction",
     "POST",
-    "/v1/accounts/{account_id}/{any(auth, runtime):group}/{action}",
+    "/v1/accounts/{account_id}/{group:auth|runtime}/{action}",
     no_such_action,
     "Account Runtime",
     "An action that is none",

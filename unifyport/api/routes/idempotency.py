@@ -39,12 +39,12 @@ _OPEN = (CommandState.ACCEPTED, CommandState.SENDING)
 
 def key_of(call: Call) -> str | None:
     """Raises `ApiError`."""
-    values = call.headers.getlist(NAME)
+    values = call.headers.get_all(NAME)
     if not values:
         return None
     if len(values) > 1 or not _KEY.fullmatch(values[0]):
         raise ApiError(400, "invalid_request", f"{NAME}: must be 1 to 255 printable ASCII characters, once")
-    return str(values[0])
+    return values[0]
 
 
 def hash_of(body: Any) -> bytes:

@@ -1,14 +1,13 @@
 """`/media/{token}`: a customer's file, for whoever has the link. Always a download, never a page of ours."""
 
-from collections.abc import AsyncIterator
+import os
 from urllib.parse import quote
-
-from quart import Response
 
 from unifyport.files.incoming import MediaUnavailable
 from unifyport.gateway.gateway import Gateway
 
 from ..http.errors import ApiError
+from ..http.messages import FilePart, Headers, Response
 
 # What a browser may be told that a file is; everything else is bytes. No markup, no scripts, no SVG.
 _TYPES = frozenset(
@@ -31,25 +30,22 @@ async def serve(gateway: Gateway, token: str) -> Response:
     """The file of a link. Raises `ApiError`."""
     try:
         account_id, reference = gateway.links.read(token)
-        length, chunks = await gateway.media.open(account_id, reference)
+        file = await gateway.media.open(account_id, reference)
     except MediaUnavailable as missing:
         retry = 5 if missing.status in (502, 503) else None
         raise ApiError(missing.status, _CODES[missing.status], missing.reason, retry_after=retry) from None
     kind = reference.mime_type.partition(";")[0].strip().lower()
-    response = Response(_all(chunks), 200, content_type=kind if kind in _TYPES else _BYTES)
-    response.content_length = length
-    response.timeout = None
-    response.headers["Content-Disposition"] = _disposition(reference.title)
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
-    response.headers["Cache-Control"] = "private, no-store"
-    response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
-    return response
-
-
-async def _all(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    async for chunk in chunks:
-        yield chunk
+    length = os.fstat(file.fileno()).st_size
+    headers = {
+        "content-type": kind if kind in _TYPES else _BYTES,
+        "content-length": str(length),
+        "content-disposition": _disposition(reference.title),
+        "x-content-type-options": "nosniff",
+        "content-security-policy": "sandbox; default-src 'none'",
+        "cache-control": "private, no-store",
+        "cross-origin-resource-policy": "cross-origin",
+    }
+    return Response(200, Headers(headers.items()), FilePart(file, 0, length))
 
 
 def _disposition(title: str) -> str:

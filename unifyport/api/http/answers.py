@@ -1,0 +1,41 @@
+"""Answers in the envelope, as `Response` values."""
+
+from typing import Any
+
+import attrs
+
+from . import envelope
+from .errors import ApiError
+from .messages import Headers, Response
+
+JSON = "application/json"
+
+
+def answer_json(content: dict[str, Any], status: int, request_id: str, client_id: str | None) -> Response:
+    """`content` is `{"data": ...}` or `{"error": ...}`; `client_id` what the caller named its request."""
+    body = envelope.encode(content, request_id, client_id)
+    return Response(status, Headers((("content-type", JSON), ("x-request-id", request_id))), body)
+
+
+def answer_data(data: Any, status: int, request_id: str, client_id: str | None) -> Response:
+    if status == 204:
+        return Response(status, Headers((("x-request-id", request_id),)))
+    return answer_json({"data": data}, status, request_id, client_id)
+
+
+def answer_error(error: ApiError, request_id: str, client_id: str | None) -> Response:
+    response = answer_json(envelope.of_error(error), error.status, request_id, client_id)
+    if (seconds := envelope.retry_after(error)) is not None:
+        response.headers.add("retry-after", seconds)
+    return response
+
+
+def plain_value(data: Any) -> Any:
+    """attrs values as JSON values, without what is absent."""
+    if attrs.has(type(data)):
+        fields = attrs.fields(type(data))
+        pairs = ((field.name, getattr(data, field.name)) for field in fields)
+        return {name: plain_value(value) for name, value in pairs if value is not None}
+    if isinstance(data, list):
+        return [plain_value(item) for item in data]
+    return data

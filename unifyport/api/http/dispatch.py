@@ -1,0 +1,150 @@
+"""The dispatcher: a `Request` comes in, a `Response` goes out; no server and no framework is known here.
+
+The order of checks is the contract's: door, route, API key, media type and JSON, fields, then the handler. An
+answer to a call of the API is JSON in the envelope, never compressed, never a redirect; an error never shows a
+traceback. Cancelled: a GET ends; what changes something is finished once it has begun, for at most 30 s.
+"""
+
+import logging
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+import structlog
+import trio
+
+from unifyport.gateway.gateway import Gateway
+from unifyport.model.ids import new_id
+from unifyport.model.json_depth import too_deep
+from unifyport.model.structuring import strict_converter, structure
+
+from . import envelope
+from .answers import answer_data, answer_error, plain_value
+from .callers import Callers
+from .errors import INVALID_REQUEST, NOT_FOUND, ApiError, from_exception
+from .event_stream import EventStream
+from .messages import Request, Response
+from .paths import parse_query
+from .router import Match, Router
+from .routing import JSON, Call, Page, Route
+
+log = logging.getLogger("unifyport.api")
+
+WRITE_SECONDS = 30
+Observe = Callable[[str, int, float], None]
+
+
+class Dispatcher:
+    """Answers requests by the rows of a router. `observe` is told (operation, status, seconds) of each API call."""
+
+    def __init__(
+        self, gateway: Gateway, callers: Callers, router: Router[Route | Page], *, observe: Observe
+    ) -> None:
+        self._gateway = gateway
+        self._callers = callers
+        self._router = router
+        self._observe = observe
+        self._converter = strict_converter(forbid_extra_keys=False)
+
+    async def dispatch(self, request: Request) -> Response:
+        """Never raises, unless it is cancelled."""
+        found = self._router.match(request.method, request.path)
+        if not request.door.admits(request.path) or not (isinstance(found, Match) or found.allowed):
+            return _refuse(request, ApiError(404, NOT_FOUND.code, "no such route"))
+        if not isinstance(found, Match):
+            response = _refuse(request, ApiError(405, INVALID_REQUEST.code, _phrase(405)))
+            response.headers.add("allow", ", ".join(sorted(found.allowed)))
+            return response
+        target, path = found.target, found.values
+        if isinstance(target, Page):
+            try:
+                return await target.answer(path)
+            except Exception as error:
+                return self._failure(request, error, new_id("req"), target.failure_code)
+        request_id, began = new_id("req"), trio.current_time()
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            response = await self._answer(request, target, path, request_id)
+            seconds = trio.current_time() - began
+            self._observe(target.operation_id, response.status, seconds)
+            if self._gateway.settings.logging.requests and not target.public:
+                fields = {"operation": target.operation_id, "status": response.status, **path}
+                _log_request(request, response.status, seconds, fields)
+        return response
+
+    async def _answer(
+        self, request: Request, route: Route, path: dict[str, str], request_id: str
+    ) -> Response:
+        more: dict[str, str] = {}  # headers that the handler may add to, whatever it comes to
+        try:
+            if not route.public and not request.door.owner:
+                await self._callers.admit(request.headers.get("x-api-key"))
+            body = await self._read_body(request, route) if route.body is not None else None
+            call = Call(self._gateway, path, parse_query(request.query), request.headers, body, more)
+            data = await self._handle(route, call)
+            if isinstance(data, EventStream):
+                response = data.response()
+                response.headers.add("x-request-id", request_id)
+            else:
+                plain = None if route.data is None else plain_value(data)
+                response = answer_data(plain, route.success, request_id, _client_id(request))
+        except Exception as error:
+            response = self._failure(request, error, request_id, route.failure_code)
+        for name, value in more.items():
+            response.headers.add(name, value)
+        return response
+
+    async def _handle(self, route: Route, call: Call) -> Any:
+        if route.method == "GET":
+            return await route.handler(call)
+        with trio.CancelScope(shield=True, deadline=trio.current_time() + WRITE_SECONDS):
+            return await route.handler(call)
+        raise ApiError(503, route.failure_code, "not finished in time; read what became of it", retry_after=1)
+
+    async def _read_body(self, request: Request, route: Route) -> Any:
+        assert route.body is not None
+        raw = await request.body.read(route.max_body, route.body_seconds)
+        if not raw:
+            if route.body_required:
+                raise ApiError(400, "invalid_request", "a JSON body is required")
+            return route.body()
+        if request.headers.get("content-type").partition(";")[0].strip(" \t").lower() != JSON:
+            raise ApiError(415, "invalid_request", "send the body as Content-Type: application/json")
+        if too_deep(raw):
+            raise ApiError(400, "invalid_request", "the body is nested too deeply")
+        try:
+            value = msgspec.json.decode(raw)
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+            raise ApiError(400, "invalid_request", f"the body is not valid JSON: {error}") from None
+        if route.body is dict:
+            if not isinstance(value, dict):
+                raise ApiError(400, "invalid_request", "the body must be an object")
+            return value
+        return structure(self._converter, value, route.body)
+
+    def _failure(self, request: Request, error: Exception, request_id: str, code: str) -> Response:
+        known = from_exception(error, code)
+        if known is None:
+            log.exception("request %s crashed", request_id, exc_info=error)
+            known = ApiError(500, code, "internal error")
+        return answer_error(known, request_id, _client_id(request))
+
+
+def _refuse(request: Request, error: ApiError) -> Response:
+    return answer_error(error, new_id("req"), _client_id(request))
+
+
+def _client_id(request: Request) -> str | None:
+    return envelope.client_request_id(request.headers.get("x-request-id"))
+
+
+def _phrase(status: int) -> str:
+    return HTTPStatus(status).phrase.lower()
+
+
+def _log_request(request: Request, status: int, seconds: float, fields: dict[str, Any]) -> None:
+    """Ids and numbers: no query, no body, no names."""
+    fields |= {"ms": round(seconds * 1000, 1), "client": request.peer or "local"}
+    if (client_id := _client_id(request)) is not None:
+        fields["client_request_id"] = client_id
+    log.log(logging.WARNING if status >= 500 else logging.INFO, "request", extra=fields)

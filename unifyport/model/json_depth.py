@@ -1,0 +1,85 @@
+"""How deep JSON text nests, found without decoding it and without a Python loop over its bytes.
+
+Decoders recurse, so a body from outside is checked first. The text is reduced by passes that run in C, each of them
+linear in its length, whatever the text is:
+
+1. remove `\\\\`, mark `\\"`, then drop every byte that is neither a quote, a mark nor a bracket;
+2. split at the quotes, 64 KiB at a time: every second part stands outside of strings;
+3. pack the brackets, eight to a byte, and sum them up by a table.
+
+Only step 3 is a loop in Python: one turn for eight brackets that stand outside of strings. Where there are
+few of them, they are only counted.
+"""
+
+MAX_DEPTH = 64  # of nested objects and lists
+
+_PIECE = 64 * 1024  # bytes of reduced text that are split at a time
+_MARK = b"\x01"  # stands for an escaped quote
+_BRACKETS = bytes.maketrans(b"[]", b"{}")
+_DROPPED = bytes(byte for byte in range(256) if byte not in b'"{}[]' + _MARK)
+_OTHER_MARKS = bytes.maketrans(_MARK, b" ")
+_BITS = bytes.maketrans(b"{}", b"10")
+
+
+def _sums() -> tuple[list[int], list[int]]:
+    """For eight brackets in a byte, the first one highest: by how much the depth changes, and how far it rises."""
+    changes, peaks = [], []
+    for packed in range(256):
+        depth = peak = 0
+        for place in range(7, -1, -1):
+            depth += 1 if packed >> place & 1 else -1
+            peak = max(peak, depth)
+        changes.append(depth)
+        peaks.append(peak)
+    return changes, peaks
+
+
+_CHANGES, _PEAKS = _sums()
+
+
+def too_deep(body: bytes, limit: int = MAX_DEPTH) -> bool:
+    """Whether JSON nests deeper than `limit`. Never raises; what is no JSON is not deep.
+
+    The scan ends where JSON ends for certain: at a quote that is escaped although it stands outside of a string.
+    """
+    if len(body) <= limit:
+        return False
+    depth, in_string, text = 0, 0, _reduced(body)
+    for start in range(0, len(text), _PIECE):
+        parts = text[start : start + _PIECE].split(b'"')
+        outside, mark, _ = b"".join(parts[in_string::2]).partition(_MARK)
+        deepest, depth = _depths(outside, depth, limit)
+        if deepest > limit:
+            return True
+        if mark:
+            return False
+        in_string ^= (len(parts) - 1) & 1
+    return False
+
+
+def _reduced(body: bytes) -> bytes:
+    """Quotes, marks, and brackets as `{` and `}`."""
+    if b"\\" in body:
+        if _MARK in body:
+            body = body.translate(_OTHER_MARKS)
+        body = body.replace(b"\\\\", b"").replace(b'\\"', _MARK)
+        text = body.translate(_BRACKETS, _DROPPED)
+    else:
+        text = body.translate(_BRACKETS, _DROPPED + _MARK)
+    return text.replace(b'""', b"")  # a pair of quotes changes nothing, within a string or outside
+
+
+def _depths(brackets: bytes, depth: int, limit: int) -> tuple[int, int]:
+    """The greatest depth, as far as it is above `limit`, and the depth at the end."""
+    opening = brackets.count(b"{")
+    if depth + opening <= limit:
+        return depth, depth + 2 * opening - len(brackets)
+    size = -(-len(brackets) // 8)
+    padding = size * 8 - len(brackets)
+    digits = brackets.translate(_BITS).ljust(size * 8, b"0")
+    near = limit - 8
+    for packed in int(digits, 2).to_bytes(size):
+        if depth > near and depth + _PEAKS[packed] > limit:
+            return depth + _PEAKS[packed], depth
+        depth += _CHANGES[packed]
+    return depth, depth + padding
