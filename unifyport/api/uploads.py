@@ -14,11 +14,10 @@ import trio
 
 from unifyport.files.outgoing import FileRefused, Sink, Upload
 from unifyport.front.asgi import Receive, Scope, Send, respond
+from unifyport.front.forms import END, FormDecoder, Part, parse_header
 from unifyport.gateway.gateway import Gateway
 from unifyport.model.ids import new_id
 from unifyport.model.times import rfc3339
-from unifyport.protocols import header_parameters
-from unifyport.protocols.multipart import END, FormDecoder, Part
 
 from . import schemas
 from .http import envelope
@@ -75,7 +74,7 @@ class UploadFront:
         return status
 
     async def _take(self, headers: dict[str, str], receive: Receive) -> Upload:
-        kind, options = header_parameters.parse(headers.get("content-type", ""))
+        kind, options = parse_header(headers.get("content-type", ""))
         if kind.lower() != FORM or not options.get("boundary"):
             raise ApiError(415, WRONG_MEDIA_TYPE.code, f"send the file as Content-Type: {FORM}")
         limit = self._gateway.settings.media.max_file
