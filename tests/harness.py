@@ -227,7 +227,7 @@ class Platform:
 
 @contextlib.asynccontextmanager
 async def sandbox() -> AsyncIterator[Platform]:
-    platforms = Sandbox()
+    platforms = Sandbox(standard().channels.values())
     async with trio.open_nursery() as nursery:
         url = await nursery.start(lambda task_status: platforms.run(port=0, task_status=task_status))
         yield Platform(platforms, url)
