@@ -215,17 +215,20 @@ def _unknown_channels(supervision: Any, registry: Registry) -> list[str]:
 
 
 def _check_urls(name: str, endpoints: Any) -> list[str]:
-    """Tokens travel to these: plain http only to this machine."""
+    """Tokens travel to these: plain http and ws only to this machine."""
     problems = []
     for field, url in attrs.asdict(endpoints).items():
         if not field.endswith("_url"):
             continue
         parts = urlsplit(url)
         local = parts.hostname in ("localhost", "127.0.0.1", "::1")
-        if not parts.hostname or parts.scheme not in ("https", "http"):
+        if not parts.hostname or parts.scheme not in ("https", "http", "wss", "ws"):
             problems.append(f"providers.{name}.{field}: must be an absolute URL")
-        elif parts.scheme == "http" and not local:
-            problems.append(f"providers.{name}.{field}: http is only for this machine, use https")
+        elif parts.scheme in ("http", "ws") and not local:
+            secure = {"http": "https", "ws": "wss"}[parts.scheme]
+            problems.append(
+                f"providers.{name}.{field}: {parts.scheme} is only for this machine, use {secure}"
+            )
     return problems
 
 
