@@ -35,7 +35,7 @@ class Faults:
         self._active: list[Fault] = []
 
     def add(self, order: dict[str, Any]) -> Fault:
-        """From a control request; returns the fault as it is kept. Raises `ValueError` naming what is wrong."""
+        """From a control request; returns the fault as kept. Raises `ValueError` naming what is wrong."""
         kind = order.get("kind")
         if kind not in KINDS:
             raise ValueError(f"kind: must be one of {', '.join(KINDS)}")

@@ -21,7 +21,7 @@ def http(app: QuartTrio, name: str, endpoints: tuple[str, ...]) -> WireProtocol:
 
 
 class HttpPlatform(LocalPlatform):
-    """Subclasses declare `app` as a protocol, and say what their platform answers when it limits a rate or fails."""
+    """Subclasses declare `app` as a protocol, and answer for a platform that limits a rate or fails."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,7 +1,7 @@
 """Finds the local platforms of channels by what their connections declare.
 
-A declaration names its platform by a string, `module:Class`, because channels lie below the sandbox and the gateway
-never loads it. This is the only module that imports what such a string names.
+A declaration names its platform by a string, `module:Class`, because channels lie below the sandbox and the
+gateway never loads it. This is the only module that imports what such a string names.
 """
 
 import importlib

@@ -1,8 +1,10 @@
-"""What a local platform is: the wire protocols that it speaks, and the customers' side for the control port.
+"""What a local platform is: the wire protocols that it speaks, and the customers' side for the control
+port.
 
-A connection's declaration names its platform (`ConnectionSpec.sandbox`); `loading.py` finds it there. The platform says
-which protocols it speaks, each a `WireProtocol` with a loopback port of its own: HTTP applications are made by
-`http.py`, WebSocket and raw TCP by `sockets.py`. Faults and the memory of who called are the same for all of them.
+A connection's declaration names its platform (`ConnectionSpec.sandbox`); `loading.py` finds it there. The
+platform lists the protocols that it speaks, each a `WireProtocol` with a loopback port of its own:
+`http.py` makes one of an application, `sockets.py` makes WebSocket and raw TCP. All share the faults and
+the memory of calls.
 """
 
 import time
@@ -43,10 +45,11 @@ class WireProtocol:
 class Platform(Protocol):
     """What the sandbox asks of a platform.
 
-    Beyond that a platform may have `push`, `connect` and `receipt`, which take and return what `receive` does.
+    A platform may also have `push`, `connect` and `receipt`, which take and return what `receive` does.
     """
 
-    name: str  # in the control routes: the channel's, or `<channel>-<connection>` for a second platform of a channel
+    # In the control routes: the channel's name, or `<channel>-<connection>` for a channel's second platform.
+    name: str
 
     @property
     def protocols(self) -> Sequence[WireProtocol]: ...
@@ -56,7 +59,7 @@ class Platform(Protocol):
         """Every call and every connection seen, oldest first."""
 
     def endpoints(self, addresses: dict[str, str]) -> dict[str, str]:
-        """What `[providers.<channel>]` must hold to reach this platform, by the addresses of its protocols."""
+        """What `[providers.<channel>]` must hold to reach it, by the addresses of its protocols."""
 
     def receive(self, order: dict[str, Any]) -> dict[str, Any]:
         """A customer writes. Returns the platform's ids. Raises `ValueError`, as all orders do."""
@@ -106,8 +109,11 @@ class LocalPlatform:
         self.connections.append({"at": time.time(), "peer": peer, "account": account, "method": method})
 
     def order_fault(self, order: dict[str, Any]) -> None:
-        """Raises `ValueError`. A `disconnect` resets the open connections (of the protocol that `method` names, if
-        given); without any, it meets the next call or connection."""
+        """Add a fault. Raises `ValueError`.
+
+        A `disconnect` resets the open connections, of the protocol that `method` names if it is given; without any
+        open, it meets the next call or connection.
+        """
         fault = self.faults.add(order)
         if fault.kind != "disconnect":
             return

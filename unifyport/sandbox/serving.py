@@ -1,6 +1,6 @@
 """Listeners on loopback, and HTTP applications that check the Host header.
 
-Every port of the sandbox is bound by `bind`: it has no authentication, so nothing of it may be reached from elsewhere.
+The sandbox has no authentication: each of its ports is bound by `bind`, which refuses other addresses.
 """
 
 import ipaddress
@@ -45,7 +45,7 @@ def is_local(authority: str) -> bool:
 
 
 def bind(host: str, port: int) -> trio.SocketListener:
-    """A listener on a loopback address; port 0: any free one. Raises `NotLoopback`, `ValueError`, `OSError`."""
+    """A listener on loopback; port 0: any free one. Raises `NotLoopback`, `ValueError`, `OSError`."""
     host = "127.0.0.1" if host == "localhost" else host
     if not ipaddress.ip_address(host).is_loopback:
         raise NotLoopback(f"the sandbox listens on loopback only, not on {host}")
@@ -66,7 +66,7 @@ async def serve_app(
     *,
     task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Serve an ASGI application over HTTP until cancelled, then close the listener; `task_status` gets the base URL."""
+    """Serve an ASGI application over HTTP until cancelled; `task_status` gets the base URL. Closes the listener."""
     config = new_config(f"fd://{listener.socket.detach()}", graceful=0.1)  # hypercorn closes it
     async with trio.open_nursery() as nursery:
         urls: list[str] = await nursery.start(lambda task_status: serve(app, config, task_status=task_status))

@@ -1,12 +1,13 @@
 """WebSocket and raw TCP protocols of a platform, and the faults that their connections can meet.
 
-A platform hands over a handler, an async function that talks on one open connection until it returns; the connection
-is then closed. What the handler reads it gives to `Connection.answer`, which does for a request what
-`HttpPlatform.answer` does for a call. Messages of its own accord it sends with `Connection.send`.
+A platform passes a handler, an async function that serves one open connection; when it returns, the
+connection is closed. The handler passes each request to `Connection.answer`, which does what
+`HttpPlatform.answer` does for a call, and pushes messages with `Connection.send`.
 
-Faults: a connection that is being opened counts as a call whose method is the protocol's name; `answer` counts as a
-call of the method that it is given. `disconnect` resets the connection (and every open one, when it is ordered),
-`delay` waits, `garbage` sends bytes that mean nothing, `lost_answer` does what was asked and resets the connection.
+Faults: opening a connection counts as a call whose method is the protocol's name; `answer` counts as a call
+of the method that it is given. `disconnect` resets the connection (and every open one, when it is ordered),
+`delay` waits, `garbage` sends meaningless bytes, `lost_answer` does what was asked and resets the
+connection.
 """
 
 import contextlib
@@ -53,7 +54,7 @@ class Connection:
         await self.stream.send_all(data)
 
     def reset(self) -> None:
-        """Close without a goodbye: the client's next read fails, and so does the handler's."""
+        """Close with a TCP reset: the client's next read fails, and so does the handler's."""
         if self.stream.socket.fileno() == -1:
             return
         self.stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
@@ -78,7 +79,7 @@ class Connection:
             await self.send(answer)
 
     async def opened(self) -> None:
-        """The connection itself as a call: what it sends for `garbage` no handshake has prepared. Raises `Cut`."""
+        """Opening counts as a call; `garbage` is sent in place of a handshake. Raises `Cut`."""
         self._platform.remember(self.peer, "", self.protocol)
         fault = self._platform.faults.next(self.protocol, "disconnect", "delay", "garbage")
         if fault is not None and fault.kind == "garbage":
