@@ -226,8 +226,9 @@ class Platform:
 
 
 @contextlib.asynccontextmanager
-async def sandbox() -> AsyncIterator[Platform]:
-    platforms = Sandbox()
+async def sandbox(registry: Registry | None = None) -> AsyncIterator[Platform]:
+    """The local platforms of a registry, of the standard one if none is given."""
+    platforms = Sandbox((registry or standard()).channels.values())
     async with trio.open_nursery() as nursery:
         url = await nursery.start(lambda task_status: platforms.run(port=0, task_status=task_status))
         yield Platform(platforms, url)

@@ -13,6 +13,7 @@ import click
 import httpx
 import trio
 
+from unifyport.providers.registry import standard
 from unifyport.sandbox.control import Sandbox
 from unifyport.sandbox.inspector import Inspector, Received
 
@@ -74,7 +75,7 @@ class Demo:
         self.events: list[Received] = []
         self._verified = False
         self._news = trio.Event()
-        self._sandbox = Sandbox()
+        self._sandbox = Sandbox(standard().channels.values())
         self._inspector = Inspector(SECRET, self._on_event)
         self._http = httpx.AsyncClient(trust_env=False, timeout=10.0)
         self._control = ""

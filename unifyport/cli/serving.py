@@ -11,6 +11,7 @@ import trio
 from unifyport.config.declared import hash_key, new_key
 from unifyport.model.ids import new_id
 from unifyport.model.structuring import Problems
+from unifyport.providers.registry import standard
 from unifyport.sandbox.control import CONTROL_PORT, Sandbox
 from unifyport.sandbox.serving import NotLoopback
 from unifyport.server import AddressInUse, run, wall_clock_ms
@@ -201,7 +202,7 @@ def sandbox(host: str, port: int, print_config: bool) -> None:
 
 
 async def _sandbox(host: str, port: int, print_config: bool) -> None:
-    platforms = Sandbox()
+    platforms = Sandbox(standard().channels.values())
     async with trio.open_nursery() as nursery:
         url = await nursery.start(lambda task_status: platforms.run(host, port, task_status=task_status))
         if print_config:

@@ -1,49 +1,33 @@
 """The control port: JSON over HTTP, on loopback, playing the customers' side of every platform."""
 
 import inspect
-from collections.abc import Callable, Iterable
-from typing import Any, Protocol
+import itertools
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import trio
 from quart import Response, request
-from quart_trio import QuartTrio
 
-from .platform import as_json
-from .serving import listen, new_app
-from .telegram.bot import TelegramPlatform
-from .whatsapp.cloud import WhatsAppPlatform
+from unifyport.providers.contract.base import Channel
+
+from .http import as_json
+from .loading import load_platforms
+from .platform import Platform
+from .serving import bind, listen, new_app
 
 CONTROL_PORT = 9100
 
 
-class Platform(Protocol):
-    """What the control port asks of a local platform. Beyond that a platform may have `connect` and `receipt`."""
-
-    name: str
-    app: QuartTrio
-
-    @property
-    def connections(self) -> Iterable[dict[str, Any]]: ...
-
-    def endpoints(self, base_url: str) -> dict[str, str]: ...
-    def receive(self, order: dict[str, Any]) -> dict[str, Any]: ...
-    def push(self, order: dict[str, Any]) -> dict[str, Any]: ...
-    def sent(self) -> list[dict[str, Any]]: ...
-    def calls(self) -> list[dict[str, Any]]:
-        """The webhooks that the platform called, and what they answered."""
-
-    def order_fault(self, order: dict[str, Any]) -> None: ...
-    def restore(self) -> None: ...
-    async def run(self) -> None:
-        """What the platform does by itself, until cancelled."""
-
-
 class Sandbox:
-    """All local platforms and their control port. `endpoints` is filled once they listen."""
+    """The local platforms of `channels` and their control port. `endpoints` is filled once they listen.
 
-    def __init__(self) -> None:
+    Raises `WrongDeclaration`.
+    """
+
+    def __init__(self, channels: Iterable[Channel]) -> None:
+        self._by_channel = load_platforms(channels)
         self.platforms: dict[str, Platform] = {
-            platform.name: platform for platform in (WhatsAppPlatform(), TelegramPlatform())
+            platform.name: platform for platforms in self._by_channel.values() for platform in platforms
         }
         self.endpoints: dict[str, dict[str, str]] = {}
         self.app = new_app("sandbox")
@@ -66,16 +50,26 @@ class Sandbox:
         *,
         task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED,
     ) -> None:
-        """Serve until cancelled: the control port, and each platform on the ports after it (or any, for 0).
+        """Serve until cancelled: the control port, and each protocol on the ports after it (or any, for 0).
 
-        `task_status` gets the control port's URL. Raises `NotLoopback`, `OSError`.
+        `task_status` gets the control port's URL. Raises `NotLoopback`, `ValueError`, `OSError`.
         """
+        ports = itertools.count(port + 1) if port else itertools.repeat(0)
         async with trio.open_nursery() as nursery:
-            for number, platform in enumerate(self.platforms.values(), 1):
+            for channel, platform in self._all():
                 nursery.start_soon(platform.run)
-                url = await nursery.start(listen, platform.app, host, port + number if port else 0)
-                self.endpoints[platform.name] = platform.endpoints(url)
+                addresses = {}
+                for protocol in platform.protocols:
+                    listener = bind(host, next(ports))
+                    addresses[protocol.name] = protocol.address_at(listener)
+                    nursery.start_soon(protocol.serve, listener)
+                self.endpoints.setdefault(channel, {}).update(platform.endpoints(addresses))
             task_status.started(await nursery.start(listen, self.app, host, port))
+
+    def _all(self) -> Iterator[tuple[str, Platform]]:
+        for channel, platforms in self._by_channel.items():
+            for platform in platforms:
+                yield channel, platform
 
     def config(self) -> str:
         """The TOML that points a gateway at this sandbox."""

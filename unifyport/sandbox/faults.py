@@ -34,8 +34,8 @@ class Faults:
     def __init__(self) -> None:
         self._active: list[Fault] = []
 
-    def add(self, order: dict[str, Any]) -> None:
-        """From a control request. Raises `ValueError` naming what is wrong."""
+    def add(self, order: dict[str, Any]) -> Fault:
+        """From a control request; returns the fault as kept. Raises `ValueError` naming what is wrong."""
         kind = order.get("kind")
         if kind not in KINDS:
             raise ValueError(f"kind: must be one of {', '.join(KINDS)}")
@@ -48,6 +48,7 @@ class Faults:
         else:
             fault.count = _number(order, "count", 1)
         self._active.append(fault)
+        return fault
 
     def clear(self) -> None:
         self._active.clear()

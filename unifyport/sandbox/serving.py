@@ -1,6 +1,10 @@
-"""Serving the sandbox's small applications: loopback only, with the Host header checked."""
+"""Listeners on loopback, and HTTP applications that check the Host header.
+
+The sandbox has no authentication: each of its ports is bound by `bind`, which refuses other addresses.
+"""
 
 import ipaddress
+import socket
 from typing import Any
 
 import trio
@@ -10,6 +14,7 @@ from quart_trio import QuartTrio
 from unifyport.front.asgi import new_config, serve
 
 MAX_BODY = 128 * 1024 * 1024
+_BACKLOG = 100
 _LOCAL_NAMES = {"localhost", "127.0.0.1", "::1"}
 
 
@@ -26,23 +31,53 @@ def new_app(name: str) -> QuartTrio:
     @app.before_request
     async def check_host() -> Response | None:
         await trio.lowlevel.checkpoint()
-        name = request.host.rpartition(":")[0] if request.host.count(":") == 1 else request.host
-        if name.partition("]")[0].strip("[") in _LOCAL_NAMES:
+        if is_local(request.host):
             return None
         return Response(b"this is a sandbox: use 127.0.0.1\n", 421)
 
     return app
 
 
+def is_local(authority: str) -> bool:
+    """Whether `host` or `host:port`, as a Host header or an origin has it, is a name of this machine."""
+    name = authority.rpartition(":")[0] if authority.count(":") == 1 else authority
+    return name.partition("]")[0].strip("[") in _LOCAL_NAMES
+
+
+def bind(host: str, port: int) -> trio.SocketListener:
+    """A listener on loopback; port 0: any free one. Raises `NotLoopback`, `ValueError`, `OSError`."""
+    host = "127.0.0.1" if host == "localhost" else host
+    if not ipaddress.ip_address(host).is_loopback:
+        raise NotLoopback(f"the sandbox listens on loopback only, not on {host}")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    server = socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    return trio.SocketListener(trio.socket.from_stdlib_socket(server))
+
+
+def authority_of(listener: trio.SocketListener) -> str:
+    """`host:port`, as a URL has it."""
+    host, port = listener.socket.getsockname()[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+async def serve_app(
+    app: Any,
+    listener: trio.SocketListener,
+    *,
+    task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Serve an ASGI application over HTTP until cancelled; `task_status` gets the base URL. Closes the listener."""
+    config = new_config(f"fd://{listener.socket.detach()}", graceful=0.1)  # hypercorn closes it
+    async with trio.open_nursery() as nursery:
+        urls: list[str] = await nursery.start(lambda task_status: serve(app, config, task_status=task_status))
+        task_status.started(urls[0])
+
+
 async def listen(
     app: Any, host: str, port: int, *, task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED
 ) -> None:
-    """Serve until cancelled; `task_status` gets the base URL. Raises `NotLoopback`, `OSError`."""
-    if host != "localhost" and not ipaddress.ip_address(host).is_loopback:
-        raise NotLoopback(f"the sandbox listens on loopback only, not on {host}")
-    config = new_config(f"{host}:{port}", graceful=0.1)
-    async with trio.open_nursery() as nursery:
-        binds: list[str] = await nursery.start(
-            lambda task_status: serve(app, config, task_status=task_status)
-        )
-        task_status.started(binds[0])
+    """Serve an application at an address until cancelled; `task_status` gets the base URL.
+
+    Raises `NotLoopback`, `ValueError`, `OSError`.
+    """
+    await serve_app(app, bind(host, port), task_status=task_status)

@@ -158,7 +158,7 @@ def _read_endpoints(tables: Any, walk: Walk, registry: Registry, mistakes: Mista
 
 
 def _check_urls(path: KeyPath, endpoints: Any, mistakes: Mistakes) -> None:
-    """Tokens travel to these: plain http only to this machine."""
+    """Tokens travel to these: plain http and ws only to this machine."""
     for field, url in attrs.asdict(endpoints).items():
         if not field.endswith("_url"):
             continue
@@ -167,10 +167,11 @@ def _check_urls(path: KeyPath, endpoints: Any, mistakes: Mistakes) -> None:
         except ValueError:  # such as http://[
             parts = urlsplit("")
         local = parts.hostname in ("localhost", "127.0.0.1", "::1")
-        if not parts.hostname or parts.scheme not in ("https", "http"):
+        if not parts.hostname or parts.scheme not in ("https", "http", "wss", "ws"):
             mistakes.tell((*path, field), "must be an absolute URL")
-        elif parts.scheme == "http" and not local:
-            mistakes.tell((*path, field), "http is only for this machine, use https")
+        elif parts.scheme in ("http", "ws") and not local:
+            secure = {"http": "https", "ws": "wss"}[parts.scheme]
+            mistakes.tell((*path, field), f"{parts.scheme} is only for this machine, use {secure}")
 
 
 def _with_secrets(

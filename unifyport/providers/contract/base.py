@@ -154,6 +154,7 @@ class ConnectionSpec:
     max_text: int | None = None  # characters of a text message
     max_download: int | None = None  # bytes of a file that the platform lets us fetch
     max_upload: Mapping[str, int] = attrs.field(factory=dict)  # bytes of a file to send, by its type
+    sandbox: str | None = None  # `module:Class` of the local platform that speaks its wire protocols
 
 
 @attrs.frozen

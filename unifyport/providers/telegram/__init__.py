@@ -36,6 +36,7 @@ CHANNEL = Channel(
             max_text=MAX_TEXT,
             max_download=MAX_DOWNLOAD,
             max_upload=MAX_UPLOAD,
+            sandbox="unifyport.sandbox.telegram.bot:TelegramPlatform",
         ),
     ),
 )

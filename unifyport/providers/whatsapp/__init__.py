@@ -46,6 +46,7 @@ CHANNEL = Channel(
             max_text=MAX_TEXT,
             max_download=100 * MEBIBYTE,
             max_upload=MAX_UPLOAD,
+            sandbox="unifyport.sandbox.whatsapp.cloud:WhatsAppPlatform",
         ),
     ),
 )

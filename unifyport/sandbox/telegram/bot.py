@@ -23,7 +23,8 @@ from unifyport.providers.telegram.bot.parse import ALLOWED_UPDATES
 from unifyport.providers.telegram.bot.render import MAX_CAPTION, MAX_TEXT, chat_id
 from unifyport.providers.telegram.bot.signature import SECRET_TOKEN
 
-from ..platform import KEPT, LocalPlatform, as_json
+from ..http import HttpPlatform, as_json, http
+from ..platform import KEPT
 
 _TOKEN = re.compile(r"(\d+):[A-Za-z0-9_-]+")
 _SECRET = re.compile(r"[A-Za-z0-9_-]{1,256}")
@@ -78,7 +79,7 @@ class Bot:
         return update_id
 
 
-class TelegramPlatform(LocalPlatform):
+class TelegramPlatform(HttpPlatform):
     """The platform's state, its Bot API application, and the customers' side for the control port."""
 
     name = "telegram"
@@ -89,6 +90,7 @@ class TelegramPlatform(LocalPlatform):
         self.files: dict[str, bytes] = {}
         self._calls: deque[dict[str, Any]] = deque(maxlen=KEPT)
         self._webhook_set = trio.Event()
+        self.protocols = [http(self.app, "bot_api", ("bot_api_url",))]
         self.app.add_url_rule("/bot<token>/<method>", "call", self._call, methods=["GET", "POST"])
         self.app.add_url_rule("/file/bot<token>/<path:path>", "file", self._file, methods=["GET"])
 
@@ -139,10 +141,6 @@ class TelegramPlatform(LocalPlatform):
 
     def calls(self) -> list[dict[str, Any]]:
         return list(self._calls)
-
-    def endpoints(self, base_url: str) -> dict[str, str]:
-        """What `[providers.telegram]` must hold to reach this platform."""
-        return {"bot_api_url": base_url}
 
     # -- the Bot API ------------------------------------------------------------------------------------------
 

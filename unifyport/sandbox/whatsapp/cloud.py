@@ -24,7 +24,8 @@ from unifyport.providers.whatsapp.cloud.render import MAX_TEXT
 from unifyport.providers.whatsapp.cloud.signature import SIGNATURE, sign
 
 from ..callbacks import Callbacks, Delivery
-from ..platform import KEPT, LocalPlatform, as_json
+from ..http import HttpPlatform, as_json, http
+from ..platform import KEPT
 
 _STATUSES = ("sent", "delivered", "read", "played", "failed")
 _MEDIA = {
@@ -78,7 +79,7 @@ class Media:
 _FILES = ("image", "video", "audio", "document")
 
 
-class WhatsAppPlatform(LocalPlatform):
+class WhatsAppPlatform(HttpPlatform):
     """The platform's state, its Graph API application, and the customers' side for the control port."""
 
     name = "whatsapp"
@@ -91,16 +92,17 @@ class WhatsAppPlatform(LocalPlatform):
         self.callbacks = Callbacks()
         self._ids = itertools.count(1)
         self._base_url = ""
+        self.protocols = [http(self.app, "graph_api", ("graph_api_url", "media_url"))]
         add = self.app.add_url_rule
         add("/<version>/<node>", "node", self._node, methods=["GET"])
         add("/<version>/<number>/messages", "messages", self._messages, methods=["POST"])
         add("/<version>/<number>/media", "media", self._upload, methods=["POST"])
         add("/attachments/<media_id>", "attachment", self._attachment, methods=["GET"])
 
-    def endpoints(self, base_url: str) -> dict[str, str]:
-        """What `[providers.whatsapp]` must hold to reach this platform."""
-        self._base_url = base_url
-        return {"graph_api_url": base_url, "media_url": base_url}
+    def endpoints(self, addresses: dict[str, str]) -> dict[str, str]:
+        """Links of media lead here, too."""
+        self._base_url = addresses["graph_api"]
+        return super().endpoints(addresses)
 
     async def run(self) -> None:
         await self.callbacks.run()
