@@ -1,4 +1,4 @@
-"""In a fresh interpreter: neither the sandbox nor a declaration imports a connector, an actor or the store."""
+"""In a fresh interpreter: no sandbox module or declaration imports a connector, an actor or a store."""
 
 import json
 import pkgutil

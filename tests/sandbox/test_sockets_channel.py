@@ -1,4 +1,4 @@
-"""A channel of sockets through a whole gateway: WebSocket in, raw TCP out, both against the sandbox's seam."""
+"""A channel of sockets through a whole gateway: WebSocket in, raw TCP out, both against the sandbox."""
 
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,11 @@ from tests.reference.sockets.channel import CHANNEL
 from unifyport.model.structuring import Problems
 from unifyport.providers.registry import Registry
 
-QUICK = '[supervision.policies.default]\nbackoff = { initial = "50ms", max = "200ms", jitter = 0.0 }\nmax_restarts = 100\n'
+QUICK = """
+[supervision.policies.default]
+backoff = { initial = "50ms", max = "200ms", jitter = 0.0 }
+max_restarts = 100
+"""
 REGISTRY = Registry([CHANNEL])
 
 

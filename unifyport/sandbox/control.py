@@ -79,7 +79,7 @@ class Sandbox:
             lines += [f'{name} = "{value}"' for name, value in endpoints.items()]
         return "\n".join(lines) + "\n"
 
-    # -- handlers ---------------------------------------------------------------------------------------------
+    # -- handlers ------------------------------------------------------------------------------------------
 
     async def _index(self) -> Response:
         await trio.lowlevel.checkpoint()

@@ -21,7 +21,7 @@ KINDS: tuple[str, ...] = get_args(Kind)
 
 @attrs.define
 class Fault:
-    """`count` calls (of `method`, if one is named), or until `until` (trio's clock); `value` is a delay in seconds."""
+    """`count` calls (of `method`, if one is named), or until `until` (trio's clock); `value`: a delay in s."""
 
     kind: str
     count: float = 1

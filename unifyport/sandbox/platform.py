@@ -111,8 +111,8 @@ class LocalPlatform:
     def order_fault(self, order: dict[str, Any]) -> None:
         """Add a fault. Raises `ValueError`.
 
-        A `disconnect` resets the open connections, of the protocol that `method` names if it is given; without any
-        open, it meets the next call or connection.
+        A `disconnect` resets the open connections, of the protocol that `method` names if given;
+        where none is open, it meets the next call or connection.
         """
         fault = self.faults.add(order)
         if fault.kind != "disconnect":

@@ -66,7 +66,7 @@ async def serve_app(
     *,
     task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Serve an ASGI application over HTTP until cancelled; `task_status` gets the base URL. Closes the listener."""
+    """Serve an application until cancelled, then close the listener; `task_status` gets the base URL."""
     config = new_config(f"fd://{listener.socket.detach()}", graceful=0.1)  # hypercorn closes it
     async with trio.open_nursery() as nursery:
         urls: list[str] = await nursery.start(lambda task_status: serve(app, config, task_status=task_status))

@@ -71,7 +71,7 @@ class SocketsConnector(SendsText):
 
     @contextlib.asynccontextmanager
     async def _logged_in(self) -> AsyncIterator[tuple[WebSocketConnection, dict[str, Any]]]:
-        """A connection that the platform has accepted, and the user that it is for. Raises a failure class."""
+        """A connection that the platform has accepted, and its user. Raises a failure class."""
         secure = self._ssl_context if self._url.startswith("wss:") else None
         try:
             async with open_websocket_url(self._url, secure) as socket:

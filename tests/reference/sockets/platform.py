@@ -42,7 +42,7 @@ class SocketsPlatform(LocalPlatform):
             tcp(self, "messages", ("messages_address",), self._messages),
         ]
 
-    # -- what clients see ---------------------------------------------------------------------------------------
+    # -- what clients see --------------------------------------------------------------------------
 
     async def _events(self, socket: WebSocket) -> None:
         token = decode(await socket.receive()).get("token")
@@ -84,7 +84,7 @@ class SocketsPlatform(LocalPlatform):
         id_ = token.removeprefix("token-of-")
         return self.users.setdefault(id_, User(id_))
 
-    # -- the customers' side --------------------------------------------------------------------------------------
+    # -- the customers' side -----------------------------------------------------------------------
 
     def receive(self, order: dict[str, Any]) -> dict[str, Any]:
         """A customer writes `{to, from, text}`; the chat is the customer's. Raises `ValueError`."""
