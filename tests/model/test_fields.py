@@ -1,4 +1,4 @@
-"""What is wrong with the objects that people write: the file is told all of it, the API the first of each object."""
+"""Problems of the objects that people write: a file is told all of them, the API the first of each object."""
 
 from typing import Any
 

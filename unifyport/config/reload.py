@@ -2,8 +2,8 @@
 
 A file with mistakes changes nothing. Otherwise what it declares is stored in one transaction, all or nothing,
 and only then do the actors hear of it: a child whose declaration is the same does not notice, and one whose
-policy alone is another goes on running under the new one. Some options are read once, at the start: the report
-names them.
+policy alone is another goes on running under the new one. Some options are read once, at the start: the
+report names them.
 """
 
 import hashlib
