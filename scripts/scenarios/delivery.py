@@ -15,7 +15,9 @@ import struct
 import sys
 import time
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import attrs
 import click
@@ -196,7 +198,7 @@ class Found:
         missing = [n for n in range(self.events) if n not in self.receiver.accepted]
         disordered = [who for who, numbers in self.receiver.order.items() if numbers != sorted(numbers)]
         twice = [n for n, ids in self.receiver.ids.items() if len(ids) > 1]
-        found = {
+        found: dict[str, Sequence[Any]] = {
             "lost": missing,
             "out of order, of these": disordered,
             "under two event ids": twice,

@@ -1,7 +1,7 @@
 """Deliveries through the API: options, rotation, what became of each, retries, replays, the self-test, the log."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
@@ -360,7 +360,7 @@ async def _no_content() -> tuple[bytes, int]:
 # -- the log ----------------------------------------------------------------------------------------------------------
 
 
-async def following(api: Client, path: str, **headers: str) -> AsyncIterator[dict[str, str]]:
+async def following(api: Client, path: str, **headers: str) -> AsyncGenerator[dict[str, str], None]:
     """Messages of server-sent events."""
     async with api.http.stream("GET", path, headers=headers) as response:
         assert response.status_code == 200

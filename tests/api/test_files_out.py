@@ -151,7 +151,7 @@ async def test_telegram_gets_the_bytes(world: World, source: str) -> None:
         assert sent.status_code == 200, sent.text
         message = (await world.platform.sent())[number]
         file = message[field][0] if field == "photo" else message[field]
-        assert world.platform.sandbox.platforms["telegram"].files[file["file_id"]] == CONTENT  # type: ignore[attr-defined]
+        assert world.platform.telegram.files[file["file_id"]] == CONTENT
         assert message["caption"] == "look"
         assert field == "photo" or file["file_name"] == "a.png"
         assert sent.json()["data"]["message_id"] == str(message["message_id"])
@@ -165,7 +165,7 @@ async def test_whatsapp_gets_the_bytes(world: World) -> None:
         got = (await world.platform.sent("whatsapp"))[number]
         assert got["type"] == ("document" if kind == "file" else kind)
         content = got[got["type"]]
-        file = world.platform.sandbox.platforms["whatsapp"].media[content["id"]]  # type: ignore[attr-defined]
+        file = world.platform.cloud.media[content["id"]]
         assert (file.content, file.mime_type) == (CONTENT, "application/pdf")
         assert content["caption"] == "look"
         assert content.get("filename") == ("list.pdf" if got["type"] == "document" else None)

@@ -7,6 +7,7 @@ import re
 import socket
 import ssl
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -135,9 +136,9 @@ async def test_listeners_let_in_those_whom_they_are_for(tmp_path: Path) -> None:
 
 
 async def test_metrics_are_not_on_a_public_listener(tmp_path: Path) -> None:
-    path = write_config(tmp_path)
-    path.write_text(path.read_text().replace('bind = "127.0.0.1:0"', 'bind = "0.0.0.0:0"'))
-    async with gateway(load(path, standard())) as api:
+    config = write_config(tmp_path)
+    config.write_text(config.read_text().replace('bind = "127.0.0.1:0"', 'bind = "0.0.0.0:0"'))
+    async with gateway(load(config, standard())) as api:
         for path in ("/metrics", "/metrics/", "//metrics", "/%6detrics", "/docs"):
             assert (await api("GET", path)).status_code == 404, path
         assert (await api("GET", "/healthz")).status_code == 200
@@ -184,7 +185,7 @@ FORWARDED = [
 async def test_trusted_proxies(peer: str, chain: list[str], caller: str) -> None:
     seen = {}
 
-    async def app(scope, receive, send) -> None:  # type: ignore[no-untyped-def]
+    async def app(scope: Any, receive: Any, send: Any) -> None:
         seen.update(scope)
 
     wrapped = behind_proxies(app, [ipaddress.ip_network("10.0.0.0/8")])

@@ -27,9 +27,9 @@ class World:
     settings: Settings
 
     async def account(self, auth_mode: str, provider: str = CHANNEL, **data: Any) -> str:
-        body = {"provider": provider, "region": "global", "auth_mode": auth_mode}
+        body: dict[str, Any] = {"provider": provider, "region": "global", "auth_mode": auth_mode}
         if data:
-            body["provider_data"] = data  # type: ignore[assignment]
+            body["provider_data"] = data
         return str((await self.api.data("POST", "/v1/accounts", body))["id"])
 
     async def step(self, account_id: str, step: str, body: Any = None) -> Any:
@@ -80,11 +80,14 @@ async def test_by_qr_code_which_is_replaced_twice(world: World) -> None:
     codes = [first["auth_payload"]["qr_code"]]
     assert first["auth_payload"]["sequence"] == 1
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", first["expires_at"])
+
+    async def code(sequence: int) -> Any:
+        path = f"/v1/accounts/{account}/auth/session"
+        return await world.api.until(lambda s: s["auth_payload"]["sequence"] == sequence, path)
+
     for sequence in (2, 3):
         codes.append(logins.new_qr(logins.newest))
-        shown = await world.api.until(
-            lambda s, n=sequence: s["auth_payload"]["sequence"] == n, f"/v1/accounts/{account}/auth/session"
-        )
+        shown = await code(sequence)
         assert shown["auth_payload"]["qr_code"] == codes[-1]
     assert (await world.step(account, "qr/check"))["status"] == "awaiting_qr_scan"
     logins.scan(codes[-1], PHONE)
@@ -285,7 +288,8 @@ async def test_steps_of_another_way(world: World) -> None:
     for step, body in (("code", {"code": "1"}), ("password", {"password": "1"})):
         assert await world.refused(by_code, step, body) == (400, "invalid_request")
     assert await world.refused(by_qr, "qr/check") == (400, "invalid_request")
-    for body in ({}, {"code": ""}, {"code": 7}, {"code": "x" * 300}):
+    wrong: list[dict[str, Any]] = [{}, {"code": ""}, {"code": 7}, {"code": "x" * 300}]
+    for body in wrong:
         assert await world.refused(by_code, "code", body) == (400, "invalid_request")
 
 

@@ -92,6 +92,7 @@ class ReferenceConnector:
 
     async def _post(self, path: str, body: dict[str, Any] | FileBody) -> Any:
         """The result of a call. Raises a failure class."""
+        content: bytes | FileBody
         if isinstance(body, FileBody):
             seconds, content, headers = UPLOAD_SECONDS, body, {**body.headers, "token": self._token}
         else:
@@ -110,10 +111,10 @@ class ReferenceConnector:
         answer = msgspec.json.decode(response.body)
         if answer["ok"]:
             return answer["result"]
-        error = answer["error"]
-        if error == "unauthorized":
+        refused = answer["error"]
+        if refused == "unauthorized":
             raise LoggedOut("invalid_credentials")
-        raise Rejected(_NOT_FOUND.get(error, error.replace(" ", "_")), error)
+        raise Rejected(_NOT_FOUND.get(refused, refused.replace(" ", "_")), refused)
 
     # -- messages ---------------------------------------------------------------------------------------------------
 

@@ -96,7 +96,7 @@ class DeviceConnector(ReferenceConnector):
         while True:
             code = await dialog.ask_code(refused)
             try:
-                return await self._login("give_code", attempt=attempt, code=code)  # type: ignore[no-any-return]
+                return await self._login("give_code", attempt=attempt, code=code)
             except Rejected as rejected:
                 if rejected.reason != "wrong_code":
                     raise

@@ -59,7 +59,7 @@ class ReferencePlatform:
             f"chat-{n}": {"id": f"chat-{n}", "kind": kind, "title": f"Chat {n}", "unread": n, "labels": []}
             for n, kind in enumerate(("user", "user", "user", "group", "channel"), 1)
         }
-        self.people = {
+        self.people: dict[str, dict[str, Any]] = {
             f"person-{n}": {"id": f"person-{n}", "name": f"Person {n}", "blocked": n == 3, "note": ""}
             for n in range(1, 6)
         }
@@ -157,7 +157,8 @@ class ReferencePlatform:
 
         if self._user(request.headers.get("token", "")) is None:
             return _NO
-        return {"ok": True, "result": self.keep(await request.get_data())}
+        content = await request.get_data(cache=True, as_text=False, parse_form_data=False)
+        return {"ok": True, "result": self.keep(content)}
 
     async def _download(self, file: str) -> tuple[bytes, int]:
         await trio.lowlevel.checkpoint()

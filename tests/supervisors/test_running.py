@@ -511,7 +511,7 @@ async def test_a_supervisor_that_escalated_begins_anew_when_it_is_run_again(
 
 
 async def test_dynamic_children_have_a_bound(clock: Any) -> None:
-    supervisor, events = OneForOne(max_children=2), []
+    supervisor, events = OneForOne(max_children=2), list[str]()
     for name in ("one", "two"):
         supervisor.add(ChildSpec(name, steady(events, name), POLICY))
 
