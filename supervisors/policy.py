@@ -78,7 +78,9 @@ class Policy:
 
     @property
     def can_be_exhausted(self) -> bool:
-        """Whether a child that always fails at once ever spends its budget: else `on_exhausted` is never reached."""
+        """Whether a child that always fails at once ever spends its budget:
+        else `on_exhausted` is never reached.
+        """
         spent, failures = 0.0, 0
         while spent <= self.window and failures <= self.max_restarts:
             failures += 1

@@ -1,4 +1,6 @@
-"""What is measured: each subject is a process of its own, pinned to one core, that is started, driven and stopped."""
+"""What is measured: each subject is a process of its own, pinned to one core, that is started,
+driven and stopped.
+"""
 
 import contextlib
 import json

@@ -1,4 +1,6 @@
-"""Error codes that need a state of their own: what is asked for is right, and the house is not as it should be."""
+"""Error codes that need a state of their own: what is asked for is right,
+and the house is not as it should be.
+"""
 
 import contextlib
 import sqlite3

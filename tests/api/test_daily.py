@@ -1,4 +1,6 @@
-"""What a customer of the API uses daily beside sending: workspace, keys, regions, auth steps, capabilities, proxies."""
+"""What a customer of the API uses daily beside sending: workspace, keys, regions, auth steps, capabilities,
+proxies.
+"""
 
 import json
 import socket

@@ -19,7 +19,10 @@ from tests.harness import (
     settings_of,
 )
 
-QUICK = '[supervision.policies.default]\nbackoff = { initial = "50ms", max = "200ms", jitter = 0.0 }\nmax_restarts = 100\n'
+QUICK = """[supervision.policies.default]
+backoff = { initial = "50ms", max = "200ms", jitter = 0.0 }
+max_restarts = 100
+"""
 
 
 @pytest.fixture

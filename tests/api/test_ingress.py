@@ -175,7 +175,9 @@ async def test_bodies_are_bounded(tmp_path: Path) -> None:
 
 
 async def test_bodies_in_flight_are_bounded(tmp_path: Path) -> None:
-    """An account's room is full of bodies that nobody has verified: its platform's webhooks come in nevertheless."""
+    """An account's room is full of bodies that nobody has verified:
+    its platform's webhooks come in nevertheless.
+    """
     async with sandbox() as platform:
         more = whatsapp() + platform.sandbox.config()
         async with gateway(settings_of(tmp_path, more, **public(free_port()))) as api:

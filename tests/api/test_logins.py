@@ -1,4 +1,6 @@
-"""Logins with a human, on the reference platform: QR, code, second factor, a code that is shown, an exported session."""
+"""Logins with a human, on the reference platform: QR, code, second factor, a code that is shown,
+an exported session.
+"""
 
 import contextlib
 import json
@@ -69,7 +71,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         yield made
 
 
-# -- QR -------------------------------------------------------------------------------------------------------------
+# -- QR ------------------------------------------------------------------------------------------------------
 
 
 async def test_by_qr_code_which_is_replaced_twice(world: World) -> None:
@@ -165,7 +167,7 @@ async def test_what_has_expired_is_not_shown(world: World) -> None:
     assert (state["status"], "expires_at" in state) == ("awaiting_qr_scan", False)
 
 
-# -- codes and passwords --------------------------------------------------------------------------------------------
+# -- codes and passwords -------------------------------------------------------------------------------------
 
 
 async def test_by_code_typed_wrongly_once_and_a_second_factor(world: World) -> None:
@@ -226,7 +228,7 @@ async def test_a_number_that_the_platform_does_not_know(world: World) -> None:
     assert (failed["status"], failed["last_error"]) == ("failed", "no_such_number")
 
 
-# -- sessions -------------------------------------------------------------------------------------------------------
+# -- sessions ------------------------------------------------------------------------------------------------
 
 
 async def test_by_a_session_in_the_body(world: World) -> None:
@@ -271,7 +273,7 @@ async def test_an_import_that_is_refused_changes_nothing(world: World, body: Any
     assert state["status"] == "pending_auth"
 
 
-# -- what may follow what -------------------------------------------------------------------------------------------
+# -- what may follow what ------------------------------------------------------------------------------------
 
 
 async def test_steps_of_another_way(world: World) -> None:
@@ -376,7 +378,7 @@ async def test_deleting_while_a_login_waits(world: World) -> None:
     assert (await world.api("GET", f"/v1/accounts/{account}/auth")).status_code == 404
 
 
-# -- identities -----------------------------------------------------------------------------------------------------
+# -- identities ----------------------------------------------------------------------------------------------
 
 
 async def test_one_identity_is_one_account(world: World) -> None:
@@ -421,7 +423,7 @@ async def test_an_identity_that_is_named_at_creation(world: World) -> None:
     assert (response.status_code, response.json()["error"]["code"]) == (409, "duplicate_provider_account")
 
 
-# -- races and restarts ---------------------------------------------------------------------------------------------
+# -- races and restarts --------------------------------------------------------------------------------------
 
 
 async def test_many_starts_at_once_are_one_login(world: World) -> None:

@@ -1,4 +1,7 @@
-"""A proxy that is configured and down: nobody goes round it, whatever is asked. The platform's log of connections proves it."""
+"""A proxy that is configured and down: nobody goes round it, whatever is asked.
+
+The platform's log of connections proves it.
+"""
 
 from pathlib import Path
 

@@ -1,4 +1,6 @@
-"""Two things at once, on a disk that is slow: whatever wins, what is shown is what is stored and what runs."""
+"""Two things at once, on a disk that is slow: whatever wins,
+what is shown is what is stored and what runs.
+"""
 
 import base64
 import threading

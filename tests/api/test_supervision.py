@@ -268,7 +268,9 @@ async def test_no_more_accounts_than_max_children(tmp_path: Path) -> None:
 async def test_our_own_back_pressure_never_makes_a_probe_restart_an_account(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """F18: the disk takes nothing, the account's reader waits for it, and what the platform says stays unread."""
+    """F18: the disk takes nothing, the account's reader waits for it,
+    and what the platform says stays unread.
+    """
     commit, held_up_since, gate = Writer._commit, AccountActor.held_up_since, trio.Event()
     void = 0
 

@@ -31,7 +31,10 @@ OTHER = "106540352242923"
 
 
 async def connected(api: Client, platform: Platform, inbox: Receiver, count: int = 1) -> list[dict[str, Any]]:
-    """Wait until all accounts run, then tell the platform where the first one is called. Returns the accounts."""
+    """Wait until all accounts run, then tell the platform where the first one is called.
+
+    Returns the accounts.
+    """
     await inbox.until(lambda: len(inbox.of("account.started")) == count)
     accounts: list[dict[str, Any]] = await api.data("GET", "/v1/accounts")
     numbers = [account["provider_account_ref"] for account in accounts]

@@ -1,4 +1,6 @@
-"""F15: a crowd behind a proxy that is dead holds up nobody: who loses a good link is back within its own policy."""
+"""F15: a crowd behind a proxy that is dead holds up nobody:
+who loses a good link is back within its own policy.
+"""
 
 import os
 import socket

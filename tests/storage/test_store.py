@@ -475,8 +475,9 @@ async def test_a_database_of_the_first_schema_is_brought_up_with_everything_in_i
         old.executescript(schema.MIGRATIONS[0] + "pragma user_version = 1;")
         sealed = ring.seal("credential", ["account", "acct_1", "credentials"], b'{"token": "canary-token"}')
         old.execute(
-            "insert into account(id, name, provider, channel, region, auth_mode, status, desired, auth_status,"
-            " profile, metadata, credentials, receive, origin, version, created_at, updated_at) values"
+            "insert into account(id, name, provider, channel, region, auth_mode, status, desired,"
+            " auth_status, profile, metadata, credentials, receive, origin, version,"
+            " created_at, updated_at) values"
             " ('acct_1', 'a', 'telegram', 'telegram', 'global', 'token', 'active', 'running', 'authorized',"
             " '{}', '{}', ?, 'poll', 'api', 3, 1, 1)",
             [sealed],

@@ -200,7 +200,9 @@ async def test_a_stop_wins(
 async def test_an_operator_runs_it_again(
     body: Body, restart: Restart, phase: Phase, verb: str, autojump_clock: Any
 ) -> None:
-    """At once, whatever the restart type: except against a terminal reason, a wait as told, and beside itself."""
+    """At once, whatever the restart type: except against a terminal reason, a wait as told,
+    and beside itself.
+    """
     house = House(body, restart)
     exceptions: dict[Body, bool] = {
         terminal: False,

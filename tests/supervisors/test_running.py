@@ -451,7 +451,9 @@ async def test_the_tree_as_data(clock: Any) -> None:
 async def test_a_platform_that_closes_a_second_after_each_login(
     clock: Any, stable_after: float, connects: int
 ) -> None:
-    """An hour of it: 1 + 15 tries, then parked; if a second counted as stable it would be one every two seconds."""
+    """An hour of it: 1 + 15 tries, then parked;
+    if a second counted as stable it would be one every two seconds.
+    """
     logins: list[float] = []
 
     async def closed_at_once(incarnation: Incarnation) -> None:

@@ -1,7 +1,7 @@
 """The proxy that an account reaches its platform through.
 
-Callers write it as an object or as JSON in a string, with either of the names that the public record knows for
-its type and its user. One form is stored; answers hide the password.
+Callers write it as an object or as JSON in a string, with either of the names that the public record knows
+for its type and its user. One form is stored; answers hide the password.
 """
 
 import ipaddress

@@ -1,7 +1,7 @@
 """A webhook endpoint: where events go, which, how often they are retried, and how they are signed and paced.
 
-The `retry_policy` and `delivery` objects are kept as the caller wrote them; what they leave out comes from the
-operator's defaults, and what those leave out from here.
+The `retry_policy` and `delivery` objects are kept as the caller wrote them; what they leave out comes from
+the operator's defaults, and what those leave out from here.
 """
 
 import base64
@@ -55,7 +55,10 @@ class RetryPolicy:
 
     @classmethod
     def parse(cls, value: Mapping[str, Any], base: "RetryPolicy | None" = None) -> "RetryPolicy":
-        """From the API's or the file's object; unknown keys are ignored. Raises `ValueError` naming the field."""
+        """From the API's or the file's object; unknown keys are ignored.
+
+        Raises `ValueError` naming the field.
+        """
         base = base if base is not None else cls()
         read = _Reader("retry_policy", value)
         return cls(
@@ -64,13 +67,17 @@ class RetryPolicy:
         )
 
     def delay(self, attempts: int, draw: float) -> float:
-        """Seconds until the next try after `attempts` recorded outcomes; `draw` in [-1, 1] spreads by 20 %."""
+        """Seconds until the next try after `attempts` recorded outcomes; `draw` in [-1,
+        1] spreads by 20 %.
+        """
         return self.schedule[min(attempts, len(self.schedule)) - 1] * (1 + 0.2 * draw)
 
 
 @attrs.frozen
 class BreakerPolicy:
-    """Opens after so many failures of the endpoint in a row; probes after `initial` seconds, doubling up to `max`."""
+    """Opens after so many failures of the endpoint in a row; probes after `initial` seconds,
+    doubling up to `max`.
+    """
 
     failures: int = 5
     initial: float = 5.0
@@ -97,7 +104,10 @@ class BreakerPolicy:
 
 @attrs.frozen
 class DeliveryPolicy:
-    """How events travel to an endpoint. `rate_limit` is deliveries per second, 0 for none; times are seconds."""
+    """How events travel to an endpoint.
+
+    `rate_limit` is deliveries per second, 0 for none; times are seconds.
+    """
 
     signatures: tuple[Signatures, ...] = (Signatures.DEVICE,)
     ordering: Ordering = Ordering.STRICT
@@ -111,7 +121,10 @@ class DeliveryPolicy:
 
     @classmethod
     def parse(cls, value: Mapping[str, Any], base: "DeliveryPolicy | None" = None) -> "DeliveryPolicy":
-        """From the API's or the file's object; unknown keys are ignored. Raises `ValueError` naming the field."""
+        """From the API's or the file's object; unknown keys are ignored.
+
+        Raises `ValueError` naming the field.
+        """
         base = base if base is not None else cls()
         read = _Reader("delivery", value)
         return cls(
@@ -234,7 +247,10 @@ _STANDARD_PREFIX = "whsec_"
 
 
 def standard_key(secret: str) -> bytes:
-    """The key that Standard Webhooks libraries make of a secret. Raises `ValueError` when it is not base64."""
+    """The key that Standard Webhooks libraries make of a secret.
+
+    Raises `ValueError` when it is not base64.
+    """
     if not secret.startswith(_STANDARD_PREFIX):
         return secret.encode()
     encoded = secret.removeprefix(_STANDARD_PREFIX).rstrip("=")

@@ -1,4 +1,6 @@
-"""The delivering half of a gateway, wired as in `unifyport/server.py`: one endpoint, some accounts, no platform."""
+"""The delivering half of a gateway, wired as in `unifyport/server.py`: one endpoint, some accounts,
+no platform.
+"""
 
 import contextlib
 import os
