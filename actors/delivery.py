@@ -53,7 +53,9 @@ class Deliveries:
             actor.events_committed(kinds)
 
     async def heard(self, endpoint: WebhookEndpoint) -> None:
-        """Return when its actor knows of this change, or after a moment: a state, as whoever looks later will see."""
+        """Return when its actor knows of this change, or after a moment: a state,
+        as whoever looks later will see.
+        """
         with trio.move_on_after(HEARD_SECONDS):
             while (
                 actor := self._actors.get(endpoint.id)

@@ -1,8 +1,9 @@
 """The actor of one webhook endpoint: what it is owed goes out, as lanes, breaker and pace allow.
 
-It reads into a bounded window, works off heads in a few tasks, and has outcomes recorded. The delivery rows are the
-only truth about debt: the actor can be killed at any point and begins again from the lowest row. Attempts run one
-after another in the same task while there is something to start, so that a busy endpoint spawns nothing.
+It reads into a bounded window, works off heads in a few tasks, and has outcomes recorded. The delivery rows
+are the only truth about debt: the actor can be killed at any point and begins again from the lowest row.
+Attempts run one after another in the same task while there is something to start, so that a busy endpoint
+spawns nothing.
 """
 
 import logging
@@ -78,7 +79,9 @@ class _Flight:
 
 
 class EndpointActor:
-    """`endpoint` is replaced when the row changes: URL, secret and policy are those at the time of the attempt."""
+    """`endpoint` is replaced when the row changes: URL,
+    secret and policy are those at the time of the attempt.
+    """
 
     def __init__(self, endpoint: WebhookEndpoint, lease: Lease, services: DeliveryServices) -> None:
         self.endpoint = endpoint
@@ -118,7 +121,7 @@ class EndpointActor:
         self._signer: Signer | None = None
         self._signer_until: int | None = None
 
-    # -- what others see and say --------------------------------------------------------------------------------
+    # -- what others see and say -----------------------------------------------------------------------------
 
     @property
     def in_flight(self) -> int:
@@ -138,8 +141,9 @@ class EndpointActor:
         return self._window.congested
 
     def replace(self, endpoint: WebhookEndpoint) -> None:
-        """Take over a changed row, or changed defaults. An endpoint that was activated again, or moved, is tried at
-        once."""
+        """Take over a changed row, or changed defaults. An endpoint that was activated again, or moved,
+        is tried at once.
+        """
         old, ordering = self.endpoint, self._policy.ordering
         self.endpoint = endpoint
         self._adopt_policies()
@@ -162,7 +166,7 @@ class EndpointActor:
         self._ordered, self._replaying, self._orders_after = True, True, (0, 0)
         self.wake.ring()
 
-    # -- the loop -----------------------------------------------------------------------------------------------
+    # -- the loop --------------------------------------------------------------------------------------------
 
     async def run(self, incarnation: Incarnation) -> None:
         """Deliver until asked to stop; attempts in flight then finish and are recorded."""
@@ -223,7 +227,7 @@ class EndpointActor:
         self._replaying, self._ordered, self._orders_after = True, True, (0, 0)
         return True
 
-    # -- reading ------------------------------------------------------------------------------------------------
+    # -- reading ---------------------------------------------------------------------------------------------
 
     async def _read(self) -> bool:
         """Fill the window; True when there is more to read at once."""
@@ -267,7 +271,10 @@ class EndpointActor:
         window.refill(key, rows, limit)
 
     async def _carry_out_orders(self) -> None:
-        """Extra attempts are made whatever the endpoint's status, breaker or pace. A page of orders at a time."""
+        """Extra attempts are made whatever the endpoint's status, breaker or pace.
+
+        A page of orders at a time.
+        """
         self._ordered = False  # before the look: what is ordered meanwhile says so again
         try:
             rows = await self._services.store.ordered(self.endpoint.no, self._orders_after, PAGE)
@@ -298,7 +305,7 @@ class EndpointActor:
             wait = min(wait, opens_at - now) if opens_at > now else wait
         return max(wait, SHORTEST_WAIT)
 
-    # -- attempts -----------------------------------------------------------------------------------------------
+    # -- attempts --------------------------------------------------------------------------------------------
 
     @property
     def _full(self) -> bool:
@@ -347,7 +354,9 @@ class EndpointActor:
 
     @property
     def _has_to_turn(self) -> bool:
-        """Whether there is something that only the loop can do: to read, to wait for the gate, to begin anew, to end."""
+        """Whether there is something that only the loop can do: to read, to wait for the gate, to begin anew,
+        to end.
+        """
         window = self._window
         waits = self._unread or self._ordered or window.hungry or window.next_group() is not None
         return waits or self._stopping or self._void
@@ -376,7 +385,10 @@ class EndpointActor:
         return self._signer
 
     def _conclude(self, flight: _Flight, attempt: Attempt, delivery_id: str, now: float) -> None:
-        """Record what an attempt came to. Synchronous: a cancel cannot separate the window from the record."""
+        """Record what an attempt came to.
+
+        Synchronous: a cancel cannot separate the window from the record.
+        """
         row, verdict = flight.row, judge(attempt)
         self.verdicts[verdict] += 1
         self.seconds.observe(attempt.ms / 1000)
@@ -418,7 +430,9 @@ class EndpointActor:
             self._recorder.add(outcome, hold=key)
 
     def _conclude_extra(self, flight: _Flight, verdict: Verdict, outcome: Settled) -> None:
-        """An attempt outside the count ends the debt when it succeeds, and changes nothing when it does not."""
+        """An attempt outside the count ends the debt when it succeeds,
+        and changes nothing when it does not.
+        """
         if verdict is Verdict.DELIVERED:
             outcome.becomes = "delivered"
             outcome.attempts += 1
@@ -427,7 +441,7 @@ class EndpointActor:
             self._window.extra_failed(flight.key)
         self._recorder.add(outcome)
 
-    # -- health -------------------------------------------------------------------------------------------------
+    # -- health ----------------------------------------------------------------------------------------------
 
     def _tell(self, change: Change, attempt: Attempt) -> None:
         """Show a change of health in the endpoint's row and in the log."""

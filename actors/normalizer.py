@@ -50,8 +50,9 @@ class BodyTooLarge(Exception):
 
 
 class Normalizer(Actor[Unit, Result]):
-    """One partition. `event_id` makes ids, `lane_key` keys the hash of the ordering key, `link` makes addresses of
-    files, `reply_token` what quotes a message."""
+    """One partition. `event_id` makes ids, `lane_key` keys the hash of the ordering key, `link` makes
+    addresses of files, `reply_token` what quotes a message.
+    """
 
     def __init__(
         self,

@@ -1,7 +1,9 @@
-"""The recording half of an endpoint actor: outcomes and health, through the writer, in the order in which they came.
+"""The recording half of an endpoint actor: outcomes and health, through the writer, in the order in which
+they came.
 
-Lazily: what was delivered is written within 25 ms, together with whatever else has come by then. A crash before that
-repeats it, under the same event id. Whoever must not go on before an outcome is durable is held, and is written at once.
+Lazily: what was delivered is written within 25 ms, together with whatever else has come by then. A crash
+before that repeats it, under the same event id. Whoever must not go on before an outcome is durable is held,
+and is written at once.
 """
 
 import logging
@@ -28,7 +30,9 @@ _LEVELS = {Verdict.DELIVERED: logging.DEBUG, Verdict.DEAD: logging.WARNING, Verd
 
 
 class Recorder:
-    """`durable` is called with the lanes that were held; `endpoint` says whose outcomes these are, as it is now."""
+    """`durable` is called with the lanes that were held; `endpoint` says whose outcomes these are,
+    as it is now.
+    """
 
     def __init__(
         self,
@@ -56,7 +60,10 @@ class Recorder:
     def outcome(
         self, row: Owed, attempt: Attempt, verdict: Verdict, delivery_id: str, now_ms: int
     ) -> Settled:
-        """What an attempt came to, as it is kept for people: nothing has become of the debt yet. Also logged."""
+        """What an attempt came to, as it is kept for people: nothing has become of the debt yet.
+
+        Also logged.
+        """
         self._log(row, attempt, verdict, delivery_id)
         return Settled(
             row.seq,

@@ -41,8 +41,9 @@ class OutcomeUnknown(Exception):
 
 
 class Writer(Actor[Write, Result]):
-    """`on_events` is called after each commit that wrote events, with the bits of their kinds, synchronously: it rings
-    bells and never blocks."""
+    """`on_events` is called after each commit that wrote events, with the bits of their kinds, synchronously:
+    it rings bells and never blocks.
+    """
 
     batch = 256
 
@@ -56,9 +57,11 @@ class Writer(Actor[Write, Result]):
         self.commits = Tally()
 
     async def submit_within(self, seconds: float, write: Write) -> Result | Failed:
-        """`submit`, but the write is taken back when it is not done in time: `Failed` means that it never will be.
+        """`submit`, but the write is taken back when it is not done in time: `Failed` means that it never
+        will be.
 
-        One that is being committed just then is waited for `IN_HAND_SECONDS` more. Raises `OutcomeUnknown` after that.
+        One that is being committed just then is waited for `IN_HAND_SECONDS` more. Raises `OutcomeUnknown`
+        after that.
         """
         job: Job[Write, Result] = Job(write, Reply())
         with trio.move_on_after(seconds):

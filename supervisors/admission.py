@@ -1,14 +1,14 @@
 """Admission: how many children may be starting at a time, how fast, and who goes first.
 
 Ten thousand connections that were lost together must not all be made again in the same second. A start needs
-a *ticket*. It holds one of `slots` until the child is up or `hold` seconds have passed, whichever comes first: a
-slow start goes on without its slot, so that a thousand children behind something dead hold up nobody. All starts
-in progress together, slow ones included, are at most `SLOW_FACTOR` times the slots. No second sees more than
-`rate` starts.
+a *ticket*. It holds one of `slots` until the child is up or `hold` seconds have passed, whichever comes
+first: a slow start goes on without its slot, so that a thousand children behind something dead hold up
+nobody. All starts in progress together, slow ones included, are at most `SLOW_FACTOR` times the slots. No
+second sees more than `rate` starts.
 
-Waiting is in order of urgency, first come first served within it. One that lost a good connection, or that somebody
-asked for, is never behind a crowd: first starts leave a quarter of the slots free for those, children that keep
-failing leave half, and neither fills more than three quarters of what may be in progress.
+Waiting is in order of urgency, first come first served within it. One that lost a good connection, or that
+somebody asked for, is never behind a crowd: first starts leave a quarter of the slots free for those,
+children that keep failing leave half, and neither fills more than three quarters of what may be in progress.
 
 A ticket begins no deadline: a start's own deadline begins when its ticket is granted.
 """
@@ -103,7 +103,9 @@ class Admission:
             await self._wake.wait(self._next_turn())
 
     def _next_turn(self) -> float:
-        """When something happens that nobody rings for: a slot's time is over, or the rate allows the next."""
+        """When something happens that nobody rings for: a slot's time is over,
+        or the rate allows the next.
+        """
         due = self._holding[0].granted_at + self._hold if self._holding else math.inf
         return min(due, self._next_grant) if self._pick(look=True) is not None else due
 

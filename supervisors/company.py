@@ -13,7 +13,9 @@ class FairShare:
         self._others_at = float("-inf")
 
     def is_shared(self, user: object, now: float) -> bool:
-        """Note that `user` is active at `now` (trio's clock); whether another was within the second before."""
+        """Note that `user` is active at `now` (trio's clock);
+        whether another was within the second before.
+        """
         if self._last is not None and user != self._last:
             self._others_at = now
         self._last = user

@@ -5,7 +5,8 @@
     ended by itself and need not run again         -> Idle(completed / failed)
     told to wait (not_before)                      -> Wait(deferred)
     never ran, was stopped, or was reset           -> Run
-    budget of the window spent                     -> park: Wait(parked), then Run; stop: Idle; escalate: Escalate
+    budget of the window spent                     -> park: Wait(parked), then Run; stop: Idle;
+                                                      escalate: Escalate
     else                                           -> Wait(backing_off), then Run
 
 An operator's "try now" cuts a back-off or a parking short, at most once per `backoff.initial`.

@@ -65,7 +65,10 @@ class Incarnation:
         await self._stopping.wait()
 
     def stop(self, grace: float, reason: CancelReason = CancelReason.STOP) -> None:
-        """Ask the child to end, and cancel it `grace` seconds from now. A later call may only hurry; STOP wins."""
+        """Ask the child to end, and cancel it `grace` seconds from now.
+
+        A later call may only hurry; STOP wins.
+        """
         if not (self.stop_requested and self.reason is CancelReason.STOP):
             self.reason = reason
         self._stopping.set()

@@ -1,7 +1,7 @@
 """The tree as data: OTP's `which_children` and `count_children`, for every supervisor below one.
 
-A supervisor that is itself a child is known by `ChildSpec.supervisor`. A crowd of children is counted by phase
-and not listed: ten thousand lines say less than one.
+A supervisor that is itself a child is known by `ChildSpec.supervisor`. A crowd of children is counted by
+phase and not listed: ten thousand lines say less than one.
 """
 
 from collections import Counter
@@ -49,7 +49,9 @@ class Node:
 
 
 def tree(supervisor: Supervisor) -> list[Node]:
-    """The children of a supervisor and everything below them, in their order; no more than `LISTED` of one."""
+    """The children of a supervisor and everything below them, in their order;
+    no more than `LISTED` of one.
+    """
     return [
         _node(supervisor, child) for child, _ in zip(supervisor.which_children(), range(LISTED), strict=False)
     ]

@@ -250,7 +250,10 @@ class OneForOne:
         return decide(child.spec.policy, child.history, desired, trio.current_time())
 
     async def _admitted(self, child: _Child) -> Ticket | _Changed | None:
-        """Wait for a ticket to start, where the spec asks for one. A verb that changes the decision ends the wait."""
+        """Wait for a ticket to start, where the spec asks for one.
+
+        A verb that changes the decision ends the wait.
+        """
         admission = child.spec.admission
         if admission is None:
             return None
@@ -300,7 +303,7 @@ class OneForOne:
             child.spec.admission.release(child.ticket)
             child.ticket = None
 
-    # -- probes -----------------------------------------------------------------------------------------------
+    # -- probes ----------------------------------------------------------------------------------------------
 
     def _watch(self, child: _Child) -> None:
         """Have a child that runs probed, if its spec and its policy say so."""
@@ -328,7 +331,7 @@ class OneForOne:
             child.settled.set()
             child.settled = None
 
-    # -- verbs: write, ring, return the verb's number ---------------------------------------------------------
+    # -- verbs: write, ring, return the verb's number --------------------------------------------------------
 
     def add(
         self,

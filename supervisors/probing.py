@@ -1,9 +1,10 @@
-"""Probing: a child that has been silent for long is asked for a sign of life, and restarted when it gives none.
+"""Probing: a child that has been silent for long is asked for a sign of life, and restarted when it gives
+none.
 
-Silence is not death, and a failed probe may say more of us than of the child. So a result is *void* when it was
-ours to miss: the event loop lagged, the machine was suspended, or the child's reader waited for us meanwhile.
-And when many fail together it is the network: then nobody is restarted, but for one canary now and then, which
-shows when it is over.
+Silence is not death, and a failed probe may say more of us than of the child. So a result is *void* when it
+was ours to miss: the event loop lagged, the machine was suspended, or the child's reader waited for us
+meanwhile. And when many fail together it is the network: then nobody is restarted, but for one canary now and
+then, which shows when it is over.
 """
 
 import heapq
@@ -40,7 +41,10 @@ class Probed(Protocol):
         """Whether its reader waited for us at any time after `at`, so that silence was ours."""
 
     async def probe(self) -> None:
-        """Ask for a sign of life: returns when it came, raises when it will not. Cancelled at its time-out."""
+        """Ask for a sign of life: returns when it came, raises when it will not.
+
+        Cancelled at its time-out.
+        """
 
 
 class Watch:

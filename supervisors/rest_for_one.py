@@ -1,9 +1,9 @@
 """rest_for_one and one_for_all: ordered children that live and die together.
 
 They start in order, each when the one before has reported itself started. When one ends, those after it
-(rest_for_one: each builds on those before it) or all of them (one_for_all: none is of use without the others) are
-stopped in reverse order, and the run goes on by the failed child's policy. Stopping is the reverse of starting, with
-each child's own deadlines.
+(rest_for_one: each builds on those before it) or all of them (one_for_all: none is of use without the others)
+are stopped in reverse order, and the run goes on by the failed child's policy. Stopping is the reverse of
+starting, with each child's own deadlines.
 """
 
 import random

@@ -1,9 +1,9 @@
 """A turnstile: no turn of the event loop takes more than so many tasks through it.
 
-trio runs everything that is ready in one turn, and nobody else until then. When ten thousand connections are lost
-in the same moment, that turn is seconds long. What many tasks wake up for at once goes through the turnstile: some
-pass in each turn, the others wait for the next one, first come first served, and whoever else is there gets his
-turns in between. A task that comes alone passes without waiting.
+trio runs everything that is ready in one turn, and nobody else until then. When ten thousand connections are
+lost in the same moment, that turn is seconds long. What many tasks wake up for at once goes through the
+turnstile: some pass in each turn, the others wait for the next one, first come first served, and whoever else
+is there gets his turns in between. A task that comes alone passes without waiting.
 """
 
 import trio
@@ -33,7 +33,9 @@ class Turnstile(trio.abc.Instrument):
         return bool(self._lot)
 
     async def idle(self, longest: float) -> None:
-        """Return when the loop has nothing else to do, or after `longest` seconds: who has had much goes last."""
+        """Return when the loop has nothing else to do, or after `longest` seconds:
+        who has had much goes last.
+        """
         with trio.move_on_after(longest):
             await self._for_idle.park()
 

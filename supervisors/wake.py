@@ -35,7 +35,10 @@ class Wake:
 
 
 class Latch:
-    """Set once and for all. An event that is made only when somebody waits: most incarnations never need one."""
+    """Set once and for all.
+
+    An event that is made only when somebody waits: most incarnations never need one.
+    """
 
     __slots__ = ("_event", "_set")
 

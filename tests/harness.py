@@ -19,6 +19,8 @@ from unifyport.providers.contract.base import Channel
 from unifyport.providers.registry import Registry, standard
 from unifyport.sandbox.control import Sandbox
 from unifyport.sandbox.serving import listen, new_app
+from unifyport.sandbox.telegram.bot import TelegramPlatform
+from unifyport.sandbox.whatsapp.cloud import WhatsAppPlatform
 from unifyport.server import Parts, Server
 from unifyport.storage.sealing import KeyRing
 
@@ -108,7 +110,7 @@ class Receiver:
     async def _hook(self) -> tuple[bytes, int]:
         from quart import request
 
-        body = await request.get_data(cache=False)
+        body = await request.get_data(cache=False, as_text=False, parse_form_data=False)
         headers = request.headers
         self.attempts += 1
         self.headers.append({name.lower(): value for name, value in headers.items()})
@@ -140,7 +142,7 @@ class Receiver:
     def of(self, name: str) -> list[dict[str, Any]]:
         return [event for event in self.deliveries if event["type"] == name]
 
-    async def until(self, enough: Callable[[], bool], seconds: float = 20) -> None:
+    async def until(self, enough: Callable[[], Any], seconds: float = 20) -> None:
         """Wait until `enough()`; fails the test when it does not come true in time."""
         with trio.move_on_after(seconds):
             while not enough():
@@ -155,6 +157,12 @@ class Client:
     def __init__(self, base_url: str, key: str | None = KEY) -> None:
         headers = {"x-api-key": key} if key else {}
         self.http = httpx.AsyncClient(base_url=base_url, headers=headers, trust_env=False, timeout=30)
+
+    @property
+    def port(self) -> int:
+        port = self.http.base_url.port
+        assert port is not None
+        return port
 
     async def __call__(self, method: str, path: str, body: Any = None, **more: Any) -> httpx.Response:
         if body is not None:
@@ -184,6 +192,18 @@ class Platform:
     def __init__(self, sandbox: Sandbox, control: str) -> None:
         self.sandbox = sandbox
         self.http = httpx.AsyncClient(base_url=control, trust_env=False, timeout=30)
+
+    @property
+    def telegram(self) -> TelegramPlatform:
+        platform = self.sandbox.platforms["telegram"]
+        assert isinstance(platform, TelegramPlatform)
+        return platform
+
+    @property
+    def cloud(self) -> WhatsAppPlatform:
+        platform = self.sandbox.platforms["whatsapp"]
+        assert isinstance(platform, WhatsAppPlatform)
+        return platform
 
     async def post(self, path: str, order: dict[str, Any]) -> Any:
         response = await self.http.post(f"/sandbox/telegram/{path}", json=order)

@@ -25,7 +25,10 @@ class Authority:
             x509.BasicConstraints(ca=True, path_length=0), critical=True
         )
         usage = dict.fromkeys(
-            "content_commitment key_encipherment data_encipherment key_agreement encipher_only decipher_only".split(),
+            (
+                "content_commitment key_encipherment data_encipherment key_agreement"
+                " encipher_only decipher_only"
+            ).split(),
             False,
         )
         usage |= dict.fromkeys("digital_signature key_cert_sign crl_sign".split(), True)

@@ -1,7 +1,7 @@
 """Deliveries on a mock clock: a real store, writer, actor and client, and a receiver that a test scripts.
 
-The store works in the loop: a mock clock cannot see threads, and would jump over what they do. A world can be killed
-and begun again on the same database, as a process is.
+The store works in the loop: a mock clock cannot see threads, and would jump over what they do. A world can be
+killed and begun again on the same database, as a process is.
 """
 
 import contextlib
@@ -39,7 +39,10 @@ RING = KeyRing.parse(KeyRing.new_key())
 
 
 class InLoopStore(SqliteStore):
-    """The same store without threads. `hangs`: a commit returns to nobody, as when the process dies just then."""
+    """The same store without threads.
+
+    `hangs`: a commit returns to nobody, as when the process dies just then.
+    """
 
     hangs = False
 
@@ -86,7 +89,9 @@ async def _resolve(host: str) -> Sequence[Address]:
 
 
 class World:
-    """`answer(text, nth)` says what the receiver does with the nth attempt of an event: a status, an end, or steps."""
+    """`answer(text, nth)` says what the receiver does with the nth attempt of an event: a status, an end,
+    or steps.
+    """
 
     def __init__(self, store: InLoopStore) -> None:
         self.store = store
@@ -101,7 +106,7 @@ class World:
         self._epoch = 0
         self._number = 0
 
-    # -- the receiver -----------------------------------------------------------------------------------------------
+    # -- the receiver ----------------------------------------------------------------------------------------
 
     def _react(self, request: bytes) -> list[Step]:
         head, _, body = request.partition(b"\r\n\r\n")
@@ -122,7 +127,7 @@ class World:
     def attempts(self) -> list[tuple[float, str]]:
         return [(received.at, received.text) for received in self.requests]
 
-    # -- lives ------------------------------------------------------------------------------------------------------
+    # -- lives -----------------------------------------------------------------------------------------------
 
     @contextlib.asynccontextmanager
     async def alive(self) -> AsyncIterator[None]:
@@ -147,7 +152,7 @@ class World:
             nursery.cancel_scope.cancel()
         self.store.hangs = False
 
-    # -- what goes in -----------------------------------------------------------------------------------------------
+    # -- what goes in ----------------------------------------------------------------------------------------
 
     async def commit(self, *texts: str, lane: int = 1, expires_at: int | None = None) -> None:
         """An event for each text."""

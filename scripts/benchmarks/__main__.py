@@ -103,8 +103,9 @@ def main(rounds: int, events: int, seconds: float, as_json: bool) -> None:
         return
     Console().print(table(medians))
     click.echo(
-        f"Python {platform.python_version()}, {platform.machine()}, {os.cpu_count()} cores; medians of {rounds}"
-        f" interleaved rounds of {events} events; subject on core 0, load and receiver on core {RIG_CORE}"
+        f"Python {platform.python_version()}, {platform.machine()}, {os.cpu_count()} cores;"
+        f" medians of {rounds} interleaved rounds of {events} events;"
+        f" subject on core 0, load and receiver on core {RIG_CORE}"
     )
 
 

@@ -1,8 +1,11 @@
-"""The peer: what one writes in an afternoon. FastAPI, httpx, one SQLite commit for each step, signed webhooks.
+"""The peer: what one writes in an afternoon.
 
-argv: port, database, Graph API, webhook URL. It verifies Meta's signature, stores each message with one durable
-commit before it answers 200, then delivers it with three tries and marks it delivered. It keeps no order, knows no
-duplicates, and forgets what is in flight when it dies. `POST /accounts` keeps a client for each account.
+FastAPI, httpx, one SQLite commit for each step, signed webhooks.
+
+argv: port, database, Graph API, webhook URL. It verifies Meta's signature, stores each message with one
+durable commit before it answers 200, then delivers it with three tries and marks it delivered. It keeps no
+order, knows no duplicates, and forgets what is in flight when it dies. `POST /accounts` keeps a client for
+each account.
 """
 
 import asyncio

@@ -54,10 +54,12 @@ class Rig:
                 await self._news.wait()
                 self._news = trio.Event()
 
-    # -- scenarios ------------------------------------------------------------------------------------------------
+    # -- scenarios -------------------------------------------------------------------------------------------
 
     async def flood(self, subject: Subject, count: int) -> tuple[float, float]:
-        """Inbound as fast as it is taken: (events/s from the first request to the last arrival, CPU s/event)."""
+        """Inbound as fast as it is taken: (events/s from the first request to the last arrival,
+        CPU s/event).
+        """
         requests = [webhook(subject, number, number) for number in range(count)]
         self.arrived.clear()
         cpu, began = subject.cpu(), time.perf_counter()

@@ -1,4 +1,6 @@
-"""What is measured: each subject is a process of its own, pinned to one core, that is started, driven and stopped."""
+"""What is measured: each subject is a process of its own, pinned to one core, that is started,
+driven and stopped.
+"""
 
 import contextlib
 import json
@@ -7,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import attrs
@@ -160,7 +162,7 @@ async def _once(port: int, request: bytes) -> bytes:
 
 
 @contextlib.contextmanager
-def _directory():  # type: ignore[no-untyped-def]
+def _directory() -> Iterator[Path]:
     directory = Path(tempfile.mkdtemp(prefix="unifyport-bench-", dir=os.environ.get("BENCH_DIR")))
     try:
         yield directory

@@ -1,4 +1,6 @@
-"""Just enough HTTP/1.1 for a rig that must not be what is measured: keep-alive, Content-Length, nothing else."""
+"""Just enough HTTP/1.1 for a rig that must not be what is measured: keep-alive, Content-Length,
+nothing else.
+"""
 
 import re
 from collections.abc import Awaitable, Callable

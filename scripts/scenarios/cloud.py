@@ -1,4 +1,6 @@
-"""Meta's side of a scenario: enough of the Graph API to log in, and signed webhooks as the Cloud API sends them."""
+"""Meta's side of a scenario: enough of the Graph API to log in,
+and signed webhooks as the Cloud API sends them.
+"""
 
 import hashlib
 import hmac

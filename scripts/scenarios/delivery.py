@@ -1,9 +1,9 @@
 """`scripts/chaos delivery`: a bad receiver, and a gateway that is killed again and again.
 
-A platform sends messages, each request until it is answered with 200. The receiver fails a fifth of what it gets, hangs
-now and then, and hangs up now and then. The gateway is killed with SIGKILL at random moments and started again. In the
-end everything has arrived, rightly signed, in order within each conversation; and what came twice had been accepted
-just before a kill, when nobody could know of it any more.
+A platform sends messages, each request until it is answered with 200. The receiver fails a fifth of what it
+gets, hangs now and then, and hangs up now and then. The gateway is killed with SIGKILL at random moments and
+started again. In the end everything has arrived, rightly signed, in order within each conversation; and what
+came twice had been accepted just before a kill, when nobody could know of it any more.
 """
 
 import contextlib
@@ -15,7 +15,9 @@ import struct
 import sys
 import time
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import attrs
 import click
@@ -189,14 +191,16 @@ class Found:
 
     @property
     def unexplained(self) -> list[int]:
-        """Repeats of what had been accepted at another time than around a kill: what was on its way then is, too."""
+        """Repeats of what had been accepted at another time than around a kill: what was on its way then is,
+        too.
+        """
         return [n for n, at in self.repeats if not any(abs(kill - at) <= FORGOTTEN for kill in self.kills)]
 
     def problems(self) -> list[str]:
         missing = [n for n in range(self.events) if n not in self.receiver.accepted]
         disordered = [who for who, numbers in self.receiver.order.items() if numbers != sorted(numbers)]
         twice = [n for n, ids in self.receiver.ids.items() if len(ids) > 1]
-        found = {
+        found: dict[str, Sequence[Any]] = {
             "lost": missing,
             "out of order, of these": disordered,
             "under two event ids": twice,
@@ -266,7 +270,8 @@ def main(events: int, kills: int, seed: int | None) -> None:
     console.print(
         f"{events} events in {found.seconds:.0f} s, {kills} kills, seed {seed}\n"
         f"attempts {sum(receiver.reactions.values())}: {dict(receiver.reactions)}\n"
-        f"repeats {repeats} ({repeats / max(1, kills):.1f} a kill; at most {most} are explained by work in flight)"
+        f"repeats {repeats} ({repeats / max(1, kills):.1f} a kill;"
+        f" at most {most} are explained by work in flight)"
     )
     problems = found.problems()
     for problem in problems:

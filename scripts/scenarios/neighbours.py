@@ -1,9 +1,9 @@
 """`scripts/chaos neighbours`: one account crash-loops, one is flooded; the others must hardly notice.
 
-A hundred accounts in one gateway: ninety-eight WhatsApp numbers with a steady trickle, another number that is flooded
-with webhooks as fast as they are taken, and a Telegram bot whose connection is cut whenever it has one. Measured is the
-time from a platform's request to the arrival at the receiver, for the ninety-eight: alone, and beside the other two, in
-one run, interleaved.
+A hundred accounts in one gateway: ninety-eight WhatsApp numbers with a steady trickle, another number that is
+flooded with webhooks as fast as they are taken, and a Telegram bot whose connection is cut whenever it has
+one. Measured is the time from a platform's request to the arrival at the receiver, for the ninety-eight:
+alone, and beside the other two, in one run, interleaved.
 """
 
 import contextlib
@@ -86,7 +86,9 @@ class House:
         return cloud.webhook(self.ids[name], name, [message])
 
     async def trickle(self, seconds: float) -> list[float]:
-        """Inbound of the quiet ones at a steady rate: sorted seconds from when each was due to its arrival."""
+        """Inbound of the quiet ones at a steady rate:
+        sorted seconds from when each was due to its arrival.
+        """
         count = int(RATE * seconds)
         numbers = range(self.next_number, self.next_number + count)
         self.next_number += count

@@ -28,7 +28,9 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def free_ports(count: int) -> int:
-    """The first of so many free ports in a row, where no outgoing connection takes one: below the ephemeral range."""
+    """The first of so many free ports in a row, where no outgoing connection takes one:
+    below the ephemeral range.
+    """
     for first in random.sample(range(20_000, 30_000, count), 100):
         with contextlib.suppress(OSError), contextlib.ExitStack() as held:
             for port in range(first, first + count):

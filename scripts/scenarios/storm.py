@@ -1,8 +1,8 @@
 """`scripts/chaos storm`: every account of a gateway loses its connection in the same moment.
 
-The sandbox plays Telegram in a process of its own, with a long poll open for each account. It is killed, and started
-again at once. Then every account must come back within its policy's time, `/healthz` must answer throughout, and
-neither `max_concurrent_starts` nor `start_rate` may ever be exceeded.
+The sandbox plays Telegram in a process of its own, with a long poll open for each account. It is killed, and
+started again at once. Then every account must come back within its policy's time, `/healthz` must answer
+throughout, and neither `max_concurrent_starts` nor `start_rate` may ever be exceeded.
 """
 
 import contextlib
@@ -118,8 +118,9 @@ start_rate = "{rate:.0f}/s"
 
 
 def allowed(accounts: int, down: float) -> float:
-    """The policy's time for the last of all: its longest back-off after what failed while nobody was there, its
-    place in the queue of starts, and the time that a start may take."""
+    """The policy's time for the last of all: its longest back-off after what failed while nobody was there,
+    its place in the queue of starts, and the time that a start may take.
+    """
     waited, tries = 0.0, 0
     while waited < down:
         waited += INITIAL * FACTOR**tries
@@ -165,7 +166,8 @@ async def run(accounts: int) -> bool:
     lines = [
         (
             back <= limit,
-            f"the platform was away for {down:.1f} s; all were back after {back:.1f} s (policy: {limit:.0f} s)",
+            f"the platform was away for {down:.1f} s; all were back after {back:.1f} s"
+            f" (policy: {limit:.0f} s)",
         ),
         (
             health.worst <= HEALTH_LIMIT,

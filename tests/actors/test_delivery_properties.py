@@ -1,6 +1,7 @@
 """Whatever happens to an endpoint's actor, its receiver and its process: what must hold of deliveries holds.
 
-The real actor, writer, store and client on a mock clock; hypothesis scripts the receiver and what happens meanwhile.
+The real actor, writer, store and client on a mock clock; hypothesis scripts the receiver and what happens
+meanwhile.
 """
 
 import os
@@ -37,7 +38,10 @@ REACTIONS: dict[str, Reaction] = {
 
 @attrs.frozen
 class Story:
-    """`reactions` in the order of the attempts, then everything is accepted. `incidents`: (what, after how long)."""
+    """`reactions` in the order of the attempts, then everything is accepted.
+
+    `incidents`: (what, after how long).
+    """
 
     max_attempts: int
     delivery: dict[str, object]
@@ -162,7 +166,7 @@ class Play:
             if not page.more:
                 return
 
-    # -- what must hold -------------------------------------------------------------------------------------------
+    # -- what must hold --------------------------------------------------------------------------------------
 
     async def judge(self) -> None:
         records = await self._records()

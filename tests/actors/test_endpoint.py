@@ -142,9 +142,13 @@ async def test_without_a_breaker_every_failure_counts(world: World) -> None:
 @on_a_mock_clock
 async def test_single_failures_are_no_news(world: World) -> None:
     world.answer = lambda text, nth: 500 if nth == 1 else 204
+
+    async def delivered(text: str) -> None:
+        await world.until(lambda: text in world.delivered)
+
     for number in range(4):
         await world.commit(f"m{number}", lane=number)
-        await world.until(lambda number=number: f"m{number}" in world.delivered)
+        await delivered(f"m{number}")
     assert await world.store.events(0, 9, mask=GATEWAY) == []
     assert (await world.endpoint()).version == 1
 

@@ -1,4 +1,6 @@
-"""The status pump: what it had in hand, or had not reached, when it was cancelled is carried by its next run."""
+"""The status pump: what it had in hand, or had not reached,
+when it was cancelled is carried by its next run.
+"""
 
 from typing import Any, cast
 

@@ -1,4 +1,6 @@
-"""A connector that can do one thing: everything else is refused from what it declares, before anybody is asked."""
+"""A connector that can do one thing: everything else is refused from what it declares,
+before anybody is asked.
+"""
 
 import contextlib
 from collections.abc import AsyncIterator

@@ -1,16 +1,19 @@
-"""Error codes that need a state of their own: what is asked for is right, and the house is not as it should be."""
+"""Error codes that need a state of their own: what is asked for is right,
+and the house is not as it should be.
+"""
 
 import contextlib
 import sqlite3
 from pathlib import Path
 
+import httpx
 import trio
 
 from tests.harness import Client, account, gateway, sandbox, settings_of
 
 
-def code_of(response: object) -> tuple[int, str]:
-    return response.status_code, response.json()["error"]["code"]  # type: ignore[attr-defined]
+def code_of(response: httpx.Response) -> tuple[int, str]:
+    return response.status_code, response.json()["error"]["code"]
 
 
 async def test_an_action_that_is_none(tmp_path: Path) -> None:
@@ -56,9 +59,7 @@ async def test_two_who_delete_one_account(tmp_path: Path) -> None:
                 nursery.start_soon(
                     api, "POST", "/v1/messages", {**send, "message": {"type": "text", "text": "x"}}
                 )
-                while not any(
-                    "sendMessage" in str(c) for c in platform.sandbox.platforms["telegram"].connections
-                ):
+                while not any("sendMessage" in str(c) for c in platform.telegram.connections):
                     await trio.lowlevel.checkpoint()
                 nursery.start_soon(delete)
                 nursery.start_soon(delete)

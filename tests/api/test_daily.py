@@ -1,4 +1,6 @@
-"""What a customer of the API uses daily beside sending: workspace, keys, regions, auth steps, capabilities, proxies."""
+"""What a customer of the API uses daily beside sending: workspace, keys, regions, auth steps, capabilities,
+proxies.
+"""
 
 import json
 import socket
@@ -255,10 +257,7 @@ async def test_a_proxy_is_accepted_wherever_it_stands_and_never_gone_round(
                 await api.until(lambda a: a["runtime_status"] == "reconnecting", path)
                 runtime = await api.data("POST", f"{path}/runtime/refresh")
                 assert runtime["runtime_error"] == "proxy_error"
-                assert (
-                    platform.sandbox.platforms["telegram"].connections
-                    == type(platform.sandbox.platforms["telegram"].connections)()
-                )
+                assert platform.telegram.connections == type(platform.telegram.connections)()
                 # the masked object, sent back, changes nothing; null takes the proxy away
                 kept = await api.data("PATCH", path, {"proxy": shown, "name": "renamed"})
                 assert kept["proxy"] == shown
@@ -292,7 +291,11 @@ async def test_wrong_proxies_are_refused_by_field(tmp_path: Path) -> None:
                 change
             )
             assert words in response.json()["error"]["message"], change
-        for two in ({"proxy": good, "proxy_config": {**good, "port": 1}}, {"proxy": {}}):
+        unclear: list[dict[str, Any]] = [
+            {"proxy": good, "proxy_config": {**good, "port": 1}},
+            {"proxy": {}},
+        ]
+        for two in unclear:
             body = {"provider": "telegram", "provider_data": {"token": TOKEN}, **two}
             assert await refused(api, "POST", "/v1/accounts", body) == (400, "invalid_request")
         assert await api.data("GET", "/v1/accounts") == []
@@ -331,7 +334,7 @@ async def test_a_proxy_in_the_file(tmp_path: Path) -> None:
                 [made] = await api.data("GET", "/v1/accounts")
                 assert made["proxy"]["password"] == "********"
                 await api.until(lambda a: a["runtime_status"] == "reconnecting", f"/v1/accounts/{made['id']}")
-                assert list(platform.sandbox.platforms["telegram"].connections) == []
+                assert list(platform.telegram.connections) == []
 
 
 async def test_the_last_use_of_a_key_is_remembered(tmp_path: Path) -> None:

@@ -1,7 +1,9 @@
-"""Deliveries through the API: options, rotation, what became of each, retries, replays, the self-test, the log."""
+"""Deliveries through the API: options, rotation, what became of each, retries, replays, the self-test,
+the log.
+"""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +56,7 @@ async def write(platform: Platform, *texts: str) -> None:
 MESSAGES = {"subscribed_events": ["message.received"]}
 
 
-# -- options ------------------------------------------------------------------------------------------------------
+# -- options -------------------------------------------------------------------------------------------------
 
 
 async def test_options_are_echoed_and_what_is_left_open_is_the_operators(tmp_path: Path) -> None:
@@ -146,7 +148,7 @@ async def test_two_secrets_sign_during_a_rotation(tmp_path: Path) -> None:
     assert [len(headers[signing.STANDARD_SIGNATURE].split()) for headers in inbox.headers] == [2, 1]
 
 
-# -- what became of them --------------------------------------------------------------------------------------------
+# -- what became of them -------------------------------------------------------------------------------------
 
 
 async def test_deliveries_tell_what_became_of_them(tmp_path: Path) -> None:
@@ -301,7 +303,7 @@ async def test_a_pause_keeps_what_is_owed_and_resume_now_drops_it(tmp_path: Path
             assert [event["text"] for event in inbox.of("message.received")] == ["a", "b", "e"]
 
 
-# -- the self-test --------------------------------------------------------------------------------------------------
+# -- the self-test -------------------------------------------------------------------------------------------
 
 
 async def _good(request: Any) -> int:
@@ -357,10 +359,10 @@ async def _no_content() -> tuple[bytes, int]:
     return b"", 204
 
 
-# -- the log ----------------------------------------------------------------------------------------------------------
+# -- the log -------------------------------------------------------------------------------------------------
 
 
-async def following(api: Client, path: str, **headers: str) -> AsyncIterator[dict[str, str]]:
+async def following(api: Client, path: str, **headers: str) -> AsyncGenerator[dict[str, str], None]:
     """Messages of server-sent events."""
     async with api.http.stream("GET", path, headers=headers) as response:
         assert response.status_code == 200

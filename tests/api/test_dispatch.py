@@ -1,4 +1,4 @@
-"""The dispatcher without a server: the router's table, requests as values, and where the framework may be known."""
+"""The dispatcher without a server: the table of the router, requests as values, and who imports a framework."""
 
 import ast
 from pathlib import Path

@@ -19,7 +19,10 @@ from tests.harness import (
     settings_of,
 )
 
-QUICK = '[supervision.policies.default]\nbackoff = { initial = "50ms", max = "200ms", jitter = 0.0 }\nmax_restarts = 100\n'
+QUICK = """[supervision.policies.default]
+backoff = { initial = "50ms", max = "200ms", jitter = 0.0 }
+max_restarts = 100
+"""
 
 
 @pytest.fixture
@@ -55,12 +58,13 @@ async def test_poison_is_quarantined_and_the_next_message_arrives(world: World, 
         "from": {"id": 7, "first_name": "x"},
         "text": 5,
     }
-    for update in (
+    poison: list[dict[str, Any]] = [
         {"never_seen": {"a": 1}},
         {"message": "text"},
         {"message": {"chat": []}},
         {"message": readable},
-    ):
+    ]
+    for update in poison:
         await platform.post("updates", {"to": BOT, "update": update})
     await platform.write("after the poison", 7)
     await inbox.until(lambda: any(e["text"] == "after the poison" for e in inbox.of("message.received")))
@@ -151,9 +155,7 @@ async def test_a_stop_lets_the_send_in_flight_finish(world: World) -> None:
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(send)
-        while not any(
-            c["method"] == "sendMessage" for c in platform.sandbox.platforms["telegram"].connections
-        ):
+        while not any(c["method"] == "sendMessage" for c in platform.telegram.connections):
             await trio.lowlevel.checkpoint()
         stopped = await api.data("POST", f"/v1/accounts/{account_id}/runtime/stop")
     assert answers[0].is_success
@@ -228,9 +230,7 @@ async def test_sends_that_wait_longer_than_their_deadline_harm_nobody(
     async with trio.open_nursery() as nursery:
         monkeypatch.setattr("unifyport.api.routes.messages.DEADLINE_MS", 4_000)
         nursery.start_soon(send, "on the wire")
-        while not any(
-            c["method"] == "sendMessage" for c in platform.sandbox.platforms["telegram"].connections
-        ):
+        while not any(c["method"] == "sendMessage" for c in platform.telegram.connections):
             await trio.lowlevel.checkpoint()
         monkeypatch.setattr("unifyport.api.routes.messages.DEADLINE_MS", 300)  # over before the first one's
         nursery.start_soon(send, "waits")

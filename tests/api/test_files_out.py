@@ -1,4 +1,6 @@
-"""Files on their way out: by URL and by upload, on every channel that sends any; and all that may be wrong with one."""
+"""Files on their way out: by URL and by upload, on every channel that sends any;
+and all that may be wrong with one.
+"""
 
 import contextlib
 import hashlib
@@ -140,7 +142,7 @@ def error_of(response: httpx.Response) -> tuple[int, str, str]:
     return response.status_code, error["code"], error["message"]
 
 
-# -- every type, on every channel -----------------------------------------------------------------------------------
+# -- every type, on every channel ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("source", ["url", "file_url", "file_key"])
@@ -151,7 +153,7 @@ async def test_telegram_gets_the_bytes(world: World, source: str) -> None:
         assert sent.status_code == 200, sent.text
         message = (await world.platform.sent())[number]
         file = message[field][0] if field == "photo" else message[field]
-        assert world.platform.sandbox.platforms["telegram"].files[file["file_id"]] == CONTENT  # type: ignore[attr-defined]
+        assert world.platform.telegram.files[file["file_id"]] == CONTENT
         assert message["caption"] == "look"
         assert field == "photo" or file["file_name"] == "a.png"
         assert sent.json()["data"]["message_id"] == str(message["message_id"])
@@ -165,7 +167,7 @@ async def test_whatsapp_gets_the_bytes(world: World) -> None:
         got = (await world.platform.sent("whatsapp"))[number]
         assert got["type"] == ("document" if kind == "file" else kind)
         content = got[got["type"]]
-        file = world.platform.sandbox.platforms["whatsapp"].media[content["id"]]  # type: ignore[attr-defined]
+        file = world.platform.cloud.media[content["id"]]
         assert (file.content, file.mime_type) == (CONTENT, "application/pdf")
         assert content["caption"] == "look"
         assert content.get("filename") == ("list.pdf" if got["type"] == "document" else None)
@@ -267,7 +269,7 @@ async def test_a_file_that_comes_in_can_be_read_and_sent_on(world: World) -> Non
     assert world.reference.files[world.reference.sent[-1]["file"]] == CONTENT
 
 
-# -- what may be wrong ----------------------------------------------------------------------------------------------
+# -- what may be wrong ---------------------------------------------------------------------------------------
 
 
 REFUSED: list[tuple[dict[str, Any], str]] = [
@@ -394,7 +396,7 @@ async def test_a_slow_file_holds_up_nobody(world: World) -> None:
         nursery.cancel_scope.cancel()
 
 
-# -- uploads --------------------------------------------------------------------------------------------------------
+# -- uploads -------------------------------------------------------------------------------------------------
 
 
 async def test_an_upload_may_be_sent_more_than_once(world: World) -> None:

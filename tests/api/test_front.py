@@ -7,6 +7,7 @@ import re
 import socket
 import ssl
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -135,9 +136,9 @@ async def test_listeners_let_in_those_whom_they_are_for(tmp_path: Path) -> None:
 
 
 async def test_metrics_are_not_on_a_public_listener(tmp_path: Path) -> None:
-    path = write_config(tmp_path)
-    path.write_text(path.read_text().replace('bind = "127.0.0.1:0"', 'bind = "0.0.0.0:0"'))
-    async with gateway(load(path, standard())) as api:
+    config = write_config(tmp_path)
+    config.write_text(config.read_text().replace('bind = "127.0.0.1:0"', 'bind = "0.0.0.0:0"'))
+    async with gateway(load(config, standard())) as api:
         for path in ("/metrics", "/metrics/", "//metrics", "/%6detrics", "/docs"):
             assert (await api("GET", path)).status_code == 404, path
         assert (await api("GET", "/healthz")).status_code == 200
@@ -198,7 +199,7 @@ FORWARDED = [
 async def test_trusted_proxies(peer: str, chain: list[str], caller: str) -> None:
     seen = {}
 
-    async def app(scope, receive, send) -> None:  # type: ignore[no-untyped-def]
+    async def app(scope: Any, receive: Any, send: Any) -> None:
         seen.update(scope)
 
     wrapped = behind_proxies(app, [ipaddress.ip_network("10.0.0.0/8")])
@@ -219,8 +220,9 @@ async def test_headers_are_bounded(tmp_path: Path) -> None:
 
 
 METRICS = """
-unifyport_info unifyport_ready unifyport_accounts unifyport_account_incarnations_total unifyport_commands_total
-unifyport_events_total unifyport_quarantined_total unifyport_storage_available unifyport_writer_queue
+unifyport_info unifyport_ready unifyport_accounts unifyport_account_incarnations_total
+unifyport_commands_total unifyport_events_total unifyport_quarantined_total
+unifyport_storage_available unifyport_writer_queue
 unifyport_writes_total unifyport_commit_seconds unifyport_wal_bytes unifyport_deliveries_total
 unifyport_delivery_seconds unifyport_endpoint_up unifyport_http_requests_total unifyport_http_request_seconds
 unifyport_ingress_requests_total unifyport_ingress_bytes process_resident_memory_bytes python_info

@@ -1,4 +1,6 @@
-"""`Idempotency-Key`: whoever repeats a send is told what became of the first one, and the platform gets one message."""
+"""`Idempotency-Key`: whoever repeats a send is told what became of the first one,
+and the platform gets one message.
+"""
 
 import contextlib
 import sqlite3

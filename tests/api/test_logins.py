@@ -1,4 +1,6 @@
-"""Logins with a human, on the reference platform: QR, code, second factor, a code that is shown, an exported session."""
+"""Logins with a human, on the reference platform: QR, code, second factor, a code that is shown,
+an exported session.
+"""
 
 import contextlib
 import json
@@ -27,9 +29,9 @@ class World:
     settings: Settings
 
     async def account(self, auth_mode: str, provider: str = CHANNEL, **data: Any) -> str:
-        body = {"provider": provider, "region": "global", "auth_mode": auth_mode}
+        body: dict[str, Any] = {"provider": provider, "region": "global", "auth_mode": auth_mode}
         if data:
-            body["provider_data"] = data  # type: ignore[assignment]
+            body["provider_data"] = data
         return str((await self.api.data("POST", "/v1/accounts", body))["id"])
 
     async def step(self, account_id: str, step: str, body: Any = None) -> Any:
@@ -69,7 +71,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         yield made
 
 
-# -- QR -------------------------------------------------------------------------------------------------------------
+# -- QR ------------------------------------------------------------------------------------------------------
 
 
 async def test_by_qr_code_which_is_replaced_twice(world: World) -> None:
@@ -80,11 +82,14 @@ async def test_by_qr_code_which_is_replaced_twice(world: World) -> None:
     codes = [first["auth_payload"]["qr_code"]]
     assert first["auth_payload"]["sequence"] == 1
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", first["expires_at"])
+
+    async def code(sequence: int) -> Any:
+        path = f"/v1/accounts/{account}/auth/session"
+        return await world.api.until(lambda s: s["auth_payload"]["sequence"] == sequence, path)
+
     for sequence in (2, 3):
         codes.append(logins.new_qr(logins.newest))
-        shown = await world.api.until(
-            lambda s, n=sequence: s["auth_payload"]["sequence"] == n, f"/v1/accounts/{account}/auth/session"
-        )
+        shown = await code(sequence)
         assert shown["auth_payload"]["qr_code"] == codes[-1]
     assert (await world.step(account, "qr/check"))["status"] == "awaiting_qr_scan"
     logins.scan(codes[-1], PHONE)
@@ -162,7 +167,7 @@ async def test_what_has_expired_is_not_shown(world: World) -> None:
     assert (state["status"], "expires_at" in state) == ("awaiting_qr_scan", False)
 
 
-# -- codes and passwords --------------------------------------------------------------------------------------------
+# -- codes and passwords -------------------------------------------------------------------------------------
 
 
 async def test_by_code_typed_wrongly_once_and_a_second_factor(world: World) -> None:
@@ -223,7 +228,7 @@ async def test_a_number_that_the_platform_does_not_know(world: World) -> None:
     assert (failed["status"], failed["last_error"]) == ("failed", "no_such_number")
 
 
-# -- sessions -------------------------------------------------------------------------------------------------------
+# -- sessions ------------------------------------------------------------------------------------------------
 
 
 async def test_by_a_session_in_the_body(world: World) -> None:
@@ -268,7 +273,7 @@ async def test_an_import_that_is_refused_changes_nothing(world: World, body: Any
     assert state["status"] == "pending_auth"
 
 
-# -- what may follow what -------------------------------------------------------------------------------------------
+# -- what may follow what ------------------------------------------------------------------------------------
 
 
 async def test_steps_of_another_way(world: World) -> None:
@@ -285,7 +290,8 @@ async def test_steps_of_another_way(world: World) -> None:
     for step, body in (("code", {"code": "1"}), ("password", {"password": "1"})):
         assert await world.refused(by_code, step, body) == (400, "invalid_request")
     assert await world.refused(by_qr, "qr/check") == (400, "invalid_request")
-    for body in ({}, {"code": ""}, {"code": 7}, {"code": "x" * 300}):
+    wrong: list[dict[str, Any]] = [{}, {"code": ""}, {"code": 7}, {"code": "x" * 300}]
+    for body in wrong:
         assert await world.refused(by_code, "code", body) == (400, "invalid_request")
 
 
@@ -372,7 +378,7 @@ async def test_deleting_while_a_login_waits(world: World) -> None:
     assert (await world.api("GET", f"/v1/accounts/{account}/auth")).status_code == 404
 
 
-# -- identities -----------------------------------------------------------------------------------------------------
+# -- identities ----------------------------------------------------------------------------------------------
 
 
 async def test_one_identity_is_one_account(world: World) -> None:
@@ -417,7 +423,7 @@ async def test_an_identity_that_is_named_at_creation(world: World) -> None:
     assert (response.status_code, response.json()["error"]["code"]) == (409, "duplicate_provider_account")
 
 
-# -- races and restarts ---------------------------------------------------------------------------------------------
+# -- races and restarts --------------------------------------------------------------------------------------
 
 
 async def test_many_starts_at_once_are_one_login(world: World) -> None:

@@ -119,10 +119,10 @@ async def test_operator_stop_survives_a_restart_of_the_process(tmp_path: Path) -
             [known] = await api.data("GET", "/v1/accounts")
             await api.until(lambda a: a["runtime_status"] == "running", f"/v1/accounts/{known['id']}")
             await api.data("POST", f"/v1/accounts/{known['id']}/runtime/stop")
-        seen = len(platform.sandbox.platforms["telegram"].connections)
+        seen = len(platform.telegram.connections)
         async with gateway(settings) as api:
             await api.data("POST", f"/v1/accounts/{known['id']}/runtime/refresh")
-            assert len(platform.sandbox.platforms["telegram"].connections) == seen
+            assert len(platform.telegram.connections) == seen
 
 
 async def test_refused_token_and_revoked_token(tmp_path: Path) -> None:
@@ -207,7 +207,7 @@ async def test_webhook_endpoints_through_the_api(tmp_path: Path) -> None:
         async with gateway(settings_of(tmp_path, account() + platform.sandbox.config())) as api:
             [known] = await api.data("GET", "/v1/accounts")
             await api.until(lambda a: a["runtime_status"] == "running", f"/v1/accounts/{known['id']}")
-            hook = {
+            hook: dict[str, Any] = {
                 "url": inbox.url,
                 "status": "active",
                 "subscribed_events": ["message.received"],

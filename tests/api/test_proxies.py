@@ -1,4 +1,7 @@
-"""A proxy that is configured and down: nobody goes round it, whatever is asked. The platform's log of connections proves it."""
+"""A proxy that is configured and down: nobody goes round it, whatever is asked.
+
+The platform's log of connections proves it.
+"""
 
 from pathlib import Path
 
@@ -23,7 +26,7 @@ async def test_nothing_is_done_without_it(tmp_path: Path, kind: str) -> None:
             down = {"proxy": {"type": kind, "host": "127.0.0.1", "port": 1}}
             await api.data("PATCH", path, down)
             await api.until(lambda a: a["runtime_status"] == "reconnecting", path)
-            connections = platform.sandbox.platforms["telegram"].connections
+            connections = platform.telegram.connections
             seen = len(connections)
             for verb in ("reconnect", "start", "refresh"):
                 await api("POST", f"{path}/runtime/{verb}")
@@ -58,4 +61,4 @@ async def test_every_place_that_names_it_means_the_same(tmp_path: Path, how: str
             assert (account["proxy"]["type"], account["proxy"]["port"]) == ("socks5", 1)
             assert "secret-of-proxy" not in str(account)
             await api.until(lambda r: r["recent_failures"], f"/v1/accounts/{account['id']}/runtime")
-            assert list(platform.sandbox.platforms["telegram"].connections) == []
+            assert list(platform.telegram.connections) == []

@@ -1,4 +1,6 @@
-"""Two things at once, on a disk that is slow: whatever wins, what is shown is what is stored and what runs."""
+"""Two things at once, on a disk that is slow: whatever wins,
+what is shown is what is stored and what runs.
+"""
 
 import base64
 import threading
@@ -91,7 +93,7 @@ async def test_new_credentials_while_the_old_ones_are_refused(tmp_path: Path) ->
         settings = settings_of(tmp_path, platform.sandbox.config())
         async with gateway(settings) as api:
             path = await bot(api)
-            platform.sandbox.platforms["telegram"].bots[TOKEN].revoked = True  # type: ignore[attr-defined]
+            platform.telegram.bots[TOKEN].revoked = True
             fresh = {"provider_data": {"token": "77:new"}}
             for delay in (0.0, COMMIT / 2, COMMIT, COMMIT * 2):
 

@@ -1,4 +1,6 @@
-"""The file read again while everything runs: what is declared follows it, and what is not different does not notice."""
+"""The file read again while everything runs: what is declared follows it,
+and what is not different does not notice.
+"""
 
 import contextlib
 import re
@@ -210,7 +212,8 @@ async def test_a_file_with_mistakes_changes_nothing_and_says_so(house: House) ->
 
 async def test_what_only_shows_against_the_running_state_changes_nothing_either(house: House) -> None:
     other = account("second", "77:token") + "[[accounts]]\nname = 'bot'\nprovider = 'whatsapp'\n"
-    other += "credentials = { access_token = 'token', phone_number_id = '1', app_secret = 'secret', verify_token = 'verify' }\n"
+    other += "credentials = { access_token = 'token', phone_number_id = '1', "
+    other += "app_secret = 'secret', verify_token = 'verify' }\n"
     house.write(other + house.rest)
     error = (await house.api("POST", "/v1/reload")).json()["error"]
     assert error["code"] == "invalid_configuration"
@@ -384,7 +387,9 @@ async def test_a_crash_in_a_reload_by_signal_ends_nothing(
 
 
 async def test_accounts_that_keep_changing_do_not_keep_a_reload_from_being_done(tmp_path: Path) -> None:
-    """Every change of a status is a new version of a row; what a declaration holds is not what changes there."""
+    """Every change of a status is a new version of a row;
+    what a declaration holds is not what changes there.
+    """
     crowd = "".join(account(f"bot {n}", f"{n}:token") for n in range(1, 9))
     policy = (
         '[supervision.policies.default]\nbackoff = { initial = "10ms", max = "20ms" }\nmax_restarts = 1000\n'

@@ -1,4 +1,6 @@
-"""Reply tokens: they quote the message that they came with, in its conversation, and are good for nothing else."""
+"""Reply tokens: they quote the message that they came with, in its conversation,
+and are good for nothing else.
+"""
 
 from pathlib import Path
 from typing import Any

@@ -149,11 +149,13 @@ async def test_what_a_restart_of_the_process_does_not_forget(tmp_path: Path) -> 
         runtimes: list[list[dict[str, Any]]] = []
         for _ in range(2):
             async with gateway(settings) as api:
+
+                async def reached(phase: str, account_id: str) -> None:
+                    await api.until(lambda r: r["phase"] == phase, f"/v1/accounts/{account_id}/runtime")
+
                 ids = [known["id"] for known in await api.data("GET", "/v1/accounts")]
                 for each, phase in zip(ids, ("terminal", "deferred"), strict=True):
-                    await api.until(
-                        lambda r, phase=phase: r["phase"] == phase, f"/v1/accounts/{each}/runtime"
-                    )
+                    await reached(phase, each)
                 runtimes.append([await api.data("GET", f"/v1/accounts/{each}/runtime") for each in ids])
         (void, limited), (void_again, limited_again) = runtimes
         assert (void["terminal"], void_again["terminal"]) == ("invalid_credentials", "invalid_credentials")
@@ -229,9 +231,7 @@ async def test_a_silent_account_is_probed_and_restarted_when_it_does_not_answer(
         more = account() + platform.sandbox.config() + PROBE
 
         def asked() -> int:
-            return sum(
-                call["method"] == "getMe" for call in platform.sandbox.platforms["telegram"].connections
-            )
+            return sum(call["method"] == "getMe" for call in platform.telegram.connections)
 
         async with gateway(settings_of(tmp_path, more)) as api:
             [bot] = await api.data("GET", "/v1/accounts")
@@ -268,7 +268,9 @@ async def test_no_more_accounts_than_max_children(tmp_path: Path) -> None:
 async def test_our_own_back_pressure_never_makes_a_probe_restart_an_account(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """F18: the disk takes nothing, the account's reader waits for it, and what the platform says stays unread."""
+    """F18: the disk takes nothing, the account's reader waits for it,
+    and what the platform says stays unread.
+    """
     commit, held_up_since, gate = Writer._commit, AccountActor.held_up_since, trio.Event()
     void = 0
 

@@ -31,7 +31,10 @@ OTHER = "106540352242923"
 
 
 async def connected(api: Client, platform: Platform, inbox: Receiver, count: int = 1) -> list[dict[str, Any]]:
-    """Wait until all accounts run, then tell the platform where the first one is called. Returns the accounts."""
+    """Wait until all accounts run, then tell the platform where the first one is called.
+
+    Returns the accounts.
+    """
     await inbox.until(lambda: len(inbox.of("account.started")) == count)
     accounts: list[dict[str, Any]] = await api.data("GET", "/v1/accounts")
     numbers = [account["provider_account_ref"] for account in accounts]
@@ -109,7 +112,7 @@ async def test_a_message_in_a_reply_out_and_its_receipts(tmp_path: Path) -> None
                 "up_to_message_sender_id": CUSTOMER,
             }
             assert await api.data("POST", path, named) == {"ok": True}
-            read = platform.sandbox.platforms["whatsapp"].marked_read()  # type: ignore[attr-defined]
+            read = platform.cloud.marked_read()
             assert [r["message_id"] for r in read] == [*[written["message_id"]] * 2, "wamid.X"]
             one = await api("POST", path, {"conversation_id": CUSTOMER, "up_to_message_id": "wamid.X"})
             assert (one.status_code, one.json()["error"]["code"]) == (400, "invalid_request")
@@ -228,7 +231,7 @@ async def test_files_come_by_links_that_need_no_key_and_give_nothing_away(tmp_pa
             await platform.whatsapp("messages", {"text": "", "media": big})
             await inbox.until(lambda: len(inbox.of("message.received")) == 2)
             gone = inbox.of("message.received")[1]["data"]["message"]["attachments"][0]
-            platform.sandbox.platforms["whatsapp"].media.clear()  # type: ignore[attr-defined]
+            platform.cloud.media.clear()
             assert (await api.http.get(gone["url"])).status_code == 410
             await api.data("POST", f"/v1/accounts/{account['id']}/runtime/stop")
             assert (await api.http.get(gone["url"])).status_code == 503
@@ -256,14 +259,15 @@ async def test_what_the_platform_refuses_is_told_as_it_is(tmp_path: Path) -> Non
             assert (status, error["outcome"]) == (500, "rejected")
             assert "131047" in error["message"]
             calls = len((await platform.http.get("/sandbox/whatsapp/connections")).json())
-            for more, code in (  # what needs no platform to be refused
+            refusals: list[tuple[dict[str, Any], str]] = [  # for which no platform is needed
                 ({"to": {"id": "not a number", "type": "user"}}, "invalid_request"),
                 ({"to": {"id": CUSTOMER, "type": "group"}}, "invalid_request"),
                 ({"to": {"id": CUSTOMER, "type": "channel"}}, "unsupported_conversation_type"),
                 ({"message": {"type": "text", "text": "x" * 4097}}, "invalid_request"),
-            ):
-                status, error = await send(**more)
-                assert (status, error["code"]) == (400, code), more
+            ]
+            for wrong, code in refusals:
+                status, error = await send(**wrong)
+                assert (status, error["code"]) == (400, code), wrong
             assert len((await platform.http.get("/sandbox/whatsapp/connections")).json()) == calls
             status, error = await send(reply_to={"reply_token": "made-up"})
             assert (status, error["code"]) == (400, "invalid_reply_token")

@@ -1,4 +1,6 @@
-"""F15: a crowd behind a proxy that is dead holds up nobody: who loses a good link is back within its own policy."""
+"""F15: a crowd behind a proxy that is dead holds up nobody:
+who loses a good link is back within its own policy.
+"""
 
 import os
 import socket
@@ -27,22 +29,25 @@ async def test_a_crowd_behind_a_dead_proxy_holds_up_nobody(tmp_path: Path) -> No
         proxy = f'proxy = {{ type = "http", host = "127.0.0.1", port = {dead.getsockname()[1]} }}\n'
         async with sandbox() as platform:
             crowd = "".join(account(f"behind {n}", f"{n}:token") + proxy for n in range(1, CROWD + 1))
-            rest = {"security": 'proxy_allow = ["127.0.0.1/32"]'}
+            security = 'proxy_allow = ["127.0.0.1/32"]'
             own = account() + platform.sandbox.config() + POLICY
-            async with gateway(settings_of(tmp_path, own, **rest)) as api:
+            async with gateway(settings_of(tmp_path, own, security=security)) as api:
                 [healthy] = await api.data("GET", "/v1/accounts")
                 path = f"/v1/accounts/{healthy['id']}/runtime"
                 await api.until(lambda r: r["phase"] == "running", path, 30)
-                write_config(tmp_path, more=own + crowd, **rest)
+                write_config(tmp_path, more=own + crowd, security=security)
                 await api.data("POST", "/v1/reload")
+
+                async def came_back(times: int) -> None:
+                    again = ("running", times + 1)
+                    await api.until(lambda r: (r["phase"], r["incarnations"]) == again, path, 10)
+
                 for lost in range(1, LOSSES + 1):
                     await trio.sleep(0.6)  # real time, until it counts as stable
                     await platform.post("faults", {"kind": "disconnect", "method": "getUpdates", "count": 1})
                     await platform.write(f"ends poll {lost}", 7)
                     began = trio.current_time()
-                    await api.until(
-                        lambda r, n=lost: (r["phase"], r["incarnations"]) == ("running", n + 1), path, 10
-                    )
+                    await came_back(lost)
                     assert trio.current_time() - began < LIMIT
                 counts = (await api.data("GET", "/v1/supervisors"))[2]["children"][3]["counts"]
                 assert counts["running"] == 1

@@ -1,4 +1,6 @@
-"""`scripts/chaos delivery`, reduced: a receiver that fails, hangs and hangs up, and a gateway that is killed."""
+"""`scripts/chaos delivery`, reduced: a receiver that fails, hangs and hangs up,
+and a gateway that is killed.
+"""
 
 import pytest
 

@@ -1,4 +1,6 @@
-"""kill -9, for each kind of platform: one that keeps what we have not confirmed, one with a history, one that forgets."""
+"""kill -9, for each kind of platform: one that keeps what we have not confirmed, one with a history,
+one that forgets.
+"""
 
 import random
 from pathlib import Path

@@ -1,4 +1,6 @@
-"""kill -9 while platforms call: what was answered with 200 arrives; what was not is sent again, and arrives once."""
+"""kill -9 while platforms call: what was answered with 200 arrives; what was not is sent again,
+and arrives once.
+"""
 
 import contextlib
 import json

@@ -1,4 +1,6 @@
-"""kill -9 in the middle of a login: afterwards it has succeeded, session and all, or it has failed; nothing in between."""
+"""kill -9 in the middle of a login: afterwards it has succeeded, session and all, or it has failed;
+nothing in between.
+"""
 
 import random
 from pathlib import Path

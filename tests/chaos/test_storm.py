@@ -1,4 +1,6 @@
-"""`scripts/chaos storm`, reduced: every account loses its connection at once, and comes back as its policy says."""
+"""`scripts/chaos storm`, reduced: every account loses its connection at once,
+and comes back as its policy says.
+"""
 
 import pytest
 

@@ -1,5 +1,5 @@
-"""Our OpenAPI document against the facts of the public contract: nothing of those is missing. `docs/conformance.md` and
-the document itself show what we add.
+"""Our OpenAPI document against the facts of the public contract: nothing of those is missing.
+`docs/conformance.md` and the document itself show what we add.
 """
 
 import json

@@ -1,4 +1,6 @@
-"""The delivery client among receivers that a test writes, on a mock clock: what it observes, keeps, and never does."""
+"""The delivery client among receivers that a test writes, on a mock clock: what it observes, keeps,
+and never does.
+"""
 
 import email.utils
 import ipaddress
@@ -33,8 +35,9 @@ HEAD = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n"
 
 
 class World(ScriptedBackend):
-    """One endpoint's client, what names stand for, and receivers that play `script`, a request each, the last for
-    ever. An address in `silent` takes no calls."""
+    """One endpoint's client, what names stand for, and receivers that play `script`, a request each, the last
+    for ever. An address in `silent` takes no calls.
+    """
 
     def __init__(self) -> None:
         super().__init__(self._play, lambda address: self.refused.get(str(address)))
@@ -91,7 +94,7 @@ def facts(attempt: Attempt) -> int | str:
     return attempt.status or attempt.error or ""
 
 
-# -- one attempt ------------------------------------------------------------------------------------------------
+# -- one attempt ---------------------------------------------------------------------------------------------
 
 
 async def test_a_request_to_the_byte(autojump_clock: MockClock, world: World) -> None:
@@ -246,7 +249,7 @@ def test_no_retry_after_is_more_than_seconds(value: str) -> None:
     assert seconds is None or 0 <= seconds < math.inf
 
 
-# -- connections that are kept ----------------------------------------------------------------------------------
+# -- connections that are kept -------------------------------------------------------------------------------
 
 
 async def test_one_after_another_on_one_connection_at_once_on_their_own(
@@ -412,7 +415,7 @@ async def test_closing_leaves_nothing_behind(autojump_clock: MockClock, world: W
     assert facts(await world.post()) == 204
 
 
-# -- the way there ----------------------------------------------------------------------------------------------
+# -- the way there -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("reason", ["connection_refused", "certificate_not_trusted", "tls_error"])
@@ -524,7 +527,7 @@ async def test_a_name_server_that_is_silent_ends_in_time(
     assert await world.post() == Attempt(error="connect_timeout", ms=10_000)
 
 
-# -- cancellation -----------------------------------------------------------------------------------------------
+# -- cancellation --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kept", [False, True], ids=["fresh", "kept"])

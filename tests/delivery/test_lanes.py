@@ -1,4 +1,7 @@
-"""The window, alone: who may be attempted next, and what is read again. `test_loop_model.py` has the loop around it."""
+"""The window, alone: who may be attempted next, and what is read again.
+
+`test_loop_model.py` has the loop around it.
+"""
 
 from unifyport.delivery.lanes import ROWS, ROWS_PER_GROUP, ROWS_PER_LANE, Window
 from unifyport.model.owed import Blocked, Owed

@@ -1,5 +1,6 @@
-"""A model of an endpoint's loop: the window, the breaker and the pace that the actor uses, on a store in memory, under
-random outcomes, replays, extra attempts and kills. Thousands of seeds; CHAOS=full for ten times as many.
+"""A model of an endpoint's loop: the window, the breaker and the pace that the actor uses, on a store in
+memory, under random outcomes, replays, extra attempts and kills. Thousands of seeds; CHAOS=full for ten times
+as many.
 """
 
 import os
@@ -43,7 +44,7 @@ class Model:
         self.round = self.ordinal = 0
         self.boot()
 
-    # -- the process ----------------------------------------------------------------------------------------------
+    # -- the process -----------------------------------------------------------------------------------------
 
     def boot(self) -> None:
         blocked = [
@@ -161,7 +162,7 @@ class Model:
         held, self.held = self.held, []
         self.window.durable(held)
 
-    # -- what happens to it ---------------------------------------------------------------------------------------
+    # -- what happens to it ----------------------------------------------------------------------------------
 
     def commit(self) -> None:
         if len(self.lane_of) < EVENTS:
@@ -215,7 +216,7 @@ class Model:
             self.settle()
         raise AssertionError(f"stuck with {self.rows}")
 
-    # -- what must hold -------------------------------------------------------------------------------------------
+    # -- what must hold --------------------------------------------------------------------------------------
 
     def judge(self) -> None:
         received = set(self.received)

@@ -1,4 +1,6 @@
-"""Signatures of deliveries: the vector that the contract's receivers verify with, and what Standard Webhooks says."""
+"""Signatures of deliveries: the vector that the contract's receivers verify with,
+and what Standard Webhooks says.
+"""
 
 import base64
 import hashlib

@@ -1,4 +1,6 @@
-"""docs/conformance.md: which operation came to what when the official SDK called it, and where each error code comes from."""
+"""docs/conformance.md: which operation came to what when the official SDK called it,
+and where each error code comes from.
+"""
 
 import json
 from collections import defaultdict
@@ -59,19 +61,26 @@ def page(succeeded: Sequence[dict[str, Any]], failed: Sequence[dict[str, Any]]) 
     parts = [
         "# Conformance",
         "",
-        "<!-- Written by a run of the official SDK against this server: scripts/conformance. Do not edit. -->",
+        "<!-- Written by a run of the official SDK against this server: scripts/conformance. Do not"
+        " edit. -->",
         "",
-        "The official Python SDK calls all 64 operations of the public v1 contract, sync and async, against a running",
-        "gateway (`tests/interop/test_sdk.py`). Each success is judged field by field by the types that the SDK's own",
-        "models declare. Each error status that the contract declares is produced, or it is said below why it cannot occur: a",
-        "500 by a platform that refuses or, where nobody is asked, by a table taken out of the database while the server runs.",
+        "The official Python SDK calls all 64 operations of the public v1 contract, sync and async,"
+        " against a running",
+        "gateway (`tests/interop/test_sdk.py`). Each success is judged field by field by the types"
+        " that the SDK's own",
+        "models declare. Each error status that the contract declares is produced, or it is said"
+        " below why it cannot occur: a",
+        "500 by a platform that refuses or, where nobody is asked, by a table taken out of the"
+        " database while the server runs.",
         "",
         "## Operations",
         "",
         *_operations(succeeded, failed),
         "",
-        "Statuses that we answer beyond those: 404 for ids of nothing, 413 and 415 for bodies, 429 with `Retry-After` for API",
-        "keys and platforms that limit a rate, 503 with `Retry-After` while storage is unavailable, 405 for a wrong method.",
+        "Statuses that we answer beyond those: 404 for ids of nothing, 413 and 415 for bodies, 429"
+        " with `Retry-After` for API",
+        "keys and platforms that limit a rate, 503 with `Retry-After` while storage is unavailable,"
+        " 405 for a wrong method.",
         "",
         "## Error codes",
         "",

@@ -1,4 +1,5 @@
-"""What a foreign peer may have done that only people, the platform or the disk can do; and a place for exported sessions.
+"""What a foreign peer may have done that only people, the platform or the disk can do; and a place for
+exported sessions.
 
 `POST /{order}` on loopback. Sessions lie behind https, as their URL must.
 """

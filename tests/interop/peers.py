@@ -1,8 +1,8 @@
 """Environments of foreign peers: built once, cached by the hash of what they install, apart from ours.
 
 Node peers are locked in `node/package-lock.json`, Python peers in `python/requirements.in`. A machine without
-Node or nginx gets Debian's where that can be installed; else the tests that need it are skipped with the reason,
-but under CI nothing may be skipped.
+Node or nginx gets Debian's where that can be installed; else the tests that need it are skipped with the
+reason, but under CI nothing may be skipped.
 """
 
 import hashlib

@@ -36,7 +36,7 @@ PLAIN = "a secret that is its own key"
 BODY = '{"id":"evt_1","type":"message.received","text":"xin chào 👋"}'.encode()
 
 
-# -- libraries --------------------------------------------------------------------------------------------------
+# -- libraries -----------------------------------------------------------------------------------------------
 
 
 @attrs.frozen
@@ -87,7 +87,7 @@ async def test_libraries_of_standard_webhooks_accept_what_is_ours_and_nothing_el
     }
 
 
-# -- servers ----------------------------------------------------------------------------------------------------
+# -- servers -------------------------------------------------------------------------------------------------
 
 
 @attrs.frozen
@@ -172,8 +172,9 @@ class Delivery:
 async def deliver(
     server: Served, trusts: Path, deliveries: list[Delivery]
 ) -> tuple[list[Attempt], list[Any]]:
-    """The first half one after another, the others four at a time; what came back, and what the server says of each.
-    Who does not trust the server's authority tells it nothing."""
+    """The first half one after another, the others four at a time; what came back, and what the server says
+    of each. Who does not trust the server's authority tells it nothing.
+    """
     attempts: list[Attempt] = []
     half = len(deliveries) // 2
 

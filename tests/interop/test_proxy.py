@@ -36,7 +36,7 @@ async def test_an_account_behind_a_proxy(tmp_path: Path, kind: str) -> None:
             await api.until(lambda a: a["runtime_status"] == "reconnecting", path)
             runtime = await api.data("POST", f"{path}/runtime/refresh")
             assert runtime["runtime_error"] == "proxy_error"
-            assert list(platform.sandbox.platforms["telegram"].connections) == []
+            assert list(platform.telegram.connections) == []
             body["proxy"]["password"] = "pass-word"
             await api.data("PATCH", path, {"proxy": body["proxy"]})
             await api.until(lambda a: a["runtime_status"] == "running", path)

@@ -1,5 +1,6 @@
-"""schemathesis against our own OpenAPI document, with every check on: no undeclared 5xx, no status, no field that it does
-not say. `schemathesis/schemathesis.toml` is its configuration, `hooks.py` the answers that are none of its business.
+"""schemathesis against our own OpenAPI document, with every check on: no undeclared 5xx, no status, no field
+that it does not say. `schemathesis/schemathesis.toml` is its configuration, `hooks.py` the answers that are
+none of its business.
 """
 
 import json

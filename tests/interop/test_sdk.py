@@ -1,4 +1,6 @@
-"""The official SDK calls every operation, sync and async, in the clear and over TLS; and every error that is declared."""
+"""The official SDK calls every operation, sync and async, in the clear and over TLS;
+and every error that is declared.
+"""
 
 import contextlib
 import json

@@ -1,4 +1,6 @@
-"""Telegram against peers that nobody here wrote: a Bot API server for our connector, clients for our sandbox."""
+"""Telegram against peers that nobody here wrote: a Bot API server for our connector,
+clients for our sandbox.
+"""
 
 import time
 from pathlib import Path

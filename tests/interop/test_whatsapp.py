@@ -48,7 +48,7 @@ async def test_pywa_verifies_and_parses_our_webhooks_and_its_client_sends(tmp_pa
             [sent] = await platform.sent("whatsapp")
             assert (sent["id"], sent["text"]["body"]) == (said["sent"]["id"], "echo: hello")
             assert sent["context"]["message_id"] == written["message_id"]
-            read = platform.sandbox.platforms["whatsapp"].marked_read()  # type: ignore[attr-defined]
+            read = platform.cloud.marked_read()
             assert [entry["message_id"] for entry in read] == [written["message_id"]]
             for status in ("delivered", "read", "failed"):
                 await platform.whatsapp("receipts", {"message_id": sent["id"], "status": status})

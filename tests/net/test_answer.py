@@ -1,4 +1,6 @@
-"""The parser of answers: whatever comes, in whatever pieces, it is one status at most, and nothing grows without bound."""
+"""The parser of answers: whatever comes, in whatever pieces, it is one status at most,
+and nothing grows without bound.
+"""
 
 import itertools
 from collections.abc import Iterable, Iterator

@@ -1,4 +1,6 @@
-"""The delivery client on real sockets of this machine, with and without TLS, among receivers that mean no good."""
+"""The delivery client on real sockets of this machine, with and without TLS,
+among receivers that mean no good.
+"""
 
 import contextlib
 import errno
@@ -140,7 +142,7 @@ def _server(authority: Authority, version: str, *hosts: str) -> ssl.SSLContext:
     return context
 
 
-# -- receivers that mean no good --------------------------------------------------------------------------------
+# -- receivers that mean no good -----------------------------------------------------------------------------
 
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
@@ -277,7 +279,7 @@ async def test_an_answer_before_the_body_is_read_leaves_a_good_connection(
         assert world.connections == 1
 
 
-# -- receivers that are only slow, or elsewhere -----------------------------------------------------------------
+# -- receivers that are only slow, or elsewhere --------------------------------------------------------------
 
 
 async def test_a_large_body_arrives_whole_at_a_slow_reader(
@@ -348,7 +350,7 @@ async def test_without_descriptors_it_is_nobodys_failure() -> None:
         assert (await world.post()).status == 200
 
 
-# -- TLS ----------------------------------------------------------------------------------------------------------
+# -- TLS -----------------------------------------------------------------------------------------------------
 
 
 async def test_who_is_not_who_the_url_says_is_told_nothing(tls: ssl.SSLContext, authority: Authority) -> None:
@@ -443,7 +445,7 @@ async def test_a_session_does_not_stand_for_a_certificate(authority: Authority) 
             assert not other.backend._sessions
 
 
-# -- a connection alone -------------------------------------------------------------------------------------------
+# -- a connection alone --------------------------------------------------------------------------------------
 
 
 async def test_a_connection_that_was_closed_here_says_so(

@@ -1,4 +1,6 @@
-"""Secrets by value: blanked wherever a text goes out, and of those that are of no use soon not too many remembered."""
+"""Secrets by value: blanked wherever a text goes out,
+and of those that are of no use soon not too many remembered.
+"""
 
 from unifyport.process import redaction
 from unifyport.process.redaction import redact, register_fleeting, register_secret

@@ -1,8 +1,9 @@
-"""The connector of the reference platform: every capability, each a few lines between our words and the platform's.
+"""The connector of the reference platform: every capability, each a few lines between our words and the
+platform's.
 
-With a token it keeps no state: what the platform's own library would remember is asked for each time, and what came in
-is kept by the platform until we confirm it. `device.py` has the
-connections that a human logs in, and the declaration of the channel.
+With a token it keeps no state: what the platform's own library would remember is asked for each time, and
+what came in is kept by the platform until we confirm it. `device.py` has the connections that a human logs
+in, and the declaration of the channel.
 """
 
 from typing import Any
@@ -117,7 +118,9 @@ class ReferenceConnector(
         return Identity(me["id"], display_name=me["name"])
 
     async def receive(self, link: Link) -> None:
-        """The platform keeps what we have not confirmed: so it is confirmed when it is durable, by the next call."""
+        """The platform keeps what we have not confirmed: so it is confirmed when it is durable,
+        by the next call.
+        """
         confirm = 0
         while True:
             messages = await self._post("/kept", {"token": self._token, "confirm": confirm})
@@ -129,13 +132,14 @@ class ReferenceConnector(
     async def aclose(self) -> None:
         await self._client.aclose()
 
-    # -- the wire ---------------------------------------------------------------------------------------------------
+    # -- the wire --------------------------------------------------------------------------------------------
 
     async def _ask(self, method: str, **arguments: Any) -> Any:
         return await self._post("/call", {"token": self._token, "method": method, "arguments": arguments})
 
     async def _post(self, path: str, body: dict[str, Any] | FileBody) -> Any:
         """The result of a call. Raises a failure class."""
+        content: bytes | FileBody
         if isinstance(body, FileBody):
             seconds, content, headers = UPLOAD_SECONDS, body, {**body.headers, "token": self._token}
         else:
@@ -154,12 +158,12 @@ class ReferenceConnector(
         answer = msgspec.json.decode(response.body)
         if answer["ok"]:
             return answer["result"]
-        error = answer["error"]
-        if error == "unauthorized":
+        refused = answer["error"]
+        if refused == "unauthorized":
             raise LoggedOut("invalid_credentials")
-        raise Rejected(_NOT_FOUND.get(error, error.replace(" ", "_")), error)
+        raise Rejected(_NOT_FOUND.get(refused, refused.replace(" ", "_")), refused)
 
-    # -- messages ---------------------------------------------------------------------------------------------------
+    # -- messages --------------------------------------------------------------------------------------------
 
     async def send_text(self, message: OutboundText) -> Sent:
         return await self._send(message)
@@ -229,7 +233,7 @@ class ReferenceConnector(
         chat, message = target.conversation_id, target.message_id
         await self._ask("change_message", chat=chat, message=message, **change)
 
-    # -- conversations ------------------------------------------------------------------------------------------------
+    # -- conversations ---------------------------------------------------------------------------------------
 
     async def list_conversations(
         self, types: list[str], label_id: str | None, after: str | None, limit: int
@@ -283,7 +287,7 @@ class ReferenceConnector(
     async def delete_label(self, label_id: str) -> None:
         await self._ask("delete_label", label=label_id)
 
-    # -- contacts -----------------------------------------------------------------------------------------------------
+    # -- contacts --------------------------------------------------------------------------------------------
 
     async def list_contacts(
         self, q: str | None, updated_since: str | None, after: str | None, limit: int
@@ -307,7 +311,7 @@ class ReferenceConnector(
     async def set_contact_note(self, contact_id: str, note: str) -> None:
         await self._ask("change_person", person=contact_id, note=note)
 
-    # -- groups -------------------------------------------------------------------------------------------------------
+    # -- groups ----------------------------------------------------------------------------------------------
 
     async def list_groups(self, after: str | None, limit: int) -> directory.Page[directory.Group]:
         found = await self._ask("groups", after=after, limit=limit)

@@ -1,7 +1,9 @@
-"""Devices of the reference platform: the connections that a human logs in, and what they do where nothing is kept for us.
+"""Devices of the reference platform: the connections that a human logs in, and what they do where nothing is
+kept for us.
 
-A device is known by a key, which is all of its session. The platform streams to it and forgets; where it has a history,
-how far we have come is part of the session too, and what was missed is fetched before the stream is read.
+A device is known by a key, which is all of its session. The platform streams to it and forgets; where it has
+a history, how far we have come is part of the session too, and what was missed is fetched before the stream
+is read.
 """
 
 from typing import Any
@@ -43,7 +45,9 @@ class DeviceConnector(ReferenceConnector, LogsOut):
         return context.session.get(_KEY, b"").decode()
 
     async def receive(self, link: Link) -> None:
-        """The stream is open before the gap is fetched: the other way round, what comes in between would be lost."""
+        """The stream is open before the gap is fetched: the other way round,
+        what comes in between would be lost.
+        """
         await self._stream(opening=True)
         while missed := await self._ask("history", after=self._mark):
             await self._deliver(link, missed)
@@ -66,10 +70,12 @@ class DeviceConnector(ReferenceConnector, LogsOut):
         await link.deliver(Batch(events, [SessionChange(*_MARK, str(self._mark).encode())]))
 
     async def log_out(self) -> None:
-        """With the key of the session, or the one that `authorize` has just got: `_in` puts it in the same place."""
+        """With the key of the session, or the one that `authorize` has just got:
+        `_in` puts it in the same place.
+        """
         await self._ask("log_out")
 
-    # -- getting in -------------------------------------------------------------------------------------------------
+    # -- getting in ------------------------------------------------------------------------------------------
 
     async def _begin(self, kind: str, **more: str) -> str:
         return str(await self._login("begin", kind=kind, **more))
@@ -103,7 +109,7 @@ class DeviceConnector(ReferenceConnector, LogsOut):
         while True:
             code = await dialog.ask_code(refused)
             try:
-                return await self._login("give_code", attempt=attempt, code=code)  # type: ignore[no-any-return]
+                return await self._login("give_code", attempt=attempt, code=code)
             except Rejected as rejected:
                 if rejected.reason != "wrong_code":
                     raise
@@ -133,8 +139,10 @@ class QrConnector(DeviceConnector, Authorizes):
 
 
 class CodeConnector(DeviceConnector, Authorizes):
-    """Let in by a code that the platform sends to the phone, and by the password where the user has one. The platform
-    has no history for it: what comes while it is away is lost, and what is lost is said to be (`Inbound.VOLATILE`)."""
+    """Let in by a code that the platform sends to the phone, and by the password where the user has one.
+
+    The platform has no history for it: messages that come while it is away are lost (`Inbound.VOLATILE`).
+    """
 
     def __init__(self, context: ConnectorContext) -> None:
         super().__init__(context)

@@ -1,7 +1,10 @@
-"""The reference platform's doors: how a new device gets in. What its app and its users do is methods of `Logins`.
+"""The reference platform's doors: how a new device gets in.
 
-An attempt is followed by `wait_login(attempt, seen)`, which answers as soon as there is news after news number `seen`:
-`{"number", "is": "qr" | "digits" | "code_sent" | "password" | "in" | "over", ...}`. A device that is in has a key.
+What its app and its users do is methods of `Logins`.
+
+An attempt is followed by `wait_login(attempt, seen)`, which answers as soon as there is news after news
+number `seen`: `{"number", "is": "qr" | "digits" | "code_sent" | "password" | "in" | "over", ...}`. A device
+that is in has a key.
 """
 
 import secrets
@@ -40,7 +43,10 @@ class Attempt:
 
 
 class Logins:
-    """`users` by phone. `qr_seconds`: what a QR code says of its life; a new one comes when somebody asks for it."""
+    """`users` by phone.
+
+    `qr_seconds`: what a QR code says of its life; a new one comes when somebody asks for it.
+    """
 
     def __init__(self, users: list[User]) -> None:
         self.users = {user.phone: user for user in users}
@@ -49,7 +55,7 @@ class Logins:
         self.attempts: dict[str, Attempt] = {}
         self.qr_seconds = 20.0
 
-    # -- what a device does ---------------------------------------------------------------------------------------
+    # -- what a device does ----------------------------------------------------------------------------------
 
     def begin(self, kind: str, phone: str | None = None) -> str:
         attempt = Attempt(f"attempt-{len(self.attempts) + 1}", kind)
@@ -94,7 +100,7 @@ class Logins:
         self.devices.pop(key, None)
         self.logged_out.append(key)
 
-    # -- what people do -------------------------------------------------------------------------------------------
+    # -- what people do --------------------------------------------------------------------------------------
 
     def new_qr(self, attempt: str) -> str:
         """The code is replaced, as it is now and then."""

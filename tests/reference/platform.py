@@ -1,7 +1,7 @@
 """The reference platform: chats, people, groups and labels in memory, behind one JSON call.
 
-POST /call   {"token", "method", "arguments"} -> {"ok": true, "result"} or {"ok": false, "error"}; lists come in pages
-             of `limit`, the next one begins `after` an id
+POST /call   {"token", "method", "arguments"} -> {"ok": true, "result"} or {"ok": false, "error"}; lists come
+             in pages of `limit`, the next one begins `after` an id
 POST /login  {"method", "arguments"} -> the same, for devices that are not in yet (`logins.py`)
 POST /kept   {"token", "confirm"} -> what customers wrote after number `confirm`, kept until it is confirmed
 POST /stream {"token"} -> what customers wrote, forgotten once it was handed out
@@ -29,8 +29,9 @@ LINGER_SECONDS = 5.0
 
 @attrs.define
 class Inbox:
-    """What customers wrote to one user: all of it, and what is left to hand out. `streams` are by token: opening one
-    forgets what an earlier one of it has not taken."""
+    """What customers wrote to one user: all of it, and what is left to hand out. `streams` are by token:
+    opening one forgets what an earlier one of it has not taken.
+    """
 
     history: list[dict[str, Any]] = attrs.field(factory=list)
     kept: list[dict[str, Any]] = attrs.field(factory=list)
@@ -59,7 +60,7 @@ class ReferencePlatform:
             f"chat-{n}": {"id": f"chat-{n}", "kind": kind, "title": f"Chat {n}", "unread": n, "labels": []}
             for n, kind in enumerate(("user", "user", "user", "group", "channel"), 1)
         }
-        self.people = {
+        self.people: dict[str, dict[str, Any]] = {
             f"person-{n}": {"id": f"person-{n}", "name": f"Person {n}", "blocked": n == 3, "note": ""}
             for n in range(1, 6)
         }
@@ -85,7 +86,7 @@ class ReferencePlatform:
         """`task_status` gets the base URL."""
         await listen(self._app, "127.0.0.1", 0, task_status=task_status)
 
-    # -- the wire ---------------------------------------------------------------------------------------------------
+    # -- the wire --------------------------------------------------------------------------------------------
 
     async def _call(self) -> dict[str, Any]:
         from quart import request
@@ -157,13 +158,14 @@ class ReferencePlatform:
 
         if self._user(request.headers.get("token", "")) is None:
             return _NO
-        return {"ok": True, "result": self.keep(await request.get_data())}
+        content = await request.get_data(cache=True, as_text=False, parse_form_data=False)
+        return {"ok": True, "result": self.keep(content)}
 
     async def _download(self, file: str) -> tuple[bytes, int]:
         await trio.lowlevel.checkpoint()
         return (self.files[file], 200) if file in self.files else (b"", 404)
 
-    # -- what people do ---------------------------------------------------------------------------------------------
+    # -- what people do --------------------------------------------------------------------------------------
 
     def keep(self, content: bytes) -> str:
         """The id of a file."""
@@ -195,7 +197,7 @@ class ReferencePlatform:
             raise Refused(error)
         return things[id_]
 
-    # -- what it can do ---------------------------------------------------------------------------------------------
+    # -- what it can do --------------------------------------------------------------------------------------
 
     def do_me(self, user: str, token: str) -> dict[str, Any]:
         device = self.logins.devices.get(token)

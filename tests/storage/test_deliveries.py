@@ -1,4 +1,6 @@
-"""What deliveries write: replays, extra attempts, debts that are dropped or end of old age, secrets that are taken out."""
+"""What deliveries write: replays, extra attempts, debts that are dropped or end of old age,
+secrets that are taken out.
+"""
 
 from pathlib import Path
 from typing import Any

@@ -12,15 +12,16 @@ import pytest
 
 from unifyport.fleet.leases import DatabaseLock, LocalFleet
 from unifyport.model.account import Account, Origin
-from unifyport.model.event import ALL_MASK, EventType
+from unifyport.model.event import ALL_MASK, Event, EventType
 from unifyport.model.message import CommandState, OutboundText, SendCommand
 from unifyport.model.proxy import Proxy
-from unifyport.model.unit import CommandChange, Event, Item, Quarantined, SessionChange, Unit
+from unifyport.model.unit import CommandChange, Item, Quarantined, SessionChange, Unit
 from unifyport.model.webhook import WebhookEndpoint
 from unifyport.storage.contract import (
     AcceptCommand,
     ApiKey,
     Committed,
+    Declaration,
     DeleteAccount,
     DeleteEndpoint,
     Duplicate,
@@ -322,7 +323,7 @@ async def test_together_is_all_or_nothing(store: SqliteStore) -> None:
     assert endpoint is not None
     stale = PutEndpoint(attrs.evolve(endpoint, url="https://other.example", version=endpoint.version - 1))
     new, key = PutAccount(new_account(2)), PutApiKey(ApiKey("ak_1", "one", "dk", b"hash"))
-    parts = [new, key, PutAccount(attrs.evolve(known, region="other")), stale]
+    parts: list[Declaration] = [new, key, PutAccount(attrs.evolve(known, region="other")), stale]
     results = await store.commit([with_events(unit, event(1)), Together(list(parts))])
     assert results == [Committed(), Refused("conflict", place=3)]
     assert [account.region for account in await store.accounts()] == ["global"]
@@ -474,8 +475,9 @@ async def test_a_database_of_the_first_schema_is_brought_up_with_everything_in_i
         old.executescript(schema.MIGRATIONS[0] + "pragma user_version = 1;")
         sealed = ring.seal("credential", ["account", "acct_1", "credentials"], b'{"token": "canary-token"}')
         old.execute(
-            "insert into account(id, name, provider, channel, region, auth_mode, status, desired, auth_status,"
-            " profile, metadata, credentials, receive, origin, version, created_at, updated_at) values"
+            "insert into account(id, name, provider, channel, region, auth_mode, status, desired,"
+            " auth_status, profile, metadata, credentials, receive, origin, version,"
+            " created_at, updated_at) values"
             " ('acct_1', 'a', 'telegram', 'telegram', 'global', 'token', 'active', 'running', 'authorized',"
             " '{}', '{}', ?, 'poll', 'api', 3, 1, 1)",
             [sealed],

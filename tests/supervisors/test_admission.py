@@ -2,7 +2,7 @@
 
 import contextlib
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 import trio
@@ -174,7 +174,7 @@ async def test_a_thousand_children_that_crash_together(autojump_clock: trio.test
     crash, crashed = trio.Event(), [False]
     policy = Policy(backoff=Backoff(1, 2, 8, 0))
 
-    def body(name: str):  # type: ignore[no-untyped-def]
+    def body(name: str) -> Callable[[Incarnation], Awaitable[None]]:
         async def child(incarnation: Incarnation) -> None:
             most[0] = max(most[0], admission.starting)
             await trio.sleep(0.05)

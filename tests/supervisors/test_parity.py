@@ -200,16 +200,19 @@ async def test_a_stop_wins(
 async def test_an_operator_runs_it_again(
     body: Body, restart: Restart, phase: Phase, verb: str, autojump_clock: Any
 ) -> None:
-    """At once, whatever the restart type: except against a terminal reason, a wait as told, and beside itself."""
+    """At once, whatever the restart type: except against a terminal reason, a wait as told,
+    and beside itself.
+    """
     house = House(body, restart)
-    again = {
+    exceptions: dict[Body, bool] = {
         terminal: False,
         rate_limit: False,
         hang_in_stop: False,
         hang_in_start: verb == "restart",
         raise_in_cleanup: verb == "restart",
         steady: verb == "restart",
-    }.get(body, True)
+    }
+    again = exceptions.get(body, True)
 
     async def script() -> None:
         await trio.sleep(0.5)

@@ -451,7 +451,9 @@ async def test_the_tree_as_data(clock: Any) -> None:
 async def test_a_platform_that_closes_a_second_after_each_login(
     clock: Any, stable_after: float, connects: int
 ) -> None:
-    """An hour of it: 1 + 15 tries, then parked; if a second counted as stable it would be one every two seconds."""
+    """An hour of it: 1 + 15 tries, then parked;
+    if a second counted as stable it would be one every two seconds.
+    """
     logins: list[float] = []
 
     async def closed_at_once(incarnation: Incarnation) -> None:
@@ -511,7 +513,7 @@ async def test_a_supervisor_that_escalated_begins_anew_when_it_is_run_again(
 
 
 async def test_dynamic_children_have_a_bound(clock: Any) -> None:
-    supervisor, events = OneForOne(max_children=2), []
+    supervisor, events = OneForOne(max_children=2), list[str]()
     for name in ("one", "two"):
         supervisor.add(ChildSpec(name, steady(events, name), POLICY))
 

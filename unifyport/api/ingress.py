@@ -1,7 +1,9 @@
-"""Ingress over HTTP: bounded bodies, raw bytes, plain answers. Who may write and what it means is `actors.ingress`.
+"""Ingress over HTTP: bounded bodies, raw bytes, plain answers.
 
-It is an ASGI application of its own beside the API: this is the road on which traffic comes, and a body must be
-counted before it is read. Platforms see a status; nobody sees more.
+Who may write and what it means is `actors.ingress`.
+
+It is an ASGI application of its own beside the API: this is the road on which traffic comes, and a body must
+be counted before it is read. Platforms see a status; nobody sees more.
 
     200 committed   401 no right here, for whatever reason   408 too slow   410 the account was deleted
     413 too long    503 keep it and come again
@@ -67,7 +69,10 @@ class Budget:
 
     @contextmanager
     def holding(self, account_id: str) -> Iterator[Callable[[int], None]]:
-        """What is inside calls the given function with each number of bytes that has come. It raises `NoRoom`."""
+        """What is inside calls the given function with each number of bytes that has come.
+
+        It raises `NoRoom`.
+        """
         held = 0
 
         def take(size: int) -> None:
@@ -129,7 +134,9 @@ class IngressFront:
         await respond(send, status, (text or status.phrase.lower()).encode(), b"text/plain", headers)
 
     def _say(self, provider: str, account_id: str, status: HTTPStatus) -> None:
-        """One line a minute for each of our accounts: strangers cannot fill the log, a wrong secret is seen."""
+        """One line a minute for each of our accounts: strangers cannot fill the log,
+        a wrong secret is seen.
+        """
         if self._gateway.accounts.actor(account_id) is None:
             account_id = ""
         now = trio.current_time()

@@ -1,7 +1,8 @@
 """`POST /v1/media`: a file that will be sent, named by its `file_key` from then on.
 
-An ASGI application of its own beside the API, as ingress is: a file is written to the disk as it comes, and the next
-piece is read when this one is there. The body is `multipart/form-data` with one file, in a field of any name.
+An ASGI application of its own beside the API, as ingress is: a file is written to the disk as it comes, and
+the next piece is read when this one is there. The body is `multipart/form-data` with one file, in a field of
+any name.
 """
 
 import logging
@@ -94,7 +95,9 @@ class UploadFront:
 
 
 class _Form:
-    """A form as it comes: the first file's name and type, then its bytes; whatever else there is is passed over."""
+    """A form as it comes: the first file's name and type, then its bytes;
+    whatever else there is is passed over.
+    """
 
     def __init__(self, boundary: str, receive: Receive, limit: int) -> None:
         self._decoder = FormDecoder(boundary.encode(), max_buffer=AROUND_THE_FILE, max_parts=MAX_PARTS)

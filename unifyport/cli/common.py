@@ -155,7 +155,8 @@ class Api:
     def stream(self, path: str, query: dict[str, str], *, patient: bool = False) -> Iterator[dict[str, str]]:
         """Messages of server-sent events, also those without data, until the connection is lost.
 
-        A server that cannot be reached, or that is just starting, ends the command unless the caller is `patient`.
+        A server that cannot be reached, or that is just starting, ends the command unless the caller is
+        `patient`.
         """
         quiet = httpx.Timeout(30.0, read=STREAM_SECONDS)
         try:

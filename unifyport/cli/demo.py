@@ -1,4 +1,7 @@
-"""`demo`: the main job without any credentials. Gateway, sandbox platforms, a receiver, and somebody who writes."""
+"""`demo`: the main job without any credentials.
+
+Gateway, sandbox platforms, a receiver, and somebody who writes.
+"""
 
 import socket
 import subprocess
@@ -86,7 +89,8 @@ class Demo:
             return  # what follows is the end of it
         colour = "green" if received.verdict == "valid" else "red"
         console.print(
-            f"  [cyan]webhook[/cyan] {describe(received.event)}  [{colour}]signature {received.verdict}[/{colour}]"
+            f"  [cyan]webhook[/cyan] {describe(received.event)}"
+            f"  [{colour}]signature {received.verdict}[/{colour}]"
         )
         self._news.set()
         self._news = trio.Event()
@@ -116,7 +120,7 @@ class Demo:
                 await self._http.aclose()
             nursery.cancel_scope.cancel()
 
-    # -- setting up -------------------------------------------------------------------------------------------
+    # -- setting up ------------------------------------------------------------------------------------------
 
     def _configure(self, hook: str) -> None:
         text = self.config.read_text(encoding="utf-8")
@@ -168,7 +172,7 @@ credentials = {{ token = "{TOKEN}" }}
         except httpx.TransportError:
             return False
 
-    # -- the main job -------------------------------------------------------------------------------------------
+    # -- the main job ----------------------------------------------------------------------------------------
 
     async def _round(self, gateway: str) -> None:
         console.print("[bold]1.[/bold] the accounts declared in the file log in")
@@ -267,16 +271,18 @@ credentials = {{ token = "{TOKEN}" }}
         assert isinstance(answer, dict)
         return answer
 
-    # -- afterwards ---------------------------------------------------------------------------------------------
+    # -- afterwards ------------------------------------------------------------------------------------------
 
     def _explain(self) -> None:
         mei = CUSTOMERS[0]
         console.print(
-            "\nIt goes on until Ctrl-C. Type a line to write as the WhatsApp customer, or from another terminal:"
+            "\nIt goes on until Ctrl-C."
+            " Type a line to write as the WhatsApp customer, or from another terminal:"
         )
         for customer in CUSTOMERS:
             console.print(
-                f'  curl -H \'content-type: application/json\' -d \'{{"from": "{customer.id}", "text": "hello"}}\''
+                "  curl -H 'content-type: application/json'"
+                f' -d \'{{"from": "{customer.id}", "text": "hello"}}\''
                 f" {self._control}/sandbox/{customer.channel}/messages"
             )
         console.print(f"  unifyport send -c {self.config} {mei.account} {mei.id} 'hello'", soft_wrap=True)
@@ -311,7 +317,9 @@ def _text(message: dict[str, Any]) -> str:
     help="The gateway's port. 0: any.",
 )
 def demo(once: bool, port: int) -> None:
-    """A customer writes, the signed webhook arrives, a reply goes back: all on this machine, no credentials."""
+    """A customer writes, the signed webhook arrives, a reply goes back: all on this machine,
+    no credentials.
+    """
     with socket.socket() as probe:
         try:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

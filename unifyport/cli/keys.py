@@ -1,4 +1,6 @@
-"""`keys`: API keys, straight in the database, so that a first or a lost key can be made with the server down."""
+"""`keys`: API keys, straight in the database,
+so that a first or a lost key can be made with the server down.
+"""
 
 import contextlib
 from collections.abc import Iterator

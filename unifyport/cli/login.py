@@ -38,7 +38,8 @@ def login(
     api_key: str | None,
     as_json: bool,
 ) -> None:
-    """Log ACCOUNT (its id or name) in: show the QR code or the code, ask for code and password, wait until it is online.
+    """Log ACCOUNT (its id or name) in: show the QR code or the code, ask for code and password, wait until it
+    is online.
 
     --json prints one object a line for each state, and asks all the same.
     """

@@ -83,8 +83,9 @@ def listen(
 
 
 class _Follower:
-    """The event stream, and where it is: `after` what was taken. A connection that is lost is made again, for as long as
-    it takes."""
+    """The event stream, and where it is: `after` what was taken. A connection that is lost is made again,
+    for as long as it takes.
+    """
 
     def __init__(self, api: Api, query: dict[str, str], after: str) -> None:
         self.after = after

@@ -57,7 +57,8 @@ webhook_allow = ["127.0.0.0/8", "::1/128"]   # private networks that webhooks ma
 account_quota = 0                            # 0: unlimited
 # key_rate = "50/s"                          # requests of each API key; not limited without
 
-[media]                                      # files that customers send, fetched when their link is first read
+[media]                                      \
+# files that customers send, fetched when their link is first read
 # max_bytes = "1GiB"                         # of the cache, beside the database
 # max_file = "100MiB"                        # of files to be sent, too
 # link_lifetime = "24h"
@@ -80,11 +81,13 @@ account_quota = 0                            # 0: unlimited
 # subscribed_events = ["message.received"]   # empty: all
 # signing_secret = {{ env = "CRM_SECRET" }}
 # retry_policy = {{ max_attempts = 5 }}
-# delivery = {{ signatures = ["device", "standard"], max_in_flight = 32 }}   # docs/webhooks.md has all options
+# delivery = {{ signatures = ["device", "standard"], max_in_flight = 32 }}   \
+# docs/webhooks.md has all options
 
 # [webhooks]                                 # what endpoints do that do not say otherwise
 # retry_policy = {{ max_attempts = 3, schedule = ["5s", "30s", "2m", "10m", "1h"] }}
-# delivery = {{ timeout = "10s", max_in_flight = 16, rate_limit = 0, disable_after = "72h", breaker = {{ failures = 5, initial = "5s", max = "5m" }} }}
+# delivery = {{ timeout = "10s", max_in_flight = 16, rate_limit = 0, disable_after = "72h", \
+breaker = {{ failures = 5, initial = "5s", max = "5m" }} }}
 
 # [[accounts]]
 # name = "support-bot"
@@ -190,7 +193,9 @@ def serve(config_path: Path) -> None:
 )
 @click.option("--print-config", is_flag=True, help="Print the TOML that points a gateway here, and go on.")
 def sandbox(host: str, port: int, print_config: bool) -> None:
-    """Run the local platforms: real wire protocols on loopback, for building and testing without credentials."""
+    """Run the local platforms: real wire protocols on loopback,
+    for building and testing without credentials.
+    """
     try:
         run_async(lambda: _sandbox(host, port, print_config))
     except KeyboardInterrupt:

@@ -4,8 +4,8 @@
     closed --Retry-After------------------------------------------------> open
     half-open --the probe succeeds--> closed          --it fails--> open, for twice as long
 
-While it is open no attempt starts and none is counted. Delays double from 5 s to 5 min unless the endpoint says
-otherwise. Times are trio's clock, passed in.
+While it is open no attempt starts and none is counted. Delays double from 5 s to 5 min unless the endpoint
+says otherwise. Times are trio's clock, passed in.
 """
 
 import math
@@ -17,8 +17,9 @@ SHORTEST_WAIT, LONGEST_WAIT = 1.0, 3600.0  # what a Retry-After is clamped to
 
 
 class Breaker:
-    """`policy` is None for endpoints without retries, which get their one recorded attempt at once, and where the
-    operator turned it off."""
+    """`policy` is None for endpoints without retries, which get their one recorded attempt at once,
+    and where the operator turned it off.
+    """
 
     def __init__(self, policy: BreakerPolicy | None) -> None:
         self.policy = policy
@@ -34,7 +35,9 @@ class Breaker:
         return self._open_until is not None
 
     def opens_at(self) -> float:
-        """When the next probe may start; -inf when attempts are not held up, inf while the probe is on its way."""
+        """When the next probe may start; -inf when attempts are not held up,
+        inf while the probe is on its way.
+        """
         if self._open_until is None:
             return -math.inf
         return math.inf if self._probing else self._open_until

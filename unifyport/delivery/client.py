@@ -1,8 +1,10 @@
-"""The delivery client of one endpoint: HTTP/1.1 over connections that are kept, and one observation for each attempt.
+"""The delivery client of one endpoint: HTTP/1.1 over connections that are kept, and one observation for each
+attempt.
 
-Own code, because nothing of what there is for trio is fast (httpx costs a hundred times as much per delivery), and
-because a receiver is a stranger: the address guard is asked before each dial and what it checked is what is dialled,
-no redirect is followed, and everything that is read has a bound. One attempt has a connection to itself.
+Own code, because nothing of what there is for trio is fast (httpx costs a hundred times as much per
+delivery), and because a receiver is a stranger: the address guard is asked before each dial and what it
+checked is what is dialled, no redirect is followed, and everything that is read has a bound. One attempt has
+a connection to itself.
 
 What comes back is an observation, never an exception: an answer's status, or why there was none.
 """
@@ -34,8 +36,9 @@ class DeliveryClient(Protocol):
     """One endpoint's client."""
 
     async def post(self, url: str, fields: bytes, body: bytes, timeout: float) -> Attempt:
-        """One attempt within `timeout` seconds; `fields` are the attempt's own header lines. Cancelled: the receiver
-        may have got it."""
+        """One attempt within `timeout` seconds; `fields` are the attempt's own header lines. Cancelled:
+        the receiver may have got it.
+        """
 
     def close(self) -> None:
         """Close what is idle."""
@@ -136,11 +139,12 @@ class HttpDeliveryClient:
         self._idle.remove(connection)
         self._drop(connection)
 
-    # -- connections ----------------------------------------------------------------------------------------------
+    # -- connections -----------------------------------------------------------------------------------------
 
     def _reuse(self, url: str, now: float) -> Connection | None:
-        """An idle connection that is still good, the one used last. The endpoint may have moved, and the operator may
-        permit other networks than before."""
+        """An idle connection that is still good, the one used last. The endpoint may have moved, and the
+        operator may permit other networks than before.
+        """
         while self._idle:
             connection = self._idle.pop()
             good = connection.url == url and connection.allow is self._guard.allow
@@ -150,8 +154,9 @@ class HttpDeliveryClient:
         return None
 
     async def _dial(self, url: str, deadline: float) -> Connection:
-        """The first of the addresses that answers; when none does, the preferred one says why. Those that are silent
-        leave time for the others. Raises what the guard and the backend do."""
+        """The first of the addresses that answers; when none does, the preferred one says why. Those that are
+        silent leave time for the others. Raises what the guard and the backend do.
+        """
         allow = self._guard.allow
         target = await self._guard.target(url)
         addresses = target.addresses[:ADDRESSES]
@@ -177,13 +182,14 @@ class HttpDeliveryClient:
         self._sweeper.remove(connection)
         connection.close()
 
-    # -- one request ----------------------------------------------------------------------------------------------
+    # -- one request -----------------------------------------------------------------------------------------
 
     async def _exchange(
         self, connection: Connection, fields: bytes, body: bytes, deadline: float, *, fresh: bool = False
     ) -> Attempt | None:
-        """Send, and read the answer. None when a connection that was kept turned out to be closed: nothing came back
-        on it, so that the receiver, if it got anything at all, is sent the same event once more."""
+        """Send, and read the answer. None when a connection that was kept turned out to be closed: nothing
+        came back on it, so that the receiver, if it got anything at all, is sent the same event once more.
+        """
         answer, receive, error = connection.answer, connection.receive, None
         answer.begin()
         connection.idle_since, connection.deadline = math.inf, deadline
@@ -229,8 +235,9 @@ _LOST = "connection_lost"
 
 
 def _observed(connection: Connection) -> Attempt:
-    """What was answered. Of an address that only the operator's permission opens nothing is shown but status and
-    size: deliveries must not be a way to read what is inside."""
+    """What was answered. Of an address that only the operator's permission opens nothing is shown but status
+    and size: deliveries must not be a way to read what is inside.
+    """
     answer = connection.answer
     retry_after = None
     if answer.retry_after is not None:

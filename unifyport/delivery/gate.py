@@ -1,7 +1,8 @@
 """The gate of one endpoint: whether an attempt may start now, and what each attempt tells about the endpoint.
 
-Breaker, pace, health and a pause for troubles of our own, in one place, so that whoever makes attempts asks one
-question before and says one thing afterwards. Pure: times are trio's clock, and unix ms where they are shown.
+Breaker, pace, health and a pause for troubles of our own, in one place, so that whoever makes attempts asks
+one question before and says one thing afterwards. Pure: times are trio's clock, and unix ms where they are
+shown.
 """
 
 import math

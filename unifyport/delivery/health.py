@@ -1,7 +1,8 @@
 """The health of one endpoint, for its operator: when it is said to fail, to have recovered, or is disabled.
 
-An endpoint fails when `FAILURES` attempts in a row have failed its way; one success and it has recovered. One that
-did nothing but fail for `disable_after` is disabled. Single failures are ordinary, and nobody is told of them.
+An endpoint fails when `FAILURES` attempts in a row have failed its way; one success and it has recovered. One
+that did nothing but fail for `disable_after` is disabled. Single failures are ordinary, and nobody is told of
+them.
 
 Pure: times are unix ms, passed in.
 """

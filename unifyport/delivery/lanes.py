@@ -1,17 +1,19 @@
 """The window of one endpoint over what it is owed: which event may be attempted next.
 
-A lane is a conversation. Within a lane events go out strictly in order: a lane waits for its head until that is
-delivered or dead. Across lanes everything is concurrent: accounts are served in turn, and each account's lanes in
-turn, so that one that is flooded does not hold up the others. A replay is a lane of its own, in the order of the log:
-it holds up nothing and is held up by nothing. An endpoint that wants no order has a lane for each event.
+A lane is a conversation. Within a lane events go out strictly in order: a lane waits for its head until that
+is delivered or dead. Across lanes everything is concurrent: accounts are served in turn, and each account's
+lanes in turn, so that one that is flooded does not hold up the others. A replay is a lane of its own, in the
+order of the log: it holds up nothing and is held up by nothing. An endpoint that wants no order has a lane
+for each event.
 
-The window holds at most 1,024 rows and 16 MiB; an account holds at most 256 (and as many of its replays), a lane at
-most 16, and none while it waits for a retry. Rows that are read but cannot be held are *passed over*: the lane
-remembers that there is `more`, and is read again from the store when it moves. At most 10,000 rows are passed over;
-then reading stops and the endpoint is `congested`: who comes after so much of a backlog waits with it.
+The window holds at most 1,024 rows and 16 MiB; an account holds at most 256 (and as many of its replays), a
+lane at most 16, and none while it waits for a retry. Rows that are read but cannot be held are *passed over*:
+the lane remembers that there is `more`, and is read again from the store when it moves. At most 10,000 rows
+are passed over; then reading stops and the endpoint is `congested`: who comes after so much of a backlog
+waits with it.
 
-Order promise: within a lane the first successful delivery of an event never precedes that of an earlier one, unless
-the earlier one is dead; after a crash a suffix may be repeated, in order.
+Order promise: within a lane the first successful delivery of an event never precedes that of an earlier one,
+unless the earlier one is dead; after a crash a suffix may be repeated, in order.
 
 Pure: no I/O, no clock. Rows are the store's; numbers of rows are compared, never computed with.
 """
@@ -152,7 +154,10 @@ class Window:
         return bool(self._room) and any(self._rows_of[group] < ROWS_PER_GROUP for group in self._hungry)
 
     def next_hungry(self) -> tuple[LaneKey, int, int] | None:
-        """A lane to be read again: (key, after, upto). The caller answers with `refill`, or with `still_hungry`."""
+        """A lane to be read again: (key, after, upto).
+
+        The caller answers with `refill`, or with `still_hungry`.
+        """
         if not self._room:
             return None
         for group in self._hungry:
@@ -229,7 +234,9 @@ class Window:
         return key, self._fly(self._lanes[key])
 
     def take_waiting(self, row: Owed) -> LaneKey | None:
-        """Take a head that waits for its retry, or for the gate, for one extra attempt; None when it is under way."""
+        """Take a head that waits for its retry, or for the gate, for one extra attempt;
+        None when it is under way.
+        """
         key = self._key(row)
         lane = self._lanes.get(key)
         if lane is None or lane.in_flight or lane.barrier:
@@ -279,7 +286,9 @@ class Window:
         self._pop(key).barrier = True
 
     def retry(self, key: LaneKey, due: int) -> None:
-        """The head waits; its rows are let go of, and read again when it is due and that is durable: see `durable`."""
+        """The head waits; its rows are let go of, and read again when it is due and that is durable:
+        see `durable`.
+        """
         lane = self._lanes[key]
         self._land(lane)
         lane.due, lane.more, lane.barrier = due, True, True

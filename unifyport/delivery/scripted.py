@@ -83,7 +83,10 @@ class ScriptedWire:
 
 
 class ScriptedBackend:
-    """See `wire.Backend`. `dialled` are the addresses in the order of the dials; `refuse` says why one fails."""
+    """See `wire.Backend`.
+
+    `dialled` are the addresses in the order of the dials; `refuse` says why one fails.
+    """
 
     def __init__(self, react: React, refuse: Callable[[Address], str | None] = lambda _: None) -> None:
         self.react = react

@@ -1,4 +1,5 @@
-"""The self-test of a receiver: four deliveries that tell whether it checks what it must, and what its answers mean.
+"""The self-test of a receiver: four deliveries that tell whether it checks what it must, and what its answers
+mean.
 
     good       signed now                            accepted, or it receives nothing at all
     stale      rightly signed, but an hour ago       refused, or whoever recorded a delivery can replay it
@@ -44,7 +45,8 @@ CASES = (
         "a test event, signed now",
         "accepted",
         "deliveries arrive and are accepted",
-        "a rightly signed delivery is not accepted: look at the secret, the raw body and the clock of the receiver",
+        "a rightly signed delivery is not accepted:"
+        " look at the secret, the raw body and the clock of the receiver",
     ),
     Case(
         "stale",
@@ -65,10 +67,14 @@ CASES = (
         "the first one once more, under the same event id",
         "accepted",
         "repeats are accepted",
-        "a repeat is not accepted: it would be retried, and in the end be a dead letter; answer 2xx and drop it",
+        "a repeat is not accepted: it would be retried, and in the end be a dead letter;"
+        " answer 2xx and drop it",
     ),
 )
-_UNSIGNED = "not sent: without a signing_secret nothing can be verified, and anybody who knows the URL can write to it"
+_UNSIGNED = (
+    "not sent: without a signing_secret nothing can be verified,"
+    " and anybody who knows the URL can write to it"
+)
 
 
 @attrs.frozen

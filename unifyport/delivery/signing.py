@@ -1,11 +1,13 @@
 """Signatures of deliveries, exactly as receivers verify them.
 
-`device`, the contract's own: `X-Device-Signature` is the lowercase hex HMAC-SHA256, keyed with the UTF-8 bytes of the
-endpoint's secret, of the value of `X-Device-Timestamp`, one ASCII dot, and the raw body.
+`device`, the contract's own: `X-Device-Signature` is the lowercase hex HMAC-SHA256, keyed with the UTF-8
+bytes of the endpoint's secret, of the value of `X-Device-Timestamp`, one ASCII dot, and the raw body.
 
-`standard`, Standard Webhooks (https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md):
-`webhook-signature` lists `v1,` and the base64 HMAC-SHA256 of id, dot, Unix seconds, dot, body; during a rotation
-there is one for each secret. A secret that begins with `whsec_` is base64 after that, as the libraries expect.
+`standard`, Standard Webhooks
+(https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md):
+`webhook-signature` lists `v1,` and the base64 HMAC-SHA256 of id, dot, Unix seconds, dot, body; during a
+rotation there is one for each secret. A secret that begins with `whsec_` is base64 after that, as the
+libraries expect.
 
 No secret, no signature headers. A key is hashed into the two pads of HMAC (RFC 2104) once and copied for each
 signature: that halves the cost of one.
@@ -78,7 +80,9 @@ class Signer:
 
 
 def _key(secret: str) -> bytes:
-    """A secret that was written before `standard` was asked for may be none of its: then its bytes are the key."""
+    """A secret that was written before `standard` was asked for may be none of its:
+    then its bytes are the key.
+    """
     try:
         return standard_key(secret)
     except ValueError:

@@ -1,4 +1,6 @@
-"""How many attempts a process has under way, over all endpoints: each takes a connection, and those are not endless."""
+"""How many attempts a process has under way, over all endpoints: each takes a connection,
+and those are not endless.
+"""
 
 from supervisors.wake import Wake
 
@@ -17,8 +19,9 @@ class Slots:
         return True
 
     def give(self) -> bool:
-        """Give one back; True when another endpoint was waiting for it and is rung: whoever gives shall not take it
-        again before that one has looked."""
+        """Give one back; True when another endpoint was waiting for it and is rung: whoever gives shall not
+        take it again before that one has looked.
+        """
         self._free += 1
         if not self._waiting:
             return False

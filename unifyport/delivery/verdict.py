@@ -23,8 +23,8 @@ EXPIRED = "expired"
 class Attempt:
     """What was observed: a status, or the machine-readable reason why there is none.
 
-    `response` is the beginning of the answer's body, None where it must not be shown; `response_size` the bytes of it
-    that were read.
+    `response` is the beginning of the answer's body, None where it must not be shown; `response_size` the
+    bytes of it that were read.
     """
 
     status: int | None = None

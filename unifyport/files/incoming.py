@@ -1,9 +1,9 @@
 """Files that customers send: links that need no key, and the cache behind them.
 
-A link is `{public_url}/media/{account id}.{sealed reference}`: what it refers to is encrypted, so it gives away
-neither a platform's handle nor a name, and it expires. The bytes are fetched from the platform when somebody
-first reads the link, checked on the way, kept on disk under a quota, and served as a download that no browser
-runs.
+A link is `{public_url}/media/{account id}.{sealed reference}`: what it refers to is encrypted, so it gives
+away neither a platform's handle nor a name, and it expires. The bytes are fetched from the platform when
+somebody first reads the link, checked on the way, kept on disk under a quota, and served as a download that
+no browser runs.
 """
 
 import contextlib
@@ -103,8 +103,9 @@ class MediaLinks:
 class MediaCache:
     """Files in one directory for each account, by the hash of their handle; the least recently used go first.
 
-    One fetch at a time for a file: others wait for it. What is being written has a name of its own and is renamed
-    when it is whole, so that a kill leaves nothing half. A file is open before anybody could delete it.
+    One fetch at a time for a file: others wait for it. What is being written has a name of its own and is
+    renamed when it is whole, so that a kill leaves nothing half. A file is open before anybody could delete
+    it.
     """
 
     def __init__(

@@ -1,8 +1,9 @@
-"""Files on their way out: uploads that wait to be sent, and what a send's URL names, fetched for that send alone.
+"""Files on their way out: uploads that wait to be sent, and what a send's URL names, fetched for that send
+alone.
 
-Both lie whole on the disk before anything of them is sent, under the media directory: the bytes, and beside an upload a
-description that is written last, so that a key which was given out names a file that is there. Uploads end with their
-time; what a kill left behind is tidied away.
+Both lie whole on the disk before anything of them is sent, under the media directory: the bytes, and beside
+an upload a description that is written last, so that a key which was given out names a file that is there.
+Uploads end with their time; what a kill left behind is tidied away.
 """
 
 import contextlib
@@ -93,7 +94,7 @@ class OutgoingFiles:
             set()
         )  # files that are being written or sent, whatever the clock says of their age
 
-    # -- uploads --------------------------------------------------------------------------------------------------
+    # -- uploads ---------------------------------------------------------------------------------------------
 
     async def keep(self, name: str, mime_type: str, feed: Callable[[Sink], Awaitable[None]]) -> Upload:
         """Keep what `feed` gives to the sink. It is on the disk when this returns.
@@ -158,7 +159,7 @@ class OutgoingFiles:
         part.rename(path)
         _sync_directory(self._directory)
 
-    # -- what a URL names -----------------------------------------------------------------------------------------
+    # -- what a URL names ------------------------------------------------------------------------------------
 
     @contextlib.asynccontextmanager
     async def of_url(
@@ -210,13 +211,14 @@ class OutgoingFiles:
             if not own.borrowed_tokens and not own.statistics().tasks_waiting:
                 self._turns_of.pop(account_id, None)
 
-    # -- the disk -------------------------------------------------------------------------------------------------
+    # -- the disk --------------------------------------------------------------------------------------------
 
     async def _write(
         self, path: Path, feed: Callable[[Sink], Awaitable[None]], take: Callable[[int], None]
     ) -> int:
-        """The size of what was written, which is on the disk. `take` is told of each piece, and may refuse it. When it
-        fails nothing is left."""
+        """The size of what was written, which is on the disk. `take` is told of each piece,
+        and may refuse it. When it fails nothing is left.
+        """
         size = 0
         try:
             file = await disk.run(self._new, path)

@@ -37,7 +37,9 @@ class TlsFiles:
 
 
 class _Http1Only(ProtocolWrapper):
-    """hypercorn has no switch for HTTP/2 in the clear, whose idle connections it does not close when it stops."""
+    """hypercorn has no switch for HTTP/2 in the clear,
+    whose idle connections it does not close when it stops.
+    """
 
     async def handle(self, event: Any) -> None:
         try:
@@ -69,9 +71,10 @@ def new_config(bind: str, *, graceful: float, tls: TlsFiles | None = None) -> Co
 def finishing_sends(app: App) -> Any:
     """The application, with each `send` finished once it has begun.
 
-    While hypercorn 0.18 sends the end of a response it starts the timer of the idle connection in the same call, and
-    tells the application that the request is over; quart-trio 0.12 then cancels the request's tasks, that call
-    included. The timer would never run: no keep-alive time-out, and a graceful stop that waits for idle connections.
+    While hypercorn 0.18 sends the end of a response it starts the timer of the idle connection in the same
+    call, and tells the application that the request is over; quart-trio 0.12 then cancels the request's
+    tasks, that call included. The timer would never run: no keep-alive time-out, and a graceful stop that
+    waits for idle connections.
     """
 
     async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
@@ -108,9 +111,11 @@ def within_limits(app: App) -> App:
 
 
 def behind_proxies(app: App, trusted: Sequence[Network]) -> App:
-    """The application, told the caller that trusted proxies name in `X-Forwarded-For` and `X-Forwarded-Proto`.
+    """The application, told the caller that trusted proxies name in `X-Forwarded-For` and
+    `X-Forwarded-Proto`.
 
-    The last address of the chain that is no trusted proxy is the caller: what stands before it anybody can write.
+    The last address of the chain that is no trusted proxy is the caller: what stands before it anybody can
+    write.
     """
     if not trusted:
         return app

@@ -1,4 +1,4 @@
-"""`multipart/form-data` as it comes (RFC 7578): bytes in, parts and their bytes out, by werkzeug's decoder without I/O.
+"""`multipart/form-data` as it comes (RFC 7578): bytes in, parts and their bytes out, by werkzeug's decoder.
 
 Part (a part begins)   bytes (of the part that has begun)   NEED_DATA   END
 """
@@ -25,7 +25,7 @@ NEED_DATA, END = Signal.NEED_DATA, Signal.END
 
 @attrs.frozen
 class Part:
-    """`filename` is None for a field that is no file. `content_type` as it stands, empty when there is none."""
+    """`filename` is None for a field that is no file. `content_type` as it stands, empty if there is none."""
 
     filename: str | None
     content_type: str

@@ -1,7 +1,8 @@
-"""Links to pictures of QR codes, for whoever cannot render one: `{public_url}/qr/{account id}.{sealed}.png` or `.svg`.
+"""Links to pictures of QR codes, for whoever cannot render one: `{public_url}/qr/{account id}.{sealed}.png`
+or `.svg`.
 
-A link names a step of a login, not the code itself: it shows what is stored of the account as long as that is the same
-step and has not expired, and nothing afterwards.
+A link names a step of a login, not the code itself: it shows what is stored of the account as long as that is
+the same step and has not expired, and nothing afterwards.
 """
 
 import io

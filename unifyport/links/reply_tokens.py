@@ -1,7 +1,8 @@
 """Reply tokens: what quotes a message, for whoever was told of that message, and for nobody else.
 
 A token is sealed, so that it shows nothing and cannot be made up, under a key of its account, and holds the
-conversation and the message that it is for. It does not expire: a platform decides how old a message may be quoted.
+conversation and the message that it is for. It does not expire: a platform decides how old a message may be
+quoted.
 """
 
 from collections.abc import Callable

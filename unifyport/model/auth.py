@@ -7,9 +7,9 @@
                           awaiting_password -----------+   any waiting status --FAILED--> failed
                                                            any waiting status --CANCELLED--> pending_auth
 
-A login that failed begins again from where a new one does. An account that presents credentials and needs no human, and
-one that brings an exported session, go from `pending_auth` to `authorized` at once. A trigger that the table does not
-know for a status is a bug in the caller and raises `UnknownStep`.
+A login that failed begins again from where a new one does. An account that presents credentials and needs no
+human, and one that brings an exported session, go from `pending_auth` to `authorized` at once. A trigger that
+the table does not know for a status is a bug in the caller and raises `UnknownStep`.
 """
 
 import enum
@@ -77,7 +77,10 @@ PIN = Field("pin", False, "The PIN that the session was exported with")
 
 
 def fields_of(status: AuthStatus, payload: Mapping[str, object], *, imports: bool) -> list[Field]:
-    """What is asked for now. A code that is shown is typed elsewhere; `imports`: the login is by an exported session."""
+    """What is asked for now.
+
+    A code that is shown is typed elsewhere; `imports`: the login is by an exported session.
+    """
     match status:
         case AuthStatus.AWAITING_CODE:
             return [] if "verify_code" in payload else [CODE]

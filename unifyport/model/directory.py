@@ -1,7 +1,8 @@
 """What a platform knows beside messages: conversations with their members and labels, contacts, groups.
 
-The fields and their names are the contract's, so that what a connector returns is what a caller reads. A field that a
-platform does not report is left out; what is required is empty then (`avatar_url`), never made up.
+The fields and their names are the contract's, so that what a connector returns is what a caller reads. A
+field that a platform does not report is left out; what is required is empty then (`avatar_url`), never made
+up.
 """
 
 from typing import Any, Generic, Literal, TypeVar

@@ -81,7 +81,10 @@ def name_of(number: int) -> str:
 
 
 def mask_of(subscribed: list[str]) -> int:
-    """The bit mask of a subscription list; empty and `*` are all. Raises `ValueError` naming what is unknown."""
+    """The bit mask of a subscription list; empty and `*` are all.
+
+    Raises `ValueError` naming what is unknown.
+    """
     unknown = [name for name in subscribed if name != ALL_EVENTS and name not in _PUBLIC]
     if unknown:
         raise ValueError("unknown event name: " + ", ".join(repr(name) for name in unknown))
@@ -94,7 +97,10 @@ def mask_of(subscribed: list[str]) -> int:
 
 
 def mask_of_names(names: Iterable[str]) -> int:
-    """The bit mask of names to read the log by; `gateway.*` are all of the gateway's own. Raises `ValueError`."""
+    """The bit mask of names to read the log by; `gateway.*` are all of the gateway's own.
+
+    Raises `ValueError`.
+    """
     mask = 0
     for name in names:
         if name == GATEWAY_EVENTS:

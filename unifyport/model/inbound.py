@@ -63,7 +63,9 @@ class Attachment:
 
 @attrs.define
 class Button:
-    """What the customer chose of the buttons or the list that we had sent; its title is the message's text."""
+    """What the customer chose of the buttons or the list that we had sent;
+    its title is the message's text.
+    """
 
     id: str
     title: str
@@ -129,7 +131,10 @@ class Status(enum.StrEnum):
 
 @attrs.define
 class StatusChanged:
-    """A platform reported what became of messages that we sent. `error` (`code`, `title`, ...) says why one failed."""
+    """A platform reported what became of messages that we sent.
+
+    `error` (`code`, `title`, ...) says why one failed.
+    """
 
     key: bytes
     conversation: Conversation
@@ -142,7 +147,9 @@ class StatusChanged:
 
 @attrs.define
 class ConversationChanged:
-    """The account's own chat list changed: `changes` holds `muted`, `mute_until`, `archived`, `pinned`, `read`, ..."""
+    """The account's own chat list changed: `changes` holds `muted`, `mute_until`, `archived`, `pinned`,
+    `read`, ...
+    """
 
     key: bytes
     conversation: Conversation
@@ -193,7 +200,9 @@ class HistorySynced:
 
 @attrs.define
 class GroupChanged:
-    """`changes` as the contract lists them: `{"kind": "renamed", "name": ...}`, `{"kind": "member_added", ...}`, ..."""
+    """`changes` as the contract lists them: `{"kind": "renamed", "name": ...}`, `{"kind": "member_added",
+    ...}`, ...
+    """
 
     key: bytes
     conversation: Conversation

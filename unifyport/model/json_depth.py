@@ -1,7 +1,7 @@
 """How deep JSON text nests, found without decoding it and without a Python loop over its bytes.
 
-Decoders recurse, so a body from outside is checked first. The text is reduced by passes that run in C, each of them
-linear in its length, whatever the text is:
+Decoders recurse, so a body from outside is checked first. The text is reduced by passes that run in C, each
+of them linear in its length, whatever the text is:
 
 1. remove `\\\\`, mark `\\"`, then drop every byte that is neither a quote, a mark nor a bracket;
 2. split at the quotes, 64 KiB at a time: every second part stands outside of strings;
@@ -22,7 +22,7 @@ _BITS = bytes.maketrans(b"{}", b"10")
 
 
 def _sums() -> tuple[list[int], list[int]]:
-    """For eight brackets in a byte, the first one highest: by how much the depth changes, and how far it rises."""
+    """For eight brackets in a byte, the first one highest: how the depth changes, and how far it rises."""
     changes, peaks = [], []
     for packed in range(256):
         depth = peak = 0
@@ -40,7 +40,7 @@ _CHANGES, _PEAKS = _sums()
 def too_deep(body: bytes, limit: int = MAX_DEPTH) -> bool:
     """Whether JSON nests deeper than `limit`. Never raises; what is no JSON is not deep.
 
-    The scan ends where JSON ends for certain: at a quote that is escaped although it stands outside of a string.
+    The scan ends where JSON ends for certain: at an escaped quote outside of a string.
     """
     if len(body) <= limit:
         return False

@@ -26,10 +26,11 @@ class CommandState(enum.StrEnum):
 
 @attrs.define
 class OutboundMessage:
-    """What every message has, in the words of the API: where it goes, and the text that it is or that goes with it.
+    """What every message has, in the words of the API: where it goes, and the text that it is or that goes
+    with it.
 
-    `client_ref` is the id that the platform may keep of it. `mentions` are ids of people; the text names them by anchors
-    such as `{{@6590000001}}`. A channel that has no mentions, or no `parse_mode`, ignores it.
+    `client_ref` is the id that the platform may keep of it. `mentions` are ids of people; the text names them
+    by anchors such as `{{@6590000001}}`. A channel that has no mentions, or no `parse_mode`, ignores it.
     """
 
     conversation_id: str
@@ -54,7 +55,9 @@ class OutboundText(OutboundMessage):
 
 @attrs.define
 class Voice:
-    """A recording that is shown as one: `seconds` long, `waveform` as the platform's app draws it (base64)."""
+    """A recording that is shown as one: `seconds` long,
+    `waveform` as the platform's app draws it (base64).
+    """
 
     seconds: int | None = None
     waveform: str | None = None
@@ -137,7 +140,9 @@ class FetchMedia:
 
 @attrs.define
 class PlatformCall:
-    """Ask a connector for one of its capabilities, by its name in the table of them; nothing of it is recorded."""
+    """Ask a connector for one of its capabilities, by its name in the table of them;
+    nothing of it is recorded.
+    """
 
     capability: str
     arguments: tuple[Any, ...]
@@ -146,7 +151,10 @@ class PlatformCall:
 
 @attrs.define
 class Answer:
-    """What a command came to. Plain values: it may have crossed processes. `value`: what a platform call returned."""
+    """What a command came to.
+
+    Plain values: it may have crossed processes. `value`: what a platform call returned.
+    """
 
     state: CommandState
     message_id: str = ""

@@ -1,4 +1,5 @@
-"""A rate limit as a bucket of permissions: it fills at the rate, and holds what one second brings, at least one.
+"""A rate limit as a bucket of permissions: it fills at the rate, and holds what one second brings, at least
+one.
 
 Pure: times are trio's clock, passed in.
 """

@@ -1,4 +1,7 @@
-"""Texts on one line: names, ids, labels. Any letter, sign and emoji, but nothing that controls what shows it."""
+"""Texts on one line: names, ids, labels.
+
+Any letter, sign and emoji, but nothing that controls what shows it.
+"""
 
 import re
 

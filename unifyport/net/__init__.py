@@ -1,1 +1,3 @@
-"""How the gateway reaches out: the address guard, name look-ups, the one factory of HTTP clients, and connections."""
+"""How the gateway reaches out: the address guard, name look-ups, the one factory of HTTP clients,
+and connections.
+"""

@@ -1,7 +1,8 @@
-"""The answer to one delivery as it comes in, piece by piece: a status, a little of the body, nothing unbounded.
+"""The answer to one delivery as it comes in, piece by piece: a status, a little of the body, nothing
+unbounded.
 
-The status of a complete head is the receiver's word, whatever follows it: a body that is too long, never ends or
-breaks off changes nothing about what was answered, only whether the connection can be used again.
+The status of a complete head is the receiver's word, whatever follows it: a body that is too long, never ends
+or breaks off changes nothing about what was answered, only whether the connection can be used again.
 
 Pure: bytes in, facts out. llhttp (https://llhttp.org) parses.
 """
@@ -41,7 +42,10 @@ class Answer:
         self._keep = False
 
     def feed(self, data: bytes) -> None:
-        """Take what was received. Raises `InvalidAnswer` when there is no status yet and can be none any more."""
+        """Take what was received.
+
+        Raises `InvalidAnswer` when there is no status yet and can be none any more.
+        """
         self.heard += len(data)
         try:
             self._parser.feed_data(data)

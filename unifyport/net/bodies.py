@@ -1,4 +1,6 @@
-"""Bodies of requests that are read from the disk while they are sent: a file, and a form with a file (RFC 7578)."""
+"""Bodies of requests that are read from the disk while they are sent: a file,
+and a form with a file (RFC 7578).
+"""
 
 import os
 from collections.abc import AsyncIterator, Mapping
@@ -31,7 +33,8 @@ class Multipart:
             for field, value in fields.items()
         ]
         parts.append(
-            f'--{boundary}\r\ncontent-disposition: form-data; name="{name}"; filename="{_quoted(filename)}"\r\n'
+            f'--{boundary}\r\ncontent-disposition: form-data; name="{name}";'
+            f' filename="{_quoted(filename)}"\r\n'
             f"content-type: {_one_line(mime_type)}\r\n\r\n"
         )
         self._head = "".join(parts).encode()

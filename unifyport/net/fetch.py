@@ -1,7 +1,8 @@
 """Fetching what a customer's URL names: a file to be sent, a session to be imported.
 
-Every URL is a stranger's: the guard is asked about it, and about each redirect, before it is dialled; what was checked
-is what is dialled, and TLS proves the name. Nothing of ours travels along (no cookie, no credential, no environment).
+Every URL is a stranger's: the guard is asked about it, and about each redirect, before it is dialled; what
+was checked is what is dialled, and TLS proves the name. Nothing of ours travels along (no cookie, no
+credential, no environment).
 """
 
 import ssl

@@ -1,10 +1,10 @@
 """The address guard: where a URL that a customer supplies may lead.
 
 Refused unless the operator permits it: private, loopback, link-local, carrier-grade, multicast, reserved and
-metadata addresses, in every spelling (decimal, octal, hex, IPv4 inside IPv6: mapped, compatible, translated, NAT64,
-6to4, Teredo). Of IPv6 only global unicast is accepted (RFC 4291, section 2.4). The name is resolved here and the
-addresses that were checked are those that are dialled, so that a name which changes between check and connect
-gains nothing.
+metadata addresses, in every spelling (decimal, octal, hex, IPv4 inside IPv6: mapped, compatible, translated,
+NAT64, 6to4, Teredo). Of IPv6 only global unicast is accepted (RFC 4291, section 2.4). The name is resolved
+here and the addresses that were checked are those that are dialled, so that a name which changes between
+check and connect gains nothing.
 
 A permitted network does not cover more than it says: loopback only when it lies within loopback, a metadata
 service only as a single address of its own. Plain http is accepted only to permitted addresses.
@@ -23,7 +23,8 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Resolve = Callable[[str], Awaitable[Sequence[Address]]]
 
 _LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
-# Where an IPv4 address stands in the last 32 bits: NAT64 (RFC 6052), compatible (RFC 4291), translated (RFC 2765).
+# Where an IPv4 address stands in the last 32 bits: NAT64 (RFC 6052), compatible (RFC 4291), translated (RFC
+# 2765).
 _WITH_IPV4 = tuple(ipaddress.IPv6Network(text) for text in ("64:ff9b::/96", "::/96", "::ffff:0:0:0/96"))
 _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
 # Reserved, which not every Python knows: for protocols (RFC 6890), for documentation (RFC 9637).
@@ -199,7 +200,9 @@ def embedded(address: Address) -> Address:
 
 
 class Resolver:
-    """Name look-ups in threads of their own: at most 8, one per name at a time, 5 s, remembered for `ttl` s."""
+    """Name look-ups in threads of their own: at most 8, one per name at a time, 5 s,
+    remembered for `ttl` s.
+    """
 
     def __init__(self, ttl: float = 30.0, timeout: float = 5.0) -> None:
         self._limiter = trio.CapacityLimiter(8)

@@ -1,10 +1,11 @@
-"""Connections on non-blocking sockets: the system call is tried first, and waited for only when it would block.
+"""Connections on non-blocking sockets: the system call is tried first, and waited for only when it would
+block.
 
-A `trio.SocketStream` (and `trio.SSLStream` above it) costs about twice as much per delivery; what they add, locks
-against two writers and a checkpoint in each call, one request at a time does not need.
+A `trio.SocketStream` (and `trio.SSLStream` above it) costs about twice as much per delivery; what they add,
+locks against two writers and a checkpoint in each call, one request at a time does not need.
 
-TLS verifies the name of the URL, against the system's and the operator's trust anchors. Sessions are resumed: a full
-handshake is worth about 35 deliveries on a connection that is kept.
+TLS verifies the name of the URL, against the system's and the operator's trust anchors. Sessions are resumed:
+a full handshake is worth about 35 deliveries on a connection that is kept.
 """
 
 import errno
@@ -80,7 +81,10 @@ class Plain:
 
 
 class Tls:
-    """TLS on TCP. See `wire.Wire`. `keep` is called once, with a session that a later connection may resume."""
+    """TLS on TCP.
+
+    See `wire.Wire`. `keep` is called once, with a session that a later connection may resume.
+    """
 
     __slots__ = ("_keep", "_poll", "_socket")
 

@@ -1,8 +1,8 @@
 """The sockets of HTTP clients: trio streams as httpcore takes them, whose readers go through the turnstile.
 
-When a platform closes ten thousand connections at once, each of their readers has milliseconds of work to do: errors
-to translate, a client to close, an account to put into back-off. The reader waits at the turnstile before any of it,
-and what comes before the turnstile is kept short.
+When a platform closes ten thousand connections at once, each of their readers has milliseconds of work to do:
+errors to translate, a client to close, an account to put into back-off. The reader waits at the turnstile
+before any of it, and what comes before the turnstile is kept short.
 """
 
 import ssl

@@ -1,8 +1,8 @@
 """Time for all connections of a process in one task: a deadline for each request, an end for what is idle.
 
-A cancel scope of its own costs each request about as much as the request does. So a connection only says until when
-its request may take, or since when it has none, and the sweeper looks ten times a second, while there is anything to
-look at.
+A cancel scope of its own costs each request about as much as the request does. So a connection only says
+until when its request may take, or since when it has none, and the sweeper looks ten times a second, while
+there is anything to look at.
 """
 
 import math

@@ -13,7 +13,9 @@ class DialFailed(Exception):
 
 
 class LocalTrouble(Exception):
-    """No connection for a reason of our own (no descriptors, no memory): it says nothing about the receiver."""
+    """No connection for a reason of our own (no descriptors, no memory):
+    it says nothing about the receiver.
+    """
 
 
 class Wire(Protocol):
@@ -28,7 +30,10 @@ class Wire(Protocol):
         """Something, or nothing at the end. Raises `trio.ClosedResourceError` when closed here meanwhile."""
 
     def stale(self) -> bool:
-        """Whether an idle connection is of no more use: closed by the peer, or talking out of turn. Never blocks."""
+        """Whether an idle connection is of no more use: closed by the peer, or talking out of turn.
+
+        Never blocks.
+        """
 
     def close(self) -> None:
         """At once; also wakes whoever waits. Again: nothing."""

@@ -1,4 +1,6 @@
-"""Files, without holding up the loop: threads of this module's own, so that a slow disk holds up nobody else."""
+"""Files, without holding up the loop: threads of this module's own,
+so that a slow disk holds up nobody else.
+"""
 
 import sys
 from collections.abc import AsyncIterator, Callable

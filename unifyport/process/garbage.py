@@ -1,9 +1,10 @@
 """The garbage collector, kept from stopping the house.
 
-Left to itself it looks at every object there is whenever a quarter has been added: with ten thousand accounts the loop
-then stands still for more than a second. So it is turned off, and asked instead: for what is new, ten times a second,
-which takes as long as there is news (and not while a crowd passes the turnstile); for everything, once the process has
-grown by half. What we make ourselves is freed without it: an account that reconnects leaves no cycles behind.
+Left to itself it looks at every object there is whenever a quarter has been added: with ten thousand accounts
+the loop then stands still for more than a second. So it is turned off, and asked instead: for what is new,
+ten times a second, which takes as long as there is news (and not while a crowd passes the turnstile); for
+everything, once the process has grown by half. What we make ourselves is freed without it: an account that
+reconnects leaves no cycles behind.
 """
 
 import gc
@@ -22,7 +23,9 @@ _PAGE = resource.getpagesize()
 
 
 def tame() -> None:
-    """For the whole process: nothing is collected of its own accord, and what is loaded is never looked at."""
+    """For the whole process: nothing is collected of its own accord,
+    and what is loaded is never looked at.
+    """
     gc.collect()
     gc.freeze()
     gc.disable()

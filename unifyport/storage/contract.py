@@ -23,7 +23,10 @@ from unifyport.model.webhook import WebhookEndpoint
 
 
 class StoreUnavailable(Exception):
-    """Disk full, locked, I/O error: a state, not a bug. `done` holds the results of writes already committed."""
+    """Disk full, locked, I/O error: a state, not a bug.
+
+    `done` holds the results of writes already committed.
+    """
 
     def __init__(self, reason: str, done: Sequence["Result"] = ()) -> None:
         super().__init__(reason)
@@ -79,8 +82,8 @@ Result = Committed | Duplicate | Refused | Fenced
 class PutAccount:
     """Insert (`account.no == 0`) or replace by version. Value: the account as stored. Refuses `conflict`.
 
-    `declared`: replace only what a declaration holds, whatever the account itself has found out meanwhile, and with
-    `new_login` what the old login came to.
+    `declared`: replace only what a declaration holds, whatever the account itself has found out meanwhile,
+    and with `new_login` what the old login came to.
     """
 
     account: Account
@@ -95,7 +98,10 @@ class DeleteAccount:
 
 @attrs.define
 class PutEndpoint:
-    """Insert (`endpoint.no == 0`) or replace by version. Value: the endpoint as stored. Refuses `conflict`."""
+    """Insert (`endpoint.no == 0`) or replace by version.
+
+    Value: the endpoint as stored. Refuses `conflict`.
+    """
 
     endpoint: WebhookEndpoint
 
@@ -118,8 +124,9 @@ class DropOwed:
 class AcceptCommand:
     """Record the intention of a send before anything else happens.
 
-    `key` is the caller's, so that a repeat is known: then nothing is recorded and the value is the `CommandRecord` of
-    the first one. Refuses `key_reused` when that was for something else (another `body_hash`).
+    `key` is the caller's, so that a repeat is known: then nothing is recorded and the value is the
+    `CommandRecord` of the first one. Refuses `key_reused` when that was for something else (another
+    `body_hash`).
     """
 
     account_no: int
@@ -189,8 +196,8 @@ Declaration = PutAccount | PutEndpoint | DeleteEndpoint | DropOwed | PutApiKey |
 class Settled:
     """What one attempt came to, and what becomes of the debt.
 
-    `delivered`, `dead` and `expired` end it. `retry`: it counts `attempts` outcomes now and is due again at `due`.
-    `kept`: it is as it was, an extra attempt that was ordered has been made. The rest is for people.
+    `delivered`, `dead` and `expired` end it. `retry`: it counts `attempts` outcomes now and is due again at
+    `due`. `kept`: it is as it was, an extra attempt that was ordered has been made. The rest is for people.
     """
 
     seq: int
@@ -218,7 +225,10 @@ class EndpointHealth:
 
 @attrs.define
 class Settle:
-    """Outcomes of one endpoint, in order, with its health where that changed. Value: the new version, or None."""
+    """Outcomes of one endpoint, in order, with its health where that changed.
+
+    Value: the new version, or None.
+    """
 
     endpoint_no: int
     endpoint_id: str
@@ -231,7 +241,9 @@ class Settle:
 
 @attrs.define
 class DeadLetters:
-    """Dead letters of an endpoint: those named by (seq, round), or of some events, or all that died in [start, end)."""
+    """Dead letters of an endpoint: those named by (seq, round), or of some events,
+    or all that died in [start, end).
+    """
 
     places: list[tuple[int, int]] | None = None
     event_ids: list[str] | None = None
@@ -250,7 +262,9 @@ class LoggedEvents:
 
 @attrs.define
 class Replay:
-    """Owe an endpoint once more what it was owed before, a page at a time. What it still is owed is left alone.
+    """Owe an endpoint once more what it was owed before, a page at a time.
+
+    What it still is owed is left alone.
 
     Value: `Replayed`. All pages of one replay share a `round`: 0 begins a new one.
     """
@@ -393,7 +407,10 @@ class QuarantineEntry:
 
 
 class Store(Protocol):
-    """A database. Methods may be cancelled while they wait for their turn; a commit that has begun finishes."""
+    """A database.
+
+    Methods may be cancelled while they wait for their turn; a commit that has begun finishes.
+    """
 
     async def commit(self, writes: Sequence[Write]) -> list[Result]:
         """One transaction for all, or, when one of them is bad, one each: only the culprit is refused.
@@ -477,7 +494,9 @@ class Store(Protocol):
     async def event(self, event_id: str) -> LoggedEvent | None: ...
 
     async def newest_in_lane(self, account_no: int, lane: int, kind: int) -> bytes | None:
-        """The body of the newest event of a kind in a lane, among the account's latest; None when there is none."""
+        """The body of the newest event of a kind in a lane, among the account's latest;
+        None when there is none.
+        """
 
     async def newest_position(self) -> int:
         """The end of the log; 0 when nothing was ever logged."""

@@ -2,7 +2,8 @@
 
 The newest key of the ring seals, all of them open; the header names the key, so a ring can be rotated while
 old rows stay readable. Every purpose (and, where it has one, every account) has its own subkey by HKDF. The
-place a value is stored in (table, row, column) is authenticated with it: a blob moved elsewhere does not open.
+place a value is stored in (table, row, column) is authenticated with it: a blob moved elsewhere does not
+open.
 
 Layout of a sealed value: version (1 byte, 1) | key id (4 bytes) | nonce (12 bytes) | ciphertext and tag.
 """

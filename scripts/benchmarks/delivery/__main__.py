@@ -110,7 +110,10 @@ def latencies(medians: Round) -> Table:
 @click.option("--seconds", default=4.0, show_default=True, help="Of each client, and of the latencies.")
 @click.option("--json", "as_json", is_flag=True)
 def main(rounds: int, events: int, seconds: float, as_json: bool) -> None:
-    """Deliveries beside undici, httpx, trio's streams, a Node pipeline and a naive one. BENCH_DIR: on which disk."""
+    """Deliveries beside undici, httpx, trio's streams, a Node pipeline and a naive one.
+
+    BENCH_DIR: on which disk.
+    """
     os.sched_setaffinity(0, {SINK_CORE})
     progress = Console(stderr=True, quiet=as_json)
     where, found = os.environ.get("BENCH_DIR"), []
@@ -134,8 +137,9 @@ def main(rounds: int, events: int, seconds: float, as_json: bool) -> None:
     for goal in GOALS:
         click.echo(goal.line(found))
     click.echo(
-        f"Python {platform.python_version()}, {platform.machine()}, {os.cpu_count()} cores; medians of {rounds}"
-        f" interleaved rounds; {CONNECTIONS} connections; {events} events a pipeline (naive {events // NAIVE});"
+        f"Python {platform.python_version()}, {platform.machine()}, {os.cpu_count()} cores;"
+        f" medians of {rounds} interleaved rounds; {CONNECTIONS} connections;"
+        f" {events} events a pipeline (naive {events // NAIVE});"
         f" subject on core {SUBJECT_CORE}, nginx on core {SINK_CORE}"
     )
 

@@ -1,7 +1,7 @@
 """Our delivery client, whole: guard, pool, sweeper, bounds on what is read. Plain or TLS, as the URL says.
 
-Three of the six headers are the client's own (`user-agent`, `content-type`, `accept-encoding`), three are given to
-it as an endpoint's actor does. Nothing is signed.
+Three of the six headers are the client's own (`user-agent`, `content-type`, `accept-encoding`), three are
+given to it as an endpoint's actor does. Nothing is signed.
 """
 
 import ipaddress

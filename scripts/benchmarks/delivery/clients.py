@@ -1,4 +1,7 @@
-"""A client alone: some workers, each posting one request after another. What the client is, the caller says."""
+"""A client alone: some workers, each posting one request after another.
+
+What the client is, the caller says.
+"""
 
 import gc
 from collections.abc import Awaitable, Callable

@@ -1,7 +1,8 @@
-"""What the figures are held against: ratios of CPU per operation, theirs to ours, and of latencies to the disk's.
+"""What the figures are held against: ratios of CPU per operation, theirs to ours, and of latencies to the
+disk's.
 
-A ratio is taken within each round, and the median of those counts: how fast the machine is changes from minute to
-minute, and the subjects of one round are measured within one.
+A ratio is taken within each round, and the median of those counts: how fast the machine is changes from
+minute to minute, and the subjects of one round are measured within one.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,6 @@
-"""The delivering half of a gateway, wired as in `unifyport/server.py`: one endpoint, some accounts, no platform."""
+"""The delivering half of a gateway, wired as in `unifyport/server.py`: one endpoint, some accounts,
+no platform.
+"""
 
 import contextlib
 import os
@@ -7,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Protocol
 
 import attrs
 import trio
@@ -53,6 +56,10 @@ class Timed(HttpDeliveryClient):
         return attempt
 
 
+class Part(Protocol):
+    async def run(self, incarnation: Incarnation) -> None: ...
+
+
 @attrs.define
 class House:
     """What a load drives. `answered` is filled when the job has a rate: event id -> when its 2xx came."""
@@ -96,8 +103,9 @@ async def opened(job: Job) -> AsyncIterator[House]:
     deliveries = Deliveries(_services(job, store, writer, bus, fleet, answered))
     event_id, lane_key = EventIds(wall_clock_ms), await store.lane_key()
     partitions = [Normalizer(writer, event_id, lane_key, lambda *file: "") for _ in range(PARTITIONS)]
+    parts: list[Part] = [writer, *partitions, deliveries]
     async with trio.open_nursery() as nursery:
-        for part in (writer, *partitions, deliveries):
+        for part in parts:
             nursery.start_soon(part.run, Incarnation(1, float("inf")))
         epochs = [lease.epoch for lease in leases]
         yield House(store, Normalizers(partitions), deliveries, epochs, answered)

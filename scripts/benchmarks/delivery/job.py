@@ -1,4 +1,6 @@
-"""What a subject is asked to do and what it answers: the same for all, as JSON, so that Node gets the same bytes."""
+"""What a subject is asked to do and what it answers: the same for all, as JSON,
+so that Node gets the same bytes.
+"""
 
 import json
 import sys

@@ -13,7 +13,9 @@ CACHE = Path(__file__).parents[3] / ".cache" / "peers"
 
 
 def node_peers() -> Path:
-    """A directory with the scripts and their `node_modules`. better-sqlite3 brings or builds its own SQLite."""
+    """A directory with the scripts and their `node_modules`. better-sqlite3 brings or
+    builds its own SQLite.
+    """
     if shutil.which("npm") is None:
         _install()
     locked = b"".join((HERE / name).read_bytes() for name in ("package.json", "package-lock.json"))

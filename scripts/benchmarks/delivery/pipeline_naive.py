@@ -1,8 +1,8 @@
 """The same road as one writes it in an afternoon: httpx on trio, a commit for each step, `json` and `hmac`.
 
-It keeps what it was given until it is delivered, in one durable commit before and one after, and signs as we do.
-It knows no duplicates, keeps no order (but 32 workers), no history, no leases; nothing is retried or bounded. One
-client for all workers.
+It keeps what it was given until it is delivered, in one durable commit before and one after, and signs as we
+do. It knows no duplicates, keeps no order (but 32 workers), no history, no leases; nothing is retried or
+bounded. One client for all workers.
 """
 
 import hashlib
@@ -22,7 +22,8 @@ _SCHEMA = """
 pragma journal_mode = wal; pragma synchronous = full;
 create table event(seq integer primary key, id text not null, account text not null, at real not null,
   body blob not null);
-create table delivery(seq integer primary key, endpoint integer not null, attempts integer not null default 0);
+create table delivery(seq integer primary key, endpoint integer not null,
+  attempts integer not null default 0);
 """
 
 

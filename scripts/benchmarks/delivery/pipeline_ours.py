@@ -1,12 +1,13 @@
-"""Ours, whole but for the platform and the API: updates are parsed and handed in as account actors hand them in, then
-go through normalizer, writer, store and fan-out to one endpoint's actor and the delivery client.
+"""Ours, whole but for the platform and the API: updates are parsed and handed in as account actors hand them
+in, then go through normalizer, writer, store and fan-out to one endpoint's actor and the delivery client.
 
-`Job.units`: `batches` are what `getUpdates` answers under load, 100 updates a unit, one unit at a time for each of
-4 accounts; `singles` are webhooks of the platforms, one update a unit, one at a time for each of 64. With a `rate`
-units of one update begin when they are due, whatever became of those before.
+`Job.units`: `batches` are what `getUpdates` answers under load, 100 updates a unit, one unit at a time for
+each of 4 accounts; `singles` are webhooks of the platforms, one update a unit, one at a time for each of 64.
+With a `rate` units of one update begin when they are due, whatever became of those before.
 
-An event ends when the sink's 2xx is durable. Included is all that the gateway does for an event: its dedupe key, its
-order among those of its conversation, the history of the attempt, fencing, the breaker's and the bounds' accounts.
+An event ends when the sink's 2xx is durable. Included is all that the gateway does for an event: its dedupe
+key, its order among those of its conversation, the history of the attempt, fencing, the breaker's and the
+bounds' accounts.
 """
 
 import itertools
@@ -126,8 +127,9 @@ async def main(job: Job) -> None:
 
 
 async def _latencies(run: Run, house: House, few: list[bytes], many: list[bytes]) -> Measured:
-    """Seconds from the moment at which events were handed in to the answer of their commit, and from that to the
-    sink's 2xx."""
+    """Seconds from the moment at which events were handed in to the answer of their commit,
+    and from that to the sink's 2xx.
+    """
     await run.steady(few)  # not counted
     run.began.clear()
     watch = Stopwatch()

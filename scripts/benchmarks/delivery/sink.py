@@ -1,7 +1,7 @@
 """The receiver that all subjects share: nginx, which answers 204 to everything, and on a core of its own.
 
-Connections are kept without a limit of requests, nothing is logged. It also speaks TLS, under a certificate of an
-authority that only the subjects are told to trust.
+Connections are kept without a limit of requests, nothing is logged. It also speaks TLS, under a certificate
+of an authority that only the subjects are told to trust.
 """
 
 import contextlib

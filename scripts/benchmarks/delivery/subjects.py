@@ -1,4 +1,6 @@
-"""Who is measured, and how: a process of its own on one core, that reads a job and prints what it measured."""
+"""Who is measured, and how: a process of its own on one core,
+that reads a job and prints what it measured.
+"""
 
 import os
 import subprocess

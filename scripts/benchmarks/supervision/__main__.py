@@ -128,16 +128,16 @@ def main(rounds: int, as_json: bool) -> None:
         table.add_row(label, *(f"{medians[kind, subject.name]:,.0f}" for subject in all_))
     Console().print(table)
     click.echo(
-        f"a whole account of the gateway, with its nursery and its connection: {restarts:,.0f} restarts per second of"
-        f" CPU, {size:,.0f} bytes ({ACCOUNTS} Telegram accounts)"
+        f"a whole account of the gateway, with its nursery and its connection:"
+        f" {restarts:,.0f} restarts per second of CPU, {size:,.0f} bytes ({ACCOUNTS} Telegram accounts)"
     )
     for kind, peer, relation, goal, ratio in goals:
         good = ratio >= goal if relation == ">=" else ratio <= goal
         click.echo(f"{kind} to {peer}: {ratio:.2f}x (goal {relation} {goal}x){'' if good else '  MISSED'}")
     click.echo(
-        f"Python {platform.python_version()}, {platform.machine()}; medians of {rounds} interleaved rounds on one"
-        f" core; restarts: {RESTARTED} children x {TIMES} (triotp {TRIOTP_RESTARTED}, Erlang under"
-        f" {RESTARTED // 10} supervisors of 10); idle: {IDLE} (triotp {TRIOTP_IDLE})"
+        f"Python {platform.python_version()}, {platform.machine()}; medians of {rounds} interleaved"
+        f" rounds on one core; restarts: {RESTARTED} children x {TIMES} (triotp {TRIOTP_RESTARTED},"
+        f" Erlang under {RESTARTED // 10} supervisors of 10); idle: {IDLE} (triotp {TRIOTP_IDLE})"
     )
 
 

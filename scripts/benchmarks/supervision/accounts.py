@@ -1,4 +1,6 @@
-"""Whole accounts, for comparison: a connector, an outbox, a status, a nursery and a connection to the sandbox each."""
+"""Whole accounts, for comparison: a connector, an outbox, a status,
+a nursery and a connection to the sandbox each.
+"""
 
 import contextlib
 

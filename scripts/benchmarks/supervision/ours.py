@@ -1,6 +1,7 @@
 """The library, measured: argv is KIND (memory or restarts), COUNT, ROUNDS. Prints one number.
 
-memory: bytes of resident memory per idle child. restarts: restarts per second when all children crash at once.
+memory: bytes of resident memory per idle child. restarts: restarts per second when all children crash at
+once.
 """
 
 import gc

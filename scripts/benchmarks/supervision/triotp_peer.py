@@ -9,7 +9,7 @@ from logbook import NullHandler
 from triotp import gen_server, mailbox, supervisor
 
 down = 0
-all_up = None
+all_up = trio.Event()
 
 
 async def init(name):

@@ -1,4 +1,7 @@
-"""python-telegram-bot as a bot on our sandbox: argv: base URL, token. Echoes each text; JSON lines on stdout."""
+"""python-telegram-bot as a bot on our sandbox: argv: base URL, token.
+
+Echoes each text; JSON lines on stdout.
+"""
 
 import json
 import sys

@@ -1,6 +1,7 @@
 """pywa as a business behind our sandbox: verifies and parses its webhooks, answers through its Graph API.
 
-argv: the sandbox's base URL, the number, app secret, verify token, port. One JSON line for each thing that came in.
+argv: the sandbox's base URL, the number, app secret, verify token, port. One JSON line for each thing that
+came in.
 """
 
 import json

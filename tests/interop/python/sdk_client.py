@@ -1,4 +1,6 @@
-"""The official SDK, sync or async, as the runs of this directory use it: each call is one JSON line on stdout."""
+"""The official SDK, sync or async, as the runs of this directory use it:
+each call is one JSON line on stdout.
+"""
 
 import inspect
 import json
@@ -12,7 +14,8 @@ from unifyport.errors import UnifyPortApiError
 
 from unifyport import AsyncUnifyPortDeviceClient, UnifyPortDeviceClient
 
-# The models' alias of any JSON value is recursive, which pydantic cannot take; everything else is judged as declared.
+# The models' alias of any JSON value is recursive, which pydantic cannot take; everything else is judged as
+# declared.
 models.JsonValue, models.FreeFormObject = Any, dict[str, Any]
 
 

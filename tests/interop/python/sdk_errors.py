@@ -1,9 +1,11 @@
-"""The official SDK against a running gateway: each operation, once for each error status that the contract declares for it.
+"""The official SDK against a running gateway: each operation, once for each error status that the contract
+declares for it.
 
-argv: a JSON object with base_url, api_key, ca_file (or null), mode, orders, and account ids: everything (can do
-everything), stopped (the same, but stopped), texts (can send text and little more), orphan (no connector is there for
-it), declared (of the configuration file), fresh (nobody has logged it in), qr, code, session (logged in, each by its way).
-One JSON line per call on stdout (`sdk_client.py`), with `wanted`, the status that it is about.
+argv: a JSON object with base_url, api_key, ca_file (or null), mode, orders, and account ids: everything (can
+do everything), stopped (the same, but stopped), texts (can send text and little more), orphan (no connector
+is there for it), declared (of the configuration file), fresh (nobody has logged it in), qr, code, session
+(logged in, each by its way). One JSON line per call on stdout (`sdk_client.py`), with `wanted`, the status
+that it is about.
 """
 
 import asyncio

@@ -1,8 +1,8 @@
 """The official SDK against a running gateway: every operation succeeds, sync or async.
 
-argv: a JSON object with base_url, api_key, ca_file (or null), mode, shop (an account that may send), customer,
-token (of a bot to be made), hook, everything (an account that can do everything), file (a URL), orders. One JSON line per
-call on stdout (`sdk_client.py`).
+argv: a JSON object with base_url, api_key, ca_file (or null), mode, shop (an account that may send),
+customer, token (of a bot to be made), hook, everything (an account that can do everything), file (a URL),
+orders. One JSON line per call on stdout (`sdk_client.py`).
 """
 
 import asyncio

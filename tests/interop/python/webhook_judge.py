@@ -1,7 +1,7 @@
 """The published libraries of Standard Webhooks as receivers: do they accept what was sent?
 
-One JSON object a line on stdin: headers, body (base64), secret (as people enter it), raw (whether it is the key itself).
-One a line on stdout: for each library "accepted", or why not.
+One JSON object a line on stdin: headers, body (base64), secret (as people enter it), raw (whether it is the
+key itself). One a line on stdout: for each library "accepted", or why not.
 """
 
 import base64

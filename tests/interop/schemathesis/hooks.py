@@ -1,5 +1,5 @@
-"""What a check takes for a failure and the contract does not: (check, operations, status, code, text of the message), with
-the reason. Everything else that schemathesis finds is one.
+"""What a check takes for a failure and the contract does not: (check, operations, status, code, text of the
+message), with the reason. Everything else that schemathesis finds is one.
 """
 
 import json
@@ -14,7 +14,8 @@ EVERY = ".*"
 ALLOWED = [
     # The contract's answer where a channel cannot do a thing.
     (ServerError, EVERY, 501, "unsupported_by_provider", ""),
-    # What no schema can say: which mode an account has, what its channel sends, what a token was given out for.
+    # What no schema can say: which mode an account has, what its channel sends, what a token was given out
+    # for.
     (RejectedPositiveData, EVERY, 400, "unsupported_provider_auth_mode", ""),
     (RejectedPositiveData, "createAccount|updateAccount", 400, "auth_mode_phone_required", ""),
     (RejectedPositiveData, "sendMessage", 400, "unsupported_message_type|invalid_reply_token", ""),
@@ -84,7 +85,8 @@ def filter_failure(context, failure, case, response):
         return True
     operation = context.operation.definition.raw.get("operationId", "")
     if isinstance(failure, ServerError) and response.status_code == 500:
-        # By the contract a platform's refusal is a 500, as is what nobody knows: it says so. A crash says neither.
+        # By the contract a platform's refusal is a 500, as is what nobody knows: it says so. A crash says
+        # neither.
         return error.get("outcome") not in ("rejected", "unknown") and "reason" not in error
     return not any(
         isinstance(failure, kind)
@@ -100,7 +102,9 @@ if os.environ.get("WITHOUT_REQUEST_ID"):
 
     @schemathesis.hook
     def before_load_schema(context, raw_schema):
-        """A thing counts as just made only where every parameter of its path came from an answer, which a header never does."""
+        """A thing counts as just made only where every parameter of its path came from an answer,
+        which a header never does.
+        """
         for methods in raw_schema["paths"].values():
             for operation in methods.values():
                 parameters = operation["parameters"]

@@ -1,5 +1,6 @@
 """The platform: users by token, messages kept until they are confirmed, texts accepted from every user."""
 
+import functools
 import itertools
 from typing import Any
 
@@ -66,7 +67,7 @@ class SocketsPlatform(LocalPlatform):
                 await connection.answer(
                     user.id if user else "",
                     "send",
-                    lambda user=user, order=request: self._accept(user, order),
+                    functools.partial(self._accept, user, request),
                 )
 
     async def _accept(self, user: User | None, request: dict[str, Any]) -> bytes:

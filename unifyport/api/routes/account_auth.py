@@ -1,9 +1,9 @@
 """Account auth: where the login of an account stands, and the steps that a human takes.
 
-An account with a token needs no human: its steps are to present the credentials again (`auth/start`) and to drop the
-login (`auth/cancel`). For the others the steps drive a `Login` (`actors/account/login.py`), and each is answered when the login
-has come to what follows it, or after some seconds with where it stands. The older paths of the public record are served
-beside the contract's.
+An account with a token needs no human: its steps are to present the credentials again (`auth/start`) and to
+drop the login (`auth/cancel`). For the others the steps drive a `Login` (`actors/account/login.py`), and each
+is answered when the login has come to what follows it, or after some seconds with where it stands. The older
+paths of the public record are served beside the contract's.
 
     auth_mode    begins with            then
     token        auth/start             (by itself)
@@ -85,7 +85,7 @@ def present_login(account: Account, now_ms: int, *, imports: bool) -> schemas.Ac
     )
 
 
-# -- the steps ------------------------------------------------------------------------------------------------------
+# -- the steps -----------------------------------------------------------------------------------------------
 
 
 async def start_auth(call: Call) -> schemas.AccountSession:
@@ -147,7 +147,9 @@ def _give(wanted: Wanted) -> Handler:
 
 
 async def import_session(call: Call) -> schemas.AccountSession:
-    """Log in with a session that was exported elsewhere: fetched from `session_url`, or given as `session`."""
+    """Log in with a session that was exported elsewhere: fetched from `session_url`,
+    or given as `session`.
+    """
     body = call.body
     account, connection = await bound_account(call.gateway, call.path["account_id"])
     fits = issubclass(call.gateway.registry.connector(connection), ImportsSession)
@@ -173,7 +175,7 @@ async def cancel_auth(call: Call) -> schemas.AccountSession:
     return await get_auth_state(call)
 
 
-# -- their parts ----------------------------------------------------------------------------------------------------
+# -- their parts ---------------------------------------------------------------------------------------------
 
 
 def _check_mode(connection: ConnectionSpec, fits: bool, why: str) -> None:
@@ -214,8 +216,9 @@ async def _begin(
 
 
 async def _moved(call: Call, login: Login, steps: int, failure: str) -> schemas.AccountSession:
-    """Where the login stands once it has come further. What a platform said no to is a state; what kept us from asking
-    it is an error of this step, and the state as well."""
+    """Where the login stands once it has come further. What a platform said no to is a state; what kept us
+    from asking it is an error of this step, and the state as well.
+    """
     with trio.move_on_after(STEP_SECONDS):
         await login.moved(steps)
         actor = call.gateway.accounts.actor(call.path["account_id"])

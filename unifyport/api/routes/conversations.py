@@ -66,7 +66,7 @@ def supported_type(connection: ConnectionSpec, provider: str, value: str) -> Non
         raise ApiError(400, UNSUPPORTED_TYPE.code, f"{provider} has no {value}")
 
 
-# -- looking ------------------------------------------------------------------------------------------------------
+# -- looking -------------------------------------------------------------------------------------------------
 
 
 async def list_conversations(call: Call) -> schemas.ConversationListResult:
@@ -107,7 +107,7 @@ def _check_type(call: Call, connection: ConnectionSpec, provider: str) -> None:
         supported_type(connection, provider, checked_type("type", call.query["type"]))
 
 
-# -- what the account does with one -------------------------------------------------------------------------------
+# -- what the account does with one --------------------------------------------------------------------------
 
 
 async def mark_read(call: Call) -> schemas.OkData:
@@ -179,7 +179,7 @@ async def _act(call: Call, capability: Capability[..., Any], failure: str, *more
     return schemas.OkData()
 
 
-# -- labels -------------------------------------------------------------------------------------------------------
+# -- labels --------------------------------------------------------------------------------------------------
 
 
 async def list_labels(call: Call) -> schemas.ConversationLabelListResult:
@@ -219,7 +219,7 @@ async def delete_label(call: Call) -> schemas.ConversationLabelDeleteResult:
     return schemas.ConversationLabelDeleteResult(label_id)
 
 
-# -- routes ---------------------------------------------------------------------------------------------------------
+# -- routes --------------------------------------------------------------------------------------------------
 
 _TAG = "Conversations"
 _PATH = "/v1/accounts/{account_id}/conversations"

@@ -1,7 +1,8 @@
-"""Deliveries of an endpoint: what became of each, dead letters, extra attempts and replays, and the receiver's self-test.
+"""Deliveries of an endpoint: what became of each, dead letters, extra attempts and replays, and the
+receiver's self-test.
 
-What is ordered here is written to the store, and the endpoint's actor hears a bell: nothing is sent from this room but
-the four deliveries of the self-test.
+What is ordered here is written to the store, and the endpoint's actor hears a bell: nothing is sent from this
+room but the four deliveries of the self-test.
 """
 
 import re
@@ -41,7 +42,7 @@ NOT_ACTIVE = ErrorSpec(409, "webhook_endpoint_not_active")
 NOT_RETRYABLE = ErrorSpec(409, "delivery_not_retryable")
 
 
-# -- looking ------------------------------------------------------------------------------------------------------
+# -- looking -------------------------------------------------------------------------------------------------
 
 
 async def list_deliveries(call: Call) -> schemas.DeliveryPage:
@@ -117,7 +118,7 @@ def _attempt(delivery_id: str, attempt: AttemptRecord) -> schemas.DeliveryAttemp
     )
 
 
-# -- ordering -----------------------------------------------------------------------------------------------------
+# -- ordering ------------------------------------------------------------------------------------------------
 
 
 async def retry_delivery(call: Call) -> schemas.Delivery:
@@ -218,7 +219,7 @@ def _places(endpoint: WebhookEndpoint, ids: list[str], problems: list[str]) -> l
     return places
 
 
-# -- the self-test --------------------------------------------------------------------------------------------------
+# -- the self-test -------------------------------------------------------------------------------------------
 
 
 async def test_endpoint(call: Call) -> schemas.EndpointTest:
@@ -259,7 +260,7 @@ async def _findings(gateway: Gateway, endpoint: WebhookEndpoint) -> list[selftes
     return findings
 
 
-# -- routes -----------------------------------------------------------------------------------------------------------
+# -- routes --------------------------------------------------------------------------------------------------
 
 
 def _route(

@@ -1,7 +1,7 @@
 """The event log, by cursor: what a receiver missed is never gone before its retention is over.
 
-A cursor is a place in the log, whatever was asked for when it was given out: the same one serves with any filter, in
-pages and in the stream.
+A cursor is a place in the log, whatever was asked for when it was given out: the same one serves with any
+filter, in pages and in the stream.
 """
 
 import re

@@ -6,8 +6,12 @@ from unifyport.model.auth import WAITING
 
 # What a human must do about a reason; what is not here mends itself, or is somebody else's to mend.
 ACTIONS = {
-    "invalid_credentials": "give new credentials (PATCH provider_data), or POST auth/start if these are right",
-    "permission_missing": "give the token the permissions that the channel's page lists, then POST auth/start",
+    "invalid_credentials": (
+        "give new credentials (PATCH provider_data), or POST auth/start if these are right"
+    ),
+    "permission_missing": (
+        "give the token the permissions that the channel's page lists, then POST auth/start"
+    ),
     "unknown_phone_number_id": "check phone_number_id and that the token may see it, then POST auth/start",
     "duplicate_provider_account": "delete one of the two accounts that have this identity",
     "other_poller": "stop the other program that polls with this token",

@@ -1,8 +1,9 @@
-"""`Idempotency-Key`: a caller that does not know what became of a send repeats it under the same key, and is told.
+"""`Idempotency-Key`: a caller that does not know what became of a send repeats it under the same key, and is
+told.
 
-A key is the workspace's, for one send: the same key with another body is refused. While the first one is under way a
-repeat waits for it, and does not take a place in the queue. A send that provably did not happen lets go of its key.
-Keys are kept for 24 h after the outcome; where the outcome is not known, for 7 days.
+A key is the workspace's, for one send: the same key with another body is refused. While the first one is
+under way a repeat waits for it, and does not take a place in the queue. A send that provably did not happen
+lets go of its key. Keys are kept for 24 h after the outcome; where the outcome is not known, for 7 days.
 """
 
 import contextlib

@@ -61,7 +61,10 @@ async def send_message(call: Call) -> schemas.SendMessageResult:
 async def _send(
     gateway: Gateway, connection: ConnectionSpec, command: SendCommand, source: Source | None
 ) -> Answer:
-    """Have it sent, its file fetched before. Until it is the account's, whatever goes wrong is a message not sent."""
+    """Have it sent, its file fetched before.
+
+    Until it is the account's, whatever goes wrong is a message not sent.
+    """
     answer = Answer(CommandState.NOT_SENT, code="internal_error")
     handed_over = False
     try:

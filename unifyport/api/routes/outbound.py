@@ -1,7 +1,7 @@
 """From the body of a send to what a connector is asked to send, and the file that goes with it.
 
-A file is named in one of three ways, of which the first that is there counts: `url`, `file_url`, `file_key`. A URL is
-fetched when the message is on record and before it is sent; an upload is there already.
+A file is named in one of three ways, of which the first that is there counts: `url`, `file_url`, `file_key`.
+A URL is fetched when the message is on record and before it is sent; an upload is there already.
 """
 
 import contextlib

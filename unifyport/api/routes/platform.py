@@ -1,7 +1,7 @@
 """What an account's platform is asked to do or to tell: the same steps for each such operation.
 
-Fields, then whether the connector can do it at all (501), then whether the account is connected (409), then the
-platform. The account actor is the only way to a connector.
+Fields, then whether the connector can do it at all (501), then whether the account is connected (409), then
+the platform. The account actor is the only way to a connector.
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,7 +30,7 @@ NO_ADAPTER = ErrorSpec(502, "provider_adapter_not_found")
 DOING = (INVALID_REQUEST, NOT_FOUND, NOT_BOUND, UNSUPPORTED, NO_ADAPTER)
 
 
-# -- fields -------------------------------------------------------------------------------------------------------
+# -- fields --------------------------------------------------------------------------------------------------
 
 
 def checked_id(name: str, value: str) -> str:
@@ -54,7 +54,7 @@ def required(query: Mapping[str, str], name: str) -> str:
     return checked_id(name, query[name])
 
 
-# -- calls --------------------------------------------------------------------------------------------------------
+# -- calls ---------------------------------------------------------------------------------------------------
 
 
 async def require_capability(
@@ -77,8 +77,9 @@ async def call_platform(
     *args: Arguments.args,
     **kwargs: Arguments.kwargs,
 ) -> Result:
-    """What the connector returns. Raises `ApiError`: 409 when the account is not connected, the platform's refusal as
-    404 or as `failure`, 429 when it told us to wait."""
+    """What the connector returns. Raises `ApiError`: 409 when the account is not connected, the platform's
+    refusal as 404 or as `failure`, 429 when it told us to wait.
+    """
     gateway = call.gateway
     assert not kwargs, "a command carries its arguments by their places"
     command = PlatformCall(capability.name, args, gateway.now_ms() + DEADLINE_MS)
@@ -95,8 +96,10 @@ async def call_platform(
 async def call_platform_page(
     call: Call, account: Account, failure: str, capability: Capability[..., Page[Any]], *arguments: Any
 ) -> tuple[list[Any], bool, str]:
-    """`call_platform` for one page of a list: items, whether there are more, and the cursor of what comes next. A cursor holds
-    the platform's own word, is signed, and serves for the same question of the same account only."""
+    """`call_platform` for one page of a list: items, whether there are more, and the cursor of what comes
+    next. A cursor holds the platform's own word, is signed, and serves for the same question of the same
+    account only.
+    """
     limit = limit_of(call.query)
     purpose = f"{capability.name} {account.id} {arguments!r}"
     after = None
@@ -108,7 +111,7 @@ async def call_platform_page(
     return page.items, True, cursors.write_text(call.gateway.ring, purpose, page.next)
 
 
-# -- what it came to ------------------------------------------------------------------------------------------------
+# -- what it came to -----------------------------------------------------------------------------------------
 
 
 def failed(answer: Answer, code: str, done: str, command_id: str | None = None) -> ApiError:
@@ -147,7 +150,7 @@ def _not_done(answer: Answer, code: str, done: str, details: dict[str, Any]) -> 
     return ApiError(409, "account_binding_not_found", f"not {done}: {answer.code}", **details)
 
 
-# -- routes -----------------------------------------------------------------------------------------------------------
+# -- routes --------------------------------------------------------------------------------------------------
 
 
 def route(

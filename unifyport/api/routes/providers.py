@@ -1,4 +1,7 @@
-"""Providers: where accounts can be made, and what each channel can do. Both follow from the channels' declarations."""
+"""Providers: where accounts can be made, and what each channel can do.
+
+Both follow from the channels' declarations.
+"""
 
 from unifyport.providers.contract.base import Channel, ConnectionSpec, Credential
 from unifyport.providers.registry import PROVIDER_NAMES, Registry

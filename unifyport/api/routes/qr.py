@@ -1,4 +1,7 @@
-"""`/qr/{token}.png` and `.svg`: a picture of the QR code of a login, for whoever has the link. Never cached."""
+"""`/qr/{token}.png` and `.svg`: a picture of the QR code of a login, for whoever has the link.
+
+Never cached.
+"""
 
 from unifyport.gateway.gateway import Gateway
 from unifyport.links.qr import KINDS, NoPicture, code_of, draw

@@ -28,7 +28,10 @@ async def get_workspace(call: Call) -> schemas.Workspace:
 
 
 async def update_workspace(call: Call) -> schemas.Workspace:
-    """Name and status are replaced, metadata only where it is given. A name from the file stays the file's."""
+    """Name and status are replaced, metadata only where it is given.
+
+    A name from the file stays the file's.
+    """
     gateway, body = call.gateway, call.body
     problems = [
         f"{name}: must be 1 to {_MAX_TEXT} printable characters"

@@ -27,7 +27,9 @@ class ProviderProfile:
 
 @attrs.define
 class AccountRequest:
-    """`provider` is required to create; an update may name it but not change it. `provider_data` is write-only.
+    """`provider` is required to create; an update may name it but not change it.
+
+    `provider_data` is write-only.
 
     `proxy`, `proxy_config` and `provider_data.proxy_config` are one and the same; null takes the proxy away.
     """
@@ -97,7 +99,9 @@ class AuthPasswordRequest:
 
 @attrs.define
 class AuthSessionImportRequest:
-    """`session_url` (https, fetched once) or `session`, which is the exported session itself: text or an object."""
+    """`session_url` (https, fetched once) or `session`, which is the exported session itself:
+    text or an object.
+    """
 
     session_url: HttpsUrl | None = None
     pin: Answer | None = None
@@ -135,7 +139,9 @@ class Runtime:
 
 @attrs.define
 class Explanation:
-    """Why an account is not running, what happens next by itself, and what a human must do (empty: nothing)."""
+    """Why an account is not running, what happens next by itself, and what a human must do (empty:
+    nothing).
+    """
 
     account_id: str
     runtime_status: RuntimeStatus

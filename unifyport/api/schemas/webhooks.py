@@ -13,9 +13,10 @@ from .fields import EndpointStatus, HookUrl, Secret, Subscription, Time
 class WebhookEndpointRequest:
     """`url` and `status` are required to create; an update may leave them out.
 
-    `delivery` says how events travel, see docs/webhooks.md; what it leaves out is as the operator's defaults say. In an
-    update `delivery.resume` = "now" ends what is owed until then. A new `signing_secret` leaves the old one signing
-    beside it for `delivery.secret_overlap`, with the `standard` scheme; so does `previous_signing_secret`.
+    `delivery` says how events travel, see docs/webhooks.md; what it leaves out is as the operator's defaults
+    say. In an update `delivery.resume` = "now" ends what is owed until then. A new `signing_secret` leaves
+    the old one signing beside it for `delivery.secret_overlap`, with the `standard` scheme; so does
+    `previous_signing_secret`.
     """
 
     url: HookUrl | None = None
@@ -29,7 +30,10 @@ class WebhookEndpointRequest:
 
 @attrs.define
 class WebhookEndpoint:
-    """`retry_policy` and `delivery` are those in force. `reason`: why it is disabled. `dropped`: what `resume` ended."""
+    """`retry_policy` and `delivery` are those in force.
+
+    `reason`: why it is disabled. `dropped`: what `resume` ended.
+    """
 
     id: str
     url: str
@@ -105,8 +109,9 @@ class DeliveryPage:
 class ReplayRequest:
     """What is to be delivered once more: dead letters, or events of the log that the endpoint subscribes to.
 
-    `source`: `dead` (the default) or `log`. Of it, what `delivery_ids` (dead letters only) or `event_ids` name, or
-    what died or was logged in [`since`, `until`). `cursor`: go on with a replay that was not finished.
+    `source`: `dead` (the default) or `log`. Of it, what `delivery_ids` (dead letters only) or `event_ids`
+    name, or what died or was logged in [`since`, `until`). `cursor`: go on with a replay that was not
+    finished.
     """
 
     source: Literal["dead", "log"] = "dead"
@@ -151,8 +156,10 @@ class EndpointTestCase:
 
 @attrs.define
 class EndpointTest:
-    """What a receiver does with four deliveries. `verdict`: `good`, `insecure` (it accepts what it must not), `failing`
-    (it does not accept what it must) or `unsigned` (the endpoint has no secret: there is nothing to verify)."""
+    """What a receiver does with four deliveries. `verdict`: `good`, `insecure` (it accepts what it must not),
+    `failing` (it does not accept what it must) or `unsigned` (the endpoint has no secret: there is nothing to
+    verify).
+    """
 
     endpoint_id: str
     verdict: Literal["good", "unsigned", "insecure", "failing"]

@@ -77,7 +77,10 @@ class CredentialField:
 
 @attrs.define
 class ConnectionCapabilities:
-    """What one way to be connected needs and can do. Lengths in characters and bytes; absent: no limit is known."""
+    """What one way to be connected needs and can do.
+
+    Lengths in characters and bytes; absent: no limit is known.
+    """
 
     auth_mode: str
     provider_data: list[CredentialField]
@@ -98,7 +101,10 @@ class ChannelCapabilities:
 
 @attrs.define
 class SupervisedChild:
-    """A child of the supervision tree. Only a supervisor has `strategy`, `counts` (by phase) and `children`."""
+    """A child of the supervision tree.
+
+    Only a supervisor has `strategy`, `counts` (by phase) and `children`.
+    """
 
     id: str
     phase: str
@@ -129,7 +135,9 @@ class Difference:
 
 @attrs.define
 class Reload:
-    """`options` are in force now; `needs_restart` are not; `left` has left the file and is kept, out of use."""
+    """`options` are in force now; `needs_restart` are not; `left` has left the file and is kept,
+    out of use.
+    """
 
     dry_run: bool
     differences: list[Difference]

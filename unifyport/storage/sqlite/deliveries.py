@@ -1,4 +1,5 @@
-"""What deliveries write: outcomes and health of an endpoint, replays, extra attempts, debts that end of old age.
+"""What deliveries write: outcomes and health of an endpoint, replays, extra attempts, debts that end of old
+age.
 
 Inside a transaction that somebody else began; see `sqlite_writes`.
 """
@@ -32,11 +33,13 @@ _NEVER = 2**62
 EXPIRED_EVERY = 3_600_000  # ms; how often the log tells of an endpoint whose debts expire
 
 
-# -- outcomes -------------------------------------------------------------------------------------------------
+# -- outcomes ------------------------------------------------------------------------------------------------
 
 
 def settle(db: sqlite3.Connection, now: int, write: Settle) -> Result:
-    """Nothing is written where the debt had ended meanwhile (endpoint deleted, debt dropped, event expired)."""
+    """Nothing is written where the debt had ended meanwhile (endpoint deleted, debt dropped,
+    event expired).
+    """
     no = write.endpoint_no
     by: dict[str, list[Settled]] = {"delivered": [], "dead": [], "expired": [], "retry": [], "kept": []}
     for outcome in write.outcomes:
@@ -90,7 +93,7 @@ def _remember(db: sqlite3.Connection, no: int, outcomes: list[Settled]) -> None:
     )
 
 
-# -- health -----------------------------------------------------------------------------------------------------
+# -- health --------------------------------------------------------------------------------------------------
 
 
 def _health(db: sqlite3.Connection, now: int, write: Settle, health: EndpointHealth) -> int | None:
@@ -182,7 +185,7 @@ def purge_deleted(db: sqlite3.Connection, page: int) -> int:
     return 0
 
 
-# -- orders -----------------------------------------------------------------------------------------------------
+# -- orders --------------------------------------------------------------------------------------------------
 
 
 def drop_owed(db: sqlite3.Connection, write: DropOwed) -> Result:
@@ -225,7 +228,9 @@ def replay(db: sqlite3.Connection, write: Replay) -> Result:
 
 
 class _Debts:
-    """The rows of one page of a replay: each gets its ordinal among all that this endpoint was ever replayed."""
+    """The rows of one page of a replay: each gets its ordinal among all that this
+    endpoint was ever replayed.
+    """
 
     def __init__(self, db: sqlite3.Connection, no: int, round_: int, ordinal: int) -> None:
         self._db = db
@@ -237,7 +242,8 @@ class _Debts:
     def add(self, seq: int, lane: int) -> bool:
         """False when it still is owed: then nothing is done."""
         added = self._db.execute(
-            "insert into delivery(endpoint_no, seq, round, lane, due) select :no, :seq, :round, :lane, :ordinal"
+            "insert into delivery(endpoint_no, seq, round, lane, due)"
+            " select :no, :seq, :round, :lane, :ordinal"
             " where not exists(select 1 from delivery where endpoint_no = :no and seq = :seq)",
             {"no": self.no, "seq": seq, "round": self.round, "lane": lane, "ordinal": self.ordinal + 1},
         ).rowcount
@@ -277,8 +283,9 @@ _IN_THE_LOG, _OUTLIVED = (
 def _dead_letters(
     db: sqlite3.Connection, no: int, write: Replay, which: DeadLetters
 ) -> tuple[list[_DeadRow], int, bool]:
-    """A page of (seq, round, lane, seq in the log). What the log has outlived comes last: it gets the newest places,
-    and a replay goes in their order. `after` of that part is negative."""
+    """A page of (seq, round, lane, seq in the log). What the log has outlived comes last: it gets the newest
+    places, and a replay goes in their order. `after` of that part is negative.
+    """
     if which.places is not None:
         named = [
             db.execute(f"{_DEAD} and seq = ? and round = ?", (no, *place)).fetchone()

@@ -163,11 +163,12 @@ def quarantine(db: sqlite3.Connection, ring: KeyRing, limit: int) -> list[Quaran
     ]
 
 
-# -- what endpoints are owed ----------------------------------------------------------------------------------
+# -- what endpoints are owed ---------------------------------------------------------------------------------
 
 _OWED = (
     "select d.seq, d.round, d.lane, d.attempts, d.due, e.id, e.expires_at, e.body, coalesce(e.account_no, 0)"
-    " from delivery d join event e using(seq) where d.endpoint_no = ? and "
+    " from delivery d join event e using(seq)"
+    " where d.endpoint_no = ? and "
 )
 
 
@@ -209,7 +210,8 @@ def ordered(db: sqlite3.Connection, endpoint_no: int, after: tuple[int, int], li
 
 def blocked(db: sqlite3.Connection, endpoint_no: int) -> list[Blocked]:
     sql = (
-        "select d.lane, d.seq, d.due, coalesce(e.account_no, 0), d.round from delivery d join event e using(seq)"
+        "select d.lane, d.seq, d.due, coalesce(e.account_no, 0), d.round"
+        " from delivery d join event e using(seq)"
         " where d.endpoint_no = ? and d.due is not null and (d.round = 0 or d.attempts > 0)"
     )
     return [Blocked(*row) for row in db.execute(sql, (endpoint_no,))]
@@ -225,13 +227,14 @@ def owed(db: sqlite3.Connection, endpoint_no: int, most: int) -> tuple[int, int]
     return pending, dead
 
 
-# -- deliveries, as people look at them -----------------------------------------------------------------------
+# -- deliveries, as people look at them ----------------------------------------------------------------------
 
 _ATTEMPTS_SHOWN = 100
 # Where deliveries of each status are found, with the columns of `DeliveryRecord` from `seq` to `ended_at`.
 _ENDED = (
     "select a.seq, a.round, a.outcome, e.id, e.kind, a.attempt, null, a.error, a.at"
-    " from attempt a join event e using(seq) where a.endpoint_no = :no and a.outcome in ('delivered', 'expired')"
+    " from attempt a join event e using(seq)"
+    " where a.endpoint_no = :no and a.outcome in ('delivered', 'expired')"
 )
 _REPLAYED = (  # a dead letter that was replayed, under an id of its own: its history stays
     "select a.seq, a.round, a.outcome, e.id, e.kind, a.attempt, null, a.error, a.at"
@@ -240,7 +243,8 @@ _REPLAYED = (  # a dead letter that was replayed, under an id of its own: its hi
 _STANDING = (
     "select d.seq, d.round, iif(d.attempts, 'retrying', 'pending'), e.id, e.kind, d.attempts,"
     " iif(d.attempts, d.due, null), d.error, null"
-    " from delivery d join event e using(seq) where d.endpoint_no = :no"
+    " from delivery d join event e using(seq)"
+    " where d.endpoint_no = :no"
 )
 _DEAD = (
     "select d.seq, d.round, 'dead', d.event_id, d.kind, d.attempts, null, d.reason, d.died_at"
@@ -307,7 +311,7 @@ def _history(db: sqlite3.Connection, of: DeliveryRecord, limit: int) -> list[Att
     return [AttemptRecord(*row) for row in db.execute(sql, (of.endpoint_no, of.seq, of.round, limit))]
 
 
-# -- the event log ----------------------------------------------------------------------------------------------
+# -- the event log -------------------------------------------------------------------------------------------
 
 
 _EVENT = "select seq, id, kind, body, expires_at from event"

@@ -119,7 +119,8 @@ create index command_open on command(account_no) where state in ('accepted', 'se
 
 _V2 = """
 alter table account add column proxy blob;  -- sealed
-alter table account add column login integer not null default 0;  -- raised by new credentials: what an older login says is void
+-- raised by new credentials: what an older login says is void
+alter table account add column login integer not null default 0;
 
 create table deleted_account(  -- ingress tells a platform that still calls for one that it is gone
   id text primary key, at integer not null
@@ -131,19 +132,23 @@ _V3 = """
 alter table endpoint add column previous_secret blob;  -- sealed
 alter table endpoint add column previous_until integer;
 alter table endpoint add column delivery text not null default '{}';
-alter table endpoint add column orders integer not null default 0;  -- raised by each replay and each retry that is ordered
+-- raised by each replay and each retry that is ordered
+alter table endpoint add column orders integer not null default 0;
 alter table endpoint add column debt integer not null default 0;  -- raised when what it was owed is dropped
-alter table endpoint add column replayed integer not null default 0;  -- rows of replays: each has its ordinal as its due
+-- rows of replays: each has its ordinal as its due
+alter table endpoint add column replayed integer not null default 0;
 alter table endpoint add column expired_at integer;  -- when the log was last told that debts expired
 
-alter table delivery add column manual integer not null default 0;  -- one extra attempt now, outside the count
+-- one extra attempt now, outside the count
+alter table delivery add column manual integer not null default 0;
 create index delivery_manual on delivery(endpoint_no, seq, round) where manual = 1;
 
 create index dead_event on dead(endpoint_no, event_id);
 alter table dead add column response blob;
 alter table dead add column response_size integer not null default 0;
 
-create table deleted_endpoint(no integer primary key) strict;  -- what it leaves behind is purged a page at a time
+-- what it leaves behind is purged a page at a time
+create table deleted_endpoint(no integer primary key) strict;
 
 create index event_expires on event(expires_at) where expires_at is not null;
 

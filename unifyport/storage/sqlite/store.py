@@ -116,7 +116,9 @@ class SqliteStore:
         )
 
     def _check_ring(self, connection: sqlite3.Connection) -> None:
-        """Fail now, not at the first credential, when the master key is not the one that sealed this database."""
+        """Fail now, not at the first credential,
+        when the master key is not the one that sealed this database.
+        """
         row = connection.execute("select value from meta where key = 'ring_check'").fetchone()
         if row is None:
             sealed = self._ring.seal("check", ["meta", "ring_check"], b"unifyport")
@@ -180,7 +182,8 @@ class SqliteStore:
     def _transaction(self, body: Callable[[sqlite3.Connection], T]) -> T:
         """Run `body` between BEGIN IMMEDIATE and COMMIT, or leave no trace of it.
 
-        After an I/O error the connection is thrown away: what SQLite believes to be on the disk is then unknown.
+        After an I/O error the connection is thrown away: what SQLite believes to be on the disk is then
+        unknown.
         """
         try:
             if self._writer is None:

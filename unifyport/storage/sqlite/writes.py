@@ -50,12 +50,12 @@ _DAY_MS = 86_400_000
 
 _ACCOUNT_COLUMNS = (
     "id, name, provider, channel, region, auth_mode, status, desired, auth_status, last_error, terminal,"
-    " not_before, provider_account_ref, profile, metadata, capabilities, credentials, proxy, login, auth_payload,"
-    " auth_sequence, auth_expires_at, receive, origin, digest, created_at, updated_at"
+    " not_before, provider_account_ref, profile, metadata, capabilities, credentials, proxy, login,"
+    " auth_payload, auth_sequence, auth_expires_at, receive, origin, digest, created_at, updated_at"
 )
 _ENDPOINT_COLUMNS = (
-    "id, name, url, status, reason, mask, subscribed, secret, previous_secret, previous_until, retry, delivery,"
-    " failing_since, origin, digest"
+    "id, name, url, status, reason, mask, subscribed, secret, previous_secret, previous_until,"
+    " retry, delivery, failing_since, origin, digest"
 )
 _DECLARED = (
     *("region", "auth_mode", "status", "metadata", "credentials", "proxy", "receive", "digest", "updated_at"),
@@ -100,7 +100,8 @@ class Writes:
         """Owe every event above `before` to each endpoint that subscribes to its kind."""
         self._db.execute(
             "insert into delivery(endpoint_no, seq, lane)"
-            " select p.no, e.seq, e.lane from event e join endpoint p on (p.mask >> e.kind) & 1 where e.seq > ?",
+            " select p.no, e.seq, e.lane from event e"
+            " join endpoint p on (p.mask >> e.kind) & 1 where e.seq > ?",
             (before,),
         )
         return self._newest()
@@ -126,7 +127,8 @@ class Writes:
         fresh = 0
         for item in unit.items:
             seen = self._db.execute(
-                "insert into seen(account_no, key, day) values(?, ?, ?) on conflict(account_no, key) do nothing",
+                "insert into seen(account_no, key, day) values(?, ?, ?)"
+                " on conflict(account_no, key) do nothing",
                 (unit.account_no, item.key, self._day),
             )
             if seen.rowcount == 0:
@@ -189,7 +191,8 @@ class Writes:
         if names:
             values = [self._changed(unit.account_id, name, unit.account_changes[name]) for name in names]
             self._db.execute(
-                f"update account set {', '.join(f'{name} = ?' for name in names)}, version = version + 1 where no = ?",
+                f"update account set {', '.join(f'{name} = ?' for name in names)},"
+                " version = version + 1 where no = ?",
                 (*values, unit.account_no),
             )
 
@@ -232,7 +235,7 @@ class Writes:
             )
         return moved.rowcount == 1
 
-    # -- commands ---------------------------------------------------------------------------------------------
+    # -- commands --------------------------------------------------------------------------------------------
 
     def accept(self, write: AcceptCommand) -> Result:
         command = write.command
@@ -245,8 +248,9 @@ class Writes:
                     return Refused("key_reused")
                 return Committed(reads.command(self._db, known[0]))
         self._db.execute(
-            "insert into command(id, account_no, account_id, kind, key, body_hash, body, state, deadline, created_at)"
-            " values(?, ?, ?, 'send', ?, ?, ?, 'accepted', ?, ?) on conflict(id) do nothing",
+            "insert into command(id, account_no, account_id, kind, key, body_hash, body, state,"
+            " deadline, created_at) values(?, ?, ?, 'send', ?, ?, ?, 'accepted', ?, ?)"
+            " on conflict(id) do nothing",
             (
                 command.id,
                 write.account_no,
@@ -270,14 +274,14 @@ class Writes:
         )
         return Committed((unsent.rowcount, unknown.rowcount))
 
-    # -- deliveries -------------------------------------------------------------------------------------------
+    # -- deliveries ------------------------------------------------------------------------------------------
 
     def settle(self, write: Settle) -> Result:
         if not self._held(f"endpoint:{write.endpoint_id}", write.epoch):
             return Fenced()
         return deliveries.settle(self._db, self._now, write)
 
-    # -- what the API and the file own --------------------------------------------------------------------------
+    # -- what the API and the file own -----------------------------------------------------------------------
 
     def put_account(self, write: PutAccount) -> Result:
         a = write.account
@@ -337,7 +341,9 @@ class Writes:
     def _put(
         self, table: str, columns: str, values: Sequence[Any], no: int, version: int
     ) -> sqlite3.Row | None:
-        """Insert when `no` is 0, else replace the row of that number and version; the row as stored, or None."""
+        """Insert when `no` is 0, else replace the row of that number and version; the row as stored,
+        or None.
+        """
         names = _names(columns)
         cursor = self._db.cursor()
         cursor.row_factory = sqlite3.Row
@@ -422,12 +428,13 @@ class Writes:
         self._db.execute("release together")
         return Committed(values)
 
-    # -- retention ----------------------------------------------------------------------------------------------
+    # -- retention -------------------------------------------------------------------------------------------
 
     def purge(self, write: Purge) -> Result:
         """Every statement looks at one page of the oldest rows, or at an index."""
         row = self._db.execute(
-            "select max(seq) from (select seq, committed_at from event order by seq limit ?) where committed_at < ?",
+            "select max(seq) from (select seq, committed_at from event order by seq limit ?)"
+            " where committed_at < ?",
             (write.page, write.events_before),
         ).fetchone()
         deleted = self._purge_events(row[0]) if row[0] is not None else 0
