@@ -1,4 +1,4 @@
-"""The dispatcher without a server: the table of the router, requests as values, and who imports a framework."""
+"""The dispatcher without a server: the table of the router, requests as values, and which file imports Quart."""
 
 import ast
 from pathlib import Path
