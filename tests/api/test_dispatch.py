@@ -1,4 +1,4 @@
-"""The dispatcher without a server: the table of the router, requests as values, and which file imports Quart."""
+"""The dispatcher without a server: the router, requests as values, and which file imports the framework."""
 
 import ast
 from pathlib import Path
