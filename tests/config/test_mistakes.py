@@ -376,7 +376,7 @@ def test_every_secret_option_is_hidden() -> None:
     ("value", "shown"),
     [
         ('"loud"', ', got "loud"'),
-        (f'"{"x" * 100}"', f', got "{"x" * 60}…"'),
+        (f'"{"louder " * 20}"', f', got "{("louder " * 20)[:60]}…"'),
         ('"\\u202e\\u0007"', r', got "\u202e\u0007"'),
         ("1979-05-27", ", got 1979-05-27"),
         ("false", ", got false"),

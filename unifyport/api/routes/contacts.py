@@ -67,7 +67,7 @@ async def unblock_contact(call: Call) -> schemas.OkData:
 async def _act(call: Call, capability: Capability[..., Any]) -> schemas.OkData:
     contact_id = checked_id("contact_id", call.body.contact_id)
     account, _ = await require_capability(call, capability)
-    await call_platform(call, account, f"{capability}_failed", capability, contact_id)
+    await call_platform(call, account, f"{capability.name}_failed", capability, contact_id)
     return schemas.OkData()
 
 
