@@ -276,3 +276,8 @@ def test_one_file_of_the_api_knows_the_framework() -> None:
             if any(name.partition(".")[0] in ("quart", "quart_trio", "werkzeug") for name in names):
                 knowing.add(path.relative_to(root))
     assert knowing == {ADAPTER}
+
+
+def test_a_query_may_have_any_bytes() -> None:
+    assert parse_query(b"q=%ff&cursor=\xff\xfe&limit=2") == {"q": "%FF", "cursor": "\xff\xfe", "limit": "2"}
+    assert parse_query(b"q=%C3%A9") == {"q": "é"}

@@ -10,6 +10,7 @@ from unifyport.config.settings import load, mistakes
 from unifyport.config.settings.mistakes import HIDDEN
 from unifyport.config.settings.values import Secret, Settings
 from unifyport.model.structuring import Problems
+from unifyport.process import redaction
 from unifyport.providers.registry import standard
 
 MASTER_KEY = "A" * 43 + "="
@@ -182,6 +183,12 @@ media_url = 5  #! providers.whatsapp.media_url: must be a string, got 5
 [colours]  #! colours: unknown key
 red = 1
 """
+
+
+@pytest.fixture(autouse=True)
+def no_known_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Secrets are registered for the life of the process: those of other tests blank nothing here."""
+    monkeypatch.setattr(redaction, "_secrets", {})
 
 
 def expected(document: str) -> list[tuple[int, str]]:

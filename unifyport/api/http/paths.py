@@ -25,7 +25,7 @@ def parse_query(query: bytes) -> dict[str, str]:
     """The last value of each name. Bytes that are no UTF-8 stay percent-encoded."""
     if not query:
         return {}
-    return dict(parse_qsl(query.decode(), keep_blank_values=True, errors=_KEEP_ENCODED))
+    return dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True, errors=_KEEP_ENCODED))
 
 
 def _keep_encoded(error: UnicodeError) -> tuple[str, int]:
