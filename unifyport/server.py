@@ -27,7 +27,7 @@ import attrs
 import trio
 from hypercorn.config import Config
 
-from actors.account.actor import Services
+from actors.account.services import Services
 from actors.accounts import Accounts
 from actors.delivery import Deliveries
 from actors.endpoint import EVENTS_TOPIC, DeliveryServices

@@ -1,8 +1,8 @@
 """What is shown of an account: supervisor states become `runtime_status`, changes become events.
 
-Publishing never waits. A change goes into the account's slot and one pump (`pump.py`) carries all slots down the
-ordinary road, each account's changes in the order in which they happened. While the road is blocked a slot
-holds 16 changes; beyond that the newest two merge, and the event says how many were left out.
+Publishing never waits. A change goes into the account's slot and one pump (`pump.py`) carries all slots down
+the ordinary road, each account's changes in the order in which they happened. While the road is blocked a
+slot holds 16 changes; beyond that the newest two merge, and the event says how many were left out.
 """
 
 from typing import Any
@@ -19,21 +19,21 @@ from unifyport.model.unit import Announcement
 
 SLOT = 16
 WAITING = "waiting_for_admission"
-NETWORK = "network"  # silent, together with so many others that it is not the account
+NETWORK = "network"  # so many accounts are silent together that the network is the cause
 _STATUSES = (EventType.ACCOUNT_STATUS_UPDATED, EventType.ACCOUNT_STARTED)
 
 
 @attrs.define
 class Change:
-    """One step of an account: what to announce of it, and what to remember."""
+    """One change of an account: its events, and the fields of its row. `login`: of which credentials."""
 
     announcements: list[Announcement]
     account_changes: dict[str, Any] = attrs.field(factory=dict)
     coalesced: int = 0
-    login: int = 0  # whose it is
+    login: int = 0
 
     def changes_for(self, login: int) -> dict[str, Any]:
-        """What of the changes still counts: not what an older login found out."""
+        """The fields that still hold for the credentials `login`; results of an older login do not."""
         if self.login == login:
             return self.account_changes
         return {name: value for name, value in self.account_changes.items() if name not in OF_A_LOGIN}
@@ -71,7 +71,7 @@ class StatusSlot:
 
 
 def trigger_of(state: ChildState) -> Trigger | None:
-    """What a supervisor's state of a child means for `runtime_status`; None: nothing to show."""
+    """The trigger of `runtime_status` that a supervisor's state of a child is; None: nothing changes."""
     match state.phase:
         case Phase.WAITING | Phase.STARTING:
             return Trigger.START
@@ -97,7 +97,7 @@ def _crashed(state: ChildState) -> bool:
 
 
 def reason_of(state: ChildState) -> str:
-    """Why, in one machine-readable word; empty when there is nothing wrong."""
+    """The reason, in one machine-readable word; empty when nothing is wrong."""
     if state.phase is Phase.TERMINAL:
         return state.terminal or ""
     if state.phase is Phase.RUNNING and state.probe_restart_held:
@@ -122,7 +122,7 @@ class RuntimeView:
         self.next_retry_at: float | None = None  # trio's clock
 
     def observe(self, state: ChildState, now_ms: int) -> bool:
-        """Take over a supervisor's state; True when what is shown has changed."""
+        """Take over a supervisor's state. True: the status or its reason changed."""
         trigger = trigger_of(state)
         self.next_retry_at = state.next_retry_at
         if trigger is None or (trigger is Trigger.STOPPED and self.status is RuntimeStatus.UNKNOWN):
@@ -136,7 +136,7 @@ class RuntimeView:
             self.reason = reason
             return False
         if status is RuntimeStatus.RECONNECTING and not reason:
-            reason = self.reason  # a new try does not forget why it is one
+            reason = self.reason  # the next try keeps the reason of the last failure
         if (status, reason) == (self.status, self.reason):
             return False
         self.status, self.reason, self.since = status, reason, now_ms
@@ -144,7 +144,7 @@ class RuntimeView:
 
 
 def status_changed(row: Account, view: RuntimeView, now_ms: int, *, was_up: bool) -> list[Announcement]:
-    """The events of a runtime status that changed: `account.started` when it came up, then the general one."""
+    """The events of a changed runtime status: `account.started` when it came up, then the general one."""
     events = auth_changed(row, view, now_ms)
     if view.status is RuntimeStatus.RUNNING and not was_up:
         events.insert(0, Announcement(EventType.ACCOUNT_STARTED, dict(events[0].data), now_ms))
@@ -152,7 +152,7 @@ def status_changed(row: Account, view: RuntimeView, now_ms: int, *, was_up: bool
 
 
 def auth_changed(row: Account, view: RuntimeView, now_ms: int) -> list[Announcement]:
-    """The general event alone."""
+    """`account.status.updated` alone."""
     data: dict[str, Any] = {"auth_status": row.auth_status, "runtime_status": view.status}
     account: dict[str, Any] = {}
     if row.provider_account_ref is not None:
@@ -164,13 +164,13 @@ def auth_changed(row: Account, view: RuntimeView, now_ms: int) -> list[Announcem
 
 
 def auth_failed(row: Account, reason: str, now_ms: int) -> list[Announcement]:
-    """The events of a login that was lost or refused: what happened, then what a human must do."""
+    """The events of a login that was lost or refused: the failure, then that a new login is required."""
     [failed] = login_failed(row, reason, now_ms)
     return [failed, Announcement(EventType.ACCOUNT_AUTH_REQUIRED, dict(failed.data), now_ms)]
 
 
 def login_failed(row: Account, reason: str, now_ms: int) -> list[Announcement]:
-    """The event of an attempt that came to nothing."""
+    """The event of a login that failed."""
     data = {
         "auth_status": row.auth_status,
         "runtime_status": RuntimeStatus.DISCONNECTED,
@@ -181,7 +181,7 @@ def login_failed(row: Account, reason: str, now_ms: int) -> list[Announcement]:
 
 
 def auth_required(row: Account, runtime_status: RuntimeStatus, now_ms: int) -> list[Announcement]:
-    """The event of a login that waits for a human. It holds what he must see, and so it ends with that."""
+    """The event of a login that waits for a person. It expires with the code or picture that it shows."""
     fields = fields_of(row.auth_status, row.auth_payload, imports=False)
     data: dict[str, Any] = {
         "auth_status": row.auth_status,

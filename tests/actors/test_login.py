@@ -8,7 +8,8 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from actors.account.login import DuplicateAccount, Login, LoginChanged, NotAsked, Step, Wanted
+from actors.account.dialog import NotAsked, Step, Wanted
+from actors.account.login import DuplicateAccount, Login, LoginChanged
 from unifyport.model.account import Account, AuthStatus, Identity
 from unifyport.model.runtime_status import RuntimeStatus
 from unifyport.model.unit import SessionChange

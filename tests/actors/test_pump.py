@@ -32,12 +32,15 @@ class Publisher:
         self.slot.publish(Change([], {"id": self.row.id}))
         pump.mark(cast(Any, self))
 
-    def pending(self) -> tuple[Any, list[Change]]:
+    def take_pending(self) -> tuple[Any, list[Change]]:
         changes = self.slot.take()
         return [change.account_changes["id"] for change in changes], changes
 
-    def flushed(self) -> None:
-        self.is_flushed = True
+    def put_back(self, changes: list[Change]) -> None:
+        self.slot.put_back(changes)
+
+    def carried(self) -> None:
+        self.is_flushed = not self.slot
 
 
 class Road:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import trio
 
-from actors.account.actor import AccountActor
+from actors.account.connection import Connection
 from actors.writer import Writer
 from supervisors import Phase
 from tests.harness import (
@@ -271,14 +271,14 @@ async def test_our_own_back_pressure_never_makes_a_probe_restart_an_account(
     """F18: the disk takes nothing, the account's reader waits for it,
     and what the platform says stays unread.
     """
-    commit, held_up_since, gate = Writer._commit, AccountActor.held_up_since, trio.Event()
+    commit, held_up_since, gate = Writer._commit, Connection.held_up_since, trio.Event()
     void = 0
 
     async def gated(self: Writer, group: Any) -> None:
         await gate.wait()
         await commit(self, group)
 
-    def counted(self: AccountActor, at: float) -> bool:
+    def counted(self: Connection, at: float) -> bool:
         nonlocal void
         void += (held := held_up_since(self, at))
         return held
@@ -289,7 +289,7 @@ async def test_our_own_back_pressure_never_makes_a_probe_restart_an_account(
             await inbox.until(lambda: len(inbox.of("account.started")) == 1)
             [bot] = await api.data("GET", "/v1/accounts")
             monkeypatch.setattr(Writer, "_commit", gated)
-            monkeypatch.setattr(AccountActor, "held_up_since", counted)
+            monkeypatch.setattr(Connection, "held_up_since", counted)
             await platform.post("faults", {"kind": "delay", "method": "getMe", "value": 9, "seconds": 60})
             await platform.write("held up", 7)
             with trio.fail_after(20):

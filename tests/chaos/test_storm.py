@@ -10,5 +10,6 @@ pytestmark = pytest.mark.chaos
 
 
 async def test_every_account_is_back_and_no_limit_was_exceeded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(storm, "HEALTH_LIMIT", 1.0)  # the machine of a test run has other work, too
+    # The script judges the speed of /healthz; here the limit is what a liveness probe commonly waits.
+    monkeypatch.setattr(storm, "HEALTH_LIMIT", 5.0)
     assert await storm.run(150)

@@ -18,7 +18,8 @@ import msgspec
 import trio
 from msgspec import UNSET
 
-from actors.account.login import Login, NotAsked, Wanted
+from actors.account.dialog import NotAsked, Wanted
+from actors.account.login import Login
 from actors.accounts import AlreadyAuthorized, NoSuchAccount
 from unifyport.model import auth
 from unifyport.model.account import ACTIVE, Account, AuthStatus
