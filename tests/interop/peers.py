@@ -5,12 +5,16 @@ Node or nginx gets Debian's where that can be installed; else the tests that nee
 reason, but under CI nothing may be skipped.
 """
 
+import contextlib
+import fcntl
+import filecmp
 import hashlib
 import json
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +34,15 @@ def _missing(what: str) -> None:
     if os.environ.get("CI") == "true":
         pytest.fail(f"under CI nothing is skipped: {what}")
     pytest.skip(what)
+
+
+@contextlib.contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Held while something is installed: test files run side by side in several processes."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _run(*command: str, cwd: Path | None = None) -> None:
@@ -52,33 +65,38 @@ def _programs(packages: dict[str, str]) -> list[str]:
 
 def nginx() -> str:
     """The program."""
-    return _programs({"nginx": "nginx-light"})[0]
+    with _one_at_a_time():
+        return _programs({"nginx": "nginx-light"})[0]
 
 
 def node() -> Path:
     """A directory with `node_modules` of all Node peers and their scripts."""
-    _programs({"node": "nodejs", "npm": "npm"})
-    files = [HERE / "node" / name for name in ("package.json", "package-lock.json")]
-    directory = _cached("node", *files)
-    if not (directory / ".done").exists():
-        shutil.rmtree(directory, ignore_errors=True)
-        shutil.copytree(HERE / "node", directory, ignore=shutil.ignore_patterns("node_modules"))
-        _run("npm", "ci", "--no-audit", "--no-fund", cwd=directory)
-        (directory / ".done").touch()
-    for script in (HERE / "node").glob("*.cjs"):
-        shutil.copy(script, directory)
+    with _one_at_a_time():
+        _programs({"node": "nodejs", "npm": "npm"})
+        files = [HERE / "node" / name for name in ("package.json", "package-lock.json")]
+        directory = _cached("node", *files)
+        if not (directory / ".done").exists():
+            shutil.rmtree(directory, ignore_errors=True)
+            shutil.copytree(HERE / "node", directory, ignore=shutil.ignore_patterns("node_modules"))
+            _run("npm", "ci", "--no-audit", "--no-fund", cwd=directory)
+            (directory / ".done").touch()
+        for script in (HERE / "node").glob("*.cjs"):
+            there = directory / script.name
+            if not there.exists() or not filecmp.cmp(script, there, shallow=False):
+                shutil.copy(script, there)
     return directory
 
 
 def python(requirements: Path = HERE / "python" / "requirements.in") -> Path:
     """The interpreter of an environment of Python peers; by default the one that holds those of the tests."""
     directory = _cached("python", requirements)
-    if not (directory / ".done").exists():
-        shutil.rmtree(directory, ignore_errors=True)
-        _run(sys.executable, "-m", "venv", str(directory))
-        pip = [str(directory / "bin" / "python"), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
-        _run(*pip, "-r", str(requirements))
-        (directory / ".done").touch()
+    pip = [str(directory / "bin" / "python"), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+    with _one_at_a_time():
+        if not (directory / ".done").exists():
+            shutil.rmtree(directory, ignore_errors=True)
+            _run(sys.executable, "-m", "venv", str(directory))
+            _run(*pip, "-r", str(requirements))
+            (directory / ".done").touch()
     return directory / "bin" / "python"
 
 
