@@ -1,16 +1,16 @@
-"""Supervision for trio, in OTP's vocabulary, with what operators of long-lived connections ask for on top.
+"""Supervision for trio, in OTP's vocabulary, extended for long-lived connections.
 
 A *child* is an async function that a supervisor runs again and again by a `Policy`; one run of it is an
 *incarnation*. Beside OTP's restart types, intensity and strategies there are back-off with jitter, a
-stability time before anything is forgiven, terminal reasons, parking instead of giving up, probes, admission,
-and a history that can be read. The library knows nothing of messaging and imports nothing but trio and attrs.
+stability time after which failures are forgotten, terminal reasons, parking, probes, admission, and a history
+that can be read. The library has nothing to do with messaging and imports only trio and attrs.
 
     decide.py      the restart decision: a pure function of (policy, history, desired, now)
     incarnation.py one run of a child: the only place where a child's exceptions are caught
-    probing.py     who is silent is asked for a sign of life
-    admission.py   how many children start at a time, how fast, and who goes first
+    probing.py     asks silent children for a sign of life
+    admission.py   how many children start at a time, how fast, and in which order
     one_for_one.py independent, dynamic children      rest_for_one.py  ordered children, also one_for_all
-    turnstile.py   what many wake up for at once does not hold up the others
+    turnstile.py   limits how many tasks wake up in one turn of the event loop
     introspection.py  the tree as data
 """
 

@@ -1,16 +1,16 @@
-"""Admission: how many children may be starting at a time, how fast, and who goes first.
+"""Admission: how many children may start at a time, how fast, and in which order.
 
 Ten thousand connections that were lost together must not all be made again in the same second. A start needs
 a *ticket*. It holds one of `slots` until the child is up or `hold` seconds have passed, whichever comes
-first: a slow start goes on without its slot, so that a thousand children behind something dead hold up
-nobody. All starts in progress together, slow ones included, are at most `SLOW_FACTOR` times the slots. No
-second sees more than `rate` starts.
+first: a slow start goes on without its slot, so that children that cannot connect do not block the others.
+All starts in progress together, slow ones included, are at most `SLOW_FACTOR` times the slots. At most `rate`
+starts are granted per second.
 
-Waiting is in order of urgency, first come first served within it. One that lost a good connection, or that
-somebody asked for, is never behind a crowd: first starts leave a quarter of the slots free for those,
-children that keep failing leave half, and neither fills more than three quarters of what may be in progress.
+Tickets are granted in order of urgency, first come first served within it. Children that were stable, or that
+the operator asked for, do not queue behind a crowd: first starts leave a quarter of the slots free for them,
+failing children half, and neither fills more than three quarters of the starts in progress.
 
-A ticket begins no deadline: a start's own deadline begins when its ticket is granted.
+Waiting for a ticket has no deadline: a start's own deadline begins when its ticket is granted.
 """
 
 import enum
@@ -30,13 +30,13 @@ SLOW_FACTOR = 4
 class Stage(enum.Enum):
     WAITING = "waiting"
     HOLDING = "holding"  # granted, and holds a slot
-    SLOW = "slow"  # granted, and still starting after `hold`
+    SLOW = "slow"  # granted, still starting after `hold`, and without a slot
     DONE = "done"
 
 
 @attrs.define(eq=False)
 class Ticket:
-    """One start. `granted` turns true once; then `on_grant` has been called, synchronously."""
+    """One start. `granted` becomes true once; `on_grant` is then called synchronously."""
 
     urgency: Urgency
     on_grant: Callable[[], None]
@@ -49,7 +49,7 @@ class Ticket:
 
 
 class Admission:
-    """Grants tickets while `run` runs. One for each crowd that shares what must not be overrun."""
+    """Grants tickets while `run` runs. Use one for each group of children that shares a resource."""
 
     def __init__(self, slots: int = 20, rate: float = 50.0, hold: float = 5.0) -> None:
         if slots < 1 or not rate > 0 or not hold > 0:
@@ -63,12 +63,12 @@ class Admission:
         self._wake = Wake()
 
     def reconfigure(self, slots: int, rate: float) -> None:
-        """What has been granted stays granted."""
+        """Change the limits. Tickets that are granted stay granted."""
         self._slots, self._rate = slots, rate
         self._wake.ring()
 
     def request_slot(self, urgency: Urgency, on_grant: Callable[[], None]) -> Ticket:
-        """Queue for a start. Never blocks; whoever asks must `release` the ticket in the end."""
+        """Queue for a start. Does not block; the caller must `release` the ticket in the end."""
         ticket = Ticket(urgency, on_grant)
         self._waiting[urgency].append(ticket)
         self._counts[Stage.WAITING] += 1
@@ -76,7 +76,7 @@ class Admission:
         return ticket
 
     def release(self, ticket: Ticket) -> None:
-        """The child is up, or has ended, or does not want to start any more. Later calls do nothing."""
+        """Give a ticket back: the child is up, has ended, or will not start. Later calls do nothing."""
         self._move(ticket, Stage.DONE)
         self._wake.ring()
 
@@ -90,7 +90,7 @@ class Admission:
         return self._counts[Stage.HOLDING] + self._counts[Stage.SLOW]
 
     async def run(self) -> None:
-        """Grant until cancelled. Nothing else leaves it."""
+        """Grant tickets until cancelled. Raises only `Cancelled`."""
         while True:
             now = trio.current_time()
             self._expire(now)
@@ -103,9 +103,7 @@ class Admission:
             await self._wake.wait(self._next_turn())
 
     def _next_turn(self) -> float:
-        """When something happens that nobody rings for: a slot's time is over,
-        or the rate allows the next.
-        """
+        """The time of the next timed change: a ticket's `hold` ends, or the rate allows the next grant."""
         due = self._holding[0].granted_at + self._hold if self._holding else math.inf
         return min(due, self._next_grant) if self._pick(look=True) is not None else due
 
@@ -116,9 +114,9 @@ class Admission:
             self._move(self._holding.popleft(), Stage.SLOW)
 
     def _pick(self, *, look: bool = False) -> Ticket | None:
-        """The next to be granted, if there is room for it; `look` leaves it in its queue."""
+        """The next ticket to grant, None if there is no room; with `look`, it stays in its queue."""
         for urgency, queue in self._waiting.items():
-            while queue and queue[0].stage is Stage.DONE:  # it was withdrawn
+            while queue and queue[0].stage is Stage.DONE:  # released while it waited
                 queue.popleft()
             if queue and self._has_room(urgency):
                 return queue[0] if look else queue.popleft()

@@ -1,6 +1,6 @@
 """Fair share: an account gets full capacity only while no other account is active."""
 
-ALONE_AFTER = 1.0  # seconds without any other
+ALONE_AFTER = 1.0  # seconds without activity of another user
 
 
 class FairShare:
@@ -13,8 +13,9 @@ class FairShare:
         self._others_at = float("-inf")
 
     def is_shared(self, user: object, now: float) -> bool:
-        """Note that `user` is active at `now` (trio's clock);
-        whether another was within the second before.
+        """Record that `user` is active at `now` (trio's clock).
+
+        Returns whether another user was active within the last second.
         """
         if self._last is not None and user != self._last:
             self._others_at = now

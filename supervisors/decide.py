@@ -1,15 +1,15 @@
 """The restart decision: a pure function of (policy, history, desired, now).
 
-                                desired = STOPPED  -> Idle(stopped)
+    desired = STOPPED                              -> Idle(stopped)
     terminal reason known                          -> Idle(terminal)
-    ended by itself and need not run again         -> Idle(completed / failed)
-    told to wait (not_before)                      -> Wait(deferred)
+    ended by itself, restart type says no          -> Idle(completed / failed)
+    `not_before` lies ahead                        -> Wait(deferred)
     never ran, was stopped, or was reset           -> Run
     budget of the window spent                     -> park: Wait(parked), then Run; stop: Idle;
                                                       escalate: Escalate
     else                                           -> Wait(backing_off), then Run
 
-An operator's "try now" cuts a back-off or a parking short, at most once per `backoff.initial`.
+The operator's "try now" ends a back-off or a parking, at most once per `backoff.initial`.
 """
 
 import enum
@@ -54,14 +54,14 @@ class Wait:
 
 @attrs.frozen
 class Idle:
-    """Do nothing until an operator, a reload or the owner asks."""
+    """Do nothing until a verb (start, restart, reset, reconfigure) changes the decision."""
 
     why: Why
 
 
 @attrs.frozen
 class Escalate:
-    """The budget is spent and the policy hands the failure to the supervisor's own supervisor."""
+    """The budget is spent, and the policy passes the failure to the supervisor's own supervisor."""
 
 
 Action = Run | Wait | Idle | Escalate
@@ -79,11 +79,11 @@ def decide(policy: Policy, history: History, desired: Desired, now: float) -> Ac
         return Wait(history.not_before, Why.DEFERRED)
     if history.last is None or history.ended_at is None:
         return Run()
-    return _again(policy, history, history.ended_at, now)
+    return _decide_after_end(policy, history, history.ended_at, now)
 
 
 def _runs_again(policy: Policy, last: Outcome) -> bool:
-    """Whether the restart type lets a child run again that ended by itself."""
+    """Whether the restart type allows a child that ended by itself to run again."""
     match policy.restart:
         case Restart.PERMANENT:
             return True
@@ -93,7 +93,7 @@ def _runs_again(policy: Policy, last: Outcome) -> bool:
             return False
 
 
-def _again(policy: Policy, history: History, ended_at: float, now: float) -> Action:
+def _decide_after_end(policy: Policy, history: History, ended_at: float, now: float) -> Action:
     """The decision for a child that ran and ended by itself."""
     assert history.last is not None
     if history.try_now:

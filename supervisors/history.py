@@ -1,7 +1,7 @@
-"""What a child has done so far: the memory that the restart decision reads.
+"""A child's history, the input of the restart decision.
 
-A history is a value; `after` makes the next one. Nothing here looks at a clock or draws a random
-number: both are arguments, so that a table can test every case.
+A history is a value; `after` makes the next one. Times and random numbers are arguments, so that a table can
+test every case.
 """
 
 import enum
@@ -15,10 +15,10 @@ KEPT_FAILURES = 10
 
 
 class Urgency(enum.IntEnum):
-    """Who goes first; smaller is sooner."""
+    """The order of starts; a smaller value starts sooner."""
 
-    OPERATOR = 0  # somebody asked for it just now
-    WAS_STABLE = 1  # it ran well, and was lost
+    OPERATOR = 0  # the operator has just asked for it
+    WAS_STABLE = 1  # its last run was stable
     FIRST = 2
     FAILING = 3
 
@@ -31,7 +31,7 @@ class FailureRecord:
 
 @attrs.frozen
 class History:
-    """`restarts` holds the times of failures that count against the budget, oldest first."""
+    """`restarts`: times of the failures that count against the budget, oldest first."""
 
     incarnations: int = 0
     consecutive: int = 0  # counted failures since the last stable run
@@ -41,7 +41,7 @@ class History:
     draw: float = 0.0  # the jitter drawn for the pending restart
     terminal: str | None = None
     not_before: float | None = None
-    try_now: bool = False  # an operator asked not to wait for the back-off
+    try_now: bool = False  # the operator asked to skip the back-off
     was_stable: bool = False  # the last run lasted `stable_after`
     recent: tuple[FailureRecord, ...] = ()
 
@@ -62,13 +62,13 @@ class History:
         return attrs.evolve(self, incarnations=self.incarnations + 1, try_now=False)
 
     def reset(self) -> "History":
-        """The operator's reset: budget, back-off and terminal reason are forgotten, `not_before` is not."""
+        """The history after the operator's reset: keeps `incarnations`, `not_before` and `recent`."""
         return History(incarnations=self.incarnations, not_before=self.not_before, recent=self.recent)
 
     def after(
         self, policy: Policy, outcome: Outcome, *, ran_for: float, now: float, draw: float
     ) -> "History":
-        """The history once an incarnation ended; `ran_for` is its time since it reported itself started."""
+        """The history after an incarnation ended. `ran_for`: seconds since it reported itself started."""
         stable = ran_for >= policy.stable_after and ran_for > 0
         consecutive, restarts = (0, ()) if stable else (self.consecutive, self.restarts)
         ended_at: float | None = now

@@ -1,10 +1,9 @@
 """One run of a child: the only `try` around a child's code.
 
-trio hands back more than one exception at a time: a child that is cancelled *and* raises in its clean-up
-comes out as a group of both. `except Exception` does not see such a group, and whatever it lets pass ends
-the nursery that all the child's siblings live in. So exactly one function catches, and it splits what it
-caught into control flow that must go on (`Cancelled`, `KeyboardInterrupt`, `SystemExit`) and errors that
-must not.
+trio raises several exceptions at a time: a child that is cancelled *and* raises in its clean-up ends with a
+group of both. `except Exception` does not catch such a group, and an exception that passes ends the nursery
+in which all the child's siblings run. So exactly one function catches, and splits what it caught into control
+flow that must pass (`Cancelled`, `KeyboardInterrupt`, `SystemExit`) and errors that must not.
 
 Deadlines need no timer task: they are the deadline of the incarnation's own cancel scope.
 """
@@ -23,7 +22,7 @@ log = logging.getLogger("supervisors")
 
 
 class CancelReason(enum.Enum):
-    """Why the scope of an incarnation was given a deadline."""
+    """Why an incarnation's cancel scope has a deadline."""
 
     START_TIMEOUT = "start_timeout"
     STOP = "stop"
@@ -31,7 +30,7 @@ class CancelReason(enum.Enum):
 
 
 class Incarnation:
-    """What a running child holds of its supervisor."""
+    """The interface between a running child and its supervisor."""
 
     __slots__ = ("_on_started", "_scope", "_stopping", "ended", "number", "reason", "started_at")
 
@@ -47,7 +46,7 @@ class Incarnation:
         self._scope = trio.CancelScope(deadline=trio.current_time() + start_timeout)
 
     def started(self) -> None:
-        """The child is up: the start deadline no longer applies. Later calls do nothing."""
+        """Report that the child is up: the start deadline no longer applies. Later calls do nothing."""
         if self.started_at is not None:
             return
         self.started_at = trio.current_time()
@@ -61,13 +60,13 @@ class Incarnation:
         return self._stopping.is_set()
 
     async def stopping(self) -> None:
-        """Return once a stop is asked for; the child then has `stop_grace` seconds to end by itself."""
+        """Wait for a stop request; the child then has `stop_grace` seconds to end by itself."""
         await self._stopping.wait()
 
     def stop(self, grace: float, reason: CancelReason = CancelReason.STOP) -> None:
         """Ask the child to end, and cancel it `grace` seconds from now.
 
-        A later call may only hurry; STOP wins.
+        A later call can only shorten the deadline; the reason STOP is kept over RESTART.
         """
         if not (self.stop_requested and self.reason is CancelReason.STOP):
             self.reason = reason
@@ -80,10 +79,10 @@ class Incarnation:
 
 
 async def run_incarnation(spec: ChildSpec, incarnation: Incarnation) -> Outcome:
-    """Run `spec.run` once and say how it ended.
+    """Run `spec.run` once. Returns how it ended.
 
-    Raises nothing but `Cancelled` (of a scope outside), `KeyboardInterrupt` or `SystemExit`; errors that
-    come along with those are logged.
+    Raises only `Cancelled` (of an outer scope), `KeyboardInterrupt` or `SystemExit`; errors raised together
+    with those are logged.
     """
     try:
         try:

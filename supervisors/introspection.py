@@ -1,7 +1,7 @@
 """The tree as data: OTP's `which_children` and `count_children`, for every supervisor below one.
 
-A supervisor that is itself a child is known by `ChildSpec.supervisor`. A crowd of children is counted by
-phase and not listed: ten thousand lines say less than one.
+A supervisor that is itself a child is found by `ChildSpec.supervisor`. If it has more than `LISTED` children,
+they are counted by phase and not listed.
 """
 
 from collections import Counter
@@ -12,11 +12,11 @@ import attrs
 
 from .phase import Phase
 
-LISTED = 100  # children of one supervisor that are listed one by one
+LISTED = 100  # the most children of one supervisor that are listed
 
 
 class Snapshot(Protocol):
-    """What every supervisor says of a child; `since` is trio's clock."""
+    """What every supervisor reports of a child. `since`: trio's clock."""
 
     @property
     def id(self) -> str: ...
@@ -37,7 +37,7 @@ class Supervisor(Protocol):
 
 @attrs.frozen
 class Node:
-    """A child, and what is below it if it is a supervisor. `counts`: its children by phase."""
+    """A child and, if it is a supervisor, the children below it. `counts`: its children by phase."""
 
     id: str
     phase: str
@@ -49,9 +49,7 @@ class Node:
 
 
 def tree(supervisor: Supervisor) -> list[Node]:
-    """The children of a supervisor and everything below them, in their order;
-    no more than `LISTED` of one.
-    """
+    """The children of a supervisor and everything below them, in order; at most `LISTED` of a supervisor."""
     return [
         _node(supervisor, child) for child, _ in zip(supervisor.which_children(), range(LISTED), strict=False)
     ]

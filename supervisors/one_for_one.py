@@ -1,10 +1,10 @@
-"""one_for_one with dynamic children: each child lives and dies alone.
+"""one_for_one with dynamic children: a child's end does not affect the others.
 
-Every child is one task in the supervisor's nursery. Its restart loop runs *inside* that task: no nursery,
-no task and no timer is made per restart, so ten thousand children that crash together cost ten thousand
-loop turns. Verbs (start, stop, restart, reset, remove) write what is desired, ring the child's bell and
-shorten the running incarnation's deadline; only the child's own loop decides, by `decide`. A verb that
-arrives between two incarnations is therefore never lost.
+Every child is one task in the supervisor's nursery. Its restart loop runs *inside* that task: a restart makes
+no nursery, no task and no timer, so that ten thousand children that crash together cost ten thousand turns of
+their loops. Verbs (start, stop, restart, reset, remove) write what is desired, wake the child's loop and
+shorten the running incarnation's deadline; only the child's own loop decides, by `decide`. A verb between two
+incarnations is therefore not lost.
 """
 
 import enum
@@ -33,7 +33,7 @@ log = logging.getLogger("supervisors")
 
 
 class _Changed(enum.Enum):
-    """A verb came while a child waited: decide again."""
+    """A verb changed the decision while a child waited for a ticket."""
 
     CHANGED = "changed"
 
@@ -43,7 +43,7 @@ _CHANGED = _Changed.CHANGED
 
 @attrs.frozen
 class ChildState:
-    """A snapshot for people and listeners; times are trio's clock."""
+    """A snapshot for introspection and listeners; times are trio's clock."""
 
     id: str
     phase: Phase
@@ -57,14 +57,14 @@ class ChildState:
     terminal: str | None
     recent: tuple[FailureRecord, ...]
     failed_probes: int = 0  # in a row
-    probe_restart_held: bool = False  # it would be restarted, were it not one of many
+    probe_restart_held: bool = False  # its restart is held back because many children are silent
 
 
 Listener = Callable[[ChildState], None]
 
 
 class UnknownChild(KeyError):
-    """No child of that id."""
+    """There is no child with this id."""
 
 
 class TooManyChildren(Exception):
@@ -101,7 +101,7 @@ class _Child:
         self.since = trio.current_time()
         self.next_retry_at: float | None = None
         self.incarnation: Incarnation | None = None
-        self.ticket: Ticket | None = None  # of the start in progress
+        self.ticket: Ticket | None = None  # while it starts
         self.watch: Watch | None = None  # while it runs and is probed
         self.wake = Wake()
         self.verb = 0  # number of the last verb written
@@ -198,7 +198,7 @@ class OneForOne:
                 self._nursery = None
 
     async def _stop_all(self) -> None:
-        """Stop every child without a word about what is desired of it: a later `run` starts them again."""
+        """Stop every child but keep what is desired of it: a later `run` starts them again."""
         self._stopping = True
         for child in reversed(self._children.values()):
             if self._in_order:
@@ -221,11 +221,11 @@ class OneForOne:
             await running.ended.wait()
 
     async def _supervise(self, child: _Child) -> None:
-        """The restart loop. Nothing leaves it but cancellation and `Exhausted`."""
+        """The restart loop. Raises only `Cancelled` and `Exhausted`."""
         while not child.removed:
             action = self._decide(child)
             if not isinstance(action, Run):
-                self._see(child)
+                self._mark_seen(child)
             match action:
                 case Run():
                     ticket = await self._admitted(child)
@@ -234,7 +234,7 @@ class OneForOne:
                 case Wait(until=until, why=why):
                     child.enter(_WAIT_PHASE[why], until)
                     await child.wake.wait(until)
-                    await turnstile().enter()  # many may have waited for the same moment
+                    await turnstile().enter()  # many children may be due at the same moment
                 case Idle(why=why):
                     child.enter(_IDLE_PHASE[why])
                     await child.wake.wait()
@@ -243,29 +243,27 @@ class OneForOne:
                     raise Exhausted(child.spec.id)
         self._children.pop(child.spec.id, None)
         child.enter(Phase.STOPPED, always=True)
-        self._see(child)
+        self._mark_seen(child)
 
     def _decide(self, child: _Child) -> Action:
         desired = Desired.STOPPED if self._stopping or child.removed else child.desired
         return decide(child.spec.policy, child.history, desired, trio.current_time())
 
     async def _admitted(self, child: _Child) -> Ticket | _Changed | None:
-        """Wait for a ticket to start, where the spec asks for one.
+        """Wait for a ticket to start; None if the spec has no admission.
 
-        A verb that changes the decision ends the wait.
+        A verb that changes the decision ends the wait with `_CHANGED`.
         """
         admission = child.spec.admission
         if admission is None:
             return None
         ticket = admission.request_slot(child.history.urgency, child.wake.ring)
-        wanted = (
-            False  # still, when the ticket is there: a verb or a cancel may come in the moment of the grant
-        )
+        wanted = False  # a verb or a cancel may come between the grant and this task's next turn
         try:
-            await trio.lowlevel.checkpoint()  # nobody sees a wait that is none
+            await trio.lowlevel.checkpoint()  # a ticket granted at once causes no phase `waiting`
             while not ticket.granted and isinstance(self._decide(child), Run):
                 child.enter(Phase.WAITING)
-                self._see(child)
+                self._mark_seen(child)
                 await child.wake.wait()
             wanted = isinstance(self._decide(child), Run)
         finally:
@@ -278,10 +276,10 @@ class OneForOne:
         child.ticket = ticket
         child.history = child.history.began()
         child.incarnation = incarnation = Incarnation(
-            child.history.incarnations, policy.start_timeout, functools.partial(self._is_up, child)
+            child.history.incarnations, policy.start_timeout, functools.partial(self._mark_up, child)
         )
         child.enter(Phase.STARTING)
-        self._see(child)
+        self._mark_seen(child)
         try:
             outcome = await run_incarnation(child.spec, incarnation)
         finally:
@@ -292,13 +290,13 @@ class OneForOne:
         ran_for = now - incarnation.started_at if incarnation.started_at is not None else 0.0
         child.history = child.history.after(policy, outcome, ran_for=ran_for, now=now, draw=self._draw())
 
-    def _is_up(self, child: _Child) -> None:
+    def _mark_up(self, child: _Child) -> None:
         self._give_back(child)
         self._watch(child)
         child.enter(Phase.RUNNING)
 
     def _give_back(self, child: _Child) -> None:
-        """The ticket of a start that is over."""
+        """Release the ticket of a start that has ended."""
         if child.ticket is not None and child.spec.admission is not None:
             child.spec.admission.release(child.ticket)
             child.ticket = None
@@ -306,7 +304,7 @@ class OneForOne:
     # -- probes ----------------------------------------------------------------------------------------------
 
     def _watch(self, child: _Child) -> None:
-        """Have a child that runs probed, if its spec and its policy say so."""
+        """Start probing a running child, if its spec and its policy say so."""
         self._unwatch(child)
         spec, probe = child.spec, child.spec.policy.probe
         if spec.prober is None or spec.probed is None or probe is None:
@@ -325,7 +323,7 @@ class OneForOne:
             child.spec.prober.forget(child.watch)
             child.watch = None
 
-    def _see(self, child: _Child) -> None:
+    def _mark_seen(self, child: _Child) -> None:
         child.seen = child.verb
         if child.settled is not None:
             child.settled.set()
@@ -342,14 +340,14 @@ class OneForOne:
         not_before: float | None = None,
         listener: Listener | None = None,
     ) -> None:
-        """Add a child; `terminal` and `not_before` restore what an earlier process knew of it.
+        """Add a child. `terminal` and `not_before` restore its state from an earlier process.
 
-        Raises `TooManyChildren`.
+        Raises `ValueError` if the id exists, `TooManyChildren`.
         """
         if spec.id in self._children:
             raise ValueError(f"child {spec.id!r} exists")
         if self.full:
-            raise TooManyChildren(f"there are {len(self._children)} children, and there shall be no more")
+            raise TooManyChildren(f"there are {len(self._children)} children, which is the most allowed")
         child = _Child(spec, desired, History(terminal=terminal, not_before=not_before), listener)
         self._children[spec.id] = child
         if self._nursery is not None:
@@ -364,7 +362,7 @@ class OneForOne:
             del self._children[child_id]
 
     def start(self, child_id: str) -> int:
-        """Want it running; in back-off or parked: try now. Does nothing to a running child."""
+        """Set desired to running, and try a child in back-off or parked now. No effect on a running child."""
         child = self._child(child_id)
         if child.incarnation is None:
             child.history = attrs.evolve(child.history, try_now=True)
@@ -381,17 +379,17 @@ class OneForOne:
         return self._command(child, end=CancelReason.STOP)
 
     def fail_probe(self, child_id: str) -> int:
-        """End the running incarnation as failed: it costs budget and waits for its back-off."""
+        """End the running incarnation as failed: it costs budget, and the back-off applies."""
         return self._command(self._child(child_id), end=CancelReason.RESTART)
 
     def reset(self, child_id: str) -> int:
-        """Forget the child's failures and its terminal reason; a `not_before` stays."""
+        """Forget the child's failures and its terminal reason, but not its `not_before`."""
         child = self._child(child_id)
         child.history = child.history.reset()
         return self._command(child)
 
     def reconfigure(self, child_id: str, policy: Policy) -> int:
-        """Give a child another policy without touching what runs."""
+        """Give a child another policy. The running incarnation goes on; probes follow the new policy."""
         child = self._child(child_id)
         probe = child.spec.policy.probe
         child.spec = attrs.evolve(child.spec, policy=policy)
@@ -425,7 +423,7 @@ class OneForOne:
         elif end is not None:
             self._end(child, child.incarnation, end)
         else:
-            self._see(child)  # it runs and shall run
+            self._mark_seen(child)  # it runs, as desired
         return child.verb
 
     def _end(self, child: _Child, incarnation: Incarnation, reason: CancelReason) -> None:
@@ -458,7 +456,7 @@ class OneForOne:
 
     @property
     def full(self) -> bool:
-        """Whether no child can be added."""
+        """Whether there are `max_children` already."""
         return self.max_children is not None and len(self._children) >= self.max_children
 
     def which_children(self) -> Iterable[ChildState]:

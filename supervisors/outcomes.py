@@ -1,9 +1,9 @@
-"""How an incarnation can end, and how exceptions become one verdict.
+"""How an incarnation can end, and how exceptions become one `Failure`.
 
-A child says more than "I crashed": it can raise `Terminal` (never again without an operator) or
-`RetryLater` (wait as told, not my fault). A program with exceptions of its own passes a `classify`
-function in its child spec and keeps its vocabulary. When several tasks of one incarnation fail
-together the worst kind wins, so that a network error never hides a bug.
+A child can raise `Terminal` (no restart until the operator acts) or `RetryLater` (restart after a time,
+without cost of budget). A program with exceptions of its own passes a `classify` function in its child spec.
+When several tasks of one incarnation fail together the worst kind wins, so that a network error never hides a
+bug.
 """
 
 import enum
@@ -16,29 +16,29 @@ _CONTROL = (trio.Cancelled, KeyboardInterrupt, SystemExit)
 
 
 class Kind(enum.IntEnum):
-    """Failure kinds by severity; the worst of a group decides."""
+    """Failure kinds by severity; the worst of a group wins."""
 
     TRANSIENT = 1  # counted, back-off
     DEFERRED = 2  # wait `retry_after`; costs no budget
-    CONFLICT = 3  # somebody else holds what we need: few quick tries, then slow ones
-    TERMINAL = 4  # no restart until an operator acts
-    BUG = 5  # anything unforeseen: counted, back-off, traceback logged
+    CONFLICT = 3  # the login is in use elsewhere: a few quick tries, then slow ones
+    TERMINAL = 4  # no restart until the operator acts
+    BUG = 5  # any other exception: counted, back-off, traceback logged
 
 
 @attrs.frozen
 class Failure:
-    """A verdict as plain strings: exception objects would pin frames, memory and secrets."""
+    """A classified exception, as plain strings: exception objects would keep frames, memory and secrets."""
 
     kind: Kind
     reason: str  # short and machine-readable
-    error: str = ""  # for people: the exception's class, and its text where the classifier vouches for it
+    error: str = ""  # the exception's class, with its text only if the classifier knows it holds no secret
     retry_after: float | None = None  # seconds, for DEFERRED
 
 
 class Ended(enum.Enum):
     COMPLETED = "completed"  # the body returned
     FAILED = "failed"
-    STOPPED = "stopped"  # on request; what it raised meanwhile is logged, not judged
+    STOPPED = "stopped"  # on request; exceptions raised meanwhile are only logged
 
 
 @attrs.frozen
@@ -48,7 +48,7 @@ class Outcome:
 
 
 class Terminal(Exception):
-    """Raised by a child: do not restart me; `reason` is kept for the operator."""
+    """Raised by a child that must not be restarted; `reason` is kept for the operator."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -56,7 +56,7 @@ class Terminal(Exception):
 
 
 class RetryLater(Exception):
-    """Raised by a child: run me again in `seconds`; this costs no restart budget."""
+    """Raised by a child to be run again in `seconds`; costs no restart budget."""
 
     def __init__(self, seconds: float, reason: str = "retry_later") -> None:
         super().__init__(reason)
@@ -65,14 +65,14 @@ class RetryLater(Exception):
 
 
 class Exhausted(Exception):
-    """A supervisor gave up: a child with `on_exhausted = escalate` spent its budget."""
+    """Raised by a supervisor whose child spent its budget with `on_exhausted = escalate`."""
 
 
 Classify = Callable[[BaseException], Failure]
 
 
 def classify(error: BaseException) -> Failure:
-    """The library's own verdict on one exception (a leaf, never a group)."""
+    """The library's own classification of one exception (a leaf, never a group)."""
     match error:
         case Terminal(reason=reason):
             return Failure(Kind.TERMINAL, reason, describe(error))
@@ -83,17 +83,17 @@ def classify(error: BaseException) -> Failure:
 
 
 def describe(error: BaseException) -> str:
-    """The class of an exception, without its text: texts may hold secrets."""
+    """The class of an exception, without its text, which may hold secrets."""
     return type(error).__qualname__
 
 
 def worst(failures: Iterable[Failure]) -> Failure:
-    """The failure that decides; among equals the first, except that the longest wait wins."""
+    """The failure of the worst kind; among equals that with the longest `retry_after`, else the first."""
     return max(failures, key=lambda failure: (failure.kind, failure.retry_after or 0.0))
 
 
 def split(caught: BaseException) -> tuple[BaseException | None, list[BaseException]]:
-    """Control flow (or None), and the other leaves of what was caught, flattened."""
+    """Split a caught exception into control flow (or None), and a flat list of all other exceptions."""
     if isinstance(caught, BaseExceptionGroup):
         control, rest = caught.split(_CONTROL)
         return control, [] if rest is None else _leaves(rest)

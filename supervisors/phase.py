@@ -1,14 +1,14 @@
-"""Where a child is, as its supervisor sees it."""
+"""The phases of a child, as its supervisor reports them."""
 
 import enum
 
 
 class Phase(enum.Enum):
-    WAITING = "waiting"  # for its admission to start
+    WAITING = "waiting"  # for a ticket to start
     STARTING = "starting"
     RUNNING = "running"
     BACKING_OFF = "backing_off"
-    DEFERRED = "deferred"  # told to wait
+    DEFERRED = "deferred"  # waits as the platform or the store asked
     PARKED = "parked"
     TERMINAL = "terminal"
     COMPLETED = "completed"

@@ -1,10 +1,10 @@
-"""What an operator tunes: restart type, back-off, intensity, deadlines. Values only; `decide.py` reads them.
+"""The operator's settings: restart type, back-off, intensity, deadlines. Values only; `decide.py` reads them.
 
-All times are seconds. The defaults keep a permanently failing child trying for roughly half an hour before
+All times are seconds. With the defaults, a child that always fails is retried for roughly half an hour before
 it is parked, and never more often than its back-off allows.
 
-Each class tells every mistake in its values by `problems`, a pure function that needs no instance: so that a
-program which reads values from a file can show all of them. Constructing an instance refuses them together.
+`problems` of each class lists every mistake in given values without an instance, so that a program that reads
+a file can show all of them. Constructing an instance with mistakes raises `ValueError` with all of them.
 """
 
 import enum
@@ -26,7 +26,7 @@ class OnExhausted(enum.Enum):
     """What happens when the restart budget of the window is spent."""
 
     PARK = "park"  # one try every `park_interval`
-    STOP = "stop"  # no more tries until an operator asks
+    STOP = "stop"  # no more tries until the operator asks
     ESCALATE = "escalate"  # the supervisor itself fails with `Exhausted`
 
 
@@ -34,7 +34,7 @@ class OnExhausted(enum.Enum):
 class PolicyProblem:
     """One mistake in a policy.
 
-    `fields` are those that take part, the one to blame first; the text continues the name of that one.
+    `fields`: the fields involved, the wrong one first; the text continues the name of that field.
     """
 
     fields: tuple[str, ...]
@@ -45,7 +45,7 @@ class PolicyProblem:
 
 
 def _check_all(bounds: Mapping[str, "_Bound"], values: Mapping[str, Any]) -> list[PolicyProblem]:
-    """One problem for each value outside its bound; NaN is outside of every one."""
+    """One problem for each value outside its bound; NaN is outside of every bound."""
     return [
         PolicyProblem((name,), f"{bounds[name].text}, got {value!r}")
         for name, value in values.items()
@@ -100,18 +100,18 @@ class Backoff:
 
     def delay(self, failures: int, draw: float) -> float:
         """Seconds to wait after the `failures`-th failure in a row (1-based); `draw` is in [-1, 1]."""
-        exponent = min(failures - 1, 64)  # 2.0 ** 1024 would overflow long after `max` was reached
+        exponent = min(failures - 1, 64)  # a larger exponent could overflow (2.0 ** 1024)
         return float(min(self.initial * self.factor**exponent, self.max) * (1 + self.jitter * draw))
 
 
 @attrs.frozen
 class Probe:
-    """When a silent child is asked for a sign of life, and how many failures in a row restart it.
+    """When a silent child is probed, and how many failures in a row restart it.
 
     Raises `ValueError` with every one of `problems`.
     """
 
-    interval: float = 60.0  # of silence, and between two probes
+    interval: float = 60.0  # seconds of silence before a probe, and between two probes
     timeout: float = 10.0
     failures: int = 3
 
@@ -136,25 +136,25 @@ class Policy:
     on_exhausted: OnExhausted = OnExhausted.PARK
     park_interval: float = 3600.0
     start_timeout: float = 30.0
-    stop_grace: float = 0.0  # may end by itself before a cancel
-    stop_timeout: float = 10.0  # after the cancel; then it is stuck
-    probe: Probe | None = attrs.field(factory=Probe)  # None: never
+    stop_grace: float = 0.0  # time to end by itself before it is cancelled
+    stop_timeout: float = 10.0  # time to end after the cancel; then it is stuck
+    probe: Probe | None = attrs.field(factory=Probe)  # None: no probes
 
     def __attrs_post_init__(self) -> None:
         _refuse(self.problems(attrs.asdict(self, recurse=False)))
 
     @staticmethod
     def problems(values: Mapping[str, Any]) -> list[PolicyProblem]:
-        """Every mistake in these fields, by name; those that are left out are not looked at."""
+        """Every mistake in the given fields, by name; fields that are left out are not checked."""
         return _check_all(_POLICY, values)
 
     @property
     def can_be_exhausted(self) -> bool:
-        """Whether a child that always fails at once spends its budget: else `on_exhausted` never applies."""
+        """Whether a child that always fails at once spends its budget; else `on_exhausted` has no effect."""
         spent, failures = 0.0, 0
         while spent <= self.window and failures <= self.max_restarts:
             failures += 1
-            spent += self.backoff.delay(failures, -1.0)  # as quick as the jitter may be
+            spent += self.backoff.delay(failures, -1.0)  # the shortest delay that jitter allows
         return failures > self.max_restarts
 
 

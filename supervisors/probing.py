@@ -1,10 +1,9 @@
-"""Probing: a child that has been silent for long is asked for a sign of life, and restarted when it gives
-none.
+"""Probing: a child that has been silent for long is asked for a sign of life, and restarted if there is none.
 
-Silence is not death, and a failed probe may say more of us than of the child. So a result is *void* when it
-was ours to miss: the event loop lagged, the machine was suspended, or the child's reader waited for us
-meanwhile. And when many fail together it is the network: then nobody is restarted, but for one canary now and
-then, which shows when it is over.
+Silence alone does not restart a child, and a failed probe may be our own fault. So a failure is *void* if the
+event loop lagged, the machine was suspended, or the child's reader waited for our own code meanwhile. If many
+children fail together the cause is probably the network: then only one child, the canary, is restarted from
+time to time, until it shows that the network is back.
 """
 
 import heapq
@@ -25,30 +24,30 @@ log = logging.getLogger("supervisors")
 
 MOST = 200  # probes in flight
 TICK = 0.25
-LAG = 1.0  # seconds that the loop, or the wall clock, may be off before a probe's result is void
-CROWD, CROWD_SHARE = 10, 0.2  # so many silent children, and more than this share of all, are the network
-CANARY_EVERY = 10.0
+LAG = 1.0  # seconds that the loop or the wall clock may be off before a probe's failure is void
+CROWD, CROWD_SHARE = 10, 0.2  # at least this many silent, and more than this share of all: the network
+CANARY_EVERY = 10.0  # seconds
 SPREAD = 0.2  # share of the interval over which the probes of children are spread
 
 
 class Probed(Protocol):
-    """What is probed of a child, while it runs. Times are trio's clock."""
+    """A running child that can be probed. Times are trio's clock."""
 
     def heard_at(self) -> float:
-        """When the last sign of life came, whatever it was."""
+        """When the last sign of life of any kind came."""
 
     def held_up_since(self, at: float) -> bool:
-        """Whether its reader waited for us at any time after `at`, so that silence was ours."""
+        """Whether its reader waited for our own code at any time after `at`, so that it could not hear."""
 
     async def probe(self) -> None:
-        """Ask for a sign of life: returns when it came, raises when it will not.
+        """Ask for a sign of life. Returns when it came, raises if it will not come.
 
-        Cancelled at its time-out.
+        Cancelled after the policy's `probe.timeout`.
         """
 
 
 class Watch:
-    """One running incarnation under observation. `failures` in a row; `held`: not restarted, as many fail."""
+    """One running incarnation that is probed. `failures`: in a row; `held`: no restart, because many fail."""
 
     __slots__ = ("child_id", "failures", "held", "over", "probe", "probed", "quiet_from", "scope", "spread")
 
@@ -64,13 +63,13 @@ class Watch:
         self.scope: trio.CancelScope | None = None
 
     def due(self) -> float:
-        """When it will have been silent for too long."""
+        """When the next probe is due, if no sign of life comes before."""
         heard = max(self.quiet_from, self.probed.heard_at())
         return heard + self.probe.interval * (1 + self.spread)
 
 
 class Prober:
-    """Probes while `run` runs. One for each crowd whose connections fail together."""
+    """Probes while `run` runs. Use one for each group of children whose connections can fail together."""
 
     def __init__(self, wall: Callable[[], float] = time.time) -> None:
         self.silent = 0  # children whose last probe failed
@@ -87,9 +86,9 @@ class Prober:
     def watch(
         self, child_id: str, probed: Probed, probe: Probe, judge: Callable[[Watch, bool], None]
     ) -> Watch:
-        """Observe a child that has just come up, until `forget`.
+        """Probe a child that has just come up, until `forget`.
 
-        `judge(watch, restart)` is called when what is known of it has changed, and to have it restarted.
+        `judge(watch, restart)` is called when `failures` or `held` has changed; `restart`: restart it now.
         """
         watch = Watch(child_id, probed, probe)
         self._watches[watch] = judge
@@ -97,7 +96,7 @@ class Prober:
         return watch
 
     def forget(self, watch: Watch) -> None:
-        """Its incarnation ends. Later calls do nothing."""
+        """Stop probing: the incarnation ends. Later calls do nothing."""
         if not watch.over:
             watch.over = True
             del self._watches[watch]
@@ -107,11 +106,11 @@ class Prober:
 
     @property
     def network_suspected(self) -> bool:
-        """Whether so many are silent that it is not them."""
+        """Whether so many children are silent that the network is the probable cause."""
         return self.silent >= CROWD and self.silent > CROWD_SHARE * len(self._watches)
 
     async def run(self) -> None:
-        """Probe until cancelled. Nothing else leaves it."""
+        """Probe until cancelled. Raises only `Cancelled`."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._keep_pace)
             while True:
@@ -119,13 +118,13 @@ class Prober:
                 while self._due and self._due[0][0] <= now and self._asking < MOST:
                     watch = heapq.heappop(self._due)[2]
                     if not watch.over:
-                        self._turn(watch, now, nursery)
+                        self._probe_or_wait(watch, now, nursery)
                 busy = not self._due or self._asking >= MOST
                 await self._wake.wait(float("inf") if busy else self._due[0][0])
 
-    def _turn(self, watch: Watch, now: float, nursery: trio.Nursery) -> None:
+    def _probe_or_wait(self, watch: Watch, now: float, nursery: trio.Nursery) -> None:
         due = watch.due()
-        if due > now:  # it was heard meanwhile
+        if due > now:  # a sign of life came meanwhile
             self._conclude(watch, alive=True)
             self._push(watch, due)
         elif watch.probed.held_up_since(now):
@@ -160,7 +159,7 @@ class Prober:
             self._push(watch, trio.current_time() + watch.probe.interval)
 
     def _was_ours(self, watch: Watch, began: float, wall: float) -> bool:
-        """Whether the silence since `began` may have been ours to miss."""
+        """Whether the failure since `began` is void: a lag, a clock jump, or a reader that waited for us."""
         now = trio.current_time()
         lagged = self._lagged_at >= began or now - self._expected > LAG
         jumped = abs((self._wall() - wall) - (now - began)) > LAG
@@ -180,7 +179,7 @@ class Prober:
             self._watches[watch](watch, restart)
 
     def _may_restart(self) -> bool:
-        """Whether one may be restarted now: of a crowd one canary at a time."""
+        """Whether a child may be restarted now; if the network is suspected, one canary at a time."""
         if not self.network_suspected:
             return True
         now = trio.current_time()
@@ -195,7 +194,7 @@ class Prober:
             self._wake.ring()
 
     async def _keep_pace(self) -> None:
-        """Notice a loop that lags, while somebody is being asked."""
+        """Detect a lagging event loop while probes are in flight."""
         while True:
             while self._asking:
                 self._expected = trio.current_time() + TICK

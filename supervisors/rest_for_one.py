@@ -1,9 +1,9 @@
-"""rest_for_one and one_for_all: ordered children that live and die together.
+"""rest_for_one and one_for_all: ordered children that are restarted together.
 
-They start in order, each when the one before has reported itself started. When one ends, those after it
-(rest_for_one: each builds on those before it) or all of them (one_for_all: none is of use without the others)
-are stopped in reverse order, and the run goes on by the failed child's policy. Stopping is the reverse of
-starting, with each child's own deadlines.
+They start in order, each when the one before has reported itself started. When one ends, the children after
+it (rest_for_one: each depends on those before it) or all of them (one_for_all: all depend on each other) are
+stopped in reverse order, and started again by the ended child's policy. Stopping is the reverse of starting,
+with each child's own deadlines.
 """
 
 import random
@@ -59,7 +59,7 @@ class RestForOne:
         self._draw = draw
 
     async def run(self, me: Incarnation) -> None:
-        """Supervise until asked to stop; raises `Exhausted` when a child cannot be run any more."""
+        """Supervise until asked to stop. Raises `Exhausted` if a child must not be run again, or is stuck."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._ring_on_stop, me)
             first = 0
@@ -77,7 +77,7 @@ class RestForOne:
             nursery.cancel_scope.cancel()
 
     def _survivors(self, ended: int) -> int:
-        """The last slot that goes on when this one has ended; -1: none."""
+        """The index of the last slot that keeps running when this one has ended; -1: none."""
         return ended - 1
 
     async def _ring_on_stop(self, me: Incarnation) -> None:
@@ -85,7 +85,7 @@ class RestForOne:
         self._wake.ring()
 
     async def _start_from(self, first: int, nursery: trio.Nursery, me: Incarnation) -> int:
-        """Start slots from `first` on; the index of one that ended meanwhile, or `_ALL_UP`."""
+        """Start slots from `first` on. Returns `_ALL_UP`, the index of an ended slot, or -1 on stop."""
         for index in range(first, len(self._slots)):
             if me.stop_requested:
                 return -1
@@ -138,7 +138,7 @@ class RestForOne:
                 with trio.move_on_after(policy.stop_grace + policy.stop_timeout):
                     await running.ended.wait()
                 if not running.ended.is_set():
-                    # trio cannot kill a task, and two incarnations at once are worse than none.
+                    # trio cannot kill a task, and a second incarnation must not run beside a stuck one.
                     raise Exhausted(f"{slot.spec.id} did not stop")
             slot.outcome = None
 

@@ -1,4 +1,4 @@
-"""The child spec: what a supervisor needs to know to run a child."""
+"""The child spec: how a supervisor runs a child."""
 
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
@@ -19,17 +19,17 @@ Body = Callable[["Incarnation"], Awaitable[None]]
 
 @attrs.define
 class ChildSpec:
-    """`run` is called once per incarnation and must call `incarnation.started()` when it is of use.
+    """`run` is called once per incarnation and must call `incarnation.started()` when the child is up.
 
-    It may end by returning or raising; it is stopped by `incarnation.stopping` being set, and by a cancel
-    once `policy.stop_grace` has passed.
+    It may end by returning or raising. To stop it, the supervisor sets `incarnation.stopping`, and cancels it
+    after `policy.stop_grace` seconds.
     """
 
     id: str
     run: Body
     policy: Policy = attrs.field(factory=Policy)
     classify: Classify = classify
-    admission: Admission | None = None  # whose tickets its starts need; somebody must run that
-    probed: Probed | None = None  # what is asked for a sign of life, by `prober`; somebody must run that
-    prober: Prober | None = None
-    supervisor: Supervisor | None = None  # what the child is, if it is a supervisor: for introspection
+    admission: Admission | None = None  # grants the tickets for its starts; its `run` must run elsewhere
+    probed: Probed | None = None  # probed by `prober`, if both are given
+    prober: Prober | None = None  # its `run` must run elsewhere
+    supervisor: Supervisor | None = None  # the child itself, if it is a supervisor: for introspection

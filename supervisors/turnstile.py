@@ -1,9 +1,9 @@
-"""A turnstile: no turn of the event loop takes more than so many tasks through it.
+"""A turnstile: at most `PER_TURN` tasks pass it in one turn of the event loop.
 
-trio runs everything that is ready in one turn, and nobody else until then. When ten thousand connections are
-lost in the same moment, that turn is seconds long. What many tasks wake up for at once goes through the
-turnstile: some pass in each turn, the others wait for the next one, first come first served, and whoever else
-is there gets his turns in between. A task that comes alone passes without waiting.
+trio runs every ready task in one turn, before tasks that become ready later. When ten thousand connections
+are lost in the same moment, that turn takes seconds. Work for which many tasks wake up at once goes through
+the turnstile: some tasks pass in each turn, the others wait for the next one, first come first served, and
+all other tasks run in between. A single task passes without waiting.
 """
 
 import trio
@@ -12,7 +12,7 @@ PER_TURN = 8
 
 
 class Turnstile(trio.abc.Instrument):
-    """One for each run of trio (`turnstile`): an instrument, because only those see where a turn begins."""
+    """One for each run of trio (`turnstile`). An instrument, because only instruments see a turn begin."""
 
     def __init__(self, per_turn: int = PER_TURN) -> None:
         self._per_turn = self._left = per_turn
@@ -21,7 +21,7 @@ class Turnstile(trio.abc.Instrument):
         self._token = trio.lowlevel.current_trio_token()
 
     async def enter(self) -> None:
-        """Return in this turn, or in the next one that has room. Not a checkpoint when there is room."""
+        """Return in this turn, or in the next one with room. Not a checkpoint if there is room now."""
         if self._left > 0:
             self._left -= 1
             return
@@ -29,18 +29,16 @@ class Turnstile(trio.abc.Instrument):
 
     @property
     def crowded(self) -> bool:
-        """Whether somebody waits for the next turn."""
+        """Whether a task waits for the next turn."""
         return bool(self._lot)
 
     async def idle(self, longest: float) -> None:
-        """Return when the loop has nothing else to do, or after `longest` seconds:
-        who has had much goes last.
-        """
+        """Let all other tasks run first: return when the loop is idle, or after `longest` seconds."""
         with trio.move_on_after(longest):
             await self._for_idle.park()
 
     def before_io_wait(self, timeout: float) -> None:
-        """A turn is over. `timeout` is 0 when somebody is ready for the next one."""
+        """A turn ends. `timeout` is 0 if a task is ready for the next one."""
         if timeout > 0 and (self._lot or self._for_idle):
             self._for_idle.unpark()
             self._hurry()
@@ -52,7 +50,7 @@ class Turnstile(trio.abc.Instrument):
             self._left -= len(self._lot.unpark(count=self._per_turn))
 
     def _hurry(self) -> None:
-        """Have the next turn come at once, whatever else there is to wait for."""
+        """Start the next turn at once, even if no task is ready."""
         self._token.run_sync_soon(_nothing, idempotent=True)
 
 
@@ -64,7 +62,7 @@ _OF_THIS_RUN: trio.lowlevel.RunVar[Turnstile] = trio.lowlevel.RunVar("turnstile"
 
 
 def turnstile() -> Turnstile:
-    """The turnstile of this run."""
+    """The turnstile of this run of trio; made on the first call."""
     try:
         return _OF_THIS_RUN.get()
     except LookupError:

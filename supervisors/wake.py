@@ -6,7 +6,7 @@ import trio
 
 
 class Wake:
-    """`ring` never blocks and is never lost: a ring before `wait` makes the next `wait` return at once."""
+    """`ring` does not block, and a ring before `wait` is kept: the next `wait` then returns at once."""
 
     __slots__ = ("_event", "_rung")
 
@@ -35,9 +35,9 @@ class Wake:
 
 
 class Latch:
-    """Set once and for all.
+    """A flag that is set once, for tasks to wait for.
 
-    An event that is made only when somebody waits: most incarnations never need one.
+    It makes a `trio.Event` only if a task waits: most incarnations never need one.
     """
 
     __slots__ = ("_event", "_set")

@@ -18,7 +18,7 @@ from .subjects import Subject, gateway, naive
 
 New = Callable[[str, str, int], AbstractAsyncContextManager[Subject]]
 SUBJECTS: dict[str, New] = {"UnifyPort": gateway, "naive": naive}
-SENDERS = 16  # accounts that send
+SENDERS = 16  # sending accounts
 IDLE = 1000
 LOAD = 0.2
 RIG_CORE = 1
@@ -52,7 +52,7 @@ async def memory(rig: Rig, new: New) -> dict[str, float]:
     found = {}
     for count in (0, IDLE):
         async with new(rig.graph, rig.hook, count) as subject:
-            await trio.sleep(2)  # what start-up has left behind
+            await trio.sleep(2)  # until start-up is over
             found[count] = subject.resident()
     return {"idle": (found[IDLE] - found[0]) / IDLE / 1024, "resident": found[0] / 1024**2}
 

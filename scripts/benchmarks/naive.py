@@ -1,11 +1,9 @@
-"""The peer: what one writes in an afternoon.
-
-FastAPI, httpx, one SQLite commit for each step, signed webhooks.
+"""The peer: a simple service with FastAPI, httpx, one SQLite commit for each step, and signed webhooks.
 
 argv: port, database, Graph API, webhook URL. It verifies Meta's signature, stores each message with one
 durable commit before it answers 200, then delivers it with three tries and marks it delivered. It keeps no
-order, knows no duplicates, and forgets what is in flight when it dies. `POST /accounts` keeps a client for
-each account.
+order, recognises no duplicates, and does not resume deliveries after a crash. `POST /accounts` keeps a client
+for each account.
 """
 
 import asyncio
@@ -42,7 +40,7 @@ async def ready():
 
 @app.post("/accounts/{number}")
 async def add(number: str):
-    """Log an account in, and keep its client."""
+    """Log an account in and keep its client."""
     client = httpx.AsyncClient(
         timeout=20, trust_env=False, headers={"authorization": f"Bearer token-{number}"}
     )

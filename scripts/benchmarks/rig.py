@@ -1,4 +1,4 @@
-"""The other side of a subject: platform, load and receiver, in one process that is not measured."""
+"""The environment of a subject: platform, load and receiver, in one process that is not measured."""
 
 import hashlib
 import hmac
@@ -17,7 +17,7 @@ CONNECTIONS = 16
 
 
 class Rig:
-    """`graph` and `hook` are URLs for a subject; arrivals are kept by the number in their text."""
+    """`graph` and `hook` are URLs for a subject. `arrived`: times by the number in the message's text."""
 
     def __init__(self) -> None:
         self.graph = self.hook = ""
@@ -57,8 +57,8 @@ class Rig:
     # -- scenarios -------------------------------------------------------------------------------------------
 
     async def flood(self, subject: Subject, count: int) -> tuple[float, float]:
-        """Inbound as fast as it is taken: (events/s from the first request to the last arrival,
-        CPU s/event).
+        """Inbound as fast as requests are answered. Returns events per second, from the first request to the
+        last arrival, and CPU seconds per event.
         """
         requests = [webhook(subject, number, number) for number in range(count)]
         self.arrived.clear()
@@ -69,7 +69,7 @@ class Rig:
         return count / seconds, (subject.cpu() - cpu) / count
 
     async def steady(self, subject: Subject, rate: float, seconds: float) -> list[float]:
-        """Inbound at a steady rate: seconds from when each request was due to its arrival at the receiver."""
+        """Inbound at a steady rate. Returns sorted seconds from the time a request was due to its arrival."""
         count = max(50, int(rate * seconds))
         requests = [webhook(subject, number, number) for number in range(count)]
         self.arrived.clear()
@@ -98,7 +98,7 @@ class Rig:
         return sorted(self.arrived[number] - due[number] for number in range(count))
 
     async def sends(self, subject: Subject, count: int) -> tuple[float, float]:
-        """Outbound as fast as it goes, over all accounts: (sends/s, CPU s/send)."""
+        """Outbound as fast as sends are answered, over all accounts. Returns sends/s, CPU s per send."""
         names = subject.numbers
         requests = [subject.send_request(names[n % len(names)], f"{n}") for n in range(count)]
         cpu, began = subject.cpu(), time.perf_counter()

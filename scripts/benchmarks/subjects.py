@@ -1,6 +1,4 @@
-"""What is measured: each subject is a process of its own, pinned to one core, that is started,
-driven and stopped.
-"""
+"""The subjects of the benchmark: each is a process of its own, pinned to one core."""
 
 import contextlib
 import json
@@ -30,7 +28,7 @@ SUBJECT_CORE = 0
 
 @attrs.define
 class Subject:
-    """A running one. `ingress` is where webhooks go, `sends` the requests' paths by account."""
+    """A running subject. `ingress`: the path for webhooks; `numbers`: its accounts' phone number ids."""
 
     name: str
     pid: int
@@ -47,7 +45,7 @@ class Subject:
         return (int(fields[11]) + int(fields[12])) / _TICKS
 
     def resident(self) -> int:
-        """Bytes of memory that are its own or shared by it."""
+        """Bytes of resident memory, shared pages included."""
         for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
             if line.startswith("VmRSS:"):
                 return int(line.split()[1]) * 1024

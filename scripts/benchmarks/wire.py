@@ -1,6 +1,4 @@
-"""Just enough HTTP/1.1 for a rig that must not be what is measured: keep-alive, Content-Length,
-nothing else.
-"""
+"""Minimal HTTP/1.1 (keep-alive and Content-Length only), so that the rig is not the bottleneck."""
 
 import re
 from collections.abc import Awaitable, Callable
@@ -12,14 +10,14 @@ Handler = Callable[[bytes, bytes, bytes], Awaitable[tuple[int, bytes]]]  # metho
 
 
 class Connection:
-    """One keep-alive connection, either side."""
+    """One keep-alive connection, client or server side."""
 
     def __init__(self, stream: trio.abc.Stream) -> None:
         self._stream = stream
         self._buffer = bytearray()
 
     async def message(self) -> tuple[bytes, bytes] | None:
-        """The next head and body; None at the end."""
+        """The next message as (head, body); None when the connection ends."""
         while (end := self._buffer.find(b"\r\n\r\n")) < 0:
             if not await self._more():
                 return None
@@ -42,7 +40,7 @@ class Connection:
         await self._stream.send_all(data)
 
     async def call(self, request: bytes) -> tuple[int, bytes]:
-        """Send a request, and wait for its answer."""
+        """Send a request. Returns status and body of its answer."""
         await self.send(request)
         answer = await self.message()
         if answer is None:
@@ -58,7 +56,7 @@ def post(path: str, body: bytes, headers: dict[str, str]) -> bytes:
 
 
 async def serve(handler: Handler, *, task_status: trio.TaskStatus[int] = trio.TASK_STATUS_IGNORED) -> None:
-    """Answer on a free port of loopback; `task_status` gets the port."""
+    """Serve on a free port of loopback until cancelled; `task_status` gets the port."""
 
     async def connection(stream: trio.SocketStream) -> None:
         try:

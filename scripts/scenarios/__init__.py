@@ -1,6 +1,6 @@
-"""Upheavals of a whole gateway, measured: what happens to everybody else, and what is kept to.
+"""Scenarios that put a whole gateway under stress, and measure whether limits and deliveries are kept.
 
 `storm.py`: thousands of connections lost in one moment; `neighbours.py`: one account that crash-loops and one
-that floods; `observed.py`: a gateway that writes down every start it admits; `processes.py`: starting what
-takes part.
+that is flooded; `delivery.py`: a bad receiver and a gateway that is killed; `observed.py`: a gateway that
+logs every start it admits; `processes.py`: starts the processes of a scenario; `cloud.py`: Meta's side.
 """

@@ -1,6 +1,4 @@
-"""Meta's side of a scenario: enough of the Graph API to log in,
-and signed webhooks as the Cloud API sends them.
-"""
+"""Meta's side of a scenario: the part of the Graph API that a login needs, and signed webhooks."""
 
 import hashlib
 import hmac
@@ -14,13 +12,13 @@ APP_SECRET = "scenario-app-secret"
 
 
 async def graph(method: bytes, path: bytes, body: bytes) -> tuple[int, bytes]:
-    """Enough of the Graph API to log in."""
+    """The part of the Graph API that a login needs: it knows every number."""
     number = path.partition(b"?")[0].rpartition(b"/")[2].decode()
     return 200, json.dumps({"id": number, "verified_name": "scenario"}).encode()
 
 
 def webhook(account_id: str, number: str, messages: Iterable[tuple[str, int, str]]) -> bytes:
-    """A request with messages to a business number, each (id, customer, text)."""
+    """A webhook request with messages to a business number, each (id, customer, text)."""
     value = {
         "messaging_product": "whatsapp",
         "metadata": {"display_phone_number": "6500000000", "phone_number_id": number},
@@ -44,7 +42,7 @@ def webhook(account_id: str, number: str, messages: Iterable[tuple[str, int, str
 
 
 def declared(number: str) -> str:
-    """An account of the configuration file, called as its number."""
+    """The TOML of an account that is named after its number."""
     return (
         f'[[accounts]]\nname = "{number}"\nprovider = "whatsapp"\n[accounts.credentials]\n'
         f'access_token = "token-{number}"\nphone_number_id = "{number}"\n'

@@ -1,9 +1,10 @@
 """`scripts/chaos delivery`: a bad receiver, and a gateway that is killed again and again.
 
-A platform sends messages, each request until it is answered with 200. The receiver fails a fifth of what it
-gets, hangs now and then, and hangs up now and then. The gateway is killed with SIGKILL at random moments and
-started again. In the end everything has arrived, rightly signed, in order within each conversation; and what
-came twice had been accepted just before a kill, when nobody could know of it any more.
+A platform sends messages and repeats each request until it is answered with 200. The receiver fails a fifth
+of its requests, and sometimes hangs or resets the connection. The gateway is killed with SIGKILL at random
+moments and started again. In the end every message must have arrived, with a valid signature and in order
+within its conversation. An event may arrive twice only if it was accepted just before a kill, before the
+gateway had recorded that.
 """
 
 import contextlib
@@ -39,9 +40,8 @@ SENDERS = 8
 IN_FLIGHT = 32
 TIMEOUT = 1.0
 FAILS, HANGS, RESETS = 0.20, 0.01, 0.01
-FORGOTTEN = (
-    0.5  # seconds around a kill in which what is accepted may come again: 25 ms, a commit, and a busy machine
-)
+# Seconds around a kill in which an accepted event may be repeated: 25 ms, a commit, and a busy machine.
+FORGOTTEN = 0.5
 _HEADER = re.compile(rb"\r\n([a-z-]+): ([^\r]*)")
 
 console = Console(highlight=False)
@@ -49,7 +49,9 @@ console = Console(highlight=False)
 
 @attrs.define
 class Receiver:
-    """What arrived: times of acceptance by text, ids by text, first texts by conversation."""
+    """A bad receiver. Keeps times of acceptance and event ids by message number, and the order of first
+    arrivals by conversation.
+    """
 
     rng: random.Random
     accepted: dict[int, list[float]] = attrs.field(factory=lambda: defaultdict(list))
@@ -106,7 +108,7 @@ class Receiver:
 
 
 class Platform:
-    """Sends every request until it is answered with 200, whoever is there to answer."""
+    """Sends every request until it is answered with 200, across restarts of the gateway."""
 
     def __init__(self, port: int, account_id: str, events: int) -> None:
         self._port = port
@@ -120,7 +122,7 @@ class Platform:
                 nursery.start_soon(self._sender, sender)
 
     async def _sender(self, sender: int) -> None:
-        """A conversation belongs to one sender, so that its messages are sent in their order."""
+        """Send batches. Each conversation belongs to one sender, so that its messages are sent in order."""
         mine = range(sender, CONVERSATIONS, SENDERS)
         for first in self._batches:
             numbers = range(first, first + BATCH)
@@ -135,7 +137,7 @@ class Platform:
                     status, _ = await Connection(stream).call(request)
                     if status == 200:
                         return
-            await trio.sleep(0.05)  # as a platform would, if sooner
+            await trio.sleep(0.05)  # a real platform waits longer
 
 
 async def until_ready(port: int) -> None:
@@ -185,26 +187,25 @@ class Found:
 
     @property
     def repeats(self) -> list[tuple[int, float]]:
-        """What was accepted again: (number, when it had been accepted before)."""
+        """Every repeated acceptance: (number, time of the acceptance before)."""
         accepted = self.receiver.accepted
         return [(n, before) for n, times in accepted.items() for before in times[:-1]]
 
     @property
     def unexplained(self) -> list[int]:
-        """Repeats of what had been accepted at another time than around a kill: what was on its way then is,
-        too.
-        """
+        """Repeats of events whose acceptance before was not near a kill."""
         return [n for n, at in self.repeats if not any(abs(kill - at) <= FORGOTTEN for kill in self.kills)]
 
     def problems(self) -> list[str]:
         missing = [n for n in range(self.events) if n not in self.receiver.accepted]
-        disordered = [who for who, numbers in self.receiver.order.items() if numbers != sorted(numbers)]
+        order = self.receiver.order
+        disordered = [customer for customer, numbers in order.items() if numbers != sorted(numbers)]
         twice = [n for n, ids in self.receiver.ids.items() if len(ids) > 1]
         found: dict[str, Sequence[Any]] = {
             "lost": missing,
-            "out of order, of these": disordered,
+            "out of order, messages of": disordered,
             "under two event ids": twice,
-            "repeated although nobody was killed": self.unexplained,
+            "repeated without a kill": self.unexplained,
         }
         problems = [f"{what}: {items[:10]} ({len(items)})" for what, items in found.items() if items]
         if self.receiver.bad_signatures:
@@ -222,15 +223,17 @@ async def run(events: int, kills: int, seed: int) -> Found:
             hook = await nursery.start(receiver.run)
             port = free_ports(1)
             config = write_config(where, port, configuration(hook, graph))
-            found = await _lives(where, config, port, receiver, events, kills, rng)
+            found = await _run_gateways(
+                where, config, port, receiver=receiver, events=events, kills=kills, rng=rng
+            )
             nursery.cancel_scope.cancel()
     return found
 
 
-async def _lives(
-    where: Path, config: Path, port: int, receiver: Receiver, events: int, kills: int, rng: random.Random
+async def _run_gateways(
+    where: Path, config: Path, port: int, *, receiver: Receiver, events: int, kills: int, rng: random.Random
 ) -> Found:
-    """Gateway after gateway, each killed when the receiver has got so much; the last one finishes."""
+    """Run a gateway after the other. Each is killed at a random count of events; the last one finishes."""
     aims = sorted(rng.uniform(0.02, 0.98) * events for _ in range(kills))
     killed: list[float] = []
     began, platform = time.monotonic(), None
@@ -249,7 +252,7 @@ async def _lives(
                 if aim < events:
                     killed.append(time.monotonic())
                 else:
-                    await trio.sleep(2 * TIMEOUT)  # what else would come
+                    await trio.sleep(2 * TIMEOUT)  # for late repeats
                     assert await gateway.stop() == 0
     return Found(events, time.monotonic() - began, killed, receiver)
 
@@ -258,7 +261,7 @@ async def _lives(
 @click.option("--events", default=50_000, show_default=True)
 @click.option("--kills", default=10, show_default=True)
 @click.option(
-    "--seed", default=None, type=int, help="Shown at the end; the same one makes the same decisions."
+    "--seed", default=None, type=int, help="Printed at the end; the same seed makes the same decisions."
 )
 def main(events: int, kills: int, seed: int | None) -> None:
     """A receiver that fails 20 %, hangs 1 % and resets 1 %; a gateway that is killed at random."""

@@ -1,9 +1,9 @@
 """`scripts/chaos neighbours`: one account crash-loops, one is flooded; the others must hardly notice.
 
-A hundred accounts in one gateway: ninety-eight WhatsApp numbers with a steady trickle, another number that is
-flooded with webhooks as fast as they are taken, and a Telegram bot whose connection is cut whenever it has
-one. Measured is the time from a platform's request to the arrival at the receiver, for the ninety-eight:
-alone, and beside the other two, in one run, interleaved.
+A hundred accounts in one gateway: ninety-eight WhatsApp numbers with a steady low load, another number that
+is flooded with webhooks as fast as they are accepted, and a Telegram bot whose connection is always cut. It
+measures the time from a platform's request to the arrival at the receiver for the ninety-eight numbers,
+alone and beside the other two accounts, interleaved in one run.
 """
 
 import contextlib
@@ -38,10 +38,10 @@ from .processes import (
 
 SIGNING_SECRET = "scenario-signing-secret"
 QUIET = 98
-RATE = 50.0  # requests per second, over all of the quiet ones
-FLOODERS = 16  # connections of the flood, each with the next request as soon as one was answered
-CUSTOMERS = 200  # who write in the flood
-LIMIT = 2.0
+RATE = 50.0  # requests per second, over all quiet accounts
+FLOODERS = 16  # connections of the flood; each sends the next request as soon as one is answered
+CUSTOMERS = 200  # senders in the flood
+LIMIT = 2.0  # p99 beside the other two, to p99 alone
 LOOP = 0.1  # seconds of back-off between the crashes
 
 _TEXT = re.compile(rb'"text":\s*"(\d+)"')
@@ -49,7 +49,7 @@ console = Console(highlight=False)
 
 
 class Receiver:
-    """Where webhooks arrive: when the quiet ones' did, by their numbers, and how many of the flood."""
+    """Receives webhooks: keeps the arrival times of the quiet accounts' messages, and counts the flood's."""
 
     def __init__(self) -> None:
         self.arrived: dict[int, float] = {}
@@ -86,8 +86,9 @@ class House:
         return cloud.webhook(self.ids[name], name, [message])
 
     async def trickle(self, seconds: float) -> list[float]:
-        """Inbound of the quiet ones at a steady rate:
-        sorted seconds from when each was due to its arrival.
+        """Inbound messages of the quiet accounts at a steady rate.
+
+        Returns the sorted seconds from the time at which each was due to its arrival.
         """
         count = int(RATE * seconds)
         numbers = range(self.next_number, self.next_number + count)
@@ -117,7 +118,7 @@ class House:
         return sorted(self.receiver.arrived[number] - due[number] for number in numbers)
 
     async def flood(self) -> None:
-        """As fast as it is taken, until cancelled."""
+        """Send to one account as fast as requests are answered, until cancelled."""
 
         async def flooder(number: int) -> None:
             async with await trio.open_tcp_stream("127.0.0.1", self.port) as stream:
@@ -132,7 +133,7 @@ class House:
                 nursery.start_soon(flooder, number)
 
     async def crash_loop(self) -> None:
-        """The bot's connection is cut whenever it polls."""
+        """Cut the bot's connection whenever it polls, until cancelled."""
         fault = {"kind": "disconnect", "method": "getUpdates", "seconds": 3600}
         await self._sandbox("POST", "faults", fault)
         await self._sandbox("POST", "messages", {"to": "4242", "from": 7, "text": "ends the open poll"})
@@ -227,12 +228,12 @@ async def one_round(found: House, seconds: float) -> Round:
         (found.receiver.flood - flood) / took,
         (found.gateway.cpu() - cpu) / took,
     )
-    await trio.sleep(2)  # what the flood has left behind
+    await trio.sleep(2)  # until the flood's backlog is delivered
     return measured
 
 
 def percentile(values: list[float], share: float) -> float:
-    """Milliseconds."""
+    """A percentile of sorted seconds, in milliseconds."""
     return values[min(len(values) - 1, int(len(values) * share))] * 1000
 
 

@@ -1,7 +1,7 @@
-"""A gateway that writes down every start it admits: `python -m scripts.scenarios.observed CONFIG GRANTS`.
+"""A gateway that logs every start it admits: `python -m scripts.scenarios.observed CONFIG GRANTS`.
 
-GRANTS gets a line for each grant: trio's time in seconds, starts that hold a slot, and starts in progress,
-this one included.
+It writes a line to GRANTS for each grant: trio's time in seconds, starts that hold a slot, and starts in
+progress, this one included.
 """
 
 import sys

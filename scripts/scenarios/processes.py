@@ -1,4 +1,4 @@
-"""The processes of a scenario: a gateway and a sandbox, each on a core of its own where there are two."""
+"""The processes of a scenario: a gateway and a sandbox, each on a core of its own if there are two."""
 
 import contextlib
 import os
@@ -21,15 +21,15 @@ from unifyport.storage.sealing import KeyRing
 
 KEY = "scenario_key_" + "k" * 32
 ROOT = Path(__file__).parents[2]
-_CORES = sorted(os.sched_getaffinity(0))  # those that we may use
+_CORES = sorted(os.sched_getaffinity(0))  # cores that this process may use
 GATEWAY_CORE, OTHER_CORE = _CORES[0], _CORES[-1]
-_PAUSE = 0.05  # between two looks at what has no event to wait for
+_PAUSE = 0.05  # seconds between two polls
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def free_ports(count: int) -> int:
-    """The first of so many free ports in a row, where no outgoing connection takes one:
-    below the ephemeral range.
+    """The first of `count` consecutive free ports, below the ephemeral range, so that no outgoing connection
+    takes one.
     """
     for first in random.sample(range(20_000, 30_000, count), 100):
         with contextlib.suppress(OSError), contextlib.ExitStack() as held:
@@ -44,14 +44,14 @@ def pinned(core: int, command: list[str]) -> list[str]:
 
 
 def pin(core: int) -> None:
-    """This process."""
+    """Pin this process to a core."""
     if len(_CORES) > 1:
         os.sched_setaffinity(0, {core})
 
 
 @contextlib.contextmanager
 def directory() -> Iterator[Path]:
-    """A temporary one, deleted in the end; SCENARIO_DIR says where."""
+    """A temporary directory, deleted at the end; made in SCENARIO_DIR if it is set."""
     path = Path(tempfile.mkdtemp(prefix="unifyport-", dir=os.environ.get("SCENARIO_DIR")))
     try:
         yield path
@@ -61,18 +61,18 @@ def directory() -> Iterator[Path]:
 
 @attrs.define
 class Running:
-    """A process that was started, and its log."""
+    """A started process and its log."""
 
     process: trio.Process
     log: Path
 
     def cpu(self) -> float:
-        """Seconds of CPU used, user and system."""
+        """Seconds of CPU used so far, user and system."""
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / _TICKS
 
     def resident(self) -> int:
-        """Bytes."""
+        """Bytes of resident memory."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return int(status.partition("VmRSS:")[2].split()[0]) * 1024
 
@@ -89,7 +89,7 @@ class Running:
 
 @contextlib.asynccontextmanager
 async def started(core: int, command: list[str], log: Path) -> AsyncIterator[Running]:
-    """A Python process, killed in the end."""
+    """A Python process, killed at the end."""
     with log.open("ab") as output:
         process = await trio.lowlevel.open_process(
             pinned(core, [sys.executable, *command]), stdout=output, stderr=subprocess.STDOUT, cwd=ROOT
@@ -129,7 +129,7 @@ def sandbox_config(port: int) -> str:
 
 
 def write_config(where: Path, port: int, more: str, *, public: bool = False) -> Path:
-    """`public`: the gateway knows where platforms reach it."""
+    """Write a master key and a configuration file; returns its path. `public`: with a `public_url`."""
     (where / "master.key").write_text(KeyRing.new_key())
     path = where / "unifyport.toml"
     path.write_text(
@@ -153,7 +153,7 @@ key = "{KEY}"
 
 
 class Api:
-    """The gateway's operator."""
+    """A client of the gateway's API."""
 
     def __init__(self, port: int, gateway: Running) -> None:
         self._gateway = gateway
@@ -167,7 +167,7 @@ class Api:
         return response.json()["data"]
 
     async def running(self, channel: str) -> int:
-        """How many accounts of a channel are online, by the metrics: cheap however many there are."""
+        """How many accounts of a channel are online, by `/metrics`: cheap with any number of accounts."""
         text = (await self.http.get("/metrics")).text
         for line in text.splitlines():
             if line.startswith(f'unifyport_accounts{{channel="{channel}",runtime_status="running"}}'):
@@ -175,7 +175,7 @@ class Api:
         return 0
 
     async def until_running(self, channel: str, count: int, seconds: float, pause: float = 0.5) -> float:
-        """Wait until so many are online; seconds that it took."""
+        """Wait until `count` accounts are online. Returns the seconds that it took."""
         began = time.monotonic()
         with trio.fail_after(seconds):
             while True:

@@ -1,8 +1,8 @@
 """`scripts/chaos storm`: every account of a gateway loses its connection in the same moment.
 
-The sandbox plays Telegram in a process of its own, with a long poll open for each account. It is killed, and
-started again at once. Then every account must come back within its policy's time, `/healthz` must answer
-throughout, and neither `max_concurrent_starts` nor `start_rate` may ever be exceeded.
+The sandbox plays Telegram in a process of its own, with a long poll open for each account. It is killed and
+started again at once. Then every account must be online again within its policy's time, `/healthz` must
+answer throughout, and `max_concurrent_starts` and `start_rate` must never be exceeded.
 """
 
 import contextlib
@@ -30,21 +30,21 @@ from .processes import (
 )
 
 HEALTH_EVERY, HEALTH_LIMIT = 0.02, 0.25
-SPARE_FILES = 500  # beside one for each account
+SPARE_FILES = 500  # open files beside one for each account
 SLOTS, RATE = 20, 100.0
 INITIAL, FACTOR, JITTER, START_TIMEOUT = 1.0, 2.0, 0.2, 30.0
-SLOW = 4  # starts in progress, slow ones included, are at most so many times the slots
+SLOW = 4  # `supervisors.admission.SLOW_FACTOR`: the limit of starts in progress, in slots
 
 console = Console(highlight=False)
 
 
 @attrs.define
 class Health:
-    """How long `/healthz` took, asked on a connection of its own."""
+    """How long `/healthz` took, in seconds, on a connection of its own."""
 
     worst: float = 0.0
     asked: int = 0
-    late: list[tuple[float, float]] = attrs.field(factory=list)  # when, and how long
+    late: list[tuple[float, float]] = attrs.field(factory=list)  # (time of the request, its duration)
 
     async def watch(self, port: int) -> None:
         async with httpx.AsyncClient(
@@ -63,7 +63,7 @@ class Health:
 
 @attrs.define
 class Starts:
-    """What was admitted: the most in any second, and the most at a time."""
+    """Admitted starts: their count, the most in any second, and the most at a time."""
 
     count: int
     most_in_a_second: int
@@ -84,7 +84,7 @@ class Starts:
 
 
 def room_for(accounts: int) -> None:
-    """Raise the limit of open files as far as it is needed. Exits with 2 where it cannot be."""
+    """Raise the limit of open files as far as needed. Exits with 2 if the hard limit is too low."""
     need = accounts + SPARE_FILES
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY and hard < need:
@@ -98,7 +98,7 @@ def room_for(accounts: int) -> None:
 
 
 def config_of(accounts: int, sandbox_port: int, *, slots: int = SLOTS, rate: float = RATE) -> str:
-    """Telegram accounts on a sandbox, and how they are supervised."""
+    """The configuration of Telegram accounts on a sandbox, and their policy."""
     return (
         sandbox_config(sandbox_port)
         + f"""
@@ -118,8 +118,10 @@ start_rate = "{rate:.0f}/s"
 
 
 def allowed(accounts: int, down: float) -> float:
-    """The policy's time for the last of all: its longest back-off after what failed while nobody was there,
-    its place in the queue of starts, and the time that a start may take.
+    """Seconds until the last account must be online, by the policy.
+
+    They are the platform's absence (`down`), the longest back-off after the tries that failed meanwhile, the
+    queue of starts, and the time that a start may take.
     """
     waited, tries = 0.0, 0
     while waited < down:
@@ -128,8 +130,27 @@ def allowed(accounts: int, down: float) -> float:
     return down + INITIAL * FACTOR**tries * (1 + JITTER) + accounts / RATE + START_TIMEOUT
 
 
+@attrs.define(kw_only=True)
+class Storm:
+    """What was measured. Times in seconds."""
+
+    down: float  # from the loss of the platform until it listened again
+    back: float  # from the loss of the platform until all accounts were online
+    calm: float  # the worst `/healthz` before the storm
+    health: Health
+    cpu: float  # of the gateway, during the storm
+    starts: Starts  # during the storm
+    every: Starts  # since the gateway began
+    crashes: int  # tracebacks in the log
+
+
 async def run(accounts: int) -> bool:
+    """Whether everything stayed within its limits; prints what was measured."""
     room_for(accounts)
+    return report(accounts, await measure(accounts))
+
+
+async def measure(accounts: int) -> Storm:
     control, port = free_ports(3), free_ports(1)
     health = Health()
     with directory() as where:
@@ -142,7 +163,7 @@ async def run(accounts: int) -> bool:
             api = Api(port, gateway)
             took = await api.until_running("telegram", accounts, accounts / RATE * 3 + 120)
             console.print(f"{accounts} accounts online after {took:.0f} s, {gateway.resident() / 1e6:.0f} MB")
-            await trio.sleep(6)  # all of them stable
+            await trio.sleep(6)  # until all of them are stable
             admitted = len(grants.read_text().splitlines())
             cpu = gateway.cpu()
             async with trio.open_nursery() as nursery:
@@ -161,18 +182,33 @@ async def run(accounts: int) -> bool:
             cpu = gateway.cpu() - cpu
             starts, every = Starts.read(grants, skip=admitted), Starts.read(grants)
             console.print(f"gateway: exit {await gateway.stop()} when it was stopped")
-        crashes = [line for line in (where / "gateway.log").read_text().splitlines() if "Traceback" in line]
-    limit = allowed(accounts, down)
+        crashes = sum("Traceback" in line for line in (where / "gateway.log").read_text().splitlines())
+    return Storm(
+        down=down,
+        back=back,
+        calm=calm,
+        health=health,
+        cpu=cpu,
+        starts=starts,
+        every=every,
+        crashes=crashes,
+    )
+
+
+def report(accounts: int, storm: Storm) -> bool:
+    """Print each limit and whether it was kept; returns whether all were."""
+    limit, health, every = allowed(accounts, storm.down), storm.health, storm.every
     lines = [
         (
-            back <= limit,
-            f"the platform was away for {down:.1f} s; all were back after {back:.1f} s"
+            storm.back <= limit,
+            f"the platform was away for {storm.down:.1f} s; all were back after {storm.back:.1f} s"
             f" (policy: {limit:.0f} s)",
         ),
         (
             health.worst <= HEALTH_LIMIT,
             f"/healthz: worst {health.worst * 1000:.0f} ms of {health.asked} (limit"
-            f" {HEALTH_LIMIT * 1000:.0f} ms; before the storm {calm * 1000:.0f} ms), {len(health.late)} late",
+            f" {HEALTH_LIMIT * 1000:.0f} ms; before the storm {storm.calm * 1000:.0f} ms),"
+            f" {len(health.late)} late",
         ),
         (
             every.most_in_a_second <= RATE,
@@ -183,13 +219,13 @@ async def run(accounts: int) -> bool:
             every.most_starting <= SLOTS * SLOW,
             f"slow ones included: at most {every.most_starting} (limit {SLOTS * SLOW})",
         ),
-        (not crashes, f"crashes in the log: {len(crashes)}"),
+        (not storm.crashes, f"crashes in the log: {storm.crashes}"),
     ]
     for good, line in lines:
         console.print(f"{'ok  ' if good else 'BAD '} {line}")
     console.print(
-        f"     {starts.count} starts for {accounts} accounts; {cpu:.0f} s of the gateway's CPU,"
-        f" {cpu / starts.count * 1000:.1f} ms for each start"
+        f"     {storm.starts.count} starts for {accounts} accounts; {storm.cpu:.0f} s of the gateway's CPU,"
+        f" {storm.cpu / storm.starts.count * 1000:.1f} ms for each start"
     )
     return all(good for good, _ in lines)
 

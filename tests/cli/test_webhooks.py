@@ -106,7 +106,7 @@ async def test_listen_outlives_a_restart_of_the_gateway(tmp_path: Path) -> None:
             assert b"first" not in await _printed(listening, "second")
         finally:
             await process.kill()
-        assert "to go on from here: --after" in await _ended(listening, signal.SIGTERM)
+        assert "to continue from here: --after" in await _ended(listening, signal.SIGTERM)
 
 
 async def _listen_for(text: str, directory: Path, how: str, *arguments: str) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""What commands share: finding the configuration, reaching a running server, printing, failing."""
+"""What commands share: loading the configuration, calling a running server, printing, failing."""
 
 import json
 import sys
@@ -20,14 +20,14 @@ from unifyport.providers.registry import standard
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-console = Console(highlight=False, soft_wrap=True)  # lines are for grep and for copying, not for a width
+console = Console(highlight=False, soft_wrap=True)  # lines stay whole, for grep and for copying
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 DEFAULT_CONFIG = "unifyport.toml"
 FAILED, WRONG_USAGE = 1, 2
-FILE_WIDTH = 200  # columns of a table that goes to a file or to another program
+FILE_WIDTH = 200  # columns of a table that is written to a file or a pipe
 CA_FILE = "unifyport.ca_file"
-STREAM_SECONDS = 45.0  # a stream says something every 15 s, if only that nothing is new
+STREAM_SECONDS = 45.0  # read time-out of a stream; the server sends a keep-alive every 15 s
 
 
 def fail(message: str, code: int = FAILED) -> NoReturn:
@@ -36,18 +36,18 @@ def fail(message: str, code: int = FAILED) -> NoReturn:
 
 
 def escaped(text: str) -> str:
-    """Somebody's words as they are: a bracket in a name is no colour."""
+    """The text with brackets escaped, so that rich does not read them as markup."""
     return text.replace("[", "\\[")
 
 
 def print_shape(shape: Table | Tree) -> None:
-    """As wide as the terminal; a file or another program gets whole words."""
+    """Print as wide as the terminal; to a file or a pipe, `FILE_WIDTH` columns wide."""
     width = None if console.is_terminal else FILE_WIDTH
     Console(highlight=False, width=width).print(shape)
 
 
 def run_async(main: Callable[[], Awaitable[None]]) -> None:
-    """`trio.run` for commands: of a group of exceptions the first one is raised, alone."""
+    """`trio.run` for commands: of an exception group, raises only the first exception."""
     try:
         trio.run(main)
     except BaseExceptionGroup as group:
@@ -74,7 +74,7 @@ def json_option(function: F) -> F:
 
 
 def server_options(function: F) -> F:
-    """How to reach a running server: by URL and key, or by the socket beside its database."""
+    """Options to reach a running server: by URL and key, or by the socket beside its database."""
     function = click.option("--url", envvar="UNIFYPORT_URL", help="The server's base URL.")(function)
     function = click.option(
         "--ca-file",
@@ -82,7 +82,7 @@ def server_options(function: F) -> F:
         type=click.Path(path_type=Path, exists=True, dir_okay=False),
         expose_value=False,
         callback=_remember_ca_file,
-        help="Who vouches for the server's certificate, beside the system's.",
+        help="Trust anchors (PEM) for the server's certificate, beside the system's.",
     )(function)
     function = click.option("--api-key", envvar="UNIFYPORT_API_KEY", help="An API key.")(function)
     return config_option(function)
@@ -93,7 +93,7 @@ def _remember_ca_file(context: click.Context, _: click.Parameter, value: Path | 
 
 
 def load_settings(path: Path) -> Settings:
-    """Exits with 2 and every problem of the file when it is wrong."""
+    """The settings of a file. Prints every problem of a wrong file and exits with 2."""
     try:
         return load(path, standard())
     except Problems as wrong:
@@ -105,7 +105,7 @@ def load_settings(path: Path) -> Settings:
 
 
 class Api:
-    """A running server. Errors of the API end the command with exit code 1."""
+    """Client of a running server. An error answer ends the command with exit code 1."""
 
     def __init__(self, config_path: Path, url: str | None, api_key: str | None) -> None:
         headers = {"x-api-key": api_key} if api_key else {}
@@ -126,7 +126,7 @@ class Api:
         self._where = url or "the socket beside the database"
 
     def __call__(self, method: str, path: str, **arguments: Any) -> Any:
-        """The answer's `data`."""
+        """Send a request; returns the answer's `data`."""
         try:
             response = self._client.request(method, path, **arguments)
         except (httpx.TransportError, httpx.InvalidURL, httpx.UnsupportedProtocol) as lost:
@@ -134,7 +134,7 @@ class Api:
         return self._data(response)
 
     def account(self, name: str) -> dict[str, Any]:
-        """The account of an id or a name; it ends the command when there is not exactly one."""
+        """The account with this id or name. Ends the command if there is not exactly one."""
         known: list[dict[str, Any]] = self("GET", "/v1/accounts")
         found = [each for each in known if name in (each["id"], each["name"])]
         if len(found) != 1:
@@ -146,7 +146,7 @@ class Api:
         try:
             body = response.json() if response.content else {}
         except json.JSONDecodeError:
-            fail(f"HTTP {response.status_code}: not an answer of UnifyPort")
+            fail(f"HTTP {response.status_code}: the answer is not from UnifyPort")
         if response.is_success:
             return body.get("data")
         error = body.get("error", {})
@@ -155,8 +155,8 @@ class Api:
     def stream(self, path: str, query: dict[str, str], *, patient: bool = False) -> Iterator[dict[str, str]]:
         """Messages of server-sent events, also those without data, until the connection is lost.
 
-        A server that cannot be reached, or that is just starting, ends the command unless the caller is
-        `patient`.
+        If the server cannot be reached, or answers with 5xx, the command ends; with `patient`, only the
+        iteration ends.
         """
         quiet = httpx.Timeout(30.0, read=STREAM_SECONDS)
         try:

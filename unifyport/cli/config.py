@@ -1,4 +1,4 @@
-"""`config` and `reload`: the configuration file against what the program knows, and against what runs."""
+"""`config` and `reload`: check the configuration file, compare it with a running server, apply it."""
 
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from .common import (
 _SIGNS = {"create": "+", "update": "~", "stop": "!", "remove": "-"}
 
 _prune_option = click.option(
-    "--prune", is_flag=True, help="Also delete accounts and endpoints that have left the file."
+    "--prune", is_flag=True, help="Also delete accounts and endpoints that are no longer in the file."
 )
 
 
@@ -38,7 +38,7 @@ def config() -> None:
 @json_option
 @click.pass_context
 def check(context: click.Context, config_path: Path, as_json: bool) -> None:
-    """List every problem of the file; exit code 2 when there is one."""
+    """List every problem of the file; exit code 2 if there is one."""
     if as_json:
         try:
             load(config_path, standard())
@@ -56,12 +56,13 @@ def check(context: click.Context, config_path: Path, as_json: bool) -> None:
 
 @config.command()
 @_prune_option
-@click.option("--exit-code", is_flag=True, help="Exit with 1 when something is different.")
+@click.option("--exit-code", is_flag=True, help="Exit with 1 if something is different.")
 @server_options
 @json_option
 @click.pass_context
 def diff(
     context: click.Context,
+    *,
     prune: bool,
     exit_code: bool,
     config_path: Path,
@@ -69,7 +70,7 @@ def diff(
     api_key: str | None,
     as_json: bool,
 ) -> None:
-    """Show what `apply` would change. The server reads its own file; nothing is changed."""
+    """Show what `apply` would change, and change nothing. The server reads its own file."""
     report = _reload(config_path, url, api_key, as_json, dry_run=True, prune=prune)
     if exit_code and (report["differences"] or report["options"] or report["needs_restart"]):
         context.exit(FAILED)
@@ -79,8 +80,8 @@ def diff(
 @_prune_option
 @server_options
 @json_option
-def apply(prune: bool, config_path: Path, url: str | None, api_key: str | None, as_json: bool) -> None:
-    """Bring a running server to what its file says. A file with mistakes changes nothing."""
+def apply(*, prune: bool, config_path: Path, url: str | None, api_key: str | None, as_json: bool) -> None:
+    """Apply the file to a running server. A file with mistakes changes nothing."""
     _reload(config_path, url, api_key, as_json, prune=prune)
 
 
@@ -88,7 +89,7 @@ def apply(prune: bool, config_path: Path, url: str | None, api_key: str | None, 
 @server_options
 @json_option
 def reload(config_path: Path, url: str | None, api_key: str | None, as_json: bool) -> None:
-    """Have a running server read its file again (as SIGHUP does, but with an answer)."""
+    """Make a running server read its file again, as SIGHUP does, and print what changed."""
     _reload(config_path, url, api_key, as_json)
 
 

@@ -1,6 +1,6 @@
 """`demo`: the main job without any credentials.
 
-Gateway, sandbox platforms, a receiver, and somebody who writes.
+It runs the gateway, the sandbox platforms, a webhook receiver, and the customers' side.
 """
 
 import socket
@@ -24,16 +24,16 @@ from .common import console, fail, run_async
 from .messages import describe
 from .serving import initialise
 
-# Known to everybody, good for local platforms and a receiver that live for a minute.
+# Not secret: only used with local platforms and a receiver that run for a minute.
 SECRET = "demo-signing-secret"  # noqa: S105
 TOKEN = "4242:demo-token"  # noqa: S105
 APP_SECRET, VERIFY_TOKEN = "demo-app-secret", "demo-verify-token"
 NUMBER = "106540352242922"
 
 
-@attrs.frozen
+@attrs.frozen(kw_only=True)
 class Customer:
-    """Somebody who writes on one channel, as the sandbox's control port takes it."""
+    """A customer on one channel. `order`: their part of the sandbox's control request."""
 
     channel: str
     account: str  # the account's name
@@ -45,20 +45,20 @@ class Customer:
 
 CUSTOMERS = (
     Customer(
-        "whatsapp",
-        "demo-shop",
-        "6590000001",
-        {"from": "6590000001", "name": "Mei"},
-        "Is the blue one in stock?",
-        "Yes, three left.",
+        channel="whatsapp",
+        account="demo-shop",
+        id="6590000001",
+        order={"from": "6590000001", "name": "Mei"},
+        question="Is the blue one in stock?",
+        reply="Yes, three left.",
     ),
     Customer(
-        "telegram",
-        "demo-bot",
-        "1001",
-        {"from": {"id": 1001, "first_name": "Minh"}},
-        "When do you open?",
-        "At nine.",
+        channel="telegram",
+        account="demo-bot",
+        id="1001",
+        order={"from": {"id": 1001, "first_name": "Minh"}},
+        question="When do you open?",
+        reply="At nine.",
     ),
 )
 START_SECONDS, STEP_SECONDS = 30, 15
@@ -86,7 +86,7 @@ class Demo:
     def _on_event(self, received: Received) -> None:
         self.events.append(received)
         if self._verified:
-            return  # what follows is the end of it
+            return  # the round is over: print nothing more
         colour = "green" if received.verdict == "valid" else "red"
         console.print(
             f"  [cyan]webhook[/cyan] {describe(received.event)}"
@@ -120,7 +120,7 @@ class Demo:
                 await self._http.aclose()
             nursery.cancel_scope.cancel()
 
-    # -- setting up ------------------------------------------------------------------------------------------
+    # -- set-up ----------------------------------------------------------------------------------------------
 
     def _configure(self, hook: str) -> None:
         text = self.config.read_text(encoding="utf-8")
@@ -215,7 +215,7 @@ credentials = {{ token = "{TOKEN}" }}
         return {account["name"]: account for account in response.json()["data"]}
 
     async def _reply(self, gateway: str, event: dict[str, Any], customer: Customer) -> str:
-        """Answer where the message came from; returns the platform's message id."""
+        """Reply in the event's conversation; returns the platform's message id."""
         conversation = event["data"]["conversation"]
         body = {
             "account_id": event["account_id"],
@@ -235,7 +235,7 @@ credentials = {{ token = "{TOKEN}" }}
         return [received.event for received in self.events if received.event["type"] == name]
 
     def _verify(self, written: dict[str, Any], sent: str) -> None:
-        """The demo's own judgement of what it saw."""
+        """Check everything that was received. Raises `DemoFailed`."""
         bad = [received.verdict for received in self.events if received.verdict != "valid"]
         ids = [received.event["id"] for received in self.events]
         if bad or len(ids) != len(set(ids)):
@@ -308,7 +308,7 @@ def _text(message: dict[str, Any]) -> str:
 
 
 @click.command()
-@click.option("--once", is_flag=True, help="One round, then exit: 0 when everything was verified.")
+@click.option("--once", is_flag=True, help="One round, then exit: 0 if everything was verified.")
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
@@ -317,8 +317,8 @@ def _text(message: dict[str, Any]) -> str:
     help="The gateway's port. 0: any.",
 )
 def demo(once: bool, port: int) -> None:
-    """A customer writes, the signed webhook arrives, a reply goes back: all on this machine,
-    no credentials.
+    """A customer writes, the signed webhook arrives, a reply goes back: all on this machine, without
+    credentials.
     """
     with socket.socket() as probe:
         try:

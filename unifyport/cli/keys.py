@@ -1,6 +1,4 @@
-"""`keys`: API keys, straight in the database,
-so that a first or a lost key can be made with the server down.
-"""
+"""`keys`: API keys, written directly to the database, so that a key can be made while the server is down."""
 
 import contextlib
 from collections.abc import Iterator
@@ -78,7 +76,7 @@ def create(name: str, prefix: str, config_path: Path, as_json: bool) -> None:
 @config_option
 @json_option
 def rotate(key_id: str, config_path: Path, as_json: bool) -> None:
-    """Give a key a new secret and print it, once; the old one is dead at once."""
+    """Give a key a new secret and print it, once; the old secret is invalid at once."""
     with open_store(load_settings(config_path)) as store:
         record = _find(store, key_id)
         key = new_key(record.prefix)
@@ -140,4 +138,4 @@ def _print_new(record: ApiKey, key: str, as_json: bool) -> None:
     else:
         console.print(f"{record.id} ({escaped(record.name)}), shown only now: [bold]{key}[/bold]")
         if record.status != "active":
-            console.print(f"it is {record.status}: 'unifyport keys enable {record.id}' makes it work")
+            console.print(f"it is {record.status}: 'unifyport keys enable {record.id}' enables it")

@@ -29,6 +29,7 @@ _START = {"qrcode": "qr/start"}
 @server_options
 @json_option
 def login(
+    *,
     account: str,
     session_file: Path | None,
     session_url: str | None,
@@ -41,7 +42,7 @@ def login(
     """Log ACCOUNT (its id or name) in: show the QR code or the code, ask for code and password, wait until it
     is online.
 
-    --json prints one object a line for each state, and asks all the same.
+    --json prints each state as an object on a line; questions are asked as without it.
     """
     api = Api(config_path, url, api_key)
     found = api.account(account)
@@ -72,22 +73,22 @@ def _read(file: Path | None) -> str:
 
 
 class _Conversation:
-    """With the human: shows what is new, asks what is asked."""
+    """The dialog with the human at the terminal: shows each new state, and asks for code or password."""
 
     def __init__(self, api: Api, path: str, *, as_json: bool) -> None:
         self._api = api
         self._path = path
         self._as_json = as_json
         self._said: Any = None
-        self._waited = False  # for the human, once at least
+        self._waited = False  # whether the login has waited for the human at least once
 
     def until_authorized(self, state: dict[str, Any]) -> None:
-        """Exits with 1 when the login has failed."""
+        """Run the dialog until the account is authorized. Exits with 1 if the login fails."""
         deadline = time.monotonic() + ONLINE_SECONDS
         while state["status"] != "authorized":
             self._say(state)
             if state["status"] == "failed":
-                fail(f"the login failed: {state.get('last_error', 'nobody knows why')}")
+                fail(f"the login failed: {state.get('last_error', 'no reason is known')}")
             if state["status"] == "pending_auth" and (self._waited or time.monotonic() > deadline):
                 fail("the login was given up" if self._waited else "the platform does not answer")
             self._waited |= state["status"] != "pending_auth"
@@ -121,7 +122,7 @@ class _Conversation:
 
 
 def drawn(code: str) -> str:
-    """A QR code in half blocks, two rows a line."""
+    """A QR code drawn with half blocks, two rows per line."""
     text = io.StringIO()
     segno.make(code, error="l", micro=False).terminal(out=text, compact=True)
     return text.getvalue()

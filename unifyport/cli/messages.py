@@ -1,4 +1,4 @@
-"""`send` and `listen`: a message out, the event stream in."""
+"""`send` and `listen`: sends a message; prints the event stream."""
 
 import contextlib
 import json
@@ -25,6 +25,7 @@ RECONNECT_SECONDS = 1.0
 @server_options
 @json_option
 def send(
+    *,
     account: str,
     to: str,
     text: str,
@@ -49,12 +50,13 @@ def send(
 
 
 @click.command()
-@click.option("--after", default="latest", help="A cursor that an earlier run has shown, or `earliest`.")
+@click.option("--after", default="latest", help="A cursor that an earlier run has printed, or `earliest`.")
 @click.option("--from-start", is_flag=True, help="Begin with the oldest event that is kept.")
 @click.option("--type", "event_type", default="", help="Only events of these names, separated by commas.")
 @server_options
 @json_option
 def listen(
+    *,
     after: str,
     from_start: bool,
     event_type: str,
@@ -65,11 +67,11 @@ def listen(
 ) -> None:
     """Print events as they are committed, until interrupted. --json prints one object a line.
 
-    When it ends it shows the cursor with which `--after` goes on, so that nothing is missed in between.
+    At its end it prints the cursor to continue from: with `--after CURSOR` no event is missed.
     """
     api = Api(config_path, url, api_key)
     follower = _Follower(api, {"type": event_type} if event_type else {}, "earliest" if from_start else after)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # who stops it gets the cursor, too
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # SIGTERM prints the cursor, too
     try:
         with contextlib.suppress(KeyboardInterrupt):
             follower.follow(
@@ -79,13 +81,11 @@ def listen(
             )
     finally:
         if follower.connected and follower.after not in ("latest", "earliest"):
-            errors.print(f"to go on from here: --after {follower.after}")
+            errors.print(f"to continue from here: --after {follower.after}")
 
 
 class _Follower:
-    """The event stream, and where it is: `after` what was taken. A connection that is lost is made again,
-    for as long as it takes.
-    """
+    """Follows the event stream. `after`: the cursor of the last event taken. Reconnects without limit."""
 
     def __init__(self, api: Api, query: dict[str, str], after: str) -> None:
         self.after = after
@@ -94,13 +94,15 @@ class _Follower:
         self._query = query
 
     def follow(self, take: Callable[[dict[str, object]], None]) -> NoReturn:
-        """What is taken is noted before any signal can come between."""
+        """Pass events to `take`. Signals are held back until the cursor of a taken event is noted."""
         while True:
             query = {**self._query, "after": self.after}
             for message in self._api.stream("/v1/events/stream", query, patient=self.connected):
                 self.connected = True
                 if message.get("event") == "gap":
-                    errors.print("[yellow]some events are gone: they are older than the log is kept[/yellow]")
+                    errors.print(
+                        "[yellow]some events are missing: they are older than the retention[/yellow]"
+                    )
                 with _undisturbed():
                     if "data" in message and message.get("event") != "gap":
                         take(json.loads(message["data"]))
@@ -119,7 +121,7 @@ def _undisturbed() -> Iterator[None]:
 
 
 def describe(event: dict[str, object]) -> str:
-    """One line for people."""
+    """An event as one line of text."""
     data = event.get("data")
     assert isinstance(data, dict)
     words = [str(event["occurred_at"]), str(event["type"]), str(event["account_id"])]

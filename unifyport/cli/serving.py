@@ -1,4 +1,4 @@
-"""`init`, `serve` and `sandbox`: setting up, and the processes that stay."""
+"""`init`, `serve` and `sandbox`: set-up, and the processes that keep running."""
 
 import os
 import signal
@@ -32,13 +32,13 @@ from .common import (
 from .keys import open_store
 
 TEMPLATE = """\
-# UnifyPort. Every option with its default, or as an example; docs: README.md
+# UnifyPort. Every option with its default, or as an example. README.md links the documentation.
 
 [server]
 bind = "127.0.0.1:{port}"
-# public_url = "https://gateway.example"     # where platforms and readers of links reach this server
-# ingress_bind = "0.0.0.0:8081"              # a listener of its own for platforms; admin_bind: for /metrics
-# tls = {{ cert = "cert.pem", key = "key.pem" }}   # or a proxy in front, named in trusted_proxies
+# public_url = "https://gateway.example"     # the base of webhook URLs for platforms and of links to files
+# ingress_bind = "0.0.0.0:8081"              # a separate listener for platforms; admin_bind: for /metrics
+# tls = {{ cert = "cert.pem", key = "key.pem" }}   # or a reverse proxy, listed in trusted_proxies
 # trusted_proxies = ["10.0.0.0/8"]
 
 [storage]
@@ -53,23 +53,23 @@ webhook_allow = ["127.0.0.0/8", "::1/128"]   # private networks that webhooks ma
 # ca_file = "private-ca.pem"                 # trust anchors beside the system's
 
 [workspace]
-# name = "Shop"                              # declared here the API cannot change it
+# name = "Shop"                              # if set here, the API cannot change it
 account_quota = 0                            # 0: unlimited
-# key_rate = "50/s"                          # requests of each API key; not limited without
+# key_rate = "50/s"                          # requests of each API key; without it there is no limit
 
 [media]                                      \
 # files that customers send, fetched when their link is first read
 # max_bytes = "1GiB"                         # of the cache, beside the database
-# max_file = "100MiB"                        # of files to be sent, too
+# max_file = "100MiB"                        # of one file, received or sent
 # link_lifetime = "24h"
 # upload_lifetime = "24h"                    # of files uploaded to be sent
-# max_uploads = "1GiB"                       # of all of those
+# max_uploads = "1GiB"                       # of all uploaded files together
 
 [logging]
 # level = "info"
 # requests = true                            # a line for each API request
 
-# Accounts, endpoints and keys can also be made through the API. What is declared here belongs to this file.
+# Accounts, endpoints and keys can also be made through the API. Those declared here can only be changed here.
 
 # [[api_keys]]
 # name = "backend"
@@ -84,7 +84,7 @@ account_quota = 0                            # 0: unlimited
 # delivery = {{ signatures = ["device", "standard"], max_in_flight = 32 }}   \
 # docs/webhooks.md has all options
 
-# [webhooks]                                 # what endpoints do that do not say otherwise
+# [webhooks]                                 # defaults for all endpoints
 # retry_policy = {{ max_attempts = 3, schedule = ["5s", "30s", "2m", "10m", "1h"] }}
 # delivery = {{ timeout = "10s", max_in_flight = 16, rate_limit = 0, disable_after = "72h", \
 breaker = {{ failures = 5, initial = "5s", max = "5m" }} }}
@@ -104,7 +104,7 @@ breaker = {{ failures = 5, initial = "5s", max = "5m" }} }}
 # access_token = {{ env = "WHATSAPP_TOKEN" }}
 # phone_number_id = "106540352242922"
 # app_secret = {{ env = "META_APP_SECRET" }}
-# verify_token = {{ env = "META_VERIFY_TOKEN" }} # of your choice; the same goes into Meta's dashboard
+# verify_token = {{ env = "META_VERIFY_TOKEN" }} # of your choice; enter the same one in Meta's dashboard
 
 # [providers.telegram]
 # bot_api_url = "https://api.telegram.org"   # or your own Bot API server, or the sandbox
@@ -117,10 +117,10 @@ breaker = {{ failures = 5, initial = "5s", max = "5m" }} }}
 # on_exhausted = "park"
 # park_interval = "1h"
 # probe = {{ interval = "60s", timeout = "10s", failures = 3 }}   # or "off"
-# max_concurrent_starts = 20                 # and start_rate: of each channel
+# max_concurrent_starts = 20                 # this and start_rate apply to each channel
 # start_rate = "50/s"
 
-# [supervision.providers.whatsapp]           # what is otherwise for a channel; an account may say so too:
+# [supervision.providers.whatsapp]           # overrides for a channel; accounts can have overrides, too:
 # max_restarts = 8                           # supervision = {{ backoff = {{ max = "1m" }} }}
 """
 
@@ -132,7 +132,10 @@ def write_new(path: Path, text: str, mode: int) -> None:
 
 
 def initialise(directory: Path, port: int = 8080) -> tuple[Path, str]:
-    """A configuration file, a master key and a first API key; returns the file's path and the key."""
+    """Make a configuration file, a master key and a first API key; returns the file's path and the API key.
+
+    Raises `FileExistsError`, `OSError`.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     config_path, key_path = directory / DEFAULT_CONFIG, directory / "master.key"
     for path in (config_path, key_path):
@@ -162,7 +165,7 @@ def init(directory: Path, as_json: bool) -> None:
         print_json({"config": str(path), "api_key": key})
         return
     console.print(
-        f"wrote {path} and {path.with_name('master.key')} (keep that one safe: it opens every credential)"
+        f"wrote {path} and {path.with_name('master.key')} (keep the key safe: it decrypts every credential)"
     )
     console.print(f"API key, shown only now: [bold]{key}[/bold]")
     console.print(f"next: unifyport serve -c {path}")
@@ -172,7 +175,7 @@ def init(directory: Path, as_json: bool) -> None:
 @config_option
 def serve(config_path: Path) -> None:
     """Run the gateway until SIGINT or SIGTERM."""
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is something to reload
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the server can reload
     settings = load_settings(config_path)
     try:
         run(settings)
@@ -191,10 +194,12 @@ def serve(config_path: Path) -> None:
     show_default=True,
     help="The control port; platforms follow. 0: any.",
 )
-@click.option("--print-config", is_flag=True, help="Print the TOML that points a gateway here, and go on.")
+@click.option(
+    "--print-config", is_flag=True, help="Print the TOML that points a gateway here, and keep running."
+)
 def sandbox(host: str, port: int, print_config: bool) -> None:
-    """Run the local platforms: real wire protocols on loopback,
-    for building and testing without credentials.
+    """Run the local platforms: real wire protocols on loopback, for development and tests without
+    credentials.
     """
     try:
         run_async(lambda: _sandbox(host, port, print_config))

@@ -1,4 +1,4 @@
-"""`status`: the accounts of a running server, as they are observed, or its supervision tree."""
+"""`status`: the accounts of a running server with their observed status, or its supervision tree."""
 
 import contextlib
 import json
@@ -23,12 +23,12 @@ _COLOURS = {
 
 
 @click.command()
-@click.option("--watch", is_flag=True, help="Look again every two seconds, until interrupted.")
+@click.option("--watch", is_flag=True, help="Refresh every two seconds, until interrupted.")
 @click.option("--tree", is_flag=True, help="Show the supervision tree instead.")
 @server_options
 @json_option
 def status(
-    watch: bool, tree: bool, config_path: Path, url: str | None, api_key: str | None, as_json: bool
+    *, watch: bool, tree: bool, config_path: Path, url: str | None, api_key: str | None, as_json: bool
 ) -> None:
     """Show every account with its observed status, why it is not running, and when it is tried again."""
     api = Api(config_path, url, api_key)

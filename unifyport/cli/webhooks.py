@@ -1,4 +1,4 @@
-"""`webhooks`: endpoints, what became of their deliveries, replays, and the self-test of a receiver."""
+"""`webhooks`: endpoints, their deliveries, replays, and the self-test of a receiver."""
 
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,7 @@ def _find(api: Api, endpoint: str) -> dict[str, Any]:
 
 
 def _table(first: str, *more: str) -> Table:
-    """Ids are for copying: they are never cut."""
+    """A table whose first column, an id, is never cut, so that it can be copied."""
     table = Table()
     table.add_column(first, no_wrap=True, overflow="ignore")
     for name in more:
@@ -50,7 +50,7 @@ def _table(first: str, *more: str) -> Table:
 @server_options
 @json_option
 def list_(config_path: Path, url: str | None, api_key: str | None, as_json: bool) -> None:
-    """Show every endpoint, and what it is owed."""
+    """Show every endpoint, and how many events it is owed."""
     api = Api(config_path, url, api_key)
     found = [
         api("GET", f"/v1/webhook-endpoints/{known['id']}") for known in api("GET", "/v1/webhook-endpoints")
@@ -77,15 +77,16 @@ def list_(config_path: Path, url: str | None, api_key: str | None, as_json: bool
 @click.pass_context
 def test(
     context: click.Context,
+    *,
     endpoint: str,
     config_path: Path,
     url: str | None,
     api_key: str | None,
     as_json: bool,
 ) -> None:
-    """Send a good, a stale, a forged and a repeated delivery, and say what the receiver made of them.
+    """Send a good, a stale, a forged and a repeated delivery, and show how the receiver answered.
 
-    Exit code 1 when it did not do what it should.
+    Exit code 1 if an answer is wrong.
     """
     api = Api(config_path, url, api_key)
     report = api("POST", f"/v1/webhook-endpoints/{_find(api, endpoint)['id']}/test")
@@ -113,6 +114,7 @@ def test(
 @server_options
 @json_option
 def deliveries(
+    *,
     endpoint: str,
     status: str | None,
     event_id: str | None,
@@ -148,13 +150,14 @@ def deliveries(
 
 @webhooks.command()
 @click.argument("endpoint")
-@click.option("--log", is_flag=True, help="From the event log, not from the dead letters.")
-@click.option("--since", help="RFC 3339: what died, or was logged, from then on.")
-@click.option("--until", help="RFC 3339: and before then.")
+@click.option("--log", is_flag=True, help="Replay from the event log, not from the dead letters.")
+@click.option("--since", help="RFC 3339: only events that died, or were logged, at or after this time.")
+@click.option("--until", help="RFC 3339: only events that died, or were logged, before this time.")
 @click.option("--event", "event_ids", multiple=True, help="Only this event; may be repeated.")
 @server_options
 @json_option
 def replay(
+    *,
     endpoint: str,
     log: bool,
     since: str | None,
@@ -165,7 +168,7 @@ def replay(
     api_key: str | None,
     as_json: bool,
 ) -> None:
-    """Deliver once more: all dead letters of ENDPOINT, or what the options name."""
+    """Deliver again: all dead letters of ENDPOINT, or the events that the options select."""
     api = Api(config_path, url, api_key)
     order: dict[str, Any] = {"source": "log" if log else "dead"}
     order |= {name: value for name, value in (("since", since), ("until", until)) if value is not None}
@@ -182,7 +185,7 @@ def replay(
     if as_json:
         print_json({"replayed": replayed, "already_owed": already})
     else:
-        console.print(f"{replayed} replayed, {already} were owed anyway")
+        console.print(f"{replayed} replayed, {already} were already owed")
 
 
 @webhooks.command()
@@ -191,9 +194,9 @@ def replay(
 @server_options
 @json_option
 def retry(
-    delivery: str, force: bool, config_path: Path, url: str | None, api_key: str | None, as_json: bool
+    *, delivery: str, force: bool, config_path: Path, url: str | None, api_key: str | None, as_json: bool
 ) -> None:
-    """One extra attempt of DELIVERY now, outside the count. A dead letter is replayed."""
+    """Make an extra attempt of DELIVERY now, outside the count. A dead letter is replayed."""
     result = Api(config_path, url, api_key)("POST", f"/v1/deliveries/{delivery}/retry", json={"force": force})
     print_json(result) if as_json else console.print(f"ordered: {result['id']} ({result['status']})")
 
@@ -202,8 +205,8 @@ def retry(
 @click.argument("endpoint")
 @server_options
 @json_option
-def pause(endpoint: str, config_path: Path, url: str | None, api_key: str | None, as_json: bool) -> None:
-    """Make no attempts. ENDPOINT goes on being owed its events."""
+def pause(*, endpoint: str, config_path: Path, url: str | None, api_key: str | None, as_json: bool) -> None:
+    """Stop attempts to ENDPOINT. It is still owed its events."""
     api = Api(config_path, url, api_key)
     result = api("POST", f"/v1/webhook-endpoints/{_find(api, endpoint)['id']}/deactivate")
     print_json(result) if as_json else console.print(f"{result['id']} is {result['status']}")
@@ -211,13 +214,13 @@ def pause(endpoint: str, config_path: Path, url: str | None, api_key: str | None
 
 @webhooks.command()
 @click.argument("endpoint")
-@click.option("--now", is_flag=True, help="Drop what it is owed, and go on with what is new.")
+@click.option("--now", is_flag=True, help="Drop the events that it is owed, and start with new events.")
 @server_options
 @json_option
 def resume(
-    endpoint: str, now: bool, config_path: Path, url: str | None, api_key: str | None, as_json: bool
+    *, endpoint: str, now: bool, config_path: Path, url: str | None, api_key: str | None, as_json: bool
 ) -> None:
-    """Go on with the oldest event that ENDPOINT is owed."""
+    """Continue with the oldest event that ENDPOINT is owed."""
     api = Api(config_path, url, api_key)
     change: dict[str, Any] = {"status": "active"} | ({"delivery": {"resume": "now"}} if now else {})
     result = api("PATCH", f"/v1/webhook-endpoints/{_find(api, endpoint)['id']}", json=change)

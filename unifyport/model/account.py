@@ -1,7 +1,7 @@
-"""An account: one login at one platform, and the three dimensions of its state.
+"""An account: one login at one platform, and its three statuses.
 
-`status` is the caller's business switch, `auth_status` says whether the platform knows us, and
-`runtime_status` (not stored: it is observed) says whether we are connected.
+`status` is set by the caller (active or not), `auth_status` says whether the platform accepts the login, and
+`runtime_status` (observed, not stored) says whether the account is connected.
 """
 
 import enum
@@ -22,7 +22,7 @@ class AuthStatus(enum.StrEnum):
 
 
 class Origin(enum.StrEnum):
-    """Who owns an object: calls to the API, or the configuration file."""
+    """Where an object is declared: through the API, or in the configuration file."""
 
     API = "api"
     FILE = "file"
@@ -43,26 +43,25 @@ class Account:
     auth_mode: str
     no: int = 0  # given by the store; never reused
     status: str = ACTIVE
-    desired: str = "running"  # the operator's last word: running | stopped
+    desired: str = "running"  # running | stopped, as the operator last ordered
     auth_status: AuthStatus = AuthStatus.PENDING_AUTH
     last_error: str | None = None
     terminal: str | None = None  # why it must not be restarted; cleared by a new login
-    not_before: int | None = None  # unix ms: the platform told us to wait
+    not_before: int | None = None  # unix ms: no start before then, as the platform asked
     provider_account_ref: str | None = None
     profile: dict[str, Any] = attrs.field(factory=dict)
     metadata: dict[str, Any] = attrs.field(factory=dict)
     capabilities: list[str] | None = None  # the caller's own list, if any
     credentials: dict[str, Any] = attrs.field(factory=dict)
-    login: int = 0  # raised by new credentials
-    auth_payload: dict[str, Any] = attrs.field(
-        factory=dict
-    )  # what a human must see to log in; sealed in the store
-    auth_sequence: int = 0  # of what was shown: grows with each step of each login
-    auth_expires_at: int | None = None  # unix ms: what is shown is of no use then
+    login: int = 0  # incremented by new credentials
+    # What a human must see to log in (QR code, PIN, code); sealed in the store.
+    auth_payload: dict[str, Any] = attrs.field(factory=dict)
+    auth_sequence: int = 0  # number of `auth_payload`: grows with each step of each login
+    auth_expires_at: int | None = None  # unix ms: when `auth_payload` expires
     proxy: Proxy | None = None
-    receive: str = ""  # how events come in: one of the connection's `receive`
+    receive: str = ""  # how events arrive: `poll` or `webhook`
     origin: Origin = Origin.API
-    digest: str | None = None  # of its declaration in the file
+    digest: str | None = None  # hash of its declaration in the file
     version: int = 1
     created_at: int = 0
     updated_at: int = 0
@@ -72,7 +71,7 @@ class Account:
         return self.status == ACTIVE and self.desired == "running"
 
 
-# What a login finds out: of no worth once there are other credentials.
+# Fields that a login sets. They are discarded when the credentials change.
 OF_A_LOGIN = frozenset(
     {
         *("auth_status", "last_error", "terminal", "not_before", "provider_account_ref", "profile"),
@@ -83,7 +82,7 @@ OF_A_LOGIN = frozenset(
 
 @attrs.define
 class Identity:
-    """Who the platform says we are, once it has accepted the credentials."""
+    """The identity that the platform reports for an account, once it has accepted the credentials."""
 
     provider_account_ref: str
     display_name: str = ""
@@ -93,7 +92,7 @@ class Identity:
     bio: str = ""
 
     def profile(self) -> dict[str, str]:
-        """In the contract's words (`ProviderProfile`)."""
+        """The contract's `ProviderProfile`."""
         return {
             "id": self.provider_account_ref,
             "phone": self.phone,

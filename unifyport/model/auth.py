@@ -1,4 +1,4 @@
-"""`auth_status`: where the login of an account stands, and one table of how it moves.
+"""`auth_status`: the state of an account's login, and the table of its transitions.
 
     pending_auth --SHOW_QR--> awaiting_qr_scan --------+--AUTHORIZED--> authorized --LOGIN_LOST--> failed
          |                       |    ^ SHOW_QR (again)|                    |
@@ -7,9 +7,10 @@
                           awaiting_password -----------+   any waiting status --FAILED--> failed
                                                            any waiting status --CANCELLED--> pending_auth
 
-A login that failed begins again from where a new one does. An account that presents credentials and needs no
-human, and one that brings an exported session, go from `pending_auth` to `authorized` at once. A trigger that
-the table does not know for a status is a bug in the caller and raises `UnknownStep`.
+After `failed`, a new login has the same transitions as from `pending_auth`. An account that presents
+credentials and needs no human, and an account with an exported session, go from `pending_auth` to
+`authorized` directly. A pair of status and trigger that is not in the table is a bug of the calling code and
+raises `UnknownStep`.
 """
 
 import enum
@@ -21,19 +22,19 @@ from .account import AuthStatus
 
 
 class Trigger(enum.Enum):
-    """What a login came to."""
+    """What happened in a login."""
 
-    SHOW_QR = "show_qr"  # a QR code, or what belongs to it, is shown
+    SHOW_QR = "show_qr"  # a QR code, or the PIN beside it, is shown
     WANT_CODE = "want_code"  # a code is shown, or asked for
     WANT_PASSWORD = "want_password"  # noqa: S105 (a trigger, not a secret)
     AUTHORIZED = "authorized"
     FAILED = "failed"
     CANCELLED = "cancelled"
-    LOGIN_LOST = "login_lost"  # the platform does not take it any more
+    LOGIN_LOST = "login_lost"  # the platform no longer accepts it
 
 
 class UnknownStep(Exception):
-    """A trigger in a status where it cannot happen."""
+    """A trigger that is not allowed in the status."""
 
 
 _S, _T = AuthStatus, Trigger
@@ -63,7 +64,7 @@ def next_status(status: AuthStatus, trigger: Trigger) -> AuthStatus:
 
 @attrs.frozen
 class Field:
-    """What a human must give: a field of the body of the step that takes it."""
+    """A value that the human must provide: a field in the body of the step's request."""
 
     type: str
     required: bool
@@ -77,9 +78,9 @@ PIN = Field("pin", False, "The PIN that the session was exported with")
 
 
 def fields_of(status: AuthStatus, payload: Mapping[str, object], *, imports: bool) -> list[Field]:
-    """What is asked for now.
+    """The fields that the login asks for now.
 
-    A code that is shown is typed elsewhere; `imports`: the login is by an exported session.
+    A code that is shown is typed into the app, not asked for. `imports`: the login uses an exported session.
     """
     match status:
         case AuthStatus.AWAITING_CODE:

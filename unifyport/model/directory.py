@@ -1,8 +1,7 @@
-"""What a platform knows beside messages: conversations with their members and labels, contacts, groups.
+"""What a platform stores beside messages: conversations with their members and labels, contacts, groups.
 
-The fields and their names are the contract's, so that what a connector returns is what a caller reads. A
-field that a platform does not report is left out; what is required is empty then (`avatar_url`), never made
-up.
+The fields and their names are the contract's: what a connector returns is what a caller gets. A field that a
+platform does not report is left out, or empty if the contract requires it (`avatar_url`), never made up.
 """
 
 from typing import Any, Generic, Literal, TypeVar
@@ -16,7 +15,7 @@ ConversationType = Literal["user", "group", "channel"]
 
 @attrs.define
 class Page(Generic[T]):
-    """`next`: the platform's own word for where the next page begins; None when this is the last one."""
+    """`next`: the platform's own cursor of the next page; None on the last page."""
 
     items: list[T]
     next: str | None = None
@@ -24,7 +23,7 @@ class Page(Generic[T]):
 
 @attrs.define
 class Conversation:
-    """Times are RFC 3339. `id` is what goes into `to.id`."""
+    """Times are RFC 3339. `conversation_id` is used as `to.id` of a send."""
 
     conversation_id: str
     type: ConversationType
@@ -75,7 +74,7 @@ class Contact:
 
 @attrs.define
 class ContactBlocklist:
-    """`dhash`: a platform's own fingerprint of the list, where it has one."""
+    """`dhash`: the platform's own hash of the list, if it has one."""
 
     blocklist: list[str]
     dhash: str | None = None

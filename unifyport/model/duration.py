@@ -1,4 +1,4 @@
-"""Durations as people write them: "90s", "5m", "1h30m", "7d", "250ms"."""
+"""Durations in the configuration file and the API: "90s", "5m", "1h30m", "7d", "250ms"."""
 
 import re
 
@@ -7,7 +7,7 @@ _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 
 
 def parse_duration(text: object) -> float:
-    """Seconds. Raises `ValueError` for anything but a string of numbers with units."""
+    """The duration in seconds. Raises `ValueError` if it is not a string of numbers with units."""
     if isinstance(text, str) and text:
         position, seconds = 0, 0.0
         while (part := _PART.match(text, position)) is not None:
@@ -19,7 +19,7 @@ def parse_duration(text: object) -> float:
 
 
 def format_duration(seconds: float) -> str:
-    """What `parse_duration` reads, in the largest units that fit: 5400 -> "1h30m"."""
+    """The inverse of `parse_duration`, in the largest units that fit: 5400 -> "1h30m"."""
     rest, text = round(seconds * 1000), ""
     for unit in ("d", "h", "m", "s", "ms"):
         count, rest = divmod(rest, round(_UNITS[unit] * 1000))

@@ -1,8 +1,8 @@
-"""The public events: their names, their numbers, and the one body that serves both kinds of reader.
+"""The public events: their names, their numbers, and their body.
 
-Two forms are in the public record. The contract's envelope is `id, type, provider, account_id,
+Two body forms are documented publicly. The contract's envelope is `id, type, provider, account_id,
 occurred_at, data{}`; the older flat form is `event, account_id, provider, from, text, timestamp,
-message_id`. No key of one collides with the other, so every event carries both in one object.
+message_id`. Their keys do not collide, so every event carries both forms in one object.
 """
 
 import enum
@@ -18,7 +18,7 @@ from .times import rfc3339
 class EventType(enum.StrEnum):
     """The 18 names of the contract, and `message.status.updated` of the first v1 announcement.
 
-    The order is the number of each kind, stored in rows and in the masks of endpoints: append only.
+    A member's position is its number, which is stored in rows and in the masks of endpoints: append only.
     """
 
     MESSAGE_RECEIVED = "message.received"
@@ -81,9 +81,9 @@ def name_of(number: int) -> str:
 
 
 def mask_of(subscribed: list[str]) -> int:
-    """The bit mask of a subscription list; empty and `*` are all.
+    """The bit mask of a subscription list; an empty list and `*` mean all events.
 
-    Raises `ValueError` naming what is unknown.
+    Raises `ValueError` listing the unknown names.
     """
     unknown = [name for name in subscribed if name != ALL_EVENTS and name not in _PUBLIC]
     if unknown:
@@ -97,9 +97,9 @@ def mask_of(subscribed: list[str]) -> int:
 
 
 def mask_of_names(names: Iterable[str]) -> int:
-    """The bit mask of names to read the log by; `gateway.*` are all of the gateway's own.
+    """The bit mask of names that filter the event log; `gateway.*` means all of the gateway's own events.
 
-    Raises `ValueError`.
+    Raises `ValueError` for an unknown name.
     """
     mask = 0
     for name in names:
@@ -113,7 +113,7 @@ def mask_of_names(names: Iterable[str]) -> int:
 
 
 class BodyForm(enum.StrEnum):
-    """Which of the two public forms an endpoint is sent."""
+    """Which of the two public forms an endpoint gets, or both."""
 
     COMBINED = "combined"
     ENVELOPE = "envelope"
@@ -125,7 +125,7 @@ _NOT_FLAT = frozenset({"id", "type", "occurred_at", "data"})
 
 
 def in_form(body: bytes, form: BodyForm) -> bytes:
-    """What an endpoint that asks for one form alone is sent of a stored body."""
+    """The part of a stored (combined) body that belongs to a form."""
     if form is BodyForm.COMBINED:
         return body
     value = msgspec.json.decode(body)
@@ -135,7 +135,7 @@ def in_form(body: bytes, form: BodyForm) -> bytes:
 
 
 def without_secrets(body: bytes) -> bytes:
-    """A body whose login material (QR, PIN, pairing code) is of no more use to anybody."""
+    """A body without its login material (QR code, PIN, code)."""
     value = msgspec.json.decode(body)
     value.get("data", {}).pop("auth_payload", None)
     return msgspec.json.encode(value)
@@ -143,14 +143,14 @@ def without_secrets(body: bytes) -> bytes:
 
 @attrs.define
 class Event:
-    """One event, ready to be stored, signed and sent: `body` is encoded once, for ever."""
+    """One event, ready to be stored, signed and sent. `body` is encoded once and never changes."""
 
     id: str
     kind: int
     lane: int  # signed 64 bits: the ordering key, account + conversation
     occurred_at: int  # unix ms
     body: bytes
-    expires_at: int | None = None  # unix ms; past it the event must not reach anybody
+    expires_at: int | None = None  # unix ms; the event must not be delivered later
 
 
 def encode_body(
@@ -163,7 +163,7 @@ def encode_body(
     data: dict[str, Any],
     flat: dict[str, Any] | None = None,
 ) -> bytes:
-    """The combined body as UTF-8 JSON. `flat` holds what the older form adds (`from`, `text`, ...)."""
+    """The combined body as UTF-8 JSON. `flat` holds the fields of the flat form (`from`, `text`, ...)."""
     return msgspec.json.encode(
         {
             "id": event_id,

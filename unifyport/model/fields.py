@@ -1,4 +1,4 @@
-"""Reads the fields of an object that people write, and collects what is wrong with each of them."""
+"""Reads the fields of an object from a caller or the configuration file, and collects every mistake."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -10,14 +10,14 @@ T = TypeVar("T")
 
 @attrs.frozen
 class FieldProblem:
-    """`path`: keys and indices below the object; `text`: what is wrong; `choices`: what a word may be."""
+    """`path`: keys and indices below the object; `text`: the mistake; `choices`: the allowed words."""
 
     path: tuple[str | int, ...]
     text: str
     choices: tuple[str, ...] = ()
 
     def under(self, name: str) -> "FieldProblem":
-        """The same problem of an object that is the value of `name`."""
+        """The same problem, seen from an object that holds this one under `name`."""
         return attrs.evolve(self, path=(name, *self.path))
 
     def __str__(self) -> str:
@@ -26,7 +26,7 @@ class FieldProblem:
 
 
 class FieldsWrong(ValueError):
-    """Several problems of one value; the message is that of the first."""
+    """Several problems of one value; the text is that of the first."""
 
     def __init__(self, problems: list[FieldProblem]) -> None:
         super().__init__(str(problems[0]))
@@ -34,7 +34,7 @@ class FieldsWrong(ValueError):
 
 
 class WrongChoice(ValueError):
-    """A word that is none of `choices`."""
+    """A word that is not one of `choices`."""
 
     def __init__(self, choices: tuple[str, ...]) -> None:
         super().__init__(f"must be one of {', '.join(choices)}")
@@ -42,7 +42,7 @@ class WrongChoice(ValueError):
 
 
 class FieldReader:
-    """Reads one field after the other. `problems` are those found so far; a wrong field has its default."""
+    """Reads fields by calls. A wrong field gets its default; `problems` collects the mistakes so far."""
 
     def __init__(self, value: Mapping[str, Any]) -> None:
         self._value = value
@@ -59,7 +59,7 @@ class FieldReader:
 
 
 def parse_each(values: list[Any], parse: Callable[[Any], T]) -> tuple[T, ...]:
-    """Every item parsed. Raises `FieldsWrong` with the index of every wrong one."""
+    """Parse every item. Raises `FieldsWrong` with every mistake and its index."""
     found: list[T] = []
     problems: list[FieldProblem] = []
     for index, value in enumerate(values):
@@ -73,7 +73,7 @@ def parse_each(values: list[Any], parse: Callable[[Any], T]) -> tuple[T, ...]:
 
 
 def raise_first(problems: list[FieldProblem], name: str) -> None:
-    """Raises `ValueError` with the first problem, as one of the object `name`."""
+    """Raises `ValueError` with the first problem, if there is one, prefixed with `name`."""
     if problems:
         raise ValueError(str(problems[0].under(name)))
 

@@ -1,8 +1,8 @@
-"""Ids are made by the application, never by a database.
+"""Ids, which the application makes, not the database.
 
-Account, key, endpoint and command ids are a prefix and 120 random bits. Event ids also carry time and a
-counter, so that they sort in the order of their commit: receivers are told to apply events by
-`occurred_at` and to break ties by event id, and a platform's clock often has a resolution of one second.
+Account, key, endpoint and command ids are a prefix and 120 random bits. Event ids also hold time and a
+counter, so that they sort in commit order: receivers apply events by `occurred_at` and break ties by event
+id, because a platform's clock often has a resolution of one second.
 """
 
 import os
@@ -17,7 +17,7 @@ _PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
 
 
 def _encode(value: int, digits: int) -> str:
-    """An even number of base-32 digits, two at a time."""
+    """`value` as base-32 digits, two at a time; `digits` must be even."""
     return "".join([_PAIRS[(value >> shift) & 1023] for shift in range(5 * (digits - 2), -1, -10)])
 
 
@@ -27,7 +27,7 @@ def new_id(prefix: str) -> str:
 
 
 class _Random:
-    """Random bits, fetched in larger pieces: a system call costs more than all the rest of an id."""
+    """Random bits, read in blocks of 4 KiB: a system call for each id would cost more than the rest of it."""
 
     _PIECE = 4096
 
@@ -45,7 +45,7 @@ class _Random:
 class EventIds:
     """Strictly increasing event ids: `evt_` + 48 bits of unix ms, 16 bits of counter, 64 random bits.
 
-    `after` is the newest id in the store: a clock that was set back cannot turn the order back.
+    `after` is the newest id in the store: new ids sort after it even if the clock was set back.
     """
 
     def __init__(self, now_ms: Callable[[], int], after: str | None = None) -> None:

@@ -1,10 +1,11 @@
 """Provider events: what a connector's `parse.py` makes of a platform's payload.
 
-They are platform-neutral but still know the platform's ids. The normalizer turns each into the standard
-events that customers receive; one provider event gives none, one or two of them, committed together.
+They have the same classes for all platforms, but hold the platform's ids. The normalizer turns each into the
+standard events that webhook endpoints receive; the standard events of one provider event are committed
+together.
 
-`key` names the event for deduplication: the fields that make a repeat of it recognisable, always with the
-provider's own identity of the account that received it.
+`key` is the dedupe key: a hash of the fields by which a repeat of the event is recognised, always including
+the identity of the account that received it.
 """
 
 import enum
@@ -20,7 +21,7 @@ MessageType = Literal[
 
 
 def dedupe_key(*fields: str | int) -> bytes:
-    """BLAKE2b-128 over length-prefixed fields: no two different lists share an encoding."""
+    """BLAKE2b-128 (16 bytes) over length-prefixed fields: different lists have different encodings."""
     digest = hashlib.blake2b(digest_size=16)
     for field in fields:
         data = str(field).encode()
@@ -41,14 +42,14 @@ class Sender:
     type: str = "user"
     name: str = ""
     username: str = ""
-    phone: str = ""  # E.164, where the platform says it
+    phone: str = ""  # E.164, if the platform reports it
 
 
 @attrs.define
 class Attachment:
-    """A file at the platform. `file_id` is the platform's handle, never a URL: those hold credentials.
+    """A file at the platform. `file_id` is the platform's handle, never a URL: URLs may hold credentials.
 
-    `url` is ours: the normalizer fills it in. It stays empty for a file that is too large to be fetched.
+    `url` is a link to our own server, which the normalizer fills in; empty if the file is too large to fetch.
     """
 
     type: str
@@ -57,15 +58,13 @@ class Attachment:
     mime_type: str = ""
     size: int | None = None
     duration_ms: int | None = None
-    sha256: str = ""  # hex, where the platform says it
+    sha256: str = ""  # hex, if the platform reports it
     url: str = ""
 
 
 @attrs.define
 class Button:
-    """What the customer chose of the buttons or the list that we had sent;
-    its title is the message's text.
-    """
+    """The button or list row that the customer chose. Its title is also the message's text."""
 
     id: str
     title: str
@@ -73,7 +72,7 @@ class Button:
 
 @attrs.define
 class Content:
-    """What a message says. Location and contact details are in `text` (a contact as vCard)."""
+    """The content of a message. Locations and contacts are in `text` (a contact as vCard)."""
 
     id: str
     type: MessageType
@@ -131,9 +130,9 @@ class Status(enum.StrEnum):
 
 @attrs.define
 class StatusChanged:
-    """A platform reported what became of messages that we sent.
+    """The platform reported a status of messages that we sent.
 
-    `error` (`code`, `title`, ...) says why one failed.
+    `error` (`code`, `title`, `details`): why a send failed.
     """
 
     key: bytes
@@ -142,13 +141,14 @@ class StatusChanged:
     status: Status
     at: int
     error: dict[str, Any] | None = None
-    client_ref: str = ""  # the id that we gave the platform for the send, where it repeats it
+    client_ref: str = ""  # the id that we gave the platform with the send, if it repeats it
 
 
 @attrs.define
 class ConversationChanged:
-    """The account's own chat list changed: `changes` holds `muted`, `mute_until`, `archived`, `pinned`,
-    `read`, ...
+    """The account's own chat list changed.
+
+    `changes`: the new values of `muted`, `mute_until`, `archived`, `pinned`, `read`, ...
     """
 
     key: bytes
@@ -200,9 +200,7 @@ class HistorySynced:
 
 @attrs.define
 class GroupChanged:
-    """`changes` as the contract lists them: `{"kind": "renamed", "name": ...}`, `{"kind": "member_added",
-    ...}`, ...
-    """
+    """A group changed. `changes` are the contract's objects, such as `{"kind": "renamed", "name": ...}`."""
 
     key: bytes
     conversation: Conversation
@@ -213,7 +211,7 @@ class GroupChanged:
 
 @attrs.define
 class JoinRequested:
-    """Somebody asks to join a group. `request_method` is empty when the platform does not say."""
+    """A user asks to join a group. `request_method` is empty if the platform does not report it."""
 
     key: bytes
     conversation: Conversation
@@ -224,14 +222,14 @@ class JoinRequested:
 
 @attrs.define
 class Ignored:
-    """Something of no interest to customers; only its key is kept, so that it is known when it repeats."""
+    """An event without a standard event. Only its key is kept, so that a repeat is recognised."""
 
     key: bytes
 
 
 @attrs.define
 class Unparsed:
-    """A payload that `parse.py` could not read. It goes to quarantine; it never stops an account."""
+    """A payload that `parse.py` could not read. It goes to quarantine and never stops the account."""
 
     key: bytes
     raw: bytes
@@ -260,7 +258,7 @@ ProviderEvent = (
 
 
 def attachments_of(event: ProviderEvent) -> list[Attachment]:
-    """Every file that an event brings."""
+    """Every attachment in an event."""
     match event:
         case MessageReceived(content=content) | MessageEdited(content=content):
             return content.attachments

@@ -1,14 +1,14 @@
 """How deep JSON text nests, found without decoding it and without a Python loop over its bytes.
 
 Decoders recurse, so a body from outside is checked first. The text is reduced by passes that run in C, each
-of them linear in its length, whatever the text is:
+linear in the length of the text:
 
 1. remove `\\\\`, mark `\\"`, then drop every byte that is neither a quote, a mark nor a bracket;
 2. split at the quotes, 64 KiB at a time: every second part stands outside of strings;
 3. pack the brackets, eight to a byte, and sum them up by a table.
 
-Only step 3 is a loop in Python: one turn for eight brackets that stand outside of strings. Where there are
-few of them, they are only counted.
+Only step 3 is a loop in Python: one turn for eight brackets outside of strings. If there are too few brackets
+to exceed the limit, they are only counted.
 """
 
 MAX_DEPTH = 64  # of nested objects and lists
@@ -22,7 +22,7 @@ _BITS = bytes.maketrans(b"{}", b"10")
 
 
 def _sums() -> tuple[list[int], list[int]]:
-    """For eight brackets in a byte, the first one highest: how the depth changes, and how far it rises."""
+    """For each byte of eight brackets, the first in the highest bit: the change of depth, and the peak."""
     changes, peaks = [], []
     for packed in range(256):
         depth = peak = 0
@@ -38,9 +38,9 @@ _CHANGES, _PEAKS = _sums()
 
 
 def too_deep(body: bytes, limit: int = MAX_DEPTH) -> bool:
-    """Whether JSON nests deeper than `limit`. Never raises; what is no JSON is not deep.
+    """Whether JSON nests deeper than `limit`. Never raises; text that is not JSON counts as not deep.
 
-    The scan ends where JSON ends for certain: at an escaped quote outside of a string.
+    The scan ends at an escaped quote outside of a string: from there on the text is not JSON.
     """
     if len(body) <= limit:
         return False
@@ -66,11 +66,11 @@ def _reduced(body: bytes) -> bytes:
         text = body.translate(_BRACKETS, _DROPPED)
     else:
         text = body.translate(_BRACKETS, _DROPPED + _MARK)
-    return text.replace(b'""', b"")  # a pair of quotes changes nothing, within a string or outside
+    return text.replace(b'""', b"")  # two quotes in a row cancel out, inside a string or outside
 
 
 def _depths(brackets: bytes, depth: int, limit: int) -> tuple[int, int]:
-    """The greatest depth, as far as it is above `limit`, and the depth at the end."""
+    """(a depth above `limit` if one is reached, else a lower one; the depth at the end)."""
     opening = brackets.count(b"{")
     if depth + opening <= limit:
         return depth, depth + 2 * opening - len(brackets)

@@ -1,9 +1,9 @@
-"""Messages on their way out: the send command, its states, and the answers it can end with.
+"""Outbound messages: the send command, its states, and the answer that it ends with.
 
     accepted -> sending -> sent | rejected | unknown
-    accepted -> not_sent        sending -> not_sent only when provably nothing was applied
+    accepted -> not_sent        sending -> not_sent only if it is certain that nothing was applied
 
-`unknown` is an honest answer: the platform may have acted. It is never turned into a second send.
+`unknown` means that the platform may have carried out the send. Such a send is never repeated.
 """
 
 import enum
@@ -26,11 +26,10 @@ class CommandState(enum.StrEnum):
 
 @attrs.define
 class OutboundMessage:
-    """What every message has, in the words of the API: where it goes, and the text that it is or that goes
-    with it.
+    """The fields of every outbound message, named as in the API: the conversation, and the text or caption.
 
-    `client_ref` is the id that the platform may keep of it. `mentions` are ids of people; the text names them
-    by anchors such as `{{@6590000001}}`. A channel that has no mentions, or no `parse_mode`, ignores it.
+    `client_ref` is the id that we give the platform. `mentions` are ids of users; the text marks them by
+    anchors such as `{{@6590000001}}`. A channel without mentions, or without `parse_mode`, ignores them.
     """
 
     conversation_id: str
@@ -40,11 +39,11 @@ class OutboundMessage:
     reply_to_message_id: str | None = None
     client_ref: str = ""
     mentions: list[str] = attrs.field(factory=list)
-    # What the connection's `check` made of it, kept so that its connector need not make it again.
+    # The result of the connection's `check`, kept so that the connector need not render the message again.
     rendered: Any = attrs.field(default=None, eq=False, repr=False)
 
     def rendered_by(self, render: Callable[[Any], T]) -> T:
-        """What was kept of `render`, or else what it makes now."""
+        """The kept result of `render`, or a new one."""
         return render(self) if self.rendered is None else self.rendered
 
 
@@ -55,9 +54,7 @@ class OutboundText(OutboundMessage):
 
 @attrs.define
 class Voice:
-    """A recording that is shown as one: `seconds` long,
-    `waveform` as the platform's app draws it (base64).
-    """
+    """Marks a file as a voice recording. `waveform`: in the form of the platform's app, base64."""
 
     seconds: int | None = None
     waveform: str | None = None
@@ -65,9 +62,9 @@ class Voice:
 
 @attrs.define(kw_only=True)
 class OutboundMedia(OutboundMessage):
-    """A file, which lies whole at `path` while it is sent. `type`: image, video, audio, document.
+    """A file, complete at `path` while it is sent. `type`: image, video, audio, document.
 
-    `mime_type` is what its source says it is, or its name; nobody has looked into it.
+    `mime_type` comes from the file's source or its name; the content is not inspected.
     """
 
     type: str
@@ -110,18 +107,18 @@ class OutboundContacts(OutboundMessage):
 
 @attrs.define
 class SendCommand:
-    """A send as it is recorded. `client_ref` is the id given to the platform, chosen before the call."""
+    """A send as it is recorded, before the platform is called."""
 
     id: str
     account_id: str
     message: OutboundMessage
-    deadline: int  # unix ms: still queued then means not sent
+    deadline: int  # unix ms: a command that is still queued then is not sent
     created_at: int
 
 
 @attrs.define
 class MarkRead:
-    """Tell a customer that his messages up to this one were read. Repeating it changes nothing."""
+    """Tell a customer that their messages up to this one were read. Repeating it changes nothing."""
 
     conversation_id: str
     message_id: str
@@ -130,7 +127,7 @@ class MarkRead:
 
 @attrs.define
 class FetchMedia:
-    """Fetch a file of a customer into `path`, which must not exist yet."""
+    """Download a file that a customer sent to `path`, which must not exist yet."""
 
     file_id: str
     path: str
@@ -140,9 +137,7 @@ class FetchMedia:
 
 @attrs.define
 class PlatformCall:
-    """Ask a connector for one of its capabilities, by its name in the table of them;
-    nothing of it is recorded.
-    """
+    """Call a capability of a connector, by its name in `CAPABILITIES`. The call is not recorded."""
 
     capability: str
     arguments: tuple[Any, ...]
@@ -151,16 +146,16 @@ class PlatformCall:
 
 @attrs.define
 class Answer:
-    """What a command came to.
+    """The result of a command, as plain values, so that it can pass between processes.
 
-    Plain values: it may have crossed processes. `value`: what a platform call returned.
+    `value`: what a platform call returned.
     """
 
     state: CommandState
     message_id: str = ""
     provider_ref: str = ""
-    code: str = ""  # the platform's or our own machine-readable reason, for everything but `sent`
-    message: str = ""  # for people; never holds a secret
+    code: str = ""  # machine-readable reason, the platform's or ours; empty for `sent`
+    message: str = ""  # for the caller to read; never holds a secret
     retry_after: float | None = None
     value: Any = None
 

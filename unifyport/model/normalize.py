@@ -1,10 +1,10 @@
 """From provider events to standard events: which ones, in which order, with which fields.
 
-Pure: ids, lanes and bytes are the normalizer's. One provider event gives none, one or two standard events;
-where it gives two the specific one precedes the general one (`message.delivered`, then
-`message.status.updated`). Nothing is synthesised: a state that the platform did not report is not emitted.
+Pure: the normalizer adds ids, lanes and bytes. Most provider events give none or one standard event. A status
+gives the specific event (`message.delivered`), then a general one for each message
+(`message.status.updated`). Nothing is synthesised: a state that the platform did not report is not emitted.
 
-Field rules: the contract's event reference, with the flat form of the first v1 announcement beside it.
+Fields follow the contract's event reference, and the flat form of the first v1 announcement.
 """
 
 import re
@@ -53,7 +53,7 @@ _ACCOUNT_KINDS = {
 
 @attrs.define
 class Standard:
-    """A standard event but for its id: `conversation_id` is its ordering key within the account."""
+    """A standard event without its id. `conversation_id` is its ordering key within the account."""
 
     type: EventType
     occurred_at: int
@@ -63,7 +63,7 @@ class Standard:
 
 
 def normalize(event: ProviderEvent) -> list[Standard]:
-    """The standard events of one provider event, in the order in which receivers shall see them."""
+    """The standard events of one provider event, in the order in which receivers must get them."""
     return _NORMALIZE[type(event)](event)
 
 
@@ -75,14 +75,14 @@ def announce(announcement: Announcement) -> Standard:
 
 
 def raw_of(event: ProviderEvent) -> bytes:
-    """What to keep of an event that could not be normalised."""
+    """The bytes to quarantine of an event that could not be normalised."""
     if isinstance(event, Unparsed):
         return event.raw
     return msgspec.json.encode({"type": type(event).__name__, "event": attrs.asdict(event)}, enc_hook=repr)
 
 
 def address(sender: Sender) -> str:
-    """The flat form's `from`: E.164 with `+` when the sender is known by a phone, else the id."""
+    """The flat form's `from`: E.164 with `+` if the sender's phone number is known, else the id."""
     if sender.phone:
         return sender.phone
     phone = _PHONE.fullmatch(sender.id)
@@ -186,7 +186,7 @@ _SPECIFIC = {
 
 
 def _status(event: StatusChanged) -> list[Standard]:
-    """The specific event where there is one, then one general event for each message."""
+    """The specific event if the status has one, then one general event for each message."""
     conversation, standards = _conversation(event.conversation), []
     if event.status in _SPECIFIC:
         event_type, field = _SPECIFIC[event.status]
@@ -280,7 +280,7 @@ def _join_requested(event: JoinRequested) -> list[Standard]:
 
 
 def _unparsed(event: Unparsed) -> list[Standard]:
-    """A message of type `unknown`, where at least its conversation and sender could be read."""
+    """A message of type `unknown`, if its conversation, sender, time and id could be read."""
     if event.conversation is None or event.sender is None or event.sent_at is None or not event.message_id:
         return []
     content = Content(event.message_id, "unknown")

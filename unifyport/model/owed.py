@@ -1,11 +1,11 @@
-"""What an endpoint is owed, as the store hands it to the window of its delivery actor."""
+"""Owed events, as the store gives them to the window of an endpoint's delivery actor."""
 
 import attrs
 
 
 @attrs.define
 class Owed:
-    """One owed event of one endpoint."""
+    """One owed event of one endpoint. `due`: see the table `delivery` in the schema."""
 
     seq: int
     round: int
@@ -15,12 +15,12 @@ class Owed:
     event_id: str
     expires_at: int | None
     body: bytes
-    account_no: int = 0  # 0: an event of the gateway itself
+    account_no: int = 0  # 0: an event of the gateway's own
 
 
 @attrs.define
 class Blocked:
-    """Something that waits for its retry, and its lane with it."""
+    """An owed event that waits for its retry, and with it its lane."""
 
     lane: int
     seq: int

@@ -1,5 +1,4 @@
-"""A rate limit as a bucket of permissions: it fills at the rate, and holds what one second brings, at least
-one.
+"""A rate limit as a token bucket, which fills at the rate and holds the tokens of one second, at least one.
 
 Pure: times are trio's clock, passed in.
 """
@@ -8,7 +7,7 @@ import math
 
 
 class Pace:
-    """`rate` is per second; 0 is no limit."""
+    """`rate`: per second; 0: no limit."""
 
     def __init__(self, rate: float) -> None:
         self._rate = rate
@@ -21,7 +20,7 @@ class Pace:
         return self._rate > 0
 
     def opens_at(self, now: float) -> float:
-        """When the next one may start; `now` or earlier when it may at once."""
+        """When the next operation may start; `now` or earlier if it may start at once."""
         if not self._rate:
             return -math.inf
         self._fill(now)

@@ -1,7 +1,7 @@
-"""The proxy that an account reaches its platform through.
+"""The proxy that an account uses to reach its platform.
 
-Callers write it as an object or as JSON in a string, with either of the names that the public record knows
-for its type and its user. One form is stored; answers hide the password.
+Callers give it as an object or as JSON in a string. Its type may be called `type` or `proxy_type`, its user
+`username` or `user`: both are documented publicly. One form is stored; answers hide the password.
 """
 
 import ipaddress
@@ -17,13 +17,13 @@ from .fields import FieldProblem
 TYPES = ("http", "https", "socks5")
 _HIDDEN = "********"
 _LONGEST = 255
-_NAMES: dict[str | int, str] = {"proxy_type": "type", "user": "username"}  # the other name that callers know
+_NAMES: dict[str | int, str] = {"proxy_type": "type", "user": "username"}  # alternative name -> our name
 _NAME = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?")
 
 
 @attrs.frozen
 class Proxy:
-    """`type` is how we speak to the proxy itself; `host` is a name or an address."""
+    """`type`: the protocol spoken with the proxy; `host`: a name or an address."""
 
     type: str
     host: str
@@ -33,7 +33,7 @@ class Proxy:
 
     @classmethod
     def parse(cls, value: Any) -> "Proxy":
-        """From a caller. Raises `ValueError` naming the field; never repeats a password."""
+        """Read a caller's value. Raises `ValueError` naming the field; the text never holds a password."""
         if isinstance(value, str):
             try:
                 value = json.loads(value)
@@ -55,7 +55,7 @@ class Proxy:
 
     @staticmethod
     def problems(value: Mapping[str, Any]) -> list[FieldProblem]:
-        """Every mistake in an object, by the keys that it has; never repeats a password."""
+        """Every mistake in an object, by the keys that it uses; the texts never hold a password."""
         host, port = value.get("host"), value.get("port")
         kind = "type" if "type" in value or "proxy_type" not in value else "proxy_type"
         user = "username" if "username" in value or "user" not in value else "user"
@@ -79,7 +79,7 @@ class Proxy:
         return attrs.asdict(self)
 
     def masked(self) -> dict[str, Any]:
-        """For answers."""
+        """The object for answers, without the password."""
         shown: dict[str, Any] = {"type": self.type, "host": self.host, "port": self.port}
         if self.username:
             shown["username"] = self.username
@@ -88,9 +88,9 @@ class Proxy:
         return shown
 
     def keeping_password_of(self, old: "Proxy | None") -> "Proxy":
-        """What a caller means who sends back the masked object that we answered with.
+        """This proxy, with `old`'s password if the caller sent back the masked one.
 
-        The password goes nowhere else than where it was. Raises `ValueError` when that is what it would do.
+        Raises `ValueError` if anything else differs from `old`: a password never goes to another proxy.
         """
         if self.password != _HIDDEN:
             return self

@@ -1,4 +1,4 @@
-"""Rates as people write them: `"50/s"`, `"100/m"`."""
+"""Rates in the configuration file: `"50/s"`, `"100/m"`."""
 
 import re
 
@@ -7,7 +7,7 @@ _RATE = re.compile(r"(\d+(?:\.\d+)?)/([smh])")
 
 
 def parse_rate(value: object) -> float:
-    """Times a second. Raises `ValueError`."""
+    """The rate per second. Raises `ValueError`."""
     match = _RATE.fullmatch(value) if isinstance(value, str) else None
     if match is None or not float(match[1]):
         raise ValueError('must be a rate: "50/s" or "100/m"')

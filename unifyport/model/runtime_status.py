@@ -1,4 +1,4 @@
-"""`runtime_status`: eight public values and one table of how they follow each other.
+"""`runtime_status`: eight public values, and the table of their transitions.
 
     unknown ---START---> starting --CONNECTED--> running --LINK_LOST--> reconnecting --CONNECTED--> running
                             |                                               |
@@ -8,10 +8,9 @@
                             +--CRASH_PARKED------------> error
     any live status --STOP--> stopping --STOPPED--> stopped;   stopping --STUCK--> error
 
-`running` means that the platform answered this incarnation; the presence of credentials means nothing.
-While a lost connection is being retried the status stays `reconnecting`, whatever the retries do: only
-`next_retry_at` moves. A trigger that the table does not know for a status is a bug in the caller and
-raises `UnknownTransition`.
+`running` means that the platform answered this incarnation; having credentials is not enough. While a lost
+connection is retried the status stays `reconnecting`; only `next_retry_at` changes. A pair of status and
+trigger that is not in the table is a bug of the calling code and raises `UnknownTransition`.
 """
 
 import enum
@@ -22,9 +21,9 @@ class RuntimeStatus(enum.StrEnum):
     STARTING = "starting"  # connecting for the first time, or after a start
     RUNNING = "running"  # online
     STOPPING = "stopping"
-    STOPPED = "stopped"  # taken down on request
-    RECONNECTING = "reconnecting"  # lost, trying again
-    DISCONNECTED = "disconnected"  # login lost, or tries used up and only one per park interval
+    STOPPED = "stopped"  # on request
+    RECONNECTING = "reconnecting"  # connection lost, retrying
+    DISCONNECTED = "disconnected"  # login lost, or parked: one try per park interval
     ERROR = "error"  # unexpected failure
 
 
@@ -33,17 +32,17 @@ class Trigger(enum.Enum):
 
     START = "start"  # an incarnation begins after a stop, a reset, a new login, or for the first time
     CONNECTED = "connected"
-    LINK_LOST = "link_lost"  # it ended and will be tried again
+    LINK_LOST = "link_lost"  # the connection ended and will be retried
     EXHAUSTED = "exhausted"  # parked after network failures or conflicts
     CRASH_PARKED = "crash_parked"  # parked after bugs
-    LOGIN_LOST = "login_lost"  # terminal until somebody logs in again
+    LOGIN_LOST = "login_lost"  # terminal until a new login
     STOP = "stop"
     STOPPED = "stopped"
     STUCK = "stuck"  # cancelled, and still alive after its stop deadline
 
 
 class UnknownTransition(Exception):
-    """A trigger in a status where it cannot happen."""
+    """A trigger that is not allowed in the status."""
 
 
 _S, _T = RuntimeStatus, Trigger

@@ -1,4 +1,4 @@
-"""Sizes as people write them: `"64MiB"`, `"1GiB"`, or a number of bytes."""
+"""Sizes in the configuration file: `"64MiB"`, `"1GiB"`, or a number of bytes."""
 
 import re
 
@@ -7,7 +7,7 @@ _SIZE = re.compile(r"([0-9]{1,15})\s*([A-Za-z]*)")
 
 
 def parse_size(value: object) -> int:
-    """Bytes. Raises `ValueError`."""
+    """The size in bytes. Raises `ValueError`."""
     if isinstance(value, int) and not isinstance(value, bool) and value > 0:
         return value
     match = _SIZE.fullmatch(value) if isinstance(value, str) else None

@@ -1,7 +1,7 @@
-"""Strict structuring at the edges: a JSON or TOML value becomes an attrs value, or every problem is named.
+"""Strict structuring of JSON and TOML documents: an attrs value, or a list of every problem.
 
-cattrs converts by default: `int("3")` would let a string pass for a number. Here a value has the type that is
-asked for or is a problem, and all problems of a document are found in one pass, each with its path.
+cattrs converts by default: `int("3")` would accept a string for a number. Here a value of another type is a
+problem, and all problems of a document are found in one pass, each with its path.
 """
 
 from collections.abc import Callable
@@ -26,7 +26,7 @@ _NAMES = {
 
 
 class Problems(Exception):
-    """What is wrong with a document: one sentence each, with the path of the value."""
+    """The mistakes in a document: one sentence each, with the path of the value."""
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__("; ".join(problems))
@@ -34,7 +34,7 @@ class Problems(Exception):
 
 
 class Wrong(ValueError):
-    """Raised by hooks; the text is shown as it is."""
+    """Raised by structuring hooks; its text becomes the problem's text."""
 
 
 def _exactly(kind: type) -> Callable[[Any, Any], Any]:
@@ -43,9 +43,7 @@ def _exactly(kind: type) -> Callable[[Any, Any], Any]:
         if kind is float and isinstance(value, int) and not isinstance(value, bool):
             return float(value)
         if kind is int and isinstance(value, float) and value.is_integer():
-            return int(
-                value
-            )  # 1.0 is an integer to JSON Schema, and to the languages that have no other numbers
+            return int(value)  # JSON Schema counts 1.0 as an integer, and JavaScript does not tell it from 1
         if not fits:
             raise Wrong(f"must be {_NAMES[kind]}")
         return value
@@ -118,7 +116,7 @@ def _say(error: BaseException, kind: type | None) -> str:
 
 
 def _readable(line: str) -> str:
-    """cattrs writes `what @ $.path`; people read `path: what`."""
+    """cattrs writes `what @ $.path`; problems are shown as `path: what`."""
     what, _, path = line.rpartition(" @ ")
     path = path.removeprefix("$").removeprefix(".")
     return f"{path}: {what}" if path else what

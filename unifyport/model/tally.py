@@ -1,4 +1,4 @@
-"""Durations as a histogram: cumulative when they are shown, cheap when they are counted."""
+"""A histogram of durations. Counts are per bucket while they are collected, cumulative when they are read."""
 
 from bisect import bisect_left
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ BOUNDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 
 
 
 class Tally:
-    """How many durations fell under each bound, and their sum."""
+    """How many durations fell into each bucket, and their sum in seconds."""
 
     __slots__ = ("_counts", "sum")
 
@@ -20,7 +20,7 @@ class Tally:
         self.sum += seconds
 
     def cumulative(self) -> Iterator[tuple[float, int]]:
-        """(upper bound, count up to it), the last bound being infinity."""
+        """(upper bound, count up to it) for each bound; the last bound is infinity."""
         total = 0
         for bound, count in zip((*BOUNDS, float("inf")), self._counts, strict=True):
             total += count

@@ -1,6 +1,6 @@
 """Texts on one line: names, ids, labels.
 
-Any letter, sign and emoji, but nothing that controls what shows it.
+Any letter, sign and emoji is allowed, but no character that can control a terminal or break the line.
 """
 
 import re

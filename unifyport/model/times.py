@@ -8,11 +8,11 @@ _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\
 
 
 def rfc3339(ms: int) -> str:
-    """Whole seconds with a `Z`, as the contract writes times."""
+    """RFC 3339 in whole seconds with a `Z`, the contract's form."""
     return _of_second(ms // 1000)
 
 
-@functools.lru_cache(maxsize=64)  # most are about now
+@functools.lru_cache(maxsize=64)  # most calls are for the last few seconds
 def _of_second(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 

@@ -1,8 +1,8 @@
-"""The commit unit: everything durable that an account does at one time, all of it or none.
+"""The commit unit: everything durable that an account does at one time, committed whole or not at all.
 
-Units of an account travel one road in FIFO order (account actor, its normalizer partition, writer). A unit
-is never split over two transactions. Its `provider_events` are what the connector saw; the normalizer turns
-them into `items`, which is what the store reads.
+Units of an account travel the road in FIFO order (account actor, its normalizer partition, writer). A unit is
+never split over two transactions. The connector supplies `provider_events`; the normalizer turns them into
+`items`, which the store writes.
 """
 
 from typing import Any
@@ -16,7 +16,7 @@ from .message import CommandState
 
 @attrs.define
 class Quarantined:
-    """Raw bytes that could not be normalised, kept for an upgrade that can. Sealed in the store."""
+    """Raw bytes that could not be normalised, kept for a later version that can. Sealed in the store."""
 
     reason: str
     raw: bytes
@@ -24,7 +24,7 @@ class Quarantined:
 
 @attrs.define
 class CommandResolution:
-    """What a receipt says of a send that nobody knew the outcome of."""
+    """What a receipt says of a send whose outcome was not known."""
 
     command_id: str
     state: CommandState
@@ -33,7 +33,7 @@ class CommandResolution:
 
 @attrs.define
 class Item:
-    """One provider event: its dedupe key and what it became."""
+    """A normalised provider event: its dedupe key, its standard events, or why there are none."""
 
     key: bytes
     events: list[Event] = attrs.field(factory=list)
@@ -48,12 +48,12 @@ class Announcement:
     type: str
     data: dict[str, Any]
     occurred_at: int
-    expires_at: int | None = None  # unix ms: past it nobody may be told
+    expires_at: int | None = None  # unix ms; the event must not be delivered later
 
 
 @attrs.define
 class SessionChange:
-    """One record of connection state: `value` None deletes it."""
+    """One row of the session; `value` None deletes it."""
 
     name: str
     key: bytes
@@ -62,7 +62,7 @@ class SessionChange:
 
 @attrs.define
 class CommandChange:
-    """A step of a send, see `CommandState`."""
+    """A change of a send's state, see `CommandState`."""
 
     id: str
     state: CommandState
@@ -73,7 +73,7 @@ class CommandChange:
 
 @attrs.define
 class Unit:
-    """`generation` is None for what the supervisor says: such a unit is never refused as stale."""
+    """`generation` None: what the supervisor reports. Such a unit is not refused after another one failed."""
 
     account_no: int
     account_id: str
@@ -83,13 +83,13 @@ class Unit:
     provider_events: list[ProviderEvent] = attrs.field(factory=list)
     announcements: list[Announcement] = attrs.field(factory=list)
     session: list[SessionChange] = attrs.field(factory=list)
-    new_session: bool = False  # forget the old one first
+    new_session: bool = False  # delete the stored session first
     account_changes: dict[str, Any] = attrs.field(factory=dict)
-    login: int = 0  # whose `account_changes` these are; of an older one only the operator's word counts
+    login: int = 0  # of the changes; from an older login, fields in `OF_A_LOGIN` are dropped
     command: CommandChange | None = None
     items: list[Item] = attrs.field(factory=list)
 
     @property
     def rows(self) -> int:
-        """How many rows it will write, roughly: what a batch of the writer is bounded by."""
+        """Roughly how many rows it writes. The writer bounds its batches by this."""
         return 1 + len(self.provider_events) + len(self.announcements) + len(self.session)

@@ -1,4 +1,4 @@
-"""Contact cards as vCards, version 3.0 (RFC 2426), which every platform's app reads."""
+"""Contact cards as vCards, version 3.0 (RFC 2426), which the apps of all platforms read."""
 
 import re
 
@@ -8,7 +8,7 @@ _SPECIAL = re.compile(r"[\\;,]")
 
 
 def vcard(contact: Contact) -> str:
-    """Lines end with CR LF; long ones are not folded, as apps differ in whether they unfold them."""
+    """The card. Lines end with CR LF; long lines are not folded, because not every app unfolds them."""
     lines = ["BEGIN:VCARD", "VERSION:3.0", f"N:;{_text(contact.name)};;;", f"FN:{_text(contact.name)}"]
     if contact.organization:
         lines.append(f"ORG:{_text(contact.organization)}")
@@ -20,7 +20,7 @@ def vcard(contact: Contact) -> str:
 
 
 def _text(value: str) -> str:
-    """Escaped, and on one line."""
+    """The value with special characters and line breaks escaped."""
     escaped = _SPECIAL.sub(lambda match: "\\" + match[0], value)
     return escaped.replace("\r\n", "\\n").replace("\n", "\\n").replace("\r", "\\n")
 

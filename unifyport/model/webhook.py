@@ -1,7 +1,7 @@
-"""A webhook endpoint: where events go, which, how often they are retried, and how they are signed and paced.
+"""A webhook endpoint: its URL and subscription, and how deliveries to it are retried, signed and paced.
 
-The `retry_policy` and `delivery` objects are kept as the caller wrote them; what they leave out comes from
-the operator's defaults, and what those leave out from here.
+The `retry_policy` and `delivery` objects are kept as the caller wrote them. Fields that they leave out come
+from the operator's defaults, and from the defaults of this module.
 """
 
 import base64
@@ -25,11 +25,11 @@ ENDPOINT_DISABLED = "disabled"
 
 LONGEST_DELAY = 30 * 86_400.0
 LONGEST_SCHEDULE = 100  # delays
-MOST_ATTEMPTS = 2**53 - 1  # what every reader of JSON keeps; retention ends it long before
+MOST_ATTEMPTS = 2**53 - 1  # the largest integer that every JSON reader keeps exactly
 MOST_EVENTS = 100  # names in a subscription
 LONGEST_SECRET = 1024  # characters
 LONGEST_URL = 2048  # characters
-DEFAULT_SCHEDULE = (5.0, 30.0, 120.0, 600.0, 3600.0)  # seconds; the last one repeats
+DEFAULT_SCHEDULE = (5.0, 30.0, 120.0, 600.0, 3600.0)  # seconds; the last delay repeats
 MOST_IN_FLIGHT = 256
 LONGEST_TIMEOUT = 60.0
 RESUME_NOW = "now"
@@ -41,7 +41,7 @@ class Signatures(enum.StrEnum):
 
 
 class Ordering(enum.StrEnum):
-    """`strict`: per conversation. `none`: nothing waits for anything."""
+    """`strict`: events of a conversation are delivered in order. `none`: no event waits for another."""
 
     STRICT = "strict"
     NONE = "none"
@@ -49,7 +49,7 @@ class Ordering(enum.StrEnum):
 
 @attrs.frozen
 class RetryPolicy:
-    """`max_attempts` counts retries after the first try; 0 means exactly one recorded try."""
+    """`max_attempts` counts retries after the first attempt; 0: exactly one attempt."""
 
     max_attempts: int = 3
     schedule: tuple[float, ...] = DEFAULT_SCHEDULE
@@ -89,7 +89,7 @@ class BreakerPolicy:
 
     @classmethod
     def parse(cls, value: object, base: "BreakerPolicy | None") -> "BreakerPolicy | None":
-        """None is `off`. Raises `ValueError`."""
+        """The policy, or None for `off`. Raises `ValueError`."""
         if value == "off":
             return None
         if not isinstance(value, Mapping):
@@ -104,14 +104,14 @@ class BreakerPolicy:
         if read.problems:
             raise FieldsWrong(read.problems)
         if longest < initial:
-            # one of the two is somebody else's default, and gives way
+            # One of the two comes from `base`: it is adjusted to the other one.
             initial, longest = (initial, initial) if "initial" in value else (longest, longest)
         return cls(failures, initial, longest)
 
 
 @attrs.frozen
 class DeliveryPolicy:
-    """How events travel to an endpoint. `rate_limit`: deliveries a second, 0 for none; times are seconds."""
+    """How events are delivered to an endpoint. Times are seconds; `rate_limit`: per second, 0: no limit."""
 
     signatures: tuple[Signatures, ...] = (Signatures.DEVICE,)
     ordering: Ordering = Ordering.STRICT
@@ -153,7 +153,7 @@ class DeliveryPolicy:
 
 @attrs.frozen
 class WebhookDefaults:
-    """What an endpoint does where it does not say otherwise."""
+    """The operator's defaults for fields that an endpoint does not set."""
 
     retries: RetryPolicy = RetryPolicy()
     delivery: DeliveryPolicy = DeliveryPolicy()
@@ -168,7 +168,7 @@ class WebhookEndpoint:
     no: int = 0
     name: str | None = None
     status: str = ENDPOINT_ACTIVE
-    reason: str | None = None  # why it is not active, when nobody has said so through the API
+    reason: str | None = None  # why it is not active, unless a caller deactivated it
     subscribed_events: list[str] = attrs.field(factory=list)
     secret: str = ""
     previous_secret: str = ""
@@ -176,9 +176,9 @@ class WebhookEndpoint:
     retry_policy: dict[str, Any] = attrs.field(factory=dict)  # as the caller wrote it
     delivery: dict[str, Any] = attrs.field(factory=dict)  # as the caller wrote it
     failing_since: int | None = None
-    expired: int = 0  # events whose debt ended undelivered, of old age
-    orders: int = 0  # raised by each replay and retry that was ordered
-    debt: int = 0  # raised when what was owed was dropped
+    expired: int = 0  # count of events whose debt ended as expired
+    orders: int = 0  # incremented by each replay and retry
+    debt: int = 0  # incremented when its debt is dropped
     origin: Origin = Origin.API
     digest: str | None = None
     version: int = 1
@@ -188,14 +188,14 @@ class WebhookEndpoint:
         return mask_of(self.subscribed_events)
 
     def policies(self, defaults: WebhookDefaults) -> tuple[RetryPolicy, DeliveryPolicy]:
-        """What was accepted once is good with any defaults: never raises for a stored endpoint."""
+        """The policies with defaults filled in. Never raises for a stored endpoint, whatever the defaults."""
         return (
             RetryPolicy.parse(self.retry_policy, defaults.retries),
             DeliveryPolicy.parse(self.delivery, defaults.delivery),
         )
 
     def problems(self, defaults: WebhookDefaults) -> list[str]:
-        """What is wrong with what people may write, each with its field."""
+        """Every mistake in the fields that a caller may set, each with the field's name."""
         found = []
         for check in (
             lambda: _named("url", self._check_url),
@@ -226,7 +226,7 @@ class WebhookEndpoint:
             _named("previous_signing_secret", lambda: standard_key(self.previous_secret))
 
     def secrets(self, now_ms: int) -> tuple[str, ...]:
-        """Those that hold now, the newest first."""
+        """The secrets that are valid now, the newest first."""
         if self.previous_secret and self.previous_until is not None and now_ms < self.previous_until:
             return (self.secret, self.previous_secret)
         return (self.secret,)
@@ -236,7 +236,7 @@ class WebhookEndpoint:
     ) -> "WebhookEndpoint":
         """The endpoint after a rotation: for `overlap` seconds the previous secret signs beside the new one.
 
-        `previous` None: the one that was in use until now.
+        `previous` None: the current secret.
         """
         if secret == self.secret and previous in (None, self.previous_secret):
             return self
@@ -253,7 +253,7 @@ def _check_secret(secret: str) -> None:
         raise ValueError(f"must be at most {LONGEST_SECRET} characters, and not blank")
 
 
-# Standard Webhooks, "Signature scheme": what comes after this prefix is the key in base64.
+# Standard Webhooks, "Signature scheme": the text after this prefix is the key in base64.
 _STANDARD_PREFIX = "whsec_"
 
 
@@ -266,13 +266,13 @@ def standard_key(secret: str) -> bytes:
         key = base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
     except ValueError:
         key = b""
-    if not key:  # an empty key would let anybody sign
+    if not key:  # with an empty key, anyone could sign
         raise ValueError("a secret that begins with whsec_ must be base64 after that")
     return key
 
 
 def as_written(policy: RetryPolicy | DeliveryPolicy) -> dict[str, Any]:
-    """A policy as people write it: what `parse` reads."""
+    """A policy as an object that `parse` reads, with durations as text."""
 
     def written(name: str, value: Any) -> Any:
         if isinstance(value, BreakerPolicy):
@@ -293,7 +293,7 @@ def as_written(policy: RetryPolicy | DeliveryPolicy) -> dict[str, Any]:
 def unknown_fields(
     value: Mapping[str, Any], kind: type[RetryPolicy] | type[DeliveryPolicy]
 ) -> list[FieldProblem]:
-    """The keys of an object that mean nothing, each with those that it may have instead."""
+    """The unknown keys of an object, each with the known keys that the object does not have yet."""
     found = _unknown(value, kind)
     breaker = value.get("breaker")
     if kind is DeliveryPolicy and isinstance(breaker, Mapping):
@@ -310,7 +310,7 @@ def _unknown(value: Mapping[str, Any], kind: type[Any]) -> list[FieldProblem]:
     ]
 
 
-# -- reading the objects that people write ------------------------------------------------------------------
+# -- reading the objects -------------------------------------------------------------------------------------
 
 
 def _named(name: str, parse: Callable[[], T]) -> T:

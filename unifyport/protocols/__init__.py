@@ -1,1 +1,1 @@
-"""Wire protocols without I/O, both roles, and none of our words: bytes in, values out."""
+"""Wire protocols without I/O, client and server side, free of the gateway's types: bytes in, values out."""

@@ -1,4 +1,4 @@
-"""The only list of channels. The composition root takes it as an argument, so that a test can pass another."""
+"""The only list of channels. The server takes it as an argument, so that a test can pass another one."""
 
 from collections.abc import Iterable, Mapping
 
@@ -8,12 +8,12 @@ from .contract.capabilities import CAPABILITIES
 from .contract.conformance import check_connector
 from .contract.login import Authorizes, ImportsSession
 
-# The contract's `ProviderName`: callers may name all of them, whether a connector exists yet or not.
+# The contract's `ProviderName`: callers may use all of them, whether a connector exists yet or not.
 PROVIDER_NAMES = ("telegram", "whatsapp", "line", "twitter", "x", "zalo", "tiktok")
 
 
 class Registry:
-    """Channels by name and alias, and their connectors, which are imported when they are first asked for."""
+    """Channels by name and alias, and their connectors, each imported on its first use."""
 
     def __init__(self, channels: Iterable[Channel]) -> None:
         self.channels: Mapping[str, Channel] = {channel.name: channel for channel in channels}
@@ -23,11 +23,11 @@ class Registry:
         self._connectors: dict[ConnectionSpec, type[Connector]] = {}
 
     def find_channel(self, provider: str) -> Channel | None:
-        """The channel of a provider name, None when there is no connector for it yet."""
+        """The channel of a provider name, None if there is no connector for it yet."""
         return self._names.get(provider)
 
     def connector(self, spec: ConnectionSpec) -> type[Connector]:
-        """The connector class of a connection. Raises `NotAConnector` for one that is not what it declares."""
+        """The connector class of a connection. Raises `NotAConnector` if it lacks what it declares."""
         if spec not in self._connectors:
             connector = spec.connector()
             check_connector(connector)
@@ -35,18 +35,18 @@ class Registry:
         return self._connectors[spec]
 
     def load_connectors(self) -> None:
-        """Import all of them, so that what is wrong with one is told at the start. Raises `NotAConnector`."""
+        """Import all connectors, so that mistakes show at the start. Raises `NotAConnector`."""
         for channel in self.channels.values():
             for spec in channel.connections:
                 self.connector(spec)
 
     def capabilities(self, spec: ConnectionSpec) -> list[str]:
-        """The names of everything that its connector declares."""
+        """The names of the capabilities that the connection's connector declares."""
         connector = self.connector(spec)
         return [name for name, known in CAPABILITIES.items() if known.is_declared_by(connector)]
 
     def is_interactive(self, spec: ConnectionSpec) -> bool:
-        """Whether a human, or a session that was exported elsewhere, must log it in before it can connect."""
+        """Whether a login (by a human or an exported session) must come before the connection can connect."""
         return issubclass(self.connector(spec), Authorizes | ImportsSession)
 
 

@@ -1,4 +1,4 @@
-"""How a local platform calls its users: several at a time, each again and again until it is answered with 2xx."""
+"""How a local platform calls webhooks: several at a time, each repeated until it is answered with 2xx."""
 
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -16,7 +16,7 @@ _AT_ONCE = 8
 
 @attrs.define(eq=False)
 class Delivery:
-    """One call: `label` is what people see of it."""
+    """One call. `label` describes it in lists of calls."""
 
     url: str
     headers: Mapping[str, str]
@@ -27,7 +27,7 @@ class Delivery:
 
 
 class Callbacks:
-    """Calls that were ordered and not yet accepted. `run` makes them; `history` remembers them."""
+    """A queue of calls. `run` makes them; `history` keeps the last 10,000, delivered or not."""
 
     def __init__(self) -> None:
         self.history: deque[Delivery] = deque(maxlen=_KEPT)
@@ -40,20 +40,20 @@ class Callbacks:
         return sum(1 for delivery in self.history if not delivery.statuses or delivery.statuses[-1] >= 300)
 
     def calls(self) -> list[dict[str, Any]]:
-        """For people: every call, oldest first."""
+        """Every call in `history`, oldest first."""
         return [
             {"url": call.url, "label": call.label, "attempts": call.attempts, "statuses": call.statuses}
             for call in self.history
         ]
 
     def order(self, delivery: Delivery) -> None:
-        """Never waits."""
+        """Queue a call. Does not block."""
         self.history.append(delivery)
         self._waiting.append(delivery)
         self._news.set()
 
     async def run(self, *, wanted: Callable[[Delivery], bool] = lambda _: True) -> None:
-        """Deliver until cancelled; what is not `wanted` any more is given up."""
+        """Deliver until cancelled; a call that is no longer `wanted` is dropped."""
         async with (
             httpx.AsyncClient(trust_env=False, timeout=_TIMEOUT, verify=False) as client,  # noqa: S501  loopback
             trio.open_nursery() as nursery,

@@ -50,7 +50,7 @@ class Sandbox:
         *,
         task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED,
     ) -> None:
-        """Serve until cancelled: the control port, and each protocol on the ports after it (or any, for 0).
+        """Serve the control port, and each protocol on the ports after it, until cancelled. 0: any ports.
 
         `task_status` gets the control port's URL. Raises `NotLoopback`, `ValueError`, `OSError`.
         """
@@ -90,14 +90,16 @@ class Sandbox:
             platform = self.platforms.get(channel)
             if platform is None:
                 return as_json({"error": f"no such channel: {channel}"}, 404)
-            if request.mimetype != "application/json":  # a web page cannot send that across origins unasked
+            if (
+                request.mimetype != "application/json"
+            ):  # browsers send it across origins only after a preflight
                 return as_json({"error": "send the body as Content-Type: application/json"}, 415)
             order = await request.get_json(silent=True)
             if not isinstance(order, dict):
                 return as_json({"error": "the body must be a JSON object"}, 400)
             act = getattr(platform, verb, None)
             if act is None:
-                return as_json({"error": f"{channel} has nothing of that kind"}, 404)
+                return as_json({"error": f"{channel} does not support this"}, 404)
             try:
                 result = act(order)
                 return as_json((await result if inspect.isawaitable(result) else result) or {"ok": True})

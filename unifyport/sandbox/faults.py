@@ -1,4 +1,4 @@
-"""Faults that a platform can be told to have, for a number of calls or for some seconds."""
+"""Faults that can be ordered from a local platform, for a number of calls or for some seconds."""
 
 from typing import Any, Literal, get_args
 
@@ -21,7 +21,10 @@ KINDS: tuple[str, ...] = get_args(Kind)
 
 @attrs.define
 class Fault:
-    """`count` calls (of `method`, if one is named), or until `until` (trio's clock); `value`: a delay in s."""
+    """Applies to `count` calls, or until `until` (trio's clock); only to calls of `method` if it is not None.
+
+    `value`: seconds, of a delay or a `retry_after`.
+    """
 
     kind: str
     count: float = 1
@@ -35,7 +38,7 @@ class Faults:
         self._active: list[Fault] = []
 
     def add(self, order: dict[str, Any]) -> Fault:
-        """From a control request; returns the fault as kept. Raises `ValueError` naming what is wrong."""
+        """Add a fault from a control request; returns it. Raises `ValueError` naming the wrong field."""
         kind = order.get("kind")
         if kind not in KINDS:
             raise ValueError(f"kind: must be one of {', '.join(KINDS)}")
@@ -54,7 +57,7 @@ class Faults:
         self._active.clear()
 
     def next(self, method: str, *kinds: str) -> Fault | None:
-        """The first active fault of these kinds for a call of `method`; one of its calls is spent."""
+        """The first active fault of these kinds for a call of `method`, whose count drops by one; or None."""
         now = trio.current_time()
         self._active = [fault for fault in self._active if fault.count > 0 and fault.until > now]
         for fault in self._active:

@@ -1,4 +1,4 @@
-"""HTTP platforms: an application, and the faults that its calls can meet."""
+"""HTTP platforms: an application, and the faults that can be ordered for its calls."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
@@ -16,12 +16,12 @@ Answer = Callable[[], Awaitable[Response]]
 
 
 def http(app: QuartTrio, name: str, endpoints: tuple[str, ...]) -> WireProtocol:
-    """A protocol that an ASGI application serves."""
+    """A protocol served by an ASGI application."""
     return WireProtocol(name, "http", endpoints, partial(serve_app, app))
 
 
 class HttpPlatform(LocalPlatform):
-    """Subclasses declare `app` as a protocol, and answer for a platform that limits a rate or fails."""
+    """Subclasses declare `app` as a protocol, and build the answers for a rate limit and a failure."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -34,7 +34,7 @@ class HttpPlatform(LocalPlatform):
         raise NotImplementedError
 
     async def answer(self, account: str, method: str, handler: Answer) -> Response:
-        """One call of the platform's API: remembered, spoilt where a fault was ordered, else handled."""
+        """Answer an API call: record it, apply a fault that was ordered, else call `handler`."""
         peer = request.scope.get("client")
         self.remember(f"{peer[0]}:{peer[1]}" if peer else "", account, method)
         fault = self.faults.next(

@@ -1,4 +1,4 @@
-"""A webhook inspector: receives deliveries, verifies each signature as any receiver would, and keeps them."""
+"""A webhook inspector: receives deliveries, verifies each signature as a receiver does, and keeps them."""
 
 from collections import deque
 from collections.abc import Callable

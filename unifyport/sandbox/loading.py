@@ -1,7 +1,7 @@
-"""Finds the local platforms of channels by what their connections declare.
+"""Loads the local platforms that the connections of channels declare.
 
-A declaration names its platform by a string, `module:Class`, because channels lie below the sandbox and the
-gateway never loads it. This is the only module that imports what such a string names.
+A declaration names its platform by a string, `module:Class`, because channels are below the sandbox in the
+import order, and the gateway never loads platforms. Only this module imports what such a string names.
 """
 
 import importlib
@@ -15,7 +15,7 @@ from .platform import Platform
 
 
 class WrongDeclaration(Exception):
-    """A declaration and its platform do not fit together."""
+    """A declaration does not match its platform."""
 
 
 def load_platforms(channels: Iterable[Channel]) -> dict[str, list[Platform]]:

@@ -1,10 +1,9 @@
-"""What a local platform is: the wire protocols that it speaks, and the customers' side for the control
-port.
+"""The interface of a local platform: its wire protocols, and the customers' side for the control port.
 
-A connection's declaration names its platform (`ConnectionSpec.sandbox`); `loading.py` finds it there. The
-platform lists the protocols that it speaks, each a `WireProtocol` with a loopback port of its own:
-`http.py` makes one of an application, `sockets.py` makes WebSocket and raw TCP. All share the faults and
-the memory of calls.
+A connection's declaration names its platform (`ConnectionSpec.sandbox`); `loading.py` loads it. The platform
+lists the protocols that it speaks, each a `WireProtocol` with a loopback port of its own: `http.py` makes one
+from an application, `sockets.py` makes WebSocket and raw TCP protocols. All protocols of a platform share its
+faults and its record of calls.
 """
 
 import time
@@ -28,7 +27,7 @@ _SCHEMES: dict[Kind, str] = {"http": "http://", "websocket": "ws://", "tcp": ""}
 class WireProtocol:
     """One protocol of a platform, on a port of its own.
 
-    `endpoints`: the fields of the channel's `Endpoints` that hold its address, at least one. `serve` accepts
+    `endpoints`: the fields of the channel's `Endpoints` that get its address, at least one. `serve` accepts
     connections until it is cancelled, and then closes the listener.
     """
 
@@ -43,12 +42,12 @@ class WireProtocol:
 
 
 class Platform(Protocol):
-    """What the sandbox asks of a platform.
+    """The methods of a platform that the control port calls.
 
-    A platform may also have `push`, `connect` and `receipt`, which take and return what `receive` does.
+    A platform may also have `push`, `connect` and `receipt`, with the parameters and result of `receive`.
     """
 
-    # In the control routes: the channel's name, or `<channel>-<connection>` for a channel's second platform.
+    # Part of the control routes: the channel's name, or `<channel>-<connection>` for a second platform of it.
     name: str
 
     @property
@@ -56,10 +55,10 @@ class Platform(Protocol):
 
     @property
     def connections(self) -> Iterable[dict[str, Any]]:
-        """Every call and every connection seen, oldest first."""
+        """Every call and every opened connection, oldest first."""
 
     def endpoints(self, addresses: dict[str, str]) -> dict[str, str]:
-        """What `[providers.<channel>]` must hold to reach it, by the addresses of its protocols."""
+        """The keys of `[providers.<channel>]` that point a gateway at it. `addresses`: by protocol name."""
 
     def receive(self, order: dict[str, Any]) -> dict[str, Any]:
         """A customer writes. Returns the platform's ids. Raises `ValueError`, as all orders do."""
@@ -68,7 +67,7 @@ class Platform(Protocol):
         """What the gateway sent, in the platform's terms, oldest first."""
 
     def calls(self) -> list[dict[str, Any]]:
-        """The webhooks that the platform called, and what they answered."""
+        """The webhook calls that the platform made, with their answers."""
 
     def order_fault(self, order: dict[str, Any]) -> None: ...
 
@@ -76,11 +75,11 @@ class Platform(Protocol):
         """Forget all faults."""
 
     async def run(self) -> None:
-        """What the platform does by itself, until cancelled."""
+        """Do the platform's own work, such as calling webhooks, until cancelled."""
 
 
 class OpenConnection(Protocol):
-    """A connection of a socket protocol, as a `disconnect` reaches it."""
+    """An open connection of a socket protocol, which a `disconnect` fault resets."""
 
     protocol: str
 
@@ -88,7 +87,7 @@ class OpenConnection(Protocol):
 
 
 class LocalPlatform:
-    """What all local platforms share: protocols, faults that can be ordered, and a memory of who called."""
+    """What all local platforms share: protocols, faults that can be ordered, and a record of calls."""
 
     name: str
 
@@ -99,20 +98,20 @@ class LocalPlatform:
         self.open: set[OpenConnection] = set()  # of socket protocols
 
     def endpoints(self, addresses: dict[str, str]) -> dict[str, str]:
-        """The address of each protocol, in the fields that it declares; a platform adds its trust anchors."""
+        """The address of each protocol, in the fields that it declares. A subclass may add trust anchors."""
         return {
             field: addresses[protocol.name] for protocol in self.protocols for field in protocol.endpoints
         }
 
     def remember(self, peer: str, account: str, method: str) -> None:
-        """One call, or one connection that was opened: `method` is then the protocol's name."""
+        """Record a call, or a connection that was opened: `method` is then the protocol's name."""
         self.connections.append({"at": time.time(), "peer": peer, "account": account, "method": method})
 
     def order_fault(self, order: dict[str, Any]) -> None:
         """Add a fault. Raises `ValueError`.
 
-        A `disconnect` resets the open connections, of the protocol that `method` names if given;
-        where none is open, it meets the next call or connection.
+        A `disconnect` resets the open connections (only of the protocol that `method` names, if given). If
+        none is open, it applies to the next call or connection.
         """
         fault = self.faults.add(order)
         if fault.kind != "disconnect":
@@ -128,9 +127,9 @@ class LocalPlatform:
         self.faults.clear()
 
     def calls(self) -> list[dict[str, Any]]:
-        """A platform that calls webhooks overrides this."""
+        """Overridden by platforms that call webhooks."""
         return []
 
     async def run(self) -> None:
-        """A platform that does something by itself overrides this."""
+        """Overridden by platforms that have work of their own."""
         await trio.lowlevel.checkpoint()

@@ -19,11 +19,11 @@ _LOCAL_NAMES = {"localhost", "127.0.0.1", "::1"}
 
 
 class NotLoopback(Exception):
-    """The sandbox has no authentication: it does not listen where others could reach it."""
+    """An address that is not loopback. The sandbox has no authentication, so it refuses to listen there."""
 
 
 def new_app(name: str) -> QuartTrio:
-    """An application that answers only to names of this machine, whatever page a browser is on."""
+    """An application that refuses a Host header that is not a name of this machine (DNS rebinding)."""
     app = QuartTrio(name, static_folder=None)
     app.url_map.strict_slashes = False
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
@@ -39,13 +39,13 @@ def new_app(name: str) -> QuartTrio:
 
 
 def is_local(authority: str) -> bool:
-    """Whether `host` or `host:port`, as a Host header or an origin has it, is a name of this machine."""
+    """Whether `host` or `host:port`, from a Host header or an origin, is a name of this machine."""
     name = authority.rpartition(":")[0] if authority.count(":") == 1 else authority
     return name.partition("]")[0].strip("[") in _LOCAL_NAMES
 
 
 def bind(host: str, port: int) -> trio.SocketListener:
-    """A listener on loopback; port 0: any free one. Raises `NotLoopback`, `ValueError`, `OSError`."""
+    """A listener on loopback; port 0: any free port. Raises `NotLoopback`, `ValueError`, `OSError`."""
     host = "127.0.0.1" if host == "localhost" else host
     if not ipaddress.ip_address(host).is_loopback:
         raise NotLoopback(f"the sandbox listens on loopback only, not on {host}")
@@ -55,7 +55,7 @@ def bind(host: str, port: int) -> trio.SocketListener:
 
 
 def authority_of(listener: trio.SocketListener) -> str:
-    """`host:port`, as a URL has it."""
+    """`host:port`, as in a URL."""
     host, port = listener.socket.getsockname()[:2]
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 

@@ -1,13 +1,12 @@
-"""WebSocket and raw TCP protocols of a platform, and the faults that their connections can meet.
+"""WebSocket and raw TCP protocols of a platform, and the faults that can be ordered for their connections.
 
 A platform passes a handler, an async function that serves one open connection; when it returns, the
 connection is closed. The handler passes each request to `Connection.answer`, which does what
 `HttpPlatform.answer` does for a call, and pushes messages with `Connection.send`.
 
 Faults: opening a connection counts as a call whose method is the protocol's name; `answer` counts as a call
-of the method that it is given. `disconnect` resets the connection (and every open one, when it is ordered),
-`delay` waits, `garbage` sends meaningless bytes, `lost_answer` does what was asked and resets the
-connection.
+of the method that it is given. `disconnect` resets the connection (and, when it is ordered, every open one),
+`delay` waits, `garbage` sends meaningless bytes, `lost_answer` handles the request and resets the connection.
 """
 
 import contextlib
@@ -45,7 +44,7 @@ class Connection:
         self.protocol = protocol
         self._platform = platform
         self.peer = ""
-        with contextlib.suppress(OSError):  # it may be gone already
+        with contextlib.suppress(OSError):  # the client may have disconnected already
             host, port = stream.socket.getpeername()[:2]
             self.peer = f"{host}:{port}"
 
@@ -61,9 +60,9 @@ class Connection:
         self.stream.socket.close()
 
     async def answer(self, account: str, method: str, handler: Callable[[], Awaitable[bytes | None]]) -> None:
-        """One request that was read: remembered, spoilt where a fault was ordered, else handled.
+        """Answer a request: record it, apply a fault that was ordered, else call `handler`.
 
-        `handler` returns what is sent back, None for nothing. Raises `Cut`, and what `send` raises.
+        `handler` returns the bytes to send back, None for nothing. Raises `Cut`, and what `send` raises.
         """
         self._platform.remember(self.peer, account, method)
         fault = self._platform.faults.next(method, "disconnect", "delay", "garbage", "lost_answer")
@@ -79,7 +78,7 @@ class Connection:
             await self.send(answer)
 
     async def opened(self) -> None:
-        """Opening counts as a call; `garbage` is sent in place of a handshake. Raises `Cut`."""
+        """Record the opening as a call, apply its fault; `garbage` replaces the handshake. Raises `Cut`."""
         self._platform.remember(self.peer, "", self.protocol)
         fault = self._platform.faults.next(self.protocol, "disconnect", "delay", "garbage")
         if fault is not None and fault.kind == "garbage":
@@ -105,11 +104,11 @@ class WebSocket(Connection):
 
     @property
     def path(self) -> str:
-        """What the client asked for: path and query."""
+        """Path and query of the client's request."""
         return self.websocket.path or "/"
 
     async def receive(self) -> bytes:
-        """The next message, a text as UTF-8. Raises `trio_websocket.ConnectionClosed`."""
+        """The next message; a text message as UTF-8. Raises `trio_websocket.ConnectionClosed`."""
         message = await self.websocket.get_message()
         return message.encode() if isinstance(message, str) else message
 
@@ -133,7 +132,7 @@ def tcp(
 def websocket(
     platform: LocalPlatform, name: str, endpoints: tuple[str, ...], handler: Handler[WebSocket]
 ) -> WireProtocol:
-    """A WebSocket protocol, at every path."""
+    """A WebSocket protocol; it accepts every path."""
     upgraded = partial(_upgrade, handler)
     return WireProtocol(name, "websocket", endpoints, partial(_serve, platform, name, upgraded))
 
@@ -151,7 +150,7 @@ async def _serve(
             await handler(connection)
         except* _GONE:
             log.debug("%s: the connection of %s ended", name, connection.peer)
-        except* Exception:  # as an HTTP server answers 500: other connections go on
+        except* Exception:  # as an HTTP server that answers 500: other connections go on
             log.exception("%s: a handler failed", name)
         finally:
             platform.open.discard(connection)
@@ -163,9 +162,8 @@ async def _serve(
 async def _upgrade(handler: Handler[WebSocket], connection: Connection) -> None:
     async with trio.open_nursery() as nursery:
         request = None
-        with trio.move_on_after(
-            HANDSHAKE_SECONDS
-        ):  # a client that leaves before the handshake is not reported
+        # trio_websocket does not report a client that disconnects before the handshake.
+        with trio.move_on_after(HANDSHAKE_SECONDS):
             request = await trio_websocket.wrap_server_stream(
                 nursery, connection.stream, max_message_size=MAX_BODY
             )
@@ -182,6 +180,6 @@ async def _upgrade(handler: Handler[WebSocket], connection: Connection) -> None:
 
 
 def _is_foreign(headers: Iterable[tuple[bytes, bytes]]) -> bool:
-    """Whether a web page of elsewhere asks: browsers send its origin, and let every page open WebSockets."""
+    """Whether the request comes from a web page of another host: browsers let any page open WebSockets."""
     origins = [value.decode("latin-1") for name, value in headers if name.lower() == b"origin"]
     return not all(is_local(urlsplit(origin).netloc) for origin in origins)

@@ -1,5 +1,4 @@
-"""Deliveries beside other people's, in one run against one sink: the client alone, and the durable road to
-it.
+"""Deliveries beside peers, in one run against one sink: the client alone, and the whole durable pipeline.
 
 Subjects are processes of their own, on one core, that read a `Job` and print one `Measured`:
 
@@ -8,6 +7,6 @@ Subjects are processes of their own, on one core, that read a `Job` and print on
     pipeline_ours, pipeline_naive    platform update -> durable event -> signed webhook
     node/client.cjs, pipeline.cjs    undici; better-sqlite3, crypto and undici
 
-Each peer says at its top what it does and what it does not do. `__main__` runs the rounds and prints the
-table. What is compared is CPU per operation: requests per second depend on who else uses the machine.
+The top of each peer's file says what it does and what it does not do. `__main__` runs the rounds and prints
+the table. It compares CPU per operation: requests per second depend on the other load of the machine.
 """

@@ -20,11 +20,11 @@ from .subjects import SINK_CORE, SUBJECT_CORE, Subject, pinned, python
 
 LOAD = 0.2
 LINGERS = (0, 5)  # ms
-NAIVE = 30  # times fewer events are enough for it
+NAIVE = 30  # the naive pipeline gets this many times fewer events
 
 
 def subjects(target: Sink, events: int) -> list[tuple[str, Subject]]:
-    """What is measured in each round, and of whom, in this order."""
+    """What is measured in each round, as (measurement, subject), in this order."""
     node = node_peers()
     ours = python("pipeline_ours")
     tls = {"url": target.tls_url, "ca_file": target.ca_file}
@@ -53,7 +53,7 @@ def _node(linger: int) -> str:
     return f"Node, linger {linger} ms"
 
 
-def one_round(target: Sink, events: int, seconds: float, directory: Path, progress: Console) -> Round:
+def one_round(target: Sink, directory: Path, progress: Console, *, events: int, seconds: float) -> Round:
     found: Round = {}
     for what, subject in subjects(target, events):
         progress.print(f"  {what}: {subject.name}")
@@ -79,12 +79,13 @@ def medians_of(rounds: list[Round]) -> Round:
 
 def table(medians: Round) -> Table:
     shown = Table("", "", "per second", "CPU us each", f"CPU / {OURS}'s")
-    for (what, who), values in medians.items():
-        if what == "steady" or who == "Node":
+    for (what, subject), values in medians.items():
+        if what == "steady" or subject == "Node":
             continue
         base = medians[what, OURS]["cost"]
         shown.add_row(
-            *(what, who, f"{values['rate']:,.0f}", f"{values['cost']:.1f}", f"{values['cost'] / base:.2f}x")
+            *(what, subject, f"{values['rate']:,.0f}", f"{values['cost']:.1f}"),
+            f"{values['cost'] / base:.2f}x",
         )
     return shown
 
@@ -92,12 +93,12 @@ def table(medians: Round) -> Table:
 def latencies(medians: Round) -> Table:
     steady = medians["steady", OURS]
     shown = Table(f"{OURS} at {steady['rate']:,.0f} events/s", "p50 ms", "p99 ms")
-    for who, name, text in (
+    for subject, name, text in (
         (OURS, "accepted", "handed in -> commit answered"),
         (OURS, "delivered", "commit answered -> 2xx of the sink"),
         (DISK, "fsync", "append of an event and fsync, the disk alone"),
     ):
-        values = medians["steady", who]
+        values = medians["steady", subject]
         shown.add_row(text, *(f"{values[f'{name} {share}'] * 1000:.2f}" for share in ("p50", "p99")))
     return shown
 
@@ -112,7 +113,7 @@ def latencies(medians: Round) -> Table:
 def main(rounds: int, events: int, seconds: float, as_json: bool) -> None:
     """Deliveries beside undici, httpx, trio's streams, a Node pipeline and a naive one.
 
-    BENCH_DIR: on which disk.
+    BENCH_DIR: the directory for the databases; it decides which disk is used.
     """
     os.sched_setaffinity(0, {SINK_CORE})
     progress = Console(stderr=True, quiet=as_json)
@@ -124,10 +125,10 @@ def main(rounds: int, events: int, seconds: float, as_json: bool) -> None:
         with sink(directory, pinned(SINK_CORE)) as target:
             for number in range(rounds):
                 progress.print(f"round {number + 1} of {rounds}")
-                found.append(one_round(target, events, seconds, directory, progress))
+                found.append(one_round(target, directory, progress, events=events, seconds=seconds))
     medians = medians_of(found)
     if as_json:
-        values = {f"{what}: {who}": figures_ for (what, who), figures_ in medians.items()}
+        values = {f"{what}: {subject}": figures_ for (what, subject), figures_ in medians.items()}
         ratios = {goal.text: goal.of(found) for goal in GOALS}
         about = {"python": platform.python_version(), "rounds": rounds, "events": events}
         click.echo(json.dumps({**about, "medians": values, "ratios": ratios}, indent=2))

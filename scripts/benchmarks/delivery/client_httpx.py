@@ -1,4 +1,4 @@
-"""httpx on trio, as everybody uses it: one client, as many connections as there are workers, a time-out."""
+"""httpx on trio: one client, as many connections as workers, a time-out."""
 
 import httpx
 import trio

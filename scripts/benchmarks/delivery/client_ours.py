@@ -1,7 +1,7 @@
-"""Our delivery client, whole: guard, pool, sweeper, bounds on what is read. Plain or TLS, as the URL says.
+"""Our whole delivery client: guard, pool, sweeper, bounds on what it reads. Plain or TLS, as the URL says.
 
-Three of the six headers are the client's own (`user-agent`, `content-type`, `accept-encoding`), three are
-given to it as an endpoint's actor does. Nothing is signed.
+Three of the six headers are the client's own (`user-agent`, `content-type`, `accept-encoding`); the other
+three are passed to it, as an endpoint's actor passes them. Nothing is signed.
 """
 
 import ipaddress

@@ -1,6 +1,6 @@
-"""What one would write with trio's own streams: `trio.SSLStream` and httptools, a connection for each worker.
+"""A client on trio's own streams: `trio.SSLStream` and httptools, with a connection for each worker.
 
-It has no pool, no time-outs, no bounds on what it reads, and asks no guard.
+It has no pool, no time-outs, no bounds on what it reads, and no address guard.
 """
 
 from urllib.parse import urlsplit

@@ -1,6 +1,6 @@
-"""A client alone: some workers, each posting one request after another.
+"""Measures a client alone: some workers, each posting one request after another.
 
-What the client is, the caller says.
+The caller passes the client as a function that makes a `Post` for each worker.
 """
 
 import gc
@@ -12,11 +12,11 @@ from .job import Job, Stopwatch
 
 WARM_SECONDS = 0.7
 Post = Callable[[], Awaitable[int]]  # one request, and the status of its answer
-NewPost = Callable[[], Awaitable[Post]]  # for each worker
+NewPost = Callable[[], Awaitable[Post]]  # called once for each worker
 
 
 async def measure(job: Job, new_post: NewPost) -> None:
-    """Print what was measured in `job.seconds`, after a while that does not count."""
+    """Warm up, then measure for `job.seconds` and print the result."""
     done, stopped = 0, False
 
     async def worker() -> None:

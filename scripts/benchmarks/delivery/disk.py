@@ -1,4 +1,4 @@
-"""What the disk itself takes: appends of the size of an event, each with its own fsync."""
+"""The disk alone: appends of the size of an event, each with its own fsync."""
 
 import os
 import time
@@ -8,7 +8,7 @@ SIZE, TIMES = 600, 2000
 
 
 def fsyncs(directory: Path) -> list[float]:
-    """Seconds of each, sorted."""
+    """The seconds of each append with fsync, sorted."""
     path, data, found = directory / "fsync", os.urandom(SIZE), []
     file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:

@@ -1,8 +1,7 @@
-"""What the figures are held against: ratios of CPU per operation, theirs to ours, and of latencies to the
-disk's.
+"""The goals: ratios of CPU per operation (peer to UnifyPort), and of our latencies to the disk's.
 
-A ratio is taken within each round, and the median of those counts: how fast the machine is changes from
-minute to minute, and the subjects of one round are measured within one.
+A ratio is taken within each round, and the median of the ratios counts: the speed of the machine changes from
+minute to minute, and the subjects of a round are measured close together.
 """
 
 from collections.abc import Callable
@@ -13,7 +12,7 @@ import attrs
 from .job import Measured
 
 OURS = "UnifyPort"
-Round = dict[tuple[str, str], dict[str, float]]  # (what, who) -> figures
+Round = dict[tuple[str, str], dict[str, float]]  # (measurement, subject) -> figures
 
 
 @attrs.frozen
@@ -35,7 +34,7 @@ class Goal:
 
 
 def figures(found: Measured) -> dict[str, float]:
-    """Of one measurement: per second, microseconds of CPU for each, and percentiles in seconds."""
+    """The figures of a measurement: operations per second, CPU microseconds each, percentiles in seconds."""
     values = {"rate": found.rate, "cost": found.cost}
     for name, times in found.times.items():
         values |= percentiles(name, times)
@@ -50,16 +49,16 @@ def _percentile(times: list[float], share: float) -> float:
     return times[min(len(times) - 1, int(len(times) * share))]
 
 
-def _cheaper(what: str, who: str, least: float) -> Goal:
+def _cheaper(what: str, peer: str, least: float) -> Goal:
     return Goal(
-        f"{what}: CPU of {who} / of {OURS}",
-        lambda found: found[what, who]["cost"] / found[what, OURS]["cost"],
+        f"{what}: CPU of {peer} / of {OURS}",
+        lambda found: found[what, peer]["cost"] / found[what, OURS]["cost"],
         least=least,
     )
 
 
 def _as_fast(what: str, other: str, least: float) -> Goal:
-    """By events per second: waiting for a disk costs no CPU."""
+    """Compares events per second, because waiting for a disk costs no CPU."""
     return Goal(
         f"{OURS}: per second, {what} / {other}",
         lambda found: found[what, OURS]["rate"] / found[other, OURS]["rate"],

@@ -1,6 +1,4 @@
-"""The delivering half of a gateway, wired as in `unifyport/server.py`: one endpoint, some accounts,
-no platform.
-"""
+"""The delivery side of a gateway, wired as in `unifyport/server.py`: one endpoint, 64 accounts."""
 
 import contextlib
 import os
@@ -45,7 +43,7 @@ _PREFIX = f"{EVENT_ID}: ".encode()
 
 
 class Timed(HttpDeliveryClient):
-    """Notes when each event's attempt was answered."""
+    """Records when each event's attempt was answered."""
 
     answered: dict[str, float]
 
@@ -62,7 +60,7 @@ class Part(Protocol):
 
 @attrs.define
 class House:
-    """What a load drives. `answered` is filled when the job has a rate: event id -> when its 2xx came."""
+    """The parts that a load uses. `answered` (only with a rate): event id -> time of its answer."""
 
     store: SqliteStore
     normalizers: Normalizers
@@ -71,7 +69,7 @@ class House:
     answered: dict[str, float]
 
     def unit(self, account: int) -> Unit:
-        """An empty one, as the actor of that account makes it."""
+        """An empty unit, as the actor of that account makes it."""
         return Unit(account + 1, f"acct_{account + 1}", "telegram", self.epochs[account], generation=1)
 
     @property
@@ -84,7 +82,7 @@ class House:
 
 @contextlib.asynccontextmanager
 async def opened(job: Job) -> AsyncIterator[House]:
-    """A new database in the job's directory, and everything that works on it."""
+    """A new database in the job's directory, with all parts running on it."""
     store = SqliteStore(Path(job.directory) / "ours.db", KeyRing.parse(KeyRing.new_key()), wall_clock_ms)
     store.open()
     assert store._writer is not None
@@ -100,7 +98,7 @@ async def opened(job: Job) -> AsyncIterator[House]:
     leases = await fleet.claim([f"account:{account.id}" for account in accounts])
     writer = Writer(store, lambda kinds: deliveries.events_committed(kinds))
     answered: dict[str, float] = {}
-    deliveries = Deliveries(_services(job, store, writer, bus, fleet, answered))
+    deliveries = Deliveries(_services(job, store, writer, bus=bus, fleet=fleet, answered=answered))
     event_id, lane_key = EventIds(wall_clock_ms), await store.lane_key()
     partitions = [Normalizer(writer, event_id, lane_key, lambda *file: "") for _ in range(PARTITIONS)]
     parts: list[Part] = [writer, *partitions, deliveries]
@@ -114,7 +112,13 @@ async def opened(job: Job) -> AsyncIterator[House]:
 
 
 def _services(
-    job: Job, store: SqliteStore, writer: Writer, bus: LocalBus, fleet: LocalFleet, answered: dict[str, float]
+    job: Job,
+    store: SqliteStore,
+    writer: Writer,
+    *,
+    bus: LocalBus,
+    fleet: LocalFleet,
+    answered: dict[str, float],
 ) -> DeliveryServices:
     guard = AddressGuard(Resolver(), LOOPBACK)
     sockets, sweeper = Sockets(ssl_context()), Sweeper()

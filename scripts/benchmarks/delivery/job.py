@@ -1,6 +1,4 @@
-"""What a subject is asked to do and what it answers: the same for all, as JSON,
-so that Node gets the same bytes.
-"""
+"""The job of a subject and its result, as JSON, so that all subjects, Node's too, get the same bytes."""
 
 import json
 import sys
@@ -11,7 +9,7 @@ from typing import Any
 import attrs
 
 CONNECTIONS = 32
-UNDELIVERED = 4000  # events that a producer may be ahead of the sink
+UNDELIVERED = 4000  # a producer may be this many events ahead of the sink
 CONVERSATIONS = 1000
 SECRET = "bench-signing-secret"
 
@@ -37,8 +35,8 @@ BODY = '{"id":"evt_06c0000000000000000000000a","data":"' + "x" * 975 + '"}'  # 1
 class Job:
     """`directory` is the subject's own. A client runs for `seconds`, a pipeline for `count` events.
 
-    `linger`: ms that Node waits for more before it commits. `units`: how our accounts hand events in, see
-    `pipeline_ours`. `rate`: events per second, 0 for as fast as they are taken.
+    `linger`: ms that Node waits for more events before it commits. `units`: how our accounts hand events in,
+    see `pipeline_ours`. `rate`: events per second, 0 for as fast as they are committed.
     """
 
     url: str
@@ -63,11 +61,11 @@ class Job:
 
     @classmethod
     def read(cls) -> "Job":
-        """The one that this process was started for."""
+        """The job that this process was started for."""
         return cls(**json.loads(Path(sys.argv[1]).read_text()))
 
     def updates(self, first: int, count: int) -> list[bytes]:
-        """What the platform has: so many updates, over all conversations in turn."""
+        """Updates of the platform, numbered from `first`, spread over all conversations in turn."""
         head, *rest = self.update.split("@")
         return [
             "".join(
@@ -110,7 +108,7 @@ class Measured:
 
 
 class Stopwatch:
-    """Wall and CPU time since it was made."""
+    """Wall and CPU time since its construction."""
 
     def __init__(self) -> None:
         self._began, self._cpu = time.perf_counter(), time.process_time()

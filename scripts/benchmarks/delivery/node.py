@@ -1,4 +1,4 @@
-"""The Node peers: exact versions, installed once into a cache that is known by what it holds."""
+"""The Node peers: exact versions, installed once into a cache named by a hash of the lock file."""
 
 import hashlib
 import os
@@ -13,9 +13,7 @@ CACHE = Path(__file__).parents[3] / ".cache" / "peers"
 
 
 def node_peers() -> Path:
-    """A directory with the scripts and their `node_modules`. better-sqlite3 brings or
-    builds its own SQLite.
-    """
+    """A directory with the scripts and their `node_modules`; better-sqlite3 has a SQLite of its own."""
     if shutil.which("npm") is None:
         _install()
     locked = b"".join((HERE / name).read_bytes() for name in ("package.json", "package-lock.json"))
@@ -31,7 +29,7 @@ def node_peers() -> Path:
 
 
 def _install() -> None:
-    """Debian's, where that is possible."""
+    """Install Debian's packages. Raises `ClickException` if this is not possible."""
     if shutil.which("apt-get") is None or os.geteuid() != 0:
         raise click.ClickException("Node is missing: apt-get install nodejs npm")
     _run("apt-get", "update", "-q")

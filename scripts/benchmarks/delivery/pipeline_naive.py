@@ -1,8 +1,8 @@
-"""The same road as one writes it in an afternoon: httpx on trio, a commit for each step, `json` and `hmac`.
+"""A simple version of the pipeline: httpx on trio, a commit for each step, `json` and `hmac`.
 
-It keeps what it was given until it is delivered, in one durable commit before and one after, and signs as we
-do. It knows no duplicates, keeps no order (but 32 workers), no history, no leases; nothing is retried or
-bounded. One client for all workers.
+It stores each event until it is delivered, with one durable commit before and one after, and signs as we do.
+It recognises no duplicates, keeps no order (it has 32 workers), no history and no leases; nothing is retried
+or bounded. All workers share one client.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ def stamp(seconds: float) -> str:
 
 
 def event_of(update: dict[str, Any], event_id: str) -> dict[str, Any]:
-    """The same body as ours."""
+    """The same event body as ours."""
     message = update["message"]
     chat, sender, number = message["chat"], message["from"], str(message["message_id"])
     at = stamp(message["date"])
@@ -93,7 +93,7 @@ class Naive:
         await self._put.send((self._seq, event_id, body))
 
     async def deliver(self) -> None:
-        """One worker."""
+        """Deliver events one after another, as one of the workers."""
         async for seq, event_id, body in self._take:
             timestamp = stamp(time.time())
             signed = hmac.new(self._job.secret.encode(), timestamp.encode() + b"." + body, hashlib.sha256)

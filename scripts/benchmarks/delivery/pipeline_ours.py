@@ -1,13 +1,12 @@
-"""Ours, whole but for the platform and the API: updates are parsed and handed in as account actors hand them
-in, then go through normalizer, writer, store and fan-out to one endpoint's actor and the delivery client.
+"""Our pipeline without platform and API: updates are parsed and handed in as account actors do it, then go
+through normalizer, writer, store and fan-out to one endpoint's actor and the delivery client.
 
-`Job.units`: `batches` are what `getUpdates` answers under load, 100 updates a unit, one unit at a time for
-each of 4 accounts; `singles` are webhooks of the platforms, one update a unit, one at a time for each of 64.
-With a `rate` units of one update begin when they are due, whatever became of those before.
+`Job.units`: `batches` are answers of `getUpdates` under load, 100 updates a unit, one unit at a time for each
+of 4 accounts; `singles` are webhooks of platforms, one update a unit, one at a time for each of 64 accounts.
+With a `rate`, units of one update begin when they are due, without waiting for those before.
 
-An event ends when the sink's 2xx is durable. Included is all that the gateway does for an event: its dedupe
-key, its order among those of its conversation, the history of the attempt, fencing, the breaker's and the
-bounds' accounts.
+An event is done when the sink's 2xx is durable. Everything that the gateway does for an event is included:
+dedupe key, order within the conversation, history of attempts, fencing, breaker and bounds.
 """
 
 import itertools
@@ -33,7 +32,7 @@ PAUSE = 0.002
 
 
 class Run:
-    """A house under load. Of events that were timed, `accepted` is when their commit was answered."""
+    """A house under load. `began`: event id -> when it was handed in; `accepted`: when it was committed."""
 
     def __init__(self, job: Job, house: House) -> None:
         self._job = job
@@ -44,7 +43,7 @@ class Run:
         self.accepted: dict[str, float] = {}
 
     async def flood(self, updates: list[bytes]) -> None:
-        """As fast as they are taken, until all are delivered and that is durable."""
+        """Hand updates in as fast as allowed; returns when all are delivered and this is durable."""
         size = A_UNIT[self._job.units]
         units = iter([updates[n : n + size] for n in range(0, len(updates), size)])
         async with trio.open_nursery() as watch:
@@ -62,7 +61,7 @@ class Run:
             await self._hand_in(account, updates)
 
     async def _watch(self) -> None:
-        """One task looks for all of them."""
+        """Wake the producers when there is room. One task polls for all of them."""
         while True:
             await trio.sleep(PAUSE)
             if not self._ahead:
@@ -74,7 +73,7 @@ class Run:
         return self._handed_in - self._delivered > self._job.undelivered
 
     async def _hand_in(self, account: int, updates: list[bytes]) -> Unit:
-        """What an account actor does with an answer of its platform, parsing included."""
+        """Parse and commit updates, as an account actor does with an answer of its platform."""
         self._handed_in += len(updates)
         unit = self._house.unit(account)
         unit.provider_events, _ = parse_updates([Raw(update) for update in updates], "42")
@@ -84,7 +83,7 @@ class Run:
         return unit
 
     async def steady(self, updates: list[bytes]) -> None:
-        """At the job's rate, each when it is due."""
+        """Hand updates in at the job's rate, each when it is due."""
         accounts, began = itertools.cycle(range(ACCOUNTS["singles"])), trio.current_time()
         async with trio.open_nursery() as nursery:
             for number, update in enumerate(updates):
@@ -127,9 +126,7 @@ async def main(job: Job) -> None:
 
 
 async def _latencies(run: Run, house: House, few: list[bytes], many: list[bytes]) -> Measured:
-    """Seconds from the moment at which events were handed in to the answer of their commit,
-    and from that to the sink's 2xx.
-    """
+    """Measures seconds from the hand-in of an event to the end of its commit, and from there to the 2xx."""
     await run.steady(few)  # not counted
     run.began.clear()
     watch = Stopwatch()

@@ -1,7 +1,7 @@
-"""The receiver that all subjects share: nginx, which answers 204 to everything, and on a core of its own.
+"""The receiver of all subjects: nginx, which answers every request with 204, on a core of its own.
 
-Connections are kept without a limit of requests, nothing is logged. It also speaks TLS, under a certificate
-of an authority that only the subjects are told to trust.
+It keeps connections open without a limit of requests, and logs no requests. It also speaks TLS, with a
+certificate of an authority that only the subjects trust.
 """
 
 import contextlib
@@ -49,7 +49,7 @@ class Sink:
 
 @contextlib.contextmanager
 def sink(directory: Path, pinned: list[str]) -> Iterator[Sink]:
-    """A running one; `pinned` is the command that puts it on its core."""
+    """A running sink. `pinned`: the command prefix that puts it on its core."""
     authority = Authority(directory)
     certificate, key = authority.issue("127.0.0.1")
     port = free_ports(2)
@@ -79,7 +79,7 @@ def sink(directory: Path, pinned: list[str]) -> Iterator[Sink]:
 
 
 def _until_listening(process: "subprocess.Popen[bytes]", directory: Path) -> None:
-    """nginx writes its pid once it listens."""
+    """Wait for the pid file, which nginx writes once it listens."""
     while not (directory / "nginx.pid").exists():
         if process.poll() is not None:
             log = (directory / "nginx.log").read_text()
@@ -88,7 +88,7 @@ def _until_listening(process: "subprocess.Popen[bytes]", directory: Path) -> Non
 
 
 def _nginx() -> str:
-    """Debian's, installed where that is possible."""
+    """The path of nginx; Debian's package is installed if it is missing and this is possible."""
     found = shutil.which("nginx") or shutil.which("/usr/sbin/nginx")
     if found is None and shutil.which("apt-get") and os.geteuid() == 0:
         for arguments in (["update", "-q"], ["install", "-yq", "--no-install-recommends", "nginx-light"]):

@@ -1,6 +1,4 @@
-"""Who is measured, and how: a process of its own on one core,
-that reads a job and prints what it measured.
-"""
+"""The subjects: each is a process of its own on one core, which reads a job and prints its result."""
 
 import os
 import subprocess
@@ -21,20 +19,20 @@ _LONGEST = 300.0
 
 
 def pinned(core: int) -> list[str]:
-    """What a command begins with to run on one core, where there are two."""
+    """The command prefix that runs a command on one core; empty if there is only one."""
     return ["taskset", "-c", str(core)] if len(_CORES) > 1 else []
 
 
 @attrs.frozen
 class Subject:
-    """`job` is what it is asked for beside what all are asked for."""
+    """`job`: fields of its `Job` that override those of the round."""
 
     name: str
     command: list[str]
     job: dict[str, Any] = attrs.field(factory=dict)
 
     def measure(self, directory: Path, **job: Any) -> Measured:
-        """In a directory of its own below `directory`."""
+        """Run the subject in a directory of its own below `directory`."""
         with tempfile.TemporaryDirectory(dir=directory) as own:
             path = Path(own) / "job.json"
             Job(directory=own, **(job | self.job)).write(path)

@@ -26,9 +26,9 @@ ROOT = HERE.parents[2]
 CORE = 0
 IDLE, RESTARTED, TIMES = 100_000, 10_000, 5
 ACCOUNTS = 500
-TRIOTP_IDLE, TRIOTP_RESTARTED = 10_000, 300  # more is quadratic there, or does not end
+TRIOTP_IDLE, TRIOTP_RESTARTED = 10_000, 300  # with more, triotp takes quadratic time or does not end
 
-GOALS = [  # of ours to theirs: (kind, peer, at least or at most, goal)
+GOALS = [  # ratios UnifyPort / peer: (kind, peer, at least or at most, goal)
     ("restarts", "Erlang/OTP", ">=", 0.8),
     ("restarts", "triotp", ">=", 10.0),
     ("memory", "Erlang/OTP", "<=", 1.0),
@@ -76,7 +76,7 @@ def subjects(build: Path) -> list[Subject]:
 
 
 def _erlang() -> str:
-    """Debian's, installed where that is possible."""
+    """The path of `erl`; Debian's package is installed if it is missing and this is possible."""
     if shutil.which("erl") is None and shutil.which("apt-get") and os.geteuid() == 0:
         subprocess.run(["apt-get", "update", "-q"], check=False, capture_output=True)
         subprocess.run(

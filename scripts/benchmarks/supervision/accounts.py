@@ -1,6 +1,4 @@
-"""Whole accounts, for comparison: a connector, an outbox, a status,
-a nursery and a connection to the sandbox each.
-"""
+"""Whole accounts, for comparison: each has a connector, an outbox, a status, a nursery and a connection."""
 
 import contextlib
 
@@ -15,7 +13,7 @@ from scripts.scenarios.processes import (
 )
 from scripts.scenarios.storm import config_of
 
-SLOTS, RATE = 100, 1000.0  # the machine is the limit, and not the policy
+SLOTS, RATE = 100, 1000.0  # so high that the machine is the limit
 
 
 async def whole_accounts(count: int) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""The library, measured: argv is KIND (memory or restarts), COUNT, ROUNDS. Prints one number.
+"""Measures `supervisors`: argv is KIND (memory or restarts), COUNT, ROUNDS. Prints one number.
 
 memory: bytes of resident memory per idle child. restarts: restarts per second when all children crash at
 once.
@@ -23,7 +23,7 @@ class Crash(Exception):
 
 
 class Child:
-    """Waits for messages, and crashes when it is told to: what a gen_server does."""
+    """Waits for messages, and crashes on "crash", like the gen_server of the Erlang peer."""
 
     __slots__ = ("crowd", "mailbox")
 
@@ -58,7 +58,7 @@ class Crowd:
         await self._all_up.wait()
 
     async def crash(self) -> None:
-        """All of them; returns when all are up again."""
+        """Crash all children; returns when all are up again."""
         self._down, self._all_up = len(self.children), trio.Event()
         for child in self.children:
             child.mailbox.put_nowait("crash")

@@ -1,11 +1,13 @@
-%% Erlang/OTP beside `supervisors`: gen_servers under simple_one_for_one supervisors, logger off.
-%% erlc supervision_peer.erl, then: erl -noshell -s supervision_peer main KIND COUNT ROUNDS. Prints one number.
+%% Measures Erlang/OTP: gen_servers under simple_one_for_one supervisors, with the logger off.
+%% erlc supervision_peer.erl, then: erl -noshell -s supervision_peer main KIND COUNT ROUNDS.
+%% Prints one number.
 -module(supervision_peer).
 -behaviour(gen_server).
 -export([main/1, start_link/1, start_supervisor/0]).
 -export([init/1, handle_call/3, handle_cast/2]).
 
-%% memory: bytes of resident memory per idle child.  restarts: restarts per second, all children crash at once.
+%% memory: bytes of resident memory per idle child.
+%% restarts: restarts per second, all children crash at once.
 main([Kind, Count, Rounds]) ->
     logger:set_primary_config(level, none),
     io:format("~p~n", [measure(Kind, number(Count), number(Rounds))]),
@@ -21,7 +23,7 @@ measure(memory, Count, _) ->
     _ = children(Supervisor, Count),
     (resident() - Before) / Count;
 measure(restarts, Count, Rounds) ->
-    %% ten children each: OTP keeps the restarts of a period in a list, and one supervisor of all is quadratic
+    %% Ten children each: OTP keeps the restarts of a period in a list, so one supervisor of all is quadratic.
     Supervisors = [begin {ok, S} = start_supervisor(), unlink(S), _ = children(S, 10), S end
                    || _ <- lists:seq(1, Count div 10)],
     Began = erlang:monotonic_time(microsecond),

@@ -1,4 +1,4 @@
-"""triotp, measured as `ours.py` is: argv is KIND, COUNT, ROUNDS. Prints one number."""
+"""Measures triotp as `ours.py` measures `supervisors`: argv is KIND, COUNT, ROUNDS. Prints one number."""
 
 import gc
 import sys

@@ -3,18 +3,19 @@
 A *channel* is a platform. A *connection* is one way of being connected to it (a bot token, a device
 session). A *connector* is the class that keeps one connection of one account alive:
 
-1. `login()` presents the credentials and returns who the platform says we are.
-2. `receive(link)` reads from the platform until cancelled. It hands what it read to `link.deliver` as a
+1. `login()` presents the credentials and returns the identity that the platform reports.
+2. `receive(link)` reads from the platform until cancelled. It passes what it read to `link.deliver` as a
    `Batch`, and acknowledges it to the platform only after `deliver` has returned: then events *and* state are
-   on the disk. If `deliver` raises, nothing was committed and the platform must be left to repeat it. Where
-   the platform calls us (`ingress.py`) there is nothing to read: `receive` then watches over the login.
-3. `aclose()` lets go of everything; it is always called.
+   on the disk. If `deliver` raises, nothing was committed: do not acknowledge, so that the platform repeats
+   it. Where the platform calls us (`ingress.py`) there is nothing to read: `receive` then checks the login
+   from time to time.
+3. `aclose()` closes everything; it is always called.
 
-What a connector can do beyond that it declares by inheriting capability classes (`capabilities.py`): the capability
-list, 501 answers and the documentation are derived from them. Whatever goes wrong leaves a connector as one of the
-failure classes of `errors.py`; anything else counts as its bug.
+A connector declares what else it can do by inheriting capability classes (`capabilities.py`): the capability
+list, 501 answers and the documentation are derived from them. Every failure leaves a connector as one of the
+failure classes of `errors.py`; any other exception counts as a bug of the connector.
 
-A connector never writes to the store by another way, never restarts itself, and never repeats a request that
+A connector has no other way to write to the store, never restarts itself, and never repeats a request that
 may have been applied. It is constructed anew for each incarnation, from what the store holds.
 """
 
@@ -36,26 +37,26 @@ from unifyport.model.unit import SessionChange
 
 from .ingress import InboundHook
 
-# -- what a connector is given --------------------------------------------------------------------------------
+# -- what a connector is given -------------------------------------------------------------------------------
 
 
 @attrs.define
 class Batch:
-    """What was read from the platform, in order, and what reading it changed in the connection's state."""
+    """Events read from the platform, in order, and the session changes that reading them made."""
 
     events: list[ProviderEvent]
     state: list[SessionChange] = attrs.field(factory=list)
-    size: int = 0  # bytes as read, for the bound on what is in flight
+    size: int = 0  # bytes as read; counts against the bound on bytes in flight
 
 
 class Link(Protocol):
     """The account actor, as its connector sees it."""
 
     async def deliver(self, batch: Batch) -> None:
-        """Return once the batch is durable. Raises when it is not, and will not be: do not acknowledge."""
+        """Return once the batch is durable. Raises if it will not be committed: then do not acknowledge."""
 
     def observed(self) -> None:
-        """Bytes came from the platform: the connection is alive."""
+        """Report that the platform sent something: the connection is alive."""
 
 
 @attrs.frozen
@@ -63,12 +64,12 @@ class ConnectorContext:
     """What a connector is constructed from."""
 
     credentials: Mapping[str, Any]
-    receive: str  # one of the connection's `receive`
+    receive: str  # how events arrive: `poll` or `webhook`, one of `ConnectionSpec.receive`
     session: Mapping[tuple[str, bytes], bytes]  # connection state as committed: (name, key) -> value
     endpoints: Any  # the channel's attrs class of base URLs and trust anchors
     ssl_context: ssl.SSLContext
-    ingress_url: str | None = None  # where the platform reaches this account; None: nobody has said
-    proxy: Proxy | None = None  # resolved and checked; no connection may go round it
+    ingress_url: str | None = None  # URL of this account's webhook; None: `public_url` is not configured
+    proxy: Proxy | None = None  # resolved and checked; every connection must use it
 
 
 class Connector(Protocol):
@@ -87,26 +88,26 @@ class Connector(Protocol):
 class AnswersProbes(ABC):
     @abstractmethod
     async def probe(self) -> None:
-        """Ask the platform for a sign of life of this login, harmlessly. Any answer at all is one: a refusal too.
+        """Send the platform a harmless request of this login. Any answer counts, a refusal too.
 
         Raises a failure class; cancelled after the policy's `probe.timeout`.
         """
 
 
-# -- what a channel declares ------------------------------------------------------------------------------------
+# -- what a channel declares ---------------------------------------------------------------------------------
 
 
 class Inbound(enum.Enum):
     """What the platform does with an event until we acknowledge it."""
 
-    ACKED = "acked"  # keeps it
-    REPLAYABLE = "replayable"  # forgets it, but a gap can be fetched
-    VOLATILE = "volatile"  # forgets it
+    ACKED = "acked"  # keeps and repeats it
+    REPLAYABLE = "replayable"  # does not repeat it, but a gap can be fetched
+    VOLATILE = "volatile"  # drops it
 
 
 @attrs.frozen
 class Credential:
-    """`pattern` is a regular expression for the whole value; what does not fit never reaches a URL or a header."""
+    """`pattern` must match the whole value; a value that does not match never reaches a URL or a header."""
 
     name: str
     required: bool = True
@@ -121,7 +122,7 @@ POLL, WEBHOOK = "poll", "webhook"
 
 @attrs.frozen
 class ConnectorIn:
-    """Where a connector class stands: imported when called, so that a declaration alone loads no shell."""
+    """The import path of a connector class. Calling it imports the module; the declaration alone does not."""
 
     module: str
     name: str
@@ -133,10 +134,10 @@ class ConnectorIn:
 
 @attrs.frozen(eq=False)
 class ConnectionSpec:
-    """The declaration of one way to be connected: what it is called, what it needs, and where its connector is.
+    """The declaration of a connection: its name, the credentials it needs, its limits and its connector.
 
-    `connector` is called by the registry of a gateway alone (`Registry.connector`). `identify` reads from credentials
-    which identity they are for, before a login with them.
+    Only `Registry.connector` calls `connector`. `identify` reads the provider identity from credentials,
+    before any login with them; None if they do not contain it.
     """
 
     auth_mode: str
@@ -145,16 +146,17 @@ class ConnectionSpec:
     inbound: Inbound
     identify: Callable[[Mapping[str, Any]], str | None] = lambda credentials: None
     receive: tuple[str, ...] = (POLL,)  # the first is the default
-    probed: tuple[str, ...] = ()  # of `receive`: those that hold a link which can die silently
-    ingress: InboundHook | None = None  # how the platform calls us, where `receive` may be `webhook`
-    # Raises `Rejected` for what can only be refused. Asked once, when a file of it is unknown yet (no path, no size).
+    probed: tuple[str, ...] = ()  # values of `receive` whose connection can die silently
+    ingress: InboundHook | None = None  # required if `receive` contains `webhook`
+    # Returns the rendered message. Raises `Rejected` for a message that the platform would refuse. Called
+    # once per send, before a file is fetched: `path` and `size` are not set yet.
     check: Callable[[OutboundMessage], object] = lambda message: None
     conversation_types: tuple[str, ...] = ("user", "group", "channel")
-    canonical: Callable[[str], str] = lambda conversation_id: conversation_id  # as events have it
+    canonical: Callable[[str], str] = lambda conversation_id: conversation_id  # the form that events use
     max_text: int | None = None  # characters of a text message
-    max_download: int | None = None  # bytes of a file that the platform lets us fetch
-    max_upload: Mapping[str, int] = attrs.field(factory=dict)  # bytes of a file to send, by its type
-    sandbox: str | None = None  # `module:Class` of the local platform that speaks its wire protocols
+    max_download: int | None = None  # bytes of a file that can be downloaded
+    max_upload: Mapping[str, int] = attrs.field(factory=dict)  # bytes of a file to send, by message type
+    sandbox: str | None = None  # `module:Class` of the local platform for the sandbox
 
 
 @attrs.frozen

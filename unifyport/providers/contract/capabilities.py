@@ -1,13 +1,14 @@
-"""What a connector can do beyond being connected: one abstract class for each thing, and the table of all of them.
+"""Capabilities: an abstract class for each thing that a connector can do beyond being connected, and a table.
 
-A connector declares a capability by inheriting its class: mypy checks the signatures, a class that lacks the method cannot
-be constructed, and `conformance.py` checks what is loaded. The capability list, 501 answers and the documentation follow
-from that; nothing else says what a channel can do.
+A connector declares a capability by inheriting its class: mypy checks the signatures, a class that lacks the
+method cannot be constructed, and `conformance.py` checks each class that is loaded. The capability list, 501
+answers and the documentation are derived from that; nothing else says what a channel can do.
 
-Every method may raise the failure classes of `base.py`. What a platform refuses is `Rejected`; where it says that there
-is no such thing the reason is one of `NOT_FOUND_REASONS`, and the caller is told so. Methods that only look (`reads`) run beside
-the account's other commands, all others one after another. Ids are the platform's own, as events and lists have them.
-Cancelled: whether the platform has acted is unknown.
+Every method may raise the failure classes of `errors.py`. A refusal of the platform is `Rejected`; if the
+conversation, contact or group does not exist, its reason is one of `NOT_FOUND_REASONS`, which the caller gets
+as the error code. Methods with `reads` run beside the account's other commands, all others one after another.
+Ids are the platform's own, as in events and lists. If a call is cancelled, it is unknown whether the platform
+acted.
 """
 
 from abc import ABC, abstractmethod
@@ -25,7 +26,7 @@ CONVERSATION_NOT_FOUND, CONTACT_NOT_FOUND, GROUP_NOT_FOUND = NOT_FOUND_REASONS =
     "group_not_found",
 )
 
-# -- messages -------------------------------------------------------------------------------------------------
+# -- messages ------------------------------------------------------------------------------------------------
 
 
 @attrs.define
@@ -36,7 +37,7 @@ class Sent:
 
 @attrs.define
 class Target:
-    """A message that something is done to. `sender_id` None: the account's own."""
+    """The message to edit, revoke, react to or pin. `sender_id` None: the account sent it."""
 
     conversation_id: str
     message_id: str
@@ -46,13 +47,13 @@ class Target:
 class SendsText(ABC):
     @abstractmethod
     async def send_text(self, message: OutboundText) -> Sent:
-        """Send one text, once. Every error says through its class whether it may have been applied."""
+        """Send one text, once. Every error says whether it may have been applied (`maybe_applied`)."""
 
 
 class SendsImages(ABC):
     @abstractmethod
     async def send_image(self, message: OutboundMedia) -> Sent:
-        """Send a file, once, as `send_text` a text; its bytes are read from `message.path` as they are sent."""
+        """Send a file, once; errors as `send_text`. The bytes are read from `message.path` as they go out."""
 
 
 class SendsVideos(ABC):
@@ -63,7 +64,7 @@ class SendsVideos(ABC):
 class SendsAudio(ABC):
     @abstractmethod
     async def send_audio(self, message: OutboundMedia) -> Sent:
-        """A recording where `message.voice` says so, else a piece of music."""
+        """Send a voice recording if `message.voice` is set, else an audio file."""
 
 
 class SendsDocuments(ABC):
@@ -80,7 +81,7 @@ class SendsContacts(ABC):
 class SendsReplies(ABC):
     @abstractmethod
     async def send_reply(self, message: OutboundMessage, quoted_message_id: str) -> Sent:
-        """Send a message of any type that the connector sends, quoting one of the same conversation."""
+        """Send a message of any type that the connector sends, quoting a message of the same conversation."""
 
 
 class EditsMessages(ABC):
@@ -92,19 +93,19 @@ class EditsMessages(ABC):
 class RevokesMessages(ABC):
     @abstractmethod
     async def revoke_message(self, target: Target) -> None:
-        """Take a message back for everybody."""
+        """Delete a message for all participants."""
 
 
 class ReactsToMessages(ABC):
     @abstractmethod
     async def react_to_message(self, target: Target, emoji: str) -> None:
-        """Set the account's reaction; an empty `emoji` takes it away."""
+        """Set the account's reaction; an empty `emoji` removes it."""
 
 
 class PinsMessages(ABC):
     @abstractmethod
     async def pin_message(self, target: Target, pinned: bool, duration_seconds: int | None) -> None:
-        """Pin a message in its conversation, for so long or as long as the platform does by itself, or unpin it."""
+        """Pin a message in its conversation, or unpin it. `duration_seconds` None: the platform's default."""
 
 
 Sink = Callable[[bytes], Awaitable[None]]
@@ -115,11 +116,11 @@ class DownloadsMedia(ABC):
     async def download(self, file_id: str, sink: Sink, limit: int) -> None:
         """Stream a file that a customer sent into `sink`, at most `limit` bytes.
 
-        Raises `Rejected` (`too_large`, `media_not_found`) for a file that will never come.
+        Raises `Rejected` (`too_large`, `media_not_found`) if the file can never be downloaded.
         """
 
 
-# -- conversations ----------------------------------------------------------------------------------------------
+# -- conversations -------------------------------------------------------------------------------------------
 
 
 class ListsConversations(ABC):
@@ -127,7 +128,10 @@ class ListsConversations(ABC):
     async def list_conversations(
         self, types: list[str], label_id: str | None, after: str | None, limit: int
     ) -> directory.Page[directory.Conversation]:
-        """Those of the account, the newest first; `types` empty: of every type. `after`: the `next` of a page."""
+        """The account's conversations, the newest first.
+
+        `types` empty: conversations of every type. `after`: the `next` of the page before.
+        """
 
 
 class ReadsConversations(ABC):
@@ -147,7 +151,7 @@ class ListsConversationMembers(ABC):
 class MarksRead(ABC):
     @abstractmethod
     async def mark_read(self, conversation_id: str, message_id: str) -> None:
-        """Tell the customer that everything up to this message of his was read."""
+        """Tell the customer that their messages up to and including this one were read."""
 
 
 class MarksUnread(ABC):
@@ -159,7 +163,7 @@ class MarksUnread(ABC):
 class MutesConversations(ABC):
     @abstractmethod
     async def mute_conversation(self, conversation_id: str, until: int | None) -> None:
-        """Mute until then (unix seconds), or for ever."""
+        """Mute until `until` (unix seconds); None: without an end."""
 
 
 class UnmutesConversations(ABC):
@@ -195,7 +199,7 @@ class AssignsLabels(ABC):
 class WritesLabels(ABC):
     @abstractmethod
     async def upsert_label(self, label_id: str | None, name: str) -> directory.ConversationLabel:
-        """Rename a label, or make one when `label_id` is None."""
+        """Rename a label, or create one if `label_id` is None."""
 
 
 class DeletesLabels(ABC):
@@ -203,7 +207,7 @@ class DeletesLabels(ABC):
     async def delete_label(self, label_id: str) -> None: ...
 
 
-# -- contacts ---------------------------------------------------------------------------------------------------
+# -- contacts ------------------------------------------------------------------------------------------------
 
 
 class ListsContacts(ABC):
@@ -238,10 +242,10 @@ class UnblocksContacts(ABC):
 class NotesContacts(ABC):
     @abstractmethod
     async def set_contact_note(self, contact_id: str, note: str) -> None:
-        """The account's own note on a contact; empty clears it."""
+        """Set the account's own note on a contact; an empty note clears it."""
 
 
-# -- groups -----------------------------------------------------------------------------------------------------
+# -- groups --------------------------------------------------------------------------------------------------
 
 
 class ListsGroups(ABC):
@@ -258,7 +262,7 @@ class ReadsGroups(ABC):
 class CreatesGroups(ABC):
     @abstractmethod
     async def create_group(self, name: str, members: list[str]) -> str:
-        """The id of the new group."""
+        """Create a group. Returns its id."""
 
 
 class LeavesGroups(ABC):
@@ -278,7 +282,7 @@ class ChangesGroupInfo(ABC):
     async def update_group_info(
         self, group_id: str, name: str | None, description: str | None, avatar_url: str | None
     ) -> None:
-        """Exactly one of the three is given; an empty description clears it."""
+        """Change name, description or avatar: exactly one is given. An empty description clears it."""
 
 
 class ListsJoinRequests(ABC):
@@ -303,7 +307,7 @@ class InvitesToGroups(ABC):
     async def get_group_invite_code(self, group_id: str) -> directory.GroupInviteCode: ...
 
 
-# -- all of them --------------------------------------------------------------------------------------------------
+# -- all of them ---------------------------------------------------------------------------------------------
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -311,10 +315,10 @@ Result = TypeVar("Result")
 
 @attrs.frozen(eq=False)
 class Capability(Generic[Arguments, Result]):
-    """One row of the table: what callers name, the class that declares it, and that class's method.
+    """One row of the table: the public name, the class that declares the capability, and that class's method.
 
-    The method's signature is the type of the capability: what callers pass, and what they get back. `reads`: it only
-    looks, and nothing is changed by doing it twice.
+    The method's signature is the type of the capability: what `call` takes and returns. `reads`: the method
+    changes nothing at the platform, so that it may be repeated.
     """
 
     name: str
@@ -331,7 +335,7 @@ class Capability(Generic[Arguments, Result]):
         return issubclass(connector, self.declared_by)
 
     async def call(self, connector: object, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
-        """Have a connector that declares it do it. Raises its failure classes."""
+        """Call the method of a connector that declares this capability. Raises its failure classes."""
         method: Callable[Arguments, Awaitable[Result]] = getattr(connector, self.method_name)
         return await method(*args, **kwargs)
 

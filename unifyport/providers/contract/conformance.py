@@ -1,4 +1,4 @@
-"""Whether a connector class is what it declares to be: checked when a registry loads it, so that a mistake is told early."""
+"""Checks that a connector class implements what it declares, when a registry loads it."""
 
 import inspect
 from collections.abc import Iterator
@@ -11,11 +11,11 @@ _REQUIRED = ("login", "receive", "aclose")
 
 
 class NotAConnector(TypeError):
-    """The class cannot be used as a connector; the text names every fault."""
+    """The class cannot be used as a connector; the text lists every fault."""
 
 
 def check_connector(connector: type) -> None:
-    """Raises `NotAConnector`: a method is missing, is not async, or takes other parameters than its declaration."""
+    """Raises `NotAConnector` if a method is missing, is not async, or has other parameters than declared."""
     faults = [*_faults(connector)]
     if faults:
         raise NotAConnector("; ".join(faults))

@@ -1,8 +1,8 @@
-"""Failure classes: whatever goes wrong leaves a connector as one of these; anything else counts as its bug."""
+"""Failure classes: every failure leaves a connector as one of these. Any other exception is a bug of it."""
 
 
 class ChannelError(Exception):
-    """`reason` is machine-readable. `maybe_applied`: a request may have had its effect nevertheless."""
+    """`reason` is machine-readable. `maybe_applied`: the platform may have carried out the request."""
 
     def __init__(self, reason: str, *, maybe_applied: bool = False) -> None:
         super().__init__(reason)
@@ -27,11 +27,11 @@ class Conflict(ChannelError):
 
 
 class LoggedOut(ChannelError):
-    """The platform does not, or no longer, accept the credentials. No restart mends that."""
+    """The platform does not, or no longer, accept the credentials. A restart cannot fix that."""
 
 
 class Rejected(ChannelError):
-    """The platform refuses this one request; the connection is fine. `detail` is for the caller."""
+    """The platform refuses this one request; the connection is not affected. `detail` is for the caller."""
 
     def __init__(self, reason: str, detail: str = "") -> None:
         super().__init__(reason)

@@ -1,9 +1,9 @@
 """The contract of a connection whose platform calls us: pure functions over one request.
 
-The account in the path supplies the secrets, and nothing of a request is looked at before `verify` has said yes.
-Platforms register one address per *app*: each item of a request goes to the account that it names, if that
-account's own secrets verify the request too. Then the two are of one app, and nobody can write into an
-account whose secret he does not know.
+The account in the path supplies the secrets; nothing of a request is parsed before `verify` returned True.
+Platforms register one address per *app*: each item of a request goes to the account that it names, but only
+if that account's own secrets verify the request too. Then both accounts belong to one app, and a sender
+cannot write into an account whose secret it does not know.
 """
 
 from collections.abc import Callable, Mapping
@@ -22,7 +22,7 @@ Query = Mapping[str, str]
 class Addressed:
     """One item of a request. `at` (unix ms) is the item's own time stamp, where it has one."""
 
-    identity: str  # the provider identity that it is for
+    identity: str  # the provider identity that the item is addressed to
     event: ProviderEvent
     raw: bytes
     at: int | None = None
@@ -30,10 +30,10 @@ class Addressed:
 
 @attrs.frozen
 class InboundHook:
-    """`verify` compares in constant time. `parse` never raises: what it cannot read is `Unparsed`.
+    """`verify` compares in constant time. `parse` never raises: what it cannot read becomes `Unparsed`.
 
-    `challenge` answers the platform's check of the address, None to refuse. `limit` bounds a body in bytes,
-    `commit_seconds` the wait for the commit: it must be shorter than the platform's own.
+    `challenge` answers the platform's check of the address; None refuses it. `limit` bounds a body in bytes,
+    `commit_seconds` the wait for the commit: it must be shorter than the platform's own time-out.
     """
 
     verify: Callable[[Credentials, Headers, bytes], bool]

@@ -11,7 +11,7 @@ from .bot.signature import verify
 
 @attrs.frozen
 class Endpoints:
-    """`[providers.telegram]`: where the Bot API is. A self-hosted Bot API server goes here too."""
+    """`[providers.telegram]`: the base URL of the Bot API, or of a self-hosted Bot API server."""
 
     bot_api_url: str = "https://api.telegram.org"
 

@@ -15,7 +15,7 @@ from .cloud.signature import answer_challenge, verify
 
 @attrs.frozen
 class Endpoints:
-    """`[providers.whatsapp]`: where the Graph API is, and where it lets files be fetched."""
+    """`[providers.whatsapp]`: the base URL of the Graph API, and the origin of its media URLs."""
 
     graph_api_url: str = "https://graph.facebook.com"
     graph_api_version: str = "v24.0"

@@ -1,8 +1,8 @@
 """Telegram's Bot API, played on loopback (https://core.telegram.org/bots/api).
 
-Every token of the right shape is a bot, made when it is first used. Updates are kept until `getUpdates`
+Every token of the right shape is a bot, created on its first use. Updates are kept until `getUpdates`
 confirms them with a higher offset; of two polls of one bot the older ends with 409, as on the real platform.
-A bot may write only to chats that wrote first.
+A bot can write only to chats that wrote first.
 """
 
 import base64
@@ -53,7 +53,7 @@ class Bot:
     revoked: bool = False
     news: trio.Event = attrs.field(factory=trio.Event)
     poll: trio.CancelScope | None = None
-    webhook: dict[str, Any] | None = None  # as `setWebhook` was told
+    webhook: dict[str, Any] | None = None  # `url` and `secret_token` of `setWebhook`
 
     @property
     def user(self) -> dict[str, Any]:
@@ -142,7 +142,7 @@ class TelegramPlatform(HttpPlatform):
     def calls(self) -> list[dict[str, Any]]:
         return list(self._calls)
 
-    # -- the Bot API ------------------------------------------------------------------------------------------
+    # -- the Bot API -----------------------------------------------------------------------------------------
 
     async def _call(self, token: str, method: str) -> Response:
         return await self.answer(token.partition(":")[0], method, lambda: self._handle(token, method))
@@ -226,7 +226,7 @@ class TelegramPlatform(HttpPlatform):
         return self._said(bot, parameters, {"text": text})
 
     async def _send_file(self, field: str, bot: Bot, parameters: dict[str, Any]) -> dict[str, Any]:
-        """A file in a form; those that are named by URL or by an id are not played."""
+        """Accept a file in a form. Files given by URL or `file_id` are not supported."""
         file = (await request.files).get(field)
         if file is None:
             raise BotApiError(400, f"Bad Request: there is no {field} in the request")
@@ -247,7 +247,7 @@ class TelegramPlatform(HttpPlatform):
         return self._said(bot, parameters, {"contact": contact})
 
     def _said(self, bot: Bot, parameters: dict[str, Any], content: dict[str, Any]) -> dict[str, Any]:
-        """A bot's message in a chat that knows it."""
+        """Store a message of the bot. Raises `BotApiError` (400) if the chat has never written to the bot."""
         chat = bot.chats.get(chat_id(str(parameters.get("chat_id", ""))))
         if chat is None:
             raise BotApiError(400, "Bad Request: chat not found")
@@ -272,7 +272,7 @@ class TelegramPlatform(HttpPlatform):
         return {"url": url, "has_custom_certificate": False, "pending_update_count": len(bot.updates)}
 
     async def _set_webhook(self, bot: Bot, parameters: dict[str, Any]) -> bool:
-        """As on the platform, but that plain http will do: this one never leaves the machine."""
+        """As on the platform, except that plain http is accepted: calls stay on this machine."""
         await trio.lowlevel.checkpoint()
         url = str(parameters.get("url", ""))
         if not url:
@@ -315,13 +315,14 @@ class TelegramPlatform(HttpPlatform):
         bot.webhook = None
         return True
 
-    # -- the customers' side ------------------------------------------------------------------------------------
+    # -- the customers' side ---------------------------------------------------------------------------------
 
     def receive(self, order: dict[str, Any]) -> dict[str, Any]:
         """A customer writes `{to, from, text, ...}`: `to` is a bot's id, `from` a user's id or an object.
 
-        `chat` (an object) makes it a group; `media` (`{type, content (base64), ...}`) sends a file as that field of a
-        message; any other key of a Bot API message may be given and is sent as it is. Returns the platform's ids. Raises `ValueError`.
+        `chat` (an object) makes it a group; `media` (`{type, content (base64), ...}`) sends a file in the
+        message's field `type`; any other key of a Bot API message is sent as it is. Returns the platform's
+        ids. Raises `ValueError`.
         """
         bot = self._connected(order.get("to"))
         sender = _user(order.get("from", 1))
@@ -361,7 +362,7 @@ class TelegramPlatform(HttpPlatform):
         return {value["type"]: [file] if value["type"] == "photo" else file}
 
     def push(self, order: dict[str, Any]) -> dict[str, Any]:
-        """`{to, update}`: an update as it is, of any shape. Raises `ValueError`."""
+        """`{to, update}`: queue an update of any shape as it is. Raises `ValueError`."""
         update = order.get("update")
         if not isinstance(update, dict):
             raise ValueError("update: must be an object")
@@ -370,11 +371,11 @@ class TelegramPlatform(HttpPlatform):
         return {"update_id": bot.push(update), "not_standard": unknown}
 
     def sent(self) -> list[dict[str, Any]]:
-        """What bots sent, in Bot API terms, oldest first."""
+        """Messages that bots sent, as Bot API objects, oldest first for each bot."""
         return [{"account": str(bot.id), **message} for bot in self.bots.values() for message in bot.sent]
 
     def order_fault(self, order: dict[str, Any]) -> None:
-        """Raises `ValueError`. A conflict ends a poll that is waiting now, if there is one, else the next."""
+        """Add a fault. A `conflict` ends the polls that wait now, else the next one. Raises `ValueError`."""
         polls = [bot.poll for bot in self.bots.values() if bot.poll is not None]
         if order.get("kind") == "conflict" and "seconds" not in order and polls:
             for poll in polls:
@@ -421,7 +422,7 @@ def _refuse(error: BotApiError) -> Response:
 
 
 async def _parameters() -> dict[str, Any]:
-    """Bot API parameters come as JSON, as a form, or in the query."""
+    """The parameters of a Bot API call, from the query and the body (JSON or a form)."""
     parameters: dict[str, Any] = dict(request.args.items())
     if request.mimetype == "application/json":
         body = await request.get_json(silent=True)

@@ -1,8 +1,8 @@
 """WhatsApp's Cloud API, played on loopback (https://developers.facebook.com/docs/whatsapp/cloud-api).
 
-Every number and every token of the right shape exists; a number belongs to the app that the control port names
-for it, and that app's webhook gets what happens to it, signed, until it is answered with 200. A business may
-write freely only to customers who wrote first.
+Every number and every token of the right shape exists. A number belongs to the app that the control port
+connects it to; that app's webhook is called, signed, with every event of the number, until it answers with
+2xx. A business can write only to customers who wrote first.
 """
 
 import base64
@@ -47,7 +47,7 @@ class GraphError(Exception):
 
 @attrs.define
 class App:
-    """What the app dashboard holds: where webhooks go, and the two secrets."""
+    """The settings of the app dashboard: the webhook's address, and the two secrets."""
 
     callback_url: str
     app_secret: str
@@ -100,17 +100,17 @@ class WhatsAppPlatform(HttpPlatform):
         add("/attachments/<media_id>", "attachment", self._attachment, methods=["GET"])
 
     def endpoints(self, addresses: dict[str, str]) -> dict[str, str]:
-        """Links of media lead here, too."""
+        """Also keeps the Graph API's address: media links start with it."""
         self._base_url = addresses["graph_api"]
         return super().endpoints(addresses)
 
     async def run(self) -> None:
         await self.callbacks.run()
 
-    # -- the Graph API ----------------------------------------------------------------------------------------
+    # -- the Graph API ---------------------------------------------------------------------------------------
 
     async def _node(self, version: str, node: str) -> Response:
-        """A number, or a file."""
+        """Describe a number or a media file."""
         return await self._graph("node", node, lambda: self._describe(node))
 
     async def _messages(self, version: str, number: str) -> Response:
@@ -202,7 +202,7 @@ class WhatsAppPlatform(HttpPlatform):
             )
         message = {"id": self._wamid(), "at": time.time(), **body}
         number.sent.append(message)
-        self._status(number, message["id"], recipient, "sent", body.get("biz_opaque_callback_data"))
+        self._status(number, message["id"], recipient, "sent", tracker=body.get("biz_opaque_callback_data"))
         return {
             "messaging_product": "whatsapp",
             "contacts": [{"input": recipient, "wa_id": recipient}],
@@ -220,12 +220,12 @@ class WhatsAppPlatform(HttpPlatform):
             return Response(b"", 404)
         return Response(file.content, 200, content_type=file.mime_type)
 
-    # -- the customers' side ------------------------------------------------------------------------------------
+    # -- the customers' side ---------------------------------------------------------------------------------
 
     async def connect(self, order: dict[str, Any]) -> dict[str, Any]:
-        """The app dashboard: `{callback_url, app_secret, verify_token, phone_number_ids}`.
+        """Set up an app as in the dashboard: `{callback_url, app_secret, verify_token, phone_number_ids}`.
 
-        Checks the address as the platform does. Raises `ValueError`.
+        Checks the address by a challenge, as the platform does. Raises `ValueError`.
         """
         texts = {name: order.get(name) for name in ("callback_url", "app_secret", "verify_token")}
         for name, text in texts.items():
@@ -251,8 +251,8 @@ class WhatsAppPlatform(HttpPlatform):
     def receive(self, order: dict[str, Any]) -> dict[str, Any]:
         """A customer writes `{to, from, text, ...}`: `to` is a number's id, `from` a customer's phone.
 
-        `media` (`{type, content (base64), mime_type, caption, filename}`) sends a file; any other key of a Cloud API
-        message may be given and is sent as it is. Returns the platform's ids. Raises `ValueError`.
+        `media` (`{type, content (base64), mime_type, caption, filename}`) sends a file; any other key of a
+        Cloud API message is sent as it is. Returns the platform's ids. Raises `ValueError`.
         """
         number = self._connected(order.get("to"))
         customer = self._customer(number, order)
@@ -273,7 +273,10 @@ class WhatsAppPlatform(HttpPlatform):
         return {"message_id": message["id"], "conversation_id": customer["wa_id"]}
 
     def push(self, order: dict[str, Any]) -> dict[str, Any]:
-        """`{to, value}`: the `value` of a change as it is, of any shape; or `{to, webhook}`: a whole body."""
+        """`{to, value}`: send a change's `value` of any shape; or `{to, webhook}`: send a whole body.
+
+        Raises `ValueError`.
+        """
         number = self._connected(order.get("to"))
         if "webhook" in order:
             self._post(number, msgspec.json.encode(order["webhook"]), "webhook")
@@ -284,7 +287,7 @@ class WhatsAppPlatform(HttpPlatform):
         return {"ok": True}
 
     def receipt(self, order: dict[str, Any]) -> dict[str, Any]:
-        """`{message_id, status}`: what became of a message that a business sent. Raises `ValueError`."""
+        """`{message_id, status}`: report a status of a message that a business sent. Raises `ValueError`."""
         status = order.get("status")
         if status not in _STATUSES:
             raise ValueError(f"status: must be one of {', '.join(_STATUSES)}")
@@ -293,12 +296,13 @@ class WhatsAppPlatform(HttpPlatform):
                 if message["id"] == order.get("message_id"):
                     recipient = str(message.get("to") or message.get("recipient"))
                     tracker = message.get("biz_opaque_callback_data")
-                    self._status(number, message["id"], recipient, status, tracker, order.get("errors"))
+                    errors = order.get("errors")
+                    self._status(number, message["id"], recipient, status, tracker=tracker, errors=errors)
                     return {"ok": True}
         raise ValueError("message_id: no such message was sent")
 
     def sent(self) -> list[dict[str, Any]]:
-        """What businesses sent, in Cloud API terms, oldest first."""
+        """Messages that businesses sent, as Cloud API request bodies, oldest first."""
         found = [{"account": n.id, **message} for n in self.numbers.values() for message in n.sent]
         return sorted(found, key=lambda message: message["at"])
 
@@ -313,7 +317,7 @@ class WhatsAppPlatform(HttpPlatform):
         self.faults.clear()
         self.revoked.clear()
 
-    # -- what the platform does ---------------------------------------------------------------------------------
+    # -- what the platform does ------------------------------------------------------------------------------
 
     def _number(self, number_id: str) -> Number:
         if number_id not in self.numbers:
@@ -361,6 +365,7 @@ class WhatsAppPlatform(HttpPlatform):
         message_id: str,
         recipient: str,
         status: str,
+        *,
         tracker: Any = None,
         errors: Any = None,
     ) -> None:

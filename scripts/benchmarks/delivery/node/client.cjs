@@ -1,5 +1,5 @@
-// undici's Pool.request, alone: as many connections as workers, no pipelining. argv: a job; prints one line.
-// It checks the status and reads the (empty) body; it has undici's own time-outs, asks no guard and bounds nothing.
+// undici's Pool.request alone: as many connections as workers, no pipelining. argv: a job; prints one line.
+// It checks the status and reads the (empty) body. It has undici's time-outs, no address guard and no bounds.
 const { Pool } = require("undici");
 const fs = require("fs");
 

@@ -1,11 +1,13 @@
-// The same road in Node: platform update -> better-sqlite3 -> HMAC -> undici's Pool.request -> better-sqlite3.
+// The same pipeline in Node: platform update, better-sqlite3, HMAC, undici's Pool.request, better-sqlite3.
 // argv: a job of `job.py`; prints one line.
 //
-// It does: JSON.parse, our event body to the byte (but for its id), group commit of events and debts in one
-// transaction with synchronous=FULL and our pragmas, the same headers and signature, 32 requests in flight, deletion of
-// what was delivered in the next group commit. `linger`: ms waited for more before a commit; 0 is the loop's next turn.
-// It does not: know duplicates, keep order within a conversation or a history of attempts, fence, retry, bound or guard
-// anything, or hand work over between actors. Commits are in its loop, as better-sqlite3 has it.
+// It does: JSON.parse, our event body byte for byte (except the id), group commit of events and debts in one
+// transaction with synchronous=FULL and our pragmas, the same headers and signature, 32 requests in flight;
+// delivered events are deleted in the next group commit. `linger`: ms to wait for more events before a
+// commit; 0: until the loop's next turn.
+// It does not: recognise duplicates, keep order within a conversation or a history of attempts, fence, retry,
+// have bounds or an address guard, or pass work between actors. Commits block its loop, as better-sqlite3 is
+// synchronous.
 const Database = require("better-sqlite3");
 const { Pool } = require("undici");
 const crypto = require("crypto");
@@ -38,7 +40,7 @@ const commit = db.transaction((events, ended) => {
 
 const url = new URL(job.url);
 const pool = new Pool(url.origin, { connections: job.connections, pipelining: 1 });
-let updates, next, seq = 0, delivered = 0, settled = 0, upto = 0, arrived; // of the flood that is under way
+let updates, next, seq = 0, delivered = 0, settled = 0, upto = 0, arrived; // of the current flood
 let fresh = [], ended = [], scheduled = false; // for the next commit
 let ready = [], head = 0, inFlight = 0;
 
@@ -101,7 +103,8 @@ function pump() {
 
 async function deliver(e) {
   const timestamp = stamp(Date.now());
-  const signature = crypto.createHmac("sha256", job.secret).update(timestamp + ".").update(e.body).digest("hex");
+  const hmac = crypto.createHmac("sha256", job.secret);
+  const signature = hmac.update(timestamp + ".").update(e.body).digest("hex");
   const headers = {
     "user-agent": "node/1",
     "content-type": "application/json",

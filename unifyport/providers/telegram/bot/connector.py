@@ -1,9 +1,9 @@
 """The Bot API connection: `getUpdates` or a webhook in, `sendMessage` out (https://core.telegram.org/bots/api).
 
-An update is confirmed by asking for a higher offset, and the offset moves only after the update is durable.
-It is sent once, to confirm, and then left out again: Telegram restarts `update_id` at a random number after a
-week of silence, and an offset held for ever would then confirm messages that nobody has read. What comes
-twice because of that is known by its key. So the offset needs no place on the disk.
+Requesting a higher offset confirms an update, so the offset moves only after the update is durable. It is
+sent in one request, to confirm, and then left out: after a week without updates Telegram restarts `update_id`
+at a random number, and an old offset could then confirm updates that were never read. Updates that are
+repeated because of this are recognised by their dedupe key, so the offset is not stored.
 """
 
 from collections.abc import Mapping
@@ -37,13 +37,13 @@ from .parse import ALLOWED_UPDATES, User, parse_updates
 from .render import render_contacts, render_media, render_text
 from .signature import secret_of
 
-POLL_SECONDS = 50  # the most that the Bot API server lingers (github.com/tdlib/telegram-bot-api, Client.h)
+POLL_SECONDS = 50  # the longest poll of the Bot API server (github.com/tdlib/telegram-bot-api, Client.h)
 CALL_SECONDS = 20.0
-UPLOAD_SECONDS = 120.0  # whoever sends gives up sooner
+UPLOAD_SECONDS = 120.0  # the command's own deadline is shorter
 CHECK_SECONDS = 3600.0
 DOWNLOAD_SECONDS = 120.0
-_BATCH = 100  # the most that getUpdates gives
-_SHORTEST_POLL = 0.5  # seconds between two polls that brought nothing
+_BATCH = 100  # the most updates that one getUpdates returns
+_SHORTEST_POLL = 0.5  # seconds between two polls that returned nothing
 
 
 class _Parameters(Struct):
@@ -93,7 +93,7 @@ class BotConnector(
         self._webhook: str | None = None
         if context.receive == WEBHOOK:
             if context.ingress_url is None:
-                raise Transient("public_url_missing")  # the file's, and mended there
+                raise Transient("public_url_missing")  # ends when the operator configures `public_url`
             self._webhook, self._secret = context.ingress_url, secret_of(context.credentials)
 
     async def login(self) -> Identity:
@@ -107,7 +107,7 @@ class BotConnector(
         body = {"url": url, "secret_token": self._secret, "allowed_updates": ALLOWED_UPDATES}
         try:
             await self._call("setWebhook", bool, body)
-        except Rejected:  # an address that the platform cannot call, now at least
+        except Rejected:  # the platform cannot call this address, at least now
             raise Transient("webhook_refused") from None
 
     async def receive(self, link: Link) -> None:
@@ -130,19 +130,19 @@ class BotConnector(
             began = trio.current_time()
             updates, size = await self._updates(offset, link)
             if not updates:
-                if offset is None:  # a server that does not linger must not make us spin
+                if offset is None:  # keeps the loop slow if the server answers without waiting
                     await trio.sleep_until(began + _SHORTEST_POLL)
                 offset = None
                 continue
             events, highest = parse_updates(updates, self._bot_id)
             await link.deliver(Batch(events, size=size))
             if highest is None:
-                # Nothing in the answer has an id, so nothing can be confirmed: asking again at once would loop.
+                # No update has an id, so nothing can be confirmed: polling again at once would loop.
                 raise Transient("updates_without_id")
             offset = highest + 1
 
     async def _updates(self, offset: int | None, link: Link) -> tuple[list[Raw], int]:
-        # While an offset waits to be confirmed, ask without lingering: a crash now would repeat the batch.
+        # With an offset to confirm, do not wait for updates: a crash meanwhile would repeat the batch.
         wait = POLL_SECONDS if offset is None else 0
         body: dict[str, Any] = {"timeout": wait, "limit": _BATCH, "allowed_updates": ALLOWED_UPDATES}
         if offset is not None:
@@ -189,7 +189,7 @@ class BotConnector(
         return Sent(str(sent.message_id))
 
     async def log_out(self) -> None:
-        """A bot has no session to end; but nobody shall be called for it any more."""
+        """Remove the webhook if it is ours. A bot has no session to end."""
         if self._webhook is not None:
             info = await self._call("getWebhookInfo", _WebhookInfo)
             if info.url == self._webhook:
@@ -231,7 +231,7 @@ class BotConnector(
         return _decode(await self._raw(method, body or {}, CALL_SECONDS, login=login), shape)
 
     async def _raw(self, method: str, body: dict[str, Any], timeout: float, *, login: bool = False) -> Raw:
-        """One call; the `result` of a good answer. Raises a failure class."""
+        """Call a method; returns the `result` of an `ok` answer. Raises a failure class."""
         headers = {"content-type": "application/json"}
         return await self._ask(method, msgspec.json.encode(body), headers, timeout, login=login)
 

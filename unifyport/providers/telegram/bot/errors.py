@@ -1,8 +1,8 @@
 """Bot API errors -> failure classes.
 
 An error is `{"ok": false, "error_code", "description", "parameters": {"retry_after"}}`
-(https://core.telegram.org/bots/api#making-requests). A token that never existed is 404 or 401, a revoked one
-401. 409 is another `getUpdates` of the same bot, or a webhook that is set.
+(https://core.telegram.org/bots/api#making-requests). A token that never existed gets 404 or 401, a revoked
+token 401. 409 means another `getUpdates` of the same bot, or a webhook that is set.
 """
 
 from unifyport.providers.contract.errors import (
@@ -18,7 +18,7 @@ _DEFAULT_WAIT = 5.0
 
 
 def failure(code: int, description: str, retry_after: float | None, *, login: bool = False) -> ChannelError:
-    """The failure class of an error answer. `login`: the call that presents the token for the first time."""
+    """The failure class of an error answer. `login`: whether the call was the login's check of the token."""
     if code == 401 or (code == 404 and login):
         return LoggedOut("invalid_credentials")
     if code == 409:

@@ -1,7 +1,7 @@
 """Bot API updates -> provider events. Pure; shapes from https://core.telegram.org/bots/api#update.
 
-Every update is parsed in its own `try`: one that has an unknown shape or wrong types becomes `Unparsed`, with
-as much of its conversation and sender as can be read, and never stops the ones behind it.
+Every update is parsed in its own `try`: an update of an unknown shape or with wrong types becomes `Unparsed`,
+with its conversation and sender if they can be read, and never stops the updates after it.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ from unifyport.model.inbound import (
 )
 from unifyport.providers.contract.ingress import Addressed
 
-# What `getUpdates` is asked for: reactions come only when they are named.
+# Telegram sends reactions only if `allowed_updates` names them.
 ALLOWED_UPDATES = ("message", "edited_message", "channel_post", "edited_channel_post", "message_reaction")
 
 
@@ -118,7 +118,7 @@ class MessageReaction(Struct):
     actor_chat: Chat | None = None
 
 
-# Messages about the chat and not in it: no standard event says what they say.
+# Service messages: no standard event corresponds to them.
 _SERVICE = frozenset(
     "new_chat_members left_chat_member new_chat_title new_chat_photo delete_chat_photo group_chat_created"
     " supergroup_chat_created channel_chat_created message_auto_delete_timer_changed migrate_to_chat_id"
@@ -128,15 +128,15 @@ _SERVICE = frozenset(
     " giveaway_completed video_chat_scheduled video_chat_started video_chat_ended"
     " video_chat_participants_invited users_shared chat_shared".split()
 )
-# Update kinds that a bot may get without our asking, and that have no standard event.
+# Update kinds that a bot may get although `allowed_updates` does not name them; they have no standard event.
 _UNINTERESTING = frozenset(
     "inline_query chosen_inline_result callback_query shipping_query pre_checkout_query purchased_paid_media"
     " poll poll_answer my_chat_member chat_member chat_join_request chat_boost removed_chat_boost"
     " message_reaction_count business_connection business_message edited_business_message"
     " deleted_business_messages".split()
 )
-# Field of a message -> our message type, in the order in which a message is asked for them: an animation
-# also fills `document`, a venue also fills `location`.
+# Field of a message -> our message type, in the order in which they are tried: an animation also fills
+# `document`.
 _FILES: dict[str, Literal["image", "video", "audio", "document", "sticker"]] = {
     "animation": "video",
     "video": "video",
@@ -161,7 +161,7 @@ def parse_updates(updates: Sequence[Raw], bot_id: str) -> tuple[list[ProviderEve
 
 
 def parse_webhook(body: bytes, identity: str) -> list[Addressed]:
-    """The one update of a webhook. `identity` is the bot's id. Never raises."""
+    """The update of a webhook request. `identity` is the bot's id. Never raises."""
     event, _ = parse_update(body, identity)
     return [Addressed(identity, event, body, _sent_at(event))]
 
@@ -174,7 +174,7 @@ def _sent_at(event: ProviderEvent) -> int | None:
 
 
 def parse_update(raw: bytes, bot_id: str) -> tuple[ProviderEvent, int | None]:
-    """One update and its id; the id is None when it cannot be read. Never raises."""
+    """The provider event of one update, and its `update_id`, None if it cannot be read. Never raises."""
     update: dict[str, Any] = {}
     update_id: int | None = None
     key = dedupe_key("telegram", bot_id, "raw", hashlib.sha256(raw).hexdigest())

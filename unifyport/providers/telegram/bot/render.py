@@ -10,8 +10,8 @@ MAX_TEXT = 4096  # characters after entities parsing
 MAX_CAPTION = 1024
 MAX_VCARD = 2048  # bytes
 MEBIBYTE = 1024 * 1024
-MAX_DOWNLOAD = 20 * MEBIBYTE  # what getFile gives, https://core.telegram.org/bots/api#getfile
-# Of a file in a form: https://core.telegram.org/bots/api#sending-files
+MAX_DOWNLOAD = 20 * MEBIBYTE  # https://core.telegram.org/bots/api#getfile
+# Files sent as multipart/form-data: https://core.telegram.org/bots/api#sending-files
 MAX_UPLOAD = {
     "image": 10 * MEBIBYTE,
     "video": 50 * MEBIBYTE,
@@ -28,7 +28,7 @@ _PARSE_MODES = {"markdown": "Markdown", "markdownv2": "MarkdownV2", "html": "HTM
 
 
 def render_text(message: OutboundText) -> dict[str, Any]:
-    """The body of `sendMessage`. Raises `Rejected` for what the platform could only refuse."""
+    """The body of `sendMessage`. Raises `Rejected` for a message that the platform would refuse."""
     if not message.text:
         raise Rejected("empty_text", "a text message needs a text")
     if message.parse_mode is None and len(message.text) > MAX_TEXT:
@@ -37,7 +37,7 @@ def render_text(message: OutboundText) -> dict[str, Any]:
 
 
 def render_media(message: OutboundMedia) -> tuple[str, str, dict[str, str]]:
-    """(method, field of the file, the other fields of the form). Raises `Rejected`."""
+    """(method, form field of the file, the other form fields). Raises `Rejected`."""
     if message.parse_mode is None and len(message.text) > MAX_CAPTION:
         raise Rejected("caption_too_long", f"Telegram takes at most {MAX_CAPTION} characters of a caption")
     method, field = _METHODS[message.type]
@@ -52,7 +52,7 @@ def render_media(message: OutboundMedia) -> tuple[str, str, dict[str, str]]:
 
 
 def render_contacts(message: OutboundContacts) -> dict[str, Any]:
-    """The body of `sendContact`, which takes one card with a phone. Raises `Rejected`."""
+    """The body of `sendContact`, which takes one contact with a phone number. Raises `Rejected`."""
     if len(message.contacts) != 1 or not message.contacts[0].phones:
         raise Rejected("one_contact_with_a_phone", "Telegram takes one contact at a time, with a phone")
     [contact] = message.contacts
@@ -68,7 +68,7 @@ def render_contacts(message: OutboundContacts) -> dict[str, Any]:
 
 
 def check(message: OutboundMessage) -> object:
-    """What the message looks like to the platform. Raises `Rejected` for what the platform could only refuse."""
+    """The rendered message. Raises `Rejected` for a message that the platform would refuse."""
     match message:
         case OutboundText():
             return render_text(message)
@@ -89,6 +89,6 @@ def _parse_mode(message: OutboundMessage) -> dict[str, str]:
 
 
 def chat_id(conversation_id: str) -> int | str:
-    """A chat's number, or the `@name` of a public one."""
+    """The `chat_id` of a request: a number, or the `@name` of a public chat."""
     digits = conversation_id.removeprefix("-")
     return int(conversation_id) if digits.isascii() and digits.isdigit() else conversation_id

@@ -1,8 +1,8 @@
-"""Verification of webhooks: a secret that only the platform and we know, in a header, compared in constant time.
+"""Verification of webhooks: a shared secret in a header, compared in constant time.
 
 `X-Telegram-Bot-Api-Secret-Token` repeats the `secret_token` of `setWebhook`
-(https://core.telegram.org/bots/api#setwebhook). Where the operator gives no `webhook_secret` one follows from
-the bot's token, the same after every restart.
+(https://core.telegram.org/bots/api#setwebhook). If the credentials have no `webhook_secret`, the secret is
+derived from the bot's token, so that it is the same after every restart.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ SECRET_TOKEN = "x-telegram-bot-api-secret-token"  # noqa: S105  the header's nam
 
 
 def secret_of(credentials: Credentials) -> str:
-    """64 hex digits, or what the operator chose."""
+    """The credentials' `webhook_secret`, else 64 hex digits derived from the token."""
     chosen = credentials.get("webhook_secret")
     if chosen:
         return str(chosen)

@@ -1,8 +1,8 @@
-"""The Cloud API connection: HTTPS out; what comes in arrives through ingress.
+"""The Cloud API connection: HTTPS requests out, webhooks in (through ingress).
 
-https://developers.facebook.com/docs/whatsapp/cloud-api. There is no session to keep: logged in means that the
-Graph API knows our number by our token, and that is asked again every hour, so that a token which was revoked
-shows even where nobody sends.
+https://developers.facebook.com/docs/whatsapp/cloud-api. There is no session: logged in means that the Graph
+API returns our number for our token. This is checked every hour, so that a revoked token is noticed although
+the account sends nothing.
 """
 
 import hashlib
@@ -42,7 +42,7 @@ from .parse import hex_digest
 from .render import complete, render_reaction, render_read
 
 CALL_SECONDS = 20.0
-UPLOAD_SECONDS = 120.0  # whoever sends gives up sooner
+UPLOAD_SECONDS = 120.0  # the command's own deadline is shorter
 DOWNLOAD_SECONDS = 120.0
 CHECK_SECONDS = 3600.0
 
@@ -149,14 +149,19 @@ class CloudConnector(
         return Sent(accepted.messages[0].id)
 
     async def _send_file(self, message: OutboundMedia, quoted: str | None = None) -> Sent:
-        """Two steps, of which only the second sends."""
+        """Upload the file, then send the message. A failed upload has sent nothing."""
         fields = {"messaging_product": "whatsapp", "type": message.mime_type}
         form = Multipart(
             fields, "file", message.path, message.name or message.type, message.mime_type, message.size
         )
         try:
             uploaded = await self._ask(
-                "POST", f"{self._number}/media", _Named, form, form.headers, UPLOAD_SECONDS
+                "POST",
+                f"{self._number}/media",
+                _Named,
+                content=form,
+                headers=form.headers,
+                timeout=UPLOAD_SECONDS,
             )
         except Transient as error:
             raise Transient(error.reason) from None
@@ -177,7 +182,7 @@ class CloudConnector(
         if media.file_size > limit:
             raise Rejected("too_large")
         if _origin(media.url) not in self._origins:
-            raise Rejected("media_host_not_allowed")  # our token goes to nobody else
+            raise Rejected("media_host_not_allowed")  # our token goes to the configured origins only
         digest = hashlib.sha256()
 
         async def hashing(chunk: bytes) -> None:
@@ -208,20 +213,22 @@ class CloudConnector(
     async def _call(
         self, method: str, path: str, shape: Any, body: dict[str, Any] | None = None, *, login: bool = False
     ) -> Any:
-        """One call; its answer as `shape`. Raises a failure class."""
+        """Call the Graph API; returns the answer decoded as `shape`. Raises a failure class."""
         content = None if body is None else msgspec.json.encode(body)
         headers = {} if body is None else {"content-type": "application/json"}
-        return await self._ask(method, path, shape, content, headers, CALL_SECONDS, login=login)
+        return await self._ask(
+            method, path, shape, content=content, headers=headers, timeout=CALL_SECONDS, login=login
+        )
 
     async def _ask(
         self,
         method: str,
         path: str,
         shape: Any,
+        *,
         content: bytes | Multipart | None,
         headers: Mapping[str, str],
         timeout: float,
-        *,
         login: bool = False,
     ) -> Any:
         try:

@@ -1,22 +1,22 @@
 """Graph API errors -> failure classes.
 
-An error is `{"error": {"code", "message", "type", "error_subcode", "error_data": {"details"}}}`; Meta says to
-go by `code` and not by the HTTP status
+An error is `{"error": {"code", "message", "type", "error_subcode", "error_data": {"details"}}}`. Meta says to
+handle errors by `code`, not by the HTTP status
 (https://developers.facebook.com/docs/whatsapp/cloud-api/support/error-codes).
 """
 
 from unifyport.providers.contract.errors import ChannelError, LoggedOut, RateLimited, Rejected, Transient
 
-_TOKEN = {0, 190}  # expired, revoked, of nobody
+_TOKEN = {0, 190}  # expired, revoked or unknown
 _PERMISSION = {3, 10, *range(200, 300)}
 _ALL_CALLS = {4, 80007, 130429, 131048, 133016}  # limits of the app, the business account or the number
 _PAIR = 131056  # too many messages to this one customer
-_UNAVAILABLE = {1, 2, 131000, 131016}  # something went wrong there
-_GONE = 100  # "invalid parameter", which a number that does not exist is called too
+_UNAVAILABLE = {1, 2, 131000, 131016}  # an error or overload of the platform
+_GONE = 100  # "invalid parameter"; also the answer for a number that does not exist
 
-_ALL_WAIT, _PAIR_WAIT = 30.0, 6.0  # the platform names no time
+_ALL_WAIT, _PAIR_WAIT = 30.0, 6.0  # seconds; the platform does not say how long to wait
 
-# What a caller can do something about, in words that stay the same.
+# Errors that a caller can act on, with stable reasons.
 _REASONS = {
     _GONE: "invalid_parameter",
     131008: "parameter_missing",
@@ -39,7 +39,7 @@ _REASONS = {
 
 
 def failure(code: int, status: int, message: str, *, login: bool = False) -> ChannelError:
-    """The failure class of an error answer. `login`: the call that presents the credentials for the first time."""
+    """The failure class of an error answer. `login`: whether the call was the login's check of the token."""
     if code in _TOKEN or (code not in _REASONS and status == 401):
         return LoggedOut("invalid_credentials")
     if code in _PERMISSION:

@@ -1,8 +1,8 @@
 """Cloud API webhooks -> provider events. Pure.
 
-Shapes: https://developers.facebook.com/docs/whatsapp/cloud-api/webhooks/components. One request holds any number
-of `entry[].changes[]`, each about the number that its `metadata.phone_number_id` names. Every item of them is
-parsed in its own `try`: one that cannot be read becomes `Unparsed` and never stops the ones beside it.
+Shapes: https://developers.facebook.com/docs/whatsapp/cloud-api/webhooks/components. One request holds any
+number of `entry[].changes[]`, each about the number in its `metadata.phone_number_id`. Every item of a change
+is parsed in its own `try`: an item that cannot be read becomes `Unparsed` and never stops the others.
 """
 
 import base64
@@ -57,7 +57,7 @@ class Profile(Struct, frozen=True):
 
 
 class Customer(Struct):
-    """`wa_id` is the phone number without `+`; `user_id` the business-scoped id, alone where the number is hidden."""
+    """`wa_id`: the phone number without `+`, empty if it is hidden. `user_id`: the business-scoped id."""
 
     wa_id: str = ""
     user_id: str = ""
@@ -68,7 +68,7 @@ _NULL = Raw(b"null")
 
 
 class Value(Struct):
-    """Each list by itself: what is wrong with one says nothing about the others."""
+    """Each list is decoded by itself, so that a malformed one does not affect the others."""
 
     metadata: Metadata
     contacts: Raw = _NULL
@@ -157,7 +157,7 @@ class Card(Struct):
 
 
 class Body(Struct):
-    """What a message says, also the new text of an edited one."""
+    """The content of a message, or the new content of an edited one."""
 
     type: str
     context: Context | None = None
@@ -208,15 +208,15 @@ class StatusItem(Struct):
 
 
 _FILES = ("image", "video", "audio", "document", "sticker")
-_UNINTERESTING = frozenset({"system", "request_welcome"})  # about a customer's account, not a message of his
+_UNINTERESTING = frozenset({"system", "request_welcome"})  # notices about a customer's account, no messages
 _STATUSES = {str(status): status for status in Status}
-_SILENT_STATUSES = frozenset({"played", "deleted"})  # no standard event says what they say
+_SILENT_STATUSES = frozenset({"played", "deleted"})  # no standard event corresponds to them
 _DIGITS = re.compile(r"[0-9]{1,11}")
 _PHONE_NUMBER = re.compile(r"[0-9]{5,20}")
 
 
 def parse_webhook(body: bytes, identity: str) -> list[Addressed]:
-    """Every item of a webhook, in order. `identity` gets what names no number of its own. Never raises."""
+    """Every item of a webhook, in order. Items without a number are addressed to `identity`. Never raises."""
     found: list[Addressed] = []
     try:
         entries = msgspec.json.decode(body, type=Webhook).entry
@@ -236,7 +236,7 @@ def parse_webhook(body: bytes, identity: str) -> list[Addressed]:
 def _of_change(raw: bytes, identity: str) -> list[Addressed]:
     try:
         change = msgspec.json.decode(raw, type=Change)
-        if change.field != "messages":  # templates, account notices, calls: nothing that the contract names
+        if change.field != "messages":  # templates, account notices, calls: no standard event
             return [Addressed(identity, Ignored(_raw_key(identity, raw)), raw)]
         value = msgspec.json.decode(change.value, type=Value)
     except Exception as error:
@@ -258,7 +258,7 @@ def _of_change(raw: bytes, identity: str) -> list[Addressed]:
 
 
 def _list(items: Raw) -> list[Raw]:
-    """Absent and null are nothing. Raises `DecodeError` for what is no list."""
+    """The items of a list; absent and null are an empty list. Raises `DecodeError` if it is not a list."""
     return msgspec.json.decode(items, type=list[Raw] | None) or []
 
 
@@ -299,7 +299,7 @@ def _message(message: Message, number: str, at: int, customers: Mapping[str, Cus
 
 
 def _customers(items: Raw) -> dict[str, Customer]:
-    """By both of their ids; one that cannot be read has no name, that is all."""
+    """Customers by each of their ids. Entries that cannot be read are left out: only names are lost."""
     found: dict[str, Customer] = {}
     try:
         known = _list(items)
@@ -357,7 +357,7 @@ def _content(body: Body, message_id: str) -> Content:
 
 
 def _choice(interactive: Interactive, content: Content) -> None:
-    """A button or a row of a list; or a filled-in form, whose answers are the text."""
+    """Fill `content` from a button, a list row, or a form, whose answers (JSON) become the text."""
     choice = interactive.button_reply or interactive.list_reply
     if choice is not None:
         content.type, content.text = "text", choice.title
@@ -377,7 +377,7 @@ def _attachment(kind: str, file: File) -> Attachment:
 
 
 def hex_digest(digest: str) -> str:
-    """Meta writes SHA-256 in base64 here and in hex there; anything else is no digest."""
+    """A SHA-256 digest as hex: Meta writes it in base64 or in hex. Empty for anything else."""
     if re.fullmatch(r"[0-9a-fA-F]{64}", digest):
         return digest.lower()
     try:
@@ -431,7 +431,7 @@ def _status(item: StatusItem, key: bytes, recipient: str, at: int) -> ProviderEv
 
 
 def _milliseconds(seconds: str | int) -> int:
-    """Raises `ValueError` for what is no time."""
+    """Unix milliseconds. Raises `ValueError` if it is not a number of seconds."""
     if not _DIGITS.fullmatch(str(seconds)):
         raise ValueError("timestamp")
     return int(seconds) * 1000
@@ -447,7 +447,7 @@ def _unreadable(raw: bytes, identity: str, error: Exception) -> Addressed:
 
 
 class _Outline(Struct, rename={"from_": "from"}):
-    """As much of a message as is needed to say that there was one."""
+    """The fields of a message that an event of type `unknown` needs."""
 
     id: str
     timestamp: str | int
@@ -457,7 +457,7 @@ class _Outline(Struct, rename={"from_": "from"}):
 
 
 def _recognise(unparsed: Unparsed, raw: bytes, number: str, customers: Mapping[str, Customer]) -> None:
-    """Fill in who wrote and where, if at least that can be read."""
+    """Fill in sender, conversation, id and time, if they can be read."""
     try:
         outline = msgspec.json.decode(raw, type=_Outline)
         message = Message(

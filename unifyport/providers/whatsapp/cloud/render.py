@@ -1,7 +1,7 @@
 """Our message -> Cloud API request. Pure.
 
-https://developers.facebook.com/docs/whatsapp/cloud-api/reference/messages. A customer is named by his phone
-number, or by the business-scoped id that Meta gives for customers who hide theirs
+https://developers.facebook.com/docs/whatsapp/cloud-api/reference/messages. A customer is addressed by phone
+number, or by the business-scoped id that Meta gives for customers who hide their number
 (https://developers.facebook.com/documentation/business-messaging/whatsapp/business-scoped-user-ids).
 """
 
@@ -26,9 +26,9 @@ _SCOPED = re.compile(r"[A-Z]{2}\.[A-Za-z0-9.]{1,128}")
 
 
 def render(message: OutboundMessage) -> dict[str, Any]:
-    """The body of a message, as far as the message alone says it. Its statuses bring `client_ref` back.
+    """The body of a message, without media id and quote. The message's statuses repeat `client_ref`.
 
-    Raises `Rejected` for what can only be refused.
+    Raises `Rejected` for a message that the platform would refuse.
     """
     body: dict[str, Any] = {
         "messaging_product": "whatsapp",
@@ -41,7 +41,7 @@ def render(message: OutboundMessage) -> dict[str, Any]:
 
 
 def complete(message: OutboundMessage, media_id: str = "", *, quoted: str | None = None) -> dict[str, Any]:
-    """The whole body: with the id of a file that was uploaded before, and of the message that it quotes."""
+    """The whole body, with the id of an uploaded file and the id of the quoted message."""
     body = {**message.rendered_by(render)}
     if media_id and isinstance(message, OutboundMedia):
         body[message.type] = {"id": media_id, **body[message.type]}
@@ -95,7 +95,10 @@ def _contact(contact: Contact) -> dict[str, Any]:
 
 
 def render_reaction(conversation_id: str, message_id: str, emoji: str) -> dict[str, Any]:
-    """https://developers.facebook.com/docs/whatsapp/cloud-api/messages/reaction-messages; no emoji takes it away."""
+    """The body of a reaction; an empty `emoji` removes it.
+
+    https://developers.facebook.com/docs/whatsapp/cloud-api/messages/reaction-messages
+    """
     return {
         "messaging_product": "whatsapp",
         **recipient(conversation_id, "user"),
@@ -109,13 +112,13 @@ def render_read(message_id: str) -> dict[str, Any]:
 
 
 def canonical(conversation_id: str) -> str:
-    """A conversation as events name it: a phone number is bare digits."""
+    """A conversation id in the form that events use: a phone number without `+` or domain."""
     phone = _PHONE.fullmatch(conversation_id)
     return phone[1] if phone is not None else conversation_id
 
 
 def recipient(conversation_id: str, conversation_type: str) -> dict[str, str]:
-    """The fields that name the recipient. Raises `Rejected` for an id of no known form."""
+    """The fields that name the recipient. Raises `Rejected` for an id of an unknown form."""
     if conversation_type == "group":
         if _PHONE.fullmatch(conversation_id):
             raise Rejected("invalid_recipient", "to.id is a phone number, not a group")

@@ -1,9 +1,10 @@
 """Verification of Meta's webhooks, on raw bytes and in constant time.
 
-`X-Hub-Signature-256: sha256=<hex HMAC-SHA256 of the body, keyed with the app secret>`; the address itself is
-checked by a GET with `hub.mode`, `hub.verify_token` and `hub.challenge`
-(https://developers.facebook.com/docs/graph-api/webhooks/getting-started). The body holds no signed time, so a
-captured one is known by its items' keys, or is older than we would remember them.
+`X-Hub-Signature-256: sha256=<hex HMAC-SHA256 of the body, keyed with the app secret>`. Meta checks the
+address by a GET with `hub.mode`, `hub.verify_token` and `hub.challenge`
+(https://developers.facebook.com/docs/graph-api/webhooks/getting-started). The body holds no signed time: a
+replayed request is recognised by the dedupe keys of its items, and items older than the keys are kept are set
+aside as stale (`unifyport/gateway/ingress.py`).
 """
 
 import hmac
@@ -16,7 +17,7 @@ _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
 
 def sign(app_secret: str, body: bytes) -> str:
-    """The header's value."""
+    """The value of `X-Hub-Signature-256`."""
     return "sha256=" + hmac.digest(app_secret.encode(), body, "sha256").hex()
 
 
@@ -26,7 +27,7 @@ def verify(credentials: Credentials, headers: Headers, body: bytes) -> bool:
 
 
 def answer_challenge(credentials: Credentials, query: Query) -> str | None:
-    """What to answer to the check of our address: the challenge, if the token is ours."""
+    """The answer to Meta's check of our address: the challenge if the token is ours, else None (refuse)."""
     told = hmac.compare_digest(
         credentials.get("verify_token", "").encode(), query.get("hub.verify_token", "").encode()
     )
