@@ -264,7 +264,8 @@ class EndpointActor:
                 row = await store.owed_one(no, *key)
                 rows, limit = ([] if row is None else [row]), 2
             else:
-                rows, limit = await store.in_lane(no, *key, after, upto, ROWS_PER_LANE), ROWS_PER_LANE
+                limit = ROWS_PER_LANE
+                rows = await store.in_lane(no, *key, after=after, upto=upto, limit=limit)
         except BaseException:
             window.still_hungry(key)
             raise
