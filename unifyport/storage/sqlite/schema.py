@@ -33,7 +33,7 @@ create table account(
   status text not null, desired text not null check(desired in ('running', 'stopped')),
   auth_status text not null, last_error text,
   terminal text,        -- why it must not be restarted; survives a restart of the process
-  not_before integer,   -- the platform told us to wait until then, unix ms
+  not_before integer,   -- the platform asked to wait until then, unix ms
   provider_account_ref text, profile text not null, metadata text not null, capabilities text,
   credentials blob,     -- sealed
   receive text not null,
