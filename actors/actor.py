@@ -1,8 +1,8 @@
 """The base of actors that work through a mailbox of jobs.
 
-The base owns the batch. A job that was taken and not yet answered or handed on is answered `Failed` when the
-actor crashes or is cancelled, before the next incarnation begins: a producer never waits for a dead actor,
-and a batch is never lost in silence. What is still in the mailbox stays there for the next incarnation.
+The base owns the batch. If the actor crashes or is cancelled, every job of the batch that was neither
+answered nor handed on is answered `Failed` before the next incarnation begins: a producer never waits for a
+dead actor, and no job is lost without an answer. Jobs in the mailbox stay there for the next incarnation.
 """
 
 from typing import Generic, TypeVar
@@ -27,12 +27,12 @@ class Job(Generic[W, A]):
     reply: Reply[A | Failed]
     size: int = 0
     handed_on: bool = False  # another actor owns the reply now
-    in_hand: bool = False  # it is being done now: its producer cannot take it back
-    withdrawn: bool = False  # its producer has taken it back
+    in_hand: bool = False  # it is being done now: its producer cannot withdraw it
+    withdrawn: bool = False  # its producer no longer wants it done
 
 
 class Actor(Generic[W, A]):
-    """Subclasses implement `handle`; `batch` bounds what one turn takes."""
+    """Subclasses implement `handle`. `batch`: how many jobs one turn takes at most."""
 
     batch = BATCH
 
@@ -46,15 +46,15 @@ class Actor(Generic[W, A]):
         return await reply.wait()
 
     async def run(self, incarnation: Incarnation) -> None:
-        """Work until asked to stop; then work off what is in the mailbox, and return."""
+        """Work until asked to stop; then finish the jobs in the mailbox, and return."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._interrupt_on_stop, incarnation)
             incarnation.started()
             while not incarnation.stop_requested or len(self.mailbox):
-                await self._own(await self.mailbox.take(self.batch))
+                await self._handle_all(await self.mailbox.take(self.batch))
             nursery.cancel_scope.cancel()
 
-    async def _own(self, batch: list[Job[W, A]]) -> None:
+    async def _handle_all(self, batch: list[Job[W, A]]) -> None:
         try:
             await self.handle(batch)
         finally:
@@ -64,7 +64,7 @@ class Actor(Generic[W, A]):
                     job.reply.answer(Failed("actor_failed"))
 
     async def handle(self, batch: list[Job[W, A]]) -> None:
-        """Answer every job or hand it on."""
+        """Answer each job, or hand it on."""
         raise NotImplementedError
 
     def failed(self, job: Job[W, A]) -> None:
@@ -76,7 +76,7 @@ class Actor(Generic[W, A]):
 
 
 class Stickiness:
-    """Generations that failed: after one unit of a generation failed, none after it may commit."""
+    """The generations that failed: after a unit of a generation failed, no later unit of it may commit."""
 
     def __init__(self) -> None:
         self._failed: dict[int, int] = {}

@@ -1,4 +1,4 @@
-"""Deliveries: keeps one actor per endpoint of the table. The table and a doorbell are the only way in."""
+"""Keeps one actor for each endpoint in the table. It learns of changes from the table and a doorbell only."""
 
 import logging
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ POLICY = Policy(
     max_restarts=100,
     on_exhausted=OnExhausted.PARK,
     park_interval=60.0,
-    stop_grace=11.0,  # the time-out that most endpoints have; what takes longer is cut off, and comes again
+    stop_grace=11.0,  # covers the usual time-out; a longer attempt is cut off and made again after the start
     stop_timeout=2.0,
 )
 
@@ -48,14 +48,12 @@ class Deliveries:
             nursery.cancel_scope.cancel()
 
     def events_committed(self, kinds: int) -> None:
-        """Events of these kinds (bits) were committed: whoever subscribes to one looks. Never blocks."""
+        """Wake the endpoints that subscribe to any of these kinds (bits). Never blocks."""
         for actor in self:
             actor.events_committed(kinds)
 
     async def heard(self, endpoint: WebhookEndpoint) -> None:
-        """Return when its actor knows of this change, or after a moment: a state,
-        as whoever looks later will see.
-        """
+        """Wait until the endpoint's actor has this version of the row, at most `HEARD_SECONDS`."""
         with trio.move_on_after(HEARD_SECONDS):
             while (
                 actor := self._actors.get(endpoint.id)
@@ -63,7 +61,7 @@ class Deliveries:
                 await self._reconciled.wait()
 
     def reconfigure(self, defaults: WebhookDefaults) -> None:
-        """Endpoints that leave something open do as the operator now says. Never blocks."""
+        """Replace the defaults, which apply where an endpoint has no value of its own. Never blocks."""
         if defaults != self._services.defaults:
             self._services.defaults = defaults
             for actor in self:

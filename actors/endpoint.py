@@ -1,9 +1,8 @@
-"""The actor of one webhook endpoint: what it is owed goes out, as lanes, breaker and pace allow.
+"""The actor of one webhook endpoint: it delivers owed events as lanes, breaker and rate limit allow.
 
-It reads into a bounded window, works off heads in a few tasks, and has outcomes recorded. The delivery rows
-are the only truth about debt: the actor can be killed at any point and begins again from the lowest row.
-Attempts run one after another in the same task while there is something to start, so that a busy endpoint
-spawns nothing.
+It reads rows into a bounded window, attempts heads in a few tasks, and has outcomes recorded. Only the
+delivery rows decide what is owed: the actor can be killed at any point and starts again from the lowest row.
+A task makes one attempt after another while a head may start, so a busy endpoint spawns no tasks.
 """
 
 import logging
@@ -46,15 +45,15 @@ log = logging.getLogger("unifyport.delivery")
 EVENTS_TOPIC = "events"
 
 PAGE = 100
-REFILLS = 4  # lanes that are read again in one turn: what is fresh shall not wait for all of them
+REFILLS = 4  # lanes that are read again in one turn, so that fresh rows do not wait for all of them
 POLL_SECONDS = 1.0
-SHORTEST_WAIT = 0.01  # whatever the clocks say, nothing spins
+SHORTEST_WAIT = 0.01  # seconds; keeps the loop from spinning if clocks disagree
 LAST_WORDS_SECONDS = 3.0
 
 
 @attrs.define
 class DeliveryServices:
-    """`draw` spreads retries: uniform in [-1, 1]."""
+    """What all endpoint actors share. `draw`: a random number in [-1, 1], which spreads retries."""
 
     store: Store
     writer: Writer
@@ -70,7 +69,7 @@ class DeliveryServices:
 
 @attrs.define
 class _Flight:
-    """One attempt. `extra`: it was ordered, of a head that waits for its retry; `probe`: the breaker's."""
+    """One attempt. `extra`: an ordered attempt of a head that waits; `probe`: the probe of the breaker."""
 
     key: LaneKey
     row: Owed
@@ -79,9 +78,7 @@ class _Flight:
 
 
 class EndpointActor:
-    """`endpoint` is replaced when the row changes: URL,
-    secret and policy are those at the time of the attempt.
-    """
+    """`endpoint` is replaced when the row changes; an attempt uses the URL, secret and policy of its time."""
 
     def __init__(self, endpoint: WebhookEndpoint, lease: Lease, services: DeliveryServices) -> None:
         self.endpoint = endpoint
@@ -100,19 +97,19 @@ class EndpointActor:
         self._gate = Gate(self._retries, self._policy, self.endpoint.failing_since)
         self._fair_share = FairShare()
         self._in_flight = 0
-        self._void = True  # the window is not what the store says
+        self._void = True  # the window does not match the store and must be read anew
         self._ordered = True  # there may be extra attempts to make
-        self._orders_after = (0, 0)  # those up to here were looked at
+        self._orders_after = (0, 0)  # the last order that was read
         self._replaying = True  # there may be replays that were not read
-        self._unread = True  # there may be more to read than the window has taken
+        self._unread = True  # there may be rows that the window has not read
         self._stopping = False
         self._recorder = Recorder(
             self._services.writer,
             self._lease,
             self._services.now_ms,
-            lambda: self.endpoint,
-            self._durable,
-            self._took,
+            endpoint=lambda: self.endpoint,
+            on_durable=self._release,
+            on_version=self._adopt_version,
         )
 
     def _adopt_policies(self) -> None:
@@ -121,7 +118,7 @@ class EndpointActor:
         self._signer: Signer | None = None
         self._signer_until: int | None = None
 
-    # -- what others see and say -----------------------------------------------------------------------------
+    # -- state and messages ----------------------------------------------------------------------------------
 
     @property
     def in_flight(self) -> int:
@@ -129,7 +126,7 @@ class EndpointActor:
 
     @property
     def waiting(self) -> int:
-        """Owed events that the window knows of."""
+        """The number of owed events that the window knows of."""
         return self._window.known
 
     @property
@@ -141,8 +138,9 @@ class EndpointActor:
         return self._window.congested
 
     def replace(self, endpoint: WebhookEndpoint) -> None:
-        """Take over a changed row, or changed defaults. An endpoint that was activated again, or moved,
-        is tried at once.
+        """Take over a changed row or changed defaults.
+
+        An endpoint that was activated, or has another URL, is tried at once.
         """
         old, ordering = self.endpoint, self._policy.ordering
         self.endpoint = endpoint
@@ -183,7 +181,7 @@ class EndpointActor:
                 self._stopping = True
                 while self._in_flight:
                     await self.wake.wait()
-                with trio.move_on_after(LAST_WORDS_SECONDS):  # the writer may be what we are stopped for
+                with trio.move_on_after(LAST_WORDS_SECONDS):  # a broken writer may be the cause of the stop
                     await self._recorder.flush()
                 nursery.cancel_scope.cancel()
         finally:
@@ -197,7 +195,7 @@ class EndpointActor:
     async def _turn(self) -> None:
         more = False
         try:
-            if self._void and not await self._begin_anew():
+            if self._void and not await self._renew_window():
                 await self.wake.wait()
                 return
             if self._ordered:
@@ -207,17 +205,15 @@ class EndpointActor:
             await trio.sleep(POLL_SECONDS)
         self._start()
         if not more:
-            await self.wake.wait(trio.current_time() + self._idle_for())
+            await self.wake.wait(trio.current_time() + self._compute_wait())
 
-    async def _begin_anew(self) -> bool:
+    async def _renew_window(self) -> bool:
         """Read the debt from its beginning; False while attempts of the old window are in flight."""
         if self._in_flight:
             return False
         await self._recorder.flush()
-        self._void, ordering = (
-            False,
-            self._policy.ordering,
-        )  # before the look: who voids it meanwhile says so again
+        # Cleared before the query: a change during the query sets it again.
+        self._void, ordering = False, self._policy.ordering
         try:
             blocked = await self._services.store.blocked(self.endpoint.no)
         except BaseException:
@@ -230,7 +226,7 @@ class EndpointActor:
     # -- reading ---------------------------------------------------------------------------------------------
 
     async def _read(self) -> bool:
-        """Fill the window; True when there is more to read at once."""
+        """Fill the window. Returns whether there is more to read at once."""
         if self.endpoint.status != ENDPOINT_ACTIVE:
             return False
         window, store, no = self._window, self._services.store, self.endpoint.no
@@ -240,7 +236,7 @@ class EndpointActor:
             window.add_fresh(rows)
             fresh = len(rows) == limit
         if self._replaying and (limit := min(PAGE, window.room_for_replays)) > 0:
-            self._replaying = False  # before the look, as with orders
+            self._replaying = False  # before the query, as with orders
             try:
                 rows = await store.replays(no, window.replay_pos, limit)
             except BaseException:
@@ -264,18 +260,16 @@ class EndpointActor:
                 row = await store.owed_one(no, *key)
                 rows, limit = ([] if row is None else [row]), 2
             else:
-                rows, limit = await store.in_lane(no, *key, after, upto, ROWS_PER_LANE), ROWS_PER_LANE
+                limit = ROWS_PER_LANE
+                rows = await store.in_lane(no, *key, after=after, upto=upto, limit=limit)
         except BaseException:
             window.still_hungry(key)
             raise
         window.refill(key, rows, limit)
 
     async def _carry_out_orders(self) -> None:
-        """Extra attempts are made whatever the endpoint's status, breaker or pace.
-
-        A page of orders at a time.
-        """
-        self._ordered = False  # before the look: what is ordered meanwhile says so again
+        """Start a page of ordered extra attempts, whatever the endpoint's status, breaker or rate limit."""
+        self._ordered = False  # before the query: an order during the query sets it again
         try:
             rows = await self._services.store.ordered(self.endpoint.no, self._orders_after, PAGE)
         except BaseException:
@@ -294,8 +288,8 @@ class EndpointActor:
             self._nursery.start_soon(self._work, _Flight(key, row, extra=True))
         self._ordered |= len(rows) == PAGE
 
-    def _idle_for(self) -> float:
-        """Seconds until there is something to do that no bell tells of."""
+    def _compute_wait(self) -> float:
+        """Seconds until there may be work that no bell announces."""
         if self.endpoint.status != ENDPOINT_ACTIVE or self._full:
             return POLL_SECONDS
         now = trio.current_time()
@@ -312,34 +306,34 @@ class EndpointActor:
         return self._in_flight >= self._policy.max_in_flight
 
     def _start(self) -> None:
-        while (flight := self._next(trio.current_time())) is not None:
+        while (flight := self._take_next(trio.current_time())) is not None:
             self._nursery.start_soon(self._work, flight)
 
-    def _next(self, now: float) -> _Flight | None:
-        """What may be attempted now; it counts as in flight from here on."""
+    def _take_next(self, now: float) -> _Flight | None:
+        """The next attempt that may start now; it counts as in flight from here on."""
         if self._stopping or self._void or self._full or self.endpoint.status != ENDPOINT_ACTIVE:
             return None
         if self._recorder.full or self._services.writer.unavailable is not None:
-            return None  # what is sent now could not be recorded, and would be sent again
+            return None  # the outcome could not be recorded soon, so after a crash it would be sent again
         if self._gate.opens_at(now) > now:
             return None
         if self._window.next_group() is None or not self._services.slots.take(self.wake):
             return None
-        head = self._window.oldest_head() if self._gate.probing else self._next_head(now)
+        head = self._window.oldest_head() if self._gate.probing else self._take_head(now)
         if head is None:
             self._services.slots.give()
             return None
         self._in_flight += 1
         return _Flight(*head, probe=self._gate.started(now))
 
-    def _next_head(self, now: float) -> tuple[LaneKey, Owed] | None:
-        """An account that is not the only one gets half of the slots at most."""
+    def _take_head(self, now: float) -> tuple[LaneKey, Owed] | None:
+        """Fair share: an account gets more than half of the places only while no other account is active."""
         slots = self._policy.max_in_flight
         alone = not self._fair_share.is_shared(self._window.next_group(), now)
         return self._window.next_head(slots if alone else max(1, slots // 2))
 
     async def _work(self, flight: _Flight | None) -> None:
-        """One attempt after another, as long as there is one to start."""
+        """Make one attempt after another, while one may start."""
         while flight is not None:
             try:
                 attempt, delivery_id = await self._attempt(flight.row)
@@ -348,15 +342,13 @@ class EndpointActor:
                 awaited = self._services.slots.give()
             now = trio.current_time()
             self._conclude(flight, attempt, delivery_id, now)
-            flight = None if awaited else self._next(now)
+            flight = None if awaited else self._take_next(now)
             if awaited or self._has_to_turn:
                 self.wake.ring()
 
     @property
     def _has_to_turn(self) -> bool:
-        """Whether there is something that only the loop can do: to read, to wait for the gate, to begin anew,
-        to end.
-        """
+        """Whether there is work for the loop: to read, to wait for the gate, to renew the window, to end."""
         window = self._window
         waits = self._unread or self._ordered or window.hungry or window.next_group() is not None
         return waits or self._stopping or self._void
@@ -377,7 +369,7 @@ class EndpointActor:
             return Attempt(error=INTERNAL_ERROR), delivery_id
 
     def _signer_at(self, now: int) -> Signer:
-        """With the secrets that hold now: the old one of a rotation has an end."""
+        """The signer with the secrets that are valid now: in a rotation the old one is valid for a time."""
         if self._signer is None or (self._signer_until is not None and now >= self._signer_until):
             secrets = self.endpoint.secrets(now)
             self._signer = Signer(secrets, self._policy.signatures)
@@ -385,9 +377,9 @@ class EndpointActor:
         return self._signer
 
     def _conclude(self, flight: _Flight, attempt: Attempt, delivery_id: str, now: float) -> None:
-        """Record what an attempt came to.
+        """Record the outcome of an attempt, in the window and for the store.
 
-        Synchronous: a cancel cannot separate the window from the record.
+        Synchronous, so that a cancellation cannot happen between the two.
         """
         row, verdict = flight.row, judge(attempt)
         self.verdicts[verdict] += 1
@@ -397,8 +389,8 @@ class EndpointActor:
             verdict, attempt, row.seq, probe=flight.probe, now=now, now_ms=now_ms
         )
         if change is not None:
-            self._tell(change, attempt)
-        outcome = self._recorder.outcome(row, attempt, verdict, delivery_id, now_ms)
+            self._report_health(change, attempt)
+        outcome = self._recorder.make_outcome(row, attempt, verdict, delivery_id=delivery_id, now_ms=now_ms)
         if flight.extra:
             self._conclude_extra(flight, verdict, outcome)
         elif not counted:
@@ -430,9 +422,7 @@ class EndpointActor:
             self._recorder.add(outcome, hold=key)
 
     def _conclude_extra(self, flight: _Flight, verdict: Verdict, outcome: Settled) -> None:
-        """An attempt outside the count ends the debt when it succeeds,
-        and changes nothing when it does not.
-        """
+        """An extra attempt ends the debt if it succeeds, and changes nothing if it fails."""
         if verdict is Verdict.DELIVERED:
             outcome.becomes = "delivered"
             outcome.attempts += 1
@@ -443,8 +433,8 @@ class EndpointActor:
 
     # -- health ----------------------------------------------------------------------------------------------
 
-    def _tell(self, change: Change, attempt: Attempt) -> None:
-        """Show a change of health in the endpoint's row and in the log."""
+    def _report_health(self, change: Change, attempt: Attempt) -> None:
+        """Write a change of health to the endpoint's row and to the log."""
         since, disabled = self._gate.failing_since, None
         if change is Change.DISABLED:
             if self.endpoint.status == ENDPOINT_DISABLED:
@@ -453,16 +443,17 @@ class EndpointActor:
             self.endpoint = attrs.evolve(self.endpoint, status=ENDPOINT_DISABLED, reason=disabled)
         self.endpoint = attrs.evolve(self.endpoint, failing_since=since)
         reason = attempt.reason if change is Change.FAILING else None
-        self._recorder.tell(EndpointHealth(since, [_EVENTS[change]], disabled, reason))
+        self._recorder.add_health(EndpointHealth(since, [_EVENTS[change]], disabled, reason))
 
-    def _took(self, version: int) -> None:
-        """The row took our change of its health, and has a new version."""
+    def _adopt_version(self, version: int) -> None:
+        """The change of health is written, and the row has a new version."""
         self.endpoint = attrs.evolve(self.endpoint, version=version)
 
-    def _durable(self, keys: list[LaneKey]) -> None:
+    def _release(self, keys: list[LaneKey]) -> None:
+        """Outcomes are durable: these lanes go on."""
         if keys:
             self._window.durable(keys)
-        held_back = self._window.next_group() is not None  # because much was not recorded yet
+        held_back = self._window.next_group() is not None  # the recorder may have been full
         if keys or held_back:
             self.wake.ring()
 

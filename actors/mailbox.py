@@ -1,11 +1,11 @@
 """A bounded mailbox: many senders, one receiver that takes whole batches.
 
-Handing over single messages costs a full scheduler round each; a batch costs one. The receiver passes
-exactly one checkpoint a batch, so it stays fair and can be cancelled, and nothing is removed from the
-mailbox before that checkpoint: a cancelled receiver loses nothing.
+To hand over one message costs a full round of the scheduler, and so does a batch. The receiver passes exactly
+one checkpoint for each batch, so it stays fair and can be cancelled. Nothing is removed from the mailbox
+before that checkpoint: a cancelled receiver loses nothing.
 
-Senders are strictly first in, first out: while any sender is parked, a newcomer parks behind it. The bound
-is on messages and on their bytes, as the sender states them.
+Senders are strictly first in, first out: while any sender waits, a new one waits behind it. The mailbox is
+bounded by the number of messages, and by their bytes as the senders state them.
 """
 
 from collections import OrderedDict, deque
@@ -23,7 +23,7 @@ BATCH = 64
 
 
 class MailboxClosed(Exception):
-    """Nobody will read what is put here."""
+    """The mailbox was closed: it takes no more messages."""
 
 
 class Mailbox(Generic[T]):
@@ -56,7 +56,7 @@ class Mailbox(Generic[T]):
         return len(self._senders)
 
     def put_nowait(self, item: T, size: int = 0) -> bool:
-        """Put without waiting; False when full. Raises `MailboxClosed`."""
+        """Put without waiting; False if the mailbox is full. Raises `MailboxClosed`."""
         if self._closed:
             raise MailboxClosed
         if self._senders or not self._has_room(size):
@@ -65,9 +65,9 @@ class Mailbox(Generic[T]):
         return True
 
     async def put(self, item: T, size: int = 0) -> None:
-        """Put, waiting for room behind those who waited first. Cancelled: the item was not put.
+        """Put, after waiting for room behind earlier senders. Cancelled: the item was not put.
 
-        Not a checkpoint when there is room. Raises `MailboxClosed`.
+        Not a checkpoint if there is room. Raises `MailboxClosed`.
         """
         if self.put_nowait(item, size):
             return
@@ -81,9 +81,9 @@ class Mailbox(Generic[T]):
         await wait_task_rescheduled(abort)
 
     async def take(self, most: int = BATCH) -> list[T]:
-        """At least one and at most `most` items; exactly one checkpoint. Empty only after `interrupt`.
+        """Take at least one and at most `most` items, none only after `interrupt`. Exactly one checkpoint.
 
-        Raises `MailboxClosed` when closed and empty.
+        Raises `MailboxClosed` if the mailbox is closed and empty.
         """
         if self._items or self._closed or self._interrupted:
             await trio.lowlevel.checkpoint()
@@ -109,12 +109,12 @@ class Mailbox(Generic[T]):
         return batch
 
     def interrupt(self) -> None:
-        """Make the receiver's next `take` return even if there is nothing to take."""
+        """Make the receiver's next `take` return even if the mailbox is empty."""
         self._interrupted = True
         self._wake_receiver()
 
     def close(self) -> None:
-        """Refuse what comes from now on; parked senders get `MailboxClosed`."""
+        """Refuse new messages; senders that wait get `MailboxClosed`."""
         self._closed = True
         while self._senders:
             task, _ = self._senders.popitem(last=False)

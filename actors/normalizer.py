@@ -1,8 +1,9 @@
-"""The normalizer: provider events become standard events, in the order in which they came.
+"""The normalizer turns provider events into public events, in their order.
 
-Partitioned by account, so that the order of an account is kept and a crash touches one partition. Each unit
-is worked in its own `try`: what cannot be normalised is replaced *in place* by a quarantine row, while its
-dedupe key, session and offset changes stay, so that one poisonous item stops nobody and reorders nothing.
+It is partitioned by account, so that the order of an account is kept and a crash affects one partition. Each
+provider event has its own `try`: one that cannot be normalised is replaced *in place* by a quarantine row,
+and its dedupe key and the session changes of its unit are kept. So a bad event neither stops nor reorders
+others.
 """
 
 import hashlib
@@ -36,9 +37,8 @@ log = logging.getLogger("unifyport.normalizer")
 MAX_BODY = 256 * 1024
 
 MediaLink = Callable[[str, str, Attachment], str]  # account id, provider, file -> URL, or "" for none
-ReplyToken = Callable[
-    [str, str, str, str], str
-]  # account id, provider, conversation, message -> or "" for none
+# account id, provider, conversation id, message id -> reply token, or "" for none
+ReplyToken = Callable[[str, str, str, str], str]
 
 
 def no_reply_token(*message: str) -> str:
@@ -46,12 +46,14 @@ def no_reply_token(*message: str) -> str:
 
 
 class BodyTooLarge(Exception):
-    """A standard event would exceed `MAX_BODY`."""
+    """A public event would exceed `MAX_BODY`."""
 
 
 class Normalizer(Actor[Unit, Result]):
-    """One partition. `event_id` makes ids, `lane_key` keys the hash of the ordering key, `link` makes
-    addresses of files, `reply_token` what quotes a message.
+    """One partition.
+
+    `event_id` makes ids, `lane_key` is the key of the hash that gives lanes, `link` makes URLs of files, and
+    `reply_token` makes reply tokens.
     """
 
     def __init__(
@@ -87,20 +89,22 @@ class Normalizer(Actor[Unit, Result]):
 
     def fill(self, unit: Unit) -> None:
         """Set `unit.items` from its provider events and announcements."""
-        unit.items = [self._item(unit, event) for event in unit.provider_events]
+        unit.items = [self._make_item(unit, event) for event in unit.provider_events]
         for announcement in unit.announcements:
-            event = self._event(unit, announce(announcement))
+            event = self._make_event(unit, announce(announcement))
             event.expires_at = announcement.expires_at
             unit.items.append(Item(dedupe_key("gateway", event.id), [event]))
 
-    def _item(self, unit: Unit, event: ProviderEvent) -> Item:
+    def _make_item(self, unit: Unit, event: ProviderEvent) -> Item:
         quarantined = None
         if isinstance(event, Unparsed):
             quarantined = Quarantined(event.reason, event.raw)
         try:
             for attachment in attachments_of(event):
                 attachment.url = self._link(unit.account_id, unit.provider, attachment)
-            events = [self._event(unit, self._quotable(unit, standard)) for standard in normalize(event)]
+            events = [
+                self._make_event(unit, self._add_reply_token(unit, standard)) for standard in normalize(event)
+            ]
         except Exception as error:
             log.exception("account %s: an event could not be normalised, quarantined", unit.account_id)
             quarantined = Quarantined(f"normalizer: {type(error).__name__}", raw_of(event))
@@ -108,10 +112,10 @@ class Normalizer(Actor[Unit, Result]):
         if quarantined is not None:
             self.quarantined += 1
             log.warning("account %s: quarantined (%s)", unit.account_id, quarantined.reason)
-        return Item(event.key, events, quarantined, _resolution(event))
+        return Item(event.key, events, quarantined, _read_resolution(event))
 
-    def _quotable(self, unit: Unit, standard: Standard) -> Standard:
-        """A message that came in can be answered with a quote, where the channel has such."""
+    def _add_reply_token(self, unit: Unit, standard: Standard) -> Standard:
+        """Give an incoming message its reply token, if the channel can quote."""
         if standard.type is EventType.MESSAGE_RECEIVED:
             message, conversation = standard.data["message"], standard.conversation_id
             token = self._reply_token(unit.account_id, unit.provider, conversation, message["id"])
@@ -119,7 +123,7 @@ class Normalizer(Actor[Unit, Result]):
                 message["reply_token"] = token
         return standard
 
-    def _event(self, unit: Unit, standard: Standard) -> Event:
+    def _make_event(self, unit: Unit, standard: Standard) -> Event:
         event_id = self._event_id()
         body = encode_body(
             event_id,
@@ -138,14 +142,14 @@ class Normalizer(Actor[Unit, Result]):
         return Event(event_id, kind, lane, standard.occurred_at, body)
 
     def lane(self, account_id: str, conversation_id: str) -> int:
-        """The ordering key of a conversation; of the account itself for an empty id."""
+        """The lane of a conversation; with an empty id, of the account itself."""
         digest = hashlib.blake2b(digest_size=8, key=self._lane_key)
         digest.update(account_id.encode() + b"\0" + conversation_id.encode())
         return int.from_bytes(digest.digest(), signed=True)
 
 
-def _resolution(event: ProviderEvent) -> CommandResolution | None:
-    """A receipt names the send that it is about: if that one was `unknown`, it is no longer."""
+def _read_resolution(event: ProviderEvent) -> CommandResolution | None:
+    """The outcome that a receipt gives the send that it names; it replaces an `unknown` one."""
     if not isinstance(event, StatusChanged) or not event.client_ref:
         return None
     failed = event.status is Status.FAILED
@@ -162,7 +166,7 @@ def _as_write(job: Job[Unit, Result]) -> Job[Write, Result]:
 
 
 class Normalizers:
-    """The partitions, and the door into the road for everything an account says."""
+    """The partitions; all units of accounts enter the road through `commit`."""
 
     def __init__(self, partitions: list[Normalizer]) -> None:
         self.partitions = partitions

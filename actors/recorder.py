@@ -1,9 +1,7 @@
-"""The recording half of an endpoint actor: outcomes and health, through the writer, in the order in which
-they came.
+"""Records the outcomes and the health of one endpoint through the writer, in their order.
 
-Lazily: what was delivered is written within 25 ms, together with whatever else has come by then. A crash
-before that repeats it, under the same event id. Whoever must not go on before an outcome is durable is held,
-and is written at once.
+Deliveries are written within 25 ms, together with the outcomes that follow until then. A crash before that
+repeats them, with the same event ids. An outcome whose lane must wait until it is durable is written at once.
 """
 
 import logging
@@ -25,13 +23,15 @@ from .writer import Writer
 log = logging.getLogger("unifyport.delivery")
 
 LAZY_SECONDS = 0.025
-MOST_UNRECORDED = 1024  # outcomes that a crash can make come again
+MOST_UNRECORDED = 1024  # how many deliveries a crash can repeat
 _LEVELS = {Verdict.DELIVERED: logging.DEBUG, Verdict.DEAD: logging.WARNING, Verdict.GONE: logging.WARNING}
 
 
 class Recorder:
-    """`durable` is called with the lanes that were held; `endpoint` says whose outcomes these are,
-    as it is now.
+    """`endpoint` returns the endpoint as it is now.
+
+    `on_durable` is called with the held lanes whose outcomes are durable, `on_version` with the endpoint's
+    new version after its health was written.
     """
 
     def __init__(
@@ -39,31 +39,29 @@ class Recorder:
         writer: Writer,
         lease: Lease,
         now_ms: Callable[[], int],
+        *,
         endpoint: Callable[[], WebhookEndpoint],
-        durable: Callable[[list[LaneKey]], None],
-        took: Callable[[int], None],
+        on_durable: Callable[[list[LaneKey]], None],
+        on_version: Callable[[int], None],
     ) -> None:
         self._writer = writer
         self._lease = lease
         self._now_ms = now_ms
         self._endpoint = endpoint
-        self._durable = durable
-        self._took = took
-        self.ending = False  # whoever attempts was asked to stop
+        self._on_durable = on_durable
+        self._on_version = on_version
+        self.ending = False  # the endpoint actor was asked to stop
         self._outcomes: list[Settled] = []
         self._held: list[LaneKey] = []
         self._health: EndpointHealth | None = None
         self._bell = Wake()
         self._urgent = trio.Event()
-        self._turn = trio.Lock()  # who flushes: a second one waits until what the first has taken is durable
+        self._turn = trio.Lock()  # a second flush waits until the outcomes of the first are durable
 
-    def outcome(
-        self, row: Owed, attempt: Attempt, verdict: Verdict, delivery_id: str, now_ms: int
+    def make_outcome(
+        self, row: Owed, attempt: Attempt, verdict: Verdict, *, delivery_id: str, now_ms: int
     ) -> Settled:
-        """What an attempt came to, as it is kept for people: nothing has become of the debt yet.
-
-        Also logged.
-        """
+        """Log an attempt, and return its outcome as `kept`; the caller decides what becomes of the debt."""
         self._log(row, attempt, verdict, delivery_id)
         return Settled(
             row.seq,
@@ -93,7 +91,7 @@ class Recorder:
             log.log(level, "delivery", extra=fields)
 
     def add(self, outcome: Settled, hold: LaneKey | None = None) -> None:
-        """Never blocks. With `hold`, that lane hears of it in `durable`."""
+        """Record an outcome soon; with `hold` at once, and `on_durable` gets that lane. Never blocks."""
         self._outcomes.append(outcome)
         if hold is not None:
             self._held.append(hold)
@@ -102,16 +100,16 @@ class Recorder:
 
     @property
     def full(self) -> bool:
-        """So much is not recorded yet that nothing more should be sent."""
+        """Whether so many outcomes are not recorded yet that no further attempt should start."""
         return len(self._outcomes) >= MOST_UNRECORDED
 
-    def tell(self, health: EndpointHealth) -> None:
-        """Never blocks. What was not written yet is part of the same change."""
-        self._health = health if self._health is None else _both(self._health, health)
+    def add_health(self, health: EndpointHealth) -> None:
+        """Record a change of health, merged with one that is not written yet. Never blocks."""
+        self._health = health if self._health is None else _merge(self._health, health)
         self._bell.ring()
 
     async def run(self) -> None:
-        """Until cancelled. Raises `Terminal` when somebody else acts for this endpoint now."""
+        """Record until cancelled. Raises `Terminal` if another process holds the lease, or it was deleted."""
         while True:
             await self._bell.wait()
             if not self._urgent.is_set():
@@ -120,7 +118,7 @@ class Recorder:
             await self.flush()
 
     async def flush(self) -> None:
-        """Return when everything is durable. Cancelled: what was under way may be, or not."""
+        """Return when everything is durable. Cancelled: the write in progress may have happened or not."""
         async with self._turn:
             await self._flush()
 
@@ -130,36 +128,36 @@ class Recorder:
             held, self._held = self._held, []
             health, self._health = self._health, None
             self._urgent = trio.Event()
-            match await self._writer.submit(self._settle(outcomes, health)):
+            match await self._writer.submit(self._make_write(outcomes, health)):
                 case Committed(value=version):
                     if version is not None:
-                        self._took(version)
+                        self._on_version(version)
                 case Fenced():
-                    self._lost()
+                    self._lose_lease()
                     return
                 case Refused():
-                    await self._one_by_one(outcomes, health)
+                    await self._record_singly(outcomes, health)
                 case _:  # the writer is being restarted
                     self._outcomes = outcomes + self._outcomes
                     self._held = held + self._held
                     if health is not None:
-                        self._health = health if self._health is None else _both(health, self._health)
+                        self._health = health if self._health is None else _merge(health, self._health)
                     await trio.sleep(LAZY_SECONDS)
                     continue
-            self._durable(held)
+            self._on_durable(held)
 
-    async def _one_by_one(self, outcomes: list[Settled], health: EndpointHealth | None) -> None:
-        """Something of a batch cannot be stored: find it, and let everything else through."""
-        parts = [self._settle([outcome], None) for outcome in outcomes]
+    async def _record_singly(self, outcomes: list[Settled], health: EndpointHealth | None) -> None:
+        """Record a refused batch in single writes, so that only what cannot be stored is left out."""
+        parts = [self._make_write([outcome], None) for outcome in outcomes]
         if health is not None:
-            parts.append(self._settle([], health))
+            parts.append(self._make_write([], health))
         while parts:
             match await self._writer.submit(parts[0]):
                 case Committed(value=version):
                     if version is not None:
-                        self._took(version)
+                        self._on_version(version)
                 case Fenced():
-                    self._lost()
+                    self._lose_lease()
                     return
                 case Refused() as answer:
                     log.error("endpoint %s: an outcome was not recorded: %r", self._endpoint().id, answer)
@@ -168,20 +166,20 @@ class Recorder:
                     continue
             del parts[0]
 
-    def _lost(self) -> None:
-        """The endpoint was deleted, or is another node's: whoever ends anyway has nothing more to record."""
+    def _lose_lease(self) -> None:
+        """The endpoint was deleted, or another process holds its lease: end the actor if it is not ending."""
         if not self.ending:
             raise Terminal("lease_lost")
 
-    def _settle(self, outcomes: list[Settled], health: EndpointHealth | None) -> Settle:
+    def _make_write(self, outcomes: list[Settled], health: EndpointHealth | None) -> Settle:
         endpoint = self._endpoint()
         return Settle(
             endpoint.no, endpoint.id, self._lease.epoch, outcomes, self._now_ms(), health, endpoint.version
         )
 
 
-def _both(earlier: EndpointHealth, later: EndpointHealth) -> EndpointHealth:
-    """One change of two: what was told stays told, and what disables stays."""
+def _merge(earlier: EndpointHealth, later: EndpointHealth) -> EndpointHealth:
+    """One change from two: it has the events of both, and disables if one of them does."""
     return EndpointHealth(
         later.failing_since,
         earlier.events + later.events,

@@ -1,7 +1,7 @@
-"""A reply: one answer for one waiter, and nobody waits without one.
+"""A reply: one answer for one waiter.
 
-It is made before the message that asks for it is put anywhere. Answering a reply whose waiter went away does
-nothing; answering twice is a bug and raises.
+It is made before the message that asks for it is sent. An answer whose waiter was cancelled is dropped; a
+second answer is a bug and raises `RuntimeError`.
 """
 
 from typing import Generic, TypeVar
@@ -18,7 +18,7 @@ _PENDING = object()
 
 @attrs.frozen
 class Failed:
-    """The answer of an actor that could not do its part: nothing was committed, nothing is acknowledged."""
+    """The answer of an actor that could not do the work: nothing was committed, so acknowledge nothing."""
 
     reason: str
 
@@ -35,7 +35,7 @@ class Reply(Generic[T]):
         return self._answer is not _PENDING
 
     def answer(self, value: T) -> None:
-        """Never blocks and never yields."""
+        """Give the answer. Never blocks and passes no checkpoint. Raises `RuntimeError` the second time."""
         if self.answered:
             raise RuntimeError("a reply is answered once")
         self._answer = value
@@ -44,7 +44,7 @@ class Reply(Generic[T]):
             reschedule(waiter, Value(None))
 
     async def wait(self) -> T:
-        """The answer. Cancelled: the answer, should it come, is dropped."""
+        """Wait for the answer. Cancelled: a later answer is dropped."""
         if self.answered:
             await trio.lowlevel.checkpoint()
         else:

@@ -1,10 +1,11 @@
 """The writer: one actor, one connection, group commit.
 
-It commits whatever has queued up, at most 1,000 rows a transaction, and answers each producer between the
-commit's return and its own next checkpoint. There is no linger: while one group commits the next gathers.
+It commits the writes that have queued up, about 1,000 rows in a transaction, and answers each producer
+between the return of the commit and its own next checkpoint. It never waits for more writes: the next group
+queues up while one commits.
 
 A full disk, a lock or an I/O error is a state and not a crash: the batch is kept and tried again with
-back-off, mailboxes fill, receivers stop reading, and nothing is acknowledged until it heals.
+back-off, mailboxes fill, receivers stop reading, and nothing is acknowledged until the store works again.
 """
 
 import logging
@@ -37,12 +38,13 @@ _LOG_EVERY = 60.0
 
 
 class OutcomeUnknown(Exception):
-    """A commit takes longer than anybody waits: whether it happens, nobody knows yet."""
+    """A commit takes longer than the caller waits; it may still succeed or fail."""
 
 
 class Writer(Actor[Write, Result]):
-    """`on_events` is called after each commit that wrote events, with the bits of their kinds, synchronously:
-    it rings bells and never blocks.
+    """`on_events` is called after each commit that wrote events, with the bits of their kinds.
+
+    It is synchronous: it may ring bells, and must not block.
     """
 
     batch = 256
@@ -52,16 +54,15 @@ class Writer(Actor[Write, Result]):
         self._store = store
         self._on_events = on_events
         self._sticky = Stickiness()
-        self.unavailable: str | None = None  # why the store does not take writes, while it does not
+        self.unavailable: str | None = None  # the reason while the store takes no writes
         self.writes = 0  # committed
         self.commits = Tally()
 
     async def submit_within(self, seconds: float, write: Write) -> Result | Failed:
-        """`submit`, but the write is taken back when it is not done in time: `Failed` means that it never
-        will be.
+        """`submit`, but withdraw the write after `seconds`: `Failed` means that it will never be done.
 
-        One that is being committed just then is waited for `IN_HAND_SECONDS` more. Raises `OutcomeUnknown`
-        after that.
+        A write that is being committed at that time cannot be withdrawn: waits `IN_HAND_SECONDS` more for it,
+        then raises `OutcomeUnknown`.
         """
         job: Job[Write, Result] = Job(write, Reply())
         with trio.move_on_after(seconds):
@@ -78,14 +79,14 @@ class Writer(Actor[Write, Result]):
 
     async def handle(self, batch: list[Job[Write, Result]]) -> None:
         while batch:
-            group, batch = self._group(batch)
+            group, batch = self._split(batch)
             if group:
                 await self._commit(group)
 
-    def _group(
+    def _split(
         self, batch: Sequence[Job[Write, Result]]
     ) -> tuple[list[Job[Write, Result]], list[Job[Write, Result]]]:
-        """The next jobs of at most `MAX_ROWS` rows together, and the rest. Stale units are answered here."""
+        """Jobs until `MAX_ROWS` rows are reached, and the rest. It answers units of failed generations."""
         group: list[Job[Write, Result]] = []
         rows = 0
         for index, job in enumerate(batch):
@@ -97,18 +98,18 @@ class Writer(Actor[Write, Result]):
                 job.reply.answer(Failed("generation_failed"))
                 continue
             group.append(job)
-            rows += _rows(job.work)
+            rows += _count_rows(job.work)
         return group, []
 
     async def _commit(self, group: list[Job[Write, Result]]) -> None:
         pause, logged = _FIRST_RETRY, -_LOG_EVERY
         while group:
             began = trio.current_time()
-            _take(group, True)
+            _mark_in_hand(group, True)
             try:
                 results = await self._store.commit([job.work for job in group])
             except StoreUnavailable as error:
-                _take(group, False)
+                _mark_in_hand(group, False)
                 self._answer(group, error.done)
                 group = group[len(error.done) :]
                 self.unavailable = error.reason
@@ -145,12 +146,12 @@ class Writer(Actor[Write, Result]):
             self._sticky.fail(job.work.account_no, job.work.generation)
 
 
-def _take(group: Sequence[Job[Write, Result]], in_hand: bool) -> None:
+def _mark_in_hand(group: Sequence[Job[Write, Result]], in_hand: bool) -> None:
     for job in group:
         job.in_hand = in_hand
 
 
-def _rows(write: Write) -> int:
+def _count_rows(write: Write) -> int:
     if isinstance(write, Unit):
         return write.rows
     return 1 + len(write.outcomes) if isinstance(write, Settle) else 1

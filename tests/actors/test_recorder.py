@@ -36,7 +36,14 @@ def recorder_of(writer: Answers, durable: list[Any] | None = None) -> Recorder:
     endpoint = WebhookEndpoint("we_1", "https://x.example", no=1)
     heard = durable if durable is not None else []
     lease = Lease("endpoint:we_1", 1)
-    return Recorder(writer, lease, lambda: 0, lambda: endpoint, heard.extend, lambda version: None)  # type: ignore[arg-type]
+    return Recorder(
+        writer,  # type: ignore[arg-type]
+        lease,
+        lambda: 0,
+        endpoint=lambda: endpoint,
+        on_durable=heard.extend,
+        on_version=lambda version: None,
+    )
 
 
 def outcome(seq: int) -> Settled:
@@ -55,8 +62,8 @@ def flushed(recorder: Recorder) -> None:
 def test_health_outlives_a_restart_of_the_writer() -> None:
     writer = Answers(RESTARTED)
     recorder = recorder_of(writer)
-    recorder.tell(health("disabled", "gone"))
-    writer.meanwhile = lambda: recorder.tell(health("recovered"))
+    recorder.add_health(health("disabled", "gone"))
+    writer.meanwhile = lambda: recorder.add_health(health("recovered"))
     flushed(recorder)
     last = writer.writes[-1].health
     assert last is not None
@@ -68,7 +75,7 @@ def test_what_cannot_be_stored_takes_nothing_with_it() -> None:
     recorder = recorder_of(writer, durable)
     for seq in (1, 2, 3):
         recorder.add(outcome(seq), hold=(0, seq))
-    recorder.tell(health("failing"))
+    recorder.add_health(health("failing"))
     flushed(recorder)
     alone = [[each.seq for each in write.outcomes] for write in writer.writes[1:]]
     assert alone == [[1], [2], [2], [3], []]

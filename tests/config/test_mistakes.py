@@ -107,7 +107,7 @@ name = "bot-2"
 provider = "discord"  #! accounts "bot-2".provider: must be one of
 recieve = "poll"  #! accounts "bot-2".recieve: unknown key (did you mean "receive"?)
 supervision = { start_rate = "5/s", window = "0s" }
-#! accounts "bot-2".supervision.start_rate: is of a channel
+#! accounts "bot-2".supervision.start_rate: can be set for a channel
 #! accounts "bot-2".supervision.window: must be greater than 0, got "0s"
 
 [[accounts]]  #! accounts "bot-3".provider: is required
@@ -127,7 +127,7 @@ name = "shop"
 provider = "whatsapp"
 [accounts.credentials]
 #! accounts "shop".credentials.app_secret: is required (credentials has 'app_secrt': is that a misspelling?)
-access_token = "x y"  #! accounts "shop".credentials.access_token: does not look like one
+access_token = "x y"  #! accounts "shop".credentials.access_token: is not a valid access_token
 phone_number_id = "12"
 app_secrt = "s"
 verify_token = { file = "none" }
@@ -233,14 +233,14 @@ master_key = "{MASTER_KEY}"
 ALONE = [
     # What stands in for a value that cannot be read is not judged: neither alone nor with others.
     '[storage]\nevent_retention = "30d"\ndedupe_retention = "1"  #! dedupe_retention: expected a duration\n',
-    '[storage]\nevent_retention = "30d"  #! storage.event_retention: does not fit\n',
-    '[storage]\ndedupe_retention = "10d"  #! dedupe_retention: must be at least event_retention and 7 days\n',
+    '[storage]\nevent_retention = "30d"  #! storage.event_retention: is too long\n',
+    '[storage]\ndedupe_retention = "10d"  #! retention: must be at least event_retention plus 7 days\n',
     '[[accounts]]\nname = "a"\nprovider = 1  #! accounts "a".provider: must be a string, got 1\n',
     "[workspace]\nregions = [1]  #! workspace.regions[0]: must be a string, got 1\n"
     '[[accounts]]\nname = "a"\nprovider = "telegram"\nregion = "eu"\ncredentials = { token = "1:a" }\n',
     "[workspace]\nregions = []  #! workspace.regions: must name at least one region\n",
     # A policy's mistake is told where it is made, and only there.
-    '[supervision.policies.default]\nwindow = "10s"  #! window: the back-off never spends max_restarts (15)\n'
+    '[supervision.policies.default]\nwindow = "10s"  #! window: the back-off never makes max_restarts (15)\n'
     "[supervision.providers.telegram]\nbackoff = { jitter = 0.1 }\n",
     '[supervision.providers.telegram]\nbackoff = { initial = "1m" }\n'
     '[[accounts]]\nname = "a"\nprovider = "telegram"\ncredentials = { token = "1:a" }\n'
@@ -261,7 +261,7 @@ ALONE = [
     '[[accounts]]\nname = "b"\nprovider = "telegram"\n'
     'credentials = { token = "1:b" }  #! accounts "b".credentials: account \'a\' has the same identity\n',
     '[[webhook_endpoints]]\nname = "a"\nurl = "https://a.example"\n'
-    'renamed_from = "a"  #! "a".renamed_from: something else has, or had, this name, got "a"\n',
+    'renamed_from = "a"  #! "a".renamed_from: another webhook endpoint has, or had, this name, got "a"\n',
     '[[webhook_endpoints]]\nname = "a"\nurl = "http://["  #! "a".url: must be an absolute http\n',
     '[server]\npublic_url = "http://["  #! server.public_url: must be an absolute\n',
     '[server]\nbind = "127.0.0.1:65536"  #! the port 65536 is out of range\n',

@@ -182,7 +182,7 @@ async def test_settling(store: SqliteStore) -> None:
     assert [row.seq for row in await store.fresh(1, 0, 10)] == [two]
     [blocked] = await store.blocked(1)
     assert (blocked.seq, blocked.due) == (one, NOW + 5)
-    assert [(row.seq, row.attempts) for row in await store.in_lane(1, 0, 1, 0, two, 10)] == [
+    assert [(row.seq, row.attempts) for row in await store.in_lane(1, 0, 1, after=0, upto=two, limit=10)] == [
         (one, 1),
         (two, 0),
     ]

@@ -1,9 +1,9 @@
-"""What the file declares against what is stored: the differences, and the writes that end them.
+"""Compares what the file declares with what is stored, and makes the writes that remove the differences.
 
-A declared object is known by its name. It is created when it is new and replaced when its declaration has
-changed since it was last applied (a digest says so); what only the API knows is never touched. An object that
-has left the file is not deleted: an endpoint becomes inactive and keeps its debt, an account is stopped and
-keeps its login. Deleting is a decision of its own (`prune`).
+A declared object is identified by its name. It is created when it is new, and replaced when the digest of its
+declaration differs from the stored one. Objects made through the API are never touched. An object that is no
+longer in the file is not deleted: an endpoint becomes inactive and keeps its debt, an account is stopped and
+keeps its login. They are deleted only with `prune`.
 """
 
 import enum
@@ -40,7 +40,7 @@ from unifyport.storage.sealing import KeyRing
 
 
 def hash_key(key: str) -> bytes:
-    """What is stored of an API key."""
+    """The SHA-256 of an API key; the store holds only this."""
     return hashlib.sha256(key.encode()).digest()
 
 
@@ -52,7 +52,7 @@ def new_key(prefix: str) -> str:
 class Action(enum.StrEnum):
     CREATE = "create"
     UPDATE = "update"
-    STOP = "stop"  # it left the file
+    STOP = "stop"  # no longer in the file
     REMOVE = "remove"
 
 
@@ -63,7 +63,7 @@ Kind = Literal["workspace", "api_key", "webhook_endpoint", "account"]
 
 @attrs.frozen
 class Difference:
-    """One object that is not as the file says. `fields` are names only: values may be secrets."""
+    """One object that differs from the file. `fields` are names without values, which may be secrets."""
 
     kind: Kind
     name: str
@@ -77,7 +77,7 @@ class Difference:
 
 @attrs.define
 class Plan:
-    """What is different, with the write that ends it; and the accounts and endpoints that have left the file."""
+    """The differences, each with its write, and the accounts and endpoints that are no longer in the file."""
 
     steps: list[tuple[Difference, Declaration]] = attrs.field(factory=list)
     left_accounts: list[Account] = attrs.field(factory=list)
@@ -92,29 +92,29 @@ class Plan:
         return Together([write for _, write in self.steps])
 
     def add(
-        self, kind: Kind, name: str, action: Action, write: Declaration, fields: Iterable[str] = ()
+        self, kind: Kind, name: str, action: Action, write: Declaration, *, fields: Iterable[str] = ()
     ) -> None:
         self.steps.append((Difference(kind, name, action, tuple(fields)), write))
 
     def refused(self, refused: Refused) -> Problems:
-        """The store's refusal of `write`, in words."""
+        """The store's refusal of `write`, as a problem of the object that was refused."""
         difference, _ = self.steps[refused.place]
         return Problems([f"{difference.kind.replace('_', ' ')} {difference.name!r}: {refused.reason}"])
 
 
 @attrs.define
 class Report:
-    """What a reload found, or did."""
+    """What a reload changed, or with `dry_run` would change."""
 
     plan: Plan
     options: list[str]  # changed, and in force
-    needs_restart: list[str]  # changed, and read at the start only
-    policies_changed: int  # accounts that are supervised otherwise
-    not_removed: list[str] = attrs.field(factory=list)  # accounts that could not be deleted now
+    needs_restart: list[str]  # changed, but read only at the start
+    policies_changed: int  # accounts whose supervision policy changed
+    not_removed: list[str] = attrs.field(factory=list)  # accounts whose deletion failed
 
     @property
     def left(self) -> list[str]:
-        """What has left the file and is still kept."""
+        """Objects that are no longer in the file and are still stored."""
         removed = {(d.kind, d.name) for d in self.plan.differences if d.action is Action.REMOVE}
         removed -= {("account", name) for name in self.not_removed}
         kept = [("account", account.name) for account in self.plan.left_accounts]
@@ -123,7 +123,7 @@ class Report:
 
     @property
     def lines(self) -> list[str]:
-        """For people."""
+        """The report as text, one line for each change."""
         lines = [str(difference) for difference in self.plan.differences]
         lines += [f"{name}: changed" for name in self.options]
         if self.policies_changed:
@@ -133,7 +133,7 @@ class Report:
 
 
 async def vet(settings: Settings, guard: AddressGuard) -> None:
-    """Look at the addresses that the file names. Raises `Problems`."""
+    """Check the endpoint URLs of the file against the address guard. Raises `Problems`."""
     problems = []
     for endpoint in settings.webhook_endpoints:
         try:
@@ -149,34 +149,37 @@ async def plan(
     registry: Registry,
     store: Store,
     now_ms: int,
-    running: Callable[[Account], bool] = lambda stored: True,
     *,
+    running: Callable[[Account], bool] = lambda stored: True,
     prune: bool = False,
 ) -> Plan:
-    """Compare. `running`: whether an account runs as it is stored; one that does not is written once more.
+    """Compare the file with the store.
 
-    With `prune` what has left the file is removed; accounts are stopped here, and deleted by whoever asked.
-    Raises `Problems` for what cannot be changed.
+    `running`: whether an account runs as it is stored; an account that does not is written again. `prune`:
+    remove what is no longer in the file; the plan only stops such accounts, the caller deletes them. Raises
+    `Problems` for a change that is not possible.
     """
-    made, ring = Plan(), settings.key_ring
-    await _workspace(made, settings, store)
-    await _keys(made, settings, store, now_ms)
-    await _endpoints(made, settings, store, now_ms)
-    await _accounts(made, settings.accounts, ring, registry, store, now_ms, running)
-    _left(made, now_ms, running, prune=prune)
+    made = Plan()
+    await _plan_workspace(made, settings, store)
+    await _plan_keys(made, settings, store, now_ms)
+    await _plan_endpoints(made, settings, store, now_ms)
+    _plan_accounts(
+        made, settings, registry=registry, stored=await store.accounts(), now_ms=now_ms, running=running
+    )
+    _plan_left(made, now_ms, running, prune=prune)
     return made
 
 
-async def _workspace(made: Plan, settings: Settings, store: Store) -> None:
+async def _plan_workspace(made: Plan, settings: Settings, store: Store) -> None:
     name = settings.workspace.name
     known = await store.workspace()
     if name is not None and name != known.name:
         write = PutWorkspace(name, known.status, known.metadata)
-        made.add("workspace", name, Action.UPDATE, write, ["name"])
+        made.add("workspace", name, Action.UPDATE, write, fields=["name"])
 
 
-async def _keys(made: Plan, settings: Settings, store: Store, now_ms: int) -> None:
-    """A key is known by its value first: so it may be renamed, and then by its name: so it may be rotated."""
+async def _plan_keys(made: Plan, settings: Settings, store: Store, now_ms: int) -> None:
+    """A key is identified by its value, so it can be renamed, else by its name, so it can be rotated."""
     known = {key.hash: key for key in await store.api_keys() if key.origin == Origin.FILE}
     hashes = {hash_key(declared.key) for declared in settings.api_keys}
     stale = {key.name: key for key in known.values() if key.hash not in hashes}
@@ -194,24 +197,24 @@ async def _keys(made: Plan, settings: Settings, store: Store, now_ms: int) -> No
     for key in stale.values():
         made.add("api_key", key.name, Action.REMOVE, DeleteApiKey(key.id))
     for name, action, write, fields in steps:
-        made.add("api_key", name, action, write, fields)
+        made.add("api_key", name, action, write, fields=fields)
 
 
-async def _endpoints(made: Plan, settings: Settings, store: Store, now_ms: int) -> None:
+async def _plan_endpoints(made: Plan, settings: Settings, store: Store, now_ms: int) -> None:
     kind: Kind = "webhook_endpoint"
     ring, defaults = settings.key_ring, settings.webhooks.defaults
     known: dict[str | None, WebhookEndpoint] = {
         e.name: e for e in await store.endpoints() if e.origin is Origin.FILE and e.name is not None
     }
     for entry in settings.webhook_endpoints:
-        # Names are no part of it: who is only renamed stays as it is, paused or not.
-        digest = _digest(ring, {**attrs.asdict(entry), "name": None, "renamed_from": None})
+        # The digest does not cover names: a rename alone changes nothing else, not even a pause.
+        digest = _compute_digest(ring, {**attrs.asdict(entry), "name": None, "renamed_from": None})
         old = known.pop(entry.name, None) or known.pop(entry.renamed_from, None)
         if old is not None and old.digest == digest and old.reason != LEFT_THE_FILE:
             if old.name != entry.name:
                 renamed = PutEndpoint(attrs.evolve(old, name=entry.name))
-                made.add(kind, entry.name, Action.UPDATE, renamed, ["name"])
-            continue  # whether it was paused or resumed meanwhile is the operator's decision
+                made.add(kind, entry.name, Action.UPDATE, renamed, fields=["name"])
+            continue  # the operator may have paused or resumed it through the API: that stays
         base = old if old is not None else WebhookEndpoint(new_id("we"), entry.url, origin=Origin.FILE)
         endpoint = attrs.evolve(
             base,
@@ -232,24 +235,25 @@ async def _endpoints(made: Plan, settings: Settings, store: Store, now_ms: int) 
         if old is None:
             made.add(kind, entry.name, Action.CREATE, PutEndpoint(endpoint))
         else:
-            fields = _changed(old, endpoint, _OF_AN_ENDPOINT)
-            made.add(kind, entry.name, Action.UPDATE, PutEndpoint(endpoint), fields)
+            fields = _list_changes(old, endpoint, _OF_AN_ENDPOINT)
+            made.add(kind, entry.name, Action.UPDATE, PutEndpoint(endpoint), fields=fields)
     made.left_endpoints += known.values()
 
 
-async def _accounts(
+def _plan_accounts(
     made: Plan,
-    declared: list[DeclaredAccount],
-    ring: KeyRing,
+    settings: Settings,
+    *,
     registry: Registry,
-    store: Store,
+    stored: Iterable[Account],
     now_ms: int,
     running: Callable[[Account], bool],
 ) -> None:
-    known = {account.name: account for account in await store.accounts() if account.origin is Origin.FILE}
+    ring = settings.key_ring
+    known = {account.name: account for account in stored if account.origin is Origin.FILE}
     problems = []
-    for entry in declared:
-        digest = _digest(ring, attrs.asdict(entry))
+    for entry in settings.accounts:
+        digest = _compute_digest(ring, attrs.asdict(entry))
         old = known.pop(entry.name, None)
         if old is not None and old.provider != entry.provider:
             problems.append(
@@ -257,20 +261,20 @@ async def _accounts(
                 " use another name"
             )
         elif old is None:
-            new = PutAccount(_account(entry, None, registry, digest, now_ms))
+            new = PutAccount(_make_account(entry, None, registry, digest=digest, now_ms=now_ms))
             made.add("account", entry.name, Action.CREATE, new)
         elif old.digest != digest or old.status != ACTIVE or not running(old):
-            account = _account(entry, old, registry, digest, now_ms)
-            fields = _changed(old, account, _OF_AN_ACCOUNT) or ["supervision"]
+            account = _make_account(entry, old, registry, digest=digest, now_ms=now_ms)
+            fields = _list_changes(old, account, _OF_AN_ACCOUNT) or ["supervision"]
             write = PutAccount(account, declared=True, new_login=account.login != old.login)
-            made.add("account", entry.name, Action.UPDATE, write, fields)
+            made.add("account", entry.name, Action.UPDATE, write, fields=fields)
     if problems:
         raise Problems(problems)
     made.left_accounts += known.values()
 
 
-def _left(made: Plan, now_ms: int, running: Callable[[Account], bool], *, prune: bool) -> None:
-    """What has left the file is taken out of use, or removed."""
+def _plan_left(made: Plan, now_ms: int, running: Callable[[Account], bool], *, prune: bool) -> None:
+    """Stop, or with `prune` remove, what is no longer in the file."""
     for endpoint in made.left_endpoints:
         name = endpoint.name or endpoint.id
         if prune:
@@ -294,13 +298,13 @@ _OF_AN_ACCOUNT = {
 }
 
 
-def _changed(old: object, new: object, names: Mapping[str, str]) -> list[str]:
+def _list_changes(old: object, new: object, names: Mapping[str, str]) -> list[str]:
     """The fields that differ, by their names in the file."""
     return [shown for name, shown in names.items() if getattr(old, name) != getattr(new, name)]
 
 
-def _account(
-    entry: DeclaredAccount, old: Account | None, registry: Registry, digest: str, now_ms: int
+def _make_account(
+    entry: DeclaredAccount, old: Account | None, registry: Registry, *, digest: str, now_ms: int
 ) -> Account:
     channel = registry.find_channel(entry.provider)
     assert channel is not None, "the settings were checked"
@@ -336,7 +340,7 @@ def _account(
 
 
 def with_new_login(account: Account) -> Account:
-    """The account after its credentials changed: what an earlier login came to no longer counts."""
+    """The account after its credentials changed: counts `login` up and clears the state of the last login."""
     return attrs.evolve(
         account,
         auth_status=AuthStatus.PENDING_AUTH,
@@ -351,6 +355,6 @@ def with_new_login(account: Account) -> Account:
     )
 
 
-def _digest(ring: KeyRing, declaration: dict[str, Any]) -> str:
+def _compute_digest(ring: KeyRing, declaration: dict[str, Any]) -> str:
     """A MAC and not a hash: a declaration holds secrets, and short secrets could be guessed from a hash."""
     return ring.mac("digest", msgspec.json.encode(declaration, order="deterministic")).hex()

@@ -106,8 +106,9 @@ class Reloader:
         await vet(settings, AddressGuard(gateway.guard.resolve, settings.security.webhook_networks))
         for _ in range(TRIES):
             async with gateway.changing_accounts, gateway.changing_keys:
+                now_ms = gateway.now_ms()
                 made = await plan(
-                    settings, gateway.registry, gateway.store, gateway.now_ms(), self._runs, prune=prune
+                    settings, gateway.registry, gateway.store, now_ms, running=self._runs, prune=prune
                 )
                 report = Report(
                     made,

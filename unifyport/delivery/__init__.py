@@ -1,1 +1,1 @@
-"""Webhook mechanics without actors: signing, lanes, the breaker, and the client that makes one attempt."""
+"""Webhook deliveries without actors: signing, lanes, breaker, gate, and the client that makes an attempt."""

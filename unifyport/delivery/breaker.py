@@ -1,11 +1,12 @@
 """The circuit breaker of one endpoint: an outage of the receiver must not turn into dead letters.
 
-    closed --so many endpoint failures in a row, over at least 2 events--> open --delay--> half-open
-    closed --Retry-After------------------------------------------------> open
-    half-open --the probe succeeds--> closed          --it fails--> open, for twice as long
+    closed --`failures` endpoint failures in a row, of at least 2 events--> open --delay--> half-open
+    closed --Retry-After--> open
+    half-open --the probe succeeds--> closed
+    half-open --the probe fails--> open, with twice the delay
 
-While it is open no attempt starts and none is counted. Delays double from 5 s to 5 min unless the endpoint
-says otherwise. Times are trio's clock, passed in.
+While the breaker is open no attempt starts, and failures are not counted against events. Delays double from
+5 s to 5 min unless the endpoint's policy differs. Times are trio's clock, passed in.
 """
 
 import math
@@ -13,12 +14,13 @@ import math
 from unifyport.model.webhook import BreakerPolicy
 
 EVENTS = 2
-SHORTEST_WAIT, LONGEST_WAIT = 1.0, 3600.0  # what a Retry-After is clamped to
+SHORTEST_WAIT, LONGEST_WAIT = 1.0, 3600.0  # seconds; a Retry-After is clamped to these
 
 
 class Breaker:
-    """`policy` is None for endpoints without retries, which get their one recorded attempt at once,
-    and where the operator turned it off.
+    """`policy` is None if the breaker is turned off, or the endpoint has no retries.
+
+    Without retries an event gets its one recorded attempt at once.
     """
 
     def __init__(self, policy: BreakerPolicy | None) -> None:
@@ -35,15 +37,13 @@ class Breaker:
         return self._open_until is not None
 
     def opens_at(self) -> float:
-        """When the next probe may start; -inf when attempts are not held up,
-        inf while the probe is on its way.
-        """
+        """When the next probe may start: -inf if the breaker is closed, inf during a probe."""
         if self._open_until is None:
             return -math.inf
         return math.inf if self._probing else self._open_until
 
     def suspect(self) -> None:
-        """What an earlier process has found failing is probed before it gets anything else."""
+        """Begin half-open: an earlier process found the endpoint failing, so it is probed first."""
         if self.policy is not None:
             self._open_until = -math.inf
 
@@ -51,7 +51,7 @@ class Breaker:
         return now >= self.opens_at()
 
     def started(self) -> bool:
-        """Note that an attempt starts; True when it is the probe."""
+        """Record the start of an attempt. Returns whether it is the probe."""
         if self._open_until is not None:
             self._probing = True
         return self._probing
@@ -66,7 +66,7 @@ class Breaker:
         self._probing = False
 
     def failed(self, seq: int, now: float, retry_after: float | None, *, probe: bool) -> bool:
-        """Note an endpoint failure; True when it is to be counted against the event."""
+        """Record an endpoint failure. Returns whether it counts against the event. `retry_after`: seconds."""
         policy = self.policy
         if policy is None:
             self.succeeded()
@@ -87,7 +87,7 @@ class Breaker:
         return counted
 
     def abandoned(self, *, probe: bool) -> None:
-        """An attempt ended without telling anything about the endpoint."""
+        """Record an attempt whose result says nothing about the endpoint."""
         if probe:
             self._probing = False
 

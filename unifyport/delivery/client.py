@@ -1,12 +1,11 @@
-"""The delivery client of one endpoint: HTTP/1.1 over connections that are kept, and one observation for each
-attempt.
+"""The delivery client of one endpoint: HTTP/1.1 over kept connections, with one `Attempt` for each request.
 
-Own code, because nothing of what there is for trio is fast (httpx costs a hundred times as much per
-delivery), and because a receiver is a stranger: the address guard is asked before each dial and what it
-checked is what is dialled, no redirect is followed, and everything that is read has a bound. One attempt has
-a connection to itself.
+It does not use an HTTP library for two reasons. Those for trio are slow: httpx costs a hundred times as much
+per delivery. And a receiver is not trusted: the address guard checks the URL before each dial and only the
+addresses that it checked are dialled, redirects are not followed, and every read has a limit. An attempt has
+its connection to itself.
 
-What comes back is an observation, never an exception: an answer's status, or why there was none.
+The result is a value, never an exception: the status of the answer, or the reason why there was none.
 """
 
 import email.utils
@@ -26,9 +25,9 @@ from unifyport.net.wire import Backend, DialFailed, LocalTrouble, Wire
 
 from .verdict import LOCAL_TROUBLE, URL_NOT_ALLOWED, Attempt
 
-CONNECT_SECONDS = 5.0  # for one address at most, when there are others
-ADDRESSES = 4  # of a name that are tried
-MAX_AGE = 300.0  # seconds that one is kept at all: names move
+CONNECT_SECONDS = 5.0  # at most for one address, if there are others
+ADDRESSES = 4  # how many addresses of a name are tried
+MAX_AGE = 300.0  # seconds that a connection is kept, because names get other addresses
 READ_ON = 2.0  # seconds for the rest of an answer whose status is known
 
 
@@ -36,19 +35,20 @@ class DeliveryClient(Protocol):
     """One endpoint's client."""
 
     async def post(self, url: str, fields: bytes, body: bytes, timeout: float) -> Attempt:
-        """One attempt within `timeout` seconds; `fields` are the attempt's own header lines. Cancelled:
-        the receiver may have got it.
+        """Make one attempt within `timeout` seconds; `fields` are the header lines of this attempt.
+
+        Cancelled: the receiver may have received it.
         """
 
     def close(self) -> None:
-        """Close what is idle."""
+        """Close idle connections."""
 
 
 NewClient = Callable[[], DeliveryClient]
 
 
 class Connection:
-    """A wire with the answers that come over it, and its times for the sweeper."""
+    """A wire, the parser of its answers, and its times for the sweeper."""
 
     __slots__ = (
         *("_client", "_wire", "allow", "answer", "born", "deadline", "head", "idle_since", "private"),
@@ -59,6 +59,7 @@ class Connection:
         self,
         client: "HttpDeliveryClient",
         wire: Wire,
+        *,
         url: str,
         target: Target,
         allow: tuple[Network, ...],
@@ -71,7 +72,7 @@ class Connection:
         self.url = url
         self.head = _head(target)
         self.private = target.private
-        self.allow = allow  # what was permitted when it was dialled
+        self.allow = allow  # the permitted networks when it was dialled
         self.born = now
         self.idle_since = self.deadline = math.inf
         self.swept = False
@@ -94,7 +95,7 @@ class HttpDeliveryClient:
         self._guard = guard
         self._backend = backend
         self._sweeper = sweeper
-        self._idle: deque[Connection] = deque()  # the longest idle first
+        self._idle: deque[Connection] = deque()  # by the start of idleness, oldest first
 
     async def post(self, url: str, fields: bytes, body: bytes, timeout: float) -> Attempt:
         began = trio.current_time()
@@ -103,13 +104,13 @@ class HttpDeliveryClient:
         connection = self._reuse(url, began)
         if connection is not None:
             attempt = await self._exchange(connection, fields, body, deadline)
-        if attempt is None:  # nothing to reuse, or the receiver had closed it just then
+        if attempt is None:  # no connection to reuse, or the receiver had just closed it
             attempt = await self._post_anew(url, fields, body, deadline)
         attempt.ms = round((trio.current_time() - began) * 1000)
         return attempt
 
     async def _post_anew(self, url: str, fields: bytes, body: bytes, deadline: float) -> Attempt:
-        """On a connection that is dialled for it."""
+        """Make the attempt on a new connection."""
         try:
             with trio.fail_at(deadline):
                 connection = await self._dial(url, deadline)
@@ -127,7 +128,7 @@ class HttpDeliveryClient:
             attempt = await self._exchange(connection, fields, body, deadline, fresh=True)
             assert attempt is not None
             return attempt
-        await trio.lowlevel.checkpoint()  # some of these come at once
+        await trio.lowlevel.checkpoint()  # some of these errors occur without one
         return Attempt(error=error)
 
     def close(self) -> None:
@@ -135,15 +136,16 @@ class HttpDeliveryClient:
             self._drop(self._idle.pop())
 
     def retire(self, connection: Connection) -> None:
-        """The sweeper closes one that is idle."""
+        """Close an idle connection; the sweeper calls this."""
         self._idle.remove(connection)
         self._drop(connection)
 
     # -- connections -----------------------------------------------------------------------------------------
 
     def _reuse(self, url: str, now: float) -> Connection | None:
-        """An idle connection that is still good, the one used last. The endpoint may have moved, and the
-        operator may permit other networks than before.
+        """The last used idle connection that is still valid; those that are not are closed.
+
+        It is not valid if the endpoint's URL or the permitted networks have changed.
         """
         while self._idle:
             connection = self._idle.pop()
@@ -154,8 +156,9 @@ class HttpDeliveryClient:
         return None
 
     async def _dial(self, url: str, deadline: float) -> Connection:
-        """The first of the addresses that answers; when none does, the preferred one says why. Those that are
-        silent leave time for the others. Raises what the guard and the backend do.
+        """Connect to the first address that answers. Each address gets a share of the time that is left.
+
+        Raises the errors of the guard and of the backend; if no address answers, that of the preferred one.
         """
         allow = self._guard.allow
         target = await self._guard.target(url)
@@ -172,7 +175,8 @@ class HttpDeliveryClient:
             except trio.TooSlowError:
                 failed = failed or DialFailed("connect_timeout")
             else:
-                connection = Connection(self, wire, url, target, allow, trio.current_time())
+                now = trio.current_time()
+                connection = Connection(self, wire, url=url, target=target, allow=allow, now=now)
                 self._sweeper.add(connection)
                 return connection
         assert failed is not None
@@ -187,8 +191,10 @@ class HttpDeliveryClient:
     async def _exchange(
         self, connection: Connection, fields: bytes, body: bytes, deadline: float, *, fresh: bool = False
     ) -> Attempt | None:
-        """Send, and read the answer. None when a connection that was kept turned out to be closed: nothing
-        came back on it, so that the receiver, if it got anything at all, is sent the same event once more.
+        """Send the request and read its answer.
+
+        None: a kept connection was closed before any byte of an answer. The caller then sends the request
+        again, so the receiver may get the event twice.
         """
         answer, receive, error = connection.answer, connection.receive, None
         answer.begin()
@@ -200,7 +206,7 @@ class HttpDeliveryClient:
                     b"%b%bcontent-length: %d\r\n\r\n%b" % (connection.head, fields, len(body), body)
                 )
             except OSError:
-                error = _LOST  # it may have answered before it hung up
+                error = _LOST  # the receiver may have answered before it closed: read on
             while not answer.enough:
                 data = await receive()
                 if not data:
@@ -223,7 +229,7 @@ class HttpDeliveryClient:
             else:
                 self._drop(connection)
         if answer.status:
-            return _observed(connection)
+            return _make_attempt(connection)
         if connection.swept:
             return Attempt(error="timeout")
         if error == _LOST and not fresh and not answer.heard:
@@ -234,9 +240,11 @@ class HttpDeliveryClient:
 _LOST = "connection_lost"
 
 
-def _observed(connection: Connection) -> Attempt:
-    """What was answered. Of an address that only the operator's permission opens nothing is shown but status
-    and size: deliveries must not be a way to read what is inside.
+def _make_attempt(connection: Connection) -> Attempt:
+    """The attempt for a complete head of an answer.
+
+    From a private address only status and size are kept: deliveries must not be a way to read the operator's
+    internal network.
     """
     answer = connection.answer
     retry_after = None
@@ -251,7 +259,7 @@ def _observed(connection: Connection) -> Attempt:
 
 
 def _head(target: Target) -> bytes:
-    """What is the same in every request to a target."""
+    """The request line and headers that are the same in every request to a target."""
     return (
         f"POST {target.path} HTTP/1.1\r\nhost: {target.authority}\r\nuser-agent: UnifyPort/{__version__}\r\n"
         "content-type: application/json\r\naccept-encoding: identity\r\n"
@@ -259,7 +267,7 @@ def _head(target: Target) -> bytes:
 
 
 def parse_retry_after(value: str | None, now: float) -> float | None:
-    """Seconds from a `Retry-After` of seconds or an HTTP date; None when there is none that can be read."""
+    """Seconds of a `Retry-After`, which holds seconds or an HTTP date; None if missing or unreadable."""
     if value is None:
         return None
     value = value.strip()

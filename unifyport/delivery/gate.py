@@ -1,8 +1,7 @@
-"""The gate of one endpoint: whether an attempt may start now, and what each attempt tells about the endpoint.
+"""The gate of one endpoint: whether an attempt may start now, and what an attempt's result changes.
 
-Breaker, pace, health and a pause for troubles of our own, in one place, so that whoever makes attempts asks
-one question before and says one thing afterwards. Pure: times are trio's clock, and unix ms where they are
-shown.
+It combines breaker, rate limit, health and a pause after local errors, so that the endpoint actor makes one
+call before an attempt and one after it. Pure: times are trio's clock, and unix ms where they are stored.
 """
 
 import math
@@ -18,10 +17,10 @@ LOCAL_TROUBLE_SECONDS = 1.0
 
 
 class Gate:
-    """`failing_since`: what an earlier process has found, unix ms."""
+    """`failing_since`: since when the endpoint fails, as stored (unix ms)."""
 
     def __init__(self, retries: RetryPolicy, policy: DeliveryPolicy, failing_since: int | None) -> None:
-        self._breaker = Breaker(_breaker(retries, policy))
+        self._breaker = Breaker(_choose_breaker(retries, policy))
         if failing_since is not None:
             self._breaker.suspect()
         self._pace = Pace(policy.rate_limit)
@@ -30,20 +29,20 @@ class Gate:
         self._not_before = -math.inf
 
     def adopt(self, retries: RetryPolicy, policy: DeliveryPolicy) -> None:
-        """Other policies, from now on."""
-        self._breaker.policy = _breaker(retries, policy)
+        """Use these policies from now on."""
+        self._breaker.policy = _choose_breaker(retries, policy)
         if self._breaker.policy is None:
             self._breaker.succeeded()
         self._pace = Pace(policy.rate_limit)
         self._disable_after = policy.disable_after
 
     def open(self) -> None:
-        """Somebody expects it to work now: what was found before says nothing."""
+        """Close the breaker and end the pause: the operator expects the endpoint to work now."""
         self._breaker.succeeded()
         self._not_before = -math.inf
 
     def forget_health(self, failing_since: int | None) -> None:
-        """The row says otherwise than what was found."""
+        """Take over the stored health if it differs from the observed one."""
         if (self._health.since is None) != (failing_since is None):
             self._health = Health(failing_since)
 
@@ -57,7 +56,7 @@ class Gate:
         return self._breaker.is_open
 
     def opens_at(self, now: float) -> float:
-        """When the next attempt may start; `now` or earlier when it may at once."""
+        """When the next attempt may start; `now` or earlier if it may start at once."""
         if self._unhindered:
             return -math.inf
         return max(self._breaker.opens_at(), self._pace.opens_at(now), self._not_before)
@@ -67,7 +66,7 @@ class Gate:
         return not (self._pace.limits or self._breaker.is_open) and self._not_before == -math.inf
 
     def started(self, now: float) -> bool:
-        """An attempt starts; True when it is the breaker's probe."""
+        """Record the start of an attempt. Returns whether it is the breaker's probe."""
         if self._unhindered:
             return False
         self._pace.started(now)
@@ -76,14 +75,14 @@ class Gate:
     def learn(
         self, verdict: Verdict, attempt: Attempt, seq: int, *, probe: bool, now: float, now_ms: int
     ) -> tuple[bool, Change | None]:
-        """Whether the attempt counts against its event, and what changes in the endpoint's health."""
+        """Returns whether the attempt counts against its event, and the change of the endpoint's health."""
         match verdict:
             case Verdict.ENDPOINT_FAILED:
                 counted = self._breaker.failed(seq, now, attempt.retry_after, probe=probe)
                 if attempt.retry_after is not None and self._breaker.policy is None:
                     self._not_before = now + min(max(attempt.retry_after, SHORTEST_WAIT), LONGEST_WAIT)
                 return counted, self._health.failed(now_ms, self._disable_after)
-            case Verdict.DELIVERED | Verdict.DEAD:  # it answers
+            case Verdict.DELIVERED | Verdict.DEAD:  # the endpoint works: it answers
                 self._breaker.succeeded()
                 return True, self._health.succeeded()
         self._breaker.abandoned(probe=probe)
@@ -95,6 +94,6 @@ class Gate:
         return True, None
 
 
-def _breaker(retries: RetryPolicy, policy: DeliveryPolicy) -> BreakerPolicy | None:
-    """Who gets one recorded attempt gets it at once."""
+def _choose_breaker(retries: RetryPolicy, policy: DeliveryPolicy) -> BreakerPolicy | None:
+    """None for an endpoint without retries: its one recorded attempt is made at once."""
     return policy.breaker if retries.max_attempts else None

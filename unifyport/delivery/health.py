@@ -1,10 +1,9 @@
-"""The health of one endpoint, for its operator: when it is said to fail, to have recovered, or is disabled.
+"""The health of one endpoint, as the operator sees it: failing, recovered or disabled.
 
-An endpoint fails when `FAILURES` attempts in a row have failed its way; one success and it has recovered. One
-that did nothing but fail for `disable_after` is disabled. Single failures are ordinary, and nobody is told of
-them.
+An endpoint is failing after `FAILURES` endpoint failures in a row, and has recovered after one success. It is
+disabled after it was failing for `disable_after`. Fewer failures are ordinary and not reported.
 
-Pure: times are unix ms, passed in.
+Pure: times are unix ms, passed in; `disable_after` is seconds.
 """
 
 import enum
@@ -19,7 +18,7 @@ class Change(enum.Enum):
 
 
 class Health:
-    """`since`: the first failure after the last success, once it is said to fail."""
+    """`since`: the time of the first failure after the last success, once the endpoint is failing."""
 
     def __init__(self, since: int | None = None) -> None:
         self.since = since

@@ -1,21 +1,21 @@
-"""The window of one endpoint over what it is owed: which event may be attempted next.
+"""The window of one endpoint over its owed events: which event may be attempted next.
 
-A lane is a conversation. Within a lane events go out strictly in order: a lane waits for its head until that
-is delivered or dead. Across lanes everything is concurrent: accounts are served in turn, and each account's
-lanes in turn, so that one that is flooded does not hold up the others. A replay is a lane of its own, in the
-order of the log: it holds up nothing and is held up by nothing. An endpoint that wants no order has a lane
-for each event.
+A lane is a conversation. Within a lane events are sent strictly in order: the lane waits until its head is
+delivered or dead. Lanes are concurrent: accounts are served in turn, and the lanes of an account in turn, so
+that a flooded account or conversation does not delay the others. A replay has lanes of its own, in the order
+of the log, which neither delay other lanes nor wait for them. An endpoint without order has a lane for each
+event.
 
-The window holds at most 1,024 rows and 16 MiB; an account holds at most 256 (and as many of its replays), a
-lane at most 16, and none while it waits for a retry. Rows that are read but cannot be held are *passed over*:
-the lane remembers that there is `more`, and is read again from the store when it moves. At most 10,000 rows
-are passed over; then reading stops and the endpoint is `congested`: who comes after so much of a backlog
-waits with it.
+The window holds at most 1,024 rows and 16 MiB. An account holds at most 256 rows (and as many of its
+replays), a lane at most 16, and none while it waits for a retry. Rows that are read but cannot be held are
+*passed over*: the lane remembers that there is `more`, and is read again from the store when it moves on. At
+most 10,000 rows are passed over. Then reading stops and the endpoint is `congested`: events behind such a
+backlog wait for it, whatever their account.
 
 Order promise: within a lane the first successful delivery of an event never precedes that of an earlier one,
 unless the earlier one is dead; after a crash a suffix may be repeated, in order.
 
-Pure: no I/O, no clock. Rows are the store's; numbers of rows are compared, never computed with.
+Pure: no I/O, no clock. Row numbers are the store's: they are compared, never computed with.
 """
 
 import heapq
@@ -32,12 +32,12 @@ ROWS_PER_LANE = 16
 BYTES = 16 * 1024 * 1024
 PASSED_OVER = 10_000
 
-LaneKey = tuple[int, int]  # (round, lane), or (round, seq) where there is no order
-Group = int  # who takes turns: an account number, and its complement for the account's replays
+LaneKey = tuple[int, int]  # (round, lane), or (round, seq) without order
+Group = int  # groups are served in turn: an account number, or its complement for the account's replays
 
 
 class Lane:
-    """`last` is below every row that the lane still owes; `upto` is at or above the lowest of them."""
+    """`last` is below every row that is still owed in the lane; `upto` is at or above the lowest of them."""
 
     __slots__ = ("barrier", "due", "group", "in_flight", "last", "more", "passed", "rows", "upto")
 
@@ -45,8 +45,8 @@ class Lane:
         self.group = group
         self.rows: deque[Owed] = deque()
         self.in_flight = False
-        self.due: int | None = None  # its head waits until then, unix ms; no rows are held meanwhile
-        self.barrier = False  # what became of its head is not durable yet
+        self.due: int | None = None  # its head waits until then (unix ms); no rows are held meanwhile
+        self.barrier = False  # the outcome of its head is not durable yet
         self.more = False
         self.passed = 0  # rows passed over
         self.last = last
@@ -60,10 +60,10 @@ class Lane:
 class Window:
     def __init__(self, blocked: Iterable[Blocked] = (), ordering: Ordering = Ordering.STRICT) -> None:
         self.ordering = ordering
-        self.pos = 0  # the read position: a fact of memory, never stored
-        self.replay_pos = 0  # likewise, of replays: their ordinal
+        self.pos = 0  # the read position; never stored
+        self.replay_pos = 0  # the same for replays: their ordinal
         self._lanes: dict[LaneKey, Lane] = {}
-        # Queues of lanes by group, the next group first: whose head may start, and who is to be read again.
+        # Queues of lanes by group, next group first: lanes whose head may start, and lanes to be read again.
         self._ready: OrderedDict[Group, deque[LaneKey]] = OrderedDict()
         self._hungry: OrderedDict[Group, deque[LaneKey]] = OrderedDict()
         self._waiting: list[tuple[int, LaneKey]] = []  # a heap by due
@@ -72,7 +72,7 @@ class Window:
         self._in_flight_of: Counter[Group] = Counter()
         self._replays = 0  # rows of replays
         self._bytes = 0
-        self._passed = {False: 0, True: 0}  # rows passed over, those of replays apart
+        self._passed = {False: 0, True: 0}  # rows passed over, by whether they are replays
         for row in blocked:
             key = self._key(row)
             lane = self._lanes[key] = Lane(0, _group(row))
@@ -103,7 +103,7 @@ class Window:
 
     @property
     def room_for_replays(self) -> int:
-        """How many rows of replays may be read now: a quarter of the window is theirs at most."""
+        """How many rows of replays may be read now; they may fill a quarter of the window."""
         if self._passed[True] >= PASSED_OVER:
             return 0
         return max(0, min(self._room, ROWS // 4 - self._replays))
@@ -113,13 +113,13 @@ class Window:
         return 0 if self._bytes >= BYTES else max(0, ROWS - self._rows)
 
     def add_fresh(self, rows: Iterable[Owed]) -> None:
-        """Rows that were never tried, in order, above `pos`."""
+        """Add rows that were never tried, in order, above `pos`."""
         for row in rows:
             before, self.pos = self.pos, row.seq
             self._add(row, before)
 
     def add_replays(self, rows: Iterable[Owed]) -> None:
-        """Replays that were never tried, in order, above `replay_pos`; `due` is their ordinal."""
+        """Add replayed rows that were never tried, in order, above `replay_pos`; `due` is their ordinal."""
         for row in rows:
             assert row.due is not None
             self.replay_pos = row.due
@@ -145,7 +145,7 @@ class Window:
 
     @property
     def hungry(self) -> bool:
-        """Whether a lane is to be read again, as soon as there is room for it."""
+        """Whether a lane is to be read again, now or when there is room for it."""
         return bool(self._hungry)
 
     @property
@@ -168,11 +168,11 @@ class Window:
         return None
 
     def still_hungry(self, key: LaneKey) -> None:
-        """It could not be read."""
+        """The lane could not be read: keep it in the queue, in front."""
         self._hungry.setdefault(self._lanes[key].group, deque()).appendleft(key)
 
     def refill(self, key: LaneKey, rows: list[Owed], limit: int) -> None:
-        """What the store still owes of a hungry lane, at most `limit` rows."""
+        """Add the rows that are still owed in a hungry lane, read with this `limit`."""
         lane = self._lanes[key]
         lane.more = len(rows) == limit
         self._pass_over(lane, -min(lane.passed, len(rows)) if lane.more else -lane.passed)
@@ -203,13 +203,13 @@ class Window:
     # -- attempts -----------------------------------------------------------------------------------------
 
     def next_group(self) -> Group | None:
-        """Whose turn it is; None when nobody is ready."""
+        """The group whose turn it is; None if no lane is ready."""
         return next(iter(self._ready), None)
 
     def next_head(self, each: int = ROWS) -> tuple[LaneKey, Owed] | None:
-        """The head of the next account's next ready lane; it is in flight from now on.
+        """The head of the next group's next ready lane; it is in flight from now on.
 
-        An account that has `each` in flight is passed over.
+        A group that has `each` heads in flight is skipped.
         """
         for _ in range(len(self._ready)):
             group = next(iter(self._ready))
@@ -221,7 +221,7 @@ class Window:
         return None
 
     def oldest_head(self) -> tuple[LaneKey, Owed] | None:
-        """The oldest head that could start: what a half-open breaker probes with."""
+        """The oldest head that may start: the probe of a half-open breaker. It is in flight from now on."""
         heads = [
             (self._lanes[key].rows[0].seq, group, key) for group, keys in self._ready.items() for key in keys
         ]
@@ -234,32 +234,30 @@ class Window:
         return key, self._fly(self._lanes[key])
 
     def take_waiting(self, row: Owed) -> LaneKey | None:
-        """Take a head that waits for its retry, or for the gate, for one extra attempt;
-        None when it is under way.
-        """
+        """Take the head of a lane that waits for its retry or the gate, for an extra attempt; else None."""
         key = self._key(row)
         lane = self._lanes.get(key)
         if lane is None or lane.in_flight or lane.barrier:
             return None
         if lane.due is None:
             if row.seq <= lane.last or (lane.rows and lane.rows[0].seq != row.seq):
-                return None  # it has been delivered just now, or others come first
+                return None  # it was delivered meanwhile, or it is not the head
             self._wait_again(key, lane, row)
         lane.in_flight = True
         self._in_flight_of[lane.group] += 1
         return key
 
     def _wait_again(self, key: LaneKey, lane: Lane, row: Owed) -> None:
-        """A head whose retry is due, and that could not start yet."""
+        """Take a lane whose head is due but has not started out of its queue, as if the head still waited."""
         queues = self._ready if lane.rows else self._hungry
         queues[lane.group].remove(key)
         if not queues[lane.group]:
             del queues[lane.group]
         lane.due, lane.more = row.due, True
-        self._let_go(lane)
+        self._release_rows(lane)
 
-    def _let_go(self, lane: Lane) -> None:
-        """Of its rows, which are read again."""
+    def _release_rows(self, lane: Lane) -> None:
+        """Drop the rows that the lane holds; they are read again later."""
         if lane.rows:
             lane.upto = max(lane.upto, lane.rows[-1].seq)
             self._count(lane, -len(lane.rows), -sum(len(row.body) for row in lane.rows))
@@ -282,19 +280,21 @@ class Window:
         self._continue(key, lane)
 
     def dead(self, key: LaneKey) -> None:
-        """The lane goes on only when this is durable: see `durable`."""
+        """The head is dead. The lane goes on when that is durable: see `durable`."""
         self._pop(key).barrier = True
 
     def retry(self, key: LaneKey, due: int) -> None:
-        """The head waits; its rows are let go of, and read again when it is due and that is durable:
-        see `durable`.
+        """The head waits until `due` (unix ms). The lane drops its rows, and reads them again afterwards.
+
+        It goes on only when this is durable: see `durable`.
         """
         lane = self._lanes[key]
         self._land(lane)
         lane.due, lane.more, lane.barrier = due, True, True
-        self._let_go(lane)
+        self._release_rows(lane)
 
     def durable(self, keys: Iterable[LaneKey]) -> None:
+        """The outcomes of these lanes' heads are durable now."""
         for key in keys:
             lane = self._lanes[key]
             lane.barrier = False
@@ -304,13 +304,13 @@ class Window:
                 self._continue(key, lane)
 
     def uncounted(self, key: LaneKey) -> None:
-        """The attempt does not count: the head may be tried again as soon as attempts may start."""
+        """The attempt does not count: the head may be tried again as soon as the gate allows attempts."""
         lane = self._lanes[key]
         self._land(lane)
         self._continue(key, lane)
 
     def extra_delivered(self, key: LaneKey, row: Owed) -> None:
-        """The extra attempt of a waiting head: it waits no more, and what comes after it is read."""
+        """The extra attempt of a waiting head has delivered it: the lane goes on with the next row."""
         lane = self._lanes[key]
         self._land(lane)
         lane.due, lane.last = None, row.seq
@@ -319,7 +319,7 @@ class Window:
         self._continue(key, lane)
 
     def extra_failed(self, key: LaneKey) -> None:
-        """It goes on waiting, as if nothing had been tried."""
+        """The extra attempt of a waiting head has failed: the head waits as before."""
         lane = self._lanes[key]
         self._land(lane)
         assert lane.due is not None
@@ -334,7 +334,7 @@ class Window:
         return lane
 
     def _continue(self, key: LaneKey, lane: Lane) -> None:
-        """A lane that may have become free: its next head is ready, or is to be read, or it is forgotten."""
+        """Queue a free lane to start its head, or to be read again; drop it if nothing is left."""
         if not lane.free:
             return
         if lane.rows:
@@ -347,7 +347,7 @@ class Window:
     # -- time ---------------------------------------------------------------------------------------------
 
     def wake(self, now: int) -> None:
-        """Those whose retry is due by now (unix ms) are to be read again."""
+        """Have the lanes whose retry is due by `now` (unix ms) read again."""
         while self._waiting and self._waiting[0][0] <= now:
             due, key = heapq.heappop(self._waiting)
             lane = self._lanes.get(key)
@@ -356,7 +356,7 @@ class Window:
                 self._continue(key, lane)
 
     def next_due(self) -> float:
-        """Unix ms of the next retry; inf when none waits."""
+        """The time of the next retry, unix ms; inf if no head waits."""
         return self._waiting[0][0] if self._waiting else math.inf
 
 
@@ -365,7 +365,7 @@ def _group(row: Owed | Blocked) -> Group:
 
 
 def _take_turn(queues: "OrderedDict[Group, deque[LaneKey]]", group: Group) -> LaneKey:
-    """The next lane of a group, which then goes to the back."""
+    """The next lane of a group; the group moves to the back."""
     keys = queues.pop(group)
     key = keys.popleft()
     if keys:

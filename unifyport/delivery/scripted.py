@@ -1,11 +1,11 @@
-"""Receivers that a test writes, behind the same seam as the network: no sockets, no threads, any clock.
+"""Scripted receivers for tests, behind the same seam as the network: no sockets, no threads, any clock.
 
-`react` is asked with each whole request (head and body) and answers with steps, played as they are read:
+`react` gets each complete request (head and body) and returns steps, which are played when the client reads:
 
-    bytes    come in           a number   seconds pass
-    END      it closes         RESET      it hangs up hard        SILENCE   nothing more ever comes
+    bytes    are received          a number   that many seconds pass
+    END      the receiver closes   RESET      the connection is reset   SILENCE   no more bytes ever come
 
-When the steps are over the connection stays open, for the next request.
+After the last step the connection stays open for the next request.
 """
 
 import enum
@@ -32,7 +32,7 @@ React = Callable[[bytes], Iterable[Step]]
 
 
 def answer(status: int, body: bytes = b"", *, more: str = "") -> bytes:
-    """A whole answer; `more` are header lines."""
+    """A complete answer; `more`: further header lines."""
     return f"HTTP/1.1 {status} -\r\n{more}content-length: {len(body)}\r\n\r\n".encode() + body
 
 
@@ -85,7 +85,7 @@ class ScriptedWire:
 class ScriptedBackend:
     """See `wire.Backend`.
 
-    `dialled` are the addresses in the order of the dials; `refuse` says why one fails.
+    `dialled`: the addresses, in the order of the dials. `refuse`: the reason why a dial fails, or None.
     """
 
     def __init__(self, react: React, refuse: Callable[[Address], str | None] = lambda _: None) -> None:

@@ -1,12 +1,11 @@
-"""The self-test of a receiver: four deliveries that tell whether it checks what it must, and what its answers
-mean.
+"""The self-test of a receiver: four deliveries that show whether it checks signatures and accepts repeats.
 
-    good       signed now                            accepted, or it receives nothing at all
-    stale      rightly signed, but an hour ago       refused, or whoever recorded a delivery can replay it
-    forged     signed with another secret            refused, or anybody can write to it
-    repeated   the good one, once more               accepted, as repeats are part of "at least once"
+    good       signed now                       must be accepted, else no delivery arrives
+    stale      signed correctly, an hour ago    must be refused, else a recorded delivery can be replayed
+    forged     signed with another secret       must be refused, else anyone can send events to it
+    repeated   the good one again               must be accepted: repeats are part of "at least once"
 
-Pure: it makes requests and reads answers; somebody else sends them.
+Pure: it makes requests and judges answers; the caller sends them.
 """
 
 import secrets
@@ -35,8 +34,8 @@ class Case:
     name: Name
     sent: str
     expected: Expected
-    right: str  # what it means when it is observed
-    wrong: str
+    right: str  # the meaning if the receiver does what is expected
+    wrong: str  # the meaning if it does not
 
 
 CASES = (
@@ -45,41 +44,40 @@ CASES = (
         "a test event, signed now",
         "accepted",
         "deliveries arrive and are accepted",
-        "a rightly signed delivery is not accepted:"
-        " look at the secret, the raw body and the clock of the receiver",
+        "a correctly signed delivery is not accepted:"
+        " check the receiver's secret, its raw body and its clock",
     ),
     Case(
         "stale",
         "the same, signed an hour ago",
         "refused",
         "old signatures are refused",
-        "the receiver does not look at the time of a signature: whoever records a delivery can replay it",
+        "the receiver does not check the time of a signature: a recorded delivery can be replayed",
     ),
     Case(
         "forged",
         "the same, signed with another secret",
         "refused",
         "forged signatures are refused",
-        "the receiver does not verify signatures: anybody who knows its URL can write to it",
+        "the receiver does not verify signatures: anyone with its URL can send events to it",
     ),
     Case(
         "repeated",
-        "the first one once more, under the same event id",
+        "the first one again, with the same event id",
         "accepted",
         "repeats are accepted",
-        "a repeat is not accepted: it would be retried, and in the end be a dead letter;"
-        " answer 2xx and drop it",
+        "a repeat is not accepted: it would be retried and become a dead letter; answer 2xx and ignore it",
     ),
 )
 _UNSIGNED = (
-    "not sent: without a signing_secret nothing can be verified,"
-    " and anybody who knows the URL can write to it"
+    "not sent: without a signing_secret the receiver cannot verify deliveries,"
+    " and anyone with its URL can send events to it"
 )
 
 
 @attrs.frozen
 class Request:
-    """`fields` None: there is nothing to send."""
+    """A case as a request; `fields` (header lines) is None if the case is not sent."""
 
     case: Case
     fields: bytes | None
@@ -102,12 +100,12 @@ class Finding:
             return _UNSIGNED
         if self.observed == "failed":
             assert self.attempt is not None
-            return f"no answer that says anything ({self.attempt.reason})"
+            return f"no conclusive answer ({self.attempt.reason})"
         return self.case.right if self.passed else self.case.wrong
 
 
 def requests(endpoint: WebhookEndpoint, policy: DeliveryPolicy, event_id: str, now_ms: int) -> list[Request]:
-    """The four, in the order in which they are to be sent. `event_id` is theirs alone."""
+    """The four requests, in the order in which to send them. `event_id` must be used for nothing else."""
     body = in_form(_body(event_id, now_ms), policy.body)
     held = endpoint.secrets(now_ms)
     honest = Signer(held, policy.signatures)
@@ -128,7 +126,7 @@ def requests(endpoint: WebhookEndpoint, policy: DeliveryPolicy, event_id: str, n
 
 
 def _body(event_id: str, now_ms: int) -> bytes:
-    """Of a type that no subscription names: a receiver that acts on types does nothing."""
+    """An event of a type that no subscription can name, so that a receiver does not act on it."""
     return msgspec.json.encode(
         {
             "id": event_id,
@@ -144,7 +142,7 @@ def _body(event_id: str, now_ms: int) -> bytes:
 
 
 def read(case: Case, attempt: Attempt | None) -> Finding:
-    """What an answer says. Refused is what a receiver refuses on purpose: 4xx, but for 408 and 429."""
+    """Judge an answer. `refused`: a 4xx except 408 and 429; other errors are `failed`."""
     if attempt is None:
         return Finding(case, "not_sent", None)
     status = attempt.status
@@ -154,9 +152,10 @@ def read(case: Case, attempt: Attempt | None) -> Finding:
 
 
 def verdict(findings: list[Finding]) -> Literal["good", "unsigned", "insecure", "failing"]:
-    """`failing` outweighs: as long as good deliveries are not accepted, what is refused says nothing.
+    """The result of all cases.
 
-    `unsigned`: deliveries arrive, and nothing else can be told.
+    `failing` comes first: if good deliveries are not accepted, a refusal proves nothing. `unsigned`:
+    deliveries arrive, but without a secret nothing else can be tested.
     """
     wrong = {finding.case.expected for finding in findings if not finding.passed}
     if "accepted" in wrong:

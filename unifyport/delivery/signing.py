@@ -1,16 +1,16 @@
-"""Signatures of deliveries, exactly as receivers verify them.
+"""Signatures of deliveries.
 
-`device`, the contract's own: `X-Device-Signature` is the lowercase hex HMAC-SHA256, keyed with the UTF-8
+`device`, of the public contract: `X-Device-Signature` is the lowercase hex HMAC-SHA256, keyed with the UTF-8
 bytes of the endpoint's secret, of the value of `X-Device-Timestamp`, one ASCII dot, and the raw body.
 
 `standard`, Standard Webhooks
 (https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md):
-`webhook-signature` lists `v1,` and the base64 HMAC-SHA256 of id, dot, Unix seconds, dot, body; during a
-rotation there is one for each secret. A secret that begins with `whsec_` is base64 after that, as the
-libraries expect.
+`webhook-signature` is `v1,` and the base64 HMAC-SHA256 of id, dot, Unix seconds, dot, body; during a rotation
+it lists one for each secret. In a secret that begins with `whsec_` the rest is base64, as the libraries
+expect.
 
-No secret, no signature headers. A key is hashed into the two pads of HMAC (RFC 2104) once and copied for each
-signature: that halves the cost of one.
+Without a secret there are no signature headers. A key is hashed into the two pads of HMAC (RFC 2104) once,
+and copied for each signature: that halves the cost of a signature.
 """
 
 import base64
@@ -39,27 +39,27 @@ def sign(secret: str, timestamp: str, body: bytes) -> str:
 
 
 def verify(secret: str, timestamp: str, body: bytes, signature: str) -> bool:
-    """What a receiver does, in constant time."""
+    """Check a `device` signature as a receiver does, in constant time."""
     return hmac.compare_digest(sign(secret, timestamp, body).encode(), signature.encode())
 
 
 class Signer:
-    """The headers of deliveries to one endpoint, under the secrets that hold now, the newest first."""
+    """Makes the headers of deliveries to one endpoint. `secrets`: those that are valid now, newest first."""
 
     def __init__(self, secrets: Sequence[str], schemes: Sequence[Signatures]) -> None:
         held = [secret for secret in secrets if secret]
         self._device = _Mac(held[0].encode()) if held and Signatures.DEVICE in schemes else None
         self._with_device = Signatures.DEVICE in schemes
         self._with_standard = Signatures.STANDARD in schemes
-        self._standard = [_Mac(_key(secret)) for secret in held] if self._with_standard else []
+        self._standard = [_Mac(_read_key(secret)) for secret in held] if self._with_standard else []
 
     def __call__(
         self, event_id: str, delivery_id: str, now_ms: int, body: bytes, *, replay: bool = False
     ) -> bytes:
-        """The header lines of one attempt; each is signed afresh, at its own time.
+        """The header lines of one attempt, signed with its own time.
 
-        Event and delivery id are always there, whatever the scheme: a receiver tells repeats by the one, its
-        operator finds the attempt by the other.
+        Event id and delivery id are sent with every scheme: the receiver recognises repeats by the event id,
+        and its operator finds the attempt by the delivery id.
         """
         seconds = now_ms // 1000
         fields = f"{EVENT_ID}: {event_id}\r\n{DELIVERY_ID}: {delivery_id}\r\n"
@@ -79,10 +79,8 @@ class Signer:
         return fields.encode()
 
 
-def _key(secret: str) -> bytes:
-    """A secret that was written before `standard` was asked for may be none of its:
-    then its bytes are the key.
-    """
+def _read_key(secret: str) -> bytes:
+    """The key in a secret. One that is not valid for `standard` (it may be older) is used as it is."""
     try:
         return standard_key(secret)
     except ValueError:

@@ -1,6 +1,4 @@
-"""How many attempts a process has under way, over all endpoints: each takes a connection,
-and those are not endless.
-"""
+"""Limits the concurrent attempts of a process, over all endpoints, as each attempt takes a connection."""
 
 from supervisors.wake import Wake
 
@@ -11,7 +9,7 @@ class Slots:
         self._waiting: dict[Wake, None] = {}
 
     def take(self, wake: Wake) -> bool:
-        """False when there is none: then `wake` is rung when there is."""
+        """Take a slot. Returns False if there is none; `wake` is then rung when one is free."""
         if not self._free:
             self._waiting[wake] = None
             return False
@@ -19,8 +17,9 @@ class Slots:
         return True
 
     def give(self) -> bool:
-        """Give one back; True when another endpoint was waiting for it and is rung: whoever gives shall not
-        take it again before that one has looked.
+        """Give a slot back. Returns whether a waiting endpoint was rung.
+
+        In that case the caller must not take a slot before that endpoint could.
         """
         self._free += 1
         if not self._waiting:

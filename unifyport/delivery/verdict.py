@@ -1,12 +1,12 @@
-"""What an attempt's outcome means: whose failure it is, and what becomes of the event.
+"""The meaning of an attempt's result: did the endpoint or the event fail, and what becomes of the event.
 
-2xx                                                  delivered
-no connection, TLS, time-out, 408, 429, 5xx          the endpoint's failure: retried, opens the breaker
-410                                                  gone: the endpoint is disabled, the event stays owed
-any other answer                                     the event's failure: dead at once (no redirects)
-a bug of ours                                        retried, counted
-nothing to dial with (descriptors, memory)           tried again, not counted: it says nothing about anybody
-past the event's own expiry                          expired: not attempted
+2xx                                             delivered
+no connection, TLS, time-out, 408, 429, 5xx     failure of the endpoint: retried, opens the breaker
+410                                             gone: the endpoint is disabled, the event stays owed
+any other answer                                failure of the event: dead at once (redirects too)
+a bug of ours                                   retried, counted
+no descriptors or memory to dial                tried again, not counted
+past the event's own expiry                     expired: not attempted
 """
 
 import enum
@@ -21,10 +21,10 @@ EXPIRED = "expired"
 
 @attrs.define
 class Attempt:
-    """What was observed: a status, or the machine-readable reason why there is none.
+    """The result of an attempt: a status, or the machine-readable reason why there is none.
 
-    `response` is the beginning of the answer's body, None where it must not be shown; `response_size` the
-    bytes of it that were read.
+    `response` is the beginning of the answer's body, None if it must not be shown; `response_size` is the
+    number of its bytes that were read.
     """
 
     status: int | None = None
@@ -48,7 +48,7 @@ class Verdict(enum.Enum):
     EXPIRED = "expired"
     NOT_TRIED = "not_tried"
 
-    __hash__ = object.__hash__  # members are counted at each attempt, and an enum hashes its name
+    __hash__ = object.__hash__  # cheaper than hashing the name, which an enum does; used in each attempt
 
 
 def judge(attempt: Attempt) -> Verdict:

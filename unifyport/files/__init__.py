@@ -1,1 +1,1 @@
-"""Files of customers: those that come in, and those that go out."""
+"""Files that customers send to an account, and files that an account sends."""

@@ -1,9 +1,9 @@
-"""Files that customers send: links that need no key, and the cache behind them.
+"""Files that customers send: links that need no API key, and the cache behind them.
 
-A link is `{public_url}/media/{account id}.{sealed reference}`: what it refers to is encrypted, so it gives
-away neither a platform's handle nor a name, and it expires. The bytes are fetched from the platform when
-somebody first reads the link, checked on the way, kept on disk under a quota, and served as a download that
-no browser runs.
+A link is `{public_url}/media/{account id}.{sealed reference}`. The reference is encrypted, so the link
+reveals neither the platform's handle nor a file name; and it expires. The first request of a link fetches the
+file from the platform and checks it. Files are kept on the disk under a quota, and served as downloads that a
+browser does not run.
 """
 
 import contextlib
@@ -30,14 +30,14 @@ from unifyport.storage.sealing import KeyRing, SealError
 log = logging.getLogger("unifyport.media")
 
 FETCH_SECONDS = 120
-FETCHES = 8  # files that are fetched at a time, of all accounts
+FETCHES = 8  # concurrent fetches of all accounts
 _PRUNE_TO = 0.9  # of the quota
 _PART = ".part"
-_FOR_EVER = frozenset({"too_large", "media_not_found"})
+_PERMANENT = frozenset({"too_large", "media_not_found"})
 
 
 class MediaUnavailable(Exception):
-    """`status` is HTTP's: 404 never was, 410 is no more, 413 too large, 502 and 503 not now."""
+    """`status` of HTTP: 404 no such link, 410 gone, 413 too large, 502 and 503 not available now."""
 
     def __init__(self, status: int, reason: str) -> None:
         super().__init__(reason)
@@ -57,7 +57,7 @@ class Reference:
 
 
 class MediaLinks:
-    """Makes links, and reads them. `limit` says how large a file a provider may bring, in bytes."""
+    """Makes links and reads them. `limit`: the largest file of a provider, in bytes."""
 
     def __init__(
         self, ring: KeyRing, base_url: str, settings: Media, registry: Registry, now_ms: Callable[[], int]
@@ -74,7 +74,7 @@ class MediaLinks:
         return min(self._settings.max_file, max(limits, default=self._settings.max_file))
 
     def link(self, account_id: str, provider: str, attachment: Attachment) -> str:
-        """The address of a file; empty for one that is too large to be fetched."""
+        """The URL of a file; empty if the file is too large to be fetched."""
         if attachment.size is not None and attachment.size > self.limit(provider):
             return ""
         reference = Reference(
@@ -88,7 +88,7 @@ class MediaLinks:
         return f"{self._base_url}/media/{account_id}.{token}"
 
     def read(self, token: str) -> tuple[str, Reference]:
-        """The account and what the link refers to. Raises `MediaUnavailable`."""
+        """The account id and the reference of a link. Raises `MediaUnavailable`."""
         account_id, _, text = token.partition(".")
         try:
             plain = self._ring.open_text("media", text, context=account_id)
@@ -101,11 +101,11 @@ class MediaLinks:
 
 
 class MediaCache:
-    """Files in one directory for each account, by the hash of their handle; the least recently used go first.
+    """Files in one directory for each account, named by the hash of their handle.
 
-    One fetch at a time for a file: others wait for it. What is being written has a name of its own and is
-    renamed when it is whole, so that a kill leaves nothing half. A file is open before anybody could delete
-    it.
+    The least recently used files are deleted first. Requests for a file that is being fetched wait for that
+    fetch. A file is written under another name and renamed when it is complete, so a kill leaves no partial
+    file. It is opened before pruning can delete it.
     """
 
     def __init__(
@@ -134,7 +134,7 @@ class MediaCache:
         lock = self._locks.setdefault(path, trio.Lock())
         try:
             async with lock:
-                file = await disk.run(_opened, path)
+                file = await disk.run(_open_used, path)
                 if file is None:
                     file = await self._fetch(account_id, reference, path)
         finally:
@@ -143,11 +143,11 @@ class MediaCache:
         return file
 
     async def forget(self, account_id: str) -> None:
-        """Delete the files of an account that is no more."""
+        """Delete the files of a deleted account."""
         await disk.run(lambda: shutil.rmtree(self._directory / account_id, ignore_errors=True))
 
     async def _fetch(self, account_id: str, reference: Reference, path: Path) -> BinaryIO:
-        """The file, whole and open. Raises `MediaUnavailable`."""
+        """Fetch the file, and return it open. Raises `MediaUnavailable`."""
         actor = self._accounts.actor(account_id)
         if actor is None:
             raise MediaUnavailable(410, "account_gone")
@@ -156,20 +156,20 @@ class MediaCache:
         try:
             async with self._fetches:
                 await disk.run(lambda: path.parent.mkdir(mode=0o700, parents=True, exist_ok=True))
-                await disk.run(lambda: part.unlink(missing_ok=True))  # what a kill has left
+                await disk.run(lambda: part.unlink(missing_ok=True))  # a kill may have left it
                 deadline = self._now_ms() + FETCH_SECONDS * 1000
                 command = FetchMedia(reference.file_id, str(part), limit, deadline)
                 answer = await self._accounts.call(account_id, command)
                 if answer.state is not CommandState.SENT:
-                    raise _unavailable(answer.code)
-                file = await disk.run(_opened, part)
+                    raise _map_error(answer.code)
+                file = await disk.run(_open_used, part)
                 if file is None:
-                    raise MediaUnavailable(410, "account_gone")  # deleted just now
+                    raise MediaUnavailable(410, "account_gone")  # the account was deleted meanwhile
                 await disk.run(part.rename, path)
         except NoSuchAccount:
             raise MediaUnavailable(410, "account_gone") from None
         except OSError as error:
-            log.warning("media cannot be kept: %s", error.strerror)
+            log.warning("an incoming file could not be stored: %s", error.strerror)
             raise MediaUnavailable(503, "disk") from None
         finally:
             part.unlink(missing_ok=True)
@@ -178,7 +178,7 @@ class MediaCache:
         return file
 
     def _prune(self, newest: Path) -> None:
-        """Delete what is older than its retention, then the least recently used until there is room."""
+        """Delete files past their retention, then the least recently used until the quota has room."""
         oldest = self._now_ms() / 1000 - self._settings.retention
         files: list[tuple[float, int, Path]] = []
         for path in self._directory.glob("acct_*/*"):
@@ -198,8 +198,8 @@ class MediaCache:
             total -= size
 
 
-def _opened(path: Path) -> BinaryIO | None:
-    """The file, which is used now; None when there is none."""
+def _open_used(path: Path) -> BinaryIO | None:
+    """Open the file and mark it as used now; None if it does not exist."""
     try:
         file = path.open("rb")
     except FileNotFoundError:
@@ -208,10 +208,10 @@ def _opened(path: Path) -> BinaryIO | None:
     return file
 
 
-def _unavailable(code: str) -> MediaUnavailable:
+def _map_error(code: str) -> MediaUnavailable:
     if code == "too_large":
         return MediaUnavailable(413, code)
-    if code in _FOR_EVER:
+    if code in _PERMANENT:
         return MediaUnavailable(410, code)
     if code == "account_not_running":
         return MediaUnavailable(503, code)

@@ -1,9 +1,8 @@
-"""Files on their way out: uploads that wait to be sent, and what a send's URL names, fetched for that send
-alone.
+"""Files to be sent: uploads, and files that a send names by URL, which are fetched for that send alone.
 
-Both lie whole on the disk before anything of them is sent, under the media directory: the bytes, and beside
-an upload a description that is written last, so that a key which was given out names a file that is there.
-Uploads end with their time; what a kill left behind is tidied away.
+Both are complete on the disk, in the media directory, before any of it is sent. An upload also has a
+description, which is written last: so a file key that a caller has always names a complete file. Uploads
+expire; files that a kill has left are deleted later.
 """
 
 import contextlib
@@ -30,11 +29,11 @@ from unifyport.process import disk
 
 log = logging.getLogger("unifyport.outgoing")
 
-FETCHES, FETCHES_EACH = 16, 4  # files that are fetched at a time: in all, of one account
+FETCHES, FETCHES_EACH = 16, 4  # concurrent fetches: of all accounts, of one account
 LONGEST_NAME = 150
 MAX_URL = 4096
-_BEING_SENT = 60_000  # ms that an upload stays beyond its time: a send may have begun to read it
-_LEFT_BEHIND = 3600.0  # seconds after which a file that belongs to nothing is of nobody who is still at work
+_BEING_SENT = 60_000  # ms that an expired upload stays, because a send may still read it
+_LEFT_BEHIND = 3600.0  # seconds after which a file without a description is deleted
 _KEY = re.compile(r"file_[0-9a-z]{24}")
 _NO_TYPE = frozenset({"", "application/octet-stream", "binary/octet-stream"})
 
@@ -42,7 +41,7 @@ Sink = Callable[[bytes], Awaitable[None]]
 
 
 class FileRefused(Exception):
-    """`reason` is machine-readable; the text is for the caller and holds no URL."""
+    """`reason` is machine-readable; the text is for the caller and never holds the URL."""
 
     def __init__(self, reason: str, text: str) -> None:
         super().__init__(text)
@@ -51,7 +50,7 @@ class FileRefused(Exception):
 
 @attrs.define
 class OutgoingFile:
-    """A file that lies whole at `path`."""
+    """A complete file at `path`. `size`: bytes."""
 
     path: str
     name: str
@@ -61,7 +60,7 @@ class OutgoingFile:
 
 @attrs.define
 class Upload:
-    """What is known of an upload beside its bytes."""
+    """The description of an upload."""
 
     key: str
     name: str
@@ -71,7 +70,7 @@ class Upload:
 
 
 class OutgoingFiles:
-    """See the module. One directory, of one process."""
+    """See the module. The directory belongs to one process."""
 
     def __init__(
         self,
@@ -87,19 +86,18 @@ class OutgoingFiles:
         self._context = context
         self._now_ms = now_ms
         self._turns = trio.CapacityLimiter(FETCHES)
-        self._turns_of: dict[str, trio.CapacityLimiter] = {}  # by account, as long as one is under way
-        self._held: int | None = None  # bytes of uploads; unknown until somebody asks
-        self._coming = 0  # bytes of uploads that are not whole yet
-        self._at_work: set[str] = (
-            set()
-        )  # files that are being written or sent, whatever the clock says of their age
+        self._turns_of: dict[str, trio.CapacityLimiter] = {}  # by account, while it has a fetch
+        self._held: int | None = None  # bytes of complete uploads; None before the first scan
+        self._coming = 0  # bytes of uploads that are not complete yet
+        self._at_work: set[str] = set()  # files in use, which `tidy` must not delete whatever their age
 
     # -- uploads ---------------------------------------------------------------------------------------------
 
     async def keep(self, name: str, mime_type: str, feed: Callable[[Sink], Awaitable[None]]) -> Upload:
-        """Keep what `feed` gives to the sink. It is on the disk when this returns.
+        """Store an upload: the bytes that `feed` gives to its sink. They are on the disk when this returns.
 
-        Raises `FileRefused` (`too_large`, `quota`, `disk`) and what `feed` does. Cancelled: nothing is kept.
+        Raises `FileRefused` (`too_large`, `quota`, `disk`) and the errors of `feed`. Cancelled: nothing is
+        stored.
         """
         if self._held is None:
             await self.tidy()
@@ -113,43 +111,43 @@ class OutgoingFiles:
             if came > self._settings.max_file:
                 raise _too_large(self._settings.max_file)
             if (self._held or 0) + self._coming > self._settings.max_uploads:
-                raise _quota()
+                raise _quota_used_up()
 
         whole = False
         self._at_work.add(path.name)
         try:
             await self._write(path, feed, take)
             lifetime = int(self._settings.upload_lifetime * 1000)
-            kind = _type(mime_type, name)
+            kind = _choose_type(mime_type, name)
             upload = Upload(path.name, clean_name(name), kind, came, self._now_ms() + lifetime)
             try:
-                await disk.run(self._describe, upload)
+                await disk.run(self._write_description, upload)
             except OSError as error:
-                raise self._disk(error) from None
+                raise self._report_disk(error) from None
             self._held, whole = self._held + came, True
         finally:
             self._coming -= came
             self._at_work.discard(path.name)
             if not whole:
-                _forget(path.with_suffix(".json"), path)
+                _delete(path.with_suffix(".json"), path)
         return upload
 
     async def of_key(self, key: str, limit: int) -> OutgoingFile:
-        """An upload. Raises `FileRefused` (`unknown_file_key`, `too_large`)."""
-        upload = await disk.run(self._described, key) if _KEY.fullmatch(key) else None
+        """The upload with this key. Raises `FileRefused` (`unknown_file_key`, `too_large`)."""
+        upload = await disk.run(self._read_description, key) if _KEY.fullmatch(key) else None
         if upload is None or upload.expires_at <= self._now_ms():
-            raise FileRefused("unknown_file_key", "no such upload, or no more")
+            raise FileRefused("unknown_file_key", "no such upload, or it has expired")
         if upload.size > limit:
             raise _too_large(limit)
         return OutgoingFile(str(self._directory / key), upload.name, upload.mime_type, upload.size)
 
-    def _described(self, key: str) -> Upload | None:
+    def _read_description(self, key: str) -> Upload | None:
         try:
             return msgspec.json.decode((self._directory / f"{key}.json").read_bytes(), type=Upload)
         except (OSError, msgspec.DecodeError):
             return None
 
-    def _describe(self, upload: Upload) -> None:
+    def _write_description(self, upload: Upload) -> None:
         path = self._directory / f"{upload.key}.json"
         part = path.with_suffix(".part")
         with part.open("xb") as file:
@@ -159,15 +157,15 @@ class OutgoingFiles:
         part.rename(path)
         _sync_directory(self._directory)
 
-    # -- what a URL names ------------------------------------------------------------------------------------
+    # -- files by URL ----------------------------------------------------------------------------------------
 
     @contextlib.asynccontextmanager
     async def of_url(
         self, account_id: str, url: str, limit: int, timeout: float
     ) -> AsyncIterator[OutgoingFile]:
-        """What is behind a stranger's URL, as long as this is open. Raises `FileRefused`.
+        """Fetch a caller's URL; the file is deleted when the context ends. Raises `FileRefused`.
 
-        Whose files are slow waits for himself: one account has only some of the places.
+        Limits concurrent fetches for each account, so slow files cannot starve other accounts.
         """
         path, found = self._directory / new_id("fetched"), Fetched("", 0)
         self._at_work.add(path.name)
@@ -185,7 +183,7 @@ class OutgoingFiles:
                 raise _too_large(limit) from None
 
         def take(size: int) -> None:
-            """`fetch` keeps to the limit by itself."""
+            """`fetch` applies the limit itself."""
 
         try:
             with trio.move_on_after(timeout) as waiting:
@@ -194,12 +192,12 @@ class OutgoingFiles:
             if waiting.cancelled_caught:
                 raise FileRefused("not_fetched", "could not be fetched (timeout)")
             if not size:
-                raise FileRefused("empty", "there is nothing in it")
+                raise FileRefused("empty", "the file is empty")
             name = clean_name(unquote(PurePosixPath(urlsplit(url).path).name))
-            yield OutgoingFile(str(path), name, _type(found.content_type, name), size)
+            yield OutgoingFile(str(path), name, _choose_type(found.content_type, name), size)
         finally:
             self._at_work.discard(path.name)
-            _forget(path)
+            _delete(path)
 
     @contextlib.asynccontextmanager
     async def _turn(self, account_id: str) -> AsyncIterator[None]:
@@ -216,14 +214,15 @@ class OutgoingFiles:
     async def _write(
         self, path: Path, feed: Callable[[Sink], Awaitable[None]], take: Callable[[int], None]
     ) -> int:
-        """The size of what was written, which is on the disk. `take` is told of each piece,
-        and may refuse it. When it fails nothing is left.
+        """Write a file and return its size; it is on the disk then. If this fails, no file is left.
+
+        `take` is called with the size of each chunk and refuses it by raising.
         """
         size = 0
         try:
-            file = await disk.run(self._new, path)
+            file = await disk.run(self._create, path)
         except OSError as error:
-            raise self._disk(error) from None
+            raise self._report_disk(error) from None
 
         async def sink(chunk: bytes) -> None:
             nonlocal size
@@ -233,49 +232,49 @@ class OutgoingFiles:
 
         try:
             await feed(sink)
-            await disk.run(_finish, file)
+            await disk.run(_sync_and_close, file)
         except BaseException as error:
             with contextlib.suppress(OSError):
-                file.close()  # it may have something to write yet
-            _forget(path)
+                file.close()  # flushes its buffer, which may fail
+            _delete(path)
             if isinstance(error, OSError):
-                raise self._disk(error) from None
+                raise self._report_disk(error) from None
             raise
         return size
 
-    def _new(self, path: Path) -> BinaryIO:
+    def _create(self, path: Path) -> BinaryIO:
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         return os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb")
 
-    def _disk(self, error: OSError) -> FileRefused:
-        log.warning("a file to be sent cannot be kept: %s", error.strerror)
-        return FileRefused("disk", "the file cannot be kept now")
+    def _report_disk(self, error: OSError) -> FileRefused:
+        log.warning("an outgoing file could not be stored: %s", error.strerror)
+        return FileRefused("disk", "the file cannot be stored now")
 
     async def tidy(self) -> None:
-        """Delete uploads whose time is over, and what a kill has left."""
+        """Delete expired uploads, and files that a kill has left."""
         before = self._held or 0
         held = await disk.run(self._scan)
-        # What became whole meanwhile may have been seen or not; counted twice it is only until the next time.
+        # An upload that ended during the scan may be counted twice; the next scan corrects that.
         self._held = held + max(0, (self._held or 0) - before)
 
     def _scan(self) -> int:
-        """Tidy; the bytes of the uploads that are left."""
+        """Tidy the directory. Returns the bytes of the uploads that are left."""
         held, now = 0, self._now_ms()
         with contextlib.suppress(OSError):
             for path in self._directory.iterdir():
                 with contextlib.suppress(OSError):
-                    held += self._kept(path, now)
+                    held += self._check_file(path, now)
         return held
 
-    def _kept(self, path: Path, now: int) -> int:
-        """The size of an upload that stays; anything else is deleted once it is nobody's."""
+    def _check_file(self, path: Path, now: int) -> int:
+        """Delete a file that is expired or left over. Returns the size of an upload that stays, else 0."""
         if path.stem in self._at_work:
             return 0
-        upload = self._described(path.name) if not path.suffix else None
+        upload = self._read_description(path.name) if not path.suffix else None
         if path.suffix == ".json":
-            upload = self._described(path.stem)
+            upload = self._read_description(path.stem)
             if upload is not None and upload.expires_at <= now - _BEING_SENT:
-                path.unlink()  # first: without it the bytes are nobody's
+                path.unlink()  # before the bytes: after a kill here they are left over, and deleted later
                 path.with_suffix("").unlink(missing_ok=True)
             return 0
         if upload is not None:
@@ -285,13 +284,13 @@ class OutgoingFiles:
         return 0
 
 
-def _forget(*paths: Path) -> None:
+def _delete(*paths: Path) -> None:
     for path in paths:
         with contextlib.suppress(OSError):
             path.unlink()
 
 
-def _finish(file: BinaryIO) -> None:
+def _sync_and_close(file: BinaryIO) -> None:
     with file:
         file.flush()
         os.fsync(file.fileno())
@@ -305,8 +304,8 @@ def _sync_directory(directory: Path) -> None:
         os.close(descriptor)
 
 
-def _quota() -> FileRefused:
-    return FileRefused("quota", "the uploads that wait to be sent use up media.max_uploads")
+def _quota_used_up() -> FileRefused:
+    return FileRefused("quota", "the uploads that wait to be sent have reached media.max_uploads")
 
 
 def _too_large(limit: int) -> FileRefused:
@@ -314,7 +313,7 @@ def _too_large(limit: int) -> FileRefused:
 
 
 def clean_name(name: str) -> str:
-    """A file's name as others may see it: no path, nothing that does not print, not too long."""
+    """A file name that can be sent: without a path, printable, at most `LONGEST_NAME` characters."""
     last = re.split(r"[/\\]", name)[-1]
     kept = "".join(letter for letter in last if letter.isprintable()).strip(". ")
     stem, dot, suffix = kept.rpartition(".")
@@ -323,9 +322,9 @@ def clean_name(name: str) -> str:
     return kept[:LONGEST_NAME]
 
 
-def _type(said: str, name: str) -> str:
-    """The media type: as its source says or, where that says nothing, by the file's name."""
-    kind = said.partition(";")[0].strip().lower()
+def _choose_type(given: str, name: str) -> str:
+    """The media type that the source gives, or if it gives none, the type for the file's name."""
+    kind = given.partition(";")[0].strip().lower()
     if kind in _NO_TYPE or not re.fullmatch(r"[a-z0-9!#$&^_.+-]+/[a-z0-9!#$&^_.+-]+", kind):
         return mimetypes.guess_type(name, strict=False)[0] or "application/octet-stream"
     return kind

@@ -1,1 +1,1 @@
-"""Which process may act for what (leases), and who is woken when something changes (doorbells)."""
+"""Leases (which process may act for a resource) and doorbells (which wake tasks after a change)."""

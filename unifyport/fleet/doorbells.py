@@ -1,4 +1,4 @@
-"""Doorbells: "something changed", never what. A ring may be lost, so whoever waits also looks on its own.
+"""Doorbells: they say that something changed, not what. A ring may be lost, so listeners also poll.
 
 On one node a bell is an event in memory. Between nodes it will be a notification of the database.
 """
@@ -10,12 +10,13 @@ import trio
 
 class Bus(Protocol):
     def ring(self, topic: str) -> None:
-        """Never blocks; rings before anybody looks are one."""
+        """Wake the tasks that wait for the topic. Never blocks; several rings may wake a task once."""
 
     async def wait(self, topic: str, seen: int, timeout: float) -> int:
         """Return the topic's count once it differs from `seen`, or after `timeout` seconds."""
 
-    def count(self, topic: str) -> int: ...
+    def count(self, topic: str) -> int:
+        """How often the topic was rung."""
 
 
 class LocalBus:

@@ -1,9 +1,9 @@
-"""Who may act for a resource: leases with epochs.
+"""Leases with epochs: which process may act for a resource.
 
-Every write made in the name of an account or an endpoint carries the epoch of its lease, and the store
-checks it in the same transaction. On one node all leases are ours as long as the process owns the database,
-which a lock on a *side file* says: closing a second handle of the database file itself would drop SQLite's
-own POSIX locks (https://www.sqlite.org/howtocorrupt.html, section 2.2).
+Every write for an account or an endpoint carries the epoch of its lease, and the store checks it in the same
+transaction. On one node a process holds all leases while it owns the database, which a lock on a *side file*
+proves. The lock is not on the database file, because closing a second handle of that file would drop SQLite's
+POSIX locks (https://www.sqlite.org/howtocorrupt.html, section 2.2).
 """
 
 import fcntl
@@ -24,7 +24,7 @@ class Lease:
 
 
 class Fleet(Protocol):
-    """The nodes that share a store. `held` is asked before every write to a platform and never blocks."""
+    """The nodes that share a store. `held` is called before every write to a platform, and never blocks."""
 
     async def claim(self, resources: Sequence[str]) -> list[Lease]: ...
     def held(self, lease: Lease) -> bool: ...
@@ -32,7 +32,7 @@ class Fleet(Protocol):
 
 
 class LocalFleet:
-    """One node. Claiming raises the epoch, so that writes of an earlier process or owner are fenced."""
+    """One node. A claim counts the epoch up, so that writes of an earlier process or owner are fenced."""
 
     def __init__(self, store: Store, owner: str) -> None:
         self._store = store
@@ -54,14 +54,14 @@ class LocalFleet:
 
 
 class DatabaseLock:
-    """An exclusive lock on `<database>.lock`, held as long as the process lives or until `release`."""
+    """An exclusive lock on `<database>.lock`, held until `release` or the end of the process."""
 
     def __init__(self, database: Path) -> None:
         self._path = database.with_name(database.name + ".lock")
         self._file: IO[str] | None = None
 
     def acquire(self) -> None:
-        """Raises `StoreLocked` naming the process that holds it."""
+        """Take the lock. Raises `StoreLocked`, which names the process that holds it."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         file = self._path.open("a+", encoding="ascii")
         try:

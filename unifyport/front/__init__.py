@@ -1,1 +1,1 @@
-"""The HTTP server: hypercorn on trio, and the ASGI plumbing below the application."""
+"""The HTTP server: hypercorn on trio, and ASGI wrappers around the application."""

@@ -37,8 +37,9 @@ class TlsFiles:
 
 
 class _Http1Only(ProtocolWrapper):
-    """hypercorn has no switch for HTTP/2 in the clear,
-    whose idle connections it does not close when it stops.
+    """Refuses HTTP/2 without TLS, which hypercorn cannot turn off.
+
+    hypercorn does not close idle connections of that protocol when it stops.
     """
 
     async def handle(self, event: Any) -> None:
@@ -52,7 +53,7 @@ tcp_server.ProtocolWrapper = _Http1Only  # type: ignore[attr-defined]
 
 
 def new_config(bind: str, *, graceful: float, tls: TlsFiles | None = None) -> Config:
-    """`graceful`: seconds that requests in flight have to finish when the listener stops."""
+    """The configuration of one listener. `graceful`: seconds for requests in flight when it stops."""
     config = Config()
     config.bind = [bind]
     config.graceful_timeout = graceful
@@ -69,16 +70,16 @@ def new_config(bind: str, *, graceful: float, tls: TlsFiles | None = None) -> Co
 
 
 def finishing_sends(app: App) -> Any:
-    """The application, with each `send` finished once it has begun.
+    """Wrap the application so that each `send` that has begun is finished, even if its task is cancelled.
 
-    While hypercorn 0.18 sends the end of a response it starts the timer of the idle connection in the same
-    call, and tells the application that the request is over; quart-trio 0.12 then cancels the request's
-    tasks, that call included. The timer would never run: no keep-alive time-out, and a graceful stop that
-    waits for idle connections.
+    When hypercorn 0.18 sends the end of a response, the same call also ends the request for the application
+    and then starts the timer of the idle connection. quart-trio 0.12 cancels the request's tasks when the
+    request ends, that call included. The timer would then never start: idle connections would have no
+    time-out, and a graceful stop would wait for them.
     """
 
     async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "websocket":  # nothing here speaks it: refuse the handshake (HTTP 403)
+        if scope["type"] == "websocket":  # not supported: refuse the handshake (HTTP 403)
             await send({"type": "websocket.close"})
             return
 
@@ -92,9 +93,9 @@ def finishing_sends(app: App) -> Any:
 
 
 def within_limits(app: App) -> App:
-    """The application, for requests whose line and headers are not too long.
+    """Wrap the application so that it gets no request whose line and headers exceed `MAX_HEADERS`.
 
-    hypercorn's own limit is for what has not come in whole: what one read brings may be longer.
+    hypercorn applies its own limit only to incomplete heads: a head that one read delivers may be longer.
     """
 
     async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
@@ -111,40 +112,40 @@ def within_limits(app: App) -> App:
 
 
 def behind_proxies(app: App, trusted: Sequence[Network]) -> App:
-    """The application, told the caller that trusted proxies name in `X-Forwarded-For` and
-    `X-Forwarded-Proto`.
+    """Wrap the application so that it sees the client that trusted proxies report.
 
-    The last address of the chain that is no trusted proxy is the caller: what stands before it anybody can
-    write.
+    The headers are `X-Forwarded-For` and `X-Forwarded-Proto`. The client is the last address of the chain
+    that is not a trusted proxy; the addresses before it can be forged.
     """
     if not trusted:
         return app
 
     async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and _is_trusted(_peer(scope), trusted):
-            scope = {**scope, **_forwarded(scope, trusted)}
+            scope = {**scope, **_read_forwarded(scope, trusted)}
         await app(scope, receive, send)
 
     return wrapped
 
 
-def _forwarded(scope: Scope, trusted: Sequence[Network]) -> Scope:
+def _read_forwarded(scope: Scope, trusted: Sequence[Network]) -> Scope:
+    """The `client` and `scheme` that the proxies report; a key is missing if they report none."""
     chain: list[str] = []
-    told: Scope = {}
+    reported: Scope = {}
     for name, value in scope["headers"]:
         if name == b"x-forwarded-for":
             chain += [part.strip() for part in value.decode("latin-1").split(",")]
         elif name == b"x-forwarded-proto" and value in (b"http", b"https"):
-            told["scheme"] = value.decode()
+            reported["scheme"] = value.decode()
     for text in reversed(chain[-_LONGEST_CHAIN:]):
         try:
             ipaddress.ip_address(text)
         except ValueError:
             break
-        told["client"] = (text, 0)
+        reported["client"] = (text, 0)
         if not _is_trusted(text, trusted):
             break
-    return told
+    return reported
 
 
 def _peer(scope: Scope) -> str:
@@ -167,7 +168,7 @@ async def respond(
     content_type: bytes,
     headers: Iterable[tuple[bytes, bytes]] = (),
 ) -> None:
-    """A whole answer at once."""
+    """Send a complete answer."""
     start = [(b"content-type", content_type), (b"content-length", b"%d" % len(body)), *headers]
     await send({"type": "http.response.start", "status": int(status), "headers": start})
     await send({"type": "http.response.body", "body": body})
@@ -180,7 +181,7 @@ async def serve(
     until: Callable[[], Awaitable[None]] | None = None,
     task_status: trio.TaskStatus[list[str]] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Serve until `until` returns, then gracefully stop; `task_status` gets the base URLs."""
+    """Serve until `until` returns, then stop gracefully. `task_status` gets the base URLs."""
     await hypercorn_serve(
         finishing_sends(within_limits(app)),
         config,

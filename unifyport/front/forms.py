@@ -1,6 +1,6 @@
-"""`multipart/form-data` as it comes (RFC 7578): bytes in, parts and their bytes out, by werkzeug's decoder.
+"""An incremental parser of `multipart/form-data` (RFC 7578) on werkzeug's decoder.
 
-Part (a part begins)   bytes (of the part that has begun)   NEED_DATA   END
+Bytes in, events out: `Part` (a part begins), bytes (of that part), `NEED_DATA`, `END`.
 """
 
 import enum
@@ -12,7 +12,7 @@ from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDeco
 
 
 class FormError(ValueError):
-    """The bytes are no form, or one beyond the limits."""
+    """The bytes are not a form, or the form exceeds a limit."""
 
 
 class Signal(enum.Enum):
@@ -25,16 +25,16 @@ NEED_DATA, END = Signal.NEED_DATA, Signal.END
 
 @attrs.frozen
 class Part:
-    """`filename` is None for a field that is no file. `content_type` as it stands, empty if there is none."""
+    """The head of a part. `filename` is None for a field without a file; a missing type is empty."""
 
     filename: str | None
     content_type: str
 
 
 class FormDecoder:
-    """`receive` what has come, then take `next_event` until it is `NEED_DATA` or `END`.
+    """Call `receive` with bytes, then `next_event` until it returns `NEED_DATA` or `END`.
 
-    At most `max_buffer` bytes are held. Both methods raise `FormError`.
+    At most `max_buffer` bytes are buffered. Both methods raise `FormError`.
     """
 
     def __init__(self, boundary: bytes, *, max_buffer: int, max_parts: int) -> None:
@@ -66,5 +66,5 @@ class FormDecoder:
 
 
 def parse_header(value: str) -> tuple[str, dict[str, str]]:
-    """A header such as Content-Type: its value, and its parameters by name."""
+    """The value of a header such as Content-Type, and its parameters by name."""
     return parse_options_header(value)

@@ -1,1 +1,1 @@
-"""Links that need no key: what they refer to is sealed into them."""
+"""Links that need no API key: what they refer to is sealed into them."""

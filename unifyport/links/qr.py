@@ -1,8 +1,7 @@
-"""Links to pictures of QR codes, for whoever cannot render one: `{public_url}/qr/{account id}.{sealed}.png`
-or `.svg`.
+"""Links to pictures of QR codes, for callers that cannot render a code.
 
-A link names a step of a login, not the code itself: it shows what is stored of the account as long as that is
-the same step and has not expired, and nothing afterwards.
+A link is `{public_url}/qr/{account id}.{sealed}.png` or `.svg`. It names a step of a login, not the code: it
+shows the stored code while the account is at that step and the code has not expired, and nothing afterwards.
 """
 
 import io
@@ -14,12 +13,12 @@ import segno
 from unifyport.model.account import Account
 from unifyport.storage.sealing import KeyRing, SealError
 
-_SCALE = 8  # pixels of a module
+_SCALE = 8  # pixels for each module of the code
 KINDS = {"png": "image/png", "svg": "image/svg+xml"}
 
 
 class NoPicture(Exception):
-    """No link of ours, or one that shows nothing any more."""
+    """The link is not valid, or its code has expired or was replaced."""
 
 
 class _Shown(msgspec.Struct, array_like=True):
@@ -28,7 +27,7 @@ class _Shown(msgspec.Struct, array_like=True):
 
 
 class QrPictures:
-    """Makes links, reads them, draws."""
+    """Makes links and reads them."""
 
     def __init__(self, ring: KeyRing, base_url: str, now_ms: Callable[[], int]) -> None:
         self._ring = ring
@@ -55,14 +54,14 @@ class QrPictures:
 
 
 def code_of(account: Account | None, sequence: int) -> str:
-    """The QR code of a step. Raises `NoPicture` when the account shows another one, or none."""
+    """The QR code of a step. Raises `NoPicture` if the account is at another step, or shows no QR code."""
     if account is None or account.auth_sequence != sequence or "qr_code" not in account.auth_payload:
         raise NoPicture
     return str(account.auth_payload["qr_code"])
 
 
 def draw(code: str, kind: str) -> bytes:
-    """A picture of a QR code; `kind` is one of `KINDS`. Raises `NoPicture` for what is too long for one."""
+    """A picture of a QR code; `kind` is one of `KINDS`. Raises `NoPicture` if the code is too long."""
     picture = io.BytesIO()
     try:
         segno.make(code, error="m", micro=False).save(picture, kind=kind, scale=_SCALE)

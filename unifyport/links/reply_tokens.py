@@ -1,8 +1,7 @@
-"""Reply tokens: what quotes a message, for whoever was told of that message, and for nobody else.
+"""Reply tokens: an event about a message carries one, and a send that quotes the message returns it.
 
-A token is sealed, so that it shows nothing and cannot be made up, under a key of its account, and holds the
-conversation and the message that it is for. It does not expire: a platform decides how old a message may be
-quoted.
+A token holds the conversation and the message. It is sealed with a subkey of its account, so it reveals
+nothing and cannot be forged. It does not expire: the platform decides how old a quoted message may be.
 """
 
 from collections.abc import Callable
@@ -17,7 +16,7 @@ _VERSION = "r1."
 
 
 class InvalidReplyToken(Exception):
-    """Not a token of this account and conversation; nothing says why."""
+    """Not a token of this account. The cause is not given."""
 
 
 class _Quoted(msgspec.Struct, array_like=True):
@@ -27,7 +26,7 @@ class _Quoted(msgspec.Struct, array_like=True):
 
 
 class ReplyTokens:
-    """Makes tokens, and reads them."""
+    """Makes tokens and reads them."""
 
     def __init__(self, ring: KeyRing, registry: Registry, now_ms: Callable[[], int]) -> None:
         self._ring = ring
@@ -35,7 +34,7 @@ class ReplyTokens:
         self._now_ms = now_ms
 
     def token(self, account_id: str, provider: str, conversation_id: str, message_id: str) -> str:
-        """Empty where nothing can be quoted."""
+        """The token of a message; empty if no connection of the channel can quote."""
         channel = self._registry.find_channel(provider)
         if channel is None or not any(
             SEND_REPLY.is_declared_by(self._registry.connector(spec)) for spec in channel.connections

@@ -1,3 +1,1 @@
-"""How the gateway reaches out: the address guard, name look-ups, the one factory of HTTP clients,
-and connections.
-"""
+"""Outgoing connections: the address guard, name look-ups, HTTP clients, and the sockets of deliveries."""

@@ -1,25 +1,24 @@
-"""The answer to one delivery as it comes in, piece by piece: a status, a little of the body, nothing
-unbounded.
+"""Parses the answer to a delivery piece by piece, and keeps its status and the beginning of its body.
 
-The status of a complete head is the receiver's word, whatever follows it: a body that is too long, never ends
-or breaks off changes nothing about what was answered, only whether the connection can be used again.
+The status of a complete head counts whatever follows it. A body that is too long, never ends or breaks off
+only decides whether the connection can be used again.
 
-Pure: bytes in, facts out. llhttp (https://llhttp.org) parses.
+Pure: bytes in, values out. The parser is llhttp (https://llhttp.org).
 """
 
 import httptools
 
 MAX_HEAD = 32 * 1024  # bytes of status lines and headers, interim answers included
-MAX_ANSWER = 96 * 1024  # bytes of everything; who says more loses the connection
-EXCERPT = 1024  # bytes of a body that are kept for people
+MAX_ANSWER = 96 * 1024  # bytes of the whole answer; after a longer one the connection is closed
+EXCERPT = 1024  # bytes of the body that the history keeps
 
 
 class InvalidAnswer(Exception):
-    """What came is no HTTP answer; the text is a machine-readable reason."""
+    """The received bytes are not an HTTP answer; the text is a machine-readable reason."""
 
 
 class Answer:
-    """The answers of one connection, one after another. `begin` forgets the one before."""
+    """The answers of one connection, one after another. `begin` starts the next one."""
 
     __slots__ = (
         *("_broken", "_interim", "_keep", "_parser", "done", "excerpt"),
@@ -42,15 +41,12 @@ class Answer:
         self._keep = False
 
     def feed(self, data: bytes) -> None:
-        """Take what was received.
-
-        Raises `InvalidAnswer` when there is no status yet and can be none any more.
-        """
+        """Parse received bytes. Raises `InvalidAnswer` if there is no status yet and none can follow."""
         self.heard += len(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            self._broken = True  # a 101 that nobody asked for: a status, and not one of success
+            self._broken = True  # a 101 that the request did not ask for: a status, but not success
         except (httptools.HttpParserError, httptools.HttpParserCallbackError):
             if not self.status:
                 raise InvalidAnswer("invalid_response") from None
@@ -60,7 +56,7 @@ class Answer:
 
     @property
     def enough(self) -> bool:
-        """Whether there is nothing more to be read, or nothing more worth reading."""
+        """Whether the answer is complete, or the rest of it is not needed."""
         return self.done or self._broken or self.heard > MAX_ANSWER
 
     @property
@@ -68,11 +64,11 @@ class Answer:
         """Whether another request may follow on this connection."""
         return self._keep and not self._broken
 
-    # -- what the parser calls; raising stops it ------------------------------------------------------------
+    # -- callbacks of the parser; raising stops it ----------------------------------------------------------
 
     def on_message_begin(self) -> None:
         if self.done:
-            raise InvalidAnswer("a second answer, to no question")
+            raise InvalidAnswer("a second answer to one request")
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if len(name) == 11 and not self.status and name.lower() == b"retry-after":
@@ -96,4 +92,4 @@ class Answer:
     def on_message_complete(self) -> None:
         if not self._interim:
             self.done = True
-            self._keep = self._parser.should_keep_alive()  # asked later, it has forgotten the headers
+            self._keep = self._parser.should_keep_alive()  # must be read before the parser drops the headers

@@ -1,6 +1,4 @@
-"""Bodies of requests that are read from the disk while they are sent: a file,
-and a form with a file (RFC 7578).
-"""
+"""Bodies of requests that are read from the disk while they are sent: a file, a form with one (RFC 7578)."""
 
 import os
 from collections.abc import AsyncIterator, Mapping
@@ -10,7 +8,7 @@ from unifyport.process import disk
 
 
 class FileBody:
-    """A file as a body for `request`, with the headers that go with it."""
+    """A file as a body for `request`, with its headers. `size`: bytes."""
 
     def __init__(self, path: str, size: int) -> None:
         self._path = Path(path)
@@ -22,7 +20,7 @@ class FileBody:
 
 
 class Multipart:
-    """A form with one file as a body for `request`, with the headers that go with it."""
+    """A form with one file as a body for `request`, with its headers. `name`: the field of the file."""
 
     def __init__(
         self, fields: Mapping[str, str], name: str, path: str, filename: str, mime_type: str, size: int
@@ -34,8 +32,8 @@ class Multipart:
         ]
         parts.append(
             f'--{boundary}\r\ncontent-disposition: form-data; name="{name}";'
-            f' filename="{_quoted(filename)}"\r\n'
-            f"content-type: {_one_line(mime_type)}\r\n\r\n"
+            f' filename="{_escape_filename(filename)}"\r\n'
+            f"content-type: {_strip_controls(mime_type)}\r\n\r\n"
         )
         self._head = "".join(parts).encode()
         self._tail = f"\r\n--{boundary}--\r\n".encode()
@@ -52,10 +50,10 @@ class Multipart:
         yield self._tail
 
 
-def _quoted(filename: str) -> str:
-    """As browsers write it (https://html.spec.whatwg.org/#multipart-form-data)."""
+def _escape_filename(filename: str) -> str:
+    """Escape it as browsers do (https://html.spec.whatwg.org/#multipart-form-data)."""
     return filename.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
 
 
-def _one_line(text: str) -> str:
+def _strip_controls(text: str) -> str:
     return "".join(letter for letter in text if letter.isprintable() and letter.isascii())

@@ -1,8 +1,8 @@
-"""HTTP to platforms: one factory, the same limits for everybody.
+"""HTTP clients for platforms: one factory, with the same limits for all of them.
 
-A client trusts no environment variable (no proxy, no `.netrc`), follows no redirect, keeps at most four
-connections (httpcore's pool is super-linear in their number) and shares one TLS context: a context of its
-own would cost each account 0.9 MB and 20 ms.
+A client uses no environment variable (no proxy, no `.netrc`), follows no redirect and keeps at most four
+connections, as httpcore's pool takes more than linear time in their number. All clients share one TLS
+context: a separate one would cost each account 0.9 MB and 20 ms.
 """
 
 import contextlib
@@ -27,15 +27,15 @@ MAX_RESPONSE = 20 * 1024 * 1024
 
 
 class NotConnected(Exception):
-    """The request never left: no connection, no TLS, no slot in the pool."""
+    """The request was not sent: no connection, no TLS, or no slot in the pool."""
 
 
 class ConnectionLost(Exception):
-    """The request may have been received: reset, time-out or nonsense after it began to leave."""
+    """The request may have been received: a reset, time-out or invalid answer after sending began."""
 
 
 class TooLarge(Exception):
-    """An answer is longer than its reader allows."""
+    """An answer is longer than the caller's limit."""
 
 
 @attrs.frozen
@@ -47,7 +47,7 @@ class Response:
 
 @functools.lru_cache
 def ssl_context(ca_file: Path | None = None) -> ssl.SSLContext:
-    """The shared context: the system's trust anchors, and the operator's beside them."""
+    """The shared TLS context: the system's trust anchors, and those of the operator's `ca_file`."""
     context = httpx.create_ssl_context(trust_env=False)
     if ca_file is not None:
         context.load_verify_locations(cafile=ca_file)
@@ -63,7 +63,7 @@ class Client(httpx.AsyncClient):
 def new_client(
     context: ssl.SSLContext, *, connections: int = MAX_CONNECTIONS, proxy: Proxy | None = None
 ) -> Client:
-    """With `proxy` every connection goes through it, or none is made."""
+    """A client; its owner closes it. With `proxy` all connections go through the proxy, never past it."""
     client = Client(
         trust_env=False,
         follow_redirects=False,
@@ -99,10 +99,10 @@ async def request(
     extensions: dict[str, Any] | None = None,
     max_body: int = MAX_RESPONSE,
 ) -> Response:
-    """One request within `timeout` seconds in all, reading at most `max_body` bytes of the answer.
+    """Send one request and read its answer within `timeout` seconds, at most `max_body` bytes of body.
 
-    Raises `NotConnected` or `ConnectionLost`; neither holds the URL, which may hold a token. Cancelled: the
-    connection is closed, and the request may or may not have been received.
+    Raises `NotConnected` or `ConnectionLost`; their texts never hold the URL, which may contain a token.
+    Cancelled: the connection is closed, and the request may or may not have been received.
     """
     sending = client.build_request(
         method,
@@ -133,7 +133,7 @@ async def download(
     headers: Mapping[str, str] | None = None,
     connect_timeout: float = 10.0,
 ) -> tuple[int, int]:
-    """GET a file into `sink`, as it comes; the status and the length. Only the body of a 200 is passed on.
+    """GET a file into `sink`, chunk by chunk. Returns status and length; only the body of a 200 is passed on.
 
     Raises `TooLarge` above `limit` bytes, `NotConnected`, `ConnectionLost`.
     """
@@ -159,18 +159,16 @@ async def download(
 
 @contextlib.asynccontextmanager
 async def streamed(client: Client, sending: httpx.Request) -> AsyncIterator[httpx.Response]:
-    """The streamed answer to a request, with what can go wrong as our two errors."""
+    """The streamed answer to a request. Maps errors of httpx to `NotConnected` and `ConnectionLost`."""
     try:
         response = await client.send(sending, stream=True)
         try:
             if client.proxied and response.status_code == _PROXY_AUTHENTICATION_REQUIRED:
-                raise NotConnected("proxy_error")  # the proxy's own answer, to a request in the clear
+                raise NotConnected("proxy_error")  # the proxy answered a plain http request itself
             yield response
         finally:
             await response.aclose()
-            response.stream = (
-                _NOTHING  # a response and its stream hold each other: that would be work for the collector
-            )
+            response.stream = _NOTHING  # breaks the cycle of response and stream: no garbage collection
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
         raise NotConnected("proxy_error" if client.proxied else _slug(error)) from None
     except (httpx.TransportError, httpx.StreamError) as error:

@@ -1,8 +1,8 @@
-"""Fetching what a customer's URL names: a file to be sent, a session to be imported.
+"""Fetches what a caller's URL names: a file to send, or a session to import.
 
-Every URL is a stranger's: the guard is asked about it, and about each redirect, before it is dialled; what
-was checked is what is dialled, and TLS proves the name. Nothing of ours travels along (no cookie, no
-credential, no environment).
+No URL is trusted. The address guard checks it, and each redirect, before it is dialled; the addresses that
+were checked are those that are dialled, and TLS verifies the name. The request carries no cookie and no
+credential, and uses no environment variable.
 """
 
 import ssl
@@ -42,10 +42,10 @@ async def fetch(
     timeout: float,
     redirects: int = REDIRECTS,
 ) -> Fetched:
-    """GET `url` into `sink` as it comes, at most `limit` bytes within `timeout` seconds, redirects included.
+    """GET `url` into `sink` chunk by chunk, at most `limit` bytes in `timeout` seconds, redirects included.
 
     Raises `UrlNotAllowed`, `NameNotResolved`, `TooLarge`, `FetchRefused` (the status, or too many redirects),
-    `NotConnected`, `ConnectionLost`. None of them holds the URL. Cancelled: the connection is closed.
+    `NotConnected`, `ConnectionLost`. Their texts never hold the URL. Cancelled: the connection is closed.
     """
     with trio.move_on_after(timeout):
         for _ in range(redirects + 1):
@@ -64,11 +64,11 @@ async def fetch(
 async def _get(
     target: Target, context: ssl.SSLContext, sink: Callable[[bytes], Awaitable[None]], limit: int
 ) -> Fetched | str:
-    """The file, or where it has moved to. The first address that answers."""
+    """The file, or the URL of a redirect, from the first address that answers."""
     addresses = target.addresses[:ADDRESSES]
     for place, address in enumerate(addresses, 1):
         try:
-            return await _get_from(target, address, context, sink, limit)
+            return await _get_from(target, address, context, sink=sink, limit=limit)
         except NotConnected:
             if place == len(addresses):
                 raise
@@ -79,6 +79,7 @@ async def _get_from(
     target: Target,
     address: Address,
     context: ssl.SSLContext,
+    *,
     sink: Callable[[bytes], Awaitable[None]],
     limit: int,
 ) -> Fetched | str:
@@ -97,7 +98,7 @@ async def _get_from(
             if response.status_code != 200:
                 raise FetchRefused(f"http_{response.status_code}")
             if response.headers.get("content-encoding", "identity") != "identity":
-                raise FetchRefused("content_encoding")  # which nobody has asked for: it is not the file
+                raise FetchRefused("content_encoding")  # the request allowed none: this is not the file
             length = 0
             async for chunk in response.aiter_raw():
                 length += len(chunk)

@@ -1,13 +1,13 @@
-"""The address guard: where a URL that a customer supplies may lead.
+"""The address guard: which addresses a URL of a caller may lead to.
 
 Refused unless the operator permits it: private, loopback, link-local, carrier-grade, multicast, reserved and
 metadata addresses, in every spelling (decimal, octal, hex, IPv4 inside IPv6: mapped, compatible, translated,
-NAT64, 6to4, Teredo). Of IPv6 only global unicast is accepted (RFC 4291, section 2.4). The name is resolved
-here and the addresses that were checked are those that are dialled, so that a name which changes between
-check and connect gains nothing.
+NAT64, 6to4, Teredo). Of IPv6 only global unicast is accepted (RFC 4291, section 2.4). The guard resolves the
+name, and the addresses that it checked are those that are dialled: a name that changes between check and
+connect changes nothing.
 
-A permitted network does not cover more than it says: loopback only when it lies within loopback, a metadata
-service only as a single address of its own. Plain http is accepted only to permitted addresses.
+A permitted network covers loopback only if it lies within loopback, and a metadata service only if it is that
+single address. Plain http is accepted only to permitted addresses.
 """
 
 import ipaddress
@@ -23,11 +23,11 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Resolve = Callable[[str], Awaitable[Sequence[Address]]]
 
 _LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
-# Where an IPv4 address stands in the last 32 bits: NAT64 (RFC 6052), compatible (RFC 4291), translated (RFC
-# 2765).
+# Networks with an IPv4 address in the last 32 bits: NAT64 (RFC 6052), compatible (RFC 4291), translated
+# (RFC 2765).
 _WITH_IPV4 = tuple(ipaddress.IPv6Network(text) for text in ("64:ff9b::/96", "::/96", "::ffff:0:0:0/96"))
 _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
-# Reserved, which not every Python knows: for protocols (RFC 6890), for documentation (RFC 9637).
+# Reserved networks that not every version of Python knows: protocols (RFC 6890), documentation (RFC 9637).
 _RESERVED = (ipaddress.IPv4Network("192.0.0.0/24"), ipaddress.IPv6Network("3fff::/20"))
 _METADATA = frozenset(
     ipaddress.ip_address(text)
@@ -37,28 +37,28 @@ _METADATA = frozenset(
     )
 )
 _PORTS = {"http": 80, "https": 443}
-_IN_PATH = "/%:@!$&'()*+,;=~-._"  # what a request line may hold as it is (RFC 3986); anything else is escaped
+_IN_PATH = "/%:@!$&'()*+,;=~-._"  # characters that a request line may hold unescaped (RFC 3986)
 _IN_QUERY = _IN_PATH + "?"
 
 
 class UrlNotAllowed(Exception):
-    """The guard refuses this URL; the text says why and holds no secret part of it."""
+    """The guard refuses this URL; the text gives the reason and no part of the URL that may be secret."""
 
 
 class NameNotResolved(Exception):
-    """The host's name has no address now."""
+    """The name of the host has no address now."""
 
 
 @attrs.frozen
 class Target:
-    """A URL that may be dialled, at the addresses that were checked, the preferred one first."""
+    """A URL that may be dialled, with the addresses that were checked, the preferred one first."""
 
     scheme: str
     host: str  # for SNI and the Host header
     port: int
     addresses: tuple[Address, ...]
     path: str  # path and query
-    private: bool  # one that only the operator's permission makes allowed
+    private: bool  # an address is not public: only the operator's permission allows it
 
     @property
     def authority(self) -> str:
@@ -69,13 +69,13 @@ class Target:
 
 @attrs.define
 class AddressGuard:
-    """`allow` are the networks that the operator permits; a reload may put others in their place."""
+    """`allow`: the networks that the operator permits; a reload may replace them."""
 
     resolve: Resolve
     allow: tuple[Network, ...] = ()
 
     async def vet(self, url: str) -> None:
-        """Check a URL when it is written. A name that does not resolve now is not refused for that.
+        """Check a URL before it is stored; a name that does not resolve now is accepted if it is https.
 
         Raises `UrlNotAllowed`.
         """
@@ -104,7 +104,7 @@ class AddressGuard:
         )
 
     async def address(self, host: str) -> Address:
-        """Check a host that is no URL (a proxy) and choose the address to dial.
+        """Check a host without a URL (a proxy) and choose the address to dial.
 
         Raises `UrlNotAllowed`, `NameNotResolved`.
         """
@@ -185,7 +185,7 @@ def parse_address(host: str) -> Address | None:
 
 
 def embedded(address: Address) -> Address:
-    """The IPv4 address that an IPv6 address stands for, if it stands for one."""
+    """The IPv4 address inside an IPv6 address; the address itself if there is none."""
     if isinstance(address, ipaddress.IPv4Address):
         return address
     if address.ipv4_mapped is not None:
@@ -200,8 +200,9 @@ def embedded(address: Address) -> Address:
 
 
 class Resolver:
-    """Name look-ups in threads of their own: at most 8, one per name at a time, 5 s,
-    remembered for `ttl` s.
+    """Looks up names in its own threads: at most 8, one for each name.
+
+    A look-up has `timeout` seconds; its result is cached for `ttl` seconds.
     """
 
     def __init__(self, ttl: float = 30.0, timeout: float = 5.0) -> None:
@@ -236,7 +237,7 @@ class Resolver:
                     limiter=self._limiter,
                     abandon_on_cancel=True,
                 )
-            except (OSError, UnicodeError):  # the latter: a name that is none
+            except (OSError, UnicodeError):  # UnicodeError: not a valid name
                 raise NameNotResolved(host) from None
             unique = {ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found}
             return sorted(unique, key=lambda address: (address.version, int(address)))

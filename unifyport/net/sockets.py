@@ -1,11 +1,11 @@
-"""Connections on non-blocking sockets: the system call is tried first, and waited for only when it would
-block.
+"""Connections on non-blocking sockets: each system call is tried first, and waits only if it would block.
 
-A `trio.SocketStream` (and `trio.SSLStream` above it) costs about twice as much per delivery; what they add,
-locks against two writers and a checkpoint in each call, one request at a time does not need.
+A `trio.SocketStream` (and `trio.SSLStream` on it) costs about twice as much per delivery. They add locks
+against a second writer and a checkpoint in each call, which a connection with one request at a time does not
+need.
 
-TLS verifies the name of the URL, against the system's and the operator's trust anchors. Sessions are resumed:
-a full handshake is worth about 35 deliveries on a connection that is kept.
+TLS verifies the name of the URL, against the system's and the operator's trust anchors. TLS sessions are
+resumed: a full handshake costs as much as about 35 deliveries on an open connection.
 """
 
 import errno
@@ -24,7 +24,7 @@ from .wire import DialFailed, LocalTrouble, Wire
 
 _Place = tuple[str, int]  # host and port
 _CHUNK = 65536
-_SESSIONS = 1024  # hosts whose TLS session is remembered
+_SESSIONS = 1024  # hosts whose TLS session is kept for resumption
 _OURS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL})
 _REASONS = {
     errno.ECONNREFUSED: "connection_refused",
@@ -34,8 +34,8 @@ _REASONS = {
 }
 
 
-def _readable(connected: socket.socket) -> "select.poll":
-    """What tells at once, and at little cost, whether there is something to read."""
+def _new_poll(connected: socket.socket) -> "select.poll":
+    """A poll object that says, cheaply and without waiting, whether there is something to read."""
     poll = select.poll()
     poll.register(connected, select.POLLIN)
     return poll
@@ -48,7 +48,7 @@ class Plain:
 
     def __init__(self, connected: socket.socket) -> None:
         self._socket = connected
-        self._poll = _readable(connected)
+        self._poll = _new_poll(connected)
 
     async def send(self, data: bytes) -> None:
         rest: bytes | memoryview = data
@@ -63,7 +63,7 @@ class Plain:
             rest = memoryview(rest)[sent:]
 
     async def receive(self) -> bytes:
-        _must_be_open(self._socket)
+        _check_open(self._socket)
         while True:
             await trio.lowlevel.wait_readable(self._socket)
             try:
@@ -81,16 +81,16 @@ class Plain:
 
 
 class Tls:
-    """TLS on TCP.
+    """TLS on TCP. See `wire.Wire`.
 
-    See `wire.Wire`. `keep` is called once, with a session that a later connection may resume.
+    `keep` is called at most once, with a TLS session that a later connection may resume.
     """
 
     __slots__ = ("_keep", "_poll", "_socket")
 
     def __init__(self, connected: ssl.SSLSocket, keep: Callable[[ssl.SSLSession], None]) -> None:
         self._socket = connected
-        self._poll = _readable(connected)
+        self._poll = _new_poll(connected)
         self._keep: Callable[[ssl.SSLSession], None] | None = keep
 
     async def send(self, data: bytes) -> None:
@@ -109,7 +109,7 @@ class Tls:
             rest = memoryview(rest)[sent:]
 
     async def receive(self) -> bytes:
-        _must_be_open(self._socket)
+        _check_open(self._socket)
         waited = False
         while True:
             try:
@@ -122,12 +122,12 @@ class Tls:
             waited = True
         if self._keep is not None:
             self._keep_session(self._keep)
-        if not waited:  # a record may be a single byte: between two of them others get their turn
+        if not waited:  # a peer can send many tiny records: let other tasks run between them
             await trio.lowlevel.checkpoint()
         return data
 
     def _keep_session(self, keep: Callable[[ssl.SSLSession], None]) -> None:
-        """With the first answer, as tickets of TLS 1.3 come after the handshake."""
+        """Called with the first answer, because TLS 1.3 sends tickets after the handshake."""
         self._keep = None
         session = self._socket.session
         if session is not None and session.has_ticket:
@@ -135,11 +135,11 @@ class Tls:
 
     def stale(self) -> bool:
         if not self._poll.poll(0) and not self._socket.pending():
-            return False  # most of the time; to ask TLS costs ten times as much
+            return False  # the usual case; a TLS read costs ten times as much
         try:
             self._socket.recv(1)
         except ssl.SSLWantReadError:
-            return False  # nothing, or a ticket
+            return False  # no data, or a session ticket
         except OSError:
             return True
         return True
@@ -150,18 +150,18 @@ class Tls:
             self._socket.close()
 
 
-def _must_be_open(connection: socket.socket) -> None:
-    """What waits on a socket that was closed before does not get that far."""
+def _check_open(connection: socket.socket) -> None:
+    """Raises `ClosedResourceError` for a closed socket, on which a task must not begin to wait."""
     if connection.fileno() < 0:
         raise trio.ClosedResourceError
 
 
 class Sockets:
-    """Dials. See `wire.Backend`. `context` decides whom TLS trusts."""
+    """Dials connections. See `wire.Backend`. `context`: the TLS context, with its trust anchors."""
 
     def __init__(self, context: ssl.SSLContext) -> None:
         self._context = context
-        self._sessions: OrderedDict[_Place, ssl.SSLSession] = OrderedDict()  # the oldest is forgotten first
+        self._sessions: OrderedDict[_Place, ssl.SSLSession] = OrderedDict()  # the oldest is dropped first
 
     async def connect(self, target: Target, address: Address) -> Wire:
         family = socket.AF_INET if address.version == 4 else socket.AF_INET6
@@ -188,7 +188,7 @@ class Sockets:
             await trio.lowlevel.wait_writable(connection)
             code = connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if code == errno.EADDRNOTAVAIL and connection.family == socket.AF_INET6:
-            raise DialFailed("network_unreachable")  # how a machine without IPv6 says so; it stays like that
+            raise DialFailed("network_unreachable")  # what a machine without IPv6 answers, and always will
         if code in _OURS:
             raise LocalTrouble(errno.errorcode[code])
         if code:
@@ -219,9 +219,9 @@ class Sockets:
             if isinstance(error, OSError):
                 raise DialFailed("tls_error") from None
             raise
-        return Tls(secured, functools.partial(self._remember, place))
+        return Tls(secured, functools.partial(self._keep_session, place))
 
-    def _remember(self, place: _Place, session: ssl.SSLSession) -> None:
+    def _keep_session(self, place: _Place, session: ssl.SSLSession) -> None:
         self._sessions[place] = session
         self._sessions.move_to_end(place)
         if len(self._sessions) > _SESSIONS:

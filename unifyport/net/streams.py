@@ -1,8 +1,8 @@
-"""The sockets of HTTP clients: trio streams as httpcore takes them, whose readers go through the turnstile.
+"""The sockets of HTTP clients: trio streams for httpcore, whose readers pass the turnstile.
 
-When a platform closes ten thousand connections at once, each of their readers has milliseconds of work to do:
-errors to translate, a client to close, an account to put into back-off. The reader waits at the turnstile
-before any of it, and what comes before the turnstile is kept short.
+When a platform closes ten thousand connections at once, each of their readers has milliseconds of work: to
+translate errors, to close a client, to put an account into back-off. The reader waits at the turnstile before
+all of that, and does little before the turnstile.
 """
 
 import ssl
@@ -19,7 +19,7 @@ _LOST = (trio.BrokenResourceError, trio.ClosedResourceError)
 
 
 class _Socket(trio.abc.Stream):
-    """A connected socket. `receive_some` waits at the turnstile as soon as there is something to read."""
+    """A connected socket. `receive_some` passes the turnstile once there is something to read."""
 
     def __init__(self, stream: trio.SocketStream) -> None:
         self._stream = stream
@@ -44,7 +44,7 @@ class _Socket(trio.abc.Stream):
 
 
 class _Stream(httpcore.AsyncNetworkStream):
-    """A socket, or TLS on one (or on another TLS, within an https proxy)."""
+    """A socket, or TLS on a socket, or TLS on TLS (through an https proxy)."""
 
     def __init__(self, stream: trio.abc.Stream) -> None:
         self._stream = stream
@@ -133,7 +133,7 @@ class _Backend(httpcore.AsyncNetworkBackend):
                 return _Stream(_Socket(stream))
         except trio.TooSlowError as error:
             raise httpcore.ConnectTimeout(str(error)) from None
-        except (OSError, UnicodeError) as error:  # a name that is none
+        except (OSError, UnicodeError) as error:  # UnicodeError: not a valid name
             raise httpcore.ConnectError(str(error)) from None
 
     async def sleep(self, seconds: float) -> None:
@@ -141,9 +141,9 @@ class _Backend(httpcore.AsyncNetworkBackend):
 
 
 def new_transport(**options: Any) -> httpx.AsyncHTTPTransport:
-    """httpx's own transport on these streams; `options` as it takes them."""
+    """httpx's transport on these streams; `options` are those of `httpx.AsyncHTTPTransport`."""
     transport = httpx.AsyncHTTPTransport(**options)
-    transport._pool._network_backend = _BACKEND  # httpcore takes one; httpx has no way to pass it
+    transport._pool._network_backend = _BACKEND  # an option of httpcore that httpx does not pass on
     return transport
 
 

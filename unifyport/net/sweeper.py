@@ -1,8 +1,8 @@
-"""Time for all connections of a process in one task: a deadline for each request, an end for what is idle.
+"""One task that ends overdue requests and idle connections, for all delivery connections of the process.
 
-A cancel scope of its own costs each request about as much as the request does. So a connection only says
-until when its request may take, or since when it has none, and the sweeper looks ten times a second, while
-there is anything to look at.
+A cancel scope for each request would cost about as much as the request itself. Instead a connection stores
+the deadline of its request, or since when it is idle, and the sweeper checks all open connections ten times a
+second. Without open connections it sleeps.
 """
 
 import math
@@ -10,35 +10,35 @@ from typing import Protocol
 
 import trio
 
-TICK = 0.1  # seconds; deadlines are kept that exactly
+TICK = 0.1  # seconds; the precision of deadlines
 IDLE_SECONDS = 30.0
 MAX_IDLE = 256  # idle connections of the whole process; the longest idle is closed first
 
 
 class Swept(Protocol):
-    """A connection. `deadline` is inf while nothing is under way, `idle_since` while something is."""
+    """A connection. `deadline` is inf without a request, `idle_since` is inf during one (trio's clock)."""
 
     deadline: float
     idle_since: float
 
     def sweep(self) -> None:
-        """Its deadline has passed."""
+        """End the request: its deadline has passed."""
 
     def retire(self) -> None:
-        """Nobody has used it for long, or there are too many of its kind."""
+        """Close the connection: it was idle for too long, or too many are idle."""
 
 
 class Sweeper:
     def __init__(self) -> None:
         self._open: dict[Swept, None] = {}
-        self._news = trio.Event()
+        self._opened = trio.Event()
 
     async def run(self) -> None:
         """Sweep until cancelled."""
         while True:
             if not self._open:
-                self._news = trio.Event()
-                await self._news.wait()
+                self._opened = trio.Event()
+                await self._opened.wait()
             await trio.sleep(TICK)
             self._sweep(trio.current_time())
 
@@ -56,10 +56,10 @@ class Sweeper:
                 connection.retire()
 
     def add(self, connection: Swept) -> None:
-        """One that was opened."""
+        """Watch a connection that was opened."""
         self._open[connection] = None
-        self._news.set()
+        self._opened.set()
 
     def remove(self, connection: Swept) -> None:
-        """One that is closed."""
+        """Stop watching a connection that was closed."""
         self._open.pop(connection, None)

@@ -1,6 +1,6 @@
-"""The seam between the delivery client and the network: what it needs of a connection, and nothing else.
+"""The seam between the delivery client and the network: all that the client needs of a connection.
 
-`sockets.py` is the real thing, `scripted.py` plays receivers in tests, on a mock clock if need be.
+`sockets.py` implements it. `unifyport/delivery/scripted.py` plays receivers in tests, also on a mock clock.
 """
 
 from typing import Protocol
@@ -9,37 +9,34 @@ from unifyport.net.guard import Address, Target
 
 
 class DialFailed(Exception):
-    """No connection, or none that can be trusted; the text is a machine-readable reason."""
+    """No connection, or no trusted certificate; the text is a machine-readable reason."""
 
 
 class LocalTrouble(Exception):
-    """No connection for a reason of our own (no descriptors, no memory):
-    it says nothing about the receiver.
-    """
+    """No connection for a reason on this machine (no descriptors, no memory), not on the receiver's side."""
 
 
 class Wire(Protocol):
     """A connection: TCP, or TLS on it. Errors of the peer or of the network are `OSError`.
 
-    Cancelled in `send` or `receive`: how much went through is unknown, so close it.
+    Cancelled in `send` or `receive`: it is unknown how much was transferred, so close the connection.
     """
 
     async def send(self, data: bytes) -> None: ...
 
     async def receive(self) -> bytes:
-        """Something, or nothing at the end. Raises `trio.ClosedResourceError` when closed here meanwhile."""
+        """At least one byte; empty at the end. Raises `trio.ClosedResourceError` if it is closed here."""
 
     def stale(self) -> bool:
-        """Whether an idle connection is of no more use: closed by the peer, or talking out of turn.
-
-        Never blocks.
-        """
+        """Whether an idle connection is unusable: the peer closed it, or sent something. Never blocks."""
 
     def close(self) -> None:
-        """At once; also wakes whoever waits. Again: nothing."""
+        """Close at once, and wake a task that waits in `receive` or `send`. May be called again."""
 
 
 class Backend(Protocol):
     async def connect(self, target: Target, address: Address) -> Wire:
-        """Dial one address of a target; for `https`, the name in it must be proved. Raises `DialFailed`,
-        `LocalTrouble`. Cancelled: nothing is left open."""
+        """Dial one address of a target; for `https`, verify the name in the certificate.
+
+        Raises `DialFailed`, `LocalTrouble`. Cancelled: nothing is left open.
+        """

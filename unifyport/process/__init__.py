@@ -1,1 +1,1 @@
-"""The process: its logs and what they may say, memory, and the threads that touch the disk."""
+"""The process: logs and their redaction, garbage collection, and the threads for the disk."""

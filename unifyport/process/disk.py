@@ -1,6 +1,4 @@
-"""Files, without holding up the loop: threads of this module's own,
-so that a slow disk holds up nobody else.
-"""
+"""File access in threads. This module has its own limit of threads, so a slow disk delays only files."""
 
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -15,12 +13,12 @@ _TURNS = trio.CapacityLimiter(4)
 
 
 async def run(function: Callable[..., T], *arguments: object) -> T:
-    """A call that may wait for the disk. Cancelled: it finishes, then the cancellation is raised."""
+    """Call `function` in a thread. Cancelled: the call finishes, then the cancellation is raised."""
     return await trio.to_thread.run_sync(function, *arguments, limiter=_TURNS)
 
 
 async def read(file: BinaryIO, *, offset: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
-    """An open file in chunks, `length` bytes from `offset`, closed at the end. Raises `OSError`."""
+    """Read `length` bytes from `offset` of an open file, in chunks, and close it. Raises `OSError`."""
     left = sys.maxsize if length is None else length
     try:
         if offset:

@@ -1,10 +1,10 @@
-"""The garbage collector, kept from stopping the house.
+"""Runs Python's garbage collector on a schedule, so that it does not stop the event loop.
 
-Left to itself it looks at every object there is whenever a quarter has been added: with ten thousand accounts
-the loop then stands still for more than a second. So it is turned off, and asked instead: for what is new,
-ten times a second, which takes as long as there is news (and not while a crowd passes the turnstile); for
-everything, once the process has grown by half. What we make ourselves is freed without it: an account that
-reconnects leaves no cycles behind.
+By default the collector examines every object whenever their number has grown by a quarter. With ten thousand
+accounts that stops the loop for more than a second. So automatic collection is turned off. Young objects are
+collected ten times a second, which takes time in proportion to their number, but not while many tasks wait at
+the turnstile. All objects are collected once the process has grown by half. The project's own objects do not
+depend on it: an account that reconnects leaves no cycles.
 """
 
 import gc
@@ -23,36 +23,34 @@ _PAGE = resource.getpagesize()
 
 
 def tame() -> None:
-    """For the whole process: nothing is collected of its own accord,
-    and what is loaded is never looked at.
-    """
+    """Turn off automatic collection in this process, and never examine the objects that exist now."""
     gc.collect()
     gc.freeze()
     gc.disable()
 
 
 def resident() -> int:
-    """Bytes of memory in use; where the system does not say, the most that was."""
+    """Bytes of resident memory; without `/proc` the maximum so far."""
     try:
         return int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE
     except (OSError, IndexError, ValueError):
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
-def _let_grow_old() -> None:
-    """Take what is new for old without looking at it, which takes no time: in a crowd everybody lives."""
+def _promote_young() -> None:
+    """Move young objects to the oldest generation unexamined, which takes no time."""
     gc.freeze()
     gc.unfreeze()
 
 
 class Garbage:
-    """Collects what is new all the time, and everything when the process has grown by half and by 64 MiB."""
+    """Collects young objects all the time, and all objects after a growth by half and by 64 MiB."""
 
     def __init__(self) -> None:
         self._base = resident()
 
     async def run(self, me: Incarnation) -> None:
-        """Until asked to stop."""
+        """Collect until asked to stop."""
         me.started()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._collect)
@@ -64,7 +62,7 @@ class Garbage:
             for _ in range(LOOK_EVERY):
                 await trio.sleep(TICK)
                 if turnstile().crowded:
-                    _let_grow_old()
+                    _promote_young()
                 else:
                     gc.collect(_YOUNG)
             if resident() > max(self._base * GROWTH, self._base + LEAST):

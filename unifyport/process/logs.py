@@ -1,6 +1,7 @@
-"""Logs: one structured line per record, on standard error, with every known secret taken out by value.
+"""Logs: one structured line for each record, on standard error, with every registered secret blanked.
 
-See `redaction.py` for how secrets are known. Libraries that log URLs (which hold bot tokens) are kept quiet.
+`redaction.py` holds the registered secrets. Of libraries that log URLs (which hold bot tokens) only warnings
+are logged.
 """
 
 import logging
@@ -13,15 +14,14 @@ import structlog
 from .redaction import redact
 
 
-def _redacting(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+def _redact_values(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     return {key: redact(value) if isinstance(value, str) else value for key, value in event.items()}
 
 
 def set_up_logs(level: str = "info") -> None:
-    """Send everything that the standard library's loggers get through structlog, redacted.
+    """Send all records of the standard library's loggers through structlog, redacted.
 
-    A record has what its `extra` says, and the ids that the task which wrote it has bound (`request_id`,
-    `event_id`).
+    A record has the fields of its `extra`, and the ids that its task has bound (`request_id`, `event_id`).
     """
     pretty = sys.stderr.isatty()
     shared: list[Any] = [
@@ -31,7 +31,7 @@ def set_up_logs(level: str = "info") -> None:
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
-        _redacting,
+        _redact_values,
     ]
     renderer: Any = structlog.dev.ConsoleRenderer() if pretty else structlog.processors.JSONRenderer()
     handler = logging.StreamHandler(sys.stderr)

@@ -1,6 +1,6 @@
-"""Redaction by value: every secret that is read or unsealed registers itself, and no text with it gets out.
+"""Redaction by value: code that reads or unseals a secret registers it, and `redact` blanks it in any text.
 
-Secrets are found by their first letters, so that a text costs the same with ten of them or with ten thousand.
+Secrets are looked up by their first letters, so the cost of a text does not depend on their number.
 """
 
 from collections import deque
@@ -8,21 +8,21 @@ from collections import deque
 _SHORTEST = 6  # a shorter value would blank ordinary words
 _BLANK = "[secret]"
 _LONGEST_FLEETING = 4096
-_FLEETING = 1024  # of those that are of no use soon, as many as are remembered
+_FLEETING = 1024  # how many short-lived secrets are kept
 _secrets: dict[str, set[str]] = {}  # first letters -> secrets that begin with them
 _fleeting: deque[str] = deque()
 
 
 def register_secret(value: object) -> None:
-    """From now on `value` is blanked wherever `redact` is used; values that are no text are ignored."""
+    """Have `redact` blank `value` from now on. Short strings and values that are no strings are ignored."""
     if isinstance(value, str) and len(value) >= _SHORTEST:
         _secrets.setdefault(value[:_SHORTEST], set()).add(value)
 
 
 def register_fleeting(value: object) -> None:
-    """`register_secret` for a code, a PIN, a QR code: so many of them come that the oldest are forgotten.
+    """`register_secret` for a code, a PIN or a QR code. There are many of these, so only the newest are kept.
 
-    What is too long to be remembered a thousand times over (an exported session may be) is left out.
+    A value that is too long to keep a thousand of (as an exported session may be) is ignored.
     """
     if not isinstance(value, str) or not _SHORTEST <= len(value) <= _LONGEST_FLEETING:
         return

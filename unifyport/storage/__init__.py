@@ -1,1 +1,1 @@
-"""Durable state: the contract of the `Store`, SQLite behind it, and sealing."""
+"""Durable state: the `Store` contract, its SQLite implementation, and sealing."""

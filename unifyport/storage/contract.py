@@ -1,11 +1,11 @@
-"""The Store protocol: what the house asks of a database, in values.
+"""The `Store` protocol: what the gateway needs of a database.
 
-All writing goes through `commit`: a list of writes, in order, in one transaction, with one result each. The
-boundaries of the transactions are the contract (a unit is never split; fan-out happens in the transaction
-that writes the events); the SQL behind them is each store's own business.
+`commit` takes all writes: a list, applied in order in one transaction, with one result for each write. The
+contract fixes the boundaries of transactions: a unit is never split, and fan-out happens in the transaction
+that writes the events. The SQL is up to the implementation.
 
-Reading returns plain values. Row numbers (`seq`, `no`) are opaque outside this room: compared and passed
-back, never computed with.
+Reads return plain values. Row numbers (`seq`, `no`) are opaque outside this room: they may be compared and
+passed back, but not computed with. Times are unix milliseconds.
 """
 
 from collections.abc import Sequence
@@ -23,9 +23,9 @@ from unifyport.model.webhook import WebhookEndpoint
 
 
 class StoreUnavailable(Exception):
-    """Disk full, locked, I/O error: a state, not a bug.
+    """Disk full, database locked or I/O error: a state, not a bug.
 
-    `done` holds the results of writes already committed.
+    `done`: the results of the first writes of the list, which are committed already.
     """
 
     def __init__(self, reason: str, done: Sequence["Result"] = ()) -> None:
@@ -47,21 +47,21 @@ class SchemaTooNew(Exception):
 
 @attrs.frozen
 class Committed:
-    """Durable. `value` is what the write was asked to return."""
+    """Durable. `value` is described at the write."""
 
     value: Any = None
 
 
 @attrs.frozen
 class Duplicate:
-    """Durable, and every provider event in it had been seen before."""
+    """Durable, but every provider event of the unit was committed before."""
 
 
 @attrs.frozen
 class Refused:
     """Not written; `reason` is machine-readable. The other writes of the batch are not affected.
 
-    `place`: of `Together`, which of its writes it was.
+    `place`: the index of the refused write in a `Together`.
     """
 
     reason: str
@@ -70,7 +70,7 @@ class Refused:
 
 @attrs.frozen
 class Fenced:
-    """Not written: somebody else acts for this resource now. Terminal for the writer of it."""
+    """Not written: another process holds the lease now. The actor that sent the write must end."""
 
 
 Result = Committed | Duplicate | Refused | Fenced
@@ -82,8 +82,8 @@ Result = Committed | Duplicate | Refused | Fenced
 class PutAccount:
     """Insert (`account.no == 0`) or replace by version. Value: the account as stored. Refuses `conflict`.
 
-    `declared`: replace only what a declaration holds, whatever the account itself has found out meanwhile,
-    and with `new_login` what the old login came to.
+    `declared`: replace only the columns that a declaration holds, of whatever version; with `new_login` also
+    those that hold the state of a login.
     """
 
     account: Account
@@ -108,25 +108,24 @@ class PutEndpoint:
 
 @attrs.define
 class DeleteEndpoint:
-    """Ends the endpoint and everything owed to it."""
+    """Delete the endpoint and everything owed to it."""
 
     endpoint_id: str
 
 
 @attrs.define
 class DropOwed:
-    """Ends everything that an endpoint is owed for the first time. Value: how many that were."""
+    """Delete the debts of round 0 of an endpoint. Value: their number."""
 
     endpoint_id: str
 
 
 @attrs.define
 class AcceptCommand:
-    """Record the intention of a send before anything else happens.
+    """Record a send before anything else is done about it.
 
-    `key` is the caller's, so that a repeat is known: then nothing is recorded and the value is the
-    `CommandRecord` of the first one. Refuses `key_reused` when that was for something else (another
-    `body_hash`).
+    `key` is the caller's idempotency key. If a command with this key is recorded already, nothing is written
+    and the value is its `CommandRecord`. Refuses `key_reused` if that one had another `body_hash`.
     """
 
     account_no: int
@@ -138,7 +137,7 @@ class AcceptCommand:
 
 @attrs.define
 class RecoverCommands:
-    """At boot: what was queued was never sent; what was being sent is unknown. Value: the two counts."""
+    """At boot: accepted commands become `not_sent`, sending ones `unknown`. Value: the two counts."""
 
     now: int
 
@@ -164,7 +163,7 @@ class PutApiKey:
 
 @attrs.define
 class UseApiKey:
-    """A key was used; the newest use counts."""
+    """Record that a key was used at `at`; an earlier time than the stored one changes nothing."""
 
     key_id: str
     at: int
@@ -184,7 +183,7 @@ class PutWorkspace:
 
 @attrs.define
 class Together:
-    """All of these writes, or none when one is refused. Value: the values of all, in their order."""
+    """All of these writes, or none if one is refused. Value: their values, in order."""
 
     writes: "list[Declaration]"
 
@@ -194,10 +193,10 @@ Declaration = PutAccount | PutEndpoint | DeleteEndpoint | DropOwed | PutApiKey |
 
 @attrs.define
 class Settled:
-    """What one attempt came to, and what becomes of the debt.
+    """The outcome of one attempt, and what becomes of the debt.
 
-    `delivered`, `dead` and `expired` end it. `retry`: it counts `attempts` outcomes now and is due again at
-    `due`. `kept`: it is as it was, an extra attempt that was ordered has been made. The rest is for people.
+    `delivered`, `dead` and `expired` end the debt. `retry`: it has `attempts` outcomes now and is due again
+    at `due`. `kept`: the debt is unchanged, as the attempt was an extra one. The other fields are history.
     """
 
     seq: int
@@ -215,19 +214,19 @@ class Settled:
 
 @attrs.define
 class EndpointHealth:
-    """A change of an endpoint's health, with the operational events (`GatewayEventType`) that tell of it."""
+    """A change of an endpoint's health, with the operational events (`GatewayEventType`) to log for it."""
 
     failing_since: int | None
     events: list[str]
-    disabled: str | None = None  # the reason; None leaves the status alone
+    disabled: str | None = None  # the reason; None: the status stays
     reason: str | None = None  # of failing
 
 
 @attrs.define
 class Settle:
-    """Outcomes of one endpoint, in order, with its health where that changed.
+    """Outcomes of one endpoint, in order, with its health if that changed.
 
-    Value: the new version, or None.
+    Value: the new version of the endpoint; None if there was no health to write, or `version` is not current.
     """
 
     endpoint_no: int
@@ -236,14 +235,12 @@ class Settle:
     outcomes: list[Settled]
     now: int
     health: EndpointHealth | None = None
-    version: int = 0  # of the endpoint that `health` was observed of; of another one it says nothing
+    version: int = 0  # of the endpoint when `health` was observed; of another version it is not written
 
 
 @attrs.define
 class DeadLetters:
-    """Dead letters of an endpoint: those named by (seq, round), or of some events,
-    or all that died in [start, end).
-    """
+    """Dead letters of an endpoint: by (seq, round), by event id, or all that died in [start, end)."""
 
     places: list[tuple[int, int]] | None = None
     event_ids: list[str] | None = None
@@ -253,7 +250,7 @@ class DeadLetters:
 
 @attrs.define
 class LoggedEvents:
-    """Events in the log that an endpoint subscribes to: some, or all committed in [start, end)."""
+    """Events in the log that an endpoint subscribes to: by id, or all committed in [start, end)."""
 
     event_ids: list[str] | None = None
     start: int = 0
@@ -262,25 +259,23 @@ class LoggedEvents:
 
 @attrs.define
 class Replay:
-    """Owe an endpoint once more what it was owed before, a page at a time.
+    """Owe an endpoint again what it was owed before, one page at a time; an event still owed is skipped.
 
-    What it still is owed is left alone.
-
-    Value: `Replayed`. All pages of one replay share a `round`: 0 begins a new one.
+    Value: `Replayed`. All pages of one replay share a `round`; 0 begins a new one.
     """
 
     endpoint_id: str
     which: DeadLetters | LoggedEvents
     now: int
     round: int = 0
-    after: int = 0  # where the page before ended, as `Replayed.last` said
-    upto: int = 0  # of the log: what comes later is no part of it
+    after: int = 0  # `Replayed.last` of the page before
+    upto: int = 0  # the last position of the log that is part of the replay
     page: int = 1000
 
 
 @attrs.define
 class Replayed:
-    """`more`: the next page begins after `last`."""
+    """One page of a replay. `more`: there is another page, which begins after `last`."""
 
     round: int
     owed: int
@@ -291,7 +286,7 @@ class Replayed:
 
 @attrs.define
 class RetryNow:
-    """Order one extra attempt of something that waits for its retry. Refuses `not_waiting`."""
+    """Order an extra attempt of a debt that waits for its retry. Refuses `not_waiting`."""
 
     endpoint_no: int
     seq: int
@@ -300,9 +295,9 @@ class RetryNow:
 
 @attrs.define
 class Purge:
-    """One page (at most `page` rows a table) of what retention has outlived. Value: rows deleted.
+    """Delete one page (at most `page` rows of each table) of rows past their retention. Value: rows deleted.
 
-    An event's attempts go with it. Of events past their own expiry the secrets are taken out.
+    The attempts of an event are deleted with it. Events past their own expiry lose their secrets.
     """
 
     now: int
@@ -310,7 +305,7 @@ class Purge:
     seen_before: int
     dead_before: int
     commands_before: int
-    keys_before: int = 0  # of commands whose outcome is known: the caller may use the key for something else
+    keys_before: int = 0  # idempotency keys of commands with a known outcome; the key may then be used again
     quarantine_before: int = 0
     page: int = 1000
 
@@ -348,7 +343,7 @@ class LoggedEvent:
 
 @attrs.define
 class AttemptRecord:
-    """What one attempt looked like. `outcome`: what became of the debt, or `not_counted`."""
+    """One attempt. `outcome`: what became of the debt, or `not_counted`."""
 
     attempt: int
     outcome: str
@@ -365,7 +360,7 @@ DeliveryStatus = Literal["pending", "retrying", "delivered", "dead", "expired"]
 
 @attrs.define
 class DeliveryRecord:
-    """One event for one endpoint (once more for each replay), and its newest attempts first."""
+    """One event for one endpoint in one round, with its attempts, newest first."""
 
     endpoint_no: int
     seq: int
@@ -407,15 +402,15 @@ class QuarantineEntry:
 
 
 class Store(Protocol):
-    """A database.
+    """A database. A method can be cancelled while it waits for its turn; a commit that has begun finishes.
 
-    Methods may be cancelled while they wait for their turn; a commit that has begun finishes.
+    Every asynchronous method can raise `StoreUnavailable`.
     """
 
     async def commit(self, writes: Sequence[Write]) -> list[Result]:
-        """One transaction for all, or, when one of them is bad, one each: only the culprit is refused.
+        """Commit all writes in one transaction; if one fails, each in its own, so that only it is refused.
 
-        Does not pass a checkpoint after the transaction has committed. Raises `StoreUnavailable`.
+        Does not pass a checkpoint after the transaction has committed.
         """
 
     async def claim(self, resources: Sequence[str], owner: str) -> list[int]:
@@ -428,10 +423,10 @@ class Store(Protocol):
     async def account(self, account_id: str) -> Account | None: ...
     async def account_count(self) -> int: ...
     async def account_of(self, channel: str, provider_account_ref: str) -> str | None:
-        """The id of the account that is this provider identity."""
+        """The id of the account with this identity."""
 
     async def account_deleted(self, account_id: str) -> bool:
-        """Whether there was such an account, not longer ago than quarantine is kept."""
+        """Whether this account was deleted; known for as long as quarantine is kept."""
 
     async def endpoints(self) -> list[WebhookEndpoint]: ...
     async def endpoint(self, endpoint_id: str) -> WebhookEndpoint | None: ...
@@ -441,33 +436,33 @@ class Store(Protocol):
     async def command(self, command_id: str) -> CommandRecord | None: ...
 
     async def session(self, account_no: int) -> dict[tuple[str, bytes], bytes]:
-        """The connection state of an account: (name, key) -> value."""
+        """The session of an account: (name, key) -> value."""
 
     async def seen(self, account_no: int, keys: Sequence[bytes]) -> set[bytes]:
-        """Which of these provider events are committed already."""
+        """Those of these dedupe keys that are committed already."""
 
     async def fresh(self, endpoint_no: int, after: int, limit: int) -> list[Owed]:
-        """Never tried, in order, above `after`."""
+        """Debts of round 0 that were never tried, with a seq above `after`, in order of seq."""
 
     async def replays(self, endpoint_no: int, after: int, limit: int) -> list[Owed]:
-        """Replays that were never tried, in the order in which they were ordered; `due` is their ordinal."""
+        """Replayed debts that were never tried, in the order of the replays; `due` is their ordinal."""
 
     async def blocked(self, endpoint_no: int) -> list[Blocked]:
-        """All that wait for a retry: the heads of their lanes, where there are lanes."""
+        """All debts that wait for a retry; with lanes these are the heads of their lanes."""
 
     async def in_lane(
-        self, endpoint_no: int, round_: int, lane: int, after: int, upto: int, limit: int
+        self, endpoint_no: int, round_: int, lane: int, *, after: int, upto: int, limit: int
     ) -> list[Owed]:
         """Owed events of one lane, `after` < seq <= `upto`, in order."""
 
     async def owed_one(self, endpoint_no: int, round_: int, seq: int) -> Owed | None:
-        """One owed event."""
+        """One owed event; None if it is not owed."""
 
     async def ordered(self, endpoint_no: int, after: tuple[int, int], limit: int) -> list[Owed]:
-        """What an extra attempt was ordered of, above (seq, round)."""
+        """Debts with an extra attempt ordered, above `after` (seq, round)."""
 
     async def owed(self, endpoint_no: int, most: int) -> tuple[int, int]:
-        """How many events an endpoint is owed, and how many are dead letters; counted up to `most`."""
+        """The numbers of owed events and of dead letters of an endpoint, each counted up to `most`."""
 
     async def deliveries(
         self,
@@ -478,36 +473,34 @@ class Store(Protocol):
         status: DeliveryStatus | None = None,
         event_id: str | None = None,
     ) -> list[DeliveryRecord]:
-        """The newest first, below (seq, round), each with its last attempt."""
+        """Deliveries below `before` (seq, round), newest first, each with its last attempt."""
 
     async def delivery(self, endpoint_no: int, seq: int, round_: int) -> DeliveryRecord | None:
-        """One, with all attempts that are kept."""
+        """One delivery, with its newest attempts (at most 100)."""
 
     async def position_at(self, at: int) -> int:
-        """The position in the log after which everything was committed at `at` or later."""
+        """The position in the log after which every event was committed at `at` or later."""
 
     async def events(
         self, after: int, limit: int, *, mask: int, account_no: int | None = None
     ) -> list[LoggedEvent]:
-        """The log in commit order, above `after`: kinds whose bit is set in `mask`."""
+        """Events above position `after`, in commit order, of the kinds whose bit is set in `mask`."""
 
     async def event(self, event_id: str) -> LoggedEvent | None: ...
 
     async def newest_in_lane(self, account_no: int, lane: int, kind: int) -> bytes | None:
-        """The body of the newest event of a kind in a lane, among the account's latest;
-        None when there is none.
-        """
+        """The body of the newest event of a kind in a lane; None if the account's latest have none."""
 
     async def newest_position(self) -> int:
-        """The end of the log; 0 when nothing was ever logged."""
+        """The end of the log; 0 if it never had an event."""
 
     async def oldest_position(self) -> int:
-        """The position before the oldest event that is kept."""
+        """The position before the oldest event in the log."""
 
     async def purged(self, position: int) -> bool:
-        """Whether retention has taken events that a reader at `position` has not read."""
+        """Whether events after `position` were purged."""
 
     async def newest_event_id(self) -> str | None: ...
     async def quarantine(self, limit: int) -> list[QuarantineEntry]: ...
     async def lane_key(self) -> bytes:
-        """The random key, made with the database, that lanes are hashed with."""
+        """The key with which lanes are hashed: random, made with the database."""

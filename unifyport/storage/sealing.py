@@ -1,9 +1,9 @@
-"""Sealing at rest: AES-256-GCM under a ring of master keys.
+"""Sealing at rest: AES-256-GCM with a ring of master keys.
 
-The newest key of the ring seals, all of them open; the header names the key, so a ring can be rotated while
-old rows stay readable. Every purpose (and, where it has one, every account) has its own subkey by HKDF. The
-place a value is stored in (table, row, column) is authenticated with it: a blob moved elsewhere does not
-open.
+The newest key of the ring seals, and any key of it opens. The header names the key, so the ring can be
+rotated while old rows stay readable. Each purpose, and each context (an account) within it, has its own
+subkey by HKDF. The place of a value (table, row, column) is authenticated with it: a value that was moved to
+another place does not open.
 
 Layout of a sealed value: version (1 byte, 1) | key id (4 bytes) | nonce (12 bytes) | ciphertext and tag.
 """
@@ -26,7 +26,7 @@ _CACHED_SUBKEYS = 65_536
 
 
 class SealError(Exception):
-    """A sealed value does not open: wrong key, wrong place, or damaged."""
+    """A sealed value does not open: wrong key, wrong place, or damage."""
 
 
 class KeyRing:
@@ -34,19 +34,19 @@ class KeyRing:
 
     def __init__(self, keys: Sequence[bytes]) -> None:
         if not keys or any(len(key) != _KEY_BYTES for key in keys):
-            raise ValueError(f"a master key is {_KEY_BYTES} bytes, base64, one a line")
+            raise ValueError(f"a master key is {_KEY_BYTES} bytes in base64, one key on each line")
         self._keys = {hashlib.sha256(b"unifyport key id" + key).digest()[:_ID_BYTES]: key for key in keys}
         self._newest = list(self._keys)[-1]
         self._subkeys: dict[tuple[bytes, str, str], bytes] = {}
 
     @classmethod
     def parse(cls, text: str) -> "KeyRing":
-        """Raises `ValueError` for anything that is not a ring; the message never holds the text."""
+        """Read the text form. Raises `ValueError`, whose message never holds the text."""
         lines = [line.strip() for line in text.splitlines()]
         try:
             return cls([base64.b64decode(line, validate=True) for line in lines if line and line[0] != "#"])
         except binascii.Error:
-            raise ValueError(f"a master key is {_KEY_BYTES} bytes, base64, one a line") from None
+            raise ValueError(f"a master key is {_KEY_BYTES} bytes in base64, one key on each line") from None
 
     @staticmethod
     def new_key() -> str:
@@ -59,7 +59,7 @@ class KeyRing:
         return header + cipher.encrypt(nonce, plain, _place(place))
 
     def open(self, purpose: str, place: Sequence[str | bytes], sealed: bytes, *, context: str = "") -> bytes:
-        """Raises `SealError`; says nothing about why, as an attacker could learn from it."""
+        """Raises `SealError`; its text does not give the cause, as an attacker could learn from it."""
         key_id, nonce = sealed[1 : 1 + _ID_BYTES], sealed[1 + _ID_BYTES : 1 + _ID_BYTES + _NONCE_BYTES]
         if sealed[:1] != bytes([_VERSION]) or key_id not in self._keys:
             raise SealError(f"sealed with a key that is not in the ring: {purpose}")
@@ -71,12 +71,12 @@ class KeyRing:
             raise SealError(f"sealed value does not open: {purpose}") from None
 
     def seal_text(self, purpose: str, plain: bytes, *, context: str) -> str:
-        """A sealed value that is given out, in letters that a URL and a header can hold."""
+        """A sealed value for callers, in unpadded URL-safe base64, which URLs and headers can hold."""
         sealed = self.seal(purpose, [purpose], plain, context=context)
         return base64.urlsafe_b64encode(sealed).decode().rstrip("=")
 
     def open_text(self, purpose: str, text: str, *, context: str) -> bytes:
-        """Raises `SealError` for whatever was not given out for this purpose and context."""
+        """Open a text of `seal_text`. Raises `SealError`, also for one of another purpose or context."""
         try:
             sealed = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
         except (binascii.Error, ValueError):
@@ -84,11 +84,11 @@ class KeyRing:
         return self.open(purpose, [purpose], sealed, context=context)
 
     def mac(self, purpose: str, message: bytes) -> bytes:
-        """A 16-byte MAC by the newest key."""
+        """A 16-byte MAC (HMAC-SHA256, truncated) with the newest key."""
         return self._mac(self._newest, purpose, message)
 
     def verify(self, purpose: str, message: bytes, mac: bytes) -> bool:
-        """True when any key of the ring made `mac`."""
+        """Whether `mac` was made with any key of the ring."""
         return any(hmac.compare_digest(self._mac(key_id, purpose, message), mac) for key_id in self._keys)
 
     def _mac(self, key_id: bytes, purpose: str, message: bytes) -> bytes:

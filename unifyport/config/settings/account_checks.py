@@ -1,6 +1,6 @@
-"""What the types of `[[accounts]]` cannot say: providers, login modes, credentials, proxies, identities.
+"""Checks of `[[accounts]]` beyond types: providers, login modes, credentials, proxies, identities.
 
-Of an account whose provider or login mode is unknown everything is checked that does not depend on it.
+If the provider or login mode of an account is unknown, the checks that do not depend on it still run.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from .values import DeclaredAccount, Settings
 
 
 def check_accounts(settings: Settings, registry: Registry, mistakes: Mistakes) -> None:
-    """Every mistake in every account."""
+    """Report every mistake in every account."""
     for place, account in enumerate(settings.accounts):
         path: KeyPath = ("accounts", place)
         channel = _find_channel(account, path, registry, mistakes)
@@ -25,7 +25,7 @@ def check_accounts(settings: Settings, registry: Registry, mistakes: Mistakes) -
             connection = channel.connection(account.auth_mode)
             for mistake in find_credential_mistakes(channel, account.auth_mode, account.credentials):
                 mistakes.add(mistake.under(path))
-        _check_receive(account, path, connection, settings, mistakes)
+        _check_receive(account, path, connection, settings=settings, mistakes=mistakes)
         regions = settings.workspace.regions
         if account.region not in regions and not mistakes.holds_unreadable(("workspace", "regions")):
             text = f"must be one of {', '.join(regions)}"
@@ -56,10 +56,11 @@ def _check_receive(
     account: DeclaredAccount,
     path: KeyPath,
     connection: ConnectionSpec | None,
+    *,
     settings: Settings,
     mistakes: Mistakes,
 ) -> None:
-    """`receive` of an unknown connection can only be one of the words that exist."""
+    """Check `receive`; where the connection is unknown, against all values that any connection can have."""
     known = (POLL, WEBHOOK) if connection is None else connection.receive
     if account.receive not in (None, *known):
         text = f"must be one of {', '.join(known)}"
@@ -74,7 +75,7 @@ def _check_receive(
 def find_credential_mistakes(
     channel: Channel, auth_mode: str, credentials: Mapping[str, Any]
 ) -> list[Mistake]:
-    """What a connection needs and is not given, or given in the wrong shape. Paths begin in the account."""
+    """Missing and malformed credentials, or an unknown `auth_mode`. Paths are relative to the account."""
     connection = channel.connection(auth_mode)
     if connection is None:
         modes = [known.auth_mode for known in channel.connections]
@@ -100,17 +101,17 @@ def _check_credential(
         return Mistake(path, "is required", hint, others=others)
     if credential.accepts(value):
         return None
-    return Mistake(path, "does not look like one", others=others)
+    return Mistake(path, f"is not a valid {credential.name}", others=others)
 
 
 def check_credentials(channel: Channel, auth_mode: str, credentials: Mapping[str, Any]) -> list[str]:
-    """`find_credential_mistakes` as the API tells them."""
+    """`find_credential_mistakes` as texts for an API error: `path: text`, without values."""
     found = find_credential_mistakes(channel, auth_mode, credentials)
     return [f"{'.'.join(map(str, mistake.path))}: {mistake.text}" for mistake in found]
 
 
 def _check_identities(settings: Settings, registry: Registry, mistakes: Mistakes) -> None:
-    """Two accounts with the credentials of one identity: only one of them could ever log in."""
+    """Report accounts whose credentials name the same identity: only one of them could log in."""
     known: dict[tuple[str, str], str] = {}
     for place, account in enumerate(settings.accounts):
         path: KeyPath = ("accounts", place)

@@ -1,6 +1,7 @@
-"""What types cannot say: values that do not fit together, or not into this world. All of them, in one pass.
+"""Checks beyond types: values that contradict each other or cannot work. One pass finds all of them.
 
-Accounts and supervision policies have files of their own; here are the other sections.
+Accounts are checked in `account_checks.py` and supervision policies in `policy_checks.py`; this file checks
+the other sections and calls both.
 """
 
 import ipaddress
@@ -39,7 +40,7 @@ _NAMED = ("api_keys", "webhook_endpoints", "accounts")
 
 
 def check(settings: Settings, registry: Registry, mistakes: Mistakes) -> None:
-    """Tell `mistakes` of everything that is wrong."""
+    """Add every mistake in `settings` to `mistakes`."""
     _check_server(settings, mistakes)
     _check_storage(settings, mistakes)
     _check_small_sections(settings, registry, mistakes)
@@ -67,7 +68,7 @@ def _check_server(settings: Settings, mistakes: Mistakes) -> None:
             new_tls_context(settings.directory / server.tls.cert, settings.directory / server.tls.key)
         except (OSError, ValueError) as error:  # ssl.SSLError is an OSError; a name may hold a NUL
             rests_on: list[KeyPath] = [("server", "tls", "cert"), ("server", "tls", "key")]
-            mistakes.tell(("server", "tls"), _why(settings, error), others=rests_on)
+            mistakes.tell(("server", "tls"), _explain_tls(settings, error), others=rests_on)
 
 
 def _check_storage(settings: Settings, mistakes: Mistakes) -> None:
@@ -76,9 +77,9 @@ def _check_storage(settings: Settings, mistakes: Mistakes) -> None:
         mistakes.tell(("storage", "url"), "must be sqlite:///PATH")
     if storage.dedupe_retention < storage.event_retention + 7 * 86400:
         rests_on: list[KeyPath] = [("storage", name) for name in ("dedupe_retention", "event_retention")]
-        path, text = rests_on[0], "must be at least event_retention and 7 days"
+        path, text = rests_on[0], "must be at least event_retention plus 7 days"
         if not mistakes.is_given(path) and mistakes.is_given(rests_on[1]):
-            path, text = rests_on[1], "does not fit: dedupe_retention must be at least 7 days longer"
+            path, text = rests_on[1], "is too long: dedupe_retention must be at least 7 days longer"
         mistakes.tell(path, text, others=rests_on)
 
 
@@ -113,10 +114,11 @@ def _check_networks(path: KeyPath, networks: Iterable[str], mistakes: Mistakes) 
         try:
             ipaddress.ip_network(text)
         except ValueError:
-            mistakes.tell((*path, place), _why_no_network(text))
+            mistakes.tell((*path, place), _explain_network(text))
 
 
-def _why_no_network(text: str) -> str:
+def _explain_network(text: str) -> str:
+    """Why `text` is not a network."""
     try:
         network = ipaddress.ip_network(text, strict=False)
     except ValueError:
@@ -138,8 +140,8 @@ def _check_webhooks(settings: Settings, mistakes: Mistakes) -> None:
     webhooks = settings.webhooks
     retries, problems = RetryPolicy.read(webhooks.retry_policy)
     delivery, more = DeliveryPolicy.read(webhooks.delivery)
-    _tell_all(("webhooks", "retry_policy"), webhooks.retry_policy, RetryPolicy, problems, mistakes)
-    _tell_all(("webhooks", "delivery"), webhooks.delivery, DeliveryPolicy, more, mistakes)
+    _tell_all(("webhooks", "retry_policy"), webhooks.retry_policy, problems, mistakes, kind=RetryPolicy)
+    _tell_all(("webhooks", "delivery"), webhooks.delivery, more, mistakes, kind=DeliveryPolicy)
     for place, endpoint in enumerate(settings.webhook_endpoints):
         path: KeyPath = ("webhook_endpoints", place)
         _check_endpoint(endpoint, path, WebhookDefaults(retries, delivery), mistakes)
@@ -162,8 +164,8 @@ def _check_endpoint(
     _check_events(endpoint, path, mistakes)
     _, problems = RetryPolicy.read(endpoint.retry_policy, defaults.retries)
     policy, more = DeliveryPolicy.read(endpoint.delivery, defaults.delivery)
-    _tell_all((*path, "retry_policy"), endpoint.retry_policy, RetryPolicy, problems, mistakes)
-    _tell_all((*path, "delivery"), endpoint.delivery, DeliveryPolicy, more, mistakes)
+    _tell_all((*path, "retry_policy"), endpoint.retry_policy, problems, mistakes, kind=RetryPolicy)
+    _tell_all((*path, "delivery"), endpoint.delivery, more, mistakes, kind=DeliveryPolicy)
     for name, secret in secrets.items() if Signatures.STANDARD in policy.signatures else ():
         try:
             standard_key(secret)
@@ -186,11 +188,12 @@ def _check_events(endpoint: DeclaredEndpoint, path: KeyPath, mistakes: Mistakes)
 def _tell_all(
     path: KeyPath,
     value: Mapping[str, Any],
-    kind: type[RetryPolicy] | type[DeliveryPolicy],
     problems: list[FieldProblem],
     mistakes: Mistakes,
+    *,
+    kind: type[RetryPolicy] | type[DeliveryPolicy],
 ) -> None:
-    """The problems of one object, and its unknown keys: the API ignores those, a file must have none."""
+    """Report the problems of one object and its unknown keys, which the API ignores and the file refuses."""
     for problem in problems:
         text = problem.text.partition(", got ")[0]
         written: Any = value
@@ -219,18 +222,19 @@ def _check_names(settings: Settings, mistakes: Mistakes) -> None:
     for place, endpoint in enumerate(endpoints):
         if endpoint.renamed_from and names[endpoint.renamed_from] > 1:
             path: KeyPath = ("webhook_endpoints", place, "renamed_from")
-            mistakes.tell(path, "something else has, or had, this name")
+            mistakes.tell(path, "another webhook endpoint has, or had, this name")
 
 
 def new_tls_context(cert: Path, key: Path) -> ssl.SSLContext:
-    """What a listener with TLS presents. Raises `OSError`."""
+    """The server-side TLS context for a certificate chain and its key, both PEM. Raises `OSError`."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.load_cert_chain(cert, key, password=lambda: b"")  # never ask at a terminal
     return context
 
 
-def _why(settings: Settings, error: Exception) -> str:
+def _explain_tls(settings: Settings, error: Exception) -> str:
+    """Why the certificate or its key cannot be used."""
     tls = settings.server.tls
     assert tls is not None
     missing = [name for name in (tls.cert, tls.key) if not (settings.directory / name).is_file()]
@@ -241,7 +245,7 @@ def _why(settings: Settings, error: Exception) -> str:
 
 
 def _is_http_url(text: str, *, bare: bool = False) -> bool:
-    """`bare`: it must have a host, and neither query nor fragment."""
+    """`bare`: the URL must have a host, and neither query nor fragment."""
     try:
         parts = urlsplit(text)
     except ValueError:  # such as http://[

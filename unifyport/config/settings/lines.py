@@ -1,4 +1,4 @@
-"""Line numbers in a TOML document: from the path of a value to the line that it stands on.
+"""Line numbers in a TOML document: from the path of a value to its line.
 
 `tomllib` gives values without positions. `find_lines` scans a text that `tomllib` has accepted, so it checks
 no grammar: it only follows tables, arrays of tables, dotted and quoted keys, arrays, inline tables and
@@ -39,7 +39,7 @@ class Lines:
 
 
 def find_lines(text: str) -> Lines:
-    """Scan a valid document. Of any other text: the lines up to the first thing that is not TOML."""
+    """Scan a valid document. For any other text: the lines up to the first part that is not TOML."""
     scanner = _Scanner(text)
     with contextlib.suppress(_NotUnderstood, RecursionError):
         scanner.scan()
@@ -47,7 +47,7 @@ def find_lines(text: str) -> Lines:
 
 
 class _NotUnderstood(Exception):
-    """The scanner met something that is no TOML."""
+    """The text at this place is not TOML."""
 
 
 class _Scanner:
@@ -92,7 +92,7 @@ class _Scanner:
         return (*array, index)
 
     def _inside(self, path: KeyPath) -> KeyPath:
-        """The path with the index of the newest item after the name of each array of tables."""
+        """The path, with the index of the last item after the name of each array of tables."""
         found: KeyPath = ()
         for part in path:
             found = (*found, part)
@@ -109,7 +109,7 @@ class _Scanner:
         self._read_value(path)
 
     def _read_key(self) -> KeyPath:
-        """A dotted key, each part as it reads without its quotes."""
+        """The parts of a dotted key, without quotes."""
         parts: list[str | int] = []
         while True:
             self._skip(_SPACE)
@@ -166,13 +166,13 @@ class _Scanner:
         return bisect_right(self._starts, self._position) + 1
 
     def _note(self, table: KeyPath, path: KeyPath, line: int) -> None:
-        """`path` stands on `line`, and so do the tables between `table` and it that a dotted key makes."""
+        """Record `line` for `path`, and for the tables between `table` and it that a dotted key makes."""
         for length in range(len(table) + 1, len(path)):
             self.lines.setdefault(path[:length], line)
         self.lines.setdefault(path, line)
 
     def _skip(self, pattern: re.Pattern[str]) -> str:
-        """Go past what fits at this place, and return it."""
+        """Move past what matches at the current position, and return it."""
         match = pattern.match(self._text, self._position)
         if match is None:
             return ""

@@ -1,10 +1,10 @@
 """Mistakes of a configuration file: collected by path, and shown with file, line, name and value.
 
-Reading tells what is wrong with single values; afterwards the checks tell what does not fit together. A check
-is suppressed only where reading has told of a value that it rests on: a stand-in is there in its place.
+First the reading reports single values that cannot be read, then the checks report values that contradict
+each other. A value that could not be read has a stand-in, so a check that depends on it is suppressed.
 
-Values of secrets are never shown: not of secret options, credentials or a proxy's login, not of keys that are
-unknown (a misspelt key may hold a secret), and of a URL only its scheme and host.
+Secrets are never shown. No value is shown of a secret option, a credential, a proxy's login or an unknown key
+(a misspelt key may hold a secret); of a URL only the scheme and host are shown.
 """
 
 import difflib
@@ -19,7 +19,7 @@ from unifyport.process.redaction import redact
 
 from .lines import KeyPath, Lines, find_lines
 
-# Parts of a path below which no value is shown.
+# No value is shown whose path contains one of these.
 HIDDEN = frozenset(
     {"credentials", "metadata", "master_key", "key", "signing_secret", "previous_signing_secret", "proxy"}
 )
@@ -32,7 +32,7 @@ _MISSING = object()
 
 @attrs.frozen
 class Mistake:
-    """One mistake. `others`: further values that take part in it; `hint`: what may have been meant."""
+    """One mistake. `others`: further values that it depends on; `hint`: a suggested correction."""
 
     path: KeyPath
     text: str
@@ -41,7 +41,7 @@ class Mistake:
     show_value: bool = True
 
     def under(self, prefix: KeyPath) -> "Mistake":
-        """The same mistake in a table that stands at `prefix`."""
+        """The same mistake, with `prefix` before its paths."""
         others = tuple((*prefix, *other) for other in self.others)
         return attrs.evolve(self, path=(*prefix, *self.path), others=others)
 
@@ -57,13 +57,13 @@ class Mistakes:
         self._around_unreadable: set[KeyPath] = set()
 
     def add_unreadable(self, mistake: Mistake) -> None:
-        """A value that cannot be read: no check will be told of it, or of anything that rests on it."""
+        """Add a value that cannot be read. Checks that depend on this value are ignored from now on."""
         self.found.append(mistake)
         self._unreadable.add(mistake.path)
         self._around_unreadable.update(mistake.path[:length] for length in range(len(mistake.path)))
 
     def add(self, mistake: Mistake) -> None:
-        """What a check has found, unless it rests on a value that could not be read."""
+        """Add the finding of a check, unless it depends on a value that could not be read."""
         if mistake not in self._seen and not any(map(self.is_unreadable, (mistake.path, *mistake.others))):
             self._seen.add(mistake)
             self.found.append(mistake)
@@ -96,7 +96,7 @@ class Mistakes:
 
 
 class Source:
-    """A document and where it comes from: shows mistakes as lines for people."""
+    """A document and its file name: shows mistakes as lines of text."""
 
     def __init__(self, name: str, text: str, document: Mapping[str, Any]) -> None:
         self.name = name
@@ -116,7 +116,7 @@ class Source:
         return [text for _, text in sorted(shown, key=lambda each: each[0])]
 
     def _find_line(self, path: KeyPath) -> int | None:
-        if self._lines is None:  # a good file needs none
+        if self._lines is None:  # scanned only if there is a mistake to show
             self._lines = find_lines(self._text)
         return self._lines.find_line(path)
 
@@ -161,7 +161,7 @@ def _show(value: Any) -> str:
     if not isinstance(value, str):
         return str(value)
     if "@" in value:
-        return "a text with @"  # it may be a login
+        return "a string with @"  # it may hold a user name and password
     if match := _URL.fullmatch(value):
         value = f"{match[1]}{match[2]}{match[3] if match[3] in ('', '/') else '/…'}"
     return _quote(redact(value))

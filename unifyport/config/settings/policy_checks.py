@@ -1,7 +1,7 @@
-"""Supervision policies of a file, layer by layer: the default, those of channels, those of accounts.
+"""Checks of supervision policies, layer by layer: the default, then channels, then accounts.
 
-A policy is the default with a channel's and an account's changes laid over it, so a mistake may rest on
-values of several tables. It is told of the table that makes it: of the first of its values that stands there.
+A policy is the default with a channel's and an account's overrides applied, so a mistake may depend on values
+of several tables. It is reported once, in the table that causes it, for the first of its values given there.
 """
 
 from supervisors import PolicyProblem
@@ -15,11 +15,11 @@ from .values import CHOICES, OF_THE_BUDGET, PolicySettings, Settings
 DEFAULT: KeyPath = ("supervision", "policies", "default")
 OF_A_CHANNEL = ("max_concurrent_starts", "start_rate")
 
-Fields = tuple[str, ...]  # what one problem is about, dotted
+Fields = tuple[str, ...]  # the fields of one problem, dotted
 
 
 def check_policies(settings: Settings, registry: Registry, mistakes: Mistakes) -> None:
-    """Every mistake in every layer."""
+    """Report every mistake in every layer."""
     supervision = settings.supervision
     if supervision.max_children < 1:
         mistakes.tell(("supervision", "max_children"), "must be at least 1")
@@ -39,7 +39,7 @@ def check_policies(settings: Settings, registry: Registry, mistakes: Mistakes) -
         own: KeyPath = ("accounts", place, "supervision")
         for name in OF_A_CHANNEL:
             if getattr(account.supervision, name) is not None:
-                mistakes.tell((*own, name), "is of a channel, not of an account")
+                mistakes.tell((*own, name), "can be set for a channel, not for an account")
         known = registry.find_channel(account.provider)
         channel = "" if known is None else known.name
         layers = [own, ("supervision", "providers", channel), DEFAULT]
@@ -52,12 +52,13 @@ def _check_layer(
     policy: PolicySettings,
     inherited: frozenset[Fields],
     mistakes: Mistakes,
+    *,
     without: tuple[str, ...] = (),
 ) -> frozenset[Fields]:
-    """Tell what the first of `layers` makes wrong.
+    """Report the mistakes that the first of `layers` causes; `without`: fields that are not reported.
 
-    A budget that is never spent rests on many values: where what the layer is laid over has this mistake (it
-    is among `inherited`), it is told there. Returns what the next layer inherits.
+    A budget that is never spent depends on many values. If the layer below has this mistake already (it is in
+    `inherited`), it is not reported again. Returns the `inherited` of the next layer.
     """
     own = layers[0]
     problems = policy.problems()
@@ -79,7 +80,7 @@ def _check_layer(
 
 
 def _say(problem: PolicyProblem, blamed: str, policy: PolicySettings) -> str:
-    """The problem in words that follow the name of the blamed field; its value is shown behind them."""
+    """The problem as text that follows the name of the blamed field and precedes its value."""
     text = problem.text.partition(", got ")[0]
     if problem.fields == OF_THE_BUDGET:
         return text.partition(": ")[2]
@@ -91,7 +92,7 @@ def _say(problem: PolicyProblem, blamed: str, policy: PolicySettings) -> str:
 
 
 def _find_origin(layers: list[KeyPath], name: str, mistakes: Mistakes) -> KeyPath | None:
-    """Where the value of a field comes from; None when it is the built-in one."""
+    """The path that the value of a field comes from; None for the built-in default."""
     paths = [_at(layer, name) for layer in layers]
     return next((path for path in paths if mistakes.is_given(path) or mistakes.is_unreadable(path)), None)
 

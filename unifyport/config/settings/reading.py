@@ -1,8 +1,8 @@
-"""Reading the file: as much of it as can be read, and every mistake in the rest.
+"""Reads the configuration file, and reports all of its mistakes together.
 
 Any secret may be a literal string, `{ env = "NAME" }` or `{ file = "path" }` (relative to the file). `Walk`
-reads single values, here are the types and tables of our own; `check` then looks at what does not fit
-together.
+reads single values; this file adds the project's own types and the tables of channels; `check` then reports
+values that contradict each other.
 """
 
 import os
@@ -34,7 +34,7 @@ _NOT_OF_THE_FILE = ("directory", "path")  # fields of `Settings`
 
 @attrs.frozen
 class Loaded:
-    """Settings, and the file that they come from: it shows mistakes that are found later."""
+    """Settings, and the `Source` that shows mistakes which are found later in the same file."""
 
     settings: Settings
     source: Source
@@ -46,7 +46,7 @@ def load(path: Path, registry: Registry, environ: Mapping[str, str] = os.environ
 
 
 def load_with_source(path: Path, registry: Registry, environ: Mapping[str, str] = os.environ) -> Loaded:
-    """`load`, with what shows further mistakes of the same file. Raises `Problems`."""
+    """`load`, with the `Source` of the file. Raises `Problems`."""
     try:
         text = path.read_text(encoding="utf-8")
         document = tomllib.loads(text)
@@ -59,17 +59,6 @@ def load_with_source(path: Path, registry: Registry, environ: Mapping[str, str] 
     source = Source(str(path), text, document)
     settings = _parse(source, path.parent, registry, environ)
     return Loaded(attrs.evolve(settings, path=path), source)
-
-
-def parse(
-    text: str,
-    directory: Path,
-    registry: Registry,
-    environ: Mapping[str, str],
-    name: str = "unifyport.toml",
-) -> Settings:
-    """The settings of a document that is in no file; `name` is shown in its place. Raises `Problems`."""
-    return _parse(Source(name, text, tomllib.loads(text)), directory, registry, environ)
 
 
 def _parse(source: Source, directory: Path, registry: Registry, environ: Mapping[str, str]) -> Settings:
@@ -89,7 +78,7 @@ def _parse(source: Source, directory: Path, registry: Registry, environ: Mapping
             empty: Any = [] if get_origin(field.type) is list else {}
             sections[name] = walk.read(document.get(name, empty), field.type, (name,))
     sections["accounts"] = [
-        _with_secrets(account, ("accounts", place), directory, environ, mistakes)
+        _with_secrets(account, ("accounts", place), mistakes, directory=directory, environ=environ)
         for place, account in enumerate(sections["accounts"])
     ]
     settings = Settings(**sections, directory=directory)
@@ -112,11 +101,11 @@ def _read_value(parse_: Callable[[Any], Any], value: Any) -> Any:
     try:
         return parse_(value)
     except ValueError as error:
-        raise Wrong(str(error).partition(", got ")[0]) from None  # the value is shown with every mistake
+        raise Wrong(str(error).partition(", got ")[0]) from None  # `Source` adds the value
 
 
 def read_secret(value: Any, directory: Path, environ: Mapping[str, str]) -> str:
-    """A literal, or what `{ env }` or `{ file }` names. Raises `Wrong`; never shows a secret."""
+    """A literal, or the contents of `{ env }` or `{ file }`. Raises `Wrong`, whose text has no secret."""
     secret = _read_secret(value, directory, environ)
     register_secret(secret)
     return secret
@@ -135,13 +124,13 @@ def _read_secret(value: Any, directory: Path, environ: Mapping[str, str]) -> str
         case {"file": str() as name, **rest} if not rest:
             try:
                 return (directory / name).read_text(encoding="utf-8").strip()
-            except (OSError, ValueError):  # not UTF-8 either, or no name of a file at all
+            except (OSError, ValueError):  # ValueError: not UTF-8, or a NUL in the name
                 raise Wrong(f"file {name} cannot be read") from None
     raise Wrong('must be a string, { env = "NAME" } or { file = "path" }')
 
 
 def _read_endpoints(tables: Any, walk: Walk, registry: Registry, mistakes: Mistakes) -> dict[str, Any]:
-    """`[providers.<channel>]` as each channel's own class; channels not named get the production values."""
+    """`[providers.<channel>]` as each channel's own class; other channels get their production values."""
     found: dict[str, Any] = {name: channel.endpoints() for name, channel in registry.channels.items()}
     if not isinstance(tables, dict):
         mistakes.add_unreadable(Mistake(("providers",), "must be a table", show_value=False))
@@ -158,7 +147,7 @@ def _read_endpoints(tables: Any, walk: Walk, registry: Registry, mistakes: Mista
 
 
 def _check_urls(path: KeyPath, endpoints: Any, mistakes: Mistakes) -> None:
-    """Tokens travel to these: plain http and ws only to this machine."""
+    """Tokens are sent to these URLs, so http and ws are allowed to the loopback only."""
     for field, url in attrs.asdict(endpoints).items():
         if not field.endswith("_url"):
             continue
@@ -177,11 +166,12 @@ def _check_urls(path: KeyPath, endpoints: Any, mistakes: Mistakes) -> None:
 def _with_secrets(
     account: DeclaredAccount,
     path: KeyPath,
+    mistakes: Mistakes,
+    *,
     directory: Path,
     environ: Mapping[str, str],
-    mistakes: Mistakes,
 ) -> DeclaredAccount:
-    """The account with its secrets read; those that cannot be are told, and are empty."""
+    """The account with its secrets read; one that cannot be read is reported and becomes an empty string."""
 
     def read(where: KeyPath, value: Any) -> Any:
         try:

@@ -29,7 +29,7 @@ class Tls:
 
 @attrs.frozen
 class ServerSettings:
-    """`ingress_bind` and `admin_bind`: listeners of their own for platforms and for operators."""
+    """`ingress_bind`, `admin_bind`: separate listeners for webhooks of platforms and for operators."""
 
     bind: str = "127.0.0.1:8080"
     ingress_bind: str | None = None
@@ -45,13 +45,13 @@ class ServerSettings:
 
 @attrs.frozen
 class Media:
-    """Files of customers: `directory` is beside the database unless it is named."""
+    """Files in and out. Sizes are bytes, times seconds. `directory` is beside the database by default."""
 
     directory: str | None = None
     max_bytes: Size = Size(1024**3)  # the whole cache
     max_file: Size = Size(100 * 1024**2)
     retention: Duration = Duration(7 * 86400.0)
-    max_uploads: Size = Size(1024**3)  # files that wait to be sent, all together
+    max_uploads: Size = Size(1024**3)  # all files together that wait to be sent
     upload_lifetime: Duration = Duration(86400.0)
     link_lifetime: Duration = Duration(86400.0)
 
@@ -74,7 +74,7 @@ class Storage:
 class Security:
     master_key: Secret
     webhook_allow: list[str] = attrs.field(factory=list)
-    media_allow: list[str] = attrs.field(factory=list)  # where URLs of files to send may lead
+    media_allow: list[str] = attrs.field(factory=list)  # private networks that files to send may come from
     proxy_allow: list[str] = attrs.field(factory=list)
     ca_file: str | None = None
 
@@ -95,7 +95,7 @@ class Security:
 class Workspace:
     name: str | None = None
     account_quota: int = 0  # 0: unlimited
-    key_rate: Rate | None = None  # requests per second of each API key; not limited without
+    key_rate: Rate | None = None  # requests per second of each API key; None: unlimited
     regions: list[str] = attrs.field(factory=lambda: ["global"])  # the first is the default
 
 
@@ -107,20 +107,20 @@ class DeclaredKey:
 
 @attrs.frozen
 class Webhooks:
-    """What webhook endpoints do where they do not say otherwise: the objects that each of them takes."""
+    """Defaults of webhook endpoints: the same objects that an endpoint has."""
 
     retry_policy: dict[str, Any] = attrs.field(factory=dict)
     delivery: dict[str, Any] = attrs.field(factory=dict)
 
     @property
     def defaults(self) -> WebhookDefaults:
-        """Raises `ValueError` naming the field."""
+        """Both objects as values. Raises `ValueError` that names the field."""
         return WebhookDefaults(RetryPolicy.parse(self.retry_policy), DeliveryPolicy.parse(self.delivery))
 
 
 @attrs.frozen
 class DeclaredEndpoint:
-    """`previous_signing_secret`: signs too, for `delivery.secret_overlap` after the new one was declared."""
+    """`previous_signing_secret` also signs, for `delivery.secret_overlap` after the new one was declared."""
 
     name: str
     url: str
@@ -129,7 +129,7 @@ class DeclaredEndpoint:
     previous_signing_secret: Secret | None = None
     retry_policy: dict[str, Any] = attrs.field(factory=dict)
     delivery: dict[str, Any] = attrs.field(factory=dict)
-    status: Literal["active", "inactive"] = "active"  # inactive: paused, and owed its events all the same
+    status: Literal["active", "inactive"] = "active"  # inactive: paused, but events are still owed to it
     renamed_from: str | None = None
 
 
@@ -150,7 +150,7 @@ class ProbeSettings:
 
 @attrs.frozen
 class PolicySettings:
-    """`max_concurrent_starts` and `start_rate` (starts per second) are of a channel, not of an account."""
+    """`max_concurrent_starts` and `start_rate` (starts per second) limit a channel, not an account."""
 
     restart: str = "permanent"
     backoff: BackoffSettings = attrs.field(factory=BackoffSettings)
@@ -166,7 +166,7 @@ class PolicySettings:
     start_rate: Rate = Rate(50.0)
 
     def policy(self) -> Policy:
-        """Raises `ValueError` with every one of `problems`."""
+        """The policy. Raises `ValueError` with all `problems`."""
         if problems := self.problems():
             raise ValueError("; ".join(map(str, problems)))
         return self._policy()
@@ -192,8 +192,8 @@ class PolicySettings:
         wrong = {name for problem in found for name in problem.fields}
         if not wrong & set(OF_THE_BUDGET) and not self._can_be_exhausted():
             text = (
-                f"is too many: the back-off never spends max_restarts ({self.max_restarts}) within the"
-                " window, so on_exhausted would never be reached"
+                f"is too many: the back-off never makes max_restarts ({self.max_restarts}) restarts within"
+                " the window, so on_exhausted would never apply"
             )
             found.append(PolicyProblem(OF_THE_BUDGET, text))
         return found
@@ -222,7 +222,7 @@ class PolicySettings:
         )
 
     def admission(self) -> Admission:
-        """Raises `ValueError`."""
+        """The admission limits of a channel. Raises `ValueError`."""
         return Admission(self.max_concurrent_starts, self.start_rate)
 
 
@@ -243,7 +243,7 @@ class ProbeOverride:
 
 @attrs.frozen
 class PolicyOverride:
-    """What of the default policy is otherwise for a channel or for an account."""
+    """The fields of the default policy that a channel or an account changes; None: unchanged."""
 
     restart: str | None = None
     backoff: BackoffOverride | None = None
@@ -258,18 +258,19 @@ class PolicyOverride:
     max_concurrent_starts: int | None = None
     start_rate: Rate | None = None
 
-    def onto(self, base: PolicySettings) -> PolicySettings:
-        changes = _named(self)
+    def apply_to(self, base: PolicySettings) -> PolicySettings:
+        """`base` with these changes."""
+        changes = _list_given(self)
         if self.backoff is not None:
-            changes["backoff"] = attrs.evolve(base.backoff, **_named(self.backoff))
+            changes["backoff"] = attrs.evolve(base.backoff, **_list_given(self.backoff))
         if isinstance(self.probe, ProbeOverride):
             probe = ProbeSettings() if base.probe == OFF else base.probe
-            changes["probe"] = attrs.evolve(probe, **_named(self.probe))
+            changes["probe"] = attrs.evolve(probe, **_list_given(self.probe))
         return attrs.evolve(base, **changes)
 
 
-def _named(override: Any) -> dict[str, Any]:
-    """The fields that are given."""
+def _list_given(override: Any) -> dict[str, Any]:
+    """The fields that are not None."""
     fields = attrs.asdict(override, recurse=False)
     return {name: value for name, value in fields.items() if value is not None}
 
@@ -281,9 +282,9 @@ class Policies:
 
 @attrs.frozen
 class Supervision:
-    """Policies: the default, by channel, and (in the account's own declaration) by account.
+    """The default policy and its overrides by channel; those by account are in the account's declaration.
 
-    `max_children`: accounts that one process runs.
+    `max_children`: the maximum of accounts that one process runs.
     """
 
     max_children: int = 20_000
@@ -291,9 +292,10 @@ class Supervision:
     providers: dict[str, PolicyOverride] = attrs.field(factory=dict)
 
     def of(self, channel: str, account: PolicyOverride | None = None) -> PolicySettings:
+        """The default with the overrides of a channel and of an account."""
         settings = self.policies.default
         for override in (self.providers.get(channel), account):
-            settings = settings if override is None else override.onto(settings)
+            settings = settings if override is None else override.apply_to(settings)
         return settings
 
 
@@ -312,7 +314,7 @@ class DeclaredAccount:
 
 @attrs.frozen
 class Settings:
-    """`path` is the file, `directory` where it is: relative paths in it start there."""
+    """`path` is the file; `directory` is its directory, to which relative paths in the file refer."""
 
     security: Security
     server: ServerSettings = attrs.field(factory=ServerSettings)

@@ -1,8 +1,8 @@
-"""One walk over the raw values of a TOML document, against the attrs classes that they become.
+"""Walks over the raw values of a TOML document and reads them as attrs classes.
 
-Every value is looked at by itself. One that cannot be read is told with its full path, and its default stands
-in for it (an empty string for what is required): so that everything beside it is looked at too, and the
-checks after the walk have whole settings to look at. `Mistakes` keeps them from judging a stand-in.
+Every value is read by itself. One that cannot be read is reported with its full path and replaced by its
+default, or by an empty value of its type if it is required. So the walk goes on, and the checks after it get
+complete settings. `Mistakes` ignores findings that depend on a replaced value.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,7 +20,7 @@ Hook = Callable[[Any], Any]
 
 
 class Walk:
-    """`hooks`: how values of the project's own types are read; each raises `Wrong` and shows no value."""
+    """`hooks`: readers of the project's own types; each raises `Wrong`, whose text holds no value."""
 
     def __init__(self, mistakes: Mistakes, hooks: Mapping[Any, Hook]) -> None:
         self._mistakes = mistakes
@@ -28,7 +28,7 @@ class Walk:
         self._converter = strict_converter(forbid_extra_keys=True)
 
     def read(self, value: Any, kind: Any, path: KeyPath) -> Any:
-        """`value` as `kind`. What is wrong is told, and what can stand in for it is returned."""
+        """`value` as `kind`. If it is wrong, the mistake is reported and a stand-in is returned."""
         options = [option for option in get_args(kind) if option is not type(None)]
         if Off in options:
             if value == OFF:
@@ -48,7 +48,7 @@ class Walk:
     def read_table(
         self, value: Any, kind: type[Any], path: KeyPath, expected: str = "must be a table"
     ) -> Any:
-        """A table as an attrs class."""
+        """A table as an attrs class; `expected` is the text of the mistake if `value` is no table."""
         if not isinstance(value, dict):
             self._tell(path, expected, show_value=False)
             return self._stand_in(kind)
@@ -79,7 +79,7 @@ class Walk:
         return found
 
     def _read_missing(self, kind: Any, path: KeyPath) -> Any:
-        """What a table lacks; of one that is required, its own required keys are told."""
+        """Report a missing required value; for a required table, its required keys."""
         if isinstance(kind, type) and attrs.has(kind):
             return self.read_table({}, kind, path)
         self._tell(path, "is required")
@@ -120,7 +120,7 @@ class Walk:
         return field.default if factory is None else factory()
 
     def _stand_in(self, kind: Any) -> Any:
-        """A value of the type, for what cannot be read."""
+        """An empty value of the type, in place of one that cannot be read."""
         origin, options = get_origin(kind), get_args(kind)
         if origin in (list, dict):
             return origin()

@@ -1,1 +1,1 @@
-"""The store on SQLite: one writing connection, reading ones beside it."""
+"""The store on SQLite: one connection for writes, several for reads."""

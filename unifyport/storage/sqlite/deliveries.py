@@ -1,7 +1,6 @@
-"""What deliveries write: outcomes and health of an endpoint, replays, extra attempts, debts that end of old
-age.
+"""Writes of deliveries: outcomes and health of an endpoint, replays, extra attempts, expired debts.
 
-Inside a transaction that somebody else began; see `sqlite_writes`.
+`Writes` in `writes.py` calls these functions inside its transaction.
 """
 
 import sqlite3
@@ -30,16 +29,14 @@ from ..contract import (
 _PLACE = "endpoint_no = ? and seq = ? and round = ?"
 _ROWS_LOOKED_AT = 10_000  # of the log, by one page of a replay
 _NEVER = 2**62
-EXPIRED_EVERY = 3_600_000  # ms; how often the log tells of an endpoint whose debts expire
+EXPIRED_EVERY = 3_600_000  # ms between two events `gateway.endpoint.expired` of one endpoint
 
 
 # -- outcomes ------------------------------------------------------------------------------------------------
 
 
 def settle(db: sqlite3.Connection, now: int, write: Settle) -> Result:
-    """Nothing is written where the debt had ended meanwhile (endpoint deleted, debt dropped,
-    event expired).
-    """
+    """Record outcomes. A debt that has ended meanwhile (deleted, dropped, expired) is not changed."""
     no = write.endpoint_no
     by: dict[str, list[Settled]] = {"delivered": [], "dead": [], "expired": [], "retry": [], "kept": []}
     for outcome in write.outcomes:
@@ -65,17 +62,17 @@ def settle(db: sqlite3.Connection, now: int, write: Settle) -> Result:
         db.executemany(f"delete from delivery where {_PLACE}", _places(no, by["delivered"] + by["dead"]))
     if by["expired"]:
         gone = db.executemany(f"delete from delivery where {_PLACE}", _places(no, by["expired"])).rowcount
-        _expired(db, now, no, write.endpoint_id, gone)
-    _remember(db, no, write.outcomes)
-    return Committed(_health(db, now, write, write.health) if write.health is not None else None)
+        _count_expired(db, now, no, write.endpoint_id, count=gone)
+    _record_attempts(db, no, write.outcomes)
+    return Committed(_update_health(db, now, write, write.health) if write.health is not None else None)
 
 
 def _places(no: int, outcomes: Iterable[Settled]) -> list[tuple[int, int, int]]:
     return [(no, o.seq, o.round) for o in outcomes]
 
 
-def _remember(db: sqlite3.Connection, no: int, outcomes: list[Settled]) -> None:
-    """An attempt that did not count is replaced by the next one of its number."""
+def _record_attempts(db: sqlite3.Connection, no: int, outcomes: list[Settled]) -> None:
+    """Add attempts to the history. One that was not counted is replaced by the next with the same number."""
     db.executemany(
         "insert into attempt(endpoint_no, seq, round, attempt, outcome, at, ms, status, error, response,"
         " response_size) values(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -96,8 +93,8 @@ def _remember(db: sqlite3.Connection, no: int, outcomes: list[Settled]) -> None:
 # -- health --------------------------------------------------------------------------------------------------
 
 
-def _health(db: sqlite3.Connection, now: int, write: Settle, health: EndpointHealth) -> int | None:
-    """The endpoint's new version; None when it was changed meanwhile, and this is about what it was."""
+def _update_health(db: sqlite3.Connection, now: int, write: Settle, health: EndpointHealth) -> int | None:
+    """Returns the endpoint's new version; None, and nothing is written, if its version has changed."""
     row = db.execute(
         "update endpoint set failing_since = ?, status = coalesce(?, status), reason = coalesce(?, reason),"
         " version = version + 1 where no = ? and version = ? returning version",
@@ -112,12 +109,12 @@ def _health(db: sqlite3.Connection, now: int, write: Settle, health: EndpointHea
     if row is None:
         return None
     for event in health.events:
-        _tell(db, now, event, write.endpoint_id, reason=health.disabled or health.reason)
+        _log_event(db, now, event, write.endpoint_id, reason=health.disabled or health.reason)
     return int(row[0])
 
 
-def _tell(db: sqlite3.Connection, now: int, event: str, endpoint_id: str, **data: Any) -> None:
-    """An operational event in the log. No subscription matches it."""
+def _log_event(db: sqlite3.Connection, now: int, event: str, endpoint_id: str, **data: Any) -> None:
+    """Write an operational event to the log. No subscription matches it."""
     kind = GatewayEventType(event)
     event_id = EventIds(lambda: now)()
     body = encode_body(
@@ -137,8 +134,8 @@ def _tell(db: sqlite3.Connection, now: int, event: str, endpoint_id: str, **data
     )
 
 
-def _expired(db: sqlite3.Connection, now: int, no: int, endpoint_id: str, count: int) -> None:
-    """Count debts that ended undelivered, and say so in the log: now and then, not for each page."""
+def _count_expired(db: sqlite3.Connection, now: int, no: int, endpoint_id: str, *, count: int) -> None:
+    """Count expired debts, and log an event for them, at most one in `EXPIRED_EVERY`."""
     if not count:
         return
     row = db.execute(
@@ -146,27 +143,27 @@ def _expired(db: sqlite3.Connection, now: int, no: int, endpoint_id: str, count:
     ).fetchone()
     if row is not None and (row[1] is None or now - row[1] >= EXPIRED_EVERY):
         db.execute("update endpoint set expired_at = ? where no = ?", (now, no))
-        _tell(db, now, GatewayEventType.ENDPOINT_EXPIRED, endpoint_id, expired=row[0])
+        _log_event(db, now, GatewayEventType.ENDPOINT_EXPIRED, endpoint_id, expired=row[0])
 
 
 def expire_debts(db: sqlite3.Connection, now: int, upto: int) -> None:
-    """What endpoints are still owed of the log up to a position ends, with the history of it."""
+    """End all debts of events up to a position of the log, and delete their history."""
     for no, endpoint_id in db.execute("select no, id from endpoint").fetchall():
         ended = db.execute("delete from delivery where endpoint_no = ? and seq <= ?", (no, upto)).rowcount
         db.execute("delete from attempt where endpoint_no = ? and seq <= ?", (no, upto))
-        _expired(db, now, no, endpoint_id, ended)
+        _count_expired(db, now, no, endpoint_id, count=ended)
 
 
 def expire_debt(db: sqlite3.Connection, now: int, seq: int) -> None:
-    """Nobody is owed this event any more, and nobody can have it replayed with what was secret in it."""
+    """End all debts of one event, and delete its dead letters: their bodies still hold its secrets."""
     for no, endpoint_id in db.execute("select no, id from endpoint").fetchall():
         ended = db.execute("delete from delivery where endpoint_no = ? and seq = ?", (no, seq)).rowcount
         db.execute("delete from dead where endpoint_no = ? and seq = ?", (no, seq))
-        _expired(db, now, no, endpoint_id, ended)
+        _count_expired(db, now, no, endpoint_id, count=ended)
 
 
 def purge_deleted(db: sqlite3.Connection, page: int) -> int:
-    """A page of what an endpoint that was deleted has left behind; rows deleted."""
+    """Delete a page of the rows of a deleted endpoint. Returns the number of rows, at least `page` if any."""
     row = db.execute("select no from deleted_endpoint limit 1").fetchone()
     if row is None:
         return 0
@@ -222,15 +219,13 @@ def replay(db: sqlite3.Connection, write: Replay) -> Result:
     if isinstance(write.which, DeadLetters):
         last, more = _revive(db, debts, write, write.which)
     else:
-        last, more = _again(db, debts, mask, write, write.which)
+        last, more = _replay_log(db, debts, write, write.which, mask=mask)
     db.execute("update endpoint set replayed = ? where no = ?", (debts.ordinal, no))
     return Committed(Replayed(debts.round, debts.owed, debts.already_owed, last, more))
 
 
 class _Debts:
-    """The rows of one page of a replay: each gets its ordinal among all that this
-    endpoint was ever replayed.
-    """
+    """The rows of one page of a replay. `ordinal` numbers all replayed rows of the endpoint."""
 
     def __init__(self, db: sqlite3.Connection, no: int, round_: int, ordinal: int) -> None:
         self._db = db
@@ -240,7 +235,7 @@ class _Debts:
         self.owed = self.already_owed = 0
 
     def add(self, seq: int, lane: int) -> bool:
-        """False when it still is owed: then nothing is done."""
+        """Owe an event. Returns False, and does nothing, if it is still owed."""
         added = self._db.execute(
             "insert into delivery(endpoint_no, seq, round, lane, due)"
             " select :no, :seq, :round, :lane, :ordinal"
@@ -254,11 +249,11 @@ class _Debts:
 
 
 def _revive(db: sqlite3.Connection, debts: _Debts, write: Replay, which: DeadLetters) -> tuple[int, bool]:
-    """Owe dead letters again; where the page ends, and whether there is more."""
+    """Owe dead letters again. Returns where the page ends, and whether there are more."""
     found, last, more = _dead_letters(db, debts.no, write, which)
     for seq, round_, lane, logged, _ in found:
         place = (debts.no, seq, round_)
-        if not logged:  # the log has outlived it: it gets a new place there, and no fan-out
+        if not logged:  # purged from the log: it gets a new position there, without fan-out
             [logged] = db.execute(
                 "insert into event(id, account_no, kind, lane, occurred_at, committed_at, body)"
                 f" select event_id, account_no, kind, lane, occurred_at, ?, body from dead where {_PLACE}"
@@ -275,7 +270,7 @@ _DEAD = (
     "select seq, round, lane, (select e.seq from event e where e.seq = dead.seq), died_at from dead"
     " where endpoint_no = ?"
 )
-_IN_THE_LOG, _OUTLIVED = (
+_IN_THE_LOG, _PURGED = (
     f"{exists}(select 1 from event e where e.seq = dead.seq)" for exists in ("exists", "not exists")
 )
 
@@ -283,25 +278,27 @@ _IN_THE_LOG, _OUTLIVED = (
 def _dead_letters(
     db: sqlite3.Connection, no: int, write: Replay, which: DeadLetters
 ) -> tuple[list[_DeadRow], int, bool]:
-    """A page of (seq, round, lane, seq in the log). What the log has outlived comes last: it gets the newest
-    places, and a replay goes in their order. `after` of that part is negative.
+    """A page of dead letters, where it ends, and whether there are more.
+
+    Events that were purged from the log come last, because `_revive` gives them the newest positions and a
+    replay goes in order of position. In that part of the pages `after` is negative.
     """
     if which.places is not None:
         named = [
             db.execute(f"{_DEAD} and seq = ? and round = ?", (no, *place)).fetchone()
             for place in which.places
         ]
-        return sorted(filter(None, named), key=_outlived_last), 0, False
+        return sorted(filter(None, named), key=_order_purged_last), 0, False
     if which.event_ids is not None:
         marks = ", ".join("?" * len(which.event_ids))
         rows = db.execute(f"{_DEAD} and event_id in ({marks})", (no, *which.event_ids)).fetchall()
-        return sorted(rows, key=_outlived_last), 0, False
-    part, after = (_IN_THE_LOG, write.after) if write.after >= 0 else (_OUTLIVED, -write.after - 1)
+        return sorted(rows, key=_order_purged_last), 0, False
+    part, after = (_IN_THE_LOG, write.after) if write.after >= 0 else (_PURGED, -write.after - 1)
     rows = db.execute(
         f"{_DEAD} and {part} and seq > ? order by seq, round limit ?", (no, after, write.page)
     ).fetchall()
     last, more = -1, part is _IN_THE_LOG
-    if len(rows) == write.page:  # the next page begins after the last one: take all rounds of that
+    if len(rows) == write.page:  # the next page begins after this seq, so this page takes all its rounds
         last, more = rows[-1][0], True
         rows = [row for row in rows if row[0] != last]
         rows += db.execute(f"{_DEAD} and seq = ? order by round", (no, last)).fetchall()
@@ -310,14 +307,14 @@ def _dead_letters(
     return [row for row in rows if which.start <= row[4] < end], last, more
 
 
-def _outlived_last(row: _DeadRow) -> tuple[bool, int]:
+def _order_purged_last(row: _DeadRow) -> tuple[bool, int]:
     return row[3] is None, row[0]
 
 
-def _again(
-    db: sqlite3.Connection, debts: _Debts, mask: int, write: Replay, which: LoggedEvents
+def _replay_log(
+    db: sqlite3.Connection, debts: _Debts, write: Replay, which: LoggedEvents, *, mask: int
 ) -> tuple[int, bool]:
-    """Owe events of the log again; how far the log was looked through, and whether it goes on."""
+    """Owe events of the log again. Returns the last position looked at, and whether there are more."""
     if which.event_ids is not None:
         marks = ", ".join("?" * len(which.event_ids))
         rows = db.execute(

@@ -1,4 +1,4 @@
-"""Queries: one function each, from a read-only connection to plain values."""
+"""Queries: one function for each, which takes a read-only connection and returns plain values."""
 
 import json
 import sqlite3
@@ -163,7 +163,7 @@ def quarantine(db: sqlite3.Connection, ring: KeyRing, limit: int) -> list[Quaran
     ]
 
 
-# -- what endpoints are owed ---------------------------------------------------------------------------------
+# -- debts ---------------------------------------------------------------------------------------------------
 
 _OWED = (
     "select d.seq, d.round, d.lane, d.attempts, d.due, e.id, e.expires_at, e.body, coalesce(e.account_no, 0)"
@@ -177,9 +177,8 @@ def fresh(db: sqlite3.Connection, endpoint_no: int, after: int, limit: int) -> l
     return [Owed(*row) for row in db.execute(sql, (endpoint_no, after, limit))]
 
 
-_FIRST_TIME = (
-    10**12
-)  # a due below is the ordinal of a replay that was never tried, above it is a time in unix ms
+# `due` below this is the ordinal of a replayed debt that was never tried, above it a time in unix ms.
+_FIRST_TIME = 10**12
 
 
 def replays(db: sqlite3.Connection, endpoint_no: int, after: int, limit: int) -> list[Owed]:
@@ -191,7 +190,7 @@ def replays(db: sqlite3.Connection, endpoint_no: int, after: int, limit: int) ->
 
 
 def in_lane(
-    db: sqlite3.Connection, endpoint_no: int, round_: int, lane: int, after: int, upto: int, limit: int
+    db: sqlite3.Connection, endpoint_no: int, round_: int, lane: int, *, after: int, upto: int, limit: int
 ) -> list[Owed]:
     sql = _OWED + "d.lane = ? and d.seq > ? and d.seq <= ? and d.round = ? order by d.seq limit ?"
     return [Owed(*row) for row in db.execute(sql, (endpoint_no, lane, after, upto, round_, limit))]
@@ -227,16 +226,16 @@ def owed(db: sqlite3.Connection, endpoint_no: int, most: int) -> tuple[int, int]
     return pending, dead
 
 
-# -- deliveries, as people look at them ----------------------------------------------------------------------
+# -- deliveries, as the API shows them -----------------------------------------------------------------------
 
 _ATTEMPTS_SHOWN = 100
-# Where deliveries of each status are found, with the columns of `DeliveryRecord` from `seq` to `ended_at`.
+# Where deliveries of each status are stored, with the columns of `DeliveryRecord` from `seq` to `ended_at`.
 _ENDED = (
     "select a.seq, a.round, a.outcome, e.id, e.kind, a.attempt, null, a.error, a.at"
     " from attempt a join event e using(seq)"
     " where a.endpoint_no = :no and a.outcome in ('delivered', 'expired')"
 )
-_REPLAYED = (  # a dead letter that was replayed, under an id of its own: its history stays
+_REPLAYED = (  # the former round of a dead letter that was replayed: only its history is left
     "select a.seq, a.round, a.outcome, e.id, e.kind, a.attempt, null, a.error, a.at"
     " from attempt a join event e using(seq) where a.endpoint_no = :no and a.outcome = 'dead'"
 )
@@ -266,6 +265,7 @@ def deliveries(
     endpoint_no: int,
     before: tuple[int, int] | None,
     limit: int,
+    *,
     status: str | None,
     event_id: str | None,
 ) -> list[DeliveryRecord]:
@@ -318,7 +318,7 @@ _EVENT = "select seq, id, kind, body, expires_at from event"
 
 
 def events(
-    db: sqlite3.Connection, after: int, limit: int, mask: int, account_no: int | None, now: int
+    db: sqlite3.Connection, after: int, limit: int, *, mask: int, account_no: int | None, now: int
 ) -> list[LoggedEvent]:
     sql, values = f"{_EVENT} where seq > ? and (? >> kind) & 1", [after, mask]
     if account_no is not None:
@@ -333,7 +333,7 @@ def event(db: sqlite3.Connection, event_id: str, now: int) -> LoggedEvent | None
 
 
 def _logged(row: Sequence[Any], now: int) -> LoggedEvent:
-    """What has expired is shown without its secrets, also before they are purged."""
+    """An expired event is shown without its secrets even before the purge removes them."""
     seq, id_, number, body, expires_at = row
     if expires_at is not None and expires_at <= now:
         body = without_secrets(body)
@@ -341,7 +341,7 @@ def _logged(row: Sequence[Any], now: int) -> LoggedEvent:
 
 
 def position_at(db: sqlite3.Connection, at: int) -> int:
-    """By bisection: the log has no index over time, as its order is that of time already."""
+    """By bisection: the log has no index over time, but its order is the order of time."""
     low, high = 0, newest_position(db)
     while low < high:
         middle = (low + high) // 2
@@ -355,7 +355,7 @@ def position_at(db: sqlite3.Connection, at: int) -> int:
     return low
 
 
-_LOOK_BACK = 10_000  # rows of an account that are looked through for one conversation
+_LOOK_BACK = 10_000  # the newest rows of an account that are searched for one conversation
 
 
 def newest_in_lane(db: sqlite3.Connection, account_no: int, lane: int, kind: int) -> bytes | None:

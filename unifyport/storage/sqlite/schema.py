@@ -1,7 +1,7 @@
 """The SQLite schema and its migrations: forward only, numbered by `PRAGMA user_version`.
 
-A row number that anything remembers is AUTOINCREMENT, so that it is never given twice. Every table is
-STRICT. `OR IGNORE` and `OR REPLACE` hide constraint violations and do not occur in this room.
+A row number that is stored elsewhere is AUTOINCREMENT, so that it is never used twice. Every table is STRICT.
+`OR IGNORE` and `OR REPLACE` hide constraint violations, so this room does not use them.
 """
 
 import os
@@ -23,7 +23,7 @@ create table api_key(
   status text not null, created_at integer not null, last_used_at integer, origin text not null
 ) strict, without rowid;
 
-create table lease(  -- who may act for a resource: 'account:...', 'endpoint:...', 'job:...'
+create table lease(  -- which process may act for a resource: 'account:...', 'endpoint:...', 'job:...'
   resource text primary key, owner text, epoch integer not null default 0
 ) strict, without rowid;
 
@@ -33,7 +33,7 @@ create table account(
   status text not null, desired text not null check(desired in ('running', 'stopped')),
   auth_status text not null, last_error text,
   terminal text,        -- why it must not be restarted; survives a restart of the process
-  not_before integer,   -- the platform told us to wait until then, unix ms
+  not_before integer,   -- the platform asked to wait until then, unix ms
   provider_account_ref text, profile text not null, metadata text not null, capabilities text,
   credentials blob,     -- sealed
   receive text not null,
@@ -98,7 +98,7 @@ create table dead(  -- dead letters keep their own copy of the body
 
 create index dead_died on dead(died_at);
 
-create table attempt(  -- history for people; nothing depends on it
+create table attempt(  -- history that the API shows; nothing depends on it
   n integer primary key autoincrement, id text not null, endpoint_no integer not null,
   seq integer not null, round integer not null, attempt integer not null, at integer not null,
   ms integer not null, status integer, error text
@@ -119,10 +119,10 @@ create index command_open on command(account_no) where state in ('accepted', 'se
 
 _V2 = """
 alter table account add column proxy blob;  -- sealed
--- raised by new credentials: what an older login says is void
+-- counted up by new credentials; writes of an older login are ignored
 alter table account add column login integer not null default 0;
 
-create table deleted_account(  -- ingress tells a platform that still calls for one that it is gone
+create table deleted_account(  -- webhooks of a platform for one of these are answered "gone"
   id text primary key, at integer not null
 ) strict, without rowid;
 create index deleted_account_at on deleted_account(at);
@@ -132,12 +132,12 @@ _V3 = """
 alter table endpoint add column previous_secret blob;  -- sealed
 alter table endpoint add column previous_until integer;
 alter table endpoint add column delivery text not null default '{}';
--- raised by each replay and each retry that is ordered
+-- counted up by each replay and each extra attempt that is ordered
 alter table endpoint add column orders integer not null default 0;
-alter table endpoint add column debt integer not null default 0;  -- raised when what it was owed is dropped
--- rows of replays: each has its ordinal as its due
+alter table endpoint add column debt integer not null default 0;  -- counted up when debts are dropped
+-- number of replayed rows: each has its ordinal as its due
 alter table endpoint add column replayed integer not null default 0;
-alter table endpoint add column expired_at integer;  -- when the log was last told that debts expired
+alter table endpoint add column expired_at integer;  -- time of the last event about expired debts
 
 -- one extra attempt now, outside the count
 alter table delivery add column manual integer not null default 0;
@@ -147,13 +147,13 @@ create index dead_event on dead(endpoint_no, event_id);
 alter table dead add column response blob;
 alter table dead add column response_size integer not null default 0;
 
--- what it leaves behind is purged a page at a time
+-- endpoints whose deliveries, dead letters and attempts are still to be purged, a page at a time
 create table deleted_endpoint(no integer primary key) strict;
 
 create index event_expires on event(expires_at) where expires_at is not null;
 
 drop table attempt;
-create table attempt(  -- history for people; nothing depends on it. Ends with its event
+create table attempt(  -- history that the API shows; nothing depends on it. Deleted with its event
   endpoint_no integer not null, seq integer not null, round integer not null, attempt integer not null,
   outcome text not null, at integer not null, ms integer not null, status integer, error text,
   response blob, response_size integer not null,
@@ -162,7 +162,7 @@ create table attempt(  -- history for people; nothing depends on it. Ends with i
 """
 
 _V4 = """
-alter table account add column auth_payload blob;  -- sealed: what a human must see to log in
+alter table account add column auth_payload blob;  -- sealed: what the login shows, such as a QR code
 alter table account add column auth_sequence integer not null default 0;
 alter table account add column auth_expires_at integer;
 """
@@ -171,7 +171,7 @@ MIGRATIONS = [_V1, _V2, _V3, _V4]
 
 
 def migrate(database: sqlite_utils.Database) -> None:
-    """Bring a database up to this program's schema. Raises `SchemaTooNew` before anything is written."""
+    """Migrate a database to this program's schema. Raises `SchemaTooNew` before it writes anything."""
     version = check_version(database)
     for number, script in enumerate(MIGRATIONS[version:], version + 1):
         database.conn.executescript(f"begin immediate;\n{script}\npragma user_version = {number};\ncommit;")

@@ -1,8 +1,8 @@
-"""SQLite behind the Store protocol: connections, threads, and what an error means.
+"""The `Store` protocol on SQLite: connections, threads, and the meaning of errors.
 
 One connection writes, in one thread at a time; read-only connections read. WAL with synchronous=FULL: a
-commit that has returned is on the disk. The threads come from limiters of this room's own, so that stuck
-name look-ups elsewhere can never hold up a commit.
+commit that has returned is on the disk. The threads have their own limiters, so that threads which are stuck
+elsewhere (in name look-ups) cannot delay a commit.
 """
 
 import sqlite3
@@ -40,7 +40,7 @@ from .writes import Writes, reason_of
 T = TypeVar("T")
 
 _READERS = 4
-# Primary result codes (https://www.sqlite.org/rescode.html) that name a state of the disk, not of our data.
+# Primary result codes (https://www.sqlite.org/rescode.html) whose cause is the disk or a lock, not the data.
 _UNAVAILABLE = {
     sqlite3.SQLITE_BUSY,
     sqlite3.SQLITE_LOCKED,
@@ -58,14 +58,14 @@ pragma wal_autocheckpoint = 4000;
 """
 
 
-def unavailable(error: sqlite3.Error) -> bool:
-    """Whether an error tells of the disk or of a lock, so that trying again later is right."""
+def is_unavailable(error: sqlite3.Error) -> bool:
+    """Whether the cause of an error is the disk or a lock, so that a later try can succeed."""
     code = getattr(error, "sqlite_errorcode", None)
     return isinstance(code, int) and code & 0xFF in _UNAVAILABLE
 
 
 class SqliteStore:
-    """See `base.Store`. `now_ms` is the wall clock that stamps commits."""
+    """The `Store` of `contract.py`. `now_ms`: the wall clock for the times of commits, in unix ms."""
 
     def __init__(self, path: Path, ring: KeyRing, now_ms: Callable[[], int]) -> None:
         self._path = path
@@ -106,7 +106,7 @@ class SqliteStore:
         self._readers, self._writer = [], None
 
     def _connect(self, mode: str) -> sqlite3.Connection:
-        """`mode` is SQLite's: `rwc` may create the file, `rw` and `ro` may not."""
+        """`mode` of SQLite's URI: `rwc` may create the file, `rw` and `ro` may not."""
         return sqlite3.connect(
             f"{self._path.absolute().as_uri()}?mode={mode}",
             uri=True,
@@ -116,9 +116,7 @@ class SqliteStore:
         )
 
     def _check_ring(self, connection: sqlite3.Connection) -> None:
-        """Fail now, not at the first credential,
-        when the master key is not the one that sealed this database.
-        """
+        """Raises `SealError` if the master key did not seal this database, before the first credential."""
         row = connection.execute("select value from meta where key = 'ring_check'").fetchone()
         if row is None:
             sealed = self._ring.seal("check", ["meta", "ring_check"], b"unifyport")
@@ -151,7 +149,7 @@ class SqliteStore:
             if len(writes) == 1:
                 return [Refused(reason_of(error))]
         results: list[Result] = []
-        failed: set[tuple[int, int]] = set()  # (account, generation): after one unit of it, none
+        failed: set[tuple[int, int]] = set()  # (account, generation) of refused units: no later unit commits
         for write in writes:
             generation = (write.account_no, write.generation or 0) if isinstance(write, Unit) else None
             if generation in failed:
@@ -180,10 +178,10 @@ class SqliteStore:
         return self._transaction(raise_epochs)
 
     def _transaction(self, body: Callable[[sqlite3.Connection], T]) -> T:
-        """Run `body` between BEGIN IMMEDIATE and COMMIT, or leave no trace of it.
+        """Run `body` between BEGIN IMMEDIATE and COMMIT; roll back if it fails.
 
-        After an I/O error the connection is thrown away: what SQLite believes to be on the disk is then
-        unknown.
+        The connection is closed after an I/O error, because its view of the disk may be wrong then. Raises
+        `StoreUnavailable` for such an error, and any other error as it is.
         """
         try:
             if self._writer is None:
@@ -196,7 +194,9 @@ class SqliteStore:
             connection.execute("commit")
             return result
         except BaseException as error:
-            broken = isinstance(error, OSError) or (isinstance(error, sqlite3.Error) and unavailable(error))
+            broken = isinstance(error, OSError) or (
+                isinstance(error, sqlite3.Error) and is_unavailable(error)
+            )
             self._roll_back(discard=broken)
             if broken:
                 raise StoreUnavailable(str(error)) from None
@@ -229,7 +229,7 @@ class SqliteStore:
                 connection.close()
                 raise
         except sqlite3.Error as error:
-            if unavailable(error):
+            if is_unavailable(error):
                 raise StoreUnavailable(str(error)) from None
             raise
         self._readers.append(connection)
@@ -289,9 +289,11 @@ class SqliteStore:
         return await self._read(lambda db: reads.blocked(db, endpoint_no))
 
     async def in_lane(
-        self, endpoint_no: int, round_: int, lane: int, after: int, upto: int, limit: int
+        self, endpoint_no: int, round_: int, lane: int, *, after: int, upto: int, limit: int
     ) -> list[Owed]:
-        return await self._read(lambda db: reads.in_lane(db, endpoint_no, round_, lane, after, upto, limit))
+        return await self._read(
+            lambda db: reads.in_lane(db, endpoint_no, round_, lane, after=after, upto=upto, limit=limit)
+        )
 
     async def owed_one(self, endpoint_no: int, round_: int, seq: int) -> Owed | None:
         return await self._read(lambda db: reads.owed_one(db, endpoint_no, round_, seq))
@@ -311,7 +313,9 @@ class SqliteStore:
         status: DeliveryStatus | None = None,
         event_id: str | None = None,
     ) -> list[DeliveryRecord]:
-        return await self._read(lambda db: reads.deliveries(db, endpoint_no, before, limit, status, event_id))
+        return await self._read(
+            lambda db: reads.deliveries(db, endpoint_no, before, limit, status=status, event_id=event_id)
+        )
 
     async def delivery(self, endpoint_no: int, seq: int, round_: int) -> DeliveryRecord | None:
         return await self._read(lambda db: reads.delivery(db, endpoint_no, seq, round_))
@@ -322,7 +326,9 @@ class SqliteStore:
     async def events(
         self, after: int, limit: int, *, mask: int, account_no: int | None = None
     ) -> list[LoggedEvent]:
-        return await self._read(lambda db: reads.events(db, after, limit, mask, account_no, self._now_ms()))
+        return await self._read(
+            lambda db: reads.events(db, after, limit, mask=mask, account_no=account_no, now=self._now_ms())
+        )
 
     async def event(self, event_id: str) -> LoggedEvent | None:
         return await self._read(lambda db: reads.event(db, event_id, self._now_ms()))
@@ -349,4 +355,4 @@ class SqliteStore:
         return await self._read(reads.lane_key)
 
 
-__all__ = ["SchemaTooNew", "SqliteStore", "unavailable"]
+__all__ = ["SchemaTooNew", "SqliteStore", "is_unavailable"]

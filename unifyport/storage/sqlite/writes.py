@@ -1,7 +1,7 @@
-"""What each write does to the tables, inside a transaction that somebody else began.
+"""What each write does to the tables, inside a transaction that the store began.
 
-Every statement may run a second time after a COMMIT whose fate was unknown, and must then change nothing:
-inserts name the conflict they tolerate, state changes accept the state they would set.
+After a COMMIT with an unknown result the same writes run again, and must then change nothing: inserts name
+the conflict that they tolerate, and state changes accept the state that they would set.
 """
 
 import json
@@ -60,7 +60,7 @@ _ENDPOINT_COLUMNS = (
 _DECLARED = (
     *("region", "auth_mode", "status", "metadata", "credentials", "proxy", "receive", "digest", "updated_at"),
 )
-# What a unit may change of its account, and how the value is stored.
+# The columns of its account that a unit may change, and how each value is stored.
 _CHANGEABLE: dict[str, Callable[[Any], Any]] = {
     "auth_status": str,
     "last_error": lambda value: value,
@@ -72,11 +72,11 @@ _CHANGEABLE: dict[str, Callable[[Any], Any]] = {
     "auth_sequence": int,
     "auth_expires_at": lambda value: value,
 }
-_SEALED = "auth_payload"  # and this, sealed
+_SEALED = "auth_payload"  # one more such column; its value is stored sealed
 
 
 class Writes:
-    """The writes of one transaction, and their one fan-out."""
+    """The writes of one transaction, and the fan-out of their events."""
 
     def __init__(self, connection: sqlite3.Connection, ring: KeyRing, now: int) -> None:
         self._db = connection
@@ -85,14 +85,14 @@ class Writes:
         self._day = now // _DAY_MS
 
     def run(self, writes: Sequence[Write]) -> list[Result]:
-        before = self._newest()
+        before = self._read_newest()
         results: list[Result] = []
         for write in writes:
-            if isinstance(write, PutEndpoint | Together | Replay):  # an endpoint is owed what comes after it
+            if isinstance(write, PutEndpoint | Together | Replay):  # a subscription covers later events only
                 before = self._fan_out(before)
             results.append(_APPLY[type(write)](self, write))
-            if isinstance(write, Replay):  # what it puts back into the log is not news
-                before = self._newest()
+            if isinstance(write, Replay):  # no fan-out of the events that it puts back into the log
+                before = self._read_newest()
         self._fan_out(before)
         return results
 
@@ -104,25 +104,25 @@ class Writes:
             " join endpoint p on (p.mask >> e.kind) & 1 where e.seq > ?",
             (before,),
         )
-        return self._newest()
+        return self._read_newest()
 
-    def _newest(self) -> int:
-        """The newest position that was ever given out in the log."""
+    def _read_newest(self) -> int:
+        """The newest position that the log ever had."""
         row = self._db.execute("select seq from sqlite_sequence where name = 'event'").fetchone()
         return 0 if row is None else int(row[0])
 
-    def _held(self, resource: str, epoch: int) -> bool:
+    def _holds_lease(self, resource: str, epoch: int) -> bool:
         row = self._db.execute("select 1 from lease where resource = ? and epoch = ?", (resource, epoch))
         return row.fetchone() is not None
 
-    # -- the account's road ---------------------------------------------------------------------------------
+    # -- units ----------------------------------------------------------------------------------------------
 
-    def unit(self, unit: Unit) -> Result:
-        if not self._held(f"account:{unit.account_id}", unit.epoch):
+    def write_unit(self, unit: Unit) -> Result:
+        if not self._holds_lease(f"account:{unit.account_id}", unit.epoch):
             return Fenced()
-        if unit.command is not None and not self._command(unit, unit.command):
+        if unit.command is not None and not self._move_command(unit, unit.command):
             return Refused("command_state")
-        if (unit.session or unit.new_session) and self._login(unit) != unit.login:
+        if (unit.session or unit.new_session) and self._read_login(unit) != unit.login:
             return Refused("login_changed")
         fresh = 0
         for item in unit.items:
@@ -155,19 +155,19 @@ class Writes:
                 )
             if item.settles is not None:
                 self._settle_command(unit.account_no, item.settles)
-        self._session(unit)
-        self._account_changes(unit)
+        self._write_session(unit)
+        self._write_account_changes(unit)
         return Duplicate() if unit.items and not fresh else Committed()
 
     def _settle_command(self, account_no: int, settled: CommandResolution) -> None:
-        """A receipt may come before the answer to its send, or in place of one."""
+        """Set the outcome that a receipt gives; it may come before the answer to its send, or without one."""
         self._db.execute(
             "update command set state = ?, answer = ?, finished_at = coalesce(finished_at, ?)"
             " where id = ? and account_no = ? and state in ('sending', 'unknown')",
             (settled.state.value, settled.answer.decode(), self._now, settled.command_id, account_no),
         )
 
-    def _session(self, unit: Unit) -> None:
+    def _write_session(self, unit: Unit) -> None:
         if unit.new_session:
             self._db.execute("delete from session where account_no = ?", (unit.account_no,))
         for change in unit.session:
@@ -184,35 +184,37 @@ class Writes:
                 (*place, sealed),
             )
 
-    def _account_changes(self, unit: Unit) -> None:
+    def _write_account_changes(self, unit: Unit) -> None:
         names = list(unit.account_changes)
-        if names and self._login(unit) not in (None, unit.login):
+        if names and self._read_login(unit) not in (None, unit.login):
             names = [name for name in names if name not in OF_A_LOGIN]
         if names:
-            values = [self._changed(unit.account_id, name, unit.account_changes[name]) for name in names]
+            values = [
+                self._encode_change(unit.account_id, name, unit.account_changes[name]) for name in names
+            ]
             self._db.execute(
                 f"update account set {', '.join(f'{name} = ?' for name in names)},"
                 " version = version + 1 where no = ?",
                 (*values, unit.account_no),
             )
 
-    def _login(self, unit: Unit) -> int | None:
+    def _read_login(self, unit: Unit) -> int | None:
         row = self._db.execute("select login from account where no = ?", (unit.account_no,)).fetchone()
         return None if row is None else int(row[0])
 
-    def _changed(self, account_id: str, name: str, value: Any) -> Any:
+    def _encode_change(self, account_id: str, name: str, value: Any) -> Any:
         if name == _SEALED:
-            return self._payload(account_id, value)
+            return self._seal_payload(account_id, value)
         return None if value is None else _CHANGEABLE[name](value)
 
-    def _payload(self, account_id: str, payload: dict[str, Any]) -> bytes | None:
+    def _seal_payload(self, account_id: str, payload: dict[str, Any]) -> bytes | None:
         if not payload:
             return None
         place = ["account", account_id, _SEALED]
         return self._ring.seal("credential", place, msgspec.json.encode(payload))
 
-    def _command(self, unit: Unit, change: CommandChange) -> bool:
-        """Move a command on. False when it is not in the state that this step starts from."""
+    def _move_command(self, unit: Unit, change: CommandChange) -> bool:
+        """Move a command to its next state. False if it is not in a state from which this step can start."""
         if change.state is CommandState.SENDING:
             moved = self._db.execute(
                 "update command set state = 'sending', client_ref = :ref, epoch = :epoch where id = :id and"
@@ -237,7 +239,7 @@ class Writes:
 
     # -- commands --------------------------------------------------------------------------------------------
 
-    def accept(self, write: AcceptCommand) -> Result:
+    def accept_command(self, write: AcceptCommand) -> Result:
         command = write.command
         if write.key is not None:
             known = self._db.execute(
@@ -264,7 +266,7 @@ class Writes:
         )
         return Committed()
 
-    def recover(self, write: RecoverCommands) -> Result:
+    def recover_commands(self, write: RecoverCommands) -> Result:
         unsent = self._db.execute(
             "update command set state = 'not_sent', key = null, finished_at = ? where state = 'accepted'",
             (write.now,),
@@ -277,11 +279,11 @@ class Writes:
     # -- deliveries ------------------------------------------------------------------------------------------
 
     def settle(self, write: Settle) -> Result:
-        if not self._held(f"endpoint:{write.endpoint_id}", write.epoch):
+        if not self._holds_lease(f"endpoint:{write.endpoint_id}", write.epoch):
             return Fenced()
         return deliveries.settle(self._db, self._now, write)
 
-    # -- what the API and the file own -----------------------------------------------------------------------
+    # -- objects of the API and of the file ------------------------------------------------------------------
 
     def put_account(self, write: PutAccount) -> Result:
         a = write.account
@@ -296,19 +298,19 @@ class Writes:
             None
             if a.proxy is None
             else self._ring.seal("credential", ["account", a.id, "proxy"], msgspec.json.encode(a.proxy)),
-            *(a.login, self._payload(a.id, a.auth_payload), a.auth_sequence, a.auth_expires_at),
+            *(a.login, self._seal_payload(a.id, a.auth_payload), a.auth_sequence, a.auth_expires_at),
             *(a.receive, a.origin.value, a.digest, a.created_at, a.updated_at),
         )
         if write.declared and a.no:
             row = self._declare(
-                a.no, dict(zip(_names(_ACCOUNT_COLUMNS), values, strict=True)), write.new_login
+                a.no, dict(zip(_split_names(_ACCOUNT_COLUMNS), values, strict=True)), write.new_login
             )
         else:
-            row = self._put("account", _ACCOUNT_COLUMNS, values, a.no, a.version)
+            row = self._put("account", _ACCOUNT_COLUMNS, values, no=a.no, version=a.version)
         return Refused("conflict") if row is None else Committed(to_account(row, self._ring))
 
     def _declare(self, no: int, values: dict[str, Any], new_login: bool) -> sqlite3.Row | None:
-        """Replace the declared columns of an account, of whatever version; the row as stored, or None."""
+        """Replace the declared columns of an account, of whatever version. Returns the new row, or None."""
         columns = (*_DECLARED, *OF_A_LOGIN, "login") if new_login else _DECLARED
         cursor = self._db.cursor()
         cursor.row_factory = sqlite3.Row
@@ -317,34 +319,32 @@ class Writes:
             " where no = ? returning *",
             (*(values[name] for name in columns), no),
         )
-        return _one(cursor)
+        return _fetch_one(cursor)
 
     def put_endpoint(self, write: PutEndpoint) -> Result:
         e: WebhookEndpoint = write.endpoint
         values = (
             *(e.id, e.name, e.url, e.status, e.reason, e.mask, json.dumps(e.subscribed_events)),
             *(
-                self._sealed(e.id, "secret", e.secret),
-                self._sealed(e.id, "previous_secret", e.previous_secret),
+                self._seal_secret(e.id, "secret", e.secret),
+                self._seal_secret(e.id, "previous_secret", e.previous_secret),
             ),
             *(e.previous_until, json.dumps(e.retry_policy), json.dumps(e.delivery)),
             *(e.failing_since, e.origin.value, e.digest),
         )
-        row = self._put("endpoint", _ENDPOINT_COLUMNS, values, e.no, e.version)
+        row = self._put("endpoint", _ENDPOINT_COLUMNS, values, no=e.no, version=e.version)
         return Refused("conflict") if row is None else Committed(to_endpoint(row, self._ring))
 
-    def _sealed(self, endpoint_id: str, column: str, secret: str) -> bytes | None:
+    def _seal_secret(self, endpoint_id: str, column: str, secret: str) -> bytes | None:
         if not secret:
             return None
         return self._ring.seal("credential", ["endpoint", endpoint_id, column], secret.encode())
 
     def _put(
-        self, table: str, columns: str, values: Sequence[Any], no: int, version: int
+        self, table: str, columns: str, values: Sequence[Any], *, no: int, version: int
     ) -> sqlite3.Row | None:
-        """Insert when `no` is 0, else replace the row of that number and version; the row as stored,
-        or None.
-        """
-        names = _names(columns)
+        """Insert if `no` is 0, else replace the row of this number and version. Returns the row, or None."""
+        names = _split_names(columns)
         cursor = self._db.cursor()
         cursor.row_factory = sqlite3.Row
         if no == 0:
@@ -354,14 +354,14 @@ class Writes:
                 values,
             )
             cursor.execute(f"select * from {table} where id = ?", (values[0],))
-            return _one(cursor)
+            return _fetch_one(cursor)
         assignments = ", ".join(f"{name} = ?" for name in names)
         cursor.execute(
             f"update {table} set {assignments}, version = version + 1"
             " where no = ? and version = ? returning *",
             (*values, no, version),
         )
-        return _one(cursor)
+        return _fetch_one(cursor)
 
     def delete_account(self, write: DeleteAccount) -> Result:
         known = self._db.execute("delete from account where id = ?", (write.account_id,))
@@ -374,7 +374,7 @@ class Writes:
         return Committed()
 
     def delete_endpoint(self, write: DeleteEndpoint) -> Result:
-        """The endpoint is gone at once; what it was owed may be much, and is purged."""
+        """Delete the endpoint; `purge` deletes its deliveries, dead letters and attempts page by page."""
         row = self._db.execute(
             "delete from endpoint where id = ? returning no", (write.endpoint_id,)
         ).fetchone()
@@ -412,7 +412,7 @@ class Writes:
         )
         return Committed()
 
-    def together(self, write: Together) -> Result:
+    def write_together(self, write: Together) -> Result:
         values = []
         self._db.execute("savepoint together")
         for place, part in enumerate(write.writes):
@@ -431,14 +431,14 @@ class Writes:
     # -- retention -------------------------------------------------------------------------------------------
 
     def purge(self, write: Purge) -> Result:
-        """Every statement looks at one page of the oldest rows, or at an index."""
+        """Delete a page of old rows. Every statement reads one page of the oldest rows, or an index."""
         row = self._db.execute(
             "select max(seq) from (select seq, committed_at from event order by seq limit ?)"
             " where committed_at < ?",
             (write.page, write.events_before),
         ).fetchone()
         deleted = self._purge_events(row[0]) if row[0] is not None else 0
-        deleted += self._blank(write)
+        deleted += self._purge_secrets(write)
         deleted += deliveries.purge_deleted(self._db, write.page)
         self._db.execute(
             "update command set key = null where id in (select id from command where finished_at < ?"
@@ -472,12 +472,12 @@ class Writes:
         return Committed(deleted)
 
     def _purge_events(self, upto: int) -> int:
-        """Delete the log up to a position; what was still owed of it ends as expired, counted."""
+        """Delete the log up to a position. Debts of these events end as expired, and are counted."""
         deliveries.expire_debts(self._db, self._now, upto)
         return self._db.execute("delete from event where seq <= ?", (upto,)).rowcount
 
-    def _blank(self, write: Purge) -> int:
-        """Take the secrets out of events that are past their own expiry. Nobody is owed those any more."""
+    def _purge_secrets(self, write: Purge) -> int:
+        """Remove the secrets of events that are past their own expiry, and end the debts of these events."""
         rows = self._db.execute(
             "select seq, body from event where expires_at <= ? limit ?", (write.now, write.page)
         ).fetchall()
@@ -489,12 +489,12 @@ class Writes:
         return len(rows)
 
 
-def _names(columns: str) -> list[str]:
+def _split_names(columns: str) -> list[str]:
     return [name.strip() for name in columns.split(",")]
 
 
 def reason_of(error: Exception) -> str:
-    """A machine-readable reason for a refused write; values never get into it."""
+    """A machine-readable reason for a refused write, without any value."""
     if isinstance(error, sqlite3.IntegrityError):
         text = str(error)
         if "account.provider_account_ref" in text:
@@ -505,25 +505,25 @@ def reason_of(error: Exception) -> str:
     return type(error).__name__
 
 
-def _one(cursor: sqlite3.Cursor) -> sqlite3.Row | None:
+def _fetch_one(cursor: sqlite3.Cursor) -> sqlite3.Row | None:
     row: sqlite3.Row | None = cursor.fetchone()
     return row
 
 
 _APPLY: dict[type, Callable[[Writes, Any], Result]] = {
-    Unit: Writes.unit,
+    Unit: Writes.write_unit,
     Settle: Writes.settle,
     PutAccount: Writes.put_account,
     DeleteAccount: Writes.delete_account,
     PutEndpoint: Writes.put_endpoint,
     DeleteEndpoint: Writes.delete_endpoint,
-    AcceptCommand: Writes.accept,
-    RecoverCommands: Writes.recover,
+    AcceptCommand: Writes.accept_command,
+    RecoverCommands: Writes.recover_commands,
     PutApiKey: Writes.put_api_key,
     UseApiKey: Writes.use_api_key,
     DeleteApiKey: Writes.delete_api_key,
     PutWorkspace: Writes.put_workspace,
-    Together: Writes.together,
+    Together: Writes.write_together,
     DropOwed: lambda writes, write: deliveries.drop_owed(writes._db, write),
     Replay: lambda writes, write: deliveries.replay(writes._db, write),
     RetryNow: lambda writes, write: deliveries.retry_now(writes._db, write),
