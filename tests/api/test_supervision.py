@@ -61,8 +61,8 @@ WRONG = [
     ("[supervision.providers.whatsapp]\nmax_concurrent_starts = 0", "supervision.providers.whatsapp"),
     ('[supervision.providers.whatsapp]\nrestart = "sometimes"', "restart: must be one of"),
     ('[supervision.providers.whatsapp]\ncolour = "red"', ".colour: unknown key"),
-    ('[supervision.policies.default]\nwindow = "10s"', "never spends max_restarts"),
-    ('[supervision.policies.default]\nbackoff = { initial = "1h", max = "2h" }', "never spends max_restarts"),
+    ('[supervision.policies.default]\nwindow = "10s"', "the back-off never makes"),
+    ('[supervision.policies.default]\nbackoff = { initial = "1h", max = "2h" }', "the back-off never makes"),
 ]
 
 
@@ -75,7 +75,7 @@ def test_impossible_policies_are_refused(tmp_path: Path, text: str, words: str) 
 
 def test_an_account_has_no_admission_of_its_own(tmp_path: Path) -> None:
     more = account() + 'supervision = { start_rate = "1/s" }\n'
-    with pytest.raises(Problems, match="of a channel"):
+    with pytest.raises(Problems, match="for a channel, not for an account"):
         load(write_config(tmp_path, more=more), standard())
 
 
