@@ -30,7 +30,7 @@ from hypercorn.config import Config
 from actors.account.actor import Services
 from actors.accounts import Accounts
 from actors.delivery import Deliveries
-from actors.endpoint import EVENTS_TOPIC, DeliveryServices
+from actors.endpoint import DeliveryServices
 from actors.normalizer import MediaLink, Normalizer, Normalizers, ReplyToken
 from actors.writer import Writer
 from supervisors import (
@@ -52,7 +52,7 @@ from unifyport.config.settings import ServerSettings, Settings, split_bind
 from unifyport.delivery.client import HttpDeliveryClient
 from unifyport.files.incoming import MediaCache, MediaLinks
 from unifyport.files.outgoing import OutgoingFiles
-from unifyport.fleet.doorbells import LocalBus
+from unifyport.fleet.doorbells import EVENTS_TOPIC, LocalBus
 from unifyport.fleet.leases import DatabaseLock, LocalFleet
 from unifyport.front.asgi import TlsFiles, behind_proxies, is_loopback, new_config, serve
 from unifyport.gateway.gateway import Gateway

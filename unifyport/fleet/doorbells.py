@@ -1,4 +1,4 @@
-"""Doorbells: "something changed", never what. A ring may be lost, so whoever waits also looks on its own.
+"""Doorbells: "something changed", never what. A ring may be lost, so a listener also polls.
 
 On one node a bell is an event in memory. Between nodes it will be a notification of the database.
 """
@@ -7,10 +7,13 @@ from typing import Protocol
 
 import trio
 
+EVENTS_TOPIC = "events"  # rung after each commit that wrote events
+ENDPOINTS_TOPIC = "endpoints"  # rung when the table of webhook endpoints, or an order to one, has changed
+
 
 class Bus(Protocol):
     def ring(self, topic: str) -> None:
-        """Never blocks; rings before anybody looks are one."""
+        """Never blocks. Rings that no listener has seen yet count as one change."""
 
     async def wait(self, topic: str, seen: int, timeout: float) -> int:
         """Return the topic's count once it differs from `seen`, or after `timeout` seconds."""

@@ -9,8 +9,7 @@ import attrs
 import trio
 
 from actors.accounts import Accounts
-from actors.delivery import ENDPOINTS_TOPIC, Deliveries
-from actors.endpoint import EVENTS_TOPIC
+from actors.delivery import Deliveries
 from actors.normalizer import Normalizers
 from actors.reply import Failed
 from actors.writer import OutcomeUnknown, Writer
@@ -20,7 +19,7 @@ from unifyport.config.settings import Settings
 from unifyport.delivery.client import NewClient
 from unifyport.files.incoming import MediaCache, MediaLinks
 from unifyport.files.outgoing import OutgoingFiles
-from unifyport.fleet.doorbells import Bus
+from unifyport.fleet.doorbells import ENDPOINTS_TOPIC, EVENTS_TOPIC, Bus
 from unifyport.gateway.ingress import Ingress
 from unifyport.links.qr import QrPictures
 from unifyport.links.reply_tokens import ReplyTokens

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator
 import attrs
 import msgspec
 
-from actors.endpoint import EVENTS_TOPIC
+from unifyport.fleet.doorbells import EVENTS_TOPIC
 from unifyport.gateway.gateway import Gateway
 
 from . import cursors
