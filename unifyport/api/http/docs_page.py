@@ -1,4 +1,4 @@
-"""`/docs`: the OpenAPI document as one page to read, made on the server: no script, nothing from any other host."""
+"""`/docs`: the OpenAPI document as one page, made on the server, without scripts or parts of other hosts."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,7 +6,9 @@ from typing import Any
 import jinja2
 
 _HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'",
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+    ),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }

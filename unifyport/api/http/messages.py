@@ -16,7 +16,7 @@ from .paths import decode_path
 
 
 class Headers:
-    """Header fields in their order. Names are in lower case and are found in any case; a name may be repeated."""
+    """Header fields in their order. Names are in lower case, are found in any case, and may be repeated."""
 
     __slots__ = ("_fields",)
 
@@ -96,7 +96,7 @@ class BytesBody:
 
 @attrs.frozen(slots=False)  # `cached_property` needs a dict
 class Request:
-    """`target`: path as it was sent, still percent-encoded. `peer`: the caller's address, None on a local socket."""
+    """`target`: path as sent, still percent-encoded. `peer`: the caller's address, None on a local socket."""
 
     method: str  # in upper case
     target: str
