@@ -51,35 +51,13 @@ from unifyport.config.declared import plan, vet
 from unifyport.config.reload import Reloader, Running
 from unifyport.config.settings import ServerSettings, Settings, split_bind
 from unifyport.delivery.client import HttpDeliveryClient
-from unifyport.files.incoming import MediaCache, MediaLinks
-from unifyport.files.outgoing import OutgoingFiles
+from unifyport.files.incoming import MediaLinks
 from unifyport.fleet.doorbells import EVENTS_TOPIC, LocalBus
 from unifyport.fleet.leases import DatabaseLock, LocalFleet
 from unifyport.front.asgi import TlsFiles, behind_proxies, is_loopback, new_config, serve
-from unifyport.gateway.account_fields import AccountChecks
-from unifyport.gateway.accounts import AccountUseCases
-from unifyport.gateway.api_keys import ApiKeyUseCases
-from unifyport.gateway.callers import Callers
-from unifyport.gateway.configuration import ConfigurationUseCases
-from unifyport.gateway.conversations import ConversationUseCases
-from unifyport.gateway.deletion import AccountDeletion
-from unifyport.gateway.deliveries import DeliveryUseCases
-from unifyport.gateway.endpoints import EndpointBell, EndpointUseCases
+from unifyport.gateway.assembly import Assembly
 from unifyport.gateway.events import EventUseCases
-from unifyport.gateway.figures import Figures
-from unifyport.gateway.files import LinkedFiles, UploadUseCases
-from unifyport.gateway.gateway import Gateway
-from unifyport.gateway.ingress import Ingress
-from unifyport.gateway.logins import LoginUseCases
-from unifyport.gateway.lookup import AccountLookup
-from unifyport.gateway.platform import PlatformUseCases
-from unifyport.gateway.repeats import Repeats
 from unifyport.gateway.retention import Retention
-from unifyport.gateway.runtime import RuntimeUseCases, Supervision
-from unifyport.gateway.sends import SendUseCases
-from unifyport.gateway.session_files import SessionFiles
-from unifyport.gateway.workspace import ProviderUseCases, WorkspaceUseCases
-from unifyport.gateway.writes import Writes
 from unifyport.links.qr import QrPictures
 from unifyport.links.reply_tokens import ReplyTokens
 from unifyport.model.account import Account, Origin
@@ -166,28 +144,6 @@ class _Road:
     on_events: list[Callable[[int], None]]
 
 
-@attrs.define(kw_only=True)
-class _House:
-    """What the use cases, a reload and the supervision tree share.
-
-    The locks keep two concurrent changes from breaking a rule together: passing a quota, taking one identity
-    twice, taking the last API key away.
-    """
-
-    base: _Foundation
-    road: _Road
-    accounts: Accounts
-    deliveries: Deliveries
-    writes: Writes
-    media: MediaCache
-    uploads: OutgoingFiles
-    deletion: AccountDeletion
-    bell: EndpointBell
-    lookup: AccountLookup
-    changing_accounts: trio.Lock = attrs.field(factory=trio.Lock)
-    changing_keys: trio.Lock = attrs.field(factory=trio.Lock)
-
-
 class Server:
     """One gateway on one database. `registry` is an argument so that a test can pass other connectors."""
 
@@ -257,17 +213,17 @@ class Server:
         accounts = await self._accounts(base, road, admissions)
         deliveries = self._deliveries(base, road.writer)
         road.on_events.append(deliveries.events_committed)
-        house = self._house(base, road, accounts, deliveries)
+        parts = self._assembly(base, road, accounts, deliveries)
         self.reloader = Reloader(
-            self._running(house), self._policies, lambda settings: self._adopt(house, admissions, settings)
+            _running(parts), self._policies, lambda settings: self._adopt(parts, admissions, settings)
         )
-        gateway = self._gateway(house)
+        gateway = parts.build(self.reloader, lambda: tree(self._root))
         front = Front(gateway, Cursors(self.settings.key_ring))
 
         async def serve_front(me: Incarnation) -> None:
             await self._front(gateway.events, front, me, listeners, task_status)
 
-        self._root = self._tree(house, serve_front)
+        self._root = self._tree(parts, serve_front)
         return self._root
 
     def _foundation(self, first: socket.socket) -> "_Foundation":
@@ -357,183 +313,53 @@ class Server:
         )
         return Deliveries(services)
 
-    def _house(
+    def _assembly(
         self, base: "_Foundation", road: "_Road", accounts: Accounts, deliveries: Deliveries
-    ) -> "_House":
-        settings, now_ms, directory = self.settings, self._parts.now_ms, self.settings.media_directory
-        writes = Writes(road.writer)
-        media = MediaCache(directory, settings.media, road.links, accounts, now_ms)
-        return _House(
-            base=base,
-            road=road,
+    ) -> Assembly:
+        now_ms = self._parts.now_ms
+        return Assembly(
+            settings=lambda: self.settings,
+            registry=self.registry,
+            store=self._store,
+            writer=road.writer,
+            normalizers=road.normalizers,
             accounts=accounts,
             deliveries=deliveries,
-            writes=writes,
-            media=media,
-            uploads=OutgoingFiles(directory / "out", settings.media, base.media_guard, base.context, now_ms),
-            deletion=AccountDeletion(self._store, writes, accounts, media),
-            bell=EndpointBell(base.bus),
-            lookup=AccountLookup(self._store, self.registry, accounts),
-        )
-
-    def _running(self, house: "_House") -> Running:
-        """The parts that a reload changes."""
-        return Running(
-            settings=self._settings,
-            registry=self.registry,
-            store=self._store,
-            writes=house.writes,
-            accounts=house.accounts,
-            deletion=house.deletion,
-            endpoints=house.bell,
-            guard=house.base.guard,
-            changing=(house.changing_accounts, house.changing_keys),
-            now_ms=self._parts.now_ms,
-        )
-
-    def _gateway(self, house: "_House") -> Gateway:
-        """The use cases. `self.reloader` is there already."""
-        store, registry, now_ms, settings = self._store, self.registry, self._parts.now_ms, self._settings
-        base, road, lookup, writes = house.base, house.road, house.lookup, house.writes
-        accounts = self._account_use_cases(house)
-        platform = PlatformUseCases(registry, house.accounts, lookup, now_ms)
-        endpoints = self._endpoint_use_cases(house)
-        events = EventUseCases(store, lookup, base.bus)
-        pictures = QrPictures(self.settings.key_ring, base.base_url, now_ms)
-        return Gateway(
-            accounts=accounts,
-            logins=self._login_use_cases(house, accounts),
-            runtime=RuntimeUseCases(house.accounts, lookup, now_ms),
-            supervision=Supervision(lambda: tree(self._root), now_ms),
-            platform=platform,
-            conversations=ConversationUseCases(store, road.normalizers, platform, now_ms),
-            sends=self._send_use_cases(house),
-            endpoints=endpoints,
-            deliveries=self._delivery_use_cases(house, endpoints),
-            events=events,
-            api_keys=ApiKeyUseCases(store, writes, house.changing_keys, now_ms),
-            callers=Callers(store, writes, settings, now_ms),
-            workspace=WorkspaceUseCases(store, writes, settings),
-            providers=ProviderUseCases(registry, settings),
-            configuration=ConfigurationUseCases(self.reloader),
-            linked_files=LinkedFiles(store, road.links, house.media, pictures),
-            uploads=UploadUseCases(house.uploads, settings),
-            ingress=self._ingress(house),
-            figures=self._figures(house, events),
+            links=road.links,
+            reply_tokens=road.reply_tokens,
+            pictures=QrPictures(self.settings.key_ring, base.base_url, now_ms),
+            bus=base.bus,
+            guard=base.guard,
+            media_guard=base.media_guard,
+            proxy_guard=base.proxy_guard,
+            ssl_context=base.context,
+            new_delivery_client=base.new_delivery_client,
+            ingress_url=lambda account: _ingress_url(base.base_url, account),
+            now_ms=now_ms,
             ready=lambda: self._not_ready(road.writer),
-            log_requests=lambda: self.settings.logging.requests,
         )
 
-    def _account_use_cases(self, house: "_House") -> AccountUseCases:
-        base_url = house.base.base_url
-        return AccountUseCases(
-            store=self._store,
-            registry=self.registry,
-            accounts=house.accounts,
-            lookup=house.lookup,
-            checks=AccountChecks(self.registry, self._settings, house.base.proxy_guard),
-            writes=house.writes,
-            deletion=house.deletion,
-            changing=house.changing_accounts,
-            settings=self._settings,
-            now_ms=self._parts.now_ms,
-            ingress_url=lambda account: _ingress_url(base_url, account),
-        )
-
-    def _login_use_cases(self, house: "_House", accounts: AccountUseCases) -> LoginUseCases:
-        return LoginUseCases(
-            registry=self.registry,
-            accounts=house.accounts,
-            lookup=house.lookup,
-            changes=accounts,
-            writes=house.writes,
-            files=SessionFiles(house.base.media_guard, house.base.context),
-            now_ms=self._parts.now_ms,
-        )
-
-    def _send_use_cases(self, house: "_House") -> SendUseCases:
-        return SendUseCases(
-            store=self._store,
-            registry=self.registry,
-            accounts=house.accounts,
-            lookup=house.lookup,
-            repeats=Repeats(self._store, house.writes),
-            reply_tokens=house.road.reply_tokens,
-            files=house.uploads,
-            settings=self._settings,
-            now_ms=self._parts.now_ms,
-        )
-
-    def _endpoint_use_cases(self, house: "_House") -> EndpointUseCases:
-        return EndpointUseCases(
-            store=self._store,
-            writes=house.writes,
-            deliveries=house.deliveries,
-            bell=house.bell,
-            guard=house.base.guard,
-            settings=self._settings,
-            now_ms=self._parts.now_ms,
-        )
-
-    def _delivery_use_cases(self, house: "_House", endpoints: EndpointUseCases) -> DeliveryUseCases:
-        return DeliveryUseCases(
-            store=self._store,
-            writes=house.writes,
-            endpoints=endpoints,
-            bell=house.bell,
-            new_client=house.base.new_delivery_client,
-            settings=self._settings,
-            now_ms=self._parts.now_ms,
-        )
-
-    def _ingress(self, house: "_House") -> Ingress:
-        return Ingress(
-            house.accounts,
-            self.registry,
-            self._store,
-            now_ms=self._parts.now_ms,
-            ready=lambda: self._not_ready(house.road.writer),
-            dedupe_ms=int(self.settings.storage.dedupe_retention * 1000),
-        )
-
-    def _figures(self, house: "_House", events: EventUseCases) -> Figures:
-        return Figures(
-            registry=self.registry,
-            store=self._store,
-            writer=house.road.writer,
-            normalizers=house.road.normalizers,
-            accounts=house.accounts,
-            deliveries=house.deliveries,
-            events=events,
-            reloads=self.reloader,
-            ready=lambda: self._not_ready(house.road.writer),
-        )
-
-    def _settings(self) -> Settings:
-        """The settings in force."""
-        return self.settings
-
-    def _adopt(self, house: "_House", admissions: dict[str, Admission], settings: Settings) -> None:
+    def _adopt(self, parts: Assembly, admissions: dict[str, Admission], settings: Settings) -> None:
         """Put reloaded settings in force, as far as they can change while everything runs."""
         self.settings = settings
-        base, security = house.base, settings.security
-        base.guard.allow, base.media_guard.allow = security.webhook_networks, security.media_networks
-        base.proxy_guard.allow = security.proxy_networks
+        security = settings.security
+        parts.guard.allow, parts.media_guard.allow = security.webhook_networks, security.media_networks
+        parts.proxy_guard.allow = security.proxy_networks
         set_level(settings.logging.level)
         for channel, admission in admissions.items():
             policy = settings.supervision.of(channel)
             admission.reconfigure(policy.max_concurrent_starts, policy.start_rate)
-        house.deliveries.reconfigure(settings.webhooks.defaults)
-        house.accounts.reconfigure(
+        parts.deliveries.reconfigure(settings.webhooks.defaults)
+        parts.accounts.reconfigure(
             self._policies(settings), settings.providers, settings.supervision.max_children
         )
 
-    def _tree(self, house: "_House", serve_front: Callable[[Incarnation], Awaitable[None]]) -> RestForOne:
-        accounts, deliveries, writer = house.accounts, house.deliveries, house.road.writer
+    def _tree(self, assembly: Assembly, serve_front: Callable[[Incarnation], Awaitable[None]]) -> RestForOne:
+        accounts, deliveries, writer = assembly.accounts, assembly.deliveries, assembly.writer
         normalizing = OneForOne()
-        for number, partition in enumerate(house.road.normalizers.partitions):
+        for number, partition in enumerate(assembly.normalizers.partitions):
             normalizing.add(ChildSpec(f"normalizer-{number}", partition.run, _PARTITION))
-        retention = Retention(self.settings.storage, writer, house.uploads, self._parts.now_ms)
+        retention = Retention(self.settings.storage, writer, assembly.uploads, self._parts.now_ms)
         parts = OneForOne(stop_in_order=True)  # front, then sends, then accounts, then deliveries
         parts.add(ChildSpec("garbage", Garbage().run, _PART))
         parts.add(ChildSpec("retention", retention.run, _PART))
@@ -622,6 +448,22 @@ class Server:
         finally:
             self._up = False
             path.unlink(missing_ok=True)
+
+
+def _running(parts: Assembly) -> Running:
+    """The parts that a reload changes."""
+    return Running(
+        settings=parts.settings,
+        registry=parts.registry,
+        store=parts.store,
+        writes=parts.writes,
+        accounts=parts.accounts,
+        deletion=parts.deletion,
+        endpoints=parts.bell,
+        guard=parts.guard,
+        changing=(parts.changing_accounts, parts.changing_keys),
+        now_ms=parts.now_ms,
+    )
 
 
 def _doors(server: ServerSettings) -> dict[str, frozenset[Audience]]:

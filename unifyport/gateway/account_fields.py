@@ -53,20 +53,20 @@ class AccountFields:
 class AccountChecks:
     """Each method returns the value to store, and raises `UseCaseError` for one that cannot be used."""
 
-    registry: Registry
-    settings: Callable[[], Settings]
-    proxy_guard: AddressGuard
+    _registry: Registry
+    _settings: Callable[[], Settings]
+    _proxy_guard: AddressGuard
 
     def check_channel(self, provider: str) -> Channel:
         if provider not in PROVIDER_NAMES:
             raise invalid("provider", f"must be one of {', '.join(PROVIDER_NAMES)}")
-        channel = self.registry.find_channel(provider)
+        channel = self._registry.find_channel(provider)
         if channel is None:
             raise UseCaseError(NO_SERVER, f"there is no connector for {provider} yet")
         return channel
 
     def check_region(self, region: str) -> str:
-        regions = self.settings().workspace.regions
+        regions = self._settings().workspace.regions
         if region not in regions:
             raise UseCaseError(NO_SERVER, f"must be one of {', '.join(regions)}", field="region")
         return region
@@ -75,7 +75,7 @@ class AccountChecks:
         """`given`: by the caller, and not the connection's default."""
         if receive not in connection.receive:
             raise invalid("receive", f"must be one of {', '.join(connection.receive)}")
-        if given and receive == WEBHOOK and self.settings().server.public_url is None:
+        if given and receive == WEBHOOK and self._settings().server.public_url is None:
             raise invalid("receive", "a webhook needs server.public_url in the file")
         return receive
 
@@ -96,7 +96,7 @@ class AccountChecks:
             return None
         try:
             proxy = Proxy.parse(value).keeping_password_of(old)
-            await self.proxy_guard.address(proxy.host)
+            await self._proxy_guard.address(proxy.host)
         except NameNotResolved:
             pass
         except UrlNotAllowed as error:

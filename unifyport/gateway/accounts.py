@@ -50,45 +50,45 @@ class AccountView:
 class AccountUseCases:
     """`changing` is held by each change that could break a rule between two accounts: quota and identity."""
 
-    store: Store
-    registry: Registry
-    accounts: Accounts
-    lookup: AccountLookup
-    checks: AccountChecks
-    writes: Writes
-    deletion: AccountDeletion
-    changing: trio.Lock
-    settings: Callable[[], Settings]
-    now_ms: Callable[[], int]
-    ingress_url: Callable[[Account], str]
+    _store: Store
+    _registry: Registry
+    _accounts: Accounts
+    _lookup: AccountLookup
+    _checks: AccountChecks
+    _writes: Writes
+    _deletion: AccountDeletion
+    _changing: trio.Lock
+    _settings: Callable[[], Settings]
+    _now_ms: Callable[[], int]
+    _ingress_url: Callable[[Account], str]
 
     # -- reading ---------------------------------------------------------------------------------------------
 
     async def list_accounts(self) -> list[AccountView]:
         """Raises `StoreUnavailable`."""
-        return [self._view(account) for account in await self.store.accounts()]
+        return [self._view(account) for account in await self._store.accounts()]
 
     async def read_account(self, account_id: str) -> AccountView:
         """Raises `UseCaseError`, `StoreUnavailable`."""
-        return self._view(await self.lookup.find_stored(account_id))
+        return self._view(await self._lookup.find_stored(account_id))
 
     def _view(self, account: Account) -> AccountView:
-        actor = self.accounts.actor(account.id)
+        actor = self._accounts.actor(account.id)
         capabilities = account.capabilities
         if capabilities is None:
-            capabilities = self._capabilities(self.lookup.connection_of(account))
+            capabilities = self._capabilities(self._lookup.connection_of(account))
         return AccountView(
             account,
             RuntimeStatus.UNKNOWN if actor is None else actor.view.status,
             capabilities,
-            self.ingress_url(account) if account.receive == WEBHOOK else None,
+            self._ingress_url(account) if account.receive == WEBHOOK else None,
         )
 
     def _capabilities(self, connection: ConnectionSpec | None) -> list[str]:
         """What a connection can do, in the contract's words."""
         if connection is None:
             return []
-        sends = any(name.startswith("send_") for name in self.registry.capabilities(connection))
+        sends = any(name.startswith("send_") for name in self._registry.capabilities(connection))
         return [*(["send_message"] if sends else []), "receive_message"]
 
     # -- changing --------------------------------------------------------------------------------------------
@@ -97,15 +97,15 @@ class AccountUseCases:
         """Store an account and run it. Raises `UseCaseError`, `StoreUnavailable`."""
         if fields.provider is None:
             raise invalid("provider", "is required")
-        channel = self.checks.check_channel(fields.provider)
-        region = self.checks.check_region(fields.region or self.settings().workspace.regions[0])
+        channel = self._checks.check_channel(fields.provider)
+        region = self._checks.check_region(fields.region or self._settings().workspace.regions[0])
         connection = check_connection(channel, fields.auth_mode or channel.connections[0].auth_mode)
         check_texts(fields)
-        proxy = await self.checks.check_proxies(fields.proxies, None)
+        proxy = await self._checks.check_proxies(fields.proxies, None)
         credentials = check_login_data(channel, connection.auth_mode, fields.credentials or {})
         wanted = fields.receive or connection.receive[0]
-        receive = self.checks.check_receive(connection, wanted, given=bool(fields.receive))
-        now, account_id = self.now_ms(), new_id("acct")
+        receive = self._checks.check_receive(connection, wanted, given=bool(fields.receive))
+        now, account_id = self._now_ms(), new_id("acct")
         account = Account(
             id=account_id,
             name=fields.name or f"{fields.provider}-{account_id[-6:]}",
@@ -122,15 +122,15 @@ class AccountUseCases:
             created_at=now,
             updated_at=now,
         )
-        async with self.changing:
+        async with self._changing:
             await self._refuse_too_many()
             await self._refuse_duplicate(connection, account, fields.provider_account_ref)
             try:
-                [lease] = await self.accounts.claim([account_id])
+                [lease] = await self._accounts.claim([account_id])
             except StoreUnavailable:
                 raise UseCaseError(NO_LEASES, "storage is unavailable, try again", retry_after=1) from None
             account = await self._put(account)
-            self.accounts.add(account, lease)  # no checkpoint since it was stored
+            self._accounts.add(account, lease)  # no checkpoint since it was stored
         return self._view(account)
 
     async def update_account(self, account_id: str, fields: AccountFields) -> AccountView:
@@ -143,38 +143,38 @@ class AccountUseCases:
         raise _busy()
 
     async def _update(self, account_id: str, fields: AccountFields) -> AccountView:
-        account = await self.lookup.find_stored(account_id)
+        account = await self._lookup.find_stored(account_id)
         refuse_declared(account)
         if fields.provider is not None and fields.provider != account.provider:
             raise invalid("provider", "cannot be changed")
-        channel = self.checks.check_channel(account.provider)
+        channel = self._checks.check_channel(account.provider)
         connection = check_connection(channel, fields.auth_mode or account.auth_mode)
         check_texts(fields)
         receive = account.receive if account.receive in connection.receive else connection.receive[0]
         if fields.receive is not None:
-            receive = self.checks.check_receive(connection, fields.receive, given=True)
+            receive = self._checks.check_receive(connection, fields.receive, given=True)
         changed = attrs.evolve(
             account,
             receive=receive,
-            proxy=await self.checks.check_proxies(fields.proxies, account.proxy),
+            proxy=await self._checks.check_proxies(fields.proxies, account.proxy),
             name=fields.name or account.name,
-            region=account.region if fields.region is None else self.checks.check_region(fields.region),
+            region=account.region if fields.region is None else self._checks.check_region(fields.region),
             auth_mode=connection.auth_mode,
             status=fields.status or account.status,
             metadata=account.metadata if fields.metadata is None else fields.metadata,
             capabilities=account.capabilities if fields.capabilities is None else fields.capabilities,
-            updated_at=self.now_ms(),
+            updated_at=self._now_ms(),
         )
         new_login = fields.credentials is not None or connection.auth_mode != account.auth_mode
         if new_login:
             changed = self._with_new_login(channel, account, changed, fields.credentials)
         moved = (changed.receive, changed.proxy) != (account.receive, account.proxy)
-        async with self.changing:
+        async with self._changing:
             if new_login:
                 await self._refuse_duplicate(connection, changed)
             changed = await self._put(changed)
             with binding():
-                self.accounts.update(
+                self._accounts.update(
                     changed, reconnect=new_login or moved
                 )  # no checkpoint since it was stored
         return self._view(changed)
@@ -188,7 +188,7 @@ class AccountUseCases:
         """
         old = channel.connection(account.auth_mode)
         authorized = account.auth_status is AuthStatus.AUTHORIZED
-        if authorized and old is not None and self.registry.is_interactive(old):
+        if authorized and old is not None and self._registry.is_interactive(old):
             raise UseCaseError(AUTHORIZED, "the account is logged in; auth/cancel drops that login first")
         data = check_login_data(channel, changed.auth_mode, credentials or account.credentials)
         return with_new_login(attrs.evolve(changed, credentials=data))
@@ -199,19 +199,19 @@ class AccountUseCases:
         Raises `UseCaseError`, `StoreUnavailable`.
         """
         for _ in range(TRIES):
-            account = await self.lookup.find_stored(account_id)
-            proxy = await self.checks.check_proxy(field, value, account.proxy)
+            account = await self._lookup.find_stored(account_id)
+            proxy = await self._checks.check_proxy(field, value, account.proxy)
             if proxy == account.proxy:
                 return
             refuse_declared(account)
-            changed = attrs.evolve(account, proxy=proxy, updated_at=self.now_ms())
-            async with self.changing:
+            changed = attrs.evolve(account, proxy=proxy, updated_at=self._now_ms())
+            async with self._changing:
                 try:
                     changed = await self._put(changed)
                 except _ChangedMeanwhile:
                     continue
                 with binding():
-                    self.accounts.update(changed, reconnect=True)
+                    self._accounts.update(changed, reconnect=True)
             return
         raise _busy()
 
@@ -220,20 +220,20 @@ class AccountUseCases:
 
         An account that has left the configuration file may be deleted.
         """
-        account = await self.lookup.find_stored(account_id)
-        if account.name in {declared.name for declared in self.settings().accounts}:
+        account = await self._lookup.find_stored(account_id)
+        if account.name in {declared.name for declared in self._settings().accounts}:
             refuse_declared(account)
         try:
-            await self.deletion.delete(account.id)
+            await self._deletion.delete(account.id)
         except BeingDeleted:
             raise UseCaseError(BUSY, "the account is being deleted") from None
 
     async def _refuse_too_many(self) -> None:
-        settings = self.settings()
+        settings = self._settings()
         quota = settings.workspace.account_quota
-        if quota and await self.store.account_count() >= quota:
+        if quota and await self._store.account_count() >= quota:
             raise UseCaseError(QUOTA_EXCEEDED, f"the workspace may have {quota} accounts")
-        if self.accounts.full:
+        if self._accounts.full:
             most = settings.supervision.max_children
             raise UseCaseError(QUOTA_EXCEEDED, f"this gateway runs at most {most} accounts")
 
@@ -247,15 +247,15 @@ class AccountUseCases:
         for identity in (connection.identify(account.credentials), named):
             if identity is None:
                 continue
-            known = self.accounts.identified(account.channel, identity)
-            stored = await self.store.account_of(account.channel, identity)
+            known = self._accounts.identified(account.channel, identity)
+            stored = await self._store.account_of(account.channel, identity)
             if {known.row.id if known is not None else None, stored} - {None, account.id}:
                 raise _duplicate()
 
     async def _put(self, account: Account) -> Account:
         """Raises `_ChangedMeanwhile`, `UseCaseError`, `StoreUnavailable`."""
         try:
-            stored = await self.writes.write(PutAccount(account))
+            stored = await self._writes.write(PutAccount(account))
         except WriteRefused as refused:
             if refused.reason == DUPLICATE:
                 raise _duplicate() from None

@@ -35,23 +35,23 @@ class ApiKeyUseCases:
     Every method raises `UseCaseError` and `StoreUnavailable`.
     """
 
-    store: Store
-    writes: Writes
-    changing: trio.Lock
-    now_ms: Callable[[], int]
+    _store: Store
+    _writes: Writes
+    _changing: trio.Lock
+    _now_ms: Callable[[], int]
 
     async def list_keys(self) -> list[ApiKey]:
-        return await self.store.api_keys()
+        return await self._store.api_keys()
 
     async def create_key(self, name: str, prefix: str | None) -> NewSecret:
         prefix = prefix or DEFAULT_PREFIX
         _check(name, prefix)
-        record = ApiKey(new_id("ak"), name, prefix, b"", created_at=self.now_ms(), origin=Origin.API)
+        record = ApiKey(new_id("ak"), name, prefix, b"", created_at=self._now_ms(), origin=Origin.API)
         return await self._with_new_secret(record)
 
     async def rotate_key(self, key_id: str, name: str, prefix: str | None) -> NewSecret:
         """Give a key another secret; the old one is refused at once."""
-        async with self.changing:
+        async with self._changing:
             record = await self._find_changeable(key_id)
             prefix = prefix or record.prefix
             _check(name, prefix)
@@ -59,10 +59,10 @@ class ApiKeyUseCases:
 
     async def change_status(self, key_id: str, status: str) -> ApiKey:
         """Activate or deactivate a key; the last active one cannot be deactivated."""
-        async with self.changing:
+        async with self._changing:
             record = await self._find_changeable(key_id)
             if status == INACTIVE and record.status == ACTIVE:
-                others = [key for key in await self.store.api_keys() if key.id != record.id]
+                others = [key for key in await self._store.api_keys() if key.id != record.id]
                 if not any(key.status == ACTIVE for key in others):
                     text = "this is the last active key: nobody could undo that"
                     raise UseCaseError(Failure.REFUSED, text)
@@ -78,13 +78,13 @@ class ApiKeyUseCases:
 
     async def _put(self, record: ApiKey) -> None:
         try:
-            await self.writes.write(PutApiKey(record))
+            await self._writes.write(PutApiKey(record))
         except WriteRefused as refused:
             raise UseCaseError(Failure.REFUSED, f"not written: {refused.reason}") from None
 
     async def _find_changeable(self, key_id: str) -> ApiKey:
         """The key, if the configuration file does not declare it."""
-        for key in await self.store.api_keys():
+        for key in await self._store.api_keys():
             if key.id == key_id:
                 if key.origin == Origin.FILE:
                     text = "this key is declared in the configuration file"

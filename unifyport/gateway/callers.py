@@ -34,10 +34,10 @@ class _Seen:
 class Callers:
     """Admits callers by their API keys."""
 
-    store: Store
-    writes: Writes
-    settings: Callable[[], Settings]
-    now_ms: Callable[[], int]
+    _store: Store
+    _writes: Writes
+    _settings: Callable[[], Settings]
+    _now_ms: Callable[[], int]
     _seen: dict[str, _Seen] = attrs.field(factory=dict, init=False)  # by key id: at most one for each key
 
     async def admit(self, secret: str) -> ApiKey:
@@ -46,7 +46,7 @@ class Callers:
         Raises `UseCaseError` for an unknown or inactive key, and for one that is used too often;
         `StoreUnavailable`.
         """
-        key = await self.store.api_key(hash_key(secret))
+        key = await self._store.api_key(hash_key(secret))
         if key is None or key.status != "active":
             raise UseCaseError(INVALID_KEY, "the API key is unknown or inactive")
         now, seen = trio.current_time(), self._seen_of(key)
@@ -60,7 +60,7 @@ class Callers:
         return key
 
     def _seen_of(self, key: ApiKey) -> _Seen:
-        rate = self.settings().workspace.key_rate or 0.0
+        rate = self._settings().workspace.key_rate or 0.0
         seen = self._seen.get(key.id)
         if seen is None or seen.rate != rate:
             written_at = float("-inf") if seen is None else seen.written_at
@@ -70,4 +70,4 @@ class Callers:
     async def _remember(self, key: ApiKey) -> None:
         """A use that cannot be written is not an error of the request."""
         with contextlib.suppress(StoreUnavailable, WriteRefused):
-            await self.writes.write(UseApiKey(key.id, self.now_ms()))
+            await self._writes.write(UseApiKey(key.id, self._now_ms()))

@@ -30,7 +30,7 @@ class Reloads(Protocol):
 
 @attrs.frozen
 class ConfigurationUseCases:
-    reloads: Reloads
+    _reloads: Reloads
 
     async def reload(self, *, dry_run: bool, prune: bool) -> Report:
         """Bring the running state to what the file says; with `dry_run` only compare.
@@ -38,7 +38,7 @@ class ConfigurationUseCases:
         Raises `UseCaseError` (nothing was changed), `StoreUnavailable`.
         """
         try:
-            return await self.reloads.reload(dry_run=dry_run, prune=prune)
+            return await self._reloads.reload(dry_run=dry_run, prune=prune)
         except NoFile:
             raise UseCaseError(NO_FILE, "this server was started without a configuration file") from None
         except Problems as wrong:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import attrs
 import msgspec
 
+from actors.accounts import Accounts
 from actors.normalizer import Normalizers
 from unifyport.model.event import EventType
 from unifyport.model.message import CommandState, MarkRead
@@ -25,23 +26,24 @@ LONGEST_MUTE = 100 * 365 * 86_400  # seconds
 class ConversationUseCases:
     """Every method raises `UseCaseError` and `StoreUnavailable`. Cancelled: the command goes on."""
 
-    store: Store
-    normalizers: Normalizers
-    platform: PlatformUseCases
-    now_ms: Callable[[], int]
+    _store: Store
+    _normalizers: Normalizers
+    _accounts: Accounts
+    _platform: PlatformUseCases
+    _now_ms: Callable[[], int]
 
     async def mark_read(self, account_id: str, conversation_id: str, message_id: str | None) -> None:
         """Mark messages as read up to one, or up to the newest that came in."""
-        account, connection = await self.platform.require_capability(account_id, MARK_READ)
+        account, connection = await self._platform.require_capability(account_id, MARK_READ)
         if message_id is None:
-            lane = self.normalizers.lane(account.id, connection.canonical(conversation_id))
-            newest = await self.store.newest_in_lane(account.no, lane, EventType.MESSAGE_RECEIVED.number)
+            lane = self._normalizers.lane(account.id, connection.canonical(conversation_id))
+            newest = await self._store.newest_in_lane(account.no, lane, EventType.MESSAGE_RECEIVED.number)
             if newest is None:
                 raise UseCaseError(CONVERSATION_NOT_FOUND, "no message of this conversation is known")
             message_id = str(msgspec.json.decode(newest)["message_id"])
-        command = MarkRead(conversation_id, message_id, self.now_ms() + DEADLINE_MS)
+        command = MarkRead(conversation_id, message_id, self._now_ms() + DEADLINE_MS)
         with binding():
-            answer = await self.platform.accounts.call(account.id, command)
+            answer = await self._accounts.call(account.id, command)
         if answer.state is not CommandState.SENT:
             raise failed(answer, "marked as read")
 
@@ -53,11 +55,11 @@ class ConversationUseCases:
         """
         until = self._end_of_mute(duration, mute_until)
         check_id("conversation_id", conversation_id)
-        await self.platform.ask(account_id, MUTE_CONVERSATION, conversation_id, until)
+        await self._platform.ask(account_id, MUTE_CONVERSATION, conversation_id, until)
 
     def _end_of_mute(self, duration: int | None, mute_until: str | None) -> int | None:
         """In unix seconds. A duration of 0 has no end."""
-        now = self.now_ms() // 1000
+        now = self._now_ms() // 1000
         if duration is not None and mute_until is not None:
             raise UseCaseError(INVALID_REQUEST, "duration and mute_until exclude each other")
         if duration is not None:

@@ -23,10 +23,10 @@ class BeingDeleted(Exception):
 class AccountDeletion:
     """Deletes accounts; each by one call at a time."""
 
-    store: Store
-    writes: Writes
-    accounts: Accounts
-    media: MediaCache
+    _store: Store
+    _writes: Writes
+    _accounts: Accounts
+    _media: MediaCache
     _deleting: set[str] = attrs.field(factory=set, init=False)
 
     async def delete(self, account_id: str) -> None:
@@ -42,22 +42,22 @@ class AccountDeletion:
         self._deleting.add(account_id)
         settled = True
         try:
-            await self.accounts.take_down(account_id)
+            await self._accounts.take_down(account_id)
             try:
-                farewell = await self.accounts.farewell(account_id)
-                await self.writes.write(DeleteAccount(account_id))
+                farewell = await self._accounts.farewell(account_id)
+                await self._writes.write(DeleteAccount(account_id))
             except NotKnownYet:
-                settled = not self.accounts.beside(self._settle, account_id, farewell)
+                settled = not self._accounts.beside(self._settle, account_id, farewell)
                 raise
             except BaseException:
-                self.accounts.bring_back(account_id)
+                self._accounts.bring_back(account_id)
                 raise
-            self.accounts.forget(account_id)
+            self._accounts.forget(account_id)
         finally:
             if settled:
                 self._deleting.discard(account_id)
         await farewell()
-        await self.media.forget(account_id)
+        await self._media.forget(account_id)
 
     async def _settle(self, account_id: str, farewell: Callable[[], Awaitable[None]]) -> None:
         """Wait for the outcome of a commit that took too long, then finish the deletion or undo it.
@@ -69,13 +69,13 @@ class AccountDeletion:
             quiet = 0.0  # seconds that the store has taken writes while the account is still stored
             while quiet < SETTLE_SECONDS:
                 await trio.sleep(SETTLE_POLL)
-                quiet = quiet + SETTLE_POLL if self.writes.unavailable is None else 0.0
+                quiet = quiet + SETTLE_POLL if self._writes.unavailable is None else 0.0
                 with contextlib.suppress(StoreUnavailable):
-                    if await self.store.account(account_id) is None:
-                        self.accounts.forget(account_id)
+                    if await self._store.account(account_id) is None:
+                        self._accounts.forget(account_id)
                         await farewell()
-                        await self.media.forget(account_id)
+                        await self._media.forget(account_id)
                         return
-            self.accounts.bring_back(account_id)
+            self._accounts.bring_back(account_id)
         finally:
             self._deleting.discard(account_id)

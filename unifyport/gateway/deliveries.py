@@ -71,13 +71,13 @@ class ReplayProgress:
 class DeliveryUseCases:
     """Every method raises `UseCaseError` and `StoreUnavailable`."""
 
-    store: Store
-    writes: Writes
-    endpoints: EndpointUseCases
-    bell: EndpointBell
-    new_client: NewClient
-    settings: Callable[[], Settings]
-    now_ms: Callable[[], int]
+    _store: Store
+    _writes: Writes
+    _endpoints: EndpointUseCases
+    _bell: EndpointBell
+    _new_client: NewClient
+    _settings: Callable[[], Settings]
+    _now_ms: Callable[[], int]
 
     # -- reading ---------------------------------------------------------------------------------------------
 
@@ -91,14 +91,14 @@ class DeliveryUseCases:
         event_id: str | None,
     ) -> list[DeliveryRecord]:
         """The newest first, at most `limit` of them, older than the (seq, round) `before`."""
-        return await self.store.deliveries(endpoint.no, before, limit, status=status, event_id=event_id)
+        return await self._store.deliveries(endpoint.no, before, limit, status=status, event_id=event_id)
 
     async def read_delivery(self, delivery_id: str) -> tuple[WebhookEndpoint, DeliveryRecord]:
         place = _ID.fullmatch(delivery_id)
         if place is not None:
             no, seq, round_ = map(int, place.groups())
-            endpoints = {endpoint.no: endpoint for endpoint in await self.store.endpoints()}
-            record = await self.store.delivery(no, seq, round_)
+            endpoints = {endpoint.no: endpoint for endpoint in await self._store.endpoints()}
+            record = await self._store.delivery(no, seq, round_)
             if no in endpoints and record is not None:
                 return endpoints[no], record
         raise not_found("delivery")
@@ -117,12 +117,12 @@ class DeliveryUseCases:
         if record.status == "dead":
             return endpoint, await self._replay_one(endpoint, record)
         try:
-            await self.writes.write(RetryNow(endpoint.no, record.seq, record.round))
+            await self._writes.write(RetryNow(endpoint.no, record.seq, record.round))
         except WriteRefused:
             raise UseCaseError(
                 NOT_RETRYABLE, f"it does not wait for a retry, it is {record.status}"
             ) from None
-        self.bell.ring()
+        self._bell.ring()
         return endpoint, record
 
     async def _replay_one(self, endpoint: WebhookEndpoint, record: DeliveryRecord) -> DeliveryRecord:
@@ -132,11 +132,11 @@ class DeliveryUseCases:
                 ENDPOINT_NOT_ACTIVE, "a dead letter is replayed, and a replay keeps to a pause: activate it"
             )
         dead = DeadLetters(places=[(record.seq, record.round)])
-        replayed = await self._write_page(Replay(endpoint.id, dead, self.now_ms()))
+        replayed = await self._write_page(Replay(endpoint.id, dead, self._now_ms()))
         if not replayed.owed:
             raise UseCaseError(NOT_RETRYABLE, "it was replayed already, under an id of its own")
-        self.bell.ring()
-        again = await self.store.deliveries(endpoint.no, None, 1, event_id=record.event_id)
+        self._bell.ring()
+        again = await self._store.deliveries(endpoint.no, None, 1, event_id=record.event_id)
         return again[0] if again else record
 
     def check_replay(self, endpoint: WebhookEndpoint, order: ReplayOrder) -> DeadLetters | LoggedEvents:
@@ -177,25 +177,25 @@ class DeliveryUseCases:
         """Owe an endpoint once more what `which` names, for `REPLAY_SECONDS`. Cancelled: whole pages are
         written.
         """
-        order = Replay(endpoint.id, which, self.now_ms())
+        order = Replay(endpoint.id, which, self._now_ms())
         if position is not None:
             order.round, order.after, order.upto = position.round, position.after, position.upto
         elif isinstance(which, LoggedEvents):
-            order.after = await self.store.position_at(which.start) if which.start else 0
-            order.upto = await self.store.newest_position()
+            order.after = await self._store.position_at(which.start) if which.start else 0
+            order.upto = await self._store.newest_position()
         owed = already = 0
         more, ends_at = True, trio.current_time() + REPLAY_SECONDS
         while more and trio.current_time() < ends_at:
             page = await self._write_page(order)
             owed, already = owed + page.owed, already + page.already_owed
             order.round, order.after, more = page.round, page.last, page.more
-        self.bell.ring()
+        self._bell.ring()
         rest = ReplayPosition(order.round, order.after, order.upto) if more else None
         return ReplayProgress(owed, already, rest)
 
     async def _write_page(self, order: Replay) -> Replayed:
         try:
-            page: Replayed = await self.writes.write(order)
+            page: Replayed = await self._writes.write(order)
         except WriteRefused:  # the endpoint was deleted meanwhile
             raise not_found("webhook endpoint") from None
         return page
@@ -204,12 +204,12 @@ class DeliveryUseCases:
 
     async def test_endpoint(self, endpoint_id: str) -> list[selftest.Finding]:
         """Send four deliveries and read what the receiver makes of them."""
-        endpoint = await self.endpoints.find_endpoint(endpoint_id)
-        _, policy = endpoint.policies(self.settings().webhooks.defaults)
+        endpoint = await self._endpoints.find_endpoint(endpoint_id)
+        _, policy = endpoint.policies(self._settings().webhooks.defaults)
         timeout = min(policy.timeout, TEST_TIMEOUT)
-        client, findings = self.new_client(), []
+        client, findings = self._new_client(), []
         try:
-            for request in selftest.requests(endpoint, policy, new_id("evt"), self.now_ms()):
+            for request in selftest.requests(endpoint, policy, new_id("evt"), self._now_ms()):
                 attempt = None
                 if request.fields is not None:
                     attempt = await client.post(endpoint.url, request.fields, request.body, timeout)

@@ -78,39 +78,39 @@ class EndpointLoad:
 class EndpointBell:
     """Rung when an endpoint, or an order to one, was written."""
 
-    bus: Bus
+    _bus: Bus
 
     def ring(self) -> None:
-        self.bus.ring(ENDPOINTS_TOPIC)
+        self._bus.ring(ENDPOINTS_TOPIC)
 
 
 @attrs.frozen(kw_only=True)
 class EndpointUseCases:
     """Every method raises `UseCaseError` and `StoreUnavailable`."""
 
-    store: Store
-    writes: Writes
-    deliveries: Deliveries
-    bell: EndpointBell
-    guard: AddressGuard
-    settings: Callable[[], Settings]
-    now_ms: Callable[[], int]
+    _store: Store
+    _writes: Writes
+    _deliveries: Deliveries
+    _bell: EndpointBell
+    _guard: AddressGuard
+    _settings: Callable[[], Settings]
+    _now_ms: Callable[[], int]
 
     # -- reading ---------------------------------------------------------------------------------------------
 
     async def find_endpoint(self, endpoint_id: str) -> WebhookEndpoint:
-        endpoint = await self.store.endpoint(endpoint_id)
+        endpoint = await self._store.endpoint(endpoint_id)
         if endpoint is None:
             raise not_found("webhook endpoint")
         return endpoint
 
     async def list_endpoints(self) -> list[EndpointView]:
-        return [self._view(endpoint) for endpoint in await self.store.endpoints()]
+        return [self._view(endpoint) for endpoint in await self._store.endpoints()]
 
     async def read_endpoint(self, endpoint_id: str) -> tuple[EndpointView, EndpointLoad]:
         endpoint = await self.find_endpoint(endpoint_id)
-        owed, dead = await self.store.owed(endpoint.no, COUNTED)
-        actor = self.deliveries.actor(endpoint.id)
+        owed, dead = await self._store.owed(endpoint.no, COUNTED)
+        actor = self._deliveries.actor(endpoint.id)
         load = EndpointLoad(
             owed,
             dead,
@@ -121,8 +121,8 @@ class EndpointUseCases:
         return self._view(endpoint), load
 
     def _view(self, endpoint: WebhookEndpoint, dropped: int | None = None) -> EndpointView:
-        retries, delivery = endpoint.policies(self.settings().webhooks.defaults)
-        return EndpointView(endpoint, retries, delivery, len(endpoint.secrets(self.now_ms())) > 1, dropped)
+        retries, delivery = endpoint.policies(self._settings().webhooks.defaults)
+        return EndpointView(endpoint, retries, delivery, len(endpoint.secrets(self._now_ms())) > 1, dropped)
 
     # -- changing --------------------------------------------------------------------------------------------
 
@@ -156,19 +156,19 @@ class EndpointUseCases:
     async def delete_endpoint(self, endpoint_id: str) -> None:
         """Delete an endpoint. One that has left the configuration file may be deleted."""
         endpoint = await self.find_endpoint(endpoint_id)
-        if endpoint.name in {declared.name for declared in self.settings().webhook_endpoints}:
+        if endpoint.name in {declared.name for declared in self._settings().webhook_endpoints}:
             _refuse_declared(endpoint)
-        await self.writes.write(DeleteEndpoint(endpoint.id))
-        self.bell.ring()
+        await self._writes.write(DeleteEndpoint(endpoint.id))
+        self._bell.ring()
 
     async def _put(self, write: PutEndpoint | Together) -> EndpointView:
         try:
-            stored = await self.writes.write(write)
+            stored = await self._writes.write(write)
         except WriteRefused:
             raise _ChangedMeanwhile from None
-        self.bell.ring()
+        self._bell.ring()
         endpoint, dropped = stored if isinstance(write, Together) else (stored, None)
-        await self.deliveries.heard(endpoint)  # every attempt after the answer is as the change says
+        await self._deliveries.heard(endpoint)  # every attempt after the answer is as the change says
         return self._view(endpoint, dropped)
 
     async def _changed(self, endpoint: WebhookEndpoint, fields: EndpointFields) -> WebhookEndpoint:
@@ -178,7 +178,7 @@ class EndpointUseCases:
         if fields.url is not None:
             changes["url"] = fields.url
             try:
-                await self.guard.vet(fields.url)
+                await self._guard.vet(fields.url)
             except UrlNotAllowed as error:
                 problems.append(f"url: {error}")
         if fields.status is not None:
@@ -209,12 +209,12 @@ class EndpointUseCases:
             secret=changed.secret if secret is None else secret,
             previous_secret=changed.previous_secret if previous is None else previous,
         )
-        defaults = self.settings().webhooks.defaults
+        defaults = self._settings().webhooks.defaults
         refuse([*problems, *candidate.problems(defaults)], Failure.REFUSED)
         if secret is None and previous is None:
             return changed
         overlap = candidate.policies(defaults)[1].secret_overlap
-        return changed.with_secrets(candidate.secret, previous, overlap, self.now_ms())
+        return changed.with_secrets(candidate.secret, previous, overlap, self._now_ms())
 
 
 def _only_pauses_or_resumes(fields: EndpointFields) -> bool:

@@ -68,9 +68,9 @@ class Followed:
 class EventUseCases:
     """Every method that reads raises `StoreUnavailable`."""
 
-    store: Store
-    lookup: AccountLookup
-    bus: Bus
+    _store: Store
+    _lookup: AccountLookup
+    _bus: Bus
     streams: int = attrs.field(default=0, init=False)  # readers that follow the log
     _ending: bool = attrs.field(default=False, init=False)
 
@@ -87,19 +87,19 @@ class EventUseCases:
                 mask = mask_of_names(name.strip() for name in types.split(","))
             except ValueError as error:
                 raise invalid("type", str(error)) from None
-        no = (await self.lookup.find_stored(account_id)).no if account_id else None
+        no = (await self._lookup.find_stored(account_id)).no if account_id else None
         return Selection(mask, no)
 
     async def newest_position(self) -> int:
-        return await self.store.newest_position()
+        return await self._store.newest_position()
 
     async def oldest_position(self) -> int:
-        return await self.store.oldest_position()
+        return await self._store.oldest_position()
 
     async def require_kept(self, position: int) -> None:
         """Raises `Expired` if events after `position` have been purged."""
-        if await self.store.purged(position):
-            raise Expired(await self.store.oldest_position())
+        if await self._store.purged(position):
+            raise Expired(await self._store.oldest_position())
 
     async def read_page(self, selection: Selection, position: int, limit: int, *, newest: int) -> EventPage:
         """At most `limit` events after `position`. `newest`: the newest position, read before."""
@@ -110,13 +110,13 @@ class EventUseCases:
 
     async def read_event(self, event_id: str) -> LoggedEvent:
         """Raises `UseCaseError`."""
-        event = await self.store.event(event_id)
+        event = await self._store.event(event_id)
         if event is None:
             raise not_found("event")
         return event
 
     async def _read(self, selection: Selection, position: int, limit: int) -> list[LoggedEvent]:
-        return await self.store.events(position, limit, mask=selection.mask, account_no=selection.account_no)
+        return await self._store.events(position, limit, mask=selection.mask, account_no=selection.account_no)
 
     # -- following -------------------------------------------------------------------------------------------
 
@@ -135,12 +135,12 @@ class EventUseCases:
         self.streams += 1
         try:
             yield Followed(Step.BEGIN, position)
-            if await self.store.purged(position):
-                position = await self.store.oldest_position()
+            if await self._store.purged(position):
+                position = await self._store.oldest_position()
                 yield Followed(Step.GAP, position)
-            bell, quiet = self.bus.count(EVENTS_TOPIC), 0.0
+            bell, quiet = self._bus.count(EVENTS_TOPIC), 0.0
             while not self._ending:
-                newest = await self.store.newest_position()
+                newest = await self._store.newest_position()
                 events = await self._read(selection, position, PAGE)
                 for event in events:
                     position = event.seq
@@ -149,7 +149,7 @@ class EventUseCases:
                 if len(events) == PAGE:
                     continue
                 position = max(position, newest)  # events of other selections are not read again
-                heard = await self.bus.wait(EVENTS_TOPIC, bell, POLL_SECONDS)
+                heard = await self._bus.wait(EVENTS_TOPIC, bell, POLL_SECONDS)
                 quiet += POLL_SECONDS if heard == bell else 0.0
                 bell = heard
                 if quiet >= QUIET_SECONDS:
@@ -165,4 +165,4 @@ class EventUseCases:
     def end_streams(self) -> None:
         """End all streams. Their readers go on elsewhere, or after the restart, from where they are."""
         self._ending = True
-        self.bus.ring(EVENTS_TOPIC)
+        self._bus.ring(EVENTS_TOPIC)

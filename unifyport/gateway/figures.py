@@ -68,53 +68,53 @@ class EndpointFigures:
 class Figures:
     """`ready`: why the gateway is not ready, or None."""
 
-    registry: Registry
-    store: Store
-    writer: Writer
-    normalizers: Normalizers
-    accounts: Accounts
-    deliveries: Deliveries
-    events: EventUseCases
-    reloads: Reloads
+    _registry: Registry
+    _store: Store
+    _writer: Writer
+    _normalizers: Normalizers
+    _accounts: Accounts
+    _deliveries: Deliveries
+    _events: EventUseCases
+    _reloads: Reloads
     ready: Callable[[], str | None]
 
     @property
     def streams(self) -> int:
         """Readers that follow the event log."""
-        return self.events.streams
+        return self._events.streams
 
     def read_configuration(self) -> ConfigurationFigures:
         return ConfigurationFigures(
-            reload_succeeded=self.reloads.succeeded,
-            reloaded_at=self.reloads.succeeded_at,
-            file_changed=self.reloads.file_changed,
+            reload_succeeded=self._reloads.succeeded,
+            reloaded_at=self._reloads.succeeded_at,
+            file_changed=self._reloads.file_changed,
         )
 
     def read_accounts(self) -> AccountFigures:
-        channels = self.registry.channels
+        channels = self._registry.channels
         statuses: Counter[tuple[str, str]] = Counter({(c, s): 0 for c in channels for s in RuntimeStatus})
-        for actor in self.accounts:
+        for actor in self._accounts:
             statuses[actor.row.channel, actor.view.status] += 1
-        tallies = self.accounts.tallies
+        tallies = self._accounts.tallies
         return AccountFigures(statuses=statuses, incarnations=tallies.incarnations, commands=tallies.commands)
 
     def read_road(self) -> RoadFigures:
-        partitions = self.normalizers.partitions
+        partitions = self._normalizers.partitions
         kinds: Counter[int] = Counter()
         for partition in partitions:
             kinds += partition.events
         return RoadFigures(
             events={name_of(kind): count for kind, count in kinds.items()},
             quarantined=sum(partition.quarantined for partition in partitions),
-            storage_available=self.writer.unavailable is None,
-            queued_writes=len(self.writer.mailbox),
-            writes=self.writer.writes,
-            commits=self.writer.commits,
-            wal_bytes=self.store.wal_bytes(),
+            storage_available=self._writer.unavailable is None,
+            queued_writes=len(self._writer.mailbox),
+            writes=self._writer.writes,
+            commits=self._writer.commits,
+            wal_bytes=self._store.wal_bytes(),
         )
 
     def read_endpoints(self) -> Iterable[EndpointFigures]:
-        for actor in self.deliveries:
+        for actor in self._deliveries:
             endpoint = actor.endpoint
             yield EndpointFigures(
                 id=endpoint.id,

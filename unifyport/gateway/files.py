@@ -36,16 +36,16 @@ _MEDIA_CODES: dict[int, str | Failure] = {  # by `MediaUnavailable.status`
 class LinkedFiles:
     """Files and pictures, by the token of a link."""
 
-    store: Store
-    links: MediaLinks
-    media: MediaCache
-    pictures: QrPictures
+    _store: Store
+    _links: MediaLinks
+    _media: MediaCache
+    _pictures: QrPictures
 
     async def open_media(self, token: str) -> tuple[Reference, BinaryIO]:
         """A customer's file; the caller closes it. Raises `UseCaseError`."""
         try:
-            account_id, reference = self.links.read(token)
-            return reference, await self.media.open(account_id, reference)
+            account_id, reference = self._links.read(token)
+            return reference, await self._media.open(account_id, reference)
         except MediaUnavailable as missing:
             code = _MEDIA_CODES[missing.status]
             retry_after = RETRY_SECONDS if isinstance(code, Failure) else None
@@ -56,8 +56,8 @@ class LinkedFiles:
         try:
             if kind not in KINDS:
                 raise NoPicture
-            account_id, sequence = self.pictures.read(token)
-            return draw(code_of(await self.store.account(account_id), sequence), kind)
+            account_id, sequence = self._pictures.read(token)
+            return draw(code_of(await self._store.account(account_id), sequence), kind)
         except NoPicture:
             raise not_found("QR code, or no more") from None
 
@@ -66,13 +66,13 @@ class LinkedFiles:
 class UploadUseCases:
     """Keeps files that are to be sent."""
 
-    files: OutgoingFiles
-    settings: Callable[[], Settings]
+    _files: OutgoingFiles
+    _settings: Callable[[], Settings]
 
     @property
     def max_file(self) -> int:
         """Bytes that a file may have."""
-        return self.settings().media.max_file
+        return self._settings().media.max_file
 
     async def keep(self, name: str, mime_type: str, feed: Callable[[Sink], Awaitable[None]]) -> Upload:
         """Keep what `feed` gives to the sink. It is on the disk when this returns.
@@ -80,7 +80,7 @@ class UploadUseCases:
         Raises `UseCaseError`, and what `feed` does. Cancelled: nothing is kept.
         """
         try:
-            return await self.files.keep(name, mime_type, feed)
+            return await self._files.keep(name, mime_type, feed)
         except FileRefused as refused:
             raise _refusal(refused) from None
 

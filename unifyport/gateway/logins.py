@@ -81,24 +81,24 @@ class SessionImport:
 class LoginUseCases:
     """Every method raises `UseCaseError` and `StoreUnavailable`. Cancelled: only the waiting ends."""
 
-    registry: Registry
-    accounts: Accounts
-    lookup: AccountLookup
-    changes: AccountUseCases
-    writes: Writes
-    files: SessionFiles
-    now_ms: Callable[[], int]
+    _registry: Registry
+    _accounts: Accounts
+    _lookup: AccountLookup
+    _changes: AccountUseCases
+    _writes: Writes
+    _files: SessionFiles
+    _now_ms: Callable[[], int]
 
     async def read_state(self, account_id: str) -> LoginState:
         """What has expired is left out: it cannot be used any more."""
-        account = await self.lookup.find_stored(account_id)
-        actor = self.accounts.actor(account.id)
+        account = await self._lookup.find_stored(account_id)
+        actor = self._accounts.actor(account.id)
         if actor is not None:
             account = actor.row  # changes included that are not durable yet
         imports = actor is not None and issubclass(actor.connector_class, ImportsSession)
         payload, expires_at = account.auth_payload, account.auth_expires_at
         fields = auth.fields_of(account.auth_status, payload, imports=imports)
-        if expires_at is not None and expires_at <= self.now_ms():
+        if expires_at is not None and expires_at <= self._now_ms():
             payload = {}
         return LoginState(
             account.id,
@@ -113,15 +113,15 @@ class LoginUseCases:
 
     async def start(self, account_id: str) -> LoginState:
         """Present the credentials of a token account again; begin the login of any other account."""
-        _, connection = await self.lookup.find_bound(account_id)
-        interactive = self.registry.is_interactive(connection)
-        fits = not interactive or issubclass(self.registry.connector(connection), Authorizes)
+        _, connection = await self._lookup.find_bound(account_id)
+        interactive = self._registry.is_interactive(connection)
+        fits = not interactive or issubclass(self._registry.connector(connection), Authorizes)
         _require_mode(connection, fits, "auth/session begins this login")
         account = await self._find_startable(account_id)
         if interactive:
             return await self._begin(account)
         with binding():
-            await self.accounts.log_in_again(account.id)
+            await self._accounts.log_in_again(account.id)
         return await self.read_state(account_id)
 
     async def start_by_qr(self, account_id: str) -> LoginState:
@@ -146,60 +146,60 @@ class LoginUseCases:
 
     async def import_session(self, account_id: str, given: SessionImport) -> LoginState:
         """Log in with a session that was exported elsewhere."""
-        _, connection = await self.lookup.find_bound(account_id)
-        fits = issubclass(self.registry.connector(connection), ImportsSession)
+        _, connection = await self._lookup.find_bound(account_id)
+        fits = issubclass(self._registry.connector(connection), ImportsSession)
         _require_mode(connection, fits, f"this step belongs to auth_mode {_SESSION}")
         account = await self._find_startable(account_id)
         pin = None if given.pin is None else _check_answer("pin", given.pin)
         register_fleeting(pin)
         if (given.url is None) == (given.session is None):
             raise invalid("session_url", "is required (or session, and not both)")
-        data = read_session(given.session) if given.url is None else await self.files.fetch(given.url)
+        data = read_session(given.session) if given.url is None else await self._files.fetch(given.url)
         for field, value in given.proxies.items():
-            await self.changes.change_proxy(account.id, field, value)
+            await self._changes.change_proxy(account.id, field, value)
         return await self._begin(account, ExportedSession(data, pin))
 
     async def cancel(self, account_id: str) -> LoginState:
         """Give up a login that is under way, or drop the one that there is."""
-        account, _ = await self.lookup.find_bound(account_id)
+        account, _ = await self._lookup.find_bound(account_id)
         with binding():
-            await self.accounts.log_out(account.id)
+            await self._accounts.log_out(account.id)
         return await self.read_state(account_id)
 
     # -- their parts -----------------------------------------------------------------------------------------
 
     async def _find_by_qr(self, account_id: str) -> Account:
-        account, connection = await self.lookup.find_bound(account_id)
+        account, connection = await self._lookup.find_bound(account_id)
         _require_mode(connection, connection.auth_mode == _QR, f"this step belongs to auth_mode {_QR}")
         return account
 
     async def _find_startable(self, account_id: str) -> Account:
         """The account of a login that may begin."""
-        account, _ = await self.lookup.find_bound(account_id)
+        account, _ = await self._lookup.find_bound(account_id)
         if account.auth_status is AuthStatus.AUTHORIZED:
             raise _authorized()
         if account.status != ACTIVE:
             raise UseCaseError(NOT_BOUND, f"the account's status is {account.status}")
-        if self.accounts.actor(account.id) is None:
+        if self._accounts.actor(account.id) is None:
             raise not_bound()
         return account
 
     async def _begin(self, account: Account, exported: ExportedSession | None = None) -> LoginState:
         try:
             with binding():
-                login = await self.accounts.begin_login(account.id, exported)
+                login = await self._accounts.begin_login(account.id, exported)
         except AlreadyAuthorized:
             raise _authorized() from None
         return await self._wait_for_step(account.id, login, 0)
 
     async def _give(self, account_id: str, wanted: Wanted, answer: object) -> LoginState:
         value = _check_answer(wanted.value, answer)
-        account, connection = await self.lookup.find_bound(account_id)
-        fits = issubclass(self.registry.connector(connection), Authorizes)
+        account, connection = await self._lookup.find_bound(account_id)
+        fits = issubclass(self._registry.connector(connection), Authorizes)
         _require_mode(connection, fits, f"this login asks for no {wanted.value}")
         if account.auth_status is AuthStatus.AUTHORIZED:
             raise _authorized()
-        actor = self.accounts.actor(account.id)
+        actor = self._accounts.actor(account.id)
         login = actor.login if actor is not None else None
         try:
             if login is None:
@@ -219,7 +219,7 @@ class LoginUseCases:
         """
         with trio.move_on_after(STEP_SECONDS):
             await login.moved(steps)
-            actor = self.accounts.actor(account_id)
+            actor = self._accounts.actor(account_id)
             while login.ended and login.error is None and actor is not None:
                 async with actor.login_turn:  # a call that gave this login up has begun its own by then
                     newest = actor.login
@@ -227,8 +227,8 @@ class LoginUseCases:
                     break
                 login = newest
                 await login.moved(0)
-        if login.steps <= steps and not login.ended and self.writes.unavailable is not None:
-            raise StoreUnavailable(self.writes.unavailable)
+        if login.steps <= steps and not login.ended and self._writes.unavailable is not None:
+            raise StoreUnavailable(self._writes.unavailable)
         error = login.error
         if isinstance(error, RateLimited):
             raise UseCaseError(RATE_LIMITED, "the platform told us to wait", retry_after=error.retry_after)

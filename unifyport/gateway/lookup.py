@@ -15,13 +15,13 @@ from .errors import NO_ADAPTER, UseCaseError, not_found
 class AccountLookup:
     """What every use case of an account begins with."""
 
-    store: Store
-    registry: Registry
-    accounts: Accounts
+    _store: Store
+    _registry: Registry
+    _accounts: Accounts
 
     async def find_stored(self, account_id: str) -> Account:
         """The account as stored. Raises `UseCaseError` (`not_found`), `StoreUnavailable`."""
-        account = await self.store.account(account_id)
+        account = await self._store.account(account_id)
         if account is None:
             raise not_found("account")
         return account
@@ -32,7 +32,7 @@ class AccountLookup:
         Reads the store only for an account that does not run. Raises `UseCaseError` (`not_found`, or
         `provider_adapter_not_found` if there is no connector), `StoreUnavailable`.
         """
-        actor = self.accounts.actor(account_id)
+        actor = self._accounts.actor(account_id)
         if actor is not None and not actor.leaving:
             return actor.row, actor.spec
         account = await self.find_stored(account_id)
@@ -43,5 +43,5 @@ class AccountLookup:
 
     def connection_of(self, account: Account) -> ConnectionSpec | None:
         """The declaration of the account's connection; None if this gateway has no such connection."""
-        channel = self.registry.find_channel(account.provider)
+        channel = self._registry.find_channel(account.provider)
         return channel.connection(account.auth_mode) if channel is not None else None

@@ -27,17 +27,17 @@ DEADLINE_MS = 25_000  # from acceptance; the official SDK gives up after 30 s
 class PlatformUseCases:
     """Every method raises `UseCaseError` and `StoreUnavailable`."""
 
-    registry: Registry
-    accounts: Accounts
-    lookup: AccountLookup
-    now_ms: Callable[[], int]
+    _registry: Registry
+    _accounts: Accounts
+    _lookup: AccountLookup
+    _now_ms: Callable[[], int]
 
     async def require_capability(
         self, account_id: str, capability: Capability[..., Any]
     ) -> tuple[Account, ConnectionSpec]:
         """The account, whose connector has the capability."""
-        account, connection = await self.lookup.find_bound(account_id)
-        if not capability.is_declared_by(self.registry.connector(connection)):
+        account, connection = await self._lookup.find_bound(account_id)
+        if not capability.is_declared_by(self._registry.connector(connection)):
             raise UseCaseError(UNSUPPORTED, f"{account.provider} does not support this")
         return account, connection
 
@@ -53,10 +53,10 @@ class PlatformUseCases:
         Cancelled: a call that changes something goes on.
         """
         assert not kwargs, "a command carries its arguments by their places"
-        command = PlatformCall(capability.name, args, self.now_ms() + DEADLINE_MS)
+        command = PlatformCall(capability.name, args, self._now_ms() + DEADLINE_MS)
         answer: Answer
         try:
-            answer = await self.accounts.call(account.id, command)
+            answer = await self._accounts.call(account.id, command)
         except NoSuchAccount:
             answer = not_running()
         if answer.state is CommandState.SENT:

@@ -40,8 +40,8 @@ class IdempotencyKey:
 class Repeats:
     """Knows the sends that this process has under way."""
 
-    store: Store
-    writes: Writes
+    _store: Store
+    _writes: Writes
     _under_way: dict[str, trio.Event] = attrs.field(factory=dict, init=False)  # set at the outcome
 
     async def accept(self, write: AcceptCommand) -> CommandRecord | None:
@@ -50,7 +50,7 @@ class Repeats:
         Raises `UseCaseError`, `WriteRefused`, `StoreUnavailable`.
         """
         try:
-            known: CommandRecord | None = await self.writes.write(write)
+            known: CommandRecord | None = await self._writes.write(write)
         except WriteRefused as refused:
             if refused.reason != "key_reused":
                 raise
@@ -80,7 +80,7 @@ class Repeats:
                         await done.wait()
                     else:
                         await trio.sleep(POLL_SECONDS)
-                record = await self.store.command(known.id)
+                record = await self._store.command(known.id)
         if record is None or record.state in _OPEN:
             text = "the first send is still under way"
             raise UseCaseError(KEY_IN_USE, text, field=KEY_FIELD, retry_after=1)

@@ -72,14 +72,14 @@ class Supervision:
 class RuntimeUseCases:
     """Every method raises `UseCaseError` and `StoreUnavailable`."""
 
-    accounts: Accounts
-    lookup: AccountLookup
-    now_ms: Callable[[], int]
+    _accounts: Accounts
+    _lookup: AccountLookup
+    _now_ms: Callable[[], int]
 
     async def act(self, account_id: str, verb: Verb) -> VerbResult:
         """Do what a verb says and wait some seconds for it. Cancelled: the verb is done all the same."""
-        await self.lookup.find_bound(account_id)
-        account = await self.lookup.find_stored(account_id)
+        await self._lookup.find_bound(account_id)
+        account = await self._lookup.find_stored(account_id)
         with binding():
             if verb in _CONNECTS and (waiting := self._refusal(account)):
                 return self._result(account, verb, "failed", waiting)
@@ -89,13 +89,13 @@ class RuntimeUseCases:
     async def _do(self, account_id: str, verb: Verb) -> bool:
         match verb:
             case Verb.START:
-                return await self.accounts.start(account_id)
+                return await self._accounts.start(account_id)
             case Verb.STOP:
-                return await self.accounts.stop(account_id)
+                return await self._accounts.stop(account_id)
             case Verb.RECONNECT:
-                return await self.accounts.reconnect(account_id)
+                return await self._accounts.reconnect(account_id)
             case Verb.RESET:
-                return await self.accounts.reset(account_id)
+                return await self._accounts.reset(account_id)
             case Verb.REFRESH:
                 await trio.lowlevel.checkpoint()
                 return True
@@ -105,7 +105,7 @@ class RuntimeUseCases:
 
         Raises `UseCaseError` for what only the operator can mend.
         """
-        actor = self.accounts.actor(account.id)
+        actor = self._accounts.actor(account.id)
         terminal = actor.row.terminal if actor is not None else account.terminal
         if terminal is not None:
             raise UseCaseError(NOT_BOUND, f"the login is void ({terminal}); the account needs a new login")
@@ -113,24 +113,24 @@ class RuntimeUseCases:
             raise UseCaseError(NOT_BOUND, f"the account's status is {account.status}")
         if actor is not None and actor.interactive and actor.row.auth_status is not AuthStatus.AUTHORIZED:
             raise UseCaseError(NOT_BOUND, f"nobody has logged it in yet ({actor.row.auth_status})")
-        if account.not_before is not None and account.not_before > self.now_ms():
+        if account.not_before is not None and account.not_before > self._now_ms():
             return f"rate_limited: the platform asked to wait until {rfc3339(account.not_before)}"
         return ""
 
     def _result(self, account: Account, verb: Verb, state: str, error: str = "") -> VerbResult:
-        actor = self.accounts.actor(account.id)
+        actor = self._accounts.actor(account.id)
         status = RuntimeStatus.UNKNOWN if actor is None else actor.view.status
         return VerbResult(account, verb, state, status, error or _reason(account, actor))
 
     async def read_runtime(self, account_id: str) -> RuntimeView:
         """What the supervisor knows of an account."""
-        account = await self.lookup.find_stored(account_id)
-        actor = self.accounts.actor(account.id)
+        account = await self._lookup.find_stored(account_id)
+        actor = self._accounts.actor(account.id)
         if actor is None:
             raise UseCaseError(NO_ADAPTER, f"there is no connector for {account.provider}")
         return RuntimeView(
             actor.row,
-            self.accounts.state(account.id),
+            self._accounts.state(account.id),
             actor.view.status,
             _reason(actor.row, actor),
             actor.last_seen_at,

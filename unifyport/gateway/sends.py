@@ -84,15 +84,15 @@ class SendOutcome:
 class SendUseCases:
     """Every method raises `UseCaseError` and `StoreUnavailable`."""
 
-    store: Store
-    registry: Registry
-    accounts: Accounts
-    lookup: AccountLookup
-    repeats: Repeats
-    reply_tokens: ReplyTokens
-    files: OutgoingFiles
-    settings: Callable[[], Settings]
-    now_ms: Callable[[], int]
+    _store: Store
+    _registry: Registry
+    _accounts: Accounts
+    _lookup: AccountLookup
+    _repeats: Repeats
+    _reply_tokens: ReplyTokens
+    _files: OutgoingFiles
+    _settings: Callable[[], Settings]
+    _now_ms: Callable[[], int]
 
     async def send(
         self,
@@ -108,7 +108,7 @@ class SendUseCases:
 
         `message_type` is what the caller calls it. Cancelled: a send that the account has goes on.
         """
-        account, connection = await self.lookup.find_bound(account_id)
+        account, connection = await self._lookup.find_bound(account_id)
         self._require_support(
             provider=account.provider,
             connection=connection,
@@ -119,32 +119,32 @@ class SendUseCases:
         if quote is not None:
             to = message.conversation_id
             message.reply_to_message_id = self._read_quote(account.id, connection, to, quote)
-        now, command_id = self.now_ms(), new_id("cmd")
+        now, command_id = self._now_ms(), new_id("cmd")
         message.client_ref = command_id
         command = SendCommand(command_id, account.id, message, deadline=now + DEADLINE_MS, created_at=now)
         try:
             rendered = connection.check(message)
         except Rejected as rejected:
             raise UseCaseError(INVALID_REQUEST, rejected.detail or rejected.reason) from None
-        actor = self.accounts.actor(account.id)
+        actor = self._accounts.actor(account.id)
         if actor is None or not actor.may_come_up:
             raise failed(not_running(), "sent")
         accept = AcceptCommand(account.no, command, msgspec.json.encode(command))
         message.rendered = rendered
         if key is not None:
             accept.key, accept.body_hash = key.value, key.body_hash
-        with self.repeats.under_way(command.id):
-            known = await self.repeats.accept(accept)
+        with self._repeats.under_way(command.id):
+            known = await self._repeats.accept(accept)
             if known is None:
                 answer = await self._carry_out(connection, command, source)
                 return self._sent(account, message, command.id, answer)
         assert key is not None, "only a send under a key can be a repeat"
         key.on_repeat()
-        return self._sent(account, message, known.id, await self.repeats.join(known))
+        return self._sent(account, message, known.id, await self._repeats.join(known))
 
     async def read_outcome(self, command_id: str) -> SendOutcome:
         """What became of a send."""
-        record = await self.store.command(command_id)
+        record = await self._store.command(command_id)
         if record is None:
             raise not_found("command")
         answer = msgspec.json.decode(record.answer, type=Answer) if record.answer is not None else None
@@ -161,7 +161,7 @@ class SendUseCases:
         message_type: str,
         quoting: bool,
     ) -> None:
-        connector = self.registry.connector(connection)
+        connector = self._registry.connector(connection)
         if not capability_to_send(message).is_declared_by(connector):
             raise UseCaseError(UNSUPPORTED_MESSAGE, f"{provider} cannot send {message_type} here")
         require_conversation_type(connection, provider, message.conversation_type)
@@ -186,7 +186,7 @@ class SendUseCases:
     ) -> str:
         """A token serves for the conversation that it was given out for."""
         try:
-            given_for, message_id = self.reply_tokens.read(account_id, str(quote.value))
+            given_for, message_id = self._reply_tokens.read(account_id, str(quote.value))
         except InvalidReplyToken:
             given_for = None
         if given_for is None or connection.canonical(given_for) != connection.canonical(conversation_id):
@@ -205,7 +205,7 @@ class SendUseCases:
         try:
             async with self._with_file(command, connection, source) as ready:
                 handed_over = True
-                return await self.accounts.call(command.account_id, ready)
+                return await self._accounts.call(command.account_id, ready)
         except FileRefused as refused:
             assert source is not None
             code = "disk" if refused.reason == "disk" else INVALID_MEDIA
@@ -215,7 +215,7 @@ class SendUseCases:
         finally:
             if not handed_over:
                 with trio.CancelScope(shield=True, deadline=trio.current_time() + RECORD_SECONDS):
-                    await self.accounts.not_sent(command, answer)
+                    await self._accounts.not_sent(command, answer)
         return answer
 
     @contextlib.asynccontextmanager
@@ -227,13 +227,13 @@ class SendUseCases:
         if source is None or not isinstance(message, OutboundMedia):
             yield command
             return
-        largest = self.settings().media.max_file
+        largest = self._settings().media.max_file
         limit = min(connection.max_upload.get(message.type, largest), largest)
         async with contextlib.AsyncExitStack() as held:
             if source.uploaded:
-                file = await self.files.of_key(source.value, limit)
+                file = await self._files.of_key(source.value, limit)
             else:
-                fetching = self.files.of_url(command.account_id, source.value, limit, FETCH_SECONDS)
+                fetching = self._files.of_url(command.account_id, source.value, limit, FETCH_SECONDS)
                 file = await held.enter_async_context(fetching)
             with_file = attrs.evolve(
                 message,
@@ -249,7 +249,7 @@ class SendUseCases:
         """Raises `UseCaseError` for any outcome but `sent`."""
         if answer.state is not CommandState.SENT:
             raise failed(answer, "sent", command_id)
-        token = self.reply_tokens.token(
+        token = self._reply_tokens.token(
             account.id, account.provider, message.conversation_id, answer.message_id
         )
         return Sent(command_id, account.id, answer.message_id, answer.provider_ref, token)

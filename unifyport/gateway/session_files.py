@@ -21,8 +21,8 @@ MAX_SESSION = 1024 * 1024  # bytes
 class SessionFiles:
     """Fetches sessions, through the address guard for files."""
 
-    guard: AddressGuard
-    ssl_context: ssl.SSLContext
+    _guard: AddressGuard
+    _ssl_context: ssl.SSLContext
 
     async def fetch(self, url: str) -> bytes:
         """What is behind an https URL. The URL is a secret, and no error holds it.
@@ -39,8 +39,8 @@ class SessionFiles:
 
         try:
             await fetch(
-                self.guard,
-                self.ssl_context,
+                self._guard,
+                self._ssl_context,
                 url,
                 sink,
                 limit=MAX_SESSION,

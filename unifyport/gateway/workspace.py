@@ -23,13 +23,13 @@ class WorkspaceView:
 
 @attrs.frozen
 class WorkspaceUseCases:
-    store: Store
-    writes: Writes
-    settings: Callable[[], Settings]
+    _store: Store
+    _writes: Writes
+    _settings: Callable[[], Settings]
 
     async def read_workspace(self) -> WorkspaceView:
         """Raises `StoreUnavailable`."""
-        return self._view(await self.store.workspace())
+        return self._view(await self._store.workspace())
 
     async def update_workspace(
         self, name: str, status: str, metadata: dict[str, str] | None
@@ -44,17 +44,17 @@ class WorkspaceUseCases:
             for field, value in (("name", name), ("status", status))
             if not is_name(value)
         ]
-        declared = self.settings().workspace.name
+        declared = self._settings().workspace.name
         if declared is not None and name != declared:
             problems.append("name: is declared in the configuration file")
         refuse(problems, Failure.REFUSED)
-        known = await self.store.workspace()
+        known = await self._store.workspace()
         metadata = known.metadata if metadata is None else metadata
-        await self.writes.write(PutWorkspace(name, status, metadata))
+        await self._writes.write(PutWorkspace(name, status, metadata))
         return self._view(Workspace(name, status, metadata))
 
     def _view(self, workspace: Workspace) -> WorkspaceView:
-        return WorkspaceView(workspace, self.settings().workspace.account_quota)
+        return WorkspaceView(workspace, self._settings().workspace.account_quota)
 
 
 @attrs.frozen
@@ -62,7 +62,7 @@ class ProviderUseCases:
     """`registry` says what each channel and connection can do."""
 
     registry: Registry
-    settings: Callable[[], Settings]
+    _settings: Callable[[], Settings]
 
     def list_regions(self, provider: str) -> tuple[list[str], bool]:
         """The regions, and whether accounts of this provider can be made. Raises `UseCaseError`."""
@@ -71,4 +71,4 @@ class ProviderUseCases:
                 INVALID_PROVIDER, f"must be one of {', '.join(PROVIDER_NAMES)}", field="provider"
             )
         known = self.registry.find_channel(provider) is not None
-        return self.settings().workspace.regions, known
+        return self._settings().workspace.regions, known

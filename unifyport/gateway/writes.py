@@ -28,12 +28,12 @@ class NotKnownYet(StoreUnavailable):
 class Writes:
     """The writer, as use cases see it."""
 
-    writer: Writer
+    _writer: Writer
 
     @property
     def unavailable(self) -> str | None:
         """Why the store takes no writes; None while it does."""
-        return self.writer.unavailable
+        return self._writer.unavailable
 
     async def write(self, write: Write) -> Any:
         """Commit one write; the value of the committed write.
@@ -42,10 +42,10 @@ class Writes:
         the write is withdrawn; `NotKnownYet` if its commit takes too long. Passes no checkpoint after the
         commit. Cancelled: the write may still be committed.
         """
-        if self.writer.unavailable is not None:
-            raise StoreUnavailable(self.writer.unavailable)
+        if self._writer.unavailable is not None:
+            raise StoreUnavailable(self._writer.unavailable)
         try:
-            result = await self.writer.submit_within(WRITE_SECONDS, write)
+            result = await self._writer.submit_within(WRITE_SECONDS, write)
         except OutcomeUnknown:
             raise NotKnownYet("a commit takes too long; read what became of it") from None
         match result:
