@@ -198,7 +198,7 @@ async def test_a_delete_that_fails_changes_nothing(tmp_path: Path, monkeypatch: 
                 async def refuse(self: Any, write: Any) -> Any:
                     raise StoreUnavailable("a disk that the test has broken")
 
-                broken.setattr("unifyport.gateway.writes.Writes.write", refuse)
+                broken.setattr("unifyport.gateway.writes.TimedWriter.write", refuse)
                 assert (await api("DELETE", path)).status_code == 503
             await api.until(lambda a: a["runtime_status"] == "running", path)
             hello = message("still here")

@@ -22,7 +22,7 @@ from unifyport.config.settings import Mistakes, Settings, check, load_with_sourc
 from unifyport.gateway.configuration import NoFile
 from unifyport.gateway.deletion import AccountDeletion, BeingDeleted
 from unifyport.gateway.endpoints import EndpointBell
-from unifyport.gateway.writes import WriteRefused, Writes
+from unifyport.gateway.writes import TimedWriter, WriteRefused
 from unifyport.model.account import Account
 from unifyport.model.structuring import Problems
 from unifyport.net.guard import AddressGuard
@@ -49,7 +49,7 @@ class Running:
     settings: Callable[[], Settings]
     registry: Registry
     store: Store
-    writes: Writes
+    writes: TimedWriter
     accounts: Accounts
     deletion: AccountDeletion
     endpoints: EndpointBell

@@ -27,7 +27,7 @@ from .account_fields import (
 from .deletion import AccountDeletion, BeingDeleted
 from .errors import AUTHORIZED, BUSY, DUPLICATE, NO_LEASES, QUOTA_EXCEEDED, UseCaseError, binding, invalid
 from .lookup import AccountLookup
-from .writes import WriteRefused, Writes
+from .writes import TimedWriter, WriteRefused
 
 TRIES = 5  # of a change that meets changes of the account itself
 
@@ -55,7 +55,7 @@ class AccountUseCases:
     _accounts: Accounts
     _lookup: AccountLookup
     _checks: AccountChecks
-    _writes: Writes
+    _writes: TimedWriter
     _deletion: AccountDeletion
     _changing: trio.Lock
     _settings: Callable[[], Settings]

@@ -11,9 +11,9 @@ from unifyport.model.account import Origin
 from unifyport.model.ids import new_id
 from unifyport.storage.contract import ApiKey, PutApiKey, Store
 
-from .errors import Failure, UseCaseError, not_found, refuse
+from .errors import OperationFailure, UseCaseError, not_found, refuse
 from .fields import MAX_TEXT, is_name
-from .writes import WriteRefused, Writes
+from .writes import TimedWriter, WriteRefused
 
 DEFAULT_PREFIX = "dk_live"
 ACTIVE, INACTIVE = "active", "inactive"
@@ -36,7 +36,7 @@ class ApiKeyUseCases:
     """
 
     _store: Store
-    _writes: Writes
+    _writes: TimedWriter
     _changing: trio.Lock
     _now_ms: Callable[[], int]
 
@@ -65,7 +65,7 @@ class ApiKeyUseCases:
                 others = [key for key in await self._store.api_keys() if key.id != record.id]
                 if not any(key.status == ACTIVE for key in others):
                     text = "this is the last active key: nobody could undo that"
-                    raise UseCaseError(Failure.REFUSED, text)
+                    raise UseCaseError(OperationFailure.REFUSED, text)
             record = attrs.evolve(record, status=status)
             await self._put(record)
         return record
@@ -80,7 +80,7 @@ class ApiKeyUseCases:
         try:
             await self._writes.write(PutApiKey(record))
         except WriteRefused as refused:
-            raise UseCaseError(Failure.REFUSED, f"not written: {refused.reason}") from None
+            raise UseCaseError(OperationFailure.REFUSED, f"not written: {refused.reason}") from None
 
     async def _find_changeable(self, key_id: str) -> ApiKey:
         """The key, if the configuration file does not declare it."""
@@ -88,7 +88,7 @@ class ApiKeyUseCases:
             if key.id == key_id:
                 if key.origin == Origin.FILE:
                     text = "this key is declared in the configuration file"
-                    raise UseCaseError(Failure.REFUSED, text)
+                    raise UseCaseError(OperationFailure.REFUSED, text)
                 return key
         raise not_found("API key")
 
@@ -99,4 +99,4 @@ def _check(name: str, prefix: str) -> None:
         problems.append(f"name: must be 1 to {MAX_TEXT} printable characters")
     if not _PREFIX.fullmatch(prefix):
         problems.append("prefix: must be 1 to 32 letters, digits and _")
-    refuse(problems, Failure.REFUSED)
+    refuse(problems, OperationFailure.REFUSED)

@@ -42,11 +42,11 @@ from .logins import LoginUseCases
 from .lookup import AccountLookup
 from .platform import PlatformUseCases
 from .repeats import Repeats
-from .runtime import RuntimeUseCases, Supervision
+from .runtime import RuntimeUseCases, SupervisionTree
 from .sends import SendUseCases
 from .session_files import SessionFiles
 from .workspace import ProviderUseCases, WorkspaceUseCases
-from .writes import Writes
+from .writes import TimedWriter
 
 
 @attrs.define(kw_only=True)
@@ -77,7 +77,7 @@ class Assembly:
     ingress_url: Callable[[Account], str]
     now_ms: Callable[[], int]
     ready: Callable[[], str | None]
-    writes: Writes = attrs.field(init=False)
+    writes: TimedWriter = attrs.field(init=False)
     media: MediaCache = attrs.field(init=False)
     uploads: OutgoingFiles = attrs.field(init=False)
     deletion: AccountDeletion = attrs.field(init=False)
@@ -89,7 +89,7 @@ class Assembly:
     def __attrs_post_init__(self) -> None:
         settings = self.settings()
         directory: Path = settings.media_directory
-        self.writes = Writes(self.writer)
+        self.writes = TimedWriter(self.writer)
         self.media = MediaCache(directory, settings.media, self.links, self.accounts, self.now_ms)
         self.uploads = OutgoingFiles(
             directory / "out", settings.media, self.media_guard, self.ssl_context, self.now_ms
@@ -108,7 +108,7 @@ class Assembly:
             accounts=accounts,
             logins=self._logins(accounts),
             runtime=RuntimeUseCases(self.accounts, lookup, now_ms),
-            supervision=Supervision(read_tree, now_ms),
+            supervision=SupervisionTree(read_tree, now_ms),
             platform=platform,
             conversations=ConversationUseCases(store, self.normalizers, self.accounts, platform, now_ms),
             sends=self._sends(),

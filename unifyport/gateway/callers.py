@@ -16,7 +16,7 @@ from unifyport.model.pace import Pace
 from unifyport.storage.contract import ApiKey, Store, StoreUnavailable, UseApiKey
 
 from .errors import INVALID_KEY, RATE_LIMITED, UseCaseError
-from .writes import WriteRefused, Writes
+from .writes import TimedWriter, WriteRefused
 
 USE_SECONDS = 60.0
 
@@ -35,7 +35,7 @@ class Callers:
     """Admits callers by their API keys."""
 
     _store: Store
-    _writes: Writes
+    _writes: TimedWriter
     _settings: Callable[[], Settings]
     _now_ms: Callable[[], int]
     _seen: dict[str, _Seen] = attrs.field(factory=dict, init=False)  # by key id: at most one for each key

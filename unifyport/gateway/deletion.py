@@ -10,7 +10,7 @@ from actors.accounts import Accounts
 from unifyport.files.incoming import MediaCache
 from unifyport.storage.contract import DeleteAccount, Store, StoreUnavailable
 
-from .writes import NotKnownYet, Writes
+from .writes import NotKnownYet, TimedWriter
 
 SETTLE_SECONDS, SETTLE_POLL = 30.0, 0.2  # after which a deletion of unknown outcome has not happened
 
@@ -24,7 +24,7 @@ class AccountDeletion:
     """Deletes accounts; each by one call at a time."""
 
     _store: Store
-    _writes: Writes
+    _writes: TimedWriter
     _accounts: Accounts
     _media: MediaCache
     _deleting: set[str] = attrs.field(factory=set, init=False)

@@ -30,7 +30,7 @@ from unifyport.storage.contract import (
 
 from .endpoints import EndpointBell, EndpointUseCases
 from .errors import ENDPOINT_NOT_ACTIVE, NOT_RETRYABLE, UseCaseError, not_found, refuse
-from .writes import WriteRefused, Writes
+from .writes import TimedWriter, WriteRefused
 
 MOST_NAMED = 1000  # ids in one replay
 REPLAY_SECONDS = 5.0  # of pages, in one call
@@ -72,7 +72,7 @@ class DeliveryUseCases:
     """Every method raises `UseCaseError` and `StoreUnavailable`."""
 
     _store: Store
-    _writes: Writes
+    _writes: TimedWriter
     _endpoints: EndpointUseCases
     _bell: EndpointBell
     _new_client: NewClient

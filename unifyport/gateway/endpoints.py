@@ -21,8 +21,8 @@ from unifyport.model.webhook import (
 from unifyport.net.guard import AddressGuard, UrlNotAllowed
 from unifyport.storage.contract import DeleteEndpoint, DropOwed, PutEndpoint, Store, Together
 
-from .errors import Failure, UseCaseError, not_found, refuse
-from .writes import WriteRefused, Writes
+from .errors import OperationFailure, UseCaseError, not_found, refuse
+from .writes import TimedWriter, WriteRefused
 
 STATUSES = (ENDPOINT_ACTIVE, ENDPOINT_INACTIVE)
 COUNTED = 10_000  # owed events and dead letters: a count of millions takes too long
@@ -33,7 +33,7 @@ class _ChangedMeanwhile(UseCaseError):
     """The stored row is not the one that was read."""
 
     def __init__(self) -> None:
-        super().__init__(Failure.REFUSED, "the endpoint was changed or deleted meanwhile, try again")
+        super().__init__(OperationFailure.REFUSED, "the endpoint was changed or deleted meanwhile, try again")
 
 
 @attrs.frozen(kw_only=True)
@@ -89,7 +89,7 @@ class EndpointUseCases:
     """Every method raises `UseCaseError` and `StoreUnavailable`."""
 
     _store: Store
-    _writes: Writes
+    _writes: TimedWriter
     _deliveries: Deliveries
     _bell: EndpointBell
     _guard: AddressGuard
@@ -151,7 +151,7 @@ class EndpointUseCases:
                 return await self._put(put)
             except _ChangedMeanwhile:
                 continue
-        raise UseCaseError(Failure.REFUSED, "the endpoint keeps changing, try again")
+        raise UseCaseError(OperationFailure.REFUSED, "the endpoint keeps changing, try again")
 
     async def delete_endpoint(self, endpoint_id: str) -> None:
         """Delete an endpoint. One that has left the configuration file may be deleted."""
@@ -210,7 +210,7 @@ class EndpointUseCases:
             previous_secret=changed.previous_secret if previous is None else previous,
         )
         defaults = self._settings().webhooks.defaults
-        refuse([*problems, *candidate.problems(defaults)], Failure.REFUSED)
+        refuse([*problems, *candidate.problems(defaults)], OperationFailure.REFUSED)
         if secret is None and previous is None:
             return changed
         overlap = candidate.policies(defaults)[1].secret_overlap
@@ -232,5 +232,5 @@ def _without_resume(delivery: dict[str, Any]) -> tuple[dict[str, Any], Any]:
 def _refuse_declared(endpoint: WebhookEndpoint) -> None:
     if endpoint.origin is Origin.FILE:
         raise UseCaseError(
-            Failure.REFUSED, "this endpoint belongs to the configuration file; change it there"
+            OperationFailure.REFUSED, "this endpoint belongs to the configuration file; change it there"
         )

@@ -2,7 +2,7 @@
 
 A use case knows no protocol: `unifyport/api/http/errors.py` is the one place that turns a code into a status.
 A code is the public contract's word where the contract has one for the case. Where it has none, the operation
-itself has failed, and the code is a `Failure`, for which each operation has its own public code.
+itself has failed, and the code is a `OperationFailure`, for which each operation has its own public code.
 """
 
 import contextlib
@@ -50,7 +50,7 @@ UPLOAD_TOO_LARGE = "upload_too_large"  # of this project; callers see the contra
 UPLOAD_QUOTA_EXCEEDED = "media_quota_exceeded"
 
 
-class Failure(enum.Enum):
+class OperationFailure(enum.Enum):
     """The operation has failed, and the contract names only the operation."""
 
     REFUSED = "refused"  # because of what was asked: asking again changes nothing
@@ -67,7 +67,7 @@ class UseCaseError(Exception):
 
     def __init__(
         self,
-        code: str | Failure,
+        code: str | OperationFailure,
         message: str,
         *,
         field: str | None = None,
@@ -97,7 +97,7 @@ def not_bound() -> UseCaseError:
     return UseCaseError(NOT_BOUND, "the account is not bound to a running connector")
 
 
-def refuse(problems: Sequence[str], code: str | Failure = INVALID_REQUEST) -> None:
+def refuse(problems: Sequence[str], code: str | OperationFailure = INVALID_REQUEST) -> None:
     """Raise one `UseCaseError` with all problems, if there are any."""
     if problems:
         raise UseCaseError(code, "; ".join(problems), problems=list(problems))

@@ -30,7 +30,7 @@ class Selection:
 
 
 @attrs.frozen
-class EventPage:
+class LogPage:
     """Events in commit order, and the position after them."""
 
     events: list[LoggedEvent]
@@ -46,7 +46,7 @@ class Expired(UseCaseError):
         self.oldest = oldest
 
 
-class Step(enum.Enum):
+class LogStep(enum.Enum):
     """What a reader that follows the log is told."""
 
     BEGIN = "begin"  # where it begins
@@ -57,9 +57,9 @@ class Step(enum.Enum):
 
 @attrs.frozen
 class Followed:
-    """One step, and the position after it. `event` is given for `Step.EVENT`."""
+    """One step, and the position after it. `event` is given for `LogStep.EVENT`."""
 
-    step: Step
+    step: LogStep
     position: int
     event: LoggedEvent | None = None
 
@@ -101,12 +101,12 @@ class EventUseCases:
         if await self._store.purged(position):
             raise Expired(await self._store.oldest_position())
 
-    async def read_page(self, selection: Selection, position: int, limit: int, *, newest: int) -> EventPage:
+    async def read_page(self, selection: Selection, position: int, limit: int, *, newest: int) -> LogPage:
         """At most `limit` events after `position`. `newest`: the newest position, read before."""
         events = await self._read(selection, position, limit + 1)
         page, more = events[:limit], len(events) > limit
         last = page[-1].seq if more else max(position, newest, *(event.seq for event in page))
-        return EventPage(page, more, last)
+        return LogPage(page, more, last)
 
     async def read_event(self, event_id: str) -> LoggedEvent:
         """Raises `UseCaseError`."""
@@ -134,17 +134,17 @@ class EventUseCases:
         """
         self.streams += 1
         try:
-            yield Followed(Step.BEGIN, position)
+            yield Followed(LogStep.BEGIN, position)
             if await self._store.purged(position):
                 position = await self._store.oldest_position()
-                yield Followed(Step.GAP, position)
+                yield Followed(LogStep.GAP, position)
             bell, quiet = self._bus.count(EVENTS_TOPIC), 0.0
             while not self._ending:
                 newest = await self._store.newest_position()
                 events = await self._read(selection, position, PAGE)
                 for event in events:
                     position = event.seq
-                    yield Followed(Step.EVENT, position, event)
+                    yield Followed(LogStep.EVENT, position, event)
                     quiet = 0.0
                 if len(events) == PAGE:
                     continue
@@ -154,7 +154,7 @@ class EventUseCases:
                 bell = heard
                 if quiet >= QUIET_SECONDS:
                     quiet = 0.0
-                    yield Followed(Step.QUIET, position)
+                    yield Followed(LogStep.QUIET, position)
         finally:
             self.streams -= 1
 

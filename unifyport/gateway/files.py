@@ -17,18 +17,18 @@ from .errors import (
     NOT_FOUND,
     UPLOAD_QUOTA_EXCEEDED,
     UPLOAD_TOO_LARGE,
-    Failure,
+    OperationFailure,
     UseCaseError,
     not_found,
 )
 
 RETRY_SECONDS = 5  # after which a file that could not be had is worth another try
-_MEDIA_CODES: dict[int, str | Failure] = {  # by `MediaUnavailable.status`
+_MEDIA_CODES: dict[int, str | OperationFailure] = {  # by `MediaUnavailable.status`
     404: NOT_FOUND,
     410: MEDIA_GONE,
     413: MEDIA_TOO_LARGE,
-    502: Failure.NO_ANSWER,
-    503: Failure.FAILED,
+    502: OperationFailure.NO_ANSWER,
+    503: OperationFailure.FAILED,
 }
 
 
@@ -48,7 +48,7 @@ class LinkedFiles:
             return reference, await self._media.open(account_id, reference)
         except MediaUnavailable as missing:
             code = _MEDIA_CODES[missing.status]
-            retry_after = RETRY_SECONDS if isinstance(code, Failure) else None
+            retry_after = RETRY_SECONDS if isinstance(code, OperationFailure) else None
             raise UseCaseError(code, missing.reason, retry_after=retry_after) from None
 
     async def draw_qr(self, token: str, kind: str) -> bytes:
@@ -91,4 +91,4 @@ def _refusal(refused: FileRefused) -> UseCaseError:
             return UseCaseError(UPLOAD_TOO_LARGE, str(refused))
         case "quota":
             return UseCaseError(UPLOAD_QUOTA_EXCEEDED, str(refused))
-    return UseCaseError(Failure.FAILED, str(refused), retry_after=RETRY_SECONDS)
+    return UseCaseError(OperationFailure.FAILED, str(refused), retry_after=RETRY_SECONDS)

@@ -17,7 +17,7 @@ from .files import LinkedFiles, UploadUseCases
 from .ingress import Ingress
 from .logins import LoginUseCases
 from .platform import PlatformUseCases
-from .runtime import RuntimeUseCases, Supervision
+from .runtime import RuntimeUseCases, SupervisionTree
 from .sends import SendUseCases
 from .workspace import ProviderUseCases, WorkspaceUseCases
 
@@ -29,7 +29,7 @@ class Gateway:
     accounts: AccountUseCases
     logins: LoginUseCases
     runtime: RuntimeUseCases
-    supervision: Supervision
+    supervision: SupervisionTree
     platform: PlatformUseCases
     conversations: ConversationUseCases
     sends: SendUseCases

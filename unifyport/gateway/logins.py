@@ -37,7 +37,7 @@ from .errors import (
     NOT_BOUND,
     RATE_LIMITED,
     UNSUPPORTED_AUTH_MODE,
-    Failure,
+    OperationFailure,
     UseCaseError,
     binding,
     invalid,
@@ -45,7 +45,7 @@ from .errors import (
 )
 from .lookup import AccountLookup
 from .session_files import SessionFiles, read_session
-from .writes import Writes
+from .writes import TimedWriter
 
 STEP_SECONDS = 25.0  # the official SDK gives up after 30 s
 MAX_ANSWER = 256  # characters of a code, a PIN or a password
@@ -85,7 +85,7 @@ class LoginUseCases:
     _accounts: Accounts
     _lookup: AccountLookup
     _changes: AccountUseCases
-    _writes: Writes
+    _writes: TimedWriter
     _files: SessionFiles
     _now_ms: Callable[[], int]
 
@@ -236,7 +236,7 @@ class LoginUseCases:
             raise UseCaseError(DUPLICATE, "another account has this provider identity")
         if error is not None and not isinstance(error, Rejected | LoggedOut):
             reason = error.reason if isinstance(error, ChannelError) else "internal_error"
-            raise UseCaseError(Failure.FAILED, f"the login failed: {reason}", reason=reason)
+            raise UseCaseError(OperationFailure.FAILED, f"the login failed: {reason}", reason=reason)
         return await self.read_state(account_id)
 
 

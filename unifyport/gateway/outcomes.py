@@ -5,7 +5,7 @@ from typing import Any
 from unifyport.model.message import Answer, CommandState
 from unifyport.providers.contract.capabilities import NOT_FOUND_REASONS
 
-from .errors import INVALID_REQUEST, NOT_BOUND, RATE_LIMITED, Failure, UseCaseError
+from .errors import INVALID_REQUEST, NOT_BOUND, RATE_LIMITED, OperationFailure, UseCaseError
 
 INVALID_MEDIA = "invalid_media"  # the file of a message cannot be had
 NOT_RUNNING = "account_not_running"
@@ -30,10 +30,10 @@ def failed(answer: Answer, done: str, command_id: str | None = None) -> UseCaseE
                 text = answer.message or answer.code.replace("_", " ")
                 return UseCaseError(answer.code, text, **details)
             text = f"the platform refused: {answer.message or answer.code}"
-            return UseCaseError(Failure.FAILED, text, **details)
+            return UseCaseError(OperationFailure.FAILED, text, **details)
     details["outcome"] = CommandState.UNKNOWN.value
     text = f"it is not known whether it was {done} ({answer.code}); do not repeat it blindly"
-    return UseCaseError(Failure.FAILED, text, **details)
+    return UseCaseError(OperationFailure.FAILED, text, **details)
 
 
 def _not_done(answer: Answer, done: str, details: dict[str, Any]) -> UseCaseError:
@@ -45,10 +45,12 @@ def _not_done(answer: Answer, done: str, details: dict[str, Any]) -> UseCaseErro
         return UseCaseError(INVALID_REQUEST, answer.message, **details)
     match answer.code:
         case "disk":
-            return UseCaseError(Failure.FAILED, f"not {done}: {answer.message}", retry_after=5, **details)
+            return UseCaseError(
+                OperationFailure.FAILED, f"not {done}: {answer.message}", retry_after=5, **details
+            )
         case "internal_error":
-            return UseCaseError(Failure.FAILED, f"not {done}: internal error", **details)
+            return UseCaseError(OperationFailure.FAILED, f"not {done}: internal error", **details)
         case "not_recorded":
             text = f"not {done}: storage is unavailable"
-            return UseCaseError(Failure.FAILED, text, retry_after=1, **details)
+            return UseCaseError(OperationFailure.FAILED, text, retry_after=1, **details)
     return UseCaseError(NOT_BOUND, f"not {done}: {answer.code}", **details)

@@ -18,7 +18,7 @@ from unifyport.storage.contract import AcceptCommand, CommandRecord, Store
 
 from .errors import KEY_IN_USE, KEY_REUSED, UseCaseError
 from .platform import DEADLINE_MS
-from .writes import WriteRefused, Writes
+from .writes import TimedWriter, WriteRefused
 
 KEY_FIELD = "Idempotency-Key"  # as callers call it
 POLL_SECONDS = 0.5  # for a send that another process has under way
@@ -41,7 +41,7 @@ class Repeats:
     """Knows the sends that this process has under way."""
 
     _store: Store
-    _writes: Writes
+    _writes: TimedWriter
     _under_way: dict[str, trio.Event] = attrs.field(factory=dict, init=False)  # set at the outcome
 
     async def accept(self, write: AcceptCommand) -> CommandRecord | None:

@@ -45,7 +45,7 @@ class VerbResult:
 
 
 @attrs.frozen
-class RuntimeView:
+class SupervisedAccount:
     """A supervised account. `last_seen_at` is in unix ms, the times of `state` are trio's clock."""
 
     account: Account
@@ -57,7 +57,7 @@ class RuntimeView:
 
 
 @attrs.frozen
-class Supervision:
+class SupervisionTree:
     """The supervision tree, and the wall clock time of its times. `read_tree` reads it as it is now."""
 
     read_tree: Callable[[], list[Node]]
@@ -122,13 +122,13 @@ class RuntimeUseCases:
         status = RuntimeStatus.UNKNOWN if actor is None else actor.view.status
         return VerbResult(account, verb, state, status, error or _reason(account, actor))
 
-    async def read_runtime(self, account_id: str) -> RuntimeView:
+    async def read_runtime(self, account_id: str) -> SupervisedAccount:
         """What the supervisor knows of an account."""
         account = await self._lookup.find_stored(account_id)
         actor = self._accounts.actor(account.id)
         if actor is None:
             raise UseCaseError(NO_ADAPTER, f"there is no connector for {account.provider}")
-        return RuntimeView(
+        return SupervisedAccount(
             actor.row,
             self._accounts.state(account.id),
             actor.view.status,

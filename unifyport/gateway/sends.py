@@ -40,7 +40,7 @@ FETCH_SECONDS = 15.0  # of the 25 that a send may take
 
 
 @attrs.frozen
-class Source:
+class FileSource:
     """Where the file of a message is: behind a URL or, with `uploaded`, an upload's key. `field` named it."""
 
     field: str
@@ -60,7 +60,7 @@ class Quote:
 
 
 @attrs.frozen
-class Sent:
+class SentMessage:
     """A message that the platform has accepted. `reply_token` is empty if it cannot be quoted."""
 
     command_id: str
@@ -100,10 +100,10 @@ class SendUseCases:
         message: OutboundMessage,
         *,
         message_type: str,
-        source: Source | None = None,
+        source: FileSource | None = None,
         quote: Quote | None = None,
         key: IdempotencyKey | None = None,
-    ) -> Sent:
+    ) -> SentMessage:
         """Send a message and wait for what the platform says, within `DEADLINE_MS`.
 
         `message_type` is what the caller calls it. Cancelled: a send that the account has goes on.
@@ -197,7 +197,7 @@ class SendUseCases:
     # -- once it is on record --------------------------------------------------------------------------------
 
     async def _carry_out(
-        self, connection: ConnectionSpec, command: SendCommand, source: Source | None
+        self, connection: ConnectionSpec, command: SendCommand, source: FileSource | None
     ) -> Answer:
         """Fetch the file, then hand the command to the account. A failure before that: a message not sent."""
         answer = Answer(CommandState.NOT_SENT, code="internal_error")
@@ -220,7 +220,7 @@ class SendUseCases:
 
     @contextlib.asynccontextmanager
     async def _with_file(
-        self, command: SendCommand, connection: ConnectionSpec, source: Source | None
+        self, command: SendCommand, connection: ConnectionSpec, source: FileSource | None
     ) -> AsyncIterator[SendCommand]:
         """The command with its file, which is on the disk as long as this is open. Raises `FileRefused`."""
         message = command.message
@@ -245,11 +245,13 @@ class SendUseCases:
             )
             yield attrs.evolve(command, message=with_file)
 
-    def _sent(self, account: Account, message: OutboundMessage, command_id: str, answer: Answer) -> Sent:
+    def _sent(
+        self, account: Account, message: OutboundMessage, command_id: str, answer: Answer
+    ) -> SentMessage:
         """Raises `UseCaseError` for any outcome but `sent`."""
         if answer.state is not CommandState.SENT:
             raise failed(answer, "sent", command_id)
         token = self._reply_tokens.token(
             account.id, account.provider, message.conversation_id, answer.message_id
         )
-        return Sent(command_id, account.id, answer.message_id, answer.provider_ref, token)
+        return SentMessage(command_id, account.id, answer.message_id, answer.provider_ref, token)

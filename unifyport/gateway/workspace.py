@@ -8,9 +8,9 @@ from unifyport.config.settings import Settings
 from unifyport.providers.registry import PROVIDER_NAMES, Registry
 from unifyport.storage.contract import PutWorkspace, Store, Workspace
 
-from .errors import INVALID_PROVIDER, Failure, UseCaseError, refuse
+from .errors import INVALID_PROVIDER, OperationFailure, UseCaseError, refuse
 from .fields import MAX_TEXT, is_name
-from .writes import Writes
+from .writes import TimedWriter
 
 
 @attrs.frozen
@@ -24,7 +24,7 @@ class WorkspaceView:
 @attrs.frozen
 class WorkspaceUseCases:
     _store: Store
-    _writes: Writes
+    _writes: TimedWriter
     _settings: Callable[[], Settings]
 
     async def read_workspace(self) -> WorkspaceView:
@@ -47,7 +47,7 @@ class WorkspaceUseCases:
         declared = self._settings().workspace.name
         if declared is not None and name != declared:
             problems.append("name: is declared in the configuration file")
-        refuse(problems, Failure.REFUSED)
+        refuse(problems, OperationFailure.REFUSED)
         known = await self._store.workspace()
         metadata = known.metadata if metadata is None else metadata
         await self._writes.write(PutWorkspace(name, status, metadata))

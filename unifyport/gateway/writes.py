@@ -1,4 +1,4 @@
-"""Writes of use cases: through the writer, within a few seconds, with the reason of a refusal."""
+"""TimedWriter of use cases: through the writer, within a few seconds, with the reason of a refusal."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ class NotKnownYet(StoreUnavailable):
 
 
 @attrs.frozen
-class Writes:
+class TimedWriter:
     """The writer, as use cases see it."""
 
     _writer: Writer

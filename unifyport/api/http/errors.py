@@ -1,9 +1,9 @@
 """Errors that callers see, in the contract's words. Statuses are known here and nowhere else.
 
 A use case raises `UseCaseError` with a code (`unifyport/gateway/errors.py`). The table below gives each code
-its status. A `Failure` has no code of its own: the caller sees the failure code of the route, with the status
-of `_FAILURES`, or 503 if it may try again (`retry_after` is set). Faults of HTTP itself (a wrong method,
-media type or body) are `ApiError`s.
+its status. An `OperationFailure` has no code of its own: the caller sees the failure code of the route, with
+the status of `_FAILURES`; `FAILED` is 503 if the caller may try again (`retry_after` is set). Faults of HTTP
+itself (a wrong method, media type or body) are `ApiError`s.
 """
 
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import attrs
 
 from unifyport.gateway import errors as codes
-from unifyport.gateway.errors import Failure, UseCaseError
+from unifyport.gateway.errors import OperationFailure, UseCaseError
 from unifyport.model.structuring import Problems
 from unifyport.providers.contract.capabilities import NOT_FOUND_REASONS
 from unifyport.storage.contract import StoreUnavailable
@@ -93,7 +93,7 @@ WRONG_MEDIA_TYPE = ErrorSpec(415, codes.INVALID_REQUEST)
 _ANSWERS = {code: ErrorSpec(status, code) for status, named in _STATUSES.items() for code in named} | {
     codes.UPLOAD_TOO_LARGE: TOO_LARGE
 }
-_FAILURES = {Failure.REFUSED: 400, Failure.FAILED: 500, Failure.NO_ANSWER: 502}
+_FAILURES = {OperationFailure.REFUSED: 400, OperationFailure.FAILED: 500, OperationFailure.NO_ANSWER: 502}
 _MAY_BE_REPEATED = 503
 
 
@@ -104,12 +104,14 @@ def error(code: str) -> ErrorSpec:
 
 def refusal(failure_code: str) -> ErrorSpec:
     """The error of an operation that refuses what it was asked, for a route to declare."""
-    return ErrorSpec(_FAILURES[Failure.REFUSED], failure_code)
+    return ErrorSpec(_FAILURES[OperationFailure.REFUSED], failure_code)
 
 
 def failures(failure_code: str) -> tuple[ErrorSpec, ...]:
     """The errors of an operation that fails by no fault of its caller."""
-    return ErrorSpec(_FAILURES[Failure.FAILED], failure_code), ErrorSpec(_MAY_BE_REPEATED, failure_code)
+    return ErrorSpec(_FAILURES[OperationFailure.FAILED], failure_code), ErrorSpec(
+        _MAY_BE_REPEATED, failure_code
+    )
 
 
 INVALID_REQUEST = error(codes.INVALID_REQUEST)
@@ -131,7 +133,7 @@ def no_such(what: str) -> ApiError:
 
 def internal_error(failure_code: str) -> ApiError:
     """The answer to an exception that no code foresees; it tells nothing."""
-    return ApiError(_FAILURES[Failure.FAILED], failure_code, "internal error")
+    return ApiError(_FAILURES[OperationFailure.FAILED], failure_code, "internal error")
 
 
 def not_finished(failure_code: str) -> ApiError:
@@ -161,9 +163,9 @@ def from_exception(error: BaseException, failure_code: str) -> ApiError | None:
 
 
 def _from_use_case(error: UseCaseError, failure_code: str) -> ApiError:
-    if not isinstance(error.code, Failure):
+    if not isinstance(error.code, OperationFailure):
         spec = _ANSWERS[error.code]
-    elif error.code is Failure.FAILED and error.retry_after is not None:
+    elif error.code is OperationFailure.FAILED and error.retry_after is not None:
         spec = ErrorSpec(_MAY_BE_REPEATED, failure_code)
     else:
         spec = ErrorSpec(_FAILURES[error.code], failure_code)

@@ -14,7 +14,7 @@ from typing import cast
 import attrs
 import msgspec
 
-from unifyport.gateway.events import EventUseCases, Followed, Selection, Step
+from unifyport.gateway.events import EventUseCases, Followed, LogStep, Selection
 
 from .cursors import Cursors
 from .messages import Headers, Response
@@ -49,13 +49,13 @@ class EventStream:
     def _shown(self, followed: Followed) -> bytes:
         cursor = self.cursors.write(PURPOSE, followed.position).encode()
         match followed.step:
-            case Step.BEGIN:
+            case LogStep.BEGIN:
                 return b"retry: 1000\nid: %b\n\n" % cursor
-            case Step.QUIET:
+            case LogStep.QUIET:
                 return b": nothing new\nid: %b\n\n" % cursor
-            case Step.GAP:
+            case LogStep.GAP:
                 return _message(cursor, b"gap", _GAP)
-            case Step.EVENT:
+            case LogStep.EVENT:
                 assert followed.event is not None
                 return _message(cursor, followed.event.type.encode(), followed.event.body)
 

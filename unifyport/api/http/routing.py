@@ -48,7 +48,7 @@ Handler = Callable[[Call], Awaitable[Any]]
 
 @attrs.frozen
 class Route:
-    """`failure_code`: the code of a `Failure`, of an unforeseen exception, of storage that is unavailable."""
+    """`failure_code`: of an `OperationFailure`, an unforeseen exception, and storage that is unavailable."""
 
     operation_id: str
     method: Method

@@ -11,7 +11,7 @@ import msgspec
 from unifyport.files.outgoing import MAX_URL
 from unifyport.gateway.errors import invalid
 from unifyport.gateway.fields import check_id
-from unifyport.gateway.sends import Quote, Source
+from unifyport.gateway.sends import FileSource, Quote
 from unifyport.model.message import (
     Contact,
     Email,
@@ -47,7 +47,7 @@ class _Recording(msgspec.Struct):
     waveform: str | None = None
 
 
-def read_message(body: schemas.SendMessageRequest) -> tuple[OutboundMessage, Source | None]:
+def read_message(body: schemas.SendMessageRequest) -> tuple[OutboundMessage, FileSource | None]:
     """The message, without a file's bytes, and where those are. Raises `UseCaseError`."""
     payload = body.message
     _length("message.text", payload.text)
@@ -80,7 +80,7 @@ def read_quote(body: schemas.SendMessageRequest) -> Quote | None:
     return None if reply is None else Quote("provider_data.reply_to", reply)
 
 
-def _file(payload: schemas.MessagePayload) -> tuple[Source, Voice | None, str]:
+def _file(payload: schemas.MessagePayload) -> tuple[FileSource, Voice | None, str]:
     """Where the file is, whether it is a recording, and its caption."""
     text = payload.caption or payload.text or ""
     if payload.type == "audio":
@@ -93,12 +93,16 @@ def _file(payload: schemas.MessagePayload) -> tuple[Source, Voice | None, str]:
                     raise invalid(f"message.{field}", f"waveform: at most {MAX_FIELD} characters")
                 url = _checked_url(f"message.{field}", recording.url)
                 caption = payload.caption or ("" if field == "text" else payload.text) or ""
-                return Source(f"message.{field}", url), Voice(recording.seconds, recording.waveform), caption
+                return (
+                    FileSource(f"message.{field}", url),
+                    Voice(recording.seconds, recording.waveform),
+                    caption,
+                )
     for field in ("url", "file_url"):
         if value := getattr(payload, field):
-            return Source(f"message.{field}", _checked_url(f"message.{field}", value)), None, text
+            return FileSource(f"message.{field}", _checked_url(f"message.{field}", value)), None, text
     if payload.file_key:
-        return Source("message.file_key", payload.file_key, uploaded=True), None, text
+        return FileSource("message.file_key", payload.file_key, uploaded=True), None, text
     raise invalid("message.url", f"is required for {payload.type} (or file_url, or file_key)")
 
 

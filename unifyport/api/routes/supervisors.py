@@ -3,13 +3,13 @@
 import trio
 
 from supervisors import Node
-from unifyport.gateway.runtime import Supervision
+from unifyport.gateway.runtime import SupervisionTree
 
 from .. import schemas
 from ..http.routing import Call, Route
 
 
-def _present(supervision: Supervision, node: Node) -> schemas.SupervisedChild:
+def _present(supervision: SupervisionTree, node: Node) -> schemas.SupervisedChild:
     children = [_present(supervision, child) for child in node.children]
     return schemas.SupervisedChild(
         id=node.id,
@@ -34,7 +34,7 @@ ROUTES = [
         "GET",
         "/v1/supervisors",
         list_supervisors,
-        "Supervision",
+        "SupervisionTree",
         "Read the supervision tree; crowds of more than 100 are counted, not listed",
         "list_supervisors_failed",
         list[schemas.SupervisedChild],
