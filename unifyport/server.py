@@ -1,4 +1,4 @@
-"""The composition root: the only place that knows every room.
+"""The composition root: the only module that imports every room.
 
 Opening order: lock, database, file. Running order: the supervision tree, bottom-up.
 
@@ -75,13 +75,13 @@ from unifyport.storage.sqlite.store import SqliteStore
 log = logging.getLogger("unifyport.server")
 
 PARTITIONS = 4
-FRONT_GRACE = 26.0  # a send may take 25 s, and its caller shall get the answer
-STALLED_SECONDS = 20.0  # who takes nothing of an answer for so long has lost its connection
+FRONT_GRACE = 26.0  # a send may take 25 s, and its caller must get the answer
+STALLED_SECONDS = 20.0  # a connection that reads nothing of an answer for so long is closed
 STOP_LIMIT = 40.0
 LONGEST_SOCKET_PATH = 107  # bytes; sockaddr_un of Linux has 108
 EX_TEMPFAIL = 75
 
-# Parts of the house restart at once and often; what cannot be kept up escalates and ends the process.
+# Parts of the gateway restart at once and often. A part that cannot be kept up ends the process.
 _PART = Policy(
     backoff=Backoff(initial=0.05, max=5.0),
     max_restarts=10,
@@ -101,7 +101,7 @@ def wall_clock_ms() -> int:
 
 @attrs.define
 class Parts:
-    """What a test may put another one in the place of."""
+    """The parts that a test may replace."""
 
     new_normalizer: Callable[[Writer, Callable[[], str], bytes, MediaLink, ReplyToken], Normalizer] = (
         Normalizer
@@ -395,7 +395,7 @@ class Server:
         return None if self._up else "starting"
 
     def _public_ingress_url(self, account: Account) -> str | None:
-        """Where an account's platform must call; None when nobody has said where we are."""
+        """Where an account's platform must call; None if `server.public_url` is not set."""
         base = self.settings.server.public_url
         return None if base is None else _ingress_url(base, account)
 
@@ -467,7 +467,7 @@ def _running(parts: Assembly) -> Running:
 
 
 def _doors(server: ServerSettings) -> dict[str, frozenset[Audience]]:
-    """Who is let in where. Operators' paths are on a listener of their own, or on one that is not public."""
+    """The audiences of each listener. Operators have a listener of their own, or use a private one."""
     doors = {server.bind: {Audience.CUSTOMERS, Audience.RECEIVERS}}
     for bind, audiences in (
         (server.ingress_bind or server.bind, {Audience.PLATFORMS, Audience.RECEIVERS}),
@@ -479,7 +479,7 @@ def _doors(server: ServerSettings) -> dict[str, frozenset[Audience]]:
 
 
 def _private(server: ServerSettings) -> str | None:
-    """The API's listener, where nobody but this machine reaches it: not even by a proxy in front of it."""
+    """The API's listener, if only this machine reaches it, and no proxy forwards to it; else None."""
     where = [split_bind(server.bind)[0]]
     if server.public_url is not None:
         where.append(urlsplit(server.public_url).hostname or "")
@@ -514,7 +514,7 @@ def _url(listener: socket.socket, *, tls: bool) -> str:
 
 
 async def _exit_after(seconds: float) -> None:
-    """The last word on a stop that hangs: everything is crash-safe, so leave."""
+    """End the process if a stop hangs; a crash loses nothing."""
     await trio.sleep(seconds)
     os._exit(EX_TEMPFAIL)
 

@@ -104,7 +104,7 @@ class IngressFront:
     def __init__(self, ingress: Ingress) -> None:
         self._ingress = ingress
         self._budget = Budget()
-        self._said: dict[str, float] = {}  # account -> when its last refusal was logged
+        self._logged: dict[str, float] = {}  # account -> when its last refusal was logged
         self.answers: Counter[tuple[str, int]] = Counter()  # (provider, status)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -122,20 +122,20 @@ class IngressFront:
             status, text = HTTPStatus.SERVICE_UNAVAILABLE, ""
         self.answers[self._ingress.channel_name(provider) or "unknown", status] += 1
         if status is not HTTPStatus.OK:
-            self._say(provider, account_id, status)
+            self._log_refusal(provider, account_id, status)
         headers = [(b"x-content-type-options", b"nosniff")]
         if status is HTTPStatus.SERVICE_UNAVAILABLE:
             headers.append((b"retry-after", RETRY_AFTER))
         await respond(send, status, (text or status.phrase.lower()).encode(), b"text/plain", headers)
 
-    def _say(self, provider: str, account_id: str, status: HTTPStatus) -> None:
+    def _log_refusal(self, provider: str, account_id: str, status: HTTPStatus) -> None:
         """Log one line a minute for each account: strangers cannot fill the log, a wrong secret is seen."""
         if not self._ingress.runs(account_id):
             account_id = ""
         now = trio.current_time()
-        if now - self._said.get(account_id, -SILENCE_SECONDS) < SILENCE_SECONDS:
+        if now - self._logged.get(account_id, -SILENCE_SECONDS) < SILENCE_SECONDS:
             return
-        self._said[account_id] = now
+        self._logged[account_id] = now
         hint = (
             "the signature or the account is wrong"
             if status is HTTPStatus.UNAUTHORIZED
@@ -146,7 +146,7 @@ class IngressFront:
 
     @property
     def bytes_held(self) -> int:
-        """Of bodies that have come in and are not answered yet."""
+        """Bytes of bodies that have come in and are not answered yet."""
         return self._budget.held
 
     @staticmethod
@@ -187,7 +187,7 @@ class IngressFront:
 
 
 def _length(headers: Mapping[str, str]) -> int:
-    """What a body says of itself; 0 when it says nothing."""
+    """The declared length of a body; 0 if there is none."""
     text = headers.get("content-length", "")
     return int(text) if text.isascii() and text.isdigit() else 0
 

@@ -165,7 +165,7 @@ def _shown(upload: Upload) -> dict[str, Any]:
 
 
 async def _elsewhere(call: Call) -> None:
-    """The route is in the table for what it says of itself; `UploadFront` answers it."""
+    """The route is in the table for the document only; `UploadFront` answers it."""
     raise AssertionError("uploads are not dispatched as JSON calls")
 
 

@@ -32,7 +32,7 @@ _DAY_MS = 86_400_000
 
 
 class IngressOutcome(enum.Enum):
-    """What becomes of a request."""
+    """The outcome of a request."""
 
     COMMITTED = "committed"  # durable: acknowledge
     UNAUTHORIZED = "unauthorized"
@@ -132,7 +132,7 @@ class Ingress:
         if hook is not None:
             hook.verify({}, headers, body)
         else:
-            hmac.digest(b"nobody", body, "sha256")
+            hmac.digest(b"no account", body, "sha256")
 
     # -- the events ------------------------------------------------------------------------------------------
 

@@ -24,7 +24,7 @@ class Cursors:
         return self._signed(purpose, b"".join(number.to_bytes(8, signed=True) for number in position))
 
     def write_text(self, purpose: str, position: str) -> str:
-        """Of a list that a platform pages through, by its own word for a position."""
+        """The cursor of a list that a platform pages through; `position` is the platform's own text."""
         return self._signed(purpose, position.encode())
 
     def read(self, purpose: str, cursor: str, *, name: str = "cursor", count: int = 1) -> tuple[int, ...]:

@@ -86,7 +86,7 @@ class Dispatcher:
     async def _answer(
         self, request: Request, route: Route, path: dict[str, str], request_id: str
     ) -> Response:
-        more: dict[str, str] = {}  # headers that the handler may add to, whatever it comes to
+        more: dict[str, str] = {}  # headers that the handler adds to the answer, an error too
         try:
             if not route.public and not request.door.owner:
                 await admit(self._gateway.callers, request.headers.get("x-api-key"))

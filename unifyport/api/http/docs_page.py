@@ -61,7 +61,7 @@ def _fields(schema: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _not_null(field: dict[str, Any]) -> dict[str, Any]:
-    """A field that may be left out may be null as well, which is not worth the words."""
+    """The schema without null: the page does not show that an optional field may be null."""
     arms = [arm for arm in field.get("anyOf", []) if arm != {"type": "null"}]
     return arms[0] if len(arms) == 1 else field
 

@@ -121,7 +121,7 @@ def _components(routes: Iterable[Route]) -> dict[str, Any]:
 
 
 def _taken(routes: Iterable[Route], components: dict[str, Any]) -> set[str]:
-    """The names of what callers send: there a null is a field that is left out."""
+    """The names of the schemas of requests, where null is the same as a field that is left out."""
     bodies = [r.body for r in routes if isinstance(r.body, type) and attrs.has(r.body)]
     found, left = set(), [body.__name__ for body in bodies]
     while left:

@@ -46,7 +46,7 @@ def quart_app(dispatch: Dispatch, *, max_body: int) -> DoorApp:
 
     @app.errorhandler(Exception)
     async def fail(error: Exception) -> QuartResponse:
-        """The dispatcher answers its own errors: this one came on the way to it or back."""
+        """Answer an error outside the dispatcher, which answers its own."""
         request_id = new_id("req")
         log.exception("request %s crashed", request_id, exc_info=error)
         return _to_quart(answer_error(internal_error("internal_error"), request_id, None))

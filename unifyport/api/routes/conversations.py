@@ -1,32 +1,26 @@
-"""Conversations of an account: the list, the state of each, and labels."""
+"""Conversations of an account: the list, and the state of each."""
 
 from typing import Any
 
 from unifyport.gateway import errors as codes
-from unifyport.gateway.errors import UseCaseError, invalid
+from unifyport.gateway.errors import UseCaseError
 from unifyport.gateway.fields import (
     CONVERSATION_TYPES,
     check_conversation_type,
     check_id,
-    check_ids,
     require_conversation_type,
 )
 from unifyport.model import directory
 from unifyport.model.account import Account
-from unifyport.model.texts import is_one_line
 from unifyport.providers.contract.capabilities import (
     CONVERSATION_NOT_FOUND,
-    DELETE_LABEL,
     GET_CONVERSATION,
     LIST_CONVERSATION_MEMBERS,
     LIST_CONVERSATIONS,
-    LIST_LABELS,
     MARK_UNREAD,
     PIN_CONVERSATION,
-    SET_LABEL_MEMBERS,
     UNMUTE_CONVERSATION,
     UNPIN_CONVERSATION,
-    UPSERT_LABEL,
     Capability,
 )
 
@@ -36,7 +30,6 @@ from ..http.paging import CURSOR, LIMIT
 from ..http.routing import Call, Query
 from .platform import ID, ask_for_page, ask_platform, required, route
 
-MAX_LABEL = 256
 NO_CONVERSATION = error(CONVERSATION_NOT_FOUND)
 INVALID_TYPE = error(codes.INVALID_CONVERSATION_TYPE)
 UNSUPPORTED_TYPE = error(codes.UNSUPPORTED_CONVERSATION_TYPE)
@@ -121,36 +114,6 @@ async def _act(call: Call, capability: Capability[..., Any]) -> schemas.OkData:
     return schemas.OkData()
 
 
-# -- labels --------------------------------------------------------------------------------------------------
-
-
-async def list_labels(call: Call) -> schemas.ConversationLabelListResult:
-    return schemas.ConversationLabelListResult(*await ask_for_page(call, LIST_LABELS))
-
-
-async def set_label_members(call: Call) -> schemas.ConversationLabelMembersResult:
-    body = call.body
-    label_id = check_id("label_id", body.label_id)
-    ids = check_ids("conversation_ids", body.conversation_ids)
-    await ask_platform(call, SET_LABEL_MEMBERS, label_id, body.action, ids)
-    return schemas.ConversationLabelMembersResult(label_id, body.action, ids)
-
-
-async def upsert_label(call: Call) -> directory.ConversationLabel:
-    body = call.body
-    label_id = check_id("label_id", body.label_id) if body.label_id else None
-    if not 0 < len(body.name) <= MAX_LABEL or not is_one_line(body.name):
-        raise invalid("name", f"must be 1 to {MAX_LABEL} printable characters")
-    label: directory.ConversationLabel = await ask_platform(call, UPSERT_LABEL, label_id, body.name)
-    return label
-
-
-async def delete_label(call: Call) -> schemas.ConversationLabelDeleteResult:
-    label_id = check_id("label_id", call.body.label_id)
-    await ask_platform(call, DELETE_LABEL, label_id)
-    return schemas.ConversationLabelDeleteResult(label_id)
-
-
 # -- routes --------------------------------------------------------------------------------------------------
 
 _TAG = "Conversations"
@@ -227,7 +190,7 @@ ROUTES = [
         "markConversationRead",
         "read",
         mark_read,
-        "Tell a customer that his messages were read",
+        "Tell a customer that their messages were read",
         "mark_conversation_read_failed",
         schemas.ConversationReadRequest,
     ),
@@ -270,49 +233,5 @@ ROUTES = [
         "Let a chat go from the top of the list",
         "unpin_conversation_failed",
         schemas.ConversationIdRequest,
-    ),
-    route(
-        _TAG,
-        "listConversationLabels",
-        "GET",
-        f"{_PATH}/labels",
-        list_labels,
-        "The account's labels",
-        "list_conversation_labels_failed",
-        schemas.ConversationLabelListResult,
-        query=(CURSOR, LIMIT),
-    ),
-    route(
-        _TAG,
-        "setConversationLabelMembers",
-        "POST",
-        f"{_PATH}/labels",
-        set_label_members,
-        "Put a label on chats, or take it off",
-        "set_label_members_failed",
-        schemas.ConversationLabelMembersResult,
-        schemas.ConversationLabelMembersRequest,
-    ),
-    route(
-        _TAG,
-        "upsertConversationLabel",
-        "POST",
-        f"{_PATH}/labels/upsert",
-        upsert_label,
-        "Make a label, or rename one",
-        "upsert_label_failed",
-        directory.ConversationLabel,
-        schemas.ConversationLabelUpsertRequest,
-    ),
-    route(
-        _TAG,
-        "deleteConversationLabel",
-        "POST",
-        f"{_PATH}/labels/delete",
-        delete_label,
-        "Delete a label",
-        "delete_label_failed",
-        schemas.ConversationLabelDeleteResult,
-        schemas.ConversationLabelDeleteRequest,
     ),
 ]

@@ -82,7 +82,7 @@ ROUTES = [
         "revokeMessage",
         "/v1/messages/revoke",
         revoke_message,
-        "Take a message back for everybody",
+        "Take a message back for all its readers",
         "revoke_message_failed",
         schemas.MessageTargetRequest,
     ),

@@ -1,7 +1,7 @@
 """From the body of a send to the message, where its file is, and what it quotes.
 
-A file is named in one of three ways, of which the first that is there counts: `url`, `file_url`, `file_key`.
-A URL is fetched when the message is on record and before it is sent; an upload is there already.
+A file is named in one of three ways, of which the first one given counts: `url`, `file_url`, `file_key`.
+A URL is fetched when the message is on record and before it is sent; an upload is on the disk already.
 """
 
 from urllib.parse import urlsplit
@@ -147,7 +147,7 @@ def _card(place: int, card: schemas.ContactCard) -> Contact:
 
 
 def _mentions(body: schemas.SendMessageRequest) -> list[str]:
-    """Who is mentioned; the older place under `provider_data` counts where there is no newer one."""
+    """The ids that are mentioned; `mentions` counts before the older place under `provider_data`."""
     if body.mentions is not None:
         ids = [(f"mentions[{n}].id", mention.id) for n, mention in enumerate(body.mentions)]
     else:

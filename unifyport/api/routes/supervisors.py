@@ -34,7 +34,7 @@ ROUTES = [
         "GET",
         "/v1/supervisors",
         list_supervisors,
-        "SupervisionTree",
+        "Supervision",
         "Read the supervision tree; crowds of more than 100 are counted, not listed",
         "list_supervisors_failed",
         list[schemas.SupervisedChild],
