@@ -1,4 +1,4 @@
-"""TimedWriter of use cases: through the writer, within a few seconds, with the reason of a refusal."""
+"""Writes of use cases: through the writer, within a few seconds, with the reason of a refusal."""
 
 from typing import Any
 
