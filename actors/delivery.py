@@ -6,14 +6,13 @@ from collections.abc import Iterator
 import trio
 
 from supervisors import Backoff, ChildSpec, Incarnation, OneForOne, OnExhausted, Policy
+from unifyport.fleet.doorbells import ENDPOINTS_TOPIC
 from unifyport.model.webhook import WebhookDefaults, WebhookEndpoint
 from unifyport.storage.contract import StoreUnavailable
 
 from .endpoint import POLL_SECONDS, DeliveryServices, EndpointActor
 
 log = logging.getLogger("unifyport.delivery")
-
-ENDPOINTS_TOPIC = "endpoints"
 
 RECONCILE_SECONDS = 5.0
 HEARD_SECONDS = 1.0

@@ -42,8 +42,6 @@ from .writer import Writer
 
 log = logging.getLogger("unifyport.delivery")
 
-EVENTS_TOPIC = "events"
-
 PAGE = 100
 REFILLS = 4  # lanes that are read again in one turn, so that fresh rows do not wait for all of them
 POLL_SECONDS = 1.0

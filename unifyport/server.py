@@ -1,4 +1,4 @@
-"""The composition root: the only place that knows every room.
+"""The composition root: the only module that imports every room.
 
 Opening order: lock, database, file. Running order: the supervision tree, bottom-up.
 
@@ -30,7 +30,7 @@ from hypercorn.config import Config
 from actors.account.services import Services
 from actors.accounts import Accounts
 from actors.delivery import Deliveries
-from actors.endpoint import EVENTS_TOPIC, DeliveryServices
+from actors.endpoint import DeliveryServices
 from actors.normalizer import MediaLink, Normalizer, Normalizers, ReplyToken
 from actors.writer import Writer
 from supervisors import (
@@ -45,18 +45,18 @@ from supervisors import (
     tree,
 )
 from unifyport.api.app import Front
+from unifyport.api.http.cursors import Cursors
 from unifyport.api.http.doors import Audience, Door
 from unifyport.config.declared import plan, vet
-from unifyport.config.reload import Reloader
+from unifyport.config.reload import Reloader, Running
 from unifyport.config.settings import ServerSettings, Settings, split_bind
 from unifyport.delivery.client import HttpDeliveryClient
-from unifyport.files.incoming import MediaCache, MediaLinks
-from unifyport.files.outgoing import OutgoingFiles
-from unifyport.fleet.doorbells import LocalBus
+from unifyport.files.incoming import MediaLinks
+from unifyport.fleet.doorbells import EVENTS_TOPIC, LocalBus
 from unifyport.fleet.leases import DatabaseLock, LocalFleet
 from unifyport.front.asgi import TlsFiles, behind_proxies, is_loopback, new_config, serve
-from unifyport.gateway.gateway import Gateway
-from unifyport.gateway.ingress import Ingress
+from unifyport.gateway.assembly import Assembly
+from unifyport.gateway.events import EventUseCases
 from unifyport.gateway.retention import Retention
 from unifyport.links.qr import QrPictures
 from unifyport.links.reply_tokens import ReplyTokens
@@ -75,13 +75,13 @@ from unifyport.storage.sqlite.store import SqliteStore
 log = logging.getLogger("unifyport.server")
 
 PARTITIONS = 4
-FRONT_GRACE = 26.0  # a send may take 25 s, and its caller shall get the answer
-STALLED_SECONDS = 20.0  # who takes nothing of an answer for so long has lost its connection
+FRONT_GRACE = 26.0  # a send may take 25 s, and its caller must get the answer
+STALLED_SECONDS = 20.0  # a connection that reads nothing of an answer for so long is closed
 STOP_LIMIT = 40.0
 LONGEST_SOCKET_PATH = 107  # bytes; sockaddr_un of Linux has 108
 EX_TEMPFAIL = 75
 
-# Parts of the house restart at once and often; what cannot be kept up escalates and ends the process.
+# Parts of the gateway restart at once and often. A part that cannot be kept up ends the process.
 _PART = Policy(
     backoff=Backoff(initial=0.05, max=5.0),
     max_restarts=10,
@@ -101,7 +101,7 @@ def wall_clock_ms() -> int:
 
 @attrs.define
 class Parts:
-    """What a test may put another one in the place of."""
+    """The parts that a test may replace."""
 
     new_normalizer: Callable[[Writer, Callable[[], str], bytes, MediaLink, ReplyToken], Normalizer] = (
         Normalizer
@@ -133,7 +133,9 @@ class _Foundation:
 
 @attrs.define
 class _Road:
-    """The ordinary road: normalizers, then the writer, which tells `on_events` of each commit that wrote events."""
+    """The ordinary road: normalizers, then the writer, which tells `on_events` of each commit that wrote
+    events.
+    """
 
     writer: Writer
     normalizers: Normalizers
@@ -211,16 +213,17 @@ class Server:
         accounts = await self._accounts(base, road, admissions)
         deliveries = self._deliveries(base, road.writer)
         road.on_events.append(deliveries.events_committed)
-        gateway = self._gateway(base, road, accounts, deliveries)
+        parts = self._assembly(base, road, accounts, deliveries)
         self.reloader = Reloader(
-            gateway, self._policies, lambda settings: self._adopt(gateway, admissions, settings)
+            _running(parts), self._policies, lambda settings: self._adopt(parts, admissions, settings)
         )
-        front = Front(gateway)
+        gateway = parts.build(self.reloader, lambda: tree(self._root))
+        front = Front(gateway, Cursors(self.settings.key_ring))
 
         async def serve_front(me: Incarnation) -> None:
-            await self._front(gateway, front, me, listeners, task_status)
+            await self._front(gateway.events, front, me, listeners, task_status)
 
-        self._root = self._tree(gateway, serve_front)
+        self._root = self._tree(parts, serve_front)
         return self._root
 
     def _foundation(self, first: socket.socket) -> "_Foundation":
@@ -236,7 +239,7 @@ class Server:
         )
 
     async def _reconcile(self, guard: AddressGuard) -> None:
-        """Make the store agree with the file, and settle the sends that the last end of the process cut off."""
+        """Make the store agree with the file, and settle sends that the last end of the process cut off."""
         settings, store, now_ms = self.settings, self._store, self._parts.now_ms
         await vet(settings, guard)
         made = await plan(settings, self.registry, store, now_ms())
@@ -310,60 +313,53 @@ class Server:
         )
         return Deliveries(services)
 
-    def _gateway(
+    def _assembly(
         self, base: "_Foundation", road: "_Road", accounts: Accounts, deliveries: Deliveries
-    ) -> Gateway:
-        settings, now_ms, directory = self.settings, self._parts.now_ms, self.settings.media_directory
-        dedupe_ms = int(settings.storage.dedupe_retention * 1000)
-        return Gateway(
-            settings=settings,
+    ) -> Assembly:
+        now_ms = self._parts.now_ms
+        return Assembly(
+            settings=lambda: self.settings,
             registry=self.registry,
             store=self._store,
             writer=road.writer,
             normalizers=road.normalizers,
             accounts=accounts,
             deliveries=deliveries,
-            ingress=Ingress(accounts, self.registry, self._store, now_ms, dedupe_ms),
             links=road.links,
             reply_tokens=road.reply_tokens,
-            qr_pictures=QrPictures(settings.key_ring, base.base_url, now_ms),
-            media=MediaCache(directory, settings.media, road.links, accounts, now_ms),
-            outgoing=OutgoingFiles(directory / "out", settings.media, base.media_guard, base.context, now_ms),
+            pictures=QrPictures(self.settings.key_ring, base.base_url, now_ms),
             bus=base.bus,
             guard=base.guard,
             media_guard=base.media_guard,
             proxy_guard=base.proxy_guard,
             ssl_context=base.context,
-            ring=settings.key_ring,
+            new_delivery_client=base.new_delivery_client,
+            ingress_url=lambda account: _ingress_url(base.base_url, account),
             now_ms=now_ms,
             ready=lambda: self._not_ready(road.writer),
-            ingress_url=lambda account: _ingress_url(base.base_url, account),
-            supervision_tree=lambda: tree(self._root),
-            reloader=lambda: self.reloader,
-            new_delivery_client=base.new_delivery_client,
         )
 
-    def _adopt(self, gateway: Gateway, admissions: dict[str, Admission], settings: Settings) -> None:
+    def _adopt(self, parts: Assembly, admissions: dict[str, Admission], settings: Settings) -> None:
         """Put reloaded settings in force, as far as they can change while everything runs."""
-        self.settings = gateway.settings = settings
+        self.settings = settings
         security = settings.security
-        gateway.guard.allow, gateway.media_guard.allow = security.webhook_networks, security.media_networks
-        gateway.proxy_guard.allow = security.proxy_networks
+        parts.guard.allow, parts.media_guard.allow = security.webhook_networks, security.media_networks
+        parts.proxy_guard.allow = security.proxy_networks
         set_level(settings.logging.level)
         for channel, admission in admissions.items():
             policy = settings.supervision.of(channel)
             admission.reconfigure(policy.max_concurrent_starts, policy.start_rate)
-        gateway.deliveries.reconfigure(settings.webhooks.defaults)
-        gateway.accounts.reconfigure(
+        parts.deliveries.reconfigure(settings.webhooks.defaults)
+        parts.accounts.reconfigure(
             self._policies(settings), settings.providers, settings.supervision.max_children
         )
 
-    def _tree(self, gateway: Gateway, serve_front: Callable[[Incarnation], Awaitable[None]]) -> RestForOne:
-        accounts, deliveries, writer = gateway.accounts, gateway.deliveries, gateway.writer
+    def _tree(self, assembly: Assembly, serve_front: Callable[[Incarnation], Awaitable[None]]) -> RestForOne:
+        accounts, deliveries, writer = assembly.accounts, assembly.deliveries, assembly.writer
         normalizing = OneForOne()
-        for number, partition in enumerate(gateway.normalizers.partitions):
+        for number, partition in enumerate(assembly.normalizers.partitions):
             normalizing.add(ChildSpec(f"normalizer-{number}", partition.run, _PARTITION))
-        retention = Retention(self.settings.storage, writer, gateway.outgoing, self._parts.now_ms)
+        retention = Retention(self.settings.storage, writer, assembly.uploads, self._parts.now_ms)
         parts = OneForOne(stop_in_order=True)  # front, then sends, then accounts, then deliveries
         parts.add(ChildSpec("garbage", Garbage().run, _PART))
         parts.add(ChildSpec("retention", retention.run, _PART))
@@ -399,7 +395,7 @@ class Server:
         return None if self._up else "starting"
 
     def _public_ingress_url(self, account: Account) -> str | None:
-        """Where an account's platform must call; None when nobody has said where we are."""
+        """Where an account's platform must call; None if `server.public_url` is not set."""
         base = self.settings.server.public_url
         return None if base is None else _ingress_url(base, account)
 
@@ -412,7 +408,7 @@ class Server:
 
     async def _front(
         self,
-        gateway: Gateway,
+        events: EventUseCases,
         front: Front,
         me: Incarnation,
         listeners: dict[str, socket.socket],
@@ -428,10 +424,10 @@ class Server:
             directory = self.settings.directory
             tls = TlsFiles(directory / server.tls.cert, directory / server.tls.key)
         first = not self.bound
-        gateway.closing = False
+        events.begin_streams()
         try:
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(_end_streams, gateway, me)
+                nursery.start_soon(_end_streams, events, me)
                 if len(os.fsencode(path)) <= LONGEST_SOCKET_PATH:
                     owner = Door(frozenset(Audience), owner=True)
                     await nursery.start(_serve, front.behind(owner), local, me)
@@ -454,8 +450,24 @@ class Server:
             path.unlink(missing_ok=True)
 
 
+def _running(parts: Assembly) -> Running:
+    """The parts that a reload changes."""
+    return Running(
+        settings=parts.settings,
+        registry=parts.registry,
+        store=parts.store,
+        writes=parts.writes,
+        accounts=parts.accounts,
+        deletion=parts.deletion,
+        endpoints=parts.bell,
+        guard=parts.guard,
+        changing=(parts.changing_accounts, parts.changing_keys),
+        now_ms=parts.now_ms,
+    )
+
+
 def _doors(server: ServerSettings) -> dict[str, frozenset[Audience]]:
-    """Who is let in where. Operators' paths are on a listener of their own, or on one that is not public."""
+    """The audiences of each listener. Operators have a listener of their own, or use a private one."""
     doors = {server.bind: {Audience.CUSTOMERS, Audience.RECEIVERS}}
     for bind, audiences in (
         (server.ingress_bind or server.bind, {Audience.PLATFORMS, Audience.RECEIVERS}),
@@ -467,7 +479,7 @@ def _doors(server: ServerSettings) -> dict[str, frozenset[Audience]]:
 
 
 def _private(server: ServerSettings) -> str | None:
-    """The API's listener, where nobody but this machine reaches it: not even by a proxy in front of it."""
+    """The API's listener, if only this machine reaches it, and no proxy forwards to it; else None."""
     where = [split_bind(server.bind)[0]]
     if server.public_url is not None:
         where.append(urlsplit(server.public_url).hostname or "")
@@ -502,14 +514,14 @@ def _url(listener: socket.socket, *, tls: bool) -> str:
 
 
 async def _exit_after(seconds: float) -> None:
-    """The last word on a stop that hangs: everything is crash-safe, so leave."""
+    """End the process if a stop hangs; a crash loses nothing."""
     await trio.sleep(seconds)
     os._exit(EX_TEMPFAIL)
 
 
-async def _end_streams(gateway: Gateway, me: Incarnation) -> None:
+async def _end_streams(events: EventUseCases, me: Incarnation) -> None:
     await me.stopping()
-    gateway.end_streams()
+    events.end_streams()
 
 
 async def _serve(app: Any, config: Config, me: Incarnation, task_status: trio.TaskStatus[list[str]]) -> None:

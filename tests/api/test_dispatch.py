@@ -12,7 +12,7 @@ import trio
 from tests.harness import KEY, gateway, settings_of
 from unifyport import api
 from unifyport.api.app import ROUTES, Front, new_router
-from unifyport.api.http.callers import Callers
+from unifyport.api.http.cursors import Cursors
 from unifyport.api.http.dispatch import Dispatcher
 from unifyport.api.http.doors import Audience, Door, audience_of
 from unifyport.api.http.messages import BodyTooSlow, BytesBody, FilePart, Headers, Request, Response
@@ -21,6 +21,7 @@ from unifyport.api.http.router import Match, Mismatch, Router
 from unifyport.api.http.routing import Call, Route
 from unifyport.api.routes import account_runtime
 from unifyport.gateway.gateway import Gateway
+from unifyport.storage.sealing import KeyRing
 
 CUSTOMERS = Door(frozenset({Audience.CUSTOMERS, Audience.RECEIVERS}))
 ADAPTER = Path("http/quart_app.py")
@@ -262,7 +263,8 @@ class Failing:
 
 
 def dispatcher_of(house: Gateway, route: Route) -> Dispatcher:
-    return Dispatcher(house, Callers(house), new_router([route]), observe=lambda *_: None)
+    cursors = Cursors(KeyRing.parse(KeyRing.new_key()))
+    return Dispatcher(house, cursors, new_router([route]), observe=lambda *_: None)
 
 
 def test_one_file_of_the_api_knows_the_framework() -> None:

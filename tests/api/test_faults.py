@@ -228,11 +228,11 @@ async def test_sends_that_wait_longer_than_their_deadline_harm_nobody(
         outcomes[text] = response.json()["error"]["outcome"]
 
     async with trio.open_nursery() as nursery:
-        monkeypatch.setattr("unifyport.api.routes.messages.DEADLINE_MS", 4_000)
+        monkeypatch.setattr("unifyport.gateway.sends.DEADLINE_MS", 4_000)
         nursery.start_soon(send, "on the wire")
         while not any(c["method"] == "sendMessage" for c in platform.telegram.connections):
             await trio.lowlevel.checkpoint()
-        monkeypatch.setattr("unifyport.api.routes.messages.DEADLINE_MS", 300)  # over before the first one's
+        monkeypatch.setattr("unifyport.gateway.sends.DEADLINE_MS", 300)  # over before the first one's
         nursery.start_soon(send, "waits")
         nursery.start_soon(send, "waits too")
     assert outcomes == {"on the wire": "unknown", "waits": "not_sent", "waits too": "not_sent"}

@@ -359,7 +359,7 @@ async def test_many_repeats_fetch_once(world: World) -> None:
 async def test_slow_files_are_given_up_and_let_go_of_their_keys(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("unifyport.api.routes.outbound.FETCH_SECONDS", 0.5)
+    monkeypatch.setattr("unifyport.gateway.sends.FETCH_SECONDS", 0.5)
     answers: list[httpx.Response] = []
 
     async def one(number: int) -> None:

@@ -162,7 +162,7 @@ async def test_a_write_that_was_answered_with_503_never_happens(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Behind a commit that hangs a create waits, is answered, and is taken back."""
-    monkeypatch.setattr("unifyport.gateway.gateway.WRITE_SECONDS", 0.2)
+    monkeypatch.setattr("unifyport.gateway.writes.WRITE_SECONDS", 0.2)
     disk = Disk(monkeypatch)
     async with gateway(settings_of(tmp_path)) as api:
         disk.of = "PutWorkspace"
@@ -198,7 +198,7 @@ async def test_a_delete_that_fails_changes_nothing(tmp_path: Path, monkeypatch: 
                 async def refuse(self: Any, write: Any) -> Any:
                     raise StoreUnavailable("a disk that the test has broken")
 
-                broken.setattr("unifyport.gateway.gateway.Gateway.write", refuse)
+                broken.setattr("unifyport.gateway.writes.TimedWriter.write", refuse)
                 assert (await api("DELETE", path)).status_code == 503
             await api.until(lambda a: a["runtime_status"] == "running", path)
             hello = message("still here")
@@ -220,7 +220,7 @@ async def test_a_delete_that_nobody_waited_for_is_done_all_the_same(
             body = {"provider": "telegram", "provider_data": {"token": TOKEN}}
             path = f"/v1/accounts/{(await api.data('POST', '/v1/accounts', body))['id']}"
             await api.until(lambda a: a["runtime_status"] == "running", path)
-            monkeypatch.setattr("unifyport.gateway.gateway.WRITE_SECONDS", 0.2)
+            monkeypatch.setattr("unifyport.gateway.writes.WRITE_SECONDS", 0.2)
             monkeypatch.setattr("actors.writer.IN_HAND_SECONDS", 0.2)
             disk = Disk(monkeypatch)
             disk.of = "DeleteAccount"

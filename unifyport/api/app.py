@@ -14,7 +14,7 @@ from unifyport.gateway.gateway import Gateway
 from . import uploads
 from .http import docs_page
 from .http.answers import JSON
-from .http.callers import Callers
+from .http.cursors import Cursors
 from .http.dispatch import Dispatcher
 from .http.doors import Audience, Door, audience_of
 from .http.messages import Headers, Response
@@ -35,6 +35,7 @@ from .routes import (
     events,
     groups,
     health,
+    labels,
     media,
     message_actions,
     messages,
@@ -57,6 +58,7 @@ ROUTES: tuple[Route, ...] = (
     *supervisors.ROUTES,
     *reload.ROUTES,
     *conversations.ROUTES,
+    *labels.ROUTES,
     *contacts.ROUTES,
     *groups.ROUTES,
     *messages.ROUTES,
@@ -83,20 +85,19 @@ def new_router(routes: Iterable[Route], pages: Iterable[Page] = ()) -> Router[Ro
 class Front:
     """The HTTP front of one gateway: the dispatcher of the API, and ingress and uploads beside it."""
 
-    def __init__(self, gateway: Gateway, routes: Iterable[Route] = ROUTES) -> None:
+    def __init__(self, gateway: Gateway, cursors: Cursors, routes: Iterable[Route] = ROUTES) -> None:
         self._gateway = gateway
-        self._ingress = IngressFront(gateway)
-        callers = Callers(gateway)
-        self._uploads = uploads.UploadFront(gateway, callers)
+        self._ingress = IngressFront(gateway.ingress)
+        self._uploads = uploads.UploadFront(gateway.uploads, gateway.callers)
         self._requests = metrics.Requests()
-        self._metrics = metrics.new_registry(gateway, self._requests, self._ingress)
+        self._metrics = metrics.new_registry(gateway.figures, self._requests, self._ingress)
         described = document(list(routes))
         self._document = msgspec.json.encode(described)
         html, self._docs_headers = docs_page.page(described)
         self._docs = html.encode()
         table = (*routes, account_runtime.UNKNOWN_ACTION)
         router = new_router(table, self._pages())
-        self.dispatch = Dispatcher(gateway, callers, router, observe=self._requests.observe).dispatch
+        self.dispatch = Dispatcher(gateway, cursors, router, observe=self._requests.observe).dispatch
         self._app = quart_app(self.dispatch, max_body=max(route.max_body for route in table))
 
     def behind(self, door: Door) -> App:
@@ -129,10 +130,10 @@ class Front:
         )
 
     async def _media(self, path: dict[str, str]) -> Response:
-        return await media.serve(self._gateway, path["token"])
+        return await media.serve(self._gateway.linked_files, path["token"])
 
     async def _qr(self, path: dict[str, str]) -> Response:
-        return await qr.serve(self._gateway, path["name"])
+        return await qr.serve(self._gateway.linked_files, path["name"])
 
     async def _scrape(self, _: dict[str, str]) -> Response:
         await trio.lowlevel.checkpoint()

@@ -1,12 +1,12 @@
 """Ingress over HTTP: bounded bodies, raw bytes, plain answers.
 
-Who may write and what it means is `actors.ingress`.
+Verifying, reading and committing is `unifyport/gateway/ingress.py`.
 
-It is an ASGI application of its own beside the API: this is the road on which traffic comes, and a body must
-be counted before it is read. Platforms see a status; nobody sees more.
+It is an ASGI application of its own beside the API: a body must be counted before it is read. An answer is a
+status, and tells a platform nothing more.
 
-    200 committed   401 no right here, for whatever reason   408 too slow   410 the account was deleted
-    413 too long    503 keep it and come again
+    200 committed   401 refused, for any reason   408 too slow   410 the account was deleted
+    413 too long    503 not taken now: the platform must keep the request and send it again
 """
 
 import logging
@@ -20,8 +20,7 @@ from urllib.parse import parse_qsl
 import trio
 
 from unifyport.front.asgi import Receive, Scope, Send, respond
-from unifyport.gateway.gateway import Gateway
-from unifyport.gateway.ingress import IngressOutcome
+from unifyport.gateway.ingress import Ingress, IngressOutcome
 
 from .http.doors import INGRESS_PREFIX
 
@@ -51,9 +50,9 @@ class NoRoom(Exception):
 class Budget:
     """Bytes that have come in and are still held, in all and by account.
 
-    Anybody can send bytes in the name of an account, as they are held until they can be verified. So a small
-    body is taken however much an account holds already, and a last part of the room is for small bodies only.
-    What names no account of ours shares one account's room.
+    A body is held before it can be verified, so a stranger can fill the room of an account. Therefore a small
+    body is taken however much an account holds already, and the last part of the whole room is for small
+    bodies only. Requests that name no account of this gateway share one account's room.
     """
 
     def __init__(
@@ -69,10 +68,7 @@ class Budget:
 
     @contextmanager
     def holding(self, account_id: str) -> Iterator[Callable[[int], None]]:
-        """What is inside calls the given function with each number of bytes that has come.
-
-        It raises `NoRoom`.
-        """
+        """Yields a function that is called with the size of each piece that has come, and raises `NoRoom`."""
         held = 0
 
         def take(size: int) -> None:
@@ -105,10 +101,10 @@ class Disconnected(Exception):
 class IngressFront:
     """`GET` and `POST /ingress/{provider}/{account_id}`. Counts its answers for the metrics."""
 
-    def __init__(self, gateway: Gateway) -> None:
-        self._gateway = gateway
+    def __init__(self, ingress: Ingress) -> None:
+        self._ingress = ingress
         self._budget = Budget()
-        self._said: dict[str, float] = {}  # account -> when its last refusal was logged
+        self._logged: dict[str, float] = {}  # account -> when its last refusal was logged
         self.answers: Counter[tuple[str, int]] = Counter()  # (provider, status)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -124,25 +120,22 @@ class IngressFront:
         except Exception:
             log.exception("ingress crashed", extra={"provider": provider, "account_id": account_id})
             status, text = HTTPStatus.SERVICE_UNAVAILABLE, ""
-        known = self._gateway.registry.find_channel(provider)
-        self.answers[known.name if known is not None else "unknown", status] += 1
+        self.answers[self._ingress.channel_name(provider) or "unknown", status] += 1
         if status is not HTTPStatus.OK:
-            self._say(provider, account_id, status)
+            self._log_refusal(provider, account_id, status)
         headers = [(b"x-content-type-options", b"nosniff")]
         if status is HTTPStatus.SERVICE_UNAVAILABLE:
             headers.append((b"retry-after", RETRY_AFTER))
         await respond(send, status, (text or status.phrase.lower()).encode(), b"text/plain", headers)
 
-    def _say(self, provider: str, account_id: str, status: HTTPStatus) -> None:
-        """One line a minute for each of our accounts: strangers cannot fill the log,
-        a wrong secret is seen.
-        """
-        if self._gateway.accounts.actor(account_id) is None:
+    def _log_refusal(self, provider: str, account_id: str, status: HTTPStatus) -> None:
+        """Log one line a minute for each account: strangers cannot fill the log, a wrong secret is seen."""
+        if not self._ingress.runs(account_id):
             account_id = ""
         now = trio.current_time()
-        if now - self._said.get(account_id, -SILENCE_SECONDS) < SILENCE_SECONDS:
+        if now - self._logged.get(account_id, -SILENCE_SECONDS) < SILENCE_SECONDS:
             return
-        self._said[account_id] = now
+        self._logged[account_id] = now
         hint = (
             "the signature or the account is wrong"
             if status is HTTPStatus.UNAUTHORIZED
@@ -153,7 +146,7 @@ class IngressFront:
 
     @property
     def bytes_held(self) -> int:
-        """Of bodies that have come in and are not answered yet."""
+        """Bytes of bodies that have come in and are not answered yet."""
         return self._budget.held
 
     @staticmethod
@@ -169,25 +162,24 @@ class IngressFront:
             pairs = parse_qsl(scope["query_string"].decode("ascii"), max_num_fields=_MAX_PARAMETERS)
         except ValueError:
             return HTTPStatus.UNAUTHORIZED, ""
-        answer = self._gateway.ingress.challenge(provider, account_id, dict(pairs))
+        answer = self._ingress.challenge(provider, account_id, dict(pairs))
         return (HTTPStatus.UNAUTHORIZED, "") if answer is None else (HTTPStatus.OK, answer)
 
     async def _post(self, provider: str, account_id: str, scope: Scope, receive: Receive) -> HTTPStatus:
-        gateway = self._gateway
-        if not gateway.accounts.accepting or gateway.ready() is not None:
+        if not self._ingress.accepting:
             return HTTPStatus.SERVICE_UNAVAILABLE
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        limit = gateway.ingress.limit(provider)
+        limit = self._ingress.limit(provider)
         if _length(headers) > limit:
             return HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-        owner = account_id if gateway.accounts.actor(account_id) is not None else ""
+        owner = account_id if self._ingress.runs(account_id) else ""
         try:
             with self._budget.holding(owner) as take:
                 with trio.move_on_after(BODY_SECONDS) as reading:
                     body = await _read(receive, limit, take)
                 if reading.cancelled_caught:
                     return HTTPStatus.REQUEST_TIMEOUT
-                return _STATUS[await gateway.ingress.receive(provider, account_id, headers, body)]
+                return _STATUS[await self._ingress.receive(provider, account_id, headers, body)]
         except NoRoom:
             return HTTPStatus.SERVICE_UNAVAILABLE
         except BodyTooLong:
@@ -195,7 +187,7 @@ class IngressFront:
 
 
 def _length(headers: Mapping[str, str]) -> int:
-    """What a body says of itself; 0 when it says nothing."""
+    """The declared length of a body; 0 if there is none."""
     text = headers.get("content-length", "")
     return int(text) if text.isascii() and text.isdigit() else 0
 

@@ -13,17 +13,29 @@ from typing import Any
 import attrs
 import trio
 
-from unifyport.files.outgoing import FileRefused, Sink, Upload
+from unifyport.files.outgoing import Sink, Upload
 from unifyport.front.asgi import Receive, Scope, Send, respond
 from unifyport.front.forms import END, FormDecoder, Part, parse_header
-from unifyport.gateway.gateway import Gateway
+from unifyport.gateway import errors as codes
+from unifyport.gateway.callers import Callers
+from unifyport.gateway.errors import invalid
+from unifyport.gateway.files import UploadUseCases
 from unifyport.model.ids import new_id
 from unifyport.model.times import rfc3339
 
 from . import schemas
 from .http import envelope
-from .http.callers import Callers
-from .http.errors import INVALID_REQUEST, TOO_LARGE, WRONG_MEDIA_TYPE, ApiError, ErrorSpec, from_exception
+from .http.callers import admit
+from .http.errors import (
+    TOO_LARGE,
+    TOO_SLOW,
+    WRONG_MEDIA_TYPE,
+    bad_request,
+    error,
+    fault,
+    from_exception,
+    internal_error,
+)
 from .http.routing import Call, Route
 
 log = logging.getLogger("unifyport.uploads")
@@ -36,7 +48,8 @@ UPLOAD_SECONDS = 1800.0
 SILENCE_SECONDS = 30.0  # between two pieces of a body
 MAX_PARTS = 16
 AROUND_THE_FILE = 1024 * 1024  # bytes of a form that are not the file's
-_QUOTA = ErrorSpec(409, "media_quota_exceeded")
+_QUOTA = error(codes.UPLOAD_QUOTA_EXCEEDED)
+_GONE = 499  # the status of a request whose caller has gone, for the metrics
 
 
 class _Disconnected(Exception):
@@ -44,25 +57,25 @@ class _Disconnected(Exception):
 
 
 class UploadFront:
-    def __init__(self, gateway: Gateway, callers: Callers) -> None:
-        self._gateway = gateway
+    def __init__(self, files: UploadUseCases, callers: Callers) -> None:
+        self._files = files
         self._callers = callers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send, *, owner: bool) -> int:
-        """Answer one request; the status of the answer (499: nobody was there any more)."""
+        """Answer one request; the status of the answer, or `_GONE`."""
         request_id, headers = new_id("req"), _headers(scope)
         try:
             if not owner:
-                await self._callers.admit(headers.get("x-api-key"))
+                await admit(self._callers, headers.get("x-api-key"))
             upload = await self._take(headers, receive)
             status, content, more = 201, {"data": _shown(upload)}, {}
         except _Disconnected:
-            return 499
-        except Exception as error:
-            known = from_exception(error, FAILURE)
+            return _GONE
+        except Exception as failed:
+            known = from_exception(failed, FAILURE)
             if known is None:
                 log.exception("request %s crashed", request_id)
-                known = ApiError(500, FAILURE, "internal error")
+                known = internal_error(FAILURE)
             status, content = known.status, envelope.of_error(known)
             more = {"retry-after": after} if (after := envelope.retry_after(known)) else {}
             more["connection"] = "close"  # what is left of the body is not read
@@ -77,27 +90,23 @@ class UploadFront:
     async def _take(self, headers: dict[str, str], receive: Receive) -> Upload:
         kind, options = parse_header(headers.get("content-type", ""))
         if kind.lower() != FORM or not options.get("boundary"):
-            raise ApiError(415, WRONG_MEDIA_TYPE.code, f"send the file as Content-Type: {FORM}")
-        limit = self._gateway.settings.media.max_file
+            raise fault(WRONG_MEDIA_TYPE, f"send the file as Content-Type: {FORM}")
+        limit = self._files.max_file
         length = headers.get("content-length", "")
         if length.isascii() and length.isdigit() and int(length) > limit + AROUND_THE_FILE:
-            raise ApiError(413, TOO_LARGE.code, f"a file may have at most {limit} bytes")
+            raise fault(TOO_LARGE, f"a file may have at most {limit} bytes")
         form = _Form(options["boundary"], receive, limit + AROUND_THE_FILE)
         try:
             with trio.move_on_after(UPLOAD_SECONDS):
                 name, mime_type = await form.file()
-                return await self._gateway.outgoing.keep(name, mime_type, form.into)
-            raise ApiError(408, INVALID_REQUEST.code, "the body did not come in time")
-        except FileRefused as refused:
-            raise _refusal(refused) from None
+                return await self._files.keep(name, mime_type, form.into)
+            raise fault(TOO_SLOW, "the body did not come in time")
         except ValueError:
-            raise ApiError(400, INVALID_REQUEST.code, f"the body is not valid {FORM}") from None
+            raise bad_request(f"the body is not valid {FORM}") from None
 
 
 class _Form:
-    """A form as it comes: the first file's name and type, then its bytes;
-    whatever else there is is passed over.
-    """
+    """A form as it comes: the first file's name and type, then its bytes. All other parts are skipped."""
 
     def __init__(self, boundary: str, receive: Receive, limit: int) -> None:
         self._decoder = FormDecoder(boundary.encode(), max_buffer=AROUND_THE_FILE, max_parts=MAX_PARTS)
@@ -105,21 +114,21 @@ class _Form:
         self._events = self._read(receive)
 
     async def file(self) -> tuple[str, str]:
-        """(name, media type). Raises `ApiError` when there is no file, `ValueError` for what is no form."""
+        """(name, media type). Raises `UseCaseError` if there is no file, `ValueError` for what is no form."""
         async for event in self._events:
             if isinstance(event, Part) and event.filename is not None:
                 return event.filename, event.content_type
-        raise ApiError(400, INVALID_REQUEST.code, "file: is required, as a part with a filename")
+        raise invalid("file", "is required, as a part with a filename")
 
     async def into(self, sink: Sink) -> None:
-        """The rest, to its end. Raises `ApiError` when there is a second file."""
+        """The rest, to its end. Raises `UseCaseError` if there is a second file."""
         first = True
         async for event in self._events:
             if isinstance(event, bytes):
                 if first:
                     await sink(event)
             elif event.filename is not None:
-                raise ApiError(400, INVALID_REQUEST.code, "file: one at a time")
+                raise invalid("file", "one at a time")
             else:
                 first = False
 
@@ -132,7 +141,7 @@ class _Form:
             body = message.get("body", b"")
             self._left -= len(body)
             if self._left < 0:
-                raise ApiError(413, TOO_LARGE.code, "the body is too long")
+                raise fault(TOO_LARGE, "the body is too long")
             self._decoder.receive(body, last=not message.get("more_body", False))
 
     async def _message(self, receive: Receive) -> Any:
@@ -141,20 +150,11 @@ class _Form:
             if message["type"] == "http.disconnect":
                 raise _Disconnected
             return message
-        raise ApiError(408, INVALID_REQUEST.code, "the body did not come in time")
+        raise fault(TOO_SLOW, "the body did not come in time")
 
 
 def _headers(scope: Scope) -> dict[str, str]:
     return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
-
-
-def _refusal(refused: FileRefused) -> ApiError:
-    match refused.reason:
-        case "too_large":
-            return ApiError(413, TOO_LARGE.code, str(refused))
-        case "quota":
-            return ApiError(409, _QUOTA.code, str(refused))
-    return ApiError(503, FAILURE, str(refused), retry_after=5)
 
 
 def _shown(upload: Upload) -> dict[str, Any]:
@@ -165,7 +165,7 @@ def _shown(upload: Upload) -> dict[str, Any]:
 
 
 async def _elsewhere(call: Call) -> None:
-    """The route is in the table for what it says of itself; `UploadFront` answers it."""
+    """The route is in the table for the document only; `UploadFront` answers it."""
     raise AssertionError("uploads are not dispatched as JSON calls")
 
 
@@ -181,7 +181,7 @@ ROUTES = [
         schemas.UploadedMedia,
         dict,
         success=201,
-        errors=(_QUOTA, ErrorSpec(408, INVALID_REQUEST.code)),
+        errors=(_QUOTA, TOO_SLOW),
         extension=True,
         consumes=FORM,
     ),

@@ -1,11 +1,11 @@
 """Reading the configuration file again while everything runs.
 
 A file with mistakes changes nothing. Otherwise what it declares is stored in one transaction, all or nothing,
-and only then do the actors hear of it: a child whose declaration is the same does not notice, and one whose
-policy alone is another goes on running under the new one. Some options are read once, at the start: the
-report names them.
+and only then are the actors told: a child whose declaration is unchanged runs on, and one whose policy alone
+has changed runs on under the new policy. Some options are read once, at the start: the report names them.
 """
 
+import contextlib
 import hashlib
 import logging
 from collections.abc import Callable, Iterator
@@ -15,14 +15,19 @@ from typing import Any
 import attrs
 import trio
 
+from actors.accounts import Accounts
 from supervisors import Policy, Wake
 from unifyport.config.declared import Plan, Report, plan, vet
 from unifyport.config.settings import Mistakes, Settings, check, load_with_source
-from unifyport.gateway.gateway import BeingDeleted, Gateway, NoFile, WriteRefused
+from unifyport.gateway.configuration import NoFile
+from unifyport.gateway.deletion import AccountDeletion, BeingDeleted
+from unifyport.gateway.endpoints import EndpointBell
+from unifyport.gateway.writes import TimedWriter, WriteRefused
 from unifyport.model.account import Account
 from unifyport.model.structuring import Problems
 from unifyport.net.guard import AddressGuard
-from unifyport.storage.contract import PutAccount, Refused, StoreUnavailable
+from unifyport.providers.registry import Registry
+from unifyport.storage.contract import PutAccount, Refused, Store, StoreUnavailable
 
 log = logging.getLogger("unifyport.reload")
 
@@ -34,32 +39,51 @@ _DECLARED = ("api_keys", "webhook_endpoints", "accounts", "directory", "path")  
 PolicyOf = Callable[[Account], Policy]
 
 
+@attrs.frozen(kw_only=True)
+class Running:
+    """The parts of a running gateway that a declaration changes.
+
+    `settings` are those in force. `changing`: the locks of all changes that a declaration must not meet.
+    """
+
+    settings: Callable[[], Settings]
+    registry: Registry
+    store: Store
+    writes: TimedWriter
+    accounts: Accounts
+    deletion: AccountDeletion
+    endpoints: EndpointBell
+    guard: AddressGuard
+    changing: tuple[trio.Lock, ...]
+    now_ms: Callable[[], int]
+
+
 class Reloader:
     """`policies` reads settings, `adopt` puts them in force; neither passes a checkpoint."""
 
     def __init__(
         self,
-        gateway: Gateway,
+        running: Running,
         policies: Callable[[Settings], PolicyOf],
         adopt: Callable[[Settings], None],
     ) -> None:
-        self._gateway = gateway
+        self._running = running
         self._policies = policies
         self._adopt = adopt
         self._turn = trio.Lock()
         self._thread = trio.CapacityLimiter(1)
         self._bell = Wake()
-        self._fingerprint = fingerprint(gateway.settings.path)
+        self._fingerprint = fingerprint(running.settings().path)
         self.succeeded = True  # the last one
-        self.succeeded_at = gateway.now_ms()
+        self.succeeded_at = running.now_ms()
 
     @property
     def file_changed(self) -> bool:
         """Whether the file is no longer what was loaded."""
-        return fingerprint(self._gateway.settings.path) != self._fingerprint
+        return fingerprint(self._running.settings().path) != self._fingerprint
 
     def ring(self) -> None:
-        """Have it reloaded soon, and what comes of it logged. Never blocks."""
+        """Reload soon, and log the outcome. Never blocks."""
         self._bell.ring()
 
     async def run(self) -> None:
@@ -70,7 +94,7 @@ class Reloader:
                 await self.reload()
             except (Problems, NoFile, StoreUnavailable) as error:
                 log.error("reload failed, nothing was changed: %s", error)
-            except Exception:  # a bug must not end the house that runs
+            except Exception:  # a bug here must not end the gateway
                 log.exception("reload failed")
 
     async def reload(self, *, dry_run: bool = False, prune: bool = False) -> Report:
@@ -83,62 +107,74 @@ class Reloader:
                 return await self._reload(dry_run=True, prune=prune)
             self.succeeded = False
             report = await self._reload(dry_run=False, prune=prune)
-            self.succeeded, self.succeeded_at = True, self._gateway.now_ms()
+            self.succeeded, self.succeeded_at = True, self._running.now_ms()
         for line in report.lines:
             log.info("reload: %s", line)
         return report
 
     async def _reload(self, *, dry_run: bool, prune: bool) -> Report:
-        gateway = self._gateway
-        path = gateway.settings.path
+        running = self._running
+        path = running.settings().path
         if path is None:
             raise NoFile
         read = fingerprint(path)
-        loaded = await trio.to_thread.run_sync(load_with_source, path, gateway.registry, limiter=self._thread)
-        written = loaded.settings
-        options = list(_moved(gateway.settings, written))
-        settings = _reloadable(gateway.settings, written)
-        mistakes = Mistakes(loaded.source.document)
-        check(settings, gateway.registry, mistakes)
-        if mistakes.found:
-            shown = loaded.source.show(mistakes.found)
-            raise Problems([f"{problem} (as long as the server is not restarted)" for problem in shown])
-        await vet(settings, AddressGuard(gateway.guard.resolve, settings.security.webhook_networks))
+        settings, options = await self._load(path)
+        await vet(settings, AddressGuard(running.guard.resolve, settings.security.webhook_networks))
         for _ in range(TRIES):
-            async with gateway.changing_accounts, gateway.changing_keys:
-                now_ms = gateway.now_ms()
-                made = await plan(
-                    settings, gateway.registry, gateway.store, now_ms, running=self._runs, prune=prune
-                )
-                report = Report(
-                    made,
-                    sorted(name for name in options if not name.startswith(AT_START_ONLY)),
-                    sorted(name for name in options if name.startswith(AT_START_ONLY)),
-                    len(gateway.accounts.supervised_otherwise(self._policies(settings))),
-                )
+            async with contextlib.AsyncExitStack() as held:
+                for lock in running.changing:
+                    await held.enter_async_context(lock)
+                report = await self._compare(settings, options, prune=prune)
                 if dry_run:
                     return report
-                if await self._apply(made, settings, report, prune=prune):
+                if await self._apply(report.plan, settings, report, prune=prune):
                     self._fingerprint = read
                     return report
         raise Problems(["what is declared keeps changing meanwhile, try again"])
 
+    async def _load(self, path: Path) -> tuple[Settings, list[str]]:
+        """What the file says, as far as it can change while the gateway runs, and the options that differ.
+
+        Raises `Problems`.
+        """
+        running, registry = self._running.settings(), self._running.registry
+        loaded = await trio.to_thread.run_sync(load_with_source, path, registry, limiter=self._thread)
+        settings = _reloadable(running, loaded.settings)
+        mistakes = Mistakes(loaded.source.document)
+        check(settings, registry, mistakes)
+        if mistakes.found:
+            shown = loaded.source.show(mistakes.found)
+            raise Problems([f"{problem} (as long as the server is not restarted)" for problem in shown])
+        return settings, list(_moved(running, loaded.settings))
+
+    async def _compare(self, settings: Settings, options: list[str], *, prune: bool) -> Report:
+        running = self._running
+        made = await plan(
+            settings, running.registry, running.store, running.now_ms(), running=self._runs, prune=prune
+        )
+        return Report(
+            made,
+            sorted(name for name in options if not name.startswith(AT_START_ONLY)),
+            sorted(name for name in options if name.startswith(AT_START_ONLY)),
+            len(running.accounts.supervised_otherwise(self._policies(settings))),
+        )
+
     def _runs(self, stored: Account) -> bool:
-        """Whether an account runs as it is stored: else an earlier reload was cut off between the two."""
-        actor = self._gateway.accounts.actor(stored.id)
+        """Whether an account runs as it is stored; if not, an earlier reload was cut off between the two."""
+        actor = self._running.accounts.actor(stored.id)
         return actor is not None and (actor.row.digest, actor.row.status) == (stored.digest, stored.status)
 
     async def _apply(self, made: Plan, settings: Settings, report: Report, *, prune: bool) -> bool:
-        """Store the plan and put it in force; False when something was changed since it was made."""
-        gateway, accounts = self._gateway, self._gateway.accounts
+        """Store the plan and put it in force; False if something was changed since it was made."""
+        running, accounts = self._running, self._running.accounts
         self._refuse_too_many(made, settings.supervision.max_children, prune=prune)
         try:
-            stored = await gateway.write(made.write) if made.steps else []
+            stored = await running.writes.write(made.write) if made.steps else []
         except WriteRefused as refused:
             if refused.reason == "conflict":
                 return False
             raise made.refused(Refused(refused.reason, refused.place)) from None
-        # No checkpoint since it was stored, until what runs has been told.
+        # No checkpoint from the commit until the actors have been told.
         self._adopt(settings)
         rows, new = [row for row in stored if isinstance(row, Account)], []
         for row in rows:
@@ -147,39 +183,41 @@ class Reloader:
                 new.append(row)
             else:
                 accounts.update(row, reconnect=_connects_otherwise(actor.row, row))
-        gateway.endpoints_changed()
+        running.endpoints.ring()
         if prune:
             report.not_removed = await self._delete(made.left_accounts)
-        if new:  # after those that may have had their identities; when this fails the next reload adds them
+        if (
+            new
+        ):  # after the deletion of accounts with the same identities; if it fails the next reload adds them
             await self._add(new)
         return True
 
     def _refuse_too_many(self, made: Plan, max_children: int, *, prune: bool) -> None:
-        accounts = self._gateway.accounts
+        accounts = self._running.accounts
         named = [write.account.id for _, write in made.steps if isinstance(write, PutAccount)]
         new = sum(accounts.actor(account_id) is None for account_id in named)
         if new and len(accounts) + new - (len(made.left_accounts) if prune else 0) > max_children:
             raise Problems(["accounts: with these there would be more than supervision.max_children"])
 
     async def _add(self, rows: list[Account]) -> None:
-        gateway = self._gateway
-        leases = await gateway.accounts.claim([row.id for row in rows])
-        stored = {row.id: row for row in await gateway.store.accounts()}
+        running = self._running
+        leases = await running.accounts.claim([row.id for row in rows])
+        stored = {row.id: row for row in await running.store.accounts()}
         for row, lease in zip(rows, leases, strict=True):
             if row.id in stored:  # and was not deleted meanwhile
-                gateway.accounts.add(stored[row.id], lease)
+                running.accounts.add(stored[row.id], lease)
 
     async def _delete(self, left: list[Account]) -> list[str]:
-        """Delete accounts side by side; the names of those that could not be."""
+        """Delete accounts side by side; the names of those that could not be deleted."""
         failed: list[str] = []
         turns = trio.CapacityLimiter(_DELETED_AT_A_TIME)
 
         async def delete(account: Account) -> None:
             try:
                 async with turns:
-                    await self._gateway.delete_account(account.id)
+                    await self._running.deletion.delete(account.id)
             except BeingDeleted:
-                pass  # by somebody else
+                pass  # by another call
             except (StoreUnavailable, WriteRefused) as error:
                 log.warning("account %r was not deleted: %s", account.name, error)
                 failed.append(account.name)
@@ -200,7 +238,7 @@ def _connects_otherwise(old: Account, new: Account) -> bool:
 
 
 def _reloadable(running: Settings, written: Settings) -> Settings:
-    """`written`, with what is read at the start only as it runs."""
+    """`written`, with the options that are read at the start only as they are in `running`."""
     kept = running.security
     return attrs.evolve(
         written,

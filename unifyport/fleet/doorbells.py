@@ -7,6 +7,9 @@ from typing import Protocol
 
 import trio
 
+EVENTS_TOPIC = "events"  # rung after each commit that wrote events
+ENDPOINTS_TOPIC = "endpoints"  # rung when the table of webhook endpoints, or an order to one, has changed
+
 
 class Bus(Protocol):
     def ring(self, topic: str) -> None:

@@ -1,8 +1,8 @@
 """Platforms that call us: verify, read, route, commit. Only then is there an acknowledgement.
 
-Whoever has no right here learns nothing: an account that does not exist, one of another provider and a wrong
-signature get the same answer after the same work. What an item says about itself is believed only after the
-secrets of the account that it names have verified the request as well.
+A request without a valid signature learns nothing: an account that does not exist, one of another provider
+and a wrong signature get the same outcome after the same work. What an item says about itself is believed
+only after the secrets of the account that it names have verified the request as well.
 """
 
 import contextlib
@@ -25,39 +25,60 @@ from unifyport.storage.contract import Store, StoreUnavailable
 
 log = logging.getLogger("unifyport.ingress")
 
-AT_A_TIME = 4  # requests of one account, when there are none of others; else one
-LONGEST_IDLE = 0.05  # seconds for which an account whose requests queue up lets others go first
-SMALLEST_LIMIT = 64 * 1024  # bytes, where a provider has no ingress at all
+AT_A_TIME = 4  # requests of one account while no other account is active; else one
+LONGEST_IDLE = 0.05  # seconds that an account with queued requests yields to the others
+SMALLEST_LIMIT = 64 * 1024  # bytes, for a provider without ingress
 _DAY_MS = 86_400_000
 
 
 class IngressOutcome(enum.Enum):
-    """What becomes of a request."""
+    """The outcome of a request."""
 
     COMMITTED = "committed"  # durable: acknowledge
     UNAUTHORIZED = "unauthorized"
     GONE = "gone"  # there was such an account
-    UNAVAILABLE = "unavailable"  # not durable, or the account is stopped: the platform shall keep it
+    UNAVAILABLE = "unavailable"  # not durable, or the account is stopped: the platform must keep it
 
 
 class Ingress:
-    """`dedupe_ms`: for how long the key of an event is remembered; older items could be repeats and are set aside."""
+    """`dedupe_ms`: how long the key of an event is remembered; older items could be repeats and are set
+    aside.
+
+    `ready`: why the gateway is not ready, or None.
+    """
 
     def __init__(
         self,
         accounts: Accounts,
         registry: Registry,
         store: Store,
+        *,
         now_ms: Callable[[], int],
+        ready: Callable[[], str | None],
         dedupe_ms: int,
     ) -> None:
         self._accounts = accounts
         self._registry = registry
         self._store = store
         self._now_ms = now_ms
+        self._ready = ready
         self._keep_ms = dedupe_ms - _DAY_MS
         self._fair_share = FairShare()
         self._turns: dict[str, trio.CapacityLimiter] = {}  # of accounts that are being called
+
+    @property
+    def accepting(self) -> bool:
+        """Whether requests can be taken at all."""
+        return self._accounts.accepting and self._ready() is None
+
+    def runs(self, account_id: str) -> bool:
+        """Whether this gateway has an account of that id, of any provider."""
+        return self._accounts.actor(account_id) is not None
+
+    def channel_name(self, provider: str) -> str | None:
+        """The channel of a provider; None if there is none."""
+        channel = self._registry.find_channel(provider)
+        return None if channel is None else channel.name
 
     def limit(self, provider: str) -> int:
         """The longest body in bytes that this provider may send."""
@@ -66,7 +87,7 @@ class Ingress:
         return max(limits, default=SMALLEST_LIMIT)
 
     def challenge(self, provider: str, account_id: str, query: Mapping[str, str]) -> str | None:
-        """The answer to a platform that checks our address; None: refuse."""
+        """The answer to a platform that checks our address; None: the check is refused."""
         actor = self._actor(provider, account_id)
         hook = _hook(actor) if actor is not None else self._any_hook(provider)
         if hook is None or hook.challenge is None:
@@ -90,10 +111,10 @@ class Ingress:
             return IngressOutcome.UNAVAILABLE
         return IngressOutcome.GONE if gone else IngressOutcome.UNAUTHORIZED
 
-    # -- who ------------------------------------------------------------------------------------------------------
+    # -- the account -----------------------------------------------------------------------------------------
 
     def _actor(self, provider: str, account_id: str) -> AccountActor | None:
-        """The account in the path, if this provider is what it is of and it is called by its platform."""
+        """The account, if it is of this provider and its platform calls us."""
         actor, channel = self._accounts.actor(account_id), self._registry.find_channel(provider)
         if actor is None or channel is None or channel.name != actor.row.channel:
             return None
@@ -106,14 +127,14 @@ class Ingress:
         return next((c.ingress for c in channel.connections if c.ingress is not None), None)
 
     def _feign(self, provider: str, headers: Mapping[str, str], body: bytes) -> None:
-        """The work of a verification, for nothing."""
+        """Do the work of a verification, so that the time of the answer says nothing."""
         hook = self._any_hook(provider)
         if hook is not None:
             hook.verify({}, headers, body)
         else:
-            hmac.digest(b"nobody", body, "sha256")
+            hmac.digest(b"no account", body, "sha256")
 
-    # -- what -----------------------------------------------------------------------------------------------------
+    # -- the events ------------------------------------------------------------------------------------------
 
     async def _take(
         self, actor: AccountActor, hook: InboundHook, headers: Mapping[str, str], body: bytes
@@ -133,7 +154,7 @@ class Ingress:
 
     @contextlib.asynccontextmanager
     async def _turn(self, account_id: str) -> AsyncIterator[None]:
-        """Few requests of an account are worked at together, so that one that is flooded is slow by itself."""
+        """Limits concurrent requests per account, so that a flooded account does not slow the others."""
         turns = self._turns.setdefault(account_id, trio.CapacityLimiter(AT_A_TIME))
         shared = self._fair_share.is_shared(account_id, trio.current_time())
         turns.total_tokens = 1 if shared else AT_A_TIME

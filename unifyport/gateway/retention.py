@@ -1,4 +1,4 @@
-"""Retention: what has been outlived is deleted, a page at a time, when nobody else wants the writer."""
+"""Retention: rows and files past their time are deleted, a page at a time, with pauses for other writes."""
 
 import logging
 from collections.abc import Callable
@@ -16,9 +16,7 @@ log = logging.getLogger("unifyport.retention")
 EVERY = 60.0
 BETWEEN_PAGES = 0.1
 COMMANDS_SECONDS = 7 * 86400.0
-KEYS_SECONDS = (
-    86400.0  # how long a repeat of a send is known; of one whose outcome is unknown, as long as it is kept
-)
+KEYS_SECONDS = 86400.0  # of idempotency keys; a send of unknown outcome keeps its key for COMMANDS_SECONDS
 
 
 class Retention:
@@ -46,7 +44,7 @@ class Retention:
             await trio.sleep(EVERY)
 
     async def _page(self) -> bool:
-        """Delete one page; True when there may be more."""
+        """Delete one page; True if there may be more."""
         now, kept = self._now_ms(), self._storage
         purge = Purge(
             now=now,

@@ -1,8 +1,8 @@
 """The dispatcher: a `Request` comes in, a `Response` goes out; no server and no framework is known here.
 
 The order of checks is the contract's: door, route, API key, media type and JSON, fields, then the handler. An
-answer to a call of the API is JSON in the envelope, never compressed, never a redirect; an error never shows a
-traceback. Cancelled: a GET ends; what changes something is finished once it has begun, for at most 30 s.
+answer to a call of the API is JSON in the envelope, never compressed, never a redirect; an error never shows
+a traceback. Cancelled: a GET ends; what changes something is finished once it has begun, for at most 30 s.
 """
 
 import logging
@@ -21,8 +21,19 @@ from unifyport.model.structuring import strict_converter, structure
 
 from . import envelope
 from .answers import answer_data, answer_error, plain_value
-from .callers import Callers
-from .errors import INVALID_REQUEST, NOT_FOUND, ApiError, from_exception
+from .callers import admit
+from .cursors import Cursors
+from .errors import (
+    NO_SUCH_METHOD,
+    WRONG_MEDIA_TYPE,
+    ApiError,
+    bad_request,
+    fault,
+    from_exception,
+    internal_error,
+    no_such,
+    not_finished,
+)
 from .event_stream import EventStream
 from .messages import Request, Response
 from .paths import parse_query
@@ -32,17 +43,17 @@ from .routing import JSON, Call, Page, Route
 log = logging.getLogger("unifyport.api")
 
 WRITE_SECONDS = 30
-Observe = Callable[[str, int, float], None]
+Observe = Callable[[str, int, float], None]  # operation, status, seconds
 
 
 class Dispatcher:
-    """Answers requests by the rows of a router. `observe` is told (operation, status, seconds) of each API call."""
+    """Answers requests by the rows of a router. `observe` is told of each API call."""
 
     def __init__(
-        self, gateway: Gateway, callers: Callers, router: Router[Route | Page], *, observe: Observe
+        self, gateway: Gateway, cursors: Cursors, router: Router[Route | Page], *, observe: Observe
     ) -> None:
         self._gateway = gateway
-        self._callers = callers
+        self._cursors = cursors
         self._router = router
         self._observe = observe
         self._converter = strict_converter(forbid_extra_keys=False)
@@ -51,9 +62,9 @@ class Dispatcher:
         """Never raises, unless it is cancelled."""
         found = self._router.match(request.method, request.path)
         if not request.door.admits(request.path) or not (isinstance(found, Match) or found.allowed):
-            return _refuse(request, ApiError(404, NOT_FOUND.code, "no such route"))
+            return _refuse(request, no_such("route"))
         if not isinstance(found, Match):
-            response = _refuse(request, ApiError(405, INVALID_REQUEST.code, _phrase(405)))
+            response = _refuse(request, fault(NO_SUCH_METHOD, _phrase(NO_SUCH_METHOD.status)))
             response.headers.add("allow", ", ".join(sorted(found.allowed)))
             return response
         target, path = found.target, found.values
@@ -67,7 +78,7 @@ class Dispatcher:
             response = await self._answer(request, target, path, request_id)
             seconds = trio.current_time() - began
             self._observe(target.operation_id, response.status, seconds)
-            if self._gateway.settings.logging.requests and not target.public:
+            if self._gateway.log_requests() and not target.public:
                 fields = {"operation": target.operation_id, "status": response.status, **path}
                 _log_request(request, response.status, seconds, fields)
         return response
@@ -75,12 +86,13 @@ class Dispatcher:
     async def _answer(
         self, request: Request, route: Route, path: dict[str, str], request_id: str
     ) -> Response:
-        more: dict[str, str] = {}  # headers that the handler may add to, whatever it comes to
+        more: dict[str, str] = {}  # headers that the handler adds to the answer, an error too
         try:
             if not route.public and not request.door.owner:
-                await self._callers.admit(request.headers.get("x-api-key"))
+                await admit(self._gateway.callers, request.headers.get("x-api-key"))
             body = await self._read_body(request, route) if route.body is not None else None
-            call = Call(self._gateway, path, parse_query(request.query), request.headers, body, more)
+            query = parse_query(request.query)
+            call = Call(self._gateway, self._cursors, path, query, request.headers, body, more)
             data = await self._handle(route, call)
             if isinstance(data, EventStream):
                 response = data.response()
@@ -99,26 +111,26 @@ class Dispatcher:
             return await route.handler(call)
         with trio.CancelScope(shield=True, deadline=trio.current_time() + WRITE_SECONDS):
             return await route.handler(call)
-        raise ApiError(503, route.failure_code, "not finished in time; read what became of it", retry_after=1)
+        raise not_finished(route.failure_code)
 
     async def _read_body(self, request: Request, route: Route) -> Any:
         assert route.body is not None
         raw = await request.body.read(route.max_body, route.body_seconds)
         if not raw:
             if route.body_required:
-                raise ApiError(400, "invalid_request", "a JSON body is required")
+                raise bad_request("a JSON body is required")
             return route.body()
         if request.headers.get("content-type").partition(";")[0].strip(" \t").lower() != JSON:
-            raise ApiError(415, "invalid_request", "send the body as Content-Type: application/json")
+            raise fault(WRONG_MEDIA_TYPE, "send the body as Content-Type: application/json")
         if too_deep(raw):
-            raise ApiError(400, "invalid_request", "the body is nested too deeply")
+            raise bad_request("the body is nested too deeply")
         try:
             value = msgspec.json.decode(raw)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-            raise ApiError(400, "invalid_request", f"the body is not valid JSON: {error}") from None
+            raise bad_request(f"the body is not valid JSON: {error}") from None
         if route.body is dict:
             if not isinstance(value, dict):
-                raise ApiError(400, "invalid_request", "the body must be an object")
+                raise bad_request("the body must be an object")
             return value
         return structure(self._converter, value, route.body)
 
@@ -126,7 +138,7 @@ class Dispatcher:
         known = from_exception(error, code)
         if known is None:
             log.exception("request %s crashed", request_id, exc_info=error)
-            known = ApiError(500, code, "internal error")
+            known = internal_error(code)
         return answer_error(known, request_id, _client_id(request))
 
 

@@ -1,4 +1,4 @@
-"""`/docs`: the OpenAPI document as one page to read, made on the server: no script, nothing from any other host."""
+"""`/docs`: the OpenAPI document as one page, made on the server, without scripts or parts of other hosts."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,7 +6,9 @@ from typing import Any
 import jinja2
 
 _HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'",
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+    ),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
@@ -59,7 +61,7 @@ def _fields(schema: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _not_null(field: dict[str, Any]) -> dict[str, Any]:
-    """A field that may be left out may be null as well, which is not worth the words."""
+    """The schema without null: the page does not show that an optional field may be null."""
     arms = [arm for arm in field.get("anyOf", []) if arm != {"type": "null"}]
     return arms[0] if len(arms) == 1 else field
 

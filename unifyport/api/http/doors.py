@@ -1,4 +1,4 @@
-"""Listeners and whom each of them lets in: the paths of the gateway belong to audiences."""
+"""Listeners: each path of the gateway belongs to an audience, and each listener admits some audiences."""
 
 import enum
 
@@ -8,18 +8,18 @@ INGRESS_PREFIX = "/ingress/"
 
 
 class Audience(enum.Enum):
-    """Who calls a path. `/healthz` and `/readyz` are everybody's."""
+    """The callers of a path. `/healthz` and `/readyz` are for all of them."""
 
     CUSTOMERS = "customers"  # the API
     PLATFORMS = "platforms"  # ingress
     RECEIVERS = "receivers"  # files and QR codes, by links
     OPERATORS = "operators"  # metrics, and the API to read
-    EVERYBODY = "everybody"
+    ALL = "all"
 
 
 @attrs.frozen
 class Door:
-    """A listener: whom it lets in, and whether those need no API key (the owner's socket)."""
+    """A listener: the audiences that it admits. `owner`: the control socket, which needs no API key."""
 
     audiences: frozenset[Audience]
     owner: bool = False
@@ -27,11 +27,11 @@ class Door:
     def admits(self, path: str) -> bool:
         """Whether this listener knows a path at all. The path is decoded."""
         audience = audience_of(path)
-        return audience is Audience.EVERYBODY or audience in self.audiences
+        return audience is Audience.ALL or audience in self.audiences
 
 
 def audience_of(path: str) -> Audience:
-    """Of a path that `decode_path` has made."""
+    """The audience of a path that `decode_path` has made."""
     path = path.rstrip("/") or "/"  # as the routes see it
     if f"{path}/".startswith(INGRESS_PREFIX):
         return Audience.PLATFORMS
@@ -39,4 +39,4 @@ def audience_of(path: str) -> Audience:
         return Audience.RECEIVERS
     if path in ("/metrics", "/docs"):
         return Audience.OPERATORS
-    return Audience.EVERYBODY if path in ("/healthz", "/readyz") else Audience.CUSTOMERS
+    return Audience.ALL if path in ("/healthz", "/readyz") else Audience.CUSTOMERS

@@ -11,7 +11,7 @@ _CLIENT_REQUEST_ID = re.compile(r"[A-Za-z0-9_.:/-]{1,128}")
 
 
 def client_request_id(header: str) -> str | None:
-    """What a caller named its request by `X-Request-Id`; None for what is not echoed."""
+    """The caller's name of its request, from `X-Request-Id`; None for a value that is not echoed."""
     return header if _CLIENT_REQUEST_ID.fullmatch(header) else None
 
 

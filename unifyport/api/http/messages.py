@@ -1,4 +1,4 @@
-"""What a request and its answer are here, in values of our own: no server and no framework is known.
+"""Requests and responses as values that depend on no server and no framework.
 
 An adapter turns what its server gives into a `Request`, calls the dispatcher, and sends the `Response`.
 """
@@ -16,7 +16,7 @@ from .paths import decode_path
 
 
 class Headers:
-    """Header fields in their order. Names are in lower case and are found in any case; a name may be repeated."""
+    """Header fields in their order. Names are in lower case, are found in any case, and may be repeated."""
 
     __slots__ = ("_fields",)
 
@@ -84,7 +84,7 @@ class Body(Protocol):
 
 @attrs.frozen
 class BytesBody:
-    """A body that is there already."""
+    """A body that is in memory already."""
 
     data: bytes = b""
 
@@ -96,7 +96,7 @@ class BytesBody:
 
 @attrs.frozen(slots=False)  # `cached_property` needs a dict
 class Request:
-    """`target`: path as it was sent, still percent-encoded. `peer`: the caller's address, None on a local socket."""
+    """`target`: path as sent, still percent-encoded. `peer`: the caller's address, None on a local socket."""
 
     method: str  # in upper case
     target: str
@@ -127,7 +127,7 @@ class FilePart:
 
 @attrs.frozen
 class Response:
-    """An iterator as a body is closed by the adapter, and may take as long as it likes to end."""
+    """A body that is an iterator is closed by the adapter, and has no time limit."""
 
     status: int
     headers: Headers = attrs.field(factory=Headers)

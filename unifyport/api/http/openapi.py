@@ -79,7 +79,10 @@ def document(routes: Iterable[Route]) -> dict[str, Any]:
         "info": {
             "title": "UnifyPort",
             "version": __version__,
-            "description": "One port for WhatsApp, Telegram, LINE, TikTok, Zalo and X. Wire-compatible with the v1 Device API.",
+            "description": (
+                "One port for WhatsApp, Telegram, LINE, TikTok, Zalo and X."
+                " Wire-compatible with the v1 Device API."
+            ),
         },
         "servers": [{"url": "/"}],
         "security": [{"ApiKeyAuth": []}],
@@ -118,7 +121,7 @@ def _components(routes: Iterable[Route]) -> dict[str, Any]:
 
 
 def _taken(routes: Iterable[Route], components: dict[str, Any]) -> set[str]:
-    """The names of what callers send: there a null is a field that is left out."""
+    """The names of the schemas of requests, where null is the same as a field that is left out."""
     bodies = [r.body for r in routes if isinstance(r.body, type) and attrs.has(r.body)]
     found, left = set(), [body.__name__ for body in bodies]
     while left:
@@ -252,7 +255,7 @@ _EXAMPLES: dict[str, dict[str, Any]] = {
     },
 }
 
-# What an answer's ids are good for: operation -> (name of the link, operation, its parameter, where the id stands).
+# Where the ids of an answer lead: operation -> (name of the link, operation, its parameter, where the id is).
 _LINKS = {
     "sendMessage": [("outcome", "getCommand", "command_id", "/data/command_id")],
     "listDeliveries": [

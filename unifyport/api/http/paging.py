@@ -1,8 +1,9 @@
-"""How much of a list is asked for: the same everywhere."""
+"""How much of a list is asked for: the same for every list."""
 
 from collections.abc import Mapping
 
-from .errors import ApiError
+from unifyport.gateway.errors import invalid
+
 from .routing import Query
 
 DEFAULT_LIMIT, MAX_LIMIT = 50, 200
@@ -15,10 +16,10 @@ LIMIT = Query(
 
 
 def limit_of(query: Mapping[str, str]) -> int:
-    """Raises `ApiError`."""
+    """Raises `UseCaseError`."""
     text = query.get("limit", "")
     if not text:
         return DEFAULT_LIMIT
     if not text.isascii() or not text.isdigit() or int(text[:10]) < 1:
-        raise ApiError(400, "invalid_request", "limit: must be an integer of at least 1")
+        raise invalid("limit", "must be an integer of at least 1")
     return min(int(text[:10]), MAX_LIMIT)

@@ -7,10 +7,10 @@ _KEEP_ENCODED = "unifyport.keep_encoded"
 
 
 def decode_path(target: str) -> str:
-    """`target` is what stands in the request line before `?`: a path, or an absolute URL (RFC 9112 section 3.2.2).
+    """`target` is the request line up to `?`: a path, or an absolute URL (RFC 9112 section 3.2.2).
 
-    Percent-encoded slashes count as slashes; what is no UTF-8 becomes U+FFFD. Slashes at the start are one slash,
-    so that no second spelling of a path passes a check that the first one fails; others are kept.
+    Percent-encoded slashes count as slashes; what is no UTF-8 becomes U+FFFD. Slashes at the start are one
+    slash, so that no second spelling of a path passes a check that the first one fails; others are kept.
     """
     if not target.startswith("/"):
         try:

@@ -1,7 +1,8 @@
 """Quart under the dispatcher: the one file of the API that knows this framework.
 
-Quart reads the body of a request, cancels the request's tasks when the caller goes away, and sends the response.
-Its own router is not used: a hook before it answers every request, so that there is one router for every server.
+Quart reads the body of a request, cancels the request's tasks when the caller goes away, and sends the
+response. Its own router is not used: a hook before it answers every request, so that there is one router for
+every server.
 """
 
 import logging
@@ -21,7 +22,7 @@ from unifyport.model.ids import new_id
 
 from .answers import answer_error
 from .doors import Door
-from .errors import ApiError
+from .errors import internal_error
 from .messages import BodyTooLong, BodyTooSlow, FilePart, Headers, Request, Response
 
 log = logging.getLogger("unifyport.api")
@@ -32,7 +33,7 @@ _DOOR = "unifyport.door"  # in the ASGI scope: the listener by which a request c
 
 
 def quart_app(dispatch: Dispatch, *, max_body: int) -> DoorApp:
-    """The application for requests that came by a door. `max_body`: the longest body of any route, in bytes."""
+    """The application for requests that came by a door. `max_body`: the longest body of any route (bytes)."""
     app = QuartTrio(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = (
         max_body  # Quart holds no more of a body, whether it is asked for or not
@@ -45,10 +46,10 @@ def quart_app(dispatch: Dispatch, *, max_body: int) -> DoorApp:
 
     @app.errorhandler(Exception)
     async def fail(error: Exception) -> QuartResponse:
-        """The dispatcher answers its own errors: this one came on the way to it or back."""
+        """Answer an error outside the dispatcher, which answers its own."""
         request_id = new_id("req")
         log.exception("request %s crashed", request_id, exc_info=error)
-        return _to_quart(answer_error(ApiError(500, "internal_error", "internal error"), request_id, None))
+        return _to_quart(answer_error(internal_error("internal_error"), request_id, None))
 
     async def enter(door: Door, scope: Scope, receive: Receive, send: Send) -> None:
         await cast(App, app)({**scope, _DOOR: door}, receive, send)

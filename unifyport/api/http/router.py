@@ -1,8 +1,9 @@
 """Which row of a table answers a method and a path.
 
-A template is made of segments: text, `{name}` for any segment that is not empty, or `{name:one|other}` for the
-segments that it lists. Text is tried before names. A template that fits the path but not the method does not end
-the search: another one may fit both. One slash more at the end fits as well; nothing else about slashes is forgiven.
+A template is made of segments: text, `{name}` for any segment that is not empty, or `{name:one|other}` for
+the segments that it lists. Text is tried before names. A template that fits the path but not the method does
+not end the search: another one may fit both. One more slash at the end fits as well; any other
+additional slash does not.
 """
 
 from typing import Generic, TypeVar
@@ -34,7 +35,7 @@ class _Node(Generic[T]):
     texts: dict[str, "_Node[T]"] = attrs.field(factory=dict)
     names: dict[frozenset[str] | None, "_Node[T]"] = attrs.field(
         factory=dict
-    )  # by what they may be, None: anything
+    )  # by the segments that they admit; None: any segment
     ends: dict[str, tuple[tuple[str, ...], T]] = attrs.field(factory=dict)
 
 
@@ -70,7 +71,7 @@ class Router(Generic[T]):
 def _find(
     node: _Node[T], method: str, segments: list[str], allowed: set[str]
 ) -> tuple[tuple[tuple[str, ...], T], list[str]] | None:
-    """What ends after the segments, and their values, the last one first. Adds the methods of what it passes."""
+    """The target after the segments, and their values, the last one first. Adds methods that are passed."""
     if not segments or segments == [""]:
         end = node.ends.get(method)
         if end is not None:

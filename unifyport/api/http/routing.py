@@ -1,35 +1,30 @@
-"""What a route is: one row of the table that drives dispatch, validation, declared errors and the document."""
+"""A route: one row of the table that drives dispatch, validation, declared errors and the document."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import attrs
 
-from .errors import (
-    INVALID_KEY,
-    INVALID_REQUEST,
-    MISSING_KEY,
-    RATE_LIMITED,
-    TOO_LARGE,
-    WRONG_MEDIA_TYPE,
-    ErrorSpec,
-)
-from .messages import Headers, Response
+from unifyport.gateway import errors as codes
+from unifyport.gateway.gateway import Gateway
 
-if TYPE_CHECKING:
-    from unifyport.gateway.gateway import Gateway
+from .cursors import Cursors
+from .errors import INVALID_REQUEST, TOO_LARGE, WRONG_MEDIA_TYPE, ErrorSpec, error, failures
+from .messages import Headers, Response
 
 JSON = "application/json"
 Method = Literal["GET", "POST", "PATCH", "DELETE"]
 MAX_BODY = 1024 * 1024
 BODY_SECONDS = 10.0
+_ADMISSION = (error(codes.MISSING_KEY), error(codes.INVALID_KEY), error(codes.RATE_LIMITED))
 
 
 @attrs.define
 class Call:
     """One request, checked: `body` is a value of the route's body class (None where there is none)."""
 
-    gateway: "Gateway"
+    gateway: Gateway
+    cursors: Cursors
     path: Mapping[str, str]
     query: Mapping[str, str]
     headers: Headers
@@ -53,7 +48,7 @@ Handler = Callable[[Call], Awaitable[Any]]
 
 @attrs.frozen
 class Route:
-    """`failure_code` answers what nobody foresaw (500) and storage that is away (503)."""
+    """`failure_code`: of an `OperationFailure`, an unforeseen exception, and storage that is unavailable."""
 
     operation_id: str
     method: Method
@@ -80,17 +75,17 @@ class Route:
     @property
     def declared(self) -> tuple[ErrorSpec, ...]:
         """Every error of this route, the common ones included."""
-        common: tuple[ErrorSpec, ...] = () if self.public else (MISSING_KEY, INVALID_KEY, RATE_LIMITED)
+        common: tuple[ErrorSpec, ...] = () if self.public else _ADMISSION
         if self.body is not None:
             common += (INVALID_REQUEST, TOO_LARGE, WRONG_MEDIA_TYPE)
         if not self.public:
-            common += (ErrorSpec(500, self.failure_code), ErrorSpec(503, self.failure_code))
+            common += failures(self.failure_code)
         return common + tuple(error for error in self.errors if error not in common)
 
 
 @attrs.frozen
 class Page:
-    """A GET beside the API: no key, no envelope around a success. `failure_code` answers as a route's does."""
+    """A GET beside the API: no key, no envelope around a success. `failure_code` is as a route's."""
 
     path: str
     answer: Callable[[dict[str, str]], Awaitable[Response]]

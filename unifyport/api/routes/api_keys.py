@@ -1,27 +1,15 @@
-"""API keys: the secret is shown once, a hash is kept, and a dead key is dead at once."""
+"""API keys: the secret is in one answer only."""
 
-import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import attrs
-
-from unifyport.config.declared import hash_key, new_key
-from unifyport.gateway.gateway import Gateway, WriteRefused
-from unifyport.model.account import Origin
-from unifyport.model.ids import new_id
-from unifyport.model.texts import is_one_line
+from unifyport.gateway.api_keys import NewSecret
 from unifyport.model.times import rfc3339
-from unifyport.storage.contract import ApiKey, PutApiKey
+from unifyport.storage.contract import ApiKey
 
 from .. import schemas
-from ..http.errors import NOT_FOUND, ApiError, ErrorSpec, not_found
+from ..http.errors import NOT_FOUND, refusal
 from ..http.routing import Call, Route
-
-DEFAULT_PREFIX = "dk_live"
-ACTIVE, INACTIVE = "active", "inactive"
-_PREFIX = re.compile(r"[A-Za-z0-9][A-Za-z0-9_]{0,31}")
-_MAX_NAME = 200
 
 _TAG = "API Keys"
 
@@ -38,76 +26,26 @@ def present_key(key: ApiKey) -> schemas.APIKey:
     )
 
 
+def present_secret(made: NewSecret) -> schemas.APIKeyCreateResult:
+    return schemas.APIKeyCreateResult(api_key=made.secret, key=present_key(made.key))
+
+
 async def list_keys(call: Call) -> list[schemas.APIKey]:
-    return [present_key(key) for key in await call.gateway.store.api_keys()]
+    return [present_key(key) for key in await call.gateway.api_keys.list_keys()]
 
 
 async def create_key(call: Call) -> schemas.APIKeyCreateResult:
-    code = "create_api_key_failed"
-    prefix = call.body.prefix or DEFAULT_PREFIX
-    _check(call.body, prefix, code)
-    record = ApiKey(
-        new_id("ak"), call.body.name, prefix, b"", created_at=call.gateway.now_ms(), origin=Origin.API
-    )
-    return await _with_new_secret(call.gateway, record, code)
+    return present_secret(await call.gateway.api_keys.create_key(call.body.name, call.body.prefix))
 
 
 async def rotate_key(call: Call) -> schemas.APIKeyCreateResult:
-    """The same key with another secret; the old one is dead at once."""
-    code = "rotate_api_key_failed"
-    async with call.gateway.changing_keys:
-        record = await _own(call, code)
-        prefix = call.body.prefix or record.prefix
-        _check(call.body, prefix, code)
-        record = attrs.evolve(record, name=call.body.name, prefix=prefix)
-        return await _with_new_secret(call.gateway, record, code)
+    keys, body = call.gateway.api_keys, call.body
+    return present_secret(await keys.rotate_key(call.path["key_id"], body.name, body.prefix))
 
 
 async def update_status(call: Call) -> schemas.APIKey:
-    code = "update_api_key_failed"
-    async with call.gateway.changing_keys:
-        record = await _own(call, code)
-        if call.body.status == INACTIVE and record.status == ACTIVE:
-            others = [key for key in await call.gateway.store.api_keys() if key.id != record.id]
-            if not any(key.status == ACTIVE for key in others):
-                raise ApiError(400, code, "this is the last active key: nobody could undo that")
-        record = attrs.evolve(record, status=call.body.status)
-        await _put(call.gateway, record, code)
-    return present_key(record)
-
-
-async def _with_new_secret(gateway: Gateway, record: ApiKey, code: str) -> schemas.APIKeyCreateResult:
-    key = new_key(record.prefix)
-    record = attrs.evolve(record, hash=hash_key(key))
-    await _put(gateway, record, code)
-    return schemas.APIKeyCreateResult(api_key=key, key=present_key(record))
-
-
-async def _put(gateway: Gateway, record: ApiKey, code: str) -> None:
-    try:
-        await gateway.write(PutApiKey(record))
-    except WriteRefused as refused:
-        raise ApiError(400, code, f"not written: {refused.reason}") from None
-
-
-async def _own(call: Call, code: str) -> ApiKey:
-    """The key in the path, if it may be changed here."""
-    for key in await call.gateway.store.api_keys():
-        if key.id == call.path["key_id"]:
-            if key.origin == Origin.FILE:
-                raise ApiError(400, code, "this key is declared in the configuration file")
-            return key
-    raise not_found("API key")
-
-
-def _check(body: Any, prefix: str, code: str) -> None:
-    problems = []
-    if not 0 < len(body.name) <= _MAX_NAME or not is_one_line(body.name):
-        problems.append(f"name: must be 1 to {_MAX_NAME} printable characters")
-    if not _PREFIX.fullmatch(prefix):
-        problems.append("prefix: must be 1 to 32 letters, digits and _")
-    if problems:
-        raise ApiError(400, code, "; ".join(problems), problems=problems)
+    keys, status = call.gateway.api_keys, call.body.status
+    return present_key(await keys.change_status(call.path["key_id"], status))
 
 
 def _write(
@@ -121,7 +59,7 @@ def _write(
     body: type,
     **more: Any,
 ) -> Route:
-    errors = (ErrorSpec(400, code), *((NOT_FOUND,) if "{" in path else ()))
+    errors = (refusal(code), *((NOT_FOUND,) if "{" in path else ()))
     return Route(operation_id, method, path, handler, _TAG, summary, code, data, body, errors=errors, **more)
 
 

@@ -1,11 +1,14 @@
-"""Contacts: whom an account knows, whom it has blocked, what it noted about them."""
+"""Contacts of an account: the list, the blocklist, and notes."""
 
 from typing import Any
 
+from unifyport.gateway.errors import invalid
+from unifyport.gateway.fields import check_id
 from unifyport.model import directory
 from unifyport.model.times import parse_rfc3339
 from unifyport.providers.contract.capabilities import (
     BLOCK_CONTACT,
+    CONTACT_NOT_FOUND,
     GET_CONTACT,
     LIST_BLOCKLIST,
     LIST_CONTACTS,
@@ -15,13 +18,13 @@ from unifyport.providers.contract.capabilities import (
 )
 
 from .. import schemas
-from ..http.errors import ApiError, ErrorSpec
+from ..http.errors import error
 from ..http.paging import CURSOR, LIMIT
 from ..http.routing import Call, Query
-from .platform import ID, call_platform, call_platform_page, checked_id, require_capability, required, route
+from .platform import ID, ask_for_page, ask_platform, required, route
 
 MAX_NOTE = 4096
-NO_CONTACT = ErrorSpec(404, "contact_not_found")
+NO_CONTACT = error(CONTACT_NOT_FOUND)
 
 
 async def list_contacts(call: Call) -> schemas.ContactListResult:
@@ -29,30 +32,21 @@ async def list_contacts(call: Call) -> schemas.ContactListResult:
     if since is not None:
         try:
             parse_rfc3339(since)
-        except ValueError as error:
-            raise ApiError(400, "invalid_request", f"updated_since: {error}") from None
-    account, _ = await require_capability(call, LIST_CONTACTS)
+        except ValueError as wrong:
+            raise invalid("updated_since", str(wrong)) from None
     return schemas.ContactListResult(
-        *await call_platform_page(
-            call, account, "list_contacts_failed", LIST_CONTACTS, call.query.get("q") or None, since
-        )
+        *await ask_for_page(call, LIST_CONTACTS, call.query.get("q") or None, since)
     )
 
 
 async def get_contact(call: Call) -> directory.Contact:
     contact_id = required(call.query, "contact_id")
-    account, _ = await require_capability(call, GET_CONTACT)
-    contact: directory.Contact = await call_platform(
-        call, account, "get_contact_failed", GET_CONTACT, contact_id
-    )
+    contact: directory.Contact = await ask_platform(call, GET_CONTACT, contact_id)
     return contact
 
 
 async def list_blocklist(call: Call) -> directory.ContactBlocklist:
-    account, _ = await require_capability(call, LIST_BLOCKLIST)
-    found: directory.ContactBlocklist = await call_platform(
-        call, account, "list_blocklist_failed", LIST_BLOCKLIST
-    )
+    found: directory.ContactBlocklist = await ask_platform(call, LIST_BLOCKLIST)
     return found
 
 
@@ -65,20 +59,16 @@ async def unblock_contact(call: Call) -> schemas.OkData:
 
 
 async def _act(call: Call, capability: Capability[..., Any]) -> schemas.OkData:
-    contact_id = checked_id("contact_id", call.body.contact_id)
-    account, _ = await require_capability(call, capability)
-    await call_platform(call, account, f"{capability.name}_failed", capability, contact_id)
+    contact_id = check_id("contact_id", call.body.contact_id)
+    await ask_platform(call, capability, contact_id)
     return schemas.OkData()
 
 
 async def set_note(call: Call) -> schemas.OkData:
-    contact_id = checked_id("contact_id", call.body.contact_id)
+    contact_id = check_id("contact_id", call.body.contact_id)
     if len(call.body.note) > MAX_NOTE:
-        raise ApiError(400, "invalid_request", f"note: must be at most {MAX_NOTE} characters")
-    account, _ = await require_capability(call, SET_CONTACT_NOTE)
-    await call_platform(
-        call, account, "set_contact_note_failed", SET_CONTACT_NOTE, contact_id, call.body.note
-    )
+        raise invalid("note", f"must be at most {MAX_NOTE} characters")
+    await ask_platform(call, SET_CONTACT_NOTE, contact_id, call.body.note)
     return schemas.OkData()
 
 

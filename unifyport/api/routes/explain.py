@@ -1,10 +1,10 @@
-"""In plain words: why an account is not running, what happens by itself, and what a human must do."""
+"""In plain words: why an account is not running, what happens by itself, and what the operator must do."""
 
 from supervisors import ChildState, Phase
 from unifyport.model.account import ACTIVE, Account, AuthStatus
 from unifyport.model.auth import WAITING
 
-# What a human must do about a reason; what is not here mends itself, or is somebody else's to mend.
+# What the operator must do about a reason. A reason that is not here needs no action, or not the operator's.
 ACTIONS = {
     "invalid_credentials": (
         "give new credentials (PATCH provider_data), or POST auth/start if these are right"

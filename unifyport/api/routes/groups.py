@@ -1,11 +1,14 @@
-"""Groups: those that an account is in, who is in them, and who may come in."""
+"""Groups that an account is in: their members, their details, and requests to join."""
 
+from unifyport.gateway.errors import INVALID_REQUEST, UseCaseError, invalid
+from unifyport.gateway.fields import check_id, check_ids
 from unifyport.model import directory
 from unifyport.model.texts import is_one_line
 from unifyport.providers.contract.capabilities import (
     CREATE_GROUP,
     GET_GROUP,
     GET_GROUP_INVITE_CODE,
+    GROUP_NOT_FOUND,
     LEAVE_GROUP,
     LIST_GROUP_JOIN_REQUESTS,
     LIST_GROUPS,
@@ -16,124 +19,90 @@ from unifyport.providers.contract.capabilities import (
 )
 
 from .. import schemas
-from ..http.errors import ApiError, ErrorSpec
+from ..http.errors import error
 from ..http.paging import CURSOR, LIMIT
 from ..http.routing import Call, Query
-from .platform import (
-    ID,
-    call_platform,
-    call_platform_page,
-    checked_id,
-    checked_ids,
-    require_capability,
-    required,
-    route,
-)
+from .platform import ID, ask_for_page, ask_platform, required, route
 
 MAX_NAME = 100
 MAX_DESCRIPTION = 4096
-NO_GROUP = ErrorSpec(404, "group_not_found")
+NO_GROUP = error(GROUP_NOT_FOUND)
 
 
 async def list_groups(call: Call) -> schemas.GroupListResult:
-    account, _ = await require_capability(call, LIST_GROUPS)
-    return schemas.GroupListResult(
-        *await call_platform_page(call, account, "list_groups_failed", LIST_GROUPS)
-    )
+    return schemas.GroupListResult(*await ask_for_page(call, LIST_GROUPS))
 
 
 async def get_group(call: Call) -> directory.Group:
     group_id = required(call.query, "group_id")
-    account, _ = await require_capability(call, GET_GROUP)
-    group: directory.Group = await call_platform(call, account, "get_group_failed", GET_GROUP, group_id)
+    group: directory.Group = await ask_platform(call, GET_GROUP, group_id)
     return group
 
 
 async def create_group(call: Call) -> schemas.GroupCreateResult:
     name = _name(call.body.name)
-    members = checked_ids("members", call.body.members) if call.body.members else []
-    account, _ = await require_capability(call, CREATE_GROUP)
-    return schemas.GroupCreateResult(
-        await call_platform(call, account, "create_group_failed", CREATE_GROUP, name, members)
-    )
+    members = check_ids("members", call.body.members) if call.body.members else []
+    return schemas.GroupCreateResult(await ask_platform(call, CREATE_GROUP, name, members))
 
 
 async def leave_group(call: Call) -> schemas.OkData:
-    group_id = checked_id("group_id", call.body.group_id)
-    account, _ = await require_capability(call, LEAVE_GROUP)
-    await call_platform(call, account, "leave_group_failed", LEAVE_GROUP, group_id)
+    group_id = check_id("group_id", call.body.group_id)
+    await ask_platform(call, LEAVE_GROUP, group_id)
     return schemas.OkData()
 
 
 async def update_members(call: Call) -> schemas.OkData:
-    group_id = checked_id("group_id", call.body.group_id)
-    member_id = checked_id("member_id", call.body.member_id)
-    account, _ = await require_capability(call, UPDATE_GROUP_MEMBERS)
-    capability = UPDATE_GROUP_MEMBERS
-    await call_platform(
-        call, account, "update_group_members_failed", capability, group_id, call.body.action, member_id
-    )
+    group_id = check_id("group_id", call.body.group_id)
+    member_id = check_id("member_id", call.body.member_id)
+    await ask_platform(call, UPDATE_GROUP_MEMBERS, group_id, call.body.action, member_id)
     return schemas.OkData()
 
 
 async def update_info(call: Call) -> schemas.OkData:
-    body, group_id = call.body, checked_id("group_id", call.body.group_id)
+    body, group_id = call.body, check_id("group_id", call.body.group_id)
     given = [name for name in ("name", "description", "avatar_url") if getattr(body, name) is not None]
     if len(given) != 1:
-        raise ApiError(400, "invalid_request", "exactly one of name, description, avatar_url must be given")
+        raise UseCaseError(INVALID_REQUEST, "exactly one of name, description, avatar_url must be given")
     if body.name is not None:
         _name(body.name)
     if body.description is not None and len(body.description) > MAX_DESCRIPTION:
-        raise ApiError(400, "invalid_request", f"description: must be at most {MAX_DESCRIPTION} characters")
+        raise invalid("description", f"must be at most {MAX_DESCRIPTION} characters")
     if body.avatar_url is not None and not body.avatar_url.startswith("https://"):
-        raise ApiError(400, "invalid_request", "avatar_url: must be an https URL")
-    account, _ = await require_capability(call, UPDATE_GROUP_INFO)
+        raise invalid("avatar_url", "must be an https URL")
     arguments = (group_id, body.name, body.description, body.avatar_url)
-    await call_platform(call, account, "update_group_info_failed", UPDATE_GROUP_INFO, *arguments)
+    await ask_platform(call, UPDATE_GROUP_INFO, *arguments)
     return schemas.OkData()
 
 
 async def list_join_requests(call: Call) -> schemas.GroupJoinRequestsResult:
     group_id = required(call.query, "group_id")
-    account, _ = await require_capability(call, LIST_GROUP_JOIN_REQUESTS)
-    failure = "list_group_join_requests_failed"
     return schemas.GroupJoinRequestsResult(
-        group_id, await call_platform(call, account, failure, LIST_GROUP_JOIN_REQUESTS, group_id)
+        group_id, await ask_platform(call, LIST_GROUP_JOIN_REQUESTS, group_id)
     )
 
 
 async def update_join_requests(call: Call) -> schemas.OkData:
-    group_id = checked_id("group_id", call.body.group_id)
-    member_ids = checked_ids("member_ids", call.body.member_ids)
-    account, _ = await require_capability(call, UPDATE_GROUP_JOIN_REQUESTS)
-    failure = "update_group_join_requests_failed"
-    await call_platform(
-        call, account, failure, UPDATE_GROUP_JOIN_REQUESTS, group_id, call.body.action, member_ids
-    )
+    group_id = check_id("group_id", call.body.group_id)
+    member_ids = check_ids("member_ids", call.body.member_ids)
+    await ask_platform(call, UPDATE_GROUP_JOIN_REQUESTS, group_id, call.body.action, member_ids)
     return schemas.OkData()
 
 
 async def set_approval_mode(call: Call) -> schemas.OkData:
-    group_id = checked_id("group_id", call.body.group_id)
-    account, _ = await require_capability(call, SET_GROUP_JOIN_APPROVAL_MODE)
-    failure = "set_group_join_approval_mode_failed"
-    await call_platform(call, account, failure, SET_GROUP_JOIN_APPROVAL_MODE, group_id, call.body.enabled)
+    group_id = check_id("group_id", call.body.group_id)
+    await ask_platform(call, SET_GROUP_JOIN_APPROVAL_MODE, group_id, call.body.enabled)
     return schemas.OkData()
 
 
 async def get_invite_code(call: Call) -> directory.GroupInviteCode:
     group_id = required(call.query, "group_id")
-    account, _ = await require_capability(call, GET_GROUP_INVITE_CODE)
-    failure = "get_group_invite_code_failed"
-    code: directory.GroupInviteCode = await call_platform(
-        call, account, failure, GET_GROUP_INVITE_CODE, group_id
-    )
+    code: directory.GroupInviteCode = await ask_platform(call, GET_GROUP_INVITE_CODE, group_id)
     return code
 
 
 def _name(name: str) -> str:
     if not 0 < len(name) <= MAX_NAME or not is_one_line(name):
-        raise ApiError(400, "invalid_request", f"name: must be 1 to {MAX_NAME} printable characters")
+        raise invalid("name", f"must be 1 to {MAX_NAME} printable characters")
     return name
 
 

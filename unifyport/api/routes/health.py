@@ -2,8 +2,11 @@
 
 import trio
 
+from unifyport.gateway import errors as codes
+from unifyport.gateway.errors import UseCaseError
+
 from .. import schemas
-from ..http.errors import ApiError, ErrorSpec
+from ..http.errors import error
 from ..http.routing import Call, Route
 
 
@@ -16,7 +19,7 @@ async def readyz(call: Call) -> schemas.Health:
     await trio.lowlevel.checkpoint()
     reason = call.gateway.ready()
     if reason is not None:
-        raise ApiError(503, "not_ready", reason, retry_after=1)
+        raise UseCaseError(codes.NOT_READY, reason, retry_after=1)
     return schemas.Health("ready")
 
 
@@ -42,7 +45,7 @@ ROUTES = [
         "Storage takes writes and accounts are running",
         "not_ready",
         schemas.Health,
-        errors=(ErrorSpec(503, "not_ready"),),
+        errors=(error(codes.NOT_READY),),
         public=True,
         extension=True,
     ),

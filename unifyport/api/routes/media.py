@@ -1,39 +1,25 @@
-"""`/media/{token}`: a customer's file, for whoever has the link. Always a download, never a page of ours."""
+"""`/media/{token}`: a customer's file, behind a link that needs no key. Always a download, never a page."""
 
 import os
 from urllib.parse import quote
 
-from unifyport.files.incoming import MediaUnavailable
-from unifyport.gateway.gateway import Gateway
+from unifyport.gateway.files import LinkedFiles
 
-from ..http.errors import ApiError
 from ..http.messages import FilePart, Headers, Response
 
-# What a browser may be told that a file is; everything else is bytes. No markup, no scripts, no SVG.
+# Media types that are sent as they are; any other file is sent as bytes. No markup, no scripts, no SVG.
 _TYPES = frozenset(
     "image/jpeg image/png image/gif image/webp video/mp4 video/3gpp video/webm video/quicktime"
     " audio/aac audio/amr audio/mpeg audio/mp4 audio/ogg audio/opus audio/wav"
     " application/pdf application/zip text/plain".split()
 )
 _BYTES = "application/octet-stream"
-_CODES = {
-    404: "not_found",
-    410: "media_gone",
-    413: "media_too_large",
-    502: "media_failed",
-    503: "media_failed",
-}
 _LONGEST_TITLE = 150
 
 
-async def serve(gateway: Gateway, token: str) -> Response:
-    """The file of a link. Raises `ApiError`."""
-    try:
-        account_id, reference = gateway.links.read(token)
-        file = await gateway.media.open(account_id, reference)
-    except MediaUnavailable as missing:
-        retry = 5 if missing.status in (502, 503) else None
-        raise ApiError(missing.status, _CODES[missing.status], missing.reason, retry_after=retry) from None
+async def serve(files: LinkedFiles, token: str) -> Response:
+    """The file of a link. Raises `UseCaseError`."""
+    reference, file = await files.open_media(token)
     kind = reference.mime_type.partition(";")[0].strip().lower()
     length = os.fstat(file.fileno()).st_size
     headers = {

@@ -1,7 +1,9 @@
-"""What is done to a message that is there: edit, take back, react, pin."""
+"""Actions on a message that was sent: edit, take back, react, pin."""
 
 from typing import Any
 
+from unifyport.gateway.errors import invalid
+from unifyport.gateway.fields import check_id
 from unifyport.providers.contract.capabilities import (
     EDIT_MESSAGE,
     PIN_MESSAGE,
@@ -12,9 +14,8 @@ from unifyport.providers.contract.capabilities import (
 )
 
 from .. import schemas
-from ..http.errors import ApiError
 from ..http.routing import Call
-from .platform import call_platform, checked_id, require_capability, route
+from .platform import route
 
 MAX_CONTENT = 65_536
 MAX_EMOJI = 64  # characters: one emoji may be a long sequence
@@ -23,45 +24,44 @@ MAX_EMOJI = 64  # characters: one emoji may be a long sequence
 async def edit_message(call: Call) -> schemas.OkData:
     body = call.body
     target = Target(
-        checked_id("conversation_id", body.conversation_id), checked_id("message_id", body.message_id)
+        check_id("conversation_id", body.conversation_id), check_id("message_id", body.message_id)
     )
     if not 0 < len(body.content) <= MAX_CONTENT:
-        raise ApiError(400, "invalid_request", f"content: must be 1 to {MAX_CONTENT} characters")
-    return await _act(call, EDIT_MESSAGE, "edit_message_failed", target, body.content)
+        raise invalid("content", f"must be 1 to {MAX_CONTENT} characters")
+    return await _act(call, EDIT_MESSAGE, target, body.content)
 
 
 async def revoke_message(call: Call) -> schemas.OkData:
-    return await _act(call, REVOKE_MESSAGE, "revoke_message_failed", _target(call.body))
+    return await _act(call, REVOKE_MESSAGE, _target(call.body))
 
 
 async def react_to_message(call: Call) -> schemas.OkData:
     """An emoji that is left out takes the reaction away, as an empty one does."""
     emoji = call.body.emoji or ""
     if len(emoji) > MAX_EMOJI:
-        raise ApiError(400, "invalid_request", f"emoji: must be at most {MAX_EMOJI} characters")
-    return await _act(call, REACT_TO_MESSAGE, "react_message_failed", _target(call.body), emoji)
+        raise invalid("emoji", f"must be at most {MAX_EMOJI} characters")
+    return await _act(call, REACT_TO_MESSAGE, _target(call.body), emoji)
 
 
 async def pin_message(call: Call) -> schemas.OkData:
     seconds = call.body.duration_seconds
     if seconds is not None and not 0 <= seconds < 2**32:
-        raise ApiError(400, "invalid_request", "duration_seconds: must be from 0 to 4294967295")
+        raise invalid("duration_seconds", "must be from 0 to 4294967295")
     target = _target(call.body)
-    return await _act(call, PIN_MESSAGE, "pin_message_failed", target, call.body.pinned, seconds)
+    return await _act(call, PIN_MESSAGE, target, call.body.pinned, seconds)
 
 
 def _target(body: Any) -> Target:
-    """A message of anybody: of the account itself when no sender is named."""
+    """A message of any sender; of the account itself if no sender is named."""
     return Target(
-        checked_id("conversation_id", body.conversation_id),
-        checked_id("message_id", body.message_id),
-        None if body.sender_id is None else checked_id("sender_id", body.sender_id),
+        check_id("conversation_id", body.conversation_id),
+        check_id("message_id", body.message_id),
+        None if body.sender_id is None else check_id("sender_id", body.sender_id),
     )
 
 
-async def _act(call: Call, capability: Capability[..., Any], failure: str, *arguments: Any) -> schemas.OkData:
-    account, _ = await require_capability(call, capability, call.body.account_id)
-    await call_platform(call, account, failure, capability, *arguments)
+async def _act(call: Call, capability: Capability[..., Any], *arguments: Any) -> schemas.OkData:
+    await call.gateway.platform.ask(call.body.account_id, capability, *arguments)
     return schemas.OkData()
 
 
@@ -82,7 +82,7 @@ ROUTES = [
         "revokeMessage",
         "/v1/messages/revoke",
         revoke_message,
-        "Take a message back for everybody",
+        "Take a message back for all its readers",
         "revoke_message_failed",
         schemas.MessageTargetRequest,
     ),

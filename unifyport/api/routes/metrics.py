@@ -5,7 +5,8 @@ each metric means is in `docs/metrics.md`.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from operator import attrgetter
 
 from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
@@ -13,11 +14,8 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from unifyport import __version__
-from unifyport.gateway.gateway import Gateway
-from unifyport.model.event import name_of
-from unifyport.model.runtime_status import RuntimeStatus
+from unifyport.gateway.figures import EndpointFigures, Figures
 from unifyport.model.tally import Tally
-from unifyport.model.webhook import ENDPOINT_ACTIVE
 
 from ..ingress import IngressFront
 
@@ -38,11 +36,11 @@ class Requests:
         self.seconds[operation].observe(seconds)
 
 
-def new_registry(gateway: Gateway, requests: Requests, ingress: IngressFront) -> CollectorRegistry:
+def new_registry(figures: Figures, requests: Requests, ingress: IngressFront) -> CollectorRegistry:
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)
-    registry.register(_Gateway(gateway, requests, ingress))
+    registry.register(_Gateway(figures, requests, ingress))
     return registry
 
 
@@ -51,8 +49,8 @@ def expose(registry: CollectorRegistry) -> bytes:
 
 
 class _Gateway(Collector):
-    def __init__(self, gateway: Gateway, requests: Requests, ingress: IngressFront) -> None:
-        self._gateway = gateway
+    def __init__(self, figures: Figures, requests: Requests, ingress: IngressFront) -> None:
+        self._figures = figures
         self._requests = requests
         self._ingress = ingress
 
@@ -68,154 +66,111 @@ class _Gateway(Collector):
 
     def _process(self) -> Iterator[Metric]:
         yield _gauge("unifyport_info", "The running version", ["version"], [((__version__,), 1)])
-        ready = self._gateway.ready() is None
+        ready = self._figures.ready() is None
         yield _gauge("unifyport_ready", "1 when the gateway can do its work", [], [((), ready)])
 
-        reloader = self._gateway.reloader()
+        configuration = self._figures.read_configuration()
         yield _gauge(
             "unifyport_config_last_reload_successful",
             "1 when the configuration file was good the last time it was read",
             [],
-            [((), reloader.succeeded)],
+            [((), configuration.reload_succeeded)],
         )
         yield _gauge(
             "unifyport_config_last_reload_success_timestamp_seconds",
             "When the running configuration was read",
             [],
-            [((), reloader.succeeded_at / 1000)],
+            [((), configuration.reloaded_at / 1000)],
         )
         yield _gauge(
             "unifyport_config_file_changed",
             "1 when the configuration file is no longer what was loaded",
             [],
-            [((), reloader.file_changed)],
+            [((), configuration.file_changed)],
         )
 
     def _accounts(self) -> Iterator[Metric]:
-        accounts = self._gateway.accounts
-        channels = self._gateway.registry.channels
-        statuses: Counter[tuple[str, str]] = Counter({(c, s): 0 for c in channels for s in RuntimeStatus})
-        for actor in accounts:
-            statuses[actor.row.channel, actor.view.status] += 1
+        accounts = self._figures.read_accounts()
         yield _gauge(
             "unifyport_accounts",
             "Accounts by channel and observed runtime status",
             ["channel", "runtime_status"],
-            statuses.items(),
+            accounts.statuses.items(),
         )
-        tallies = accounts.tallies
         yield _counter(
             "unifyport_account_incarnations",
             "Connections that accounts have begun; each after the first is a restart",
             ["channel"],
-            (((channel,), count) for channel, count in tallies.incarnations.items()),
+            (((channel,), count) for channel, count in accounts.incarnations.items()),
         )
         yield _counter(
             "unifyport_commands",
             "Commands to platforms by what became of them",
             ["channel", "command", "outcome"],
-            tallies.commands.items(),
+            accounts.commands.items(),
         )
 
     def _road(self) -> Iterator[Metric]:
-        partitions = self._gateway.normalizers.partitions
-        kinds: Counter[int] = Counter()
-        for partition in partitions:
-            kinds += partition.events
+        road = self._figures.read_road()
         yield _counter(
             "unifyport_events",
             "Standard events made, repeats included",
             ["type"],
-            (((name_of(kind),), count) for kind, count in kinds.items()),
+            (((name,), count) for name, count in road.events.items()),
         )
         yield _counter(
             "unifyport_quarantined",
             "Items that could not be read or normalised, and are kept raw",
             [],
-            [((), sum(partition.quarantined for partition in partitions))],
+            [((), road.quarantined)],
         )
-        writer = self._gateway.writer
         yield _gauge(
             "unifyport_storage_available",
             "0 while the disk takes no writes",
             [],
-            [((), writer.unavailable is None)],
+            [((), road.storage_available)],
         )
         yield _gauge(
-            "unifyport_writer_queue", "Writes that wait for a commit", [], [((), len(writer.mailbox))]
+            "unifyport_writer_queue", "Writes that wait for a commit", [], [((), road.queued_writes)]
         )
-        yield _counter("unifyport_writes", "Writes that were committed", [], [((), writer.writes)])
-        yield _histogram("unifyport_commit_seconds", "Time of a commit", [], [((), writer.commits)])
+        yield _counter("unifyport_writes", "Writes that were committed", [], [((), road.writes)])
+        yield _histogram("unifyport_commit_seconds", "Time of a commit", [], [((), road.commits)])
         yield _gauge(
             "unifyport_wal_bytes",
             "Size of the write-ahead log; it grows while a reader keeps checkpoints back",
             [],
-            [((), self._gateway.store.wal_bytes())],
+            [((), road.wal_bytes)],
         )
 
     def _deliveries(self) -> Iterator[Metric]:
-        actors = list(self._gateway.deliveries)
+        endpoints = list(self._figures.read_endpoints())
         yield _counter(
             "unifyport_deliveries",
             "Attempts by endpoint and outcome",
             ["endpoint_id", "outcome"],
             (
-                ((actor.endpoint.id, verdict.name.lower()), count)
-                for actor in actors
-                for verdict, count in actor.verdicts.items()
+                ((endpoint.id, verdict.name.lower()), count)
+                for endpoint in endpoints
+                for verdict, count in endpoint.verdicts.items()
             ),
         )
         yield _histogram(
             "unifyport_delivery_seconds",
             "Time of an attempt",
             ["endpoint_id"],
-            (((actor.endpoint.id,), actor.seconds) for actor in actors),
+            (((endpoint.id,), endpoint.seconds) for endpoint in endpoints),
         )
-        yield _gauge(
-            "unifyport_endpoint_in_flight",
-            "Attempts under way",
-            ["endpoint_id"],
-            (((actor.endpoint.id,), actor.in_flight) for actor in actors),
-        )
-        yield _gauge(
-            "unifyport_endpoint_waiting",
-            "Owed events in hand or passed over; all of them while there are less than a thousand",
-            ["endpoint_id"],
-            (((actor.endpoint.id,), actor.waiting) for actor in actors),
-        )
-        yield _gauge(
-            "unifyport_endpoint_breaker_open",
-            "1 while attempts are held back because nothing but failures came",
-            ["endpoint_id"],
-            (((actor.endpoint.id,), actor.breaker_open) for actor in actors),
-        )
-        yield _gauge(
-            "unifyport_endpoint_congested",
-            "1 while the backlog is too long for accounts to be served in turn",
-            ["endpoint_id"],
-            (((actor.endpoint.id,), actor.congested) for actor in actors),
-        )
+        for name, text, read in _OF_ENDPOINTS:
+            values = [((endpoint.id,), read(endpoint)) for endpoint in endpoints]
+            yield _gauge(name, text, ["endpoint_id"], values)
         yield _counter(
             "unifyport_endpoint_expired",
             "Events that were owed until they were too old, since the endpoint was made",
             ["endpoint_id"],
-            (((actor.endpoint.id,), actor.endpoint.expired) for actor in actors),
+            (((endpoint.id,), endpoint.expired) for endpoint in endpoints),
         )
-        yield _gauge(
-            "unifyport_event_streams", "Readers that follow the event log", [], [((), self._gateway.streams)]
-        )
-        yield _gauge(
-            "unifyport_endpoint_up",
-            "1 while an endpoint is active and not failing",
-            ["endpoint_id"],
-            (
-                (
-                    (actor.endpoint.id,),
-                    actor.endpoint.status == ENDPOINT_ACTIVE and actor.endpoint.failing_since is None,
-                )
-                for actor in actors
-            ),
-        )
+        streams = self._figures.streams
+        yield _gauge("unifyport_event_streams", "Readers that follow the event log", [], [((), streams)])
 
     def _http(self) -> Iterator[Metric]:
         yield _counter(
@@ -244,6 +199,25 @@ class _Gateway(Collector):
         )
 
 
+_OF_ENDPOINTS: tuple[tuple[str, str, Callable[[EndpointFigures], float]], ...] = (
+    ("unifyport_endpoint_in_flight", "Attempts under way", attrgetter("in_flight")),
+    (
+        "unifyport_endpoint_waiting",
+        "Owed events in hand or passed over; all of them while there are less than a thousand",
+        attrgetter("waiting"),
+    ),
+    (
+        "unifyport_endpoint_breaker_open",
+        "1 while attempts are held back because nothing but failures came",
+        attrgetter("breaker_open"),
+    ),
+    (
+        "unifyport_endpoint_congested",
+        "1 while the backlog is too long for accounts to be served in turn",
+        attrgetter("congested"),
+    ),
+    ("unifyport_endpoint_up", "1 while an endpoint is active and not failing", attrgetter("up")),
+)
 Labelled = Iterable[tuple[Sequence[str], float]]
 
 

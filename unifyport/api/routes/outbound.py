@@ -1,18 +1,17 @@
-"""From the body of a send to what a connector is asked to send, and the file that goes with it.
+"""From the body of a send to the message, where its file is, and what it quotes.
 
-A file is named in one of three ways, of which the first that is there counts: `url`, `file_url`, `file_key`.
-A URL is fetched when the message is on record and before it is sent; an upload is there already.
+A file is named in one of three ways, of which the first one given counts: `url`, `file_url`, `file_key`.
+A URL is fetched when the message is on record and before it is sent; an upload is on the disk already.
 """
 
-import contextlib
-from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
 
-import attrs
 import msgspec
 
 from unifyport.files.outgoing import MAX_URL
-from unifyport.gateway.gateway import Gateway
+from unifyport.gateway.errors import invalid
+from unifyport.gateway.fields import check_id
+from unifyport.gateway.sends import FileSource, Quote
 from unifyport.model.message import (
     Contact,
     Email,
@@ -21,16 +20,11 @@ from unifyport.model.message import (
     OutboundMessage,
     OutboundText,
     Phone,
-    SendCommand,
     Voice,
 )
-from unifyport.providers.contract.base import ConnectionSpec
 
 from .. import schemas
-from ..http.errors import ApiError
-from .platform import checked_id
 
-FETCH_SECONDS = 15.0  # of the 25 that a send may take
 MAX_TEXT = 65_536  # characters; platforms take less, and say so
 MAX_MENTIONS = 1000
 MAX_CONTACTS = 100
@@ -45,15 +39,6 @@ _FILE_TYPES = {
 }
 
 
-@attrs.frozen
-class Source:
-    """Where a file is: by URL or, with `uploaded`, by key. `field` named it."""
-
-    field: str
-    value: str
-    uploaded: bool = False
-
-
 class _Recording(msgspec.Struct):
     """Audio in the form of a JSON string: a recording that is shown as one."""
 
@@ -62,8 +47,8 @@ class _Recording(msgspec.Struct):
     waveform: str | None = None
 
 
-def outbound(body: schemas.SendMessageRequest) -> tuple[OutboundMessage, Source | None]:
-    """The message, without a file's bytes, and where those are. Raises `ApiError`."""
+def read_message(body: schemas.SendMessageRequest) -> tuple[OutboundMessage, FileSource | None]:
+    """The message, without a file's bytes, and where those are. Raises `UseCaseError`."""
     payload = body.message
     _length("message.text", payload.text)
     _length("message.caption", payload.caption)
@@ -71,12 +56,12 @@ def outbound(body: schemas.SendMessageRequest) -> tuple[OutboundMessage, Source 
     source = None
     if payload.type == "text":
         if not payload.text:
-            raise _invalid("message.text", "is required for a text message")
+            raise invalid("message.text", "is required for a text message")
         message = OutboundText(body.to.id, body.to.type, payload.text)
     elif payload.type == "contact":
         cards = [_card(place, card) for place, card in enumerate(payload.contacts or [])]
         if not 1 <= len(cards) <= MAX_CONTACTS:
-            raise _invalid("message.contacts", f"1 to {MAX_CONTACTS} are required for a contact message")
+            raise invalid("message.contacts", f"1 to {MAX_CONTACTS} are required for a contact message")
         message = OutboundContacts(body.to.id, body.to.type, contacts=cards)
     else:
         source, voice, text = _file(payload)
@@ -87,30 +72,15 @@ def outbound(body: schemas.SendMessageRequest) -> tuple[OutboundMessage, Source 
     return message, source
 
 
-@contextlib.asynccontextmanager
-async def at_hand(
-    gateway: Gateway, command: SendCommand, connection: ConnectionSpec, source: Source | None
-) -> AsyncIterator[SendCommand]:
-    """The command with its file, which lies there as long as this is open. Raises `FileRefused`."""
-    message = command.message
-    if source is None or not isinstance(message, OutboundMedia):
-        yield command
-        return
-    largest = gateway.settings.media.max_file
-    limit = min(connection.max_upload.get(message.type, largest), largest)
-    async with contextlib.AsyncExitStack() as held:
-        if source.uploaded:
-            file = await gateway.outgoing.of_key(source.value, limit)
-        else:
-            fetching = gateway.outgoing.of_url(command.account_id, source.value, limit, FETCH_SECONDS)
-            file = await held.enter_async_context(fetching)
-        with_file = attrs.evolve(
-            message, path=file.path, name=file.name, mime_type=file.mime_type, size=file.size, rendered=None
-        )
-        yield attrs.evolve(command, message=with_file)
+def read_quote(body: schemas.SendMessageRequest) -> Quote | None:
+    """The message that a reply quotes; `reply_to` counts before the older place under `provider_data`."""
+    if body.reply_to is not None:
+        return Quote("reply_to.reply_token", body.reply_to.reply_token)
+    reply = (body.provider_data or {}).get("reply_to")
+    return None if reply is None else Quote("provider_data.reply_to", reply)
 
 
-def _file(payload: schemas.MessagePayload) -> tuple[Source, Voice | None, str]:
+def _file(payload: schemas.MessagePayload) -> tuple[FileSource, Voice | None, str]:
     """Where the file is, whether it is a recording, and its caption."""
     text = payload.caption or payload.text or ""
     if payload.type == "audio":
@@ -118,18 +88,22 @@ def _file(payload: schemas.MessagePayload) -> tuple[Source, Voice | None, str]:
             recording = _recording(f"message.{field}", getattr(payload, field))
             if recording is not None:
                 if not 0 <= (recording.seconds or 0) <= MAX_SECONDS:
-                    raise _invalid(f"message.{field}", f"seconds: must be from 0 to {MAX_SECONDS}")
+                    raise invalid(f"message.{field}", f"seconds: must be from 0 to {MAX_SECONDS}")
                 if len(recording.waveform or "") > MAX_FIELD:
-                    raise _invalid(f"message.{field}", f"waveform: at most {MAX_FIELD} characters")
+                    raise invalid(f"message.{field}", f"waveform: at most {MAX_FIELD} characters")
                 url = _checked_url(f"message.{field}", recording.url)
                 caption = payload.caption or ("" if field == "text" else payload.text) or ""
-                return Source(f"message.{field}", url), Voice(recording.seconds, recording.waveform), caption
+                return (
+                    FileSource(f"message.{field}", url),
+                    Voice(recording.seconds, recording.waveform),
+                    caption,
+                )
     for field in ("url", "file_url"):
         if value := getattr(payload, field):
-            return Source(f"message.{field}", _checked_url(f"message.{field}", value)), None, text
+            return FileSource(f"message.{field}", _checked_url(f"message.{field}", value)), None, text
     if payload.file_key:
-        return Source("message.file_key", payload.file_key, uploaded=True), None, text
-    raise _invalid("message.url", f"is required for {payload.type} (or file_url, or file_key)")
+        return FileSource("message.file_key", payload.file_key, uploaded=True), None, text
+    raise invalid("message.url", f"is required for {payload.type} (or file_url, or file_key)")
 
 
 def _recording(field: str, value: str | None) -> _Recording | None:
@@ -138,9 +112,7 @@ def _recording(field: str, value: str | None) -> _Recording | None:
     try:
         return msgspec.json.decode(value, type=_Recording)
     except msgspec.DecodeError:
-        raise _invalid(
-            field, "as a JSON string it must hold url, and may hold seconds and waveform"
-        ) from None
+        raise invalid(field, "as a JSON string it must hold url, and may hold seconds and waveform") from None
 
 
 def _checked_url(field: str, url: str) -> str:
@@ -150,7 +122,7 @@ def _checked_url(field: str, url: str) -> str:
     except ValueError:
         fits = False
     if not fits or not url.isprintable():
-        raise _invalid(field, f"must be an http or https URL of at most {MAX_URL} characters")
+        raise invalid(field, f"must be an http or https URL of at most {MAX_URL} characters")
     return url
 
 
@@ -168,40 +140,36 @@ def _card(place: int, card: schemas.ContactCard) -> Contact:
     for name, value in fields.items():
         empty = not value.strip() and name.endswith(needed)
         if empty or len(value) > MAX_FIELD:
-            raise _invalid(name, f"must be 1 to {MAX_FIELD} characters" if empty else f"at most {MAX_FIELD}")
+            raise invalid(name, f"must be 1 to {MAX_FIELD} characters" if empty else f"at most {MAX_FIELD}")
     if len(fields) > MAX_CONTACTS:
-        raise _invalid(where, "has too many phones and emails")
+        raise invalid(where, "has too many phones and emails")
     return Contact(card.name, phones, emails, card.organization or "", card.title or "")
 
 
 def _mentions(body: schemas.SendMessageRequest) -> list[str]:
-    """Who is mentioned; the older place under `provider_data` counts where there is no newer one."""
+    """The ids that are mentioned; `mentions` counts before the older place under `provider_data`."""
     if body.mentions is not None:
         ids = [(f"mentions[{n}].id", mention.id) for n, mention in enumerate(body.mentions)]
     else:
         older = (body.provider_data or {}).get("mentions") or []
         if not isinstance(older, list) or not all(isinstance(each, str | dict) for each in older):
-            raise _invalid("provider_data.mentions", "must be a list of ids")
+            raise invalid("provider_data.mentions", "must be a list of ids")
         named = [each.get("id") if isinstance(each, dict) else each for each in older]
         if not all(isinstance(each, str) for each in named):
-            raise _invalid("provider_data.mentions", "must be a list of ids")
+            raise invalid("provider_data.mentions", "must be a list of ids")
         ids = [(f"provider_data.mentions[{n}]", str(each)) for n, each in enumerate(named)]
     if len(ids) > MAX_MENTIONS:
-        raise _invalid("mentions", f"at most {MAX_MENTIONS}")
-    return [checked_id(name, value) for name, value in ids]
+        raise invalid("mentions", f"at most {MAX_MENTIONS}")
+    return [check_id(name, value) for name, value in ids]
 
 
 def _parse_mode(body: schemas.SendMessageRequest) -> str | None:
     mode = (body.provider_data or {}).get("parse_mode")
     if mode is not None and not isinstance(mode, str):
-        raise _invalid("provider_data.parse_mode", "must be a string")
+        raise invalid("provider_data.parse_mode", "must be a string")
     return mode
 
 
 def _length(field: str, text: str | None) -> None:
     if text is not None and len(text) > MAX_TEXT:
-        raise _invalid(field, f"must be at most {MAX_TEXT} characters")
-
-
-def _invalid(field: str, why: str) -> ApiError:
-    return ApiError(400, "invalid_request", f"{field}: {why}")
+        raise invalid(field, f"must be at most {MAX_TEXT} characters")

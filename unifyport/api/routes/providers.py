@@ -3,22 +3,20 @@
 Both follow from the channels' declarations.
 """
 
+from unifyport.gateway import errors as codes
 from unifyport.providers.contract.base import Channel, ConnectionSpec, Credential
-from unifyport.providers.registry import PROVIDER_NAMES, Registry
+from unifyport.providers.registry import Registry
 
 from .. import schemas
-from ..http.errors import ApiError, ErrorSpec
+from ..http.errors import error
 from ..http.routing import Call, Route
 
 
 async def list_regions(call: Call) -> schemas.ProviderRegionsResponse:
     provider = call.path["provider"]
-    if provider not in PROVIDER_NAMES:
-        raise ApiError(400, "invalid_provider", f"provider: must be one of {', '.join(PROVIDER_NAMES)}")
-    known = call.gateway.registry.find_channel(provider) is not None
+    names, known = call.gateway.providers.list_regions(provider)
     regions = [
-        schemas.RegionAvailability(region=region, supported=known, allocatable=known)
-        for region in call.gateway.settings.workspace.regions
+        schemas.RegionAvailability(region=region, supported=known, allocatable=known) for region in names
     ]
     return schemas.ProviderRegionsResponse(provider=provider, regions=regions)  # type: ignore[arg-type]
 
@@ -34,22 +32,23 @@ _MESSAGE_TYPES = {
 
 
 async def list_capabilities(call: Call) -> list[schemas.ChannelCapabilities]:
-    return [_channel(call.gateway.registry, channel) for channel in call.gateway.registry.channels.values()]
+    registry = call.gateway.providers.registry
+    return [_present_channel(registry, channel) for channel in registry.channels.values()]
 
 
-def _channel(registry: Registry, channel: Channel) -> schemas.ChannelCapabilities:
+def _present_channel(registry: Registry, channel: Channel) -> schemas.ChannelCapabilities:
     return schemas.ChannelCapabilities(
         provider=channel.name,
         aliases=list(channel.aliases),
-        connections=[_connection(registry, connection) for connection in channel.connections],
+        connections=[_present_connection(registry, connection) for connection in channel.connections],
     )
 
 
-def _connection(registry: Registry, connection: ConnectionSpec) -> schemas.ConnectionCapabilities:
+def _present_connection(registry: Registry, connection: ConnectionSpec) -> schemas.ConnectionCapabilities:
     capabilities = registry.capabilities(connection)
     return schemas.ConnectionCapabilities(
         auth_mode=connection.auth_mode,
-        provider_data=[_credential(credential) for credential in connection.credentials],
+        provider_data=[_present_credential(credential) for credential in connection.credentials],
         receive=list(connection.receive),
         inbound=connection.inbound.value,
         capabilities=capabilities,
@@ -61,7 +60,7 @@ def _connection(registry: Registry, connection: ConnectionSpec) -> schemas.Conne
     )
 
 
-def _credential(credential: Credential) -> schemas.CredentialField:
+def _present_credential(credential: Credential) -> schemas.CredentialField:
     return schemas.CredentialField(name=credential.name, required=credential.required)
 
 
@@ -75,7 +74,7 @@ ROUTES = [
         "Where accounts of a provider can be made",
         "list_provider_regions_failed",
         schemas.ProviderRegionsResponse,
-        errors=(ErrorSpec(400, "invalid_provider"),),
+        errors=(error(codes.INVALID_PROVIDER),),
     ),
     Route(
         "listCapabilities",

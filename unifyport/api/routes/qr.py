@@ -1,25 +1,18 @@
-"""`/qr/{token}.png` and `.svg`: a picture of the QR code of a login, for whoever has the link.
+"""`/qr/{token}.png` and `.svg`: a picture of the QR code of a login, behind a link that needs no key.
 
 Never cached.
 """
 
-from unifyport.gateway.gateway import Gateway
-from unifyport.links.qr import KINDS, NoPicture, code_of, draw
+from unifyport.gateway.files import LinkedFiles
+from unifyport.links.qr import KINDS
 
-from ..http.errors import not_found
 from ..http.messages import Headers, Response
 
 
-async def serve(gateway: Gateway, name: str) -> Response:
-    """Raises `ApiError`."""
+async def serve(files: LinkedFiles, name: str) -> Response:
+    """Raises `UseCaseError`, `StoreUnavailable`."""
     token, _, kind = name.rpartition(".")
-    try:
-        if kind not in KINDS:
-            raise NoPicture
-        account_id, sequence = gateway.qr_pictures.read(token)
-        picture = draw(code_of(await gateway.store.account(account_id), sequence), kind)
-    except NoPicture:
-        raise not_found("QR code, or no more") from None
+    picture = await files.draw_qr(token, kind)
     headers = {
         "content-type": KINDS[kind],
         "cache-control": "no-store",

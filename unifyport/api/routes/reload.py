@@ -1,18 +1,17 @@
 """The configuration file against the running state: the differences, and ending them."""
 
 from unifyport.config.declared import Report
-from unifyport.gateway.gateway import NoFile
-from unifyport.model.structuring import Problems
+from unifyport.gateway import errors as codes
 
 from .. import schemas
-from ..http.errors import ApiError, ErrorSpec
+from ..http.errors import error
 from ..http.routing import Call, Route
 
-_INVALID = ErrorSpec(400, "invalid_configuration")
-_NO_FILE = ErrorSpec(409, "no_configuration_file")
+_INVALID = error(codes.INVALID_CONFIGURATION)
+_NO_FILE = error(codes.NO_FILE)
 
 
-def _show(report: Report, *, dry_run: bool) -> schemas.Reload:
+def present_report(report: Report, *, dry_run: bool) -> schemas.Reload:
     return schemas.Reload(
         dry_run=dry_run,
         differences=[
@@ -28,14 +27,8 @@ def _show(report: Report, *, dry_run: bool) -> schemas.Reload:
 
 async def reload(call: Call) -> schemas.Reload:
     body = call.body
-    try:
-        report = await call.gateway.reloader().reload(dry_run=body.dry_run, prune=body.prune)
-    except NoFile:
-        raise ApiError(409, _NO_FILE.code, "this server was started without a configuration file") from None
-    except Problems as wrong:
-        text = "nothing was changed: " + "; ".join(wrong.problems)
-        raise ApiError(400, _INVALID.code, text, problems=wrong.problems) from None
-    return _show(report, dry_run=body.dry_run)
+    report = await call.gateway.configuration.reload(dry_run=body.dry_run, prune=body.prune)
+    return present_report(report, dry_run=body.dry_run)
 
 
 ROUTES = [

@@ -1,29 +1,31 @@
-"""The supervision tree, as an operator reads it: who supervises whom, and how they are."""
+"""The supervision tree, as an operator reads it: each supervisor, its children, and their phases."""
 
 import trio
 
 from supervisors import Node
-from unifyport.gateway.gateway import Gateway
+from unifyport.gateway.runtime import SupervisionTree
 
 from .. import schemas
 from ..http.routing import Call, Route
 
 
-def _show(gateway: Gateway, node: Node) -> schemas.SupervisedChild:
+def _present(supervision: SupervisionTree, node: Node) -> schemas.SupervisedChild:
+    children = [_present(supervision, child) for child in node.children]
     return schemas.SupervisedChild(
         id=node.id,
         phase=node.phase,
-        since=gateway.wall_time(node.since),
+        since=supervision.wall_time(node.since),
         incarnations=node.incarnations,
         strategy=node.strategy,
         counts=node.counts if node.strategy is not None else None,
-        children=[_show(gateway, child) for child in node.children] if node.strategy is not None else None,
+        children=children if node.strategy is not None else None,
     )
 
 
 async def list_supervisors(call: Call) -> list[schemas.SupervisedChild]:
     await trio.lowlevel.checkpoint()
-    return [_show(call.gateway, node) for node in call.gateway.supervision_tree()]
+    supervision = call.gateway.supervision
+    return [_present(supervision, node) for node in supervision.read_tree()]
 
 
 ROUTES = [

@@ -1,52 +1,31 @@
-"""Workspace: who the API key belongs to."""
+"""Workspace: the one that the API key belongs to."""
 
-from unifyport.gateway.gateway import Gateway
-from unifyport.model.texts import is_one_line
-from unifyport.storage.contract import PutWorkspace, Workspace
+from unifyport.gateway.workspace import WorkspaceView
 
 from .. import schemas
-from ..http.errors import ApiError, ErrorSpec
+from ..http.errors import refusal
 from ..http.routing import Call, Route
 
-_MAX_TEXT = 200
 _UPDATE_FAILED = "update_workspace_failed"
 
 
-def present_workspace(gateway: Gateway, workspace: Workspace) -> schemas.Workspace:
-    quota = gateway.settings.workspace.account_quota
+def present_workspace(view: WorkspaceView) -> schemas.Workspace:
     return schemas.Workspace(
-        name=workspace.name,
-        status=workspace.status,
-        account_quota=quota,
-        account_quota_unlimited=quota == 0,
-        metadata=workspace.metadata,
+        name=view.workspace.name,
+        status=view.workspace.status,
+        account_quota=view.account_quota,
+        account_quota_unlimited=view.account_quota == 0,
+        metadata=view.workspace.metadata,
     )
 
 
 async def get_workspace(call: Call) -> schemas.Workspace:
-    return present_workspace(call.gateway, await call.gateway.store.workspace())
+    return present_workspace(await call.gateway.workspace.read_workspace())
 
 
 async def update_workspace(call: Call) -> schemas.Workspace:
-    """Name and status are replaced, metadata only where it is given.
-
-    A name from the file stays the file's.
-    """
-    gateway, body = call.gateway, call.body
-    problems = [
-        f"{name}: must be 1 to {_MAX_TEXT} printable characters"
-        for name in ("name", "status")
-        if not 0 < len(getattr(body, name)) <= _MAX_TEXT or not is_one_line(getattr(body, name))
-    ]
-    declared = gateway.settings.workspace.name
-    if declared is not None and body.name != declared:
-        problems.append("name: is declared in the configuration file")
-    if problems:
-        raise ApiError(400, _UPDATE_FAILED, "; ".join(problems), problems=problems)
-    known = await gateway.store.workspace()
-    metadata = known.metadata if body.metadata is None else body.metadata
-    await gateway.write(PutWorkspace(body.name, body.status, metadata))
-    return present_workspace(gateway, Workspace(body.name, body.status, metadata))
+    workspace, body = call.gateway.workspace, call.body
+    return present_workspace(await workspace.update_workspace(body.name, body.status, body.metadata))
 
 
 ROUTES = [
@@ -70,6 +49,6 @@ ROUTES = [
         _UPDATE_FAILED,
         schemas.Workspace,
         schemas.WorkspaceUpdateRequest,
-        errors=(ErrorSpec(400, _UPDATE_FAILED),),
+        errors=(refusal(_UPDATE_FAILED),),
     ),
 ]

@@ -1,0 +1,213 @@
+"""The use cases, put together: which collaborators each of them gets."""
+
+import ssl
+from collections.abc import Callable
+from pathlib import Path
+
+import attrs
+import trio
+
+from actors.accounts import Accounts
+from actors.delivery import Deliveries
+from actors.normalizer import Normalizers
+from actors.writer import Writer
+from supervisors import Node
+from unifyport.config.settings import Settings
+from unifyport.delivery.client import NewClient
+from unifyport.files.incoming import MediaCache, MediaLinks
+from unifyport.files.outgoing import OutgoingFiles
+from unifyport.fleet.doorbells import Bus
+from unifyport.links.qr import QrPictures
+from unifyport.links.reply_tokens import ReplyTokens
+from unifyport.model.account import Account
+from unifyport.net.guard import AddressGuard
+from unifyport.providers.registry import Registry
+from unifyport.storage.contract import Store
+
+from .account_fields import AccountChecks
+from .accounts import AccountUseCases
+from .api_keys import ApiKeyUseCases
+from .callers import Callers
+from .configuration import ConfigurationUseCases, Reloads
+from .conversations import ConversationUseCases
+from .deletion import AccountDeletion
+from .deliveries import DeliveryUseCases
+from .endpoints import EndpointBell, EndpointUseCases
+from .events import EventUseCases
+from .figures import Figures
+from .files import LinkedFiles, UploadUseCases
+from .gateway import Gateway
+from .ingress import Ingress
+from .logins import LoginUseCases
+from .lookup import AccountLookup
+from .platform import PlatformUseCases
+from .repeats import Repeats
+from .runtime import RuntimeUseCases, SupervisionTree
+from .sends import SendUseCases
+from .session_files import SessionFiles
+from .workspace import ProviderUseCases, WorkspaceUseCases
+from .writes import TimedWriter
+
+
+@attrs.define(kw_only=True)
+class Assembly:
+    """The parts of a gateway below its use cases, and what several use cases share.
+
+    `settings` are those in force. `ready`: why the gateway is not ready, or None. The locks keep two
+    concurrent changes from breaking a rule together: passing a quota, taking one identity twice, taking the
+    last API key away.
+    """
+
+    settings: Callable[[], Settings]
+    registry: Registry
+    store: Store
+    writer: Writer
+    normalizers: Normalizers
+    accounts: Accounts
+    deliveries: Deliveries
+    links: MediaLinks
+    reply_tokens: ReplyTokens
+    pictures: QrPictures
+    bus: Bus
+    guard: AddressGuard
+    media_guard: AddressGuard
+    proxy_guard: AddressGuard
+    ssl_context: ssl.SSLContext
+    new_delivery_client: NewClient
+    ingress_url: Callable[[Account], str]
+    now_ms: Callable[[], int]
+    ready: Callable[[], str | None]
+    writes: TimedWriter = attrs.field(init=False)
+    media: MediaCache = attrs.field(init=False)
+    uploads: OutgoingFiles = attrs.field(init=False)
+    deletion: AccountDeletion = attrs.field(init=False)
+    bell: EndpointBell = attrs.field(init=False)
+    lookup: AccountLookup = attrs.field(init=False)
+    changing_accounts: trio.Lock = attrs.field(factory=trio.Lock, init=False)
+    changing_keys: trio.Lock = attrs.field(factory=trio.Lock, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        settings = self.settings()
+        directory: Path = settings.media_directory
+        self.writes = TimedWriter(self.writer)
+        self.media = MediaCache(directory, settings.media, self.links, self.accounts, self.now_ms)
+        self.uploads = OutgoingFiles(
+            directory / "out", settings.media, self.media_guard, self.ssl_context, self.now_ms
+        )
+        self.deletion = AccountDeletion(self.store, self.writes, self.accounts, self.media)
+        self.bell = EndpointBell(self.bus)
+        self.lookup = AccountLookup(self.store, self.registry, self.accounts)
+
+    def build(self, reloads: Reloads, read_tree: Callable[[], list[Node]]) -> Gateway:
+        """The use cases. `read_tree` reads the supervision tree as it is when it is called."""
+        store, lookup, now_ms = self.store, self.lookup, self.now_ms
+        accounts, endpoints = self._accounts(), self._endpoints()
+        platform = PlatformUseCases(self.registry, self.accounts, lookup, now_ms)
+        events = EventUseCases(store, lookup, self.bus)
+        return Gateway(
+            accounts=accounts,
+            logins=self._logins(accounts),
+            runtime=RuntimeUseCases(self.accounts, lookup, now_ms),
+            supervision=SupervisionTree(read_tree, now_ms),
+            platform=platform,
+            conversations=ConversationUseCases(store, self.normalizers, self.accounts, platform, now_ms),
+            sends=self._sends(),
+            endpoints=endpoints,
+            deliveries=self._deliveries(endpoints),
+            events=events,
+            api_keys=ApiKeyUseCases(store, self.writes, self.changing_keys, now_ms),
+            callers=Callers(store, self.writes, self.settings, now_ms),
+            workspace=WorkspaceUseCases(store, self.writes, self.settings),
+            providers=ProviderUseCases(self.registry, self.settings),
+            configuration=ConfigurationUseCases(reloads),
+            linked_files=LinkedFiles(store, self.links, self.media, self.pictures),
+            uploads=UploadUseCases(self.uploads, self.settings),
+            ingress=self._ingress(),
+            figures=self._figures(events, reloads),
+            ready=self.ready,
+            log_requests=lambda: self.settings().logging.requests,
+        )
+
+    def _accounts(self) -> AccountUseCases:
+        return AccountUseCases(
+            store=self.store,
+            registry=self.registry,
+            accounts=self.accounts,
+            lookup=self.lookup,
+            checks=AccountChecks(self.registry, self.settings, self.proxy_guard),
+            writes=self.writes,
+            deletion=self.deletion,
+            changing=self.changing_accounts,
+            settings=self.settings,
+            now_ms=self.now_ms,
+            ingress_url=self.ingress_url,
+        )
+
+    def _logins(self, accounts: AccountUseCases) -> LoginUseCases:
+        return LoginUseCases(
+            registry=self.registry,
+            accounts=self.accounts,
+            lookup=self.lookup,
+            changes=accounts,
+            writes=self.writes,
+            files=SessionFiles(self.media_guard, self.ssl_context),
+            now_ms=self.now_ms,
+        )
+
+    def _sends(self) -> SendUseCases:
+        return SendUseCases(
+            store=self.store,
+            registry=self.registry,
+            accounts=self.accounts,
+            lookup=self.lookup,
+            repeats=Repeats(self.store, self.writes),
+            reply_tokens=self.reply_tokens,
+            files=self.uploads,
+            settings=self.settings,
+            now_ms=self.now_ms,
+        )
+
+    def _endpoints(self) -> EndpointUseCases:
+        return EndpointUseCases(
+            store=self.store,
+            writes=self.writes,
+            deliveries=self.deliveries,
+            bell=self.bell,
+            guard=self.guard,
+            settings=self.settings,
+            now_ms=self.now_ms,
+        )
+
+    def _deliveries(self, endpoints: EndpointUseCases) -> DeliveryUseCases:
+        return DeliveryUseCases(
+            store=self.store,
+            writes=self.writes,
+            endpoints=endpoints,
+            bell=self.bell,
+            new_client=self.new_delivery_client,
+            settings=self.settings,
+            now_ms=self.now_ms,
+        )
+
+    def _ingress(self) -> Ingress:
+        return Ingress(
+            self.accounts,
+            self.registry,
+            self.store,
+            now_ms=self.now_ms,
+            ready=self.ready,
+            dedupe_ms=int(self.settings().storage.dedupe_retention * 1000),
+        )
+
+    def _figures(self, events: EventUseCases, reloads: Reloads) -> Figures:
+        return Figures(
+            registry=self.registry,
+            store=self.store,
+            writer=self.writer,
+            normalizers=self.normalizers,
+            accounts=self.accounts,
+            deliveries=self.deliveries,
+            events=events,
+            reloads=reloads,
+            ready=self.ready,
+        )

@@ -1,0 +1,78 @@
+"""Use cases of conversations that need more than a call of the platform."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import attrs
+import msgspec
+
+from actors.accounts import Accounts
+from actors.normalizer import Normalizers
+from unifyport.model.event import EventType
+from unifyport.model.message import CommandState, MarkRead
+from unifyport.model.times import parse_rfc3339
+from unifyport.providers.contract.capabilities import CONVERSATION_NOT_FOUND, MARK_READ, MUTE_CONVERSATION
+from unifyport.storage.contract import Store
+
+from .errors import INVALID_REQUEST, UseCaseError, binding, invalid
+from .fields import check_id
+from .outcomes import failed
+from .platform import DEADLINE_MS, PlatformUseCases
+
+LONGEST_MUTE = 100 * 365 * 86_400  # seconds
+
+
+@attrs.frozen
+class ConversationUseCases:
+    """Every method raises `UseCaseError` and `StoreUnavailable`. Cancelled: the command goes on."""
+
+    _store: Store
+    _normalizers: Normalizers
+    _accounts: Accounts
+    _platform: PlatformUseCases
+    _now_ms: Callable[[], int]
+
+    async def mark_read(self, account_id: str, conversation_id: str, message_id: str | None) -> None:
+        """Mark messages as read up to one, or up to the newest that came in."""
+        account, connection = await self._platform.require_capability(account_id, MARK_READ)
+        if message_id is None:
+            lane = self._normalizers.lane(account.id, connection.canonical(conversation_id))
+            newest = await self._store.newest_in_lane(account.no, lane, EventType.MESSAGE_RECEIVED.number)
+            if newest is None:
+                raise UseCaseError(CONVERSATION_NOT_FOUND, "no message of this conversation is known")
+            message_id = str(msgspec.json.decode(newest)["message_id"])
+        command = MarkRead(conversation_id, message_id, self._now_ms() + DEADLINE_MS)
+        with binding():
+            answer = await self._accounts.call(account.id, command)
+        if answer.state is not CommandState.SENT:
+            raise failed(answer, "marked as read")
+
+    async def mute(
+        self, account_id: str, conversation_id: str, *, duration: int | None, mute_until: str | None
+    ) -> None:
+        """Mute a conversation for `duration` seconds or until an RFC 3339 time; without an end if neither is
+        given.
+        """
+        until = self._end_of_mute(duration, mute_until)
+        check_id("conversation_id", conversation_id)
+        await self._platform.ask(account_id, MUTE_CONVERSATION, conversation_id, until)
+
+    def _end_of_mute(self, duration: int | None, mute_until: str | None) -> int | None:
+        """In unix seconds. A duration of 0 has no end."""
+        now = self._now_ms() // 1000
+        if duration is not None and mute_until is not None:
+            raise UseCaseError(INVALID_REQUEST, "duration and mute_until exclude each other")
+        if duration is not None:
+            if not 0 <= duration <= LONGEST_MUTE:
+                raise invalid("duration", f"must be from 0 to {LONGEST_MUTE} seconds")
+            return now + duration if duration else None
+        if mute_until is None:
+            return None
+        try:
+            until = parse_rfc3339(mute_until) // 1000
+        except ValueError as error:
+            raise invalid("mute_until", str(error)) from None
+        if until <= now:
+            shown = datetime.now(UTC).isoformat(timespec="seconds")
+            raise invalid("mute_until", f"must be in the future (it is {shown})")
+        return until

@@ -1,0 +1,129 @@
+"""Figures of the running gateway, for its metrics: ids and numbers, never names, phones or addresses.
+
+The actors count in plain integers as they go, and each method reads them as they are now.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+
+import attrs
+
+from actors.accounts import Accounts
+from actors.delivery import Deliveries
+from actors.normalizer import Normalizers
+from actors.writer import Writer
+from unifyport.delivery.verdict import Verdict
+from unifyport.model.event import name_of
+from unifyport.model.runtime_status import RuntimeStatus
+from unifyport.model.tally import Tally
+from unifyport.model.webhook import ENDPOINT_ACTIVE
+from unifyport.providers.registry import Registry
+from unifyport.storage.contract import Store
+
+from .configuration import Reloads
+from .events import EventUseCases
+
+
+@attrs.frozen(kw_only=True)
+class ConfigurationFigures:
+    reload_succeeded: bool
+    reloaded_at: int  # unix ms
+    file_changed: bool
+
+
+@attrs.frozen(kw_only=True)
+class AccountFigures:
+    statuses: Counter[tuple[str, str]]  # by (channel, runtime status)
+    incarnations: dict[str, int]  # by channel
+    commands: dict[tuple[str, str, str], int]  # by (channel, command, outcome)
+
+
+@attrs.frozen(kw_only=True)
+class RoadFigures:
+    """`wal_bytes`: the size of the write-ahead log."""
+
+    events: dict[str, int]  # by type
+    quarantined: int
+    storage_available: bool
+    queued_writes: int
+    writes: int
+    commits: Tally
+    wal_bytes: int
+
+
+@attrs.frozen(kw_only=True)
+class EndpointFigures:
+    id: str
+    verdicts: dict[Verdict, int]
+    seconds: Tally
+    in_flight: int
+    waiting: int
+    breaker_open: bool
+    congested: bool
+    expired: int
+    up: bool
+
+
+@attrs.frozen(kw_only=True)
+class Figures:
+    """`ready`: why the gateway is not ready, or None."""
+
+    _registry: Registry
+    _store: Store
+    _writer: Writer
+    _normalizers: Normalizers
+    _accounts: Accounts
+    _deliveries: Deliveries
+    _events: EventUseCases
+    _reloads: Reloads
+    ready: Callable[[], str | None]
+
+    @property
+    def streams(self) -> int:
+        """Readers that follow the event log."""
+        return self._events.streams
+
+    def read_configuration(self) -> ConfigurationFigures:
+        return ConfigurationFigures(
+            reload_succeeded=self._reloads.succeeded,
+            reloaded_at=self._reloads.succeeded_at,
+            file_changed=self._reloads.file_changed,
+        )
+
+    def read_accounts(self) -> AccountFigures:
+        channels = self._registry.channels
+        statuses: Counter[tuple[str, str]] = Counter({(c, s): 0 for c in channels for s in RuntimeStatus})
+        for actor in self._accounts:
+            statuses[actor.row.channel, actor.view.status] += 1
+        tallies = self._accounts.tallies
+        return AccountFigures(statuses=statuses, incarnations=tallies.incarnations, commands=tallies.commands)
+
+    def read_road(self) -> RoadFigures:
+        partitions = self._normalizers.partitions
+        kinds: Counter[int] = Counter()
+        for partition in partitions:
+            kinds += partition.events
+        return RoadFigures(
+            events={name_of(kind): count for kind, count in kinds.items()},
+            quarantined=sum(partition.quarantined for partition in partitions),
+            storage_available=self._writer.unavailable is None,
+            queued_writes=len(self._writer.mailbox),
+            writes=self._writer.writes,
+            commits=self._writer.commits,
+            wal_bytes=self._store.wal_bytes(),
+        )
+
+    def read_endpoints(self) -> Iterable[EndpointFigures]:
+        for actor in self._deliveries:
+            endpoint = actor.endpoint
+            yield EndpointFigures(
+                id=endpoint.id,
+                verdicts=actor.verdicts,
+                seconds=actor.seconds,
+                in_flight=actor.in_flight,
+                waiting=actor.waiting,
+                breaker_open=actor.breaker_open,
+                congested=actor.congested,
+                expired=endpoint.expired,
+                up=endpoint.status == ENDPOINT_ACTIVE and endpoint.failing_since is None,
+            )

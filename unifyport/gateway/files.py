@@ -1,0 +1,94 @@
+"""Use cases of files: customers' files and QR codes behind links that need no key, and uploads to be sent."""
+
+from collections.abc import Awaitable, Callable
+from typing import BinaryIO
+
+import attrs
+
+from unifyport.config.settings import Settings
+from unifyport.files.incoming import MediaCache, MediaLinks, MediaUnavailable, Reference
+from unifyport.files.outgoing import FileRefused, OutgoingFiles, Sink, Upload
+from unifyport.links.qr import KINDS, NoPicture, QrPictures, code_of, draw
+from unifyport.storage.contract import Store
+
+from .errors import (
+    MEDIA_GONE,
+    MEDIA_TOO_LARGE,
+    NOT_FOUND,
+    UPLOAD_QUOTA_EXCEEDED,
+    UPLOAD_TOO_LARGE,
+    OperationFailure,
+    UseCaseError,
+    not_found,
+)
+
+RETRY_SECONDS = 5  # after which a file that could not be had is worth another try
+_MEDIA_CODES: dict[int, str | OperationFailure] = {  # by `MediaUnavailable.status`
+    404: NOT_FOUND,
+    410: MEDIA_GONE,
+    413: MEDIA_TOO_LARGE,
+    502: OperationFailure.NO_ANSWER,
+    503: OperationFailure.FAILED,
+}
+
+
+@attrs.frozen
+class LinkedFiles:
+    """Files and pictures, by the token of a link."""
+
+    _store: Store
+    _links: MediaLinks
+    _media: MediaCache
+    _pictures: QrPictures
+
+    async def open_media(self, token: str) -> tuple[Reference, BinaryIO]:
+        """A customer's file; the caller closes it. Raises `UseCaseError`."""
+        try:
+            account_id, reference = self._links.read(token)
+            return reference, await self._media.open(account_id, reference)
+        except MediaUnavailable as missing:
+            code = _MEDIA_CODES[missing.status]
+            retry_after = RETRY_SECONDS if isinstance(code, OperationFailure) else None
+            raise UseCaseError(code, missing.reason, retry_after=retry_after) from None
+
+    async def draw_qr(self, token: str, kind: str) -> bytes:
+        """The picture of a login's QR code, as `png` or `svg`. Raises `UseCaseError`, `StoreUnavailable`."""
+        try:
+            if kind not in KINDS:
+                raise NoPicture
+            account_id, sequence = self._pictures.read(token)
+            return draw(code_of(await self._store.account(account_id), sequence), kind)
+        except NoPicture:
+            raise not_found("QR code, or no more") from None
+
+
+@attrs.frozen
+class UploadUseCases:
+    """Keeps files that are to be sent."""
+
+    _files: OutgoingFiles
+    _settings: Callable[[], Settings]
+
+    @property
+    def max_file(self) -> int:
+        """Bytes that a file may have."""
+        return self._settings().media.max_file
+
+    async def keep(self, name: str, mime_type: str, feed: Callable[[Sink], Awaitable[None]]) -> Upload:
+        """Keep what `feed` gives to the sink. It is on the disk when this returns.
+
+        Raises `UseCaseError`, and what `feed` does. Cancelled: nothing is kept.
+        """
+        try:
+            return await self._files.keep(name, mime_type, feed)
+        except FileRefused as refused:
+            raise _refusal(refused) from None
+
+
+def _refusal(refused: FileRefused) -> UseCaseError:
+    match refused.reason:
+        case "too_large":
+            return UseCaseError(UPLOAD_TOO_LARGE, str(refused))
+        case "quota":
+            return UseCaseError(UPLOAD_QUOTA_EXCEEDED, str(refused))
+    return UseCaseError(OperationFailure.FAILED, str(refused), retry_after=RETRY_SECONDS)

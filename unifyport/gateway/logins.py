@@ -1,0 +1,256 @@
+"""Use cases of logins: where the login of an account stands, and the steps that a human takes.
+
+An account with a token needs no human: its steps are to present the credentials again (`start`) and to drop
+the login (`cancel`). For the others the steps drive a `Login` (`actors/account/login.py`). Each step returns
+when the login has come to what follows the step, or after `STEP_SECONDS` with where it stands.
+
+    auth mode    begins with        then
+    token        start              (by itself)
+    qrcode       start_by_qr        check_qr to see how it goes; give_password where there is a second factor
+    code         start              give_code, unless a code was shown to be typed on the phone; give_password
+    session      import_session     (by itself)
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+import trio
+
+from actors.account.dialog import NotAsked, Wanted
+from actors.account.login import Login
+from actors.accounts import Accounts, AlreadyAuthorized
+from unifyport.model import auth
+from unifyport.model.account import ACTIVE, Account, AuthStatus
+from unifyport.model.texts import is_one_line
+from unifyport.process.redaction import register_fleeting
+from unifyport.providers.contract.base import ConnectionSpec
+from unifyport.providers.contract.errors import ChannelError, LoggedOut, RateLimited, Rejected
+from unifyport.providers.contract.login import Authorizes, ExportedSession, ImportsSession
+from unifyport.providers.registry import Registry
+from unifyport.storage.contract import StoreUnavailable
+
+from .accounts import AccountUseCases
+from .errors import (
+    AUTHORIZED,
+    DUPLICATE,
+    INVALID_REQUEST,
+    NOT_BOUND,
+    RATE_LIMITED,
+    UNSUPPORTED_AUTH_MODE,
+    OperationFailure,
+    UseCaseError,
+    binding,
+    invalid,
+    not_bound,
+)
+from .lookup import AccountLookup
+from .session_files import SessionFiles, read_session
+from .writes import TimedWriter
+
+STEP_SECONDS = 25.0  # the official SDK gives up after 30 s
+MAX_ANSWER = 256  # characters of a code, a PIN or a password
+_QR, _SESSION = "qrcode", "session"  # auth modes
+
+
+@attrs.frozen
+class LoginState:
+    """Where a login stands. `payload` is what is shown to the human, until `expires_at` (unix ms)."""
+
+    account_id: str
+    status: AuthStatus
+    fields: list[auth.Field]
+    payload: dict[str, Any]
+    expires_at: int | None
+    last_error: str | None
+
+
+@attrs.frozen(kw_only=True)
+class SessionImport:
+    """An exported session: at `url`, or `session` as text or as an object of its platform's tools.
+
+    `proxies`: the proxy by the name of the field that gives one, if the account is to have another one.
+    """
+
+    url: str | None = None
+    session: Any = None
+    pin: str | None = None
+    proxies: dict[str, Any] = attrs.field(factory=dict)
+
+
+@attrs.frozen(kw_only=True)
+class LoginUseCases:
+    """Every method raises `UseCaseError` and `StoreUnavailable`. Cancelled: only the waiting ends."""
+
+    _registry: Registry
+    _accounts: Accounts
+    _lookup: AccountLookup
+    _changes: AccountUseCases
+    _writes: TimedWriter
+    _files: SessionFiles
+    _now_ms: Callable[[], int]
+
+    async def read_state(self, account_id: str) -> LoginState:
+        """What has expired is left out: it cannot be used any more."""
+        account = await self._lookup.find_stored(account_id)
+        actor = self._accounts.actor(account.id)
+        if actor is not None:
+            account = actor.row  # changes included that are not durable yet
+        imports = actor is not None and issubclass(actor.connector_class, ImportsSession)
+        payload, expires_at = account.auth_payload, account.auth_expires_at
+        fields = auth.fields_of(account.auth_status, payload, imports=imports)
+        if expires_at is not None and expires_at <= self._now_ms():
+            payload = {}
+        return LoginState(
+            account.id,
+            account.auth_status,
+            list(fields),
+            payload,
+            expires_at if payload else None,
+            account.last_error,
+        )
+
+    # -- the steps -------------------------------------------------------------------------------------------
+
+    async def start(self, account_id: str) -> LoginState:
+        """Present the credentials of a token account again; begin the login of any other account."""
+        _, connection = await self._lookup.find_bound(account_id)
+        interactive = self._registry.is_interactive(connection)
+        fits = not interactive or issubclass(self._registry.connector(connection), Authorizes)
+        _require_mode(connection, fits, "auth/session begins this login")
+        account = await self._find_startable(account_id)
+        if interactive:
+            return await self._begin(account)
+        with binding():
+            await self._accounts.log_in_again(account.id)
+        return await self.read_state(account_id)
+
+    async def start_by_qr(self, account_id: str) -> LoginState:
+        """Begin a login by QR code, or begin it again."""
+        await self._find_by_qr(account_id)
+        return await self._begin(await self._find_startable(account_id))
+
+    async def check_qr(self, account_id: str) -> LoginState:
+        """How a login by QR code goes, with the code that is shown now."""
+        account = await self._find_by_qr(account_id)
+        if account.auth_status is AuthStatus.PENDING_AUTH:
+            raise UseCaseError(INVALID_REQUEST, "no login is under way; auth/qr/start begins one")
+        return await self.read_state(account_id)
+
+    async def give_code(self, account_id: str, code: object) -> LoginState:
+        """Give the code that the platform has sent to the human."""
+        return await self._give(account_id, Wanted.CODE, code)
+
+    async def give_password(self, account_id: str, password: object) -> LoginState:
+        """Give the password of the second factor."""
+        return await self._give(account_id, Wanted.PASSWORD, password)
+
+    async def import_session(self, account_id: str, given: SessionImport) -> LoginState:
+        """Log in with a session that was exported elsewhere."""
+        _, connection = await self._lookup.find_bound(account_id)
+        fits = issubclass(self._registry.connector(connection), ImportsSession)
+        _require_mode(connection, fits, f"this step belongs to auth_mode {_SESSION}")
+        account = await self._find_startable(account_id)
+        pin = None if given.pin is None else _check_answer("pin", given.pin)
+        register_fleeting(pin)
+        if (given.url is None) == (given.session is None):
+            raise invalid("session_url", "is required (or session, and not both)")
+        data = read_session(given.session) if given.url is None else await self._files.fetch(given.url)
+        for field, value in given.proxies.items():
+            await self._changes.change_proxy(account.id, field, value)
+        return await self._begin(account, ExportedSession(data, pin))
+
+    async def cancel(self, account_id: str) -> LoginState:
+        """Give up a login that is under way, or drop the one that there is."""
+        account, _ = await self._lookup.find_bound(account_id)
+        with binding():
+            await self._accounts.log_out(account.id)
+        return await self.read_state(account_id)
+
+    # -- their parts -----------------------------------------------------------------------------------------
+
+    async def _find_by_qr(self, account_id: str) -> Account:
+        account, connection = await self._lookup.find_bound(account_id)
+        _require_mode(connection, connection.auth_mode == _QR, f"this step belongs to auth_mode {_QR}")
+        return account
+
+    async def _find_startable(self, account_id: str) -> Account:
+        """The account of a login that may begin."""
+        account, _ = await self._lookup.find_bound(account_id)
+        if account.auth_status is AuthStatus.AUTHORIZED:
+            raise _authorized()
+        if account.status != ACTIVE:
+            raise UseCaseError(NOT_BOUND, f"the account's status is {account.status}")
+        if self._accounts.actor(account.id) is None:
+            raise not_bound()
+        return account
+
+    async def _begin(self, account: Account, exported: ExportedSession | None = None) -> LoginState:
+        try:
+            with binding():
+                login = await self._accounts.begin_login(account.id, exported)
+        except AlreadyAuthorized:
+            raise _authorized() from None
+        return await self._wait_for_step(account.id, login, 0)
+
+    async def _give(self, account_id: str, wanted: Wanted, answer: object) -> LoginState:
+        value = _check_answer(wanted.value, answer)
+        account, connection = await self._lookup.find_bound(account_id)
+        fits = issubclass(self._registry.connector(connection), Authorizes)
+        _require_mode(connection, fits, f"this login asks for no {wanted.value}")
+        if account.auth_status is AuthStatus.AUTHORIZED:
+            raise _authorized()
+        actor = self._accounts.actor(account.id)
+        login = actor.login if actor is not None else None
+        try:
+            if login is None:
+                raise NotAsked
+            steps = login.steps
+            login.give(wanted, value)
+            register_fleeting(value)
+        except NotAsked:
+            raise invalid(wanted.value, f"is not asked for; the login is {account.auth_status}") from None
+        return await self._wait_for_step(account_id, login, steps)
+
+    async def _wait_for_step(self, account_id: str, login: Login, steps: int) -> LoginState:
+        """Where the login stands once it has made more than `steps` steps.
+
+        A refusal by the platform is a state of the login. What kept the gateway from asking the platform is
+        an error of this step, and a state as well.
+        """
+        with trio.move_on_after(STEP_SECONDS):
+            await login.moved(steps)
+            actor = self._accounts.actor(account_id)
+            while login.ended and login.error is None and actor is not None:
+                async with actor.login_turn:  # a call that gave this login up has begun its own by then
+                    newest = actor.login
+                if newest is None or newest is login:
+                    break
+                login = newest
+                await login.moved(0)
+        if login.steps <= steps and not login.ended and self._writes.unavailable is not None:
+            raise StoreUnavailable(self._writes.unavailable)
+        error = login.error
+        if isinstance(error, RateLimited):
+            raise UseCaseError(RATE_LIMITED, "the platform told us to wait", retry_after=error.retry_after)
+        if isinstance(error, ChannelError) and error.reason == DUPLICATE:
+            raise UseCaseError(DUPLICATE, "another account has this provider identity")
+        if error is not None and not isinstance(error, Rejected | LoggedOut):
+            reason = error.reason if isinstance(error, ChannelError) else "internal_error"
+            raise UseCaseError(OperationFailure.FAILED, f"the login failed: {reason}", reason=reason)
+        return await self.read_state(account_id)
+
+
+def _require_mode(connection: ConnectionSpec, fits: bool, why: str) -> None:
+    if not fits:
+        raise UseCaseError(UNSUPPORTED_AUTH_MODE, f"{why}; the account has auth_mode {connection.auth_mode}")
+
+
+def _check_answer(name: str, value: object) -> str:
+    if not isinstance(value, str) or not 0 < len(value) <= MAX_ANSWER or not is_one_line(value):
+        raise invalid(name, f"is required, 1 to {MAX_ANSWER} printable characters")
+    return value
+
+
+def _authorized() -> UseCaseError:
+    return UseCaseError(AUTHORIZED, "the account is logged in; auth/cancel drops that login")

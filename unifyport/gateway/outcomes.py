@@ -1,0 +1,56 @@
+"""Outcomes of commands that did not succeed, as errors."""
+
+from typing import Any
+
+from unifyport.model.message import Answer, CommandState
+from unifyport.providers.contract.capabilities import NOT_FOUND_REASONS
+
+from .errors import INVALID_REQUEST, NOT_BOUND, RATE_LIMITED, OperationFailure, UseCaseError
+
+INVALID_MEDIA = "invalid_media"  # the file of a message cannot be had
+NOT_RUNNING = "account_not_running"
+
+
+def not_running() -> Answer:
+    """The outcome of a command for an account that is not connected."""
+    return Answer(CommandState.NOT_SENT, code=NOT_RUNNING)
+
+
+def failed(answer: Answer, done: str, command_id: str | None = None) -> UseCaseError:
+    """The error of a command that was not done, or whose outcome is unknown.
+
+    `done` is a participle: what would have been done (`sent`).
+    """
+    details: dict[str, Any] = {"outcome": answer.state.value, "command_id": command_id}
+    match answer.state:
+        case CommandState.NOT_SENT:
+            return _not_done(answer, done, details)
+        case CommandState.REJECTED:
+            if answer.code in NOT_FOUND_REASONS:
+                text = answer.message or answer.code.replace("_", " ")
+                return UseCaseError(answer.code, text, **details)
+            text = f"the platform refused: {answer.message or answer.code}"
+            return UseCaseError(OperationFailure.FAILED, text, **details)
+    details["outcome"] = CommandState.UNKNOWN.value
+    text = f"it is not known whether it was {done} ({answer.code}); do not repeat it blindly"
+    return UseCaseError(OperationFailure.FAILED, text, **details)
+
+
+def _not_done(answer: Answer, done: str, details: dict[str, Any]) -> UseCaseError:
+    """Nothing has happened. `retry_after` is set where waiting helps."""
+    if answer.retry_after is not None:
+        text = f"not {done}: try later"
+        return UseCaseError(RATE_LIMITED, text, retry_after=answer.retry_after, **details)
+    if answer.code == INVALID_MEDIA:
+        return UseCaseError(INVALID_REQUEST, answer.message, **details)
+    match answer.code:
+        case "disk":
+            return UseCaseError(
+                OperationFailure.FAILED, f"not {done}: {answer.message}", retry_after=5, **details
+            )
+        case "internal_error":
+            return UseCaseError(OperationFailure.FAILED, f"not {done}: internal error", **details)
+        case "not_recorded":
+            text = f"not {done}: storage is unavailable"
+            return UseCaseError(OperationFailure.FAILED, text, retry_after=1, **details)
+    return UseCaseError(NOT_BOUND, f"not {done}: {answer.code}", **details)

@@ -1,0 +1,145 @@
+"""Use cases of an account's runtime: the operator's verbs, and what the supervisor knows."""
+
+import enum
+from collections.abc import Callable
+
+import attrs
+import trio
+
+from actors.account.actor import AccountActor
+from actors.accounts import Accounts
+from supervisors import ChildState, Node
+from unifyport.model.account import ACTIVE, Account, AuthStatus
+from unifyport.model.runtime_status import RuntimeStatus
+from unifyport.model.times import rfc3339
+
+from .errors import NO_ADAPTER, NOT_BOUND, UseCaseError, binding
+from .lookup import AccountLookup
+
+
+class Verb(enum.StrEnum):
+    """What an operator may do with a connection."""
+
+    START = "start"
+    STOP = "stop"
+    RECONNECT = "reconnect"
+    RESET = "reset"
+    REFRESH = "refresh_status"
+
+
+_CONNECTS = frozenset({Verb.START, Verb.RECONNECT})
+
+
+@attrs.frozen
+class VerbResult:
+    """What is observed after a verb.
+
+    `state`: `succeeded`, `pending` or `failed`. `error`: why the account is not running.
+    """
+
+    account: Account
+    verb: Verb
+    state: str
+    runtime_status: RuntimeStatus
+    error: str
+
+
+@attrs.frozen
+class SupervisedAccount:
+    """A supervised account. `last_seen_at` is in unix ms, the times of `state` are trio's clock."""
+
+    account: Account
+    state: ChildState
+    status: RuntimeStatus
+    reason: str  # why it is not running
+    last_seen_at: int | None
+    interactive: bool  # a human must log it in
+
+
+@attrs.frozen
+class SupervisionTree:
+    """The supervision tree, and the wall clock time of its times. `read_tree` reads it as it is now."""
+
+    read_tree: Callable[[], list[Node]]
+    now_ms: Callable[[], int]
+
+    def wall_time(self, at: float) -> str:
+        """A time of trio's clock, as RFC 3339."""
+        return rfc3339(self.now_ms() + int((at - trio.current_time()) * 1000))
+
+
+@attrs.frozen
+class RuntimeUseCases:
+    """Every method raises `UseCaseError` and `StoreUnavailable`."""
+
+    _accounts: Accounts
+    _lookup: AccountLookup
+    _now_ms: Callable[[], int]
+
+    async def act(self, account_id: str, verb: Verb) -> VerbResult:
+        """Do what a verb says and wait some seconds for it. Cancelled: the verb is done all the same."""
+        await self._lookup.find_bound(account_id)
+        account = await self._lookup.find_stored(account_id)
+        with binding():
+            if verb in _CONNECTS and (waiting := self._refusal(account)):
+                return self._result(account, verb, "failed", waiting)
+            done = await self._do(account_id, verb)
+        return self._result(account, verb, "succeeded" if done else "pending")
+
+    async def _do(self, account_id: str, verb: Verb) -> bool:
+        match verb:
+            case Verb.START:
+                return await self._accounts.start(account_id)
+            case Verb.STOP:
+                return await self._accounts.stop(account_id)
+            case Verb.RECONNECT:
+                return await self._accounts.reconnect(account_id)
+            case Verb.RESET:
+                return await self._accounts.reset(account_id)
+            case Verb.REFRESH:
+                await trio.lowlevel.checkpoint()
+                return True
+
+    def _refusal(self, account: Account) -> str:
+        """Why the account must not connect now, as far as time mends it; empty if it may.
+
+        Raises `UseCaseError` for what only the operator can mend.
+        """
+        actor = self._accounts.actor(account.id)
+        terminal = actor.row.terminal if actor is not None else account.terminal
+        if terminal is not None:
+            raise UseCaseError(NOT_BOUND, f"the login is void ({terminal}); the account needs a new login")
+        if account.status != ACTIVE:
+            raise UseCaseError(NOT_BOUND, f"the account's status is {account.status}")
+        if actor is not None and actor.interactive and actor.row.auth_status is not AuthStatus.AUTHORIZED:
+            raise UseCaseError(NOT_BOUND, f"nobody has logged it in yet ({actor.row.auth_status})")
+        if account.not_before is not None and account.not_before > self._now_ms():
+            return f"rate_limited: the platform asked to wait until {rfc3339(account.not_before)}"
+        return ""
+
+    def _result(self, account: Account, verb: Verb, state: str, error: str = "") -> VerbResult:
+        actor = self._accounts.actor(account.id)
+        status = RuntimeStatus.UNKNOWN if actor is None else actor.view.status
+        return VerbResult(account, verb, state, status, error or _reason(account, actor))
+
+    async def read_runtime(self, account_id: str) -> SupervisedAccount:
+        """What the supervisor knows of an account."""
+        account = await self._lookup.find_stored(account_id)
+        actor = self._accounts.actor(account.id)
+        if actor is None:
+            raise UseCaseError(NO_ADAPTER, f"there is no connector for {account.provider}")
+        return SupervisedAccount(
+            actor.row,
+            self._accounts.state(account.id),
+            actor.view.status,
+            _reason(actor.row, actor),
+            actor.last_seen_at,
+            actor.interactive,
+        )
+
+
+def _reason(account: Account, actor: AccountActor | None) -> str:
+    """Why an account is not running; empty if it is."""
+    if account.status != ACTIVE:
+        return f"account_{account.status}"
+    return actor.view.reason if actor is not None else "no_connector"

@@ -1,0 +1,257 @@
+"""Use cases of sends: accepting a message, fetching its file, handing it to the account, and its outcome."""
+
+import contextlib
+from collections.abc import AsyncIterator, Callable
+
+import attrs
+import msgspec
+import trio
+
+from actors.accounts import Accounts, NoSuchAccount
+from unifyport.config.settings import Settings
+from unifyport.files.outgoing import FileRefused, OutgoingFiles
+from unifyport.links.reply_tokens import InvalidReplyToken, ReplyTokens
+from unifyport.model.account import Account
+from unifyport.model.ids import new_id
+from unifyport.model.message import Answer, CommandState, OutboundMedia, OutboundMessage, SendCommand
+from unifyport.providers.contract.base import ConnectionSpec
+from unifyport.providers.contract.capabilities import SEND_REPLY, capability_to_send
+from unifyport.providers.contract.errors import Rejected
+from unifyport.providers.registry import Registry
+from unifyport.storage.contract import AcceptCommand, Store
+
+from .errors import (
+    INVALID_REPLY_TOKEN,
+    INVALID_REQUEST,
+    UNSUPPORTED,
+    UNSUPPORTED_MESSAGE,
+    UseCaseError,
+    invalid,
+    not_found,
+)
+from .fields import check_id, require_conversation_type
+from .lookup import AccountLookup
+from .outcomes import INVALID_MEDIA, failed, not_running
+from .platform import DEADLINE_MS
+from .repeats import IdempotencyKey, Repeats
+
+RECORD_SECONDS = 5.0  # the shield around recording that a send has not begun
+FETCH_SECONDS = 15.0  # of the 25 that a send may take
+
+
+@attrs.frozen
+class FileSource:
+    """Where the file of a message is: behind a URL or, with `uploaded`, an upload's key. `field` named it."""
+
+    field: str
+    value: str
+    uploaded: bool = False
+
+
+@attrs.frozen
+class Quote:
+    """The message that a reply quotes.
+
+    `value`: a reply token, or an object with `reply_token` or `message_id`. `field` named it.
+    """
+
+    field: str
+    value: object
+
+
+@attrs.frozen
+class SentMessage:
+    """A message that the platform has accepted. `reply_token` is empty if it cannot be quoted."""
+
+    command_id: str
+    account_id: str
+    message_id: str
+    provider_ref: str
+    reply_token: str
+
+
+@attrs.frozen
+class SendOutcome:
+    """What is known of a send; `answer` is None until there is an outcome."""
+
+    command_id: str
+    account_id: str
+    state: CommandState
+    answer: Answer | None
+
+
+@attrs.frozen(kw_only=True)
+class SendUseCases:
+    """Every method raises `UseCaseError` and `StoreUnavailable`."""
+
+    _store: Store
+    _registry: Registry
+    _accounts: Accounts
+    _lookup: AccountLookup
+    _repeats: Repeats
+    _reply_tokens: ReplyTokens
+    _files: OutgoingFiles
+    _settings: Callable[[], Settings]
+    _now_ms: Callable[[], int]
+
+    async def send(
+        self,
+        account_id: str,
+        message: OutboundMessage,
+        *,
+        message_type: str,
+        source: FileSource | None = None,
+        quote: Quote | None = None,
+        key: IdempotencyKey | None = None,
+    ) -> SentMessage:
+        """Send a message and wait for what the platform says, within `DEADLINE_MS`.
+
+        `message_type` is what the caller calls it. Cancelled: a send that the account has goes on.
+        """
+        account, connection = await self._lookup.find_bound(account_id)
+        self._require_support(
+            provider=account.provider,
+            connection=connection,
+            message=message,
+            message_type=message_type,
+            quoting=quote is not None,
+        )
+        if quote is not None:
+            to = message.conversation_id
+            message.reply_to_message_id = self._read_quote(account.id, connection, to, quote)
+        now, command_id = self._now_ms(), new_id("cmd")
+        message.client_ref = command_id
+        command = SendCommand(command_id, account.id, message, deadline=now + DEADLINE_MS, created_at=now)
+        try:
+            rendered = connection.check(message)
+        except Rejected as rejected:
+            raise UseCaseError(INVALID_REQUEST, rejected.detail or rejected.reason) from None
+        actor = self._accounts.actor(account.id)
+        if actor is None or not actor.may_come_up:
+            raise failed(not_running(), "sent")
+        accept = AcceptCommand(account.no, command, msgspec.json.encode(command))
+        message.rendered = rendered
+        if key is not None:
+            accept.key, accept.body_hash = key.value, key.body_hash
+        with self._repeats.under_way(command.id):
+            known = await self._repeats.accept(accept)
+            if known is None:
+                answer = await self._carry_out(connection, command, source)
+                return self._sent(account, message, command.id, answer)
+        assert key is not None, "only a send under a key can be a repeat"
+        key.on_repeat()
+        return self._sent(account, message, known.id, await self._repeats.join(known))
+
+    async def read_outcome(self, command_id: str) -> SendOutcome:
+        """What became of a send."""
+        record = await self._store.command(command_id)
+        if record is None:
+            raise not_found("command")
+        answer = msgspec.json.decode(record.answer, type=Answer) if record.answer is not None else None
+        return SendOutcome(record.id, record.account_id, record.state, answer)
+
+    # -- before it is on record ------------------------------------------------------------------------------
+
+    def _require_support(
+        self,
+        *,
+        provider: str,
+        connection: ConnectionSpec,
+        message: OutboundMessage,
+        message_type: str,
+        quoting: bool,
+    ) -> None:
+        connector = self._registry.connector(connection)
+        if not capability_to_send(message).is_declared_by(connector):
+            raise UseCaseError(UNSUPPORTED_MESSAGE, f"{provider} cannot send {message_type} here")
+        require_conversation_type(connection, provider, message.conversation_type)
+        if quoting and not SEND_REPLY.is_declared_by(connector):
+            raise UseCaseError(UNSUPPORTED, f"quoted replies are not supported for {provider}")
+
+    def _read_quote(
+        self, account_id: str, connection: ConnectionSpec, conversation_id: str, quote: Quote
+    ) -> str:
+        """The platform's id of the message that is quoted."""
+        field, value = quote.field, quote.value
+        fields = value if isinstance(value, dict) else {"reply_token": value}
+        token, message_id = fields.get("reply_token"), fields.get("message_id")
+        if isinstance(value, dict | str) and token is not None:
+            return self._read_token(account_id, connection, conversation_id, Quote(field, token))
+        if not isinstance(message_id, str):
+            raise invalid(field, "a token, or an object with message_id")
+        return check_id(f"{field}.message_id", message_id)
+
+    def _read_token(
+        self, account_id: str, connection: ConnectionSpec, conversation_id: str, quote: Quote
+    ) -> str:
+        """A token serves for the conversation that it was given out for."""
+        try:
+            given_for, message_id = self._reply_tokens.read(account_id, str(quote.value))
+        except InvalidReplyToken:
+            given_for = None
+        if given_for is None or connection.canonical(given_for) != connection.canonical(conversation_id):
+            text = "not a token of this account and conversation"
+            raise UseCaseError(INVALID_REPLY_TOKEN, text, field=quote.field)
+        return message_id
+
+    # -- once it is on record --------------------------------------------------------------------------------
+
+    async def _carry_out(
+        self, connection: ConnectionSpec, command: SendCommand, source: FileSource | None
+    ) -> Answer:
+        """Fetch the file, then hand the command to the account. A failure before that: a message not sent."""
+        answer = Answer(CommandState.NOT_SENT, code="internal_error")
+        handed_over = False
+        try:
+            async with self._with_file(command, connection, source) as ready:
+                handed_over = True
+                return await self._accounts.call(command.account_id, ready)
+        except FileRefused as refused:
+            assert source is not None
+            code = "disk" if refused.reason == "disk" else INVALID_MEDIA
+            answer = Answer(CommandState.NOT_SENT, code=code, message=f"{source.field}: {refused}")
+        except NoSuchAccount:
+            answer, handed_over = not_running(), False
+        finally:
+            if not handed_over:
+                with trio.CancelScope(shield=True, deadline=trio.current_time() + RECORD_SECONDS):
+                    await self._accounts.not_sent(command, answer)
+        return answer
+
+    @contextlib.asynccontextmanager
+    async def _with_file(
+        self, command: SendCommand, connection: ConnectionSpec, source: FileSource | None
+    ) -> AsyncIterator[SendCommand]:
+        """The command with its file, which is on the disk as long as this is open. Raises `FileRefused`."""
+        message = command.message
+        if source is None or not isinstance(message, OutboundMedia):
+            yield command
+            return
+        largest = self._settings().media.max_file
+        limit = min(connection.max_upload.get(message.type, largest), largest)
+        async with contextlib.AsyncExitStack() as held:
+            if source.uploaded:
+                file = await self._files.of_key(source.value, limit)
+            else:
+                fetching = self._files.of_url(command.account_id, source.value, limit, FETCH_SECONDS)
+                file = await held.enter_async_context(fetching)
+            with_file = attrs.evolve(
+                message,
+                path=file.path,
+                name=file.name,
+                mime_type=file.mime_type,
+                size=file.size,
+                rendered=None,
+            )
+            yield attrs.evolve(command, message=with_file)
+
+    def _sent(
+        self, account: Account, message: OutboundMessage, command_id: str, answer: Answer
+    ) -> SentMessage:
+        """Raises `UseCaseError` for any outcome but `sent`."""
+        if answer.state is not CommandState.SENT:
+            raise failed(answer, "sent", command_id)
+        token = self._reply_tokens.token(
+            account.id, account.provider, message.conversation_id, answer.message_id
+        )
+        return SentMessage(command_id, account.id, answer.message_id, answer.provider_ref, token)
