@@ -7,6 +7,7 @@ browser does not run.
 """
 
 import contextlib
+import enum
 import hashlib
 import logging
 import os
@@ -36,12 +37,22 @@ _PART = ".part"
 _PERMANENT = frozenset({"too_large", "media_not_found"})
 
 
-class MediaUnavailable(Exception):
-    """`status` of HTTP: 404 no such link, 410 gone, 413 too large, 502 and 503 not available now."""
+class Missing(enum.Enum):
+    """Why a file cannot be had."""
 
-    def __init__(self, status: int, reason: str) -> None:
+    NO_LINK = "no_link"  # the link is not one of this gateway
+    GONE = "gone"  # for good
+    TOO_LARGE = "too_large"
+    NOT_FETCHED = "not_fetched"  # the platform did not give it
+    NOT_NOW = "not_now"  # the account is not running, or the disk is full
+
+
+class MediaUnavailable(Exception):
+    """`reason` is machine-readable."""
+
+    def __init__(self, missing: Missing, reason: str) -> None:
         super().__init__(reason)
-        self.status = status
+        self.missing = missing
         self.reason = reason
 
 
@@ -93,10 +104,10 @@ class MediaLinks:
         try:
             plain = self._ring.open_text("media", text, context=account_id)
         except SealError:
-            raise MediaUnavailable(404, "not_found") from None
+            raise MediaUnavailable(Missing.NO_LINK, "not_found") from None
         reference = msgspec.json.decode(plain, type=Reference)
         if reference.expires_at < self._now_ms():
-            raise MediaUnavailable(410, "link_expired")
+            raise MediaUnavailable(Missing.GONE, "link_expired")
         return account_id, reference
 
 
@@ -128,7 +139,7 @@ class MediaCache:
     async def open(self, account_id: str, reference: Reference) -> BinaryIO:
         """The file, open to be read; the caller closes it. Raises `MediaUnavailable`."""
         if self._accounts.actor(account_id) is None:
-            raise MediaUnavailable(410, "account_gone")
+            raise MediaUnavailable(Missing.GONE, "account_gone")
         name = hashlib.sha256(reference.file_id.encode()).hexdigest()
         path = self._directory / account_id / name
         lock = self._locks.setdefault(path, trio.Lock())
@@ -150,7 +161,7 @@ class MediaCache:
         """Fetch the file, and return it open. Raises `MediaUnavailable`."""
         actor = self._accounts.actor(account_id)
         if actor is None:
-            raise MediaUnavailable(410, "account_gone")
+            raise MediaUnavailable(Missing.GONE, "account_gone")
         limit = self._links.limit(actor.row.provider)
         part = path.with_name(f"{path.name}{_PART}")
         try:
@@ -164,13 +175,13 @@ class MediaCache:
                     raise _map_error(answer.code)
                 file = await disk.run(_open_used, part)
                 if file is None:
-                    raise MediaUnavailable(410, "account_gone")  # the account was deleted meanwhile
+                    raise MediaUnavailable(Missing.GONE, "account_gone")  # the account was deleted meanwhile
                 await disk.run(part.rename, path)
         except NoSuchAccount:
-            raise MediaUnavailable(410, "account_gone") from None
+            raise MediaUnavailable(Missing.GONE, "account_gone") from None
         except OSError as error:
             log.warning("an incoming file could not be stored: %s", error.strerror)
-            raise MediaUnavailable(503, "disk") from None
+            raise MediaUnavailable(Missing.NOT_NOW, "disk") from None
         finally:
             part.unlink(missing_ok=True)
         async with self._pruning:
@@ -210,9 +221,9 @@ def _open_used(path: Path) -> BinaryIO | None:
 
 def _map_error(code: str) -> MediaUnavailable:
     if code == "too_large":
-        return MediaUnavailable(413, code)
+        return MediaUnavailable(Missing.TOO_LARGE, code)
     if code in _PERMANENT:
-        return MediaUnavailable(410, code)
+        return MediaUnavailable(Missing.GONE, code)
     if code == "account_not_running":
-        return MediaUnavailable(503, code)
-    return MediaUnavailable(502, code)
+        return MediaUnavailable(Missing.NOT_NOW, code)
+    return MediaUnavailable(Missing.NOT_FETCHED, code)

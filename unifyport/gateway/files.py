@@ -6,7 +6,7 @@ from typing import BinaryIO
 import attrs
 
 from unifyport.config.settings import Settings
-from unifyport.files.incoming import MediaCache, MediaLinks, MediaUnavailable, Reference
+from unifyport.files.incoming import MediaCache, MediaLinks, MediaUnavailable, Missing, Reference
 from unifyport.files.outgoing import FileRefused, OutgoingFiles, Sink, Upload
 from unifyport.links.qr import KINDS, NoPicture, QrPictures, code_of, draw
 from unifyport.storage.contract import Store
@@ -23,12 +23,12 @@ from .errors import (
 )
 
 RETRY_SECONDS = 5  # after which a file that could not be had is worth another try
-_MEDIA_CODES: dict[int, str | OperationFailure] = {  # by `MediaUnavailable.status`
-    404: NOT_FOUND,
-    410: MEDIA_GONE,
-    413: MEDIA_TOO_LARGE,
-    502: OperationFailure.NO_ANSWER,
-    503: OperationFailure.FAILED,
+_MEDIA_CODES: dict[Missing, str | OperationFailure] = {
+    Missing.NO_LINK: NOT_FOUND,
+    Missing.GONE: MEDIA_GONE,
+    Missing.TOO_LARGE: MEDIA_TOO_LARGE,
+    Missing.NOT_FETCHED: OperationFailure.NO_ANSWER,
+    Missing.NOT_NOW: OperationFailure.FAILED,
 }
 
 
@@ -46,10 +46,10 @@ class LinkedFiles:
         try:
             account_id, reference = self._links.read(token)
             return reference, await self._media.open(account_id, reference)
-        except MediaUnavailable as missing:
-            code = _MEDIA_CODES[missing.status]
+        except MediaUnavailable as unavailable:
+            code = _MEDIA_CODES[unavailable.missing]
             retry_after = RETRY_SECONDS if isinstance(code, OperationFailure) else None
-            raise UseCaseError(code, missing.reason, retry_after=retry_after) from None
+            raise UseCaseError(code, unavailable.reason, retry_after=retry_after) from None
 
     async def draw_qr(self, token: str, kind: str) -> bytes:
         """The picture of a login's QR code, as `png` or `svg`. Raises `UseCaseError`, `StoreUnavailable`."""
