@@ -306,7 +306,7 @@ class Accounts:
 
     async def log_in_again(self, account_id: str) -> bool:
         """Present the credentials once more, whatever the last login came to."""
-        self._actor(account_id).state.present_again()
+        self._actor(account_id).state.present_credentials_again()
         self.supervisor.reset(account_id)
         return await self._done(account_id, self.supervisor.start(account_id))
 

@@ -23,7 +23,7 @@ from .failures import LeaseLost, NotDurable, failure_of
 from .login import DuplicateAccount, Login, LoginChanged
 from .outbox import Outbox
 from .services import Services
-from .state import AccountState, no_session
+from .state import AccountState, changes_to_no_session
 from .status import RuntimeView, auth_changed
 
 
@@ -138,7 +138,7 @@ class AccountActor:
     async def end_login(self) -> None:
         """Give up the login that is under way, if there is one, and wait for its end."""
         if self.login is not None:
-            await self.login.cancel()
+            await self.login.abandon_and_wait()
 
     def settle_login(self) -> None:
         """Mark a login as interrupted if its row still waits for a person and no attempt is running."""
@@ -148,9 +148,9 @@ class AccountActor:
     async def drop_session(self) -> None:
         """Delete the session and what is known by it. Raises when that is not durable."""
         announcements = auth_changed(
-            self.state.with_changes(no_session()), self.view, self._services.now_ms()
+            self.state.with_changes(changes_to_no_session()), self.view, self._services.now_ms()
         )
-        await self.commit_login(Step(self.row.login, no_session(), announcements, session=[]))
+        await self.commit_login(Step(self.row.login, changes_to_no_session(), announcements, session=[]))
 
     # -- `dialog.Host` --------------------------------------------------------------------------------------
 

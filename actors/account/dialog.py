@@ -86,8 +86,8 @@ class Progress:
         await self._changed.wait()
 
 
-class Patience:
-    """How long a login waits: each step renews it, and says why the login failed when it ends."""
+class StepDeadline:
+    """By when the next step of a login must come. Each step renews it; then it fails for `reason`."""
 
     def __init__(self) -> None:
         self.scope = trio.CancelScope()
@@ -100,11 +100,11 @@ class Patience:
 class LoginDialog:
     """Implements `providers.contract.login.Dialog`. `login`: the number of the credentials."""
 
-    def __init__(self, host: Host, login: int, progress: Progress, patience: Patience) -> None:
+    def __init__(self, host: Host, login: int, progress: Progress, deadline: StepDeadline) -> None:
         self._host = host
         self._login = login
         self._progress = progress
-        self._patience = patience
+        self._deadline = deadline
         self._wanted: Wanted | None = None
         self._answer: str | None = None
         self._qr_shown = False
@@ -124,7 +124,7 @@ class LoginDialog:
         await self._show(Trigger.SHOW_QR, {"qr_code": qr_code}, lifetime, picture=True)
         if not self._qr_shown:  # the codes that follow it do not extend the time
             self._qr_shown = True
-            self._patience.renew(SHOWN_SECONDS, "qrcode_expired")
+            self._deadline.renew(SHOWN_SECONDS, "qrcode_expired")
 
     async def show_pin(self, pin: str, lifetime: float) -> None:
         shown = {name: value for name, value in self._host.row.auth_payload.items() if name == "qr_code"}
@@ -132,7 +132,7 @@ class LoginDialog:
 
     async def show_code(self, verify_code: str, lifetime: float) -> None:
         await self._show(Trigger.WANT_CODE, {"verify_code": verify_code}, lifetime)
-        self._patience.renew(SHOWN_SECONDS, "code_expired")
+        self._deadline.renew(SHOWN_SECONDS, "code_expired")
 
     async def ask_code(self, refused: str | None = None) -> str:
         return await self._ask(Wanted.CODE, Trigger.WANT_CODE, "code_expired", refused)
@@ -156,11 +156,11 @@ class LoginDialog:
     async def _ask(self, wanted: Wanted, trigger: Trigger, late: str, refused: str | None) -> str:
         self._wanted, self._answer = wanted, None
         await self._commit_step(trigger, auth_payload={}, auth_expires_at=None, last_error=refused)
-        self._patience.renew(ASKED_SECONDS, late)
+        self._deadline.renew(ASKED_SECONDS, late)
         while self._answer is None:
             await self._progress.wait()
         answer, self._wanted, self._answer = self._answer, None, None
-        self._patience.renew(FIRST_STEP_SECONDS, "login_timeout")
+        self._deadline.renew(FIRST_STEP_SECONDS, "login_timeout")
         return answer
 
     async def _commit_step(self, trigger: Trigger, *, last_error: str | None = None, **shown: Any) -> None:

@@ -20,8 +20,8 @@ from unifyport.providers.contract.errors import ChannelError, Rejected
 from unifyport.providers.contract.login import Authorization, Authorizes, ExportedSession, ImportsSession
 
 from .connectors import close, log_out
-from .dialog import FIRST_STEP_SECONDS, Host, LoginDialog, Patience, Progress, Step, Wanted
-from .state import DUPLICATE, nothing_shown
+from .dialog import FIRST_STEP_SECONDS, Host, LoginDialog, Progress, Step, StepDeadline, Wanted
+from .state import DUPLICATE, changes_to_show_nothing
 from .status import auth_succeeded, login_failed
 
 log = logging.getLogger("unifyport.login")
@@ -51,8 +51,8 @@ class Login:
         self._number = host.row.login  # void once the account has other credentials
         self._desired = host.row.desired
         self._progress = Progress()
-        self._patience = Patience()
-        self._dialog = LoginDialog(host, self._number, self._progress, self._patience)
+        self._deadline = StepDeadline()
+        self._dialog = LoginDialog(host, self._number, self._progress, self._deadline)
         self._scope = trio.CancelScope()
         self._recording = False  # it has succeeded, and that is on its way to the disk
 
@@ -71,12 +71,12 @@ class Login:
         """Answer the question. Raises `NotAsked`."""
         self._dialog.give(wanted, value)
 
-    async def moved(self, steps: int) -> None:
+    async def wait_for_step(self, steps: int) -> None:
         """Wait until there are more than `steps` steps, or the end."""
         while self.steps <= steps and not self.ended:
             await self._progress.wait()
 
-    async def cancel(self) -> None:
+    async def abandon_and_wait(self) -> None:
         """Give it up and wait for its end. A login that has succeeded already is recorded first."""
         self.abandon()
         while not self.ended:
@@ -134,21 +134,21 @@ class Login:
             await close(self._host.row.id, connector)
 
     async def _authorize_within_patience(self, connector: Connector) -> Authorization | None:
-        """None when it was given up. Raises `Rejected` when patience ended."""
+        """None when it was given up. Raises `Rejected` when its time is over."""
         authorization = None
-        self._patience.renew(FIRST_STEP_SECONDS, "login_timeout")
-        with self._scope, self._patience.scope:
+        self._deadline.renew(FIRST_STEP_SECONDS, "login_timeout")
+        with self._scope, self._deadline.scope:
             authorization = await self._authorize(connector)
         self._recording = authorization is not None  # from here on there is a session to log out
-        if authorization is None and self._patience.scope.cancelled_caught:
-            raise Rejected(self._patience.reason)
+        if authorization is None and self._deadline.scope.cancelled_caught:
+            raise Rejected(self._deadline.reason)
         return authorization
 
     async def _authorize(self, connector: Connector) -> Authorization:
         if self._exported is not None:
-            assert isinstance(connector, ImportsSession), "the API checks this"
+            assert isinstance(connector, ImportsSession), "the use case checks this"
             return await connector.import_session(self._exported)
-        assert isinstance(connector, Authorizes), "the API checks this"
+        assert isinstance(connector, Authorizes), "the use case checks this"
         return await connector.authorize(self._dialog)
 
     async def _succeed(self, authorization: Authorization) -> None:
@@ -176,4 +176,7 @@ class Login:
         self._progress.advance()
 
     def _end_of_login(self, trigger: Trigger) -> dict[str, Any]:
-        return {"auth_status": auth.next_status(self._host.row.auth_status, trigger), **nothing_shown()}
+        return {
+            "auth_status": auth.next_status(self._host.row.auth_status, trigger),
+            **changes_to_show_nothing(),
+        }

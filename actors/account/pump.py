@@ -63,5 +63,5 @@ class StatusPump:
                 state.put_back(changes)
                 self._dirty[state.row.id] = state
         if durable:
-            state.carried()
+            state.mark_durable()
         outcomes.append(durable)

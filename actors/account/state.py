@@ -30,19 +30,24 @@ DUPLICATE = "duplicate_provider_account"
 INTERRUPTED = "login_interrupted"
 
 
-def login_pending() -> dict[str, Any]:
+def changes_to_pending_login() -> dict[str, Any]:
     """The row before a login: neither shown as failed nor barred from starting."""
     return {"auth_status": AuthStatus.PENDING_AUTH, "terminal": None, "last_error": None}
 
 
-def nothing_shown() -> dict[str, Any]:
+def changes_to_show_nothing() -> dict[str, Any]:
     """The row of an account that shows nothing to log in with."""
     return {"auth_payload": {}, "auth_expires_at": None}
 
 
-def no_session() -> dict[str, Any]:
+def changes_to_no_session() -> dict[str, Any]:
     """The row once the session of a device is forgotten."""
-    return {**login_pending(), **nothing_shown(), "provider_account_ref": None, "profile": {}}
+    return {
+        **changes_to_pending_login(),
+        **changes_to_show_nothing(),
+        "provider_account_ref": None,
+        "profile": {},
+    }
 
 
 class AccountState:
@@ -175,13 +180,13 @@ class AccountState:
         """Let the account be started again after a failure that ended it."""
         self.publish(Change([], {"terminal": None}))
 
-    def present_again(self) -> None:
+    def present_credentials_again(self) -> None:
         """The credentials are to be presented once more, whatever the last login came to."""
-        self.publish(Change([], {**login_pending(), "desired": "running"}))
+        self.publish(Change([], {**changes_to_pending_login(), "desired": "running"}))
 
     def drop_login(self) -> None:
         """The caller dropped the login of an account whose credentials stay."""
-        changes = {**login_pending(), "desired": "stopped"}
+        changes = {**changes_to_pending_login(), "desired": "stopped"}
         row = self.with_changes(changes)
         self.publish(Change(auth_changed(row, self.view, self._services.now_ms()), changes))
 
@@ -189,12 +194,12 @@ class AccountState:
         """Void what a login shows that ended with its process or with its credentials."""
         if self._row.auth_status not in WAITING:
             return
-        changes = {"auth_status": AuthStatus.FAILED, **nothing_shown(), "last_error": INTERRUPTED}
+        changes = {"auth_status": AuthStatus.FAILED, **changes_to_show_nothing(), "last_error": INTERRUPTED}
         row = self.with_changes(changes)
         self.publish(Change(login_failed(row, INTERRUPTED, self._services.now_ms()), changes))
 
     def replace(self, row: Account) -> None:
-        """Take over a row that was stored by another road; changes that are not durable yet are newer."""
+        """Take over a row that a use case has written; changes that are not durable yet are newer."""
         for change in self._unflushed:
             row = attrs.evolve(row, **change.changes_for(row.login))
         self._row = row
@@ -214,8 +219,8 @@ class AccountState:
         """`changes` did not become durable: they go first next time."""
         self._slot.put_back(changes)
 
-    def carried(self) -> None:
-        """What was taken is durable."""
+    def mark_durable(self) -> None:
+        """What was taken is durable; nothing happens while the slot holds newer changes."""
         if not self._slot:
             self._unflushed = []
             self._flushed.set()

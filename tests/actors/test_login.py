@@ -145,7 +145,7 @@ async def test_each_answer_renews_the_patience(autojump_clock: MockClock) -> Non
     login = Login(host)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(login.run)
-        await login.moved(1)
+        await login.wait_for_step(1)
         await trio.sleep(500)
         login.give(Wanted.PASSWORD, "open")
         with pytest.raises(NotAsked):  # once is enough
@@ -224,7 +224,7 @@ async def test_a_success_on_its_way_to_the_disk_is_waited_for(autojump_clock: Mo
         nursery.start_soon(login.run)
         await trio.sleep(500)
         assert not login.abandon()
-        await login.cancel()
+        await login.abandon_and_wait()
     assert host.statuses == ["authorized"]
 
 
@@ -267,7 +267,7 @@ async def test_given_up_it_says_nothing_and_closes(autojump_clock: MockClock) ->
     async with trio.open_nursery() as nursery:
         nursery.start_soon(login.run)
         await wait_all_tasks_blocked()
-        await login.cancel()
+        await login.abandon_and_wait()
     assert host.statuses == ["awaiting_qr_scan"]
     assert host.made.closed == 1
     with pytest.raises(NotAsked):

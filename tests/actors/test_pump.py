@@ -1,5 +1,5 @@
 """The status pump: what it had in hand, or had not reached,
-when it was cancelled is carried by its next run.
+when it was cancelled is mark_durable by its next run.
 """
 
 from typing import Any, cast
@@ -39,7 +39,7 @@ class Publisher:
     def put_back(self, changes: list[Change]) -> None:
         self.slot.put_back(changes)
 
-    def carried(self) -> None:
+    def mark_durable(self) -> None:
         self.is_flushed = not self.slot
 
 
@@ -49,7 +49,7 @@ class Road:
     def __init__(self) -> None:
         self.blocked = False
         self.refuses = False
-        self.carried: list[str] = []
+        self.mark_durable: list[str] = []
 
     async def commit(self, unit: list[str]) -> Any:
         if self.blocked:
@@ -57,7 +57,7 @@ class Road:
         await trio.lowlevel.checkpoint()
         if self.refuses:
             return Failed("no")
-        self.carried += unit
+        self.mark_durable += unit
         return None
 
 
@@ -77,11 +77,11 @@ async def test_what_a_cancelled_run_leaves_is_carried_by_the_next(
     road.blocked = True
     with trio.move_on_after(1):
         await pump.run()
-    assert road.carried == []
+    assert road.mark_durable == []
     road.blocked = False
     with trio.move_on_after(1):
         await pump.run()
-    assert sorted(road.carried) == sorted(publisher.row.id for publisher in publishers)
+    assert sorted(road.mark_durable) == sorted(publisher.row.id for publisher in publishers)
     assert all(publisher.is_flushed for publisher in publishers)
 
 
@@ -95,11 +95,11 @@ async def test_what_comes_back_is_tried_again(autojump_clock: trio.testing.MockC
         road.refuses = False
         await trio.sleep(2 * RETRY_SECONDS)
         nursery.cancel_scope.cancel()
-    assert len(road.carried) == len(set(road.carried)) == MANY
+    assert len(road.mark_durable) == len(set(road.mark_durable)) == MANY
 
 
 async def test_who_is_forgotten_is_not_carried() -> None:
     pump, road, [first, *others] = marked()
     pump.forget(first.row.id)
     assert await pump.flush()
-    assert sorted(road.carried) == sorted(publisher.row.id for publisher in others)
+    assert sorted(road.mark_durable) == sorted(publisher.row.id for publisher in others)

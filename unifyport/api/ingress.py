@@ -90,7 +90,7 @@ class Budget:
                 del self._used[account_id]
 
 
-class BodyTooLong(Exception):
+class IngressBodyTooLong(Exception):
     pass
 
 
@@ -108,7 +108,7 @@ class IngressFront:
         self.answers: Counter[tuple[str, int]] = Counter()  # (provider, status)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        provider, account_id = self._place(scope["path"])
+        provider, account_id = self._split_path(scope["path"])
         try:
             if scope["method"] == "POST":
                 status = await self._post(provider, account_id, scope, receive)
@@ -150,7 +150,7 @@ class IngressFront:
         return self._budget.held
 
     @staticmethod
-    def _place(path: str) -> tuple[str, str]:
+    def _split_path(path: str) -> tuple[str, str]:
         provider, _, account_id = path.removeprefix(INGRESS_PREFIX).partition("/")
         return provider, account_id
 
@@ -182,7 +182,7 @@ class IngressFront:
                 return _STATUS[await self._ingress.receive(provider, account_id, headers, body)]
         except NoRoom:
             return HTTPStatus.SERVICE_UNAVAILABLE
-        except BodyTooLong:
+        except IngressBodyTooLong:
             return HTTPStatus.REQUEST_ENTITY_TOO_LARGE
 
 
@@ -202,7 +202,7 @@ async def _read(receive: Receive, limit: int, take: Callable[[int], None]) -> by
         chunk = message.get("body", b"")
         length += len(chunk)
         if length > limit:
-            raise BodyTooLong
+            raise IngressBodyTooLong
         take(len(chunk))
         chunks.append(chunk)
         more = message.get("more_body", False)

@@ -2,7 +2,7 @@
 
 A use case knows no protocol: `unifyport/api/http/errors.py` is the one place that turns a code into a status.
 A code is the public contract's word where the contract has one for the case. Where it has none, the operation
-itself has failed, and the code is a `OperationFailure`, for which each operation has its own public code.
+itself has failed, and the code is an `OperationFailure`, for which each operation has its own public code.
 """
 
 import contextlib

@@ -1,8 +1,8 @@
 """Use cases of logins: where the login of an account stands, and the steps that a human takes.
 
 An account with a token needs no human: its steps are to present the credentials again (`start`) and to drop
-the login (`cancel`). For the others the steps drive a `Login` (`actors/account/login.py`). Each step returns
-when the login has come to what follows the step, or after `STEP_SECONDS` with where it stands.
+the login (`cancel`). For the others the steps drive a `Login` (`actors/account/login.py`). Each method
+returns at the login's next step, or after `STEP_SECONDS` with its current state.
 
     auth mode    begins with        then
     token        start              (by itself)
@@ -178,7 +178,7 @@ class LoginUseCases:
         """The account of a login that may begin."""
         account, _ = await self._lookup.find_bound(account_id)
         if account.auth_status is AuthStatus.AUTHORIZED:
-            raise _authorized()
+            raise _already_authorized()
         if account.status != ACTIVE:
             raise UseCaseError(NOT_BOUND, f"the account's status is {account.status}")
         if self._accounts.actor(account.id) is None:
@@ -190,7 +190,7 @@ class LoginUseCases:
             with binding():
                 login = await self._accounts.begin_login(account.id, exported)
         except AlreadyAuthorized:
-            raise _authorized() from None
+            raise _already_authorized() from None
         return await self._wait_for_step(account.id, login, 0)
 
     async def _give(self, account_id: str, wanted: Wanted, answer: object) -> LoginState:
@@ -199,7 +199,7 @@ class LoginUseCases:
         fits = issubclass(self._registry.connector(connection), Authorizes)
         _require_mode(connection, fits, f"this login asks for no {wanted.value}")
         if account.auth_status is AuthStatus.AUTHORIZED:
-            raise _authorized()
+            raise _already_authorized()
         actor = self._accounts.actor(account.id)
         login = actor.login if actor is not None else None
         try:
@@ -219,15 +219,15 @@ class LoginUseCases:
         an error of this step, and a state as well.
         """
         with trio.move_on_after(STEP_SECONDS):
-            await login.moved(steps)
+            await login.wait_for_step(steps)
             actor = self._accounts.actor(account_id)
             while login.ended and login.error is None and actor is not None:
-                async with actor.login_turn:  # a call that gave this login up has begun its own by then
+                async with actor.login_turn:  # another call may have abandoned this login and begun its own
                     newest = actor.login
                 if newest is None or newest is login:
                     break
                 login = newest
-                await login.moved(0)
+                await login.wait_for_step(0)
         if login.steps <= steps and not login.ended and self._writes.unavailable is not None:
             raise StoreUnavailable(self._writes.unavailable)
         error = login.error
@@ -252,5 +252,5 @@ def _check_answer(name: str, value: object) -> str:
     return value
 
 
-def _authorized() -> UseCaseError:
+def _already_authorized() -> UseCaseError:
     return UseCaseError(AUTHORIZED, "the account is logged in; auth/cancel drops that login")

@@ -45,7 +45,7 @@ class Repeats:
     _under_way: dict[str, trio.Event] = attrs.field(factory=dict, init=False)  # set at the outcome
 
     async def accept(self, write: AcceptCommand) -> CommandRecord | None:
-        """Record a send; the record of the first one if it is a repeat.
+        """Record a send. Returns None, or the record of the first send if this one is a repeat.
 
         Raises `UseCaseError`, `WriteRefused`, `StoreUnavailable`.
         """

@@ -2,7 +2,7 @@
 
 The order of checks is the contract's: door, route, API key, media type and JSON, fields, then the handler. An
 answer to a call of the API is JSON in the envelope, never compressed, never a redirect; an error never shows
-a traceback. Cancelled: a GET ends; what changes something is finished once it has begun, for at most 30 s.
+a traceback. Cancelled: a GET ends; other requests run to their end, for at most 30 s.
 """
 
 import logging
@@ -86,13 +86,13 @@ class Dispatcher:
     async def _answer(
         self, request: Request, route: Route, path: dict[str, str], request_id: str
     ) -> Response:
-        more: dict[str, str] = {}  # headers that the handler adds to the answer, an error too
+        extra: dict[str, str] = {}  # headers that the handler adds to the answer, an error too
         try:
             if not route.public and not request.door.owner:
                 await admit(self._gateway.callers, request.headers.get("x-api-key"))
             body = await self._read_body(request, route) if route.body is not None else None
             query = parse_query(request.query)
-            call = Call(self._gateway, self._cursors, path, query, request.headers, body, more)
+            call = Call(self._gateway, self._cursors, path, query, request.headers, body, extra)
             data = await self._handle(route, call)
             if isinstance(data, EventStream):
                 response = data.response()
@@ -102,7 +102,7 @@ class Dispatcher:
                 response = answer_data(plain, route.success, request_id, _client_id(request))
         except Exception as error:
             response = self._failure(request, error, request_id, route.failure_code)
-        for name, value in more.items():
+        for name, value in extra.items():
             response.headers.add(name, value)
         return response
 
@@ -111,7 +111,7 @@ class Dispatcher:
             return await route.handler(call)
         with trio.CancelScope(shield=True, deadline=trio.current_time() + WRITE_SECONDS):
             return await route.handler(call)
-        raise not_finished(route.failure_code)
+        raise not_finished(route.failure_code)  # the deadline has passed
 
     async def _read_body(self, request: Request, route: Route) -> Any:
         assert route.body is not None

@@ -1,4 +1,4 @@
-"""Errors that callers see, in the contract's words. Statuses are known here and nowhere else.
+"""Errors that callers see, in the contract's words. Statuses of the v1 API are known here and nowhere else.
 
 A use case raises `UseCaseError` with a code (`unifyport/gateway/errors.py`). The table below gives each code
 its status. An `OperationFailure` has no code of its own: the caller sees the failure code of the route, with

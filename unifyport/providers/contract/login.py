@@ -21,7 +21,7 @@ connects as usual.
     return Authorization(...)                            authorized, and the account starts
     raise Rejected(reason)                               failed, `last_error: reason`
 
-`actors/account/login.py` bounds every wait: five minutes in all for QR codes and codes that are shown, ten
+`actors/account/dialog.py` bounds every wait: five minutes in all for QR codes and codes that are shown, ten
 minutes for an answer, one minute for the first step and for what follows an answer. The connector must show
 each code only while it is valid, and must tell the platform's refusals apart: a wrong code is asked for again
 (`ask_code(refused="invalid_code")`), a wrong password ends the login (`Rejected("invalid_password")`), a lost
