@@ -13,17 +13,18 @@ import trio
 from supervisors import Admission, ChildSpec, ChildState, Desired, Incarnation, OneForOne, Policy, Prober
 from unifyport.fleet.leases import Lease
 from unifyport.model.account import ACTIVE, Account, AuthStatus
-from unifyport.model.message import Answer, CommandState, FetchMedia, PlatformCall, SendCommand
+from unifyport.model.message import Answer, FetchMedia, MarkRead, PlatformCall, SendCommand
 from unifyport.providers.contract.base import ConnectionSpec
 from unifyport.providers.contract.capabilities import CAPABILITIES
 from unifyport.providers.contract.login import ExportedSession
 from unifyport.providers.registry import Registry
 
 from .account.actor import AccountActor
+from .account.lanes import Place, Prepare
 from .account.login import Login
-from .account.outbox import Command, Outbox
+from .account.outbox import NOT_RUNNING
 from .account.pump import StatusPump
-from .account.services import Services, Tallies
+from .account.services import PaceOf, Services, Tallies
 from .account.state import DUPLICATE
 from .identities import Identities
 
@@ -83,10 +84,6 @@ class Accounts:
         finally:
             self._nursery = None
 
-    def _spawn(self, outbox: Outbox) -> bool:
-        """Run an outbox. False while the accounts do not run; `run` resumes every outbox."""
-        return self.beside(outbox.work)
-
     # -- adding and removing --------------------------------------------------------------------------------
 
     async def load(self, rows: Iterable[Account]) -> None:
@@ -111,7 +108,7 @@ class Accounts:
         if self.supervisor.full:
             log.error("account %s: left alone, there are supervision.max_children already", row.id)
             return
-        actor = AccountActor(row, lease, spec, self._services, announce=self._pump.mark, spawn=self._spawn)
+        actor = AccountActor(row, lease, spec, self._services, announce=self._pump.mark, spawn=self.beside)
         self._actors[row.id] = actor
         self._identities.add(actor)
         wait = None if row.not_before is None else (row.not_before - self._services.now_ms()) / 1000
@@ -148,6 +145,7 @@ class Accounts:
         if abandoned:
             actor.state.interrupt_login()
         actor.state.spec = self._spec_of(row) or actor.spec
+        actor.outbox.adopt()
         self._identities.add(actor)
         if reconnect:
             self.supervisor.reset(row.id)
@@ -166,14 +164,21 @@ class Accounts:
         ]
 
     def reconfigure(
-        self, policy_of: Callable[[Account], Policy], endpoints: Mapping[str, Any], max_children: int | None
+        self,
+        policy_of: Callable[[Account], Policy],
+        *,
+        endpoints: Mapping[str, Any],
+        pace_of: PaceOf,
+        max_children: int | None,
     ) -> None:
         """Put other policies in force without ending what runs. `endpoints` (by channel) are for new
         connections.
         """
         self._policy_of = policy_of
-        self._services.endpoints = endpoints
+        self._services.endpoints, self._services.pace_of = endpoints, pace_of
         self.supervisor.max_children = max_children
+        for actor in self._actors.values():
+            actor.outbox.adopt()
         for account_id in self.supervised_otherwise(policy_of):
             self.supervisor.reconfigure(account_id, policy_of(self._actors[account_id].row))
 
@@ -230,32 +235,42 @@ class Accounts:
 
     # -- commands -------------------------------------------------------------------------------------------
 
-    async def call(self, account_id: str, command: Command | FetchMedia) -> Answer:
-        """Carry out a command; its answer comes by its deadline.
+    def reserve(self, command: SendCommand) -> Place | Answer:
+        """A place in the order of its conversation for a send that is not recorded yet; or why there is none.
 
-        Cancelled: a send or another queued command goes on; a download or a look-up ends. Raises
-        `NoSuchAccount`.
+        The caller passes the place to `carry_out`, or releases it. Raises `NoSuchAccount`.
+        """
+        actor = self._actor(command.account_id)
+        return actor.outbox.reserve(command) if actor.may_come_up else NOT_RUNNING
+
+    async def carry_out(self, place: Place, command: SendCommand, prepare: Prepare | None = None) -> Answer:
+        """Have a recorded send done at its turn, its file fetched by `prepare`; the answer comes by its
+        deadline.
+
+        Cancelled: the send goes on.
+        """
+        if place.left:  # the accounts have stopped since it was reserved
+            return await self._actor(command.account_id).outbox.record_dropped(command)
+        place.fill(command, prepare)
+        return await place.reply.wait()
+
+    async def call(self, account_id: str, command: MarkRead | PlatformCall | FetchMedia) -> Answer:
+        """Have a command done that is not recorded; the answer comes by its deadline.
+
+        Cancelled: it goes on; a download or a look-up ends. Raises `NoSuchAccount`.
         """
         actor = self._actor(account_id)
         if not actor.may_come_up:
-            answer = Answer(CommandState.NOT_SENT, code="account_not_running")
-            if isinstance(command, SendCommand):
-                await actor.outbox.record(command, answer)
-            return answer
-        if isinstance(command, FetchMedia) or (
-            isinstance(command, PlatformCall) and CAPABILITIES[command.capability].reads
-        ):
+            return NOT_RUNNING
+        if isinstance(command, FetchMedia):
             return await actor.outbox.beside(command)
-        answer = await actor.outbox.submit(command).wait()
-        if answer.code == "outbox_full":
-            await actor.outbox.record(command, answer)
-        return answer
-
-    async def not_sent(self, command: SendCommand, answer: Answer) -> None:
-        """Record that an accepted send will never begin."""
-        actor = self._actors.get(command.account_id)
-        if actor is not None:
-            await actor.outbox.record(command, answer)
+        if isinstance(command, PlatformCall) and CAPABILITIES[command.capability].reads:
+            return await actor.outbox.beside(command)
+        place = actor.outbox.reserve(command)
+        if isinstance(place, Answer):
+            return place
+        place.fill(command)
+        return await place.reply.wait()
 
     # -- the operator's verbs: True when the verb took effect and is durable within `VERB_SECONDS` -----------
 

@@ -29,6 +29,7 @@ from unifyport.model.unit import CommandResolution, Item, Quarantined, Unit
 from unifyport.storage.contract import Result, Write
 
 from .actor import Actor, Job, Stickiness
+from .mailbox import Mailbox
 from .reply import Failed
 from .writer import Writer
 
@@ -174,6 +175,17 @@ class Normalizers:
     async def commit(self, unit: Unit, size: int = 0) -> Result | Failed:
         """Send a unit down the road and wait until it is durable or refused."""
         return await self.partitions[unit.account_no % len(self.partitions)].submit(unit, size)
+
+    def put_nowait(self, job: Job[Unit, Result]) -> bool:
+        """Put a unit on the road without waiting, to be answered to `job.reply`; False when it is full."""
+        return self._mailbox_of(job).put_nowait(job, job.size)
+
+    async def put(self, job: Job[Unit, Result]) -> None:
+        """As `put_nowait`, waiting for room. Cancelled: the unit was not put."""
+        await self._mailbox_of(job).put(job, job.size)
+
+    def _mailbox_of(self, job: Job[Unit, Result]) -> Mailbox[Job[Unit, Result]]:
+        return self.partitions[job.work.account_no % len(self.partitions)].mailbox
 
     def lane(self, account_id: str, conversation_id: str) -> int:
         return self.partitions[0].lane(account_id, conversation_id)

@@ -4,6 +4,7 @@ It is made before the message that asks for it is sent. An answer whose waiter w
 second answer is a bug and raises `RuntimeError`.
 """
 
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 import attrs
@@ -24,10 +25,13 @@ class Failed:
 
 
 class Reply(Generic[T]):
-    __slots__ = ("_answer", "_waiter")
+    """`on_answer` is called with the answer, synchronously, before the waiter runs; it must not raise."""
 
-    def __init__(self) -> None:
+    __slots__ = ("_answer", "_on_answer", "_waiter")
+
+    def __init__(self, on_answer: Callable[[T], None] | None = None) -> None:
         self._answer: object = _PENDING
+        self._on_answer = on_answer
         self._waiter: Task | None = None
 
     @property
@@ -39,6 +43,8 @@ class Reply(Generic[T]):
         if self.answered:
             raise RuntimeError("a reply is answered once")
         self._answer = value
+        if self._on_answer is not None:
+            self._on_answer(value)
         if self._waiter is not None:
             waiter, self._waiter = self._waiter, None
             reschedule(waiter, Value(None))

@@ -307,13 +307,8 @@ class Process:
         return self._process.pid
 
     async def start(self, seconds: float = 20) -> None:
-        with self.log.open("ab") as log:
-            self._process = await trio.lowlevel.open_process(
-                [*self._command, "-c", str(self.config)],
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)},
-            )
+        await self.start_with({})
+        assert self._process is not None
         with trio.move_on_after(seconds):
             while self._process.poll() is None:
                 with contextlib.suppress(httpx.TransportError):
@@ -321,6 +316,22 @@ class Process:
                         return
                 await trio.sleep(0.02)  # a process has no event to wait for
         raise AssertionError(self.log.read_text()[-4000:])
+
+    async def start_with(self, environment: dict[str, str]) -> None:
+        """Start it with these variables more, and do not wait until it is ready."""
+        with self.log.open("ab") as log:
+            self._process = await trio.lowlevel.open_process(
+                [*self._command, "-c", str(self.config)],
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent), **environment},
+            )
+
+    async def ended(self, seconds: float = 60) -> int:
+        """Wait until it ends by itself; its exit code."""
+        assert self._process is not None
+        with trio.fail_after(seconds):
+            return await self._process.wait()
 
     async def kill(self) -> None:
         assert self._process is not None

@@ -291,6 +291,7 @@ class Server:
             ingress_url=self._public_ingress_url,
             proxy_guard=base.proxy_guard,
             qr_url=QrPictures(settings.key_ring, base.base_url, now_ms).url,
+            pace_of=settings.paces_of_accounts(),
         )
         max_children = settings.supervision.max_children
         accounts = Accounts(services, self.registry, self._policies(settings), admissions, max_children)
@@ -351,7 +352,10 @@ class Server:
             admission.reconfigure(policy.max_concurrent_starts, policy.start_rate)
         parts.deliveries.reconfigure(settings.webhooks.defaults)
         parts.accounts.reconfigure(
-            self._policies(settings), settings.providers, settings.supervision.max_children
+            self._policies(settings),
+            endpoints=settings.providers,
+            pace_of=settings.paces_of_accounts(),
+            max_children=settings.supervision.max_children,
         )
 
     def _tree(self, assembly: Assembly, serve_front: Callable[[Incarnation], Awaitable[None]]) -> RestForOne:

@@ -16,11 +16,13 @@ from unifyport.providers.contract.base import ConnectionSpec, Connector
 from unifyport.providers.contract.errors import LoggedOut
 from unifyport.providers.contract.login import ExportedSession
 
+from .attempts import Attempts
 from .connection import Connection
 from .connectors import Connectors
 from .dialog import Step
 from .failures import LeaseLost, NotDurable, failure_of
 from .login import DuplicateAccount, Login, LoginChanged
+from .memory_session import MemorySession
 from .outbox import Outbox
 from .services import Services
 from .state import AccountState, changes_to_no_session
@@ -40,12 +42,13 @@ class AccountActor:
         services: Services,
         *,
         announce: Callable[[AccountState], None],
-        spawn: Callable[[Outbox], bool],
+        spawn: Callable[..., bool],
     ) -> None:
         self.state = AccountState(row, lease, spec, services, announce)
         self.connectors = Connectors(self.state, services)
-        self.connection = Connection(self.state, self.connectors, services)
-        self.outbox = Outbox(self.state, self.connection, services, spawn)
+        attempts = Attempts(self.state, services)
+        self.connection = Connection(self.state, self.connectors, services, attempts=attempts, spawn=spawn)
+        self.outbox = Outbox(self.state, self.connection, attempts, services, spawn)
         self.login: Login | None = None  # the latest one
         self.login_turn = trio.Lock()  # held while a login is begun or ended
         self._services = services
@@ -102,11 +105,7 @@ class AccountActor:
 
     async def run(self, incarnation: Incarnation) -> None:
         """One incarnation of the connection; see `Connection.run`."""
-        try:
-            await self.connection.run(incarnation)
-        finally:
-            if incarnation.stop_requested:
-                self.outbox.cut()
+        await self.connection.run(incarnation)
 
     def classify(self, error: BaseException) -> Failure:
         return failure_of(error, conflict_is_ours=self.connection.just_disconnected)
@@ -114,6 +113,8 @@ class AccountActor:
     def on_state(self, child: ChildState) -> None:
         """The supervisor's listener. Never waits."""
         self.state.observe(child)
+        if not self.may_come_up:
+            self.outbox.drop_waiting()
         self.connection.wake_waiters()
 
     async def ingest(self, events: list[ProviderEvent], size: int) -> bool:
@@ -163,9 +164,9 @@ class AccountActor:
         self.login = Login(self, exported)
         return self.login
 
-    async def new_connector(self) -> Connector:
-        """One without a session. Raises a failure class."""
-        return await self.connectors.construct({})
+    async def new_connector(self, session: MemorySession) -> Connector:
+        """One for a login, which keeps its state in `session`. Raises a failure class."""
+        return await self.connectors.construct(session)
 
     async def commit_login(self, step: Step) -> None:
         """Make a step of a login durable and take it over.

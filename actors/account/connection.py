@@ -1,17 +1,17 @@
 """The connection of one account: the supervised child that logs in and receives.
 
 Each incarnation makes a connector, logs in, and receives until it is told to stop or the link is lost. Sends
-in flight use the connector, too: a `ConnectionLease` closes it once it was retired and its last user has
-left.
+in flight use the connector, too, by its `ConnectionLease`. Its session is closed when it ends, and the next
+incarnation reads only what that session left on the disk.
 """
 
 import math
-from types import TracebackType
+from collections.abc import Awaitable, Callable
 
 import attrs
 import trio
 
-from supervisors import Incarnation, RetryLater
+from supervisors import Incarnation
 from unifyport.model.account import AuthStatus, Identity
 from unifyport.model.unit import Unit
 from unifyport.providers.contract.base import AnswersProbes, Batch, Connector
@@ -21,73 +21,48 @@ from unifyport.providers.contract.errors import (
     LoggedOut,
     RateLimited,
     Rejected,
+    SessionLost,
     Transient,
 )
-from unifyport.storage.contract import StoreUnavailable
 
+from .attempts import Attempts
+from .connection_lease import ConnectionLease
 from .connectors import Connectors
-from .failures import ROAD_RETRY_SECONDS
+from .failures import NotDurable
 from .services import Services
+from .session import AccountSession
 from .state import AccountState
 from .status import auth_succeeded
 
 OWN_CONFLICT_SECONDS = 90.0  # a conflict so soon after the own connection ended is with that connection
 
 
-class ConnectionLease:
-    """A connector with several users: the receiver, sends in flight, look-ups. The last one closes it once
-    retired.
-    """
-
-    def __init__(self, connector: Connector) -> None:
-        self.connector = connector
-        self._users = 0
-        self._retired = False
-        self._idle = trio.Event()
-        self._idle.set()
-
-    def __enter__(self) -> Connector:
-        self._users += 1
-        self._idle = trio.Event() if self._users == 1 else self._idle
-        return self.connector
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._users -= 1
-        if self._users == 0:
-            self._idle.set()
-
-    async def wait_idle(self) -> None:
-        """Wait until no user is left."""
-        await self._idle.wait()
-
-    async def retire(self) -> None:
-        """Take no new users; close now if there are none."""
-        self._retired = True
-        await self.close_if_unused()
-
-    async def close_if_unused(self) -> None:
-        """Close the connector if it was retired and has no user. Each user calls this when it has left."""
-        if self._retired and self._users == 0:
-            await self.connector.aclose()
-
-
 class Connection:
     """Implements `supervisors.Probed` for the prober and `providers.contract.base.Link` for the connector."""
 
-    def __init__(self, state: AccountState, connectors: Connectors, services: Services) -> None:
+    def __init__(
+        self,
+        state: AccountState,
+        connectors: Connectors,
+        services: Services,
+        *,
+        attempts: Attempts,
+        spawn: Callable[[Callable[[], Awaitable[None]]], bool],
+    ) -> None:
         self.last_seen_at: int | None = None  # unix ms
         self._state = state
         self._connectors = connectors
         self._services = services
+        self._attempts = attempts
+        self._spawn = spawn
         self._generation = 0
+        self._session: AccountSession | None = None
         self._lease: ConnectionLease | None = None
         self._changed = trio.Event()  # set and replaced when the lease, or what may become of it, changes
         self._scope: trio.CancelScope | None = None
-        self._failure: ChannelError | None = None
+        self._failure: Exception | None = None
         self._disconnected_at = trio.current_time()
-        self._heard_at = self._held_up_until = -math.inf  # trio's clock
+        self._heard_at = -math.inf  # trio's clock
 
     # -- one incarnation ------------------------------------------------------------------------------------
 
@@ -97,15 +72,46 @@ class Connection:
         When asked to stop, sends in flight finish first; the supervisor's grace bounds that by cancelling
         this.
         """
-        self._generation = next(self._services.generations)
         self._failure = None
         self._services.tallies.incarnations[self._state.row.channel] += 1
+        session = await self._open_session()
         try:
-            lease = ConnectionLease(await self._connectors.construct_from_store())
-        except StoreUnavailable:
-            raise RetryLater(ROAD_RETRY_SECONDS, "storage_unavailable") from None
+            lease = ConnectionLease(await self._connectors.construct(session))
+            try:
+                await self._log_in(lease.connector)
+                await self._serve(incarnation, lease)
+            finally:
+                self._use(None)
+                lease.in_service = False
+                session.close()
+                if incarnation.stop_requested:
+                    lease.cut()
+                if not isinstance(self._failure, Conflict):
+                    self._disconnected_at = trio.current_time()
+                await lease.retire()
+        except SessionLost:
+            raise self._failure or NotDurable("session_lost") from None
+        finally:
+            session.close()
+
+    async def _open_session(self) -> AccountSession:
+        """A session that reads what the one before it has left on the disk."""
+        if self._session is not None:
+            await self._session.drained()
+        self._generation = next(self._services.generations)
+        self._session = AccountSession(
+            self._state,
+            self._services,
+            self._generation,
+            attempts=self._attempts,
+            spawn=self._spawn,
+            lost=self._end,
+        )
+        return self._session
+
+    async def _serve(self, incarnation: Incarnation, lease: ConnectionLease) -> None:
+        """Receive, and let commands use the connector, until asked to stop. Raises why it ended otherwise."""
         try:
-            await self._log_in(lease.connector)
             async with trio.open_nursery() as nursery:
                 self._scope = nursery.cancel_scope
                 self._use(lease)
@@ -115,14 +121,16 @@ class Connection:
                 self._use(None)
                 await lease.wait_idle()
                 nursery.cancel_scope.cancel()
-            if self._failure is not None:
-                raise self._failure
         finally:
-            self._use(None)
             self._scope = None
-            if not isinstance(self._failure, Conflict):
-                self._disconnected_at = trio.current_time()
-            await lease.retire()
+        if self._failure is not None:
+            raise self._failure
+
+    def _end(self, failure: Exception) -> None:
+        """End the incarnation for `failure`."""
+        self._failure = failure
+        if self._scope is not None:
+            self._scope.cancel()
 
     async def _log_in(self, connector: Connector) -> None:
         """Present the credentials; a new identity is durable before events of it are."""
@@ -153,7 +161,14 @@ class Connection:
         except Conflict as conflict:
             self._failure = conflict
             raise
+        except SessionLost:
+            raise self._failure or NotDurable("session_lost") from None
         raise Transient("receive_ended")
+
+    @property
+    def lease(self) -> ConnectionLease | None:
+        """The connection that is up."""
+        return self._lease
 
     # -- users of the connector -----------------------------------------------------------------------------
 
@@ -171,8 +186,7 @@ class Connection:
         """A command found the login void or taken: end the incarnation if `connector` is still its own."""
         current = self._lease is not None and self._lease.connector is connector
         if current and self._scope is not None:
-            self._failure = error
-            self._scope.cancel()
+            self._end(error)
 
     def wake_waiters(self) -> None:
         """Let `wait_for_lease` look again at what may become of the account."""
@@ -190,11 +204,8 @@ class Connection:
         self.observed()
         unit = self._state.unit(self._generation)
         unit.provider_events, unit.session = batch.events, batch.state
-        self._held_up_until = math.inf
-        try:
-            await self._state.commit(unit, batch.size)
-        finally:
-            self._held_up_until = trio.current_time()
+        assert self._session is not None, "a connector delivers while it runs"
+        await self._session.deliver(unit, batch.size)
 
     def observed(self) -> None:
         """See `Link.observed`."""
@@ -207,22 +218,20 @@ class Connection:
         return self._heard_at
 
     def held_up_since(self, at: float) -> bool:
-        return self._held_up_until >= at
+        return self._session is not None and self._session.held_up_until() >= at
 
     async def probe(self) -> None:
         lease = self._lease
         if lease is None or self._state.row.receive not in self._state.spec.probed:
             return  # no link is open that could be dead without showing it
         try:
-            with lease as connector:
+            async with lease.use() as connector:
                 if isinstance(connector, AnswersProbes):
                     await connector.probe()
         except (LoggedOut, Conflict) as error:
             self.report_lost(lease.connector, error)
         except (RateLimited, Rejected):
             pass  # the platform answered: the link lives
-        finally:
-            await lease.close_if_unused()
         self.observed()
 
     @property

@@ -1,7 +1,6 @@
 """Making connectors of one account, logging them out and closing them."""
 
 import logging
-from collections.abc import Mapping
 
 import attrs
 import trio
@@ -12,7 +11,9 @@ from unifyport.net.guard import NameNotResolved, UrlNotAllowed
 from unifyport.providers.contract.base import Connector, ConnectorContext
 from unifyport.providers.contract.errors import ChannelError, Transient
 from unifyport.providers.contract.login import LogsOut
+from unifyport.providers.contract.session import Session
 
+from .memory_session import MemorySession
 from .services import Services
 from .state import AccountState
 
@@ -21,23 +22,17 @@ log = logging.getLogger("unifyport.account")
 CLOSE_SECONDS = 5.0
 LOG_OUT_SECONDS = 10.0
 
-SessionRows = Mapping[tuple[str, bytes], bytes]
-
 
 class Connectors:
-    """Constructs the connectors of one account from its row and its session."""
+    """Constructs the connectors of one account from its row and a session."""
 
     def __init__(self, state: AccountState, services: Services) -> None:
         self._state = state
         self._services = services
 
-    async def construct(self, session: SessionRows) -> Connector:
+    async def construct(self, session: Session) -> Connector:
         """Raises `Transient` where the proxy cannot be used, and what the constructor raises."""
         return self._state.connector_class(await self._context(session))
-
-    async def construct_from_store(self) -> Connector:
-        """One with the session that is stored. Raises `StoreUnavailable`, and as `construct`."""
-        return await self.construct(await self._services.store.session(self._state.row.no))
 
     async def prepare_log_out(self) -> ConnectorContext | None:
         """What a connector that logs out is constructed from; None where the platform need not be told.
@@ -50,7 +45,7 @@ class Connectors:
         ):
             return None
         try:
-            return await self._context(await self._services.store.session(row.no))
+            return await self._context(MemorySession(await self._services.store.session(row.no)))
         except ChannelError as error:
             log.warning("account %s: not logged out at the platform (%s)", row.id, error.reason)
             return None
@@ -68,7 +63,7 @@ class Connectors:
         finally:
             await close(account_id, connector)
 
-    async def _context(self, session: SessionRows) -> ConnectorContext:
+    async def _context(self, session: Session) -> ConnectorContext:
         row, services = self._state.row, self._services
         return ConnectorContext(
             credentials=row.credentials,

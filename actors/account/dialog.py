@@ -14,6 +14,7 @@ from unifyport.model.unit import Announcement, SessionChange
 from unifyport.process.redaction import register_fleeting
 from unifyport.providers.contract.base import Connector
 
+from .memory_session import MemorySession
 from .status import auth_required
 
 SHOWN_SECONDS = 300.0  # a QR code with all that follow it, or a code that is shown
@@ -50,8 +51,8 @@ class Host(Protocol):
     @property
     def runtime_status(self) -> RuntimeStatus: ...
 
-    async def new_connector(self) -> Connector:
-        """One without a session. Raises a failure class."""
+    async def new_connector(self, session: MemorySession) -> Connector:
+        """One for this login, which keeps its state in `session`. Raises a failure class."""
 
     async def commit_login(self, step: Step) -> None:
         """Raises `DuplicateAccount`, `LoginChanged`, or another error; then the step is not durable."""

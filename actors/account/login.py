@@ -21,6 +21,7 @@ from unifyport.providers.contract.login import Authorization, Authorizes, Export
 
 from .connectors import close, log_out
 from .dialog import FIRST_STEP_SECONDS, Host, LoginDialog, Progress, Step, StepDeadline, Wanted
+from .memory_session import MemorySession
 from .state import DUPLICATE, changes_to_show_nothing
 from .status import auth_succeeded, login_failed
 
@@ -53,6 +54,7 @@ class Login:
         self._progress = Progress()
         self._deadline = StepDeadline()
         self._dialog = LoginDialog(host, self._number, self._progress, self._deadline)
+        self._session = MemorySession({})
         self._scope = trio.CancelScope()
         self._recording = False  # it has succeeded, and that is on its way to the disk
 
@@ -116,7 +118,7 @@ class Login:
             await self._fail(reason)
 
     async def _log_in(self) -> None:
-        connector = await self._host.new_connector()
+        connector = await self._host.new_connector(self._session)
         try:
             authorization = await self._authorize_within_patience(connector)
             if authorization is None:
@@ -163,7 +165,8 @@ class Login:
             "desired": "stopped" if stopped_meanwhile else "running",
         }
         announcements = auth_succeeded(attrs.evolve(row, **changes), self._host.now_ms())
-        await self._host.commit_login(Step(self._number, changes, announcements, authorization.session))
+        session = self._session.changes()
+        await self._host.commit_login(Step(self._number, changes, announcements, session))
         self._progress.advance()
 
     async def _fail(self, reason: str) -> None:

@@ -1,192 +1,264 @@
-"""The outbox of an account: commands carried out one after another, each with a recorded outcome.
+"""The outbox of an account: commands carried out side by side, each with a recorded outcome.
 
-It outlives the connection. The task that works exists only while commands are queued; a lost receive link
-pauses it and ends no command. A send is recorded before its first byte and after its answer; commands that
-may be repeated without harm (marking as read) are not recorded. Downloads and look-ups run beside the queue.
+It outlives the connection. A command takes a place in the lane of its conversation (`lanes.py`), and at its
+turn goes through these steps, all before its deadline:
+
+    its file is fetched                       holds the conversation, neither a slot nor the pace
+    the connection is up                      a reconnect keeps the queue
+    the pace of the conversation allows it
+    one of `parallel_sends` slots is free     first come, first served over conversations
+    the pace of the account allows it
+    `sending` is on the disk                  from here on the outcome may be `unknown`
+    the platform answers
+    the outcome is on the disk
+
+A send that cannot begin in time is refused before it is recorded; at its turn the same test makes it
+`not_sent`. Commands that may be repeated without harm (marking as read) are not recorded. Downloads and look-
+ups run beside the lanes.
 """
 
+import contextlib
 import logging
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
 
-import attrs
-import msgspec
 import trio
 
-from supervisors import split
 from unifyport.model.message import Answer, CommandState, FetchMedia, MarkRead, PlatformCall, SendCommand
-from unifyport.model.unit import CommandChange
+from unifyport.model.send_pace import Pacer
 from unifyport.providers.contract.base import Connector
-from unifyport.providers.contract.errors import ChannelError, Conflict, LoggedOut, RateLimited, Rejected
-from unifyport.storage.contract import Committed, Result
+from unifyport.providers.contract.capabilities import CAPABILITIES
 
-from ..reply import Failed, Reply
-from .connection import Connection, ConnectionLease
-from .perform import perform
+from .attempts import Attempt, Attempts
+from .command_log import CommandLog
+from .connection import Connection
+from .connection_lease import ConnectionLease
+from .execution import AGAIN, LATE, Execution
+from .lanes import Command, Lane, Lanes, Place, SendFigures, Wanted
 from .services import Services
 from .state import AccountState
 
 log = logging.getLogger("unifyport.outbox")
 
-CAPACITY = 256
-RECORD_SECONDS = 5.0  # the shield around recording the outcome of a send
 BESIDE = 4  # downloads and look-ups at a time
+NOT_RUNNING = Answer(CommandState.NOT_SENT, code="account_not_running")
+STOPPING = Answer(CommandState.NOT_SENT, code="shutting_down")
+CUT = Answer(CommandState.UNKNOWN, code="cancelled")
 
-Command = SendCommand | MarkRead | PlatformCall  # carried out in their turn
-Beside = FetchMedia | PlatformCall  # carried out beside the queue
+Beside = FetchMedia | PlatformCall
+Spawn = Callable[[Callable[[Lane], Awaitable[None]], Lane], bool]
+
+
+class NotPrepared(Exception):
+    """The file of a send cannot be had: `answer` says why."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer.code)
+        self.answer = answer
 
 
 class Outbox:
-    """`spawn` runs `work` in a nursery that outlives the connection; False when none is open."""
+    """`spawn` starts a task in a nursery that outlives the connection; False when none is open."""
 
     def __init__(
         self,
         state: AccountState,
         connection: Connection,
+        attempts: Attempts,
         services: Services,
-        spawn: Callable[["Outbox"], bool],
+        spawn: Spawn,
     ) -> None:
         self._state = state
         self._connection = connection
+        self._attempts = attempts
         self._services = services
         self._spawn = spawn
-        self._queue: deque[tuple[Command, Reply[Answer]]] = deque()
-        self._working = False
-        self._scope: trio.CancelScope | None = None  # of the command that is being carried out
+        self._pacer = Pacer(services.pace_of(state.row, state.spec.pace))
+        self._slots = trio.CapacityLimiter(state.spec.parallel_sends)
+        self._lanes = Lanes(self._pacer, state.spec.parallel_sends)
+        self._commands = CommandLog(state, services)
+        self._execution = Execution(state, services, self._commands, self._pacer, connection.report_lost)
+        self._account_turn = trio.Lock()  # held by the one that waits for the account's pace
         self._beside = trio.CapacityLimiter(BESIDE)
 
-    def submit(self, command: Command) -> Reply[Answer]:
-        """Queue an accepted command. Never waits. The command goes on even if its reply is abandoned."""
-        reply: Reply[Answer] = Reply()
-        if len(self._queue) >= CAPACITY:
-            reply.answer(Answer(CommandState.NOT_SENT, code="outbox_full", retry_after=1.0))
-            return reply
-        self._queue.append((command, reply))
+    # -- places ---------------------------------------------------------------------------------------------
+
+    def reserve(self, command: Command) -> Place | Answer:
+        """A place for a command that is not recorded yet, or the answer that refuses it. Never waits.
+
+        The caller fills the place or releases it, whatever happens to the caller.
+        """
+        wanted, now = self._wanted(command), trio.current_time()
+        left = (command.deadline - self._services.now_ms()) / 1000
+        refusal = self._lanes.refusal(wanted, now, left)
+        if refusal is not None:
+            self._services.tallies.refused[self._state.row.channel, refusal.code] += 1
+            return refusal
+        place = self._lanes.reserve(wanted)
         self.resume()
-        return reply
+        return place
+
+    def _wanted(self, command: Command) -> Wanted:
+        canonical = self._state.spec.canonical
+        match command:
+            case SendCommand(message=message):
+                return Wanted(canonical(message.conversation_id), True, message.conversation_type)
+            case MarkRead():
+                return Wanted(canonical(command.conversation_id))
+        conversation = CAPABILITIES[command.capability].conversation_of(command.arguments)
+        return Wanted(None if conversation is None else canonical(conversation))
 
     def resume(self) -> None:
-        """Start `work` if commands are queued and it does not run."""
-        if self._queue and not self._working:
-            self._working = self._spawn(self)
+        """Have every lane carried out that has places and no task."""
+        for lane in self._lanes.unattended():
+            lane.working = self._spawn(self._work, lane)
 
-    async def work(self) -> None:
-        """Carry out what is queued, one after another, and end. Raises nothing.
+    def read_figures(self) -> SendFigures:
+        begins_in, _ = self._lanes.begins_in(Wanted("", paced=True), trio.current_time())
+        return SendFigures(
+            queued=self._lanes.queued,
+            in_progress=self._slots.borrowed_tokens,
+            slots=self._lanes.slots,
+            service_seconds=self._lanes.service_seconds,
+            begins_in=begins_in,
+        )
 
-        Cancelled: the command under way is recorded as it stands, the queued ones as `not_sent`.
+    def adopt(self) -> None:
+        """Take over what configuration and declaration say now of the pace and of the slots."""
+        self._pacer.pace = self._services.pace_of(self._state.row, self._state.spec.pace)
+        self._slots.total_tokens = self._lanes.slots = self._state.spec.parallel_sends
+
+    async def record_dropped(self, command: SendCommand) -> Answer:
+        """Record a send whose place is gone, because the accounts have stopped since it was reserved."""
+        await self._commands.conclude(command, STOPPING)
+        return STOPPING
+
+    def drop_waiting(self) -> None:
+        """The account stops: commands that have not begun are `not_sent`, those in progress finish."""
+        for place in self._lanes.places():
+            place.drop()
+
+    # -- one lane -------------------------------------------------------------------------------------------
+
+    async def _work(self, lane: Lane) -> None:
+        """Carry out the commands of a lane, one after another, until there is none. Raises nothing.
+
+        Cancelled: the command in progress is recorded as it stands, those behind it as `not_sent`.
         """
         try:
-            while self._queue:
-                await self._process(*self._queue.popleft())
+            while lane.places:
+                place = lane.places[0]
+                await place.decided.wait()
+                if place.command is not None:
+                    await self._process(place, place.command)
+                self._lanes.leave(place)
         finally:
-            self._working = False
-            while self._queue:
-                command, reply = self._queue.popleft()
-                answer = Answer(CommandState.NOT_SENT, code="shutting_down")
-                await self.record(command, answer)
-                reply.answer(answer)
+            lane.working = False
+            for place in list(lane.places):
+                if place.command is not None and not place.reply.answered:
+                    await self._commands.conclude(place.command, STOPPING)
+                    place.reply.answer(STOPPING)
+                self._lanes.leave(place)
 
-    async def _process(self, command: Command, reply: Reply[Answer]) -> None:
-        """One command, from waiting for the connection to the recorded outcome."""
-        answer = Answer(CommandState.NOT_SENT, code="account_not_running")
-        lease: ConnectionLease | None = None
+    async def _process(self, place: Place, command: Command) -> None:
+        """One command, from its turn to its recorded outcome."""
+        answer: Answer | None = None
+        attempt: Attempt | None = None
         try:
-            lease = await self._connection.wait_for_lease(command.deadline)
-            if lease is None:
-                return
-            with trio.CancelScope() as self._scope, lease as connector:
-                refusal = await self._begin(command)
-                if refusal is not None:
-                    answer = refusal
-                    return
-                answer = Answer(CommandState.UNKNOWN, code="cancelled")
-                answer = await self._attempt(connector, command)
+            async with AsyncExitStack() as held:
+                ready = await self._await_turn(place, command, held)
+                while ready is not None and (lease := await self._await_connection(place, ready)) is not None:
+                    attempt, answer = Attempt(ready, lease), None
+                    with self._attempts.registered(attempt):
+                        async with lease.use() as connector:
+                            answer = await self._execute(attempt, connector)
+                    if answer is not AGAIN:
+                        return
+                answer = self._why_not_begun(place)
+        except NotPrepared as refused:
+            answer = refused.answer
         except Exception:
-            log.exception("account %s: a send crashed", self._state.row.id)
+            log.exception("account %s: a command crashed", self._state.row.id)
         finally:
-            self._scope = None
-            self._count(command, answer)
-            await self.record(command, answer)
-            reply.answer(answer)
-            if lease is not None:
-                await lease.close_if_unused()
+            if answer is None or answer is AGAIN:  # it was cancelled
+                answer = CUT if attempt is not None and attempt.begun else STOPPING
+            await self._commands.conclude(command, answer)
+            place.reply.answer(answer)
+
+    async def _execute(self, attempt: Attempt, connector: Connector) -> Answer:
+        began = trio.current_time()
+        try:
+            return await self._execution.run(attempt, connector)
+        finally:
+            self._lanes.observe_service(trio.current_time() - began)
+
+    # -- the turn of a command ------------------------------------------------------------------------------
+
+    async def _await_turn(self, place: Place, command: Command, held: AsyncExitStack) -> Command | None:
+        """The command with its file, once it has a slot; None: it does not begin.
+
+        What it keeps until its end, the file and the slot, is pushed on `held`. Raises `NotPrepared`.
+        """
+        with self._in_time(place, command):
+            if place.prepare is not None and isinstance(command, SendCommand):
+                command = await held.enter_async_context(place.prepare(command))
+            if place.paced:
+                await self._wait_for_conversation(place)
+            await self._slots.acquire()
+            held.callback(self._slots.release)
+            return command
+        return None
+
+    async def _await_connection(self, place: Place, command: Command) -> ConnectionLease | None:
+        """The connection that the command begins on now; None: it does not begin."""
+        with self._in_time(place, command):
+            while (lease := await self._connection.wait_for_lease(command.deadline)) is not None:
+                if place.paced:
+                    await self._take_tokens(place)
+                if lease.in_service:  # it was not replaced meanwhile
+                    return lease
+        return None
+
+    @contextlib.contextmanager
+    def _in_time(self, place: Place, command: Command) -> Iterator[None]:
+        """Cancels the block when too little time is left for the command, or when the account stops."""
+        left = (command.deadline - self._services.now_ms()) / 1000 - self._lanes.needs
+        with trio.CancelScope(deadline=trio.current_time() + left) as place.waiting:
+            if place.dropped:
+                place.waiting.cancel()
+            yield
+
+    def _why_not_begun(self, place: Place) -> Answer:
+        if place.dropped:
+            return STOPPING
+        return NOT_RUNNING if self._connection.lease is None else LATE
+
+    async def _wait_for_conversation(self, place: Place) -> None:
+        conversation = place.lane.conversation or ""
+        while (wait := self._pacer.conversation_wait(conversation, place.kind, trio.current_time())) > 0:
+            await trio.sleep(wait)
+
+    async def _take_tokens(self, place: Place) -> None:
+        """Wait for the account's pace, first come, first served, then take a token of both buckets."""
+        async with self._account_turn:
+            while (wait := self._pacer.account_wait(trio.current_time())) > 0:
+                await trio.sleep(wait)
+            self._pacer.take(place.lane.conversation or "", place.kind, trio.current_time())
+            self._lanes.take_tokens(place)
+
+    # -- beside the lanes -----------------------------------------------------------------------------------
 
     async def beside(self, command: Beside) -> Answer:
-        """Download a file or look something up beside the queue, so that sends do not wait for it.
+        """Download a file or look something up beside the lanes, so that no command waits for it.
 
         Cancelled: the download or look-up ends.
         """
         async with self._beside:
             lease = await self._connection.wait_for_lease(command.deadline)
             if lease is None:
-                return Answer(CommandState.NOT_SENT, code="account_not_running")
-            try:
-                with lease as connector:
-                    answer = await self._attempt(connector, command)
-                    self._count(command, answer)
-                    return answer
-            finally:
-                await lease.close_if_unused()
-
-    def _count(self, command: Command | FetchMedia, answer: Answer) -> None:
-        name = command.capability if isinstance(command, PlatformCall) else type(command).__name__
-        self._services.tallies.commands[self._state.row.channel, name, answer.state.value] += 1
-
-    def cut(self) -> None:
-        """Cancel the command under way: the grace of a stop has passed."""
-        if self._scope is not None:
-            self._scope.cancel()
-
-    async def _begin(self, command: Command) -> Answer | None:
-        """Record a send as `sending` before its first byte. None: the command may go on; else its answer."""
-        now = self._services.now_ms()
-        recorded = True
-        if isinstance(command, SendCommand):
-            sending = CommandChange(command.id, CommandState.SENDING, now, client_ref=command.id)
-            recorded = isinstance(await self._step(sending), Committed)
-        if recorded and self._services.fleet.held(self._state.lease):
-            return None
-        return Answer(CommandState.NOT_SENT, code="deadline" if now >= command.deadline else "not_recorded")
-
-    async def _attempt(self, connector: Connector, command: Command | FetchMedia) -> Answer:
-        try:
-            with trio.move_on_after(max(0.0, (command.deadline - self._services.now_ms()) / 1000)):
-                return await perform(connector, command)
-            return Answer(CommandState.UNKNOWN, code="timeout")
-        except BaseException as caught:
-            control, errors = split(caught)
-            if control is not None:
-                raise control from None
-            known = [error for error in errors if isinstance(error, ChannelError)]
-            if len(known) == len(errors):  # a nursery may have raised several
-                return self._refused(connector, max(known, key=_severity))
-            log.error("account %s: a command crashed", self._state.row.id, exc_info=caught)
-            return Answer(CommandState.UNKNOWN, code="internal_error")
-
-    def _refused(self, connector: Connector, error: ChannelError) -> Answer:
-        if isinstance(error, Rejected):
-            return Answer(CommandState.REJECTED, code=error.reason, message=error.detail)
-        if isinstance(error, LoggedOut | Conflict):
-            self._connection.report_lost(connector, error)
-        wait = error.retry_after if isinstance(error, RateLimited) else None
-        state = CommandState.UNKNOWN if error.maybe_applied else CommandState.NOT_SENT
-        return Answer(state, code=error.reason, retry_after=wait)
-
-    async def record(self, command: Command, answer: Answer) -> None:
-        """Commit the outcome of a send, shielded for `RECORD_SECONDS`. Other commands are not recorded."""
-        if not isinstance(command, SendCommand):
-            return
-        change = CommandChange(
-            command.id, answer.state, self._services.now_ms(), answer=msgspec.json.encode(answer.as_dict())
-        )
-        with trio.CancelScope(shield=True, deadline=trio.current_time() + RECORD_SECONDS):
-            await self._step(change)
-
-    async def _step(self, change: CommandChange) -> Result | Failed:
-        unit = attrs.evolve(self._state.unit(), command=change)
-        return await self._services.normalizers.commit(unit)
-
-
-def _severity(error: ChannelError) -> tuple[bool, bool]:
-    """Of several errors the one counts that may have been applied, then the one that ends the login."""
-    return error.maybe_applied, isinstance(error, LoggedOut | Conflict)
+                return NOT_RUNNING
+            answer = CUT
+            async with lease.use() as connector:
+                answer = await self._execution.run(Attempt(command, lease), connector)
+            self._commands.count(command, answer)
+            return answer

@@ -63,5 +63,5 @@ class StatusPump:
                 state.put_back(changes)
                 self._dirty[state.row.id] = state
         if durable:
-            state.mark_durable()
+            state.mark_durable(changes)
         outcomes.append(durable)

@@ -19,9 +19,10 @@ from unifyport.model.runtime_status import RuntimeStatus
 from unifyport.model.unit import Unit
 from unifyport.providers.contract.base import WEBHOOK, ConnectionSpec, Connector
 from unifyport.providers.contract.errors import LoggedOut
-from unifyport.storage.contract import Committed, Duplicate, Fenced, Refused
+from unifyport.storage.contract import Committed, Duplicate, Fenced, Refused, Result
 
-from ..reply import Failed
+from ..actor import Job
+from ..reply import Failed, Reply
 from .failures import LEASE_LOST, LeaseLost, NotDurable
 from .services import Services
 from .status import Change, RuntimeView, StatusSlot, auth_changed, auth_failed, login_failed, status_changed
@@ -68,7 +69,9 @@ class AccountState:
         self._row = row
         self._services = services
         self._announce = announce
+        self._ended = False  # the supervisor will not start it again by itself
         self._slot = StatusSlot()
+        self._published = 0  # changes so far
         self._unflushed: list[Change] = []  # published and not durable yet
         self._flushed = trio.Event()
 
@@ -103,7 +106,8 @@ class AccountState:
     @property
     def may_come_up(self) -> bool:
         """Whether a connection exists or may exist soon, so that a command may wait for it."""
-        return self.may_run and self._row.terminal is None and not self.leaving
+        ended = self._row.terminal is not None or self._ended
+        return self.may_run and not ended and not self.leaving
 
     @property
     def called_by_platform(self) -> bool:
@@ -120,15 +124,17 @@ class AccountState:
         return Unit(row.no, row.id, row.provider, self.lease.epoch, generation, login=row.login)
 
     async def commit(self, unit: Unit, size: int = 0) -> None:
-        """Make `unit` durable (`size`: bytes of its events), then take over its `account_changes`.
+        """Make `unit` durable (`size`: bytes of its events), and take over its `account_changes`.
 
         Raises `LeaseLost`, `NotDurable`, and `LoggedOut` when another account has this provider identity.
-        Cancelled: the unit may be committed nevertheless.
+        Cancelled: once it is on the road it goes on, and its changes are taken over when it is durable.
         """
-        match await self._services.normalizers.commit(unit, size):
+        before = self._published
+        reply: Reply[Result | Failed] = Reply(lambda answer: self._take_over(unit, answer, before))
+        await self._services.normalizers.put(Job(unit, reply, size))
+        match await reply.wait():
             case Committed() | Duplicate():
-                if unit.account_changes and self._row.login == unit.login:
-                    self._row = attrs.evolve(self._row, **unit.account_changes)
+                return
             case Fenced():
                 raise LeaseLost
             case Refused(reason=reason) if reason == DUPLICATE:
@@ -136,18 +142,32 @@ class AccountState:
             case Refused(reason=reason) | Failed(reason=reason):
                 raise NotDurable(reason)
 
+    def _take_over(self, unit: Unit, answer: Result | Failed, before: int) -> None:
+        """Called with the answer, also when the caller of `commit` is gone. Later published changes are
+        newer.
+        """
+        if not isinstance(answer, Committed | Duplicate) or self._row.login != unit.login:
+            return
+        row = self.with_changes(unit.account_changes)
+        for change in self._unflushed:
+            if change.number > before:
+                row = attrs.evolve(row, **change.changes_for(row.login))
+        self._row = row
+
     # -- changes that are published -------------------------------------------------------------------------
 
     def publish(self, change: Change) -> None:
         """Show `change` at once and announce it. Never waits; `flushed_within` tells when it is durable."""
         self._row = attrs.evolve(self._row, **change.account_changes)
-        change.login = self._row.login
+        self._published += 1
+        change.login, change.number = self._row.login, self._published
         self._unflushed.append(change)
         self._slot.publish(change)
         self._announce(self)
 
     def observe(self, child: ChildState) -> None:
         """Take over what the supervisor says of the connection; announce what has changed."""
+        self._ended = child.phase is Phase.TERMINAL
         now, changes = self._services.now_ms(), self._platform_wait(child)
         announcements = []
         if child.phase is Phase.TERMINAL and child.terminal not in (None, LEASE_LOST, self._row.terminal):
@@ -219,12 +239,12 @@ class AccountState:
         """`changes` did not become durable: they go first next time."""
         self._slot.put_back(changes)
 
-    def mark_durable(self) -> None:
-        """What was taken is durable; nothing happens while the slot holds newer changes."""
-        if not self._slot:
-            self._unflushed = []
-            self._flushed.set()
-            self._flushed = trio.Event()
+    def mark_durable(self, changes: list[Change]) -> None:
+        """`changes` were taken and are durable, and so is everything that was published before them."""
+        newest = max((change.number for change in changes), default=0)
+        self._unflushed = [change for change in self._unflushed if change.number > newest]
+        self._flushed.set()
+        self._flushed = trio.Event()
 
     async def flushed_within(self, seconds: float) -> bool:
         """Wait until everything published is durable; False after `seconds`."""

@@ -31,6 +31,7 @@ class Change:
     account_changes: dict[str, Any] = attrs.field(factory=dict)
     coalesced: int = 0
     login: int = 0
+    number: int = 0  # in the order of publishing
 
     def changes_for(self, login: int) -> dict[str, Any]:
         """The fields that still hold for the credentials `login`; results of an older login do not."""

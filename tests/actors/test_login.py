@@ -10,6 +10,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from actors.account.dialog import NotAsked, Step, Wanted
 from actors.account.login import DuplicateAccount, Login, LoginChanged
+from actors.account.memory_session import MemorySession
 from unifyport.model.account import Account, AuthStatus, Identity
 from unifyport.model.runtime_status import RuntimeStatus
 from unifyport.model.unit import SessionChange
@@ -24,7 +25,8 @@ from unifyport.providers.contract.login import (
 )
 
 Script = Callable[[Dialog], Awaitable[Authorization]]
-DONE = Authorization(Identity("me", display_name="Me"), [SessionChange("device", b"key", b"x")])
+DONE = Authorization(Identity("me", display_name="Me"))
+SESSION = [SessionChange("device", b"key", b"x")]
 
 
 class ScriptedConnector(Authorizes, LogsOut):
@@ -54,8 +56,8 @@ class ScriptedHost:
         self.takes = 0.0  # seconds of each commit
         self.runtime_status = RuntimeStatus.UNKNOWN
 
-    async def new_connector(self) -> Any:
-        await trio.lowlevel.checkpoint()
+    async def new_connector(self, session: MemorySession) -> Any:
+        await session.commit(SESSION)
         return self.made
 
     async def commit_login(self, step: Step) -> None:
@@ -151,7 +153,7 @@ async def test_each_answer_renews_the_patience(autojump_clock: MockClock) -> Non
         with pytest.raises(NotAsked):  # once is enough
             login.give(Wanted.PASSWORD, "again")
     assert host.statuses == ["awaiting_qr_scan", "awaiting_password", "authorized"]
-    assert host.steps[-1].session == DONE.session
+    assert host.steps[-1].session == SESSION
     assert [a.type for a in host.steps[-1].announcements] == ["account.auth.succeeded"]
 
 

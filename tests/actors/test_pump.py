@@ -39,7 +39,7 @@ class Publisher:
     def put_back(self, changes: list[Change]) -> None:
         self.slot.put_back(changes)
 
-    def mark_durable(self) -> None:
+    def mark_durable(self, changes: list[Change]) -> None:
         self.is_flushed = not self.slot
 
 

@@ -277,14 +277,16 @@ async def test_what_the_platform_refuses_is_told_as_it_is(tmp_path: Path) -> Non
             status, error = await send(provider_data={"reply_to": {"nothing": 1}})
             assert (status, error["code"]) == (400, "invalid_request")
             for kind, expected in (
-                ("rate_limit", (429, "not_sent")),
                 ("error_500", (500, "unknown")),
                 ("disconnect", (500, "unknown")),
+                (None, (200, None)),
+                ("rate_limit", (429, "not_sent")),
+                (None, (429, "not_sent")),  # the number is closed for the time that the platform wants
             ):
-                await platform.whatsapp("faults", {"kind": kind, "method": "messages"})
+                if kind is not None:
+                    await platform.whatsapp("faults", {"kind": kind, "method": "messages"})
                 status, error = await send()
-                assert (status, error["outcome"]) == expected, kind
-            assert (await send())[0] == 200
+                assert (status, error.get("outcome")) == expected, kind
             assert len(await platform.sent("whatsapp")) == 1
 
 

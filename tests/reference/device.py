@@ -39,10 +39,19 @@ class DeviceConnector(ReferenceConnector, LogsOut):
 
     def __init__(self, context: ConnectorContext) -> None:
         super().__init__(context)
-        self._mark = int(context.session.get(_MARK, b"0"))
+        self._session = context.session
+        self._mark = 0
 
     def _token_of(self, context: ConnectorContext) -> str:
-        return context.session.get(_KEY, b"").decode()
+        return ""  # the session has it
+
+    async def login(self) -> Identity:
+        await self._load()
+        return await super().login()
+
+    async def _load(self) -> None:
+        self._token = (await self._session.get(*_KEY) or b"").decode()
+        self._mark = int(await self._session.get(*_MARK) or b"0")
 
     async def receive(self, link: Link) -> None:
         """The stream is open before the gap is fetched: the other way round,
@@ -73,6 +82,7 @@ class DeviceConnector(ReferenceConnector, LogsOut):
         """With the key of the session, or the one that `authorize` has just got:
         `_in` puts it in the same place.
         """
+        await self._load()
         await self._ask("log_out")
 
     # -- getting in ------------------------------------------------------------------------------------------
@@ -127,8 +137,9 @@ class DeviceConnector(ReferenceConnector, LogsOut):
         self._token = key
         me = await self._ask("me")
         # The first mark: without it all that was ever written would come in as new.
-        session = [SessionChange(*_KEY, key.encode()), SessionChange(*_MARK, str(me["newest"]).encode())]
-        return Authorization(Identity(me["id"], display_name=me["name"]), session)
+        mark = str(me["newest"]).encode()
+        await self._session.commit([SessionChange(*_KEY, key.encode()), SessionChange(*_MARK, mark)])
+        return Authorization(Identity(me["id"], display_name=me["name"]))
 
 
 class QrConnector(DeviceConnector, Authorizes):

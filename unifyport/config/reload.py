@@ -8,6 +8,7 @@ has changed runs on under the new policy. Some options are read once, at the sta
 import contextlib
 import hashlib
 import logging
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,7 @@ _DELETED_AT_A_TIME = 50
 AT_START_ONLY = ("server.", "storage.", "media.", "security.master_key", "security.ca_file")
 _DECLARED = ("api_keys", "webhook_endpoints", "accounts", "directory", "path")  # `declared` compares those
 
+_PACE = re.compile(r"^paces\.([^.]+)")  # a field of `Settings` that the file has in another place
 PolicyOf = Callable[[Account], Policy]
 
 
@@ -258,7 +260,7 @@ def _moved(old: Any, new: Any, path: str = "") -> Iterator[str]:
             if path or name not in _DECLARED:
                 yield from _moved(old.get(name), new.get(name), f"{path}.{name}" if path else name)
     elif old != new:
-        yield path
+        yield _PACE.sub(r"providers.\1.pace", path)
 
 
 def fingerprint(path: Path | None) -> bytes | None:

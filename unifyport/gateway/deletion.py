@@ -35,18 +35,18 @@ class AccountDeletion:
         If it cannot be deleted it runs on as before. If the outcome of the commit is not known in time, it
         stays stopped until the outcome is known, which a task beside the accounts waits for.
 
-        Raises `BeingDeleted`, `WriteRefused`, `StoreUnavailable`. Cancelled: as if it could not be deleted.
+        Raises `BeingDeleted`, `WriteRefused`, `StoreUnavailable`. Cancelled: the account runs on,
+        or is deleted, as the commit comes out.
         """
         if account_id in self._deleting:
             raise BeingDeleted
         self._deleting.add(account_id)
         settled = True
         try:
-            await self._accounts.take_down(account_id)
+            farewell = await self._take_down(account_id)
             try:
-                farewell = await self._accounts.farewell(account_id)
                 await self._writes.write(DeleteAccount(account_id))
-            except NotKnownYet:
+            except (NotKnownYet, trio.Cancelled):  # the commit may be under way
                 settled = not self._accounts.beside(self._settle, account_id, farewell)
                 raise
             except BaseException:
@@ -58,6 +58,15 @@ class AccountDeletion:
                 self._deleting.discard(account_id)
         await farewell()
         await self._media.forget(account_id)
+
+    async def _take_down(self, account_id: str) -> Callable[[], Awaitable[None]]:
+        """Stop the account; what logs it out at its platform afterwards."""
+        try:
+            await self._accounts.take_down(account_id)
+            return await self._accounts.farewell(account_id)
+        except BaseException:
+            self._accounts.bring_back(account_id)
+            raise
 
     async def _settle(self, account_id: str, farewell: Callable[[], Awaitable[None]]) -> None:
         """Wait for the outcome of a commit that took too long, then finish the deletion or undo it.

@@ -36,6 +36,9 @@ class AccountFigures:
     statuses: Counter[tuple[str, str]]  # by (channel, runtime status)
     incarnations: dict[str, int]  # by channel
     commands: dict[tuple[str, str, str], int]  # by (channel, command, outcome)
+    refused: dict[tuple[str, str], int]  # commands that were not admitted, by (channel, reason)
+    queued: Counter[str]  # commands that wait or are in progress, by channel
+    in_progress: Counter[str]  # by channel
 
 
 @attrs.frozen(kw_only=True)
@@ -93,10 +96,22 @@ class Figures:
     def read_accounts(self) -> AccountFigures:
         channels = self._registry.channels
         statuses: Counter[tuple[str, str]] = Counter({(c, s): 0 for c in channels for s in RuntimeStatus})
+        queued: Counter[str] = Counter(dict.fromkeys(channels, 0))
+        in_progress: Counter[str] = Counter(dict.fromkeys(channels, 0))
         for actor in self._accounts:
             statuses[actor.row.channel, actor.view.status] += 1
+            sends = actor.outbox.read_figures()
+            queued[actor.row.channel] += sends.queued
+            in_progress[actor.row.channel] += sends.in_progress
         tallies = self._accounts.tallies
-        return AccountFigures(statuses=statuses, incarnations=tallies.incarnations, commands=tallies.commands)
+        return AccountFigures(
+            statuses=statuses,
+            incarnations=tallies.incarnations,
+            commands=tallies.commands,
+            refused=tallies.refused,
+            queued=queued,
+            in_progress=in_progress,
+        )
 
     def read_road(self) -> RoadFigures:
         partitions = self._normalizers.partitions

@@ -18,7 +18,8 @@ import attrs
 import trio
 
 from actors.account.dialog import NotAsked, Wanted
-from actors.account.login import Login
+from actors.account.failures import LeaseLost, NotDurable
+from actors.account.login import Login, LoginChanged
 from actors.accounts import Accounts, AlreadyAuthorized
 from unifyport.model import auth
 from unifyport.model.account import ACTIVE, Account, AuthStatus
@@ -164,7 +165,14 @@ class LoginUseCases:
         """Give up a login that is under way, or drop the one that there is."""
         account, _ = await self._lookup.find_bound(account_id)
         with binding():
-            await self._accounts.log_out(account.id)
+            try:
+                await self._accounts.log_out(account.id)
+            except LoginChanged:
+                raise UseCaseError(NOT_BOUND, "the account has got other credentials meanwhile") from None
+            except LeaseLost:
+                raise not_bound() from None
+            except NotDurable as error:
+                raise StoreUnavailable(str(error)) from None
         return await self.read_state(account_id)
 
     # -- their parts -----------------------------------------------------------------------------------------

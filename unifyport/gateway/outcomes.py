@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from actors.account.lanes import BUSY
 from unifyport.model.message import Answer, CommandState
 from unifyport.providers.contract.capabilities import NOT_FOUND_REASONS
 
@@ -38,6 +39,9 @@ def failed(answer: Answer, done: str, command_id: str | None = None) -> UseCaseE
 
 def _not_done(answer: Answer, done: str, details: dict[str, Any]) -> UseCaseError:
     """Nothing has happened. `retry_after` is set where waiting helps."""
+    if answer.code == BUSY:
+        text = f"not {done}: too many commands wait for this account"
+        return UseCaseError(OperationFailure.FAILED, text, retry_after=answer.retry_after, **details)
     if answer.retry_after is not None:
         text = f"not {done}: try later"
         return UseCaseError(RATE_LIMITED, text, retry_after=answer.retry_after, **details)

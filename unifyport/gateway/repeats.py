@@ -14,11 +14,11 @@ import msgspec
 import trio
 
 from unifyport.model.message import Answer, CommandState
-from unifyport.storage.contract import AcceptCommand, CommandRecord, Store
+from unifyport.storage.contract import AcceptCommand, CommandRecord, Store, StoreUnavailable
 
-from .errors import KEY_IN_USE, KEY_REUSED, UseCaseError
+from .errors import KEY_IN_USE, KEY_REUSED, OperationFailure, UseCaseError
 from .platform import DEADLINE_MS
-from .writes import TimedWriter, WriteRefused
+from .writes import NotKnownYet, TimedWriter, WriteRefused
 
 KEY_FIELD = "Idempotency-Key"  # as callers call it
 POLL_SECONDS = 0.5  # for a send that another process has under way
@@ -44,6 +44,16 @@ class Repeats:
     _writes: TimedWriter
     _under_way: dict[str, trio.Event] = attrs.field(factory=dict, init=False)  # set at the outcome
 
+    async def find(self, key: IdempotencyKey) -> CommandRecord | None:
+        """The first send under a key, if there was one. Raises `UseCaseError`, `StoreUnavailable`."""
+        found = await self._store.command_of_key(key.value)
+        if found is None:
+            return None
+        known, body_hash = found
+        if body_hash != key.body_hash:
+            raise _reused()
+        return known
+
     async def accept(self, write: AcceptCommand) -> CommandRecord | None:
         """Record a send. Returns None, or the record of the first send if this one is a repeat.
 
@@ -51,10 +61,16 @@ class Repeats:
         """
         try:
             known: CommandRecord | None = await self._writes.write(write)
+        except NotKnownYet:
+            raise
+        except StoreUnavailable:
+            text = "storage is unavailable, try again"
+            outcome = CommandState.NOT_SENT.value
+            raise UseCaseError(OperationFailure.FAILED, text, retry_after=1, outcome=outcome) from None
         except WriteRefused as refused:
             if refused.reason != "key_reused":
                 raise
-            raise UseCaseError(KEY_REUSED, "this key was used for another send", field=KEY_FIELD) from None
+            raise _reused() from None
         return known
 
     @contextlib.contextmanager
@@ -89,3 +105,7 @@ class Repeats:
         answer = msgspec.json.decode(record.answer, type=Answer)
         answer.state = record.state  # a receipt may have told more since
         return answer
+
+
+def _reused() -> UseCaseError:
+    return UseCaseError(KEY_REUSED, "this key was used for another send", field=KEY_FIELD)

@@ -7,6 +7,7 @@ import attrs
 import trio
 
 from actors.account.actor import AccountActor
+from actors.account.lanes import SendFigures
 from actors.accounts import Accounts
 from supervisors import ChildState, Node
 from unifyport.model.account import ACTIVE, Account, AuthStatus
@@ -54,6 +55,7 @@ class SupervisedAccount:
     reason: str  # why it is not running
     last_seen_at: int | None
     interactive: bool  # a human must log it in
+    sends: SendFigures
 
 
 @attrs.frozen
@@ -135,6 +137,7 @@ class RuntimeUseCases:
             _reason(actor.row, actor),
             actor.last_seen_at,
             actor.interactive,
+            actor.outbox.read_figures(),
         )
 
 

@@ -5,8 +5,9 @@ from collections.abc import AsyncIterator, Callable
 
 import attrs
 import msgspec
-import trio
 
+from actors.account.lanes import Place, Prepare
+from actors.account.outbox import NOT_RUNNING, NotPrepared
 from actors.accounts import Accounts, NoSuchAccount
 from unifyport.config.settings import Settings
 from unifyport.files.outgoing import FileRefused, OutgoingFiles
@@ -31,11 +32,10 @@ from .errors import (
 )
 from .fields import check_id, require_conversation_type
 from .lookup import AccountLookup
-from .outcomes import INVALID_MEDIA, failed, not_running
+from .outcomes import INVALID_MEDIA, failed
 from .platform import DEADLINE_MS
 from .repeats import IdempotencyKey, Repeats
 
-RECORD_SECONDS = 5.0  # the shield around recording that a send has not begun
 FETCH_SECONDS = 15.0  # of the 25 that a send may take
 
 
@@ -126,18 +126,19 @@ class SendUseCases:
             rendered = connection.check(message)
         except Rejected as rejected:
             raise UseCaseError(INVALID_REQUEST, rejected.detail or rejected.reason) from None
-        actor = self._accounts.actor(account.id)
-        if actor is None or not actor.may_come_up:
-            raise failed(not_running(), "sent")
-        accept = AcceptCommand(account.no, command, msgspec.json.encode(command))
-        message.rendered = rendered
-        if key is not None:
-            accept.key, accept.body_hash = key.value, key.body_hash
-        with self._repeats.under_way(command.id):
-            known = await self._repeats.accept(accept)
-            if known is None:
-                answer = await self._carry_out(connection, command, source)
-                return self._sent(account, message, command.id, answer)
+        known = None if key is None else await self._repeats.find(key)
+        if known is None:
+            accept = AcceptCommand(account.no, command, msgspec.json.encode(command))
+            message.rendered = rendered
+            if key is not None:
+                accept.key, accept.body_hash = key.value, key.body_hash
+            place = self._reserve(command)
+            with self._repeats.under_way(command.id), place.released_unless_filled():
+                known = await self._repeats.accept(accept)
+                if known is None:
+                    prepare = None if source is None else self._preparing(connection, source)
+                    answer = await self._accounts.carry_out(place, command, prepare)
+                    return self._sent(account, message, command.id, answer)
         assert key is not None, "only a send under a key can be a repeat"
         key.on_repeat()
         return self._sent(account, message, known.id, await self._repeats.join(known))
@@ -194,37 +195,40 @@ class SendUseCases:
             raise UseCaseError(INVALID_REPLY_TOKEN, text, field=quote.field)
         return message_id
 
+    def _reserve(self, command: SendCommand) -> Place:
+        """Its place in the order of the conversation. Raises `UseCaseError` where there is none in time."""
+        try:
+            place = self._accounts.reserve(command)
+        except NoSuchAccount:
+            place = NOT_RUNNING
+        if isinstance(place, Answer):
+            raise failed(place, "sent")
+        return place
+
     # -- once it is on record --------------------------------------------------------------------------------
 
-    async def _carry_out(
-        self, connection: ConnectionSpec, command: SendCommand, source: FileSource | None
-    ) -> Answer:
-        """Fetch the file, then hand the command to the account. A failure before that: a message not sent."""
-        answer = Answer(CommandState.NOT_SENT, code="internal_error")
-        handed_over = False
-        try:
-            async with self._with_file(command, connection, source) as ready:
-                handed_over = True
-                return await self._accounts.call(command.account_id, ready)
-        except FileRefused as refused:
-            assert source is not None
-            code = "disk" if refused.reason == "disk" else INVALID_MEDIA
-            answer = Answer(CommandState.NOT_SENT, code=code, message=f"{source.field}: {refused}")
-        except NoSuchAccount:
-            answer, handed_over = not_running(), False
-        finally:
-            if not handed_over:
-                with trio.CancelScope(shield=True, deadline=trio.current_time() + RECORD_SECONDS):
-                    await self._accounts.not_sent(command, answer)
-        return answer
+    def _preparing(self, connection: ConnectionSpec, source: FileSource) -> Prepare:
+        """Fetches the file at the turn of its message. Raises `NotPrepared`."""
+
+        @contextlib.asynccontextmanager
+        async def prepare(command: SendCommand) -> AsyncIterator[SendCommand]:
+            try:
+                async with self._with_file(command, connection, source) as ready:
+                    yield ready
+            except FileRefused as refused:
+                code = "disk" if refused.reason == "disk" else INVALID_MEDIA
+                text = f"{source.field}: {refused}"
+                raise NotPrepared(Answer(CommandState.NOT_SENT, code=code, message=text)) from None
+
+        return prepare
 
     @contextlib.asynccontextmanager
     async def _with_file(
-        self, command: SendCommand, connection: ConnectionSpec, source: FileSource | None
+        self, command: SendCommand, connection: ConnectionSpec, source: FileSource
     ) -> AsyncIterator[SendCommand]:
         """The command with its file, which is on the disk as long as this is open. Raises `FileRefused`."""
         message = command.message
-        if source is None or not isinstance(message, OutboundMedia):
+        if not isinstance(message, OutboundMedia):
             yield command
             return
         largest = self._settings().media.max_file

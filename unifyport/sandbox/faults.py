@@ -15,6 +15,7 @@ Kind = Literal[
     "duplicate",
     "garbage",
     "lost_answer",
+    "limits",
 ]
 KINDS: tuple[str, ...] = get_args(Kind)
 
@@ -23,7 +24,7 @@ KINDS: tuple[str, ...] = get_args(Kind)
 class Fault:
     """Applies to `count` calls, or until `until` (trio's clock); only to calls of `method` if it is not None.
 
-    `value`: seconds, of a delay or a `retry_after`.
+    `value`: seconds, of a delay or a `retry_after`. `limits`: the platform enforces its send limits.
     """
 
     kind: str

@@ -434,9 +434,19 @@ class Store(Protocol):
     async def api_key(self, hash_: bytes) -> ApiKey | None: ...
     async def workspace(self) -> Workspace: ...
     async def command(self, command_id: str) -> CommandRecord | None: ...
+    async def command_of_key(self, key: str) -> tuple[CommandRecord, bytes | None] | None:
+        """The send that was recorded under an idempotency key, and the hash of its body."""
 
     async def session(self, account_no: int) -> dict[tuple[str, bytes], bytes]:
         """The session of an account: (name, key) -> value."""
+
+    async def session_record(self, account_no: int, name: str, key: bytes) -> bytes | None:
+        """One record of the connection state."""
+
+    async def session_page(
+        self, account_no: int, name: str, prefix: bytes, after: bytes | None, limit: int
+    ) -> list[tuple[bytes, bytes]]:
+        """At most `limit` records of a name, by key, above `after`, whose key begins with `prefix`."""
 
     async def seen(self, account_no: int, keys: Sequence[bytes]) -> set[bytes]:
         """Those of these dedupe keys that are committed already."""

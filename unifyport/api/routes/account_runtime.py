@@ -45,6 +45,13 @@ async def get_runtime(call: Call) -> schemas.Runtime:
         restarts_in_window=state.restarts_in_window,
         budget_left=state.budget_left,
         recent_failures=failures,
+        sends=schemas.RuntimeSends(
+            queued=view.sends.queued,
+            in_progress=view.sends.in_progress,
+            parallel=view.sends.slots,
+            service_seconds=round(view.sends.service_seconds, 3),
+            begins_in_seconds=round(view.sends.begins_in, 3),
+        ),
         next_retry_at=None if state.next_retry_at is None else wall_time(state.next_retry_at),
         last_seen_at=None if view.last_seen_at is None else rfc3339(view.last_seen_at),
         terminal=state.terminal,

@@ -109,6 +109,21 @@ class _Gateway(Collector):
             ["channel", "command", "outcome"],
             accounts.commands.items(),
         )
+        yield _counter(
+            "unifyport_commands_refused",
+            "Commands refused before they were recorded, as they could not begin in time",
+            ["channel", "reason"],
+            accounts.refused.items(),
+        )
+        for name, text, counts in (
+            ("unifyport_commands_queued", "Commands that wait or are in progress", accounts.queued),
+            (
+                "unifyport_commands_in_progress",
+                "Commands that platforms are working on",
+                accounts.in_progress,
+            ),
+        ):
+            yield _gauge(name, text, ["channel"], (((channel,), count) for channel, count in counts.items()))
 
     def _road(self) -> Iterator[Metric]:
         road = self._figures.read_road()

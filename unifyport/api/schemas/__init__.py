@@ -16,6 +16,7 @@ from .accounts import (
     Runtime,
     RuntimeActionResult,
     RuntimeFailure,
+    RuntimeSends,
 )
 from .common import Error, ErrorEnvelope, FreeFormObject, Health, OkData, ProviderName, RuntimeStatus
 from .directory import (
@@ -168,6 +169,7 @@ __all__ = [
     "Runtime",
     "RuntimeActionResult",
     "RuntimeFailure",
+    "RuntimeSends",
     "RuntimeStatus",
     "SendMessageRequest",
     "SendMessageResult",

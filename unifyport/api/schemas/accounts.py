@@ -119,6 +119,17 @@ class RuntimeFailure:
 
 
 @attrs.define
+class RuntimeSends:
+    """The commands of an account. `begins_in_seconds`: when a message to an idle conversation would begin."""
+
+    queued: int
+    in_progress: int
+    parallel: int
+    service_seconds: float
+    begins_in_seconds: float
+
+
+@attrs.define
 class Runtime:
     """What the supervisor of an account knows: where it is, since when, and what comes next."""
 
@@ -132,6 +143,7 @@ class Runtime:
     restarts_in_window: int
     budget_left: int
     recent_failures: list[RuntimeFailure]
+    sends: RuntimeSends
     next_retry_at: str | None = None
     last_seen_at: str | None = None
     terminal: str | None = None

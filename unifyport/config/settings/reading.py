@@ -17,6 +17,7 @@ import attrs
 
 from unifyport.model.duration import parse_duration
 from unifyport.model.rates import parse_rate
+from unifyport.model.send_pace import Limit
 from unifyport.model.sizes import parse_size
 from unifyport.model.structuring import Problems, Wrong
 from unifyport.process.redaction import register_secret
@@ -25,11 +26,21 @@ from unifyport.providers.registry import Registry
 from .checks import check
 from .lines import KeyPath
 from .mistakes import Mistake, Mistakes, Source, suggest
-from .values import DeclaredAccount, Duration, Rate, Secret, Settings, Size
+from .values import (
+    OFF,
+    DeclaredAccount,
+    Duration,
+    PaceLimit,
+    PaceOverride,
+    Rate,
+    Secret,
+    Settings,
+    Size,
+)
 from .walk import Walk
 
 _ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
-_NOT_OF_THE_FILE = ("directory", "path")  # fields of `Settings`
+_NOT_OF_THE_FILE = ("directory", "path", "paces")  # fields of `Settings`
 
 
 @attrs.frozen
@@ -72,7 +83,8 @@ def _parse(source: Source, directory: Path, registry: Registry, environ: Mapping
         if name not in fields:
             hint = suggest(name, fields.keys() - document.keys())
             mistakes.add_unreadable(Mistake((name,), "unknown key", hint, show_value=False))
-    sections["providers"] = _read_endpoints(document.get("providers", {}), walk, registry, mistakes)
+    providers, sections["paces"] = _split_paces(document.get("providers", {}), walk, registry)
+    sections["providers"] = _read_endpoints(providers, walk, registry, mistakes)
     for name, field in fields.items():
         if name != "providers":
             empty: Any = [] if get_origin(field.type) is list else {}
@@ -93,6 +105,7 @@ def _hooks(directory: Path, environ: Mapping[str, str]) -> dict[Any, Callable[[A
         Duration: lambda value: _read_value(parse_duration, value),
         Size: lambda value: _read_value(parse_size, value),
         Rate: lambda value: _read_value(parse_rate, value),
+        PaceLimit: lambda value: _read_value(Limit.parse, value) or OFF,
         Secret: lambda value: read_secret(value, directory, environ),
     }
 
@@ -127,6 +140,19 @@ def _read_secret(value: Any, directory: Path, environ: Mapping[str, str]) -> str
             except (OSError, ValueError):  # ValueError: not UTF-8, or a NUL in the name
                 raise Wrong(f"file {name} cannot be read") from None
     raise Wrong('must be a string, { env = "NAME" } or { file = "path" }')
+
+
+def _split_paces(tables: Any, walk: Walk, registry: Registry) -> tuple[Any, dict[str, PaceOverride]]:
+    """`[providers]` without the `pace` of each channel, and those."""
+    if not isinstance(tables, dict):
+        return tables, {}
+    rest, paces = {}, {}
+    for name, table in tables.items():
+        rest[name] = table
+        if name in registry.channels and isinstance(table, dict) and "pace" in table:
+            rest[name] = {key: value for key, value in table.items() if key != "pace"}
+            paces[name] = walk.read_table(table["pace"], PaceOverride, ("providers", name, "pace"))
+    return rest, paces
 
 
 def _read_endpoints(tables: Any, walk: Walk, registry: Registry, mistakes: Mistakes) -> dict[str, Any]:

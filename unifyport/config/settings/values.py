@@ -1,12 +1,15 @@
 """The configuration as values: every section and every option, with its default."""
 
 import ipaddress
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, NewType
 
 import attrs
 
 from supervisors import Admission, Backoff, OnExhausted, Policy, PolicyProblem, Probe, Restart
+from unifyport.model.account import Account, Origin
+from unifyport.model.send_pace import Pace
 from unifyport.model.webhook import DeliveryPolicy, RetryPolicy, WebhookDefaults
 from unifyport.net.guard import Network
 from unifyport.storage.sealing import KeyRing
@@ -15,6 +18,7 @@ Secret = NewType("Secret", str)
 Duration = NewType("Duration", float)
 Size = NewType("Size", int)
 Rate = NewType("Rate", float)
+PaceLimit = NewType("PaceLimit", object)  # `Limit`, or OFF
 Off = Literal["off"]
 OFF: Off = "off"
 
@@ -300,6 +304,20 @@ class Supervision:
 
 
 @attrs.frozen
+class PaceOverride:
+    """`pace` of a channel or of an account: the limits that differ; `"off"` removes one."""
+
+    account: PaceLimit | None = None
+    user: PaceLimit | None = None
+    group: PaceLimit | None = None
+
+    def apply_to(self, base: Pace) -> Pace:
+        """`base` with these limits."""
+        changes = {name: None if limit == OFF else limit for name, limit in _list_given(self).items()}
+        return attrs.evolve(base, **changes)
+
+
+@attrs.frozen
 class DeclaredAccount:
     name: str
     provider: str
@@ -310,6 +328,7 @@ class DeclaredAccount:
     metadata: dict[str, Any] = attrs.field(factory=dict)
     proxy: dict[str, Any] | None = None
     supervision: PolicyOverride | None = None
+    pace: PaceOverride | None = None
 
 
 @attrs.frozen
@@ -327,9 +346,24 @@ class Settings:
     webhook_endpoints: list[DeclaredEndpoint] = attrs.field(factory=list)
     accounts: list[DeclaredAccount] = attrs.field(factory=list)
     providers: dict[str, Any] = attrs.field(factory=dict)  # channel name -> its endpoints
+    paces: dict[str, PaceOverride] = attrs.field(factory=dict)  # by channel: `[providers.<channel>.pace]`
     supervision: Supervision = attrs.field(factory=Supervision)
     directory: Path = Path()
     path: Path | None = None
+
+    def paces_of_accounts(self) -> Callable[[Account, Pace], Pace]:
+        """The pace of an account from the one that its connection declares: its channel's, then its own
+        entry's.
+        """
+        own = {entry.name: entry.pace for entry in self.accounts if entry.pace is not None}
+
+        def pace_of(account: Account, declared: Pace) -> Pace:
+            declared_here = own.get(account.name) if account.origin is Origin.FILE else None
+            for override in (self.paces.get(account.channel), declared_here):
+                declared = declared if override is None else override.apply_to(declared)
+            return declared
+
+        return pace_of
 
     @property
     def database(self) -> Path:

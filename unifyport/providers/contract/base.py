@@ -33,9 +33,11 @@ from unifyport.model.account import Identity
 from unifyport.model.inbound import ProviderEvent
 from unifyport.model.message import OutboundMessage
 from unifyport.model.proxy import Proxy
+from unifyport.model.send_pace import UNPACED, Pace
 from unifyport.model.unit import SessionChange
 
 from .ingress import InboundHook
+from .session import Session
 
 # -- what a connector is given -------------------------------------------------------------------------------
 
@@ -65,7 +67,7 @@ class ConnectorContext:
 
     credentials: Mapping[str, Any]
     receive: str  # how events arrive: `poll` or `webhook`, one of `ConnectionSpec.receive`
-    session: Mapping[tuple[str, bytes], bytes]  # connection state as committed: (name, key) -> value
+    session: Session  # the durable state of the connection
     endpoints: Any  # the channel's attrs class of base URLs and trust anchors
     ssl_context: ssl.SSLContext
     ingress_url: str | None = None  # URL of this account's webhook; None: `public_url` is not configured
@@ -118,6 +120,7 @@ class Credential:
 
 
 POLL, WEBHOOK = "poll", "webhook"
+OTHER_CALLS = 4  # connections of a client beside those of `parallel_sends`: receiving, probes, look-ups
 
 
 @attrs.frozen
@@ -156,6 +159,9 @@ class ConnectionSpec:
     max_text: int | None = None  # characters of a text message
     max_download: int | None = None  # bytes of a file that can be downloaded
     max_upload: Mapping[str, int] = attrs.field(factory=dict)  # bytes of a file to send, by message type
+    parallel_sends: int = 4  # commands that may be in progress at a time
+    marks_sending: bool = False  # its connector calls `Session.sending` in the middle of each send
+    pace: Pace = UNPACED  # limits that the platform publishes; the configuration may set others
     sandbox: str | None = None  # `module:Class` of the local platform for the sandbox
 
 

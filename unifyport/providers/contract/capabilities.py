@@ -12,7 +12,7 @@ acted.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Concatenate, Generic, Literal, ParamSpec, TypeVar
 
 import attrs
@@ -329,6 +329,14 @@ class Capability(Generic[Arguments, Result]):
     @property
     def method_name(self) -> str:
         return self.method.__name__
+
+    def conversation_of(self, arguments: Sequence[Any]) -> str | None:
+        """The conversation (or group) that a call with these arguments is about; None: none, or several."""
+        first = arguments[0] if arguments else None
+        if isinstance(first, Target):
+            return first.conversation_id
+        name = self.method.__code__.co_varnames[1:2]
+        return str(first) if name in (("conversation_id",), ("group_id",)) else None
 
     def is_declared_by(self, connector: type) -> bool:
         """Whether a connector class has this capability."""

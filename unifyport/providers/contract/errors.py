@@ -1,5 +1,7 @@
 """Failure classes: every failure leaves a connector as one of these. Any other exception is a bug of it."""
 
+from typing import Literal
+
 
 class ChannelError(Exception):
     """`reason` is machine-readable. `maybe_applied`: the platform may have carried out the request."""
@@ -14,12 +16,26 @@ class Transient(ChannelError):
     """Network, 5xx, time-out: try again after a back-off."""
 
 
-class RateLimited(ChannelError):
-    """The platform told us to wait `retry_after` seconds; nothing was applied."""
+Scope = Literal["account", "conversation"]
+ACCOUNT: Scope = "account"
+CONVERSATION: Scope = "conversation"
 
-    def __init__(self, retry_after: float, reason: str = "rate_limited") -> None:
+
+class RateLimited(ChannelError):
+    """The platform told us to wait `retry_after` seconds; nothing was applied. `scope`: all sends, or this
+    conversation.
+    """
+
+    def __init__(
+        self,
+        retry_after: float,
+        reason: str = "rate_limited",
+        *,
+        scope: Scope = ACCOUNT,
+    ) -> None:
         super().__init__(reason)
         self.retry_after = retry_after
+        self.scope = scope
 
 
 class Conflict(ChannelError):
@@ -36,3 +52,23 @@ class Rejected(ChannelError):
     def __init__(self, reason: str, detail: str = "") -> None:
         super().__init__(reason)
         self.detail = detail
+
+
+class NotBegun(ChannelError):
+    """`Session.sending` was refused before anything was handed over: no byte of the message may be written.
+
+    Let it pass; the send is `not_sent`. `reason`: `deadline`, `shutting_down`, `lease_lost`, or
+    `connection_replaced`, after which the outbox gives the command to the next connection. `changes` are not
+    visible, and a copy in memory must not have them either. The connection goes on.
+    """
+
+
+class SessionLost(Transient):
+    """A change was refused or failed, or a newer incarnation has begun: memory may be ahead of the disk.
+
+    Let it pass. The session is closed and its incarnation ends without cost to the restart budget; the next
+    one reads what the store holds. A command whose `sending` raised it has not begun.
+    """
+
+    def __init__(self, reason: str = "session_lost") -> None:
+        super().__init__(reason)

@@ -3,9 +3,9 @@
 A connection that has a token presents it (`Connector.login`) and needs none of this. A device session is made
 once, by a *login*: a connector is constructed only for it, with an empty `session`, and closed at its end. It
 talks to the human through a `Dialog`, whose every step is durable and announced before it returns. It ends by
-returning an `Authorization`: the identity of the account, and the session. Both are committed in one
-transaction; only then is another connector constructed, which gets that session in its `ConnectorContext` and
-connects as usual.
+returning an `Authorization`: the identity of the account. Identity, and what the connector has committed to
+its session, become durable in one transaction, in place of an older session. Only then is another connector
+constructed, which gets that session in its `ConnectorContext` and connects as usual.
 
     authorize(dialog)        dialog                      what callers see (`auth_status`)
     ---------------------    -----------------------     -------------------------------------------------
@@ -34,7 +34,6 @@ from typing import Protocol
 import attrs
 
 from unifyport.model.account import Identity
-from unifyport.model.unit import SessionChange
 
 
 class Dialog(Protocol):
@@ -62,10 +61,9 @@ class Dialog(Protocol):
 
 @attrs.frozen
 class Authorization:
-    """The result of a login. `session`: the rows that the connection will be constructed from."""
+    """The result of a login. What its connector has committed becomes the account's session."""
 
     identity: Identity
-    session: list[SessionChange] = attrs.field(factory=list)
 
 
 @attrs.frozen
@@ -98,6 +96,6 @@ class LogsOut(ABC):
 
         Called without `login`, while no other connection of the account is up: when the account is deleted or
         its login dropped, on a new connector that has the session; when another account already has the
-        identity, on the connector that has just authorized, whose `context.session` is empty. Cancelled after
+        identity, on the connector that has just authorized. Cancelled after
         10 s. Raises a failure class, which is logged and has no other effect.
         """

@@ -4,6 +4,7 @@ import attrs
 
 from ..contract.base import POLL, WEBHOOK, Channel, ConnectionSpec, ConnectorIn, Credential, Inbound
 from ..contract.ingress import InboundHook
+from .bot.limits import PACE, PARALLEL_SENDS
 from .bot.parse import parse_webhook
 from .bot.render import MAX_DOWNLOAD, MAX_TEXT, MAX_UPLOAD, check
 from .bot.signature import verify
@@ -36,6 +37,8 @@ CHANNEL = Channel(
             max_text=MAX_TEXT,
             max_download=MAX_DOWNLOAD,
             max_upload=MAX_UPLOAD,
+            parallel_sends=PARALLEL_SENDS,
+            pace=PACE,
             sandbox="unifyport.sandbox.telegram.bot:TelegramPlatform",
         ),
     ),

@@ -8,6 +8,7 @@ import attrs
 
 from ..contract.base import WEBHOOK, Channel, ConnectionSpec, ConnectorIn, Credential, Inbound
 from ..contract.ingress import InboundHook
+from .cloud.limits import PACE, PARALLEL_SENDS
 from .cloud.parse import parse_webhook
 from .cloud.render import MAX_TEXT, MAX_UPLOAD, MEBIBYTE, canonical, render
 from .cloud.signature import answer_challenge, verify
@@ -46,6 +47,9 @@ CHANNEL = Channel(
             max_text=MAX_TEXT,
             max_download=100 * MEBIBYTE,
             max_upload=MAX_UPLOAD,
+            parallel_sends=PARALLEL_SENDS,
+            marks_sending=True,
+            pace=PACE,
             sandbox="unifyport.sandbox.whatsapp.cloud:WhatsAppPlatform",
         ),
     ),

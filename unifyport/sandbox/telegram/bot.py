@@ -6,6 +6,7 @@ A bot can write only to chats that wrote first.
 """
 
 import base64
+import math
 import random
 import re
 import time
@@ -19,11 +20,13 @@ import msgspec
 import trio
 from quart import Response, request
 
+from unifyport.model.send_pace import Limit, Pace
 from unifyport.providers.telegram.bot.parse import ALLOWED_UPDATES
 from unifyport.providers.telegram.bot.render import MAX_CAPTION, MAX_TEXT, chat_id
 from unifyport.providers.telegram.bot.signature import SECRET_TOKEN
 
 from ..http import HttpPlatform, as_json, http
+from ..limits import SendLimits
 from ..platform import KEPT
 
 _TOKEN = re.compile(r"(\d+):[A-Za-z0-9_-]+")
@@ -86,6 +89,8 @@ class TelegramPlatform(HttpPlatform):
 
     def __init__(self) -> None:
         super().__init__()
+        # https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this
+        self.limits = SendLimits(Pace(account=Limit(30, 30), user=Limit(1, 5), group=Limit(20 / 60, 20)))
         self.bots: dict[str, Bot] = {}
         self.files: dict[str, bytes] = {}
         self._calls: deque[dict[str, Any]] = deque(maxlen=KEPT)
@@ -251,6 +256,7 @@ class TelegramPlatform(HttpPlatform):
         chat = bot.chats.get(chat_id(str(parameters.get("chat_id", ""))))
         if chat is None:
             raise BotApiError(400, "Bad Request: chat not found")
+        self._enforce_limits(bot, chat)
         message = {
             "message_id": bot.message_id(chat["id"]),
             "from": bot.user,
@@ -260,6 +266,16 @@ class TelegramPlatform(HttpPlatform):
         }
         bot.sent.append({**message, **{k: parameters[k] for k in ("parse_mode",) if k in parameters}})
         return message
+
+    def _enforce_limits(self, bot: Bot, chat: dict[str, Any]) -> None:
+        """Raises `BotApiError` (429) for a message above the limits, while they are enforced."""
+        if self.faults.next("send", "limits") is None:
+            return
+        kind = "user" if chat["type"] == "private" else "group"
+        wait, _ = self.limits.take(str(bot.id), str(chat["id"]), kind)
+        if wait > 0:
+            seconds = math.ceil(wait)
+            raise BotApiError(429, f"Too Many Requests: retry after {seconds}", retry_after=seconds)
 
     def _keep(self, content: bytes) -> str:
         file_id = f"sandbox-file-{len(self.files) + 1}"

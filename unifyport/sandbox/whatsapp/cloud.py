@@ -20,11 +20,13 @@ import msgspec
 import trio
 from quart import Response, request
 
+from unifyport.model.send_pace import Limit, Pace
 from unifyport.providers.whatsapp.cloud.render import MAX_TEXT
 from unifyport.providers.whatsapp.cloud.signature import SIGNATURE, sign
 
 from ..callbacks import Callbacks, Delivery
 from ..http import HttpPlatform, as_json, http
+from ..limits import SendLimits
 from ..platform import KEPT
 
 _STATUSES = ("sent", "delivered", "read", "played", "failed")
@@ -86,6 +88,8 @@ class WhatsAppPlatform(HttpPlatform):
 
     def __init__(self) -> None:
         super().__init__()
+        # https://developers.facebook.com/docs/whatsapp/cloud-api/overview#throughput
+        self.limits = SendLimits(Pace(account=Limit(80, 80), user=Limit(1 / 6, 45)))
         self.numbers: dict[str, Number] = {}
         self.media: dict[str, Media] = {}
         self.revoked: set[str] = set()
@@ -200,6 +204,7 @@ class WhatsAppPlatform(HttpPlatform):
                 "(#131047) Re-engagement message",
                 "More than 24 hours have passed since the customer last replied to this number.",
             )
+        self._enforce_limits(number_id, recipient)
         message = {"id": self._wamid(), "at": time.time(), **body}
         number.sent.append(message)
         self._status(number, message["id"], recipient, "sent", tracker=body.get("biz_opaque_callback_data"))
@@ -208,6 +213,17 @@ class WhatsAppPlatform(HttpPlatform):
             "contacts": [{"input": recipient, "wa_id": recipient}],
             "messages": [{"id": message["id"]}],
         }
+
+    def _enforce_limits(self, number_id: str, recipient: str) -> None:
+        """Raises `GraphError` (429) for a message above the limits, while they are enforced."""
+        if self.faults.next("send", "limits") is None:
+            return
+        wait, of_number = self.limits.take(number_id, recipient, "user")
+        if wait > 0 and of_number:
+            raise GraphError(429, 130429, "(#130429) Rate limit hit")
+        if wait > 0:
+            text = "(#131056) (Business Account, Consumer Account) pair rate limit hit"
+            raise GraphError(400, 131056, text)
 
     async def _attachment(self, media_id: str) -> Response:
         await trio.lowlevel.checkpoint()

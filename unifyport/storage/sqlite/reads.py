@@ -137,9 +137,56 @@ def session(db: sqlite3.Connection, ring: KeyRing, account_no: int) -> dict[tupl
     }
 
 
+def session_record(
+    db: sqlite3.Connection, ring: KeyRing, account_no: int, name: str, key: bytes
+) -> bytes | None:
+    row = db.execute(
+        "select sealed from session where account_no = ? and name = ? and key = ?", (account_no, name, key)
+    ).fetchone()
+    if row is None:
+        return None
+    return ring.open("session", ["session", name, key], row[0], context=str(account_no))
+
+
+def session_page(
+    db: sqlite3.Connection,
+    ring: KeyRing,
+    account_no: int,
+    name: str,
+    *,
+    prefix: bytes,
+    after: bytes | None,
+    limit: int,
+) -> list[tuple[bytes, bytes]]:
+    """By key. Keys of one prefix are one range of the primary key."""
+    beyond = after is not None and after >= prefix
+    end = _end_of_prefix(prefix)
+    rows = db.execute(
+        "select key, sealed from session where account_no = ? and name = ?"
+        f" and key {'>' if beyond else '>='} ? {'' if end is None else 'and key < ?'} order by key limit ?",
+        (account_no, name, after if beyond else prefix, *(() if end is None else (end,)), limit),
+    )
+    return [
+        (key, ring.open("session", ["session", name, key], sealed, context=str(account_no)))
+        for key, sealed in rows
+    ]
+
+
+def _end_of_prefix(prefix: bytes) -> bytes | None:
+    """The least key above all keys that begin with `prefix`; None: there is none."""
+    stem = prefix.rstrip(b"\xff")
+    return stem[:-1] + bytes([stem[-1] + 1]) if stem else None
+
+
 def seen(db: sqlite3.Connection, account_no: int, keys: Sequence[bytes]) -> set[bytes]:
     sql = "select 1 from seen where account_no = ? and key = ?"
     return {key for key in keys if db.execute(sql, (account_no, key)).fetchone() is not None}
+
+
+def command_of_key(db: sqlite3.Connection, key: str) -> tuple[CommandRecord, bytes | None] | None:
+    row = db.execute("select id, body_hash from command where key = ?", (key,)).fetchone()
+    found = None if row is None else command(db, row[0])
+    return None if found is None else (found, row[1])
 
 
 def command(db: sqlite3.Connection, command_id: str) -> CommandRecord | None:

@@ -270,11 +270,26 @@ class SqliteStore:
     async def workspace(self) -> Workspace:
         return await self._read(reads.workspace)
 
+    async def command_of_key(self, key: str) -> tuple[CommandRecord, bytes | None] | None:
+        return await self._read(lambda db: reads.command_of_key(db, key))
+
     async def command(self, command_id: str) -> CommandRecord | None:
         return await self._read(lambda db: reads.command(db, command_id))
 
     async def session(self, account_no: int) -> dict[tuple[str, bytes], bytes]:
         return await self._read(lambda db: reads.session(db, self._ring, account_no))
+
+    async def session_record(self, account_no: int, name: str, key: bytes) -> bytes | None:
+        return await self._read(lambda db: reads.session_record(db, self._ring, account_no, name, key))
+
+    async def session_page(
+        self, account_no: int, name: str, prefix: bytes, after: bytes | None, limit: int
+    ) -> list[tuple[bytes, bytes]]:
+        return await self._read(
+            lambda db: reads.session_page(
+                db, self._ring, account_no, name, prefix=prefix, after=after, limit=limit
+            )
+        )
 
     async def seen(self, account_no: int, keys: Sequence[bytes]) -> set[bytes]:
         return await self._read(lambda db: reads.seen(db, account_no, keys))

@@ -17,7 +17,14 @@ from unifyport.model.account import Identity
 from unifyport.model.message import OutboundContacts, OutboundMedia, OutboundText
 from unifyport.net.bodies import Multipart
 from unifyport.net.clients import ConnectionLost, NotConnected, TooLarge, download, new_client, request
-from unifyport.providers.contract.base import WEBHOOK, AnswersProbes, Batch, ConnectorContext, Link
+from unifyport.providers.contract.base import (
+    OTHER_CALLS,
+    WEBHOOK,
+    AnswersProbes,
+    Batch,
+    ConnectorContext,
+    Link,
+)
 from unifyport.providers.contract.capabilities import (
     DownloadsMedia,
     SendsAudio,
@@ -33,6 +40,7 @@ from unifyport.providers.contract.errors import Conflict, LoggedOut, Rejected, T
 from unifyport.providers.contract.login import LogsOut
 
 from .errors import failure
+from .limits import PARALLEL_SENDS
 from .parse import ALLOWED_UPDATES, User, parse_updates
 from .render import render_contacts, render_media, render_text
 from .signature import secret_of
@@ -88,7 +96,9 @@ class BotConnector(
         token = context.credentials["token"]
         api = context.endpoints.bot_api_url.rstrip("/")
         self._base, self._files = f"{api}/bot{token}", f"{api}/file/bot{token}"
-        self._client = new_client(context.ssl_context, proxy=context.proxy)
+        self._client = new_client(
+            context.ssl_context, connections=PARALLEL_SENDS + OTHER_CALLS, proxy=context.proxy
+        )
         self._bot_id = token.partition(":")[0]
         self._webhook: str | None = None
         if context.receive == WEBHOOK:

@@ -6,6 +6,7 @@ token 401. 409 means another `getUpdates` of the same bot, or a webhook that is 
 """
 
 from unifyport.providers.contract.errors import (
+    CONVERSATION,
     ChannelError,
     Conflict,
     LoggedOut,
@@ -24,7 +25,10 @@ def failure(code: int, description: str, retry_after: float | None, *, login: bo
     if code == 409:
         return Conflict("webhook_is_set" if "webhook" in description.lower() else "other_poller")
     if code == 429:
-        return RateLimited(_DEFAULT_WAIT if retry_after is None else retry_after)
+        # The answer does not say which limit it was. The account's pace keeps below the limit of the bot, so
+        # it was the chat's.
+        wait = _DEFAULT_WAIT if retry_after is None else retry_after
+        return RateLimited(wait, scope=CONVERSATION)
     if code in (400, 403):
         return Rejected("forbidden" if code == 403 else "bad_request", description)
     return Transient(f"http_{code}", maybe_applied=code >= 500)

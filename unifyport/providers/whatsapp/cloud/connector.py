@@ -19,7 +19,7 @@ from unifyport.model.account import Identity
 from unifyport.model.message import OutboundContacts, OutboundMedia, OutboundMessage, OutboundText
 from unifyport.net.bodies import Multipart
 from unifyport.net.clients import ConnectionLost, NotConnected, TooLarge, download, new_client, request
-from unifyport.providers.contract.base import ConnectorContext, Link
+from unifyport.providers.contract.base import OTHER_CALLS, ConnectorContext, Link
 from unifyport.providers.contract.capabilities import (
     DownloadsMedia,
     MarksRead,
@@ -38,6 +38,7 @@ from unifyport.providers.contract.capabilities import (
 from unifyport.providers.contract.errors import LoggedOut, Rejected, Transient
 
 from .errors import failure
+from .limits import PARALLEL_SENDS
 from .parse import hex_digest
 from .render import complete, render_reaction, render_read
 
@@ -100,7 +101,10 @@ class CloudConnector(
         self._base = f"{endpoints.graph_api_url.rstrip('/')}/{endpoints.graph_api_version}"
         self._origins = {_origin(endpoints.graph_api_url), _origin(endpoints.media_url)}
         self._headers = {"authorization": f"Bearer {credentials['access_token']}"}
-        self._client = new_client(context.ssl_context, proxy=context.proxy)
+        self._session = context.session
+        self._client = new_client(
+            context.ssl_context, connections=PARALLEL_SENDS + OTHER_CALLS, proxy=context.proxy
+        )
 
     async def login(self) -> Identity:
         fields = "?fields=id,display_phone_number,verified_name"
@@ -117,7 +121,7 @@ class CloudConnector(
             link.observed()
 
     async def send_text(self, message: OutboundText) -> Sent:
-        return await self._send(complete(message))
+        return await self._send(message, complete(message))
 
     async def send_image(self, message: OutboundMedia) -> Sent:
         return await self._send_file(message)
@@ -132,40 +136,42 @@ class CloudConnector(
         return await self._send_file(message)
 
     async def send_contacts(self, message: OutboundContacts) -> Sent:
-        return await self._send(complete(message))
+        return await self._send(message, complete(message))
 
     async def send_reply(self, message: OutboundMessage, quoted_message_id: str) -> Sent:
         if isinstance(message, OutboundMedia):
             return await self._send_file(message, quoted_message_id)
-        return await self._send(complete(message, quoted=quoted_message_id))
+        return await self._send(message, complete(message, quoted=quoted_message_id))
 
     async def react_to_message(self, target: Target, emoji: str) -> None:
-        await self._send(render_reaction(target.conversation_id, target.message_id, emoji))
+        await self._post_message(render_reaction(target.conversation_id, target.message_id, emoji))
 
-    async def _send(self, body: dict[str, Any]) -> Sent:
+    async def _send(self, message: OutboundMessage, body: dict[str, Any]) -> Sent:
+        """Send a message of a command. Until it is marked as being sent, nothing has been."""
+        await self._session.sending(message)
+        return await self._post_message(body)
+
+    async def _post_message(self, body: dict[str, Any]) -> Sent:
         accepted = await self._call("POST", f"{self._number}/messages", _Accepted, body)
         if not accepted.messages:
             raise Transient("malformed_answer", maybe_applied=True)
         return Sent(accepted.messages[0].id)
 
     async def _send_file(self, message: OutboundMedia, quoted: str | None = None) -> Sent:
-        """Upload the file, then send the message. A failed upload has sent nothing."""
+        """Upload the file, then send the message."""
         fields = {"messaging_product": "whatsapp", "type": message.mime_type}
         form = Multipart(
             fields, "file", message.path, message.name or message.type, message.mime_type, message.size
         )
-        try:
-            uploaded = await self._ask(
-                "POST",
-                f"{self._number}/media",
-                _Named,
-                content=form,
-                headers=form.headers,
-                timeout=UPLOAD_SECONDS,
-            )
-        except Transient as error:
-            raise Transient(error.reason) from None
-        return await self._send(complete(message, uploaded.id, quoted=quoted))
+        uploaded = await self._ask(
+            "POST",
+            f"{self._number}/media",
+            _Named,
+            content=form,
+            headers=form.headers,
+            timeout=UPLOAD_SECONDS,
+        )
+        return await self._send(message, complete(message, uploaded.id, quoted=quoted))
 
     async def mark_read(self, conversation_id: str, message_id: str) -> None:
         marked = await self._call("POST", f"{self._number}/messages", _Success, render_read(message_id))

@@ -5,7 +5,14 @@ handle errors by `code`, not by the HTTP status
 (https://developers.facebook.com/docs/whatsapp/cloud-api/support/error-codes).
 """
 
-from unifyport.providers.contract.errors import ChannelError, LoggedOut, RateLimited, Rejected, Transient
+from unifyport.providers.contract.errors import (
+    CONVERSATION,
+    ChannelError,
+    LoggedOut,
+    RateLimited,
+    Rejected,
+    Transient,
+)
 
 _TOKEN = {0, 190}  # expired, revoked or unknown
 _PERMISSION = {3, 10, *range(200, 300)}
@@ -49,7 +56,7 @@ def failure(code: int, status: int, message: str, *, login: bool = False) -> Cha
     if code in _ALL_CALLS or (code not in _REASONS and status == 429):
         return RateLimited(_ALL_WAIT)
     if code == _PAIR:
-        return RateLimited(_PAIR_WAIT, "pair_rate_limited")
+        return RateLimited(_PAIR_WAIT, "pair_rate_limited", scope=CONVERSATION)
     if code in _UNAVAILABLE or (code not in _REASONS and status >= 500):
         return Transient(f"graph_{code}", maybe_applied=True)
     return Rejected(_REASONS.get(code, f"graph_{code}"), message)

@@ -1,0 +1,91 @@
+"""Sends in progress: which of them have begun, and which may still begin.
+
+A connection that declares `marks_sending` calls `Session.sending` in the middle of a send; this is where the
+session learns which command the message belongs to, and where the outbox learns that its first byte may be
+written.
+"""
+
+import contextlib
+from collections.abc import Iterator
+
+import attrs
+
+from unifyport.model.message import (
+    CommandState,
+    FetchMedia,
+    MarkRead,
+    OutboundMessage,
+    PlatformCall,
+    SendCommand,
+)
+from unifyport.model.unit import CommandChange
+from unifyport.providers.contract.errors import NotBegun
+
+from .connection_lease import ConnectionLease
+from .services import Services
+from .state import AccountState
+
+MAX_CLIENT_REF = 64
+REPLACED = "connection_replaced"
+
+
+@attrs.define(eq=False)
+class Attempt:
+    """One try of a command on one connection. `begun`: bytes of it may have been written."""
+
+    command: SendCommand | MarkRead | PlatformCall | FetchMedia
+    lease: ConnectionLease
+    begun: bool = False
+    handed_over: bool = False  # the change that marks it as `sending` is on its way to the disk
+
+
+class Attempts:
+    """The sends in progress, by the id of their command, which is their message's `client_ref`."""
+
+    def __init__(self, state: AccountState, services: Services) -> None:
+        self._state = state
+        self._services = services
+        self._sends: dict[str, Attempt] = {}
+
+    @contextlib.contextmanager
+    def registered(self, attempt: Attempt) -> Iterator[None]:
+        """The attempt is in progress. One of another command than a send needs no registration."""
+        command = attempt.command
+        if not isinstance(command, SendCommand):
+            yield
+            return
+        self._sends[command.id] = attempt
+        try:
+            yield
+        finally:
+            del self._sends[command.id]
+
+    def begin(self, message: OutboundMessage, client_ref: str | None) -> CommandChange:
+        """The change that records the message as `sending`.
+
+        Raises `NotBegun` when it must not begin, `ValueError` for a bad `client_ref`, `RuntimeError` for a
+        message that is not in progress or was handed over already.
+        """
+        attempt = self._sends.get(message.client_ref)
+        if attempt is None or attempt.handed_over or not isinstance(attempt.command, SendCommand):
+            raise RuntimeError("this message is not in progress, or was marked as sending already")
+        ref = attempt.command.id if client_ref is None else client_ref
+        if not (0 < len(ref) <= MAX_CLIENT_REF and ref.isascii()):
+            raise ValueError(f"client_ref must have 1 to {MAX_CLIENT_REF} ASCII characters")
+        now = self._services.now_ms()
+        if now >= attempt.command.deadline:
+            raise NotBegun("deadline")
+        if not self._services.fleet.held(self._state.lease):
+            raise NotBegun("lease_lost")
+        if not self._state.may_come_up:
+            raise NotBegun("shutting_down")
+        if not attempt.lease.in_service:
+            raise NotBegun(REPLACED)
+        attempt.handed_over = True
+        return CommandChange(attempt.command.id, CommandState.SENDING, now, client_ref=ref)
+
+    def confirm(self, message: OutboundMessage) -> None:
+        """The change is durable: bytes may be written."""
+        attempt = self._sends.get(message.client_ref)
+        if attempt is not None:
+            attempt.begun = True

@@ -1,0 +1,109 @@
+"""One command on one connection: marked, performed, and what came of it as an answer."""
+
+import logging
+from collections.abc import Callable
+
+import trio
+
+from supervisors import split
+from unifyport.model.message import Answer, CommandState, SendCommand
+from unifyport.model.send_pace import Pacer
+from unifyport.providers.contract.base import Connector
+from unifyport.providers.contract.errors import (
+    ACCOUNT,
+    ChannelError,
+    Conflict,
+    LoggedOut,
+    NotBegun,
+    RateLimited,
+    Rejected,
+    SessionLost,
+)
+
+from .attempts import REPLACED, Attempt
+from .command_log import CommandLog
+from .perform import perform
+from .services import Services
+from .state import AccountState
+
+log = logging.getLogger("unifyport.outbox")
+
+LATE = Answer(CommandState.NOT_SENT, code="deadline")
+NOT_RECORDED = Answer(CommandState.NOT_SENT, code="not_recorded")
+AGAIN = Answer(CommandState.NOT_SENT, code=REPLACED)  # never an outcome: the next connection is to try
+
+
+class Execution:
+    """`report_lost` is told of a connector whose login the platform no longer accepts."""
+
+    def __init__(
+        self,
+        state: AccountState,
+        services: Services,
+        commands: CommandLog,
+        pacer: Pacer,
+        report_lost: Callable[[Connector, ChannelError], None],
+    ) -> None:
+        self._state = state
+        self._services = services
+        self._commands = commands
+        self._pacer = pacer
+        self._report_lost = report_lost
+
+    async def run(self, attempt: Attempt, connector: Connector) -> Answer:
+        """The answer of a command, by its deadline; `AGAIN`: it has not begun, another connection may try.
+
+        Cancelled: `attempt.begun` tells whether it may have been applied.
+        """
+        command = attempt.command
+        if not isinstance(command, SendCommand):
+            attempt.begun = True
+        elif not self._state.spec.marks_sending:
+            attempt.begun = await self._commands.mark_sending(command)
+            if not attempt.begun:
+                return LATE if self._services.now_ms() >= command.deadline else NOT_RECORDED
+        try:
+            with trio.move_on_after(max(0.0, (command.deadline - self._services.now_ms()) / 1000)):
+                return await perform(connector, command)
+            return Answer(CommandState.UNKNOWN, code="timeout") if attempt.begun else LATE
+        except BaseException as caught:
+            control, errors = split(caught)
+            if control is not None:
+                raise control from None
+            known = [error for error in errors if isinstance(error, ChannelError)]
+            if len(known) == len(errors):  # a nursery may have raised several
+                return self._answer_to(max(known, key=_severity), attempt, connector)
+            log.error("account %s: a command crashed", self._state.row.id, exc_info=caught)
+            state = CommandState.UNKNOWN if attempt.begun else CommandState.NOT_SENT
+            return Answer(state, code="internal_error")
+
+    def _answer_to(self, error: ChannelError, attempt: Attempt, connector: Connector) -> Answer:
+        match error:
+            case Rejected(reason=reason, detail=detail):
+                return Answer(CommandState.REJECTED, code=reason, message=detail)
+            case SessionLost(reason=reason) | NotBegun(reason=reason) if attempt.begun:
+                return Answer(CommandState.UNKNOWN, code=reason)
+            case SessionLost() | NotBegun(reason="connection_replaced"):
+                return AGAIN
+            case LoggedOut() | Conflict():
+                self._report_lost(connector, error)
+            case RateLimited() if isinstance(attempt.command, SendCommand):
+                self._close_bucket(attempt.command, error)
+        unknown = attempt.begun and error.maybe_applied
+        wait = error.retry_after if isinstance(error, RateLimited) else None
+        state = CommandState.UNKNOWN if unknown else CommandState.NOT_SENT
+        return Answer(state, code=error.reason, retry_after=wait)
+
+    def _close_bucket(self, command: SendCommand, error: RateLimited) -> None:
+        """Send nothing in the scope of the platform's limit before it allows it."""
+        now = trio.current_time()
+        if error.scope == ACCOUNT:
+            self._pacer.close_account(now + error.retry_after)
+        else:
+            conversation = self._state.spec.canonical(command.message.conversation_id)
+            self._pacer.close_conversation(conversation, now + error.retry_after, now)
+
+
+def _severity(error: ChannelError) -> tuple[bool, bool]:
+    """Of several errors the one counts that may have been applied, then the one that ends the login."""
+    return error.maybe_applied, isinstance(error, LoggedOut | Conflict)

@@ -1,0 +1,184 @@
+"""The lanes of an outbox: which commands wait, in which order, and when one more would begin.
+
+A lane is a conversation (by its canonical id), or the account itself for commands that name no conversation.
+Within a lane commands are carried out one after another, in the order in which their places were reserved;
+lanes do not wait for each other.
+"""
+
+import contextlib
+import math
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager
+
+import attrs
+import trio
+
+from unifyport.model.message import Answer, CommandState, MarkRead, PlatformCall, SendCommand
+from unifyport.model.send_pace import Pacer
+
+from ..reply import Reply
+
+MAX_QUEUED = 1024  # commands of one account, the ones in progress included
+MAX_LANE = 64  # commands of one conversation
+MIN_NEEDS, MAX_NEEDS = 2.0, 10.0  # seconds that a command is given for its own work
+MIN_RETRY, MAX_RETRY = 1, 3600  # seconds
+FIRST_GUESS, ALPHA = 1.0, 1 / 8  # seconds; the weight of the newest sample
+BUSY = "outbox_full"
+RATE_LIMITED = "rate_limited"
+
+Command = SendCommand | MarkRead | PlatformCall
+Prepare = Callable[[SendCommand], AbstractAsyncContextManager[SendCommand]]
+
+
+@attrs.define(eq=False)
+class Place:
+    """A place in a lane. It is reserved before the command is recorded, then filled or released, once."""
+
+    lane: "Lane"
+    paced: bool  # whether it takes tokens, and has not yet
+    kind: str  # the type of the conversation, for its pace
+    command: Command | None = None
+    prepare: Prepare | None = None  # fetches the file of a send, at its turn
+    reply: Reply[Answer] = attrs.field(factory=Reply)
+    decided: trio.Event = attrs.field(factory=trio.Event)
+    waiting: trio.CancelScope | None = None  # while it waits for what it needs to begin
+    dropped: bool = False  # the account stops: it does not begin any more
+    left: bool = False  # it is no longer in its lane
+
+    def fill(self, command: Command, prepare: Prepare | None = None) -> None:
+        """Its command is recorded: carry it out at its turn."""
+        self.command, self.prepare = command, prepare
+        self.decided.set()
+
+    def release(self) -> None:
+        """There will be no command."""
+        self.decided.set()
+
+    @contextlib.contextmanager
+    def released_unless_filled(self) -> Iterator[None]:
+        """Releases the place at the end if it was not filled: its command is not recorded."""
+        try:
+            yield
+        finally:
+            if self.command is None:
+                self.release()
+
+    def drop(self) -> None:
+        """Do not begin any more."""
+        self.dropped = True
+        if self.waiting is not None:
+            self.waiting.cancel()
+
+
+@attrs.define(eq=False)
+class Lane:
+    """`conversation`: its canonical id; None: the lane of the account."""
+
+    conversation: str | None
+    places: deque[Place] = attrs.field(factory=deque)
+    working: bool = False  # a task carries out its commands
+
+
+@attrs.frozen
+class Wanted:
+    """A command that asks for a place: its conversation, whether it is paced, and as which type of
+    conversation.
+    """
+
+    conversation: str | None
+    paced: bool = False
+    kind: str = "user"
+
+
+@attrs.frozen(kw_only=True)
+class SendFigures:
+    """What an outbox is doing. `begins_in`: seconds until a message to an idle conversation would begin."""
+
+    queued: int  # commands that wait or are in progress
+    in_progress: int
+    slots: int
+    service_seconds: float  # moving average of an attempt
+    begins_in: float
+
+
+class Lanes:
+    """All lanes of one account. `slots`: how many commands may be in progress at a time."""
+
+    def __init__(self, pacer: Pacer, slots: int) -> None:
+        self.slots = slots
+        self.queued = 0  # places in all lanes, commands in progress included
+        self.service_seconds = FIRST_GUESS  # moving average of an attempt
+        self._paced = 0  # of `queued`: messages that have not taken their tokens
+        self._pacer = pacer
+        self._lanes: dict[str | None, Lane] = {}
+
+    @property
+    def needs(self) -> float:
+        """Seconds that a command must have left when it begins."""
+        return min(MAX_NEEDS, max(MIN_NEEDS, 2 * self.service_seconds))
+
+    def observe_service(self, seconds: float) -> None:
+        """An attempt took so long."""
+        self.service_seconds += ALPHA * (seconds - self.service_seconds)
+
+    def begins_in(self, wanted: Wanted, now: float) -> tuple[float, bool]:
+        """Seconds until a command reserved now would begin; True: the pace is the longest wait."""
+        lane = self._lanes.get(wanted.conversation)
+        ahead = lane.places if lane is not None else ()
+        busy = max(len(ahead), self.queued / self.slots) * self.service_seconds
+        pace = 0.0
+        if wanted.paced:
+            pace = self._pacer.account_wait(now, self._paced)
+            if wanted.conversation is not None:
+                waiting = sum(place.paced for place in ahead)
+                own = self._pacer.conversation_wait(wanted.conversation, wanted.kind, now, waiting)
+                pace = max(pace, own)
+        return max(busy, pace), pace > busy
+
+    def refusal(self, wanted: Wanted, now: float, left: float) -> Answer | None:
+        """The answer to a command that cannot be done within `left` seconds; None: it may be reserved."""
+        begins, paced_longest = self.begins_in(wanted, now)
+        lane = self._lanes.get(wanted.conversation)
+        full = self.queued >= MAX_QUEUED or (lane is not None and len(lane.places) >= MAX_LANE)
+        missing = begins + self.needs - left
+        if missing <= 0 and not full:
+            return None
+        wait = min(MAX_RETRY, max(MIN_RETRY, math.ceil(missing)))
+        code = RATE_LIMITED if paced_longest and missing > 0 else BUSY
+        return Answer(CommandState.NOT_SENT, code=code, retry_after=float(wait))
+
+    def reserve(self, wanted: Wanted) -> Place:
+        """The last place of the lane. Its holder must fill or release it."""
+        lane = self._lanes.get(wanted.conversation)
+        if lane is None:
+            lane = self._lanes[wanted.conversation] = Lane(wanted.conversation)
+        place = Place(lane, wanted.paced, wanted.kind)
+        lane.places.append(place)
+        self.queued += 1
+        self._paced += wanted.paced
+        return place
+
+    def take_tokens(self, place: Place) -> None:
+        """The message has taken its tokens: it no longer counts as waiting for them."""
+        self._paced -= place.paced
+        place.paced = False
+
+    def leave(self, place: Place) -> None:
+        """The first place of its lane is done with."""
+        lane = place.lane
+        assert lane.places[0] is place, "commands of a lane end in their order"
+        lane.places.popleft()
+        place.left = True
+        self.take_tokens(place)
+        self.queued -= 1
+        if not lane.places:
+            del self._lanes[lane.conversation]
+
+    def unattended(self) -> list[Lane]:
+        """Lanes with places and without a task that carries them out."""
+        return [lane for lane in self._lanes.values() if not lane.working]
+
+    def places(self) -> list[Place]:
+        """All of them."""
+        return [place for lane in self._lanes.values() for place in lane.places]

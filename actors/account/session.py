@@ -1,0 +1,260 @@
+"""The session of one incarnation: reads see what was handed over, writes travel the account's road in order.
+
+`hand_over` never waits, so that the order of the road is the order of the calls and a cancelled caller cannot
+leave a change half handed over. A unit goes straight into the mailbox of the account's normalizer; while that
+is full, units wait in a queue that one task empties. When a unit is answered, what it changed is durable, or
+the session is lost.
+"""
+
+import contextlib
+import math
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
+from typing import TypeVar
+
+import attrs
+import trio
+
+from unifyport.model.message import OutboundMessage
+from unifyport.model.unit import SessionChange, Unit
+from unifyport.providers.contract.errors import SessionLost
+from unifyport.providers.contract.session import MAX_PAGE, MAX_SEEN, check_changes
+from unifyport.storage.contract import Committed, Duplicate, Fenced, Refused, Result, StoreUnavailable
+
+from ..actor import Job
+from ..reply import Failed, Reply
+from .attempts import Attempts
+from .failures import ROAD_RETRY_SECONDS, LeaseLost, NotDurable
+from .services import Services
+from .state import AccountState
+
+T = TypeVar("T")
+Place = tuple[str, bytes]
+Values = dict[Place, bytes | None]
+Answer = Result | Failed
+
+
+class AccountSession:
+    """Implements `providers.contract.session.Session`. `spawn` starts a task that outlives the incarnation;
+    `lost` is called once, synchronously, with the reason why this session ended by itself.
+    """
+
+    def __init__(
+        self,
+        state: AccountState,
+        services: Services,
+        generation: int,
+        *,
+        attempts: Attempts,
+        spawn: Callable[[Callable[[], Awaitable[None]]], bool],
+        lost: Callable[[Exception], None],
+    ) -> None:
+        self.closed = False
+        self._state = state
+        self._services = services
+        self._generation = generation
+        self._attempts = attempts
+        self._spawn = spawn
+        self._lost = lost
+        self._newest: Values = {}  # handed over and not durable
+        self._counts: Counter[Place] = Counter()  # of changes in flight, by place
+        self._keys: Counter[bytes] = Counter()  # of provider events in flight
+        self._reads: list[_Since] = []  # one for each read in progress
+        self._queue: deque[Job[Unit, Result]] = deque()  # while the mailbox is full
+        self._in_flight = 0  # units that are not answered
+        self._drained = trio.Event()
+        self._drained.set()
+        self._waiting = 0  # callers that wait for the disk
+        self._held_up_until = -math.inf
+
+    # -- writing --------------------------------------------------------------------------------------------
+
+    async def deliver(self, unit: Unit, size: int) -> None:
+        """Make a unit of events (`size` bytes) and changes durable. Raises `SessionLost`."""
+        await self._durable(unit, size)
+
+    async def commit(self, changes: Sequence[SessionChange]) -> None:
+        check_changes(changes)
+        unit = self._state.unit(self._generation)
+        unit.session = list(changes)
+        await self._durable(unit)
+
+    async def sending(
+        self,
+        message: OutboundMessage,
+        changes: Sequence[SessionChange] = (),
+        *,
+        client_ref: str | None = None,
+    ) -> None:
+        check_changes(changes)
+        self._check_open()
+        unit = self._state.unit(self._generation)
+        unit.session, unit.command = list(changes), self._attempts.begin(message, client_ref)
+        await self._durable(unit)
+        self._attempts.confirm(message)
+
+    async def _durable(self, unit: Unit, size: int = 0) -> None:
+        """Cancelled: the unit is handed over and goes on. Raises `SessionLost`."""
+        reply = self._hand_over(unit, size)
+        self._waiting += 1
+        try:
+            answer = await reply.wait()
+        finally:
+            self._waiting -= 1
+            self._held_up_until = trio.current_time()
+        if not isinstance(answer, Committed | Duplicate):
+            raise SessionLost
+
+    def held_up_until(self) -> float:
+        """Until when (trio's clock) a task of the connector waited for the disk; infinity: one waits now."""
+        return math.inf if self._waiting else self._held_up_until
+
+    def _hand_over(self, unit: Unit, size: int) -> Reply[Answer]:
+        """Raises `SessionLost` when nothing more is taken."""
+        self._check_open()
+        reply: Reply[Answer] = Reply(lambda answer: self._settle(unit, answer))
+        self._note(unit)
+        job: Job[Unit, Result] = Job(unit, reply, size)
+        if self._queue or not self._services.normalizers.put_nowait(job):
+            self._queue.append(job)
+            if len(self._queue) == 1 and not self._spawn(self._empty_queue):
+                self._give_up_queue()
+        return reply
+
+    async def _empty_queue(self) -> None:
+        try:
+            while self._queue:
+                await self._services.normalizers.put(self._queue[0])
+                self._queue.popleft()
+        finally:
+            self._give_up_queue()
+
+    def _give_up_queue(self) -> None:
+        """Nothing carries the queue on: its units will not be durable."""
+        while self._queue:
+            self._queue.popleft().reply.answer(Failed("not_handed_over"))
+
+    def _note(self, unit: Unit) -> None:
+        values: Values = {(change.name, change.key): change.value for change in unit.session}
+        keys = {event.key for event in unit.provider_events}
+        self._newest |= values
+        self._counts.update(values.keys())
+        self._keys.update(keys)
+        for since in self._reads:
+            since.values |= values
+            since.keys |= keys
+        if not self._in_flight:
+            self._drained = trio.Event()
+        self._in_flight += 1
+
+    def _settle(self, unit: Unit, answer: Answer) -> None:
+        """A unit is answered: its changes are durable, or this session is lost. Never waits."""
+        for place in {(change.name, change.key) for change in unit.session}:
+            self._counts[place] -= 1
+            if not self._counts[place]:
+                del self._counts[place], self._newest[place]
+        for key in {event.key for event in unit.provider_events}:
+            self._keys[key] -= 1
+            if not self._keys[key]:
+                del self._keys[key]
+        self._in_flight -= 1
+        if not self._in_flight:
+            self._drained.set()
+        if not isinstance(answer, Committed | Duplicate) and not self.closed:
+            self.closed = True
+            self._lost(_reason_of(answer))
+
+    # -- the end --------------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Take nothing more; every call from now on raises `SessionLost`."""
+        self.closed = True
+
+    async def drained(self) -> None:
+        """Wait until everything that was handed over is answered: then the next incarnation may read."""
+        await self._drained.wait()
+
+    # -- reading --------------------------------------------------------------------------------------------
+
+    async def get(self, name: str, key: bytes = b"") -> bytes | None:
+        place = (name, key)
+        self._check_open()
+        if place in self._newest:
+            value = self._newest[place]
+            await trio.lowlevel.checkpoint()
+            return value
+        with self._reading() as since:
+            stored = await self._read(lambda: self._services.store.session_record(self._no, name, key))
+        return since.values.get(place, stored)
+
+    async def scan(
+        self, name: str, prefix: bytes = b"", *, after: bytes | None = None, limit: int = 100
+    ) -> list[tuple[bytes, bytes]]:
+        if not 0 < limit <= MAX_PAGE:
+            raise ValueError(f"limit: must be from 1 to {MAX_PAGE}")
+        overlay = {key: value for (of, key), value in self._newest.items() if of == name}
+        page = limit + len(overlay)  # each change may hide one of the rows
+        with self._reading() as since:
+            rows = await self._read(
+                lambda: self._services.store.session_page(self._no, name, prefix, after, page)
+            )
+        last = rows[-1][0] if len(rows) == page else None  # the store may hold more beyond it
+        found: dict[bytes, bytes | None] = dict(rows)
+        overlay |= {key: value for (of, key), value in since.values.items() if of == name}
+        for key, value in overlay.items():
+            within = key.startswith(prefix) and (after is None or key > after)
+            if within and (last is None or key <= last):
+                found[key] = value
+        return sorted((key, value) for key, value in found.items() if value is not None)[:limit]
+
+    async def seen(self, keys: Collection[bytes]) -> set[bytes]:
+        if len(keys) > MAX_SEEN:
+            raise ValueError(f"at most {MAX_SEEN} keys")
+        in_flight = {key for key in keys if key in self._keys}
+        with self._reading() as since:
+            stored = await self._read(lambda: self._services.store.seen(self._no, list(keys)))
+        return stored | in_flight | (since.keys & set(keys))
+
+    @property
+    def _no(self) -> int:
+        return self._state.row.no
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator["_Since"]:
+        """Collects what is handed over while the store is read: the store may have answered before it."""
+        since = _Since()
+        self._reads.append(since)
+        try:
+            yield since
+        finally:
+            self._reads.remove(since)
+        self._check_open()
+
+    async def _read(self, read: Callable[[], Awaitable[T]]) -> T:
+        """Waits while the store is unavailable."""
+        while True:
+            self._check_open()
+            try:
+                return await read()
+            except StoreUnavailable:
+                await trio.sleep(ROAD_RETRY_SECONDS)
+
+    def _check_open(self) -> None:
+        if self.closed:
+            raise SessionLost
+
+
+@attrs.define(eq=False)
+class _Since:
+    values: Values = attrs.field(factory=dict)
+    keys: set[bytes] = attrs.field(factory=set)
+
+
+def _reason_of(answer: Answer) -> Exception:
+    """Why the incarnation ends."""
+    match answer:
+        case Fenced():
+            return LeaseLost()
+        case Refused(reason=reason) | Failed(reason=reason):
+            return NotDurable(reason)
+    raise AssertionError("a unit that was committed loses nothing")
