@@ -141,7 +141,7 @@ red = 1
     assert not told["ok"]
     assert len(told["problems"]) == len(WRONG)
     (tmp_path / "unifyport.toml").write_text("[server\n")
-    assert "line 1" in unifyport("config", "check", cwd=tmp_path).stderr
+    assert "unifyport.toml:1: Expected ']'" in unifyport("config", "check", cwd=tmp_path).stderr
     assert unifyport("serve", "-c", "missing.toml", cwd=tmp_path).returncode == 2
     assert unifyport("nonsense", cwd=tmp_path).returncode == 2
 
