@@ -121,7 +121,14 @@ class Probe:
     @staticmethod
     def problems(interval: float, timeout: float, failures: int) -> list[PolicyProblem]:
         """Every mistake in these values."""
-        return _check_all(_PROBE, {"interval": interval, "timeout": timeout, "failures": failures})
+        found = _check_all(_PROBE, {"interval": interval, "timeout": timeout, "failures": failures})
+        if timeout >= interval > 0:
+            found.append(
+                PolicyProblem(
+                    ("timeout", "interval"), f"must be less than interval, got {timeout!r} and {interval!r}"
+                )
+            )
+        return found
 
 
 @attrs.frozen

@@ -10,7 +10,9 @@ Secrets are never shown. No value is shown of a secret option, a credential, a p
 import difflib
 import json
 import re
-from collections.abc import Iterable, Mapping
+import tomllib
+from collections.abc import Collection, Container, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -104,6 +106,15 @@ class Source:
         self._text = text
         self._lines: Lines | None = None
 
+    @classmethod
+    def of_file(cls, path: Path | None) -> "Source":
+        """The file as it is now; without contents, and so without lines, if it cannot be read."""
+        try:
+            text = "" if path is None else path.read_text(encoding="utf-8")
+            return cls(str(path or "the configuration"), text, tomllib.loads(text))
+        except (OSError, ValueError, RecursionError):
+            return cls(str(path), "", {})
+
     def show(self, mistakes: Iterable[Mistake]) -> list[str]:
         """One line for each mistake, in the order of the file; mistakes without a line come first."""
         shown = []
@@ -147,6 +158,15 @@ def suggest(word: object, options: Iterable[str]) -> str:
     """` (did you mean "x"?)` for a word that is nearly one of `options`, else nothing."""
     close = difflib.get_close_matches(word, list(options), 1) if isinstance(word, str) else []
     return f" (did you mean {_quote(close[0])}?)" if close else ""
+
+
+def suggest_key(name: str, known: Collection[str], given: Container[str]) -> str:
+    """The hint for an unknown key: the known key that it resembles; `given`: the keys that are there."""
+    close = difflib.get_close_matches(name, known, 1)
+    if not close:
+        return ""
+    key = _quote(close[0])
+    return f" ({key} is there already)" if close[0] in given else f" (did you mean {key}?)"
 
 
 def _is_hidden(path: KeyPath, value: Any) -> bool:

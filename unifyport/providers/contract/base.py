@@ -150,6 +150,7 @@ class ConnectionSpec:
     identify: Callable[[Mapping[str, Any]], str | None] = lambda credentials: None
     receive: tuple[str, ...] = (POLL,)  # the first is the default
     probed: tuple[str, ...] = ()  # values of `receive` whose connection can die silently
+    https_webhook: bool = False  # the platform refuses to register a webhook at an http URL
     ingress: InboundHook | None = None  # required if `receive` contains `webhook`
     # Returns the rendered message. Raises `Rejected` for a message that the platform would refuse. Called
     # once per send, before a file is fetched: `path` and `size` are not set yet.
