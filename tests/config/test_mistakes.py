@@ -563,3 +563,46 @@ def test_a_good_file_has_no_mistakes(tmp_path: Path) -> None:
         directory=tmp_path,
         path=path,
     )
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "h.example/hook?token=canary",
+        "https//h.example/canary",
+        "//h.example/canary",
+        " ftp://h/canary",
+        "canary",
+    ],
+)
+def test_nothing_is_shown_of_what_should_be_a_url_and_is_none(tmp_path: Path, value: str) -> None:
+    more = f'[[webhook_endpoints]]\nname = "crm"\nurl = "{value}"\n'
+    [problem] = told(tmp_path, GOOD + more)
+    assert "webhook_endpoints" in problem
+    assert "canary" not in problem
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        f"[supervision]\nmax_children = 0x{'f' * 4000}\n",
+        f"[supervision.policies.default]\nmax_restarts = {'9' * 5000}\n",
+        "[supervision.policies.default]\nmax_restarts = 99999999999999999999\n",
+    ],
+    ids=["hexadecimal", "decimal", "more than 64 bits"],
+)
+def test_a_number_without_measure_is_a_mistake(tmp_path: Path, more: str) -> None:
+    [problem] = told(tmp_path, GOOD + more)
+    assert "out of range" in problem or "too many digits" in problem
+
+
+def test_growth_without_measure_and_many_restarts_are_judged_at_once(tmp_path: Path) -> None:
+    more = (
+        '[supervision.policies.default]\nmax_restarts = 20000000\nwindow = "9999999d"\n'
+        'backoff = { initial = "1s", factor = 1e308, max = "1m" }\n'
+    )
+    (tmp_path / "unifyport.toml").write_text(GOOD + more)
+    assert (
+        load(tmp_path / "unifyport.toml", standard(), {}).supervision.policies.default.max_restarts
+        == 20000000
+    )

@@ -71,6 +71,8 @@ def load_with_source(path: Path, registry: Registry, environ: Mapping[str, str] 
         raise Problems([f"{path}:{line}: the text is not UTF-8"]) from None
     except tomllib.TOMLDecodeError as error:
         raise Problems([explain_syntax(path, text, error)]) from None
+    except ValueError:  # of Python: a decimal number of more than 4,300 digits
+        raise Problems([f"{path}: a number has too many digits"]) from None
     source = Source(str(path), text, document)
     settings = _parse(source, path.parent, registry, environ)
     return Loaded(attrs.evolve(settings, path=path), source)

@@ -101,6 +101,8 @@ class Walk:
 
     def _read_leaf(self, value: Any, kind: Any, path: KeyPath) -> Any:
         try:
+            if isinstance(value, int) and value.bit_length() > 63:
+                raise Wrong("is out of range")  # TOML promises 64 bits
             if (hook := self._hooks.get(kind)) is not None:
                 return hook(value)
             return self._converter.structure(value, kind)
