@@ -72,6 +72,26 @@ class SendsDocuments(ABC):
     async def send_document(self, message: OutboundMedia) -> Sent: ...
 
 
+class SendsFiles(SendsImages, SendsVideos, SendsAudio, SendsDocuments):
+    """All four, for a connector that sends files of every type in the same way: it has `send_file`."""
+
+    @abstractmethod
+    async def send_file(self, message: OutboundMedia) -> Sent:
+        """Send a file of the type `message.type`."""
+
+    async def send_image(self, message: OutboundMedia) -> Sent:
+        return await self.send_file(message)
+
+    async def send_video(self, message: OutboundMedia) -> Sent:
+        return await self.send_file(message)
+
+    async def send_audio(self, message: OutboundMedia) -> Sent:
+        return await self.send_file(message)
+
+    async def send_document(self, message: OutboundMedia) -> Sent:
+        return await self.send_file(message)
+
+
 class SendsContacts(ABC):
     @abstractmethod
     async def send_contacts(self, message: OutboundContacts) -> Sent:
