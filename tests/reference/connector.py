@@ -186,8 +186,10 @@ class ReferenceConnector(
         with nothing_applied():
             return str(await self._answer("/files", body=file, headers=headers, timeout=UPLOAD_SECONDS))
 
-    async def download(self, file_id: str, sink: Sink, limit: int) -> None:
-        await self._http.download(f"{self._url}/files/{file_id}", sink, limit=limit)
+    async def download(self, handle: bytes, sink: Sink, limit: int) -> None:
+        file, key = msgspec.json.decode(handle, type=tuple[str, str])
+        url, headers = f"{self._url}/files/{file}", {"media-key": key}
+        await self._http.download(url, sink, limit=limit, headers=headers, gone=(403, 404))
 
     async def edit_message(self, target: Target, content: str) -> None:
         await self._change_message(target, text=content)
@@ -386,6 +388,7 @@ class _Message(msgspec.Struct):
     text: str = ""
     kind: str = "text"
     file: str | None = None
+    key: str = ""
     size: int = 0
 
 
@@ -398,7 +401,8 @@ def parse(me: str, item: dict[str, Any]) -> ProviderEvent:
         return Unparsed(dedupe_key("reference", me, raw.hex()), raw, str(error))
     content = Content(message.id, message.kind, message.text)  # type: ignore[arg-type]
     if message.file is not None:
-        content.attachments.append(Attachment(message.kind, message.file, size=message.size))
+        handle = msgspec.json.encode([message.file, message.key])
+        content.attachments.append(Attachment(message.kind, message.file, size=message.size, handle=handle))
     return MessageReceived(
         dedupe_key("reference", me, message.id),
         Conversation(message.chat, "user"),

@@ -127,9 +127,12 @@ class MarkRead:
 
 @attrs.define
 class FetchMedia:
-    """Download a file that a customer sent to `path`, which must not exist yet."""
+    """Download a file that a customer sent to `path`, which must not exist yet.
 
-    file_id: str
+    `handle`: that of the `Attachment`, or the bytes of its `file_id`.
+    """
+
+    handle: bytes = attrs.field(repr=False)
     path: str
     limit: int  # bytes
     deadline: int  # unix ms

@@ -133,8 +133,11 @@ Sink = Callable[[bytes], Awaitable[None]]
 
 class DownloadsMedia(ABC):
     @abstractmethod
-    async def download(self, file_id: str, sink: Sink, limit: int) -> None:
+    async def download(self, handle: bytes, sink: Sink, limit: int) -> None:
         """Stream a file that a customer sent into `sink`, at most `limit` bytes.
+
+        `handle` is `Attachment.handle` unchanged, or the bytes of its `file_id` if the connector set none. It
+        may come from a link that an older version made. It never goes into an error or a log line.
 
         Raises `Rejected` (`too_large`, `media_not_found`) if the file can never be downloaded.
         """

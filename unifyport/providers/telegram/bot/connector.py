@@ -165,9 +165,9 @@ class BotConnector(AnswersProbes, LogsOut, SendsText, SendsFiles, SendsContacts,
             if info.url == self._webhook:
                 await self._call("deleteWebhook", bool)
 
-    async def download(self, file_id: str, sink: Sink, limit: int) -> None:
+    async def download(self, handle: bytes, sink: Sink, limit: int) -> None:
         try:
-            file = await self._call("getFile", _File, {"file_id": file_id})
+            file = await self._call("getFile", _File, {"file_id": handle.decode()})
         except Rejected as rejected:
             large = "too big" in rejected.detail
             raise Rejected("too_large" if large else "media_not_found") from None

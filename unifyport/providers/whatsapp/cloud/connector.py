@@ -141,7 +141,8 @@ class CloudConnector(
         if not marked.success:
             raise Rejected("not_marked_as_read")
 
-    async def download(self, file_id: str, sink: Sink, limit: int) -> None:
+    async def download(self, handle: bytes, sink: Sink, limit: int) -> None:
+        file_id = handle.decode(errors="replace")
         if not file_id.isascii() or not file_id.isalnum():
             raise Rejected("media_not_found")
         try:
