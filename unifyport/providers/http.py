@@ -68,6 +68,7 @@ class HttpApi:
         )
 
     async def aclose(self) -> None:
+        self.tokens = None  # breaks the cycle of client and tokens: no garbage collection
         await self._client.aclose()
 
     async def request(
