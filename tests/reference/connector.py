@@ -228,8 +228,8 @@ class ReferenceConnector(
         ]
         return directory.Page(members, found["next"])
 
-    async def mark_read(self, conversation_id: str, message_id: str) -> None:
-        await self._ask("change_chat", chat=conversation_id, unread=0)
+    async def mark_read(self, conversation_id: str, message_id: str | None) -> None:
+        await self._ask("change_chat", chat=conversation_id, unread=0, read_up_to=message_id)
 
     async def mark_conversation_unread(self, conversation_id: str) -> None:
         await self._ask("change_chat", chat=conversation_id, unread=1)

@@ -118,10 +118,10 @@ class SendCommand:
 
 @attrs.define
 class MarkRead:
-    """Tell a customer that their messages up to this one were read. Repeating it changes nothing."""
+    """Tell a customer that their messages were read: up to one, or all. Repeating it changes nothing."""
 
     conversation_id: str
-    message_id: str
+    message_id: str | None
     deadline: int  # unix ms
 
 

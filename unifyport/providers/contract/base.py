@@ -160,6 +160,7 @@ class ConnectionSpec:
     max_download: int | None = None  # bytes of a file that can be downloaded
     max_upload: Mapping[str, int] = attrs.field(factory=dict)  # bytes of a file to send, by message type
     parallel_sends: int = 4  # commands that may be in progress at a time
+    mark_read_needs_message: bool = False  # the platform cannot mark a conversation without a message id
     marks_sending: bool = False  # its connector calls `Session.sending` in the middle of each send
     pace: Pace = UNPACED  # limits that the platform publishes; the configuration may set others
     sandbox: str | None = None  # `module:Class` of the local platform for the sandbox

@@ -173,8 +173,12 @@ class ListsConversationMembers(ABC):
 
 class MarksRead(ABC):
     @abstractmethod
-    async def mark_read(self, conversation_id: str, message_id: str) -> None:
-        """Tell the customer that their messages up to and including this one were read."""
+    async def mark_read(self, conversation_id: str, message_id: str | None) -> None:
+        """Tell the customer that their messages up to and including this one were read.
+
+        None: the whole conversation. A connector whose platform needs a message declares
+        `mark_read_needs_message`; it is then given the newest known one in place of None.
+        """
 
 
 class MarksUnread(ABC):

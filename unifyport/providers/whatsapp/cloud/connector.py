@@ -136,7 +136,9 @@ class CloudConnector(
         uploaded = await self._call("POST", path, _Named, body=form, timeout=UPLOAD_SECONDS)
         return await self._send(message, complete(message, uploaded.id, quoted=quoted))
 
-    async def mark_read(self, conversation_id: str, message_id: str) -> None:
+    async def mark_read(self, conversation_id: str, message_id: str | None) -> None:
+        if message_id is None:
+            raise Rejected("message_id_required")
         marked = await self._call("POST", f"{self._number}/messages", _Success, json=render_read(message_id))
         if not marked.success:
             raise Rejected("not_marked_as_read")
