@@ -32,6 +32,7 @@ import attrs
 from unifyport.model.account import Identity
 from unifyport.model.inbound import ProviderEvent
 from unifyport.model.message import OutboundMessage
+from unifyport.model.phone import is_phone, to_e164
 from unifyport.model.proxy import Proxy
 from unifyport.model.send_pace import UNPACED, Pace
 from unifyport.model.unit import SessionChange
@@ -117,6 +118,19 @@ class Credential:
 
     def accepts(self, value: object) -> bool:
         return isinstance(value, str) and re.fullmatch(self.pattern, value) is not None
+
+
+@attrs.frozen
+class PhoneCredential(Credential):
+    """A phone number with its country code, in any spelling. `read` gives it in E.164."""
+
+    def accepts(self, value: object) -> bool:
+        return isinstance(value, str) and is_phone(value)
+
+    def read(self, credentials: Mapping[str, Any]) -> str | None:
+        """The number in E.164; None if there is none. Also an `identify`."""
+        value = credentials.get(self.name)
+        return to_e164(value) if isinstance(value, str) and is_phone(value) else None
 
 
 POLL, WEBHOOK = "poll", "webhook"
