@@ -140,6 +140,16 @@ async def test_a_download(api: HttpApi) -> None:
     assert await downloaded(api, answer(CONTENT), **known) == ("", False, CONTENT)
 
 
+async def test_credentials_in_headers_go_to_configured_origins_only(api: HttpApi) -> None:
+    async def sink(chunk: bytes) -> None: ...
+
+    async with scripted(answer(b"x"), answer(b"x"), answer(b"x")) as platform:
+        await api.download(platform.url, sink, limit=10)
+        await api.download(platform.url, sink, limit=10, authorized=False)
+        await api.request("GET", platform.url, authorized=False)
+    assert ["x-app" in request.headers for request in platform.requests] == [True, False, False]
+
+
 @pytest.mark.parametrize(
     ("step", "options", "reason", "transient"),
     [

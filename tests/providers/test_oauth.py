@@ -141,6 +141,17 @@ async def test_a_401_is_answered_with_another_token_once(clock: MockClock) -> No
     assert used(platform) == [*first, "access-2", "refresh-2", "access-3"]
 
 
+async def test_a_request_elsewhere_has_no_token() -> None:
+    async def sink(chunk: bytes) -> None: ...
+
+    async with scripted(answer(b"x"), answer(b"x", 401)) as platform:
+        api = made(platform, Store())
+        await api.download(platform.url, sink, limit=10, authorized=False)
+        assert (await api.request("GET", platform.url, authorized=False)).status == 401
+        await api.aclose()
+    assert not [request for request in platform.requests if "authorization" in request.headers]
+
+
 async def test_all_who_ask_share_one_refresh(clock: MockClock) -> None:
     async with scripted(after(1, pair(1)), after(1, pair(2))) as platform:
         session = Store()

@@ -55,7 +55,9 @@ class HttpApi:
 
     It has `parallel_sends` + `OTHER_CALLS` connections, all through the account's proxy if there is one.
     `headers` go with every request. With `tokens` a request carries a bearer token (RFC 6750); after a 401,
-    which says that nothing was applied, it is repeated once with another token.
+    which says that nothing was applied, it is repeated once with another token. A request with
+    `authorized=False` has neither: for a URL that the platform gave and that leads outside the configured
+    origins (`origin_of`).
     """
 
     def __init__(
@@ -86,9 +88,8 @@ class HttpApi:
 
         `json` is encoded; `body` is sent as it is, with its own headers if it is a file or a form. Raises
         `Transient`, with `maybe_applied` if the request may have been received. Cancelled: as then.
-        `authorized=False`: without `tokens`.
         """
-        sent = {**self._headers, **(headers or {})}
+        sent = {**(self._headers if authorized else {}), **(headers or {})}
         if json is not None:
             body, sent["content-type"] = msgspec.json.encode(json), "application/json"
         elif isinstance(body, FileBody | Multipart):
@@ -100,7 +101,7 @@ class HttpApi:
                     self._client, method, url, content=body, headers={**sent, **more}, timeout=timeout
                 )
 
-        return await self._authorized(send, lambda answer: answer.status) if authorized else await send({})
+        return await self._send(send, lambda answer: answer.status, authorized)
 
     async def call(
         self, method: str, url: str, shape: Any, *, refused: Refusal | None = None, **options: Any
@@ -123,6 +124,7 @@ class HttpApi:
         sha256: str = "",
         headers: Mapping[str, str] | None = None,
         gone: Collection[int] = (404, 410),
+        authorized: bool = True,
     ) -> int:
         """Stream a file of at most `limit` bytes into `sink`; returns its length.
 
@@ -139,7 +141,7 @@ class HttpApi:
             await sink(chunk)
 
         async def fetch(more: Mapping[str, str]) -> tuple[int, int]:
-            sent = {**self._headers, **(headers or {}), **more}
+            sent = {**(self._headers if authorized else {}), **(headers or {}), **more}
             with _transport_errors(maybe_applied=False):
                 return await download(
                     self._client,
@@ -151,7 +153,7 @@ class HttpApi:
                 )
 
         try:
-            status, length = await self._authorized(fetch, lambda answer: answer[0])
+            status, length = await self._send(fetch, lambda answer: answer[0], authorized)
         except TooLarge:
             raise Rejected("too_large") from None
         if status in gone:
@@ -164,11 +166,11 @@ class HttpApi:
             raise Transient("media_damaged")
         return length
 
-    async def _authorized(
-        self, send: Callable[[Mapping[str, str]], Awaitable[T]], status: Callable[[T], int]
+    async def _send(
+        self, send: Callable[[Mapping[str, str]], Awaitable[T]], status: Callable[[T], int], authorized: bool
     ) -> T:
         """What `send` returns with the headers of a token; after a 401 once more, with another token."""
-        if self.tokens is None:
+        if self.tokens is None or not authorized:
             return await send({})
         token = await self.tokens.current()
         answer = await send({"authorization": f"Bearer {token}"})
