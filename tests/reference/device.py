@@ -18,6 +18,7 @@ from unifyport.providers.contract.base import (
     Credential,
     Inbound,
     Link,
+    PhoneCredential,
 )
 from unifyport.providers.contract.errors import Rejected
 from unifyport.providers.contract.login import (
@@ -31,6 +32,7 @@ from unifyport.providers.contract.login import (
 
 from .connector import Endpoints, ReferenceConnector, parse
 
+PHONE = PhoneCredential("phone")
 _KEY, _MARK = ("device", b"key"), ("device", b"mark")
 
 
@@ -157,7 +159,7 @@ class CodeConnector(DeviceConnector, Authorizes):
 
     def __init__(self, context: ConnectorContext) -> None:
         super().__init__(context)
-        self._phone = context.credentials["phone"]
+        self._phone = PHONE.read(context.credentials) or ""
 
     async def authorize(self, dialog: Dialog) -> Authorization:
         return await self._follow(await self._begin("sent", phone=self._phone), dialog)
@@ -184,9 +186,6 @@ class SessionConnector(DeviceConnector, ImportsSession):
         return await self._in(key)
 
 
-_PHONE = Credential("phone", pattern=r"\+?[0-9]{5,15}")
-
-
 def reference(name: str = "line", *, typed: bool = False) -> Channel:
     """The channel, in the place of a real one. `typed`: its codes are shown here and typed on the phone."""
     return Channel(
@@ -198,9 +197,9 @@ def reference(name: str = "line", *, typed: bool = False) -> Channel:
             ConnectionSpec(
                 "code",
                 lambda: TypedCodeConnector if typed else CodeConnector,
-                (_PHONE,),
+                (PHONE,),
                 Inbound.VOLATILE,
-                identify=lambda credentials: credentials.get("phone"),
+                identify=PHONE.read,
             ),
             ConnectionSpec("session", lambda: SessionConnector, (), Inbound.REPLAYABLE),
         ),
