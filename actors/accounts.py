@@ -20,9 +20,9 @@ from unifyport.providers.contract.login import ExportedSession
 from unifyport.providers.registry import Registry
 
 from .account.actor import AccountActor
+from .account.execution import NOT_RUNNING
 from .account.lanes import Place, Prepare
 from .account.login import Login
-from .account.outbox import NOT_RUNNING
 from .account.pump import StatusPump
 from .account.services import PaceOf, Services, Tallies
 from .account.state import DUPLICATE
@@ -263,9 +263,9 @@ class Accounts:
         if not actor.may_come_up:
             return NOT_RUNNING
         if isinstance(command, FetchMedia):
-            return await actor.outbox.beside(command)
+            return await actor.outbox.lookups.run(command)
         if isinstance(command, PlatformCall) and CAPABILITIES[command.capability].reads:
-            return await actor.outbox.beside(command)
+            return await actor.outbox.lookups.run(command)
         place = actor.outbox.reserve(command)
         if isinstance(place, Answer):
             return place

@@ -31,10 +31,10 @@ REPLACED = "connection_replaced"
 
 @attrs.define(eq=False)
 class Attempt:
-    """One try of a command on one connection. `begun`: bytes of it may have been written."""
+    """The tries of a command on one connection after another. `begun`: bytes of it may have been written."""
 
     command: SendCommand | MarkRead | PlatformCall | FetchMedia
-    lease: ConnectionLease
+    lease: ConnectionLease | None = None  # the one that it is tried on
     begun: bool = False
     handed_over: bool = False  # the change that marks it as `sending` is on its way to the disk
 
@@ -79,7 +79,7 @@ class Attempts:
             raise NotBegun("lease_lost")
         if not self._state.may_come_up:
             raise NotBegun("shutting_down")
-        if not attempt.lease.in_service:
+        if attempt.lease is None or not attempt.lease.in_service:
             raise NotBegun(REPLACED)
         attempt.handed_over = True
         return CommandChange(attempt.command.id, CommandState.SENDING, now, client_ref=ref)

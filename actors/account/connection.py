@@ -129,6 +129,9 @@ class Connection:
     def _end(self, failure: Exception) -> None:
         """End the incarnation for `failure`."""
         self._failure = failure
+        if self._lease is not None:
+            self._lease.in_service = False
+        self._use(None)
         if self._scope is not None:
             self._scope.cancel()
 
@@ -172,12 +175,16 @@ class Connection:
 
     # -- users of the connector -----------------------------------------------------------------------------
 
-    async def wait_for_lease(self, deadline_ms: int) -> ConnectionLease | None:
+    async def wait_for_lease(
+        self, deadline_ms: int, *, other_than: ConnectionLease | None = None
+    ) -> ConnectionLease | None:
         """The live connection, waited for until `deadline_ms` (unix) while the account may come up; else
         None.
         """
         with trio.move_on_after(max(0.0, (deadline_ms - self._services.now_ms()) / 1000)):
-            while (lease := self._lease) is None and self._state.may_come_up:
+            while (lease := self._lease) is None or lease is other_than:
+                if not self._state.may_come_up:
+                    return None
                 await self._changed.wait()
             return lease
         return None

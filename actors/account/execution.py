@@ -28,6 +28,9 @@ from .state import AccountState
 
 log = logging.getLogger("unifyport.outbox")
 
+NOT_RUNNING = Answer(CommandState.NOT_SENT, code="account_not_running")
+STOPPING = Answer(CommandState.NOT_SENT, code="shutting_down")
+CUT = Answer(CommandState.UNKNOWN, code="cancelled")
 LATE = Answer(CommandState.NOT_SENT, code="deadline")
 NOT_RECORDED = Answer(CommandState.NOT_SENT, code="not_recorded")
 AGAIN = Answer(CommandState.NOT_SENT, code=REPLACED)  # never an outcome: the next connection is to try
@@ -64,7 +67,10 @@ class Execution:
                 return LATE if self._services.now_ms() >= command.deadline else NOT_RECORDED
         try:
             with trio.move_on_after(max(0.0, (command.deadline - self._services.now_ms()) / 1000)):
-                return await perform(connector, command)
+                answer = await perform(connector, command)
+                if isinstance(command, SendCommand) and not attempt.begun:
+                    await self._mark_late(command)
+                return answer
             return Answer(CommandState.UNKNOWN, code="timeout") if attempt.begun else LATE
         except BaseException as caught:
             control, errors = split(caught)
@@ -76,6 +82,11 @@ class Execution:
             log.error("account %s: a command crashed", self._state.row.id, exc_info=caught)
             state = CommandState.UNKNOWN if attempt.begun else CommandState.NOT_SENT
             return Answer(state, code="internal_error")
+
+    async def _mark_late(self, command: SendCommand) -> None:
+        """The connector has sent a message without `Session.sending`: a bug, but the outcome is recorded."""
+        log.error("account %s: its connector did not call Session.sending", self._state.row.id)
+        await self._commands.mark_sending(command)
 
     def _answer_to(self, error: ChannelError, attempt: Attempt, connector: Connector) -> Answer:
         match error:

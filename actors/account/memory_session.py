@@ -6,7 +6,7 @@ import trio
 
 from unifyport.model.message import OutboundMessage
 from unifyport.model.unit import SessionChange
-from unifyport.providers.contract.session import check_changes
+from unifyport.providers.contract.session import check_changes, check_place
 
 
 class MemorySession:
@@ -24,6 +24,7 @@ class MemorySession:
         return [SessionChange(name, key, value) for (name, key), value in self.records.items()]
 
     async def get(self, name: str, key: bytes = b"") -> bytes | None:
+        check_place(name, key)
         await trio.lowlevel.checkpoint()
         return self.records.get((name, key))
 

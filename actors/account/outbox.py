@@ -24,7 +24,7 @@ from contextlib import AsyncExitStack
 
 import trio
 
-from unifyport.model.message import Answer, CommandState, FetchMedia, MarkRead, PlatformCall, SendCommand
+from unifyport.model.message import Answer, MarkRead, SendCommand
 from unifyport.model.send_pace import Pacer
 from unifyport.providers.contract.base import Connector
 from unifyport.providers.contract.capabilities import CAPABILITIES
@@ -33,19 +33,16 @@ from .attempts import Attempt, Attempts
 from .command_log import CommandLog
 from .connection import Connection
 from .connection_lease import ConnectionLease
-from .execution import AGAIN, LATE, Execution
+from .execution import AGAIN, CUT, LATE, NOT_RECORDED, NOT_RUNNING, STOPPING, Execution
 from .lanes import Command, Lane, Lanes, Place, SendFigures, Wanted
+from .lookups import LookUps
 from .services import Services
 from .state import AccountState
+from .turns import Turns
 
 log = logging.getLogger("unifyport.outbox")
 
-BESIDE = 4  # downloads and look-ups at a time
-NOT_RUNNING = Answer(CommandState.NOT_SENT, code="account_not_running")
-STOPPING = Answer(CommandState.NOT_SENT, code="shutting_down")
-CUT = Answer(CommandState.UNKNOWN, code="cancelled")
-
-Beside = FetchMedia | PlatformCall
+MAX_ATTEMPTS = 3  # connections on which a command is tried that has not begun
 Spawn = Callable[[Callable[[Lane], Awaitable[None]], Lane], bool]
 
 
@@ -73,13 +70,12 @@ class Outbox:
         self._attempts = attempts
         self._services = services
         self._spawn = spawn
-        self._pacer = Pacer(services.pace_of(state.row, state.spec.pace))
-        self._slots = trio.CapacityLimiter(state.spec.parallel_sends)
-        self._lanes = Lanes(self._pacer, state.spec.parallel_sends)
+        pacer = Pacer(services.pace_of(state.row, state.spec.pace))
+        self._lanes = Lanes(pacer, state.spec.parallel_sends)
+        self._turns = Turns(pacer, self._lanes)
         self._commands = CommandLog(state, services)
-        self._execution = Execution(state, services, self._commands, self._pacer, connection.report_lost)
-        self._account_turn = trio.Lock()  # held by the one that waits for the account's pace
-        self._beside = trio.CapacityLimiter(BESIDE)
+        self._execution = Execution(state, services, self._commands, pacer, connection.report_lost)
+        self.lookups = LookUps(connection, self._execution, self._commands)
 
     # -- places ---------------------------------------------------------------------------------------------
 
@@ -117,7 +113,7 @@ class Outbox:
         begins_in, _ = self._lanes.begins_in(Wanted("", paced=True), trio.current_time())
         return SendFigures(
             queued=self._lanes.queued,
-            in_progress=self._slots.borrowed_tokens,
+            in_progress=self._turns.taken,
             slots=self._lanes.slots,
             service_seconds=self._lanes.service_seconds,
             begins_in=begins_in,
@@ -125,8 +121,8 @@ class Outbox:
 
     def adopt(self) -> None:
         """Take over what configuration and declaration say now of the pace and of the slots."""
-        self._pacer.pace = self._services.pace_of(self._state.row, self._state.spec.pace)
-        self._slots.total_tokens = self._lanes.slots = self._state.spec.parallel_sends
+        spec = self._state.spec
+        self._turns.adopt(self._services.pace_of(self._state.row, spec.pace), spec.parallel_sends)
 
     async def record_dropped(self, command: SendCommand) -> Answer:
         """Record a send whose place is gone, because the accounts have stopped since it was reserved."""
@@ -154,36 +150,56 @@ class Outbox:
                 self._lanes.leave(place)
         finally:
             lane.working = False
+            with trio.CancelScope(shield=True):  # each is bounded by itself
+                async with trio.open_nursery() as nursery:
+                    for place in lane.places:
+                        nursery.start_soon(self._drop, place)
             for place in list(lane.places):
-                if place.command is not None and not place.reply.answered:
-                    await self._commands.conclude(place.command, STOPPING)
-                    place.reply.answer(STOPPING)
                 self._lanes.leave(place)
+
+    async def _drop(self, place: Place) -> None:
+        """The accounts end before the turn of a command."""
+        if place.command is not None and not place.reply.answered:
+            await self._commands.conclude(place.command, STOPPING)
+            place.reply.answer(STOPPING)
 
     async def _process(self, place: Place, command: Command) -> None:
         """One command, from its turn to its recorded outcome."""
         answer: Answer | None = None
-        attempt: Attempt | None = None
+        attempt = Attempt(command)
         try:
             async with AsyncExitStack() as held:
-                ready = await self._await_turn(place, command, held)
-                while ready is not None and (lease := await self._await_connection(place, ready)) is not None:
-                    attempt, answer = Attempt(ready, lease), None
-                    with self._attempts.registered(attempt):
-                        async with lease.use() as connector:
-                            answer = await self._execute(attempt, connector)
-                    if answer is not AGAIN:
-                        return
-                answer = self._why_not_begun(place)
+                answer = await self._carry_out(place, command, attempt, held)
         except NotPrepared as refused:
             answer = refused.answer
         except Exception:
             log.exception("account %s: a command crashed", self._state.row.id)
         finally:
-            if answer is None or answer is AGAIN:  # it was cancelled
-                answer = CUT if attempt is not None and attempt.begun else STOPPING
+            if answer is None:  # it was cancelled
+                answer = CUT if attempt.begun else STOPPING
             await self._commands.conclude(command, answer)
             place.reply.answer(answer)
+
+    async def _carry_out(
+        self, place: Place, command: Command, attempt: Attempt, held: AsyncExitStack
+    ) -> Answer | None:
+        """The answer of a command; None: it was cut. Until it has begun, the next connection may try it."""
+        ready = await self._await_turn(place, command, held)
+        if ready is None:
+            return self._why_not_begun(place)
+        attempt.command = ready
+        for _ in range(MAX_ATTEMPTS):
+            lease = await self._await_connection(place, ready, other_than=attempt.lease)
+            if lease is None:
+                return self._why_not_begun(place)
+            answer: Answer | None = None
+            attempt.lease, attempt.handed_over = lease, False
+            with self._attempts.registered(attempt):
+                async with lease.use() as connector:
+                    answer = await self._execute(attempt, connector)
+            if answer is not AGAIN:
+                return answer
+        return NOT_RECORDED
 
     async def _execute(self, attempt: Attempt, connector: Connector) -> Answer:
         began = trio.current_time()
@@ -202,19 +218,18 @@ class Outbox:
         with self._in_time(place, command):
             if place.prepare is not None and isinstance(command, SendCommand):
                 command = await held.enter_async_context(place.prepare(command))
-            if place.paced:
-                await self._wait_for_conversation(place)
-            await self._slots.acquire()
-            held.callback(self._slots.release)
+            await self._turns.take_slot(place, held)
             return command
         return None
 
-    async def _await_connection(self, place: Place, command: Command) -> ConnectionLease | None:
-        """The connection that the command begins on now; None: it does not begin."""
+    async def _await_connection(
+        self, place: Place, command: Command, *, other_than: ConnectionLease | None
+    ) -> ConnectionLease | None:
+        """The connection to try next; None: the command does not begin."""
+        deadline = command.deadline
         with self._in_time(place, command):
-            while (lease := await self._connection.wait_for_lease(command.deadline)) is not None:
-                if place.paced:
-                    await self._take_tokens(place)
+            while lease := await self._connection.wait_for_lease(deadline, other_than=other_than):
+                await self._turns.take_tokens(place)
                 if lease.in_service:  # it was not replaced meanwhile
                     return lease
         return None
@@ -232,33 +247,3 @@ class Outbox:
         if place.dropped:
             return STOPPING
         return NOT_RUNNING if self._connection.lease is None else LATE
-
-    async def _wait_for_conversation(self, place: Place) -> None:
-        conversation = place.lane.conversation or ""
-        while (wait := self._pacer.conversation_wait(conversation, place.kind, trio.current_time())) > 0:
-            await trio.sleep(wait)
-
-    async def _take_tokens(self, place: Place) -> None:
-        """Wait for the account's pace, first come, first served, then take a token of both buckets."""
-        async with self._account_turn:
-            while (wait := self._pacer.account_wait(trio.current_time())) > 0:
-                await trio.sleep(wait)
-            self._pacer.take(place.lane.conversation or "", place.kind, trio.current_time())
-            self._lanes.take_tokens(place)
-
-    # -- beside the lanes -----------------------------------------------------------------------------------
-
-    async def beside(self, command: Beside) -> Answer:
-        """Download a file or look something up beside the lanes, so that no command waits for it.
-
-        Cancelled: the download or look-up ends.
-        """
-        async with self._beside:
-            lease = await self._connection.wait_for_lease(command.deadline)
-            if lease is None:
-                return NOT_RUNNING
-            answer = CUT
-            async with lease.use() as connector:
-                answer = await self._execution.run(Attempt(command, lease), connector)
-            self._commands.count(command, answer)
-            return answer

@@ -18,7 +18,7 @@ import trio
 from unifyport.model.message import OutboundMessage
 from unifyport.model.unit import SessionChange, Unit
 from unifyport.providers.contract.errors import SessionLost
-from unifyport.providers.contract.session import MAX_PAGE, MAX_SEEN, check_changes
+from unifyport.providers.contract.session import MAX_PAGE, MAX_SEEN, check_changes, check_place
 from unifyport.storage.contract import Committed, Duplicate, Fenced, Refused, Result, StoreUnavailable
 
 from ..actor import Job
@@ -70,7 +70,10 @@ class AccountSession:
     # -- writing --------------------------------------------------------------------------------------------
 
     async def deliver(self, unit: Unit, size: int) -> None:
-        """Make a unit of events (`size` bytes) and changes durable. Raises `SessionLost`."""
+        """Make a unit of events (`size` bytes) and changes durable. Raises `SessionLost`, `ValueError`,
+        `TypeError`.
+        """
+        check_changes(unit.session)
         await self._durable(unit, size)
 
     async def commit(self, changes: Sequence[SessionChange]) -> None:
@@ -177,6 +180,7 @@ class AccountSession:
     # -- reading --------------------------------------------------------------------------------------------
 
     async def get(self, name: str, key: bytes = b"") -> bytes | None:
+        check_place(name, key)
         place = (name, key)
         self._check_open()
         if place in self._newest:
@@ -192,6 +196,7 @@ class AccountSession:
     ) -> list[tuple[bytes, bytes]]:
         if not 0 < limit <= MAX_PAGE:
             raise ValueError(f"limit: must be from 1 to {MAX_PAGE}")
+        check_place(name, prefix)
         overlay = {key: value for (of, key), value in self._newest.items() if of == name}
         page = limit + len(overlay)  # each change may hide one of the rows
         with self._reading() as since:

@@ -300,17 +300,25 @@ async def test_a_closed_session_takes_and_gives_nothing(tmp_path: Path) -> None:
         [SessionChange("ä", b"", b"")],
         [SessionChange("a", b"k" * (MAX_KEY + 1), b"")],
         [SessionChange("a", b"", b"v" * (MAX_VALUE + 1))],
+        [SessionChange("a", b"", cast(Any, "text"))],
+        [SessionChange("a", cast(Any, "text"), b"")],
     ],
-    ids=["many", "no name", "long name", "not ASCII", "long key", "long value"],
+    ids=["many", "no name", "long name", "not ASCII", "long key", "long value", "a text", "a text as key"],
 )
 async def test_what_exceeds_the_limits_hands_over_nothing(
     tmp_path: Path, changes: list[SessionChange]
 ) -> None:
     async with opened(tmp_path) as store, process(store) as world:
         session = await world.incarnate()
-        with pytest.raises(ValueError, match="session"):
+        with pytest.raises((ValueError, TypeError), match="session"):
             await session.commit([SessionChange("good", b"", b"x"), *changes])
+        unit = world.state.unit(world.generation)
+        unit.session = changes
+        with pytest.raises((ValueError, TypeError), match="session"):
+            await session.deliver(unit, 1)
         assert await session.get("good") is None
+        with pytest.raises(TypeError, match="bytes"):
+            await session.get("good", cast(Any, "text"))
         await session.commit(())
 
 

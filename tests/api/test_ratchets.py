@@ -16,8 +16,9 @@ from tests.harness import Client, Receiver, endpoint, gateway, receiver, sandbox
 from tests.reference.ratchet.channel import CHANNEL
 from tests.reference.ratchet.platform import RatchetPlatform
 from unifyport.gateway import sends
+from unifyport.model.unit import Unit
 from unifyport.providers.registry import Registry
-from unifyport.storage.contract import StoreUnavailable
+from unifyport.storage.contract import Refused, StoreUnavailable
 from unifyport.storage.sqlite.store import SqliteStore
 
 ACCOUNT = '\n[[accounts]]\nname = "me"\nprovider = "zalo"\ncredentials = { token = "token-of-me" }\n'
@@ -147,6 +148,25 @@ async def test_what_has_lost_its_lease_writes_no_byte(world: World) -> None:
     assert runtime["terminal"] == "lease_lost"
     assert world.read() == ["before"]
     assert world.platform.violations == []
+
+
+@pytest.mark.parametrize(("times", "expected"), [(1, "sent"), (100, "not_sent")])
+async def test_a_refused_unit_ends_the_incarnation_and_the_send_is_tried_on_the_next(
+    world: World, monkeypatch: pytest.MonkeyPatch, times: int, expected: str
+) -> None:
+    commit, left = SqliteStore._commit, [times]
+
+    def refusing(self: SqliteStore, writes: Any) -> Any:
+        if any(isinstance(write, Unit) and write.session for write in writes) and left[0]:
+            left[0] -= 1
+            return [Refused("the test says so") for _ in writes]
+        return commit(self, writes)
+
+    monkeypatch.setattr(SqliteStore, "_commit", refusing)
+    with trio.fail_after(15):
+        assert await world.outcome("anna", "x") == expected
+    left[0] = 0
+    await world.works()
 
 
 async def test_a_store_that_is_away_holds_everything_up_and_loses_nothing(

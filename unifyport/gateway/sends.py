@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator, Callable
 import attrs
 import msgspec
 
+from actors.account.execution import NOT_RUNNING
 from actors.account.lanes import Place, Prepare
-from actors.account.outbox import NOT_RUNNING, NotPrepared
+from actors.account.outbox import NotPrepared
 from actors.accounts import Accounts, NoSuchAccount
 from unifyport.config.settings import Settings
 from unifyport.files.outgoing import FileRefused, OutgoingFiles

@@ -4,13 +4,12 @@ The state is records `(name, key) -> value`, sealed in the store. A `Session` be
 while it is open only it writes the records of its account. Its changes travel the account's road in the order
 in which they were handed over, together with the batches of `Link.deliver`.
 
-    what happens                            what the connector calls              what it does afterwards
-    -------------------------------------   -----------------------------------
-    ---------------------------------- something was read and moved state on   link.deliver(Batch(events,
-    changes))  acknowledge it to the platform the message of a command is to go out   session.sending(message,
-    changes)     write its first byte any other frame is to go out            session.commit(changes)
-    write its first byte the platform may repeat what it sent    session.seen(keys)
-    acknowledge without decrypting
+    what happens                           the connector calls                   afterwards it
+    ------------------------------------   -----------------------------------   -------------------------
+    something was read, state moved on     link.deliver(Batch(events, changes))  acknowledges it
+    a command's message is about to go     session.sending(message, changes)     writes the first byte
+    any other frame is about to go         session.commit(changes)               writes the first byte
+    the platform may repeat what it sent   session.seen(keys)                    acknowledges, and no more
 
 State that bytes on the wire consume is durable before the first of them. A step that was made durable and
 never used (a kill, a refusal) is skipped and never used for other bytes; the protocol must allow skipping.
@@ -101,11 +100,20 @@ class Session(Protocol):
         """
 
 
+def check_place(name: str, key: bytes) -> None:
+    """Raises `TypeError` for a record that is named otherwise than by text and bytes."""
+    if not isinstance(name, str) or not isinstance(key, bytes):
+        raise TypeError("a session record is named by a str and bytes")
+
+
 def check_changes(changes: Sequence[SessionChange]) -> None:
-    """Raises `ValueError` for changes that exceed the limits of one call."""
+    """Raises `ValueError` for changes that exceed the limits of one call, `TypeError` for other types."""
     if len(changes) > MAX_CHANGES:
         raise ValueError(f"{len(changes)} session changes in one call, at most {MAX_CHANGES}")
     for change in changes:
+        check_place(change.name, change.key)
+        if not isinstance(change.value, bytes | None):
+            raise TypeError(f"the value of a session record is bytes, not {type(change.value).__name__}")
         if not (0 < len(change.name) <= MAX_NAME and change.name.isascii()):
             raise ValueError(f"the name of a session record must have 1 to {MAX_NAME} ASCII characters")
         if len(change.key) > MAX_KEY:
