@@ -8,7 +8,7 @@ import attrs
 import msgspec
 
 from unifyport.model import auth
-from unifyport.model.auth import LoginStep, Wanted
+from unifyport.model.auth import LoginStep, PasskeyPage, Wanted
 from unifyport.model.pkce import challenge_of, new_verifier
 from unifyport.model.texts import is_one_line
 from unifyport.process.redaction import register_fleeting
@@ -16,7 +16,7 @@ from unifyport.providers.contract.errors import Rejected
 from unifyport.providers.contract.login import CodeDelivery, Consent, ConsentRequest
 
 from .login_parts import Host, Progress, Step, StepDeadline
-from .question import NotAsked, PasskeyPage, Question
+from .question import NotAsked, Question
 from .status import auth_required
 
 SHOWN_SECONDS = 300.0  # a QR code with all that follow it, a code that is shown, a tap in the app

@@ -15,7 +15,7 @@ import trio
 
 from supervisors import split
 from unifyport.model import auth
-from unifyport.model.auth import LoginOutcome, Wanted
+from unifyport.model.auth import LoginOutcome, PasskeyPage, Wanted
 from unifyport.providers.contract.base import Connector
 from unifyport.providers.contract.errors import ChannelError, Rejected
 from unifyport.providers.contract.login import (
@@ -31,7 +31,6 @@ from .dialog import FIRST_STEP_SECONDS, LoginDialog
 from .failures import LEASE_LOST, LeaseLost, NotDurable
 from .login_parts import Host, Progress, Step, StepDeadline
 from .memory_session import MemorySession
-from .question import PasskeyPage
 from .state import DUPLICATE, changes_to_show_nothing
 from .status import auth_succeeded, login_failed
 
@@ -68,11 +67,11 @@ class Login:
         self.error: BaseException | None = None
         self._host = host
         self._exported = exported
-        self._number = host.row.login  # void once the account has other credentials
+        self.number = host.row.login  # void once the account has other credentials
         self._desired = host.row.desired
         self._progress = Progress()
         self._deadline = StepDeadline()
-        self._dialog = LoginDialog(host, self._number, self._progress, self._deadline)
+        self._dialog = LoginDialog(host, self.number, self._progress, self._deadline)
         self._session = MemorySession({})
         self._scope = trio.CancelScope()
         self._recording = False  # it has succeeded, and that is on its way to the disk
@@ -199,11 +198,11 @@ class Login:
         }
         announcements = auth_succeeded(attrs.evolve(row, **changes), self._host.now_ms())
         session = self._session.changes()
-        await self._host.commit_login(Step(self._number, changes, announcements, session))
+        await self._host.commit_login(Step(self.number, changes, announcements, session))
         self._progress.advance()
 
     async def _fail(self, error: BaseException) -> None:
-        if self._host.row.login != self._number or isinstance(error, LeaseLost | LoginChanged):
+        if self._host.row.login != self.number or isinstance(error, LeaseLost | LoginChanged):
             return  # the row belongs to other credentials, or to another process
         reason = _reason_of(error)
         changes = {**self._end_of_login(LoginOutcome.FAILED), "last_error": reason}
@@ -211,7 +210,7 @@ class Login:
             changes["auth_payload"] = {"guesses_left": error.guesses_left}
         row = attrs.evolve(self._host.row, **changes)
         announcements = login_failed(row, reason, self._host.now_ms())
-        await self._host.commit_login(Step(self._number, changes, announcements))
+        await self._host.commit_login(Step(self.number, changes, announcements))
         self._progress.advance()
 
     def _end_of_login(self, outcome: LoginOutcome) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import attrs
 
-from unifyport.model.auth import STEPS, LoginStep, Wanted, needs_confirmation
+from unifyport.model.auth import STEPS, LoginStep, PasskeyPage, Wanted, needs_confirmation
 
 
 class NotAsked(Exception):
@@ -27,14 +27,6 @@ class NotConfirmed(Exception):
     def __init__(self, guesses_left: int) -> None:
         super().__init__(f"{guesses_left} guesses are left")
         self.guesses_left = guesses_left
-
-
-@attrs.frozen
-class PasskeyPage:
-    """What the page of a passkey shows. `public_key`: the options of `navigator.credentials.get`."""
-
-    origin: str
-    public_key: Mapping[str, Any]
 
 
 @attrs.define(eq=False, kw_only=True)

@@ -9,7 +9,7 @@ import trio
 
 from actors.account.connection import Connection
 from actors.writer import Writer
-from supervisors import Phase
+from supervisors import ChildState, Desired, Phase
 from tests.harness import (
     TOKEN,
     account,
@@ -23,8 +23,9 @@ from tests.harness import (
     whatsapp,
     write_config,
 )
-from unifyport.api.routes.explain import _NEXT, ACTIONS
+from unifyport.api.routes.explain import _NEXT, ACTIONS, explain
 from unifyport.config.settings import load
+from unifyport.model.account import Account
 from unifyport.model.structuring import Problems
 from unifyport.providers.registry import standard
 
@@ -82,6 +83,27 @@ def test_an_account_has_no_admission_of_its_own(tmp_path: Path) -> None:
 def test_every_phase_is_explained() -> None:
     assert set(_NEXT) == set(Phase)
     assert all(ACTIONS.values())
+
+
+@pytest.mark.parametrize(("interactive", "action"), [(True, "log it in"), (False, "give new credentials")])
+def test_a_login_that_is_void_needs_a_human_whatever_the_word_is(interactive: bool, action: str) -> None:
+    row = Account("acct_1", "a", "line", "line", "global", "token", terminal="session_revoked")
+    state = ChildState(
+        "acct_1",
+        Phase.TERMINAL,
+        0.0,
+        Desired.RUNNING,
+        incarnations=1,
+        restarts_in_window=0,
+        budget_left=1,
+        next_retry_at=None,
+        last=None,
+        terminal="session_revoked",
+        recent=(),
+    )
+    why, _, found = explain(row, state, "", "", interactive=interactive)
+    assert why == "session_revoked"
+    assert found.startswith(action)
 
 
 async def explained(api: Any, account_id: str) -> tuple[str, str, str]:

@@ -16,6 +16,7 @@ credentials and needs no human, and an account with an exported session, go from
 
 import enum
 from collections.abc import Mapping
+from typing import Any
 
 import attrs
 
@@ -145,6 +146,14 @@ def fields_of(status: AuthStatus, payload: Mapping[str, object], *, imports: boo
         return [SESSION_URL, PIN]
     step = step_of(status, payload)
     return [] if step is None else list(STEPS[step].fields)
+
+
+@attrs.frozen
+class PasskeyPage:
+    """What the page of a passkey shows. `public_key`: the options of `navigator.credentials.get`."""
+
+    origin: str
+    public_key: Mapping[str, Any]
 
 
 def needs_confirmation(guesses_left: int) -> bool:

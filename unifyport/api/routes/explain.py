@@ -57,4 +57,7 @@ def explain(
     if account.desired == "stopped":
         return "an operator stopped it", following, "POST runtime/start"
     word = state.terminal or reason
+    if state.phase is Phase.TERMINAL:  # whatever the platform's word is, a human must act
+        action = ACTIONS.get(word, _LOGIN if interactive else ACTIONS["invalid_credentials"])
+        return word or account.last_error or "its login is void", following, action
     return word or "it has only begun", following, ACTIONS.get(word, "")
