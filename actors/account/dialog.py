@@ -10,7 +10,7 @@ import msgspec
 from unifyport.model import auth
 from unifyport.model.auth import LoginStep, PasskeyPage, Wanted
 from unifyport.model.pkce import challenge_of, new_verifier
-from unifyport.model.texts import is_one_line
+from unifyport.model.texts import is_one_line, one_line
 from unifyport.process.redaction import register_fleeting
 from unifyport.providers.contract.errors import Rejected
 from unifyport.providers.contract.login import CodeDelivery, Consent, ConsentRequest
@@ -24,6 +24,7 @@ ASKED_SECONDS = 600.0  # the answer to a question
 FIRST_STEP_SECONDS = 60.0  # until something is shown or asked, and for importing a session
 MAX_PAYLOAD = 64 * 1024  # bytes of what a step shows, as JSON
 MAX_URL = 8192  # characters
+MAX_TEXT = 256  # characters of a name or a hint
 PUBLIC_URL_MISSING = "public_url_missing"
 _TOKEN_BYTES = 16  # of the address of a page
 
@@ -97,7 +98,7 @@ class LoginDialog:
         await self._show(LoginStep.SHOW_CODE, {"verify_code": verify_code}, lifetime)
 
     async def confirm_on_phone(self, display_name: str, picture_url: str | None = None) -> None:
-        user = {"display_name": display_name}
+        user = {"display_name": one_line(display_name, MAX_TEXT)}
         if picture_url is not None and _is_page(picture_url):
             user["picture_url"] = picture_url
         await self._show(LoginStep.CONFIRM_ON_PHONE, {"confirm_on_phone": user}, SHOWN_SECONDS)
@@ -113,11 +114,11 @@ class LoginDialog:
     # -- steps that ask -------------------------------------------------------------------------------------
 
     async def ask_code(self, refused: str | None = None, delivery: CodeDelivery | None = None) -> str:
-        payload = {} if delivery is None else {"code_delivery": _without_none(attrs.asdict(delivery))}
+        payload = {} if delivery is None else {"code_delivery": _shown(delivery)}
         return str(await self._ask(Question(step=LoginStep.ASK_CODE), payload, refused=refused))
 
     async def ask_password(self, hint: str | None = None) -> str:
-        payload = {} if hint is None else {"password_hint": hint}
+        payload = {} if hint is None else {"password_hint": one_line(hint, MAX_TEXT)}
         return str(await self._ask(Question(step=LoginStep.ASK_PASSWORD), payload))
 
     async def ask_passcode(self, guesses_left: int) -> str:
@@ -196,5 +197,9 @@ def _is_page(url: str) -> bool:
     return url.startswith(("https://", "http://")) and len(url) <= MAX_URL and is_one_line(url)
 
 
-def _without_none(values: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if value is not None}
+def _shown(delivery: CodeDelivery) -> dict[str, Any]:
+    """What the platform has said of the delivery."""
+    said = {name: value for name, value in attrs.asdict(delivery).items() if value is not None}
+    return {
+        name: one_line(value, MAX_TEXT) if isinstance(value, str) else value for name, value in said.items()
+    }

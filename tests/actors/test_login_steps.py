@@ -170,6 +170,19 @@ async def test_a_picture_that_is_no_web_address_is_left_out(autojump_clock: Mock
     assert host.steps[0].changes["auth_payload"]["confirm_on_phone"] == {"display_name": "Mei"}
 
 
+async def test_what_a_platform_says_cannot_control_a_terminal(autojump_clock: MockClock) -> None:
+    async def script(dialog: Dialog) -> Authorization:
+        await dialog.confirm_on_phone("Mei\x1b[2J\r\n" + "x" * 1000)
+        await dialog.ask_password("the\x07 dog\u2028")
+        raise AssertionError
+
+    host = ScriptedHost(script)
+    await finished(host)
+    name, hint = (step.changes["auth_payload"] for step in host.steps[:2])
+    assert name["confirm_on_phone"]["display_name"] == "Mei[2J" + "x" * 250
+    assert hint["password_hint"] == "the dog"
+
+
 # -- passcodes -----------------------------------------------------------------------------------------------
 
 
