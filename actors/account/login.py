@@ -7,6 +7,7 @@ An attempt is not restarted, neither after a failure nor after the process has e
 """
 
 import logging
+import traceback
 from collections.abc import Mapping
 from typing import Any
 
@@ -144,7 +145,7 @@ class Login:
             self.error = next((error for error in errors if _reason_of(error) == _BUG), errors[0])
         if self.error is not None:  # outside the handler: what `_fail` raises has no context to be logged
             if _reason_of(self.error) == _BUG:
-                log.error("account %s: its login crashed", self._host.row.id, exc_info=self.error)
+                self._log_bug(self.error)
             await self._fail(self.error)
 
     async def _log_in(self) -> None:
@@ -212,6 +213,15 @@ class Login:
         announcements = login_failed(row, reason, self._host.now_ms())
         await self._host.commit_login(Step(self.number, changes, announcements))
         self._progress.advance()
+
+    def _log_bug(self, error: BaseException) -> None:
+        """With the traceback; of an import without the text of the error, which may quote the session."""
+        account_id = self._host.row.id
+        if self._exported is None:
+            log.error("account %s: its login crashed", account_id, exc_info=error)
+            return
+        where = "".join(traceback.format_tb(error.__traceback__))
+        log.error("account %s: its import crashed: %s\n%s", account_id, type(error).__name__, where)
 
     def _end_of_login(self, outcome: LoginOutcome) -> dict[str, Any]:
         return {

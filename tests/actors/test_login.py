@@ -234,6 +234,26 @@ async def test_an_import_has_a_minute(autojump_clock: MockClock) -> None:
     assert (trio.current_time(), host.row.last_error) == (pytest.approx(60), "login_timeout")
 
 
+async def test_an_import_that_crashes_quotes_nothing_of_the_session(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Importing(ScriptedConnector, ImportsSession):
+        async def import_session(self, exported: ExportedSession) -> Authorization:
+            await trio.lowlevel.checkpoint()
+            raise ValueError(f"cannot read {exported.data!r}")
+
+    async def script(dialog: Dialog) -> Authorization:
+        raise AssertionError
+
+    host = ScriptedHost(script)
+    host.made = Importing(script)
+    await Login(host, ExportedSession(b"canary")).run()
+    assert host.row.last_error == "internal_error"
+    assert "import_session" in caplog.text
+    assert "ValueError" in caplog.text
+    assert "canary" not in caplog.text
+
+
 # -- ends that are not recorded ------------------------------------------------------------------------------
 
 

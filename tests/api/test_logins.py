@@ -191,6 +191,23 @@ async def test_by_a_session_in_the_body(world: World) -> None:
     await world.running(account)
 
 
+async def test_an_address_in_a_session_is_ignored(world: World) -> None:
+    account = await world.account("session")
+    elsewhere = {"api_url": "http://127.0.0.1:1", "host": "evil.example", "port": 1}
+    session = {"key": world.platform.logins.export(PHONE), **elsewhere}
+    assert (await world.step(account, "session", {"session": session}))["status"] == "authorized"
+    await world.running(account)
+
+
+async def test_a_session_that_is_too_long(world: World) -> None:
+    account = await world.account("session")
+    response = await world.api(
+        "POST", f"/v1/accounts/{account}/auth/session", {"session": "canary" * 200_000}
+    )
+    assert response.status_code == 413
+    assert "canary" not in response.text
+
+
 async def test_a_session_that_is_none(world: World) -> None:
     account = await world.account("session")
     failed = await world.step(account, "session", {"session": "nonsense"})

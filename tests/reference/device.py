@@ -6,6 +6,7 @@ a history, how far we have come is part of the session too, and what was missed 
 is read.
 """
 
+import json
 from typing import Any
 
 from unifyport.model.account import Identity
@@ -153,10 +154,15 @@ class ConsentConnector(DeviceConnector, Authorizes):
 
 
 class SessionConnector(DeviceConnector, ImportsSession):
-    """Let in by the key of a device elsewhere."""
+    """Let in by the key of a device elsewhere: the key itself, or an object that has it.
+
+    The address is the one of the configuration, whatever else the object says.
+    """
 
     async def import_session(self, exported: ExportedSession) -> Authorization:
         key = exported.data.decode(errors="replace").strip()
+        if key.startswith("{"):
+            key = str(json.loads(key).get("key"))
         if not key.startswith("device-") or exported.pin not in (None, "0000"):
             raise Rejected("invalid_session")
         return await self._in(key)
