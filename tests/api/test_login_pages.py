@@ -20,6 +20,7 @@ from tests.reference.logins import ORIGIN, SCOPES
 from tests.reference.platform import PHONE
 from tests.reference.serving import CONSENTING, WITH_CONSENT
 from unifyport.model.auth import MAX_PASSKEY_ANSWER
+from unifyport.process.redaction import redact
 
 PUBLIC = "https://gateway.example/base"
 CALLBACK = "/oauth/callback"
@@ -201,6 +202,14 @@ async def test_code_and_state_are_in_no_log(pages: Pages, caplog: pytest.LogCapt
     assert "request" in text  # requests are logged
     for secret in (query["code"], query["state"], page.rpartition(".")[2]):
         assert secret not in text
+
+
+async def test_a_stranger_cannot_blank_words_in_the_log(pages: Pages) -> None:
+    _, shown = await pages.consenting()
+    for state in ("words-of-a-stranger", f"{shown['account_id']}.words-of-a-stranger"):
+        await pages.browser("GET", f"{CALLBACK}?code=words-of-a-stranger&state={state}")
+    await pages.paste("/login/words-of-a-stranger", '{"id": "words-of-a-stranger"}')
+    assert redact("words-of-a-stranger") == "words-of-a-stranger"
 
 
 # -- passkeys ------------------------------------------------------------------------------------------------

@@ -28,20 +28,21 @@ class LoginPageUseCases:
     _links: LoginLinks
 
     def take_callback(self, parameters: Mapping[str, str]) -> None:
-        """Give the platform's answer to the login whose state it brings; anything else has no effect."""
-        for secret in ("state", "code"):
-            register_fleeting(parameters.get(secret))
+        """Give the platform's answer to the login whose state it brings; anything else has no effect.
+
+        Secrets of a stranger are not registered: he could have words of his choice blanked in the log.
+        """
         if len(parameters) > MAX_PARAMETERS or any(
             len(text) > MAX_PARAMETER for pair in parameters.items() for text in pair
         ):
             return
-        state = parameters.get("state", "")
         given = {name: value for name, value in parameters.items() if name != "state"}
         try:
-            account_id, number = self._links.read_state(state)
+            account_id, number = self._links.read_state(parameters.get("state", ""))
             login = self._login_of(account_id)
             if login.number == number:
-                login.give_callback(state, given)
+                login.give_callback(parameters["state"], given)
+                register_fleeting(given.get("code"))
         except (NoLogin, NotAsked):
             return
 
@@ -63,9 +64,9 @@ class LoginPageUseCases:
         if not isinstance(value, dict):
             raise invalid("result", "must be the JSON object that the script has printed")
         result = msgspec.json.encode(value).decode()
-        register_fleeting(result)
         try:
             self._login_of(name.partition(".")[0]).give(Wanted.CODE, result)
+            register_fleeting(result)
         except AnswerTooLong:
             raise invalid("result", f"may have at most {MAX_PASSKEY_ANSWER} characters") from None
         except NotAsked:

@@ -219,12 +219,12 @@ class LoginUseCases:
             raise _already_authorized()
         actor = self._accounts.actor(account.id)
         login = actor.login if actor is not None else None
-        register_fleeting(value)
         try:
             if login is None:
                 raise NotAsked
             steps = login.steps
             login.give(wanted, value, confirmed=confirmed)
+            register_fleeting(value)
         except NotAsked:
             raise invalid(wanted.value, f"is not asked for; the login is {account.auth_status}") from None
         except AnswerTooLong as too_long:
