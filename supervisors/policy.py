@@ -100,8 +100,12 @@ class Backoff:
 
     def delay(self, failures: int, draw: float) -> float:
         """Seconds to wait after the `failures`-th failure in a row (1-based); `draw` is in [-1, 1]."""
-        exponent = min(failures - 1, 64)  # a larger exponent could overflow (2.0 ** 1024)
-        return float(min(self.initial * self.factor**exponent, self.max) * (1 + self.jitter * draw))
+        exponent = min(failures - 1, 64)  # far beyond any maximum
+        try:
+            grown = self.initial * self.factor**exponent
+        except OverflowError:
+            grown = self.max
+        return float(min(grown, self.max) * (1 + self.jitter * draw))
 
 
 @attrs.frozen
@@ -121,7 +125,14 @@ class Probe:
     @staticmethod
     def problems(interval: float, timeout: float, failures: int) -> list[PolicyProblem]:
         """Every mistake in these values."""
-        return _check_all(_PROBE, {"interval": interval, "timeout": timeout, "failures": failures})
+        found = _check_all(_PROBE, {"interval": interval, "timeout": timeout, "failures": failures})
+        if timeout >= interval > 0:
+            found.append(
+                PolicyProblem(
+                    ("timeout", "interval"), f"must be less than interval, got {timeout!r} and {interval!r}"
+                )
+            )
+        return found
 
 
 @attrs.frozen
@@ -151,11 +162,15 @@ class Policy:
     @property
     def can_be_exhausted(self) -> bool:
         """Whether a child that always fails at once spends its budget; else `on_exhausted` has no effect."""
-        spent, failures = 0.0, 0
-        while spent <= self.window and failures <= self.max_restarts:
-            failures += 1
-            spent += self.backoff.delay(failures, -1.0)  # the shortest delay that jitter allows
-        return failures > self.max_restarts
+        spent, last = 0.0, -1.0
+        for failures in range(1, self.max_restarts + 1):
+            delay = self.backoff.delay(failures, -1.0)  # the shortest delay that jitter allows
+            if delay == last:  # it has stopped growing
+                return spent + (self.max_restarts + 1 - failures) * delay <= self.window
+            spent, last = spent + delay, delay
+            if spent > self.window:
+                return False
+        return True
 
 
 _BACKOFF = {"initial": _POSITIVE, "factor": _AT_LEAST_1, "max": _POSITIVE, "jitter": _SHARE}

@@ -49,12 +49,12 @@ from unifyport.api.http.cursors import Cursors
 from unifyport.api.http.doors import Audience, Door
 from unifyport.config.declared import plan, vet
 from unifyport.config.reload import Reloader, Running
-from unifyport.config.settings import ServerSettings, Settings, split_bind
+from unifyport.config.settings import ServerSettings, Settings, Source, split_bind
 from unifyport.delivery.client import HttpDeliveryClient
 from unifyport.files.incoming import MediaLinks
 from unifyport.fleet.doorbells import EVENTS_TOPIC, LocalBus
 from unifyport.fleet.leases import DatabaseLock, LocalFleet
-from unifyport.front.asgi import TlsFiles, behind_proxies, is_loopback, new_config, serve
+from unifyport.front.asgi import TlsFiles, behind_proxies, new_config, serve
 from unifyport.gateway.assembly import Assembly
 from unifyport.gateway.events import EventUseCases
 from unifyport.gateway.retention import Retention
@@ -64,7 +64,7 @@ from unifyport.links.reply_tokens import ReplyTokens
 from unifyport.model.account import Account, Origin
 from unifyport.model.ids import EventIds
 from unifyport.net.clients import ssl_context
-from unifyport.net.guard import AddressGuard, Resolve, Resolver
+from unifyport.net.guard import AddressGuard, Resolve, Resolver, is_loopback
 from unifyport.net.sockets import Sockets
 from unifyport.net.sweeper import Sweeper
 from unifyport.process.garbage import Garbage, tame
@@ -231,9 +231,9 @@ class Server:
         settings, resolver = self.settings, self._parts.new_resolver()
         return _Foundation(
             context=ssl_context(settings.ca_file),
-            guard=AddressGuard(resolver, settings.security.webhook_networks),
-            media_guard=AddressGuard(resolver, settings.security.media_networks),
-            proxy_guard=AddressGuard(resolver, settings.security.proxy_networks),
+            guard=AddressGuard(resolver, settings.security.webhook_networks, "webhook_allow"),
+            media_guard=AddressGuard(resolver, settings.security.media_networks, "media_allow"),
+            proxy_guard=AddressGuard(resolver, settings.security.proxy_networks, "proxy_allow"),
             bus=LocalBus(),
             fleet=LocalFleet(self._store, f"{os.getpid()}"),
             base_url=self._base_url(first),
@@ -242,7 +242,7 @@ class Server:
     async def _reconcile(self, guard: AddressGuard) -> None:
         """Make the store agree with the file, and settle sends that the last end of the process cut off."""
         settings, store, now_ms = self.settings, self._store, self._parts.now_ms
-        await vet(settings, guard)
+        await vet(settings, guard, Source.of_file(settings.path))
         made = await plan(settings, self.registry, store, now_ms())
         match await store.commit([made.write]):
             case [Refused() as refused]:

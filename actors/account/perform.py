@@ -48,7 +48,7 @@ async def _download(connector: Connector, command: FetchMedia) -> None:
             async def sink(chunk: bytes) -> None:
                 await disk.run(file.write, chunk)
 
-            await DOWNLOAD_MEDIA.call(connector, command.file_id, sink, command.limit)
+            await DOWNLOAD_MEDIA.call(connector, command.handle, sink, command.limit)
     except OSError as error:
         log.warning("a file cannot be kept: %s", error.strerror)
         raise Transient("disk") from None

@@ -100,6 +100,9 @@ signing_secret = "{SIGNING_SECRET}"
 [providers.whatsapp]
 graph_api_url = "{graph}"
 media_url = "{graph}"
+[providers.whatsapp.pace]  # off: what is measured is the gateway, not the platform's limits
+account = "off"
+user = "off"
 """
             + "".join(
                 f'[[accounts]]\nname = "{name}"\nprovider = "whatsapp"\n[accounts.credentials]\n'

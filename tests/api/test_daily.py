@@ -284,13 +284,16 @@ async def test_wrong_proxies_are_refused_by_field(tmp_path: Path) -> None:
             ({"port": "9" * 5000}, "proxy: port"),
             ({"host": "x" * 300}, "proxy: host"),
             ({"host": "a..b"}, "proxy: host"),
+            ({"host": "300.1.1.1"}, "proxy: host"),
         ):
             body = {"provider": "telegram", "provider_data": {"token": TOKEN}, "proxy": {**good, **change}}
             response = await api("POST", "/v1/accounts", body)
             assert (response.status_code, response.json()["error"]["code"]) == (400, "invalid_request"), (
                 change
             )
-            assert words in response.json()["error"]["message"], change
+            message = response.json()["error"]["message"]
+            assert words in message, change
+            assert ("[security] proxy_allow can permit it" in message) == (words == "proxy.host"), change
         unclear: list[dict[str, Any]] = [
             {"proxy": good, "proxy_config": {**good, "port": 1}},
             {"proxy": {}},

@@ -292,6 +292,7 @@ async def test_a_pause_keeps_what_is_owed_and_resume_now_drops_it(tmp_path: Path
             await api.until(lambda shown: shown["runtime"]["owed"] == 2, f"{HOOKS}/{hook}")
             await api.data("PATCH", f"{HOOKS}/{hook}", {"status": "active"})
             await inbox.until(lambda: len(inbox.of("message.received")) == 2)
+            await api.until(lambda shown: shown["runtime"]["owed"] == 0, f"{HOOKS}/{hook}")
             await api.data("POST", f"{HOOKS}/{hook}/deactivate")
             await write(platform, "c", "d")
             await api.until(lambda shown: shown["runtime"]["owed"] == 2, f"{HOOKS}/{hook}")

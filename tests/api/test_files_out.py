@@ -308,6 +308,8 @@ async def test_a_message_that_cannot_be_sent_is_refused_and_leaves_nothing(world
             status, code, text = error_of(response)
             assert (status, code) == (400, "invalid_request"), message
             assert text.startswith(field), message
+            blocked = any(part in written.get("url", "") for part in ("169.254", "10.0.0.1", "/moved"))
+            assert ("[security] media_allow can permit it" in text) == blocked, message
             assert "secret" not in response.text
     assert await world.platform.sent() == []
     assert world.lying == []

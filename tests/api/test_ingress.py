@@ -364,3 +364,15 @@ async def test_a_webhook_needs_a_public_url(tmp_path: Path) -> None:
             refused = await api("POST", "/v1/accounts", body)
             assert refused.status_code == 400
             assert "public_url" in refused.json()["error"]["message"]
+
+
+async def test_a_webhook_of_telegram_needs_https(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path, server='public_url = "http://gateway.example"')
+    async with gateway(settings) as api:
+        body = {"provider": "telegram", "provider_data": {"token": TOKEN}, "receive": "webhook"}
+        refused = await api("POST", "/v1/accounts", body)
+        assert refused.status_code == 400
+        assert "telegram calls https only" in refused.json()["error"]["message"]
+        # What is not known is ignored, as everywhere in the API; the file refuses it.
+        body = {"provider": "telegram", "provider_data": {"token": TOKEN, "webhok_secret": "x"}}
+        assert (await api("POST", "/v1/accounts", body)).is_success

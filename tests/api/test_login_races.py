@@ -55,9 +55,14 @@ async def test_a_session_that_is_in_use_is_not_logged_out_by_who_brings_it_again
 
 async def test_one_phone_is_one_account(world: World) -> None:
     await world.account("code", phone=PHONE)
-    body = {"provider": CHANNEL, "auth_mode": "code", "provider_data": {"phone": PHONE}}
+    for phone in (PHONE, PHONE[1:], f"00{PHONE[1:]}", "+65 9000 0001"):
+        body = {"provider": CHANNEL, "auth_mode": "code", "provider_data": {"phone": phone}}
+        response = await world.api("POST", "/v1/accounts", body)
+        assert (response.status_code, response.json()["error"]["code"]) == (409, "duplicate_provider_account")
+    body["provider_data"] = {"phone": "90000001"}  # without its country code
     response = await world.api("POST", "/v1/accounts", body)
-    assert (response.status_code, response.json()["error"]["code"]) == (409, "duplicate_provider_account")
+    assert (response.status_code, response.json()["error"]["code"]) == (400, "invalid_request")
+    assert "90000001" not in response.text
 
 
 async def test_an_identity_that_is_named_at_creation(world: World) -> None:

@@ -345,6 +345,12 @@ BAD = [
 ]
 
 
+@pytest.mark.parametrize("url", ["https://10.0.0.1/", "http://93.184.216.34/"])
+async def test_a_blocked_address_names_the_option_that_permits_it(api: Client, url: str) -> None:
+    response = await api("POST", "/v1/webhook-endpoints", {**ENDPOINT, "url": url})
+    assert "[security] webhook_allow can permit it" in response.json()["error"]["message"]
+
+
 async def test_bad_input_is_refused_by_its_code_and_changes_nothing(api: Client) -> None:
     before = [await api.data("GET", path) for path in ("/v1/workspace", "/v1/webhook-endpoints")]
     accounts = [a["id"] for a in await api.data("GET", "/v1/accounts")]

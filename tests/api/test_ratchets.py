@@ -108,7 +108,7 @@ async def test_the_link_is_cut_again_and_again(world: World) -> None:
 
 
 async def test_a_connection_is_replaced_while_five_sends_are_in_progress(world: World) -> None:
-    world.platform.order_fault({"kind": "delay", "method": "send", "value": 0.5, "seconds": 60})
+    world.platform.order_fault({"kind": "delay", "method": "send", "value": 4, "count": 5})
     outcomes: dict[str, str] = {}
 
     async def send(chat: str, text: str) -> None:
@@ -164,7 +164,7 @@ async def test_a_store_that_is_away_holds_everything_up_and_loses_nothing(
     async def send(text: str) -> None:
         outcomes[text] = await world.outcome("anna", text)
 
-    world.platform.order_fault({"kind": "delay", "method": "send", "value": 0.3, "count": 1})
+    world.platform.order_fault({"kind": "delay", "method": "send", "value": 3, "count": 1})
     async with trio.open_nursery() as nursery:
         nursery.start_soon(send, "begun")
         await world.runtime(lambda runtime: runtime["sends"]["in_progress"] == 1)

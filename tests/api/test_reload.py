@@ -3,6 +3,7 @@ and what is not different does not notice.
 """
 
 import contextlib
+import ipaddress
 import re
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -31,6 +32,9 @@ from tests.harness import (
     write_config,
 )
 from unifyport.config.reload import Reloader
+from unifyport.model.structuring import Problems
+from unifyport.net.guard import Address
+from unifyport.server import Parts
 
 Reload = Callable[..., Awaitable[Any]]
 OTHER_KEY = "other_key_" + "o" * 32
@@ -227,10 +231,34 @@ async def test_what_only_shows_against_the_running_state_changes_nothing_either(
 
     house.write(account() + endpoint("http://10.1.2.3/hook", name="private") + house.rest)
     error = (await house.api("POST", "/v1/reload")).json()["error"]
-    assert "'private': url" in error["message"]
+    [problem] = error["problems"]
+    assert re.search(r'unifyport\.toml:\d+ webhook_endpoints "private"\.url: the address is private', problem)
+    assert problem.endswith('; [security] webhook_allow can permit it, got "http://10.1.2.3/…"')
     names = [each["name"] for each in await house.api.data("GET", "/v1/accounts")]
     assert (len(names), "second" in names) == (2, False)
     assert len(await house.api.data("GET", "/v1/webhook-endpoints")) == 1
+
+
+async def test_a_name_that_leads_to_a_private_address_is_refused_with_its_line(tmp_path: Path) -> None:
+    """`config check` looks up no name; `serve` and a reload do, and tell it as the check tells the others."""
+
+    async def resolve(host: str) -> list[Address]:
+        await trio.lowlevel.checkpoint()
+        return [ipaddress.ip_address("10.1.2.3")]
+
+    parts = Parts(new_resolver=lambda: resolve)
+    hook = endpoint("https://crm.example/hook", name="crm")
+    wanted = re.compile(
+        r'unifyport\.toml:\d+ webhook_endpoints "crm"\.url: the address is private, local or reserved;'
+        r' \[security\] webhook_allow can permit it, got "https://crm\.example/…"'
+    )
+    async with gateway(settings_of(tmp_path), parts=parts) as api:
+        write_config(tmp_path, more=hook)
+        [problem] = (await api("POST", "/v1/reload")).json()["error"]["problems"]
+        assert wanted.search(problem)
+    with pytest.RaisesGroup(pytest.RaisesExc(Problems, match=wanted)):
+        async with gateway(settings_of(tmp_path, hook), parts=parts):
+            pass
 
 
 async def test_options_that_are_read_at_the_start_are_named(house: House) -> None:

@@ -4,6 +4,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 import trio
 
@@ -23,9 +24,9 @@ from tests.harness import (
     whatsapp,
     write_config,
 )
-from unifyport.api.routes.explain import _NEXT, ACTIONS, explain
+from unifyport.api.routes.explain import _NEXT, ACTIONS, ACTIONS_IN_FILE, explain
 from unifyport.config.settings import load
-from unifyport.model.account import Account
+from unifyport.model.account import Account, Origin
 from unifyport.model.structuring import Problems
 from unifyport.providers.registry import standard
 
@@ -83,6 +84,21 @@ def test_an_account_has_no_admission_of_its_own(tmp_path: Path) -> None:
 def test_every_phase_is_explained() -> None:
     assert set(_NEXT) == set(Phase)
     assert all(ACTIONS.values())
+    assert ACTIONS_IN_FILE.keys() == ACTIONS.keys()
+
+
+def test_an_account_of_the_file_is_never_to_be_changed_through_the_api() -> None:
+    """Such a request is answered with 409."""
+    account = Account("acct_1", "bot", "telegram", "telegram", "global", "token", origin=Origin.FILE)
+    for reason in ACTIONS:
+        state = ChildState("acct_1", Phase.TERMINAL, 0, Desired.RUNNING, 1, 0, 0, None, None, reason, ())
+        assert "PATCH" not in explain(account, state, "", "")[2]
+    left = explain(attrs.evolve(account, status="inactive"), state, "", "")
+    assert left == (
+        "its status is inactive",
+        "nothing",
+        "declare it in the configuration file again and reload",
+    )
 
 
 @pytest.mark.parametrize(("interactive", "action"), [(True, "log it in"), (False, "give new credentials")])
@@ -124,8 +140,9 @@ async def test_what_an_operator_sees_and_does(tmp_path: Path) -> None:
             await inbox.until(lambda: len(inbox.of("account.auth.required")) == 1)
             bad, bot = (a["id"] for a in await api.data("GET", "/v1/accounts"))
             why, following, action = await explained(api, bad)
-            assert (why, action) == ("invalid_credentials", ACTIONS["invalid_credentials"])
-            assert "logs it in again" in following
+            assert (why, action) == ("invalid_credentials", ACTIONS_IN_FILE["invalid_credentials"])
+            assert "change its credentials in the configuration file and reload" in action
+            assert "logged in again" in following
             assert await explained(api, bot) == ("", "", "")
             runtime = await api.data("GET", f"/v1/accounts/{bot}/runtime")
             assert (runtime["phase"], runtime["desired"], runtime["budget_left"]) == ("running", "running", 2)
@@ -154,7 +171,7 @@ async def test_what_an_operator_sees_and_does(tmp_path: Path) -> None:
             await api.data("POST", f"/v1/accounts/{bot}/runtime/stop")
             assert await explained(api, bot) == (
                 "an operator stopped it",
-                "nothing, until somebody starts it",
+                "nothing, until it is started",
                 "POST runtime/start",
             )
             missing = await api("GET", "/v1/accounts/acct_none/explain")

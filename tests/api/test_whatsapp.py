@@ -118,6 +118,8 @@ async def test_a_message_in_a_reply_out_and_its_receipts(tmp_path: Path) -> None
             assert (one.status_code, one.json()["error"]["code"]) == (400, "invalid_request")
             nobody = await api("POST", path, {"conversation_id": "1234567"})
             assert (nobody.status_code, nobody.json()["error"]["code"]) == (404, "conversation_not_found")
+            assert "give up_to_message_id" in nobody.json()["error"]["message"]
+            assert len(platform.cloud.marked_read()) == 3
 
 
 async def test_two_numbers_of_one_app_share_a_callback_and_strangers_are_set_aside(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.harness import Process, account, endpoint, free_port, receiver, sandbox, write_config
+from unifyport.storage.sealing import KeyRing
 
 
 def unifyport(
@@ -42,6 +43,34 @@ def test_init_keys_and_config_check(tmp_path: Path) -> None:
     assert unifyport("keys", "disable", created["id"], cwd=tmp_path).returncode == 0
     assert json.loads(unifyport("keys", "list", "--json", cwd=tmp_path).stdout)[1]["status"] == "inactive"
     assert unifyport("keys", "disable", "ak_none", cwd=tmp_path).returncode == 1
+
+
+def test_a_key_is_known_by_its_name(tmp_path: Path) -> None:
+    write_config(tmp_path)
+    made = [
+        json.loads(unifyport("keys", "create", name, "--json", cwd=tmp_path).stdout)
+        for name in ("crm", "twin", "twin")
+    ]
+    for command, status in (("disable", "inactive"), ("enable", "active"), ("rotate", "active")):
+        changed = json.loads(unifyport("keys", command, "crm", "--json", cwd=tmp_path).stdout)
+        assert (changed["id"], changed["status"]) == (made[0]["id"], status)
+    several = unifyport("keys", "disable", "twin", cwd=tmp_path)
+    assert several.returncode == 1
+    assert all(each["id"] in several.stderr for each in made[1:])
+    assert unifyport("keys", "disable", made[1]["id"], cwd=tmp_path).returncode == 0
+    unknown = unifyport("keys", "disable", "nothing", cwd=tmp_path)
+    assert (unknown.returncode, "no keys are called 'nothing'" in unknown.stderr) == (1, True)
+
+
+def test_another_master_key_is_explained(tmp_path: Path) -> None:
+    assert unifyport("init", cwd=tmp_path).returncode == 0
+    (tmp_path / "master.key").write_text(KeyRing.new_key())
+    for command in (("serve",), ("keys", "list")):
+        done = unifyport(*command, cwd=tmp_path)
+        assert done.returncode == 1
+        assert "security.master_key does not open this database" in done.stderr
+        assert "restore the key that sealed it; a key that was rotated stays in the list" in done.stderr
+        assert "Traceback" not in done.stderr
 
 
 WRONG = [
@@ -112,7 +141,7 @@ red = 1
     assert not told["ok"]
     assert len(told["problems"]) == len(WRONG)
     (tmp_path / "unifyport.toml").write_text("[server\n")
-    assert "line 1" in unifyport("config", "check", cwd=tmp_path).stderr
+    assert "unifyport.toml:1: Expected ']'" in unifyport("config", "check", cwd=tmp_path).stderr
     assert unifyport("serve", "-c", "missing.toml", cwd=tmp_path).returncode == 2
     assert unifyport("nonsense", cwd=tmp_path).returncode == 2
 

@@ -126,10 +126,11 @@ region = "venus"  #! accounts "bot-212".region: must be one of global, got "venu
 name = "shop"
 provider = "whatsapp"
 [accounts.credentials]
-#! accounts "shop".credentials.app_secret: is required (credentials has 'app_secrt': is that a misspelling?)
+#! accounts "shop".credentials.app_secret: is required
 access_token = "x y"  #! accounts "shop".credentials.access_token: is not a valid access_token
 phone_number_id = "12"
 app_secrt = "s"
+#! accounts "shop".credentials.app_secrt: unknown credential, auth_mode token has access_token,
 verify_token = { file = "none" }
 #! accounts "shop".credentials.verify_token: file none cannot be read
 [accounts.supervision.backoff]
@@ -168,7 +169,7 @@ start_rate = "fast"  #! supervision.providers.whatsapp.start_rate: must be a rat
 backoff = { max = "10s" }
 #! supervision.providers.whatsapp.backoff.max: must not be less than backoff.initial (5m), got "10s"
 [supervision.providers.telegrm]
-#! supervision.providers.telegrm: no such channel (did you mean "telegram"?)
+#! providers.telegrm: no such channel, the channels are telegram, whatsapp (did you mean "telegram"?)
 max_restarts = 1
 
 [providers.telegram]
@@ -265,6 +266,46 @@ ALONE = [
     '[[webhook_endpoints]]\nname = "a"\nurl = "http://["  #! "a".url: must be an absolute http\n',
     '[server]\npublic_url = "http://["  #! server.public_url: must be an absolute\n',
     '[server]\nbind = "127.0.0.1:65536"  #! the port 65536 is out of range\n',
+    # Hosts that no listener can have.
+    '[server]\nbind = "300.1.1.1:80"  #! must be HOST:PORT, and its host is not an IP address or a name\n',
+    '[server]\nbind = "a_b!:80"  #! must be HOST:PORT, and its host is not an IP address or a name\n',
+    '[server]\nbind = "[::1:80"  #! bind: an IPv6 address must be in brackets, write [::1]:PORT, got\n',
+    '[server]\nbind = "::1:9000"  #! bind: an IPv6 address must be in brackets, write [::1]:PORT, got\n',
+    '[server]\nbind = "[127.0.0.1]:80"  #! bind: only an IPv6 address may be in brackets\n',
+    '[server]\nbind = "a:b:80"  #! bind: must be HOST:PORT, and its host is not an IP address or a name\n',
+    '[server]\npublic_url = "https://x.example:port"  #! server.public_url: must be an absolute http\n',
+    '[server]\npublic_url = "https://300.1.1.1"  #! server.public_url: must be an absolute http\n',
+    '[providers.telegram]\nbot_api_url = "https://x:99999"  #! bot_api_url: must be an absolute URL\n',
+    # A key that is there already is not suggested.
+    "[supervision.policies.default]\nmax_restarts = 3\n"
+    'max_restart = 3  #! default.max_restart: unknown key ("max_restarts" is there already)\n',
+    "[providers.telegram]\n[providers.telegrm]  #! telegrm: no such channel, the channels are telegram,\n",
+    'logging = {}\nloging = {}  #! loging: unknown key ("logging" is there already)\n',
+    '[[webhook_endpoints]]\nname = "a"\nurl = "https://a.example"\n'
+    "retry_policy = { max_attempts = 2, max_attempt = 3 }\n"
+    '#! retry_policy.max_attempt: unknown key ("max_attempts" is there already)\n',
+    # Credentials of no meaning; what else is wrong with the account is told, too.
+    '[[accounts]]\nname = "a"\nprovider = "telegram"\n[accounts.credentials]\ntoken = "1:a"\n'
+    'webhok_secret = "0123456789abcdef"\n'
+    '#! "a".credentials.webhok_secret: unknown credential, auth_mode token has token, webhook_secret (\n'
+    '[[accounts]]\nname = "b"\nprovider = "telegram"\n'
+    'credentials = { token = "1:b" }  #! accounts "b".credentials: account \'a\' has the same identity\n',
+    # A secret that is too short, or empty.
+    '[[webhook_endpoints]]\nname = "a"\nurl = "https://a.example"\n'
+    'signing_secret = ""  #! must be at least 8 characters; without the option nothing is signed\n',
+    '[[webhook_endpoints]]\nname = "a"\nurl = "https://a.example"\n'
+    'signing_secret = "1234567"  #! signing_secret: must be at least 8 characters\n',
+    # A probe must be over before the next one begins.
+    '[supervision.policies.default]\nprobe = { interval = "10s" }\n'
+    '#! probe.interval: must be greater than probe.timeout (10s), got "10s"\n',
+    '[supervision.providers.telegram]\nprobe = { timeout = "1m" }\n'
+    '#! probe.timeout: must be less than probe.interval (1m), got "1m"\n',
+    '[server]\npublic_url = "http://["  #! server.public_url: must be an absolute http\n'
+    '[[accounts]]\nname = "a"\nprovider = "telegram"\ncredentials = { token = "1:a" }\nreceive = "webhook"\n',
+    # The platform refuses to call an http URL, unless it is the operator's own server or this machine.
+    '[server]\npublic_url = "http://gateway.example"\n[[accounts]]\nname = "a"\nprovider = "telegram"\n'
+    'credentials = { token = "1:a" }\n'
+    'receive = "webhook"  #! "a".receive: telegram calls https only, and server.public_url is http\n',
 ]
 
 
@@ -278,12 +319,128 @@ def test_a_section_that_is_missing_has_no_line(tmp_path: Path) -> None:
     assert told(tmp_path, "") == ["unifyport.toml security.master_key: is required"]
 
 
-def test_what_is_no_toml_is_told_with_its_line(tmp_path: Path) -> None:
-    [problem] = told(tmp_path, "[server]\nbind = \n")
-    assert problem.startswith("unifyport.toml: ")
-    assert "line 2" in problem
+@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+@pytest.mark.parametrize(
+    ("document", "problem"),
+    [
+        ("[server]\nbind = \n", "unifyport.toml:2: Invalid value, at column 8"),
+        ("[server]\nbind = [1,\n", "unifyport.toml:2: Invalid value, at the end of the file"),
+        ("[server]\nbind = '''a\nb", "unifyport.toml:3: Expected \"'''\", at the end of the file"),
+        (
+            "[server\n",
+            "unifyport.toml:1: Expected ']' at the end of a table declaration, at column 8",
+        ),
+        # What is defined twice, and where the first one is.
+        ("a = 1\n\na = 2\n", "unifyport.toml:3 a: is defined twice, first on line 1"),
+        (
+            "[server]\nbind = 'a'\n\ntrusted_proxies = [\n]\ntrusted_proxies = [\n  '::1',\n]\n",
+            "unifyport.toml:6 server.trusted_proxies: is defined twice, first on line 4",
+        ),
+        ("[server]\n[media]\n[ server ]\n", "unifyport.toml:3 server: is defined twice, first on line 1"),
+        (
+            "[[accounts]]\nname = 'a'\n[[accounts]]\nname = 'b'\n\nname = 'c'\n",
+            "unifyport.toml:6 accounts[1].name: is defined twice, first on line 4",
+        ),
+        ("[[a]]\n[a]\n", "unifyport.toml:2 a: is defined twice, first on line 1"),
+        ("[a]\nb = 1\n[a.b]\nc = 1\n", "unifyport.toml:3 a.b: is defined twice, first on line 2"),
+        ("[a.b]\n[a]\nb = 1\n", "unifyport.toml:3 a.b: is defined twice, first on line 1"),
+        ('x = {"a" = 1, b = 1, a = 2}\n', "unifyport.toml:1 x.a: is defined twice, first on line 1"),
+        ("x = { y = 1 }\nx = { y = 1 }\n", "unifyport.toml:2 x: is defined twice, first on line 1"),
+        ("x = { a = 1 }\nx.b = 2\n", "unifyport.toml:2 x: cannot be extended, it is complete on line 1"),
+        ("a = [1]\n[[a]]\n", "unifyport.toml:2 a: is defined twice, first on line 1"),
+    ],
+)
+def test_what_is_no_toml_is_told_with_its_line(
+    tmp_path: Path, document: str, problem: str, ending: str
+) -> None:
+    assert told(tmp_path, document.replace("\n", ending)) == [problem]
+
+
+def test_what_cannot_be_read_at_all(tmp_path: Path) -> None:
     [problem] = told(tmp_path, f"a = {'[' * 5000}{']' * 5000}")
     assert "nested too deeply" in problem
+    path = tmp_path / "unifyport.toml"
+    path.write_bytes(b"[server]\n" + b"# long enough\n" * 10_000 + b"bind = '\xff'\n")
+    with pytest.raises(Problems) as found:
+        load(path, standard(), {})
+    assert found.value.problems == [f"{path}:10002: the text is not UTF-8"]
+
+
+# -- addresses ----------------------------------------------------------------------------------------------
+
+PRIVATE = "the address is private, local or reserved; [security] {} can permit it, got {}"
+HTTP = "plain http is only for permitted addresses, use https; [security] webhook_allow can permit it, got {}"
+
+
+def address_mistakes(directory: Path, allow: str, url: str, host: str = "proxy.example") -> list[str]:
+    document = (
+        f'{GOOD}{allow}\n[[webhook_endpoints]]\nname = "crm"\nurl = "{url}"\n[[accounts]]\nname = "bot"\n'
+        f'provider = "telegram"\ncredentials = {{ token = "1:a" }}\nproxy = {{ host = "{host}", port = 1 }}\n'
+    )
+    path = directory / "unifyport.toml"
+    path.write_text(document)
+    try:
+        load(path, standard(), {})
+    except Problems as wrong:
+        return [problem.removeprefix(f"{directory}/") for problem in wrong.problems]
+    return []
+
+
+@pytest.mark.parametrize(
+    ("url", "text"),
+    [
+        ("http://10.0.0.1/x", PRIVATE.format("webhook_allow", '"http://10.0.0.1/…"')),
+        ("https://[::ffff:10.0.0.1]", PRIVATE.format("webhook_allow", '"https://[::ffff:10.0.0.1]"')),
+        ("https://localhost/", PRIVATE.format("webhook_allow", '"https://localhost/"')),
+        ("http://93.184.216.34/", HTTP.format('"http://93.184.216.34/"')),
+        ("http://crm.example/", HTTP.format('"http://crm.example/"')),
+        ("https://u:p@x.example/", "a URL must not hold a user name or password, got a string with @"),
+        ("https://300.1.1.1/", 'must be an absolute http or https URL, got "https://300.1.1.1/"'),
+    ],
+)
+def test_an_endpoint_that_cannot_be_reached_is_told(tmp_path: Path, url: str, text: str) -> None:
+    expected = [f'unifyport.toml:6 webhook_endpoints "crm".url: {text}']
+    assert address_mistakes(tmp_path, "", url) == expected
+
+
+@pytest.mark.parametrize("host", ["10.0.0.1", "2130706433", "[fd00::1]", "fd00::1", "localhost"])
+def test_a_proxy_that_cannot_be_reached_is_told(tmp_path: Path, host: str) -> None:
+    [problem] = address_mistakes(tmp_path, "", "https://crm.example", host)
+    address = {"2130706433": "127.0.0.1", "localhost": "127.0.0.1"}.get(host, host.strip("[]"))
+    text = PRIVATE.format("proxy_allow", address)
+    assert problem == f'unifyport.toml:11 accounts "bot".proxy.host: {text}'
+
+
+def test_what_is_permitted_or_a_name_is_good(tmp_path: Path) -> None:
+    allow = 'webhook_allow = ["10.0.0.0/8"]\nproxy_allow = ["10.0.0.1/32"]'
+    assert address_mistakes(tmp_path, allow, "http://10.0.0.1/x", "10.0.0.1") == []
+    assert address_mistakes(tmp_path, allow, "http://crm.internal/x", "proxy.internal") == []
+    assert address_mistakes(tmp_path, "", "https://crm.internal/x") == []
+    [problem] = address_mistakes(tmp_path, 'webhook_allow = ["10.0.0.0/99"]', "http://10.0.0.1/x")
+    assert "security.webhook_allow[0]" in problem  # and nothing follows from a list that is wrong itself
+
+
+@pytest.mark.parametrize(
+    "server",
+    [
+        'bind = "127.1:0"',
+        'bind = "gateway-1.internal:80"',
+        'bind = "[fe80::1%eth0]:80"',
+        'bind = "0.0.0.0:08080"',
+        'public_url = "http://127.0.0.2:80"',
+        'public_url = "http://[::1]"',
+        'public_url = "http://gateway.internal"\n[providers.telegram]\nbot_api_url = "https://bots.internal"',
+    ],
+)
+def test_what_can_work_is_good(tmp_path: Path, server: str) -> None:
+    """Also a webhook of an operator's own Bot API server, which takes an http URL."""
+    path = tmp_path / "unifyport.toml"
+    url = "" if "public_url" in server else 'public_url = "https://gateway.example"\n'
+    path.write_text(
+        f'{GOOD}[[accounts]]\nname = "a"\nprovider = "telegram"\ncredentials = {{ token = "1:a" }}\n'
+        f'receive = "webhook"\n[server]\n{url}{server}\n'
+    )
+    load(path, standard(), {})
 
 
 # -- secrets ------------------------------------------------------------------------------------------------
@@ -405,4 +562,47 @@ def test_a_good_file_has_no_mistakes(tmp_path: Path) -> None:
         providers={name: channel.endpoints() for name, channel in standard().channels.items()},
         directory=tmp_path,
         path=path,
+    )
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "h.example/hook?token=canary",
+        "https//h.example/canary",
+        "//h.example/canary",
+        " ftp://h/canary",
+        "canary",
+    ],
+)
+def test_nothing_is_shown_of_what_should_be_a_url_and_is_none(tmp_path: Path, value: str) -> None:
+    more = f'[[webhook_endpoints]]\nname = "crm"\nurl = "{value}"\n'
+    [problem] = told(tmp_path, GOOD + more)
+    assert "webhook_endpoints" in problem
+    assert "canary" not in problem
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        f"[supervision]\nmax_children = 0x{'f' * 4000}\n",
+        f"[supervision.policies.default]\nmax_restarts = {'9' * 5000}\n",
+        "[supervision.policies.default]\nmax_restarts = 99999999999999999999\n",
+    ],
+    ids=["hexadecimal", "decimal", "more than 64 bits"],
+)
+def test_a_number_without_measure_is_a_mistake(tmp_path: Path, more: str) -> None:
+    [problem] = told(tmp_path, GOOD + more)
+    assert "out of range" in problem or "too many digits" in problem
+
+
+def test_growth_without_measure_and_many_restarts_are_judged_at_once(tmp_path: Path) -> None:
+    more = (
+        '[supervision.policies.default]\nmax_restarts = 20000000\nwindow = "9999999d"\n'
+        'backoff = { initial = "1s", factor = 1e308, max = "1m" }\n'
+    )
+    (tmp_path / "unifyport.toml").write_text(GOOD + more)
+    assert (
+        load(tmp_path / "unifyport.toml", standard(), {}).supervision.policies.default.max_restarts
+        == 20000000
     )

@@ -138,7 +138,7 @@ async def a_world(directory: Path, mode: str, *, tls: bool) -> AsyncIterator[Wor
                 "token": "7777:made-by-the-sdk",
                 "hook": inbox.url,
                 "everything": await _account(api, "everything"),
-                "file": f"{everything.url}/files/{everything.platform.keep(b'a picture')}",
+                "file": everything.url_of(b"a picture"),
                 "phone": PHONE,
                 "secretive": SECRETIVE,
                 "orders": taken.url,

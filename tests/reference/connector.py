@@ -26,7 +26,7 @@ from unifyport.model.inbound import (
 from unifyport.model.message import OutboundContacts, OutboundMedia, OutboundMessage, OutboundText
 from unifyport.model.vcard import vcard
 from unifyport.net.bodies import FileBody
-from unifyport.net.clients import ConnectionLost, NotConnected, TooLarge, download, new_client, request
+from unifyport.net.clients import Response
 from unifyport.providers.contract import capabilities
 from unifyport.providers.contract.base import Batch, ConnectorContext, Link
 from unifyport.providers.contract.capabilities import (
@@ -37,13 +37,20 @@ from unifyport.providers.contract.capabilities import (
     Sink,
     Target,
 )
-from unifyport.providers.contract.errors import LoggedOut, Rejected, Transient
+from unifyport.providers.contract.errors import ChannelError, LoggedOut, Rejected
+from unifyport.providers.http import (
+    UPLOAD_SECONDS,
+    HttpApi,
+    collect_pages,
+    decode,
+    nothing_applied,
+    refuse_status,
+)
 
 from .platform import PICTURE
 
 CALL_SECONDS = 10.0
 POLL_SECONDS = 20.0
-UPLOAD_SECONDS = 60.0
 _NOT_FOUND = {
     "no such chat": CONVERSATION_NOT_FOUND,
     "no such person": CONTACT_NOT_FOUND,
@@ -58,12 +65,14 @@ class Endpoints:
     api_url: str = "https://reference.example"
 
 
+class _Answer(msgspec.Struct):
+    result: Any = None
+    error: str = ""
+
+
 class ReferenceConnector(
     capabilities.SendsText,
-    capabilities.SendsImages,
-    capabilities.SendsVideos,
-    capabilities.SendsAudio,
-    capabilities.SendsDocuments,
+    capabilities.SendsFiles,
     capabilities.SendsContacts,
     capabilities.SendsReplies,
     capabilities.EditsMessages,
@@ -106,7 +115,7 @@ class ReferenceConnector(
     def __init__(self, context: ConnectorContext) -> None:
         self._token = self._token_of(context)
         self._url = context.endpoints.api_url
-        self._client = new_client(context.ssl_context, proxy=context.proxy)
+        self._http = HttpApi(context, parallel_sends=4)
         self._me = ""
 
     def _token_of(self, context: ConnectorContext) -> str:
@@ -130,54 +139,28 @@ class ReferenceConnector(
                 confirm = messages[-1]["number"]
 
     async def aclose(self) -> None:
-        await self._client.aclose()
+        await self._http.aclose()
 
     # -- the wire --------------------------------------------------------------------------------------------
 
     async def _ask(self, method: str, **arguments: Any) -> Any:
         return await self._post("/call", {"token": self._token, "method": method, "arguments": arguments})
 
-    async def _post(self, path: str, body: dict[str, Any] | FileBody) -> Any:
+    async def _post(self, path: str, body: dict[str, Any]) -> Any:
         """The result of a call. Raises a failure class."""
-        content: bytes | FileBody
-        if isinstance(body, FileBody):
-            seconds, content, headers = UPLOAD_SECONDS, body, {**body.headers, "token": self._token}
-        else:
-            seconds = CALL_SECONDS if path == "/call" else POLL_SECONDS
-            content, headers = msgspec.json.encode(body), {"content-type": "application/json"}
-        try:
-            response = await request(
-                self._client, "POST", self._url + path, timeout=seconds, content=content, headers=headers
-            )
-        except NotConnected as error:
-            raise Transient(str(error)) from None
-        except ConnectionLost as error:
-            raise Transient(str(error), maybe_applied=True) from None
-        if response.status != 200:
-            raise Transient(f"http_{response.status}", maybe_applied=True)
-        answer = msgspec.json.decode(response.body)
-        if answer["ok"]:
-            return answer["result"]
-        refused = answer["error"]
-        if refused == "unauthorized":
-            raise LoggedOut("invalid_credentials")
-        raise Rejected(_NOT_FOUND.get(refused, refused.replace(" ", "_")), refused)
+        seconds = CALL_SECONDS if path == "/call" else POLL_SECONDS
+        return await self._answer(path, json=body, timeout=seconds)
+
+    async def _answer(self, path: str, **options: Any) -> Any:
+        answer = await self._http.call("POST", self._url + path, _Answer, refused=_refusal, **options)
+        return answer.result
 
     # -- messages --------------------------------------------------------------------------------------------
 
     async def send_text(self, message: OutboundText) -> Sent:
         return await self._send(message)
 
-    async def send_image(self, message: OutboundMedia) -> Sent:
-        return await self._send(message)
-
-    async def send_video(self, message: OutboundMedia) -> Sent:
-        return await self._send(message)
-
-    async def send_audio(self, message: OutboundMedia) -> Sent:
-        return await self._send(message)
-
-    async def send_document(self, message: OutboundMedia) -> Sent:
+    async def send_file(self, message: OutboundMedia) -> Sent:
         return await self._send(message)
 
     async def send_contacts(self, message: OutboundContacts) -> Sent:
@@ -199,23 +182,14 @@ class ReferenceConnector(
         return Sent(await self._ask("send", chat=message.conversation_id, text=message.text, **more))
 
     async def _upload(self, message: OutboundMedia) -> str:
-        """Nothing is sent by that: whatever goes wrong, the message was not."""
-        try:
-            return str(await self._post("/files", FileBody(message.path, message.size)))
-        except Transient as error:
-            raise Transient(error.reason) from None
+        file, headers = FileBody(message.path, message.size), {"token": self._token}
+        with nothing_applied():
+            return str(await self._answer("/files", body=file, headers=headers, timeout=UPLOAD_SECONDS))
 
-    async def download(self, file_id: str, sink: Sink, limit: int) -> None:
-        try:
-            status, _ = await download(
-                self._client, f"{self._url}/files/{file_id}", sink, limit=limit, timeout=UPLOAD_SECONDS
-            )
-        except TooLarge:
-            raise Rejected("too_large") from None
-        except (NotConnected, ConnectionLost) as error:
-            raise Transient(str(error)) from None
-        if status != 200:
-            raise Rejected("media_not_found")
+    async def download(self, handle: bytes, sink: Sink, limit: int) -> None:
+        file, key = msgspec.json.decode(handle, type=tuple[str, str])
+        url, headers = f"{self._url}/files/{file}", {"media-key": key}
+        await self._http.download(url, sink, limit=limit, headers=headers, gone=(403, 404))
 
     async def edit_message(self, target: Target, content: str) -> None:
         await self._change_message(target, text=content)
@@ -254,8 +228,8 @@ class ReferenceConnector(
         ]
         return directory.Page(members, found["next"])
 
-    async def mark_read(self, conversation_id: str, message_id: str) -> None:
-        await self._ask("change_chat", chat=conversation_id, unread=0)
+    async def mark_read(self, conversation_id: str, message_id: str | None) -> None:
+        await self._ask("change_chat", chat=conversation_id, unread=0, read_up_to=message_id)
 
     async def mark_conversation_unread(self, conversation_id: str) -> None:
         await self._ask("change_chat", chat=conversation_id, unread=1)
@@ -299,8 +273,12 @@ class ReferenceConnector(
         return _contact(await self._ask("person", person=contact_id))
 
     async def list_blocklist(self) -> directory.ContactBlocklist:
-        found = await self._ask("people", part=None, after=None, limit=1000)
-        return directory.ContactBlocklist([person["id"] for person in found["items"] if person["blocked"]])
+        async def fetch(after: str | None) -> tuple[list[dict[str, Any]], str | None]:
+            found = await self._ask("people", part=None, after=after, limit=2)
+            return found["items"], found["next"]
+
+        people = await collect_pages(fetch)
+        return directory.ContactBlocklist([person["id"] for person in people if person["blocked"]])
 
     async def block_contact(self, contact_id: str) -> None:
         await self._ask("change_person", person=contact_id, blocked=True)
@@ -352,6 +330,16 @@ class ReferenceConnector(
         return directory.GroupInviteCode(f"https://reference.example/join/{group['id']}", group["id"])
 
 
+def _refusal(response: Response) -> ChannelError | None:
+    """The platform refuses in the body of a 200."""
+    if (failure := refuse_status(response)) is not None:
+        return failure
+    error = decode(response.body, _Answer).error
+    if error == "unauthorized":
+        return LoggedOut("invalid_credentials")
+    return Rejected(_NOT_FOUND.get(error, error.replace(" ", "_")), error) if error else None
+
+
 def _conversation(chat: dict[str, Any]) -> directory.Conversation:
     return directory.Conversation(
         conversation_id=chat["id"],
@@ -400,6 +388,7 @@ class _Message(msgspec.Struct):
     text: str = ""
     kind: str = "text"
     file: str | None = None
+    key: str = ""
     size: int = 0
 
 
@@ -412,7 +401,8 @@ def parse(me: str, item: dict[str, Any]) -> ProviderEvent:
         return Unparsed(dedupe_key("reference", me, raw.hex()), raw, str(error))
     content = Content(message.id, message.kind, message.text)  # type: ignore[arg-type]
     if message.file is not None:
-        content.attachments.append(Attachment(message.kind, message.file, size=message.size))
+        handle = msgspec.json.encode([message.file, message.key])
+        content.attachments.append(Attachment(message.kind, message.file, size=message.size, handle=handle))
     return MessageReceived(
         dedupe_key("reference", me, message.id),
         Conversation(message.chat, "user"),

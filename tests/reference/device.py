@@ -19,6 +19,7 @@ from unifyport.providers.contract.base import (
     Credential,
     Inbound,
     Link,
+    PhoneCredential,
 )
 from unifyport.providers.contract.errors import Rejected
 from unifyport.providers.contract.login import (
@@ -33,6 +34,7 @@ from unifyport.providers.contract.login import (
 from .connector import Endpoints, ReferenceConnector, parse
 from .login_steps import LoginSteps
 
+PHONE = PhoneCredential("phone")
 _KEY, _MARK = ("device", b"key"), ("device", b"mark")
 
 
@@ -129,7 +131,7 @@ class CodeConnector(DeviceConnector, Authorizes):
 
     def __init__(self, context: ConnectorContext) -> None:
         super().__init__(context)
-        self._phone = context.credentials["phone"]
+        self._phone = PHONE.read(context.credentials) or ""
 
     async def authorize(self, dialog: Dialog) -> Authorization:
         return await self._follow(await self._begin("sent", phone=self._phone), dialog)
@@ -168,9 +170,6 @@ class SessionConnector(DeviceConnector, ImportsSession):
         return await self._in(key)
 
 
-_PHONE = Credential("phone", pattern=r"\+?[0-9]{5,15}")
-
-
 _BY_TOKEN = ConnectionSpec("token", lambda: ReferenceConnector, (Credential("token"),), Inbound.ACKED)
 _BY_CONSENT = ConnectionSpec("token", lambda: ConsentConnector, (), Inbound.REPLAYABLE)
 
@@ -188,9 +187,9 @@ def reference(name: str = "line", *, typed: bool = False, consent: bool = False)
             ConnectionSpec(
                 "code",
                 lambda: TypedCodeConnector if typed else CodeConnector,
-                (_PHONE,),
+                (PHONE,),
                 Inbound.VOLATILE,
-                identify=lambda credentials: credentials.get("phone"),
+                identify=PHONE.read,
             ),
             ConnectionSpec("session", lambda: SessionConnector, (), Inbound.REPLAYABLE),
         ),

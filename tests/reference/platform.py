@@ -5,7 +5,8 @@ POST /call   {"token", "method", "arguments"} -> {"ok": true, "result"} or {"ok"
 POST /login  {"method", "arguments"} -> the same, for devices that are not in yet (`logins.py`)
 POST /kept   {"token", "confirm"} -> what customers wrote after number `confirm`, kept until it is confirmed
 POST /stream {"token"} -> what customers wrote, forgotten once it was handed out
-POST /files  a file; GET /files/{id} gives it back
+POST /files  a file; GET /files/{id} gives it back to whoever has its key, in the header `media-key` or in
+             the query. The message of a file names both
 """
 
 import hashlib
@@ -53,6 +54,7 @@ class ReferencePlatform:
         )
         self.inboxes: defaultdict[str, Inbox] = defaultdict(Inbox)
         self.files: dict[str, bytes] = {}
+        self.keys: dict[str, str] = {}  # of files
         self.refusing = False  # every call that asks for something
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.sent: list[dict[str, Any]] = []
@@ -162,8 +164,13 @@ class ReferencePlatform:
         return {"ok": True, "result": self.keep(content)}
 
     async def _download(self, file: str) -> tuple[bytes, int]:
+        from quart import request
+
         await trio.lowlevel.checkpoint()
-        return (self.files[file], 200) if file in self.files else (b"", 404)
+        if file not in self.files:
+            return b"", 404
+        key = request.headers.get("media-key") or request.args.get("key")
+        return (self.files[file], 200) if key == self.keys[file] else (b"", 403)
 
     # -- what people do --------------------------------------------------------------------------------------
 
@@ -171,6 +178,7 @@ class ReferencePlatform:
         """The id of a file."""
         id_ = "file-" + hashlib.sha256(content).hexdigest()[:16]
         self.files[id_] = content
+        self.keys[id_] = "media-key-" + hashlib.sha256(b"key" + content).hexdigest()
         return id_
 
     def write(self, text: str, user: str = "me", **more: Any) -> dict[str, Any]:
@@ -178,6 +186,8 @@ class ReferencePlatform:
         inbox = self.inboxes[user]
         number = len(inbox.history) + 1
         message = {"number": number, "id": f"in-{number}", "chat": "chat-1", "from": "person-1", "text": text}
+        if "file" in more:
+            more["key"] = self.keys[more["file"]]
         for box in (inbox.history, inbox.kept, *inbox.streams.values()):
             box.append({**message, **more})
         inbox.bell.set()

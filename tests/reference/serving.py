@@ -23,6 +23,11 @@ class Running:
     platform: ReferencePlatform
     url: str
 
+    def url_of(self, content: bytes) -> str:
+        """Where a file with this content can be fetched by anyone."""
+        file = self.platform.keep(content)
+        return f"{self.url}/files/{file}?key={self.platform.keys[file]}"
+
 
 @contextlib.asynccontextmanager
 async def reference_platform() -> AsyncIterator[Running]:

@@ -394,8 +394,14 @@ def test_another_master_key_is_refused_at_once(tmp_path: Path) -> None:
     first = SqliteStore(tmp_path / "t.db", KeyRing.parse(RING), lambda: NOW)
     first.open()
     first.close()
-    with pytest.raises(SealError):
+    with pytest.raises(
+        SealError, match=r"security\.master_key does not open this database, .*t\.db: restore"
+    ):
         SqliteStore(tmp_path / "t.db", KeyRing.parse(KeyRing.new_key()), lambda: NOW).open()
+    with pytest.raises(
+        SealError, match=r"security\.master_key does not open a sealed value \(session\): restore"
+    ):
+        KeyRing.parse(KeyRing.new_key()).open("session", [], KeyRing.parse(RING).seal("session", [], b"x"))
 
 
 def test_a_newer_schema_is_refused_and_left_alone(tmp_path: Path) -> None:

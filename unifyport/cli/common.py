@@ -97,11 +97,15 @@ def load_settings(path: Path) -> Settings:
     try:
         return load(path, standard())
     except Problems as wrong:
-        for problem in wrong.problems:
-            errors.print(f"[red]error:[/red] {escaped(problem)}")
+        print_problems(wrong)
         if not path.exists():
             errors.print("'unifyport init' writes a configuration file.")
         sys.exit(WRONG_USAGE)
+
+
+def print_problems(wrong: Problems) -> None:
+    for problem in wrong.problems:
+        errors.print(f"[red]error:[/red] {escaped(problem)}")
 
 
 class Api:

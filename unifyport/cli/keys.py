@@ -36,7 +36,7 @@ def open_store(settings: Settings) -> Iterator[SqliteStore]:
 
 @click.group()
 def keys() -> None:
-    """List, create, rotate, disable and enable API keys."""
+    """List, create, rotate, disable and enable API keys. KEY is an id or a name."""
 
 
 @keys.command("list")
@@ -72,40 +72,40 @@ def create(name: str, prefix: str, config_path: Path, as_json: bool) -> None:
 
 
 @keys.command()
-@click.argument("key_id")
+@click.argument("key")
 @config_option
 @json_option
-def rotate(key_id: str, config_path: Path, as_json: bool) -> None:
+def rotate(key: str, config_path: Path, as_json: bool) -> None:
     """Give a key a new secret and print it, once; the old secret is invalid at once."""
     with open_store(load_settings(config_path)) as store:
-        record = _find(store, key_id)
-        key = new_key(record.prefix)
-        record = attrs.evolve(record, hash=hash_key(key))
+        record = _find(store, key)
+        secret = new_key(record.prefix)
+        record = attrs.evolve(record, hash=hash_key(secret))
         trio.run(store.commit, [PutApiKey(record)])
-    _print_new(record, key, as_json)
+    _print_new(record, secret, as_json)
 
 
 @keys.command()
-@click.argument("key_id")
+@click.argument("key")
 @config_option
 @json_option
-def disable(key_id: str, config_path: Path, as_json: bool) -> None:
+def disable(key: str, config_path: Path, as_json: bool) -> None:
     """Refuse a key from now on."""
-    _set_status(key_id, "inactive", config_path, as_json)
+    _set_status(key, "inactive", config_path, as_json)
 
 
 @keys.command()
-@click.argument("key_id")
+@click.argument("key")
 @config_option
 @json_option
-def enable(key_id: str, config_path: Path, as_json: bool) -> None:
+def enable(key: str, config_path: Path, as_json: bool) -> None:
     """Accept a disabled key again."""
-    _set_status(key_id, "active", config_path, as_json)
+    _set_status(key, "active", config_path, as_json)
 
 
-def _set_status(key_id: str, status: str, config_path: Path, as_json: bool) -> None:
+def _set_status(name: str, status: str, config_path: Path, as_json: bool) -> None:
     with open_store(load_settings(config_path)) as store:
-        record = attrs.evolve(_find(store, key_id), status=status)
+        record = attrs.evolve(_find(store, name), status=status)
         trio.run(store.commit, [PutApiKey(record)])
     if as_json:
         print_json(_public(record))
@@ -113,13 +113,16 @@ def _set_status(key_id: str, status: str, config_path: Path, as_json: bool) -> N
         console.print(f"{record.id} ({escaped(record.name)}) is {status}")
 
 
-def _find(store: SqliteStore, key_id: str) -> ApiKey:
-    known = {key.id: key for key in trio.run(store.api_keys)}
-    if key_id not in known:
-        fail(f"no such key: {key_id}")
-    if known[key_id].origin == Origin.FILE:
-        fail(f"{key_id} is declared in the configuration file; change it there")
-    return known[key_id]
+def _find(store: SqliteStore, name: str) -> ApiKey:
+    """The key with this id or name. Ends the command if there is not exactly one, or the file declares it."""
+    found = [key for key in trio.run(store.api_keys) if name in (key.id, key.name)]
+    if len(found) > 1:
+        fail(f"{len(found)} keys are called {name!r}, use the id: {', '.join(key.id for key in found)}")
+    if not found:
+        fail(f"no keys are called {name!r}")
+    if found[0].origin == Origin.FILE:
+        fail(f"{name!r} is declared in the configuration file; change it there")
+    return found[0]
 
 
 def _public(key: ApiKey) -> dict[str, object]:

@@ -27,6 +27,7 @@ from .common import (
     json_option,
     load_settings,
     print_json,
+    print_problems,
     run_async,
 )
 from .keys import open_store
@@ -182,7 +183,8 @@ def serve(config_path: Path) -> None:
     except (StoreLocked, AddressInUse, SchemaTooNew, SealError, StoreUnavailable) as error:
         fail(str(error))
     except Problems as wrong:
-        fail("; ".join(wrong.problems), WRONG_USAGE)
+        print_problems(wrong)
+        sys.exit(WRONG_USAGE)
 
 
 @click.command()

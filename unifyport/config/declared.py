@@ -15,7 +15,7 @@ from typing import Any, Literal
 import attrs
 import msgspec
 
-from unifyport.config.settings import DeclaredAccount, Settings
+from unifyport.config.settings import DeclaredAccount, Mistake, Settings, Source
 from unifyport.model.account import ACTIVE, Account, AuthStatus, Origin
 from unifyport.model.ids import new_id
 from unifyport.model.proxy import Proxy
@@ -132,16 +132,16 @@ class Report:
         return lines or ["nothing is different"]
 
 
-async def vet(settings: Settings, guard: AddressGuard) -> None:
-    """Check the endpoint URLs of the file against the address guard. Raises `Problems`."""
-    problems = []
-    for endpoint in settings.webhook_endpoints:
+async def vet(settings: Settings, guard: AddressGuard, source: Source) -> None:
+    """Look up the names in the endpoint URLs of the file. Raises `Problems` for those that are refused."""
+    mistakes = []
+    for place, endpoint in enumerate(settings.webhook_endpoints):
         try:
             await guard.vet(endpoint.url)
         except UrlNotAllowed as error:
-            problems.append(f"webhook endpoint {endpoint.name!r}: url: {error}")
-    if problems:
-        raise Problems(problems)
+            mistakes.append(Mistake(("webhook_endpoints", place, "url"), str(error)))
+    if mistakes:
+        raise Problems(source.show(mistakes))
 
 
 async def plan(

@@ -19,7 +19,7 @@ import trio
 from actors.accounts import Accounts
 from supervisors import Policy, Wake
 from unifyport.config.declared import Plan, Report, plan, vet
-from unifyport.config.settings import Mistakes, Settings, check, load_with_source
+from unifyport.config.settings import Mistakes, Settings, Source, check, load_with_source
 from unifyport.gateway.configuration import NoFile
 from unifyport.gateway.deletion import AccountDeletion, BeingDeleted
 from unifyport.gateway.endpoints import EndpointBell
@@ -120,8 +120,9 @@ class Reloader:
         if path is None:
             raise NoFile
         read = fingerprint(path)
-        settings, options = await self._load(path)
-        await vet(settings, AddressGuard(running.guard.resolve, settings.security.webhook_networks))
+        settings, options, source = await self._load(path)
+        guard = AddressGuard(running.guard.resolve, settings.security.webhook_networks, running.guard.option)
+        await vet(settings, guard, source)
         for _ in range(TRIES):
             async with contextlib.AsyncExitStack() as held:
                 for lock in running.changing:
@@ -134,8 +135,10 @@ class Reloader:
                     return report
         raise Problems(["what is declared keeps changing meanwhile, try again"])
 
-    async def _load(self, path: Path) -> tuple[Settings, list[str]]:
+    async def _load(self, path: Path) -> tuple[Settings, list[str], Source]:
         """What the file says, as far as it can change while the gateway runs, and the options that differ.
+
+        The source shows mistakes that are found later.
 
         Raises `Problems`.
         """
@@ -147,7 +150,7 @@ class Reloader:
         if mistakes.found:
             shown = loaded.source.show(mistakes.found)
             raise Problems([f"{problem} (as long as the server is not restarted)" for problem in shown])
-        return settings, list(_moved(running, loaded.settings))
+        return settings, list(_moved(running, loaded.settings)), loaded.source
 
     async def _compare(self, settings: Settings, options: list[str], *, prune: bool) -> Report:
         running = self._running

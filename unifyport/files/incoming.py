@@ -1,7 +1,10 @@
 """Files that customers send: links that need no API key, and the cache behind them.
 
 A link is `{public_url}/media/{account id}.{sealed reference}`. The reference is encrypted, so the link
-reveals neither the platform's handle nor a file name; and it expires. The first request of a link fetches the
+reveals neither the platform's handle nor a file name; and it expires. It is sealed into the link whole, and
+nothing is stored: a link outlives a restart and a rotation of keys, and leaves no row to be deleted. Handles
+are short (a media key and a path: 300 bytes), and with the longest of `MAX_HANDLE` bytes a link still fits
+into the 8 KiB that proxies allow a request line. The first request of a link fetches the
 file from the platform and checks it. Files are kept on the disk under a quota, and served as downloads that a
 browser does not run.
 """
@@ -22,7 +25,7 @@ import trio
 
 from actors.accounts import Accounts, NoSuchAccount
 from unifyport.config.settings import Media
-from unifyport.model.inbound import Attachment
+from unifyport.model.inbound import MAX_HANDLE, Attachment
 from unifyport.model.message import CommandState, FetchMedia
 from unifyport.process import disk
 from unifyport.providers.registry import Registry
@@ -32,6 +35,9 @@ log = logging.getLogger("unifyport.media")
 
 FETCH_SECONDS = 120
 FETCHES = 8  # concurrent fetches of all accounts
+MAX_LINK = 7000  # characters of a link after the base URL
+_LONGEST_TITLE = 150  # characters, as in the name of a download
+_LONGEST_TYPE = 100
 _PRUNE_TO = 0.9  # of the quota
 _PART = ".part"
 _PERMANENT = frozenset({"too_large", "media_not_found"})
@@ -60,8 +66,21 @@ class MediaUnavailable(Exception):
 class Reference:
     """What a link refers to."""
 
-    file_id: str
+    handle: bytes = attrs.field(repr=False)
     expires_at: int  # unix ms
+    mime_type: str = ""
+    title: str = ""
+    size: int | None = None
+
+
+_Sealed = tuple[bytes, int, str, str, int | None]  # a reference, as MessagePack
+
+
+class _OldReference(msgspec.Struct):
+    """A reference in links made before handles: JSON, with the public id only."""
+
+    file_id: str
+    expires_at: int
     mime_type: str = ""
     title: str = ""
     size: int | None = None
@@ -85,17 +104,24 @@ class MediaLinks:
         return min(self._settings.max_file, max(limits, default=self._settings.max_file))
 
     def link(self, account_id: str, provider: str, attachment: Attachment) -> str:
-        """The URL of a file; empty if the file is too large to be fetched."""
+        """The URL of a file; empty if the file is too large to be fetched, or its handle too long.
+
+        After the base URL it has at most `MAX_LINK` characters.
+        """
         if attachment.size is not None and attachment.size > self.limit(provider):
             return ""
-        reference = Reference(
-            attachment.file_id,
+        handle = attachment.handle or attachment.file_id.encode()
+        if len(handle) > MAX_HANDLE:
+            log.warning("account %s: a file has a handle of %s bytes, no link", account_id, len(handle))
+            return ""
+        reference: _Sealed = (
+            handle,
             self._now_ms() + int(self._settings.link_lifetime * 1000),
-            attachment.mime_type,
-            attachment.title,
+            attachment.mime_type[:_LONGEST_TYPE],
+            attachment.title[:_LONGEST_TITLE],
             attachment.size,
         )
-        token = self._ring.seal_text("media", msgspec.json.encode(reference), context=account_id)
+        token = self._ring.seal_text("media", msgspec.msgpack.encode(reference), context=account_id)
         return f"{self._base_url}/media/{account_id}.{token}"
 
     def read(self, token: str) -> tuple[str, Reference]:
@@ -103,12 +129,20 @@ class MediaLinks:
         account_id, _, text = token.partition(".")
         try:
             plain = self._ring.open_text("media", text, context=account_id)
-        except SealError:
+            reference = _decode(plain)
+        except (SealError, msgspec.DecodeError):
             raise MediaUnavailable(Missing.NO_LINK, "not_found") from None
-        reference = msgspec.json.decode(plain, type=Reference)
         if reference.expires_at < self._now_ms():
             raise MediaUnavailable(Missing.GONE, "link_expired")
         return account_id, reference
+
+
+def _decode(plain: bytes) -> Reference:
+    """Raises `msgspec.DecodeError`. MessagePack of a tuple never begins with a brace."""
+    if not plain.startswith(b"{"):
+        return Reference(*msgspec.msgpack.decode(plain, type=_Sealed))
+    old = msgspec.json.decode(plain, type=_OldReference)
+    return Reference(old.file_id.encode(), old.expires_at, old.mime_type, old.title, old.size)
 
 
 class MediaCache:
@@ -140,7 +174,7 @@ class MediaCache:
         """The file, open to be read; the caller closes it. Raises `MediaUnavailable`."""
         if self._accounts.actor(account_id) is None:
             raise MediaUnavailable(Missing.GONE, "account_gone")
-        name = hashlib.sha256(reference.file_id.encode()).hexdigest()
+        name = hashlib.sha256(reference.handle).hexdigest()
         path = self._directory / account_id / name
         lock = self._locks.setdefault(path, trio.Lock())
         try:
@@ -169,7 +203,7 @@ class MediaCache:
                 await disk.run(lambda: path.parent.mkdir(mode=0o700, parents=True, exist_ok=True))
                 await disk.run(lambda: part.unlink(missing_ok=True))  # a kill may have left it
                 deadline = self._now_ms() + FETCH_SECONDS * 1000
-                command = FetchMedia(reference.file_id, str(part), limit, deadline)
+                command = FetchMedia(reference.handle, str(part), limit, deadline)
                 answer = await self._accounts.call(account_id, command)
                 if answer.state is not CommandState.SENT:
                     raise _map_error(answer.code)

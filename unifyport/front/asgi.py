@@ -15,7 +15,7 @@ from hypercorn.protocol.h11 import H2CProtocolRequiredError, H2ProtocolAssumedEr
 from hypercorn.trio import serve as hypercorn_serve
 from hypercorn.trio import tcp_server
 
-from unifyport.net.guard import Network, parse_address
+from unifyport.net.guard import Network
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[Any]]
@@ -189,8 +189,3 @@ async def serve(
         task_status=task_status,
         mode="asgi",
     )
-
-
-def is_loopback(host: str) -> bool:
-    address = parse_address(host)
-    return address is not None and address.is_loopback

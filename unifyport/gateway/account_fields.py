@@ -6,7 +6,7 @@ from typing import Any
 import attrs
 import msgspec
 
-from unifyport.config.settings import Settings, check_credentials
+from unifyport.config.settings import Settings, check_credentials, find_webhook_problem
 from unifyport.model.account import Account, Origin
 from unifyport.model.proxy import Proxy
 from unifyport.net.guard import AddressGuard, NameNotResolved, UrlNotAllowed
@@ -71,12 +71,17 @@ class AccountChecks:
             raise UseCaseError(NO_SERVER, f"must be one of {', '.join(regions)}", field="region")
         return region
 
-    def check_receive(self, connection: ConnectionSpec, receive: str, *, given: bool) -> str:
+    def check_receive(
+        self, channel: Channel, connection: ConnectionSpec, receive: str, *, given: bool
+    ) -> str:
         """`given`: by the caller, and not the connection's default."""
         if receive not in connection.receive:
             raise invalid("receive", f"must be one of {', '.join(connection.receive)}")
         if given and receive == WEBHOOK and self._settings().server.public_url is None:
             raise invalid("receive", "a webhook needs server.public_url in the file")
+        problem = find_webhook_problem(channel, connection, self._settings())
+        if given and receive == WEBHOOK and problem:
+            raise invalid("receive", problem)
         return receive
 
     async def check_proxies(self, proxies: Mapping[str, Any], old: Proxy | None) -> Proxy | None:
@@ -100,7 +105,7 @@ class AccountChecks:
         except NameNotResolved:
             pass
         except UrlNotAllowed as error:
-            raise invalid(f"{name}.host", f"{error}; the file's security.proxy_allow can permit it") from None
+            raise invalid(f"{name}.host", str(error)) from None
         except ValueError as error:
             raise invalid(name, str(error)) from None
         register_secret(proxy.password)

@@ -104,7 +104,7 @@ class AccountUseCases:
         proxy = await self._checks.check_proxies(fields.proxies, None)
         credentials = check_login_data(channel, connection.auth_mode, fields.credentials or {})
         wanted = fields.receive or connection.receive[0]
-        receive = self._checks.check_receive(connection, wanted, given=bool(fields.receive))
+        receive = self._checks.check_receive(channel, connection, wanted, given=bool(fields.receive))
         now, account_id = self._now_ms(), new_id("acct")
         account = Account(
             id=account_id,
@@ -152,7 +152,7 @@ class AccountUseCases:
         check_texts(fields)
         receive = account.receive if account.receive in connection.receive else connection.receive[0]
         if fields.receive is not None:
-            receive = self._checks.check_receive(connection, fields.receive, given=True)
+            receive = self._checks.check_receive(channel, connection, fields.receive, given=True)
         changed = attrs.evolve(
             account,
             receive=receive,

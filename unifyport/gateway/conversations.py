@@ -33,13 +33,20 @@ class ConversationUseCases:
     _now_ms: Callable[[], int]
 
     async def mark_read(self, account_id: str, conversation_id: str, message_id: str | None) -> None:
-        """Mark messages as read up to one, or up to the newest that came in."""
+        """Mark messages as read up to one; with None, the whole conversation.
+
+        A platform that needs a message id gets that of the newest message that came in.
+        """
         account, connection = await self._platform.require_capability(account_id, MARK_READ)
-        if message_id is None:
+        if message_id is None and connection.mark_read_needs_message:
             lane = self._normalizers.lane(account.id, connection.canonical(conversation_id))
             newest = await self._store.newest_in_lane(account.no, lane, EventType.MESSAGE_RECEIVED.number)
             if newest is None:
-                raise UseCaseError(CONVERSATION_NOT_FOUND, "no message of this conversation is known")
+                text = (
+                    f"{account.provider} marks as read up to a message, and none of this chat is known:"
+                    " give up_to_message_id and up_to_message_sender_id"
+                )
+                raise UseCaseError(CONVERSATION_NOT_FOUND, text)
             message_id = str(msgspec.json.decode(newest)["message_id"])
         command = MarkRead(conversation_id, message_id, self._now_ms() + DEADLINE_MS)
         with binding():

@@ -114,7 +114,7 @@ class RuntimeUseCases:
         if account.status != ACTIVE:
             raise UseCaseError(NOT_BOUND, f"the account's status is {account.status}")
         if actor is not None and actor.interactive and actor.row.auth_status is not AuthStatus.AUTHORIZED:
-            raise UseCaseError(NOT_BOUND, f"nobody has logged it in yet ({actor.row.auth_status})")
+            raise UseCaseError(NOT_BOUND, f"it has not been logged in yet ({actor.row.auth_status})")
         if account.not_before is not None and account.not_before > self._now_ms():
             return f"rate_limited: the platform asked to wait until {rfc3339(account.not_before)}"
         return ""

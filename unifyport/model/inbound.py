@@ -15,6 +15,7 @@ from typing import Any, Literal
 import attrs
 
 ConversationType = Literal["user", "group", "channel"]
+MAX_HANDLE = 4096  # bytes
 MessageType = Literal[
     "text", "image", "video", "audio", "document", "sticker", "location", "contact", "unknown"
 ]
@@ -47,9 +48,14 @@ class Sender:
 
 @attrs.define
 class Attachment:
-    """A file at the platform. `file_id` is the platform's handle, never a URL: URLs may hold credentials.
+    """A file at the platform.
 
-    `url` is a link to our own server, which the normalizer fills in; empty if the file is too large to fetch.
+    `file_id` is its public id, which events show; never a URL: URLs may hold credentials. `handle` is what
+    `download` needs to get the file, such as a media key and a path: at most `MAX_HANDLE` bytes, sealed into
+    the link and shown to no one. Empty: the bytes of `file_id` are enough.
+
+    `url` is a link to our own server, which the normalizer fills in; empty if the file is too large to fetch
+    or its handle too long.
     """
 
     type: str
@@ -60,6 +66,7 @@ class Attachment:
     duration_ms: int | None = None
     sha256: str = ""  # hex, if the platform reports it
     url: str = ""
+    handle: bytes = attrs.field(default=b"", repr=False)
 
 
 @attrs.define

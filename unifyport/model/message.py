@@ -118,18 +118,21 @@ class SendCommand:
 
 @attrs.define
 class MarkRead:
-    """Tell a customer that their messages up to this one were read. Repeating it changes nothing."""
+    """Tell a customer that their messages were read: up to one, or all. Repeating it changes nothing."""
 
     conversation_id: str
-    message_id: str
+    message_id: str | None
     deadline: int  # unix ms
 
 
 @attrs.define
 class FetchMedia:
-    """Download a file that a customer sent to `path`, which must not exist yet."""
+    """Download a file that a customer sent to `path`, which must not exist yet.
 
-    file_id: str
+    `handle`: that of the `Attachment`, or the bytes of its `file_id`.
+    """
+
+    handle: bytes = attrs.field(repr=False)
     path: str
     limit: int  # bytes
     deadline: int  # unix ms

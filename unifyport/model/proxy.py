@@ -13,12 +13,12 @@ from typing import Any
 import attrs
 
 from .fields import FieldProblem
+from .hosts import is_host
 
 TYPES = ("http", "https", "socks5")
 _HIDDEN = "********"
 _LONGEST = 255
 _NAMES: dict[str | int, str] = {"proxy_type": "type", "user": "username"}  # alternative name -> our name
-_NAME = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?")
 
 
 @attrs.frozen
@@ -105,4 +105,4 @@ def _is_host(host: str) -> bool:
             return ipaddress.ip_address(host.strip("[]")).version == 6
         except ValueError:
             return False
-    return _NAME.fullmatch(host) is not None
+    return is_host(host)

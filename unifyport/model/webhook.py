@@ -293,7 +293,7 @@ def as_written(policy: RetryPolicy | DeliveryPolicy) -> dict[str, Any]:
 def unknown_fields(
     value: Mapping[str, Any], kind: type[RetryPolicy] | type[DeliveryPolicy]
 ) -> list[FieldProblem]:
-    """The unknown keys of an object, each with the known keys that the object does not have yet."""
+    """The unknown keys of an object, each with the known keys."""
     found = _unknown(value, kind)
     breaker = value.get("breaker")
     if kind is DeliveryPolicy and isinstance(breaker, Mapping):
@@ -302,12 +302,8 @@ def unknown_fields(
 
 
 def _unknown(value: Mapping[str, Any], kind: type[Any]) -> list[FieldProblem]:
-    known = attrs.fields_dict(kind).keys()
-    return [
-        FieldProblem((name,), "unknown key", tuple(sorted(known - value.keys())))
-        for name in value
-        if name not in known
-    ]
+    known = tuple(sorted(attrs.fields_dict(kind)))
+    return [FieldProblem((name,), "unknown key", known) for name in value if name not in known]
 
 
 # -- reading the objects -------------------------------------------------------------------------------------

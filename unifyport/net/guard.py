@@ -36,6 +36,7 @@ _METADATA = frozenset(
         *("fd00:ec2::254", "fd20:ce::254"),
     )
 )
+_PLAIN_HTTP = "plain http is only for permitted addresses, use https"
 _PORTS = {"http": 80, "https": 443}
 _IN_PATH = "/%:@!$&'()*+,;=~-._"  # characters that a request line may hold unescaped (RFC 3986)
 _IN_QUERY = _IN_PATH + "?"
@@ -69,10 +70,14 @@ class Target:
 
 @attrs.define
 class AddressGuard:
-    """`allow`: the networks that the operator permits; a reload may replace them."""
+    """`allow`: the networks that the operator permits; a reload may replace them.
+
+    `option`: the option of `[security]` that lists them, for the texts of refusals.
+    """
 
     resolve: Resolve
     allow: tuple[Network, ...] = ()
+    option: str = ""
 
     async def vet(self, url: str) -> None:
         """Check a URL before it is stored; a name that does not resolve now is accepted if it is https.
@@ -83,9 +88,24 @@ class AddressGuard:
             await self.target(url)
         except NameNotResolved:
             if urlsplit(url).scheme == "http":
-                raise UrlNotAllowed(
+                raise self._refused(
                     "plain http is only for permitted addresses, and the name is unknown"
                 ) from None
+
+    def check_unresolved(self, url: str) -> None:
+        """Check as much of a URL as needs no look-up. Raises `UrlNotAllowed`."""
+        parts, host, _ = _split(url)
+        literal = parse_address(host)
+        if literal is not None:
+            self._check(literal, parts.scheme)
+        elif parts.scheme == "http" and not self.allow:
+            raise self._refused(_PLAIN_HTTP)
+
+    def check_literal(self, host: str) -> None:
+        """Check a host without a URL (a proxy); a name is accepted. Raises `UrlNotAllowed`."""
+        literal = parse_address(_bare(host))
+        if literal is not None:
+            self._check(literal, "https")
 
     async def target(self, url: str) -> Target:
         """Check a URL, and all addresses of its name. Raises `UrlNotAllowed`, `NameNotResolved`."""
@@ -108,7 +128,7 @@ class AddressGuard:
 
         Raises `UrlNotAllowed`, `NameNotResolved`.
         """
-        literal = parse_address(host.strip("[]").rstrip("."))
+        literal = parse_address(_bare(host))
         addresses = [literal] if literal is not None else await self.resolve(host)
         if not addresses:
             raise NameNotResolved(host)
@@ -121,9 +141,13 @@ class AddressGuard:
         if self.permitted(effective):
             return
         if not _is_public(effective):
-            raise UrlNotAllowed("the address is private, local or reserved")
+            raise self._refused("the address is private, local or reserved")
         if scheme != "https":
-            raise UrlNotAllowed("https is required")
+            raise self._refused(_PLAIN_HTTP)
+
+    def _refused(self, text: str) -> UrlNotAllowed:
+        """An error that names the option which permits more addresses."""
+        return UrlNotAllowed(f"{text}; [security] {self.option} can permit it" if self.option else text)
 
     def permitted(self, address: Address) -> bool:
         for network in self.allow:
@@ -138,6 +162,11 @@ class AddressGuard:
                 continue
             return True
         return False
+
+
+def _bare(host: str) -> str:
+    """The host without brackets and without the dot that ends a full name."""
+    return host.strip("[]").rstrip(".")
 
 
 def _is_public(address: Address) -> bool:
@@ -182,6 +211,12 @@ def parse_address(host: str) -> Address | None:
     if host == "localhost" or host.endswith(".localhost"):
         return ipaddress.IPv4Address("127.0.0.1")
     return None
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is, by its spelling, this machine."""
+    address = parse_address(host)
+    return address is not None and address.is_loopback
 
 
 def embedded(address: Address) -> Address:

@@ -23,6 +23,10 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 _VERSION = 1
 _KEY_BYTES, _ID_BYTES, _NONCE_BYTES = 32, 4, 12
 _CACHED_SUBKEYS = 65_536
+WHAT_TO_DO = (
+    "restore the key that sealed it; a key that was rotated stays in the list, one key on each line and the"
+    " newest last"
+)
 
 
 class SealError(Exception):
@@ -62,7 +66,7 @@ class KeyRing:
         """Raises `SealError`; its text does not give the cause, as an attacker could learn from it."""
         key_id, nonce = sealed[1 : 1 + _ID_BYTES], sealed[1 + _ID_BYTES : 1 + _ID_BYTES + _NONCE_BYTES]
         if sealed[:1] != bytes([_VERSION]) or key_id not in self._keys:
-            raise SealError(f"sealed with a key that is not in the ring: {purpose}")
+            raise SealError(f"security.master_key does not open a sealed value ({purpose}): {WHAT_TO_DO}")
         try:
             return AESGCM(self._subkey(key_id, purpose, context)).decrypt(
                 nonce, sealed[1 + _ID_BYTES + _NONCE_BYTES :], _place(place)

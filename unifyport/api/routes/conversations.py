@@ -71,7 +71,7 @@ async def _one(call: Call, capability: Capability[..., Any]) -> tuple[str, Accou
 
 
 async def mark_read(call: Call) -> schemas.OkData:
-    """Up to the message that is named, or up to the newest one that came in."""
+    """Up to the message that is named, or the whole conversation."""
     body = call.body
     for name in ("conversation_id", "up_to_message_id", "up_to_message_sender_id"):
         if (value := getattr(body, name)) is not None:

@@ -1,7 +1,7 @@
 """In plain words: why an account is not running, what happens by itself, and what the operator must do."""
 
 from supervisors import ChildState, Phase
-from unifyport.model.account import ACTIVE, Account, AuthStatus
+from unifyport.model.account import ACTIVE, Account, AuthStatus, Origin
 from unifyport.model.auth import WAITING
 
 # What the operator must do about a reason. A reason that is not here needs no action, or not the operator's.
@@ -22,6 +22,25 @@ ACTIONS = {
     "proxy_not_allowed": "permit the proxy's address in security.proxy_allow, or choose another one",
 }
 
+# The same for an account that the configuration file declares: the API cannot change it.
+ACTIONS_IN_FILE = ACTIONS | {
+    "invalid_credentials": (
+        "change its credentials in the configuration file and reload, or POST auth/start if these are right"
+    ),
+    "unknown_phone_number_id": (
+        "check phone_number_id in the configuration file and that the token may see it; then reload, or POST"
+        " auth/start if the file is unchanged"
+    ),
+    "duplicate_provider_account": (
+        "take one of the two accounts that have this identity out of the configuration file and reload with"
+        " prune, or delete the other one"
+    ),
+    "public_url_missing": (
+        "set server.public_url in the configuration file and restart, or set receive to poll and reload"
+    ),
+    "proxy_error": "check the account's proxy in the configuration file; after a change reload",
+}
+
 _LOGIN = "log it in: `unifyport login`, or the routes under /auth"
 
 _NEXT = {
@@ -31,12 +50,12 @@ _NEXT = {
     Phase.BACKING_OFF: "the next try is at {at}",
     Phase.DEFERRED: "the platform asked to wait; the next try is at {at}",
     Phase.PARKED: "its restarts are used up; one try at {at}, then one every park_interval",
-    Phase.TERMINAL: "nothing, until somebody logs it in again",
+    Phase.TERMINAL: "nothing, until it is logged in again",
     Phase.COMPLETED: "nothing: it has ended, and its policy does not restart it",
     Phase.FAILED: "nothing: its policy does not restart it",
     Phase.EXHAUSTED: "nothing: its restarts are used up; POST runtime/reset begins anew",
     Phase.STOPPING: "it stops",
-    Phase.STOPPED: "nothing, until somebody starts it",
+    Phase.STOPPED: "nothing, until it is started",
     Phase.STUCK: "it was told to stop and has not; no new connection is made until it has ended",
 }
 
@@ -45,19 +64,24 @@ def explain(
     account: Account, state: ChildState, reason: str, at: str, *, interactive: bool = False
 ) -> tuple[str, str, str]:
     """(why, next, action). `at`: when the next try is, as text; empty when none is planned."""
+    declared = account.origin is Origin.FILE
     if account.status != ACTIVE:
-        return f"its status is {account.status}", "nothing", "PATCH status to active"
+        action = (
+            "declare it in the configuration file again and reload" if declared else "PATCH status to active"
+        )
+        return f"its status is {account.status}", "nothing", action
     if state.phase is Phase.RUNNING:
         return "", "", ""
     if account.auth_status in WAITING:
         return f"a login waits for a human ({account.auth_status})", "it starts when that is done", _LOGIN
     if state.phase is Phase.STOPPED and account.auth_status is not AuthStatus.AUTHORIZED and interactive:
-        return account.last_error or "nobody has logged it in yet", "nothing", _LOGIN
+        return account.last_error or "it has not been logged in yet", "nothing", _LOGIN
     following = _NEXT[state.phase].format(at=at or "any moment")
     if account.desired == "stopped":
         return "an operator stopped it", following, "POST runtime/start"
     word = state.terminal or reason
+    actions = ACTIONS_IN_FILE if declared else ACTIONS
     if state.phase is Phase.TERMINAL:  # whatever the platform's word is, a human must act
-        action = ACTIONS.get(word, _LOGIN if interactive else ACTIONS["invalid_credentials"])
+        action = actions.get(word, _LOGIN if interactive else actions["invalid_credentials"])
         return word or account.last_error or "its login is void", following, action
-    return word or "it has only begun", following, ACTIONS.get(word, "")
+    return word or "it has only begun", following, actions.get(word, "")

@@ -20,7 +20,7 @@ from .fields import Duration, GroupName, HttpsUrl, Id, Ids, LabelName, Note, Tim
 
 @attrs.define
 class ConversationReadRequest:
-    """Both message fields, or neither."""
+    """Both message fields, or neither: then the whole conversation."""
 
     conversation_id: Id
     up_to_message_id: Id | None = None

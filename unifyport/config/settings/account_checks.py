@@ -5,17 +5,20 @@ If the provider or login mode of an account is unknown, the checks that do not d
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from unifyport.model.proxy import Proxy
+from unifyport.net.guard import is_loopback
 from unifyport.providers.contract.base import POLL, WEBHOOK, Channel, ConnectionSpec, Credential
 from unifyport.providers.registry import PROVIDER_NAMES, Registry
 
+from .address_checks import Permitted, is_http_url
 from .lines import KeyPath
-from .mistakes import Mistake, Mistakes, suggest
+from .mistakes import Mistake, Mistakes, suggest, suggest_key
 from .values import DeclaredAccount, Settings
 
 
-def check_accounts(settings: Settings, registry: Registry, mistakes: Mistakes) -> None:
+def check_accounts(settings: Settings, registry: Registry, permitted: Permitted, mistakes: Mistakes) -> None:
     """Report every mistake in every account."""
     for place, account in enumerate(settings.accounts):
         path: KeyPath = ("accounts", place)
@@ -25,12 +28,15 @@ def check_accounts(settings: Settings, registry: Registry, mistakes: Mistakes) -
             connection = channel.connection(account.auth_mode)
             for mistake in find_credential_mistakes(channel, account.auth_mode, account.credentials):
                 mistakes.add(mistake.under(path))
-        _check_receive(account, path, connection, settings=settings, mistakes=mistakes)
+        if connection is not None:
+            _check_credential_names(account, path, connection, mistakes)
+        _check_receive(account, path, channel, settings=settings, mistakes=mistakes)
         regions = settings.workspace.regions
         if account.region not in regions and not mistakes.holds_unreadable(("workspace", "regions")):
             text = f"must be one of {', '.join(regions)}"
             mistakes.tell((*path, "region"), text, hint=suggest(account.region, regions))
         if account.proxy is not None:
+            permitted.check_proxy(account.proxy.get("host"), (*path, "proxy", "host"))
             for problem in Proxy.problems(account.proxy):
                 key = problem.path[0]
                 hint = suggest(account.proxy.get(str(key)), problem.choices)
@@ -55,21 +61,57 @@ def _find_channel(
 def _check_receive(
     account: DeclaredAccount,
     path: KeyPath,
-    connection: ConnectionSpec | None,
+    channel: Channel | None,
     *,
     settings: Settings,
     mistakes: Mistakes,
 ) -> None:
     """Check `receive`; where the connection is unknown, against all values that any connection can have."""
+    connection = None if channel is None else channel.connection(account.auth_mode)
     known = (POLL, WEBHOOK) if connection is None else connection.receive
     if account.receive not in (None, *known):
         text = f"must be one of {', '.join(known)}"
         mistakes.tell((*path, "receive"), text, hint=suggest(account.receive, known))
-    if account.receive == WEBHOOK and settings.server.public_url is None:
-        others = [("server", "public_url")]
-        mistakes.tell(
-            (*path, "receive"), "a webhook needs server.public_url", others=others, show_value=False
-        )
+    if account.receive == WEBHOOK:
+        others: list[KeyPath] = [("server", "public_url")]
+        text = "a webhook needs server.public_url"
+        if settings.server.public_url is not None:
+            text = find_webhook_problem(channel, connection, settings)
+            others += [(*path, "provider"), (*path, "auth_mode"), ("providers", account.provider)]
+        if text:
+            mistakes.tell((*path, "receive"), text, others=others, show_value=False)
+
+
+def find_webhook_problem(
+    channel: Channel | None, connection: ConnectionSpec | None, settings: Settings
+) -> str:
+    """Why the platform would refuse to call `public_url`; empty if it would not, or is not known.
+
+    Only the platform itself insists on https: a server of the operator's own, or the sandbox, does not.
+    """
+    url = settings.server.public_url
+    if channel is None or connection is None or url is None or not connection.https_webhook:
+        return ""
+    if settings.providers.get(channel.name) != channel.endpoints() or not is_http_url(url):
+        return ""
+    parts = urlsplit(url)
+    if parts.scheme == "https" or is_loopback(parts.hostname or ""):
+        return ""
+    return f"{channel.name} calls https only, and server.public_url is http"
+
+
+def _check_credential_names(
+    account: DeclaredAccount, path: KeyPath, connection: ConnectionSpec, mistakes: Mistakes
+) -> None:
+    """Report unknown credentials. Only the file refuses them: the API ignores unknown fields."""
+    if any(mistakes.is_unreadable((*path, name)) for name in ("provider", "auth_mode", "credentials")):
+        return
+    known = [credential.name for credential in connection.credentials]
+    for name in account.credentials:
+        if name not in known:
+            text = f"unknown credential, auth_mode {connection.auth_mode} has {', '.join(known) or 'none'}"
+            hint = suggest_key(name, known, account.credentials)
+            mistakes.add_unreadable(Mistake((*path, "credentials", name), text, hint, show_value=False))
 
 
 def find_credential_mistakes(
@@ -81,24 +123,16 @@ def find_credential_mistakes(
         modes = [known.auth_mode for known in channel.connections]
         text = f"{channel.name} has {', '.join(modes)}"
         return [Mistake(("auth_mode",), text, suggest(auth_mode, modes))]
-    known = {credential.name for credential in connection.credentials}
-    strays = sorted(credentials.keys() - known)
-    found = (_check_credential(credential, credentials, strays) for credential in connection.credentials)
+    found = (_check_credential(credential, credentials) for credential in connection.credentials)
     return [mistake for mistake in found if mistake is not None]
 
 
-def _check_credential(
-    credential: Credential, credentials: Mapping[str, Any], strays: list[str]
-) -> Mistake | None:
+def _check_credential(credential: Credential, credentials: Mapping[str, Any]) -> Mistake | None:
     path: KeyPath = ("credentials", credential.name)
     others: tuple[KeyPath, ...] = (("provider",), ("auth_mode",))
     value = credentials.get(credential.name)
     if value is None:
-        if not credential.required:
-            return None
-        stray = next((name for name in strays if suggest(name, [credential.name])), None)
-        hint = "" if stray is None else f" (credentials has {stray!r}: is that a misspelling?)"
-        return Mistake(path, "is required", hint, others=others)
+        return Mistake(path, "is required", others=others) if credential.required else None
     if credential.accepts(value):
         return None
     return Mistake(path, f"is not a valid {credential.name}", others=others)
@@ -120,8 +154,9 @@ def _check_identities(settings: Settings, registry: Registry, mistakes: Mistakes
         if (
             channel is None
             or connection is None
+            or any(mistakes.is_unreadable((*path, name)) for name in ("provider", "auth_mode"))
             or any(
-                mistakes.holds_unreadable((*path, name)) for name in ("provider", "auth_mode", "credentials")
+                mistakes.is_unreadable((*path, "credentials", each.name)) for each in connection.credentials
             )
             or find_credential_mistakes(channel, account.auth_mode, account.credentials)
         ):

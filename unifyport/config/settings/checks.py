@@ -1,16 +1,14 @@
 """Checks beyond types: values that contradict each other or cannot work. One pass finds all of them.
 
-Accounts are checked in `account_checks.py` and supervision policies in `policy_checks.py`; this file checks
-the other sections and calls both.
+Accounts are checked in `account_checks.py`, supervision policies in `policy_checks.py` and addresses in
+`address_checks.py`; this file checks the other sections and calls all of them.
 """
 
-import ipaddress
 import ssl
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from unifyport.model.event import ALL_EVENTS, EventType, mask_of
 from unifyport.model.fields import FieldProblem
@@ -27,15 +25,16 @@ from unifyport.model.webhook import (
 from unifyport.providers.registry import Registry
 
 from .account_checks import check_accounts
+from .address_checks import Permitted, check_networks, is_http_url, split_bind
 from .lines import KeyPath
-from .mistakes import Mistakes, suggest
+from .mistakes import Mistakes, suggest, suggest_key
 from .policy_checks import check_policies
 from .values import DeclaredEndpoint, Settings
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
 MIN_API_KEY = 32  # characters of a key that a file declares
+MIN_SIGNING_SECRET = 8  # characters; the API takes shorter ones, as its contract names no minimum
 MIN_LINK_LIFETIME = 60.0  # seconds
-MAX_PORT = 65535
 _NAMED = ("api_keys", "webhook_endpoints", "accounts")
 
 
@@ -45,9 +44,10 @@ def check(settings: Settings, registry: Registry, mistakes: Mistakes) -> None:
     _check_storage(settings, mistakes)
     _check_small_sections(settings, registry, mistakes)
     _check_keys(settings, mistakes)
-    _check_webhooks(settings, mistakes)
+    permitted = Permitted(settings.security, mistakes)
+    _check_webhooks(settings, permitted, mistakes)
     check_policies(settings, registry, mistakes)
-    check_accounts(settings, registry, mistakes)
+    check_accounts(settings, registry, permitted, mistakes)
     _check_names(settings, mistakes)
 
 
@@ -60,8 +60,8 @@ def _check_server(settings: Settings, mistakes: Mistakes) -> None:
                 split_bind(bind)
         except ValueError as error:
             mistakes.tell(("server", name), str(error))
-    _check_networks(("server", "trusted_proxies"), server.trusted_proxies, mistakes)
-    if server.public_url is not None and not _is_http_url(server.public_url, bare=True):
+    check_networks(("server", "trusted_proxies"), server.trusted_proxies, mistakes)
+    if server.public_url is not None and not is_http_url(server.public_url, bare=True):
         mistakes.tell(("server", "public_url"), "must be an absolute http or https URL")
     if server.tls is not None:
         try:
@@ -89,7 +89,7 @@ def _check_small_sections(settings: Settings, registry: Registry, mistakes: Mist
     except ValueError as error:
         mistakes.tell(("security", "master_key"), str(error))
     for name in ("webhook_allow", "media_allow", "proxy_allow"):
-        _check_networks(("security", name), getattr(settings.security, name), mistakes)
+        check_networks(("security", name), getattr(settings.security, name), mistakes)
     if settings.media.link_lifetime < MIN_LINK_LIFETIME:
         mistakes.tell(("media", "link_lifetime"), "must be at least a minute")
     level = settings.logging.level
@@ -103,27 +103,17 @@ def _check_small_sections(settings: Settings, registry: Registry, mistakes: Mist
             mistakes.tell(("workspace", "regions", place), "must be printable")
     if settings.workspace.account_quota < 0:
         mistakes.tell(("workspace", "account_quota"), "must not be negative")
-    for name in settings.supervision.providers:
+    policies = settings.supervision.providers
+    for name in policies:
         if name not in registry.channels:
             path: KeyPath = ("supervision", "providers", name)
-            mistakes.tell(path, "no such channel", hint=suggest(name, registry.channels))
+            hint = suggest_key(name, registry.channels, policies)
+            mistakes.tell(path, explain_channel(registry), hint=hint)
 
 
-def _check_networks(path: KeyPath, networks: Iterable[str], mistakes: Mistakes) -> None:
-    for place, text in enumerate(networks):
-        try:
-            ipaddress.ip_network(text)
-        except ValueError:
-            mistakes.tell((*path, place), _explain_network(text))
-
-
-def _explain_network(text: str) -> str:
-    """Why `text` is not a network."""
-    try:
-        network = ipaddress.ip_network(text, strict=False)
-    except ValueError:
-        return "must be an address or a network such as 10.0.0.0/8"
-    return f"has bits set beyond its prefix, write {network}"
+def explain_channel(registry: Registry) -> str:
+    """The text of the mistake that a table is called after no channel."""
+    return f"no such channel, the channels are {', '.join(sorted(registry.channels))}"
 
 
 def _check_keys(settings: Settings, mistakes: Mistakes) -> None:
@@ -136,7 +126,7 @@ def _check_keys(settings: Settings, mistakes: Mistakes) -> None:
             mistakes.tell(path, "another key has this value")
 
 
-def _check_webhooks(settings: Settings, mistakes: Mistakes) -> None:
+def _check_webhooks(settings: Settings, permitted: Permitted, mistakes: Mistakes) -> None:
     webhooks = settings.webhooks
     retries, problems = RetryPolicy.read(webhooks.retry_policy)
     delivery, more = DeliveryPolicy.read(webhooks.delivery)
@@ -144,14 +134,17 @@ def _check_webhooks(settings: Settings, mistakes: Mistakes) -> None:
     _tell_all(("webhooks", "delivery"), webhooks.delivery, more, mistakes, kind=DeliveryPolicy)
     for place, endpoint in enumerate(settings.webhook_endpoints):
         path: KeyPath = ("webhook_endpoints", place)
+        permitted.check_endpoint(endpoint, (*path, "url"))
         _check_endpoint(endpoint, path, WebhookDefaults(retries, delivery), mistakes)
 
 
 def _check_endpoint(
     endpoint: DeclaredEndpoint, path: KeyPath, defaults: WebhookDefaults, mistakes: Mistakes
 ) -> None:
-    if not _is_http_url(endpoint.url):
-        mistakes.tell((*path, "url"), "must be an absolute http or https URL")
+    secret_path: KeyPath = (*path, "signing_secret")
+    if len(endpoint.signing_secret) < MIN_SIGNING_SECRET and mistakes.is_given(secret_path):
+        text = f"must be at least {MIN_SIGNING_SECRET} characters; without the option nothing is signed"
+        mistakes.tell(secret_path, text)
     secrets = {
         "signing_secret": endpoint.signing_secret,
         "previous_signing_secret": endpoint.previous_signing_secret or "",
@@ -201,7 +194,10 @@ def _tell_all(
             written = written[part]
         mistakes.tell((*path, *problem.path), text, hint=suggest(written, problem.choices))
     for problem in unknown_fields(value, kind):
-        hint = suggest(problem.path[-1], problem.choices)
+        table: Any = value
+        for part in problem.path[:-1]:
+            table = table[part]
+        hint = suggest_key(str(problem.path[-1]), problem.choices, table)
         mistakes.tell((*path, *problem.path), problem.text, hint=hint, show_value=False)
 
 
@@ -242,27 +238,3 @@ def _explain_tls(settings: Settings, error: Exception) -> str:
         return f"no such file: {', '.join(missing)}"
     why = error.reason if isinstance(error, ssl.SSLError) else getattr(error, "strerror", None)
     return f"the certificate and its key cannot be used ({why or error})"
-
-
-def _is_http_url(text: str, *, bare: bool = False) -> bool:
-    """`bare`: the URL must have a host, and neither query nor fragment."""
-    try:
-        parts = urlsplit(text)
-    except ValueError:  # such as http://[
-        return False
-    if parts.scheme not in ("http", "https"):
-        return False
-    return not bare or bool(parts.hostname and not parts.query and not parts.fragment)
-
-
-def split_bind(bind: str) -> tuple[str, int]:
-    """`host:port` or `[v6]:port`. Raises `ValueError`."""
-    host, _, port = bind.rpartition(":")
-    if not host or not port:
-        raise ValueError("must be HOST:PORT")
-    if not (port.isascii() and port.isdigit()):
-        raise ValueError("must be HOST:PORT, and its port is not a number")
-    number = port.lstrip("0") or "0"
-    if len(number) > len(str(MAX_PORT)) or int(number) > MAX_PORT:
-        raise ValueError(f"the port {port} is out of range, it must be from 0 to {MAX_PORT}")
-    return host.strip("[]"), int(number)

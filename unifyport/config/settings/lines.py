@@ -9,6 +9,7 @@ import contextlib
 import re
 import tomllib
 from bisect import bisect_right
+from typing import NamedTuple
 
 KeyPath = tuple[str | int, ...]
 
@@ -46,6 +47,31 @@ def find_lines(text: str) -> Lines:
     return Lines(scanner.lines)
 
 
+class Repeat(NamedTuple):
+    """A key or table that is defined a second time. Not `exact`: a part is added to what was complete."""
+
+    path: KeyPath
+    line: int
+    first: int  # the line of the first definition
+    exact: bool
+
+
+def find_repeat(text: str, line: int, column: int) -> Repeat | None:
+    """The second definition in the statement at a place (1-based) where `tomllib` found one."""
+    scanner = _Scanner(text)
+    with contextlib.suppress(_NotUnderstood, RecursionError):
+        scanner.scan(until=scanner.position_of(line) + column - 1)
+    for path, where, first in scanner.noted:
+        if first is not None:
+            return Repeat(path, where, first, exact=True)
+    for path, where, _ in scanner.noted[:1]:
+        for length in range(len(path) - 1, 0, -1):
+            first = scanner.lines.get(path[:length])
+            if first is not None and first < where:
+                return Repeat(path[:length], where, first, exact=False)
+    return None
+
+
 class _NotUnderstood(Exception):
     """The text at this place is not TOML."""
 
@@ -57,12 +83,20 @@ class _Scanner:
         self._starts = [match.end() for match in re.finditer("\n", text)]
         self._counts: dict[KeyPath, int] = {}  # array of tables -> items so far
         self.lines: dict[KeyPath, int] = {}
+        # What the last statement defines: path, line, and the line of an earlier definition.
+        self.noted: list[tuple[KeyPath, int, int | None]] = []
 
-    def scan(self) -> None:
-        """Read the whole document. Raises `_NotUnderstood`."""
+    def position_of(self, line: int) -> int:
+        """The position of the first character of a line."""
+        return self._starts[line - 2] if line > 1 else 0
+
+    def scan(self, until: int | None = None) -> None:
+        """Read the statements that begin before `until`, or the whole document. Raises `_NotUnderstood`."""
         table: KeyPath = ()
+        end = len(self._text) if until is None else until
         self._skip(_BLANK)
-        while self._position < len(self._text):
+        while self._position < end:
+            self.noted = []
             if self._take("[["):
                 table = self._read_array_header()
             elif self._take("["):
@@ -169,6 +203,7 @@ class _Scanner:
         """Record `line` for `path`, and for the tables between `table` and it that a dotted key makes."""
         for length in range(len(table) + 1, len(path)):
             self.lines.setdefault(path[:length], line)
+        self.noted.append((path, line, self.lines.get(path)))
         self.lines.setdefault(path, line)
 
     def _skip(self, pattern: re.Pattern[str]) -> str:

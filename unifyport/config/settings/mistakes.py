@@ -4,13 +4,16 @@ First the reading reports single values that cannot be read, then the checks rep
 each other. A value that could not be read has a stand-in, so a check that depends on it is suppressed.
 
 Secrets are never shown. No value is shown of a secret option, a credential, a proxy's login or an unknown key
-(a misspelt key may hold a secret); of a URL only the scheme and host are shown.
+(a misspelt key may hold a secret); of a URL only the scheme and host are shown, and nothing of a value that
+should be a URL or a file and is none.
 """
 
 import difflib
 import json
 import re
-from collections.abc import Iterable, Mapping
+import tomllib
+from collections.abc import Collection, Container, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -24,7 +27,9 @@ HIDDEN = frozenset(
     {"credentials", "metadata", "master_key", "key", "signing_secret", "previous_signing_secret", "proxy"}
 )
 _SHOWN_OF_PROXY = frozenset({("proxy", "type"), ("proxy", "proxy_type"), ("proxy", "port")})
+_URLS_AND_FILES = frozenset({"url", "tls", "cert", "ca_file", "directory"})
 _LONGEST_SHOWN = 60
+_LONGEST_INTEGER = 256  # bits
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)([^/?#@]*)([^@]*)", re.DOTALL)
 _MISSING = object()
@@ -104,6 +109,15 @@ class Source:
         self._text = text
         self._lines: Lines | None = None
 
+    @classmethod
+    def of_file(cls, path: Path | None) -> "Source":
+        """The file as it is now; without contents, and so without lines, if it cannot be read."""
+        try:
+            text = "" if path is None else path.read_text(encoding="utf-8")
+            return cls(str(path or "the configuration"), text, tomllib.loads(text))
+        except (OSError, ValueError, RecursionError):
+            return cls(str(path), "", {})
+
     def show(self, mistakes: Iterable[Mistake]) -> list[str]:
         """One line for each mistake, in the order of the file; mistakes without a line come first."""
         shown = []
@@ -124,7 +138,7 @@ class Source:
         value = _look_up(self.document, mistake.path)
         if not mistake.show_value or value is _MISSING or isinstance(value, dict | list):
             return ""
-        if _is_hidden(mistake.path, value):
+        if _is_hidden(mistake.path, value) or _is_no_url(mistake.path, value):
             return ""
         return f", got {_show(value)}"
 
@@ -149,15 +163,33 @@ def suggest(word: object, options: Iterable[str]) -> str:
     return f" (did you mean {_quote(close[0])}?)" if close else ""
 
 
+def suggest_key(name: str, known: Collection[str], given: Container[str]) -> str:
+    """The hint for an unknown key: the known key that it resembles; `given`: the keys that are there."""
+    close = difflib.get_close_matches(name, known, 1)
+    if not close:
+        return ""
+    key = _quote(close[0])
+    return f" ({key} is there already)" if close[0] in given else f" (did you mean {key}?)"
+
+
 def _is_hidden(path: KeyPath, value: Any) -> bool:
     if path[-2:] in _SHOWN_OF_PROXY:
         return path[-1] == "port" and isinstance(value, str)
     return any(part in HIDDEN for part in path)
 
 
+def _is_no_url(path: KeyPath, value: Any) -> bool:
+    """Whether it should be a URL or name a file, and is something else: it may hold any secret."""
+    name = path[-1] if path else ""
+    named = isinstance(name, str) and (name in _URLS_AND_FILES or name.endswith("_url"))
+    return named and isinstance(value, str) and "@" not in value and not _URL.fullmatch(value)
+
+
 def _show(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, int) and value.bit_length() > _LONGEST_INTEGER:
+        return "a number of very many digits"
     if not isinstance(value, str):
         return str(value)
     if "@" in value:

@@ -10,7 +10,7 @@ from unifyport.providers.registry import Registry
 
 from .lines import KeyPath
 from .mistakes import Mistake, Mistakes, suggest
-from .values import CHOICES, OF_THE_BUDGET, PolicySettings, Settings
+from .values import CHOICES, OF_THE_BUDGET, OFF, PolicySettings, Settings
 
 DEFAULT: KeyPath = ("supervision", "policies", "default")
 OF_A_CHANNEL = ("max_concurrent_starts", "start_rate")
@@ -84,11 +84,16 @@ def _say(problem: PolicyProblem, blamed: str, policy: PolicySettings) -> str:
     text = problem.text.partition(", got ")[0]
     if problem.fields == OF_THE_BUDGET:
         return text.partition(": ")[2]
-    if problem.fields != ("backoff.initial", "backoff.max"):
-        return text
-    if blamed == "backoff.max":
-        return f"must not be less than backoff.initial ({format_duration(policy.backoff.initial)})"
-    return f"must not be greater than backoff.max ({format_duration(policy.backoff.max)})"
+    backoff, probe = policy.backoff, policy.probe
+    if problem.fields == ("backoff.initial", "backoff.max"):
+        if blamed == "backoff.max":
+            return f"must not be less than backoff.initial ({format_duration(backoff.initial)})"
+        return f"must not be greater than backoff.max ({format_duration(backoff.max)})"
+    if problem.fields == ("probe.timeout", "probe.interval") and probe != OFF:
+        if blamed == "probe.interval":
+            return f"must be greater than probe.timeout ({format_duration(probe.timeout)})"
+        return f"must be less than probe.interval ({format_duration(probe.interval)})"
+    return text
 
 
 def _find_origin(layers: list[KeyPath], name: str, mistakes: Mistakes) -> KeyPath | None:

@@ -23,9 +23,10 @@ from unifyport.model.structuring import Problems, Wrong
 from unifyport.process.redaction import register_secret
 from unifyport.providers.registry import Registry
 
-from .checks import check
+from .checks import check, explain_channel
 from .lines import KeyPath
-from .mistakes import Mistake, Mistakes, Source, suggest
+from .mistakes import Mistake, Mistakes, Source, suggest_key
+from .syntax import explain_syntax
 from .values import (
     OFF,
     DeclaredAccount,
@@ -65,8 +66,13 @@ def load_with_source(path: Path, registry: Registry, environ: Mapping[str, str] 
         raise Problems([f"{path}: {error.strerror}"]) from None
     except RecursionError:
         raise Problems([f"{path}: tables or lists are nested too deeply"]) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise Problems([f"{path}: {error}"]) from None
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise Problems([f"{path}:{line}: the text is not UTF-8"]) from None
+    except tomllib.TOMLDecodeError as error:
+        raise Problems([explain_syntax(path, text, error)]) from None
+    except ValueError:  # of Python: a decimal number of more than 4,300 digits
+        raise Problems([f"{path}: a number has too many digits"]) from None
     source = Source(str(path), text, document)
     settings = _parse(source, path.parent, registry, environ)
     return Loaded(attrs.evolve(settings, path=path), source)
@@ -81,7 +87,7 @@ def _parse(source: Source, directory: Path, registry: Registry, environ: Mapping
     fields = {field.name: field for field in attrs.fields(Settings) if field.name not in _NOT_OF_THE_FILE}
     for name in document:
         if name not in fields:
-            hint = suggest(name, fields.keys() - document.keys())
+            hint = suggest_key(name, fields.keys(), document)
             mistakes.add_unreadable(Mistake((name,), "unknown key", hint, show_value=False))
     providers, sections["paces"] = _split_paces(document.get("providers", {}), walk, registry)
     sections["providers"] = _read_endpoints(providers, walk, registry, mistakes)
@@ -164,8 +170,9 @@ def _read_endpoints(tables: Any, walk: Walk, registry: Registry, mistakes: Mista
     for name, table in tables.items():
         channel = registry.channels.get(name)
         if channel is None:
-            hint = suggest(name, registry.channels)
-            mistakes.add_unreadable(Mistake(("providers", name), "no such channel", hint, show_value=False))
+            hint = suggest_key(name, registry.channels, tables)
+            text = explain_channel(registry)
+            mistakes.add_unreadable(Mistake(("providers", name), text, hint, show_value=False))
             continue
         found[name] = walk.read_table(table, channel.endpoints, ("providers", name))
         _check_urls(("providers", name), found[name], mistakes)
@@ -179,7 +186,8 @@ def _check_urls(path: KeyPath, endpoints: Any, mistakes: Mistakes) -> None:
             continue
         try:
             parts = urlsplit(url)
-        except ValueError:  # such as http://[
+            _ = parts.port
+        except ValueError:  # such as http://[ and http://host:port
             parts = urlsplit("")
         local = parts.hostname in ("localhost", "127.0.0.1", "::1")
         if not parts.hostname or parts.scheme not in ("https", "http", "wss", "ws"):

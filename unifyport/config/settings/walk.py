@@ -13,7 +13,7 @@ import attrs
 from unifyport.model.structuring import Wrong, strict_converter
 
 from .lines import KeyPath
-from .mistakes import Mistake, Mistakes, suggest
+from .mistakes import Mistake, Mistakes, suggest, suggest_key
 from .values import OFF, Off, Secret
 
 Hook = Callable[[Any], Any]
@@ -55,7 +55,7 @@ class Walk:
         fields = {field.name: field for field in attrs.fields(attrs.resolve_types(kind)) if field.init}
         for name in value:
             if name not in fields:
-                hint = suggest(name, fields.keys() - value.keys())
+                hint = suggest_key(name, fields.keys(), value)
                 self._tell((*path, name), "unknown key", hint=hint, show_value=False)
         found = {}
         for name, field in fields.items():
@@ -101,6 +101,8 @@ class Walk:
 
     def _read_leaf(self, value: Any, kind: Any, path: KeyPath) -> Any:
         try:
+            if isinstance(value, int) and value.bit_length() > 63:
+                raise Wrong("is out of range")  # TOML promises 64 bits
             if (hook := self._hooks.get(kind)) is not None:
                 return hook(value)
             return self._converter.structure(value, kind)

@@ -32,6 +32,7 @@ import attrs
 from unifyport.model.account import Identity
 from unifyport.model.inbound import ProviderEvent
 from unifyport.model.message import OutboundMessage
+from unifyport.model.phone import is_phone, to_e164
 from unifyport.model.proxy import Proxy
 from unifyport.model.send_pace import UNPACED, Pace
 from unifyport.model.unit import SessionChange
@@ -119,6 +120,19 @@ class Credential:
         return isinstance(value, str) and re.fullmatch(self.pattern, value) is not None
 
 
+@attrs.frozen
+class PhoneCredential(Credential):
+    """A phone number with its country code, in any spelling. `read` gives it in E.164."""
+
+    def accepts(self, value: object) -> bool:
+        return isinstance(value, str) and is_phone(value)
+
+    def read(self, credentials: Mapping[str, Any]) -> str | None:
+        """The number in E.164; None if there is none. Also an `identify`."""
+        value = credentials.get(self.name)
+        return to_e164(value) if isinstance(value, str) and is_phone(value) else None
+
+
 POLL, WEBHOOK = "poll", "webhook"
 OTHER_CALLS = 4  # connections of a client beside those of `parallel_sends`: receiving, probes, look-ups
 
@@ -150,6 +164,7 @@ class ConnectionSpec:
     identify: Callable[[Mapping[str, Any]], str | None] = lambda credentials: None
     receive: tuple[str, ...] = (POLL,)  # the first is the default
     probed: tuple[str, ...] = ()  # values of `receive` whose connection can die silently
+    https_webhook: bool = False  # the platform refuses to register a webhook at an http URL
     ingress: InboundHook | None = None  # required if `receive` contains `webhook`
     # Returns the rendered message. Raises `Rejected` for a message that the platform would refuse. Called
     # once per send, before a file is fetched: `path` and `size` are not set yet.
@@ -160,6 +175,7 @@ class ConnectionSpec:
     max_download: int | None = None  # bytes of a file that can be downloaded
     max_upload: Mapping[str, int] = attrs.field(factory=dict)  # bytes of a file to send, by message type
     parallel_sends: int = 4  # commands that may be in progress at a time
+    mark_read_needs_message: bool = False  # the platform cannot mark a conversation without a message id
     marks_sending: bool = False  # its connector calls `Session.sending` in the middle of each send
     pace: Pace = UNPACED  # limits that the platform publishes; the configuration may set others
     sandbox: str | None = None  # `module:Class` of the local platform for the sandbox

@@ -72,6 +72,26 @@ class SendsDocuments(ABC):
     async def send_document(self, message: OutboundMedia) -> Sent: ...
 
 
+class SendsFiles(SendsImages, SendsVideos, SendsAudio, SendsDocuments):
+    """All four, for a connector that sends files of every type in the same way: it has `send_file`."""
+
+    @abstractmethod
+    async def send_file(self, message: OutboundMedia) -> Sent:
+        """Send a file of the type `message.type`."""
+
+    async def send_image(self, message: OutboundMedia) -> Sent:
+        return await self.send_file(message)
+
+    async def send_video(self, message: OutboundMedia) -> Sent:
+        return await self.send_file(message)
+
+    async def send_audio(self, message: OutboundMedia) -> Sent:
+        return await self.send_file(message)
+
+    async def send_document(self, message: OutboundMedia) -> Sent:
+        return await self.send_file(message)
+
+
 class SendsContacts(ABC):
     @abstractmethod
     async def send_contacts(self, message: OutboundContacts) -> Sent:
@@ -113,8 +133,11 @@ Sink = Callable[[bytes], Awaitable[None]]
 
 class DownloadsMedia(ABC):
     @abstractmethod
-    async def download(self, file_id: str, sink: Sink, limit: int) -> None:
+    async def download(self, handle: bytes, sink: Sink, limit: int) -> None:
         """Stream a file that a customer sent into `sink`, at most `limit` bytes.
+
+        `handle` is `Attachment.handle` unchanged, or the bytes of its `file_id` if the connector set none. It
+        may come from a link that an older version made. It never goes into an error or a log line.
 
         Raises `Rejected` (`too_large`, `media_not_found`) if the file can never be downloaded.
         """
@@ -150,8 +173,12 @@ class ListsConversationMembers(ABC):
 
 class MarksRead(ABC):
     @abstractmethod
-    async def mark_read(self, conversation_id: str, message_id: str) -> None:
-        """Tell the customer that their messages up to and including this one were read."""
+    async def mark_read(self, conversation_id: str, message_id: str | None) -> None:
+        """Tell the customer that their messages up to and including this one were read.
+
+        None: the whole conversation. A connector whose platform needs a message declares
+        `mark_read_needs_message`; it is then given the newest known one in place of None.
+        """
 
 
 class MarksUnread(ABC):

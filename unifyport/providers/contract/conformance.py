@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Iterator
 
 from .base import AnswersProbes, Connector
-from .capabilities import CAPABILITIES
+from .capabilities import CAPABILITIES, SendsFiles
 from .login import Authorizes, ImportsSession, LogsOut
 
 _REQUIRED = ("login", "receive", "aclose")
@@ -27,7 +27,7 @@ def _faults(connector: type) -> Iterator[str]:
     for known in CAPABILITIES.values():
         if known.is_declared_by(connector):
             yield from _compare(connector, known.method_name, known.method)
-    for declared in (AnswersProbes, Authorizes, ImportsSession, LogsOut):
+    for declared in (AnswersProbes, Authorizes, ImportsSession, LogsOut, SendsFiles):
         if issubclass(connector, declared):
             [name] = declared.__abstractmethods__
             yield from _compare(connector, name, getattr(declared, name))

@@ -32,6 +32,7 @@ CHANNEL = Channel(
             identify=lambda credentials: credentials.get("token", "").partition(":")[0] or None,
             receive=(POLL, WEBHOOK),
             probed=(POLL,),
+            https_webhook=True,
             ingress=InboundHook(verify, parse_webhook),
             check=check,
             max_text=MAX_TEXT,

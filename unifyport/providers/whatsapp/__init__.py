@@ -48,6 +48,7 @@ CHANNEL = Channel(
             max_download=100 * MEBIBYTE,
             max_upload=MAX_UPLOAD,
             parallel_sends=PARALLEL_SENDS,
+            mark_read_needs_message=True,
             marks_sending=True,
             pace=PACE,
             sandbox="unifyport.sandbox.whatsapp.cloud:WhatsAppPlatform",

@@ -32,7 +32,7 @@ from ..contract import (
     Workspace,
     Write,
 )
-from ..sealing import KeyRing, SealError
+from ..sealing import WHAT_TO_DO, KeyRing, SealError
 from . import reads
 from .schema import check_version, migrate
 from .writes import Writes, reason_of
@@ -96,8 +96,12 @@ class SqliteStore:
             raise StoreUnavailable(f"cannot open {self._path}: {error}") from None
         except OSError as error:
             raise StoreUnavailable(f"cannot open {self._path}: {error.strerror}") from None
+        try:
+            self._check_ring(connection)
+        except BaseException:
+            connection.close()
+            raise
         self._writer = connection
-        self._check_ring(connection)
 
     def close(self) -> None:
         for connection in (*self._readers, self._writer):
@@ -121,8 +125,12 @@ class SqliteStore:
         if row is None:
             sealed = self._ring.seal("check", ["meta", "ring_check"], b"unifyport")
             connection.execute("insert into meta(key, value) values ('ring_check', ?)", [sealed])
-        elif self._ring.open("check", ["meta", "ring_check"], row[0]) != b"unifyport":
-            raise SealError("the master key does not open this database")
+            return
+        try:
+            self._ring.open("check", ["meta", "ring_check"], row[0])
+        except SealError:
+            text = f"security.master_key does not open this database, {self._path}: {WHAT_TO_DO}"
+            raise SealError(text) from None
 
     def wal_bytes(self) -> int:
         try:

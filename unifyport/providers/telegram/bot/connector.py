@@ -6,7 +6,6 @@ at a random number, and an old offset could then confirm updates that were never
 repeated because of this are recognised by their dedupe key, so the offset is not stored.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -15,29 +14,19 @@ from msgspec import Raw, Struct
 
 from unifyport.model.account import Identity
 from unifyport.model.message import OutboundContacts, OutboundMedia, OutboundText
-from unifyport.net.bodies import Multipart
-from unifyport.net.clients import ConnectionLost, NotConnected, TooLarge, download, new_client, request
-from unifyport.providers.contract.base import (
-    OTHER_CALLS,
-    WEBHOOK,
-    AnswersProbes,
-    Batch,
-    ConnectorContext,
-    Link,
-)
+from unifyport.net.clients import Response
+from unifyport.providers.contract.base import WEBHOOK, AnswersProbes, Batch, ConnectorContext, Link
 from unifyport.providers.contract.capabilities import (
     DownloadsMedia,
-    SendsAudio,
     SendsContacts,
-    SendsDocuments,
-    SendsImages,
+    SendsFiles,
     SendsText,
-    SendsVideos,
     Sent,
     Sink,
 )
 from unifyport.providers.contract.errors import Conflict, LoggedOut, Rejected, Transient
 from unifyport.providers.contract.login import LogsOut
+from unifyport.providers.http import CALL_SECONDS, UPLOAD_SECONDS, HttpApi, decode, new_form
 
 from .errors import failure
 from .limits import PARALLEL_SENDS
@@ -46,10 +35,7 @@ from .render import render_contacts, render_media, render_text
 from .signature import secret_of
 
 POLL_SECONDS = 50  # the longest poll of the Bot API server (github.com/tdlib/telegram-bot-api, Client.h)
-CALL_SECONDS = 20.0
-UPLOAD_SECONDS = 120.0  # the command's own deadline is shorter
 CHECK_SECONDS = 3600.0
-DOWNLOAD_SECONDS = 120.0
 _BATCH = 100  # the most updates that one getUpdates returns
 _SHORTEST_POLL = 0.5  # seconds between two polls that returned nothing
 
@@ -79,26 +65,14 @@ class _WebhookInfo(Struct):
     url: str = ""
 
 
-class BotConnector(
-    AnswersProbes,
-    LogsOut,
-    SendsText,
-    SendsImages,
-    SendsVideos,
-    SendsAudio,
-    SendsDocuments,
-    SendsContacts,
-    DownloadsMedia,
-):
+class BotConnector(AnswersProbes, LogsOut, SendsText, SendsFiles, SendsContacts, DownloadsMedia):
     """One bot."""
 
     def __init__(self, context: ConnectorContext) -> None:
         token = context.credentials["token"]
         api = context.endpoints.bot_api_url.rstrip("/")
         self._base, self._files = f"{api}/bot{token}", f"{api}/file/bot{token}"
-        self._client = new_client(
-            context.ssl_context, connections=PARALLEL_SENDS + OTHER_CALLS, proxy=context.proxy
-        )
+        self._http = HttpApi(context, parallel_sends=PARALLEL_SENDS)
         self._bot_id = token.partition(":")[0]
         self._webhook: str | None = None
         if context.receive == WEBHOOK:
@@ -158,14 +132,14 @@ class BotConnector(
         if offset is not None:
             body["offset"] = offset
         try:
-            raw = await self._raw("getUpdates", body, CALL_SECONDS + wait)
+            raw = await self._ask("getUpdates", json=body, timeout=CALL_SECONDS + wait)
         except Conflict as conflict:
             if conflict.reason != "webhook_is_set":
                 raise
             await self._call("deleteWebhook", bool)
             return [], 0
         link.observed()
-        return _decode(raw, list[Raw]), len(raw)
+        return decode(raw, list[Raw]), len(raw)
 
     async def probe(self) -> None:
         await self._call("getMe", User)
@@ -174,24 +148,10 @@ class BotConnector(
         sent = await self._call("sendMessage", _SentMessage, message.rendered_by(render_text))
         return Sent(str(sent.message_id))
 
-    async def send_image(self, message: OutboundMedia) -> Sent:
-        return await self._send_file(message)
-
-    async def send_video(self, message: OutboundMedia) -> Sent:
-        return await self._send_file(message)
-
-    async def send_audio(self, message: OutboundMedia) -> Sent:
-        return await self._send_file(message)
-
-    async def send_document(self, message: OutboundMedia) -> Sent:
-        return await self._send_file(message)
-
-    async def _send_file(self, message: OutboundMedia) -> Sent:
+    async def send_file(self, message: OutboundMedia) -> Sent:
         method, field, fields = message.rendered_by(render_media)
-        form = Multipart(
-            fields, field, message.path, message.name or message.type, message.mime_type, message.size
-        )
-        sent = _decode(await self._ask(method, form, form.headers, UPLOAD_SECONDS), _SentMessage)
+        result = await self._ask(method, body=new_form(message, fields, field), timeout=UPLOAD_SECONDS)
+        sent = decode(result, _SentMessage)
         return Sent(str(sent.message_id))
 
     async def send_contacts(self, message: OutboundContacts) -> Sent:
@@ -205,82 +165,38 @@ class BotConnector(
             if info.url == self._webhook:
                 await self._call("deleteWebhook", bool)
 
-    async def download(self, file_id: str, sink: Sink, limit: int) -> None:
+    async def download(self, handle: bytes, sink: Sink, limit: int) -> None:
         try:
-            file = await self._call("getFile", _File, {"file_id": file_id})
+            file = await self._call("getFile", _File, {"file_id": handle.decode()})
         except Rejected as rejected:
             large = "too big" in rejected.detail
             raise Rejected("too_large" if large else "media_not_found") from None
         if not file.file_path or file.file_size > limit:
             raise Rejected("too_large" if file.file_path else "media_not_found")
-        try:
-            status, length = await download(
-                self._client,
-                f"{self._files}/{file.file_path.lstrip('/')}",
-                sink,
-                limit=limit,
-                timeout=DOWNLOAD_SECONDS,
-            )
-        except TooLarge:
-            raise Rejected("too_large") from None
-        except (NotConnected, ConnectionLost) as error:
-            raise Transient(str(error)) from None
-        if status == 404:
-            raise Rejected("media_not_found")
-        if status != 200:
-            raise Transient(f"media_http_{status}")
-        if file.file_size and length != file.file_size:
-            raise Transient("media_damaged")
+        url = f"{self._files}/{file.file_path.lstrip('/')}"
+        await self._http.download(url, sink, limit=limit, size=file.file_size, gone=(404,))
 
     async def aclose(self) -> None:
-        await self._client.aclose()
+        await self._http.aclose()
 
     async def _call(
         self, method: str, shape: Any, body: dict[str, Any] | None = None, *, login: bool = False
     ) -> Any:
-        return _decode(await self._raw(method, body or {}, CALL_SECONDS, login=login), shape)
+        return decode(await self._ask(method, json=body or {}, login=login), shape)
 
-    async def _raw(self, method: str, body: dict[str, Any], timeout: float, *, login: bool = False) -> Raw:
+    async def _ask(self, method: str, *, login: bool = False, **options: Any) -> Raw:
         """Call a method; returns the `result` of an `ok` answer. Raises a failure class."""
-        headers = {"content-type": "application/json"}
-        return await self._ask(method, msgspec.json.encode(body), headers, timeout, login=login)
-
-    async def _ask(
-        self,
-        method: str,
-        content: bytes | Multipart,
-        headers: Mapping[str, str],
-        timeout: float,
-        *,
-        login: bool = False,
-    ) -> Raw:
-        try:
-            response = await request(
-                self._client,
-                "POST",
-                f"{self._base}/{method}",
-                content=content,
-                headers=headers,
-                timeout=timeout,
-            )
-        except NotConnected as error:
-            raise Transient(str(error)) from None
-        except ConnectionLost as error:
-            raise Transient(str(error), maybe_applied=True) from None
-        try:
-            answer = msgspec.json.decode(response.body, type=_Answer)
-        except msgspec.DecodeError:
-            if response.status in (401, 404) and login:
-                raise LoggedOut("invalid_credentials") from None
-            raise Transient(f"http_{response.status}_not_json", maybe_applied=True) from None
-        if answer.ok:
-            return answer.result
-        wait = answer.parameters.retry_after if answer.parameters is not None else None
-        raise failure(answer.error_code or response.status, answer.description, wait, login=login)
+        return _result(await self._http.request("POST", f"{self._base}/{method}", **options), login)
 
 
-def _decode(raw: Raw, shape: Any) -> Any:
+def _result(response: Response, login: bool) -> Raw:
     try:
-        return msgspec.json.decode(raw, type=shape)
+        answer = msgspec.json.decode(response.body, type=_Answer)
     except msgspec.DecodeError:
-        raise Transient("malformed_answer", maybe_applied=True) from None
+        if response.status in (401, 404) and login:
+            raise LoggedOut("invalid_credentials") from None
+        raise Transient(f"http_{response.status}_not_json", maybe_applied=True) from None
+    if answer.ok:
+        return answer.result
+    wait = answer.parameters.retry_after if answer.parameters is not None else None
+    raise failure(answer.error_code or response.status, answer.description, wait, login=login)

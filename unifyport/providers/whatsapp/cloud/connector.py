@@ -5,11 +5,8 @@ API returns our number for our token. This is checked every hour, so that a revo
 the account sends nothing.
 """
 
-import hashlib
-import hmac
-from collections.abc import Mapping
+import functools
 from typing import Any
-from urllib.parse import urlsplit
 
 import msgspec
 import trio
@@ -17,34 +14,28 @@ from msgspec import Struct
 
 from unifyport.model.account import Identity
 from unifyport.model.message import OutboundContacts, OutboundMedia, OutboundMessage, OutboundText
-from unifyport.net.bodies import Multipart
-from unifyport.net.clients import ConnectionLost, NotConnected, TooLarge, download, new_client, request
-from unifyport.providers.contract.base import OTHER_CALLS, ConnectorContext, Link
+from unifyport.net.clients import Response
+from unifyport.providers.contract.base import ConnectorContext, Link
 from unifyport.providers.contract.capabilities import (
     DownloadsMedia,
     MarksRead,
     ReactsToMessages,
-    SendsAudio,
     SendsContacts,
-    SendsDocuments,
-    SendsImages,
+    SendsFiles,
     SendsReplies,
     SendsText,
-    SendsVideos,
     Sent,
     Sink,
     Target,
 )
-from unifyport.providers.contract.errors import LoggedOut, Rejected, Transient
+from unifyport.providers.contract.errors import ChannelError, LoggedOut, Rejected, Transient
+from unifyport.providers.http import UPLOAD_SECONDS, HttpApi, new_form, origin_of
 
 from .errors import failure
 from .limits import PARALLEL_SENDS
 from .parse import hex_digest
 from .render import complete, render_reaction, render_read
 
-CALL_SECONDS = 20.0
-UPLOAD_SECONDS = 120.0  # the command's own deadline is shorter
-DOWNLOAD_SECONDS = 120.0
 CHECK_SECONDS = 3600.0
 
 
@@ -82,16 +73,7 @@ class _Media(Struct):
 
 
 class CloudConnector(
-    SendsText,
-    SendsImages,
-    SendsVideos,
-    SendsAudio,
-    SendsDocuments,
-    SendsContacts,
-    SendsReplies,
-    ReactsToMessages,
-    MarksRead,
-    DownloadsMedia,
+    SendsText, SendsFiles, SendsContacts, SendsReplies, ReactsToMessages, MarksRead, DownloadsMedia
 ):
     """One business number."""
 
@@ -99,12 +81,10 @@ class CloudConnector(
         endpoints, credentials = context.endpoints, context.credentials
         self._number = credentials["phone_number_id"]
         self._base = f"{endpoints.graph_api_url.rstrip('/')}/{endpoints.graph_api_version}"
-        self._origins = {_origin(endpoints.graph_api_url), _origin(endpoints.media_url)}
-        self._headers = {"authorization": f"Bearer {credentials['access_token']}"}
+        self._origins = {origin_of(endpoints.graph_api_url), origin_of(endpoints.media_url)}
         self._session = context.session
-        self._client = new_client(
-            context.ssl_context, connections=PARALLEL_SENDS + OTHER_CALLS, proxy=context.proxy
-        )
+        headers = {"authorization": f"Bearer {credentials['access_token']}"}
+        self._http = HttpApi(context, parallel_sends=PARALLEL_SENDS, headers=headers)
 
     async def login(self) -> Identity:
         fields = "?fields=id,display_phone_number,verified_name"
@@ -123,16 +103,7 @@ class CloudConnector(
     async def send_text(self, message: OutboundText) -> Sent:
         return await self._send(message, complete(message))
 
-    async def send_image(self, message: OutboundMedia) -> Sent:
-        return await self._send_file(message)
-
-    async def send_video(self, message: OutboundMedia) -> Sent:
-        return await self._send_file(message)
-
-    async def send_audio(self, message: OutboundMedia) -> Sent:
-        return await self._send_file(message)
-
-    async def send_document(self, message: OutboundMedia) -> Sent:
+    async def send_file(self, message: OutboundMedia) -> Sent:
         return await self._send_file(message)
 
     async def send_contacts(self, message: OutboundContacts) -> Sent:
@@ -152,7 +123,7 @@ class CloudConnector(
         return await self._post_message(body)
 
     async def _post_message(self, body: dict[str, Any]) -> Sent:
-        accepted = await self._call("POST", f"{self._number}/messages", _Accepted, body)
+        accepted = await self._call("POST", f"{self._number}/messages", _Accepted, json=body)
         if not accepted.messages:
             raise Transient("malformed_answer", maybe_applied=True)
         return Sent(accepted.messages[0].id)
@@ -160,25 +131,20 @@ class CloudConnector(
     async def _send_file(self, message: OutboundMedia, quoted: str | None = None) -> Sent:
         """Upload the file, then send the message."""
         fields = {"messaging_product": "whatsapp", "type": message.mime_type}
-        form = Multipart(
-            fields, "file", message.path, message.name or message.type, message.mime_type, message.size
-        )
-        uploaded = await self._ask(
-            "POST",
-            f"{self._number}/media",
-            _Named,
-            content=form,
-            headers=form.headers,
-            timeout=UPLOAD_SECONDS,
-        )
+        form = new_form(message, fields, "file")
+        path = f"{self._number}/media"
+        uploaded = await self._call("POST", path, _Named, body=form, timeout=UPLOAD_SECONDS)
         return await self._send(message, complete(message, uploaded.id, quoted=quoted))
 
-    async def mark_read(self, conversation_id: str, message_id: str) -> None:
-        marked = await self._call("POST", f"{self._number}/messages", _Success, render_read(message_id))
+    async def mark_read(self, conversation_id: str, message_id: str | None) -> None:
+        if message_id is None:
+            raise Rejected("message_id_required")
+        marked = await self._call("POST", f"{self._number}/messages", _Success, json=render_read(message_id))
         if not marked.success:
             raise Rejected("not_marked_as_read")
 
-    async def download(self, file_id: str, sink: Sink, limit: int) -> None:
+    async def download(self, handle: bytes, sink: Sink, limit: int) -> None:
+        file_id = handle.decode(errors="replace")
         if not file_id.isascii() or not file_id.isalnum():
             raise Rejected("media_not_found")
         try:
@@ -187,89 +153,27 @@ class CloudConnector(
             raise Rejected("media_not_found") from None
         if media.file_size > limit:
             raise Rejected("too_large")
-        if _origin(media.url) not in self._origins:
+        if origin_of(media.url) not in self._origins:
             raise Rejected("media_host_not_allowed")  # our token goes to the configured origins only
-        digest = hashlib.sha256()
-
-        async def hashing(chunk: bytes) -> None:
-            digest.update(chunk)
-            await sink(chunk)
-
-        try:
-            status, length = await download(
-                self._client, media.url, hashing, limit=limit, timeout=DOWNLOAD_SECONDS, headers=self._headers
-            )
-        except TooLarge:
-            raise Rejected("too_large") from None
-        except (NotConnected, ConnectionLost) as error:
-            raise Transient(str(error)) from None
-        if status in (404, 410):
-            raise Rejected("media_not_found")
-        if status != 200:
-            raise Transient(f"media_http_{status}")
-        if media.file_size and length != media.file_size:
-            raise Transient("media_damaged")
-        expected = hex_digest(media.sha256)
-        if expected and not hmac.compare_digest(expected, digest.hexdigest()):
-            raise Transient("media_damaged")
+        digest = hex_digest(media.sha256)
+        await self._http.download(media.url, sink, limit=limit, size=media.file_size, sha256=digest)
 
     async def aclose(self) -> None:
-        await self._client.aclose()
+        await self._http.aclose()
 
-    async def _call(
-        self, method: str, path: str, shape: Any, body: dict[str, Any] | None = None, *, login: bool = False
-    ) -> Any:
+    async def _call(self, method: str, path: str, shape: Any, *, login: bool = False, **options: Any) -> Any:
         """Call the Graph API; returns the answer decoded as `shape`. Raises a failure class."""
-        content = None if body is None else msgspec.json.encode(body)
-        headers = {} if body is None else {"content-type": "application/json"}
-        return await self._ask(
-            method, path, shape, content=content, headers=headers, timeout=CALL_SECONDS, login=login
-        )
-
-    async def _ask(
-        self,
-        method: str,
-        path: str,
-        shape: Any,
-        *,
-        content: bytes | Multipart | None,
-        headers: Mapping[str, str],
-        timeout: float,
-        login: bool = False,
-    ) -> Any:
-        try:
-            response = await request(
-                self._client,
-                method,
-                f"{self._base}/{path}",
-                content=content,
-                headers={**self._headers, **headers},
-                timeout=timeout,
-            )
-        except NotConnected as error:
-            raise Transient(str(error)) from None
-        except ConnectionLost as error:
-            raise Transient(str(error), maybe_applied=True) from None
-        if response.status != 200:
-            raise self._failure(response.status, response.body, login=login)
-        try:
-            return msgspec.json.decode(response.body, type=shape)
-        except msgspec.DecodeError:
-            raise Transient("malformed_answer", maybe_applied=True) from None
-
-    def _failure(self, status: int, body: bytes, *, login: bool) -> Exception:
-        try:
-            error = msgspec.json.decode(body, type=_Failure).error
-        except msgspec.DecodeError:
-            if status == 401 and login:
-                return LoggedOut("invalid_credentials")
-            return Transient(f"http_{status}_not_json", maybe_applied=status >= 500)
-        return failure(error.code, status, error.message, login=login)
+        refused = functools.partial(_refusal, login=login)
+        return await self._http.call(method, f"{self._base}/{path}", shape, refused=refused, **options)
 
 
-def _origin(url: str) -> tuple[str, str | None, int | None]:
+def _refusal(response: Response, *, login: bool) -> ChannelError | None:
+    if response.status == 200:
+        return None
     try:
-        parts = urlsplit(url)
-        return parts.scheme, parts.hostname, parts.port
-    except ValueError:
-        return "", None, None
+        error = msgspec.json.decode(response.body, type=_Failure).error
+    except msgspec.DecodeError:
+        if response.status == 401 and login:
+            return LoggedOut("invalid_credentials")
+        return Transient(f"http_{response.status}_not_json", maybe_applied=response.status >= 500)
+    return failure(error.code, response.status, error.message, login=login)

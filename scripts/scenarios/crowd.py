@@ -1,0 +1,184 @@
+"""`scripts/chaos crowd`: thousands of callers send to one account in the same moment.
+
+The sandbox plays Telegram, and takes some time for each message. At most 1,024 commands may be held; a send
+that cannot begin in time must be refused at once, with `Retry-After` and without a record. Every caller that
+obeys it must have its message sent, once. The pace is off: what limits is the number of sends in progress.
+"""
+
+import json
+import re
+import sys
+import time
+from collections import Counter
+
+import attrs
+import click
+import httpx
+import trio
+from rich.console import Console
+
+from actors.account.lanes import MAX_QUEUED
+from scripts.benchmarks.wire import Connection, post
+
+from .processes import (
+    GATEWAY_CORE,
+    KEY,
+    OTHER_CORE,
+    Api,
+    directory,
+    free_ports,
+    pin,
+    sandbox,
+    sandbox_config,
+    started,
+    write_config,
+)
+from .storm import room_for
+
+CUSTOMERS = 500
+ANSWER_SECONDS = 0.2  # that the platform takes for a message
+REFUSED_WITHIN = 2.0  # seconds
+TOKEN = "4242:token"
+_RETRY_AFTER = re.compile(rb"\r\nretry-after: *(\d+)", re.IGNORECASE)
+
+console = Console(highlight=False)
+
+
+@attrs.define
+class Crowd:
+    """What the callers saw. Times in seconds."""
+
+    port: int
+    account_id: str
+    sent: int = 0
+    refused: list[float] = attrs.field(factory=list)  # how long each refusal took
+    other: Counter[int] = attrs.field(factory=Counter)  # statuses of other answers
+    cut_off: int = 0  # connections that ended without an answer
+    most_held: int = 0
+
+    async def call(self, number: int) -> None:
+        """One caller: it sends its text until the gateway takes it."""
+        body = {
+            "account_id": self.account_id,
+            "to": {"id": str(1 + number % CUSTOMERS), "type": "user"},
+            "message": {"type": "text", "text": f"{number}"},
+        }
+        headers = {"x-api-key": KEY, "idempotency-key": f"crowd-{number}"}  # it may be cut off
+        request = post("/v1/messages", json.dumps(body).encode(), headers)
+        while (wait := await self.try_once(request)) is not None:
+            await trio.sleep(wait)
+
+    async def try_once(self, request: bytes) -> float | None:
+        """The seconds after which to try again; None when there is an outcome."""
+        began = time.monotonic()
+        try:
+            async with await trio.open_tcp_stream("127.0.0.1", self.port) as stream:
+                connection = Connection(stream)
+                await connection.send(request)
+                answer = await connection.message()
+        except (OSError, trio.BrokenResourceError):
+            answer = None
+        if answer is None:
+            self.cut_off += 1
+            return 1.0
+        took = time.monotonic() - began
+        status, retry = int(answer[0][9:12]), _RETRY_AFTER.search(answer[0])
+        if status == 200:
+            self.sent += 1
+            return None
+        if status in (409, 429, 503) and retry is not None:
+            self.refused.append(took)
+            return float(retry[1])
+        self.other[status] += 1
+        return None
+
+    async def watch(self, api: Api) -> None:
+        while True:
+            runtime = await api.data("GET", f"/v1/accounts/{self.account_id}/runtime")
+            self.most_held = max(self.most_held, runtime["sends"]["queued"])
+            await trio.sleep(0.05)
+
+
+async def run(callers: int) -> bool:
+    """Whether everything stayed within its limits; prints what was measured."""
+    room_for(callers)
+    control, port = free_ports(3), free_ports(1)
+    pin(OTHER_CORE)
+    with directory() as where:
+        async with sandbox(where, control):
+            more = (
+                sandbox_config(control)
+                + '[providers.telegram.pace]\naccount = "off"\nuser = "off"\n'
+                + '[[accounts]]\nname = "bot"\nprovider = "telegram"\n'
+                + f'credentials = {{ token = "{TOKEN}" }}\n'
+            )
+            command = ["-m", "unifyport", "serve", "-c", str(write_config(where, port, more))]
+            async with started(GATEWAY_CORE, command, where / "gateway.log") as gateway:
+                api = Api(port, gateway)
+                await api.until_running("telegram", 1, 30)
+                await greet(control)
+                [account] = await api.data("GET", "/v1/accounts")
+                crowd = Crowd(port, account["id"])
+                began = time.monotonic()
+                async with trio.open_nursery() as watching:
+                    watching.start_soon(crowd.watch, api)
+                    async with trio.open_nursery() as nursery:
+                        for number in range(callers):
+                            nursery.start_soon(crowd.call, number)
+                    watching.cancel_scope.cancel()
+                took = time.monotonic() - began
+                arrived = Counter(await texts(control))
+                crashes = (where / "gateway.log").read_text().count("Traceback")
+    return report(crowd, callers, arrived, took, crashes=crashes)
+
+
+async def greet(control: int) -> None:
+    """Every customer writes to the bot once: before that it must not write to them."""
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{control}", trust_env=False) as client:
+        for customer in range(1, CUSTOMERS + 1):
+            order = {"to": "4242", "from": customer, "text": "hello"}
+            (await client.post("/sandbox/telegram/messages", json=order)).raise_for_status()
+        fault = {"kind": "delay", "method": "sendMessage", "value": ANSWER_SECONDS, "seconds": 3600}
+        (await client.post("/sandbox/telegram/faults", json=fault)).raise_for_status()
+
+
+async def texts(control: int) -> list[str]:
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{control}", trust_env=False) as client:
+        found = (await client.get("/sandbox/telegram/messages", timeout=60)).json()
+    return [message["text"] for message in found]
+
+
+def report(crowd: Crowd, callers: int, arrived: Counter[str], took: float, *, crashes: int) -> bool:
+    """Print each limit and whether it was kept; returns whether all were."""
+    refused = sorted(crowd.refused)
+    slowest = refused[-1] if refused else 0.0
+    late = sum(seconds > REFUSED_WITHIN for seconds in refused)
+    lines = [
+        (crowd.sent == callers, f"{crowd.sent} of {callers} callers had their message sent, in {took:.0f} s"),
+        (not crowd.other, f"other answers: {dict(crowd.other) or 'none'}"),
+        (
+            len(arrived) == callers and set(arrived.values()) == {1},
+            f"the platform got {len(arrived)} messages, {sum(count > 1 for count in arrived.values())} twice",
+        ),
+        (crowd.most_held <= MAX_QUEUED, f"held: at most {crowd.most_held} (limit {MAX_QUEUED})"),
+        (not crashes, f"crashes in the log: {crashes}"),
+    ]
+    for good, line in lines:
+        console.print(f"{'ok  ' if good else 'BAD '} {line}")
+    console.print(f"     {crowd.cut_off} connections ended without an answer; their callers asked again")
+    console.print(
+        f"     {len(refused)} refusals, the slowest after {slowest:.2f} s,"
+        f" {late} after more than {REFUSED_WITHIN:.0f} s"
+    )
+    return all(good for good, _ in lines)
+
+
+@click.command()
+@click.option("--callers", default=10_000, show_default=True)
+def main(callers: int) -> None:
+    """Callers send to one account in the same moment."""
+    sys.exit(0 if trio.run(run, callers) else 1)
+
+
+if __name__ == "__main__":
+    main()
