@@ -8,6 +8,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+import attrs
 import trio
 
 from supervisors import Admission, ChildSpec, ChildState, Desired, Incarnation, OneForOne, Policy, Prober
@@ -20,7 +21,7 @@ from unifyport.providers.contract.login import ExportedSession
 from unifyport.providers.registry import Registry
 
 from .account.actor import AccountActor
-from .account.execution import NOT_RUNNING
+from .account.execution import NOT_RUNNING, STOPPING
 from .account.lanes import Place, Prepare
 from .account.login import Login
 from .account.pump import StatusPump
@@ -241,7 +242,7 @@ class Accounts:
         The caller passes the place to `carry_out`, or releases it. Raises `NoSuchAccount`.
         """
         actor = self._actor(command.account_id)
-        return actor.outbox.reserve(command) if actor.may_come_up else NOT_RUNNING
+        return actor.outbox.reserve(command) if actor.may_come_up else _with_reason(NOT_RUNNING, actor)
 
     async def carry_out(self, place: Place, command: SendCommand, prepare: Prepare | None = None) -> Answer:
         """Have a recorded send done at its turn, its file fetched by `prepare`; the answer comes by its
@@ -252,7 +253,9 @@ class Accounts:
         if place.left:  # the accounts have stopped since it was reserved
             return await self._actor(command.account_id).outbox.record_dropped(command)
         place.fill(command, prepare)
-        return await place.reply.wait()
+        answer = await place.reply.wait()
+        actor = self._actors.get(command.account_id)
+        return answer if actor is None else _with_reason(answer, actor)
 
     async def call(self, account_id: str, command: MarkRead | PlatformCall | FetchMedia) -> Answer:
         """Have a command done that is not recorded; the answer comes by its deadline.
@@ -261,7 +264,7 @@ class Accounts:
         """
         actor = self._actor(account_id)
         if not actor.may_come_up:
-            return NOT_RUNNING
+            return _with_reason(NOT_RUNNING, actor)
         if isinstance(command, FetchMedia):
             return await actor.outbox.lookups.run(command)
         if isinstance(command, PlatformCall) and CAPABILITIES[command.capability].reads:
@@ -270,7 +273,7 @@ class Accounts:
         if isinstance(place, Answer):
             return place
         place.fill(command)
-        return await place.reply.wait()
+        return _with_reason(await place.reply.wait(), actor)
 
     # -- the operator's verbs: True when the verb took effect and is durable within `VERB_SECONDS` -----------
 
@@ -406,3 +409,11 @@ def _login_would_differ(old: Account, new: Account) -> bool:
     """Whether a login that began with `old` would begin differently, or not at all, with `new`."""
     before = (old.login, old.proxy, old.auth_mode, old.status)
     return before != (new.login, new.proxy, new.auth_mode, new.status)
+
+
+def _with_reason(answer: Answer, actor: AccountActor) -> Answer:
+    """The answer to a command that was not begun, with the reason why the login of its account is void."""
+    terminal = actor.row.terminal
+    if terminal is None or answer.message or answer.code not in (NOT_RUNNING.code, STOPPING.code):
+        return answer
+    return attrs.evolve(answer, message=f"{answer.code}, the login is void ({terminal})")

@@ -27,7 +27,7 @@ import attrs
 import trio
 from hypercorn.config import Config
 
-from actors.account.services import Services
+from actors.account.services import LoginPages, Services
 from actors.accounts import Accounts
 from actors.delivery import Deliveries
 from actors.endpoint import DeliveryServices
@@ -58,6 +58,7 @@ from unifyport.front.asgi import TlsFiles, behind_proxies, new_config, serve
 from unifyport.gateway.assembly import Assembly
 from unifyport.gateway.events import EventUseCases
 from unifyport.gateway.retention import Retention
+from unifyport.links.login import LoginLinks
 from unifyport.links.qr import QrPictures
 from unifyport.links.reply_tokens import ReplyTokens
 from unifyport.model.account import Account, Origin
@@ -280,6 +281,7 @@ class Server:
         self, base: "_Foundation", road: "_Road", admissions: dict[str, Admission]
     ) -> Accounts:
         settings, now_ms = self.settings, self._parts.now_ms
+        login_links = self._login_links(base)
         services = Services(
             store=self._store,
             registry=self.registry,
@@ -291,6 +293,11 @@ class Server:
             ingress_url=self._public_ingress_url,
             proxy_guard=base.proxy_guard,
             qr_url=QrPictures(settings.key_ring, base.base_url, now_ms).url,
+            login_pages=LoginPages(
+                page_url=login_links.page_url,
+                callback_url=login_links.callback_url,
+                new_state=login_links.new_state,
+            ),
             pace_of=settings.paces_of_accounts(),
         )
         max_children = settings.supervision.max_children
@@ -329,6 +336,7 @@ class Server:
             links=road.links,
             reply_tokens=road.reply_tokens,
             pictures=QrPictures(self.settings.key_ring, base.base_url, now_ms),
+            login_links=self._login_links(base),
             bus=base.bus,
             guard=base.guard,
             media_guard=base.media_guard,
@@ -402,6 +410,9 @@ class Server:
         """Where an account's platform must call; None if `server.public_url` is not set."""
         base = self.settings.server.public_url
         return None if base is None else _ingress_url(base, account)
+
+    def _login_links(self, base: "_Foundation") -> LoginLinks:
+        return LoginLinks(self.settings.key_ring, base.base_url, self.settings.server.public_url)
 
     def _base_url(self, listener: socket.socket) -> str:
         """What links begin with: the public URL, or where we listen."""

@@ -19,12 +19,12 @@ from unifyport.providers.contract.login import ExportedSession
 from .attempts import Attempts
 from .connection import Connection
 from .connectors import Connectors
-from .dialog import Step
 from .failures import LeaseLost, NotDurable, failure_of
 from .login import DuplicateAccount, Login, LoginChanged
+from .login_parts import Step
 from .memory_session import MemorySession
 from .outbox import Outbox
-from .services import Services
+from .services import LoginPages, Services
 from .state import AccountState, changes_to_no_session
 from .status import RuntimeView, auth_changed
 
@@ -153,11 +153,15 @@ class AccountActor:
         )
         await self.commit_login(Step(self.row.login, changes_to_no_session(), announcements, session=[]))
 
-    # -- `dialog.Host` --------------------------------------------------------------------------------------
+    # -- `login_parts.Host` ---------------------------------------------------------------------------------
 
     @property
     def runtime_status(self) -> RuntimeStatus:
         return self.view.status
+
+    @property
+    def login_pages(self) -> LoginPages:
+        return self._services.login_pages
 
     def start_login(self, exported: ExportedSession | None) -> Login:
         """The next login of this account; its caller runs it."""

@@ -7,6 +7,8 @@ An attempt is not restarted, neither after a failure nor after the process has e
 """
 
 import logging
+import traceback
+from collections.abc import Mapping
 from typing import Any
 
 import attrs
@@ -14,18 +16,28 @@ import trio
 
 from supervisors import split
 from unifyport.model import auth
-from unifyport.model.auth import Trigger
+from unifyport.model.auth import LoginOutcome, PasskeyPage, Wanted
 from unifyport.providers.contract.base import Connector
 from unifyport.providers.contract.errors import ChannelError, Rejected
-from unifyport.providers.contract.login import Authorization, Authorizes, ExportedSession, ImportsSession
+from unifyport.providers.contract.login import (
+    Authorization,
+    Authorizes,
+    ExportedSession,
+    ImportsSession,
+    WrongPasscode,
+)
 
 from .connectors import close, log_out
-from .dialog import FIRST_STEP_SECONDS, Host, LoginDialog, Progress, Step, StepDeadline, Wanted
+from .dialog import FIRST_STEP_SECONDS, LoginDialog
+from .failures import LEASE_LOST, LeaseLost, NotDurable
+from .login_parts import Host, Progress, Step, StepDeadline
 from .memory_session import MemorySession
 from .state import DUPLICATE, changes_to_show_nothing
 from .status import auth_succeeded, login_failed
 
 log = logging.getLogger("unifyport.login")
+
+_BUG = "internal_error"
 
 
 class DuplicateAccount(Rejected):
@@ -42,6 +54,13 @@ class LoginChanged(Rejected):
         super().__init__("credentials_changed", "the account has got other credentials meanwhile")
 
 
+class IdentityChanged(Rejected):
+    """The human has logged in as somebody else than the account is; the account stays what it is."""
+
+    def __init__(self) -> None:
+        super().__init__("identity_changed", "the account belongs to another provider identity")
+
+
 class Login:
     """`exported`: the session to import; None: a person logs in through the dialog."""
 
@@ -49,11 +68,11 @@ class Login:
         self.error: BaseException | None = None
         self._host = host
         self._exported = exported
-        self._number = host.row.login  # void once the account has other credentials
+        self.number = host.row.login  # void once the account has other credentials
         self._desired = host.row.desired
         self._progress = Progress()
         self._deadline = StepDeadline()
-        self._dialog = LoginDialog(host, self._number, self._progress, self._deadline)
+        self._dialog = LoginDialog(host, self.number, self._progress, self._deadline)
         self._session = MemorySession({})
         self._scope = trio.CancelScope()
         self._recording = False  # it has succeeded, and that is on its way to the disk
@@ -69,9 +88,17 @@ class Login:
     def ended(self) -> bool:
         return self._progress.ended
 
-    def give(self, wanted: Wanted, value: str) -> None:
-        """Answer the question. Raises `NotAsked`."""
-        self._dialog.give(wanted, value)
+    def give(self, wanted: Wanted, value: str, *, confirmed: bool = False) -> None:
+        """See `LoginDialog.give`."""
+        self._dialog.give(wanted, value, confirmed=confirmed)
+
+    def give_callback(self, state: str, parameters: Mapping[str, str]) -> None:
+        """See `LoginDialog.give_callback`."""
+        self._dialog.give_callback(state, parameters)
+
+    def find_page(self, token: str) -> PasskeyPage:
+        """See `LoginDialog.find_page`."""
+        return self._dialog.find_page(token)
 
     async def wait_for_step(self, steps: int) -> None:
         """Wait until there are more than `steps` steps, or the end."""
@@ -97,6 +124,10 @@ class Login:
         """Log in. Only the cancellation of an outer scope leaves this; errors are in `error`."""
         try:
             await self._attempt()
+        except (LeaseLost, NotDurable, LoginChanged) as error:
+            self.error = error
+            reason = _reason_of(error)
+            log.warning("account %s: the end of its login is not recorded (%s)", self._host.row.id, reason)
         except Exception as error:
             self.error = error
             log.exception("account %s: the end of its login is not recorded", self._host.row.id)
@@ -111,11 +142,11 @@ class Login:
             control, errors = split(caught)
             if control is not None:
                 raise control from None
-            self.error = next((error for error in errors if not isinstance(error, ChannelError)), errors[0])
-            reason = self.error.reason if isinstance(self.error, ChannelError) else "internal_error"
-            if reason == "internal_error":
-                log.error("account %s: its login crashed", self._host.row.id, exc_info=self.error)
-            await self._fail(reason)
+            self.error = next((error for error in errors if _reason_of(error) == _BUG), errors[0])
+        if self.error is not None:  # outside the handler: what `_fail` raises has no context to be logged
+            if _reason_of(self.error) == _BUG:
+                self._log_bug(self.error)
+            await self._fail(self.error)
 
     async def _log_in(self) -> None:
         connector = await self._host.new_connector(self._session)
@@ -155,9 +186,11 @@ class Login:
 
     async def _succeed(self, authorization: Authorization) -> None:
         identity, row = authorization.identity, self._host.row
+        if row.profile and row.provider_account_ref not in (None, identity.provider_account_ref):
+            raise IdentityChanged
         stopped_meanwhile = row.desired == "stopped" != self._desired
         changes: dict[str, Any] = {
-            **self._end_of_login(Trigger.AUTHORIZED),
+            **self._end_of_login(LoginOutcome.AUTHORIZED),
             "provider_account_ref": identity.provider_account_ref,
             "profile": identity.profile(),
             "last_error": None,
@@ -166,20 +199,44 @@ class Login:
         }
         announcements = auth_succeeded(attrs.evolve(row, **changes), self._host.now_ms())
         session = self._session.changes()
-        await self._host.commit_login(Step(self._number, changes, announcements, session))
+        await self._host.commit_login(Step(self.number, changes, announcements, session))
         self._progress.advance()
 
-    async def _fail(self, reason: str) -> None:
-        if self._host.row.login != self._number:
-            return  # the row now describes other credentials
-        changes = {**self._end_of_login(Trigger.FAILED), "last_error": reason}
+    async def _fail(self, error: BaseException) -> None:
+        if self._host.row.login != self.number or isinstance(error, LeaseLost | LoginChanged):
+            return  # the row belongs to other credentials, or to another process
+        reason = _reason_of(error)
+        changes = {**self._end_of_login(LoginOutcome.FAILED), "last_error": reason}
+        if isinstance(error, WrongPasscode):
+            changes["auth_payload"] = {"guesses_left": error.guesses_left}
         row = attrs.evolve(self._host.row, **changes)
         announcements = login_failed(row, reason, self._host.now_ms())
-        await self._host.commit_login(Step(self._number, changes, announcements))
+        await self._host.commit_login(Step(self.number, changes, announcements))
         self._progress.advance()
 
-    def _end_of_login(self, trigger: Trigger) -> dict[str, Any]:
+    def _log_bug(self, error: BaseException) -> None:
+        """With the traceback; of an import without the text of the error, which may quote the session."""
+        account_id = self._host.row.id
+        if self._exported is None:
+            log.error("account %s: its login crashed", account_id, exc_info=error)
+            return
+        where = "".join(traceback.format_tb(error.__traceback__))
+        log.error("account %s: its import crashed: %s\n%s", account_id, type(error).__name__, where)
+
+    def _end_of_login(self, outcome: LoginOutcome) -> dict[str, Any]:
         return {
-            "auth_status": auth.next_status(self._host.row.auth_status, trigger),
+            "auth_status": auth.next_status(self._host.row.auth_status, outcome),
             **changes_to_show_nothing(),
         }
+
+
+def _reason_of(error: BaseException) -> str:
+    """The word for callers and logs; `internal_error` for a bug."""
+    match error:
+        case ChannelError(reason=reason):
+            return reason
+        case NotDurable():
+            return "not_durable"
+        case LeaseLost():
+            return LEASE_LOST
+    return _BUG

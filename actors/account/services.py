@@ -1,6 +1,7 @@
 """What every account actor uses of the process it runs in."""
 
 import itertools
+import secrets
 import ssl
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -30,6 +31,19 @@ class Tallies:
     refused: Counter[tuple[str, str]] = attrs.field(factory=Counter)  # channel, reason: not admitted
 
 
+@attrs.frozen(kw_only=True)
+class LoginPages:
+    """Public addresses of a login's pages. The defaults are those of a process without a public address.
+
+    `page_url`: of (account id, token). `callback_url`: where a platform sends the human back to; None
+    without `server.public_url`. `new_state`: a state of OAuth that names (account id, number of the login).
+    """
+
+    page_url: Callable[[str, str], str] = lambda account_id, token: f"/login/{account_id}.{token}"
+    callback_url: str | None = None
+    new_state: Callable[[str, int], str] = lambda account_id, login: f"{account_id}.{secrets.token_urlsafe()}"
+
+
 @attrs.define(kw_only=True)
 class Services:
     """Shared by all accounts; built by the composition root."""
@@ -44,6 +58,7 @@ class Services:
     ingress_url: Callable[[Account], str | None]  # where the account's platform calls the gateway
     proxy_guard: AddressGuard
     qr_url: Callable[[str, int, int], str]  # account id, sequence, expiry (unix ms) -> URL of the picture
+    login_pages: LoginPages = LoginPages()
     pace_of: PaceOf = lambda account, declared: declared
     tallies: Tallies = attrs.field(factory=Tallies)
     generations: Iterator[int] = attrs.field(factory=lambda: itertools.count(1))

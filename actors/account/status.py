@@ -178,6 +178,8 @@ def login_failed(row: Account, reason: str, now_ms: int) -> list[Announcement]:
         "last_error": reason,
         "account": {"provider_account_ref": row.provider_account_ref or ""},
     }
+    if "guesses_left" in row.auth_payload:
+        data["guesses_left"] = row.auth_payload["guesses_left"]
     return [Announcement(EventType.ACCOUNT_AUTH_FAILED, data, now_ms)]
 
 

@@ -1,90 +1,20 @@
 """The login machine on a mock clock: how long it waits for whom, and what it leaves behind when it ends."""
 
-from collections.abc import Awaitable, Callable
-from typing import Any
+import logging
 
 import attrs
 import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from actors.account.dialog import NotAsked, Step, Wanted
+from actors.account.failures import LeaseLost, NotDurable
 from actors.account.login import DuplicateAccount, Login, LoginChanged
-from actors.account.memory_session import MemorySession
-from unifyport.model.account import Account, AuthStatus, Identity
-from unifyport.model.runtime_status import RuntimeStatus
-from unifyport.model.unit import SessionChange
+from actors.account.question import NotAsked
+from tests.actors.login_world import DONE, SESSION, ScriptedConnector, ScriptedHost, finished
+from unifyport.model.account import AuthStatus
+from unifyport.model.auth import Wanted
 from unifyport.providers.contract.errors import ChannelError, RateLimited, Rejected, Transient
-from unifyport.providers.contract.login import (
-    Authorization,
-    Authorizes,
-    Dialog,
-    ExportedSession,
-    ImportsSession,
-    LogsOut,
-)
-
-Script = Callable[[Dialog], Awaitable[Authorization]]
-DONE = Authorization(Identity("me", display_name="Me"))
-SESSION = [SessionChange("device", b"key", b"x")]
-
-
-class ScriptedConnector(Authorizes, LogsOut):
-    def __init__(self, script: Script) -> None:
-        self._script = script
-        self.closed = self.logged_out = 0
-
-    async def authorize(self, dialog: Dialog) -> Authorization:
-        return await self._script(dialog)
-
-    async def log_out(self) -> None:
-        self.logged_out += 1
-
-    async def aclose(self) -> None:
-        await trio.lowlevel.checkpoint()
-        self.closed += 1
-
-
-class ScriptedHost:
-    """An account actor whose road may refuse, or never answer."""
-
-    def __init__(self, script: Script) -> None:
-        self.row = Account("acct_1", "a", "line", "line", "global", "qrcode")
-        self.made = ScriptedConnector(script)
-        self.steps: list[Step] = []
-        self.refuses: Exception | None = None
-        self.takes = 0.0  # seconds of each commit
-        self.runtime_status = RuntimeStatus.UNKNOWN
-
-    async def new_connector(self, session: MemorySession) -> Any:
-        await session.commit(SESSION)
-        return self.made
-
-    async def commit_login(self, step: Step) -> None:
-        await trio.sleep(self.takes)
-        if self.refuses is not None and step.session is not None:
-            raise self.refuses
-        self.steps.append(step)
-        self.row = attrs.evolve(self.row, **step.changes)
-
-    def qr_url(self, sequence: int, expires_at: int) -> str:
-        return f"https://gateway.example/qr/{sequence}.png"
-
-    def now_ms(self) -> int:
-        return int(trio.current_time() * 1000)
-
-    @property
-    def statuses(self) -> list[str]:
-        return [step.changes["auth_status"].value for step in self.steps]
-
-
-async def finished(host: ScriptedHost) -> tuple[Login, float]:
-    """The login, and how long it took."""
-    login, began = Login(host), trio.current_time()
-    await login.run()
-    assert login.ended
-    assert host.made.closed == 1
-    return login, trio.current_time() - began
+from unifyport.providers.contract.login import Authorization, Dialog, ExportedSession, ImportsSession
 
 
 async def test_a_qr_code_that_nobody_scans_is_waited_for_five_minutes_however_often_it_changes(
@@ -302,3 +232,85 @@ async def test_an_import_has_a_minute(autojump_clock: MockClock) -> None:
     login = Login(host, ExportedSession(b"x"))
     await login.run()
     assert (trio.current_time(), host.row.last_error) == (pytest.approx(60), "login_timeout")
+
+
+async def test_an_import_that_crashes_quotes_nothing_of_the_session(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Importing(ScriptedConnector, ImportsSession):
+        async def import_session(self, exported: ExportedSession) -> Authorization:
+            await trio.lowlevel.checkpoint()
+            raise ValueError(f"cannot read {exported.data!r}")
+
+    async def script(dialog: Dialog) -> Authorization:
+        raise AssertionError
+
+    host = ScriptedHost(script)
+    host.made = Importing(script)
+    await Login(host, ExportedSession(b"canary")).run()
+    assert host.row.last_error == "internal_error"
+    assert "import_session" in caplog.text
+    assert "ValueError" in caplog.text
+    assert "canary" not in caplog.text
+
+
+# -- ends that are not recorded ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("refuses", [LeaseLost(), NotDurable("disk full"), LoginChanged()], ids=repr)
+async def test_an_ordinary_end_that_cannot_be_recorded_is_a_line_without_a_traceback(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture, refuses: Exception
+) -> None:
+    async def script(dialog: Dialog) -> Authorization:
+        await trio.lowlevel.checkpoint()
+        raise Transient("connect_error")
+
+    host = ScriptedHost(script)
+    host.refuses, host.refuses_all = refuses, True
+    with caplog.at_level(logging.INFO):
+        login, _ = await finished(host)
+    assert login.error is refuses
+    [record] = caplog.records
+    assert record.levelno == logging.WARNING
+    assert record.exc_info is None
+
+
+@pytest.mark.parametrize("refuses", [LeaseLost(), NotDurable("disk full"), LoginChanged()], ids=repr)
+async def test_a_step_that_is_not_durable_is_not_a_crash_of_the_connector(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture, refuses: Exception
+) -> None:
+    async def script(dialog: Dialog) -> Authorization:
+        await dialog.show_qr("x", 20)
+        raise AssertionError
+
+    host = ScriptedHost(script)
+    host.refuses, host.refuses_all = refuses, True
+    await finished(host)
+    assert host.steps == []
+    assert not any(record.exc_info for record in caplog.records)
+
+
+async def test_a_bug_has_a_traceback(autojump_clock: MockClock, caplog: pytest.LogCaptureFixture) -> None:
+    async def script(dialog: Dialog) -> Authorization:
+        await trio.lowlevel.checkpoint()
+        raise ZeroDivisionError
+
+    await finished(ScriptedHost(script))
+    assert [record.exc_info is not None for record in caplog.records] == [True]
+
+
+async def test_logged_in_as_somebody_else_nothing_is_replaced(autojump_clock: MockClock) -> None:
+    async def script(dialog: Dialog) -> Authorization:
+        await trio.lowlevel.checkpoint()
+        return DONE
+
+    host = ScriptedHost(script)
+    host.row = attrs.evolve(host.row, provider_account_ref="you", profile={"id": "you"})
+    await finished(host)
+    assert (host.row.last_error, host.row.provider_account_ref) == ("identity_changed", "you")
+    assert [step.session for step in host.steps] == [None]
+    assert host.made.logged_out == 1
+    host.row = attrs.evolve(host.row, provider_account_ref="me", profile={"id": "me"})
+    host.made.closed = 0
+    await finished(host)
+    assert host.row.auth_status is AuthStatus.AUTHORIZED

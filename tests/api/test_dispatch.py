@@ -54,6 +54,13 @@ def test_no_spelling_of_a_path_passes_a_door_that_another_does_not(target: str) 
     assert not CUSTOMERS.admits(decode_path(target))
 
 
+@pytest.mark.parametrize(
+    "path", ["/qr/x.png", "/media/x", "/login/acct_1.x", "/oauth/callback", "/oauth/callback/"]
+)
+def test_public_links_are_of_receivers(path: str) -> None:
+    assert audience_of(path) is Audience.RECEIVERS
+
+
 def test_a_query_is_decoded_and_its_last_values_count() -> None:
     assert parse_query(b"") == {}
     assert parse_query(b"a=1&a=2&b&c=%C3%A9+x&d=%ff") == {"a": "2", "b": "", "c": "\u00e9 x", "d": "%FF"}

@@ -101,6 +101,27 @@ def test_an_account_of_the_file_is_never_to_be_changed_through_the_api() -> None
     )
 
 
+@pytest.mark.parametrize(("interactive", "action"), [(True, "log it in"), (False, "give new credentials")])
+def test_a_login_that_is_void_needs_a_human_whatever_the_word_is(interactive: bool, action: str) -> None:
+    row = Account("acct_1", "a", "line", "line", "global", "token", terminal="session_revoked")
+    state = ChildState(
+        "acct_1",
+        Phase.TERMINAL,
+        0.0,
+        Desired.RUNNING,
+        incarnations=1,
+        restarts_in_window=0,
+        budget_left=1,
+        next_retry_at=None,
+        last=None,
+        terminal="session_revoked",
+        recent=(),
+    )
+    why, _, found = explain(row, state, "", "", interactive=interactive)
+    assert why == "session_revoked"
+    assert found.startswith(action)
+
+
 async def explained(api: Any, account_id: str) -> tuple[str, str, str]:
     found = await api.data("GET", f"/v1/accounts/{account_id}/explain")
     return found["why"], found["next"], found["action"]

@@ -6,13 +6,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import trio
 
 from tests.harness import KEY, Client, gateway, settings_of
 from tests.reference.platform import PHONE, SECRETIVE, ReferencePlatform
 from tests.reference.serving import CHANNEL, REGISTRY, TYPED, places, reference_platform
-from unifyport.cli.login import drawn
+from unifyport.cli.login import drawn, lines_of
 
 
 class Terminal:
@@ -112,6 +113,62 @@ async def test_a_login_that_is_given_up_elsewhere(world: World) -> None:
         await terminal.state()
         await api.data("POST", f"/v1/accounts/{account}/auth/cancel")
         assert await terminal.ended() == 1
+
+
+async def test_by_one_of_the_last_guesses_of_a_passcode(world: World) -> None:
+    api, platform = world
+    user = platform.logins.users[PHONE]
+    user.passcode, user.guesses = "2580", 2
+    account = await made(api, "code", phone=PHONE)
+    async with Terminal(api, account) as terminal:
+        await terminal.state()
+        await terminal.type("12345")
+        assert "ask_passcode" in (await terminal.state())["auth_payload"]
+        await terminal.type("n")
+        assert await terminal.ended() == 1
+    assert user.guesses == 2
+    async with Terminal(api, account) as terminal:
+        await terminal.state()
+        await terminal.type("12345")
+        await terminal.state()
+        await terminal.type("y")
+        await terminal.type("2580")
+        assert (await terminal.state())["status"] == "authorized"
+        assert await terminal.ended() == 0
+
+
+async def test_by_passkey_on_its_page(world: World) -> None:
+    api, platform = world
+    platform.logins.users[PHONE].passkey = "key-1"
+    async with Terminal(api, await made(api, "code", phone=PHONE)) as terminal:
+        await terminal.state()
+        await terminal.type("12345")
+        shown = (await terminal.state())["auth_payload"]  # nothing is asked for at the terminal
+        result = {"id": "key-1", "challenge": shown["passkey"]["public_key"]["challenge"]}
+        await api("POST", httpx.URL(shown["page_url"]).path, data={"result": json.dumps(result)})
+        assert (await terminal.state())["status"] == "authorized"
+        assert await terminal.ended() == 0
+
+
+@pytest.mark.parametrize(
+    ("payload", "words"),
+    [
+        ({"qr_code": "x", "url": "http://q/1.png"}, ["scan", "http://q/1.png"]),
+        ({"qr_code": "x", "url": "http://q/1.png", "pin": "4711"}, ["4711"]),
+        ({"verify_code": "AB-12"}, ["AB-12"]),
+        ({"confirm_on_phone": {"display_name": "Mei [x]"}}, ["Mei \\[x]"]),
+        ({"code_delivery": {"type": "sms", "length": 5}}, ["sms", "5"]),
+        ({"code_delivery": {"type": "app"}}, ["app"]),
+        ({"password_hint": "the dog"}, ["the dog"]),
+        ({"ask_passcode": {"guesses_left": 4}}, ["4"]),
+        ({"passkey": {}, "page_url": "http://p/login/1"}, ["passkey", "http://p/login/1"]),
+        ({"consent": {"scopes": []}, "page_url": "https://p/authorize"}, ["consent", "https://p/authorize"]),
+    ],
+)
+def test_each_step_is_told(payload: Any, words: list[str]) -> None:
+    told = list(lines_of(payload))
+    assert len(told) == 1
+    assert all(word in told[0] for word in words)
 
 
 async def test_by_session(world: World, tmp_path: Path) -> None:

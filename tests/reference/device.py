@@ -6,6 +6,7 @@ a history, how far we have come is part of the session too, and what was missed 
 is read.
 """
 
+import json
 from typing import Any
 
 from unifyport.model.account import Identity
@@ -31,6 +32,7 @@ from unifyport.providers.contract.login import (
 )
 
 from .connector import Endpoints, ReferenceConnector, parse
+from .login_steps import LoginSteps
 
 PHONE = PhoneCredential("phone")
 _KEY, _MARK = ("device", b"key"), ("device", b"mark")
@@ -97,43 +99,13 @@ class DeviceConnector(ReferenceConnector, LogsOut):
 
     async def _follow(self, attempt: str, dialog: Dialog) -> Authorization:
         """What the platform says of an attempt, until we are in."""
-        seen = 0
+        seen, steps = 0, LoginSteps(attempt, dialog, self._login)
         while True:
             news = await self._login("wait", attempt=attempt, seen=seen)
             seen = news["number"]
-            match news["is"]:
-                case "qr":
-                    await dialog.show_qr(news["code"], news["seconds"])
-                case "digits":
-                    await dialog.show_code(news["digits"], news["seconds"])
-                case "code_sent":
-                    await self._give_code(attempt, dialog)
-                case "password":
-                    await self._give_password(attempt, dialog)
-                case "over":
-                    raise Rejected("too_many_codes")
-                case "in":
-                    return await self._in(news["key"])
-
-    async def _give_code(self, attempt: str, dialog: Dialog) -> None:
-        """A code that is wrong may be typed again."""
-        refused = None
-        while True:
-            code = await dialog.ask_code(refused)
-            try:
-                return await self._login("give_code", attempt=attempt, code=code)
-            except Rejected as rejected:
-                if rejected.reason != "wrong_code":
-                    raise
-                refused = "invalid_code"
-
-    async def _give_password(self, attempt: str, dialog: Dialog) -> None:
-        """A password that is wrong ends it."""
-        password = await dialog.ask_password()
-        try:
-            await self._login("give_password", attempt=attempt, password=password)
-        except Rejected as rejected:
-            raise Rejected("invalid_password") from rejected
+            if news["is"] == "in":
+                return await self._in(news["key"])
+            await steps.take(news)
 
     async def _in(self, key: str) -> Authorization:
         self._token = key
@@ -176,23 +148,41 @@ class TypedCodeConnector(CodeConnector):
         return await self._follow(await self._begin("typed", phone=self._phone), dialog)
 
 
+class ConsentConnector(DeviceConnector, Authorizes):
+    """Let in by consent on a page of the platform, and by the passcode where the user has one."""
+
+    async def authorize(self, dialog: Dialog) -> Authorization:
+        return await self._follow(await self._begin("consent"), dialog)
+
+
 class SessionConnector(DeviceConnector, ImportsSession):
-    """Let in by the key of a device elsewhere."""
+    """Let in by the key of a device elsewhere: the key itself, or an object that has it.
+
+    The address is the one of the configuration, whatever else the object says.
+    """
 
     async def import_session(self, exported: ExportedSession) -> Authorization:
         key = exported.data.decode(errors="replace").strip()
+        if key.startswith("{"):
+            key = str(json.loads(key).get("key"))
         if not key.startswith("device-") or exported.pin not in (None, "0000"):
             raise Rejected("invalid_session")
         return await self._in(key)
 
 
-def reference(name: str = "line", *, typed: bool = False) -> Channel:
-    """The channel, in the place of a real one. `typed`: its codes are shown here and typed on the phone."""
+_BY_TOKEN = ConnectionSpec("token", lambda: ReferenceConnector, (Credential("token"),), Inbound.ACKED)
+_BY_CONSENT = ConnectionSpec("token", lambda: ConsentConnector, (), Inbound.REPLAYABLE)
+
+
+def reference(name: str = "line", *, typed: bool = False, consent: bool = False) -> Channel:
+    """The channel, in the place of a real one. `typed`: its codes are shown here and typed on the phone.
+    `consent`: its token accounts bring no token, but ask for consent.
+    """
     return Channel(
         name=name,
         endpoints=Endpoints,
         connections=(
-            ConnectionSpec("token", lambda: ReferenceConnector, (Credential("token"),), Inbound.ACKED),
+            _BY_CONSENT if consent else _BY_TOKEN,
             ConnectionSpec("qrcode", lambda: QrConnector, (), Inbound.REPLAYABLE),
             ConnectionSpec(
                 "code",

@@ -13,7 +13,9 @@ from .platform import TOKEN, ReferencePlatform
 
 CHANNEL = "line"  # whose place it takes
 TYPED = "zalo"  # and whose with codes that are typed on the phone
+CONSENTING = "twitter"  # and whose with token accounts that ask for consent; only in its own registry
 REGISTRY = Registry([*standard().channels.values(), reference(CHANNEL), reference(TYPED, typed=True)])
+WITH_CONSENT = Registry([*REGISTRY.channels.values(), reference(CONSENTING, consent=True)])
 
 
 @attrs.define
@@ -36,9 +38,10 @@ async def reference_platform() -> AsyncIterator[Running]:
         nursery.cancel_scope.cancel()
 
 
-def places(running: Running) -> str:
-    """Where its platform is, in the configuration file."""
-    return "".join(f'[providers.{name}]\napi_url = "{running.url}"\n' for name in (CHANNEL, TYPED))
+def places(running: Running, *more: str) -> str:
+    """Where its platform is, in the configuration file; `more`: further channels in whose place it is."""
+    names = (CHANNEL, TYPED, *more)
+    return "".join(f'[providers.{name}]\napi_url = "{running.url}"\n' for name in names)
 
 
 def declared(running: Running, name: str = "everything", token: str = TOKEN) -> str:

@@ -22,7 +22,7 @@ from .http.openapi import document
 from .http.paths import decode_path
 from .http.quart_app import quart_app
 from .http.router import Router
-from .http.routing import Page, Route
+from .http.routing import Page, PublicPage, Route
 from .ingress import IngressFront
 from .routes import (
     account_auth,
@@ -36,6 +36,7 @@ from .routes import (
     groups,
     health,
     labels,
+    login_pages,
     media,
     message_actions,
     messages,
@@ -71,14 +72,16 @@ ROUTES: tuple[Route, ...] = (
 )
 
 
-def new_router(routes: Iterable[Route], pages: Iterable[Page] = ()) -> Router[Route | Page]:
+def new_router(
+    routes: Iterable[Route], pages: Iterable[Page | PublicPage] = ()
+) -> Router[Route | Page | PublicPage]:
     """Routes by every path that they have, and pages."""
-    router = Router[Route | Page]()
+    router = Router[Route | Page | PublicPage]()
     for route in routes:
         for path in (route.path, *route.aliases):
             router.add(route.method, path, route)
     for page in pages:
-        router.add("GET", page.path, page)
+        router.add(page.method if isinstance(page, PublicPage) else "GET", page.path, page)
     return router
 
 
@@ -120,8 +123,9 @@ class Front:
         status = await self._uploads(scope, receive, send, owner=door.owner)
         self._requests.observe(uploads.OPERATION, status, trio.current_time() - began)
 
-    def _pages(self) -> tuple[Page, ...]:
+    def _pages(self) -> tuple[Page | PublicPage, ...]:
         return (
+            *login_pages.pages(self._gateway.login_pages),
             Page("/openapi.json", self._openapi),
             Page("/docs", self._read),
             Page("/media/{token}", self._media, "media_failed"),

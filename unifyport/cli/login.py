@@ -3,11 +3,14 @@
 import io
 import json
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 import segno
+
+from unifyport.model.auth import needs_confirmation
 
 from .common import Api, console, escaped, fail, json_option, server_options
 
@@ -15,6 +18,11 @@ POLL_SECONDS = 1.0
 ONLINE_SECONDS = 60.0
 _ASKED = {"awaiting_code": "code", "awaiting_password": "password"}
 _START = {"qrcode": "qr/start"}
+_TEXTS = {
+    "pin": "compare, or type into the app",
+    "verify_code": "type this into the app",
+    "password_hint": "hint",
+}
 
 
 @click.command()
@@ -39,8 +47,8 @@ def login(
     api_key: str | None,
     as_json: bool,
 ) -> None:
-    """Log ACCOUNT (its id or name) in: show the QR code or the code, ask for code and password, wait until it
-    is online.
+    """Log ACCOUNT (its id or name) in: show the QR code, the code or the page, ask for code, password and
+    passcode, wait until it is online.
 
     --json prints each state as an object on a line; questions are asked as without it.
     """
@@ -94,12 +102,24 @@ class _Conversation:
             self._waited |= state["status"] != "pending_auth"
             wanted = _ASKED.get(state["status"]) if state.get("auth_fields") else None
             if wanted is not None:
-                answer = click.prompt(wanted, hide_input=wanted == "password", err=True)
-                state = self._api("POST", f"{self._path}/auth/{wanted}", json={wanted: answer})
+                body = self._ask(wanted, state.get("auth_payload", {}))
+                state = self._api("POST", f"{self._path}/auth/{wanted}", json=body)
             else:
                 time.sleep(POLL_SECONDS)
                 state = self._api("GET", f"{self._path}/auth")
         self._say(state)
+
+    def _ask(self, wanted: str, payload: dict[str, Any]) -> dict[str, Any]:
+        """The body of the step. Exits with 1 if the human does not want to use one of the last guesses."""
+        more: dict[str, Any] = {}
+        guesses = payload.get("ask_passcode", {}).get("guesses_left")
+        if guesses is not None and needs_confirmation(guesses):
+            question = f"{guesses} guesses are left before the platform locks. Use one?"
+            if not click.confirm(question, err=True):
+                fail("the login was given up; no guess was used")
+            more = {"confirm_last_guesses": True}
+        name = wanted if guesses is None else "passcode"
+        return {wanted: click.prompt(name, hide_input=wanted == "password", err=True), **more}
 
     def _say(self, state: dict[str, Any]) -> None:
         payload = state.get("auth_payload", {})
@@ -112,13 +132,29 @@ class _Conversation:
             return
         if "qr_code" in payload and "pin" not in payload:
             click.echo(drawn(payload["qr_code"]))
-            console.print(f"scan this with the app (or open {escaped(payload.get('url', ''))})")
-        if "pin" in payload:
-            console.print(f"compare, or type into the app: [bold]{escaped(payload['pin'])}[/bold]")
-        if "verify_code" in payload:
-            console.print(f"type this into the app: [bold]{escaped(payload['verify_code'])}[/bold]")
+        for line in lines_of(payload):
+            console.print(line)
         if "last_error" in state and state["status"] != "failed":
             console.print(f"[yellow]{escaped(state['last_error'])}[/yellow]")
+
+
+def lines_of(payload: dict[str, Any]) -> Iterator[str]:
+    """What the human must know or do, as `rich` prints it."""
+    if "qr_code" in payload and "pin" not in payload:
+        yield f"scan this with the app (or open {escaped(payload.get('url', ''))})"
+    for key, text in _TEXTS.items():
+        if key in payload:
+            yield f"{text}: [bold]{escaped(payload[key])}[/bold]"
+    if (user := payload.get("confirm_on_phone")) is not None:
+        yield f"confirm the login in the app, as [bold]{escaped(user['display_name'])}[/bold]"
+    if (delivery := payload.get("code_delivery")) is not None:
+        length = f", {delivery['length']} characters" if "length" in delivery else ""
+        yield f"the platform has sent a code ({escaped(delivery['type'])}{length})"
+    if (passcode := payload.get("ask_passcode")) is not None:
+        yield f"guesses left: [bold]{passcode['guesses_left']}[/bold]"
+    if "page_url" in payload:
+        why = "log in with your passkey" if "passkey" in payload else "give your consent"
+        yield f"open this page to {why}: {escaped(payload['page_url'])}"
 
 
 def drawn(code: str) -> str:

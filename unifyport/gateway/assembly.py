@@ -17,6 +17,7 @@ from unifyport.delivery.client import NewClient
 from unifyport.files.incoming import MediaCache, MediaLinks
 from unifyport.files.outgoing import OutgoingFiles
 from unifyport.fleet.doorbells import Bus
+from unifyport.links.login import LoginLinks
 from unifyport.links.qr import QrPictures
 from unifyport.links.reply_tokens import ReplyTokens
 from unifyport.model.account import Account
@@ -38,6 +39,7 @@ from .figures import Figures
 from .files import LinkedFiles, UploadUseCases
 from .gateway import Gateway
 from .ingress import Ingress
+from .login_pages import LoginPageUseCases
 from .logins import LoginUseCases
 from .lookup import AccountLookup
 from .platform import PlatformUseCases
@@ -68,6 +70,7 @@ class Assembly:
     links: MediaLinks
     reply_tokens: ReplyTokens
     pictures: QrPictures
+    login_links: LoginLinks
     bus: Bus
     guard: AddressGuard
     media_guard: AddressGuard
@@ -107,6 +110,7 @@ class Assembly:
         return Gateway(
             accounts=accounts,
             logins=self._logins(accounts),
+            login_pages=LoginPageUseCases(self.accounts, self.login_links),
             runtime=RuntimeUseCases(self.accounts, lookup, now_ms),
             supervision=SupervisionTree(read_tree, now_ms),
             platform=platform,

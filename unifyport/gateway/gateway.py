@@ -15,6 +15,7 @@ from .events import EventUseCases
 from .figures import Figures
 from .files import LinkedFiles, UploadUseCases
 from .ingress import Ingress
+from .login_pages import LoginPageUseCases
 from .logins import LoginUseCases
 from .platform import PlatformUseCases
 from .runtime import RuntimeUseCases, SupervisionTree
@@ -28,6 +29,7 @@ class Gateway:
 
     accounts: AccountUseCases
     logins: LoginUseCases
+    login_pages: LoginPageUseCases
     runtime: RuntimeUseCases
     supervision: SupervisionTree
     platform: PlatformUseCases

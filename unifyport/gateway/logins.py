@@ -5,7 +5,7 @@ the login (`cancel`). For the others the steps drive a `Login` (`actors/account/
 returns at the login's next step, or after `STEP_SECONDS` with its current state.
 
     auth mode    begins with        then
-    token        start              (by itself)
+    token        start              (by itself); give_password where the platform asks for a passcode
     qrcode       start_by_qr        check_qr to see how it goes; give_password where there is a second factor
     code         start              give_code, unless a code was shown to be typed on the phone; give_password
     session      import_session     (by itself)
@@ -17,12 +17,14 @@ from typing import Any
 import attrs
 import trio
 
-from actors.account.dialog import NotAsked, Wanted
+from actors.account.dialog import PUBLIC_URL_MISSING
 from actors.account.failures import LeaseLost, NotDurable
 from actors.account.login import Login, LoginChanged
+from actors.account.question import AnswerTooLong, NotAsked, NotConfirmed
 from actors.accounts import Accounts, AlreadyAuthorized
 from unifyport.model import auth
 from unifyport.model.account import ACTIVE, Account, AuthStatus
+from unifyport.model.auth import MAX_ANSWER, MAX_PASSKEY_ANSWER, Wanted
 from unifyport.model.texts import is_one_line
 from unifyport.process.redaction import register_fleeting
 from unifyport.providers.contract.base import ConnectionSpec
@@ -50,7 +52,6 @@ from .session_files import SessionFiles, read_session
 from .writes import TimedWriter
 
 STEP_SECONDS = 25.0  # the official SDK gives up after 30 s
-MAX_ANSWER = 256  # characters of a code, a PIN or a password
 _QR, _SESSION = "qrcode", "session"  # auth modes
 
 
@@ -139,12 +140,17 @@ class LoginUseCases:
         return await self.read_state(account_id)
 
     async def give_code(self, account_id: str, code: object) -> LoginState:
-        """Give the code that the platform has sent to the human."""
+        """Give the code that the platform has sent to the human, or the result of a passkey."""
         return await self._give(account_id, Wanted.CODE, code)
 
-    async def give_password(self, account_id: str, password: object) -> LoginState:
-        """Give the password of the second factor."""
-        return await self._give(account_id, Wanted.PASSWORD, password)
+    async def give_password(
+        self, account_id: str, password: object, *, confirm_last_guesses: bool = False
+    ) -> LoginState:
+        """Give the password of the second factor, or the passcode.
+
+        `confirm_last_guesses`: the caller knows that the platform locks the account after a few wrong ones.
+        """
+        return await self._give(account_id, Wanted.PASSWORD, password, confirmed=confirm_last_guesses)
 
     async def import_session(self, account_id: str, given: SessionImport) -> LoginState:
         """Log in with a session that was exported elsewhere."""
@@ -201,8 +207,11 @@ class LoginUseCases:
             raise _already_authorized() from None
         return await self._wait_for_step(account.id, login, 0)
 
-    async def _give(self, account_id: str, wanted: Wanted, answer: object) -> LoginState:
-        value = _check_answer(wanted.value, answer)
+    async def _give(
+        self, account_id: str, wanted: Wanted, answer: object, *, confirmed: bool = False
+    ) -> LoginState:
+        longest = MAX_PASSKEY_ANSWER if wanted is Wanted.CODE else MAX_ANSWER
+        value = _check_answer(wanted.value, answer, longest)
         account, connection = await self._lookup.find_bound(account_id)
         fits = issubclass(self._registry.connector(connection), Authorizes)
         _require_mode(connection, fits, f"this login asks for no {wanted.value}")
@@ -214,10 +223,15 @@ class LoginUseCases:
             if login is None:
                 raise NotAsked
             steps = login.steps
-            login.give(wanted, value)
+            login.give(wanted, value, confirmed=confirmed)
             register_fleeting(value)
         except NotAsked:
             raise invalid(wanted.value, f"is not asked for; the login is {account.auth_status}") from None
+        except AnswerTooLong as too_long:
+            raise _bad_answer(wanted.value, too_long.limit) from None
+        except NotConfirmed as last:
+            text = f"must be true: {last.guesses_left} guesses are left before the platform locks"
+            raise invalid("confirm_last_guesses", text) from None
         return await self._wait_for_step(account_id, login, steps)
 
     async def _wait_for_step(self, account_id: str, login: Login, steps: int) -> LoginState:
@@ -243,6 +257,12 @@ class LoginUseCases:
             raise UseCaseError(RATE_LIMITED, "the platform told us to wait", retry_after=error.retry_after)
         if isinstance(error, ChannelError) and error.reason == DUPLICATE:
             raise UseCaseError(DUPLICATE, "another account has this provider identity")
+        if isinstance(error, ChannelError) and error.reason == PUBLIC_URL_MISSING:
+            raise UseCaseError(INVALID_REQUEST, "this login needs server.public_url in the file")
+        if isinstance(error, NotDurable):
+            raise StoreUnavailable(str(error))
+        if isinstance(error, LeaseLost):
+            raise not_bound()
         if error is not None and not isinstance(error, Rejected | LoggedOut):
             reason = error.reason if isinstance(error, ChannelError) else "internal_error"
             raise UseCaseError(OperationFailure.FAILED, f"the login failed: {reason}", reason=reason)
@@ -254,10 +274,14 @@ def _require_mode(connection: ConnectionSpec, fits: bool, why: str) -> None:
         raise UseCaseError(UNSUPPORTED_AUTH_MODE, f"{why}; the account has auth_mode {connection.auth_mode}")
 
 
-def _check_answer(name: str, value: object) -> str:
-    if not isinstance(value, str) or not 0 < len(value) <= MAX_ANSWER or not is_one_line(value):
-        raise invalid(name, f"is required, 1 to {MAX_ANSWER} printable characters")
+def _check_answer(name: str, value: object, longest: int = MAX_ANSWER) -> str:
+    if not isinstance(value, str) or not 0 < len(value) <= longest or not is_one_line(value):
+        raise _bad_answer(name, longest)
     return value
+
+
+def _bad_answer(name: str, longest: int) -> UseCaseError:
+    return invalid(name, f"is required, 1 to {longest} printable characters")
 
 
 def _already_authorized() -> UseCaseError:

@@ -60,4 +60,5 @@ def _not_done(answer: Answer, done: str, details: dict[str, Any]) -> UseCaseErro
         case "not_recorded":
             text = f"not {done}: storage is unavailable"
             return UseCaseError(OperationFailure.FAILED, text, retry_after=1, **details)
-    return UseCaseError(NOT_BOUND, f"not {done}: {answer.code}", **details)
+    text = f"not {done}: {answer.message or answer.code}"
+    return UseCaseError(NOT_BOUND, text, reason=answer.code, **details)

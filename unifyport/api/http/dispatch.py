@@ -38,7 +38,7 @@ from .event_stream import EventStream
 from .messages import Request, Response
 from .paths import parse_query
 from .router import Match, Router
-from .routing import JSON, Call, Page, Route
+from .routing import JSON, Call, Page, PublicPage, Route
 
 log = logging.getLogger("unifyport.api")
 
@@ -50,7 +50,12 @@ class Dispatcher:
     """Answers requests by the rows of a router. `observe` is told of each API call."""
 
     def __init__(
-        self, gateway: Gateway, cursors: Cursors, router: Router[Route | Page], *, observe: Observe
+        self,
+        gateway: Gateway,
+        cursors: Cursors,
+        router: Router[Route | Page | PublicPage],
+        *,
+        observe: Observe,
     ) -> None:
         self._gateway = gateway
         self._cursors = cursors
@@ -68,8 +73,10 @@ class Dispatcher:
             response.headers.add("allow", ", ".join(sorted(found.allowed)))
             return response
         target, path = found.target, found.values
-        if isinstance(target, Page):
+        if isinstance(target, Page | PublicPage):
             try:
+                if isinstance(target, PublicPage):
+                    return await target.answer(request, path)
                 return await target.answer(path)
             except Exception as error:
                 return self._failure(request, error, new_id("req"), target.failure_code)

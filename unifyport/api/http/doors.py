@@ -12,7 +12,7 @@ class Audience(enum.Enum):
 
     CUSTOMERS = "customers"  # the API
     PLATFORMS = "platforms"  # ingress
-    RECEIVERS = "receivers"  # files and QR codes, by links
+    RECEIVERS = "receivers"  # files, QR codes and pages of logins, by links
     OPERATORS = "operators"  # metrics, and the API to read
     ALL = "all"
 
@@ -35,7 +35,7 @@ def audience_of(path: str) -> Audience:
     path = path.rstrip("/") or "/"  # as the routes see it
     if f"{path}/".startswith(INGRESS_PREFIX):
         return Audience.PLATFORMS
-    if f"{path}/".startswith(("/media/", "/qr/")):
+    if f"{path}/".startswith(("/media/", "/qr/", "/login/", "/oauth/")):
         return Audience.RECEIVERS
     if path in ("/metrics", "/docs"):
         return Audience.OPERATORS

@@ -10,7 +10,7 @@ from unifyport.gateway.gateway import Gateway
 
 from .cursors import Cursors
 from .errors import INVALID_REQUEST, TOO_LARGE, WRONG_MEDIA_TYPE, ErrorSpec, error, failures
-from .messages import Headers, Response
+from .messages import Headers, Request, Response
 
 JSON = "application/json"
 Method = Literal["GET", "POST", "PATCH", "DELETE"]
@@ -89,4 +89,14 @@ class Page:
 
     path: str
     answer: Callable[[dict[str, str]], Awaitable[Response]]
+    failure_code: str = "internal_error"
+
+
+@attrs.frozen
+class PublicPage:
+    """As `Page`, for one whose answer depends on more of the request than its path; a GET answers HEAD."""
+
+    path: str
+    answer: Callable[[Request, dict[str, str]], Awaitable[Response]]
+    method: Literal["GET", "POST"] = "GET"
     failure_code: str = "internal_error"

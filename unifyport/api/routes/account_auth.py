@@ -4,7 +4,7 @@
 are served beside the contract's.
 
     auth mode    begins with            then
-    token        auth/start             (by itself)
+    token        auth/start             (by itself); password where the platform asks for a passcode
     qrcode       auth/qr/start          qr/check to see how it goes; password where there is a second factor
     code         auth/start             code, unless one was shown to be typed on the phone; password
     session      auth/session           (by itself)
@@ -61,8 +61,11 @@ async def give_code(call: Call) -> schemas.AccountSession:
 
 
 async def give_password(call: Call) -> schemas.AccountSession:
-    logins, password = call.gateway.logins, call.body.password
-    return present_login(await logins.give_password(call.path["account_id"], password))
+    logins, body = call.gateway.logins, call.body
+    state = await logins.give_password(
+        call.path["account_id"], body.password, confirm_last_guesses=body.confirm_last_guesses
+    )
+    return present_login(state)
 
 
 async def import_session(call: Call) -> schemas.AccountSession:
@@ -154,7 +157,7 @@ ROUTES = [
         "submitAccountAuthCode",
         "/code",
         give_code,
-        "Give the code that the platform sent",
+        "Give the code that the platform sent, or the result of a passkey",
         _UNSUPPORTED,
         _AUTHORIZED,
         _DUPLICATE,
@@ -165,7 +168,7 @@ ROUTES = [
         "submitAccountAuthPassword",
         "/password",
         give_password,
-        "Give the password of the second factor",
+        "Give the password of the second factor, or a passcode",
         _UNSUPPORTED,
         _AUTHORIZED,
         _DUPLICATE,

@@ -81,4 +81,7 @@ def explain(
         return "an operator stopped it", following, "POST runtime/start"
     word = state.terminal or reason
     actions = ACTIONS_IN_FILE if declared else ACTIONS
+    if state.phase is Phase.TERMINAL:  # whatever the platform's word is, a human must act
+        action = actions.get(word, _LOGIN if interactive else actions["invalid_credentials"])
+        return word or account.last_error or "its login is void", following, action
     return word or "it has only begun", following, actions.get(word, "")

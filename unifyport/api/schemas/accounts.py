@@ -6,7 +6,7 @@ import attrs
 from msgspec import UNSET
 
 from .common import FreeFormObject, ProviderName, RuntimeStatus
-from .fields import Answer, HttpsUrl, Name, ProviderText, Receive
+from .fields import Answer, HttpsUrl, Name, PasskeyAnswer, ProviderText, Receive
 
 # `UNSET`: a field that was left out, where null means something
 
@@ -89,12 +89,17 @@ class AccountSession:
 
 @attrs.define
 class AuthCodeRequest:
-    code: Answer | None = None
+    """`code`: at most 256 characters; for a passkey its `PublicKeyCredential` as JSON text."""
+
+    code: PasskeyAnswer | None = None
 
 
 @attrs.define
 class AuthPasswordRequest:
+    """`confirm_last_guesses`: required as true where `ask_passcode.guesses_left` is 3 or less."""
+
     password: Answer | None = None
+    confirm_last_guesses: bool = False
 
 
 @attrs.define

@@ -21,6 +21,7 @@ KeyPrefix = Annotated[str, Meta(pattern="^([A-Za-z0-9][A-Za-z0-9_]{0,31})?$")]
 Note = Annotated[str, Meta(max_length=4096)]
 Secret = Annotated[str, Meta(max_length=1024, pattern=r"^$|[^\s\u001c-\u001f\u0085]")]  # not only white space
 Answer = Annotated[str, Meta(min_length=1, max_length=256, pattern=PATTERN)]
+PasskeyAnswer = Annotated[str, Meta(min_length=1, max_length=16_384, pattern=PATTERN)]
 Emoji = Annotated[str, Meta(max_length=64)]
 MessageText = Annotated[str, Meta(max_length=65_536)]
 NewText = Annotated[str, Meta(min_length=1, max_length=65_536)]
