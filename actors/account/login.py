@@ -151,7 +151,7 @@ class Login:
     async def _log_in(self) -> None:
         connector = await self._host.new_connector(self._session)
         try:
-            authorization = await self._authorize_within_patience(connector)
+            authorization = await self._authorize_in_time(connector)
             if authorization is None:
                 return
             try:
@@ -166,7 +166,7 @@ class Login:
         finally:
             await close(self._host.row.id, connector)
 
-    async def _authorize_within_patience(self, connector: Connector) -> Authorization | None:
+    async def _authorize_in_time(self, connector: Connector) -> Authorization | None:
         """None when it was given up. Raises `Rejected` when its time is over."""
         authorization = None
         self._deadline.renew(FIRST_STEP_SECONDS, "login_timeout")
@@ -178,11 +178,16 @@ class Login:
         return authorization
 
     async def _authorize(self, connector: Connector) -> Authorization:
+        authorization: object
         if self._exported is not None:
             assert isinstance(connector, ImportsSession), "the use case checks this"
-            return await connector.import_session(self._exported)
-        assert isinstance(connector, Authorizes), "the use case checks this"
-        return await connector.authorize(self._dialog)
+            authorization = await connector.import_session(self._exported)
+        else:
+            assert isinstance(connector, Authorizes), "the use case checks this"
+            authorization = await connector.authorize(self._dialog)
+        if not isinstance(authorization, Authorization):
+            raise TypeError("a login returns an Authorization")
+        return authorization
 
     async def _succeed(self, authorization: Authorization) -> None:
         identity, row = authorization.identity, self._host.row

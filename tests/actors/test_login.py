@@ -1,6 +1,7 @@
 """The login machine on a mock clock: how long it waits for whom, and what it leaves behind when it ends."""
 
 import logging
+from typing import Any, cast
 
 import attrs
 import pytest
@@ -32,6 +33,16 @@ async def test_a_qr_code_that_nobody_scans_is_waited_for_five_minutes_however_of
     assert [step.changes["auth_sequence"] for step in host.steps[:-1]] == list(range(1, 16))
     assert host.row.last_error == "qrcode_expired"
     assert (host.row.auth_payload, host.row.auth_expires_at) == ({}, None)
+
+
+async def test_a_connector_that_returns_nothing_has_a_bug(autojump_clock: MockClock) -> None:
+    async def script(dialog: Dialog) -> Authorization:
+        return cast(Any, None)
+
+    host = ScriptedHost(script)
+    login, _ = await finished(host)
+    assert isinstance(login.error, TypeError)
+    assert (host.row.auth_status, host.row.last_error) == (AuthStatus.FAILED, "internal_error")
 
 
 async def test_a_code_that_nobody_types_is_waited_for_ten_minutes(autojump_clock: MockClock) -> None:

@@ -6,9 +6,9 @@ answers and the documentation are derived from that; nothing else says what a ch
 
 Every method may raise the failure classes of `errors.py`. A refusal of the platform is `Rejected`; if the
 conversation, contact or group does not exist, its reason is one of `NOT_FOUND_REASONS`, which the caller gets
-as the error code. Methods with `reads` run beside the account's other commands, all others one after another.
-Ids are the platform's own, as in events and lists. If a call is cancelled, it is unknown whether the platform
-acted.
+as the error code. Methods with `reads` run beside the account's other commands, all others one after another
+in their conversation. Ids are the platform's own, as in events and lists. If a call is cancelled, it is
+unknown whether the platform acted.
 """
 
 from abc import ABC, abstractmethod
