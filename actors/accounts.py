@@ -50,6 +50,7 @@ class Accounts:
         self,
         services: Services,
         registry: Registry,
+        *,
         policy_of: Callable[[Account], Policy],
         admissions: Mapping[str, Admission],
         max_children: int | None = None,

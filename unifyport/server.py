@@ -265,7 +265,9 @@ class Server:
         writer = Writer(store, events_committed)
         event_id = EventIds(now_ms, await store.newest_event_id())
         lane_key = await store.lane_key()
-        links = MediaLinks(settings.key_ring, base.base_url, settings.media, self.registry, now_ms)
+        links = MediaLinks(
+            settings.key_ring, base.base_url, settings.media, registry=self.registry, now_ms=now_ms
+        )
         reply_tokens = ReplyTokens(settings.key_ring, self.registry, now_ms)
         partitions = [
             self._parts.new_normalizer(writer, event_id, lane_key, links.link, reply_tokens.token)
@@ -301,7 +303,13 @@ class Server:
             pace_of=settings.paces_of_accounts(),
         )
         max_children = settings.supervision.max_children
-        accounts = Accounts(services, self.registry, self._policies(settings), admissions, max_children)
+        accounts = Accounts(
+            services,
+            self.registry,
+            policy_of=self._policies(settings),
+            admissions=admissions,
+            max_children=max_children,
+        )
         await accounts.load(await self._store.accounts())
         if settings.server.public_url is None and any(actor.called_by_platform for actor in accounts):
             log.warning("accounts are called by their platforms, but server.public_url does not say where")

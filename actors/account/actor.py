@@ -44,11 +44,11 @@ class AccountActor:
         announce: Callable[[AccountState], None],
         spawn: Callable[..., bool],
     ) -> None:
-        self.state = AccountState(row, lease, spec, services, announce)
+        self.state = AccountState(row, lease, spec, services, announce=announce)
         self.connectors = Connectors(self.state, services)
         attempts = Attempts(self.state, services)
         self.connection = Connection(self.state, self.connectors, services, attempts=attempts, spawn=spawn)
-        self.outbox = Outbox(self.state, self.connection, attempts, services, spawn)
+        self.outbox = Outbox(self.state, self.connection, attempts=attempts, services=services, spawn=spawn)
         self.login: Login | None = None  # the latest one
         self.login_turn = trio.Lock()  # held while a login is begun or ended
         self._services = services

@@ -43,6 +43,7 @@ class Execution:
         self,
         state: AccountState,
         services: Services,
+        *,
         commands: CommandLog,
         pacer: Pacer,
         report_lost: Callable[[Connector, ChannelError], None],

@@ -61,6 +61,7 @@ class Outbox:
         self,
         state: AccountState,
         connection: Connection,
+        *,
         attempts: Attempts,
         services: Services,
         spawn: Spawn,
@@ -74,7 +75,13 @@ class Outbox:
         self._lanes = Lanes(pacer, state.spec.parallel_sends)
         self._turns = Turns(pacer, self._lanes)
         self._commands = CommandLog(state, services)
-        self._execution = Execution(state, services, self._commands, pacer, connection.report_lost)
+        self._execution = Execution(
+            state,
+            services,
+            commands=self._commands,
+            pacer=pacer,
+            report_lost=connection.report_lost,
+        )
         self.lookups = LookUps(connection, self._execution, self._commands)
 
     # -- places ---------------------------------------------------------------------------------------------

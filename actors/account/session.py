@@ -201,7 +201,9 @@ class AccountSession:
         page = limit + len(overlay)  # each change may hide one of the rows
         with self._reading() as since:
             rows = await self._read(
-                lambda: self._services.store.session_page(self._no, name, prefix, after, page)
+                lambda: self._services.store.session_page(
+                    self._no, name, prefix=prefix, after=after, limit=page
+                )
             )
         last = rows[-1][0] if len(rows) == page else None  # the store may hold more beyond it
         found: dict[bytes, bytes | None] = dict(rows)

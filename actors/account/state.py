@@ -60,6 +60,7 @@ class AccountState:
         lease: Lease,
         spec: ConnectionSpec,
         services: Services,
+        *,
         announce: Callable[["AccountState"], None],
     ) -> None:
         self.lease = lease

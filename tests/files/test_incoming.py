@@ -32,7 +32,7 @@ HANDLE = b"a media key, a path"
 
 
 def links(keys: str = KEY, now: int = NOW) -> MediaLinks:
-    return MediaLinks(KeyRing.parse(keys), BASE, Media(), REGISTRY, lambda: now)
+    return MediaLinks(KeyRing.parse(keys), BASE, Media(), registry=REGISTRY, now_ms=lambda: now)
 
 
 def token_of(attachment: Attachment, made: MediaLinks | None = None) -> str:
@@ -102,9 +102,9 @@ def test_links_made_before_handles_work() -> None:
 def test_a_link_has_a_longest_form() -> None:
     wide = "\U0001f600" * 10_000
     longest = Attachment("image", "public", wide, wide, 2**40, handle=os.urandom(MAX_HANDLE))
-    url = MediaLinks(KeyRing.parse(KEY), "", Media(max_file=Size(2**50)), REGISTRY, lambda: NOW).link(
-        ACCOUNT, CHANNEL, longest
-    )
+    url = MediaLinks(
+        KeyRing.parse(KEY), "", Media(max_file=Size(2**50)), registry=REGISTRY, now_ms=lambda: NOW
+    ).link(ACCOUNT, CHANNEL, longest)
     assert 0 < len(url) <= MAX_LINK
     assert len(token_of(Attachment("image", "public", handle=bytes(300)))) < 700
 

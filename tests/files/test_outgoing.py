@@ -22,7 +22,9 @@ class Clock:
 
 def new(directory: Path, clock: Clock, **limits: float) -> OutgoingFiles:
     settings = Media(**limits)  # type: ignore[arg-type]
-    return OutgoingFiles(directory / "out", settings, AddressGuard(Resolver()), ssl_context(), clock)
+    return OutgoingFiles(
+        directory / "out", settings, guard=AddressGuard(Resolver()), context=ssl_context(), now_ms=clock
+    )
 
 
 async def feed(sink: Sink) -> None:

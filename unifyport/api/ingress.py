@@ -126,7 +126,7 @@ class IngressFront:
         headers = [(b"x-content-type-options", b"nosniff")]
         if status is HTTPStatus.SERVICE_UNAVAILABLE:
             headers.append((b"retry-after", RETRY_AFTER))
-        await respond(send, status, (text or status.phrase.lower()).encode(), b"text/plain", headers)
+        await respond(send, status, (text or status.phrase.lower()).encode(), b"text/plain", headers=headers)
 
     def _log_refusal(self, provider: str, account_id: str, status: HTTPStatus) -> None:
         """Log one line a minute for each account: strangers cannot fill the log, a wrong secret is seen."""

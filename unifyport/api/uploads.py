@@ -84,7 +84,7 @@ class UploadFront:
         sent = [
             (name.encode(), value.encode()) for name, value in {"x-request-id": request_id, **more}.items()
         ]
-        await respond(send, HTTPStatus(status), body, b"application/json", sent)
+        await respond(send, HTTPStatus(status), body, b"application/json", headers=sent)
         return status
 
     async def _take(self, headers: dict[str, str], receive: Receive) -> Upload:

@@ -90,7 +90,13 @@ class MediaLinks:
     """Makes links and reads them. `limit`: the largest file of a provider, in bytes."""
 
     def __init__(
-        self, ring: KeyRing, base_url: str, settings: Media, registry: Registry, now_ms: Callable[[], int]
+        self,
+        ring: KeyRing,
+        base_url: str,
+        settings: Media,
+        *,
+        registry: Registry,
+        now_ms: Callable[[], int],
     ) -> None:
         self._ring = ring
         self._base_url = base_url.rstrip("/")
@@ -157,6 +163,7 @@ class MediaCache:
         self,
         directory: Path,
         settings: Media,
+        *,
         links: MediaLinks,
         accounts: Accounts,
         now_ms: Callable[[], int],

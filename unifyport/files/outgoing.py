@@ -76,6 +76,7 @@ class OutgoingFiles:
         self,
         directory: Path,
         settings: Media,
+        *,
         guard: AddressGuard,
         context: ssl.SSLContext,
         now_ms: Callable[[], int],

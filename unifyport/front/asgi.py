@@ -166,6 +166,7 @@ async def respond(
     status: HTTPStatus,
     body: bytes,
     content_type: bytes,
+    *,
     headers: Iterable[tuple[bytes, bytes]] = (),
 ) -> None:
     """Send a complete answer."""

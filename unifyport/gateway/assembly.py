@@ -93,9 +93,15 @@ class Assembly:
         settings = self.settings()
         directory: Path = settings.media_directory
         self.writes = TimedWriter(self.writer)
-        self.media = MediaCache(directory, settings.media, self.links, self.accounts, self.now_ms)
+        self.media = MediaCache(
+            directory, settings.media, links=self.links, accounts=self.accounts, now_ms=self.now_ms
+        )
         self.uploads = OutgoingFiles(
-            directory / "out", settings.media, self.media_guard, self.ssl_context, self.now_ms
+            directory / "out",
+            settings.media,
+            guard=self.media_guard,
+            context=self.ssl_context,
+            now_ms=self.now_ms,
         )
         self.deletion = AccountDeletion(self.store, self.writes, self.accounts, self.media)
         self.bell = EndpointBell(self.bus)

@@ -176,13 +176,14 @@ class Ingress:
             items = [Addressed(identity, Unparsed(key, body, "too_deep"), body)]
         else:
             items = hook.parse(body, identity)
-        return self._route(actor, hook, items, headers, body)
+        return self._route(actor, hook, items, headers=headers, body=body)
 
     def _route(
         self,
         actor: AccountActor,
         hook: InboundHook,
         items: list[Addressed],
+        *,
         headers: Mapping[str, str],
         body: bytes,
     ) -> dict[AccountActor, list[ProviderEvent]]:
@@ -192,7 +193,9 @@ class Ingress:
         oldest = self._now_ms() - self._keep_ms
         for item in items:
             if item.identity not in known:
-                known[item.identity] = self._holder(actor, hook, item.identity, headers, body) or actor
+                known[item.identity] = (
+                    self._holder(actor, hook, item.identity, headers=headers, body=body) or actor
+                )
             target = known[item.identity]
             event = item.event
             if self._accounts.identified(actor.row.channel, item.identity) is not target:
@@ -207,6 +210,7 @@ class Ingress:
         actor: AccountActor,
         hook: InboundHook,
         identity: str,
+        *,
         headers: Mapping[str, str],
         body: bytes,
     ) -> AccountActor | None:

@@ -23,7 +23,7 @@ class Multipart:
     """A form with one file as a body for `request`, with its headers. `name`: the field of the file."""
 
     def __init__(
-        self, fields: Mapping[str, str], name: str, path: str, filename: str, mime_type: str, size: int
+        self, fields: Mapping[str, str], name: str, path: str, *, filename: str, mime_type: str, size: int
     ) -> None:
         boundary = os.urandom(16).hex()
         parts = [

@@ -200,7 +200,9 @@ def decode(body: bytes | msgspec.Raw, shape: Any) -> Any:
 def new_form(message: OutboundMedia, fields: Mapping[str, str], name: str) -> Multipart:
     """A form with the file of a message in the field `name`."""
     filename = message.name or message.type
-    return Multipart(fields, name, message.path, filename, message.mime_type, message.size)
+    return Multipart(
+        fields, name, message.path, filename=filename, mime_type=message.mime_type, size=message.size
+    )
 
 
 @contextlib.contextmanager

@@ -444,7 +444,7 @@ class Store(Protocol):
         """One record of the connection state."""
 
     async def session_page(
-        self, account_no: int, name: str, prefix: bytes, after: bytes | None, limit: int
+        self, account_no: int, name: str, *, prefix: bytes, after: bytes | None, limit: int
     ) -> list[tuple[bytes, bytes]]:
         """At most `limit` records of a name, by key, above `after`, whose key begins with `prefix`."""
 

@@ -138,7 +138,7 @@ def session(db: sqlite3.Connection, ring: KeyRing, account_no: int) -> dict[tupl
 
 
 def session_record(
-    db: sqlite3.Connection, ring: KeyRing, account_no: int, name: str, key: bytes
+    db: sqlite3.Connection, ring: KeyRing, account_no: int, *, name: str, key: bytes
 ) -> bytes | None:
     row = db.execute(
         "select sealed from session where account_no = ? and name = ? and key = ?", (account_no, name, key)

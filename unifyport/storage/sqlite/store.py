@@ -288,10 +288,12 @@ class SqliteStore:
         return await self._read(lambda db: reads.session(db, self._ring, account_no))
 
     async def session_record(self, account_no: int, name: str, key: bytes) -> bytes | None:
-        return await self._read(lambda db: reads.session_record(db, self._ring, account_no, name, key))
+        return await self._read(
+            lambda db: reads.session_record(db, self._ring, account_no, name=name, key=key)
+        )
 
     async def session_page(
-        self, account_no: int, name: str, prefix: bytes, after: bytes | None, limit: int
+        self, account_no: int, name: str, *, prefix: bytes, after: bytes | None, limit: int
     ) -> list[tuple[bytes, bytes]]:
         return await self._read(
             lambda db: reads.session_page(
