@@ -55,7 +55,7 @@ class LoginChanged(Rejected):
 
 
 class IdentityChanged(Rejected):
-    """The human has logged in as somebody else than the account is; the account stays what it is."""
+    """The human has logged in with another identity than the account has; nothing is replaced."""
 
     def __init__(self) -> None:
         super().__init__("identity_changed", "the account belongs to another provider identity")

@@ -129,7 +129,7 @@ def next_status(status: AuthStatus, event: LoginStep | LoginOutcome) -> AuthStat
 
 
 def step_of(status: AuthStatus, payload: Mapping[str, object]) -> LoginStep | None:
-    """The step that a login is at; None if it waits for nobody, or shows nothing that is a step."""
+    """The step that a login is at; None if it waits for no person, or shows nothing that is a step."""
     for step, rule in STEPS.items():
         if rule.status is status and (rule.key is None or rule.key in payload):
             return step
