@@ -1,8 +1,8 @@
 """Addresses of a login: the page of a passkey, and the callback of OAuth with its state.
 
 A page is `{public_url}/login/{account id}.{token}`; its token is known only to the question that it belongs
-to. A state is `{account id}.{sealed}`: it names the account and the number of its login, and no other party can
-make one. Whether it is the state of the question that waits now, the login itself checks.
+to. A state is `{account id}.{sealed}`: it names the account and the number of its login, and no other party
+can make one. Whether it is the state of the question that waits now, the login itself checks.
 """
 
 import msgspec
