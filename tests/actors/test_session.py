@@ -32,6 +32,7 @@ from tests.reference.ratchet.channel import CHANNEL
 from unifyport.fleet.leases import LocalFleet
 from unifyport.model.account import Account, AuthStatus
 from unifyport.model.ids import EventIds
+from unifyport.model.inbound import Conversation, Status, StatusChanged, dedupe_key
 from unifyport.model.message import CommandState, OutboundText, SendCommand
 from unifyport.model.unit import SessionChange
 from unifyport.providers.contract.errors import NotBegun, SessionLost
@@ -345,3 +346,22 @@ async def test_a_message_that_must_not_begin_hands_over_nothing(tmp_path: Path) 
             with pytest.raises(NotBegun, match="lease_lost"):
                 await session.sending(text, change)
         assert await session.get("a") is None
+
+
+async def test_a_receipt_finds_the_send_by_the_id_that_the_platform_got(tmp_path: Path) -> None:
+    async with opened(tmp_path) as store, process(store) as world:
+        session = await world.incarnate()
+        text = OutboundText("c", "user", client_ref="cmd_1")
+        command = SendCommand("cmd_1", "acct_1", text, deadline=FAR, created_at=1)
+        await store.commit([AcceptCommand(1, command, b"")])
+        with world.attempts.registered(Attempt(command, ConnectionLease(cast(Any, None)))):
+            await session.sending(text, client_ref="retry-7")
+        unit = world.state.unit(world.generation)
+        key, conversation = dedupe_key("test", "receipt"), Conversation("c", "user")
+        unit.provider_events = [
+            StatusChanged(key, conversation, ["m1"], Status.DELIVERED, 5, client_ref="retry-7")
+        ]
+        await session.deliver(unit, 1)
+        record = await store.command("cmd_1")
+        assert record is not None
+        assert record.state is CommandState.SENT

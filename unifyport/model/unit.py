@@ -26,7 +26,7 @@ class Quarantined:
 class CommandResolution:
     """What a receipt says of a send whose outcome was not known."""
 
-    command_id: str
+    client_ref: str  # the id that the platform got with the send
     state: CommandState
     answer: bytes
 

@@ -167,7 +167,12 @@ alter table account add column auth_sequence integer not null default 0;
 alter table account add column auth_expires_at integer;
 """
 
-MIGRATIONS = [_V1, _V2, _V3, _V4]
+_V5 = """
+-- receipts find a send by the id that the platform got
+create unique index command_ref on command(account_no, client_ref) where client_ref is not null;
+"""
+
+MIGRATIONS = [_V1, _V2, _V3, _V4, _V5]
 
 
 def migrate(database: sqlite_utils.Database) -> None:

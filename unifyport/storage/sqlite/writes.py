@@ -163,8 +163,8 @@ class Writes:
         """Set the outcome that a receipt gives; it may come before the answer to its send, or without one."""
         self._db.execute(
             "update command set state = ?, answer = ?, finished_at = coalesce(finished_at, ?)"
-            " where id = ? and account_no = ? and state in ('sending', 'unknown')",
-            (settled.state.value, settled.answer.decode(), self._now, settled.command_id, account_no),
+            " where account_no = ? and client_ref = ? and state in ('sending', 'unknown')",
+            (settled.state.value, settled.answer.decode(), self._now, account_no, settled.client_ref),
         )
 
     def _write_session(self, unit: Unit) -> None:
