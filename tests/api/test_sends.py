@@ -170,11 +170,16 @@ async def test_a_slow_upload_to_the_cloud_api_has_sent_nothing(
             assert (await api.data("GET", f"/v1/commands/{command}"))["outcome"] == "not_sent"
 
 
-async def test_what_cannot_begin_in_time_is_refused_before_it_is_recorded(worlds: Run) -> None:
+async def test_what_cannot_begin_in_time_is_refused_before_it_is_recorded(
+    worlds: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        sends, "DEADLINE_MS", 24_500
+    )  # 22 s of those ahead, 2 s of its own, and half a second
     world = await worlds()
     await world.fault("delay", method="sendMessage", value=15, count=1)
     async with trio.open_nursery() as nursery:
-        for number in range(24):  # of one second each, as nothing is known yet
+        for number in range(23):  # of one second each, as nothing is known yet
             nursery.start_soon(world.send, 1, f"{number}")
             await world.queued(number + 1)
         refused = await world.send(1, "too many")
