@@ -142,6 +142,8 @@ class Accounts:
         actor = self._actor(row.id)
         changed = _login_would_differ(actor.row, row)
         abandoned = changed and actor.login is not None and actor.login.abandon()
+        if (actor.row.login, actor.row.auth_mode) != (row.login, row.auth_mode):
+            actor.outbox.drop_waiting()  # messages of the old identity are not sent as the new one
         self._identities.remove(actor)
         actor.state.replace(row)
         if abandoned:
@@ -292,8 +294,9 @@ class Accounts:
         return await self._done(account_id, self.supervisor.restart(account_id))
 
     async def reset(self, account_id: str) -> bool:
-        """Forget its failures: the restart budget is full again, and a back-off ends now."""
+        """Forget its failures and the platform's waits: the budget is full again, and a back-off ends now."""
         actor = self._actor(account_id)
+        actor.outbox.reopen()
         if actor.row.terminal is not None:
             actor.state.clear_terminal()
         return await self._done(account_id, self.supervisor.reset(account_id))

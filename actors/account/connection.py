@@ -76,7 +76,8 @@ class Connection:
         self._services.tallies.incarnations[self._state.row.channel] += 1
         session = await self._open_session()
         try:
-            lease = ConnectionLease(await self._connectors.construct(session))
+            connector = await self._connectors.construct(session)
+            lease = ConnectionLease(connector, self._state.row.id)
             try:
                 await self._log_in(lease.connector)
                 await self._serve(incarnation, lease)
@@ -113,11 +114,14 @@ class Connection:
         """Receive, and let commands use the connector, until asked to stop. Raises why it ended otherwise."""
         try:
             async with trio.open_nursery() as nursery:
+                if self._failure is not None:  # the session was lost while it logged in
+                    raise self._failure
                 self._scope = nursery.cancel_scope
                 self._use(lease)
                 incarnation.started()
                 nursery.start_soon(self._receive, lease.connector)
                 await incarnation.stopping()
+                lease.in_service = False  # a command that holds it and has not begun waits for the next one
                 self._use(None)
                 await lease.wait_idle()
                 nursery.cancel_scope.cancel()

@@ -7,12 +7,15 @@ import trio
 
 from unifyport.providers.contract.base import Connector
 
+from .connectors import close
+
 
 class ConnectionLease:
     """A connector and its users: sends, look-ups, probes. Once retired, the last user closes it."""
 
-    def __init__(self, connector: Connector) -> None:
+    def __init__(self, connector: Connector, account_id: str) -> None:
         self.connector = connector
+        self._account_id = account_id
         self._uses: set[trio.CancelScope] = set()
         self.in_service = True  # until the connection ends or another one takes its place
         self._retired = False
@@ -50,4 +53,4 @@ class ConnectionLease:
 
     async def _close_if_unused(self) -> None:
         if self._retired and not self._uses:
-            await self.connector.aclose()
+            await close(self._account_id, self.connector)

@@ -21,7 +21,7 @@ from unifyport.providers.contract.errors import (
 )
 
 from .attempts import REPLACED, Attempt
-from .command_log import CommandLog
+from .command_log import RECORD_SECONDS, CommandLog
 from .perform import perform
 from .services import Services
 from .state import AccountState
@@ -33,6 +33,7 @@ STOPPING = Answer(CommandState.NOT_SENT, code="shutting_down")
 CUT = Answer(CommandState.UNKNOWN, code="cancelled")
 LATE = Answer(CommandState.NOT_SENT, code="deadline")
 NOT_RECORDED = Answer(CommandState.NOT_SENT, code="not_recorded")
+LONGEST = 60.0  # seconds of an attempt, should the clock be set back
 AGAIN = Answer(CommandState.NOT_SENT, code=REPLACED)  # never an outcome: the next connection is to try
 
 
@@ -63,14 +64,19 @@ class Execution:
         if not isinstance(command, SendCommand):
             attempt.begun = True
         elif not self._state.spec.marks_sending:
-            attempt.begun = await self._commands.mark_sending(command)
-            if not attempt.begun:
-                return LATE if self._services.now_ms() >= command.deadline else NOT_RECORDED
+            marked = await self._commands.mark_sending(command)
+            late = self._services.now_ms() >= command.deadline
+            if late or not marked:
+                return LATE if late else NOT_RECORDED
+            attempt.begun = True
         try:
-            with trio.move_on_after(max(0.0, (command.deadline - self._services.now_ms()) / 1000)):
+            left = (command.deadline - self._services.now_ms()) / 1000
+            with trio.move_on_after(min(LONGEST, max(0.0, left))):
                 answer = await perform(connector, command)
                 if isinstance(command, SendCommand) and not attempt.begun:
-                    await self._mark_late(command)
+                    attempt.begun = True
+                    with trio.CancelScope(shield=True, deadline=trio.current_time() + RECORD_SECONDS):
+                        await self._mark_late(command)
                 return answer
             return Answer(CommandState.UNKNOWN, code="timeout") if attempt.begun else LATE
         except BaseException as caught:

@@ -136,6 +136,10 @@ class Outbox:
         await self._commands.conclude(command, STOPPING)
         return STOPPING
 
+    def reopen(self) -> None:
+        """Forget that the platform told the account or a conversation to wait."""
+        self._turns.reopen()
+
     def drop_waiting(self) -> None:
         """The account stops: commands that have not begun are `not_sent`, those in progress finish."""
         for place in self._lanes.places():
@@ -162,6 +166,8 @@ class Outbox:
                     for place in lane.places:
                         nursery.start_soon(self._drop, place)
             for place in list(lane.places):
+                if place.command is not None and not place.reply.answered:  # filled meanwhile
+                    place.reply.answer(STOPPING)
                 self._lanes.leave(place)
 
     async def _drop(self, place: Place) -> None:

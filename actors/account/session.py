@@ -197,6 +197,15 @@ class AccountSession:
         if not 0 < limit <= MAX_PAGE:
             raise ValueError(f"limit: must be from 1 to {MAX_PAGE}")
         check_place(name, prefix)
+        while True:
+            page, complete = await self._scan_once(name, prefix, after=after, limit=limit)
+            if complete:
+                return page
+
+    async def _scan_once(
+        self, name: str, prefix: bytes, *, after: bytes | None, limit: int
+    ) -> tuple[list[tuple[bytes, bytes]], bool]:
+        """A page; False if records were deleted while it was read, so that it may be too short."""
         overlay = {key: value for (of, key), value in self._newest.items() if of == name}
         page = limit + len(overlay)  # each change may hide one of the rows
         with self._reading() as since:
@@ -212,7 +221,8 @@ class AccountSession:
             within = key.startswith(prefix) and (after is None or key > after)
             if within and (last is None or key <= last):
                 found[key] = value
-        return sorted((key, value) for key, value in found.items() if value is not None)[:limit]
+        records = sorted((key, value) for key, value in found.items() if value is not None)[:limit]
+        return records, last is None or len(records) == limit
 
     async def seen(self, keys: Collection[bytes]) -> set[bytes]:
         if len(keys) > MAX_SEEN:

@@ -179,7 +179,7 @@ class Worker:
         text = OutboundText("c", "user", "x", client_ref=command_id)
         command = SendCommand(command_id, "acct_1", text, deadline=FAR, created_at=1)
         await self.world.store.commit([AcceptCommand(1, command, b"")])
-        attempt = Attempt(command, ConnectionLease(cast(Any, None)))
+        attempt = Attempt(command, ConnectionLease(cast(Any, None), "acct_1"))
         with self.world.attempts.registered(attempt):
             await session.sending(text, changes)
             assert attempt.begun
@@ -331,11 +331,11 @@ async def test_a_message_that_must_not_begin_hands_over_nothing(tmp_path: Path) 
         with pytest.raises(RuntimeError, match="not in progress"):
             await session.sending(text, change)
         command = SendCommand("cmd_1", "acct_1", text, deadline=0, created_at=0)
-        with world.attempts.registered(Attempt(command, ConnectionLease(cast(Any, None)))):
+        with world.attempts.registered(Attempt(command, ConnectionLease(cast(Any, None), "acct_1"))):
             with pytest.raises(NotBegun, match="deadline"):
                 await session.sending(text, change)
         command.deadline = FAR
-        lease = ConnectionLease(cast(Any, None))
+        lease = ConnectionLease(cast(Any, None), "acct_1")
         lease.in_service = False
         with world.attempts.registered(Attempt(command, lease)):
             with pytest.raises(NotBegun, match="connection_replaced"):
@@ -354,7 +354,7 @@ async def test_a_receipt_finds_the_send_by_the_id_that_the_platform_got(tmp_path
         text = OutboundText("c", "user", client_ref="cmd_1")
         command = SendCommand("cmd_1", "acct_1", text, deadline=FAR, created_at=1)
         await store.commit([AcceptCommand(1, command, b"")])
-        with world.attempts.registered(Attempt(command, ConnectionLease(cast(Any, None)))):
+        with world.attempts.registered(Attempt(command, ConnectionLease(cast(Any, None), "acct_1"))):
             await session.sending(text, client_ref="retry-7")
         unit = world.state.unit(world.generation)
         key, conversation = dedupe_key("test", "receipt"), Conversation("c", "user")

@@ -1,5 +1,6 @@
 """HTTP of connectors, against a platform on loopback that answers by a script."""
 
+import copy
 import hashlib
 from pathlib import Path
 from typing import Any
@@ -195,3 +196,18 @@ def test_origins() -> None:
         != origin_of("http://a.example/")
     )
     assert origin_of("https://[") == ("", None, None)
+
+
+@pytest.mark.parametrize(
+    ("told", "kept"), [(5.0, 5.0), (-1.0, 0.0), (0.0, 0.0), (1e300, 86_400.0), (float("nan"), 0.0)]
+)
+def test_the_wait_of_a_platform_is_bounded(told: float, kept: float) -> None:
+    error = RateLimited(told, "slow_mode", scope="conversation")
+    assert (error.retry_after, error.scope) == (kept, "conversation")
+    again = copy.copy(error)
+    assert (again.retry_after, again.reason, again.scope, str(again)) == (
+        kept,
+        "slow_mode",
+        "conversation",
+        "slow_mode",
+    )

@@ -101,6 +101,10 @@ class Bucket:
         """Give nothing before `until`."""
         self._closed_until = max(self._closed_until, until)
 
+    def reopen(self) -> None:
+        """Give tokens again, whatever `close` said."""
+        self._closed_until = -math.inf
+
     def is_idle(self, now: float) -> bool:
         """Whether it is full and open, so that a new bucket is as good."""
         return self._full_at <= now and self._closed_until <= now
@@ -134,6 +138,11 @@ class Pacer:
 
     def close_conversation(self, key: str, until: float, now: float) -> None:
         self._bucket(key, now).close(until)
+
+    def reopen(self) -> None:
+        """Open every bucket that was closed."""
+        for bucket in (self.account, *self._conversations.values()):
+            bucket.reopen()
 
     def __len__(self) -> int:
         return len(self._conversations)

@@ -1,6 +1,6 @@
 """Failure classes: every failure leaves a connector as one of these. Any other exception is a bug of it."""
 
-from typing import Literal
+from typing import Literal, Self
 
 
 class ChannelError(Exception):
@@ -11,12 +11,19 @@ class ChannelError(Exception):
         self.reason = reason
         self.maybe_applied = maybe_applied
 
+    def __copy__(self) -> Self:
+        """The same failure without its traceback, for another task to raise."""
+        made = type(self).__new__(type(self), *self.args)
+        made.__dict__.update(self.__dict__)
+        return made
+
 
 class Transient(ChannelError):
     """Network, 5xx, time-out: try again after a back-off."""
 
 
 Scope = Literal["account", "conversation"]
+MAX_RETRY_AFTER = 86_400.0  # seconds; after a longer wait the platform is asked again
 ACCOUNT: Scope = "account"
 CONVERSATION: Scope = "conversation"
 
@@ -34,7 +41,7 @@ class RateLimited(ChannelError):
         scope: Scope = ACCOUNT,
     ) -> None:
         super().__init__(reason)
-        self.retry_after = retry_after
+        self.retry_after = min(retry_after, MAX_RETRY_AFTER) if retry_after > 0 else 0.0  # NaN: 0
         self.scope = scope
 
 
