@@ -232,6 +232,17 @@ async def test_a_platform_that_says_wait_closes_that_conversation_only(worlds: R
     assert found["later"].status_code == 200
 
 
+async def test_a_reset_forgets_that_the_platform_told_to_wait(worlds: Run) -> None:
+    world = await worlds()
+    await world.fault("rate_limit", method="sendMessage", value=1e9, count=1)
+    assert (await world.send(1)).status_code == 429
+    refused = await world.send(1)
+    assert outcome_of(refused) == (429, "rate_limited", "not_sent")
+    assert refused.headers["retry-after"] == "3600"
+    await world.api("POST", f"/v1/accounts/{world.account_id}/runtime/reset")
+    assert (await world.send(1)).status_code == 200
+
+
 async def test_a_stop_ends_what_waits_and_lets_the_rest_finish(worlds: Run) -> None:
     world = await worlds()
     await world.fault("delay", method="sendMessage", value=4, count=1)
