@@ -260,6 +260,12 @@ class Accounts:
         actor = self._actors.get(command.account_id)
         return answer if actor is None else _with_reason(answer, actor)
 
+    async def record_dropped(self, command: SendCommand) -> None:
+        """Record that a send will not begin, of which it is not known whether it is recorded at all."""
+        actor = self._actors.get(command.account_id)
+        if actor is not None:
+            await actor.outbox.record_dropped(command)
+
     async def call(self, account_id: str, command: MarkRead | PlatformCall | FetchMedia) -> Answer:
         """Have a command done that is not recorded; the answer comes by its deadline.
 

@@ -1,26 +1,36 @@
 """The record of commands: what the store and the counters learn of them."""
 
+import logging
+from collections.abc import Callable
+
 import attrs
 import msgspec
 import trio
 
 from unifyport.model.message import Answer, CommandState, FetchMedia, MarkRead, PlatformCall, SendCommand
-from unifyport.model.unit import CommandChange
+from unifyport.model.unit import CommandChange, Unit
 from unifyport.storage.contract import Committed, Result
 
-from ..reply import Failed
+from ..actor import Job
+from ..reply import Failed, Reply
 from .services import Services
 from .state import AccountState
+
+log = logging.getLogger("unifyport.outbox")
 
 RECORD_SECONDS = 5.0  # the shield around recording an outcome
 
 
 class CommandLog:
-    """Sends are recorded. Commands that may be repeated without harm are only counted."""
+    """Sends are recorded. Commands that may be repeated without harm are only counted.
 
-    def __init__(self, state: AccountState, services: Services) -> None:
+    `spawn` starts a task that outlives the command; False when none is possible.
+    """
+
+    def __init__(self, state: AccountState, services: Services, spawn: Callable[..., bool]) -> None:
         self._state = state
         self._services = services
+        self._spawn = spawn
 
     async def mark_sending(self, command: SendCommand) -> bool:
         """Record a send as `sending`, before its first byte. False: it must not begin."""
@@ -37,16 +47,27 @@ class CommandLog:
             await self.record(command, answer)
 
     async def record(self, command: SendCommand, answer: Answer) -> None:
-        """Make the outcome of a send durable; shielded for `RECORD_SECONDS`."""
+        """Make the outcome of a send durable. Waits, shielded, for `RECORD_SECONDS`, and goes on later."""
         encoded = msgspec.json.encode(answer.as_dict())
         change = CommandChange(command.id, answer.state, self._services.now_ms(), answer=encoded)
+        job = self._job(change)
+        on_the_road = self._services.normalizers.put_nowait(job)
         with trio.CancelScope(shield=True, deadline=trio.current_time() + RECORD_SECONDS):
-            await self._commit(change)
+            if not on_the_road:
+                await self._services.normalizers.put(job)
+                on_the_road = True
+            await job.reply.wait()
+        if not on_the_road and not self._spawn(self._services.normalizers.put, job):
+            log.error("account %s: the outcome of send %s is not recorded", self._state.row.id, command.id)
 
     def count(self, command: SendCommand | MarkRead | PlatformCall | FetchMedia, answer: Answer) -> None:
         name = command.capability if isinstance(command, PlatformCall) else type(command).__name__
         self._services.tallies.commands[self._state.row.channel, name, answer.state.value] += 1
 
     async def _commit(self, change: CommandChange) -> Result | Failed:
-        unit = attrs.evolve(self._state.unit(), command=change)
-        return await self._services.normalizers.commit(unit)
+        job = self._job(change)
+        await self._services.normalizers.put(job)
+        return await job.reply.wait()
+
+    def _job(self, change: CommandChange) -> Job[Unit, Result]:
+        return Job(attrs.evolve(self._state.unit(), command=change), Reply())

@@ -74,7 +74,7 @@ class Outbox:
         pacer = Pacer(services.pace_of(state.row, state.spec.pace))
         self._lanes = Lanes(pacer, state.spec.parallel_sends)
         self._turns = Turns(pacer, self._lanes)
-        self._commands = CommandLog(state, services)
+        self._commands = CommandLog(state, services, spawn)
         self._execution = Execution(
             state,
             services,

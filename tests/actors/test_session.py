@@ -19,12 +19,15 @@ import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from actors.account import command_log
 from actors.account.attempts import Attempt, Attempts
 from actors.account.connection_lease import ConnectionLease
 from actors.account.services import Services
 from actors.account.session import AccountSession
 from actors.account.state import AccountState
-from actors.normalizer import Normalizers
+from actors.actor import Job
+from actors.normalizer import Normalizer, Normalizers
+from actors.reply import Reply
 from actors.writer import Writer
 from supervisors import ChildSpec, Incarnation, OneForOne
 from tests.actors.test_commit_units import POLICY, CrashingNormalizer, CrashingWriter, message
@@ -33,12 +36,12 @@ from unifyport.fleet.leases import LocalFleet
 from unifyport.model.account import Account, AuthStatus
 from unifyport.model.ids import EventIds
 from unifyport.model.inbound import Conversation, Status, StatusChanged, dedupe_key
-from unifyport.model.message import CommandState, OutboundText, SendCommand
-from unifyport.model.unit import SessionChange
+from unifyport.model.message import Answer, CommandState, OutboundText, SendCommand
+from unifyport.model.unit import SessionChange, Unit
 from unifyport.providers.contract.errors import NotBegun, SessionLost
 from unifyport.providers.contract.session import MAX_CHANGES, MAX_KEY, MAX_NAME, MAX_VALUE
 from unifyport.providers.registry import Registry
-from unifyport.storage.contract import AcceptCommand, PutAccount
+from unifyport.storage.contract import AcceptCommand, PutAccount, Result
 from unifyport.storage.sealing import KeyRing
 from unifyport.storage.sqlite.store import SqliteStore
 
@@ -346,6 +349,35 @@ async def test_a_message_that_must_not_begin_hands_over_nothing(tmp_path: Path) 
             with pytest.raises(NotBegun, match="lease_lost"):
                 await session.sending(text, change)
         assert await session.get("a") is None
+
+
+async def test_an_outcome_that_finds_the_road_full_is_recorded_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command_log, "RECORD_SECONDS", 0.01)
+    async with opened(tmp_path) as store, process(store) as world:
+        text = OutboundText("c", "user", client_ref="cmd_1")
+        command = SendCommand("cmd_1", "acct_1", text, deadline=FAR, created_at=1)
+        await store.commit([AcceptCommand(1, command, b"")])
+        commands = command_log.CommandLog(world.state, world.services, world._spawn)
+        assert await commands.mark_sending(command)
+        gate = trio.Event()
+
+        async def held(self: Normalizer, batch: Any) -> None:
+            await gate.wait()
+            await handle(self, batch)
+
+        handle = Normalizer.handle
+        monkeypatch.setattr(Normalizer, "handle", held)
+        empty: list[Job[Unit, Result]] = []
+        while not empty or world.services.normalizers.put_nowait(empty[-1]):
+            empty.append(Job(world.state.unit(), Reply()))
+            await trio.lowlevel.checkpoint()
+        await commands.record(command, Answer(CommandState.SENT, "m1"))
+        gate.set()
+        with trio.fail_after(10):
+            while (record := await store.command("cmd_1")) is None or record.state is not CommandState.SENT:
+                await trio.lowlevel.checkpoint()
 
 
 async def test_a_receipt_finds_the_send_by_the_id_that_the_platform_got(tmp_path: Path) -> None:

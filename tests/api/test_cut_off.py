@@ -15,7 +15,7 @@ from tests.reference.platform import PHONE
 from tests.reference.serving import CHANNEL, REGISTRY, Running, places, reference_platform
 from unifyport.api.http import dispatch
 from unifyport.model.unit import Unit
-from unifyport.storage.contract import DeleteAccount
+from unifyport.storage.contract import AcceptCommand, DeleteAccount
 from unifyport.storage.sqlite.store import SqliteStore
 
 
@@ -72,9 +72,9 @@ class World:
     async def online(self, path: str) -> None:
         await self.api.until(lambda seen: seen["runtime_status"] == "running", f"{path}/runtime")
 
-    def stored(self, column: str) -> Any:
+    def stored(self, column: str, table: str = "account") -> Any:
         with sqlite3.connect(self.database) as database:
-            row = database.execute(f"select {column} from account").fetchone()
+            row = database.execute(f"select {column} from {table}").fetchone()
         return None if row is None else row[0]
 
     async def cut_off(self, method: str, path: str) -> None:
@@ -157,3 +157,30 @@ async def test_a_stop_during_the_commit_of_a_login_is_the_last_word(world: World
     runtime = await world.api.data("GET", f"{path}/runtime")
     assert (runtime["phase"], runtime["desired"]) == ("stopped", "stopped")
     assert world.stored("desired") == "stopped"
+
+
+async def test_a_send_whose_record_comes_too_late_is_not_sent(world: World) -> None:
+    path = await world.account()
+    await world.scan(path)
+    await world.online(path)
+    world.gate.hold(lambda write: isinstance(write, AcceptCommand))
+    body = {
+        "account_id": path.rpartition("/")[2],
+        "to": {"id": "chat-1", "type": "user"},
+        "message": {"type": "text", "text": "x"},
+    }
+    world.monkeypatch.setattr(dispatch, "WRITE_SECONDS", 1)
+    async with trio.open_nursery() as nursery:
+
+        async def send() -> None:
+            assert (await world.api("POST", "/v1/messages", body)).status_code == 503
+
+        nursery.start_soon(send)
+        await world.gate.held()
+        with trio.move_on_after(1.5):
+            await trio.sleep_forever()
+        world.gate.open()
+    with trio.fail_after(10):
+        while world.stored("state", "command") != "not_sent":
+            await trio.lowlevel.checkpoint()
+    assert world.running.platform.sent == []

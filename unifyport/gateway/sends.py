@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 
 import attrs
 import msgspec
+import trio
 
 from actors.account.execution import NOT_RUNNING
 from actors.account.lanes import Place, Prepare
@@ -20,7 +21,7 @@ from unifyport.providers.contract.base import ConnectionSpec
 from unifyport.providers.contract.capabilities import SEND_REPLY, capability_to_send
 from unifyport.providers.contract.errors import Rejected
 from unifyport.providers.registry import Registry
-from unifyport.storage.contract import AcceptCommand, Store
+from unifyport.storage.contract import AcceptCommand, CommandRecord, Store
 
 from .errors import (
     INVALID_REPLY_TOKEN,
@@ -36,6 +37,7 @@ from .lookup import AccountLookup
 from .outcomes import INVALID_MEDIA, failed
 from .platform import DEADLINE_MS
 from .repeats import IdempotencyKey, Repeats
+from .writes import NotKnownYet
 
 FETCH_SECONDS = 15.0  # of the 25 that a send may take
 
@@ -135,7 +137,7 @@ class SendUseCases:
                 accept.key, accept.body_hash = key.value, key.body_hash
             place = self._reserve(command)
             with self._repeats.under_way(command.id), place.released_unless_filled():
-                known = await self._repeats.accept(accept)
+                known = await self._accept(accept)
                 if known is None:
                     prepare = None if source is None else self._preparing(connection, source)
                     answer = await self._accounts.carry_out(place, command, prepare)
@@ -205,6 +207,14 @@ class SendUseCases:
         if isinstance(place, Answer):
             raise failed(place, "sent")
         return place
+
+    async def _accept(self, accept: AcceptCommand) -> CommandRecord | None:
+        """Record a send, as `Repeats.accept`. If that may happen later, it is recorded as `not_sent` then."""
+        try:
+            return await self._repeats.accept(accept)
+        except (NotKnownYet, trio.Cancelled):
+            await self._accounts.record_dropped(accept.command)
+            raise
 
     # -- once it is on record --------------------------------------------------------------------------------
 
