@@ -21,11 +21,12 @@ from .connection import Connection
 from .connectors import Connectors
 from .failures import LeaseLost, NotDurable, failure_of
 from .login import DuplicateAccount, Login, LoginChanged
+from .login_changes import changes_to_no_session
 from .login_parts import Step
 from .memory_session import MemorySession
 from .outbox import Outbox
 from .services import LoginPages, Services
-from .state import AccountState, changes_to_no_session
+from .state import AccountState
 from .status import RuntimeView, auth_changed
 
 

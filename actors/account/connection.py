@@ -182,9 +182,7 @@ class Connection:
     async def wait_for_lease(
         self, deadline_ms: int, *, other_than: ConnectionLease | None = None
     ) -> ConnectionLease | None:
-        """The live connection, waited for until `deadline_ms` (unix) while the account may come up; else
-        None.
-        """
+        """The live connection, waited for until `deadline_ms` (unix); None if the account cannot come up."""
         with trio.move_on_after(max(0.0, (deadline_ms - self._services.now_ms()) / 1000)):
             while (lease := self._lease) is None or lease is other_than:
                 if not self._state.may_come_up:

@@ -16,6 +16,7 @@ import trio
 
 from unifyport.model.message import Answer, CommandState, MarkRead, PlatformCall, SendCommand
 from unifyport.model.send_pace import Pacer
+from unifyport.providers.contract.capabilities import CAPABILITIES
 
 from ..reply import Reply
 
@@ -29,6 +30,14 @@ RATE_LIMITED = "rate_limited"
 
 Command = SendCommand | MarkRead | PlatformCall
 Prepare = Callable[[SendCommand], AbstractAsyncContextManager[SendCommand]]
+
+
+class NotPrepared(Exception):
+    """The file of a send cannot be had: `answer` says why."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer.code)
+        self.answer = answer
 
 
 @attrs.define(eq=False)
@@ -89,6 +98,17 @@ class Wanted:
     conversation: str | None
     paced: bool = False
     kind: str = "user"
+
+
+def wanted_by(command: Command, canonical: Callable[[str], str]) -> Wanted:
+    """The place that a command asks for. `canonical` maps the spellings of a conversation id to one."""
+    match command:
+        case SendCommand(message=message):
+            return Wanted(canonical(message.conversation_id), True, message.conversation_type)
+        case MarkRead():
+            return Wanted(canonical(command.conversation_id))
+    conversation = CAPABILITIES[command.capability].conversation_of(command.arguments)
+    return Wanted(None if conversation is None else canonical(conversation))
 
 
 @attrs.frozen(kw_only=True)

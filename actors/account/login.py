@@ -30,9 +30,10 @@ from unifyport.providers.contract.login import (
 from .connectors import close, log_out
 from .dialog import FIRST_STEP_SECONDS, LoginDialog
 from .failures import LEASE_LOST, LeaseLost, NotDurable
+from .login_changes import changes_to_show_nothing
 from .login_parts import Host, Progress, Step, StepDeadline
 from .memory_session import MemorySession
-from .state import DUPLICATE, changes_to_show_nothing
+from .state import DUPLICATE
 from .status import auth_succeeded, login_failed
 
 log = logging.getLogger("unifyport.login")

@@ -4,17 +4,17 @@ It outlives the connection. A command takes a place in the lane of its conversat
 turn goes through these steps, all before its deadline:
 
     its file is fetched                       holds the conversation, neither a slot nor the pace
-    the connection is up                      a reconnect keeps the queue
     the pace of the conversation allows it
     one of `parallel_sends` slots is free     first come, first served over conversations
+    the connection is up                      a reconnect keeps the queue
     the pace of the account allows it
     `sending` is on the disk                  from here on the outcome may be `unknown`
     the platform answers
     the outcome is on the disk
 
 A send that cannot begin in time is refused before it is recorded; at its turn the same test makes it
-`not_sent`. Commands that may be repeated without harm (marking as read) are not recorded. Downloads and look-
-ups run beside the lanes.
+`not_sent`. Commands that may be repeated without harm (marking as read) are not recorded. Downloads and
+look-ups run beside the lanes.
 """
 
 import contextlib
@@ -24,17 +24,16 @@ from contextlib import AsyncExitStack
 
 import trio
 
-from unifyport.model.message import Answer, MarkRead, SendCommand
+from unifyport.model.message import Answer, SendCommand
 from unifyport.model.send_pace import Pacer
 from unifyport.providers.contract.base import Connector
-from unifyport.providers.contract.capabilities import CAPABILITIES
 
 from .attempts import Attempt, Attempts
 from .command_log import CommandLog
 from .connection import Connection
 from .connection_lease import ConnectionLease
 from .execution import AGAIN, CUT, LATE, NOT_RECORDED, NOT_RUNNING, STOPPING, Execution
-from .lanes import Command, Lane, Lanes, Place, SendFigures, Wanted
+from .lanes import Command, Lane, Lanes, NotPrepared, Place, SendFigures, Wanted, wanted_by
 from .lookups import LookUps
 from .services import Services
 from .state import AccountState
@@ -44,14 +43,6 @@ log = logging.getLogger("unifyport.outbox")
 
 MAX_ATTEMPTS = 3  # connections on which a command is tried that has not begun
 Spawn = Callable[[Callable[[Lane], Awaitable[None]], Lane], bool]
-
-
-class NotPrepared(Exception):
-    """The file of a send cannot be had: `answer` says why."""
-
-    def __init__(self, answer: Answer) -> None:
-        super().__init__(answer.code)
-        self.answer = answer
 
 
 class Outbox:
@@ -91,7 +82,7 @@ class Outbox:
 
         The caller fills the place or releases it, whatever happens to the caller.
         """
-        wanted, now = self._wanted(command), trio.current_time()
+        wanted, now = wanted_by(command, self._state.spec.canonical), trio.current_time()
         left = (command.deadline - self._services.now_ms()) / 1000
         refusal = self._lanes.refusal(wanted, now, left)
         if refusal is not None:
@@ -100,16 +91,6 @@ class Outbox:
         place = self._lanes.reserve(wanted)
         self.resume()
         return place
-
-    def _wanted(self, command: Command) -> Wanted:
-        canonical = self._state.spec.canonical
-        match command:
-            case SendCommand(message=message):
-                return Wanted(canonical(message.conversation_id), True, message.conversation_type)
-            case MarkRead():
-                return Wanted(canonical(command.conversation_id))
-        conversation = CAPABILITIES[command.capability].conversation_of(command.arguments)
-        return Wanted(None if conversation is None else canonical(conversation))
 
     def resume(self) -> None:
         """Have every lane carried out that has places and no task."""

@@ -24,31 +24,12 @@ from unifyport.storage.contract import Committed, Duplicate, Fenced, Refused, Re
 from ..actor import Job
 from ..reply import Failed, Reply
 from .failures import LEASE_LOST, LeaseLost, NotDurable
+from .login_changes import changes_to_pending_login, changes_to_show_nothing
 from .services import Services
 from .status import Change, RuntimeView, StatusSlot, auth_changed, auth_failed, login_failed, status_changed
 
 DUPLICATE = "duplicate_provider_account"
 INTERRUPTED = "login_interrupted"
-
-
-def changes_to_pending_login() -> dict[str, Any]:
-    """The row before a login: neither shown as failed nor barred from starting."""
-    return {"auth_status": AuthStatus.PENDING_AUTH, "terminal": None, "last_error": None}
-
-
-def changes_to_show_nothing() -> dict[str, Any]:
-    """The row of an account that shows nothing to log in with."""
-    return {"auth_payload": {}, "auth_expires_at": None}
-
-
-def changes_to_no_session() -> dict[str, Any]:
-    """The row once the session of a device is forgotten."""
-    return {
-        **changes_to_pending_login(),
-        **changes_to_show_nothing(),
-        "provider_account_ref": None,
-        "profile": {},
-    }
 
 
 class AccountState:

@@ -8,8 +8,7 @@ import msgspec
 import trio
 
 from actors.account.execution import NOT_RUNNING
-from actors.account.lanes import Place, Prepare
-from actors.account.outbox import NotPrepared
+from actors.account.lanes import NotPrepared, Place, Prepare
 from actors.accounts import Accounts, NoSuchAccount
 from unifyport.config.settings import Settings
 from unifyport.files.outgoing import FileRefused, OutgoingFiles
