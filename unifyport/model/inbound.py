@@ -142,10 +142,12 @@ class MessageEdited(Reported):
 
 @attrs.define
 class MessageDeleted(Reported):
+    """`deleted_at`: None if the platform does not say it."""
+
     key: bytes
     conversation: Conversation
     message_id: str
-    deleted_at: int
+    deleted_at: int | None
 
 
 @attrs.define

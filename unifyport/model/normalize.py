@@ -74,6 +74,8 @@ def normalize(event: ProviderEvent, received_at: int = 0) -> list[Standard]:
     match event:
         case MessageReceived(sent_at=None):
             event = attrs.evolve(event, sent_at=received_at)
+        case MessageDeleted(deleted_at=None):
+            event = attrs.evolve(event, deleted_at=received_at)
         case PlatformEvent(at=None):
             event = attrs.evolve(event, at=received_at)
     return _NORMALIZE[type(event)](event)
@@ -116,6 +118,7 @@ def _edited(event: MessageEdited) -> list[Standard]:
 
 
 def _deleted(event: MessageDeleted) -> list[Standard]:
+    assert event.deleted_at is not None
     data = {
         "conversation": conversation_part(event.conversation),
         "message": {"id": event.message_id},

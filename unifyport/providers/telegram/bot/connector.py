@@ -30,9 +30,11 @@ from unifyport.providers.http import CALL_SECONDS, UPLOAD_SECONDS, HttpApi, deco
 
 from .errors import failure
 from .limits import PARALLEL_SENDS
-from .parse import ALLOWED_UPDATES, User, parse_updates
+from .parse import parse_updates
 from .render import render_contacts, render_media, render_text
+from .shapes import User
 from .signature import secret_of
+from .updates import ALLOWED_UPDATES
 
 POLL_SECONDS = 50  # the longest poll of the Bot API server (github.com/tdlib/telegram-bot-api, Client.h)
 CHECK_SECONDS = 3600.0
