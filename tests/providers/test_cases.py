@@ -1,5 +1,6 @@
 """Inputs that people really met: `tests/cases/*.json`. Nothing that they must keep is lost."""
 
+import itertools
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,8 +12,9 @@ from unifyport.model.event import EventType
 from unifyport.model.inbound import ProviderEvent, Unparsed
 from unifyport.model.normalize import Standard, normalize
 from unifyport.providers.telegram.bot.parse import parse_update
+from unifyport.providers.whatsapp.cloud.parse import parse_webhook
 
-CASES = sorted((Path(__file__).parent.parent / "cases").glob("telegram-*.json"))
+CASES = sorted((Path(__file__).parent.parent / "cases").glob("*.json"))
 NOW = 1_780_790_400
 
 
@@ -33,8 +35,25 @@ def telegram(feed: dict[str, Any]) -> Iterator[ProviderEvent]:
         yield from parse_update(json.dumps(whole).encode(), "42")[0]
 
 
+def whatsapp(feed: dict[str, Any]) -> Iterator[ProviderEvent]:
+    """Each value of a webhook, with the ids, times and numbers that it leaves open."""
+    values = [
+        *feed.get("whatsapp_values", []),
+        *({"messages": [message]} for message in feed.get("whatsapp_messages", [])),
+    ]
+    numbers = itertools.count(1)
+    for value in values:
+        whole = {"metadata": {"phone_number_id": "106540352242922"}, **value}
+        for name in ("messages", "statuses"):
+            head = {"timestamp": str(NOW), **({} if "contacts" in value else {"from": "6590000001"})}
+            items = [{"id": f"wamid.{next(numbers)}", **head, **item} for item in value.get(name, [])]
+            whole[name] = items
+        body = json.dumps({"entry": [{"id": "1", "changes": [{"field": "messages", "value": whole}]}]})
+        yield from (addressed.event for addressed in parse_webhook(body.encode(), "path"))
+
+
 def events(case: dict[str, Any]) -> list[Standard]:
-    found = list(telegram(case["feed"]))
+    found = [*telegram(case["feed"]), *whatsapp(case["feed"])]
     assert not [event for event in found if isinstance(event, Unparsed)]
     return [standard for event in found for standard in normalize(event, NOW * 1000)]
 

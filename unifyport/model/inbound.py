@@ -90,6 +90,7 @@ class Button:
 
     id: str
     title: str
+    description: str = ""  # of a list row
 
 
 @attrs.define

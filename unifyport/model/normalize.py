@@ -161,7 +161,7 @@ def _status(event: StatusChanged) -> list[Standard]:
             field: at,
             "event": {"kind": event_type.replace(".", "_")},
         }
-        standards.append(Standard(event_type, event.at, data, conversation_id=event.conversation.id))
+        standards.append(_of(event, event_type, event.at, data))
     for message_id in event.message_ids:
         message: dict[str, Any] = {"id": message_id, "status": event.status}
         if event.error is not None:

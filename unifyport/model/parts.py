@@ -40,6 +40,8 @@ def message_part(content: Content) -> dict[str, Any]:
         value["reply_to_message_id"] = content.reply_to_message_id
     if content.button is not None:
         value["button"] = {"id": content.button.id, "title": content.button.title}
+        if content.button.description:
+            value["button"]["description"] = content.button.description
     return value | {name: field for name, field in content.fields.items() if name not in value}
 
 
