@@ -22,6 +22,7 @@ from unifyport.model.inbound import (
     Unparsed,
     dedupe_key,
 )
+from unifyport.model.json_text import without_lone_surrogates
 from unifyport.model.provider_data import ProviderData, Redactions, provider_data
 from unifyport.providers.contract.ingress import Addressed
 
@@ -67,7 +68,7 @@ def parse_update(raw: bytes, bot_id: str) -> tuple[list[ProviderEvent], int | No
     update_id: int | None = None
     key = dedupe_key("telegram", bot_id, "raw", hashlib.sha256(raw).hexdigest())
     try:
-        fields = msgspec.json.decode(raw, type=dict[str, Any])
+        fields = _decode(raw)
         update_id = msgspec.convert(fields.get("update_id"), int)
         key = dedupe_key("telegram", bot_id, "update", update_id)
         kind, payload = _only(fields)
@@ -75,6 +76,13 @@ def parse_update(raw: bytes, bot_id: str) -> tuple[list[ProviderEvent], int | No
         return [_with_item(event, payload, raw) for event in events], update_id
     except Exception as error:
         return [_unparsed(fields, key, raw, error)], update_id
+
+
+def _decode(raw: bytes) -> dict[str, Any]:
+    try:
+        return msgspec.json.decode(raw, type=dict[str, Any])
+    except msgspec.DecodeError:
+        return msgspec.json.decode(without_lone_surrogates(raw), type=dict[str, Any])
 
 
 def _only(fields: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:

@@ -1,5 +1,7 @@
 """One message of a webhook -> its event: of a customer, of the owner (an echo), or of the platform."""
 
+import contextlib
+from collections.abc import Mapping
 from typing import Any
 
 import attrs
@@ -22,6 +24,7 @@ from .content import content
 from .items import LONGEST_ID, milliseconds, raw_key, usable_id
 from .people import Customers, chat_with, conversation, person, recipient_of, sender_of
 
+_CORE = ("id", "timestamp", "from", "from_user_id", "group_id")
 _NUMBER_CHANGES = frozenset({"user_changed_number", "customer_changed_number"})
 
 
@@ -37,11 +40,18 @@ class Message:
     customers: Customers
 
 
+def head_of(item: Mapping[str, Any]) -> shapes.Head:
+    """The head of a message without nulls. Raises `ValidationError` if id, time or sender cannot be read."""
+    with contextlib.suppress(msgspec.ValidationError):
+        return msgspec.convert(item, shapes.Head)
+    return msgspec.convert({name: item[name] for name in _CORE if name in item}, shapes.Head)
+
+
 def read_message(
     item: dict[str, Any], raw: bytes, number: str, *, kind: str, customers: Customers
 ) -> Message:
     """The message of an item without nulls. `kind` is part of its key. Raises `ValueError`."""
-    head = msgspec.convert(item, shapes.Head)
+    head = head_of(item)
     at = milliseconds(head.timestamp)
     key = raw_key(number, raw)
     id_ = usable_id(head.id, key)

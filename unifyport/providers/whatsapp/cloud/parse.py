@@ -14,12 +14,14 @@ import msgspec
 from msgspec import Raw
 
 from unifyport.model.inbound import PlatformEvent, ProviderEvent, Reported, Unparsed, dedupe_key
+from unifyport.model.json_text import without_lone_surrogates
 from unifyport.providers.contract.ingress import Addressed
 
 from .fields import OF_NUMBERS, Place, Reader
-from .items import decoded, milliseconds, raw_key, read_list
+from .items import decoded, milliseconds, raw_key, read_list, without_nulls
+from .messages import head_of
 from .people import conversation, customers_of, sender_of
-from .shapes import NULL, Change, Entry, Head, Metadata, Webhook
+from .shapes import NULL, Change, Entry, Metadata, Webhook
 
 _BESIDE = frozenset({"messaging_product", "metadata", "contacts"})
 
@@ -28,7 +30,7 @@ def parse_webhook(body: bytes, identity: str) -> list[Addressed]:
     """Every item of a webhook, in order. Items without a number are addressed to `identity`. Never raises."""
     found: list[Addressed] = []
     try:
-        entries = msgspec.json.decode(body, type=Webhook).entry
+        entries = _decode(body).entry
     except Exception as error:
         return [_unreadable(body, identity, error)]
     for raw in entries:
@@ -40,6 +42,13 @@ def parse_webhook(body: bytes, identity: str) -> list[Addressed]:
         for change in entry.changes or []:
             found += _of_change(bytes(change), identity, entry)
     return found
+
+
+def _decode(body: bytes) -> Webhook:
+    try:
+        return msgspec.json.decode(body, type=Webhook)
+    except msgspec.DecodeError:
+        return msgspec.json.decode(without_lone_surrogates(body), type=Webhook)
 
 
 def _of_change(raw: bytes, identity: str, entry: Entry) -> list[Addressed]:
@@ -125,7 +134,7 @@ def _unreadable_item(raw: bytes, place: Place, error: Exception) -> Addressed:
     if place.field != "messages":
         return addressed
     try:
-        head = msgspec.json.decode(raw, type=Head)
+        head = head_of(without_nulls(msgspec.json.decode(raw, type=dict[str, Any])))
         sender, at = sender_of(head, place.customers), milliseconds(head.timestamp)
     except Exception:
         return addressed

@@ -236,7 +236,6 @@ class Head(Struct, rename={"from_": "from"}):
 
     id: str
     timestamp: str | int
-    type: str = ""
     from_: str = ""
     from_user_id: str = ""
     to: str = ""
