@@ -178,6 +178,7 @@ class ConnectionSpec:
     mark_read_needs_message: bool = False  # the platform cannot mark a conversation without a message id
     marks_sending: bool = False  # its connector calls `Session.sending` in the middle of each send
     pace: Pace = UNPACED  # limits that the platform publishes; the configuration may set others
+    sockets: int = 2  # that a connected account keeps open
     sandbox: str | None = None  # `module:Class` of the local platform for the sandbox
 
 
