@@ -2,7 +2,7 @@
 
 httptools parses the fields. What it accepts and a strict server should not is refused here, before it:
 request lines of other protocols and versions, bare LF, folded fields, no or several Host fields, and lengths
-that two parsers could read in two ways. `Upgrade` is ignored: the field is cut out before httptools sees it.
+that two parsers could read in two ways. `Upgrade` is ignored, as if the field were absent.
 """
 
 import re
@@ -87,10 +87,9 @@ class RequestReader:
         if end < 0:
             if len(buffer) >= self._limits.head_bytes:
                 raise RequestError(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
-            _require_crlf(buffer.removesuffix(b"\r"))
+            _count_lines(buffer)
             return None
         head = buffer[: end + 4]
-        _require_crlf(head)
         self._buffer = buffer[end + 4 :]
         parsed = _parse(head, self._limits.head_fields)
         if parsed.length is None:
@@ -130,24 +129,38 @@ class _FieldParser:
         self.fields.append((name.lower(), value.strip(b" \t")))
 
 
-def _require_crlf(head: bytes) -> None:
-    if head.count(b"\n") != head.count(b"\r\n") or head.count(b"\r") != head.count(b"\r\n"):
+def _count_lines(head: bytes) -> int:
+    """Refuses a line that ends with a bare LF. A bare CR is refused by httptools."""
+    lines = head.count(b"\r\n")
+    if lines != head.count(b"\n"):
         raise RequestError(HTTPStatus.BAD_REQUEST)
+    return lines
 
 
 def _parse(head: bytes, max_fields: int) -> Head:
-    method, target, http_1_0 = _request_line(head[: head.index(b"\r\n")])
-    if head.count(b"\r\n") > max_fields + 2:
+    if _count_lines(head) > max_fields + 2:
         raise RequestError(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+    method, target, http_1_0 = _request_line(head[: head.index(b"\r\n")])
     if b"\r\n " in head or b"\r\n\t" in head:
         raise RequestError(HTTPStatus.BAD_REQUEST)  # a folded field
-    parser = _FieldParser()
+    path, _, query = _origin_form(target).partition(b"?")
+    return _judge(Head(method, path, query, _parse_fields(head), not http_1_0, http_1_0, 0, False))
+
+
+def _parse_fields(head: bytes) -> Fields:
     try:
-        httptools.HttpRequestParser(parser).feed_data(_UPGRADE.sub(b"", head))
+        try:
+            return _fields_of(head)
+        except httptools.HttpParserUpgrade:
+            return _fields_of(_UPGRADE.sub(b"", head))
     except httptools.HttpParserError:
         raise RequestError(HTTPStatus.BAD_REQUEST) from None
-    path, _, query = _origin_form(target).partition(b"?")
-    return _judge(Head(method, path, query, parser.fields, not http_1_0, http_1_0, 0, False))
+
+
+def _fields_of(head: bytes) -> Fields:
+    parser = _FieldParser()
+    httptools.HttpRequestParser(parser).feed_data(head)
+    return parser.fields
 
 
 def _request_line(line: bytes) -> tuple[str, bytes, bool]:
