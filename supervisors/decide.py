@@ -65,6 +65,7 @@ class Escalate:
 
 
 Action = Run | Wait | Idle | Escalate
+_RUN = Run()
 
 
 def decide(policy: Policy, history: History, desired: Desired, now: float) -> Action:
@@ -78,19 +79,15 @@ def decide(policy: Policy, history: History, desired: Desired, now: float) -> Ac
     if history.not_before is not None and history.not_before > now:
         return Wait(history.not_before, Why.DEFERRED)
     if history.last is None or history.ended_at is None:
-        return Run()
+        return _RUN
     return _decide_after_end(policy, history, history.ended_at, now)
 
 
 def _runs_again(policy: Policy, last: Outcome) -> bool:
     """Whether the restart type allows a child that ended by itself to run again."""
-    match policy.restart:
-        case Restart.PERMANENT:
-            return True
-        case Restart.TRANSIENT:
-            return last.ended is not Ended.COMPLETED
-        case Restart.TEMPORARY:
-            return False
+    if policy.restart is Restart.TRANSIENT:
+        return last.ended is not Ended.COMPLETED
+    return policy.restart is Restart.PERMANENT
 
 
 def _decide_after_end(policy: Policy, history: History, ended_at: float, now: float) -> Action:
@@ -100,7 +97,7 @@ def _decide_after_end(policy: Policy, history: History, ended_at: float, now: fl
         return _run_or_wait(ended_at + policy.backoff.initial, Why.BACKING_OFF, now)
     failure = history.last.failure
     if failure is not None and failure.kind is Kind.DEFERRED:
-        return Run()  # `not_before` has passed
+        return _RUN  # `not_before` has passed
     if history.in_window(policy, now) > policy.max_restarts:
         match policy.on_exhausted:
             case OnExhausted.STOP:
@@ -120,4 +117,4 @@ def _decide_after_end(policy: Policy, history: History, ended_at: float, now: fl
 
 
 def _run_or_wait(due: float, why: Why, now: float) -> Action:
-    return Run() if now >= due else Wait(due, why)
+    return _RUN if now >= due else Wait(due, why)
