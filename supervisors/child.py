@@ -46,6 +46,7 @@ class Child:
 
     __slots__ = (
         "_came_up",
+        "_wake",
         "cancelled",
         "desired",
         "ended",
@@ -62,7 +63,6 @@ class Child:
         "spec",
         "ticket",
         "verb",
-        "wake",
         "watch",
     )
 
@@ -89,11 +89,18 @@ class Child:
         self.ended: trio.Event | None = None  # set when the incarnation ends, if anybody waits for it
         self.ticket: Ticket | None = None  # while it starts
         self.watch: Watch | None = None  # while it runs and is probed
-        self.wake = Wake()
+        self._wake: Wake | None = None
         self.verb = 0  # number of the last verb written
         self.seen = 0  # number of the last verb that the loop has acted on
         self.settled: trio.Event | None = None
         self.removed = False
+
+    @property
+    def wake(self) -> Wake:
+        """Wakes its loop. Made on the first use: a child that only runs needs none."""
+        if self._wake is None:
+            self._wake = Wake()
+        return self._wake
 
     def state(self) -> ChildState:
         now, policy, history = trio.current_time(), self.spec.policy, self.history

@@ -15,6 +15,9 @@ from .policy import Policy
 
 KEPT_FAILURES = 10
 
+# What every restart needs of enums: in Python 3.11 a look-up in the class is slower than a function call.
+_STOPPED, _TERMINAL, _DEFERRED = Ended.STOPPED, Kind.TERMINAL, Kind.DEFERRED
+
 
 class Urgency(enum.IntEnum):
     """The order of starts; a smaller value starts sooner."""
@@ -45,7 +48,7 @@ class History:
     try_now: bool = False  # the operator asked to skip the back-off
     was_stable: bool = False  # the last run lasted `stable_after`
     _restarts: list[float] | None = None  # no lists are made for a child that never fails
-    _recent: list[FailureRecord] | None = None
+    _recent: list[tuple[float, Failure]] | None = None
 
     @property
     def restarts(self) -> Sequence[float]:
@@ -54,7 +57,7 @@ class History:
     @property
     def recent(self) -> tuple[FailureRecord, ...]:
         """The last failures, at most `KEPT_FAILURES`, oldest first."""
-        return tuple(self._recent or ())
+        return tuple(FailureRecord(at, failure) for at, failure in self._recent or ())
 
     def in_window(self, policy: Policy, now: float) -> int:
         """Counted restarts inside the policy's window."""
@@ -91,22 +94,22 @@ class History:
             self.consecutive, self._restarts = 0, None
         failure = outcome.failure
         if failure is not None:
-            self._record(FailureRecord(now, failure))
-        if outcome.ended is Ended.STOPPED:
+            self._record(now, failure)
+        if outcome.ended is _STOPPED:
             self.ended_at = self.last = None
             return
         self.ended_at, self.last = now, outcome
-        if failure is not None and failure.kind is Kind.TERMINAL:
+        if failure is not None and failure.kind is _TERMINAL:
             self.terminal = failure.reason
-        elif failure is not None and failure.kind is Kind.DEFERRED:
+        elif failure is not None and failure.kind is _DEFERRED:
             self.not_before = now + (failure.retry_after or 0.0)
         else:
             self._count(policy, now)
 
-    def _record(self, record: FailureRecord) -> None:
+    def _record(self, now: float, failure: Failure) -> None:
         if self._recent is None:
             self._recent = []
-        self._recent.append(record)
+        self._recent.append((now, failure))
         if len(self._recent) > KEPT_FAILURES:
             del self._recent[0]
 
@@ -116,6 +119,8 @@ class History:
         if self._restarts is None:
             self._restarts = []
         counted = self._restarts
-        del counted[: bisect_right(counted, now - policy.window)]
+        if expired := bisect_right(counted, now - policy.window):
+            del counted[:expired]
         counted.append(now)
-        del counted[: -(policy.max_restarts + 1)]
+        if len(counted) > policy.max_restarts + 1:
+            del counted[0]

@@ -29,6 +29,10 @@ class CancelReason(enum.Enum):
     RESTART = "restart"
 
 
+# What every restart needs of enums: in Python 3.11 a look-up in the class is slower than a function call.
+_START_TIMEOUT, _FAILED, _BUG = CancelReason.START_TIMEOUT, Ended.FAILED, Kind.BUG
+
+
 class Host(Protocol):
     """Whoever runs an incarnation."""
 
@@ -47,7 +51,7 @@ class Incarnation:
     def __init__(self, number: int, deadline: float = math.inf, host: Host | None = None) -> None:
         self.number = number  # 1 for a child's first run; grows with each
         self.deadline = deadline
-        self.reason = CancelReason.START_TIMEOUT
+        self.reason = _START_TIMEOUT
         self.started_at: float | None = None
         self.stop_requested = False
         self._asked: trio.Event | None = None  # made only if the body waits for it
@@ -104,13 +108,10 @@ def errors_of(spec: ChildSpec, caught: BaseException) -> list[BaseException]:
     Control flow in it is raised again; errors raised together with that are logged.
     """
     control, errors = split(caught)
-    if control is None:
-        return errors
-    _log(spec, errors, "while being cancelled")
-    try:
+    if control is not None:
+        _log(spec, errors, "while being cancelled")
         raise control from None
-    finally:
-        del control, caught  # a frame in its own traceback is a cycle
+    return errors
 
 
 def judge(
@@ -127,14 +128,12 @@ def judge(
         return Outcome(Ended.FAILED, Failure(Kind.TRANSIENT, "start_timeout"))
     if not errors:
         return Outcome(Ended.COMPLETED)
-    return Outcome(Ended.FAILED, worst([_classified(spec, error) for error in errors]))
-
-
-def _classified(spec: ChildSpec, error: BaseException) -> Failure:
-    failure = spec.classify(error)
-    if failure.kind is Kind.BUG:
-        _log(spec, [error], "crashed")
-    return failure
+    failures = []
+    for error in errors:
+        failures.append(failure := spec.classify(error))
+        if failure.kind is _BUG:
+            log.error("child %s crashed", spec.id, exc_info=error)
+    return Outcome(_FAILED, worst(failures))
 
 
 def _log(spec: ChildSpec, errors: Sequence[BaseException], when: str) -> None:

@@ -9,6 +9,7 @@ Verbs write what is desired and call `command`, which wakes the loop or asks the
 Only the loop decides, by `decide`. A verb between two incarnations is therefore not lost.
 """
 
+import math
 from collections.abc import Callable
 
 import trio
@@ -32,6 +33,8 @@ _PHASE = {
     Why.BACKING_OFF: Phase.BACKING_OFF,
     Why.PARKED: Phase.PARKED,
 }
+# What every restart needs of enums: in Python 3.11 a look-up in the class is slower than a function call.
+_STARTING, _RUNNING, _STOPPED = Phase.STARTING, Phase.RUNNING, Desired.STOPPED
 
 
 class RestartLoops:
@@ -44,11 +47,14 @@ class RestartLoops:
         self.stopping = False  # the supervisor stops: no child shall run, whatever is desired of it
         self._draw = draw
         self._forget = forget
+        self._now: Callable[[], float] = trio.current_time
         self._deadlines: Deadlines[Child] = Deadlines(self._expire)
 
-    async def keep_deadlines(self) -> None:
-        """Runs beside the loops. Raises only `Cancelled`."""
-        await self._deadlines.run()
+    def begin(self, nursery: trio.Nursery) -> None:
+        """Keep the deadlines in `nursery`, where the loops run."""
+        self.stopping = False
+        self._now = trio.lowlevel.current_clock().current_time  # of this run of trio, and faster than trio's
+        nursery.start_soon(self._deadlines.run)
 
     async def supervise(self, child: Child) -> None:
         """Run a child again and again until it is removed.
@@ -68,7 +74,7 @@ class RestartLoops:
                 if child.incarnation is not None:  # the scope caught its own cancel
                     self._ended(child, None)
         self._forget(child)
-        child.enter(Phase.STOPPED, trio.current_time(), always=True)
+        child.enter(Phase.STOPPED, self._now(), always=True)
         child.mark_seen()
 
     async def _run_until_cancelled(self, child: Child) -> None:
@@ -87,19 +93,19 @@ class RestartLoops:
                     self._ended(child, None)
 
     def _decide(self, child: Child) -> Action:
-        desired = Desired.STOPPED if self.stopping or child.removed else child.desired
-        return decide(child.spec.policy, child.history, desired, trio.current_time())
+        desired = _STOPPED if self.stopping or child.removed else child.desired
+        return decide(child.spec.policy, child.history, desired, self._now())
 
     async def _wait(self, child: Child, action: Wait | Idle | Escalate) -> None:
         """Wait for the time of the decision or for a verb. Raises `Exhausted`."""
         child.mark_seen()
         match action:
             case Wait(until=until, why=why):
-                child.enter(_PHASE[why], trio.current_time(), until)
+                child.enter(_PHASE[why], self._now(), until)
                 await child.wake.wait(until)
                 await turnstile().enter()  # many children may be due at the same moment
             case Idle(why=why):
-                child.enter(_PHASE[why], trio.current_time())
+                child.enter(_PHASE[why], self._now())
                 await child.wake.wait()
             case Escalate():
                 child.history.reset()  # the supervisor's next run begins anew, as in OTP
@@ -114,7 +120,7 @@ class RestartLoops:
         try:
             await trio.lowlevel.checkpoint()  # a ticket granted at once causes no phase `waiting`
             while not ticket.granted and isinstance(self._decide(child), Run):
-                child.enter(Phase.WAITING, trio.current_time())
+                child.enter(Phase.WAITING, self._now())
                 child.mark_seen()
                 await child.wake.wait()
             wanted = isinstance(self._decide(child), Run)
@@ -128,33 +134,38 @@ class RestartLoops:
     # -- an incarnation begins, comes up, is asked to end, and ends ------------------------------------------
 
     def _begin(self, child: Child) -> Incarnation:
-        now = trio.current_time()
+        now = self._now()
         child.history.began()
         deadline = now + child.spec.policy.start_timeout
         incarnation = child.incarnation = Incarnation(child.history.incarnations, deadline, child)
         self._deadlines.set(child, deadline)
-        child.enter(Phase.STARTING, now)
+        child.enter(_STARTING, now)
         child.mark_seen()
         return incarnation
 
     def mark_up(self, child: Child, now: float) -> None:
         """The incarnation of a child has reported itself started."""
         self._deadlines.drop(child)
-        self._give_back(child)
-        self.watch(child)
-        child.enter(Phase.RUNNING, now)
+        if child.ticket is not None:
+            self._give_back(child)
+        if child.spec.prober is not None:
+            self.watch(child)
+        child.enter(_RUNNING, now)
 
     def _ended(self, child: Child, caught: BaseException | None) -> None:
         """Judge how an incarnation ended that raised `caught`; control flow in it is raised again."""
         incarnation = child.take_incarnation()
-        self._deadlines.drop(child)
-        self._unwatch(child)
-        self._give_back(child)
+        if incarnation.deadline < math.inf:
+            self._deadlines.drop(child)
+        if child.watch is not None:
+            self._unwatch(child)
+        if child.ticket is not None:
+            self._give_back(child)
         spec, scope = child.spec, child.scope
         errors = () if caught is None else errors_of(spec, caught)
         assert scope is not None
         outcome = judge(spec, incarnation, errors, cancelled=scope.cancelled_caught)
-        now, started = trio.current_time(), incarnation.started_at
+        now, started = self._now(), incarnation.started_at
         ran_for = 0.0 if started is None else now - started
         child.history.ended(spec.policy, outcome, ran_for=ran_for, now=now, draw=self._draw())
 
@@ -182,7 +193,7 @@ class RestartLoops:
 
     def end(self, child: Child, incarnation: Incarnation, reason: CancelReason) -> None:
         """Ask the running incarnation to end within its policy's grace; then it is cancelled."""
-        now, policy = trio.current_time(), child.spec.policy
+        now, policy = self._now(), child.spec.policy
         self._unwatch(child)
         asked_before = incarnation.stop_requested
         incarnation.stop(policy.stop_grace, reason)

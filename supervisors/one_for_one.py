@@ -61,9 +61,9 @@ class OneForOne:
         Raises `Exhausted` when a child escalates.
         """
         async with trio.open_nursery() as nursery:
-            self._nursery, self._loops.stopping = nursery, False
+            self._nursery = nursery
             try:
-                nursery.start_soon(self._loops.keep_deadlines)
+                self._loops.begin(nursery)
                 for child in self._children.values():
                     self._start(child, nursery)
                 incarnation.started()
