@@ -107,7 +107,8 @@ class Mailbox(Generic[T]):
             item, size = self._items.popleft()
             self._bytes -= size
             batch.append(item)
-        self._admit_senders()
+        if self._senders:
+            self._admit_senders()
         return batch
 
     def interrupt(self) -> None:
