@@ -6,7 +6,6 @@ arguments, so that a table can test every case.
 
 import enum
 from bisect import bisect_right
-from collections.abc import Sequence
 
 import attrs
 
@@ -36,7 +35,7 @@ class FailureRecord:
 
 @attrs.define
 class History:
-    """`restarts`: times of the failures that count against the budget, oldest first. Times never go back."""
+    """Mutable. The times that it is told never go back."""
 
     incarnations: int = 0
     consecutive: int = 0  # counted failures since the last stable run
@@ -47,12 +46,8 @@ class History:
     not_before: float | None = None
     try_now: bool = False  # the operator asked to skip the back-off
     was_stable: bool = False  # the last run lasted `stable_after`
-    _restarts: list[float] | None = None  # no lists are made for a child that never fails
-    _recent: list[tuple[float, Failure]] | None = None
-
-    @property
-    def restarts(self) -> Sequence[float]:
-        return self._restarts or ()
+    _restarts: list[float] | None = None  # times of the ends that count against the budget, oldest first
+    _recent: list[tuple[float, Failure]] | None = None  # both are made by the first failure
 
     @property
     def recent(self) -> tuple[FailureRecord, ...]:

@@ -87,7 +87,9 @@ class RestartLoops:
                 incarnation = self._begin(child)
                 try:
                     await child.spec.run(incarnation)
-                except Exception as error:  # all else may hold a cancel, which is the scope's
+                except (
+                    Exception
+                ) as error:  # what is no Exception may hold a Cancelled, which is for the scope
                     self._ended(child, error)
                 else:
                     self._ended(child, None)
@@ -146,10 +148,8 @@ class RestartLoops:
     def mark_up(self, child: Child, now: float) -> None:
         """The incarnation of a child has reported itself started."""
         self._deadlines.drop(child)
-        if child.ticket is not None:
-            self._give_back(child)
-        if child.spec.prober is not None:
-            self.watch(child)
+        self._give_back(child)
+        self.watch(child)
         child.enter(_RUNNING, now)
 
     def _ended(self, child: Child, caught: BaseException | None) -> None:
@@ -157,10 +157,8 @@ class RestartLoops:
         incarnation = child.take_incarnation()
         if incarnation.deadline < math.inf:
             self._deadlines.drop(child)
-        if child.watch is not None:
-            self._unwatch(child)
-        if child.ticket is not None:
-            self._give_back(child)
+        self._unwatch(child)
+        self._give_back(child)
         spec, scope = child.spec, child.scope
         errors = () if caught is None else errors_of(spec, caught)
         assert scope is not None
@@ -193,14 +191,14 @@ class RestartLoops:
 
     def end(self, child: Child, incarnation: Incarnation, reason: CancelReason) -> None:
         """Ask the running incarnation to end within its policy's grace; then it is cancelled."""
-        now, policy = self._now(), child.spec.policy
         self._unwatch(child)
-        asked_before = incarnation.stop_requested
+        policy, asked_before = child.spec.policy, incarnation.stop_requested
         incarnation.stop(policy.stop_grace, reason)
-        if not child.cancelled:
+        now = self._now()
+        if not child.cancelled and incarnation.deadline <= now:
+            self._cancel(child, now)
+        elif not child.cancelled:
             self._deadlines.set(child, incarnation.deadline)
-            if incarnation.deadline <= now:
-                self._cancel(child, now)
         elif not asked_before:  # its start timed out, and it has not ended yet
             self._deadlines.set(child, now + policy.stop_timeout)
         if child.phase is not Phase.STUCK:
