@@ -6,10 +6,12 @@ before that checkpoint: a cancelled receiver loses nothing.
 
 Senders are strictly first in, first out: while any sender waits, a new one waits behind it. The mailbox is
 bounded by the number of messages, and by their bytes as the senders state them.
+
+Most mailboxes of many accounts never get a message: a queue is made for the first one that comes.
 """
 
 from collections import OrderedDict, deque
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import trio
 from outcome import Error, Value
@@ -20,6 +22,9 @@ T = TypeVar("T")
 CAPACITY = 256
 MAX_BYTES = 4 * 1024 * 1024
 BATCH = 64
+
+_NOTHING: deque[Any] = deque(maxlen=0)  # the queue of every mailbox before its first message
+_NOBODY: OrderedDict[Task, Any] = OrderedDict()  # the senders of every mailbox before the first one waits
 
 
 class MailboxClosed(Exception):
@@ -39,8 +44,8 @@ class Mailbox(Generic[T]):
     )
 
     def __init__(self, capacity: int = CAPACITY, max_bytes: int = MAX_BYTES) -> None:
-        self._items: deque[tuple[T, int]] = deque()
-        self._senders: OrderedDict[Task, tuple[T, int]] = OrderedDict()
+        self._items: deque[tuple[T, int]] = _NOTHING
+        self._senders: OrderedDict[Task, tuple[T, int]] = _NOBODY
         self._receiver: Task | None = None
         self._capacity = capacity
         self._max_bytes = max_bytes
@@ -72,6 +77,8 @@ class Mailbox(Generic[T]):
         if self.put_nowait(item, size):
             return
         task = current_task()
+        if self._senders is _NOBODY:
+            self._senders = OrderedDict()
         self._senders[task] = (item, size)
 
         def abort(_: object) -> Abort:
@@ -91,12 +98,7 @@ class Mailbox(Generic[T]):
             if self._receiver is not None:
                 raise trio.BusyResourceError("a mailbox has one receiver")
             self._receiver = current_task()
-
-            def abort(_: object) -> Abort:
-                self._receiver = None
-                return Abort.SUCCEEDED
-
-            await wait_task_rescheduled(abort)
+            await wait_task_rescheduled(self._receiver_cancelled)
         if self._closed and not self._items:
             raise MailboxClosed
         self._interrupted = False
@@ -105,7 +107,8 @@ class Mailbox(Generic[T]):
             item, size = self._items.popleft()
             self._bytes -= size
             batch.append(item)
-        self._admit_senders()
+        if self._senders:
+            self._admit_senders()
         return batch
 
     def interrupt(self) -> None:
@@ -121,12 +124,18 @@ class Mailbox(Generic[T]):
             reschedule(task, Error(MailboxClosed()))
         self._wake_receiver()
 
+    def _receiver_cancelled(self, _: object) -> Abort:
+        self._receiver = None
+        return Abort.SUCCEEDED
+
     def _has_room(self, size: int) -> bool:
         if len(self._items) >= self._capacity:
             return False
         return self._bytes + size <= self._max_bytes or not self._items
 
     def _append(self, item: T, size: int) -> None:
+        if self._items is _NOTHING:
+            self._items = deque()
         self._items.append((item, size))
         self._bytes += size
         self._wake_receiver()
