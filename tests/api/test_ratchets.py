@@ -18,6 +18,7 @@ from tests.harness import Client, Receiver, endpoint, gateway, receiver, sandbox
 from tests.reference.ratchet.channel import CHANNEL
 from tests.reference.ratchet.platform import RatchetPlatform
 from unifyport.gateway import sends
+from unifyport.gateway.platform import DEADLINE_MS
 from unifyport.model.message import CommandState
 from unifyport.model.unit import Unit
 from unifyport.providers.registry import Registry
@@ -218,7 +219,7 @@ async def test_a_store_that_is_away_holds_everything_up_and_loses_nothing(
         with trio.move_on_after(AWAY):
             await trio.sleep_forever()
         monkeypatch.setattr(SqliteStore, "_commit", commit)
-    back_in_time = AWAY < sends.DEADLINE_MS / 1000
+    back_in_time = AWAY < DEADLINE_MS / 1000
     assert outcomes == {
         # Its answer comes behind a message that waits for the disk.
         "begun": "sent" if back_in_time else "unknown",
