@@ -12,7 +12,7 @@ import trio
 
 from unifyport.config.declared import hash_key
 from unifyport.config.settings import Settings
-from unifyport.model.pace import Pace
+from unifyport.model.token_bucket import Bucket, Limit
 from unifyport.storage.contract import ApiKey, Store, StoreUnavailable, UseApiKey
 
 from .errors import INVALID_KEY, RATE_LIMITED, UseCaseError
@@ -25,8 +25,9 @@ USE_SECONDS = 60.0
 class _Seen:
     """A key in use. `written_at`: when its use was last written, trio's clock."""
 
-    pace: Pace
     rate: float
+    limit: Limit | None
+    bucket: Bucket = attrs.field(factory=Bucket)
     written_at: float = float("-inf")
 
 
@@ -50,10 +51,10 @@ class Callers:
         if key is None or key.status != "active":
             raise UseCaseError(INVALID_KEY, "the API key is unknown or inactive")
         now, seen = trio.current_time(), self._seen_of(key)
-        wait = seen.pace.opens_at(now) - now
+        wait = seen.bucket.wait(seen.limit, now)
         if wait > 0:
             raise UseCaseError(RATE_LIMITED, "this API key is used too often", retry_after=wait)
-        seen.pace.started(now)
+        seen.bucket.take(seen.limit, now)
         if now - seen.written_at >= USE_SECONDS:
             seen.written_at = now
             await self._remember(key)
@@ -64,7 +65,7 @@ class Callers:
         seen = self._seen.get(key.id)
         if seen is None or seen.rate != rate:
             written_at = float("-inf") if seen is None else seen.written_at
-            seen = self._seen[key.id] = _Seen(Pace(rate), rate, written_at)
+            seen = self._seen[key.id] = _Seen(rate, Limit.per_second(rate), written_at=written_at)
         return seen
 
     async def _remember(self, key: ApiKey) -> None:
