@@ -20,7 +20,7 @@ import trio
 
 from supervisors import Incarnation
 from unifyport.fleet.doorbells import KEYS_TOPIC, Bus
-from unifyport.storage.contract import ApiKey, Store, StoreUnavailable
+from unifyport.storage.contract import ACTIVE, ApiKey, Store, StoreUnavailable
 
 MAX_KEYS = 4096
 CHECK_SECONDS = 0.5
@@ -52,7 +52,7 @@ class KeyCache:
         """
         drops = self._drops
         key = await self._store.api_key(hash_)
-        if key is None or key.status != "active":
+        if key is None or key.status != ACTIVE:
             return None
         if drops == self._drops:
             if hash_ not in self._keys and len(self._keys) >= MAX_KEYS:

@@ -142,6 +142,9 @@ class RecoverCommands:
     now: int
 
 
+ACTIVE = "active"  # of an API key; no other one admits a request
+
+
 @attrs.define
 class ApiKey:
     """`hash` is SHA-256 of the key; the key itself is shown once and never stored."""
@@ -150,7 +153,7 @@ class ApiKey:
     name: str
     prefix: str
     hash: bytes
-    status: str = "active"
+    status: str = ACTIVE
     created_at: int = 0
     last_used_at: int | None = None
     origin: str = "api"
