@@ -5,17 +5,21 @@ one checkpoint for each batch, so it stays fair and can be cancelled. Nothing is
 before that checkpoint: a cancelled receiver loses nothing.
 
 Senders are strictly first in, first out: while any sender waits, a new one waits behind it. The mailbox is
-bounded by the number of messages, and by their bytes as the senders state them.
+bounded by the number of messages, and by their bytes as the senders state them. What has come in is taken in
+the order of its queue: first in, first out, or fair between accounts.
 
 Most mailboxes of many accounts never get a message: a queue is made for the first one that comes.
 """
 
-from collections import OrderedDict, deque
+from collections import OrderedDict
+from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 import trio
 from outcome import Error, Value
 from trio.lowlevel import Abort, Task, current_task, reschedule, wait_task_rescheduled
+
+from .queues import FifoQueue, Queue
 
 T = TypeVar("T")
 
@@ -23,7 +27,7 @@ CAPACITY = 256
 MAX_BYTES = 4 * 1024 * 1024
 BATCH = 64
 
-_NOTHING: deque[Any] = deque(maxlen=0)  # the queue of every mailbox before its first message
+_NOTHING: Queue[Any] = FifoQueue()  # the queue of every mailbox before its first message
 _NOBODY: OrderedDict[Task, Any] = OrderedDict()  # the senders of every mailbox before the first one waits
 
 
@@ -39,12 +43,19 @@ class Mailbox(Generic[T]):
         "_interrupted",
         "_items",
         "_max_bytes",
+        "_new_queue",
         "_receiver",
         "_senders",
     )
 
-    def __init__(self, capacity: int = CAPACITY, max_bytes: int = MAX_BYTES) -> None:
-        self._items: deque[tuple[T, int]] = _NOTHING
+    def __init__(
+        self,
+        capacity: int = CAPACITY,
+        max_bytes: int = MAX_BYTES,
+        new_queue: Callable[[], Queue[tuple[T, int]]] = FifoQueue,
+    ) -> None:
+        self._new_queue = new_queue
+        self._items: Queue[tuple[T, int]] = _NOTHING
         self._senders: OrderedDict[Task, tuple[T, int]] = _NOBODY
         self._receiver: Task | None = None
         self._capacity = capacity
@@ -103,8 +114,7 @@ class Mailbox(Generic[T]):
             raise MailboxClosed
         self._interrupted = False
         batch: list[T] = []
-        while self._items and len(batch) < most:
-            item, size = self._items.popleft()
+        for item, size in self._items.take(most):
             self._bytes -= size
             batch.append(item)
         if self._senders:
@@ -135,7 +145,7 @@ class Mailbox(Generic[T]):
 
     def _append(self, item: T, size: int) -> None:
         if self._items is _NOTHING:
-            self._items = deque()
+            self._items = self._new_queue()
         self._items.append((item, size))
         self._bytes += size
         self._wake_receiver()

@@ -91,6 +91,9 @@ class Writer(Actor[Write, Result]):
             return await job.reply.wait()
         raise OutcomeUnknown
 
+    def key_of(self, work: Write) -> int | None:
+        return work.account_no if isinstance(work, Unit) else None
+
     async def handle(self, batch: list[Job[Write, Result]]) -> None:
         while batch:
             group, batch = self._split(batch)

@@ -1,16 +1,32 @@
-"""A queue that is first in, first out for each key, and round-robin between keys."""
+"""The queues of mailboxes."""
 
 from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 T = TypeVar("T")
 
 MOST_OF_ONE = 64  # items of one key that are taken at once while other keys have some
 
 
+class Queue(Protocol[T]):
+    def __len__(self) -> int: ...
+
+    def append(self, item: T, /) -> None: ...
+
+    def take(self, most: int) -> list[T]:
+        """Remove and return the next items."""
+
+
+class FifoQueue(deque[T]):
+    """First in, first out."""
+
+    def take(self, most: int) -> list[T]:
+        return [self.popleft() for _ in range(min(most, len(self)))]
+
+
 class FairQueue(Generic[T]):
-    """`key_of`: to whom an item belongs."""
+    """First in, first out for each key, round-robin between keys. `key_of`: to whom an item belongs."""
 
     __slots__ = ("_key_of", "_length", "_queues")
 
@@ -32,7 +48,6 @@ class FairQueue(Generic[T]):
             queue.append(item)
 
     def take(self, most: int) -> list[T]:
-        """Remove and return items, one of each key in turn."""
         taken: list[T] = []
         if len(self._queues) == 1:
             [(key, queue)] = self._queues.items()

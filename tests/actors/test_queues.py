@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.fair_queue import MOST_OF_ONE, FairQueue
+from actors.queues import MOST_OF_ONE, FairQueue
 
 Item = tuple[str, int]
 
