@@ -84,6 +84,9 @@ class Normalizer(Actor[Unit, Result]):
         self.events: Counter[int] = Counter()  # by kind; repeats included
         self.unsupported: Counter[tuple[str, str]] = Counter()  # messages by provider and kind
 
+    def key_of(self, work: Unit) -> int:
+        return work.account_no
+
     async def handle(self, batch: list[Job[Unit, Result]]) -> None:
         for job in batch:
             unit = job.work

@@ -21,3 +21,7 @@ class FairShare:
             self._others_at = now
         self._last = user
         return now - self._others_at < ALONE_AFTER
+
+    def others_active(self, user: object, now: float) -> bool:
+        """Whether another user than `user` was active within the last second; records nothing."""
+        return now - self._others_at < ALONE_AFTER or (self._last is not None and user != self._last)

@@ -8,6 +8,7 @@ Opening order: lock, database, file. Running order: the supervision tree, bottom
       services (one_for_one)
         deliveries     one actor per endpoint        accounts   one per account
         front          the HTTP servers              retention  purges what has been outlived
+                                                     keys       compares the version of the API keys
                                                      garbage    collects when the process has grown
 """
 
@@ -16,16 +17,13 @@ import logging
 import os
 import random
 import signal
-import socket
 import ssl
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
-from urllib.parse import urlsplit
 
 import attrs
 import trio
-from hypercorn.config import Config
 
 from actors.account.services import LoginPages, Services
 from actors.accounts import Accounts
@@ -46,27 +44,29 @@ from supervisors import (
 )
 from unifyport.api.app import Front
 from unifyport.api.http.cursors import Cursors
-from unifyport.api.http.doors import Audience, Door
 from unifyport.config.declared import plan, vet
 from unifyport.config.reload import Reloader, Running
-from unifyport.config.settings import ServerSettings, Settings, Source, split_bind
+from unifyport.config.settings import Settings, Source
 from unifyport.delivery.client import HttpDeliveryClient
 from unifyport.files.incoming import MediaLinks
-from unifyport.fleet.doorbells import EVENTS_TOPIC, LocalBus
+from unifyport.fleet.doorbells import EVENTS_TOPIC, KEYS_TOPIC, LocalBus
 from unifyport.fleet.leases import DatabaseLock, LocalFleet
-from unifyport.front.asgi import TlsFiles, behind_proxies, new_config, serve
+from unifyport.front.connections import Connections
 from unifyport.gateway.assembly import Assembly
 from unifyport.gateway.events import EventUseCases
+from unifyport.gateway.key_cache import KeyCache
 from unifyport.gateway.retention import Retention
 from unifyport.links.login import LoginLinks
 from unifyport.links.qr import QrPictures
 from unifyport.links.reply_tokens import ReplyTokens
+from unifyport.listeners import AddressInUse, Listeners
 from unifyport.model.account import Account, Origin
 from unifyport.model.ids import EventIds
 from unifyport.net.clients import ssl_context
-from unifyport.net.guard import AddressGuard, Resolve, Resolver, is_loopback
+from unifyport.net.guard import AddressGuard, Resolve, Resolver
 from unifyport.net.sockets import Sockets
 from unifyport.net.sweeper import Sweeper
+from unifyport.process.descriptors import limit, raise_limit, share_of_front
 from unifyport.process.garbage import Garbage, tame
 from unifyport.process.logs import set_level, set_up_logs
 from unifyport.providers.registry import Registry, standard
@@ -76,10 +76,7 @@ from unifyport.storage.sqlite.store import SqliteStore
 log = logging.getLogger("unifyport.server")
 
 PARTITIONS = 4
-FRONT_GRACE = 26.0  # a send may take 25 s, and its caller must get the answer
-STALLED_SECONDS = 20.0  # a connection that reads nothing of an answer for so long is closed
 STOP_LIMIT = 40.0
-LONGEST_SOCKET_PATH = 107  # bytes; sockaddr_un of Linux has 108
 EX_TEMPFAIL = 75
 
 # Parts of the gateway restart at once and often. A part that cannot be kept up ends the process.
@@ -135,10 +132,11 @@ class _Foundation:
 @attrs.define
 class _Road:
     """The ordinary road: normalizers, then the writer, which tells `on_events` of each commit that wrote
-    events.
+    events, and has `keys` dropped after each that may have changed an API key.
     """
 
     writer: Writer
+    keys: KeyCache
     normalizers: Normalizers
     links: MediaLinks
     reply_tokens: ReplyTokens
@@ -159,6 +157,7 @@ class Server:
         self._store = SqliteStore(settings.database, settings.key_ring, self._parts.now_ms)
         self.registry.load_connectors()
         self._up = False
+        self._listeners = Listeners(settings.server, settings.directory, settings.socket)
         self.reloader: Reloader
         self._root: RestForOne
 
@@ -171,13 +170,13 @@ class Server:
         with contextlib.ExitStack() as held:
             self._lock.acquire()
             held.callback(self._lock.release)
-            listeners = {bind: held.enter_context(_listen(bind)) for bind in _doors(self.settings.server)}
+            held.enter_context(self._listeners.open())
             self._store.open()
             held.callback(self._store.close)
             signals = held.enter_context(
                 trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
             )
-            root = await self._build(listeners, task_status)
+            root = await self._build(task_status)
             await self._supervise(root, signals)
 
     async def _supervise(self, root: RestForOne, signals: Any) -> None:
@@ -203,11 +202,9 @@ class Server:
 
     # -- composition ----------------------------------------------------------------------------------------
 
-    async def _build(
-        self, listeners: dict[str, socket.socket], task_status: trio.TaskStatus[list[str]]
-    ) -> RestForOne:
+    async def _build(self, task_status: trio.TaskStatus[list[str]]) -> RestForOne:
         """Every part, from the ground up, and the supervision tree of them."""
-        base = self._foundation(next(iter(listeners.values())))
+        base = self._foundation()
         await self._reconcile(base.guard)
         road = await self._road(base)
         admissions = self._admissions()
@@ -220,14 +217,17 @@ class Server:
         )
         gateway = parts.build(self.reloader, lambda: tree(self._root))
         front = Front(gateway, Cursors(self.settings.key_ring))
+        connections = Connections(
+            lambda: share_of_front(limit(), sum(actor.spec.sockets for actor in accounts))
+        )
 
         async def serve_front(me: Incarnation) -> None:
-            await self._front(gateway.events, front, me, listeners, task_status)
+            await self._front(gateway.events, front, connections, me, task_status=task_status)
 
         self._root = self._tree(parts, serve_front)
         return self._root
 
-    def _foundation(self, first: socket.socket) -> "_Foundation":
+    def _foundation(self) -> "_Foundation":
         settings, resolver = self.settings, self._parts.new_resolver()
         return _Foundation(
             context=ssl_context(settings.ca_file),
@@ -236,7 +236,7 @@ class Server:
             proxy_guard=AddressGuard(resolver, settings.security.proxy_networks, "proxy_allow"),
             bus=LocalBus(),
             fleet=LocalFleet(self._store, f"{os.getpid()}"),
-            base_url=self._base_url(first),
+            base_url=(settings.server.public_url or self._listeners.urls[0]).rstrip("/"),
         )
 
     async def _reconcile(self, guard: AddressGuard) -> None:
@@ -262,7 +262,13 @@ class Server:
             for listener in on_events:
                 listener(kinds)
 
-        writer = Writer(store, events_committed)
+        keys = KeyCache(store, base.bus)
+
+        def keys_changed() -> None:
+            keys.drop()
+            base.bus.ring(KEYS_TOPIC)
+
+        writer = Writer(store, events_committed, keys_changed)
         event_id = EventIds(now_ms, await store.newest_event_id())
         lane_key = await store.lane_key()
         links = MediaLinks(
@@ -273,7 +279,7 @@ class Server:
             self._parts.new_normalizer(writer, event_id, lane_key, links.link, reply_tokens.token)
             for _ in range(PARTITIONS)
         ]
-        return _Road(writer, Normalizers(partitions), links, reply_tokens, on_events)
+        return _Road(writer, keys, Normalizers(partitions), links, reply_tokens, on_events)
 
     def _admissions(self) -> dict[str, Admission]:
         supervision = self.settings.supervision
@@ -338,6 +344,7 @@ class Server:
             registry=self.registry,
             store=self._store,
             writer=road.writer,
+            keys=road.keys,
             normalizers=road.normalizers,
             accounts=accounts,
             deliveries=deliveries,
@@ -382,6 +389,7 @@ class Server:
         retention = Retention(self.settings.storage, writer, assembly.uploads, self._parts.now_ms)
         parts = OneForOne(stop_in_order=True)  # front, then sends, then accounts, then deliveries
         parts.add(ChildSpec("garbage", Garbage().run, _PART))
+        parts.add(ChildSpec("keys", assembly.keys.run, _PART))
         parts.add(ChildSpec("retention", retention.run, _PART))
         parts.add(ChildSpec("deliveries", deliveries.run, _PART, supervisor=deliveries.supervisor))
         parts.add(ChildSpec("accounts", accounts.run, _PART, supervisor=accounts.supervisor))
@@ -422,55 +430,33 @@ class Server:
     def _login_links(self, base: "_Foundation") -> LoginLinks:
         return LoginLinks(self.settings.key_ring, base.base_url, self.settings.server.public_url)
 
-    def _base_url(self, listener: socket.socket) -> str:
-        """What links begin with: the public URL, or where we listen."""
-        server = self.settings.server
-        return (
-            server.public_url.rstrip("/") if server.public_url else _url(listener, tls=server.tls is not None)
-        )
-
     async def _front(
         self,
         events: EventUseCases,
-        front: Front,
+        api: Front,
+        connections: Connections,
         me: Incarnation,
-        listeners: dict[str, socket.socket],
+        *,
         task_status: trio.TaskStatus[list[str]],
     ) -> None:
-        """The listeners, and the owner's socket beside the database, which needs no API key."""
-        server, path = self.settings.server, self.settings.socket
-        path.unlink(missing_ok=True)
-        local = new_config(f"unix:{path}", graceful=FRONT_GRACE)
-        local.umask = 0o177
-        tls = None
-        if server.tls is not None:
-            directory = self.settings.directory
-            tls = TlsFiles(directory / server.tls.cert, directory / server.tls.key)
         first = not self.bound
         events.begin_streams()
+
+        def listening() -> None:
+            self.bound, self._up = self._listeners.urls, True
+            me.started()
+            log.info("listening on %s", ", ".join(self.bound))
+            if first:
+                task_status.started(self.bound)
+
+        async def stopping() -> None:
+            await me.stopping()
+            events.end_streams()
+
         try:
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(_end_streams, events, me)
-                if len(os.fsencode(path)) <= LONGEST_SOCKET_PATH:
-                    owner = Door(frozenset(Audience), owner=True)
-                    await nursery.start(_serve, front.behind(owner), local, me)
-                else:
-                    log.warning("no control socket: its path is too long (%s)", path)
-                for bind, audiences in _doors(server).items():
-                    config = new_config(
-                        f"fd://{os.dup(listeners[bind].fileno())}", graceful=FRONT_GRACE, tls=tls
-                    )
-                    app = behind_proxies(front.behind(Door(audiences)), server.proxies)
-                    await nursery.start(_serve, app, config, me)
-                self.bound = [_url(listener, tls=tls is not None) for listener in listeners.values()]
-                self._up = True
-                me.started()
-                log.info("listening on %s", ", ".join(self.bound))
-                if first:
-                    task_status.started(self.bound)
+            await self._listeners.serve(api, connections, stopping, listening)
         finally:
             self._up = False
-            path.unlink(missing_ok=True)
 
 
 def _running(parts: Assembly) -> Running:
@@ -489,51 +475,8 @@ def _running(parts: Assembly) -> Running:
     )
 
 
-def _doors(server: ServerSettings) -> dict[str, frozenset[Audience]]:
-    """The audiences of each listener. Operators have a listener of their own, or use a private one."""
-    doors = {server.bind: {Audience.CUSTOMERS, Audience.RECEIVERS}}
-    for bind, audiences in (
-        (server.ingress_bind or server.bind, {Audience.PLATFORMS, Audience.RECEIVERS}),
-        (server.admin_bind or _private(server), {Audience.OPERATORS}),
-    ):
-        if bind is not None:
-            doors.setdefault(bind, set()).update(audiences)
-    return {bind: frozenset(audiences) for bind, audiences in doors.items()}
-
-
-def _private(server: ServerSettings) -> str | None:
-    """The API's listener, if only this machine reaches it, and no proxy forwards to it; else None."""
-    where = [split_bind(server.bind)[0]]
-    if server.public_url is not None:
-        where.append(urlsplit(server.public_url).hostname or "")
-    return server.bind if all(map(is_loopback, where)) and not server.trusted_proxies else None
-
-
 def _ingress_url(base_url: str, account: Account) -> str:
     return f"{base_url.rstrip('/')}/ingress/{account.channel}/{account.id}"
-
-
-class AddressInUse(Exception):
-    """The configured address cannot be listened on."""
-
-
-def _listen(bind: str) -> socket.socket:
-    """The public listening socket: bound before anything runs, so that a taken port is a clear error."""
-    host, port = split_bind(bind)
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        listener = socket.create_server((host, port), family=family, backlog=1024)
-    except OSError as error:
-        raise AddressInUse(f"cannot listen on {bind}: {error.strerror or error}") from None
-    if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; connections inherit it (tcp(7))
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(STALLED_SECONDS * 1000))
-    return listener
-
-
-def _url(listener: socket.socket, *, tls: bool) -> str:
-    host, port = listener.getsockname()[:2]
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  to call, not to listen on
-    return f"{'https' if tls else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 async def _exit_after(seconds: float) -> None:
@@ -542,18 +485,10 @@ async def _exit_after(seconds: float) -> None:
     os._exit(EX_TEMPFAIL)
 
 
-async def _end_streams(events: EventUseCases, me: Incarnation) -> None:
-    await me.stopping()
-    events.end_streams()
-
-
-async def _serve(app: Any, config: Config, me: Incarnation, task_status: trio.TaskStatus[list[str]]) -> None:
-    await serve(app, config, until=me.stopping, task_status=task_status)
-
-
 def run(settings: Settings, registry: Registry | None = None, parts: Parts | None = None) -> None:
     """Serve in this process until a signal; what the command line calls."""
     set_up_logs(settings.logging.level)
+    raise_limit()
     tame()
     trio.run(Server(settings, registry, parts).run, restrict_keyboard_interrupt_to_checkpoints=True)
 

@@ -25,7 +25,7 @@ from tests.harness import (
     settings_of,
     whatsapp,
 )
-from unifyport.api.ingress import Budget, NoRoom
+from unifyport.api.ingress_room import HeldBody, IngressRoom, NoRoom
 from unifyport.model.json_depth import too_deep
 from unifyport.providers.whatsapp.cloud.signature import SIGNATURE, sign
 
@@ -246,29 +246,47 @@ async def test_a_deleted_account_is_gone(tmp_path: Path) -> None:
             assert response.status_code == 410
 
 
-def test_the_budget_of_bytes_in_flight() -> None:
-    budget = Budget(total=100, each=60, small=10, spare=20)
-    with budget.holding("a") as a:
-        for _ in range(6):
-            a(10)
+def test_the_room_for_bodies() -> None:
+    room = IngressRoom(100, unverified=50, unknown=25, account=20, small=5)
+
+    def held(account: str | None, size: int) -> HeldBody:
+        body = HeldBody(room, account)
+        body.take(size)
+        return body
+
+    def refused(account: str | None, size: int) -> bool:
         with pytest.raises(NoRoom):
-            a(1)
-        with budget.holding("a") as small:  # whoever holds the rest, a small one comes in
-            small(10)
-            with pytest.raises(NoRoom):
-                small(1)
-        with budget.holding("b") as b:
-            b(20)
-            with pytest.raises(NoRoom):
-                b(1)
-            with budget.holding("c") as c:
-                c(10)
-                with budget.holding("d") as d:
-                    d(10)
-                    with budget.holding("e") as e, pytest.raises(NoRoom):
-                        e(1)  # it is full
-    with budget.holding("a") as a:
-        a(60)
+            held(account, size)
+        return True
+
+    strangers = held(None, 25)
+    assert refused(None, 1)
+    large = held("a", 20)
+    assert refused("a", 6)
+    small = held("a", 5)  # although the account's large bodies have used up their part
+    assert refused("b", 1)  # what is not verified has half of the room
+    verified = HeldBody(room, "b")
+    verified.verify(50)  # the other half
+    with pytest.raises(NoRoom):
+        HeldBody(room, "c").verify(1)
+    large.verify(20)  # it was in already
+    held("b", 0)
+    assert room.held == 100
+    for body in (strangers, large, small, verified, verified):
+        body.release()
+    assert room.held == 0
+    held("a", 20).release()
+
+
+def test_a_body_that_was_refused_holds_what_it_held() -> None:
+    room = IngressRoom(100, unverified=50, unknown=25, account=20, small=5)
+    body = HeldBody(room, "a")
+    body.take(15)
+    with pytest.raises(NoRoom):
+        body.take(6)
+    assert room.held == 15
+    body.release()
+    assert room.held == 0
 
 
 @pytest.mark.parametrize(

@@ -5,17 +5,20 @@ exported sessions.
 """
 
 import contextlib
+import socket
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import trio
 from quart import request
 
 from tests.harness import free_port
 from tests.reference.platform import ReferencePlatform
-from unifyport.front.asgi import TlsFiles, new_config, serve
+from unifyport.front.exchange import AsgiApp, Exchange
+from unifyport.front.listener import serve_alone
+from unifyport.front.tls import Certificate, TlsFiles
 from unifyport.sandbox.serving import listen, new_app
 
 Order = Callable[[dict[str, Any]], dict[str, Any]]
@@ -81,12 +84,19 @@ class Orders:
             database.execute("alter table api_key rename to gone")
         return {}
 
+    async def _serve_exported(self, exchange: Exchange) -> None:
+        await exchange.run_asgi(cast(AsgiApp, self._exported), {})
+
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         async with trio.open_nursery() as nursery:
             self.url = await nursery.start(listen, self._app, "127.0.0.1", 0)
             port = free_port()
-            config = new_config(f"127.0.0.1:{port}", graceful=0.1, tls=self._tls)
-            await nursery.start(lambda task_status: serve(self._exported, config, task_status=task_status))
+            listening = socket.create_server(("127.0.0.1", port))
+            nursery.start_soon(
+                lambda: serve_alone(
+                    listening, self._serve_exported, most=64, certificate=Certificate(self._tls)
+                )
+            )
             self._sessions_url = f"https://127.0.0.1:{port}"
             task_status.started()
 

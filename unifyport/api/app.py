@@ -1,6 +1,7 @@
-"""The HTTP front of a gateway: the table of routes, and what stands before the dispatcher.
+"""The HTTP API of a gateway: the table of routes, and what stands before the dispatcher.
 
-Ingress and uploads read their own bodies as they come, and are ASGI applications beside it.
+Ingress and uploads read their own bodies as they come, and stand beside it. The busiest routes go to the
+dispatcher directly, all others through Quart.
 """
 
 from collections.abc import Iterable
@@ -8,13 +9,14 @@ from collections.abc import Iterable
 import msgspec
 import trio
 
-from unifyport.front.asgi import App, Receive, Scope, Send
+from unifyport.front.exchange import Exchange, Handler
 from unifyport.gateway.gateway import Gateway
 
 from . import uploads
 from .http import docs_page
 from .http.answers import JSON
 from .http.cursors import Cursors
+from .http.direct import answer_directly
 from .http.dispatch import Dispatcher
 from .http.doors import Audience, Door, audience_of
 from .http.messages import Headers, Response
@@ -72,6 +74,9 @@ ROUTES: tuple[Route, ...] = (
 )
 
 
+BUSY = frozenset(("/v1/messages", "/v1/events", "/healthz", "/readyz"))
+
+
 def new_router(
     routes: Iterable[Route], pages: Iterable[Page | PublicPage] = ()
 ) -> Router[Route | Page | PublicPage]:
@@ -101,26 +106,28 @@ class Front:
         table = (*routes, account_runtime.UNKNOWN_ACTION)
         router = new_router(table, self._pages())
         self.dispatch = Dispatcher(gateway, cursors, router, observe=self._requests.observe).dispatch
-        self._app = quart_app(self.dispatch, max_body=max(route.max_body for route in table))
+        self._by_quart = quart_app(self.dispatch, max_body=max(route.max_body for route in table))
 
-    def behind(self, door: Door) -> App:
+    def behind(self, door: Door) -> Handler:
         """The application for one listener."""
 
-        async def entered(scope: Scope, receive: Receive, send: Send) -> None:
-            if scope["type"] == "http":
-                path = decode_path(scope["raw_path"].decode("latin-1"))
-                if door.admits(path):
-                    if audience_of(path) is Audience.PLATFORMS:
-                        return await self._ingress({**scope, "path": path}, receive, send)
-                    if path.rstrip("/") == uploads.PATH and scope["method"] == "POST":
-                        return await self._upload(door, scope, receive, send)
-            return await self._app(door, scope, receive, send)
+        async def answer(exchange: Exchange) -> None:
+            path = decode_path(exchange.path.decode("latin-1"))
+            if door.admits(path):
+                if audience_of(path) is Audience.PLATFORMS:
+                    return await self._ingress.answer(exchange, path)
+                plain = path.rstrip("/")
+                if plain in BUSY:
+                    return await answer_directly(self.dispatch, door, exchange)
+                if plain == uploads.PATH and exchange.method == "POST":
+                    return await self._upload(door, exchange)
+            return await self._by_quart(door, exchange)
 
-        return entered
+        return answer
 
-    async def _upload(self, door: Door, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _upload(self, door: Door, exchange: Exchange) -> None:
         began = trio.current_time()
-        status = await self._uploads(scope, receive, send, owner=door.owner)
+        status = await self._uploads.answer(exchange, owner=door.owner)
         self._requests.observe(uploads.OPERATION, status, trio.current_time() - began)
 
     def _pages(self) -> tuple[Page | PublicPage, ...]:

@@ -2,8 +2,8 @@
 
 Verifying, reading and committing is `unifyport/gateway/ingress.py`.
 
-It is an ASGI application of its own beside the API: a body must be counted before it is read. An answer is a
-status, and tells a platform nothing more.
+It stands beside the API: a body must be counted while it is read. An answer is a status, and tells a platform
+nothing more.
 
     200 committed   401 refused, for any reason   408 too slow   410 the account was deleted
     413 too long    503 not taken now: the platform must keep the request and send it again
@@ -11,28 +11,24 @@ status, and tells a platform nothing more.
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
 from urllib.parse import parse_qsl
 
 import trio
 
-from unifyport.front.asgi import Receive, Scope, Send, respond
+from unifyport.front.exchange import BodyTooSlow, Disconnected, Exchange, answer_text
 from unifyport.gateway.ingress import Ingress, IngressOutcome
 
 from .http.doors import INGRESS_PREFIX
+from .ingress_room import HeldBody, IngressRoom, NoRoom
 
 log = logging.getLogger("unifyport.ingress")
 
 BODY_SECONDS = 10.0
-IN_FLIGHT = 64 * 1024 * 1024  # bytes of bodies that are held at a time, in all
-IN_FLIGHT_ACCOUNT = 8 * 1024 * 1024
-SMALL_BODY = 64 * 1024
-SPARE = 8 * 1024 * 1024  # of IN_FLIGHT, for small bodies only
 SILENCE_SECONDS = 60.0
-RETRY_AFTER = b"5"
+_RETRY_AFTER = (b"retry-after", b"5")
+_NO_SNIFF = (b"x-content-type-options", b"nosniff")
 _MAX_PARAMETERS = 16
 
 _STATUS = {
@@ -43,58 +39,7 @@ _STATUS = {
 }
 
 
-class NoRoom(Exception):
-    """Too many bytes are in flight already."""
-
-
-class Budget:
-    """Bytes that have come in and are still held, in all and by account.
-
-    A body is held before it can be verified, so a stranger can fill the room of an account. Therefore a small
-    body is taken however much an account holds already, and the last part of the whole room is for small
-    bodies only. Requests that name no account of this gateway share one account's room.
-    """
-
-    def __init__(
-        self,
-        total: int = IN_FLIGHT,
-        each: int = IN_FLIGHT_ACCOUNT,
-        small: int = SMALL_BODY,
-        spare: int = SPARE,
-    ) -> None:
-        self._total, self._each, self._small, self._spare = total, each, small, spare
-        self._used: Counter[str] = Counter()
-        self.held = 0
-
-    @contextmanager
-    def holding(self, account_id: str) -> Iterator[Callable[[int], None]]:
-        """Yields a function that is called with the size of each piece that has come, and raises `NoRoom`."""
-        held = 0
-
-        def take(size: int) -> None:
-            nonlocal held
-            large = held + size > self._small
-            room = self._total - (self._spare if large else 0)
-            if self.held + size > room or (large and self._used[account_id] + size > self._each):
-                raise NoRoom
-            held += size
-            self.held += size
-            self._used[account_id] += size
-
-        try:
-            yield take
-        finally:
-            self.held -= held
-            self._used[account_id] -= held
-            if not self._used[account_id]:
-                del self._used[account_id]
-
-
-class IngressBodyTooLong(Exception):
-    pass
-
-
-class Disconnected(Exception):
+class BodyTooLong(Exception):
     pass
 
 
@@ -103,30 +48,29 @@ class IngressFront:
 
     def __init__(self, ingress: Ingress) -> None:
         self._ingress = ingress
-        self._budget = Budget()
+        self._room = IngressRoom()
         self._logged: dict[str, float] = {}  # account -> when its last refusal was logged
         self.answers: Counter[tuple[str, int]] = Counter()  # (provider, status)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        provider, account_id = self._split_path(scope["path"])
+    async def answer(self, exchange: Exchange, path: str) -> None:
+        """`path` is decoded."""
+        provider, account_id = self._split_path(path)
+        text = ""
         try:
-            if scope["method"] == "POST":
-                status = await self._post(provider, account_id, scope, receive)
-                text = ""
+            if exchange.method == "POST":
+                status = await self._post(provider, account_id, exchange)
             else:
-                status, text = self._get(provider, account_id, scope)
+                status, text = self._get(provider, account_id, exchange)
         except Disconnected:
             return
         except Exception:
             log.exception("ingress crashed", extra={"provider": provider, "account_id": account_id})
-            status, text = HTTPStatus.SERVICE_UNAVAILABLE, ""
+            status = HTTPStatus.SERVICE_UNAVAILABLE
         self.answers[self._ingress.channel_name(provider) or "unknown", status] += 1
         if status is not HTTPStatus.OK:
             self._log_refusal(provider, account_id, status)
-        headers = [(b"x-content-type-options", b"nosniff")]
-        if status is HTTPStatus.SERVICE_UNAVAILABLE:
-            headers.append((b"retry-after", RETRY_AFTER))
-        await respond(send, status, (text or status.phrase.lower()).encode(), b"text/plain", headers=headers)
+        fields = (_NO_SNIFF, _RETRY_AFTER) if status is HTTPStatus.SERVICE_UNAVAILABLE else (_NO_SNIFF,)
+        await answer_text(exchange, status, text, fields=fields)
 
     def _log_refusal(self, provider: str, account_id: str, status: HTTPStatus) -> None:
         """Log one line a minute for each account: strangers cannot fill the log, a wrong secret is seen."""
@@ -147,43 +91,49 @@ class IngressFront:
     @property
     def bytes_held(self) -> int:
         """Bytes of bodies that have come in and are not answered yet."""
-        return self._budget.held
+        return self._room.held
 
     @staticmethod
     def _split_path(path: str) -> tuple[str, str]:
         provider, _, account_id = path.removeprefix(INGRESS_PREFIX).partition("/")
         return provider, account_id
 
-    def _get(self, provider: str, account_id: str, scope: Scope) -> tuple[HTTPStatus, str]:
+    def _get(self, provider: str, account_id: str, exchange: Exchange) -> tuple[HTTPStatus, str]:
         """A platform checks our address."""
-        if scope["method"] != "GET":
+        if exchange.method != "GET":
             return HTTPStatus.METHOD_NOT_ALLOWED, ""
         try:
-            pairs = parse_qsl(scope["query_string"].decode("ascii"), max_num_fields=_MAX_PARAMETERS)
+            pairs = parse_qsl(exchange.query.decode("ascii"), max_num_fields=_MAX_PARAMETERS)
         except ValueError:
             return HTTPStatus.UNAUTHORIZED, ""
         answer = self._ingress.challenge(provider, account_id, dict(pairs))
         return (HTTPStatus.UNAUTHORIZED, "") if answer is None else (HTTPStatus.OK, answer)
 
-    async def _post(self, provider: str, account_id: str, scope: Scope, receive: Receive) -> HTTPStatus:
-        if not self._ingress.accepting:
+    async def _post(self, provider: str, account_id: str, exchange: Exchange) -> HTTPStatus:
+        ingress = self._ingress
+        if not ingress.accepting:
             return HTTPStatus.SERVICE_UNAVAILABLE
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        limit = self._ingress.limit(provider)
-        if _length(headers) > limit:
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in exchange.fields}
+        length, limit = _length(headers), ingress.limit(provider)
+        if length > limit:
             return HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-        owner = account_id if self._ingress.runs(account_id) else ""
+        held = HeldBody(self._room, account_id if ingress.runs(account_id) else None)
         try:
-            with self._budget.holding(owner) as take:
-                with trio.move_on_after(BODY_SECONDS) as reading:
-                    body = await _read(receive, limit, take)
-                if reading.cancelled_caught:
-                    return HTTPStatus.REQUEST_TIMEOUT
-                return _STATUS[await self._ingress.receive(provider, account_id, headers, body)]
+            body = await exchange.read()
+            if len(body) != length or not length:
+                body = await _read_rest(exchange, body, limit, held)
+            outcome = await ingress.receive(
+                provider, account_id, headers, body, verified=lambda: held.verify(len(body))
+            )
+            return _STATUS[outcome]
         except NoRoom:
             return HTTPStatus.SERVICE_UNAVAILABLE
-        except IngressBodyTooLong:
+        except BodyTooLong:
             return HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+        except BodyTooSlow:
+            return HTTPStatus.REQUEST_TIMEOUT
+        finally:
+            held.release()
 
 
 def _length(headers: Mapping[str, str]) -> int:
@@ -192,18 +142,19 @@ def _length(headers: Mapping[str, str]) -> int:
     return int(text) if text.isascii() and text.isdigit() else 0
 
 
-async def _read(receive: Receive, limit: int, take: Callable[[int], None]) -> bytes:
-    chunks: list[bytes] = []
-    length, more = 0, True
-    while more:
-        message: Any = await receive()
-        if message["type"] == "http.disconnect":
-            raise Disconnected
-        chunk = message.get("body", b"")
-        length += len(chunk)
-        if length > limit:
-            raise IngressBodyTooLong
-        take(len(chunk))
-        chunks.append(chunk)
-        more = message.get("more_body", False)
-    return b"".join(chunks)
+async def _read_rest(exchange: Exchange, first: bytes, limit: int, held: HeldBody) -> bytes:
+    """A body that did not come at once; `first` is its first piece.
+
+    Raises `NoRoom`, `BodyTooLong`, `BodyTooSlow`.
+    """
+    pieces, length, piece = list[bytes](), 0, first
+    with trio.move_on_after(BODY_SECONDS):
+        while piece:
+            length += len(piece)
+            if length > limit:
+                raise BodyTooLong
+            held.take(len(piece))
+            pieces.append(piece)
+            piece = await exchange.read()
+        return b"".join(pieces)
+    raise BodyTooSlow

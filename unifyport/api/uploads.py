@@ -1,20 +1,20 @@
 """`POST /v1/media`: a file that will be sent, named by its `file_key` from then on.
 
-An ASGI application of its own beside the API, as ingress is: a file is written to the disk as it comes, and
-the next piece is read when this one is there. The body is `multipart/form-data` with one file, in a field of
+It stands beside the API, as ingress does: a file is written to the disk as it comes, and the next piece is
+read when this one is there. The body is `multipart/form-data` with one file, in a field of
 any name.
 """
 
+import contextlib
 import logging
 from collections.abc import AsyncIterator
-from http import HTTPStatus
 from typing import Any
 
 import attrs
 import trio
 
 from unifyport.files.outgoing import Sink, Upload
-from unifyport.front.asgi import Receive, Scope, Send, respond
+from unifyport.front.exchange import BodyTooSlow, Disconnected, Exchange
 from unifyport.front.forms import END, FormDecoder, Part, parse_header
 from unifyport.gateway import errors as codes
 from unifyport.gateway.callers import Callers
@@ -36,7 +36,8 @@ from .http.errors import (
     from_exception,
     internal_error,
 )
-from .http.routing import Call, Route
+from .http.messages import Headers
+from .http.routing import JSON, Call, Route
 
 log = logging.getLogger("unifyport.uploads")
 
@@ -52,24 +53,21 @@ _QUOTA = error(codes.UPLOAD_QUOTA_EXCEEDED)
 _GONE = 499  # the status of a request whose caller has gone, for the metrics
 
 
-class _Disconnected(Exception):
-    pass
-
-
 class UploadFront:
     def __init__(self, files: UploadUseCases, callers: Callers) -> None:
         self._files = files
         self._callers = callers
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send, *, owner: bool) -> int:
+    async def answer(self, exchange: Exchange, *, owner: bool) -> int:
         """Answer one request; the status of the answer, or `_GONE`."""
-        request_id, headers = new_id("req"), _headers(scope)
+        request_id, headers = new_id("req"), Headers.from_wire(exchange.fields)
+        fields = {"content-type": JSON, "x-request-id": request_id}
         try:
             if not owner:
                 await admit(self._callers, headers.get("x-api-key"))
-            upload = await self._take(headers, receive)
-            status, content, more = 201, {"data": _shown(upload)}, {}
-        except _Disconnected:
+            upload = await self._take(headers, exchange)
+            status, content = 201, {"data": _shown(upload)}
+        except Disconnected:
             return _GONE
         except Exception as failed:
             known = from_exception(failed, FAILURE)
@@ -77,25 +75,24 @@ class UploadFront:
                 log.exception("request %s crashed", request_id)
                 known = internal_error(FAILURE)
             status, content = known.status, envelope.of_error(known)
-            more = {"retry-after": after} if (after := envelope.retry_after(known)) else {}
-            more["connection"] = "close"  # what is left of the body is not read
-        client_id = envelope.client_request_id(headers.get("x-request-id", ""))
+            if (after := envelope.retry_after(known)) is not None:
+                fields["retry-after"] = after
+            fields["connection"] = "close"  # what is left of the body is not read
+        client_id = envelope.client_request_id(headers.get("x-request-id"))
         body = envelope.encode(content, request_id, client_id)
-        sent = [
-            (name.encode(), value.encode()) for name, value in {"x-request-id": request_id, **more}.items()
-        ]
-        await respond(send, HTTPStatus(status), body, b"application/json", headers=sent)
+        sent = [(name.encode(), value.encode()) for name, value in fields.items()]
+        await exchange.respond(status, sent, body)
         return status
 
-    async def _take(self, headers: dict[str, str], receive: Receive) -> Upload:
-        kind, options = parse_header(headers.get("content-type", ""))
+    async def _take(self, headers: Headers, exchange: Exchange) -> Upload:
+        kind, options = parse_header(headers.get("content-type"))
         if kind.lower() != FORM or not options.get("boundary"):
             raise fault(WRONG_MEDIA_TYPE, f"send the file as Content-Type: {FORM}")
         limit = self._files.max_file
-        length = headers.get("content-length", "")
+        length = headers.get("content-length")
         if length.isascii() and length.isdigit() and int(length) > limit + AROUND_THE_FILE:
             raise fault(TOO_LARGE, f"a file may have at most {limit} bytes")
-        form = _Form(options["boundary"], receive, limit + AROUND_THE_FILE)
+        form = _Form(options["boundary"], exchange, limit + AROUND_THE_FILE)
         try:
             with trio.move_on_after(UPLOAD_SECONDS):
                 name, mime_type = await form.file()
@@ -108,10 +105,10 @@ class UploadFront:
 class _Form:
     """A form as it comes: the first file's name and type, then its bytes. All other parts are skipped."""
 
-    def __init__(self, boundary: str, receive: Receive, limit: int) -> None:
+    def __init__(self, boundary: str, exchange: Exchange, limit: int) -> None:
         self._decoder = FormDecoder(boundary.encode(), max_buffer=AROUND_THE_FILE, max_parts=MAX_PARTS)
         self._left = limit
-        self._events = self._read(receive)
+        self._events = self._read(exchange)
 
     async def file(self) -> tuple[str, str]:
         """(name, media type). Raises `UseCaseError` if there is no file, `ValueError` for what is no form."""
@@ -132,29 +129,22 @@ class _Form:
             else:
                 first = False
 
-    async def _read(self, receive: Receive) -> AsyncIterator[Part | bytes]:
+    async def _read(self, exchange: Exchange) -> AsyncIterator[Part | bytes]:
         while (event := self._decoder.next_event()) is not END:
             if isinstance(event, Part | bytes):
                 yield event
                 continue
-            message = await self._message(receive)
-            body = message.get("body", b"")
-            self._left -= len(body)
+            piece = await _next_piece(exchange)
+            self._left -= len(piece)
             if self._left < 0:
                 raise fault(TOO_LARGE, "the body is too long")
-            self._decoder.receive(body, last=not message.get("more_body", False))
-
-    async def _message(self, receive: Receive) -> Any:
-        with trio.move_on_after(SILENCE_SECONDS):
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                raise _Disconnected
-            return message
-        raise fault(TOO_SLOW, "the body did not come in time")
+            self._decoder.receive(piece, last=not piece)
 
 
-def _headers(scope: Scope) -> dict[str, str]:
-    return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+async def _next_piece(exchange: Exchange) -> bytes:
+    with trio.move_on_after(SILENCE_SECONDS), contextlib.suppress(BodyTooSlow):
+        return await exchange.read()
+    raise fault(TOO_SLOW, "the body did not come in time")
 
 
 def _shown(upload: Upload) -> dict[str, Any]:

@@ -39,6 +39,7 @@ from .figures import Figures
 from .files import LinkedFiles, UploadUseCases
 from .gateway import Gateway
 from .ingress import Ingress
+from .key_cache import KeyCache
 from .login_pages import LoginPageUseCases
 from .logins import LoginUseCases
 from .lookup import AccountLookup
@@ -64,6 +65,7 @@ class Assembly:
     registry: Registry
     store: Store
     writer: Writer
+    keys: KeyCache
     normalizers: Normalizers
     accounts: Accounts
     deliveries: Deliveries
@@ -126,7 +128,7 @@ class Assembly:
             deliveries=self._deliveries(endpoints),
             events=events,
             api_keys=ApiKeyUseCases(store, self.writes, self.changing_keys, now_ms),
-            callers=Callers(store, self.writes, self.settings, now_ms),
+            callers=Callers(self.keys, self.writes, self.settings, now_ms),
             workspace=WorkspaceUseCases(store, self.writes, self.settings),
             providers=ProviderUseCases(self.registry, self.settings),
             configuration=ConfigurationUseCases(reloads),

@@ -5,29 +5,26 @@ and a wrong signature get the same outcome after the same work. What an item say
 only after the secrets of the account that it names have verified the request as well.
 """
 
-import contextlib
 import copy
 import enum
 import hmac
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping
 
 import trio
 
 from actors.account.actor import AccountActor
 from actors.accounts import Accounts
-from supervisors import turnstile
-from supervisors.company import FairShare
 from unifyport.model.inbound import ProviderEvent, Unparsed, dedupe_key
 from unifyport.model.json_depth import too_deep
 from unifyport.providers.contract.ingress import Addressed, InboundHook
 from unifyport.providers.registry import Registry
 from unifyport.storage.contract import Store, StoreUnavailable
 
+from .entry_turns import STRANGER, EntryTurns
+
 log = logging.getLogger("unifyport.ingress")
 
-AT_A_TIME = 4  # requests of one account while no other account is active; else one
-LONGEST_IDLE = 0.05  # seconds that an account with queued requests yields to the others
 SMALLEST_LIMIT = 64 * 1024  # bytes, for a provider without ingress
 _DAY_MS = 86_400_000
 
@@ -57,6 +54,7 @@ class Ingress:
         now_ms: Callable[[], int],
         ready: Callable[[], str | None],
         dedupe_ms: int,
+        turns: EntryTurns | None = None,
     ) -> None:
         self._accounts = accounts
         self._registry = registry
@@ -64,8 +62,7 @@ class Ingress:
         self._now_ms = now_ms
         self._ready = ready
         self._keep_ms = dedupe_ms - _DAY_MS
-        self._fair_share = FairShare()
-        self._turns: dict[str, trio.CapacityLimiter] = {}  # of accounts that are being called
+        self._turns = EntryTurns() if turns is None else turns
 
     @property
     def accepting(self) -> bool:
@@ -97,20 +94,32 @@ class Ingress:
         return answer if actor is not None else None
 
     async def receive(
-        self, provider: str, account_id: str, headers: Mapping[str, str], body: bytes
+        self,
+        provider: str,
+        account_id: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        *,
+        verified: Callable[[], None] = lambda: None,
     ) -> IngressOutcome:
-        """One request of a platform. Header names are in lower case. Cancelled: it may still be committed."""
+        """One request of a platform. Header names are in lower case.
+
+        `verified` is called once the signature is known to be good; what it raises ends the request.
+        Cancelled: the request may still be committed.
+        """
         actor = self._actor(provider, account_id)
-        hook = _hook(actor) if actor is not None else None
-        if actor is None or hook is None:
-            self._feign(provider, headers, body)
-        elif hook.verify(actor.row.credentials, headers, body):
-            return await self._take(actor, hook, headers, body)
+        key = STRANGER if actor is None else actor.row.id
+        await self._turns.enter(key)
         try:
-            gone = await self._store.account_deleted(account_id)
-        except StoreUnavailable:
-            return IngressOutcome.UNAVAILABLE
-        return IngressOutcome.GONE if gone else IngressOutcome.UNAUTHORIZED
+            hook = _hook(actor) if actor is not None else None
+            if actor is None or hook is None:
+                self._feign(provider, headers, body)
+            elif hook.verify(actor.row.credentials, headers, body):
+                verified()
+                return await self._take(actor, hook, headers, body)
+            return await self._refuse(account_id)
+        finally:
+            self._turns.leave(key)
 
     # -- the account -----------------------------------------------------------------------------------------
 
@@ -127,6 +136,13 @@ class Ingress:
             return None
         return next((c.ingress for c in channel.connections if c.ingress is not None), None)
 
+    async def _refuse(self, account_id: str) -> IngressOutcome:
+        try:
+            gone = await self._store.account_deleted(account_id)
+        except StoreUnavailable:
+            return IngressOutcome.UNAVAILABLE
+        return IngressOutcome.GONE if gone else IngressOutcome.UNAUTHORIZED
+
     def _feign(self, provider: str, headers: Mapping[str, str], body: bytes) -> None:
         """Do the work of a verification, so that the time of the answer says nothing."""
         hook = self._any_hook(provider)
@@ -140,33 +156,14 @@ class Ingress:
     async def _take(
         self, actor: AccountActor, hook: InboundHook, headers: Mapping[str, str], body: bytes
     ) -> IngressOutcome:
-        durable: list[bool] = []
-
-        async def commit(target: AccountActor, events: list[ProviderEvent]) -> None:
-            durable.append(await target.ingest(events, len(body)))
-
+        routed, durable = self._read(actor, hook, headers, body), False
         with trio.move_on_after(hook.commit_seconds):
-            async with self._turn(actor.row.id), trio.open_nursery() as nursery:
-                for target, events in self._read(actor, hook, headers, body).items():
-                    nursery.start_soon(commit, target, events)
-            if all(durable):
-                return IngressOutcome.COMMITTED
-        return IngressOutcome.UNAVAILABLE
-
-    @contextlib.asynccontextmanager
-    async def _turn(self, account_id: str) -> AsyncIterator[None]:
-        """Limits concurrent requests per account, so that a flooded account does not slow the others."""
-        turns = self._turns.setdefault(account_id, trio.CapacityLimiter(AT_A_TIME))
-        shared = self._fair_share.is_shared(account_id, trio.current_time())
-        turns.total_tokens = 1 if shared else AT_A_TIME
-        try:
-            async with turns:
-                if shared and turns.statistics().tasks_waiting:
-                    await turnstile().idle(LONGEST_IDLE)
-                yield
-        finally:
-            if not turns.borrowed_tokens and self._turns.get(account_id) is turns:
-                del self._turns[account_id]
+            if len(routed) == 1:
+                [(target, events)] = routed.items()
+                durable = await target.ingest(events, len(body))
+            else:
+                durable = await _ingest_all(routed, len(body))
+        return IngressOutcome.COMMITTED if durable else IngressOutcome.UNAVAILABLE
 
     def _read(
         self, actor: AccountActor, hook: InboundHook, headers: Mapping[str, str], body: bytes
@@ -247,6 +244,19 @@ class Ingress:
         if _hook(found) is not hook or not hook.verify(found.row.credentials, headers, body):
             return None
         return found
+
+
+async def _ingest_all(routed: Mapping[AccountActor, list[ProviderEvent]], size: int) -> bool:
+    """Whether the events of every account are durable."""
+    durable: list[bool] = []
+
+    async def ingest(target: AccountActor, events: list[ProviderEvent]) -> None:
+        durable.append(await target.ingest(events, size))
+
+    async with trio.open_nursery() as nursery:
+        for target, events in routed.items():
+            nursery.start_soon(ingest, target, events)
+    return all(durable)
 
 
 def _hook(actor: AccountActor) -> InboundHook | None:

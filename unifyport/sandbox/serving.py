@@ -4,6 +4,7 @@ The sandbox has no authentication: each of its ports is bound by `bind`, which r
 """
 
 import ipaddress
+import os
 import socket
 from typing import Any
 
@@ -11,10 +12,12 @@ import trio
 from quart import Response, request
 from quart_trio import QuartTrio
 
-from unifyport.front.asgi import new_config, serve
+from unifyport.front.exchange import Exchange
+from unifyport.front.listener import serve_alone
 
 MAX_BODY = 128 * 1024 * 1024
 _BACKLOG = 100
+_CONNECTIONS = 4096
 _LOCAL_NAMES = {"localhost", "127.0.0.1", "::1"}
 
 
@@ -67,10 +70,13 @@ async def serve_app(
     task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serve an application until cancelled, then close the listener; `task_status` gets the base URL."""
-    config = new_config(f"fd://{listener.socket.detach()}", graceful=0.1)  # hypercorn closes it
-    async with trio.open_nursery() as nursery:
-        urls: list[str] = await nursery.start(lambda task_status: serve(app, config, task_status=task_status))
-        task_status.started(urls[0])
+
+    async def answer(exchange: Exchange) -> None:
+        await exchange.run_asgi(app, {})
+
+    with listener.socket, socket.socket(fileno=os.dup(listener.socket.fileno())) as listening:
+        task_status.started(f"http://{authority_of(listener)}")
+        await serve_alone(listening, answer, most=_CONNECTIONS)
 
 
 async def listen(

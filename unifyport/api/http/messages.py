@@ -3,7 +3,7 @@
 An adapter turns what its server gives into a `Request`, calls the dispatcher, and sends the `Response`.
 """
 
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from functools import cached_property
 from typing import BinaryIO, Protocol
 
@@ -132,3 +132,6 @@ class Response:
     status: int
     headers: Headers = attrs.field(factory=Headers)
     body: bytes | FilePart | AsyncIterator[bytes] = b""
+
+
+Dispatch = Callable[[Request], Awaitable[Response]]

@@ -7,7 +7,7 @@ every server.
 
 import logging
 from collections.abc import Awaitable, Callable
-from typing import cast
+from typing import Any, cast
 
 import trio
 from quart import Request as QuartRequest
@@ -17,22 +17,21 @@ from quart_trio import QuartTrio
 from werkzeug.datastructures import Headers as QuartHeaders
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from unifyport.front.asgi import App, Receive, Scope, Send
+from unifyport.front.exchange import AsgiApp, Exchange
 from unifyport.model.ids import new_id
 
 from .answers import answer_error
 from .doors import Door
 from .errors import internal_error
-from .messages import BodyTooLong, BodyTooSlow, FilePart, Headers, Request, Response
+from .messages import BodyTooLong, BodyTooSlow, Dispatch, FilePart, Headers, Request, Response
 
 log = logging.getLogger("unifyport.api")
 
-Dispatch = Callable[[Request], Awaitable[Response]]
-DoorApp = Callable[[Door, Scope, Receive, Send], Awaitable[None]]
+Answer = Callable[[Door, Exchange], Awaitable[None]]
 _DOOR = "unifyport.door"  # in the ASGI scope: the listener by which a request came
 
 
-def quart_app(dispatch: Dispatch, *, max_body: int) -> DoorApp:
+def quart_app(dispatch: Dispatch, *, max_body: int) -> Answer:
     """The application for requests that came by a door. `max_body`: the longest body of any route (bytes)."""
     app = QuartTrio(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = (
@@ -51,14 +50,14 @@ def quart_app(dispatch: Dispatch, *, max_body: int) -> DoorApp:
         log.exception("request %s crashed", request_id, exc_info=error)
         return _to_quart(answer_error(internal_error("internal_error"), request_id, None))
 
-    async def enter(door: Door, scope: Scope, receive: Receive, send: Send) -> None:
-        await cast(App, app)({**scope, _DOOR: door}, receive, send)
+    async def answer_by_quart(door: Door, exchange: Exchange) -> None:
+        await exchange.run_asgi(cast(AsgiApp, app), {_DOOR: door})
 
-    return enter
+    return answer_by_quart
 
 
 def _from_quart(request: QuartRequest) -> Request:
-    scope = cast(Scope, request.scope)
+    scope: Any = request.scope
     client = scope.get("client")
     return Request(
         request.method,

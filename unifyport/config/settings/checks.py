@@ -7,9 +7,9 @@ Accounts are checked in `account_checks.py`, supervision policies in `policy_che
 import ssl
 from collections import Counter
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
+from unifyport.front.tls import new_tls_context
 from unifyport.model.event import ALL_EVENTS, EventType, mask_of
 from unifyport.model.fields import FieldProblem
 from unifyport.model.webhook import (
@@ -61,6 +61,10 @@ def _check_server(settings: Settings, mistakes: Mistakes) -> None:
         except ValueError as error:
             mistakes.tell(("server", name), str(error))
     check_networks(("server", "trusted_proxies"), server.trusted_proxies, mistakes)
+    if server.proxy_protocol and not server.trusted_proxies:
+        mistakes.tell(("server", "proxy_protocol"), "needs trusted_proxies: who may say who the client is")
+    if server.proxy_protocol and server.front != "native":
+        mistakes.tell(("server", "proxy_protocol"), 'needs front = "native"')
     if server.public_url is not None and not is_http_url(server.public_url, bare=True):
         mistakes.tell(("server", "public_url"), "must be an absolute http or https URL")
     if server.tls is not None:
@@ -219,14 +223,6 @@ def _check_names(settings: Settings, mistakes: Mistakes) -> None:
         if endpoint.renamed_from and names[endpoint.renamed_from] > 1:
             path: KeyPath = ("webhook_endpoints", place, "renamed_from")
             mistakes.tell(path, "another webhook endpoint has, or had, this name")
-
-
-def new_tls_context(cert: Path, key: Path) -> ssl.SSLContext:
-    """The server-side TLS context for a certificate chain and its key, both PEM. Raises `OSError`."""
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(cert, key, password=lambda: b"")  # never ask at a terminal
-    return context
 
 
 def _explain_tls(settings: Settings, error: Exception) -> str:

@@ -40,7 +40,9 @@ class ServerSettings:
     admin_bind: str | None = None
     public_url: str | None = None
     tls: Tls | None = None
+    front: Literal["native", "hypercorn"] = "native"
     trusted_proxies: list[str] = attrs.field(factory=list)
+    proxy_protocol: bool = False  # each connection comes from a trusted proxy, and begins with its header
 
     @property
     def proxies(self) -> tuple[Network, ...]:

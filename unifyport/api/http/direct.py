@@ -1,0 +1,70 @@
+"""The dispatcher under an `Exchange`, without a framework in between: the road of the busiest routes."""
+
+import contextlib
+from collections.abc import AsyncGenerator
+from typing import cast
+
+import attrs
+import trio
+
+from unifyport.front.exchange import BodyTooSlow as PeerTooSlow
+from unifyport.front.exchange import Disconnected, Exchange
+
+from .doors import Door
+from .messages import BodyTooLong, BodyTooSlow, Dispatch, FilePart, Headers, Request
+
+
+async def answer_directly(dispatch: Dispatch, door: Door, exchange: Exchange) -> None:
+    """Answer a request that came by a door. Raises `Disconnected`."""
+    headers = Headers.from_wire(exchange.fields)
+    response = await dispatch(
+        Request(
+            exchange.method,
+            exchange.path.decode("latin-1"),
+            door,
+            headers=headers,
+            query=exchange.query,
+            body=_Body(exchange, headers),
+            peer=exchange.client,
+        )
+    )
+    fields = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers]
+    if isinstance(response.body, bytes):
+        await exchange.respond(response.status, fields, response.body)
+        return
+    body = response.body.chunks() if isinstance(response.body, FilePart) else response.body
+    async with contextlib.aclosing(cast(AsyncGenerator[bytes, None], body)) as pieces:
+        await exchange.start(response.status, fields)
+        async for piece in pieces:
+            await exchange.write(piece)
+        await exchange.finish()
+
+
+@attrs.frozen
+class _Body:
+    _exchange: Exchange
+    _headers: Headers
+
+    async def read(self, limit: int, seconds: float) -> bytes:
+        """A caller that goes away meanwhile is one whose body does not come."""
+        text = self._headers.get("content-length")
+        length = int(text) if text.isascii() and text.isdigit() else 0
+        if length > limit:
+            raise BodyTooLong(limit)
+        try:
+            first = await self._exchange.read()
+            return first if len(first) == length else await self._read_rest(first, limit, seconds)
+        except (Disconnected, PeerTooSlow):
+            raise BodyTooSlow from None
+
+    async def _read_rest(self, first: bytes, limit: int, seconds: float) -> bytes:
+        pieces, held, piece = list[bytes](), 0, first
+        with trio.move_on_after(seconds):
+            while piece:
+                held += len(piece)
+                if held > limit:
+                    raise BodyTooLong(limit)
+                pieces.append(piece)
+                piece = await self._exchange.read()
+            return b"".join(pieces)
+        raise BodyTooSlow

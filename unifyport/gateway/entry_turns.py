@@ -1,0 +1,122 @@
+"""The turns by which requests of platforms enter the gateway.
+
+All ready tasks run in one turn of the event loop, so a thousand requests that come together make everybody
+else wait for all of them. Therefore a turn of the loop lets in `PER_TURN` requests: one for each account that
+waits, round-robin. What is left goes to an account that has been alone for a second; the other requests of
+accounts in company wait for a turn in which nothing else is to be done, or for `LONGEST_WAIT`.
+
+Nothing is held while a request waits: a turn is not a lock, and requests of one account share a commit.
+"""
+
+from collections import Counter, OrderedDict, deque
+from collections.abc import Callable
+
+import trio
+
+from supervisors import turnstile
+from supervisors.company import FairShare
+
+PER_TURN = 16
+LONGEST_WAIT = 0.05  # seconds
+STRANGER = ""  # the key of all requests that name no account of ours
+
+
+class _Queue:
+    """The requests of one account that wait, the oldest first."""
+
+    def __init__(self) -> None:
+        self.lot = trio.lowlevel.ParkingLot()
+        self.since: deque[float] = deque()
+
+
+class EntryTurns(trio.abc.Instrument):
+    """`behind`: whether deliveries that could be attempted wait for the loop.
+
+    An instrument, because only instruments see a turn of the loop begin and end.
+    """
+
+    def __init__(self, behind: Callable[[], bool] = lambda: False) -> None:
+        self._behind = behind
+        self._left = PER_TURN
+        self._entered: set[str] = set()  # in this turn of the loop
+        self._in_work: Counter[str] = Counter()
+        self._queues: OrderedDict[str, _Queue] = OrderedDict()
+        self._fair_share = FairShare()
+        self._token: trio.lowlevel.TrioToken | None = None
+
+    async def enter(self, key: str) -> None:
+        """Wait for a turn; not a checkpoint if there is one now. Call `leave` after it, if it returns."""
+        if self._token is None:
+            self._token = trio.lowlevel.current_trio_token()
+            trio.lowlevel.add_instrument(self)
+        if self._in_work[key] and self._behind():
+            await turnstile().idle(LONGEST_WAIT)
+        now = trio.current_time()
+        shared = self._fair_share.is_shared(key, now)
+        free = self._left > 0 and key not in self._queues and not (shared and key in self._entered)
+        if free:
+            self._count(key)
+        else:
+            await self._wait(key, now)
+        self._in_work[key] += 1
+
+    def leave(self, key: str) -> None:
+        """The request is answered."""
+        self._in_work[key] -= 1
+        if not self._in_work[key]:
+            del self._in_work[key]
+
+    async def _wait(self, key: str, now: float) -> None:
+        queue = self._queues.setdefault(key, _Queue())
+        queue.since.append(now)
+        try:
+            await queue.lot.park()
+        finally:
+            if not queue.lot and self._queues.get(key) is queue:
+                del self._queues[key]
+
+    # -- the turns of the loop -------------------------------------------------------------------------------
+
+    def after_io_wait(self, timeout: float) -> None:
+        """A turn begins."""
+        self._left = PER_TURN
+        self._entered.clear()
+        if self._queues:
+            now = trio.current_time()
+            self._admit(lambda key, queue: True, rounds=1)
+            self._admit(lambda key, queue: not self._fair_share.others_active(key, now), rounds=PER_TURN)
+            self._admit(lambda key, queue: now - queue.since[0] >= LONGEST_WAIT, rounds=PER_TURN)
+
+    def before_io_wait(self, timeout: float) -> None:
+        """A turn ends. `timeout` is 0 if a task is ready for the next one."""
+        if timeout > 0 and self._queues:
+            self._admit(lambda key, queue: True, rounds=PER_TURN)
+            assert self._token is not None
+            self._token.run_sync_soon(_nothing, idempotent=True)  # the next turn begins at once
+
+    def _admit(self, may: Callable[[str, _Queue], bool], *, rounds: int) -> None:
+        """Let in one request of each account that may, up to `rounds` times, as long as the turn has room."""
+        for _ in range(rounds):
+            let_in = 0
+            for key, queue in list(self._queues.items()):
+                if self._left <= 0:
+                    return
+                if queue.lot and may(key, queue):
+                    queue.lot.unpark(count=1)
+                    queue.since.popleft()
+                    self._count(key)
+                    let_in += 1
+                    if queue.lot:
+                        self._queues.move_to_end(key)
+                    else:
+                        del self._queues[key]
+            if not let_in:
+                return
+
+    def _count(self, key: str) -> None:
+        self._left -= 1
+        self._entered.add(key)
+
+
+def _nothing() -> None:
+    pass

@@ -1,0 +1,253 @@
+"""The HTTP client for calls to a platform: small requests and answers, many of them, on kept connections.
+
+Uploads, downloads and proxies that speak TLS are httpx's (`clients.py`). As there, no environment variable is
+used, no redirect followed, no cookie kept and no compression asked for. Of each call that fails it says
+whether the platform may have received it (`ConnectionLost`) or has not (`NotConnected`).
+
+A client belongs to one account, and its connections and TLS sessions are shared with no other: neither a
+platform nor a proxy can connect two accounts by them.
+"""
+
+import re
+import ssl
+from collections.abc import Mapping
+
+import attrs
+import trio
+
+from supervisors.turnstile import Turnstile, turnstile
+from unifyport.model.proxy import Proxy
+
+from .answer import MAX_HEAD, Whole
+from .clients import MAX_RESPONSE, ConnectionLost, NotConnected, Response
+from .connection import LOST, TIMEOUT, UNSENT, Connection, dial
+from .guard import NameNotResolved, Resolve, Target
+from .pool import Pool
+from .proxies import ThroughProxy, authorization, forwards
+from .shared import shared
+from .sockets import Sockets
+from .sweeper import Sweeper
+from .urls import Location, NotAUrl, locate, read_address
+from .wire import Backend, DialFailed, LocalTrouble, Wire
+
+CONNECT_SECONDS = 10.0  # for a place among the connections, the look-up, and all dials of one call
+MAX_PLACES = 64  # URLs that are remembered; then they are read anew
+_DEFAULTS = {"accept": "*/*", "accept-encoding": "identity", "user-agent": "UnifyPort"}
+_OURS = frozenset({"connection", "content-length", "host", "te", "trailer", "transfer-encoding", "upgrade"})
+_FIELDS = re.compile(r"(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+: [\t\x20-\x7e]*\r\n)*")
+_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+_SWITCHING_PROTOCOLS, _PROXY_AUTHENTICATION_REQUIRED = 101, 407
+
+_Origin = tuple[str, str, int]
+
+
+class _Queued:
+    """A wire whose readers pass the turnstile, see `streams.py`."""
+
+    __slots__ = ("_receive", "_turnstile", "close", "send", "stale")
+
+    def __init__(self, wire: Wire, queue: Turnstile) -> None:
+        self.send, self.stale, self.close = wire.send, wire.stale, wire.close
+        self._receive = wire.receive
+        self._turnstile = queue
+
+    async def receive(self) -> bytes:
+        data = await self._receive()
+        await self._turnstile.enter()
+        return data
+
+
+@attrs.frozen
+class _Place:
+    """What a URL means for a request. `line`: the request line after the method; `fields`: headers."""
+
+    location: Location
+    line: str
+    fields: str
+    pool: Pool[Connection[Whole]]
+
+
+class CallClient:
+    """One account's client, which its owner closes. At most `connections` are open, and calls made at a time.
+
+    `proxy`: `http` or `socks5`; all connections go through it, never past it. `backend`, `resolve` and
+    `sweeper` are arguments for tests.
+    """
+
+    def __init__(
+        self,
+        context: ssl.SSLContext,
+        *,
+        connections: int,
+        proxy: Proxy | None = None,
+        backend: Backend | None = None,
+        resolve: Resolve | None = None,
+        sweeper: Sweeper | None = None,
+    ) -> None:
+        sockets = Sockets(context, resume=False)
+        self._backend = backend or (sockets if proxy is None else ThroughProxy(sockets, proxy))
+        self._connections = connections
+        self._proxy = proxy
+        self._resolve = resolve
+        self._sweeper = sweeper
+        self._pools: dict[_Origin, Pool[Connection[Whole]]] = {}
+        self._places: dict[str, _Place] = {}
+        self._in_progress = 0
+        self._waiting = trio.lowlevel.ParkingLot()
+        self._closed = False
+
+    async def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        timeout: float,
+        connect_timeout: float = CONNECT_SECONDS,
+        content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        max_body: int = MAX_RESPONSE,
+    ) -> Response:
+        """Send one request and read its answer within `timeout` seconds, at most `max_body` bytes of body.
+
+        `method`: any but HEAD and CONNECT. Raises `NotConnected` or `ConnectionLost`; their texts never hold
+        the URL, which may contain a token. Cancelled: the connection is closed, and the request may or may
+        not have been received.
+        """
+        now = trio.current_time()
+        deadline = now + timeout
+        connect_by = now + min(timeout, connect_timeout)
+        place = self._places.get(url) or self._place(url)
+        request = _render(method, place, content, headers)
+        if self._in_progress < self._connections:
+            self._in_progress += 1
+        else:
+            await self._wait(connect_by)
+        try:
+            return await self._send(place, request, max_body, deadline=deadline, connect_by=connect_by)
+        finally:
+            if self._waiting:
+                self._waiting.unpark()  # which takes over this place
+            else:
+                self._in_progress -= 1
+
+    async def aclose(self) -> None:
+        """Close the idle connections now, and those in use when their call has ended."""
+        self._closed = True
+        self._forget()
+        await trio.lowlevel.cancel_shielded_checkpoint()
+
+    def _forget(self) -> None:
+        for pool in self._pools.values():
+            pool.close()
+        self._pools.clear()
+        self._places.clear()
+
+    def _place(self, url: str) -> _Place:
+        try:
+            location = locate(url)
+        except NotAUrl:
+            raise NotConnected("unsupported_url") from None
+        if len(self._places) >= MAX_PLACES:
+            self._places.clear()
+        origin = location.scheme, location.host, location.port
+        if origin not in self._pools:
+            if len(self._pools) >= self._connections:
+                self._forget()
+            self._pools[origin] = Pool(self._sweeper or shared().sweeper)
+        line, fields = location.path, f"Host: {location.authority}\r\n"
+        if self._proxy is not None and forwards(self._proxy, location.scheme):
+            line = f"{location.scheme}://{location.authority}{location.path}"
+            if self._proxy.username or self._proxy.password:
+                login = authorization(self._proxy.username, self._proxy.password)
+                fields += f"Proxy-Authorization: {login}\r\n"
+        self._places[url] = place = _Place(location, line, fields, self._pools[origin])
+        return place
+
+    async def _wait(self, until: float) -> None:
+        with trio.move_on_at(until):
+            await self._waiting.park()
+            return
+        raise NotConnected("pool_timeout")
+
+    # -- one call --------------------------------------------------------------------------------------------
+
+    async def _send(
+        self, place: _Place, request: bytes, max_body: int, *, deadline: float, connect_by: float
+    ) -> Response:
+        if self._closed:
+            raise NotConnected("closed")
+        connection = place.pool.take(trio.current_time()) or await self._open(place, connect_by)
+        while True:
+            kept, answer = not connection.fresh, connection.answer
+            answer.most = MAX_HEAD + max_body
+            error = await connection.exchange(request, deadline)
+            if answer.done:
+                return self._response(answer, max_body)
+            if error is None and answer.heard > answer.most:
+                raise ConnectionLost("response_too_large")
+            if error is not UNSENT:
+                raise ConnectionLost(_REASONS.get(error, "remote_protocol_error"))
+            if not kept:
+                raise self._not_connected("write_error")
+            connection = await self._open(place, connect_by)  # the platform has nothing of the request
+
+    def _response(self, answer: Whole, max_body: int) -> Response:
+        status, headers, body = answer.take()
+        if len(body) > max_body:
+            raise ConnectionLost("response_too_large")
+        if status == _SWITCHING_PROTOCOLS:  # the request asked for no other protocol
+            raise ConnectionLost("remote_protocol_error")
+        if self._proxy is not None and status == _PROXY_AUTHENTICATION_REQUIRED:
+            raise NotConnected("proxy_error")  # the proxy answered a plain http request itself
+        return Response(status, headers, body)
+
+    async def _open(self, place: _Place, connect_by: float) -> Connection[Whole]:
+        """A new connection. The longest idle ones of other origins make room for it."""
+        idle = [pool for pool in self._pools.values() if pool.idle]
+        while idle and self._in_progress + sum(pool.idle for pool in idle) > self._connections:
+            idle[0].retire_oldest()
+            idle = [pool for pool in idle if pool.idle]
+        try:
+            with trio.fail_at(connect_by):
+                wire = await dial(self._backend, await self._target(place.location), connect_by)
+        except (DialFailed, LocalTrouble, NameNotResolved) as error:
+            late = str(error) == "connect_timeout"
+            raise self._not_connected("connect_timeout" if late else "connect_error") from None
+        except trio.TooSlowError:
+            raise self._not_connected("connect_timeout") from None
+        connection = Connection(place.pool, _Queued(wire, turnstile()), Whole())
+        place.pool.add(connection)
+        return connection
+
+    async def _target(self, at: Location) -> Target:
+        """The location with the addresses to dial: its own or, with a proxy, the proxy's."""
+        host = at.host if self._proxy is None else self._proxy.host.strip("[]")
+        literal = read_address(host)
+        resolve = self._resolve or shared().resolver
+        addresses = [literal] if literal is not None else await resolve(host)
+        if not addresses:
+            raise NameNotResolved(host)
+        return Target(at.scheme, at.host, at.port, tuple(addresses), at.path, private=False)
+
+    def _not_connected(self, reason: str) -> NotConnected:
+        return NotConnected(reason if self._proxy is None else "proxy_error")
+
+
+_REASONS: dict[str | None, str] = {LOST: "read_error", TIMEOUT: "timeout"}
+
+
+def _render(method: str, place: _Place, content: bytes | None, headers: Mapping[str, str] | None) -> bytes:
+    """A request. Raises `NotConnected` for headers that cannot be sent, or that are the client's matter."""
+    fields = _DEFAULTS
+    if place.location.userinfo is not None:
+        fields = fields | {"authorization": authorization(*place.location.userinfo)}
+    if headers:
+        fields = fields | {name.lower(): value for name, value in headers.items()}
+    lines = "".join([f"{name}: {value}\r\n" for name, value in fields.items()])
+    written = _FIELDS.fullmatch(lines) is not None and lines.count("\r\n") == len(fields)
+    if not written or not _OURS.isdisjoint(fields):
+        raise NotConnected("local_protocol_error")
+    if content is not None or method in _WITH_BODY:
+        lines += f"content-length: {len(content or b'')}\r\n"
+    head = f"{method} {place.line} HTTP/1.1\r\n{place.fields}{lines}\r\n"
+    return head.encode() + (content or b"")
