@@ -70,7 +70,7 @@ async def measure(kind: str, count: int, rounds: int) -> float:
     before = resident()
     crowd = Crowd(count)
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(crowd.supervisor.run, Incarnation(1, float("inf")))
+        nursery.start_soon(crowd.supervisor.run, Incarnation(1))
         await crowd.all_up()
         if kind == "memory":
             gc.collect()
