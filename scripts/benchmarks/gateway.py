@@ -1,4 +1,4 @@
-"""UnifyPort as a subject: its ordinary command line and configuration file, of this checkout or another one."""
+"""UnifyPort as a subject, by its ordinary command line and configuration file; of any checkout."""
 
 import contextlib
 import json

@@ -43,7 +43,7 @@ def message_end(buffer: bytearray) -> tuple[int, int] | None:
 
 
 class Connection:
-    """One end of a connection. `on_message` is called for each message, `on_close` when the peer has closed."""
+    """One end. `on_message` is called for each message, `on_close` when the peer has closed."""
 
     __slots__ = ("_buffer", "_loop", "_on_close", "_on_message", "_socket", "_unsent")
 

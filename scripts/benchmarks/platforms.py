@@ -24,8 +24,10 @@ def answer(body: bytes, status: int = 200) -> bytes:
 
 
 class Platforms:
-    """All platforms on one port. `delay`: seconds that they take for a message. `numbers`: how many business
-    numbers a WhatsApp account has. `sent`: the messages that arrived. All calls are made in the loop's thread.
+    """All platforms on one port; `cut` is called in the loop's thread.
+
+    `delay`: seconds that they take for a message. `numbers`: how many business numbers a WhatsApp account has.
+    `sent`: the messages that arrived.
     """
 
     def __init__(self, loop: Loop) -> None:
@@ -59,7 +61,7 @@ class Platforms:
 
     def _take(self, connection: Connection, head: bytes, body: bytes) -> None:
         path = head.split(b" ", 2)[1].decode()
-        if path.endswith("/messages") or path.endswith("sendMessage"):
+        if path.endswith(("/messages", "sendMessage")):
             self._message(connection, path, body)
         elif found := _BOT.match(path):
             self._telegram(connection, found[1], found[2], body)

@@ -177,6 +177,7 @@ class _Drive:
             self._answers.append(now - self._began[self._numbers[place]])
             following = next(places, None)
             if following is None or now - self._from > self._load.seconds:
+                connection.close()
                 self._ended()
             else:
                 place = following
