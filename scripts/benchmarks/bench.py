@@ -1,10 +1,12 @@
 """What a suite is given: the rig, the options, and where its figures go."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 import attrs
+import httpx
 
 from .install import Missing
 from .names import OURS
@@ -12,6 +14,14 @@ from .process import PeerFailed
 from .results import Results, Sample, Skipped
 from .rig import Rig
 from .subject import Setup
+
+
+class HasName(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+Named = TypeVar("Named", bound=HasName)
 
 
 @attrs.frozen
@@ -46,10 +56,11 @@ class Bench:
     def setup(self, **fields: object) -> Setup:
         return Setup(gateway=self.options.gateway, **fields)  # type: ignore[arg-type]
 
-    def wants(self, subject: str) -> bool:
-        """Whether a subject is to be measured: ours always is."""
+    def turns(self, subjects: Sequence[Named]) -> list[Named]:
+        """The subjects that are wanted, ours always; in every second round the other way round."""
         peers = self.options.peers
-        return subject == OURS or not peers or subject in peers
+        wanted = [each for each in subjects if each.name == OURS or not peers or each.name in peers]
+        return wanted[::-1] if self.round % 2 else wanted
 
     def add(self, suite: str, case: str, subject: str, **figures: float) -> None:
         self.results.samples.append(Sample(suite, case, subject, self.round, figures))
@@ -60,9 +71,9 @@ class Bench:
         self.say(f"round {self.round + 1}: {suite}: {subject}")
         try:
             yield
-        except (Missing, PeerFailed) as why:
+        except (Missing, PeerFailed, OSError, httpx.HTTPError) as why:
             self.say(f"  skipped: {why}")
-            self.failed = self.failed or subject == OURS
+            self.failed = self.failed or (subject == OURS and not isinstance(why, Missing))
             skipped = Skipped(suite, subject, str(why))
             if skipped not in self.results.skipped:
                 self.results.skipped.append(skipped)

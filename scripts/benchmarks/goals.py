@@ -8,7 +8,7 @@ import attrs
 
 from .names import ERLANG, NODE, OURS, SATORI, UNDICI
 from .results import Results
-from .services import case_of
+from .services import case_of, plural
 from .suites import delivery, ingress, sends, supervision
 
 
@@ -68,7 +68,7 @@ def _roads() -> list[Goal]:
     for channel, title in (("whatsapp", "WhatsApp"), ("telegram", "Telegram")):
         for callers, goal, stretch in ((1, 1.2, 1.5), (16, 2.5, 3.5), (64, 2.5, 3.5)):
             case = case_of(channel, callers)
-            text = f"{title} in -> durable -> signed webhook, {callers} callers: CPU of Satori / ours"
+            text = f"{title} in -> durable -> signed webhook, {plural(callers)}: CPU of Satori / ours"
             found.append(Goal(text, _cheaper(ingress.NAME, case, SATORI), goal, stretch))
         case = case_of(channel, 64)
         text = f"{title}: p99 of the webhook at 64 callers / Satori's"

@@ -13,6 +13,7 @@ import select
 import socket
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TypeVar
@@ -179,6 +180,13 @@ class Loop:
     def _end(self) -> None:
         self._running = False
 
+    def _guarded(self, function: Callable[..., None], *arguments: int) -> None:
+        """A mistake of one message must not end the loop: the run fails because no answer comes."""
+        try:
+            function(*arguments)
+        except Exception:
+            traceback.print_exc()
+
     def _run(self) -> None:
         while self._running:
             timeout = max(0.0, self._later[0][0] - time.perf_counter()) if self._later else -1
@@ -186,8 +194,8 @@ class Loop:
                 if file == self._bell:
                     os.eventfd_read(self._bell)
                 elif (ready := self._ready.get(file)) is not None:  # an earlier one may have closed it
-                    ready(events)
+                    self._guarded(ready, events)
             while self._called:
                 self._called.pop(0)()
             while self._later and self._later[0][0] <= time.perf_counter():
-                heapq.heappop(self._later)[2]()
+                self._guarded(heapq.heappop(self._later)[2])

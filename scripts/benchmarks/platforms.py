@@ -26,7 +26,7 @@ def answer(body: bytes, status: int = 200) -> bytes:
 class Platforms:
     """All platforms on one port; `cut` is called in the loop's thread.
 
-    `delay`: seconds that they take for a message. `numbers`: how many business numbers a WhatsApp account has.
+    `delay`: seconds that they take for a message. `numbers`: how many business numbers WhatsApp lists.
     `sent`: the messages that arrived.
     """
 

@@ -97,6 +97,18 @@ def started(
         process.kill()
 
 
+def output_of(command: Sequence[str], seconds: float) -> str:
+    """What a command prints, run on the subject's core. Raises `PeerFailed` if it fails or does not end."""
+    command = [*pinned(SUBJECT_CORE), *command]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, timeout=seconds)
+    except subprocess.TimeoutExpired:
+        raise PeerFailed(f"it did not end within {seconds:.0f} s") from None
+    if done.returncode:
+        raise PeerFailed(done.stderr[-1000:].strip())
+    return done.stdout
+
+
 @contextlib.contextmanager
 def directory() -> Iterator[Path]:
     """A directory that is deleted at the end. BENCH_DIR says where it is made, and so on which disk."""

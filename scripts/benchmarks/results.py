@@ -45,8 +45,12 @@ class Results:
         return [each for each in self.samples if (each.suite, each.case, each.subject) == wanted]
 
     def cases(self, suite: str) -> list[tuple[str, str]]:
-        """The cases and subjects of a suite, in the order in which they were first measured."""
-        return list(dict.fromkeys((each.case, each.subject) for each in self.samples if each.suite == suite))
+        """The subjects of a suite by case, both in the order in which they were first measured."""
+        subjects: dict[str, dict[str, None]] = {}
+        for each in self.samples:
+            if each.suite == suite:
+                subjects.setdefault(each.case, {})[each.subject] = None
+        return [(case, subject) for case, names in subjects.items() for subject in names]
 
     def medians(self, suite: str, case: str, subject: str) -> dict[str, float]:
         found = self.of(suite, case, subject)

@@ -22,8 +22,9 @@ ACCEPTED = b"HTTP/1.1 204 No Content\r\n\r\n"
 REFUSED = (429, 503)  # "come again": the request is repeated
 _AGAIN_SECONDS = 0.02
 _ARRIVAL_SECONDS = 60.0
+_LONGEST_SECONDS = 300.0  # of a run
 _CHECK_SECONDS = 0.005
-_SETTLE_SECONDS = 0.1  # for what a subject does after the last answer
+_SETTLE_SECONDS = 0.1  # for what a subject does after the last arrival, and for late repeats
 
 
 @attrs.define
@@ -123,7 +124,6 @@ class Rig:
             run = drive.done.result()
         finally:
             gc.enable()
-        time.sleep(_SETTLE_SECONDS)
         return run
 
 
@@ -148,6 +148,7 @@ class _Drive:
 
     def start(self) -> None:
         self._tracker.expect(self._numbers)
+        self._loop.later(_LONGEST_SECONDS, lambda: self._fail("a request was never answered"))
         self._from = time.perf_counter()
         for caller in range(self._load.callers):
             self._caller(caller)
@@ -197,13 +198,15 @@ class _Drive:
     def _await_arrivals(self) -> None:
         missing = len(self._began) - len(self._tracker.arrived)
         if missing <= 0:
-            self._finish()
+            self._loop.later(_SETTLE_SECONDS, self._finish)
         elif time.perf_counter() - self._until > _ARRIVAL_SECONDS:
             self._fail(f"{missing} of {len(self._began)} messages did not arrive")
         else:
             self._loop.later(_CHECK_SECONDS, self._await_arrivals)
 
     def _finish(self) -> None:
+        if self.done.done():
+            return
         self._close()
         arrived = self._tracker.arrived
         seconds = max(self._until, *arrived.values()) - self._from

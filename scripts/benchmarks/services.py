@@ -9,9 +9,10 @@ from .rig import Load, Run
 from .subject import Subject
 
 CHANNELS = {"whatsapp": "WhatsApp", "telegram": "Telegram"}
-COUNTS = {1: 600}  # messages of a measurement, by callers
-COUNT = 3072
-WARM = 4  # a fourth as many before, which are not counted
+COUNT, COUNT_ALONE = 3072, 1024  # messages of a measurement, and with one caller
+COUNT_EACH = 24  # at least so many of each caller: connections are opened within a measurement
+WARM_UP, WARM_CALLERS = 3072, 16  # messages of a new process that are not counted: V8 compiles late
+WARM = 8  # an eighth of a measurement before it, which is not counted
 
 
 def measured(peer: Peer, subject: Subject, load: Load, drive: Callable[[Load], Run]) -> dict[str, float]:
@@ -32,7 +33,11 @@ def measured(peer: Peer, subject: Subject, load: Load, drive: Callable[[Load], R
 
 
 def case_of(channel: str, callers: int) -> str:
-    return f"{CHANNELS[channel]}, {callers} caller{'s' if callers > 1 else ''}"
+    return f"{CHANNELS[channel]}, {plural(callers)}"
+
+
+def plural(callers: int) -> str:
+    return f"{callers} caller{'s' if callers > 1 else ''}"
 
 
 def services(
@@ -43,15 +48,22 @@ def services(
     requests: Callable[[Subject, str], Callable[[int], bytes]],
 ) -> None:
     """Measure all services with each number of callers, one service after the other."""
-    for peer in PEERS:
-        if not bench.wants(peer.name):
-            continue
+    for peer in bench.turns(PEERS):
         with bench.subject(suite, peer.name), directory() as where:
             with peer.start(bench.rig, where, bench.setup()) as subject:
+                make = requests(subject, channel)
+                warm_up(bench, subject, drive, make)
                 for callers in bench.options.callers:
-                    count = bench.options.count(COUNTS.get(callers, COUNT), callers)
-                    make = requests(subject, channel)
+                    full = COUNT_ALONE if callers == 1 else max(COUNT, COUNT_EACH * callers)
+                    count = bench.options.count(full, callers)
                     drive(Load(subject.port, callers, max(callers, count // WARM), make))
                     load = Load(subject.port, callers, count, make)
                     figures = measured(peer, subject, load, drive)
                     bench.add(suite, case_of(channel, callers), peer.name, **figures)
+
+
+def warm_up(
+    bench: Bench, subject: Subject, drive: Callable[[Load], Run], request: Callable[[int], bytes]
+) -> None:
+    count = bench.options.count(WARM_UP, WARM_CALLERS)
+    drive(Load(subject.port, WARM_CALLERS, count, request))

@@ -7,7 +7,7 @@ const job = JSON.parse(fs.readFileSync(process.argv[2], "utf8"));
 const url = new URL(job.url);
 const pool = new Pool(url.origin, { connections: job.connections, pipelining: 1 });
 const body = Buffer.from(job.body);
-const WARM_MS = 700;
+const WARM_MS = 2000;
 let done = 0;
 let stopped = false;
 

@@ -1,9 +1,8 @@
 """Deliveries alone: the client, and the durable pipeline from an update to the receiver's 2xx on the disk."""
 
-import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from ..delivery.job import CONNECTIONS, Job, Measured
 from ..delivery.sink import Sink, sink
 from ..install import node_peers
 from ..names import HTTPX, NAIVE, NODE, OURS, SSL_STREAM, UNDICI
-from ..process import LOAD_CORE, ROOT, SUBJECT_CORE, PeerFailed, directory, pinned
+from ..process import LOAD_CORE, directory, output_of, pinned
 from ..rig import percentile
 
 NAME = "delivery"
@@ -31,22 +30,24 @@ _LONGEST = 300.0
 
 @attrs.frozen
 class Task:
-    """A process that reads a job. `fields` are of the job, beside those of the round."""
+    """Processes that read a job, each a way to do the same: the one that costs least CPU counts.
 
+    `jobs` are fields of their jobs.
+    """
+
+    case: str
+    name: str
     command: Callable[[], list[str]]
-    fields: dict[str, Any] = attrs.field(factory=dict)
+    jobs: Sequence[dict[str, Any]]
 
-    def measure(self, where: Path, **job: Any) -> Measured:
+    def measure(self, where: Path) -> Measured:
+        return min((self._run(where, job) for job in self.jobs), key=lambda each: each.cost)
+
+    def _run(self, where: Path, job: dict[str, Any]) -> Measured:
         with tempfile.TemporaryDirectory(dir=where) as own:
             path = Path(own) / "job.json"
-            Job(directory=own, **(job | self.fields)).write(path)
-            command = [*pinned(SUBJECT_CORE), *self.command(), str(path)]
-            done = subprocess.run(
-                command, capture_output=True, text=True, check=False, cwd=ROOT, timeout=_LONGEST
-            )
-        if done.returncode:
-            raise PeerFailed(done.stderr[-1000:].strip())
-        return Measured.heard(done.stdout)
+            Job(directory=own, **job).write(path)
+            return Measured.heard(output_of([*self.command(), str(path)], _LONGEST))
 
 
 def _python(module: str) -> Callable[[], list[str]]:
@@ -58,44 +59,45 @@ def _node(script: str) -> Callable[[], list[str]]:
 
 
 def run(bench: Bench) -> None:
-    with bench.subject(NAME, OURS), directory() as where, sink(where, pinned(LOAD_CORE)) as target:
-        _clients(bench, where, target)
-        _pipelines(bench, where, target)
-        _steady(bench, where, target)
+    with bench.subject(NAME, "nginx"), directory() as where, sink(where, pinned(LOAD_CORE)) as target:
+        for tasks in (_clients(bench, target), _tls_clients(bench, target), _pipelines(bench, target)):
+            for task in bench.turns(tasks):
+                with bench.subject(NAME, task.name):
+                    found = task.measure(where)
+                    bench.add(NAME, task.case, task.name, cpu=found.cost, rate=found.rate)
+        with bench.subject(NAME, OURS):
+            _steady(bench, where, target)
 
 
-def _clients(bench: Bench, where: Path, target: Sink) -> None:
-    tls = {"url": target.tls_url, "ca_file": target.ca_file}
-    for case, name, command, fields in (
-        (CLIENT, OURS, _python("client_ours"), {}),
-        (CLIENT, UNDICI, _node("client.mjs"), {}),
-        (CLIENT, HTTPX, _python("client_httpx"), {}),
-        (TLS, OURS, _python("client_ours"), tls),
-        (TLS, SSL_STREAM, _python("client_sslstream"), tls),
-    ):
-        _measure(bench, where, case, name, Task(command, {"url": target.url} | fields))
+def _clients(bench: Bench, target: Sink) -> list[Task]:
+    jobs = [{"url": target.url, "seconds": bench.options.seconds(SECONDS)}]
+    return [
+        Task(CLIENT, OURS, _python("client_ours"), jobs),
+        Task(CLIENT, UNDICI, _node("client.mjs"), jobs),
+        Task(CLIENT, HTTPX, _python("client_httpx"), jobs),
+    ]
 
 
-def _pipelines(bench: Bench, where: Path, target: Sink) -> None:
+def _tls_clients(bench: Bench, target: Sink) -> list[Task]:
+    seconds = bench.options.seconds(SECONDS)
+    jobs = [{"url": target.tls_url, "ca_file": target.ca_file, "seconds": seconds}]
+    return [
+        Task(TLS, OURS, _python("client_ours"), jobs),
+        Task(TLS, SSL_STREAM, _python("client_sslstream"), jobs),
+    ]
+
+
+def _pipelines(bench: Bench, target: Sink) -> list[Task]:
     ours, events = _python("pipeline_ours"), bench.options.count(EVENTS, 400)
-    many, few = {"url": target.url, "count": events}, max(100, events // NAIVE_SHARE)
-    _measure(bench, where, PIPELINE, OURS, Task(ours, many))
-    _measure(
-        bench, where, PIPELINE, NODE, *(Task(_node("pipeline.mjs"), many | {"linger": n}) for n in LINGERS)
-    )
-    _measure(bench, where, PIPELINE, NAIVE, Task(_python("pipeline_naive"), many | {"count": few}))
-    _measure(bench, where, NORMAL, OURS, Task(ours, many | {"synchronous": "normal"}))
-    _measure(bench, where, SINGLES, OURS, Task(ours, many | {"units": "singles"}))
-
-
-def _measure(bench: Bench, where: Path, case: str, name: str, *tasks: Task) -> None:
-    """Measure each way in which a subject can be run; the one that costs least CPU counts."""
-    if not bench.wants(name):
-        return
-    with bench.subject(NAME, name):
-        seconds = bench.options.seconds(SECONDS)
-        found = min((task.measure(where, seconds=seconds) for task in tasks), key=lambda each: each.cost)
-        bench.add(NAME, case, name, cpu=found.cost, rate=found.rate)
+    many: dict[str, Any] = {"url": target.url, "count": events}
+    few = many | {"count": max(100, events // NAIVE_SHARE)}
+    return [
+        Task(PIPELINE, OURS, ours, [many]),
+        Task(PIPELINE, NODE, _node("pipeline.mjs"), [many | {"linger": linger} for linger in LINGERS]),
+        Task(PIPELINE, NAIVE, _python("pipeline_naive"), [few]),
+        Task(NORMAL, OURS, ours, [many | {"synchronous": "normal"}]),
+        Task(SINGLES, OURS, ours, [many | {"units": "singles"}]),
+    ]
 
 
 def _steady(bench: Bench, where: Path, target: Sink) -> None:
@@ -104,8 +106,8 @@ def _steady(bench: Bench, where: Path, target: Sink) -> None:
         return  # it has failed, and the reason was noted
     rate = rates[-1] * LOAD
     count = max(100, int(rate * bench.options.seconds(SECONDS)))
-    task = Task(_python("pipeline_ours"), {"units": "singles", "rate": rate, "count": count})
-    found = task.measure(where, url=target.url)
+    job = {"url": target.url, "units": "singles", "rate": rate, "count": count}
+    found = Task(STEADY, OURS, _python("pipeline_ours"), [job]).measure(where)
     times = {f"{name} p{share}": _ms(found.times[name], share) for name in found.times for share in (50, 99)}
     bench.add(NAME, STEADY, OURS, cpu=found.cost, rate=found.rate, **times)
     times = {f"delivered p{share}": _ms(fsyncs(where), share) for share in (50, 99)}

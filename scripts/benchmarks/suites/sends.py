@@ -7,7 +7,7 @@ from ..columns import CPU, LATENCIES, MISORDERED, RATE, REFUSED, Suite
 from ..peers import PEERS
 from ..process import directory
 from ..rig import Load
-from ..services import CHANNELS, measured, services
+from ..services import CHANNELS, measured, services, warm_up
 from ..subject import Subject
 
 NAME = "sends"
@@ -25,12 +25,12 @@ def run(bench: Bench) -> None:
 
 
 def _slow(bench: Bench) -> None:
-    for peer in PEERS:
-        if not bench.wants(peer.name):
-            continue
+    for peer in bench.turns(PEERS):
         with bench.subject(NAME, peer.name), directory() as where:
             with peer.start(bench.rig, where, bench.setup()) as subject:
-                request, drive = subject.outbound("whatsapp"), partial(bench.rig.outbound, delay=DELAY)
+                request = subject.outbound("whatsapp")
+                warm_up(bench, subject, bench.rig.outbound, request)
+                drive = partial(bench.rig.outbound, delay=DELAY)
                 for callers in SLOW_CALLERS:
                     seconds = bench.options.seconds(SLOW_SECONDS)
                     load = Load(subject.port, callers, _MOST, request, seconds)

@@ -12,7 +12,7 @@ from ..columns import Column, Suite
 from ..install import ERLANG as ERLANG_PROGRAM
 from ..install import HERE, program, python_peers
 from ..names import ERLANG, OURS, TRIOTP
-from ..process import ROOT, SUBJECT_CORE, PeerFailed, directory, pinned
+from ..process import directory, output_of
 
 NAME = "supervision"
 RESTARTS, MEMORY = "all children crash at once", "idle children"
@@ -59,9 +59,7 @@ def run(bench: Bench) -> None:
             Crowd(ERLANG, _erlang(build)),
             Crowd(TRIOTP, _triotp, TRIOTP_IDLE, TRIOTP_RESTARTED),
         ]
-        for crowd in crowds:
-            if not bench.wants(crowd.name):
-                continue
+        for crowd in bench.turns(crowds):
             with bench.subject(NAME, crowd.name):
                 restarted, idle = (bench.options.count(n, 100) for n in (crowd.restarted, crowd.idle))
                 restarts = _number(crowd.command("restarts"), restarted)
@@ -70,12 +68,8 @@ def run(bench: Bench) -> None:
 
 
 def _number(command: list[str], count: int) -> float:
-    """What a command prints, run on the subject's core."""
-    command = [*pinned(SUBJECT_CORE), *command, str(count), str(TIMES)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, timeout=_SECONDS)
-    if done.returncode:
-        raise PeerFailed(done.stderr[-1000:].strip())
-    return float(done.stdout.split()[-1])
+    """What a command prints last."""
+    return float(output_of([*command, str(count), str(TIMES)], _SECONDS).split()[-1])
 
 
 SUITE = Suite(
