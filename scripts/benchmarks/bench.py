@@ -34,7 +34,7 @@ class Options:
     peers: frozenset[str] = frozenset()
     gateway: Path | None = None
 
-    def count(self, full: int, least: int = 1) -> int:
+    def count(self, full: float, least: int = 1) -> int:
         """So many, or fewer of them."""
         return max(least, round(full * self.scale))
 

@@ -26,13 +26,16 @@ _PAUSE = 0.05
 
 @attrs.frozen
 class Peer:
-    """`start` gives a running subject, with its accounts online. `ordered`: it promises an order within a
-    conversation, so a message out of order is a failure.
+    """`start` gives a running subject, with its accounts online.
+
+    `ordered`: it promises order within a conversation and no repeats, and fails where it breaks that. `share`:
+    of the messages of a measurement, fewer for one that is slow.
     """
 
     name: str
     start: Callable[[Rig, Path, Setup], AbstractContextManager[Subject]]
     ordered: bool = False
+    share: float = 1.0
 
 
 def _configuration(rig: Rig, where: Path, setup: Setup, port: int) -> tuple[Path, dict[str, Any]]:
@@ -120,5 +123,5 @@ PEERS = [
     Peer(OURS, gateway, ordered=True),
     Peer(SATORI, satori),
     Peer(NODE, node, ordered=True),
-    Peer(FASTAPI, naive),
+    Peer(FASTAPI, naive, share=0.25),
 ]

@@ -10,7 +10,7 @@ from .subject import Subject
 
 CHANNELS = {"whatsapp": "WhatsApp", "telegram": "Telegram"}
 COUNT, COUNT_ALONE = 3072, 1024  # messages of a measurement, and with one caller
-COUNT_EACH = 24  # at least so many of each caller: connections are opened within a measurement
+COUNT_EACH = 12  # at least so many of each caller: connections are opened within a measurement
 WARM_UP, WARM_CALLERS = 3072, 16  # messages of a new process that are not counted: V8 compiles late
 WARM = 8  # an eighth of a measurement before it, which is not counted
 
@@ -52,10 +52,10 @@ def services(
         with bench.subject(suite, peer.name), directory() as where:
             with peer.start(bench.rig, where, bench.setup()) as subject:
                 make = requests(subject, channel)
-                warm_up(bench, subject, drive, make)
+                warm_up(bench, peer, subject, drive, make)
                 for callers in bench.options.callers:
                     full = COUNT_ALONE if callers == 1 else max(COUNT, COUNT_EACH * callers)
-                    count = bench.options.count(full, callers)
+                    count = bench.options.count(full * peer.share, callers)
                     drive(Load(subject.port, callers, max(callers, count // WARM), make))
                     load = Load(subject.port, callers, count, make)
                     figures = measured(peer, subject, load, drive)
@@ -63,7 +63,11 @@ def services(
 
 
 def warm_up(
-    bench: Bench, subject: Subject, drive: Callable[[Load], Run], request: Callable[[int], bytes]
+    bench: Bench,
+    peer: Peer,
+    subject: Subject,
+    drive: Callable[[Load], Run],
+    request: Callable[[int], bytes],
 ) -> None:
-    count = bench.options.count(WARM_UP, WARM_CALLERS)
+    count = bench.options.count(WARM_UP * peer.share, WARM_CALLERS)
     drive(Load(subject.port, WARM_CALLERS, count, request))

@@ -29,7 +29,7 @@ def _slow(bench: Bench) -> None:
         with bench.subject(NAME, peer.name), directory() as where:
             with peer.start(bench.rig, where, bench.setup()) as subject:
                 request = subject.outbound("whatsapp")
-                warm_up(bench, subject, bench.rig.outbound, request)
+                warm_up(bench, peer, subject, bench.rig.outbound, request)
                 drive = partial(bench.rig.outbound, delay=DELAY)
                 for callers in SLOW_CALLERS:
                     seconds = bench.options.seconds(SLOW_SECONDS)
