@@ -28,8 +28,8 @@ _PAUSE = 0.05
 class Peer:
     """`start` gives a running subject, with its accounts online.
 
-    `ordered`: it promises order within a conversation and no repeats, and fails where it breaks that. `share`:
-    of the messages of a measurement, fewer for one that is slow.
+    `ordered`: it promises order within a conversation and no repeats, and fails where it breaks that.
+    `share`: of the messages of a measurement, fewer for one that is slow.
     """
 
     name: str
