@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import re
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -134,12 +135,28 @@ def gateway(rig: Rig, where: Path, setup: Setup, *module: str) -> Iterator[Gatew
     config.write_text(config_of(rig, port, setup))
     checkout = setup.gateway or ROOT
     python, environment = python_of(checkout)
+    if setup.gateway is not None:
+        _fit(config, [*python, "unifyport", "config", "check", "-c", str(config)], environment)
     command = [*python, *(module or ("unifyport", "serve")), "-c", str(config)]
     with started(command, where, cwd=checkout, environment=environment) as process:
         subject = _subject(process, port)
         subject.until_running(whatsapp=setup.whatsapp, telegram=setup.telegram)
         subject.doors.update(_doors(rig, subject.ids()))
         yield subject
+
+
+def _fit(config: Path, check: list[str], environment: dict[str, str]) -> None:
+    """Leave the pace out of the file if the check refuses it: old versions do not know the option."""
+    done = subprocess.run(
+        check,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **environment},
+        cwd=config.parent,
+    )
+    if "pace: unknown key" in done.stdout + done.stderr:
+        config.write_text(config.read_text().replace(_PACE_OFF.format(), ""))
 
 
 def _subject(process: Process, port: int) -> Gateway:

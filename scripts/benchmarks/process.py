@@ -45,7 +45,9 @@ class Process:
             raise PeerFailed(f"it ended with {self.popen.returncode}: {self.said()}")
 
     def said(self) -> str:
-        return self.log.read_text(errors="replace")[-2000:].strip()
+        """The end of its output, without the name of its directory, which differs from run to run."""
+        text = self.log.read_text(errors="replace")[-2000:].strip()
+        return text.replace(f"{self.log.parent}/", "")
 
     def stop(self) -> None:
         """End it as an operator does; kill it if it does not end."""
