@@ -75,7 +75,8 @@ SUITE = Suite(
     NAME,
     "Memory of an account",
     f"Resident memory with {ACCOUNTS:,} idle WhatsApp accounts, or {DEVICES} linked devices that each hold a"
-    " stream of the platform open, less that without accounts. Peers keep a bot or a client for each.",
+    " stream of the platform open, less that without accounts. Satori keeps a bot and FastAPI a client for"
+    " each; Node keeps no more than its number.",
     run,
     (Column("bytes", "KiB an account", "{:,.1f}", ratio=True), Column("base", "MiB without accounts")),
 )
