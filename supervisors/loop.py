@@ -222,9 +222,12 @@ class RestartLoops:
 
     def watch(self, child: Child) -> None:
         """Start probing a running child, if its spec and its policy say so."""
+        spec = child.spec
+        if spec.prober is None or spec.probed is None:
+            return
         self._unwatch(child)
-        spec, probe = child.spec, child.spec.policy.probe
-        if spec.prober is None or spec.probed is None or probe is None:
+        probe = spec.policy.probe
+        if probe is None:
             return
 
         def judge_probe(watch: Watch, restart: bool) -> None:

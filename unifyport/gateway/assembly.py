@@ -34,6 +34,7 @@ from .conversations import ConversationUseCases
 from .deletion import AccountDeletion
 from .deliveries import DeliveryUseCases
 from .endpoints import EndpointBell, EndpointUseCases
+from .entry_turns import EntryTurns
 from .events import EventUseCases
 from .figures import Figures
 from .files import LinkedFiles, UploadUseCases
@@ -210,6 +211,7 @@ class Assembly:
             now_ms=self.now_ms,
             ready=self.ready,
             dedupe_ms=int(self.settings().storage.dedupe_retention * 1000),
+            turns=EntryTurns(self.deliveries.behind),
         )
 
     def _figures(self, events: EventUseCases, reloads: Reloads) -> Figures:

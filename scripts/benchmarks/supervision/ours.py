@@ -1,7 +1,7 @@
 """Measures `supervisors`: argv is KIND (memory or restarts), COUNT, ROUNDS. Prints one number.
 
-memory: bytes of resident memory per idle child. restarts: restarts per second of CPU time when all
-children crash at once.
+memory: bytes of resident memory per idle child. restarts: restarts per second of CPU when
+all children crash at once.
 """
 
 import gc
