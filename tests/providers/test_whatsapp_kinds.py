@@ -27,7 +27,7 @@ ITEM = {"id": "wamid.1", "from": CUSTOMER, "timestamp": str(AT)}
 CARD = (
     "BEGIN:VCARD\nVERSION:3.0\nN:Tan;Mei;;;\nFN:Mei Tan\nORG:Acme;Sales\nTITLE:Owner\n"
     "TEL;TYPE=CELL:+65 9000 0001\nEMAIL;TYPE=WORK:mei@shop.example\n"
-    "URL;TYPE=WORK:https://shop.example/?a=1;b,2\nADR;TYPE=WORK:;;Road 1;Singapore;;018989;Singapore\n"
+    "URL;TYPE=WORK:https://shop.example/?a=1;b\\,2\nADR;TYPE=WORK:;;Road 1;Singapore;;018989;Singapore\n"
     "BDAY:1990-01-02\nEND:VCARD"
 )
 # kind -> type, text, typed fields
