@@ -136,7 +136,7 @@ class Normalizer(Actor[Unit, Result]):
             item.quarantined = Quarantined(f"normalizer: {type(error).__name__}", raw_of(event))
             item.events, item.originals = [], []
         if isinstance(event, MessageDeleted):
-            item.erases = _message_key(event.conversation.id, event.message_id)
+            item.erases = [_message_key(event.conversation.id, id_) for id_ in event.message_ids]
         if item.quarantined is not None:
             self.quarantined += 1
             log.warning("account %s: quarantined (%s)", unit.account_id, item.quarantined.reason)

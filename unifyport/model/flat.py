@@ -38,4 +38,8 @@ def flat_of(data: Mapping[str, Any]) -> dict[str, Any]:
 
 def scalars_of(data: Mapping[str, Any]) -> dict[str, Any]:
     """The fields that the combined form mirrors."""
-    return {name: value for name, value in flat_of(data).items() if not isinstance(value, dict | list)}
+    return {
+        name: value
+        for name, value in flat_of(data).items()
+        if not isinstance(value, dict | list) and name != "provider_data"
+    }
