@@ -95,6 +95,20 @@ async def test_every_webhook_field(tmp_path: Path) -> None:
             assert "unifyport_quarantined_total 0" in (await api.http.get("/metrics")).text
 
 
+async def test_a_kind_of_next_year_is_counted(tmp_path: Path) -> None:
+    async with sandbox() as platform, receiver() as inbox:
+        more = account() + endpoint(inbox.url) + platform.sandbox.config()
+        async with gateway(settings_of(tmp_path, more)) as api:
+            await inbox.until(lambda: len(inbox.of("account.started")) == 1)
+            await platform.post("messages", {"to": BOT, "from": 7, "hologram": {"url": "https://x.example"}})
+            await inbox.until(lambda: len(inbox.of("message.received")) == 1)
+            [message] = inbox.of("message.received")
+            assert (message["text"], message["message_kind"]) == ("[unsupported: hologram]", "hologram")
+            assert message["data"]["provider_data"]["hologram"] == {"url": "https://x.example"}
+            metrics = (await api.http.get("/metrics")).text
+            assert 'unifyport_unsupported_messages_total{kind="hologram",provider="telegram"} 1' in metrics
+
+
 async def test_an_endpoint_that_wants_no_platform_items(tmp_path: Path) -> None:
     async with sandbox() as platform, receiver() as inbox:
         more = account() + endpoint(inbox.url, events=EVERYTHING) + "delivery = { provider_data = false }\n"

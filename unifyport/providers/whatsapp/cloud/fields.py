@@ -42,7 +42,9 @@ def _message(kind: str, make: Callable[[Message, Place], ProviderEvent]) -> Read
     """A reader of messages; `kind` tells their keys apart."""
 
     def read(raw: bytes, place: Place) -> list[ProviderEvent]:
-        item = without_nulls(msgspec.json.decode(raw, type=dict[str, Any]))
+        item = msgspec.json.decode(raw, type=dict[str, Any])
+        if b"null" in raw:
+            item = without_nulls(item)
         return [make(read_message(item, raw, place.number, kind=kind, customers=place.customers), place)]
 
     return read

@@ -1,6 +1,5 @@
 """One message of a webhook -> its event: of a customer, of the owner (an echo), or of the platform."""
 
-import contextlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -42,9 +41,10 @@ class Message:
 
 def head_of(item: Mapping[str, Any]) -> shapes.Head:
     """The head of a message without nulls. Raises `ValidationError` if id, time or sender cannot be read."""
-    with contextlib.suppress(msgspec.ValidationError):
+    try:
         return msgspec.convert(item, shapes.Head)
-    return msgspec.convert({name: item[name] for name in _CORE if name in item}, shapes.Head)
+    except msgspec.ValidationError:
+        return msgspec.convert({name: item[name] for name in _CORE if name in item}, shapes.Head)
 
 
 def read_message(
@@ -53,10 +53,8 @@ def read_message(
     """The message of an item without nulls. `kind` is part of its key. Raises `ValueError`."""
     head = head_of(item)
     at = milliseconds(head.timestamp)
-    key = raw_key(number, raw)
+    key = dedupe_key("whatsapp", number, kind, head.id) if head.id else raw_key(number, raw)
     id_ = usable_id(head.id, key)
-    if head.id:
-        key = dedupe_key("whatsapp", number, kind, head.id)
     return Message(item, head, key, id_, at, customers)
 
 
