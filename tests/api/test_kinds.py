@@ -91,7 +91,7 @@ async def test_every_webhook_field(tmp_path: Path) -> None:
             assert len(bodies) == expected
             for kind in ("order", "unsupported", "request_welcome"):
                 assert len(find(bodies, event="message.received", message_kind=kind)) == 1
-            assert len(find(bodies, event_name="message_echo")) == 1
+            assert len(find(bodies, event_name="message_echo")) == 2
             assert "unifyport_quarantined_total 0" in (await api.http.get("/metrics")).text
 
 

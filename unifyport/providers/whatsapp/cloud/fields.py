@@ -132,6 +132,7 @@ _GROUPS: dict[str, Reader] = {"groups": _group}
 OF_NUMBERS: dict[str, dict[str, Reader]] = {
     "messages": _MESSAGES,
     "smb_message_echoes": {"message_echoes": _of_owner},
+    "message_echoes": {"message_echoes": _of_owner},
     "standby": _STANDBY,
     "history": {"history": _history, "messages": _of_the_past},
     "smb_app_state_sync": {"state_sync": _reported},

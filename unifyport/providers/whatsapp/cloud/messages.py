@@ -7,6 +7,7 @@ import attrs
 import msgspec
 
 from unifyport.model.inbound import (
+    Conversation,
     ConversationMoved,
     MessageDeleted,
     MessageEdited,
@@ -132,8 +133,11 @@ def _system(message: Message, system: shapes.System) -> ProviderEvent:
         others = [system.customer, system.previous_user_id, head.from_user_id]
         others = [id_ for id_ in dict.fromkeys(others) if id_ and id_ != old and len(id_) <= LONGEST_ID]
         return ConversationMoved(message.key, chat_with(there), old, reason, name, message.at, others)
-    who = sender_of(head, customers)
-    details = {"body": system.body} if system.body else {}
-    return PlatformEvent(
-        message.key, name, message.at, conversation(head.group_id, who), who, details=details
-    )
+    report = PlatformEvent(message.key, name, message.at)
+    report.details = {"body": system.body} if system.body else {}
+    if head.from_ or head.from_user_id:
+        report.sender = sender_of(head, customers)
+        report.conversation = conversation(head.group_id, report.sender)
+    elif head.group_id:
+        report.conversation = Conversation(head.group_id, "group")
+    return report
