@@ -37,7 +37,7 @@ class Peer:
 
     def __init__(self, stream: trio.SocketStream | trio.SSLStream) -> None:
         self.stream = stream
-        self._buffer = b""
+        self._buffer = bytearray()
 
     @property
     def socket(self) -> trio.socket.SocketType:
@@ -59,27 +59,30 @@ class Peer:
 
     async def until(self, end: bytes) -> bytes:
         """What comes, up to and with `end`; it fails when the connection ends before."""
-        while end not in self._buffer:
-            piece = await self.stream.receive_some(65536)
-            assert piece, f"the connection ended with {self._buffer[-200:]!r}"
-            self._buffer += piece
-        found, _, self._buffer = self._buffer.partition(end)
-        return found + end
+        while (at := self._buffer.find(end)) < 0:
+            await self._more()
+        return self._take(at + len(end))
 
     async def exactly(self, count: int) -> bytes:
         while len(self._buffer) < count:
-            piece = await self.stream.receive_some(65536)
-            assert piece, f"the connection ended with {self._buffer[-200:]!r}"
-            self._buffer += piece
-        found, self._buffer = self._buffer[:count], self._buffer[count:]
-        return found
+            await self._more()
+        return self._take(count)
 
     async def rest(self) -> bytes:
         """Everything until the connection ends in order."""
         while piece := await self.stream.receive_some(65536):
             self._buffer += piece
-        found, self._buffer = self._buffer, b""
-        return found
+        return self._take(len(self._buffer))
+
+    async def _more(self) -> None:
+        piece = await self.stream.receive_some(65536)
+        assert piece, f"the connection ended with {bytes(self._buffer[-200:])!r}"
+        self._buffer += piece
+
+    def _take(self, count: int) -> bytes:
+        taken = bytes(self._buffer[:count])
+        del self._buffer[:count]
+        return taken
 
     async def head(self) -> tuple[int, dict[str, str]]:
         first, *lines = (await self.until(b"\r\n\r\n")).decode("latin-1").split("\r\n")[:-2]

@@ -68,22 +68,17 @@ async def test_requests_that_come_at_once_are_answered_in_their_order() -> None:
 
 
 async def test_at_most_64_kib_are_read_ahead() -> None:
-    go_on = trio.Event()
-
     async def handler(exchange: Exchange) -> None:
-        await go_on.wait()
-        await exchange.respond(200, [], b"")
+        await trio.sleep_forever()
 
     async with front(handler) as served:
         peer = await served.connect()
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(peer.send, GET * 40_000)
+            nursery.start_soon(peer.send, GET * 10_000)
             await settle()
             [connection] = served.listener._open
-            assert connection._reader.buffered <= 64 * 1024
-            go_on.set()
-            for _ in range(40_000):
-                await peer.answer()
+            assert 0 < connection._reader.buffered <= 64 * 1024
+            nursery.cancel_scope.cancel()
 
 
 @pytest.mark.parametrize("streams", [False, True])
@@ -467,7 +462,7 @@ async def _wait(exchange: Exchange) -> None:
             while True:
                 await exchange.write(b"x" * 65536)
         elif exchange.path == b"/long":
-            await exchange.respond(200, [], b"x" * 50_000_000)
+            await exchange.respond(200, [], b"x" * 20_000_000)
         elif exchange.path == b"/work":
             await trio.sleep(2 * TICK)
             await exchange.respond(200, [], b"x" * 1000)

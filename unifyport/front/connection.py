@@ -214,7 +214,7 @@ class Connection:
     async def _end(self) -> None:
         """Close after an answer. A peer that still sends would lose the answer if we closed at once."""
         limits = self._listener.limits
-        if self._reader.buffered or not self._reader.body_over:
+        if self._refused or self._reader.buffered or not self._reader.body_over:
             self._enter(Phase.HEAD, limits.linger_seconds)
             self._transport.half_close()
             left = limits.linger_bytes
