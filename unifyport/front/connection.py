@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from .connection_exchange import ConnectionExchange
-from .connections import Phase
+from .connections import GRACE, Phase
 from .exchange import BodyTooSlow, Disconnected
 from .forwarded import read_forwarded
 from .http1 import CONTINUE, Fields, Head, RequestError, RequestReader, encode_head
@@ -50,10 +50,12 @@ class Connection:
         "since",
     )
 
-    def __init__(self, listener: "Listener", transport: SocketTransport, address: str | None) -> None:
-        self.client = address
-        self._trusted = listener.trusts(address)
-        self.peer = None if self._trusted else address
+    def __init__(
+        self, listener: "Listener", transport: SocketTransport, client: str | None, peer: str | None
+    ) -> None:
+        self.client = client
+        self.peer = peer
+        self._trusted = listener.trusts(client)
         self.phase = Phase.IDLE
         self.since = trio.current_time()
         self.deadline = self.since + listener.limits.head_seconds
@@ -229,7 +231,8 @@ class Connection:
 
     @property
     def body_rate(self) -> float:
-        return self._body_bytes / max(self._body_waited + trio.current_time() - self.since, 0.001)
+        waited = self._body_waited + trio.current_time() - self.since
+        return self._body_bytes / waited if waited >= GRACE else float("inf")
 
     def overdue(self) -> None:
         if self.phase is Phase.HEAD and self._reader.buffered and self._exchange is None:

@@ -14,7 +14,7 @@ from trio.lowlevel import wait_readable
 from unifyport.net.guard import Network
 
 from .connection import Connection, refusal
-from .connections import Connections, Phase
+from .connections import Connections, Phase, peer_of
 from .exchange import Disconnected, Handler
 from .forwarded import is_trusted
 from .limits import LIMITS, Limits
@@ -97,12 +97,13 @@ class Listener:
         if self._proxy_protocol and not trusted:
             accepted.close()
             return
-        if not self.connections.make_room(None if trusted else client):
+        peer = None if trusted else peer_of(client)
+        if not self.connections.make_room(peer):
             _turn_away(accepted, self.connections.date)
             return
         if not self._local:
             accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        connection = Connection(self, SocketTransport(accepted), client)
+        connection = Connection(self, SocketTransport(accepted), client, peer)
         self._open.add(connection)
         self.connections.add(connection)
         opens = self._certificate is not None or self._proxy_protocol
