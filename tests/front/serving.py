@@ -50,7 +50,7 @@ class Peer:
             await self.stream.send_all(piece)
 
     async def half_close(self) -> None:
-        await self.stream.send_eof()  # type: ignore[union-attr]
+        await self.stream.send_eof()
 
     def reset(self) -> None:
         """Close with RST."""

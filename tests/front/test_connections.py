@@ -10,7 +10,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from tests.front.serving import GET, echo, front, post, settle
+from tests.front.serving import GET, Front, Peer, echo, front, post, settle
 from unifyport.front.connections import GRACE, TICK, Connections, Phase, peer_of
 from unifyport.front.exchange import Exchange
 from unifyport.front.limits import LIMITS
@@ -195,18 +195,18 @@ async def test_trusted_proxies_may_have_everything() -> None:
 async def test_thousands_of_newcomers_do_not_keep_out_one_that_asks() -> None:
     """1,000 connections that send nothing take each other's places."""
     async with front(echo, most=64, trusted=LOOPBACK) as served:
-        crowd = list[trio.SocketStream]()
+        crowd = list[Peer]()
         async with trio.open_nursery() as nursery:
             for n in range(1000):
-                crowd.append((await served.connect()).stream)
+                crowd.append(await served.connect())
                 if n % 100 == 50:
                     nursery.start_soon(_ask, served)
         assert len(served.connections) <= 64
-        for stream in crowd:
-            await stream.aclose()
+        for peer in crowd:
+            await peer.stream.aclose()
 
 
-async def _ask(served) -> None:
+async def _ask(served: Front) -> None:
     peer = await served.connect()
     async with peer.stream:
         await peer.send(GET)

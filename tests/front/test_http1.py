@@ -120,6 +120,7 @@ REFUSED = [
     ("a field without a colon", fields(b"X"), 400),
     ("NUL in a field", fields(b"X: \x00"), 400),
     ("a control character in a field", fields(b"X: \x01"), 400),
+    ("a handshake of TLS", b"\x16\x03\x01\x02", 400),
     ("two empty lines first", b"\r\n\r\nGET / HTTP/1.1\r\n" + HOST + b"\r\n", 400),
 ]
 

@@ -145,6 +145,8 @@ def _require_crlf(head: bytes) -> None:
 def _check_begin(begin: bytes) -> None:
     """Refuse at once what cannot become a head: its sender may wait for an answer."""
     _require_crlf(begin.removesuffix(b"\r"))
+    if begin and begin[0] <= 0x20 and begin[0] != 0x0D:
+        raise RequestError(HTTPStatus.BAD_REQUEST)  # a handshake of TLS, for example
     if (end := begin.find(b"\r\n")) >= 0:
         _request_line(begin[:end])
 
