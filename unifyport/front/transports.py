@@ -23,7 +23,7 @@ class Transport(Protocol):
     async def receive(self, most: int) -> bytes:
         """Bytes that have come, empty at the end. Raises `Disconnected`."""
 
-    async def send(self, data: bytes) -> None:
+    async def send(self, data: bytes | memoryview) -> None:
         """Send all of it. Not a checkpoint where the socket takes it at once. Raises `Disconnected`."""
 
     def try_send(self, data: bytes) -> None:
@@ -57,7 +57,7 @@ class SocketTransport:
         except _LOST:
             raise Disconnected from None
 
-    async def send(self, data: bytes) -> None:
+    async def send(self, data: bytes | memoryview) -> None:
         try:
             try:
                 sent = self._socket.send(data)
@@ -108,7 +108,7 @@ class TlsTransport:
         except _LOST:
             raise Disconnected from None
 
-    async def send(self, data: bytes) -> None:
+    async def send(self, data: bytes | memoryview) -> None:
         try:
             await self._stream.send_all(data)
         except _LOST:
