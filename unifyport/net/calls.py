@@ -18,7 +18,7 @@ import trio
 from supervisors.turnstile import Turnstile, turnstile
 from unifyport.model.proxy import Proxy
 
-from .answer import MAX_HEAD, Whole
+from .answer import MAX_HEAD, Answer, Headers
 from .clients import MAX_RESPONSE, ConnectionLost, NotConnected, Response
 from .connection import LOST, TIMEOUT, UNSENT, Connection, dial
 from .guard import NameNotResolved, Resolve, Target
@@ -64,7 +64,7 @@ class _Place:
     location: Location
     line: str
     fields: str
-    pool: Pool[Connection[Whole]]
+    pool: Pool[Connection]
 
 
 class CallClient:
@@ -90,7 +90,7 @@ class CallClient:
         self._proxy = proxy
         self._resolve = resolve
         self._sweeper = sweeper
-        self._pools: dict[_Origin, Pool[Connection[Whole]]] = {}
+        self._pools: dict[_Origin, Pool[Connection]] = {}
         self._places: dict[str, _Place] = {}
         self._in_progress = 0
         self._waiting = trio.lowlevel.ParkingLot()
@@ -179,7 +179,7 @@ class CallClient:
         connection = place.pool.take(trio.current_time()) or await self._open(place, connect_by)
         while True:
             kept, answer = not connection.fresh, connection.answer
-            answer.most = MAX_HEAD + max_body
+            answer.most, answer.keep = MAX_HEAD + max_body, max_body
             error = await connection.exchange(request, deadline)
             if answer.done:
                 return self._response(answer, max_body)
@@ -191,17 +191,17 @@ class CallClient:
                 raise self._not_connected("write_error")
             connection = await self._open(place, connect_by)  # the platform has nothing of the request
 
-    def _response(self, answer: Whole, max_body: int) -> Response:
-        status, headers, body = answer.take()
-        if len(body) > max_body:
+    def _response(self, answer: Answer, max_body: int) -> Response:
+        status = answer.status
+        if answer.size > max_body:
             raise ConnectionLost("response_too_large")
         if status == _SWITCHING_PROTOCOLS:  # the request asked for no other protocol
             raise ConnectionLost("remote_protocol_error")
         if self._proxy is not None and status == _PROXY_AUTHENTICATION_REQUIRED:
             raise NotConnected("proxy_error")  # the proxy answered a plain http request itself
-        return Response(status, headers, body)
+        return Response(status, Headers(answer.head), answer.body)
 
-    async def _open(self, place: _Place, connect_by: float) -> Connection[Whole]:
+    async def _open(self, place: _Place, connect_by: float) -> Connection:
         """A new connection. The longest idle ones of other origins make room for it."""
         idle = [pool for pool in self._pools.values() if pool.idle]
         while idle and self._in_progress + sum(pool.idle for pool in idle) > self._connections:
@@ -215,7 +215,7 @@ class CallClient:
             raise self._not_connected("connect_timeout" if late else "connect_error") from None
         except trio.TooSlowError:
             raise self._not_connected("connect_timeout") from None
-        connection = Connection(place.pool, _Queued(wire, turnstile()), Whole())
+        connection = Connection(place.pool, _Queued(wire, turnstile()), Answer(0, 0))
         place.pool.add(connection)
         return connection
 
