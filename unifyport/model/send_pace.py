@@ -97,6 +97,11 @@ class Bucket:
         if limit is not None:
             self._full_at = max(self._full_at, now) + 1 / limit.rate
 
+    def give_back(self, limit: Limit | None) -> None:
+        """Undo one `take` of this limit."""
+        if limit is not None:
+            self._full_at -= 1 / limit.rate
+
     def close(self, until: float) -> None:
         """Give nothing before `until`."""
         self._closed_until = max(self._closed_until, until)
@@ -132,6 +137,12 @@ class Pacer:
         limit = self.pace.of_conversation(kind)
         if limit is not None:
             self._bucket(key, now).take(limit, now)
+
+    def give_back(self, key: str, kind: str, pace: Pace) -> None:
+        """The message for which `take` was called, at `pace`, does not begin after all."""
+        self.account.give_back(pace.account)
+        if (bucket := self._conversations.get(key)) is not None:
+            bucket.give_back(pace.of_conversation(kind))
 
     def close_account(self, until: float) -> None:
         self.account.close(until)
