@@ -33,6 +33,7 @@ def subjects(target: Sink, events: int) -> list[tuple[str, Subject]]:
         ("client", Subject(OURS, python("client_ours"))),
         ("client", Subject("undici", ["node", str(node / "client.cjs")])),
         ("client", Subject("httpx on trio", python("client_httpx"))),
+        ("calls", Subject(OURS, python("client_calls"))),
         ("client, TLS", Subject(OURS, python("client_ours"), tls)),
         ("client, TLS", Subject("trio.SSLStream", python("client_sslstream"), tls)),
         ("durable", Subject(OURS, ours, many)),

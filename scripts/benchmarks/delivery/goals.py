@@ -76,8 +76,13 @@ def _near_the_disk(share: str, most: float) -> Goal:
 
 DISK = "the disk"
 GOALS = [
-    _cheaper("client", "undici", 1.0),
+    _cheaper("client", "undici", 1.05),
     _cheaper("client", "httpx on trio", 50.0),
+    Goal(
+        f"calls: CPU of httpx on trio / of {OURS}",
+        lambda found: found["client", "httpx on trio"]["cost"] / found["calls", OURS]["cost"],
+        least=20.0,
+    ),
     _cheaper("client, TLS", "trio.SSLStream", 1.7),
     _cheaper("durable", "Node", 1.3),
     _cheaper("durable", "naive", 25.0),
