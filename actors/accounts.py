@@ -14,7 +14,7 @@ import trio
 from supervisors import Admission, ChildSpec, ChildState, Desired, Incarnation, OneForOne, Policy, Prober
 from unifyport.fleet.leases import Lease
 from unifyport.model.account import ACTIVE, Account, AuthStatus
-from unifyport.model.message import Answer, FetchMedia, MarkRead, PlatformCall, SendCommand
+from unifyport.model.message import Answer, CommandState, FetchMedia, MarkRead, PlatformCall, SendCommand
 from unifyport.providers.contract.base import ConnectionSpec
 from unifyport.providers.contract.capabilities import CAPABILITIES
 from unifyport.providers.contract.login import ExportedSession
@@ -33,6 +33,8 @@ log = logging.getLogger("unifyport.accounts")
 
 VERB_SECONDS = 5.0
 LAST_WORDS_SECONDS = 3.0
+ANSWER_SECONDS = 2.5  # after its deadline of 25 s; the official SDK gives up after 30 s
+NO_ANSWER = Answer(CommandState.UNKNOWN, code="timeout")
 
 
 class NoSuchAccount(Exception):
@@ -249,14 +251,16 @@ class Accounts:
 
     async def carry_out(self, place: Place, command: SendCommand, prepare: Prepare | None = None) -> Answer:
         """Have a recorded send done at its turn, its file fetched by `prepare`; the answer comes by its
-        deadline.
+        deadline, or `ANSWER_SECONDS` later at most.
 
-        Cancelled: the send goes on.
+        Cancelled: the send goes on. So it does where its own end takes longer, and then it is `unknown`.
         """
         if place.left:  # the accounts have stopped since it was reserved
             return await self._actor(command.account_id).outbox.record_dropped(command)
         place.fill(command, prepare)
-        answer = await place.reply.wait()
+        answer, left = NO_ANSWER, (command.deadline - self._services.now_ms()) / 1000
+        with trio.move_on_after(max(0.0, left) + ANSWER_SECONDS):
+            answer = await place.reply.wait()
         actor = self._actors.get(command.account_id)
         return answer if actor is None else _with_reason(answer, actor)
 

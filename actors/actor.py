@@ -5,6 +5,7 @@ answered nor handed on is answered `Failed` before the next incarnation begins: 
 dead actor, and no job is lost without an answer. Jobs in the mailbox stay there for the next incarnation.
 """
 
+from collections.abc import Hashable
 from typing import Generic, TypeVar
 
 import attrs
@@ -13,6 +14,7 @@ import trio
 from supervisors import Incarnation
 
 from .mailbox import BATCH, Mailbox
+from .queues import FairQueue, Queue
 from .reply import Failed, Reply
 
 W = TypeVar("W")
@@ -36,8 +38,16 @@ class Actor(Generic[W, A]):
 
     batch = BATCH
 
-    def __init__(self, capacity: int = 256) -> None:
-        self.mailbox: Mailbox[Job[W, A]] = Mailbox(capacity)
+    def __init__(self) -> None:
+        self.mailbox: Mailbox[Job[W, A]] = Mailbox(new_queue=self._new_queue)
+
+    def _new_queue(self) -> Queue[tuple[Job[W, A], int]]:
+        """The jobs that have come in, with their sizes; fair between those whom `key_of` tells apart."""
+        return FairQueue(lambda entry: self.key_of(entry[0].work))
+
+    def key_of(self, work: W) -> Hashable:
+        """Whose work it is: the jobs of one key stay in their order."""
+        return None
 
     async def submit(self, work: W, size: int = 0) -> A | Failed:
         """Put `work` and wait for its answer. Cancelled: the work may still be done."""

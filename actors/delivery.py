@@ -51,6 +51,11 @@ class Deliveries:
         for actor in self:
             actor.events_committed(kinds)
 
+    def behind(self) -> bool:
+        """Whether attempts wait for the loop, of an endpoint that could start them."""
+        now = trio.current_time()
+        return any(actor.behind(now) for actor in self)
+
     async def heard(self, endpoint: WebhookEndpoint) -> None:
         """Wait until the endpoint's actor has this version of the row, at most `HEARD_SECONDS`."""
         with trio.move_on_after(HEARD_SECONDS):

@@ -47,6 +47,7 @@ REFILLS = 4  # lanes that are read again in one turn, so that fresh rows do not 
 POLL_SECONDS = 1.0
 SHORTEST_WAIT = 0.01  # seconds; keeps the loop from spinning if clocks disagree
 LAST_WORDS_SECONDS = 3.0
+BEHIND_SECONDS = 0.05
 
 
 @attrs.define
@@ -101,6 +102,7 @@ class EndpointActor:
         self._replaying = True  # there may be replays that were not read
         self._unread = True  # there may be rows that the window has not read
         self._stopping = False
+        self._rung_at: float | None = None  # when the bell rang for events that were not read since
         self._recorder = Recorder(
             self._services.writer,
             self._lease,
@@ -154,7 +156,19 @@ class EndpointActor:
     def events_committed(self, kinds: int) -> None:
         """Events of these kinds (bits) were committed. Never blocks."""
         if self._mask & kinds:
+            if self._rung_at is None:
+                self._rung_at = trio.current_time()
             self.wake.ring()
+
+    def behind(self, now: float) -> bool:
+        """Whether an attempt that could start has waited for the loop for longer than `BEHIND_SECONDS`.
+
+        An endpoint that cannot start one is not behind: its receiver is slow, fails or is down.
+        """
+        if self._rung_at is None or now - self._rung_at <= BEHIND_SECONDS:
+            return False
+        active = self.endpoint.status == ENDPOINT_ACTIVE
+        return active and not self._full and self._gate.opens_at(now) <= now
 
     def order(self, orders: int) -> None:
         """Replays or extra attempts were ordered."""
@@ -191,7 +205,7 @@ class EndpointActor:
         self.wake.ring()
 
     async def _turn(self) -> None:
-        more = False
+        more, rung_at, self._rung_at = False, self._rung_at, None
         try:
             if self._void and not await self._renew_window():
                 await self.wake.wait()
@@ -202,7 +216,9 @@ class EndpointActor:
         except StoreUnavailable:
             await trio.sleep(POLL_SECONDS)
         self._start()
-        if not more:
+        if more:
+            self._rung_at = rung_at or self._rung_at
+        else:
             await self.wake.wait(trio.current_time() + self._compute_wait())
 
     async def _renew_window(self) -> bool:

@@ -5,21 +5,30 @@ one checkpoint for each batch, so it stays fair and can be cancelled. Nothing is
 before that checkpoint: a cancelled receiver loses nothing.
 
 Senders are strictly first in, first out: while any sender waits, a new one waits behind it. The mailbox is
-bounded by the number of messages, and by their bytes as the senders state them.
+bounded by the number of messages, and by their bytes as the senders state them. What has come in is taken in
+the order of its queue: first in, first out, or fair between accounts.
+
+Most mailboxes of many accounts never get a message: a queue is made for the first one that comes.
 """
 
-from collections import OrderedDict, deque
-from typing import Generic, TypeVar
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
 
 import trio
 from outcome import Error, Value
 from trio.lowlevel import Abort, Task, current_task, reschedule, wait_task_rescheduled
+
+from .queues import FifoQueue, Queue
 
 T = TypeVar("T")
 
 CAPACITY = 256
 MAX_BYTES = 4 * 1024 * 1024
 BATCH = 64
+
+_NOTHING: Queue[Any] = FifoQueue()  # the queue of every mailbox before its first message
+_NOBODY: OrderedDict[Task, Any] = OrderedDict()  # the senders of every mailbox before the first one waits
 
 
 class MailboxClosed(Exception):
@@ -34,13 +43,20 @@ class Mailbox(Generic[T]):
         "_interrupted",
         "_items",
         "_max_bytes",
+        "_new_queue",
         "_receiver",
         "_senders",
     )
 
-    def __init__(self, capacity: int = CAPACITY, max_bytes: int = MAX_BYTES) -> None:
-        self._items: deque[tuple[T, int]] = deque()
-        self._senders: OrderedDict[Task, tuple[T, int]] = OrderedDict()
+    def __init__(
+        self,
+        capacity: int = CAPACITY,
+        max_bytes: int = MAX_BYTES,
+        new_queue: Callable[[], Queue[tuple[T, int]]] = FifoQueue,
+    ) -> None:
+        self._new_queue = new_queue
+        self._items: Queue[tuple[T, int]] = _NOTHING
+        self._senders: OrderedDict[Task, tuple[T, int]] = _NOBODY
         self._receiver: Task | None = None
         self._capacity = capacity
         self._max_bytes = max_bytes
@@ -72,6 +88,8 @@ class Mailbox(Generic[T]):
         if self.put_nowait(item, size):
             return
         task = current_task()
+        if self._senders is _NOBODY:
+            self._senders = OrderedDict()
         self._senders[task] = (item, size)
 
         def abort(_: object) -> Abort:
@@ -91,21 +109,16 @@ class Mailbox(Generic[T]):
             if self._receiver is not None:
                 raise trio.BusyResourceError("a mailbox has one receiver")
             self._receiver = current_task()
-
-            def abort(_: object) -> Abort:
-                self._receiver = None
-                return Abort.SUCCEEDED
-
-            await wait_task_rescheduled(abort)
+            await wait_task_rescheduled(self._receiver_cancelled)
         if self._closed and not self._items:
             raise MailboxClosed
         self._interrupted = False
         batch: list[T] = []
-        while self._items and len(batch) < most:
-            item, size = self._items.popleft()
+        for item, size in self._items.take(most):
             self._bytes -= size
             batch.append(item)
-        self._admit_senders()
+        if self._senders:
+            self._admit_senders()
         return batch
 
     def interrupt(self) -> None:
@@ -121,12 +134,18 @@ class Mailbox(Generic[T]):
             reschedule(task, Error(MailboxClosed()))
         self._wake_receiver()
 
+    def _receiver_cancelled(self, _: object) -> Abort:
+        self._receiver = None
+        return Abort.SUCCEEDED
+
     def _has_room(self, size: int) -> bool:
         if len(self._items) >= self._capacity:
             return False
         return self._bytes + size <= self._max_bytes or not self._items
 
     def _append(self, item: T, size: int) -> None:
+        if self._items is _NOTHING:
+            self._items = self._new_queue()
         self._items.append((item, size))
         self._bytes += size
         self._wake_receiver()

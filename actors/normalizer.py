@@ -75,6 +75,9 @@ class Normalizer(Actor[Unit, Result]):
         self.quarantined = 0
         self.events: Counter[int] = Counter()  # by kind; repeats included
 
+    def key_of(self, work: Unit) -> int:
+        return work.account_no
+
     async def handle(self, batch: list[Job[Unit, Result]]) -> None:
         for job in batch:
             unit = job.work

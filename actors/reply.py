@@ -49,6 +49,11 @@ class Reply(Generic[T]):
             waiter, self._waiter = self._waiter, None
             reschedule(waiter, Value(None))
 
+    @property
+    def awaited(self) -> bool:
+        """Whether a task waits for the answer and will get it. False as soon as that wait is cancelled."""
+        return self._waiter is not None
+
     async def wait(self) -> T:
         """Wait for the answer. Cancelled: a later answer is dropped."""
         if self.answered:

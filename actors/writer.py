@@ -17,12 +17,15 @@ from unifyport.model.tally import Tally
 from unifyport.model.unit import Unit
 from unifyport.storage.contract import (
     Committed,
+    DeleteApiKey,
     Fenced,
+    PutApiKey,
     Refused,
     Result,
     Settle,
     Store,
     StoreUnavailable,
+    Together,
     Write,
 )
 
@@ -44,19 +47,30 @@ class OutcomeUnknown(Exception):
 class Writer(Actor[Write, Result]):
     """`on_events` is called after each commit that wrote events, with the bits of their kinds.
 
-    It is synchronous: it may ring bells, and must not block.
+    `on_keys` is called after each commit that may have changed API keys, whatever its outcome, and before its
+    writes are answered. Both are synchronous: they may ring bells, and must not block.
     """
 
     batch = 256
 
-    def __init__(self, store: Store, on_events: Callable[[int], None] = lambda kinds: None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        on_events: Callable[[int], None] = lambda kinds: None,
+        on_keys: Callable[[], None] = lambda: None,
+    ) -> None:
         super().__init__()
         self._store = store
         self._on_events = on_events
+        self._on_keys = on_keys
         self._sticky = Stickiness()
         self.unavailable: str | None = None  # the reason while the store takes no writes
         self.writes = 0  # committed
         self.commits = Tally()
+
+    def offer(self, write: Write) -> bool:
+        """Queue a write for whose result nobody waits. False if the store takes none now, or many wait."""
+        return self.unavailable is None and self.mailbox.put_nowait(Job(write, Reply()))
 
     async def submit_within(self, seconds: float, write: Write) -> Result | Failed:
         """`submit`, but withdraw the write after `seconds`: `Failed` means that it will never be done.
@@ -76,6 +90,9 @@ class Writer(Actor[Write, Result]):
         with trio.move_on_after(IN_HAND_SECONDS):
             return await job.reply.wait()
         raise OutcomeUnknown
+
+    def key_of(self, work: Write) -> int | None:
+        return work.account_no if isinstance(work, Unit) else None
 
     async def handle(self, batch: list[Job[Write, Result]]) -> None:
         while batch:
@@ -107,7 +124,7 @@ class Writer(Actor[Write, Result]):
             began = trio.current_time()
             _mark_in_hand(group, True)
             try:
-                results = await self._store.commit([job.work for job in group])
+                results = await self._write(group)
             except StoreUnavailable as error:
                 _mark_in_hand(group, False)
                 self._answer(group, error.done)
@@ -126,6 +143,14 @@ class Writer(Actor[Write, Result]):
                 log.warning("storage available again")
                 self.unavailable = None
             return
+
+    async def _write(self, group: Sequence[Job[Write, Result]]) -> list[Result]:
+        """Commit. An error does not say that nothing was committed, so `on_keys` is called in any case."""
+        try:
+            return await self._store.commit([job.work for job in group])
+        finally:
+            if any(_changes_keys(job.work) for job in group):
+                self._on_keys()
 
     def _answer(self, group: Sequence[Job[Write, Result]], results: Sequence[Result]) -> None:
         kinds = 0
@@ -149,6 +174,12 @@ class Writer(Actor[Write, Result]):
 def _mark_in_hand(group: Sequence[Job[Write, Result]], in_hand: bool) -> None:
     for job in group:
         job.in_hand = in_hand
+
+
+def _changes_keys(write: Write) -> bool:
+    if isinstance(write, Together):
+        return any(map(_changes_keys, write.writes))
+    return isinstance(write, PutApiKey | DeleteApiKey)
 
 
 def _count_rows(write: Write) -> int:

@@ -6,7 +6,9 @@ stability time after which failures are forgotten, terminal reasons, parking, pr
 that can be read. The library has nothing to do with messaging and imports only trio and attrs.
 
     decide.py      the restart decision: a pure function of (policy, history, desired, now)
-    incarnation.py one run of a child: the only place where a child's exceptions are caught
+    loop.py        the restart loop of a child     child.py    what it holds, and its snapshot
+    incarnation.py one run of a child, and how its end is judged
+    deadlines.py   the deadlines of all starts and stops
     probing.py     asks silent children for a sign of life
     admission.py   how many children start at a time, how fast, and in which order
     one_for_one.py independent, dynamic children      rest_for_one.py  ordered children, also one_for_all
@@ -15,11 +17,12 @@ that can be read. The library has nothing to do with messaging and imports only 
 """
 
 from .admission import Admission, Ticket
+from .child import ChildState
 from .decide import Desired, Escalate, Idle, Run, Wait, decide
 from .history import FailureRecord, History, Urgency
-from .incarnation import Incarnation, run_incarnation
+from .incarnation import Incarnation
 from .introspection import Node, count_children, tree
-from .one_for_one import ChildState, OneForOne, TooManyChildren, UnknownChild
+from .one_for_one import OneForOne, TooManyChildren, UnknownChild
 from .outcomes import Ended, Exhausted, Failure, Kind, Outcome, RetryLater, Terminal, classify, split
 from .phase import Phase
 from .policy import Backoff, OnExhausted, Policy, PolicyProblem, Probe, Restart
@@ -70,7 +73,6 @@ __all__ = [
     "classify",
     "count_children",
     "decide",
-    "run_incarnation",
     "split",
     "tree",
     "turnstile",

@@ -65,59 +65,56 @@ class Escalate:
 
 
 Action = Run | Wait | Idle | Escalate
+_RUN = Run()
+
+# What every restart needs of enums: in Python 3.11 a look-up in the class is slower than a function call.
+_STOPPED, _PERMANENT, _BACKING_OFF = Desired.STOPPED, Restart.PERMANENT, Why.BACKING_OFF
+_DEFERRED, _CONFLICT = Kind.DEFERRED, Kind.CONFLICT
 
 
 def decide(policy: Policy, history: History, desired: Desired, now: float) -> Action:
     """What to do with a child that is not running at `now` (seconds of a monotonic clock)."""
-    if desired is Desired.STOPPED:
+    if desired is _STOPPED:
         return Idle(Why.STOPPED)
     if history.terminal is not None:
         return Idle(Why.TERMINAL)
-    if history.last is not None and not history.try_now and not _runs_again(policy, history.last):
-        return Idle(Why.COMPLETED if history.last.ended is Ended.COMPLETED else Why.FAILED)
+    last = history.last
+    if last is not None and not history.try_now and not _runs_again(policy, last):
+        return Idle(Why.COMPLETED if last.ended is Ended.COMPLETED else Why.FAILED)
     if history.not_before is not None and history.not_before > now:
         return Wait(history.not_before, Why.DEFERRED)
-    if history.last is None or history.ended_at is None:
-        return Run()
+    if last is None or history.ended_at is None:
+        return _RUN
     return _decide_after_end(policy, history, history.ended_at, now)
 
 
 def _runs_again(policy: Policy, last: Outcome) -> bool:
     """Whether the restart type allows a child that ended by itself to run again."""
-    match policy.restart:
-        case Restart.PERMANENT:
-            return True
-        case Restart.TRANSIENT:
-            return last.ended is not Ended.COMPLETED
-        case Restart.TEMPORARY:
-            return False
+    if policy.restart is _PERMANENT:
+        return True
+    return policy.restart is Restart.TRANSIENT and last.ended is not Ended.COMPLETED
 
 
 def _decide_after_end(policy: Policy, history: History, ended_at: float, now: float) -> Action:
     """The decision for a child that ran and ended by itself."""
     assert history.last is not None
-    if history.try_now:
-        return _run_or_wait(ended_at + policy.backoff.initial, Why.BACKING_OFF, now)
     failure = history.last.failure
-    if failure is not None and failure.kind is Kind.DEFERRED:
-        return Run()  # `not_before` has passed
+    if history.try_now:
+        return _run_or_wait(ended_at + policy.backoff.initial, _BACKING_OFF, now)
+    if failure is not None and failure.kind is _DEFERRED:
+        return _RUN  # `not_before` has passed
     if history.in_window(policy, now) > policy.max_restarts:
-        match policy.on_exhausted:
-            case OnExhausted.STOP:
-                return Idle(Why.EXHAUSTED)
-            case OnExhausted.ESCALATE:
-                return Escalate()
-            case OnExhausted.PARK:
-                return _run_or_wait(ended_at + policy.park_interval, Why.PARKED, now)
-    delay = policy.backoff.delay(history.consecutive, history.draw)
-    if (
-        failure is not None
-        and failure.kind is Kind.CONFLICT
-        and history.consecutive > QUICK_TRIES_IN_CONFLICT
-    ):
+        if policy.on_exhausted is OnExhausted.STOP:
+            return Idle(Why.EXHAUSTED)
+        if policy.on_exhausted is OnExhausted.ESCALATE:
+            return Escalate()
+        return _run_or_wait(ended_at + policy.park_interval, Why.PARKED, now)
+    if failure is not None and failure.kind is _CONFLICT and history.consecutive > QUICK_TRIES_IN_CONFLICT:
         delay = policy.backoff.max
-    return _run_or_wait(ended_at + delay, Why.BACKING_OFF, now)
+    else:
+        delay = policy.backoff.delay(history.consecutive, history.draw)
+    return _run_or_wait(ended_at + delay, _BACKING_OFF, now)
 
 
 def _run_or_wait(due: float, why: Why, now: float) -> Action:
-    return Run() if now >= due else Wait(due, why)
+    return _RUN if now >= due else Wait(due, why)

@@ -1,10 +1,11 @@
 """A child's history, the input of the restart decision.
 
-A history is a value; `after` makes the next one. Times and random numbers are arguments, so that a table can
-test every case.
+A child has one history, changed in place when an incarnation begins or ends. Times and random numbers are
+arguments, so that a table can test every case.
 """
 
 import enum
+from bisect import bisect_right
 
 import attrs
 
@@ -12,6 +13,9 @@ from .outcomes import Ended, Failure, Kind, Outcome
 from .policy import Policy
 
 KEPT_FAILURES = 10
+
+# What every restart needs of enums: in Python 3.11 a look-up in the class is slower than a function call.
+_STOPPED, _TERMINAL, _DEFERRED = Ended.STOPPED, Kind.TERMINAL, Kind.DEFERRED
 
 
 class Urgency(enum.IntEnum):
@@ -29,13 +33,12 @@ class FailureRecord:
     failure: Failure
 
 
-@attrs.frozen
+@attrs.define
 class History:
-    """`restarts`: times of the failures that count against the budget, oldest first."""
+    """Mutable. The times that it is told never go back."""
 
     incarnations: int = 0
     consecutive: int = 0  # counted failures since the last stable run
-    restarts: tuple[float, ...] = ()
     ended_at: float | None = None  # None: never ran, or reset
     last: Outcome | None = None
     draw: float = 0.0  # the jitter drawn for the pending restart
@@ -43,11 +46,19 @@ class History:
     not_before: float | None = None
     try_now: bool = False  # the operator asked to skip the back-off
     was_stable: bool = False  # the last run lasted `stable_after`
-    recent: tuple[FailureRecord, ...] = ()
+    _restarts: list[float] | None = None  # times of the ends that count against the budget, oldest first
+    _recent: list[tuple[float, Failure]] | None = None  # both are made by the first failure
+
+    @property
+    def recent(self) -> tuple[FailureRecord, ...]:
+        """The last failures, at most `KEPT_FAILURES`, oldest first."""
+        return tuple(FailureRecord(at, failure) for at, failure in self._recent or ())
 
     def in_window(self, policy: Policy, now: float) -> int:
         """Counted restarts inside the policy's window."""
-        return sum(1 for at in self.restarts if at > now - policy.window)
+        if not self._restarts:
+            return 0
+        return len(self._restarts) - bisect_right(self._restarts, now - policy.window)
 
     @property
     def urgency(self) -> Urgency:
@@ -58,46 +69,53 @@ class History:
             return Urgency.FIRST
         return Urgency.WAS_STABLE if self.was_stable else Urgency.FAILING
 
-    def began(self) -> "History":
-        return attrs.evolve(self, incarnations=self.incarnations + 1, try_now=False)
+    def began(self) -> None:
+        """An incarnation began."""
+        self.incarnations += 1
+        self.try_now = False
 
-    def reset(self) -> "History":
-        """The history after the operator's reset: keeps `incarnations`, `not_before` and `recent`."""
-        return History(incarnations=self.incarnations, not_before=self.not_before, recent=self.recent)
+    def reset(self) -> None:
+        """The operator reset it: forget all but `incarnations`, `not_before` and `recent`."""
+        self.consecutive, self._restarts = 0, None
+        self.ended_at = self.last = self.terminal = None
+        self.draw = 0.0
+        self.try_now = self.was_stable = False
 
-    def after(
-        self, policy: Policy, outcome: Outcome, *, ran_for: float, now: float, draw: float
-    ) -> "History":
-        """The history after an incarnation ended. `ran_for`: seconds since it reported itself started."""
-        stable = ran_for >= policy.stable_after and ran_for > 0
-        consecutive, restarts = (0, ()) if stable else (self.consecutive, self.restarts)
-        ended_at: float | None = now
-        last: Outcome | None = outcome
-        recent = self.recent
-        terminal, not_before = self.terminal, self.not_before
+    def ended(self, policy: Policy, outcome: Outcome, *, ran_for: float, now: float, draw: float) -> None:
+        """An incarnation ended. `ran_for`: seconds since it reported itself started."""
+        self.draw = draw
+        self.was_stable = ran_for >= policy.stable_after and ran_for > 0
+        if self.was_stable:
+            self.consecutive, self._restarts = 0, None
         failure = outcome.failure
         if failure is not None:
-            recent = (*recent, FailureRecord(now, failure))[-KEPT_FAILURES:]
-        if outcome.ended is Ended.STOPPED:
-            ended_at, last = None, None
-        elif failure is not None and failure.kind is Kind.TERMINAL:
-            terminal = failure.reason
-        elif failure is not None and failure.kind is Kind.DEFERRED:
-            not_before = now + (failure.retry_after or 0.0)
+            self._record(now, failure)
+        if outcome.ended is _STOPPED:
+            self.ended_at = self.last = None
+            return
+        self.ended_at, self.last = now, outcome
+        if failure is not None and failure.kind is _TERMINAL:
+            self.terminal = failure.reason
+        elif failure is not None and failure.kind is _DEFERRED:
+            self.not_before = now + (failure.retry_after or 0.0)
         else:
-            consecutive += 1
-            counted = tuple(at for at in restarts if at > now - policy.window)
-            restarts = (*counted, now)[-(policy.max_restarts + 1) :]
-        return History(
-            incarnations=self.incarnations,
-            consecutive=consecutive,
-            restarts=restarts,
-            ended_at=ended_at,
-            last=last,
-            draw=draw,
-            terminal=terminal,
-            not_before=not_before,
-            try_now=self.try_now,
-            was_stable=stable,
-            recent=recent,
-        )
+            self._count(policy, now)
+
+    def _record(self, now: float, failure: Failure) -> None:
+        if self._recent is None:
+            self._recent = []
+        self._recent.append((now, failure))
+        if len(self._recent) > KEPT_FAILURES:
+            del self._recent[0]
+
+    def _count(self, policy: Policy, now: float) -> None:
+        """Count an end against the budget; ends that no decision can depend on any more are dropped."""
+        self.consecutive += 1
+        if self._restarts is None:
+            self._restarts = []
+        counted = self._restarts
+        if expired := bisect_right(counted, now - policy.window):
+            del counted[:expired]
+        counted.append(now)
+        if len(counted) > policy.max_restarts + 1:
+            del counted[0]

@@ -1,120 +1,139 @@
-"""One run of a child: the only `try` around a child's code.
+"""One run of a child: what its body sees of it, and the judgement of its end.
 
 trio raises several exceptions at a time: a child that is cancelled *and* raises in its clean-up ends with a
 group of both. `except Exception` does not catch such a group, and an exception that passes ends the nursery
-in which all the child's siblings run. So exactly one function catches, and splits what it caught into control
-flow that must pass (`Cancelled`, `KeyboardInterrupt`, `SystemExit`) and errors that must not.
-
-Deadlines need no timer task: they are the deadline of the incarnation's own cancel scope.
+in which all the child's siblings run. So whoever runs a child splits what it caught into control flow that
+must pass (`Cancelled`, `KeyboardInterrupt`, `SystemExit`) and errors that must not, and has the errors judged
+here.
 """
 
 import enum
 import logging
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Sequence
+from typing import Protocol
 
 import trio
 
 from .outcomes import Ended, Failure, Kind, Outcome, split, worst
 from .spec import ChildSpec
-from .wake import Latch
 
 log = logging.getLogger("supervisors")
 
 
 class CancelReason(enum.Enum):
-    """Why an incarnation's cancel scope has a deadline."""
+    """Why an incarnation has a deadline."""
 
     START_TIMEOUT = "start_timeout"
     STOP = "stop"
     RESTART = "restart"
 
 
+# What every restart needs of enums: in Python 3.11 a look-up in the class is slower than a function call.
+_START_TIMEOUT, _FAILED, _BUG = CancelReason.START_TIMEOUT, Ended.FAILED, Kind.BUG
+
+
+class Host(Protocol):
+    """Whoever runs an incarnation."""
+
+    def mark_up(self, at: float) -> None:
+        """The incarnation has reported itself started, and is not asked to end."""
+
+
 class Incarnation:
-    """The interface between a running child and its supervisor."""
+    """The interface between a running child and its supervisor.
 
-    __slots__ = ("_on_started", "_scope", "_stopping", "ended", "number", "reason", "started_at")
+    `deadline`: when it shall be cancelled (trio's clock); its host sees to that.
+    """
 
-    def __init__(
-        self, number: int, start_timeout: float, on_started: Callable[[], None] | None = None
-    ) -> None:
+    __slots__ = ("_asked", "_host", "deadline", "number", "reason", "started_at", "stop_requested")
+
+    def __init__(self, number: int, deadline: float = math.inf, host: Host | None = None) -> None:
         self.number = number  # 1 for a child's first run; grows with each
+        self.deadline = deadline
+        self.reason = _START_TIMEOUT
         self.started_at: float | None = None
-        self.reason = CancelReason.START_TIMEOUT
-        self.ended = Latch()
-        self._on_started = on_started
-        self._stopping = Latch()
-        self._scope = trio.CancelScope(deadline=trio.current_time() + start_timeout)
+        self.stop_requested = False
+        self._asked: trio.Event | None = None  # made only if the body waits for it
+        self._host = host
 
     def started(self) -> None:
         """Report that the child is up: the start deadline no longer applies. Later calls do nothing."""
         if self.started_at is not None:
             return
-        self.started_at = trio.current_time()
-        if self.reason is CancelReason.START_TIMEOUT:
-            self._scope.deadline = float("inf")
-        if self._on_started is not None and not self.stop_requested:
-            self._on_started()
-
-    @property
-    def stop_requested(self) -> bool:
-        return self._stopping.is_set()
+        self.started_at = now = trio.current_time()
+        if not self.stop_requested:
+            self.deadline = math.inf
+            if self._host is not None:
+                self._host.mark_up(now)
 
     async def stopping(self) -> None:
         """Wait for a stop request; the child then has `stop_grace` seconds to end by itself."""
-        await self._stopping.wait()
+        if self.stop_requested:
+            await trio.lowlevel.checkpoint()
+            return
+        if self._asked is None:
+            self._asked = trio.Event()
+        await self._asked.wait()
 
     def stop(self, grace: float, reason: CancelReason = CancelReason.STOP) -> None:
-        """Ask the child to end, and cancel it `grace` seconds from now.
+        """Ask the child to end; it is to be cancelled `grace` seconds from now.
 
         A later call can only shorten the deadline; the reason STOP is kept over RESTART.
         """
         if not (self.stop_requested and self.reason is CancelReason.STOP):
             self.reason = reason
-        self._stopping.set()
-        self._scope.deadline = min(self._scope.deadline, trio.current_time() + grace)
-
-    @property
-    def scope(self) -> trio.CancelScope:
-        return self._scope
+        self.stop_requested = True
+        if self._asked is not None:
+            self._asked.set()
+        self.deadline = min(self.deadline, trio.current_time() + grace)
 
 
-async def run_incarnation(spec: ChildSpec, incarnation: Incarnation) -> Outcome:
-    """Run `spec.run` once. Returns how it ended.
+async def run_incarnation(spec: ChildSpec, incarnation: Incarnation, scope: trio.CancelScope) -> Outcome:
+    """Run `spec.run` once, in `scope`. Returns how it ended.
 
-    Raises only `Cancelled` (of an outer scope), `KeyboardInterrupt` or `SystemExit`; errors raised together
-    with those are logged.
+    Raises only `Cancelled` (of an outer scope), `KeyboardInterrupt` or `SystemExit`.
     """
     try:
-        try:
-            with incarnation.scope:
-                await spec.run(incarnation)
-        except BaseException as caught:
-            control, errors = split(caught)
-            if control is not None:
-                _log(spec, errors, "while being cancelled")
-                raise control from None
-        else:
-            errors = []
-    finally:
-        incarnation.ended.set()
-    return _judge(spec, incarnation, errors)
+        with scope:
+            await spec.run(incarnation)
+    except BaseException as caught:
+        return judge(spec, incarnation, errors_of(spec, caught), cancelled=scope.cancelled_caught)
+    return judge(spec, incarnation, (), cancelled=scope.cancelled_caught)
 
 
-def _judge(spec: ChildSpec, incarnation: Incarnation, errors: Sequence[BaseException]) -> Outcome:
+def errors_of(spec: ChildSpec, caught: BaseException) -> list[BaseException]:
+    """The errors in a caught exception, flat.
+
+    Control flow in it is raised again; errors raised together with that are logged.
+    """
+    control, errors = split(caught)
+    if control is not None:
+        _log(spec, errors, "while being cancelled")
+        raise control from None
+    return errors
+
+
+def judge(
+    spec: ChildSpec, incarnation: Incarnation, errors: Sequence[BaseException], *, cancelled: bool
+) -> Outcome:
+    """How an incarnation ended that raised `errors`, or whose cancellation reached its supervisor."""
     if incarnation.stop_requested:
         _log(spec, errors, "while stopping")
         if incarnation.reason is CancelReason.RESTART:
             return Outcome(Ended.FAILED, Failure(Kind.TRANSIENT, "probe_failed"))
         return Outcome(Ended.STOPPED)
-    if incarnation.scope.cancelled_caught:
+    if cancelled:
         _log(spec, errors, "after its start timed out")
         return Outcome(Ended.FAILED, Failure(Kind.TRANSIENT, "start_timeout"))
     if not errors:
         return Outcome(Ended.COMPLETED)
-    failures = [spec.classify(error) for error in errors]
-    bugs = [e for e, f in zip(errors, failures, strict=True) if f.kind is Kind.BUG]
-    _log(spec, bugs, "crashed")
-    return Outcome(Ended.FAILED, worst(failures))
+    failures = []
+    for error in errors:
+        failures.append(failure := spec.classify(error))
+        if failure.kind is _BUG:
+            log.error("child %s crashed", spec.id, exc_info=error)
+    return Outcome(_FAILED, worst(failures))
 
 
 def _log(spec: ChildSpec, errors: Sequence[BaseException], when: str) -> None:

@@ -7,12 +7,15 @@ bug.
 """
 
 import enum
-from collections.abc import Callable, Iterable
+import functools
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import attrs
 import trio
 
 _CONTROL = (trio.Cancelled, KeyboardInterrupt, SystemExit)
+_GROUP_OR_CONTROL = (BaseExceptionGroup, *_CONTROL)
 
 
 class Kind(enum.IntEnum):
@@ -41,8 +44,7 @@ class Ended(enum.Enum):
     STOPPED = "stopped"  # on request; exceptions raised meanwhile are only logged
 
 
-@attrs.frozen
-class Outcome:
+class Outcome(NamedTuple):
     ended: Ended
     failure: Failure | None = None
 
@@ -79,7 +81,13 @@ def classify(error: BaseException) -> Failure:
         case RetryLater(seconds=seconds, reason=reason):
             return Failure(Kind.DEFERRED, reason, describe(error), retry_after=seconds)
         case _:
-            return Failure(Kind.BUG, "crash", describe(error))
+            return _crash(describe(error))
+
+
+@functools.lru_cache(maxsize=256)
+def _crash(error: str) -> Failure:
+    """The verdict on an exception of which nothing but its class is known: one object for all of them."""
+    return Failure(Kind.BUG, "crash", error)
 
 
 def describe(error: BaseException) -> str:
@@ -87,17 +95,21 @@ def describe(error: BaseException) -> str:
     return type(error).__qualname__
 
 
-def worst(failures: Iterable[Failure]) -> Failure:
+def worst(failures: Sequence[Failure]) -> Failure:
     """The failure of the worst kind; among equals that with the longest `retry_after`, else the first."""
+    if len(failures) == 1:
+        return failures[0]
     return max(failures, key=lambda failure: (failure.kind, failure.retry_after or 0.0))
 
 
 def split(caught: BaseException) -> tuple[BaseException | None, list[BaseException]]:
     """Split a caught exception into control flow (or None), and a flat list of all other exceptions."""
-    if isinstance(caught, BaseExceptionGroup):
-        control, rest = caught.split(_CONTROL)
-        return control, [] if rest is None else _leaves(rest)
-    return (caught, []) if isinstance(caught, _CONTROL) else (None, [caught])
+    if not isinstance(caught, _GROUP_OR_CONTROL):
+        return None, [caught]
+    if not isinstance(caught, BaseExceptionGroup):
+        return caught, []
+    control, rest = caught.split(_CONTROL)
+    return control, [] if rest is None else _leaves(rest)
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:

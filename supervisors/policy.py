@@ -100,12 +100,12 @@ class Backoff:
 
     def delay(self, failures: int, draw: float) -> float:
         """Seconds to wait after the `failures`-th failure in a row (1-based); `draw` is in [-1, 1]."""
-        exponent = min(failures - 1, 64)  # far beyond any maximum
+        exponent = failures - 1 if failures < 65 else 64  # far beyond any maximum
         try:
-            grown = self.initial * self.factor**exponent
+            grown: float = self.initial * self.factor**exponent
         except OverflowError:
             grown = self.max
-        return float(min(grown, self.max) * (1 + self.jitter * draw))
+        return (grown if grown < self.max else self.max) * (1 + self.jitter * draw)
 
 
 @attrs.frozen

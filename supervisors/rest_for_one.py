@@ -6,6 +6,7 @@ stopped in reverse order, and started again by the ended child's policy. Stoppin
 with each child's own deadlines.
 """
 
+import math
 import random
 from collections.abc import Callable, Iterable, Sequence
 
@@ -25,12 +26,39 @@ from .wake import Wake
 class _Slot:
     """One position in the order."""
 
-    def __init__(self, spec: ChildSpec) -> None:
+    def __init__(self, spec: ChildSpec, wake: Wake) -> None:
         self.spec = spec
         self.history = History()
         self.incarnation: Incarnation | None = None
+        self.scope = trio.CancelScope()  # of the incarnation
+        self.ended = trio.Event()  # the incarnation has ended
         self.since = trio.current_time()
         self.outcome: Outcome | None = None
+        self._wake = wake
+
+    def begin(self) -> Incarnation:
+        """The next incarnation; its caller runs it."""
+        self.history.began()
+        self.since = now = trio.current_time()
+        self.incarnation = Incarnation(self.history.incarnations, now + self.spec.policy.start_timeout, self)
+        self.scope = trio.CancelScope(deadline=self.incarnation.deadline)
+        self.outcome, self.ended = None, trio.Event()
+        return self.incarnation
+
+    def mark_up(self, at: float) -> None:
+        self.scope.deadline = math.inf
+        self._wake.ring()
+
+    def stop(self, incarnation: Incarnation) -> None:
+        incarnation.stop(self.spec.policy.stop_grace)
+        self.scope.deadline = incarnation.deadline
+
+    def end(self, incarnation: Incarnation, outcome: Outcome, draw: float) -> None:
+        """The incarnation has ended."""
+        now, started = trio.current_time(), incarnation.started_at
+        ran_for = 0.0 if started is None else now - started
+        self.history.ended(self.spec.policy, outcome, ran_for=ran_for, now=now, draw=draw)
+        self.outcome, self.incarnation, self.since = outcome, None, now
 
 
 @attrs.frozen
@@ -54,8 +82,8 @@ class RestForOne:
         *,
         draw: Callable[[], float] = lambda: random.uniform(-1.0, 1.0),  # noqa: S311
     ) -> None:
-        self._slots = [_Slot(spec) for spec in specs]
         self._wake = Wake()
+        self._slots = [_Slot(spec, self._wake) for spec in specs]
         self._draw = draw
 
     async def run(self, me: Incarnation) -> None:
@@ -90,11 +118,7 @@ class RestForOne:
             if me.stop_requested:
                 return -1
             slot = self._slots[index]
-            slot.history = slot.history.began()
-            slot.outcome = None
-            policy = slot.spec.policy
-            incarnation = Incarnation(slot.history.incarnations, policy.start_timeout, self._wake.ring)
-            slot.incarnation, slot.since = incarnation, trio.current_time()
+            incarnation = slot.begin()
             nursery.start_soon(self._run_slot, slot, incarnation)
             while incarnation.started_at is None and slot.outcome is None:
                 await self._wake.wait()
@@ -106,13 +130,11 @@ class RestForOne:
         return _ALL_UP
 
     async def _run_slot(self, slot: _Slot, incarnation: Incarnation) -> None:
-        outcome = await run_incarnation(slot.spec, incarnation)
-        now, started = trio.current_time(), incarnation.started_at
-        ran_for = now - started if started is not None else 0.0
-        slot.history = slot.history.after(
-            slot.spec.policy, outcome, ran_for=ran_for, now=now, draw=self._draw()
-        )
-        slot.outcome, slot.incarnation, slot.since = outcome, None, now
+        try:
+            outcome = await run_incarnation(slot.spec, incarnation, slot.scope)
+        finally:
+            slot.ended.set()
+        slot.end(incarnation, outcome, self._draw())
         self._wake.ring()
 
     async def _first_ended(self, me: Incarnation) -> int:
@@ -134,10 +156,10 @@ class RestForOne:
         for slot in reversed(self._slots[index + 1 :]):
             running, policy = slot.incarnation, slot.spec.policy
             if running is not None:
-                running.stop(policy.stop_grace)
+                slot.stop(running)
                 with trio.move_on_after(policy.stop_grace + policy.stop_timeout):
-                    await running.ended.wait()
-                if not running.ended.is_set():
+                    await slot.ended.wait()
+                if not slot.ended.is_set():
                     # trio cannot kill a task, and a second incarnation must not run beside a stuck one.
                     raise Exhausted(f"{slot.spec.id} did not stop")
             slot.outcome = None
@@ -159,7 +181,7 @@ class RestForOne:
                 case Wait(until=until):
                     await self._wake.wait(until)
                 case Idle() | Escalate():
-                    slot.history = slot.history.reset()  # the next run begins anew, as in OTP
+                    slot.history.reset()  # the next run begins anew, as in OTP
                     raise Exhausted(slot.spec.id)
 
 

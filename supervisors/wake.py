@@ -1,4 +1,4 @@
-"""A level-triggered bell between a verb and the loop that acts on it, and a latch that is set once."""
+"""A level-triggered bell between a verb and the loop that acts on it."""
 
 import math
 
@@ -32,32 +32,3 @@ class Wake:
                 self._event = None
         rung, self._rung = self._rung, False
         return rung
-
-
-class Latch:
-    """A flag that is set once, for tasks to wait for.
-
-    It makes a `trio.Event` only if a task waits: most incarnations never need one.
-    """
-
-    __slots__ = ("_event", "_set")
-
-    def __init__(self) -> None:
-        self._set = False
-        self._event: trio.Event | None = None
-
-    def set(self) -> None:
-        self._set = True
-        if self._event is not None:
-            self._event.set()
-
-    def is_set(self) -> bool:
-        return self._set
-
-    async def wait(self) -> None:
-        if self._set:
-            await trio.lowlevel.checkpoint()
-            return
-        if self._event is None:
-            self._event = trio.Event()
-        await self._event.wait()

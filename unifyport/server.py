@@ -8,6 +8,7 @@ Opening order: lock, database, file. Running order: the supervision tree, bottom
       services (one_for_one)
         deliveries     one actor per endpoint        accounts   one per account
         front          the HTTP servers              retention  purges what has been outlived
+                                                     keys       compares the version of the API keys
                                                      garbage    collects when the process has grown
 """
 
@@ -48,11 +49,12 @@ from unifyport.config.reload import Reloader, Running
 from unifyport.config.settings import Settings, Source
 from unifyport.delivery.client import HttpDeliveryClient
 from unifyport.files.incoming import MediaLinks
-from unifyport.fleet.doorbells import EVENTS_TOPIC, LocalBus
+from unifyport.fleet.doorbells import EVENTS_TOPIC, KEYS_TOPIC, LocalBus
 from unifyport.fleet.leases import DatabaseLock, LocalFleet
 from unifyport.front.connections import Connections
 from unifyport.gateway.assembly import Assembly
 from unifyport.gateway.events import EventUseCases
+from unifyport.gateway.key_cache import KeyCache
 from unifyport.gateway.retention import Retention
 from unifyport.links.login import LoginLinks
 from unifyport.links.qr import QrPictures
@@ -130,10 +132,11 @@ class _Foundation:
 @attrs.define
 class _Road:
     """The ordinary road: normalizers, then the writer, which tells `on_events` of each commit that wrote
-    events.
+    events, and has `keys` dropped after each that may have changed an API key.
     """
 
     writer: Writer
+    keys: KeyCache
     normalizers: Normalizers
     links: MediaLinks
     reply_tokens: ReplyTokens
@@ -259,7 +262,13 @@ class Server:
             for listener in on_events:
                 listener(kinds)
 
-        writer = Writer(store, events_committed)
+        keys = KeyCache(store, base.bus)
+
+        def keys_changed() -> None:
+            keys.drop()
+            base.bus.ring(KEYS_TOPIC)
+
+        writer = Writer(store, events_committed, keys_changed)
         event_id = EventIds(now_ms, await store.newest_event_id())
         lane_key = await store.lane_key()
         links = MediaLinks(
@@ -270,7 +279,7 @@ class Server:
             self._parts.new_normalizer(writer, event_id, lane_key, links.link, reply_tokens.token)
             for _ in range(PARTITIONS)
         ]
-        return _Road(writer, Normalizers(partitions), links, reply_tokens, on_events)
+        return _Road(writer, keys, Normalizers(partitions), links, reply_tokens, on_events)
 
     def _admissions(self) -> dict[str, Admission]:
         supervision = self.settings.supervision
@@ -335,6 +344,7 @@ class Server:
             registry=self.registry,
             store=self._store,
             writer=road.writer,
+            keys=road.keys,
             normalizers=road.normalizers,
             accounts=accounts,
             deliveries=deliveries,
@@ -379,6 +389,7 @@ class Server:
         retention = Retention(self.settings.storage, writer, assembly.uploads, self._parts.now_ms)
         parts = OneForOne(stop_in_order=True)  # front, then sends, then accounts, then deliveries
         parts.add(ChildSpec("garbage", Garbage().run, _PART))
+        parts.add(ChildSpec("keys", assembly.keys.run, _PART))
         parts.add(ChildSpec("retention", retention.run, _PART))
         parts.add(ChildSpec("deliveries", deliveries.run, _PART, supervisor=deliveries.supervisor))
         parts.add(ChildSpec("accounts", accounts.run, _PART, supervisor=accounts.supervisor))

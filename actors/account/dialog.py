@@ -59,17 +59,15 @@ class LoginDialog:
         Raises `NotAsked`, `AnswerTooLong`, `NotConfirmed`.
         """
         self._asked().take(wanted, value, confirmed=confirmed)
-        self._progress.wake()
 
     def give_callback(self, state: str, parameters: Mapping[str, str]) -> None:
         """The platform has sent the human back. Raises `NotAsked`, also for another state."""
         self._asked().take_callback(state, parameters)
-        self._progress.wake()
 
     def find_page(self, token: str) -> PasskeyPage:
         """The page of the question that waits now. Raises `NotAsked` for any other token."""
         question = self._asked()
-        if question.page is None or question.answer is not None or not question.has_key(token):
+        if question.page is None or not question.reply.awaited or not question.has_key(token):
             raise NotAsked
         return question.page
 
@@ -159,11 +157,10 @@ class LoginDialog:
         self._question = question
         await self._commit_step(question.step, payload, expires_at, last_error=refused)
         self._deadline.renew(ASKED_SECONDS, late)
-        while question.answer is None:
-            await self._progress.wait()
+        answer = await question.reply.wait()
         self._question = None
         self._deadline.begin(FIRST_STEP_SECONDS, "login_timeout")
-        return question.answer
+        return answer
 
     async def _commit_step(
         self,

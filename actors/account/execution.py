@@ -21,8 +21,8 @@ from unifyport.providers.contract.errors import (
 )
 
 from .attempts import REPLACED, Attempt
-from .command_log import RECORD_SECONDS, CommandLog
-from .perform import perform
+from .command_log import CommandLog
+from .perform import Command, perform
 from .services import Services
 from .state import AccountState
 
@@ -35,6 +35,11 @@ LATE = Answer(CommandState.NOT_SENT, code="deadline")
 NOT_RECORDED = Answer(CommandState.NOT_SENT, code="not_recorded")
 LONGEST = 60.0  # seconds of an attempt, should the clock be set back
 AGAIN = Answer(CommandState.NOT_SENT, code=REPLACED)  # never an outcome: the next connection is to try
+
+
+def crashed(*, begun: bool) -> Answer:
+    """The answer to a command in which a bug showed."""
+    return Answer(CommandState.UNKNOWN if begun else CommandState.NOT_SENT, code="internal_error")
 
 
 class Execution:
@@ -64,18 +69,19 @@ class Execution:
         if not isinstance(command, SendCommand):
             attempt.begun = True
         elif not self._state.spec.marks_sending:
-            marked = await self._commands.mark_sending(command)
+            marked = False
+            with trio.move_on_after(self._left(command)):
+                marked = await self._commands.mark_sending(command)
             late = self._services.now_ms() >= command.deadline
             if late or not marked:
                 return LATE if late else NOT_RECORDED
             attempt.begun = True
         try:
-            left = (command.deadline - self._services.now_ms()) / 1000
-            with trio.move_on_after(min(LONGEST, max(0.0, left))):
+            with trio.move_on_after(self._left(command)):
                 answer = await perform(connector, command)
                 if isinstance(command, SendCommand) and not attempt.begun:
                     attempt.begun = True
-                    with trio.CancelScope(shield=True, deadline=trio.current_time() + RECORD_SECONDS):
+                    with self._commands.recording(command):
                         await self._mark_late(command)
                 return answer
             return Answer(CommandState.UNKNOWN, code="timeout") if attempt.begun else LATE
@@ -87,8 +93,12 @@ class Execution:
             if len(known) == len(errors):  # a nursery may have raised several
                 return self._answer_to(max(known, key=_severity), attempt, connector)
             log.error("account %s: a command crashed", self._state.row.id, exc_info=caught)
-            state = CommandState.UNKNOWN if attempt.begun else CommandState.NOT_SENT
-            return Answer(state, code="internal_error")
+            return crashed(begun=attempt.begun)
+
+    def _left(self, command: Command) -> float:
+        """Seconds until its deadline."""
+        left = (command.deadline - self._services.now_ms()) / 1000
+        return min(LONGEST, max(0.0, left))
 
     async def _mark_late(self, command: SendCommand) -> None:
         """The connector has sent a message without `Session.sending`: a bug, but the outcome is recorded."""

@@ -52,6 +52,9 @@ class MemorySession:
             else:
                 self.records[change.name, change.key] = change.value
 
+    async def keep(self, change: SessionChange) -> None:
+        await self.commit([change])
+
     async def sending(
         self,
         message: OutboundMessage,

@@ -32,7 +32,7 @@ from .attempts import Attempt, Attempts
 from .command_log import CommandLog
 from .connection import Connection
 from .connection_lease import ConnectionLease
-from .execution import AGAIN, CUT, LATE, NOT_RECORDED, NOT_RUNNING, STOPPING, Execution
+from .execution import AGAIN, CUT, LATE, NOT_RECORDED, NOT_RUNNING, STOPPING, Execution, crashed
 from .lanes import Command, Lane, Lanes, NotPrepared, Place, SendFigures, Wanted, wanted_by
 from .lookups import LookUps
 from .services import Services
@@ -168,6 +168,8 @@ class Outbox:
             answer = refused.answer
         except Exception:
             log.exception("account %s: a command crashed", self._state.row.id)
+            if answer is None:  # its answer is kept if only giving back its file or slot has crashed
+                answer = crashed(begun=attempt.begun)
         finally:
             if answer is None:  # it was cancelled
                 answer = CUT if attempt.begun else STOPPING

@@ -1,4 +1,8 @@
-"""A question of a login, and the rules of its answer: once, of the kind that is asked for, not too long."""
+"""A question of a login, and the rules of its answer: once, of the kind that is asked for, not too long.
+
+An answer is taken only while the connector waits for it: not before the question is durable, and not from the
+moment in which the wait is cancelled, although the connector has not noticed yet.
+"""
 
 import hmac
 from collections.abc import Mapping
@@ -7,6 +11,8 @@ from typing import Any
 import attrs
 
 from unifyport.model.auth import STEPS, LoginStep, PasskeyPage, Wanted, needs_confirmation
+
+from ..reply import Reply
 
 
 class NotAsked(Exception):
@@ -37,25 +43,25 @@ class Question:
     key: str = ""
     guesses_left: int | None = None
     page: PasskeyPage | None = None
-    answer: Any = None
+    reply: Reply[Any] = attrs.field(factory=Reply)
 
     def take(self, wanted: Wanted, value: str, *, confirmed: bool) -> None:
         """Raises `NotAsked`, `AnswerTooLong`, `NotConfirmed`; then the question is as it was."""
         rule = STEPS[self.step]
-        if wanted is Wanted.CALLBACK or rule.wanted is not wanted or self.answer is not None:
+        if wanted is Wanted.CALLBACK or rule.wanted is not wanted or not self.reply.awaited:
             raise NotAsked
         if len(value) > rule.max_answer:
             raise AnswerTooLong(rule.max_answer)
         if self.guesses_left is not None and needs_confirmation(self.guesses_left) and not confirmed:
             raise NotConfirmed(self.guesses_left)
-        self.answer = value
+        self.reply.answer(value)
 
     def take_callback(self, state: str, parameters: Mapping[str, str]) -> None:
         """Raises `NotAsked`, also for a state of another question."""
         wanted = STEPS[self.step].wanted
-        if wanted is not Wanted.CALLBACK or self.answer is not None or not self.has_key(state):
+        if wanted is not Wanted.CALLBACK or not self.reply.awaited or not self.has_key(state):
             raise NotAsked
-        self.answer = dict(parameters)
+        self.reply.answer(dict(parameters))
 
     def has_key(self, key: str) -> bool:
         return bool(self.key) and hmac.compare_digest(self.key.encode(), key.encode())

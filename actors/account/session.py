@@ -8,11 +8,10 @@ the session is lost.
 
 import contextlib
 import math
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from typing import TypeVar
 
-import attrs
 import trio
 
 from unifyport.model.message import OutboundMessage
@@ -25,12 +24,11 @@ from ..actor import Job
 from ..reply import Failed, Reply
 from .attempts import Attempts
 from .failures import ROAD_RETRY_SECONDS, LeaseLost, NotDurable
+from .in_flight import InFlight, Since
 from .services import Services
 from .state import AccountState
 
 T = TypeVar("T")
-Place = tuple[str, bytes]
-Values = dict[Place, bytes | None]
 Answer = Result | Failed
 
 
@@ -53,17 +51,12 @@ class AccountSession:
         self._state = state
         self._services = services
         self._generation = generation
+        self._login = state.row.login
         self._attempts = attempts
         self._spawn = spawn
         self._lost = lost
-        self._newest: Values = {}  # handed over and not durable
-        self._counts: Counter[Place] = Counter()  # of changes in flight, by place
-        self._keys: Counter[bytes] = Counter()  # of provider events in flight
-        self._reads: list[_Since] = []  # one for each read in progress
+        self._in_flight = InFlight()
         self._queue: deque[Job[Unit, Result]] = deque()  # while the mailbox is full
-        self._in_flight = 0  # units that are not answered
-        self._drained = trio.Event()
-        self._drained.set()
         self._waiting = 0  # callers that wait for the disk
         self._held_up_until = -math.inf
 
@@ -81,6 +74,18 @@ class AccountSession:
         unit = self._state.unit(self._generation)
         unit.session = list(changes)
         await self._durable(unit)
+
+    async def keep(self, change: SessionChange) -> None:
+        if not self.closed:
+            with contextlib.suppress(SessionLost):  # closed meanwhile
+                return await self.commit([change])
+        check_changes([change])
+        unit = self._state.unit()  # of no incarnation: that one has failed does not refuse it
+        unit.session, unit.login = [change], self._login
+        try:
+            await self._state.commit(unit)
+        except (LeaseLost, NotDurable):
+            raise SessionLost from None
 
     async def sending(
         self,
@@ -116,7 +121,7 @@ class AccountSession:
         """Raises `SessionLost` when nothing more is taken."""
         self._check_open()
         reply: Reply[Answer] = Reply(lambda answer: self._settle(unit, answer))
-        self._note(unit)
+        self._in_flight.add(unit)
         job: Job[Unit, Result] = Job(unit, reply, size)
         if self._queue or not self._services.normalizers.put_nowait(job):
             self._queue.append(job)
@@ -137,32 +142,9 @@ class AccountSession:
         while self._queue:
             self._queue.popleft().reply.answer(Failed("not_handed_over"))
 
-    def _note(self, unit: Unit) -> None:
-        values: Values = {(change.name, change.key): change.value for change in unit.session}
-        keys = {event.key for event in unit.provider_events}
-        self._newest |= values
-        self._counts.update(values.keys())
-        self._keys.update(keys)
-        for since in self._reads:
-            since.values |= values
-            since.keys |= keys
-        if not self._in_flight:
-            self._drained = trio.Event()
-        self._in_flight += 1
-
     def _settle(self, unit: Unit, answer: Answer) -> None:
         """A unit is answered: its changes are durable, or this session is lost. Never waits."""
-        for place in {(change.name, change.key) for change in unit.session}:
-            self._counts[place] -= 1
-            if not self._counts[place]:
-                del self._counts[place], self._newest[place]
-        for key in {event.key for event in unit.provider_events}:
-            self._keys[key] -= 1
-            if not self._keys[key]:
-                del self._keys[key]
-        self._in_flight -= 1
-        if not self._in_flight:
-            self._drained.set()
+        self._in_flight.remove(unit)
         if not isinstance(answer, Committed | Duplicate) and not self.closed:
             self.closed = True
             self._lost(_reason_of(answer))
@@ -175,7 +157,7 @@ class AccountSession:
 
     async def drained(self) -> None:
         """Wait until everything that was handed over is answered: then the next incarnation may read."""
-        await self._drained.wait()
+        await self._in_flight.drained()
 
     # -- reading --------------------------------------------------------------------------------------------
 
@@ -183,8 +165,8 @@ class AccountSession:
         check_place(name, key)
         place = (name, key)
         self._check_open()
-        if place in self._newest:
-            value = self._newest[place]
+        if place in self._in_flight.newest:
+            value = self._in_flight.newest[place]
             await trio.lowlevel.checkpoint()
             return value
         with self._reading() as since:
@@ -206,7 +188,7 @@ class AccountSession:
         self, name: str, prefix: bytes, *, after: bytes | None, limit: int
     ) -> tuple[list[tuple[bytes, bytes]], bool]:
         """A page; False if records were deleted while it was read, so that it may be too short."""
-        overlay = {key: value for (of, key), value in self._newest.items() if of == name}
+        overlay = {key: value for (of, key), value in self._in_flight.newest.items() if of == name}
         page = limit + len(overlay)  # each change may hide one of the rows
         with self._reading() as since:
             rows = await self._read(
@@ -227,7 +209,7 @@ class AccountSession:
     async def seen(self, keys: Collection[bytes]) -> set[bytes]:
         if len(keys) > MAX_SEEN:
             raise ValueError(f"at most {MAX_SEEN} keys")
-        in_flight = {key for key in keys if key in self._keys}
+        in_flight = {key for key in keys if key in self._in_flight.keys}
         with self._reading() as since:
             stored = await self._read(lambda: self._services.store.seen(self._no, list(keys)))
         return stored | in_flight | (since.keys & set(keys))
@@ -237,14 +219,10 @@ class AccountSession:
         return self._state.row.no
 
     @contextlib.contextmanager
-    def _reading(self) -> Iterator["_Since"]:
-        """Collects what is handed over while the store is read: the store may have answered before it."""
-        since = _Since()
-        self._reads.append(since)
-        try:
+    def _reading(self) -> Iterator[Since]:
+        """The store is read. Raises `SessionLost` at the end if the session was closed meanwhile."""
+        with self._in_flight.reading() as since:
             yield since
-        finally:
-            self._reads.remove(since)
         self._check_open()
 
     async def _read(self, read: Callable[[], Awaitable[T]]) -> T:
@@ -259,12 +237,6 @@ class AccountSession:
     def _check_open(self) -> None:
         if self.closed:
             raise SessionLost
-
-
-@attrs.define(eq=False)
-class _Since:
-    values: Values = attrs.field(factory=dict)
-    keys: set[bytes] = attrs.field(factory=set)
 
 
 def _reason_of(answer: Answer) -> Exception:

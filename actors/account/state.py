@@ -78,12 +78,15 @@ class AccountState:
     @property
     def interactive(self) -> bool:
         """Whether a person must log it in."""
-        return self._services.registry.is_interactive(self.spec)
+        return self._services.registry.is_interactive(self.spec, self._row.credentials)
 
     @property
     def may_run(self) -> bool:
         """Whether it shall be connected; an account that a person logs in is not, before that."""
-        return self._row.may_run and (self._row.auth_status is AuthStatus.AUTHORIZED or not self.interactive)
+        row = self._row
+        if not row.may_run or row.auth_status is AuthStatus.AUTHORIZED:
+            return row.may_run
+        return row.auth_status not in WAITING and not self.interactive
 
     @property
     def may_come_up(self) -> bool:

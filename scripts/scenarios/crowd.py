@@ -34,6 +34,7 @@ from .processes import (
     write_config,
 )
 from .storm import room_for
+from .verdicts import count_crashes, crash_limit, print_verdicts
 
 CUSTOMERS = 500
 ANSWER_SECONDS = 0.2  # that the platform takes for a message
@@ -128,7 +129,7 @@ async def run(callers: int) -> bool:
                     watching.cancel_scope.cancel()
                 took = time.monotonic() - began
                 arrived = Counter(await texts(control))
-                crashes = (where / "gateway.log").read_text().count("Traceback")
+                crashes = count_crashes(where / "gateway.log")
     return report(crowd, callers, arrived, took, crashes=crashes)
 
 
@@ -161,16 +162,14 @@ def report(crowd: Crowd, callers: int, arrived: Counter[str], took: float, *, cr
             f"the platform got {len(arrived)} messages, {sum(count > 1 for count in arrived.values())} twice",
         ),
         (crowd.most_held <= MAX_QUEUED, f"held: at most {crowd.most_held} (limit {MAX_QUEUED})"),
-        (not crashes, f"crashes in the log: {crashes}"),
+        crash_limit(crashes),
     ]
-    for good, line in lines:
-        console.print(f"{'ok  ' if good else 'BAD '} {line}")
-    console.print(f"     {crowd.cut_off} connections ended without an answer; their callers asked again")
-    console.print(
-        f"     {len(refused)} refusals, the slowest after {slowest:.2f} s,"
-        f" {late} after more than {REFUSED_WITHIN:.0f} s"
-    )
-    return all(good for good, _ in lines)
+    notes = [
+        f"{crowd.cut_off} connections ended without an answer; their callers asked again",
+        f"{len(refused)} refusals, the slowest after {slowest:.2f} s,"
+        f" {late} after more than {REFUSED_WITHIN:.0f} s",
+    ]
+    return print_verdicts(console, lines, notes)
 
 
 @click.command()

@@ -28,6 +28,7 @@ from .processes import (
     started,
     write_config,
 )
+from .verdicts import count_crashes, crash_limit, print_verdicts
 
 HEALTH_EVERY, HEALTH_LIMIT = 0.02, 0.25
 SPARE_FILES = 500  # open files beside one for each account
@@ -182,7 +183,7 @@ async def measure(accounts: int) -> Storm:
             cpu = gateway.cpu() - cpu
             starts, every = Starts.read(grants, skip=admitted), Starts.read(grants)
             console.print(f"gateway: exit {await gateway.stop()} when it was stopped")
-        crashes = sum("Traceback" in line for line in (where / "gateway.log").read_text().splitlines())
+        crashes = count_crashes(where / "gateway.log")
     return Storm(
         down=down,
         back=back,
@@ -219,15 +220,13 @@ def report(accounts: int, storm: Storm) -> bool:
             every.most_starting <= SLOTS * SLOW,
             f"slow ones included: at most {every.most_starting} (limit {SLOTS * SLOW})",
         ),
-        (not storm.crashes, f"crashes in the log: {storm.crashes}"),
+        crash_limit(storm.crashes),
     ]
-    for good, line in lines:
-        console.print(f"{'ok  ' if good else 'BAD '} {line}")
-    console.print(
-        f"     {storm.starts.count} starts for {accounts} accounts; {storm.cpu:.0f} s of the gateway's CPU,"
+    note = (
+        f"{storm.starts.count} starts for {accounts} accounts; {storm.cpu:.0f} s of the gateway's CPU,"
         f" {storm.cpu / storm.starts.count * 1000:.1f} ms for each start"
     )
-    return all(good for good, _ in lines)
+    return print_verdicts(console, lines, [note])
 
 
 @click.command()

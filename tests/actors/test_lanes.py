@@ -4,7 +4,8 @@ import pytest
 
 from actors.account.lanes import ALPHA, BUSY, MAX_LANE, MAX_QUEUED, RATE_LIMITED, Lanes, Wanted
 from unifyport.model.message import CommandState
-from unifyport.model.send_pace import Limit, Pace, Pacer
+from unifyport.model.send_pace import Pace, Pacer
+from unifyport.model.token_bucket import Limit
 
 LEFT = 25.0
 

@@ -18,6 +18,7 @@ from unifyport.model import auth
 from unifyport.model.auth import Wanted
 from unifyport.model.pkce import challenge_of
 from unifyport.process.redaction import redact
+from unifyport.providers.contract.errors import Rejected
 from unifyport.providers.contract.login import (
     Authorization,
     CodeDelivery,
@@ -98,6 +99,32 @@ async def test_a_question_is_over_when_its_login_is_given_up(
             asked.login.give(wanted, "1")
     assert asked.answer is None
     assert asked.host.made.closed == 1
+
+
+async def test_an_answer_that_comes_in_the_moment_of_a_cancellation_is_not_taken(
+    autojump_clock: MockClock,
+) -> None:
+    for ends in ("the login", "the question"):
+        scope = trio.CancelScope()
+
+        async def ask(dialog: Dialog, scope: trio.CancelScope = scope) -> Any:
+            with scope:  # the connector has learnt that the question is void
+                return await dialog.ask_password()
+            raise Rejected("void")
+
+        asked = Asked(ask)
+        async with trio.open_nursery() as nursery:
+            await asked.wait(nursery)
+            if ends == "the login":
+                asked.login.abandon()
+            else:
+                scope.cancel()
+            with pytest.raises(NotAsked):  # before any other task has run
+                asked.login.give(Wanted.PASSWORD, "secret")
+            await wait_all_tasks_blocked()
+            with pytest.raises(NotAsked):
+                asked.login.give(Wanted.PASSWORD, "secret")
+        assert asked.answer is None
 
 
 @pytest.mark.parametrize("question", QUESTIONS)

@@ -1,5 +1,7 @@
 """The mailbox: order, bounds, batches, cancellation."""
 
+import tracemalloc
+
 import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
@@ -21,6 +23,21 @@ async def test_senders_are_first_in_first_out_and_newcomers_wait_behind() -> Non
         while len(got) < 6:
             got += await mailbox.take(64)
     assert got == list(range(6))
+
+
+async def test_idle_mailboxes_own_no_queue_and_share_no_message() -> None:
+    tracemalloc.start()
+    idle: list[Mailbox[int]] = [Mailbox(capacity=1) for _ in range(1000)]
+    each = tracemalloc.get_traced_memory()[0] / 1000
+    tracemalloc.stop()
+    assert each < 200  # bytes; an empty deque alone has 760
+    async with trio.open_nursery() as nursery:
+        for mailbox in idle[:2]:
+            assert mailbox.put_nowait(1)
+            nursery.start_soon(mailbox.put, 2)
+            await wait_all_tasks_blocked()
+        assert [(len(mailbox), mailbox.waiting_senders) for mailbox in idle[:3]] == [(1, 1), (1, 1), (0, 0)]
+        nursery.cancel_scope.cancel()
 
 
 async def test_bytes_bound_too_and_one_large_item_still_passes() -> None:

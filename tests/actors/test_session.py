@@ -41,7 +41,7 @@ from unifyport.model.unit import SessionChange, Unit
 from unifyport.providers.contract.errors import NotBegun, SessionLost
 from unifyport.providers.contract.session import MAX_CHANGES, MAX_KEY, MAX_NAME, MAX_VALUE
 from unifyport.providers.registry import Registry
-from unifyport.storage.contract import AcceptCommand, PutAccount, Result
+from unifyport.storage.contract import AcceptCommand, PutAccount, Refused, Result
 from unifyport.storage.sealing import KeyRing
 from unifyport.storage.sqlite.store import SqliteStore
 
@@ -293,6 +293,43 @@ async def test_a_closed_session_takes_and_gives_nothing(tmp_path: Path) -> None:
         ):
             with pytest.raises(SessionLost):
                 await call()
+
+
+async def test_a_closed_session_still_keeps_what_all_incarnations_share(tmp_path: Path) -> None:
+    """A send that finishes on a connection that was replaced has refreshed a token that serves once."""
+    token = SessionChange("oauth", b"", b"second")
+    async with opened(tmp_path) as store, process(store) as world:
+        old = await world.incarnate()
+        await old.keep(SessionChange("oauth", b"", b"first"))
+        assert await old.get("oauth") == b"first"
+        new = await world.incarnate()
+        await old.keep(token)
+        assert await store.session_record(1, "oauth", b"") == b"second"
+        assert await new.get("oauth") == b"second"
+        with pytest.raises(ValueError, match="session"):
+            await old.keep(SessionChange("", b"", b""))
+        world.state.replace(attrs.evolve(world.state.row, login=world.state.row.login + 1))
+        await store.commit([PutAccount(world.state.row, declared=True, new_login=True)])
+        with pytest.raises(SessionLost):  # other credentials: those tokens are void
+            await old.keep(SessionChange("oauth", b"", b"third"))
+        assert await store.session_record(1, "oauth", b"") == b"second"
+
+
+async def test_what_is_kept_outlives_the_failure_of_its_session(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened(tmp_path) as store, process(store) as world:
+        session, commit = await world.incarnate(), SqliteStore._commit
+
+        def refusing(self: SqliteStore, writes: Any) -> Any:
+            if any(isinstance(write, Unit) and write.generation is not None for write in writes):
+                return [Refused("the test says so") for _ in writes]
+            return commit(self, writes)
+
+        monkeypatch.setattr(SqliteStore, "_commit", refusing)
+        await session.keep(SessionChange("oauth", b"", b"first"))
+        assert session.closed
+        assert await store.session_record(1, "oauth", b"") == b"first"
 
 
 @pytest.mark.parametrize(

@@ -345,7 +345,7 @@ async def test_the_last_use_of_a_key_is_remembered(tmp_path: Path) -> None:
         made = await api.data("POST", "/v1/api-keys", {"name": "backend"})
         assert "last_used_at" not in made["key"]
         await Client(str(api.http.base_url), made["api_key"]).data("GET", "/v1/workspace")
-        _, used = await api.data("GET", "/v1/api-keys")
+        _, used = await api.until(lambda keys: "last_used_at" in keys[1], "/v1/api-keys")
         assert used["last_used_at"] >= used["created_at"]
 
 

@@ -123,6 +123,25 @@ async def test_a_token_account_asks_for_consent_and_a_passcode(tmp_path: Path) -
         assert (await world.running(account))["provider_account_ref"] == "user-1"
 
 
+async def test_a_token_account_that_could_ask_for_consent_starts_by_its_token(tmp_path: Path) -> None:
+    public = 'public_url = "http://127.0.0.1:1"'
+    async with a_world(tmp_path, WITH_CONSENT, CONSENTING, server=public) as world:
+        logins = world.platform.logins
+        token = logins.export(PHONE)
+        account = await world.account("token", CONSENTING, token=token)
+        assert (await world.running(account))["provider_account_ref"] == "user-1"
+        logins.unlink(token)  # its user removes it
+        await world.api("POST", f"/v1/accounts/{account}/runtime/reconnect")
+        await world.status(account, "failed")
+        shown = await world.step(account, "start")  # now a human is asked
+        assert shown["status"] == "awaiting_code"
+        refused = await world.api("POST", f"/v1/accounts/{account}/runtime/start")
+        assert refused.status_code == 409
+        await world.api("GET", logins.consent(shown["auth_payload"]["page_url"], PHONE))
+        await world.status(account, "authorized")
+        assert (await world.running(account))["provider_account_ref"] == "user-1"
+
+
 # -- passkeys ------------------------------------------------------------------------------------------------
 
 

@@ -112,6 +112,7 @@ async def test_create_update_and_stop(house: House) -> None:
 
     changed = account() + account("second", "77:other") + house.rest
     report = await house.reload(changed)  # and the other key has left
+    assert (await Client(str(house.api.http.base_url), OTHER_KEY)("GET", "/v1/workspace")).status_code == 401
     assert differences(report) == [("api_key", "other", "remove"), ("account", "second", "update")]
     assert report["differences"][1]["fields"] == ["credentials"]
     await house.api.until(

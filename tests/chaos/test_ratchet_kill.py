@@ -1,4 +1,4 @@
-"""kill -9 at the commits of a connection with ratchets, under traffic both ways.
+"""kill -9 before and after each commit of a connection with ratchets, under traffic both ways.
 
 Its peer never sees a key used for two messages, keys are skipped only by sends that ended without success,
 and both directions go on after each kill.
@@ -6,6 +6,7 @@ and both directions go on after each kill.
 
 import os
 import random
+import signal
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -23,12 +24,13 @@ from unifyport.providers.registry import Registry
 pytestmark = pytest.mark.chaos
 
 FULL = os.environ.get("CHAOS") == "full"
-KILLS = 50 if FULL else 8
+KILLS = 50 if FULL else 1  # before, and after, each of the commits
+COMMITS = ("accept", "sending", "outcome", "receive", "repeat")  # see `dying_server.py`
 SCRIPT = Path(__file__).with_name("dying_server.py")
 ACCOUNT = '\n[[accounts]]\nname = "me"\nprovider = "zalo"\ncredentials = { token = "token-of-me" }\n'
 QUICK = '[supervision.policies.default]\nbackoff = { initial = "50ms", max = "200ms" }\nmax_restarts = 1000\n'
 CHATS = ("anna", "bert", "carl")
-LATEST_COMMIT = 25
+LATEST = 4  # of the commits of a kind, the one at which it dies
 SENDERS = 5
 
 
@@ -79,12 +81,24 @@ class Traffic:
         return self.platform.users["me"].peers
 
 
-async def live(process: Process, rng: random.Random, kills: int) -> None:
+def lives(rng: random.Random) -> list[str]:
+    """At which of its commits each process kills itself, in a random order of the kinds."""
+    moments = [(when, what) for when in ("before", "after") for what in COMMITS] * KILLS
+    rng.shuffle(moments)
+    ends: list[str] = []
+    for when, what in moments:
+        if what == "repeat":  # there is one to come only after a process that has not acknowledged it
+            ends += ["after receive 1", f"{when} repeat 1"]
+        else:
+            ends.append(f"{when} {what} {rng.randint(1, LATEST)}")
+    return ends
+
+
+async def live(process: Process, ends: list[str]) -> None:
     """Start the gateway again and again; each time it kills itself at one of its commits."""
-    for _ in range(kills):
-        when = f"{rng.choice(('before', 'after'))} {rng.randint(1, LATEST_COMMIT)}"
-        await process.start_with({"DIE_AT": when})
-        await process.ended()
+    for end in ends:
+        await process.start_with({"DIE_AT": end})
+        assert await process.ended() == -signal.SIGKILL, f"it did not come to its commit {end!r}"
 
 
 def judge(traffic: Traffic, inbox: Receiver) -> None:
@@ -106,6 +120,7 @@ def judge(traffic: Traffic, inbox: Receiver) -> None:
 
 async def test_no_key_is_used_twice_and_both_directions_go_on(tmp_path: Path) -> None:
     rng = random.Random(11)
+    ends = lives(rng)
     registry = Registry([CHANNEL])
     async with sandbox(registry) as platforms, receiver() as inbox:
         platform: Any = platforms.sandbox.platforms["zalo"]
@@ -122,7 +137,7 @@ async def test_no_key_is_used_twice_and_both_directions_go_on(tmp_path: Path) ->
                 nursery.start_soon(traffic.write)
                 for number in range(SENDERS):
                     nursery.start_soon(traffic.send, number, account["id"])
-                await live(process, rng, KILLS)
+                await live(process, ends)
                 await process.start()
                 with trio.move_on_after(1):  # both directions go on
                     await trio.sleep_forever()
@@ -134,7 +149,7 @@ async def test_no_key_is_used_twice_and_both_directions_go_on(tmp_path: Path) ->
                 assert await traffic.outcome(account["id"], f"last to {chat}", chat) == "sent"
                 traffic.outcomes[f"last to {chat}"] = "sent"
             judge(traffic, inbox)
-            assert len(traffic.outcomes) > KILLS
+            assert len(traffic.outcomes) > len(ends)
             assert "Traceback" not in process.log.read_text()
             assert await process.stop() == 0
         finally:

@@ -17,11 +17,11 @@ from trio.testing import MockClock
 
 from unifyport import __version__
 from unifyport.delivery import client
-from unifyport.delivery.client import HttpDeliveryClient, parse_retry_after
+from unifyport.delivery.client import EXCERPT, MAX_ANSWER, HttpDeliveryClient, parse_retry_after
 from unifyport.delivery.scripted import END, RESET, SILENCE, ScriptedBackend, ScriptedWire, Step, answer
 from unifyport.delivery.verdict import Attempt, Verdict, judge
-from unifyport.net import sweeper
-from unifyport.net.answer import EXCERPT, MAX_ANSWER, MAX_HEAD
+from unifyport.net import connection, pool, sweeper
+from unifyport.net.answer import MAX_HEAD
 from unifyport.net.guard import Address, AddressGuard, NameNotResolved, Target, UrlNotAllowed
 from unifyport.net.sweeper import Sweeper
 from unifyport.net.wire import LocalTrouble
@@ -359,7 +359,7 @@ async def test_there_are_so_many_idle_connections_and_no_more(
 
 async def test_no_connection_is_used_for_ever(autojump_clock: MockClock, world: World) -> None:
     began = trio.current_time()
-    while trio.current_time() < began + 2.5 * client.MAX_AGE:
+    while trio.current_time() < began + 2.5 * pool.MAX_AGE:
         await world.post()
         await trio.sleep(10)
     assert (len(world.dialled), world.open) == (3, 1)
@@ -461,7 +461,7 @@ async def test_addresses_that_are_all_silent_take_no_longer_than_the_time_out(
     world.names["shop.example"] = [f"93.184.216.{number}" for number in range(9)]
     world.silent = set(world.names["shop.example"])
     assert await world.post() == Attempt(error="connect_timeout", ms=10_000)
-    assert world.dialled == world.names["shop.example"][: client.ADDRESSES]
+    assert world.dialled == world.names["shop.example"][: connection.ADDRESSES]
 
 
 async def test_what_is_missing_here_says_nothing_about_the_receiver(
@@ -504,7 +504,7 @@ async def test_a_name_that_is_public_when_written_and_private_when_dialled_gains
     assert world.dialled == []
 
 
-@pytest.mark.parametrize(("pause", "after"), [(10, client.MAX_AGE), (sweeper.IDLE_SECONDS + 1, 31)])
+@pytest.mark.parametrize(("pause", "after"), [(10, pool.MAX_AGE), (sweeper.IDLE_SECONDS + 1, 31)])
 async def test_a_name_that_turns_private_is_refused_with_the_next_connection(
     autojump_clock: MockClock, world: World, pause: float, after: float
 ) -> None:

@@ -14,7 +14,7 @@ import pytest
 from unifyport.delivery.breaker import Breaker
 from unifyport.delivery.lanes import ROWS_PER_LANE, LaneKey, Window
 from unifyport.model.owed import Blocked, Owed
-from unifyport.model.pace import Pace
+from unifyport.model.token_bucket import Bucket, Limit
 from unifyport.model.webhook import BreakerPolicy, Ordering
 
 SEEDS = 30_000 if os.environ.get("CHAOS") == "full" else 3_000
@@ -54,7 +54,7 @@ class Model:
         ]
         self.window = Window(blocked, self.ordering)
         self.breaker = Breaker(self.breaker_policy)
-        self.pace = Pace(self.rate)
+        self.limit, self.bucket = Limit.per_second(self.rate), Bucket()
         self.starts.clear()
         self.flying: list[tuple[LaneKey, Owed, bool, bool]] = []  # with probe, extra
         self.buffer: list[tuple[str, Owed]] = []
@@ -89,12 +89,14 @@ class Model:
 
     def start(self) -> None:
         now = self.now / SECOND
-        if len(self.flying) >= IN_FLIGHT or not self.breaker.may_start(now) or self.pace.opens_at(now) > now:
+        if len(self.flying) >= IN_FLIGHT or not self.breaker.may_start(now):
+            return
+        if now + self.bucket.wait(self.limit, now) > now:
             return
         head = self.window.oldest_head() if self.breaker.is_open else self.window.next_head()
         if head is None:
             return
-        self.pace.started(now)
+        self.bucket.take(self.limit, now)
         self.starts.append(self.now)
         self.flying.append((*head, self.breaker.started(), False))
 

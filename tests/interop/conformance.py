@@ -79,8 +79,9 @@ def page(succeeded: Sequence[dict[str, Any]], failed: Sequence[dict[str, Any]]) 
         "",
         "Statuses that we answer beyond those: 404 for ids of nothing, 413 and 415 for bodies, 429"
         " with `Retry-After` for API",
-        "keys and platforms that limit a rate, 503 with `Retry-After` while storage is unavailable,"
-        " 405 for a wrong method.",
+        "keys, platforms and paces that limit a rate, 503 with `Retry-After` while storage is unavailable"
+        " or too many sends",
+        "wait, 405 for a wrong method.",
         "",
         "## Error codes",
         "",

@@ -17,3 +17,11 @@ def test_the_oldest_of_fleeting_ones_are_forgotten() -> None:
     for number in range(3000):
         register_fleeting(f"more-{number:06d}")
     assert redact("kept-for-ever") == "[secret]"
+
+
+def test_a_secret_that_was_taken_for_a_fleeting_one_first_is_kept() -> None:
+    register_fleeting("first-fleeting")
+    register_secret("first-fleeting")
+    for number in range(3000):
+        register_fleeting(f"even-more-{number:06d}")
+    assert redact("first-fleeting") == "[secret]"

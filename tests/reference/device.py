@@ -149,7 +149,17 @@ class TypedCodeConnector(CodeConnector):
 
 
 class ConsentConnector(DeviceConnector, Authorizes):
-    """Let in by consent on a page of the platform, and by the passcode where the user has one."""
+    """Let in by its token; without one by consent on a page of the platform, and by the passcode where the
+    user has one.
+    """
+
+    def _token_of(self, context: ConnectorContext) -> str:
+        self._given = str(context.credentials.get("token", ""))
+        return self._given
+
+    async def _load(self) -> None:
+        await super()._load()
+        self._token = self._token or self._given
 
     async def authorize(self, dialog: Dialog) -> Authorization:
         return await self._follow(await self._begin("consent"), dialog)
@@ -171,12 +181,14 @@ class SessionConnector(DeviceConnector, ImportsSession):
 
 
 _BY_TOKEN = ConnectionSpec("token", lambda: ReferenceConnector, (Credential("token"),), Inbound.ACKED)
-_BY_CONSENT = ConnectionSpec("token", lambda: ConsentConnector, (), Inbound.REPLAYABLE)
+_BY_CONSENT = ConnectionSpec(
+    "token", lambda: ConsentConnector, (Credential("token", required=False),), Inbound.REPLAYABLE
+)
 
 
 def reference(name: str = "line", *, typed: bool = False, consent: bool = False) -> Channel:
     """The channel, in the place of a real one. `typed`: its codes are shown here and typed on the phone.
-    `consent`: its token accounts bring no token, but ask for consent.
+    `consent`: its token accounts ask for consent where they have no token.
     """
     return Channel(
         name=name,

@@ -39,7 +39,13 @@ def failed(kind: Kind = Kind.TRANSIENT, wait: float | None = None) -> Outcome:
 def after(*outcomes: Outcome, policy: Policy = POLICY, every: float = 1.0, ran_for: float = 0.0) -> History:
     history = History()
     for number, outcome in enumerate(outcomes, 1):
-        history = history.began().after(policy, outcome, ran_for=ran_for, now=number * every, draw=0.0)
+        history.began()
+        history.ended(policy, outcome, ran_for=ran_for, now=number * every, draw=0.0)
+    return history
+
+
+def reset(history: History) -> History:
+    history.reset()
     return history
 
 
@@ -127,8 +133,8 @@ TABLE = [
         5,
         Idle(Why.TERMINAL),
     ),
-    ("reset forgets the budget", POLICY, after(*[failed()] * 4).reset(), 4, Run()),
-    ("reset keeps not_before", POLICY, after(failed(Kind.DEFERRED, 70)).reset(), 5, Wait(71, Why.DEFERRED)),
+    ("reset forgets the budget", POLICY, reset(after(*[failed()] * 4)), 4, Run()),
+    ("reset keeps not_before", POLICY, reset(after(failed(Kind.DEFERRED, 70))), 5, Wait(71, Why.DEFERRED)),
     ("a stable run forgives", POLICY, after(*[failed()] * 9, ran_for=30), 9, Wait(10, Why.BACKING_OFF)),
     ("a short one does not", POLICY, after(*[failed()] * 3, ran_for=29), 3, Wait(7, Why.BACKING_OFF)),
 ]
@@ -162,8 +168,8 @@ def test_never_more_restarts_in_a_window_than_the_budget_and_one_try_per_park_in
         if not isinstance(action, Run):
             assert on_exhausted is not OnExhausted.PARK
             break
-        history = history.began()
-        history = history.after(policy, outcome, ran_for=0, now=now, draw=draw)
+        history.began()
+        history.ended(policy, outcome, ran_for=0, now=now, draw=draw)
         if outcome.failure is None or outcome.failure.kind is not Kind.DEFERRED:
             runs.append(now)
     for at in runs:

@@ -138,7 +138,7 @@ class House:
         return self.supervisor.state("child").phase
 
     async def run(self, script: Callable[[], Awaitable[None]]) -> None:
-        root = Incarnation(1, float("inf"))
+        root = Incarnation(1)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self.supervisor.run, root)
             await script()
@@ -247,6 +247,6 @@ async def test_a_cancel_from_outside(
     """Nothing but the cancel gets out, and nothing runs on."""
     house = House(body, restart)
     with trio.move_on_after(at) as scope:
-        await house.supervisor.run(Incarnation(1, float("inf")))
+        await house.supervisor.run(Incarnation(1))
     assert scope.cancelled_caught
     assert (house.alive, house.runs) == (0, 1)

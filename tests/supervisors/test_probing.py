@@ -73,7 +73,7 @@ Script = Callable[[House], Awaitable[None]]
 
 async def play(script: Script, wall: Callable[[], float] | None = None) -> None:
     prober = Prober(wall if wall is not None else trio.current_time)
-    house, root = House(OneForOne(draw=lambda: 0), prober, []), Incarnation(1, float("inf"))
+    house, root = House(OneForOne(draw=lambda: 0), prober, []), Incarnation(1)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(prober.run)
         nursery.start_soon(house.supervisor.run, root)

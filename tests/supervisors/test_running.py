@@ -36,7 +36,7 @@ def clock(autojump_clock: trio.testing.MockClock) -> trio.testing.MockClock:
 
 async def run(supervisor: OneForOne | RestForOne, script: Callable[[], Awaitable[None]]) -> None:
     """Run a supervisor while `script` runs, then stop it gracefully."""
-    root = Incarnation(1, float("inf"))
+    root = Incarnation(1)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(supervisor.run, root)
         with trio.fail_after(1000):
@@ -106,7 +106,7 @@ async def test_cancel_from_outside_while_children_raise(clock: Any) -> None:
     supervisor = OneForOne()
     supervisor.add(ChildSpec("bad", raises_in_cleanup(), POLICY))
     with trio.move_on_after(5) as scope:
-        await supervisor.run(Incarnation(1, float("inf")))
+        await supervisor.run(Incarnation(1))
     assert scope.cancelled_caught  # and the ValueError did not get out
 
 
@@ -302,7 +302,7 @@ async def test_rest_for_one_gives_up_when_told_to(clock: Any) -> None:
     policy = Policy(backoff=Backoff(1, 1, 1, 0), max_restarts=2, on_exhausted=OnExhausted.ESCALATE)
     tree = RestForOne([ChildSpec("a", crash, policy)])
     with pytest.RaisesGroup(Exhausted):
-        await tree.run(Incarnation(1, float("inf")))
+        await tree.run(Incarnation(1))
 
 
 async def test_graceful_stop_lets_a_child_finish(clock: Any) -> None:

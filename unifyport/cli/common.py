@@ -27,6 +27,7 @@ DEFAULT_CONFIG = "unifyport.toml"
 FAILED, WRONG_USAGE = 1, 2
 FILE_WIDTH = 200  # columns of a table that is written to a file or a pipe
 CA_FILE = "unifyport.ca_file"
+ANSWER_SECONDS = 5.0
 STREAM_SECONDS = 45.0  # read time-out of a stream; the server sends a keep-alive every 15 s
 
 
@@ -136,6 +137,14 @@ class Api:
         except (httpx.TransportError, httpx.InvalidURL, httpx.UnsupportedProtocol) as lost:
             fail(f"no server answers at {self._where} ({lost}); is 'unifyport serve' running?")
         return self._data(response)
+
+    def answers(self) -> bool:
+        """Whether a server answers there at all."""
+        try:
+            self._client.request("GET", "/healthz", timeout=ANSWER_SECONDS)
+        except httpx.TransportError:
+            return False
+        return True
 
     def account(self, name: str) -> dict[str, Any]:
         """The account with this id or name. Ends the command if there is not exactly one."""

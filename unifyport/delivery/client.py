@@ -9,25 +9,24 @@ The result is a value, never an exception: the status of the answer, or the reas
 """
 
 import email.utils
-import math
 import time
-from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
 import trio
 
 from unifyport import __version__
-from unifyport.net.answer import Answer, InvalidAnswer
+from unifyport.net.answer import Answer, Headers
+from unifyport.net.connection import LOST, UNSENT, Connection, dial
 from unifyport.net.guard import AddressGuard, NameNotResolved, Network, Target, UrlNotAllowed
+from unifyport.net.pool import Pool
 from unifyport.net.sweeper import Sweeper
 from unifyport.net.wire import Backend, DialFailed, LocalTrouble, Wire
 
 from .verdict import LOCAL_TROUBLE, URL_NOT_ALLOWED, Attempt
 
-CONNECT_SECONDS = 5.0  # at most for one address, if there are others
-ADDRESSES = 4  # how many addresses of a name are tried
-MAX_AGE = 300.0  # seconds that a connection is kept, because names get other addresses
+MAX_ANSWER = 96 * 1024  # bytes of an answer; after a longer one the connection is closed
+EXCERPT = 1024  # bytes of the body that the history keeps
 READ_ON = 2.0  # seconds for the rest of an answer whose status is known
 
 
@@ -47,45 +46,26 @@ class DeliveryClient(Protocol):
 NewClient = Callable[[], DeliveryClient]
 
 
-class Connection:
-    """A wire, the parser of its answers, and its times for the sweeper."""
+class _Connection(Connection):
+    """`head`: the beginning of each request. `private`: nothing of the answers may be shown."""
 
-    __slots__ = (
-        *("_client", "_wire", "allow", "answer", "born", "deadline", "head", "idle_since", "private"),
-        *("receive", "send", "stale", "swept", "url"),
-    )
+    __slots__ = ("head", "private")
 
-    def __init__(
-        self,
-        client: "HttpDeliveryClient",
-        wire: Wire,
-        *,
-        url: str,
-        target: Target,
-        allow: tuple[Network, ...],
-        now: float,
-    ) -> None:
-        self._client = client
-        self._wire = wire
-        self.send, self.receive, self.stale = wire.send, wire.receive, wire.stale
-        self.answer = Answer()
-        self.url = url
+    def __init__(self, pool: "_Pool", wire: Wire, target: Target) -> None:
+        super().__init__(pool, wire, Answer(MAX_ANSWER, EXCERPT), READ_ON)
         self.head = _head(target)
         self.private = target.private
-        self.allow = allow  # the permitted networks when it was dialled
-        self.born = now
-        self.idle_since = self.deadline = math.inf
-        self.swept = False
 
-    def sweep(self) -> None:
-        self.swept = True
-        self._wire.close()
 
-    def retire(self) -> None:
-        self._client.retire(self)
+class _Pool(Pool[_Connection]):
+    """Connections for one URL, dialled while `allow` were the permitted networks."""
 
-    def close(self) -> None:
-        self._wire.close()
+    __slots__ = ("allow", "url")
+
+    def __init__(self, sweeper: Sweeper, url: str, allow: tuple[Network, ...]) -> None:
+        super().__init__(sweeper)
+        self.url = url
+        self.allow = allow
 
 
 class HttpDeliveryClient:
@@ -95,25 +75,42 @@ class HttpDeliveryClient:
         self._guard = guard
         self._backend = backend
         self._sweeper = sweeper
-        self._idle: deque[Connection] = deque()  # by the start of idleness, oldest first
+        self._pool = _Pool(sweeper, "", ())
 
     async def post(self, url: str, fields: bytes, body: bytes, timeout: float) -> Attempt:
         began = trio.current_time()
         deadline = began + timeout
-        attempt = None
-        connection = self._reuse(url, began)
+        pool = self._pool
+        if url != pool.url or pool.allow is not self._guard.allow:
+            pool = self._begin_pool(url)
+        connection = pool.take(began)
         if connection is not None:
-            attempt = await self._exchange(connection, fields, body, deadline)
-        if attempt is None:  # no connection to reuse, or the receiver had just closed it
-            attempt = await self._post_anew(url, fields, body, deadline)
-        attempt.ms = round((trio.current_time() - began) * 1000)
-        return attempt
+            error = await connection.exchange(_request(connection, fields, body), deadline)
+            answer = connection.answer
+            if answer.status or answer.heard or error not in _UNHEARD:
+                return _make_attempt(connection, error, began)
+        # There was no connection to reuse, or the receiver closed it before it sent any byte of an answer.
+        # Then it may get the event twice.
+        return await self._post_anew(pool, fields, body, began=began, deadline=deadline)
 
-    async def _post_anew(self, url: str, fields: bytes, body: bytes, deadline: float) -> Attempt:
+    def close(self) -> None:
+        self._begin_pool("")
+
+    def _begin_pool(self, url: str) -> _Pool:
+        """A pool in place of the old one, whose connections are closed: the idle ones now, the others after
+        their request.
+        """
+        self._pool.close()
+        self._pool = _Pool(self._sweeper, url, self._guard.allow)
+        return self._pool
+
+    async def _post_anew(
+        self, pool: _Pool, fields: bytes, body: bytes, *, began: float, deadline: float
+    ) -> Attempt:
         """Make the attempt on a new connection."""
         try:
             with trio.fail_at(deadline):
-                connection = await self._dial(url, deadline)
+                connection = await self._dial(pool, deadline)
         except UrlNotAllowed:
             error = URL_NOT_ALLOWED
         except NameNotResolved:
@@ -125,135 +122,43 @@ class HttpDeliveryClient:
         except trio.TooSlowError:
             error = "connect_timeout"
         else:
-            attempt = await self._exchange(connection, fields, body, deadline, fresh=True)
-            assert attempt is not None
-            return attempt
+            lost = await connection.exchange(_request(connection, fields, body), deadline)
+            return _make_attempt(connection, lost, began)
         await trio.lowlevel.checkpoint()  # some of these errors occur without one
-        return Attempt(error=error)
+        return Attempt(error=error, ms=round((trio.current_time() - began) * 1000))
 
-    def close(self) -> None:
-        while self._idle:
-            self._drop(self._idle.pop())
-
-    def retire(self, connection: Connection) -> None:
-        """Close an idle connection; the sweeper calls this."""
-        self._idle.remove(connection)
-        self._drop(connection)
-
-    # -- connections -----------------------------------------------------------------------------------------
-
-    def _reuse(self, url: str, now: float) -> Connection | None:
-        """The last used idle connection that is still valid; those that are not are closed.
-
-        It is not valid if the endpoint's URL or the permitted networks have changed.
-        """
-        while self._idle:
-            connection = self._idle.pop()
-            good = connection.url == url and connection.allow is self._guard.allow
-            if good and now - connection.born < MAX_AGE and not connection.stale():
-                return connection
-            self._drop(connection)
-        return None
-
-    async def _dial(self, url: str, deadline: float) -> Connection:
-        """Connect to the first address that answers. Each address gets a share of the time that is left.
-
-        Raises the errors of the guard and of the backend; if no address answers, that of the preferred one.
-        """
-        allow = self._guard.allow
-        target = await self._guard.target(url)
-        addresses = target.addresses[:ADDRESSES]
-        failed: DialFailed | None = None
-        for place, address in enumerate(addresses):
-            now, left = trio.current_time(), len(addresses) - place
-            share = (deadline - now) / left
-            try:
-                with trio.fail_at(now + (share if left == 1 else min(share, CONNECT_SECONDS))):
-                    wire = await self._backend.connect(target, address)
-            except DialFailed as error:
-                failed = failed or error
-            except trio.TooSlowError:
-                failed = failed or DialFailed("connect_timeout")
-            else:
-                now = trio.current_time()
-                connection = Connection(self, wire, url=url, target=target, allow=allow, now=now)
-                self._sweeper.add(connection)
-                return connection
-        assert failed is not None
-        raise failed
-
-    def _drop(self, connection: Connection) -> None:
-        self._sweeper.remove(connection)
-        connection.close()
-
-    # -- one request -----------------------------------------------------------------------------------------
-
-    async def _exchange(
-        self, connection: Connection, fields: bytes, body: bytes, deadline: float, *, fresh: bool = False
-    ) -> Attempt | None:
-        """Send the request and read its answer.
-
-        None: a kept connection was closed before any byte of an answer. The caller then sends the request
-        again, so the receiver may get the event twice.
-        """
-        answer, receive, error = connection.answer, connection.receive, None
-        answer.begin()
-        connection.idle_since, connection.deadline = math.inf, deadline
-        reusable = False
-        try:
-            try:
-                await connection.send(
-                    b"%b%bcontent-length: %d\r\n\r\n%b" % (connection.head, fields, len(body), body)
-                )
-            except OSError:
-                error = _LOST  # the receiver may have answered before it closed: read on
-            while not answer.enough:
-                data = await receive()
-                if not data:
-                    error = _LOST
-                    break
-                known = answer.status
-                answer.feed(data)
-                if answer.status and not known and not answer.done:
-                    connection.deadline = min(connection.deadline, trio.current_time() + READ_ON)
-            reusable = error is None and answer.reusable
-        except InvalidAnswer as invalid:
-            error = str(invalid)
-        except (OSError, trio.ClosedResourceError):
-            error = _LOST
-        finally:
-            connection.deadline = math.inf
-            if reusable:
-                connection.idle_since = trio.current_time()
-                self._idle.append(connection)
-            else:
-                self._drop(connection)
-        if answer.status:
-            return _make_attempt(connection)
-        if connection.swept:
-            return Attempt(error="timeout")
-        if error == _LOST and not fresh and not answer.heard:
-            return None
-        return Attempt(error=error)
+    async def _dial(self, pool: _Pool, deadline: float) -> _Connection:
+        """A new connection. Raises the errors of the guard and of the backend."""
+        target = await self._guard.target(pool.url)
+        connection = _Connection(pool, await dial(self._backend, target, deadline), target)
+        pool.add(connection)
+        return connection
 
 
-_LOST = "connection_lost"
+_UNHEARD = (LOST, UNSENT)
 
 
-def _make_attempt(connection: Connection) -> Attempt:
-    """The attempt for a complete head of an answer.
+def _request(connection: _Connection, fields: bytes, body: bytes) -> bytes:
+    return b"%b%bcontent-length: %d\r\n\r\n%b" % (connection.head, fields, len(body), body)
+
+
+def _make_attempt(connection: _Connection, error: str | None, began: float) -> Attempt:
+    """The attempt that an exchange was: a status, if the head of the answer was complete, or the error.
 
     From a private address only status and size are kept: deliveries must not be a way to read the operator's
     internal network.
     """
-    answer = connection.answer
-    retry_after = None
-    if answer.retry_after is not None:
-        retry_after = parse_retry_after(answer.retry_after, time.time())
+    answer, retry_after = connection.answer, None
+    ms = round((connection.ended - began) * 1000)
+    if not answer.status:
+        return Attempt(error=LOST if error == UNSENT else error, ms=ms)
+    if not 200 <= answer.status < 300:
+        retry_after = parse_retry_after(Headers(answer.head).get("retry-after"), time.time())
     return Attempt(
         status=answer.status,
         retry_after=retry_after,
-        response=None if connection.private else answer.excerpt,
+        ms=ms,
+        response=None if connection.private else answer.body,
         response_size=answer.size,
     )
 

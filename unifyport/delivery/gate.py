@@ -6,7 +6,7 @@ call before an attempt and one after it. Pure: times are trio's clock, and unix 
 
 import math
 
-from unifyport.model.pace import Pace
+from unifyport.model.token_bucket import Bucket, Limit
 from unifyport.model.webhook import BreakerPolicy, DeliveryPolicy, RetryPolicy
 
 from .breaker import LONGEST_WAIT, SHORTEST_WAIT, Breaker
@@ -23,7 +23,7 @@ class Gate:
         self._breaker = Breaker(_choose_breaker(retries, policy))
         if failing_since is not None:
             self._breaker.suspect()
-        self._pace = Pace(policy.rate_limit)
+        self._limit, self._bucket = Limit.per_second(policy.rate_limit), Bucket()
         self._health = Health(failing_since)
         self._disable_after = policy.disable_after
         self._not_before = -math.inf
@@ -33,7 +33,7 @@ class Gate:
         self._breaker.policy = _choose_breaker(retries, policy)
         if self._breaker.policy is None:
             self._breaker.succeeded()
-        self._pace = Pace(policy.rate_limit)
+        self._limit, self._bucket = Limit.per_second(policy.rate_limit), Bucket()
         self._disable_after = policy.disable_after
 
     def open(self) -> None:
@@ -59,17 +59,17 @@ class Gate:
         """When the next attempt may start; `now` or earlier if it may start at once."""
         if self._unhindered:
             return -math.inf
-        return max(self._breaker.opens_at(), self._pace.opens_at(now), self._not_before)
+        return max(self._breaker.opens_at(), now + self._bucket.wait(self._limit, now), self._not_before)
 
     @property
     def _unhindered(self) -> bool:
-        return not (self._pace.limits or self._breaker.is_open) and self._not_before == -math.inf
+        return self._limit is None and not self._breaker.is_open and self._not_before == -math.inf
 
     def started(self, now: float) -> bool:
         """Record the start of an attempt. Returns whether it is the breaker's probe."""
         if self._unhindered:
             return False
-        self._pace.started(now)
+        self._bucket.take(self._limit, now)
         return self._breaker.started()
 
     def learn(

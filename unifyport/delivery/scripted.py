@@ -4,6 +4,7 @@
 
     bytes    are received          a number   that many seconds pass
     END      the receiver closes   RESET      the connection is reset   SILENCE   no more bytes ever come
+    GONE     the connection looks alive, but takes no further request
 
 After the last step the connection stays open for the next request.
 """
@@ -15,7 +16,7 @@ from collections.abc import Callable, Iterable
 import trio
 
 from unifyport.net.guard import Address, Target
-from unifyport.net.wire import DialFailed, Wire
+from unifyport.net.wire import DialFailed, NothingSent, Wire
 
 _LENGTH = re.compile(rb"\r\ncontent-length: (\d+)\r\n")
 
@@ -24,9 +25,10 @@ class Ends(enum.Enum):
     END = "end"
     RESET = "reset"
     SILENCE = "silence"
+    GONE = "gone"
 
 
-END, RESET, SILENCE = Ends
+END, RESET, SILENCE, GONE = Ends
 Step = bytes | float | Ends
 React = Callable[[bytes], Iterable[Step]]
 
@@ -49,10 +51,12 @@ class ScriptedWire:
         await trio.lowlevel.checkpoint()
         if self._closed.is_set():
             raise trio.ClosedResourceError
+        if self._steps[:1] == [GONE]:
+            raise NothingSent
         self._received += data
         head, end, body = self._received.partition(b"\r\n\r\n")
         length = _LENGTH.search(head + b"\r\n")
-        if end and length is not None and len(body) >= int(length[1]):
+        if end and len(body) >= (0 if length is None else int(length[1])):
             self._steps += self._react(self._received)
             self._received = b""
 
@@ -67,7 +71,7 @@ class ScriptedWire:
                 case Ends.END:
                     self._steps.insert(0, END)
                     return b""
-                case Ends.RESET:
+                case Ends.RESET | Ends.GONE:
                     raise ConnectionResetError
                 case Ends.SILENCE:
                     await self._closed.wait()
@@ -76,7 +80,7 @@ class ScriptedWire:
                         await self._closed.wait()
 
     def stale(self) -> bool:
-        return bool(self._steps) or self._closed.is_set()
+        return self._steps[:1] not in ([], [GONE]) or self._closed.is_set()
 
     def close(self) -> None:
         self._closed.set()

@@ -9,6 +9,7 @@ import trio
 
 EVENTS_TOPIC = "events"  # rung after each commit that wrote events
 ENDPOINTS_TOPIC = "endpoints"  # rung when the table of webhook endpoints, or an order to one, has changed
+KEYS_TOPIC = "api_keys"  # rung when API keys may have changed
 
 
 class Bus(Protocol):

@@ -70,6 +70,13 @@ async def run_asgi(exchange: Exchange, app: AsgiApp, more: Scope, gone: trio.Eve
         if message["type"] == "http.response.start":
             head = message
             return
+<<<<<<< HEAD
+        try:
+            await _send_body(exchange, head, message)
+        except Disconnected:
+            gone.set()  # the application learns of it by `receive`, as the specification says
+        head = None
+=======
         first, head = head, None
         try:
             await answer(first, bytes(message.get("body", b"")), last=not message.get("more_body", False))
@@ -88,8 +95,22 @@ async def run_asgi(exchange: Exchange, app: AsgiApp, more: Scope, gone: trio.Eve
         await exchange.write(body)
         if last:
             await exchange.finish()
+>>>>>>> fronttests
 
     await app(scope, receive, send)
+
+
+async def _send_body(exchange: Exchange, head: Any, message: Any) -> None:
+    """`head`: the message that began the answer, if nothing of it was sent yet."""
+    last, body = not message.get("more_body", False), bytes(message.get("body", b""))
+    if head is not None and last:
+        await exchange.respond(head["status"], head["headers"], body)
+        return
+    if head is not None:
+        await exchange.start(head["status"], head["headers"])
+    await exchange.write(body)
+    if last:
+        await exchange.finish()
 
 
 class AsgiExchange:

@@ -94,7 +94,6 @@ class RequestReader:
             _check_begin(buffer)
             return None
         head = buffer[: end + 4]
-        _require_crlf(head)
         self._buffer = buffer[end + 4 :]
         self._may_be_blank = True
         parsed = _parse(head, self._limits.head_fields)
@@ -137,14 +136,17 @@ class _FieldParser:
             self.fields.append((name, value.strip(b" \t")))
 
 
-def _require_crlf(head: bytes) -> None:
-    if head.count(b"\n") != head.count(b"\r\n") or head.count(b"\r") != head.count(b"\r\n"):
+def _count_lines(head: bytes) -> int:
+    """Refuses a line that ends with a bare LF. A bare CR is refused by httptools."""
+    lines = head.count(b"\r\n")
+    if lines != head.count(b"\n"):
         raise RequestError(HTTPStatus.BAD_REQUEST)
+    return lines
 
 
 def _check_begin(begin: bytes) -> None:
     """Refuse at once what cannot become a head: its sender may wait for an answer."""
-    _require_crlf(begin.removesuffix(b"\r"))
+    _count_lines(begin)
     if begin and begin[0] <= 0x20 and begin[0] != 0x0D:
         raise RequestError(HTTPStatus.BAD_REQUEST)  # a handshake of TLS, for example
     if (end := begin.find(b"\r\n")) >= 0:
@@ -152,9 +154,9 @@ def _check_begin(begin: bytes) -> None:
 
 
 def _parse(head: bytes, max_fields: int) -> Head:
-    method, target, http_1_0 = _request_line(head[: head.index(b"\r\n")])
-    if head.count(b"\r\n") > max_fields + 2:
+    if _count_lines(head) > max_fields + 2:
         raise RequestError(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+    method, target, http_1_0 = _request_line(head[: head.index(b"\r\n")])
     if b"\r\n " in head or b"\r\n\t" in head:
         raise RequestError(HTTPStatus.BAD_REQUEST)  # a folded field
     parser = _FieldParser()

@@ -188,7 +188,7 @@ class AccountUseCases:
         """
         old = channel.connection(account.auth_mode)
         authorized = account.auth_status is AuthStatus.AUTHORIZED
-        if authorized and old is not None and self._registry.is_interactive(old):
+        if authorized and old is not None and self._registry.is_interactive(old, account.credentials):
             raise UseCaseError(AUTHORIZED, "the account is logged in; auth/cancel drops that login first")
         data = check_login_data(channel, changed.auth_mode, credentials or account.credentials)
         return with_new_login(attrs.evolve(changed, credentials=data))

@@ -9,14 +9,14 @@ import trio
 from unifyport.config.declared import hash_key, new_key
 from unifyport.model.account import Origin
 from unifyport.model.ids import new_id
-from unifyport.storage.contract import ApiKey, PutApiKey, Store
+from unifyport.storage.contract import ACTIVE, ApiKey, PutApiKey, Store
 
 from .errors import OperationFailure, UseCaseError, not_found, refuse
 from .fields import MAX_TEXT, is_name
 from .writes import TimedWriter, WriteRefused
 
 DEFAULT_PREFIX = "dk_live"
-ACTIVE, INACTIVE = "active", "inactive"
+INACTIVE = "inactive"
 _PREFIX = re.compile(r"[A-Za-z0-9][A-Za-z0-9_]{0,31}")
 
 
@@ -45,7 +45,7 @@ class ApiKeyUseCases:
 
     async def create_key(self, name: str, prefix: str | None) -> NewSecret:
         prefix = prefix or DEFAULT_PREFIX
-        _check(name, prefix)
+        check_key(name, prefix)
         record = ApiKey(new_id("ak"), name, prefix, b"", created_at=self._now_ms(), origin=Origin.API)
         return await self._with_new_secret(record)
 
@@ -54,14 +54,14 @@ class ApiKeyUseCases:
         async with self._changing:
             record = await self._find_changeable(key_id)
             prefix = prefix or record.prefix
-            _check(name, prefix)
+            check_key(name, prefix)
             return await self._with_new_secret(attrs.evolve(record, name=name, prefix=prefix))
 
-    async def change_status(self, key_id: str, status: str) -> ApiKey:
-        """Activate or deactivate a key; the last active one cannot be deactivated."""
+    async def change_status(self, key_id: str, status: str, *, owner: bool = False) -> ApiKey:
+        """Activate or deactivate a key. The last active one stays, but for the owner, who needs none."""
         async with self._changing:
             record = await self._find_changeable(key_id)
-            if status == INACTIVE and record.status == ACTIVE:
+            if status == INACTIVE and record.status == ACTIVE and not owner:
                 others = [key for key in await self._store.api_keys() if key.id != record.id]
                 if not any(key.status == ACTIVE for key in others):
                     text = "this is the last active key: nobody could undo that"
@@ -93,7 +93,8 @@ class ApiKeyUseCases:
         raise not_found("API key")
 
 
-def _check(name: str, prefix: str) -> None:
+def check_key(name: str, prefix: str) -> None:
+    """Raises `UseCaseError`."""
     problems = []
     if not is_name(name):
         problems.append(f"name: must be 1 to {MAX_TEXT} printable characters")

@@ -34,11 +34,13 @@ from .conversations import ConversationUseCases
 from .deletion import AccountDeletion
 from .deliveries import DeliveryUseCases
 from .endpoints import EndpointBell, EndpointUseCases
+from .entry_turns import EntryTurns
 from .events import EventUseCases
 from .figures import Figures
 from .files import LinkedFiles, UploadUseCases
 from .gateway import Gateway
 from .ingress import Ingress
+from .key_cache import KeyCache
 from .login_pages import LoginPageUseCases
 from .logins import LoginUseCases
 from .lookup import AccountLookup
@@ -64,6 +66,7 @@ class Assembly:
     registry: Registry
     store: Store
     writer: Writer
+    keys: KeyCache
     normalizers: Normalizers
     accounts: Accounts
     deliveries: Deliveries
@@ -126,7 +129,7 @@ class Assembly:
             deliveries=self._deliveries(endpoints),
             events=events,
             api_keys=ApiKeyUseCases(store, self.writes, self.changing_keys, now_ms),
-            callers=Callers(store, self.writes, self.settings, now_ms),
+            callers=Callers(self.keys, self.writes, self.settings, now_ms),
             workspace=WorkspaceUseCases(store, self.writes, self.settings),
             providers=ProviderUseCases(self.registry, self.settings),
             configuration=ConfigurationUseCases(reloads),
@@ -207,6 +210,7 @@ class Assembly:
             now_ms=self.now_ms,
             ready=self.ready,
             dedupe_ms=int(self.settings().storage.dedupe_retention * 1000),
+            turns=EntryTurns(self.deliveries.behind),
         )
 
     def _figures(self, events: EventUseCases, reloads: Reloads) -> Figures:

@@ -1,10 +1,10 @@
 """Who calls: API keys are looked up, held to their rate, and the time of their last use is remembered.
 
-A key is looked up in an index by its hash, so that the time it takes says nothing about any key. There is no
-cache, so that a deactivated key is refused at once. The time of use is written once a minute for each key.
+A key is looked up by its hash, so that the time it takes says nothing about any key. The time of use is
+written once a minute for each key, and no request waits for that.
 """
 
-import contextlib
+from collections import OrderedDict
 from collections.abc import Callable
 
 import attrs
@@ -12,62 +12,74 @@ import trio
 
 from unifyport.config.declared import hash_key
 from unifyport.config.settings import Settings
-from unifyport.model.pace import Pace
-from unifyport.storage.contract import ApiKey, Store, StoreUnavailable, UseApiKey
+from unifyport.model.token_bucket import Bucket, Limit
+from unifyport.storage.contract import ApiKey, UseApiKey
 
 from .errors import INVALID_KEY, RATE_LIMITED, UseCaseError
-from .writes import TimedWriter, WriteRefused
+from .key_cache import KeyCache
+from .writes import TimedWriter
 
 USE_SECONDS = 60.0
+MAX_USES = 4096
 
 
 @attrs.define
-class _Seen:
-    """A key in use. `written_at`: when its use was last written, trio's clock."""
+class _Use:
+    """Of one key. `rate`: requests per second, of `limit`; `written_at`: when its use was last handed to the
+    writer, trio's clock.
+    """
 
-    pace: Pace
     rate: float
+    limit: Limit | None
+    bucket: Bucket = attrs.field(factory=Bucket)
     written_at: float = float("-inf")
 
 
 @attrs.frozen
 class Callers:
-    """Admits callers by their API keys."""
+    """Admits callers by their API keys.
 
-    _store: Store
+    The uses of the `MAX_USES` keys that were used last are remembered; the rate of any other begins anew.
+    """
+
+    _keys: KeyCache
     _writes: TimedWriter
     _settings: Callable[[], Settings]
     _now_ms: Callable[[], int]
-    _seen: dict[str, _Seen] = attrs.field(factory=dict, init=False)  # by key id: at most one for each key
+    _uses: OrderedDict[str, _Use] = attrs.field(factory=OrderedDict, init=False)  # by id, last used last
 
     async def admit(self, secret: str) -> ApiKey:
-        """The key with this secret.
+        """The key with this secret. Not a checkpoint if the key is in memory.
 
         Raises `UseCaseError` for an unknown or inactive key, and for one that is used too often;
         `StoreUnavailable`.
         """
-        key = await self._store.api_key(hash_key(secret))
-        if key is None or key.status != "active":
+        hash_ = hash_key(secret)
+        key = self._keys.find(hash_)
+        if key is None:
+            key = await self._keys.read(hash_)
+        if key is None:
             raise UseCaseError(INVALID_KEY, "the API key is unknown or inactive")
-        now, seen = trio.current_time(), self._seen_of(key)
-        wait = seen.pace.opens_at(now) - now
-        if wait > 0:
-            raise UseCaseError(RATE_LIMITED, "this API key is used too often", retry_after=wait)
-        seen.pace.started(now)
-        if now - seen.written_at >= USE_SECONDS:
-            seen.written_at = now
-            await self._remember(key)
+        self._count(key.id)
         return key
 
-    def _seen_of(self, key: ApiKey) -> _Seen:
-        rate = self._settings().workspace.key_rate or 0.0
-        seen = self._seen.get(key.id)
-        if seen is None or seen.rate != rate:
-            written_at = float("-inf") if seen is None else seen.written_at
-            seen = self._seen[key.id] = _Seen(Pace(rate), rate, written_at)
-        return seen
+    def _count(self, key_id: str) -> None:
+        now, use = trio.current_time(), self._use_of(key_id)
+        wait = use.bucket.wait(use.limit, now)
+        if wait > 0:
+            raise UseCaseError(RATE_LIMITED, "this API key is used too often", retry_after=wait)
+        use.bucket.take(use.limit, now)
+        if now - use.written_at >= USE_SECONDS and self._writes.offer(UseApiKey(key_id, self._now_ms())):
+            use.written_at = now
 
-    async def _remember(self, key: ApiKey) -> None:
-        """A use that cannot be written is not an error of the request."""
-        with contextlib.suppress(StoreUnavailable, WriteRefused):
-            await self._writes.write(UseApiKey(key.id, self._now_ms()))
+    def _use_of(self, key_id: str) -> _Use:
+        rate = self._settings().workspace.key_rate or 0.0
+        use = self._uses.get(key_id)
+        if use is None:
+            if len(self._uses) >= MAX_USES:
+                self._uses.popitem(last=False)
+            use = self._uses[key_id] = _Use(rate, Limit.per_second(rate))
+        elif use.rate != rate:
+            use.rate, use.limit, use.bucket = rate, Limit.per_second(rate), Bucket()
+        self._uses.move_to_end(key_id)
+        return use

@@ -5,6 +5,9 @@ else wait for all of them. Therefore a turn of the loop lets in `PER_TURN` reque
 waits, round-robin. What is left goes to an account that has been alone for a second; the other requests of
 accounts in company wait for a turn in which nothing else is to be done, or for `LONGEST_WAIT`.
 
+An account with other requests in work also waits while deliveries that could be attempted wait for the loop:
+so ingress cannot outrun them. How much is owed does not matter, nor do receivers that are slow or down.
+
 Nothing is held while a request waits: a turn is not a lock, and requests of one account share a commit.
 """
 
@@ -37,6 +40,7 @@ class EntryTurns(trio.abc.Instrument):
 
     def __init__(self, behind: Callable[[], bool] = lambda: False) -> None:
         self._behind = behind
+        self._push_back: bool | None = None  # in this turn of the loop, once it was asked
         self._left = PER_TURN
         self._entered: set[str] = set()  # in this turn of the loop
         self._in_work: Counter[str] = Counter()
@@ -49,7 +53,7 @@ class EntryTurns(trio.abc.Instrument):
         if self._token is None:
             self._token = trio.lowlevel.current_trio_token()
             trio.lowlevel.add_instrument(self)
-        if self._in_work[key] and self._behind():
+        if self._in_work[key] and self._deliveries_wait():
             await turnstile().idle(LONGEST_WAIT)
         now = trio.current_time()
         shared = self._fair_share.is_shared(key, now)
@@ -66,6 +70,11 @@ class EntryTurns(trio.abc.Instrument):
         if not self._in_work[key]:
             del self._in_work[key]
 
+    def _deliveries_wait(self) -> bool:
+        if self._push_back is None:
+            self._push_back = self._behind()
+        return self._push_back
+
     async def _wait(self, key: str, now: float) -> None:
         queue = self._queues.setdefault(key, _Queue())
         queue.since.append(now)
@@ -79,6 +88,7 @@ class EntryTurns(trio.abc.Instrument):
 
     def after_io_wait(self, timeout: float) -> None:
         """A turn begins."""
+        self._push_back = None
         self._left = PER_TURN
         self._entered.clear()
         if self._queues:

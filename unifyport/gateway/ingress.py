@@ -53,7 +53,7 @@ class Ingress:
         now_ms: Callable[[], int],
         ready: Callable[[], str | None],
         dedupe_ms: int,
-        turns: EntryTurns | None = None,
+        turns: EntryTurns,
     ) -> None:
         self._accounts = accounts
         self._registry = registry
@@ -61,7 +61,7 @@ class Ingress:
         self._now_ms = now_ms
         self._ready = ready
         self._keep_ms = dedupe_ms - _DAY_MS
-        self._turns = EntryTurns() if turns is None else turns
+        self._turns = turns
 
     @property
     def accepting(self) -> bool:

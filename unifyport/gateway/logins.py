@@ -5,7 +5,8 @@ the login (`cancel`). For the others the steps drive a `Login` (`actors/account/
 returns at the login's next step, or after `STEP_SECONDS` with its current state.
 
     auth mode    begins with        then
-    token        start              (by itself); give_password where the platform asks for a passcode
+    token        (by itself)        start, where it has no token or the token was refused; give_password where
+                                    the platform asks for a passcode
     qrcode       start_by_qr        check_qr to see how it goes; give_password where there is a second factor
     code         start              give_code, unless a code was shown to be typed on the phone; give_password
     session      import_session     (by itself)
@@ -115,13 +116,16 @@ class LoginUseCases:
     # -- the steps -------------------------------------------------------------------------------------------
 
     async def start(self, account_id: str) -> LoginState:
-        """Present the credentials of a token account again; begin the login of any other account."""
-        _, connection = await self._lookup.find_bound(account_id)
-        interactive = self._registry.is_interactive(connection)
-        fits = not interactive or issubclass(self._registry.connector(connection), Authorizes)
-        _require_mode(connection, fits, "auth/session begins this login")
+        """Present the credentials of a token account again; begin the login of any other account.
+
+        Where the platform has refused the token and a human can log in, that login begins.
+        """
+        account, connection = await self._lookup.find_bound(account_id)
+        interactive = self._registry.is_interactive(connection, account.credentials)
+        authorizes = issubclass(self._registry.connector(connection), Authorizes)
+        _require_mode(connection, authorizes or not interactive, "auth/session begins this login")
         account = await self._find_startable(account_id)
-        if interactive:
+        if interactive or (authorizes and account.auth_status is not AuthStatus.PENDING_AUTH):
             return await self._begin(account)
         with binding():
             await self._accounts.log_in_again(account.id)

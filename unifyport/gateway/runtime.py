@@ -11,6 +11,7 @@ from actors.account.lanes import SendFigures
 from actors.accounts import Accounts
 from supervisors import ChildState, Node
 from unifyport.model.account import ACTIVE, Account, AuthStatus
+from unifyport.model.auth import WAITING
 from unifyport.model.runtime_status import RuntimeStatus
 from unifyport.model.times import rfc3339
 
@@ -113,8 +114,10 @@ class RuntimeUseCases:
             raise UseCaseError(NOT_BOUND, f"the login is void ({terminal}); the account needs a new login")
         if account.status != ACTIVE:
             raise UseCaseError(NOT_BOUND, f"the account's status is {account.status}")
-        if actor is not None and actor.interactive and actor.row.auth_status is not AuthStatus.AUTHORIZED:
-            raise UseCaseError(NOT_BOUND, f"it has not been logged in yet ({actor.row.auth_status})")
+        status = AuthStatus.AUTHORIZED if actor is None else actor.row.auth_status
+        needs_human = actor is not None and (actor.interactive or status in WAITING)
+        if needs_human and status is not AuthStatus.AUTHORIZED:
+            raise UseCaseError(NOT_BOUND, f"it has not been logged in yet ({status})")
         if account.not_before is not None and account.not_before > self._now_ms():
             return f"rate_limited: the platform asked to wait until {rfc3339(account.not_before)}"
         return ""

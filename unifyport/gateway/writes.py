@@ -35,6 +35,10 @@ class TimedWriter:
         """Why the store takes no writes; None while it does."""
         return self._writer.unavailable
 
+    def offer(self, write: Write) -> bool:
+        """Hand over a write for whose result nobody waits. False, and not written, if many wait already."""
+        return self._writer.offer(write)
+
     async def write(self, write: Write) -> Any:
         """Commit one write; the value of the committed write.
 

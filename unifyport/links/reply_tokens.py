@@ -32,16 +32,21 @@ class ReplyTokens:
         self._ring = ring
         self._registry = registry
         self._now_ms = now_ms
+        self._quoting: dict[str, bool] = {}  # by provider
 
     def token(self, account_id: str, provider: str, conversation_id: str, message_id: str) -> str:
         """The token of a message; empty if no connection of the channel can quote."""
-        channel = self._registry.find_channel(provider)
-        if channel is None or not any(
-            SEND_REPLY.is_declared_by(self._registry.connector(spec)) for spec in channel.connections
-        ):
+        if provider not in self._quoting:
+            self._quoting[provider] = self._can_quote(provider)
+        if not self._quoting[provider]:
             return ""
         plain = msgspec.json.encode(_Quoted(conversation_id, message_id, self._now_ms()))
         return _VERSION + self._ring.seal_text("reply_token", plain, context=account_id)
+
+    def _can_quote(self, provider: str) -> bool:
+        channel = self._registry.find_channel(provider)
+        specs = () if channel is None else channel.connections
+        return any(SEND_REPLY.is_declared_by(self._registry.connector(spec)) for spec in specs)
 
     def read(self, account_id: str, token: str) -> tuple[str, str]:
         """(conversation id, message id). Raises `InvalidReplyToken`."""

@@ -1,16 +1,19 @@
-"""Parses the answer to a delivery piece by piece, and keeps its status and the beginning of its body.
+"""Parses the answers of one connection piece by piece, and keeps status, head and the beginning of the body.
 
-The status of a complete head counts whatever follows it. A body that is too long, never ends or breaks off
-only decides whether the connection can be used again.
+The status of a complete head counts whatever follows it. There are limits on the head, and on all that is
+read of an answer. A body that is too long, never ends or breaks off is not `done`, and costs the connection.
+
+Headers are parsed a second time when they are asked for (`Headers`), as most answers are never asked.
 
 Pure: bytes in, values out. The parser is llhttp (https://llhttp.org).
 """
 
+from collections.abc import Iterator, Mapping
+from typing import Any
+
 import httptools
 
 MAX_HEAD = 32 * 1024  # bytes of status lines and headers, interim answers included
-MAX_ANSWER = 96 * 1024  # bytes of the whole answer; after a longer one the connection is closed
-EXCERPT = 1024  # bytes of the body that the history keeps
 
 
 class InvalidAnswer(Exception):
@@ -18,31 +21,38 @@ class InvalidAnswer(Exception):
 
 
 class Answer:
-    """The answers of one connection, one after another. `begin` starts the next one."""
+    """The answers of one connection, one after another. `begin` starts the next one.
+
+    `most`: bytes of an answer that are read; `keep`: bytes of its body that are kept. `enough`: the answer is
+    complete, or the rest of it is not needed.
+    """
 
     __slots__ = (
-        *("_broken", "_interim", "_keep", "_parser", "done", "excerpt"),
-        *("heard", "retry_after", "size", "status"),
+        *("_body", "_broken", "_interim", "_parser", "_reusable", "done", "enough", "head", "heard", "keep"),
+        *("most", "size", "status"),
     )
 
-    def __init__(self) -> None:
-        self._parser = httptools.HttpResponseParser(self)
+    def __init__(self, most: int, keep: int) -> None:
+        self._parser: Any = httptools.HttpResponseParser(self)
+        self.most = most
+        self.keep = keep
         self.begin()
 
     def begin(self) -> None:
         self.status = 0  # until the head is complete
-        self.done = False
-        self.heard = 0  # bytes
-        self.size = 0  # of the body, as far as it was read
-        self.retry_after: str | None = None
-        self.excerpt = b""
+        self.done = self.enough = False
+        self.heard = self.size = 0  # bytes, and of them those of the body
+        self.head = b""  # what came until the status was known; more than the head, if it came with it
+        self._body: list[bytes] = []
         self._interim = False
         self._broken = False  # nothing after this can be read
-        self._keep = False
+        self._reusable = False
 
     def feed(self, data: bytes) -> None:
         """Parse received bytes. Raises `InvalidAnswer` if there is no status yet and none can follow."""
         self.heard += len(data)
+        if not self.status:
+            self.head += data
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -51,18 +61,30 @@ class Answer:
             if not self.status:
                 raise InvalidAnswer("invalid_response") from None
             self._broken = True
+        if self.done or self._broken or self.heard > self.most:
+            self.enough = True
         if not self.status and self.heard > MAX_HEAD:
             raise InvalidAnswer("response_headers_too_large")
 
+    def finish(self) -> None:
+        """The connection has ended, and so has a body of no announced length (RFC 9112, section 6.3)."""
+        if self.status and not self._broken and not self.done:
+            headers = Headers(self.head)
+            self.done = "content-length" not in headers and "transfer-encoding" not in headers
+
     @property
-    def enough(self) -> bool:
-        """Whether the answer is complete, or the rest of it is not needed."""
-        return self.done or self._broken or self.heard > MAX_ANSWER
+    def body(self) -> bytes:
+        """What was kept of the body."""
+        return self._body[0] if len(self._body) == 1 else b"".join(self._body)
 
     @property
     def reusable(self) -> bool:
         """Whether another request may follow on this connection."""
-        return self._keep and not self._broken
+        return self._reusable and not self._broken
+
+    def close(self) -> None:
+        """Nothing more is to be parsed. Breaks the cycle with the parser: no garbage collection."""
+        self._parser = None
 
     # -- callbacks of the parser; raising stops it ----------------------------------------------------------
 
@@ -70,26 +92,74 @@ class Answer:
         if self.done:
             raise InvalidAnswer("a second answer to one request")
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if len(name) == 11 and not self.status and name.lower() == b"retry-after":
-            self.retry_after = value.decode("latin-1")
-
     def on_headers_complete(self) -> None:
         status = self._parser.get_status_code()
         if status < 100:
             raise InvalidAnswer("no status")
         self._interim = status < 200 and status != 101
-        if self._interim:
-            self.retry_after = None
-        else:
+        if not self._interim:
             self.status = status
 
     def on_body(self, data: bytes) -> None:
-        if len(self.excerpt) < EXCERPT:
-            self.excerpt += data[: EXCERPT - len(self.excerpt)]
+        if self.size < self.keep:
+            self._body.append(data[: self.keep - self.size])
         self.size += len(data)
 
     def on_message_complete(self) -> None:
         if not self._interim:
             self.done = True
-            self._keep = self._parser.should_keep_alive()  # must be read before the parser drops the headers
+            self._reusable = self._parser.should_keep_alive()  # must be read before the headers are dropped
+
+
+class Headers(Mapping[str, str]):
+    """The headers of the answer in `head`: names in lower case, the values of one name joined by commas."""
+
+    __slots__ = ("_fields", "_head")
+
+    def __init__(self, head: bytes) -> None:
+        self._head = head
+        self._fields: dict[str, str] | None = None
+
+    def _read(self) -> dict[str, str]:
+        if self._fields is None:
+            self._fields = _Fields(self._head).found
+            self._head = b""
+        return self._fields
+
+    def __getitem__(self, name: str) -> str:
+        return self._read()[name.lower()]
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and name.lower() in self._read()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._read())
+
+    def __len__(self) -> int:
+        return len(self._read())
+
+
+class _Fields:
+    """Reads the headers of the first answer that is not an interim one."""
+
+    def __init__(self, head: bytes) -> None:
+        self.found: dict[str, str] = {}
+        self._complete = False
+        parser = self._parser = httptools.HttpResponseParser(self)
+        try:
+            parser.feed_data(head)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade, httptools.HttpParserCallbackError):
+            pass  # of what follows the head
+        finally:
+            del self._parser
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if not self._complete:
+            key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+            self.found[key] = f"{self.found[key]}, {text}" if key in self.found else text
+
+    def on_headers_complete(self) -> None:
+        if 100 <= self._parser.get_status_code() < 200 and self._parser.get_status_code() != 101:
+            self.found.clear()
+        else:
+            self._complete = True

@@ -13,10 +13,12 @@ single address. Plain http is accepted only to permitted addresses.
 import ipaddress
 import socket
 from collections.abc import Awaitable, Callable, Sequence
-from urllib.parse import SplitResult, quote, urlsplit
+from urllib.parse import urlsplit
 
 import attrs
 import trio
+
+from .urls import Location, NotAUrl, authority, locate
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -37,9 +39,6 @@ _METADATA = frozenset(
     )
 )
 _PLAIN_HTTP = "plain http is only for permitted addresses, use https"
-_PORTS = {"http": 80, "https": 443}
-_IN_PATH = "/%:@!$&'()*+,;=~-._"  # characters that a request line may hold unescaped (RFC 3986)
-_IN_QUERY = _IN_PATH + "?"
 
 
 class UrlNotAllowed(Exception):
@@ -64,8 +63,7 @@ class Target:
     @property
     def authority(self) -> str:
         """The value of the Host header."""
-        name = f"[{self.host}]" if ":" in self.host else self.host
-        return name if self.port == _PORTS[self.scheme] else f"{name}:{self.port}"
+        return authority(self.scheme, self.host, self.port)
 
 
 @attrs.define
@@ -94,11 +92,11 @@ class AddressGuard:
 
     def check_unresolved(self, url: str) -> None:
         """Check as much of a URL as needs no look-up. Raises `UrlNotAllowed`."""
-        parts, host, _ = _split(url)
-        literal = parse_address(host)
+        location = _locate(url)
+        literal = parse_address(location.host)
         if literal is not None:
-            self._check(literal, parts.scheme)
-        elif parts.scheme == "http" and not self.allow:
+            self._check(literal, location.scheme)
+        elif location.scheme == "http" and not self.allow:
             raise self._refused(_PLAIN_HTTP)
 
     def check_literal(self, host: str) -> None:
@@ -109,19 +107,15 @@ class AddressGuard:
 
     async def target(self, url: str) -> Target:
         """Check a URL, and all addresses of its name. Raises `UrlNotAllowed`, `NameNotResolved`."""
-        parts, host, port = _split(url)
-        literal = parse_address(host)
-        addresses = [literal] if literal is not None else await self.resolve(host)
+        at = _locate(url)
+        literal = parse_address(at.host)
+        addresses = [literal] if literal is not None else await self.resolve(at.host)
         if not addresses:
-            raise NameNotResolved(host)
+            raise NameNotResolved(at.host)
         for address in addresses:
-            self._check(address, parts.scheme)
-        path = quote(parts.path or "/", safe=_IN_PATH)
-        query = quote(parts.query, safe=_IN_QUERY)
+            self._check(address, at.scheme)
         private = not all(_is_public(embedded(address)) for address in addresses)
-        return Target(
-            parts.scheme, host, port, tuple(addresses), f"{path}?{query}" if query else path, private
-        )
+        return Target(at.scheme, at.host, at.port, tuple(addresses), at.path, private)
 
     async def address(self, host: str) -> Address:
         """Check a host without a URL (a proxy) and choose the address to dial.
@@ -177,25 +171,14 @@ def _is_public(address: Address) -> bool:
     return address.is_global and not address.is_multicast
 
 
-def _split(url: str) -> tuple[SplitResult, str, int]:
+def _locate(url: str) -> Location:
     try:
-        parts = urlsplit(url)
-        port = parts.port
-        host = parts.hostname or ""
-    except ValueError:
-        raise UrlNotAllowed("not a URL") from None
-    if not host.isascii():
-        try:
-            host = host.encode("idna").decode()
-        except UnicodeError:
-            raise UrlNotAllowed("the host is not a name") from None
-    host = host.rstrip(".")
-    unwritable = any(letter.isspace() or not letter.isprintable() for letter in url)
-    if parts.scheme not in _PORTS or not host or unwritable:
-        raise UrlNotAllowed("an absolute http or https URL is required")
-    if parts.username is not None or parts.password is not None:
+        location = locate(url)
+    except NotAUrl as error:
+        raise UrlNotAllowed(str(error)) from None
+    if location.userinfo is not None:
         raise UrlNotAllowed("a URL must not hold a user name or password")
-    return parts, host, port if port is not None else _PORTS[parts.scheme]
+    return location
 
 
 def parse_address(host: str) -> Address | None:

@@ -20,7 +20,8 @@ import trio
 
 from unifyport.net.guard import Address, Target
 
-from .wire import DialFailed, LocalTrouble, Wire
+from .readiness import Readable
+from .wire import DialFailed, LocalTrouble, NothingSent, Wire
 
 _Place = tuple[str, int]  # host and port
 _CHUNK = 65536
@@ -44,79 +45,104 @@ def _new_poll(connected: socket.socket) -> "select.poll":
 class Plain:
     """TCP. See `wire.Wire`."""
 
-    __slots__ = ("_poll", "_socket")
+    __slots__ = ("_poll", "_readable", "_socket")
 
     def __init__(self, connected: socket.socket) -> None:
         self._socket = connected
         self._poll = _new_poll(connected)
+        self._readable = Readable(connected.fileno())
 
     async def send(self, data: bytes) -> None:
-        rest: bytes | memoryview = data
-        while True:
+        try:
+            sent = self._socket.send(data)
+        except BlockingIOError:
+            sent = 0
+        except OSError as error:
+            raise NothingSent(str(error)) from None
+        if sent < len(data):
+            await self._send_rest(memoryview(data)[sent:])
+
+    async def _send_rest(self, rest: memoryview) -> None:
+        while rest:
+            await trio.lowlevel.wait_writable(self._socket)
             try:
-                sent = self._socket.send(rest)
+                rest = rest[self._socket.send(rest) :]
             except BlockingIOError:
-                await trio.lowlevel.wait_writable(self._socket)
                 continue
-            if sent == len(rest):
-                return
-            rest = memoryview(rest)[sent:]
 
     async def receive(self) -> bytes:
-        _check_open(self._socket)
         while True:
-            await trio.lowlevel.wait_readable(self._socket)
+            await self._readable.wait()
             try:
-                return self._socket.recv(_CHUNK)
+                data = self._socket.recv(_CHUNK)
             except BlockingIOError:
+                self._readable.drained(empty=True)
                 continue
+            if len(data) < _CHUNK:
+                self._readable.drained()
+            return data
 
     def stale(self) -> bool:
         return bool(self._poll.poll(0))
 
     def close(self) -> None:
         if self._socket.fileno() >= 0:
+            self._readable.close()
             trio.lowlevel.notify_closing(self._socket)
             self._socket.close()
+
+    def release(self) -> None:
+        """Leave the socket to another object."""
+        self._readable.close()
 
 
 class Tls:
     """TLS on TCP. See `wire.Wire`.
 
-    `keep` is called at most once, with a TLS session that a later connection may resume.
+    `keep`, if there is one, is called at most once, with a TLS session that a later connection may resume.
     """
 
-    __slots__ = ("_keep", "_poll", "_socket")
+    __slots__ = ("_keep", "_poll", "_readable", "_socket")
 
-    def __init__(self, connected: ssl.SSLSocket, keep: Callable[[ssl.SSLSession], None]) -> None:
+    def __init__(self, connected: ssl.SSLSocket, keep: Callable[[ssl.SSLSession], None] | None) -> None:
         self._socket = connected
+        self._readable = Readable(connected.fileno())
         self._poll = _new_poll(connected)
-        self._keep: Callable[[ssl.SSLSession], None] | None = keep
+        self._keep = keep
 
     async def send(self, data: bytes) -> None:
         rest: bytes | memoryview = data
+        begun = False
         while True:
             try:
                 sent = self._socket.send(rest)
             except ssl.SSLWantWriteError:
+                begun = True  # a part of the record may have left
                 await trio.lowlevel.wait_writable(self._socket)
-                continue
             except ssl.SSLWantReadError:
+                begun = True
                 await trio.lowlevel.wait_readable(self._socket)
-                continue
-            if sent == len(rest):
-                return
-            rest = memoryview(rest)[sent:]
+            except OSError as error:
+                if begun:
+                    raise
+                raise NothingSent(str(error)) from None
+            else:
+                if sent == len(rest):
+                    return
+                begun = True
+                rest = memoryview(rest)[sent:]
 
     async def receive(self) -> bytes:
-        _check_open(self._socket)
+        if self._socket.fileno() < 0:
+            raise trio.ClosedResourceError
         waited = False
         while True:
             try:
                 data = self._socket.recv(_CHUNK)
                 break
             except ssl.SSLWantReadError:
-                await trio.lowlevel.wait_readable(self._socket)
+                self._readable.drained(empty=True)
+                await self._readable.wait()
             except ssl.SSLWantWriteError:
                 await trio.lowlevel.wait_writable(self._socket)
             waited = True
@@ -146,24 +172,29 @@ class Tls:
 
     def close(self) -> None:
         if self._socket.fileno() >= 0:
+            self._readable.close()
             trio.lowlevel.notify_closing(self._socket)
             self._socket.close()
 
 
-def _check_open(connection: socket.socket) -> None:
-    """Raises `ClosedResourceError` for a closed socket, on which a task must not begin to wait."""
-    if connection.fileno() < 0:
-        raise trio.ClosedResourceError
-
-
 class Sockets:
-    """Dials connections. See `wire.Backend`. `context`: the TLS context, with its trust anchors."""
+    """Dials connections. See `wire.Backend`. `context`: the TLS context, with its trust anchors.
 
-    def __init__(self, context: ssl.SSLContext) -> None:
+    `resume`: keep TLS sessions, by host and port. They tell a peer that two connections come from the same
+    client, so accounts that must not be connected with each other do not share them.
+    """
+
+    def __init__(self, context: ssl.SSLContext, *, resume: bool = True) -> None:
         self._context = context
+        self._resume = resume
         self._sessions: OrderedDict[_Place, ssl.SSLSession] = OrderedDict()  # the oldest is dropped first
 
     async def connect(self, target: Target, address: Address) -> Wire:
+        plain = await self.open(address, target.port)
+        return plain if target.scheme == "http" else await self.secure(plain, target)
+
+    async def open(self, address: Address, port: int) -> Plain:
+        """Dial without TLS. Errors and cancellation as with `connect`."""
         family = socket.AF_INET if address.version == 4 else socket.AF_INET6
         try:
             connection = socket.socket(family, socket.SOCK_STREAM)
@@ -174,10 +205,8 @@ class Sockets:
         try:
             connection.setblocking(False)
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            await self._connect(connection, (str(address), target.port))
-            if target.scheme != "https":
-                return Plain(connection)
-            return await self._secure(connection, target)
+            await self._connect(connection, (str(address), port))
+            return Plain(connection)
         except BaseException:
             connection.close()
             raise
@@ -194,15 +223,21 @@ class Sockets:
         if code:
             raise DialFailed(_REASONS.get(code, "connect_error"))
 
-    async def _secure(self, connection: socket.socket, target: Target) -> Wire:
+    async def secure(self, plain: Plain, target: Target) -> Tls:
+        """TLS on a connection; the certificate must be for the target's host. Errors as with `connect`.
+
+        Cancelled, or failed: the connection is closed.
+        """
         place = (target.host, target.port)
-        secured = self._context.wrap_socket(
-            connection,
-            server_hostname=target.host,
-            do_handshake_on_connect=False,
-            session=self._sessions.get(place),
-        )
+        plain.release()
+        secured: ssl.SSLSocket | None = None
         try:
+            secured = self._context.wrap_socket(
+                plain._socket,  # the new object takes the descriptor over
+                server_hostname=target.host,
+                do_handshake_on_connect=False,
+                session=self._sessions.get(place),
+            )
             while True:
                 try:
                     secured.do_handshake()
@@ -212,14 +247,16 @@ class Sockets:
                 except ssl.SSLWantWriteError:
                     await trio.lowlevel.wait_writable(secured)
         except BaseException as error:
-            secured.close()
+            plain.close()
+            if secured is not None:
+                secured.close()
             self._sessions.pop(place, None)
             if isinstance(error, ssl.SSLCertVerificationError):
                 raise DialFailed("certificate_not_trusted") from None
             if isinstance(error, OSError):
                 raise DialFailed("tls_error") from None
             raise
-        return Tls(secured, functools.partial(self._keep_session, place))
+        return Tls(secured, functools.partial(self._keep_session, place) if self._resume else None)
 
     def _keep_session(self, place: _Place, session: ssl.SSLSession) -> None:
         self._sessions[place] = session

@@ -1,8 +1,8 @@
-"""One task that ends overdue requests and idle connections, for all delivery connections of the process.
+"""One task that ends overdue requests and idle connections: of all deliveries, or of all calls to platforms.
 
 A cancel scope for each request would cost about as much as the request itself. Instead a connection stores
-the deadline of its request, or since when it is idle, and the sweeper checks all open connections ten times a
-second. Without open connections it sleeps.
+the deadline of its request, or since when it is idle, and the sweeper checks all open connections at each
+tick. Without open connections it sleeps.
 """
 
 import math
@@ -29,7 +29,11 @@ class Swept(Protocol):
 
 
 class Sweeper:
-    def __init__(self) -> None:
+    """`tick`: seconds between two checks. `most_idle`: how many connections may be idle."""
+
+    def __init__(self, tick: float = TICK, most_idle: int = MAX_IDLE) -> None:
+        self._tick = tick
+        self._most_idle = most_idle
         self._open: dict[Swept, None] = {}
         self._opened = trio.Event()
 
@@ -39,7 +43,7 @@ class Sweeper:
             if not self._open:
                 self._opened = trio.Event()
                 await self._opened.wait()
-            await trio.sleep(TICK)
+            await trio.sleep(self._tick)
             self._sweep(trio.current_time())
 
     def _sweep(self, now: float) -> None:
@@ -47,12 +51,11 @@ class Sweeper:
             connection.deadline = math.inf
             connection.sweep()
         idle = [each for each in self._open if each.idle_since < math.inf]
-        if len(idle) > MAX_IDLE:
+        excess = len(idle) - self._most_idle
+        if excess > 0:
             idle.sort(key=lambda connection: connection.idle_since)
-        for connection in idle[: max(0, len(idle) - MAX_IDLE)]:
-            connection.retire()
-        for connection in idle[max(0, len(idle) - MAX_IDLE) :]:
-            if now - connection.idle_since >= IDLE_SECONDS:
+        for place, connection in enumerate(idle):
+            if place < excess or now - connection.idle_since >= IDLE_SECONDS:
                 connection.retire()
 
     def add(self, connection: Swept) -> None:

@@ -1,6 +1,6 @@
-"""The seam between the delivery client and the network: all that the client needs of a connection.
+"""The seam between the HTTP clients and the network: all that they need of a connection.
 
-`sockets.py` implements it. `unifyport/delivery/scripted.py` plays receivers in tests, also on a mock clock.
+`sockets.py` implements it. `unifyport/delivery/scripted.py` plays peers in tests, also on a mock clock.
 """
 
 from typing import Protocol
@@ -13,7 +13,11 @@ class DialFailed(Exception):
 
 
 class LocalTrouble(Exception):
-    """No connection for a reason on this machine (no descriptors, no memory), not on the receiver's side."""
+    """No connection for a reason on this machine (no descriptors, no memory), not on the peer's side."""
+
+
+class NothingSent(OSError):
+    """The connection was lost before any byte of this `send` was accepted."""
 
 
 class Wire(Protocol):
@@ -22,7 +26,8 @@ class Wire(Protocol):
     Cancelled in `send` or `receive`: it is unknown how much was transferred, so close the connection.
     """
 
-    async def send(self, data: bytes) -> None: ...
+    async def send(self, data: bytes) -> None:
+        """Raises `NothingSent` if it is certain that the peer gets no byte of `data`, otherwise `OSError`."""
 
     async def receive(self) -> bytes:
         """At least one byte; empty at the end. Raises `trio.ClosedResourceError` if it is closed here."""

@@ -3,20 +3,19 @@
 Secrets are looked up by their first letters, so the cost of a text does not depend on their number.
 """
 
-from collections import deque
-
 _SHORTEST = 6  # a shorter value would blank ordinary words
 _BLANK = "[secret]"
 _LONGEST_FLEETING = 4096
 _FLEETING = 1024  # how many short-lived secrets are kept
 _secrets: dict[str, set[str]] = {}  # first letters -> secrets that begin with them
-_fleeting: deque[str] = deque()
+_fleeting: dict[str, None] = {}  # in the order of their registration
 
 
 def register_secret(value: object) -> None:
     """Have `redact` blank `value` from now on. Short strings and values that are no strings are ignored."""
     if isinstance(value, str) and len(value) >= _SHORTEST:
         _secrets.setdefault(value[:_SHORTEST], set()).add(value)
+        _fleeting.pop(value, None)  # it was taken for one that may be forgotten
 
 
 def register_fleeting(value: object) -> None:
@@ -29,9 +28,10 @@ def register_fleeting(value: object) -> None:
     if value in _secrets.get(value[:_SHORTEST], ()):
         return
     register_secret(value)
-    _fleeting.append(value)
+    _fleeting[value] = None
     if len(_fleeting) > _FLEETING:
-        oldest = _fleeting.popleft()
+        oldest = next(iter(_fleeting))
+        del _fleeting[oldest]
         known = _secrets[oldest[:_SHORTEST]]
         known.discard(oldest)
         if not known:

@@ -16,15 +16,8 @@ import msgspec
 
 from unifyport.model.message import OutboundMedia
 from unifyport.net.bodies import FileBody, Multipart
-from unifyport.net.clients import (
-    ConnectionLost,
-    NotConnected,
-    Response,
-    TooLarge,
-    download,
-    new_client,
-    request,
-)
+from unifyport.net.clients import ConnectionLost, NotConnected, Response, TooLarge
+from unifyport.net.platform import PlatformClient
 
 from .contract.base import OTHER_CALLS, ConnectorContext
 from .contract.capabilities import Sink
@@ -65,7 +58,7 @@ class HttpApi:
     ) -> None:
         self.tokens: Tokens | None = None
         self._headers = dict(headers or {})
-        self._client = new_client(
+        self._client = PlatformClient(
             context.ssl_context, connections=parallel_sends + OTHER_CALLS, proxy=context.proxy
         )
 
@@ -96,10 +89,14 @@ class HttpApi:
             sent |= body.headers
 
         async def send(more: Mapping[str, str]) -> Response:
-            with _transport_errors(maybe_applied=True):
-                return await request(
-                    self._client, method, url, content=body, headers={**sent, **more}, timeout=timeout
+            try:
+                return await self._client.request(
+                    method, url, content=body, headers={**sent, **more}, timeout=timeout
                 )
+            except NotConnected as error:
+                raise Transient(str(error)) from None
+            except ConnectionLost as error:
+                raise Transient(str(error), maybe_applied=True) from None
 
         return await self._send(send, lambda answer: answer.status, authorized)
 
@@ -142,15 +139,16 @@ class HttpApi:
 
         async def fetch(more: Mapping[str, str]) -> tuple[int, int]:
             sent = {**(self._headers if authorized else {}), **(headers or {}), **more}
-            with _transport_errors(maybe_applied=False):
-                return await download(
-                    self._client,
+            try:
+                return await self._client.download(
                     url,
                     hashing if sha256 else sink,
                     limit=limit,
                     timeout=DOWNLOAD_SECONDS,
                     headers=sent,
                 )
+            except (NotConnected, ConnectionLost) as error:
+                raise Transient(str(error)) from None
 
         try:
             status, length = await self._send(fetch, lambda answer: answer[0], authorized)
@@ -248,13 +246,3 @@ def origin_of(url: str) -> tuple[str, str | None, int | None]:
         return parts.scheme, parts.hostname, parts.port
     except ValueError:
         return "", None, None
-
-
-@contextlib.contextmanager
-def _transport_errors(*, maybe_applied: bool) -> Iterator[None]:
-    try:
-        yield
-    except NotConnected as error:
-        raise Transient(str(error)) from None
-    except ConnectionLost as error:
-        raise Transient(str(error), maybe_applied=maybe_applied) from None

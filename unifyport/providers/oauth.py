@@ -7,6 +7,7 @@ once, so a pair that was answered and not kept means that the account is logged 
   share its result, or its failure.
 - The refresh call and its commit are shielded from cancellation for 5 s, the only shield around a request to
   a platform. A commit that was cut off all the same is repeated before the tokens are used.
+- A send that finishes on a connection that was replaced keeps its tokens, too (`Session.keep`).
 - The pair is the session record `("oauth", b"")`, with a hash of the seed that it came from. After the
   operator or the caller has put another seed into the credentials, the record is void.
 
@@ -102,7 +103,7 @@ class _Grant:
 
 
 _grants: WeakValueDictionary[bytes, _Grant] = WeakValueDictionary()
-_unsaved: set[_Grant] = set()  # keeps them until the next incarnation has made them durable
+_unsaved: set[_Grant] = set()  # keeps those whose commit was cut off until the next one that asks
 
 
 class OAuthTokens:
@@ -173,7 +174,7 @@ class OAuthTokens:
     async def _save(self) -> None:
         grant = self._grant
         if grant.unsaved:
-            await self._session.commit([SessionChange(*RECORD, msgspec.msgpack.encode(grant.pair))])
+            await self._session.keep(SessionChange(*RECORD, msgspec.msgpack.encode(grant.pair)))
             grant.unsaved = False
             _unsaved.discard(grant)
 

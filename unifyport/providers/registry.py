@@ -1,6 +1,7 @@
 """The only list of channels. The server takes it as an argument, so that a test can pass another one."""
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from . import telegram, whatsapp
 from .contract.base import Channel, ConnectionSpec, Connector
@@ -45,9 +46,10 @@ class Registry:
         connector = self.connector(spec)
         return [name for name, known in CAPABILITIES.items() if known.is_declared_by(connector)]
 
-    def is_interactive(self, spec: ConnectionSpec) -> bool:
+    def is_interactive(self, spec: ConnectionSpec, credentials: Mapping[str, Any]) -> bool:
         """Whether a login (by a human or an exported session) must come before the connection can connect."""
-        return issubclass(self.connector(spec), Authorizes | ImportsSession)
+        logs_in = issubclass(self.connector(spec), Authorizes | ImportsSession)
+        return logs_in and not spec.has_token(credentials)
 
 
 def standard() -> Registry:

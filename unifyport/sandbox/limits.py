@@ -7,7 +7,8 @@ bunch.
 import attrs
 import trio
 
-from unifyport.model.send_pace import Bucket, Pace
+from unifyport.model.send_pace import Pace
+from unifyport.model.token_bucket import Bucket
 
 
 @attrs.define

@@ -142,6 +142,9 @@ class RecoverCommands:
     now: int
 
 
+ACTIVE = "active"  # of an API key; no other one admits a request
+
+
 @attrs.define
 class ApiKey:
     """`hash` is SHA-256 of the key; the key itself is shown once and never stored."""
@@ -150,7 +153,7 @@ class ApiKey:
     name: str
     prefix: str
     hash: bytes
-    status: str = "active"
+    status: str = ACTIVE
     created_at: int = 0
     last_used_at: int | None = None
     origin: str = "api"
@@ -432,6 +435,9 @@ class Store(Protocol):
     async def endpoint(self, endpoint_id: str) -> WebhookEndpoint | None: ...
     async def api_keys(self) -> list[ApiKey]: ...
     async def api_key(self, hash_: bytes) -> ApiKey | None: ...
+    async def keys_version(self) -> int:
+        """A number that every transaction that writes or deletes an API key raises; its use does not."""
+
     async def workspace(self) -> Workspace: ...
     async def command(self, command_id: str) -> CommandRecord | None: ...
     async def command_of_key(self, key: str) -> tuple[CommandRecord, bytes | None] | None:

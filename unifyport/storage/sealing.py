@@ -42,6 +42,7 @@ class KeyRing:
         self._keys = {hashlib.sha256(b"unifyport key id" + key).digest()[:_ID_BYTES]: key for key in keys}
         self._newest = list(self._keys)[-1]
         self._subkeys: dict[tuple[bytes, str, str], bytes] = {}
+        self._ciphers: dict[tuple[bytes, str, str], AESGCM] = {}
 
     @classmethod
     def parse(cls, text: str) -> "KeyRing":
@@ -59,7 +60,7 @@ class KeyRing:
     def seal(self, purpose: str, place: Sequence[str | bytes], plain: bytes, *, context: str = "") -> bytes:
         nonce = os.urandom(_NONCE_BYTES)
         header = bytes([_VERSION]) + self._newest + nonce
-        cipher = AESGCM(self._subkey(self._newest, purpose, context))
+        cipher = self._cipher(self._newest, purpose, context)
         return header + cipher.encrypt(nonce, plain, _place(place))
 
     def open(self, purpose: str, place: Sequence[str | bytes], sealed: bytes, *, context: str = "") -> bytes:
@@ -68,9 +69,8 @@ class KeyRing:
         if sealed[:1] != bytes([_VERSION]) or key_id not in self._keys:
             raise SealError(f"security.master_key does not open a sealed value ({purpose}): {WHAT_TO_DO}")
         try:
-            return AESGCM(self._subkey(key_id, purpose, context)).decrypt(
-                nonce, sealed[1 + _ID_BYTES + _NONCE_BYTES :], _place(place)
-            )
+            cipher = self._cipher(key_id, purpose, context)
+            return cipher.decrypt(nonce, sealed[1 + _ID_BYTES + _NONCE_BYTES :], _place(place))
         except InvalidTag:
             raise SealError(f"sealed value does not open: {purpose}") from None
 
@@ -97,6 +97,14 @@ class KeyRing:
 
     def _mac(self, key_id: bytes, purpose: str, message: bytes) -> bytes:
         return hmac.digest(self._subkey(key_id, purpose, ""), message, "sha256")[:16]
+
+    def _cipher(self, key_id: bytes, purpose: str, context: str) -> AESGCM:
+        name = (key_id, purpose, context)
+        if (cipher := self._ciphers.get(name)) is None:
+            if len(self._ciphers) >= _CACHED_SUBKEYS:
+                self._ciphers.clear()
+            cipher = self._ciphers[name] = AESGCM(self._subkey(key_id, purpose, context))
+        return cipher
 
     def _subkey(self, key_id: bytes, purpose: str, context: str) -> bytes:
         name = (key_id, purpose, context)

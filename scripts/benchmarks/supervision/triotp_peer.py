@@ -50,13 +50,13 @@ async def measure(kind, count, rounds):
             gc.collect()
             found = (resident() - before) / count
         else:
-            began = time.perf_counter()
+            began = time.process_time()
             for _ in range(rounds):
                 down, all_up = count, trio.Event()
                 for name in names:
                     await gen_server.cast(name, "crash")
                 await all_up.wait()
-            found = rounds * count / (time.perf_counter() - began)
+            found = rounds * count / (time.process_time() - began)
         nursery.cancel_scope.cancel()
     return found
 

@@ -99,7 +99,16 @@ class Dispatcher:
                 await admit(self._gateway.callers, request.headers.get("x-api-key"))
             body = await self._read_body(request, route) if route.body is not None else None
             query = parse_query(request.query)
-            call = Call(self._gateway, self._cursors, path, query, request.headers, body, extra)
+            call = Call(
+                self._gateway,
+                self._cursors,
+                path,
+                query,
+                request.headers,
+                body=body,
+                answer_headers=extra,
+                owner=request.door.owner,
+            )
             data = await self._handle(route, call)
             if isinstance(data, EventStream):
                 response = data.response()

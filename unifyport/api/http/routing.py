@@ -21,7 +21,10 @@ _ADMISSION = (error(codes.MISSING_KEY), error(codes.INVALID_KEY), error(codes.RA
 
 @attrs.define
 class Call:
-    """One request, checked: `body` is a value of the route's body class (None where there is none)."""
+    """One request, checked: `body` is a value of the route's body class (None where there is none).
+
+    `owner`: it came by the control socket.
+    """
 
     gateway: Gateway
     cursors: Cursors
@@ -30,6 +33,7 @@ class Call:
     headers: Headers
     body: Any = None
     answer_headers: dict[str, str] = attrs.field(factory=dict)  # of the answer, an error too
+    owner: bool = False
 
 
 @attrs.frozen

@@ -45,7 +45,7 @@ async def rotate_key(call: Call) -> schemas.APIKeyCreateResult:
 
 async def update_status(call: Call) -> schemas.APIKey:
     keys, status = call.gateway.api_keys, call.body.status
-    return present_key(await keys.change_status(call.path["key_id"], status))
+    return present_key(await keys.change_status(call.path["key_id"], status, owner=call.owner))
 
 
 def _write(

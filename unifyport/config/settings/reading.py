@@ -17,9 +17,9 @@ import attrs
 
 from unifyport.model.duration import parse_duration
 from unifyport.model.rates import parse_rate
-from unifyport.model.send_pace import Limit
 from unifyport.model.sizes import parse_size
 from unifyport.model.structuring import Problems, Wrong
+from unifyport.model.token_bucket import Limit
 from unifyport.process.redaction import register_secret
 from unifyport.providers.registry import Registry
 

@@ -133,6 +133,7 @@ class PhoneCredential(Credential):
         return to_e164(value) if isinstance(value, str) and is_phone(value) else None
 
 
+TOKEN = "token"  # noqa: S105 (an auth mode, not a secret)
 POLL, WEBHOOK = "poll", "webhook"
 OTHER_CALLS = 4  # connections of a client beside those of `parallel_sends`: receiving, probes, look-ups
 
@@ -180,6 +181,15 @@ class ConnectionSpec:
     pace: Pace = UNPACED  # limits that the platform publishes; the configuration may set others
     sockets: int = 2  # that a connected account keeps open
     sandbox: str | None = None  # `module:Class` of the local platform for the sandbox
+
+    def has_token(self, credentials: Mapping[str, Any]) -> bool:
+        """Whether an account with these credentials connects by its token, without a human.
+
+        Of a connection with auth mode `token` it brings all credentials that are declared, optional ones too:
+        an app that is authorized by consent declares the token that comes of it as an optional one.
+        """
+        names = [credential.name for credential in self.credentials]
+        return self.auth_mode == TOKEN and bool(names) and all(credentials.get(name) for name in names)
 
 
 @attrs.frozen

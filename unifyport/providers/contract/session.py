@@ -74,6 +74,15 @@ class Session(Protocol):
         handed over).
         """
 
+    async def keep(self, change: SessionChange) -> None:
+        """Make a record durable that all incarnations share, also once this session is closed.
+
+        For what must not be lost whatever becomes of the connection, such as tokens of which each serves once
+        (`oauth.py`). Those that write the record agree on their order among themselves. Cancelled: it may be
+        durable. Raises `SessionLost` if it will not be: the account has other credentials, or another
+        process has it.
+        """
+
     async def sending(
         self,
         message: OutboundMessage,

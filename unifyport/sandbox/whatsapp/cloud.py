@@ -20,7 +20,8 @@ import msgspec
 import trio
 from quart import Response, request
 
-from unifyport.model.send_pace import Limit, Pace
+from unifyport.model.send_pace import Pace
+from unifyport.model.token_bucket import Limit
 from unifyport.providers.whatsapp.cloud.render import MAX_TEXT
 from unifyport.providers.whatsapp.cloud.signature import SIGNATURE, sign
 

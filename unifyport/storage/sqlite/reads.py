@@ -121,6 +121,11 @@ def api_key(db: sqlite3.Connection, hash_: bytes) -> ApiKey | None:
     return ApiKey(**dict(rows[0])) if rows else None
 
 
+def keys_version(db: sqlite3.Connection) -> int:
+    row = db.execute("select value from meta where key = 'keys_version'").fetchone()
+    return 0 if row is None else int.from_bytes(row[0], "big")
+
+
 def workspace(db: sqlite3.Connection) -> Workspace:
     row = _rows(db, "select name, status, metadata from workspace")[0]
     return Workspace(row["name"], row["status"], json.loads(row["metadata"]))

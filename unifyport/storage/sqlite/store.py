@@ -275,6 +275,9 @@ class SqliteStore:
     async def api_key(self, hash_: bytes) -> ApiKey | None:
         return await self._read(lambda db: reads.api_key(db, hash_))
 
+    async def keys_version(self) -> int:
+        return await self._read(reads.keys_version)
+
     async def workspace(self) -> Workspace:
         return await self._read(reads.workspace)
 

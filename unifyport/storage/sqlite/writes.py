@@ -392,6 +392,7 @@ class Writes:
             " hash = excluded.hash, status = excluded.status",
             key,
         )
+        self._raise_keys_version()
         return Committed()
 
     def use_api_key(self, write: UseApiKey) -> Result:
@@ -403,7 +404,17 @@ class Writes:
 
     def delete_api_key(self, write: DeleteApiKey) -> Result:
         self._db.execute("delete from api_key where id = ?", (write.key_id,))
+        self._raise_keys_version()
         return Committed()
+
+    def _raise_keys_version(self) -> None:
+        """A process that holds keys in memory compares this version with the one that it knows."""
+        version = reads.keys_version(self._db) + 1
+        self._db.execute(
+            "insert into meta(key, value) values('keys_version', ?)"
+            " on conflict(key) do update set value = excluded.value",
+            (version.to_bytes(8, "big"),),
+        )
 
     def put_workspace(self, write: PutWorkspace) -> Result:
         self._db.execute(

@@ -5,7 +5,8 @@ knows) and one message in 6 seconds to one customer, of which up to 45 may be se
 (https://developers.facebook.com/docs/whatsapp/cloud-api/overview#throughput, `#pair-rate-limits`).
 """
 
-from unifyport.model.send_pace import Limit, Pace
+from unifyport.model.send_pace import Pace
+from unifyport.model.token_bucket import Limit
 
 PARALLEL_SENDS = 64
 _PAIR = Limit(1 / 6, 45)

@@ -1,0 +1,97 @@
+"""`unifyport keys` while a server runs: through its control socket, and past it."""
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+import trio
+
+from tests.cli.test_commands import unifyport
+from tests.harness import KEY, Client, Process, free_port, write_config
+
+
+@attrs.frozen
+class Running:
+    """A server in a process of its own, and commands beside it."""
+
+    directory: Path
+    process: Process
+
+    async def keys(self, *arguments: str, code: int = 0) -> Any:
+        done = await trio.to_thread.run_sync(
+            lambda: unifyport("keys", *arguments, "--json", cwd=self.directory)
+        )
+        assert done.returncode == code, done.stderr
+        return json.loads(done.stdout) if not code else done.stderr
+
+    async def admits(self, secret: str) -> bool:
+        url = str(self.process.client.http.base_url)
+        status = (await Client(url, secret)("GET", "/v1/workspace")).status_code
+        assert status in (200, 401)
+        return status == 200
+
+
+@pytest.fixture
+async def running(tmp_path: Path) -> AsyncIterator[Running]:
+    port = free_port()
+    process = Process(write_config(tmp_path, port=port), port)
+    await process.start()
+    try:
+        yield Running(tmp_path, process)
+    finally:
+        await process.kill()
+
+
+async def test_the_server_that_runs_knows_a_change_at_once(running: Running) -> None:
+    made = await running.keys("create", "crm")
+    assert (set(made), made["origin"]) == (
+        {"id", "name", "key_prefix", "status", "origin", "api_key"},
+        "api",
+    )
+    assert await running.admits(made["api_key"])
+    rotated = await running.keys("rotate", "crm")
+    assert rotated["id"] == made["id"]
+    assert not await running.admits(made["api_key"])
+    assert await running.admits(rotated["api_key"])
+    assert (await running.keys("disable", "crm"))["status"] == "inactive"
+    assert not await running.admits(rotated["api_key"])
+    assert (await running.keys("enable", made["id"]))["status"] == "active"
+    assert await running.admits(rotated["api_key"])
+    assert [key["name"] for key in await running.keys("list")] == ["test", "crm"]
+    assert "declared in the configuration file" in await running.keys("disable", "test", code=1)
+    assert "no keys are called" in await running.keys("disable", "nothing", code=1)
+
+
+async def test_the_owner_can_disable_the_last_key(running: Running) -> None:
+    made = await running.keys("create", "crm")
+    write_config(running.directory, port=running.process.port)
+    config = running.directory / "unifyport.toml"
+    config.write_text(config.read_text().replace(f'[[api_keys]]\nname = "test"\nkey = "{KEY}"', ""))
+    reload = await trio.to_thread.run_sync(lambda: unifyport("reload", cwd=running.directory))
+    assert reload.returncode == 0, reload.stderr
+    assert not await running.admits(KEY)
+    client = Client(str(running.process.client.http.base_url), made["api_key"])
+    refused = await client("PATCH", f"/v1/api-keys/{made['id']}", {"status": "inactive"})
+    assert refused.status_code == 400
+    await running.keys("disable", "crm")
+    assert not await running.admits(made["api_key"])
+
+
+async def test_a_change_past_the_server_is_known_within_a_second(running: Running) -> None:
+    """Without its control socket the server is told nothing: the change is written to the database."""
+    made = await running.keys("create", "crm")
+    (running.directory / "unifyport.db.sock").unlink()
+    assert await running.admits(made["api_key"])
+    await running.keys("disable", "crm")
+    changed = trio.current_time()
+    with trio.fail_after(10):
+        while True:
+            asked = trio.current_time()
+            if not await running.admits(made["api_key"]):
+                break
+            assert asked < changed + 1.0
+    await running.keys("enable", "crm")
+    assert await running.admits(made["api_key"])  # what is refused is asked for again each time

@@ -1,0 +1,127 @@
+"""Turns of entry: how many requests come in at once, in which order, and what makes them wait."""
+
+from collections import Counter
+
+import trio
+from trio.testing import MockClock
+
+from unifyport.gateway import entry_turns
+from unifyport.gateway.entry_turns import LONGEST_WAIT, PER_TURN, EntryTurns
+
+
+class Loop(trio.abc.Instrument):
+    """Counts turns of the event loop, and notes who entered in which."""
+
+    def __init__(self, turns: EntryTurns) -> None:
+        self.turns = turns
+        self.number = 0
+        self.entered: list[tuple[int, str]] = []
+        trio.lowlevel.add_instrument(self)
+
+    def after_io_wait(self, timeout: float) -> None:
+        self.number += 1
+
+    async def never_idle(self) -> None:
+        while True:
+            await trio.lowlevel.checkpoint()
+
+    async def request(self, key: str) -> None:
+        await self.turns.enter(key)
+        self.entered.append((self.number, key))
+        self.turns.leave(key)
+
+    @property
+    def most_in_a_turn(self) -> int:
+        return max(Counter(number for number, _ in self.entered).values())
+
+
+async def test_a_turn_lets_in_sixteen_and_one_of_each_account_first() -> None:
+    loop = Loop(EntryTurns())
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(loop.never_idle)
+        await loop.request("other")  # the flood has company
+        async with trio.open_nursery() as requests:
+            for _ in range(100):
+                requests.start_soon(loop.request, "flood")
+            for number in range(20):
+                requests.start_soon(loop.request, f"quiet {number}")
+        nursery.cancel_scope.cancel()
+    assert len(loop.entered) == 121
+    assert loop.most_in_a_turn <= PER_TURN
+    quiet = [number for number, key in loop.entered if key.startswith("quiet")]
+    first = min(quiet)
+    assert max(quiet) - first <= 2  # 21 accounts need two turns
+    before = [key for number, key in loop.entered if key == "flood" and number <= max(quiet)]
+    assert len(before) <= 3  # one in each of these turns
+
+
+async def test_requests_of_an_account_are_first_in_first_out() -> None:
+    turns, order = EntryTurns(), list[str]()
+
+    async def request(batch: str) -> None:
+        await turns.enter("a")
+        order.append(batch)
+        turns.leave("a")
+
+    async with trio.open_nursery() as nursery:
+        for batch in ("first", "second"):
+            for _ in range(100):
+                nursery.start_soon(request, batch)
+            await trio.lowlevel.checkpoint()
+            await trio.lowlevel.checkpoint()
+    sure = 100 - PER_TURN  # the loop shuffles what is ready in one turn
+    assert (order[:sure], order[-sure:]) == (["first"] * sure, ["second"] * sure)
+
+
+async def test_an_account_alone_enters_as_fast_as_turns_go(autojump_clock: MockClock) -> None:
+    loop = Loop(EntryTurns())
+    await loop.request("other")
+    await loop.request("flood")
+    await trio.sleep(entry_turns.LONGEST_WAIT + 1)  # nobody else for a second
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(loop.never_idle)
+        async with trio.open_nursery() as requests:
+            for _ in range(64):
+                requests.start_soon(loop.request, "flood")
+        nursery.cancel_scope.cancel()
+    numbers = [number for number, key in loop.entered[2:]]
+    assert max(numbers) - min(numbers) <= 64 // PER_TURN + 1
+
+
+async def test_who_has_waited_for_long_enters_although_the_loop_is_never_idle() -> None:
+    loop = Loop(EntryTurns())
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(loop.never_idle)
+        async with trio.open_nursery() as requests:
+            for number in range(200):
+                requests.start_soon(loop.request, ("a", "b")[number % 2])
+        nursery.cancel_scope.cancel()
+    assert Counter(key for _, key in loop.entered) == {"a": 100, "b": 100}
+
+
+async def test_a_cancelled_request_leaves_nothing_behind() -> None:
+    turns = EntryTurns()
+    async with trio.open_nursery() as nursery:
+        for _ in range(50):
+            nursery.start_soon(turns.enter, "a")
+        nursery.cancel_scope.cancel()
+    with trio.fail_after(5):
+        await turns.enter("b")
+
+
+async def test_ingress_waits_for_deliveries_of_accounts_with_requests_in_work() -> None:
+    behind = True
+    loop = Loop(EntryTurns(lambda: behind))
+    await loop.turns.enter("a")  # nothing else of it is in work, so it does not wait
+    assert loop.number == 0
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(loop.never_idle)
+        began = trio.current_time()
+        await loop.turns.enter("b")
+        await loop.turns.enter("a")
+        assert LONGEST_WAIT <= trio.current_time() - began < 10 * LONGEST_WAIT
+        behind, number = False, loop.number
+        await trio.lowlevel.checkpoint()
+        await loop.turns.enter("a")
+        assert loop.number <= number + 2
+        nursery.cancel_scope.cancel()
