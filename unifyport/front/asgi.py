@@ -64,38 +64,18 @@ async def run_asgi(exchange: Exchange, app: AsgiApp, more: Scope, gone: trio.Eve
 
     async def send(message: Any) -> None:
         """Send nothing any more once the peer has gone, as the specification has it."""
-        nonlocal head, ended
+        nonlocal head, answered, ended
         if ended:
             return
         if message["type"] == "http.response.start":
             head = message
             return
-<<<<<<< HEAD
+        first, head, answered = head, None, True
         try:
-            await _send_body(exchange, head, message)
-        except Disconnected:
-            gone.set()  # the application learns of it by `receive`, as the specification says
-        head = None
-=======
-        first, head = head, None
-        try:
-            await answer(first, bytes(message.get("body", b"")), last=not message.get("more_body", False))
+            await _send_body(exchange, first, message)
         except Disconnected:
             ended = True
             gone.set()
-
-    async def answer(first: Any, body: bytes, *, last: bool) -> None:
-        nonlocal answered
-        answered = True
-        if first is not None and last:
-            await exchange.respond(first["status"], first["headers"], body)
-            return
-        if first is not None:
-            await exchange.start(first["status"], first["headers"])
-        await exchange.write(body)
-        if last:
-            await exchange.finish()
->>>>>>> fronttests
 
     await app(scope, receive, send)
 
