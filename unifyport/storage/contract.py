@@ -122,10 +122,13 @@ class DropOwed:
 
 @attrs.define
 class AcceptCommand:
-    """Record a send before anything else is done about it.
+    """Record a send before anything else is done about it. Value: the state in which it is recorded.
 
     `key` is the caller's idempotency key. If a command with this key is recorded already, nothing is written
     and the value is its `CommandRecord`. Refuses `key_reused` if that one had another `body_hash`.
+
+    `begin`: the send begins as soon as this is durable, under the lease of that epoch. It is recorded as
+    `sending`, with its id as `client_ref`; where the lease is no longer held, as `accepted`.
     """
 
     account_no: int
@@ -133,6 +136,7 @@ class AcceptCommand:
     body: bytes
     key: str | None = None
     body_hash: bytes | None = None
+    begin: int | None = None
 
 
 @attrs.define
