@@ -235,7 +235,9 @@ unifyport_commands_total unifyport_events_total unifyport_quarantined_total
 unifyport_storage_available unifyport_writer_queue
 unifyport_writes_total unifyport_commit_seconds unifyport_wal_bytes unifyport_deliveries_total
 unifyport_delivery_seconds unifyport_endpoint_up unifyport_http_requests_total unifyport_http_request_seconds
-unifyport_ingress_requests_total unifyport_ingress_bytes process_resident_memory_bytes python_info
+unifyport_ingress_requests_total unifyport_ingress_bytes unifyport_connections unifyport_connections_limit
+unifyport_connections_refused_total unifyport_connections_closed_for_others_total
+unifyport_tls_failed_handshakes_total process_resident_memory_bytes python_info
 """.split()
 
 
@@ -267,6 +269,7 @@ async def test_metrics_say_what_happened_and_name_nobody(tmp_path: Path) -> None
                 'unifyport_http_requests_total{operation="sendMessage",status="200"} 1.0',
                 "unifyport_storage_available 1.0",
                 "unifyport_ready 1.0",
+                'unifyport_connections{phase="work"} 1.0',
             ):
                 assert f"\n{line}\n" in text, line
             names = (

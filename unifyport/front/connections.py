@@ -116,6 +116,10 @@ class Connections:
     def __len__(self) -> int:
         return len(self._all.members)
 
+    def count_phases(self) -> Counter[Phase]:
+        """How many connections do what."""
+        return Counter(member.phase for member in self._all.members)
+
     # -- room ------------------------------------------------------------------------------------------------
 
     def make_room(self, peer: str | None) -> bool:
