@@ -23,7 +23,7 @@ import math
 from collections import OrderedDict, deque
 from collections.abc import Iterable
 
-from unifyport.model.owed import Blocked, Owed
+from unifyport.model.owed import Blocked, LaneKey, Owed, Stretch
 from unifyport.model.webhook import Ordering
 
 ROWS = 1024
@@ -32,7 +32,6 @@ ROWS_PER_LANE = 16
 BYTES = 16 * 1024 * 1024
 PASSED_OVER = 10_000
 
-LaneKey = tuple[int, int]  # (round, lane), or (round, seq) without order
 Group = int  # groups are served in turn: an account number, or its complement for the account's replays
 
 
@@ -155,18 +154,15 @@ class Window:
             self._rows_of.get(group, 0) < ROWS_PER_GROUP for group in self._hungry
         )
 
-    def next_hungry(self) -> tuple[LaneKey, int, int] | None:
-        """A lane to be read again: (key, after, upto).
-
-        The caller answers with `refill`, or with `still_hungry`.
-        """
+    def next_hungry(self) -> Stretch | None:
+        """What is to be read again. The caller answers with `refill`, or with `still_hungry`."""
         if not self._room:
             return None
         for group in self._hungry:
             if self._rows_of.get(group, 0) < ROWS_PER_GROUP:
                 key = _take_turn(self._hungry, group)
                 lane = self._lanes[key]
-                return key, lane.last, lane.upto if key[0] else max(self.pos, lane.upto)
+                return Stretch(key, lane.last, lane.upto if key[0] else max(self.pos, lane.upto))
         return None
 
     def still_hungry(self, key: LaneKey) -> None:
