@@ -47,8 +47,8 @@ async def answers(
         await stream.send_all(client.data_to_send())
         for event in client.receive_data(await stream.receive_some(65536)):
             match event:
-                case h2.events.ResponseReceived(stream_id=number, headers=fields):
-                    statuses[number] = int(dict(fields)[":status"])
+                case h2.events.ResponseReceived(stream_id=number, headers=answered):
+                    statuses[number] = int({str(name): value for name, value in answered}[":status"])
                 case h2.events.DataReceived(stream_id=number, data=data):
                     bodies[number] = bodies.get(number, b"") + data
                     client.acknowledge_received_data(event.flow_controlled_length, number)
@@ -84,7 +84,9 @@ async def test_a_certificate_that_is_replaced_is_used(tmp_path: Path) -> None:
     async def handler(exchange: Exchange) -> None:
         await exchange.respond(200, [], b"")
 
-    first, second = (Authority(tmp_path / name) for name in ("1", "2") if not (tmp_path / name).mkdir())
+    for name in ("1", "2"):
+        (tmp_path / name).mkdir()
+    first, second = Authority(tmp_path / "1"), Authority(tmp_path / "2")
     certificate = Certificate(TlsFiles(*first.issue("localhost")), HTTP_2_TOO)
     other = Certificate(TlsFiles(*second.issue("localhost")), HTTP_2_TOO)
     stop = trio.Event()
