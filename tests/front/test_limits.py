@@ -1,5 +1,8 @@
 """Limits on time, and a graceful stop: by a clock that tests move."""
 
+import contextlib
+import socket
+
 import attrs
 import pytest
 import trio
@@ -239,3 +242,21 @@ async def test_a_connection_that_comes_with_the_stop_is_closed(mock_clock: MockC
         for peer in peers:
             await peer.cut_off()
         await served.stopped.wait()
+
+
+async def test_connections_that_are_closed_before_they_are_served_end_alone(
+    mock_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Many lose their places in the turn of the loop in which they were accepted."""
+    async with front(echo, most=2) as served:
+        peers = [socket.socket() for _ in range(30)]
+        for peer in peers:
+            peer.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                peer.connect(served.address)
+        await settle()
+        assert served.connections.closed["idle"] == len(peers) - 1
+        assert await served.works()
+        for peer in peers:
+            peer.close()
+    assert not caplog.records

@@ -27,7 +27,8 @@ TICK = 0.25  # seconds; the precision of deadlines
 _TICKS_A_SECOND = 4
 GRACE = 1.0  # seconds in which a connection may begin something before another one may take its place
 _VICTIMS = 64  # connections that one look at all of them sets apart, to be closed for new ones
-_SEARCH_SHARE = 0.1  # of the time, at most, is spent looking for them
+_SEARCH_SHARE = 0.1  # of the time, at most, is spent looking for them ...
+_FEW = 2048  # ... among more than so many
 _IPV6_SITE = 64  # bits of an address; who has one address of a site has all of them
 _HALF_CLOSED = getattr(select, "POLLRDHUP", 0)  # Linux
 _GONE = select.POLLERR | select.POLLHUP
@@ -81,7 +82,8 @@ class _Group:
         victim = self._next_victim()
         if victim is None and now >= self._next_search:
             self._search(now)
-            self._next_search = now + (trio.current_time() - now) / _SEARCH_SHARE
+            if len(self.members) > _FEW:
+                self._next_search = now + (trio.current_time() - now) / _SEARCH_SHARE
             victim = self._next_victim()
         return victim
 

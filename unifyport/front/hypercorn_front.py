@@ -99,6 +99,11 @@ def _finishing_sends(app: AsgiApp) -> AsgiApp:
                     await send(message)
 
             await app(scope, receive, send_whole)
+        elif scope["type"] == "lifespan":  # hypercorn serves nothing before it is answered
+            kind = ""
+            while kind != "lifespan.shutdown":
+                kind = (await receive())["type"]
+                await send({"type": f"{kind}.complete"})
 
     return wrapped
 

@@ -51,6 +51,7 @@ class SocketTransport:
     async def receive(self, most: int) -> bytes:
         try:
             while True:
+                self._check_open()
                 await wait_readable(self._socket)
                 with contextlib.suppress(BlockingIOError):
                     return self._socket.recv(most)
@@ -67,11 +68,16 @@ class SocketTransport:
                 return
             left = memoryview(data)[sent:]
             while left:
+                self._check_open()
                 await wait_writable(self._socket)
                 with contextlib.suppress(BlockingIOError):
                     left = left[self._socket.send(left) :]
         except _LOST:
             raise Disconnected from None
+
+    def _check_open(self) -> None:
+        if self._socket.fileno() < 0:  # trio would take -1 for a descriptor that tasks share
+            raise Disconnected
 
     def try_send(self, data: bytes) -> None:
         with contextlib.suppress(OSError):
