@@ -1,6 +1,6 @@
 """Log records as lines of JSON: one object each, with every registered secret blanked.
 
-    {"event": the message, "request_id": ..., ..."level": ..., "logger": ..., "timestamp": ...}
+    {"event": the message, "request_id": ..., "level": ..., "logger": ..., "timestamp": ...}
 
 A busy gateway writes thousands of lines a second, so this is one formatter and no chain of processors.
 Whatever is not ASCII is escaped, so that a text from outside neither ends a line nor controls a terminal.
