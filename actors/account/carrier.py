@@ -9,7 +9,7 @@ import logging
 
 import trio
 
-from unifyport.model.message import Answer, SendCommand
+from unifyport.model.message import Answer, FetchMedia, SendCommand
 from unifyport.providers.contract.base import Connector
 
 from .attempts import Attempt, Attempts
@@ -65,7 +65,7 @@ class Carrier:
         """
         attempt = Attempt(command, place.lease, accepted_as_sending=place.lease is not None)
         try:
-            with trio.CancelScope() as scope:
+            with trio.CancelScope(deadline=self._deadline(command)) as scope:
                 place.scope = scope
                 await self._try(place, attempt)
         except NotPrepared as refused:
@@ -130,19 +130,23 @@ class Carrier:
         assert place.scope is not None
         assert place.command is not None
         place.waiting = True
-        place.scope.deadline = trio.current_time() + self._execution.left(place.command) - self._lanes.needs
+        place.scope.deadline = self._deadline(place.command) - self._lanes.needs
         if place.dropped:
             place.scope.cancel()
+
+    def _deadline(self, command: Command | FetchMedia) -> float:
+        """By trio's clock."""
+        return trio.current_time() + self._execution.left(command)
 
     async def _execute(self, place: Place, attempt: Attempt, lease: ConnectionLease) -> Answer:
         """One attempt, which ends at the deadline."""
         scope, command = place.scope, attempt.command
         assert scope is not None
-        if scope.cancel_called:  # in the moment in which it got what it waited for
-            await trio.lowlevel.checkpoint_if_cancelled()
-        place.waiting = False
+        if place.waiting:
+            if scope.cancel_called:  # in the moment in which it got what it waited for
+                await trio.lowlevel.checkpoint_if_cancelled()
+            place.waiting, scope.deadline = False, self._deadline(command)
         began = trio.current_time()
-        scope.deadline = began + self._execution.left(command)
         attempt.lease, attempt.handed_over = lease, False
         lease.enter(scope)
         try:

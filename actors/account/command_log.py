@@ -19,7 +19,8 @@ from .state import AccountState
 log = logging.getLogger("unifyport.outbox")
 
 RECORD_SECONDS = 5.0  # the shield around recording an outcome
-LATE_SECONDS = 2.0  # after its deadline an outcome is waited for so long at most: its caller must get it
+LATE_SECONDS = 2.0  # after its deadline a record is waited for so long at most: the caller must be answered
+SHORTEST_SECONDS = 0.5
 
 
 class CommandLog:
@@ -69,11 +70,11 @@ class CommandLog:
         return trio.CancelScope(shield=True, deadline=self.too_late(command))
 
     def too_late(self, command: Command) -> float:
-        """Until when (trio's clock) an outcome that is known now is waited for, until it is recorded:
-        `RECORD_SECONDS`, but at most `LATE_SECONDS` after the deadline.
+        """How long (trio's clock) the record of an outcome that is known now is waited for: `RECORD_SECONDS`,
+        but not until more than `LATE_SECONDS` after the deadline, as far as that lies ahead.
         """
         left = (command.deadline - self._services.now_ms()) / 1000
-        return trio.current_time() + min(RECORD_SECONDS, max(0.0, left) + LATE_SECONDS)
+        return trio.current_time() + min(RECORD_SECONDS, max(SHORTEST_SECONDS, left + LATE_SECONDS))
 
     def count(self, command: Command | FetchMedia, answer: Answer) -> None:
         name = command.capability if isinstance(command, PlatformCall) else type(command).__name__
