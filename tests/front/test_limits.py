@@ -1,6 +1,7 @@
 """Limits on time, and a graceful stop: by a clock that tests move."""
 
 import contextlib
+import os
 import socket
 from pathlib import Path
 
@@ -135,6 +136,20 @@ async def test_who_takes_nothing_of_an_answer_is_closed(mock_clock: MockClock) -
         assert gone.is_set()
         await served.count(0)
         await peer.cut_off()
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_NOTSENT_LOWAT"), reason="an option of Linux and macOS")
+async def test_the_kernel_holds_little_for_a_peer_that_takes_nothing() -> None:
+    async def handler(exchange: Exchange) -> None:
+        await exchange.respond(200, [], LONG)
+
+    async with front(handler) as served:
+        peer = await open_and_send(served, GET)
+        [connection] = served.listener._open
+        with socket.socket(fileno=os.dup(connection.fileno())) as accepted:
+            held = accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT)
+        assert held == LIMITS.unsent_bytes
+        peer.reset()
 
 
 async def test_who_takes_an_answer_slowly_gets_all_of_it(mock_clock: MockClock) -> None:

@@ -50,6 +50,8 @@ class Listener:
         listening.setblocking(False)
         self._socket = listening
         self._local = listening.family == socket.AF_UNIX
+        if not self._local and hasattr(socket, "TCP_NOTSENT_LOWAT"):  # connections inherit it
+            listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, limits.unsent_bytes)
         self._certificate = certificate
         self._proxy_protocol = proxy_protocol
         self._open: set[Connection] = set()
