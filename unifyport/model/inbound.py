@@ -42,13 +42,16 @@ class Identity:
 
 @attrs.define
 class Conversation:
-    """`aliases`: other ids under which the platform reports the same conversation. See `model/aliases.py`."""
+    """`aliases`: other ids under which the platform reports the same conversation, see `model/aliases.py`;
+    None if a conversation has one id there. `lane`: the id whose hash is its lane, if that is not `id`.
+    """
 
     id: str
     type: ConversationType
     title: str = ""
     identities: list[Identity] = attrs.field(factory=list)
-    aliases: list[str] = attrs.field(factory=list)
+    aliases: list[str] | None = None
+    lane: str = ""
 
 
 @attrs.define
@@ -213,7 +216,8 @@ class MoveReason(enum.StrEnum):
 class ConversationMoved(Reported):
     """The platform gave a conversation another id: `conversation` is known as `previous_id` so far.
 
-    `name`: the platform's word, for the case that our id of the conversation does not change by it.
+    `previous_aliases`: other ids that it had. `name`: the platform's word, for the case that our id of the
+    conversation does not change by it.
     """
 
     key: bytes
@@ -222,6 +226,7 @@ class ConversationMoved(Reported):
     reason: MoveReason
     name: str
     at: int
+    previous_aliases: list[str] = attrs.field(factory=list)
 
 
 @attrs.define

@@ -9,6 +9,7 @@ from typing import Any
 
 import attrs
 
+from .aliases import AliasChanges
 from .event import Event
 from .inbound import ProviderEvent
 from .message import CommandState
@@ -56,6 +57,7 @@ class Item:
     settles: CommandResolution | None = None
     originals: list[Original] = attrs.field(factory=list)
     erases: bytes | None = None
+    aliases: AliasChanges | None = None
 
 
 @attrs.define

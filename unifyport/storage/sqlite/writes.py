@@ -43,7 +43,7 @@ from ..contract import (
     Write,
 )
 from ..sealing import KeyRing
-from . import deliveries, reads
+from . import aliases, deliveries, reads
 from .reads import to_account, to_endpoint
 
 _DAY_MS = 86_400_000
@@ -154,6 +154,8 @@ class Writes:
                     ),
                 )
             self._write_originals(unit.account_no, item)
+            if item.aliases is not None:
+                aliases.write(self._db, unit.account_no, item.aliases)
             if item.settles is not None:
                 self._settle_command(unit.account_no, item.settles)
         self._write_session(unit)

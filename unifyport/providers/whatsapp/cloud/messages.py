@@ -131,7 +131,9 @@ def _system(message: Message, system: shapes.System) -> ProviderEvent:
     else:
         there, old = None, ""
     if there is not None and old and len(old) <= LONGEST_ID:
-        return ConversationMoved(message.key, chat_with(there), old, reason, name, message.at)
+        others = [system.customer, system.previous_user_id, head.from_user_id]
+        others = [id_ for id_ in dict.fromkeys(others) if id_ and id_ != old and len(id_) <= LONGEST_ID]
+        return ConversationMoved(message.key, chat_with(there), old, reason, name, message.at, others)
     who = sender_of(head, customers)
     details = {"body": system.body} if system.body else {}
     return PlatformEvent(

@@ -1,13 +1,13 @@
 // undici's Pool.request alone: as many connections as workers, no pipelining. argv: a job; prints one line.
 // It checks the status and reads the (empty) body. It has undici's time-outs, no address guard and no bounds.
-const { Pool } = require("undici");
-const fs = require("fs");
+import fs from "node:fs";
+import { Pool } from "undici";
 
 const job = JSON.parse(fs.readFileSync(process.argv[2], "utf8"));
 const url = new URL(job.url);
 const pool = new Pool(url.origin, { connections: job.connections, pipelining: 1 });
 const body = Buffer.from(job.body);
-const WARM_MS = 700;
+const WARM_MS = 2000;
 let done = 0;
 let stopped = false;
 
@@ -30,4 +30,5 @@ setTimeout(() => {
     console.log(JSON.stringify({ operations, seconds, cpu: (used.user + used.system) / 1e6 }));
   }, job.seconds * 1000);
 }, WARM_MS);
-Promise.all(workers).then(() => process.exit(0));
+await Promise.all(workers);
+process.exit(0);
