@@ -163,10 +163,10 @@ class Writes:
         return Duplicate() if unit.items and not fresh else Committed()
 
     def _write_originals(self, account_no: int, item: Item) -> None:
-        if item.erases is not None:
-            self._db.execute(
-                "delete from original where account_no = ? and message = ?", (account_no, item.erases)
-            )
+        self._db.executemany(
+            "delete from original where account_no = ? and message = ?",
+            [(account_no, message) for message in item.erases],
+        )
         self._db.executemany(
             "insert into original(event_id, account_no, message, sealed) values(?, ?, ?, ?)",
             [
