@@ -20,6 +20,7 @@ import trio
 
 from unifyport.net.guard import Address, Target
 
+from .readiness import Readable
 from .wire import DialFailed, LocalTrouble, NothingSent, Wire
 
 _Place = tuple[str, int]  # host and port
@@ -44,11 +45,12 @@ def _new_poll(connected: socket.socket) -> "select.poll":
 class Plain:
     """TCP. See `wire.Wire`."""
 
-    __slots__ = ("_poll", "_socket")
+    __slots__ = ("_poll", "_readable", "_socket")
 
     def __init__(self, connected: socket.socket) -> None:
         self._socket = connected
         self._poll = _new_poll(connected)
+        self._readable = Readable(connected.fileno())
 
     async def send(self, data: bytes) -> None:
         try:
@@ -69,21 +71,29 @@ class Plain:
                 continue
 
     async def receive(self) -> bytes:
-        _check_open(self._socket)
         while True:
-            await trio.lowlevel.wait_readable(self._socket)
+            await self._readable.wait()
             try:
-                return self._socket.recv(_CHUNK)
+                data = self._socket.recv(_CHUNK)
             except BlockingIOError:
+                self._readable.drained(empty=True)
                 continue
+            if len(data) < _CHUNK:
+                self._readable.drained()
+            return data
 
     def stale(self) -> bool:
         return bool(self._poll.poll(0))
 
     def close(self) -> None:
         if self._socket.fileno() >= 0:
+            self._readable.close()
             trio.lowlevel.notify_closing(self._socket)
             self._socket.close()
+
+    def release(self) -> None:
+        """Leave the socket to another object."""
+        self._readable.close()
 
 
 class Tls:
@@ -92,10 +102,11 @@ class Tls:
     `keep`, if there is one, is called at most once, with a TLS session that a later connection may resume.
     """
 
-    __slots__ = ("_keep", "_poll", "_socket")
+    __slots__ = ("_keep", "_poll", "_readable", "_socket")
 
     def __init__(self, connected: ssl.SSLSocket, keep: Callable[[ssl.SSLSession], None] | None) -> None:
         self._socket = connected
+        self._readable = Readable(connected.fileno())
         self._poll = _new_poll(connected)
         self._keep = keep
 
@@ -122,14 +133,16 @@ class Tls:
                 rest = memoryview(rest)[sent:]
 
     async def receive(self) -> bytes:
-        _check_open(self._socket)
+        if self._socket.fileno() < 0:
+            raise trio.ClosedResourceError
         waited = False
         while True:
             try:
                 data = self._socket.recv(_CHUNK)
                 break
             except ssl.SSLWantReadError:
-                await trio.lowlevel.wait_readable(self._socket)
+                self._readable.drained(empty=True)
+                await self._readable.wait()
             except ssl.SSLWantWriteError:
                 await trio.lowlevel.wait_writable(self._socket)
             waited = True
@@ -159,14 +172,9 @@ class Tls:
 
     def close(self) -> None:
         if self._socket.fileno() >= 0:
+            self._readable.close()
             trio.lowlevel.notify_closing(self._socket)
             self._socket.close()
-
-
-def _check_open(connection: socket.socket) -> None:
-    """Raises `ClosedResourceError` for a closed socket, on which a task must not begin to wait."""
-    if connection.fileno() < 0:
-        raise trio.ClosedResourceError
 
 
 class Sockets:
@@ -221,6 +229,7 @@ class Sockets:
         Cancelled, or failed: the connection is closed.
         """
         place = (target.host, target.port)
+        plain.release()
         secured: ssl.SSLSocket | None = None
         try:
             secured = self._context.wrap_socket(

@@ -118,6 +118,7 @@ class MessageReaction(Struct):
     actor_chat: Chat | None = None
 
 
+_UPDATE = msgspec.json.Decoder(dict[str, Any])
 # Service messages: no standard event corresponds to them.
 _SERVICE = frozenset(
     "new_chat_members left_chat_member new_chat_title new_chat_photo delete_chat_photo group_chat_created"
@@ -177,13 +178,15 @@ def parse_update(raw: bytes, bot_id: str) -> tuple[ProviderEvent, int | None]:
     """The provider event of one update, and its `update_id`, None if it cannot be read. Never raises."""
     update: dict[str, Any] = {}
     update_id: int | None = None
-    key = dedupe_key("telegram", bot_id, "raw", hashlib.sha256(raw).hexdigest())
+    key = b""
     try:
-        update = msgspec.json.decode(raw, type=dict[str, Any])
+        update = _UPDATE.decode(raw)
         update_id = msgspec.convert(update.get("update_id"), int)
         key = dedupe_key("telegram", bot_id, "update", update_id)
         return _parse(update, key, update_id), update_id
     except Exception as error:
+        if not key:
+            key = dedupe_key("telegram", bot_id, "raw", hashlib.sha256(raw).hexdigest())
         return _unparsed(update, key, raw, error), update_id
 
 

@@ -207,6 +207,7 @@ class StatusItem(Struct):
     errors: list[Error] = []
 
 
+_ITEMS = msgspec.json.Decoder(list[Raw] | None)
 _FILES = ("image", "video", "audio", "document", "sticker")
 _UNINTERESTING = frozenset({"system", "request_welcome"})  # notices about a customer's account, no messages
 _STATUSES = {str(status): status for status in Status}
@@ -259,7 +260,7 @@ def _of_change(raw: bytes, identity: str) -> list[Addressed]:
 
 def _list(items: Raw) -> list[Raw]:
     """The items of a list; absent and null are an empty list. Raises `DecodeError` if it is not a list."""
-    return msgspec.json.decode(items, type=list[Raw] | None) or []
+    return _ITEMS.decode(items) or []
 
 
 def _of_error(raw: bytes, number: str) -> Addressed:
