@@ -4,8 +4,6 @@ A file is named in one of three ways, of which the first one given counts: `url`
 A URL is fetched when the message is on record and before it is sent; an upload is on the disk already.
 """
 
-from urllib.parse import urlsplit
-
 import msgspec
 
 from unifyport.files.outgoing import MAX_URL
@@ -22,6 +20,7 @@ from unifyport.model.message import (
     Phone,
     Voice,
 )
+from unifyport.net.urls import NotAUrl, locate
 
 from .. import schemas
 
@@ -117,11 +116,10 @@ def _recording(field: str, value: str | None) -> _Recording | None:
 
 def _checked_url(field: str, url: str) -> str:
     try:
-        parts = urlsplit(url)
-        fits = parts.scheme in ("http", "https") and bool(parts.hostname) and len(url) <= MAX_URL
-    except ValueError:
+        fits = len(url) <= MAX_URL and locate(url) is not None
+    except NotAUrl:
         fits = False
-    if not fits or not url.isprintable():
+    if not fits:
         raise invalid(field, f"must be an http or https URL of at most {MAX_URL} characters")
     return url
 
