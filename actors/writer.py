@@ -60,7 +60,7 @@ class Writer(Actor[Write, Result]):
         on_keys: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__()
-        self._store = store
+        self._store = self.store = store
         self._on_events = on_events
         self._on_keys = on_keys
         self._sticky = Stickiness()

@@ -233,6 +233,7 @@ async def send_world(directory: Path, channel: Channel | None = None) -> AsyncIt
         files=cast(Any, None),
         settings=cast(Any, None),
         now_ms=now_ms,
+        find_alias=services.normalizers.find_alias,
     )
     incarnation = Incarnation(1, float("inf"))
     async with trio.open_nursery() as nursery:

@@ -14,6 +14,7 @@ from typing import Any, Literal, Protocol
 import attrs
 
 from unifyport.model.account import Account
+from unifyport.model.aliases import Alias
 from unifyport.model.message import CommandState, SendCommand
 from unifyport.model.owed import Blocked, Owed
 from unifyport.model.unit import Unit
@@ -517,6 +518,12 @@ class Store(Protocol):
         """Whether events after `position` were purged."""
 
     async def newest_event_id(self) -> str | None: ...
+    async def aliases(self, account_no: int, ids: Sequence[str]) -> dict[str, Alias]:
+        """The rows of these ids of conversations, at most 1,000; with no ids, any one row."""
+
+    async def original(self, event_id: str) -> bytes | None:
+        """What came in, of an event that does not hold it; None if there is none, or no longer."""
+
     async def quarantine(self, limit: int) -> list[QuarantineEntry]: ...
     async def lane_key(self) -> bytes:
         """The key with which lanes are hashed: random, made with the database."""

@@ -22,9 +22,9 @@ from quart import Response, request
 
 from unifyport.model.send_pace import Pace
 from unifyport.model.token_bucket import Limit
-from unifyport.providers.telegram.bot.parse import ALLOWED_UPDATES
 from unifyport.providers.telegram.bot.render import MAX_CAPTION, MAX_TEXT, chat_id
 from unifyport.providers.telegram.bot.signature import SECRET_TOKEN
+from unifyport.providers.telegram.bot.updates import ALLOWED_UPDATES
 
 from ..http import HttpPlatform, as_json, http
 from ..limits import SendLimits
@@ -53,6 +53,7 @@ class Bot:
     next_update_id: int = attrs.field(factory=lambda: random.randrange(10**8, 10**9))  # noqa: S311
     next_message_id: dict[int | str, int] = attrs.field(factory=dict)
     chats: dict[int | str, dict[str, Any]] = attrs.field(factory=dict)
+    migrated: dict[int | str, int] = attrs.field(factory=dict)  # groups that became supergroups
     sent: deque[dict[str, Any]] = attrs.field(factory=lambda: deque(maxlen=KEPT))
     revoked: bool = False
     news: trio.Event = attrs.field(factory=trio.Event)
@@ -254,7 +255,11 @@ class TelegramPlatform(HttpPlatform):
 
     def _said(self, bot: Bot, parameters: dict[str, Any], content: dict[str, Any]) -> dict[str, Any]:
         """Store a message of the bot. Raises `BotApiError` (400) if the chat has never written to the bot."""
-        chat = bot.chats.get(chat_id(str(parameters.get("chat_id", ""))))
+        asked = chat_id(str(parameters.get("chat_id", "")))
+        if asked in bot.migrated:
+            text = "Bad Request: group chat was upgraded to a supergroup chat"
+            raise BotApiError(400, text, migrate_to_chat_id=bot.migrated[asked])
+        chat = bot.chats.get(asked)
         if chat is None:
             raise BotApiError(400, "Bad Request: chat not found")
         self._enforce_limits(bot, chat)
@@ -338,8 +343,8 @@ class TelegramPlatform(HttpPlatform):
         """A customer writes `{to, from, text, ...}`: `to` is a bot's id, `from` a user's id or an object.
 
         `chat` (an object) makes it a group; `media` (`{type, content (base64), ...}`) sends a file in the
-        message's field `type`; any other key of a Bot API message is sent as it is. Returns the platform's
-        ids. Raises `ValueError`.
+        message's field `type`; any other key of a Bot API message is sent as it is, and `migrate_to_chat_id`
+        makes the group a supergroup. Returns the platform's ids. Raises `ValueError`.
         """
         bot = self._connected(order.get("to"))
         sender = _user(order.get("from", 1))
@@ -352,6 +357,9 @@ class TelegramPlatform(HttpPlatform):
         extra = {name: value for name, value in order.items() if name not in ("to", "from", "chat", "media")}
         if "media" in order:
             extra |= self._media(order["media"])
+        if isinstance(extra.get("migrate_to_chat_id"), int):
+            there = bot.migrated[chat["id"]] = extra["migrate_to_chat_id"]
+            bot.chats[there] = {**chat, "id": there, "type": "supergroup"}
         message = {
             "message_id": bot.message_id(chat["id"]),
             "from": sender,

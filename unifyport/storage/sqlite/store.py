@@ -14,6 +14,7 @@ import sqlite_utils
 import trio
 
 from unifyport.model.account import Account
+from unifyport.model.aliases import Alias
 from unifyport.model.owed import Blocked, Owed
 from unifyport.model.unit import Unit
 from unifyport.model.webhook import WebhookEndpoint
@@ -33,7 +34,7 @@ from ..contract import (
     Write,
 )
 from ..sealing import WHAT_TO_DO, KeyRing, SealError
-from . import reads
+from . import aliases, reads
 from .schema import check_version, migrate
 from .writes import Writes, reason_of
 
@@ -375,6 +376,12 @@ class SqliteStore:
 
     async def newest_event_id(self) -> str | None:
         return await self._read(reads.newest_event_id)
+
+    async def aliases(self, account_no: int, ids: Sequence[str]) -> dict[str, Alias]:
+        return await self._read(lambda db: aliases.read(db, account_no, ids))
+
+    async def original(self, event_id: str) -> bytes | None:
+        return await self._read(lambda db: reads.original(db, self._ring, event_id))
 
     async def quarantine(self, limit: int) -> list[QuarantineEntry]:
         return await self._read(lambda db: reads.quarantine(db, self._ring, limit))
