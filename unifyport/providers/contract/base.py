@@ -37,6 +37,7 @@ from unifyport.model.proxy import Proxy
 from unifyport.model.send_pace import UNPACED, Pace
 from unifyport.model.unit import SessionChange
 
+from .fields import ProviderField
 from .ingress import InboundHook
 from .session import Session
 
@@ -170,6 +171,7 @@ class ConnectionSpec:
     # Returns the rendered message. Raises `Rejected` for a message that the platform would refuse. Called
     # once per send, before a file is fetched: `path` and `size` are not set yet.
     check: Callable[[OutboundMessage], object] = lambda message: None
+    provider_data: tuple[ProviderField, ...] = ()  # of a send, beside `COMMON_FIELDS`
     conversation_types: tuple[str, ...] = ("user", "group", "channel")
     canonical: Callable[[str], str] = lambda conversation_id: conversation_id  # the form that events use
     max_text: int | None = None  # characters of a text message
