@@ -53,11 +53,15 @@ MAX_PROVIDER_DATA = 65_536  # bytes of JSON
 
 @attrs.frozen
 class FileSource:
-    """Where the file of a message is: behind a URL or, with `uploaded`, an upload's key. `field` named it."""
+    """Where the file of a message is: behind a URL or, with `uploaded`, an upload's key. `field` named it.
+
+    `name`: the name that the caller gives the file; empty: the file's own.
+    """
 
     field: str
     value: str
     uploaded: bool = False
+    name: str = ""
 
 
 @attrs.frozen
@@ -269,9 +273,11 @@ class SendUseCases:
         limit = min(connection.max_upload.get(message.type, largest), largest)
         async with contextlib.AsyncExitStack() as held:
             if source.uploaded:
-                file = await self._files.of_key(source.value, limit)
+                file = await self._files.of_key(source.value, limit, name=source.name)
             else:
-                fetching = self._files.of_url(command.account_id, source.value, limit, FETCH_SECONDS)
+                fetching = self._files.of_url(
+                    command.account_id, source.value, limit, FETCH_SECONDS, name=source.name
+                )
                 file = await held.enter_async_context(fetching)
             with_file = attrs.evolve(
                 message,

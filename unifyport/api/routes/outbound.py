@@ -11,6 +11,7 @@ from unifyport.files.outgoing import MAX_URL
 from unifyport.gateway.errors import invalid
 from unifyport.gateway.fields import check_id
 from unifyport.gateway.sends import FileSource, Quote
+from unifyport.model.file_names import safe_name
 from unifyport.model.message import (
     Contact,
     Email,
@@ -63,6 +64,7 @@ def read_message(body: schemas.SendMessageRequest) -> tuple[OutboundMessage, Fil
         message = OutboundContacts(body.to.id, body.to.type, contacts=cards)
     else:
         source, voice, text = _file(payload)
+        source = attrs.evolve(source, name=_name(payload.name))
         kind = _FILE_TYPES[payload.type]
         message = OutboundMedia(body.to.id, body.to.type, text, type=kind, voice=voice)
     message.parse_mode = _parse_mode(body)
@@ -106,6 +108,13 @@ def _file(payload: schemas.MessagePayload) -> tuple[FileSource, Voice | None, st
     if payload.file_key:
         return FileSource("message.file_key", payload.file_key, uploaded=True), None, text
     raise invalid("message.url", f"is required for {payload.type} (or file_url, or file_key)")
+
+
+def _name(name: str | None) -> str:
+    """The name that the caller gives the file; empty if there is none."""
+    if name is not None and (len(name) > MAX_FIELD or not safe_name(name)):
+        raise invalid("message.name", f"must be a file name of at most {MAX_FIELD} characters")
+    return name or ""
 
 
 def _recording(field: str, value: str | None) -> _Recording | None:
