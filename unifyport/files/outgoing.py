@@ -134,7 +134,10 @@ class OutgoingFiles:
         return upload
 
     async def of_key(self, key: str, limit: int, *, name: str = "") -> OutgoingFile:
-        """The upload with this key, under its own name if `name` is empty. Raises `FileRefused` (`unknown_file_key`, `too_large`)."""
+        """The upload with this key, under its own name if `name` is empty.
+
+        Raises `FileRefused` (`unknown_file_key`, `too_large`).
+        """
         upload = await disk.run(self._read_description, key) if _KEY.fullmatch(key) else None
         if upload is None or upload.expires_at <= self._now_ms():
             raise FileRefused("unknown_file_key", "no such upload, or it has expired")

@@ -1,5 +1,8 @@
 """Logs: one structured line for each record, on standard error, with every registered secret blanked.
 
+Nothing from outside ends a line or controls a terminal: JSON escapes whatever is not ASCII, and for a
+terminal characters that act are shown (`model/texts.py`).
+
 `redaction.py` holds the registered secrets. Of libraries that log URLs (which hold bot tokens) only warnings
 are logged.
 """
@@ -11,11 +14,22 @@ from typing import Any
 
 import structlog
 
+from unifyport.model.texts import visible
+
 from .redaction import redact
+
+_OF_LINES = ("exception", "stack")  # texts of Python, of several lines
 
 
 def _redact_values(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     return {key: redact(value) if isinstance(value, str) else value for key, value in event.items()}
+
+
+def _show_acting(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    return {
+        key: visible(value, keep="\n\t" if key in _OF_LINES else "") if isinstance(value, str) else value
+        for key, value in event.items()
+    }
 
 
 def set_up_logs(level: str = "info") -> None:
@@ -33,12 +47,14 @@ def set_up_logs(level: str = "info") -> None:
         structlog.processors.format_exc_info,
         _redact_values,
     ]
-    renderer: Any = structlog.dev.ConsoleRenderer() if pretty else structlog.processors.JSONRenderer()
+    renderers: list[Any] = (
+        [_show_acting, structlog.dev.ConsoleRenderer()] if pretty else [structlog.processors.JSONRenderer()]
+    )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderers],
         )
     )
     root = logging.getLogger()
