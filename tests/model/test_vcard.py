@@ -8,11 +8,10 @@ from hypothesis import strategies as st
 from unifyport.model.message import Contact, Email, Phone
 from unifyport.model.vcard import vcard
 
-HOSTILE = st.text(
-    st.characters(exclude_categories=["Cs"]) | st.sampled_from("\\;,:\r\n\x00\x0b\x85\u2028\u202eBEGIN")
-)
+SIGNS = st.sampled_from("\\;,:\r\n\x00\x0b\x85\u2028\u202eBEGIN")
+HOSTILE = st.text(st.characters(exclude_categories=["Cs"]) | SIGNS)
 _BREAKS = re.compile("\r\n|[\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
-_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f]")
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def read_text(value: str) -> str:
@@ -26,7 +25,7 @@ def split(value: str) -> list[str]:
 
 
 def as_it_is_read(value: str) -> str:
-    return _CONTROLS.sub(lambda found: "\n" if found[0] == "\n" else "", _BREAKS.sub("\n", value))
+    return _CONTROLS.sub("", _BREAKS.sub("\n", value))
 
 
 @given(HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE)
