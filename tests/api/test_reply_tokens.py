@@ -5,11 +5,11 @@ and are good for nothing else.
 from pathlib import Path
 from typing import Any
 
+from tests.api.test_capabilities import CHANNEL as TEXTS
 from tests.api.test_whatsapp import OTHER, connected
 from tests.harness import (
     CUSTOMER,
     NUMBER,
-    account,
     endpoint,
     free_port,
     gateway,
@@ -19,6 +19,9 @@ from tests.harness import (
     settings_of,
     whatsapp,
 )
+from unifyport.links.reply_tokens import ReplyTokens
+from unifyport.providers.registry import Registry, standard
+from unifyport.storage.sealing import KeyRing
 
 
 async def test_a_token_quotes_its_message_and_nothing_else(tmp_path: Path) -> None:
@@ -70,11 +73,7 @@ async def test_a_token_quotes_its_message_and_nothing_else(tmp_path: Path) -> No
             assert len(await platform.sent("whatsapp")) == 12
 
 
-async def test_a_channel_without_quotes_gives_no_tokens(tmp_path: Path) -> None:
-    async with sandbox() as platform, receiver() as inbox:
-        async with gateway(
-            settings_of(tmp_path, account() + endpoint(inbox.url) + platform.sandbox.config())
-        ):
-            await platform.write("hello")
-            await inbox.until(lambda: bool(inbox.of("message.received")))
-            assert "reply_token" not in inbox.of("message.received")[0]["data"]["message"]
+def test_a_channel_without_quotes_gives_no_tokens() -> None:
+    ring, now = KeyRing([b"k" * 32]), lambda: 0
+    assert ReplyTokens(ring, Registry([TEXTS]), now).token("acct_1", TEXTS.name, "chat", "7") == ""
+    assert ReplyTokens(ring, standard(), now).token("acct_1", "telegram", "chat", "7") != ""

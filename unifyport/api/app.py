@@ -47,6 +47,7 @@ from .routes import (
     qr,
     reload,
     supervisors,
+    templates,
     webhook_endpoints,
     workspace,
 )
@@ -66,6 +67,7 @@ ROUTES: tuple[Route, ...] = (
     *groups.ROUTES,
     *messages.ROUTES,
     *message_actions.ROUTES,
+    *templates.ROUTES,
     *uploads.ROUTES,
     *webhook_endpoints.ROUTES,
     *deliveries.ROUTES,

@@ -15,6 +15,7 @@ from unifyport.providers.contract.capabilities import (
 
 from .. import schemas
 from ..http.routing import Call
+from .conversations import NO_CONVERSATION
 from .platform import route
 
 MAX_CONTENT = 65_536
@@ -66,7 +67,18 @@ async def _act(call: Call, capability: Capability[..., Any], *arguments: Any) ->
 
 
 def _route(operation_id: str, path: str, handler: Any, summary: str, failure: str, body: type) -> Any:
-    return route("Messages", operation_id, "POST", path, handler, summary, failure, schemas.OkData, body)
+    return route(
+        "Messages",
+        operation_id,
+        "POST",
+        path,
+        handler,
+        summary,
+        failure,
+        schemas.OkData,
+        body,
+        errors=(NO_CONVERSATION,),
+    )
 
 
 ROUTES = [

@@ -7,7 +7,7 @@ from .. import schemas
 from ..http.errors import NOT_FOUND, error
 from ..http.routing import Call, Route
 from . import idempotency
-from .conversations import INVALID_TYPE, UNSUPPORTED_TYPE
+from .conversations import INVALID_TYPE, NO_CONVERSATION, UNSUPPORTED_TYPE
 from .outbound import read_message, read_quote
 from .platform import DOING
 
@@ -60,6 +60,7 @@ ROUTES = [
         schemas.SendMessageRequest,
         errors=(
             *DOING,
+            NO_CONVERSATION,
             INVALID_TYPE,
             UNSUPPORTED_TYPE,
             error(codes.UNSUPPORTED_MESSAGE),

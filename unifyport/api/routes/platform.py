@@ -69,6 +69,7 @@ def route(
     *,
     query: tuple[Query, ...] = (),
     errors: tuple[ErrorSpec, ...] = (),
+    extension: bool = False,
 ) -> Route:
     return Route(
         operation_id,
@@ -82,4 +83,5 @@ def route(
         body,
         query=query,
         errors=(*DOING, *errors),
+        extension=extension,
     )

@@ -43,6 +43,7 @@ from .directory import (
     GroupJoinRequestsUpdateRequest,
     GroupListResult,
     GroupMemberUpdateRequest,
+    MessageTemplateListResult,
 )
 from .messages import (
     Command,
@@ -154,6 +155,7 @@ __all__ = [
     "MessagePinRequest",
     "MessageReactionRequest",
     "MessageTargetRequest",
+    "MessageTemplateListResult",
     "OkData",
     "ProviderName",
     "ProviderProfile",

@@ -179,6 +179,7 @@ class ConnectionSpec:
     max_upload: Mapping[str, int] = attrs.field(factory=dict)  # bytes of a file to send, by message type
     parallel_sends: int = 4  # commands that may be in progress at a time
     mark_read_needs_message: bool = False  # the platform cannot mark a conversation without a message id
+    typing_needs_message: bool = False  # the platform shows typing as an answer to a message only
     marks_sending: bool = False  # its connector calls `Session.sending` in the middle of each send
     pace: Pace = UNPACED  # limits that the platform publishes; the configuration may set others
     sockets: int = 2  # that a connected account keeps open

@@ -6,6 +6,7 @@ An error is `{"ok": false, "error_code", "description", "parameters"}` with `ret
 token 401. 409 means another `getUpdates` of the same bot, or a webhook that is set.
 """
 
+from unifyport.providers.contract.capabilities import CONVERSATION_NOT_FOUND
 from unifyport.providers.contract.errors import (
     CONVERSATION,
     ChannelError,
@@ -50,6 +51,8 @@ def failure(
         # it was the chat's.
         wait = _DEFAULT_WAIT if retry_after is None else retry_after
         return RateLimited(wait, scope=CONVERSATION)
+    if code == 400 and "chat not found" in description.lower():
+        return Rejected(CONVERSATION_NOT_FOUND, description)
     if code in (400, 403):
         return Rejected("forbidden" if code == 403 else "bad_request", description)
     return Transient(f"http_{code}", maybe_applied=code >= 500)
