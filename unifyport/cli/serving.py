@@ -96,6 +96,7 @@ breaker = {{ failures = 5, initial = "5s", max = "5m" }} }}
 # auth_mode = "token"
 # credentials = {{ token = {{ env = "TELEGRAM_TOKEN" }} }}
 # receive = "poll"                           # or "webhook", which needs public_url
+# take_over = false                          # true: take from other programs what a login needs (a webhook)
 # proxy = {{ type = "socks5", host = "proxy.example", port = 1080 }}
 
 # [[accounts]]

@@ -118,6 +118,7 @@ class AccountUseCases:
             capabilities=fields.capabilities,
             credentials=credentials,
             receive=receive,
+            take_over=bool(fields.take_over),
             proxy=proxy,
             created_at=now,
             updated_at=now,
@@ -156,6 +157,7 @@ class AccountUseCases:
         changed = attrs.evolve(
             account,
             receive=receive,
+            take_over=account.take_over if fields.take_over is None else fields.take_over,
             proxy=await self._checks.check_proxies(fields.proxies, account.proxy),
             name=fields.name or account.name,
             region=account.region if fields.region is None else self._checks.check_region(fields.region),
@@ -168,7 +170,9 @@ class AccountUseCases:
         new_login = fields.credentials is not None or connection.auth_mode != account.auth_mode
         if new_login:
             changed = self._with_new_login(channel, account, changed, fields.credentials)
-        moved = (changed.receive, changed.proxy) != (account.receive, account.proxy)
+        moved = any(
+            getattr(changed, name) != getattr(account, name) for name in ("receive", "take_over", "proxy")
+        )
         async with self._changing:
             if new_login:
                 await self._refuse_duplicate(connection, changed)

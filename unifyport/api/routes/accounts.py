@@ -31,6 +31,7 @@ def present_account(view: AccountView) -> schemas.Account:
         provider_account_ref=account.provider_account_ref,
         provider_profile=schemas.ProviderProfile(**profile) if profile else None,
         receive=account.receive,
+        take_over=account.take_over,
         ingress_url=view.ingress_url,
         proxy=proxy,
         proxy_config=proxy,
@@ -55,6 +56,7 @@ def read_fields(body: schemas.AccountRequest) -> AccountFields:
         provider_account_ref=body.provider_account_ref,
         credentials=credentials or None,
         receive=body.receive,
+        take_over=body.take_over,
         proxies={name: value for name, value in given.items() if value is not UNSET},
     )
 

@@ -327,6 +327,7 @@ class DeclaredAccount:
     auth_mode: str = "token"
     region: str = "global"
     receive: str | None = None
+    take_over: bool = False
     metadata: dict[str, Any] = attrs.field(factory=dict)
     proxy: dict[str, Any] | None = None
     supervision: PolicyOverride | None = None

@@ -73,6 +73,9 @@ class ConnectorContext:
     endpoints: Any  # the channel's attrs class of base URLs and trust anchors
     ssl_context: ssl.SSLContext
     ingress_url: str | None = None  # URL of this account's webhook; None: `public_url` is not configured
+    # What others claimed at the platform, such as a webhook, is theirs: a connector that needs it raises
+    # `Conflict`, unless the operator has set this.
+    take_over: bool = False
     proxy: Proxy | None = None  # resolved and checked; every connection must use it
 
 
