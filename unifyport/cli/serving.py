@@ -70,6 +70,9 @@ account_quota = 0                            # 0: unlimited
 # level = "info"
 # requests = true                            # a line for each API request
 
+# [api]
+# strict = false                             # true: refuse requests with fields that would have no effect
+
 # Accounts, endpoints and keys can also be made through the API. Those declared here can only be changed here.
 
 # [[api_keys]]

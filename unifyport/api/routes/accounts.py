@@ -61,6 +61,13 @@ def read_fields(body: schemas.AccountRequest) -> AccountFields:
     )
 
 
+def _read(call: Call) -> AccountFields:
+    """The fields of a request, with remarks on those that have no effect."""
+    if call.body.runtime_status is not None:
+        call.remarks.no_effect("runtime_status", "the routes under /runtime change it")
+    return read_fields(call.body)
+
+
 async def list_accounts(call: Call) -> list[schemas.Account]:
     return [present_account(view) for view in await call.gateway.accounts.list_accounts()]
 
@@ -70,12 +77,12 @@ async def get_account(call: Call) -> schemas.Account:
 
 
 async def create_account(call: Call) -> schemas.Account:
-    return present_account(await call.gateway.accounts.create_account(read_fields(call.body)))
+    return present_account(await call.gateway.accounts.create_account(_read(call), call.remarks))
 
 
 async def update_account(call: Call) -> schemas.Account:
-    accounts, fields = call.gateway.accounts, read_fields(call.body)
-    return present_account(await accounts.update_account(call.path["account_id"], fields))
+    accounts, fields = call.gateway.accounts, _read(call)
+    return present_account(await accounts.update_account(call.path["account_id"], fields, call.remarks))
 
 
 async def delete_account(call: Call) -> None:

@@ -10,6 +10,7 @@ import msgspec
 from unifyport.files.outgoing import MAX_URL
 from unifyport.gateway.errors import invalid
 from unifyport.gateway.fields import check_id
+from unifyport.gateway.remarks import Remarks
 from unifyport.gateway.sends import FileSource, Quote
 from unifyport.model.file_names import safe_name
 from unifyport.model.message import (
@@ -71,6 +72,28 @@ def read_message(body: schemas.SendMessageRequest) -> tuple[OutboundMessage, Fil
     message.mentions = _mentions(body)
     message.provider_data = body.provider_data or {}
     return message, source
+
+
+# The fields of a payload that have an effect, by the type of the message; of the sources only the first one.
+_OF_A_FILE = ("caption", "text", "name")
+_SOURCES = ("url", "file_url", "file_key")
+_EFFECTIVE = {"text": ("text",), "contact": ("contacts",)}
+
+
+def note_useless(remarks: Remarks, payload: schemas.MessagePayload) -> None:
+    """Remark on fields of the payload that its type makes nothing of."""
+    given = {name for name, value in attrs.asdict(payload, recurse=False).items() if value is not None}
+    effective = _EFFECTIVE.get(payload.type, (*_OF_A_FILE, *_SOURCES))
+    for name in sorted(given - {"type", *effective}):
+        remarks.no_effect(f"message.{name}", f"has no effect on a message of type {payload.type}")
+    if payload.type in _EFFECTIVE:
+        return
+    recording = payload.type == "audio" and (payload.text or "").startswith("{")
+    sources = ["text"] * recording + [name for name in _SOURCES if getattr(payload, name)]
+    for name in sources[1:]:
+        remarks.no_effect(f"message.{name}", f"message.{sources[0]} names the file")
+    if payload.caption and payload.text and not recording:
+        remarks.no_effect("message.text", "message.caption is the caption")
 
 
 def read_quote(body: schemas.SendMessageRequest) -> Quote | None:

@@ -175,6 +175,7 @@ class ConnectionSpec:
     # once per send, before a file is fetched: `path` and `size` are not set yet.
     check: Callable[[OutboundMessage], object] = lambda message: None
     provider_data: tuple[ProviderField, ...] = ()  # of a send, beside `COMMON_FIELDS`
+    mentions: bool = False  # `mentions` of a send have an effect
     conversation_types: tuple[str, ...] = ("user", "group", "channel")
     canonical: Callable[[str], str] = lambda conversation_id: conversation_id  # the form that events use
     max_text: int | None = None  # characters of a text message
