@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.model.test_texts import HOSTILE
 from unifyport.api.http.docs_page import page
 from unifyport.api.routes.login_pages import _passkey_page
-from unifyport.gateway.login_pages import PasskeyPage
+from unifyport.model.auth import PasskeyPage
 
 MARKUP = HOSTILE.map(lambda text: text.encode("utf-8", "replace").decode()) | st.sampled_from(
     [
