@@ -31,7 +31,10 @@ async def test_fields_that_are_not_known_are_said(tmp_path: Path) -> None:
             for each in await api.data("GET", "/v1/accounts"):
                 await api.until(lambda a: a["runtime_status"] == "running", f"/v1/accounts/{each['id']}")
             await platform.write("hi", 7)
-            bot, shop = [each["id"] for each in await api.data("GET", "/v1/accounts")]
+            accounts = {each["provider"]: each for each in await api.data("GET", "/v1/accounts")}
+            bot, shop = accounts["telegram"]["id"], accounts["whatsapp"]["id"]
+            await platform.connect(accounts["whatsapp"]["ingress_url"])
+            await platform.whatsapp("messages", {"text": "hi"})
             hook = HOOK | {
                 "signing_secrt": "x" * 20,
                 "subscribed_event": [],
