@@ -35,14 +35,17 @@ class Authority:
         built = built.add_extension(x509.KeyUsage(**usage), critical=True)
         self.ca = self._write("ca.pem", built.sign(self._key, hashes.SHA256()))
 
-    def issue(self, *hosts: str, expired: bool = False) -> tuple[Path, Path]:
-        """The files of a certificate for names and addresses, and of its key."""
+    def issue(self, *hosts: str, expired: bool = False, san: bool = True) -> tuple[Path, Path]:
+        """The files of a certificate for names and addresses, and of its key.
+
+        Without `san` the only name in it is the common name.
+        """
         key = ec.generate_private_key(ec.SECP256R1())
         built = self._begin(_name(hosts[0]), key.public_key(), -DAY if expired else DAY)
-        built = built.add_extension(
-            x509.SubjectAlternativeName([_host(host) for host in hosts]), critical=False
-        )
-        stem = f"{hosts[0]}-{'expired' if expired else 'valid'}"
+        if san:
+            names = x509.SubjectAlternativeName([_host(host) for host in hosts])
+            built = built.add_extension(names, critical=False)
+        stem = f"{hosts[0]}-{'expired' if expired else 'valid' if san else 'nameless'}"
         path = self._directory / f"{stem}.key"
         path.write_bytes(
             key.private_bytes(
@@ -53,10 +56,10 @@ class Authority:
         )
         return self._write(f"{stem}.pem", built.sign(self._key, hashes.SHA256())), path
 
-    def server(self, *hosts: str, expired: bool = False) -> ssl.SSLContext:
+    def server(self, *hosts: str, expired: bool = False, san: bool = True) -> ssl.SSLContext:
         """What a server with such a certificate speaks."""
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        context.load_cert_chain(*self.issue(*hosts, expired=expired))
+        context.load_cert_chain(*self.issue(*hosts, expired=expired, san=san))
         return context
 
     def _begin(

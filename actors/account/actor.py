@@ -3,11 +3,12 @@
 The connection is the supervised child. The outbox outlives it, and a login runs beside it while it is down.
 """
 
+import logging
 from collections.abc import Callable
 
 import trio
 
-from supervisors import ChildState, Failure, Incarnation
+from supervisors import ChildState, Failure, Incarnation, Kind
 from unifyport.fleet.leases import Lease
 from unifyport.model.account import Account
 from unifyport.model.inbound import ProviderEvent
@@ -28,6 +29,8 @@ from .outbox import Outbox
 from .services import LoginPages, Services
 from .state import AccountState
 from .status import RuntimeView, auth_changed
+
+log = logging.getLogger("unifyport.account")
 
 
 class AccountActor:
@@ -109,7 +112,10 @@ class AccountActor:
         await self.connection.run(incarnation)
 
     def classify(self, error: BaseException) -> Failure:
-        return failure_of(error, conflict_is_ours=self.connection.just_disconnected)
+        failure = failure_of(error, conflict_is_ours=self.connection.just_disconnected)
+        if failure.kind is Kind.CONFLICT and failure.reason != self.view.reason:  # once, not at every try
+            log.warning("account %s: %s; GET explain says what to do", self.row.id, failure.reason)
+        return failure
 
     def on_state(self, child: ChildState) -> None:
         """The supervisor's listener. Never waits."""

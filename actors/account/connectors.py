@@ -72,6 +72,7 @@ class Connectors:
             endpoints=services.endpoints[row.channel],
             ssl_context=services.ssl_context,
             ingress_url=services.ingress_url(row),
+            take_over=row.take_over,
             proxy=await self._checked_proxy(),
         )
 

@@ -27,8 +27,9 @@ def failure_of(error: BaseException, *, conflict_is_ours: bool) -> Failure:
             return Failure(Kind.TERMINAL, reason)
         case RateLimited(reason=reason, retry_after=seconds):
             return Failure(Kind.DEFERRED, reason, retry_after=seconds)
-        case Conflict(reason=reason):
-            return Failure(Kind.TRANSIENT if conflict_is_ours else Kind.CONFLICT, reason)
+        case Conflict(reason=reason, with_others=with_others):
+            own = conflict_is_ours and not with_others
+            return Failure(Kind.TRANSIENT if own else Kind.CONFLICT, reason)
         case ChannelError(reason=reason):
             return Failure(Kind.TRANSIENT, reason)
         case NotDurable():

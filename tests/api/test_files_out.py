@@ -73,6 +73,9 @@ class FileServer:
                 return Response(b"", 200)
             case "moved":
                 return Response(b"", 302, {"location": "http://169.254.169.254/latest"})
+            case "download":
+                named = "attachment; filename*=UTF-8''b%C3%A1o%20gi%C3%A1%E2%80%AE.pdf"
+                return Response(CONTENT, 200, {"content-disposition": named}, content_type="application/x")
         return Response(CONTENT, 200, content_type="image/png" if name.endswith("png") else "application/pdf")
 
     async def _long(self) -> AsyncIterator[bytes]:
@@ -171,6 +174,18 @@ async def test_whatsapp_gets_the_bytes(world: World) -> None:
         assert (file.content, file.mime_type) == (CONTENT, "application/pdf")
         assert content["caption"] == "look"
         assert content.get("filename") == ("list.pdf" if got["type"] == "document" else None)
+
+
+async def test_a_file_is_called_as_the_caller_or_its_server_says(world: World) -> None:
+    url = f"{world.files.url}/download"
+    for source in ({"url": url}, {"url": url, "name": "Báo giá 5/2026.pdf"}, {"file_key": await world.key()}):
+        assert (await world.send("shop", {"type": "document", **source})).status_code == 200
+    named = {"file_key": await world.key(), "name": "hình\r\n👨\u200d👩.png"}
+    assert (await world.send("bot", {"type": "document", **named})).status_code == 200
+    sent = [message["document"]["filename"] for message in await world.platform.sent("whatsapp")]
+    assert sent == ["báo giá_.pdf", "Báo giá 5_2026.pdf", "a.png"]
+    [message] = await world.platform.sent()
+    assert message["document"]["file_name"] == "hình_👨\u200d👩.png"
 
 
 async def test_a_recording_in_the_form_of_a_json_string(world: World) -> None:
@@ -276,6 +291,8 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"type": "image"}, "message.url"),
     ({"type": "image", "url": ""}, "message.url"),
     ({"type": "image", "url": "ftp://files.example/a"}, "message.url"),
+    ({"type": "image", "url": "https://☃.example/a"}, "message.url"),
+    ({"type": "image", "url": "FILES/a", "name": " .. "}, "message.name"),
     ({"type": "image", "url": "not a url"}, "message.url"),
     ({"type": "image", "file_url": "https://x.example/" + "a" * 5000}, "message.file_url"),
     ({"type": "image", "url": "http://169.254.169.254/latest"}, "message.url"),

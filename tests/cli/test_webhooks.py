@@ -86,7 +86,26 @@ async def test_listen_goes_on_where_it_ended(tmp_path: Path, how: str) -> None:
             shown, cursor = await _listen_for("first", tmp_path, how, "--from-start")
             await platform.write("second")
             shown, _ = await _listen_for("second", tmp_path, how, "--after", cursor)
-            assert "first" not in shown
+            assert not any(f"{quote}first{quote}" in shown for quote in "'\"")
+        finally:
+            await process.kill()
+
+
+async def test_listen_shows_what_a_customer_wrote_and_obeys_none_of_it(tmp_path: Path) -> None:
+    written = "one\u2028two\x85three \x1b[31mred\u202e [b]end"
+    async with sandbox() as platform:
+        port = free_port()
+        process = Process(write_config(tmp_path, port=port, more=account() + platform.sandbox.config()), port)
+        await process.start()
+        try:
+            await platform.write(written)
+            shown, _ = await _listen_for("end", tmp_path, "--json", "--from-start")
+            [event] = [json.loads(line) for line in shown.splitlines()]
+            assert event["text"] == written
+            assert not set("\x1b\x85\u2028\u202e") & set(shown)
+            shown, _ = await _listen_for("end", tmp_path, "", "--from-start")
+            assert "[b]end" in shown
+            assert not set("\x1b\x85\u2028\u202e") & set(shown)
         finally:
             await process.kill()
 

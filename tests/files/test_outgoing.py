@@ -8,7 +8,7 @@ import pytest
 import trio
 
 from unifyport.config.settings import Media
-from unifyport.files.outgoing import FileRefused, OutgoingFiles, Sink, clean_name
+from unifyport.files.outgoing import FileRefused, OutgoingFiles, Sink
 from unifyport.net.clients import ssl_context
 from unifyport.net.guard import AddressGuard, Resolver
 
@@ -99,18 +99,3 @@ async def test_a_full_disk_is_a_refusal_and_leaves_nothing(
         await new(tmp_path, Clock()).keep("a", "", feed)
     assert refused.value.reason == "disk"
     assert [name for name in os.listdir(tmp_path / "out") if not name.endswith(".part")] == []
-
-
-@pytest.mark.parametrize(
-    ("name", "clean"),
-    [
-        ("/etc/passwd", "passwd"),
-        ("..\\..\\a.txt", "a.txt"),
-        ("..", ""),
-        ("a\r\nb\x00.txt", "ab.txt"),
-        ("x" * 300 + ".png", "x" * 146 + ".png"),
-        ("Rechnung März.pdf", "Rechnung März.pdf"),
-    ],
-)
-def test_names(name: str, clean: str) -> None:
-    assert clean_name(name) == clean

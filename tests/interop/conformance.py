@@ -141,6 +141,14 @@ def _codes(lines: Iterable[dict[str, Any]]) -> list[str]:
     return rows
 
 
+def _named(operations: set[str]) -> str:
+    return (
+        "every operation"
+        if operations == set(OPERATIONS)
+        else ", ".join(f"`{o}`" for o in sorted(operations))
+    )
+
+
 def _additions(lines: Iterable[dict[str, Any]]) -> list[str]:
     answers: dict[str, set[str]] = defaultdict(set)
     for line in lines:
@@ -159,9 +167,7 @@ def _additions(lines: Iterable[dict[str, Any]]) -> list[str]:
     rows: list[str] = []
     for title, found in (("answers", answers), ("bodies", bodies), ("queries and headers", parameters)):
         rows += [f"Fields of {title}:", ""]
-        rows += [
-            f"- `{name}`: {', '.join(f'`{o}`' for o in sorted(by))}" for name, by in sorted(found.items())
-        ]
+        rows += [f"- `{name}`: {_named(by)}" for name, by in sorted(found.items())]
         rows.append("")
     rows += ["Routes:", ""]
     for route in ROUTES:

@@ -88,13 +88,10 @@ ANSWERS = {
     "a negative length": (head("content-length: -2") + b"ok", INVALID),
     "a length that is no number": (head("content-length: 0x2") + b"ok", INVALID),
     "a length beyond 64 bits": (head("content-length: 99999999999999999999") + b"ok", INVALID),
-    "two lengths": (head("content-length: 2", "content-length: 2") + b"ok", INVALID),
-    "length and chunks": (head("content-length: 2", "transfer-encoding: chunked") + b"0\r\n\r\n", INVALID),
-    "chunks and length": (head("transfer-encoding: chunked", "content-length: 2") + b"0\r\n\r\n", INVALID),
-    "a folded header": (head("retry-after: 1", " 2"), INVALID),
+    "two lengths that differ": (head("content-length: 2", "content-length: 3") + b"ok", INVALID),
+    "a fold of no header": (head(" x: y", "content-length: 2") + b"ok", INVALID),
     "a NUL in a header": (head("x: a\0b"), INVALID),
     "a header without colon": (head("nonsense"), INVALID),
-    "no carriage returns": (b"HTTP/1.1 200 OK\ncontent-length: 0\n\n", INVALID),
     "status 000": (head("content-length: 0", status="000 -"), INVALID),
     "status 099": (head("content-length: 0", status="099 -"), INVALID),
     "status 20": (head(status="20 -"), INVALID),
@@ -104,6 +101,40 @@ ANSWERS = {
     "a request": (b"GET / HTTP/1.1\r\n\r\n", INVALID),
     "nothing": (b"", Facts(0, done=False)),
 }
+
+OK = Facts(200, b"ok", reusable=True)
+DRAINED = Facts(200, b"ok")  # nothing else may be read on this connection
+LENIENT = {
+    "no carriage returns": (b"HTTP/1.1 200 OK\ncontent-length: 2\n\nok", OK),
+    "carriage returns in some lines": (b"HTTP/1.1 200 OK\r\ncontent-length: 2\n\r\nok", OK),
+    "an empty line without one": (b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\nok", OK),
+    "a folded header": (
+        head("retry-after: Fri, 31 Dec", "\t 1999 23:59:59 GMT", "content-length: 2", status="503 -") + b"ok",
+        Facts(503, b"ok", reusable=True, retry_after="Fri, 31 Dec 1999 23:59:59 GMT"),
+    ),
+    "two equal lengths": (head("content-length: 2", "Content-Length:2") + b"ok", OK),
+    "a list of equal lengths": (head("content-length: 2, 2") + b"ok", OK),
+    "a space before the colon": (
+        head("retry-after : 3", "content-length\t: 2") + b"ok",
+        attrs.evolve(OK, retry_after="3"),
+    ),
+    "a space in a name": (head("x y: z", "content-length: 2") + b"ok", OK),
+    "a control character": (head("x: a\x01b\rc", "content-length: 2") + b"ok", OK),
+    "length and chunks": (
+        head("content-length: 9", "transfer-encoding: chunked") + b"2\r\nok\r\n0\r\n\r\n",
+        DRAINED,
+    ),
+    "chunks and length": (
+        head("transfer-encoding: chunked", "content-length: 9") + b"2\r\nok\r\n0\r\n\r\n",
+        DRAINED,
+    ),
+    "after interim answers": (
+        b"HTTP/1.1 100 Continue\n\nHTTP/1.1 103 -\r\nretry-after : 1\r\n\r\n" + written(200, b"ok"),
+        OK,
+    ),
+    "before the end of the connection": (b"HTTP/1.0 200 OK\n\nok", Facts(200, b"ok", done=False)),
+}
+ANSWERS |= LENIENT
 
 
 @pytest.mark.parametrize(("data", "facts"), ANSWERS.values(), ids=ANSWERS.keys())
@@ -139,6 +170,23 @@ def test_answers_on_one_connection_know_nothing_of_each_other() -> None:
     ):
         answer.begin()
         assert read(one_by_one(data), answer) == facts
+
+
+def test_a_lenient_answer_leaves_a_strict_parser_behind() -> None:
+    answer = Answer(MAX_ANSWER, EXCERPT)
+    for data, facts in (
+        (LENIENT["a folded header"]),
+        (written(200, b"ok"), OK),
+        (LENIENT["no carriage returns"]),
+        (ANSWERS["a NUL in a header"]),
+    ):
+        answer.begin()
+        assert read(one_by_one(data), answer) == facts
+
+
+@pytest.mark.parametrize("data", [b"HTTP/2 200\n", b"ICY 200 OK\n", b"\n\nSSH-2.0-x\n", b"{}"], ids=repr)
+def test_what_is_no_answer_is_refused_at_once(data: bytes) -> None:
+    assert read([data]) == INVALID
 
 
 @pytest.mark.parametrize(
@@ -205,6 +253,7 @@ PARTS = st.lists(
             ),
             *(b"content-length: 3\r\n", b"transfer-encoding: chunked\r\n", b"connection: close\r\n"),
             *(b"connection: upgrade\r\nupgrade: x\r\n", b"retry-after: 3\r\n", b"\r\n", b"\r", b"\n", b":"),
+            *(b"content-length : 3\n", b"HTTP/1.1 200 OK\n", b" \tx\n", b"\n\n"),
             *(b"3\r\nabc\r\n", b"0\r\n", b"abc", b" ", b"\0", b"\xff"),
         ]
     )

@@ -78,6 +78,13 @@ async def test_a_file_is_fetched_under_its_own_name() -> None:
     assert b"authorization" not in request.lower()
 
 
+async def test_a_server_may_name_its_file() -> None:
+    named = b'content-disposition: attachment; filename="b\xc3\xa1o gi\xc3\xa1.pdf"\r\n'
+    async with server(lambda request: ok(b"x", named)) as port:
+        fetched, _ = await get(f"http://files.example:{port}/x")
+    assert fetched == Fetched("image/png", 1, "báo giá.pdf")
+
+
 async def test_a_redirect_is_followed_when_it_may_be() -> None:
     def answer(request: bytes) -> bytes:
         if request.startswith(b"GET /old"):

@@ -365,6 +365,7 @@ async def test_who_is_not_who_the_url_says_is_told_nothing(tls: ssl.SSLContext, 
         (tls, authority.ca, "wrong.example"),
         (tls, authority.ca, "127.0.0.2"),
         (expired, authority.ca, "shop.example"),
+        (authority.server("shop.example", san=False), authority.ca, "shop.example"),  # a common name only
     ):
         async with receiver(handle, speaks, trusts, at="0.0.0.0", url=f"https://{host}:PORT/") as world:
             assert (await world.post()).error == "certificate_not_trusted"

@@ -22,6 +22,7 @@ from .http.doors import Audience, Door, audience_of
 from .http.messages import Headers, Response
 from .http.openapi import document
 from .http.paths import decode_path
+from .http.provider_data import describe
 from .http.quart_app import quart_app
 from .http.router import Router
 from .http.routing import Page, PublicPage, Route
@@ -109,6 +110,7 @@ class Front:
         self._requests = metrics.Requests()
         self._metrics = metrics.new_registry(gateway.figures, self._requests, self._ingress, figures)
         described = document(list(routes))
+        describe(described, gateway.providers.registry)
         self._document = msgspec.json.encode(described)
         html, self._docs_headers = docs_page.page(described)
         self._docs = html.encode()

@@ -18,10 +18,12 @@ from unifyport.model.structuring import Problems
 from unifyport.net.clients import ssl_context
 from unifyport.providers.registry import standard
 
+from .terminal import escaped, json_text
+
 F = TypeVar("F", bound=Callable[..., Any])
 
-console = Console(highlight=False, soft_wrap=True)  # lines stay whole, for grep and for copying
-errors = Console(stderr=True, highlight=False, soft_wrap=True)
+console = Console(highlight=False, soft_wrap=True, emoji=False)  # lines stay whole, for grep and for copying
+errors = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
 DEFAULT_CONFIG = "unifyport.toml"
 FAILED, WRONG_USAGE = 1, 2
@@ -32,19 +34,14 @@ STREAM_SECONDS = 45.0  # read time-out of a stream; the server sends a keep-aliv
 
 
 def fail(message: str, code: int = FAILED) -> NoReturn:
-    errors.print(f"[red]error:[/red] {escaped(message)}")
+    errors.print("[red]error:[/red]", "\n".join(map(escaped, message.split("\n"))))
     sys.exit(code)
-
-
-def escaped(text: str) -> str:
-    """The text with brackets escaped, so that rich does not read them as markup."""
-    return text.replace("[", "\\[")
 
 
 def print_shape(shape: Table | Tree) -> None:
     """Print as wide as the terminal; to a file or a pipe, `FILE_WIDTH` columns wide."""
     width = None if console.is_terminal else FILE_WIDTH
-    Console(highlight=False, width=width).print(shape)
+    Console(highlight=False, width=width, emoji=False).print(shape)
 
 
 def run_async(main: Callable[[], Awaitable[None]]) -> None:
@@ -180,7 +177,7 @@ class Api:
                     response.read()
                     self._data(response)
                 message: dict[str, str] = {}
-                for line in response.iter_lines():
+                for line in _lines(response.iter_bytes()):
                     if line:
                         name, _, value = line.partition(": ")
                         message[name] = value
@@ -194,5 +191,14 @@ class Api:
             return
 
 
+def _lines(pieces: Iterator[bytes]) -> Iterator[str]:
+    """Complete lines. Only LF ends one: a JSON string may hold the other signs at which Python splits."""
+    rest = b""
+    for piece in pieces:
+        *lines, rest = (rest + piece).split(b"\n")
+        for line in lines:
+            yield line.decode()
+
+
 def print_json(value: Any) -> None:
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    click.echo(json_text(value, indent=2))

@@ -14,12 +14,12 @@ from .common import (
     Api,
     config_option,
     console,
-    escaped,
     json_option,
     load_settings,
     print_json,
     server_options,
 )
+from .terminal import escaped
 
 _SIGNS = {"create": "+", "update": "~", "stop": "!", "remove": "-"}
 

@@ -16,6 +16,7 @@ import click
 import httpx
 import trio
 
+from unifyport.model.toml_strings import toml_string
 from unifyport.providers.registry import standard
 from unifyport.sandbox.control import Sandbox
 from unifyport.sandbox.inspector import Inspector, Received
@@ -23,6 +24,7 @@ from unifyport.sandbox.inspector import Inspector, Received
 from .common import console, fail, run_async
 from .messages import describe
 from .serving import initialise
+from .terminal import escaped
 
 # Not secret: only used with local platforms and a receiver that run for a minute.
 SECRET = "demo-signing-secret"  # noqa: S105
@@ -89,7 +91,7 @@ class Demo:
             return  # the round is over: print nothing more
         colour = "green" if received.verdict == "valid" else "red"
         console.print(
-            f"  [cyan]webhook[/cyan] {describe(received.event)}"
+            f"  [cyan]webhook[/cyan] {escaped(describe(received.event))}"
             f"  [{colour}]signature {received.verdict}[/{colour}]"
         )
         self._news.set()
@@ -129,7 +131,7 @@ class Demo:
         text += f"""
 [[webhook_endpoints]]
 name = "demo"
-url = "{hook}"
+url = {toml_string(hook)}
 signing_secret = "{SECRET}"
 
 [[accounts]]
@@ -223,12 +225,12 @@ credentials = {{ token = "{TOKEN}" }}
             "message": {"type": "text", "text": customer.reply},
         }
         sent = (await self._post(f"{gateway}/v1/messages", body, {"x-api-key": self._key}))["data"]
-        console.print(f"  [cyan]api[/cyan]     message {sent['message_id']} {sent['status']}")
+        console.print(f"  [cyan]api[/cyan]     message {escaped(sent['message_id'])} {sent['status']}")
         url = f"{self._control}/sandbox/{customer.channel}/messages"
         arrived = [_text(message) for message in (await self._http.get(url)).json()]
         if arrived != [customer.reply]:
             raise DemoFailed(f"the customer on {customer.channel} did not get the reply: {arrived}")
-        console.print(f"  [cyan]phone[/cyan]   the customer reads: {arrived[0]!r}")
+        console.print(f"  [cyan]phone[/cyan]   the customer reads: {escaped(repr(arrived[0]))}")
         return str(sent["message_id"])
 
     def _of(self, name: str) -> list[dict[str, Any]]:

@@ -29,13 +29,13 @@ from .common import (
     Api,
     config_option,
     console,
-    escaped,
     fail,
     json_option,
     load_settings,
     print_json,
     print_shape,
 )
+from .terminal import escaped
 
 Shown = dict[str, Any]  # what is shown of a key: `FIELDS`, as the API calls them
 FIELDS = ("id", "name", "key_prefix", "status", "origin")

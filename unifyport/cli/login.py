@@ -1,7 +1,6 @@
 """`login`: a human logs an account in at the terminal, with the QR code drawn there."""
 
 import io
-import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +11,8 @@ import segno
 
 from unifyport.model.auth import needs_confirmation
 
-from .common import Api, console, escaped, fail, json_option, server_options
+from .common import Api, console, fail, json_option, server_options
+from .terminal import escaped, json_text
 
 POLL_SECONDS = 1.0
 ONLINE_SECONDS = 60.0
@@ -128,7 +128,7 @@ class _Conversation:
             return
         self._said = what
         if self._as_json:
-            click.echo(json.dumps(state, ensure_ascii=False))
+            click.echo(json_text(state))
             return
         if "qr_code" in payload and "pin" not in payload:
             click.echo(drawn(payload["qr_code"]))

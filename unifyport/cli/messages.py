@@ -10,7 +10,10 @@ from typing import NoReturn
 
 import click
 
+from unifyport.model.texts import visible
+
 from .common import Api, console, errors, json_option, print_json, server_options
+from .terminal import escaped, json_text
 
 RECONNECT_SECONDS = 1.0
 
@@ -46,7 +49,7 @@ def send(
     if as_json:
         print_json(result)
     else:
-        console.print(f"sent: message {result['message_id']} ({result['command_id']})")
+        console.print(escaped(f"sent: message {result['message_id']} ({result['command_id']})"))
 
 
 @click.command()
@@ -75,9 +78,7 @@ def listen(
     try:
         with contextlib.suppress(KeyboardInterrupt):
             follower.follow(
-                lambda event: click.echo(
-                    json.dumps(event, ensure_ascii=False) if as_json else describe(event)
-                )
+                lambda event: click.echo(json_text(event) if as_json else visible(describe(event)))
             )
     finally:
         if follower.connected and follower.after not in ("latest", "earliest"):

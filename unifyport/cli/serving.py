@@ -72,6 +72,9 @@ account_quota = 0                            # 0: unlimited
 # level = "info"
 # requests = true                            # a line for each API request
 
+# [api]
+# strict = false                             # true: refuse requests with fields that would have no effect
+
 # Accounts, endpoints and keys can also be made through the API. Those declared here can only be changed here.
 
 # [[api_keys]]
@@ -98,6 +101,7 @@ breaker = {{ failures = 5, initial = "5s", max = "5m" }} }}
 # auth_mode = "token"
 # credentials = {{ token = {{ env = "TELEGRAM_TOKEN" }} }}
 # receive = "poll"                           # or "webhook", which needs public_url
+# take_over = false                          # true: take from other programs what a login needs (a webhook)
 # proxy = {{ type = "socks5", host = "proxy.example", port = 1080 }}
 
 # [[accounts]]

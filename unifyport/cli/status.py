@@ -1,7 +1,6 @@
 """`status`: the accounts of a running server with their observed status, or its supervision tree."""
 
 import contextlib
-import json
 import time
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,8 @@ import click
 from rich.table import Table
 from rich.tree import Tree
 
-from .common import Api, console, escaped, json_option, print_json, print_shape, server_options
+from .common import Api, console, json_option, print_json, print_shape, server_options
+from .terminal import escaped, json_text
 
 WATCH_SECONDS = 2.0
 _COLOURS = {
@@ -41,7 +41,7 @@ def status(
         while True:
             found = read(api)
             if as_json:
-                click.echo(json.dumps(found, ensure_ascii=False))
+                click.echo(json_text(found))
             else:
                 click.clear()
                 show(found)

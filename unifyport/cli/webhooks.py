@@ -10,13 +10,13 @@ from .common import (
     FAILED,
     Api,
     console,
-    escaped,
     fail,
     json_option,
     print_json,
     print_shape,
     server_options,
 )
+from .terminal import escaped
 
 _STYLES = {"delivered": "green", "dead": "red", "retrying": "yellow", "expired": "red"}
 

@@ -294,7 +294,8 @@ _OF_AN_ENDPOINT = {
     name: name for name in ("name", "url", "status", "subscribed_events", "retry_policy", "delivery")
 } | {"secret": "signing_secret", "previous_secret": "previous_signing_secret"}
 _OF_AN_ACCOUNT = {
-    name: name for name in ("region", "auth_mode", "status", "metadata", "credentials", "receive", "proxy")
+    name: name
+    for name in ("region", "auth_mode", "status", "metadata", "credentials", "receive", "take_over", "proxy")
 }
 
 
@@ -332,6 +333,7 @@ def _make_account(
         metadata=entry.metadata,
         credentials=entry.credentials,
         receive=entry.receive or connection.receive[0],
+        take_over=entry.take_over,
         proxy=None if entry.proxy is None else Proxy.parse(entry.proxy),
         digest=digest,
         updated_at=now_ms,

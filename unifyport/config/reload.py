@@ -249,12 +249,8 @@ class Reloader:
 
 
 def _connects_otherwise(old: Account, new: Account) -> bool:
-    return (old.login, old.auth_mode, old.receive, old.proxy) != (
-        new.login,
-        new.auth_mode,
-        new.receive,
-        new.proxy,
-    )
+    fields = ("login", "auth_mode", "receive", "take_over", "proxy")
+    return any(getattr(old, name) != getattr(new, name) for name in fields)
 
 
 def _reloadable(running: Settings, written: Settings) -> Settings:

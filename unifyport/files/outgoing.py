@@ -21,6 +21,7 @@ import msgspec
 import trio
 
 from unifyport.config.settings import Media
+from unifyport.model.file_names import clean_name, safe_name
 from unifyport.model.ids import new_id
 from unifyport.net.clients import ConnectionLost, NotConnected, TooLarge
 from unifyport.net.fetch import Fetched, FetchRefused, fetch
@@ -30,7 +31,6 @@ from unifyport.process import disk
 log = logging.getLogger("unifyport.outgoing")
 
 FETCHES, FETCHES_EACH = 16, 4  # concurrent fetches: of all accounts, of one account
-LONGEST_NAME = 150
 MAX_URL = 4096
 _BEING_SENT = 60_000  # ms that an expired upload stays, because a send may still read it
 _LEFT_BEHIND = 3600.0  # seconds after which a file without a description is deleted
@@ -133,14 +133,18 @@ class OutgoingFiles:
                 _delete(path.with_suffix(".json"), path)
         return upload
 
-    async def of_key(self, key: str, limit: int) -> OutgoingFile:
-        """The upload with this key. Raises `FileRefused` (`unknown_file_key`, `too_large`)."""
+    async def of_key(self, key: str, limit: int, *, name: str = "") -> OutgoingFile:
+        """The upload with this key, under its own name if `name` is empty.
+
+        Raises `FileRefused` (`unknown_file_key`, `too_large`).
+        """
         upload = await disk.run(self._read_description, key) if _KEY.fullmatch(key) else None
         if upload is None or upload.expires_at <= self._now_ms():
             raise FileRefused("unknown_file_key", "no such upload, or it has expired")
         if upload.size > limit:
             raise _too_large(limit)
-        return OutgoingFile(str(self._directory / key), upload.name, upload.mime_type, upload.size)
+        chosen = safe_name(name) or upload.name
+        return OutgoingFile(str(self._directory / key), chosen, upload.mime_type, upload.size)
 
     def _read_description(self, key: str) -> Upload | None:
         try:
@@ -162,9 +166,11 @@ class OutgoingFiles:
 
     @contextlib.asynccontextmanager
     async def of_url(
-        self, account_id: str, url: str, limit: int, timeout: float
+        self, account_id: str, url: str, limit: int, timeout: float, *, name: str = ""
     ) -> AsyncIterator[OutgoingFile]:
         """Fetch a caller's URL; the file is deleted when the context ends. Raises `FileRefused`.
+
+        Its name is `name`; otherwise that of `Content-Disposition`, or the last part of the URL's path.
 
         Limits concurrent fetches for each account, so slow files cannot starve other accounts.
         """
@@ -194,8 +200,12 @@ class OutgoingFiles:
                 raise FileRefused("not_fetched", "could not be fetched (timeout)")
             if not size:
                 raise FileRefused("empty", "the file is empty")
-            name = clean_name(unquote(PurePosixPath(urlsplit(url).path).name))
-            yield OutgoingFile(str(path), name, _choose_type(found.content_type, name), size)
+            chosen = (
+                safe_name(name)
+                or clean_name(found.filename)
+                or clean_name(unquote(PurePosixPath(urlsplit(url).path).name))
+            )
+            yield OutgoingFile(str(path), chosen, _choose_type(found.content_type, chosen), size)
         finally:
             self._at_work.discard(path.name)
             _delete(path)
@@ -311,16 +321,6 @@ def _quota_used_up() -> FileRefused:
 
 def _too_large(limit: int) -> FileRefused:
     return FileRefused("too_large", f"a file may have at most {limit} bytes here")
-
-
-def clean_name(name: str) -> str:
-    """A file name that can be sent: without a path, printable, at most `LONGEST_NAME` characters."""
-    last = re.split(r"[/\\]", name)[-1]
-    kept = "".join(letter for letter in last if letter.isprintable()).strip(". ")
-    stem, dot, suffix = kept.rpartition(".")
-    if len(kept) > LONGEST_NAME and dot and len(suffix) < 16:
-        return f"{stem[: LONGEST_NAME - len(suffix) - 1]}.{suffix}"
-    return kept[:LONGEST_NAME]
 
 
 def _choose_type(given: str, name: str) -> str:

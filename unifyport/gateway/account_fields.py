@@ -46,6 +46,7 @@ class AccountFields:
     provider_account_ref: str | None = None
     credentials: dict[str, Any] | None = None
     receive: str | None = None
+    take_over: bool | None = None
     proxies: Mapping[str, Any] = attrs.field(factory=dict)
 
 

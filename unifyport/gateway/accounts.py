@@ -27,6 +27,7 @@ from .account_fields import (
 from .deletion import AccountDeletion, BeingDeleted
 from .errors import AUTHORIZED, BUSY, DUPLICATE, NO_LEASES, QUOTA_EXCEEDED, UseCaseError, binding, invalid
 from .lookup import AccountLookup
+from .remarks import Remarks
 from .writes import TimedWriter, WriteRefused
 
 TRIES = 5  # of a change that meets changes of the account itself
@@ -93,7 +94,7 @@ class AccountUseCases:
 
     # -- changing --------------------------------------------------------------------------------------------
 
-    async def create_account(self, fields: AccountFields) -> AccountView:
+    async def create_account(self, fields: AccountFields, remarks: Remarks | None = None) -> AccountView:
         """Store an account and run it. Raises `UseCaseError`, `StoreUnavailable`."""
         if fields.provider is None:
             raise invalid("provider", "is required")
@@ -101,6 +102,7 @@ class AccountUseCases:
         region = self._checks.check_region(fields.region or self._settings().workspace.regions[0])
         connection = check_connection(channel, fields.auth_mode or channel.connections[0].auth_mode)
         check_texts(fields)
+        _settle(remarks, channel, connection, fields)
         proxy = await self._checks.check_proxies(fields.proxies, None)
         credentials = check_login_data(channel, connection.auth_mode, fields.credentials or {})
         wanted = fields.receive or connection.receive[0]
@@ -118,6 +120,7 @@ class AccountUseCases:
             capabilities=fields.capabilities,
             credentials=credentials,
             receive=receive,
+            take_over=bool(fields.take_over),
             proxy=proxy,
             created_at=now,
             updated_at=now,
@@ -133,16 +136,18 @@ class AccountUseCases:
             self._accounts.add(account, lease)  # no checkpoint since it was stored
         return self._view(account)
 
-    async def update_account(self, account_id: str, fields: AccountFields) -> AccountView:
+    async def update_account(
+        self, account_id: str, fields: AccountFields, remarks: Remarks | None = None
+    ) -> AccountView:
         """Change the fields that are given. Raises `UseCaseError`, `StoreUnavailable`."""
         for _ in range(TRIES):
             try:
-                return await self._update(account_id, fields)
+                return await self._update(account_id, fields, remarks)
             except _ChangedMeanwhile:
                 continue
         raise _busy()
 
-    async def _update(self, account_id: str, fields: AccountFields) -> AccountView:
+    async def _update(self, account_id: str, fields: AccountFields, remarks: Remarks | None) -> AccountView:
         account = await self._lookup.find_stored(account_id)
         refuse_declared(account)
         if fields.provider is not None and fields.provider != account.provider:
@@ -150,12 +155,14 @@ class AccountUseCases:
         channel = self._checks.check_channel(account.provider)
         connection = check_connection(channel, fields.auth_mode or account.auth_mode)
         check_texts(fields)
+        _settle(remarks, channel, connection, fields)
         receive = account.receive if account.receive in connection.receive else connection.receive[0]
         if fields.receive is not None:
             receive = self._checks.check_receive(channel, connection, fields.receive, given=True)
         changed = attrs.evolve(
             account,
             receive=receive,
+            take_over=account.take_over if fields.take_over is None else fields.take_over,
             proxy=await self._checks.check_proxies(fields.proxies, account.proxy),
             name=fields.name or account.name,
             region=account.region if fields.region is None else self._checks.check_region(fields.region),
@@ -168,7 +175,9 @@ class AccountUseCases:
         new_login = fields.credentials is not None or connection.auth_mode != account.auth_mode
         if new_login:
             changed = self._with_new_login(channel, account, changed, fields.credentials)
-        moved = (changed.receive, changed.proxy) != (account.receive, account.proxy)
+        moved = any(
+            getattr(changed, name) != getattr(account, name) for name in ("receive", "take_over", "proxy")
+        )
         async with self._changing:
             if new_login:
                 await self._refuse_duplicate(connection, changed)
@@ -262,6 +271,22 @@ class AccountUseCases:
             raise _ChangedMeanwhile from None
         assert isinstance(stored, Account)
         return stored
+
+
+def _settle(
+    remarks: Remarks | None, channel: Channel, connection: ConnectionSpec, fields: AccountFields
+) -> None:
+    """Remark on fields of `provider_data` that the connection does not know. Raises `UseCaseError`."""
+    if remarks is None:
+        return
+    known = {credential.name for credential in connection.credentials}
+    others = {each.name for spec in channel.connections for each in spec.credentials} - known
+    for name in fields.credentials or {}:
+        if name in others:
+            remarks.no_effect(f"provider_data.{name}", f"has no effect with auth_mode {connection.auth_mode}")
+        elif name not in known:
+            remarks.unknown(f"provider_data.{name}", known)
+    remarks.settle()
 
 
 def _duplicate() -> UseCaseError:

@@ -139,6 +139,7 @@ class Assembly:
             figures=self._figures(events, reloads),
             ready=self.ready,
             log_requests=lambda: self.settings().logging.requests,
+            strict=lambda: self.settings().api.strict,
         )
 
     def _accounts(self) -> AccountUseCases:

@@ -25,7 +25,10 @@ from .workspace import ProviderUseCases, WorkspaceUseCases
 
 @attrs.frozen(kw_only=True)
 class Gateway:
-    """`ready`: why the gateway is not ready, or None. `log_requests`: whether each request is logged."""
+    """`ready`: why the gateway is not ready, or None. `log_requests`: whether each request is logged.
+
+    `strict`: whether every request is refused that would be answered with warnings.
+    """
 
     accounts: AccountUseCases
     logins: LoginUseCases
@@ -49,3 +52,4 @@ class Gateway:
     figures: Figures
     ready: Callable[[], str | None]
     log_requests: Callable[[], bool]
+    strict: Callable[[], bool]

@@ -28,6 +28,7 @@ from unifyport.model.message import (
 from unifyport.providers.contract.base import ConnectionSpec
 from unifyport.providers.contract.capabilities import SEND_REPLY, capability_to_send
 from unifyport.providers.contract.errors import Rejected
+from unifyport.providers.contract.fields import COMMON_FIELDS
 from unifyport.providers.registry import Registry
 from unifyport.storage.contract import AcceptCommand, CommandRecord, Store
 
@@ -44,6 +45,7 @@ from .fields import check_id, require_conversation_type
 from .lookup import AccountLookup
 from .outcomes import INVALID_MEDIA, failed
 from .platform import DEADLINE_MS
+from .remarks import Remarks
 from .repeats import IdempotencyKey, Repeats
 from .writes import NotKnownYet
 
@@ -53,11 +55,15 @@ MAX_PROVIDER_DATA = 65_536  # bytes of JSON
 
 @attrs.frozen
 class FileSource:
-    """Where the file of a message is: behind a URL or, with `uploaded`, an upload's key. `field` named it."""
+    """Where the file of a message is: behind a URL or, with `uploaded`, an upload's key. `field` named it.
+
+    `name`: the name that the caller gives the file; empty: the file's own.
+    """
 
     field: str
     value: str
     uploaded: bool = False
+    name: str = ""
 
 
 @attrs.frozen
@@ -117,12 +123,16 @@ class SendUseCases:
         source: FileSource | None = None,
         quote: Quote | None = None,
         key: IdempotencyKey | None = None,
+        remarks: Remarks | None = None,
     ) -> SentMessage:
         """Send a message and wait for what the platform says, within `DEADLINE_MS`.
 
-        `message_type` is what the caller calls it. Cancelled: a send that the account has goes on.
+        `message_type` is what the caller calls it; `remarks` are added to. Cancelled: a send that the account
+        has goes on.
         """
+        remarks = Remarks() if remarks is None else remarks
         account, connection = await self._lookup.find_bound(account_id)
+        self._remark(remarks, account.provider, connection, message)
         self._require_support(
             provider=account.provider,
             connection=connection,
@@ -130,7 +140,10 @@ class SendUseCases:
             message_type=message_type,
             quoting=quote is not None,
         )
-        message.conversation_id = await self._current_id(account.no, connection, message.conversation_id)
+        given = message.conversation_id
+        message.conversation_id = await self._current_id(account.no, connection, given)
+        if message.conversation_id != given and connection.canonical(given) != message.conversation_id:
+            remarks.aliased("to.id", f"the conversation is {message.conversation_id} now")
         if quote is not None:
             to = message.conversation_id
             message.reply_to_message_id = await self._read_quote(account, connection, to, quote)
@@ -141,6 +154,7 @@ class SendUseCases:
             rendered = connection.check(message)
         except Rejected as rejected:
             raise UseCaseError(INVALID_REQUEST, rejected.detail or rejected.reason) from None
+        remarks.settle()
         known: CommandRecord | Answer | None = None if key is None else await self._repeats.find(key)
         if known is None:
             prepare = None if source is None else self._preparing(connection, source)
@@ -162,6 +176,21 @@ class SendUseCases:
         return SendOutcome(record.id, record.account_id, record.state, answer)
 
     # -- before it is on record ------------------------------------------------------------------------------
+
+    def _remark(
+        self, remarks: Remarks, provider: str, connection: ConnectionSpec, message: OutboundMessage
+    ) -> None:
+        """Remark on what the connection makes nothing of."""
+        known = {field.name for field in (*COMMON_FIELDS, *connection.provider_data)}
+        elsewhere = self._registry.provider_fields() - known
+        for name in message.provider_data:
+            if name in elsewhere:
+                remarks.no_effect(f"provider_data.{name}", f"has no effect for {provider}")
+            elif name not in known:
+                remarks.unknown(f"provider_data.{name}", known)
+        if message.mentions and not connection.mentions:
+            place = "provider_data.mentions" if "mentions" in message.provider_data else "mentions"
+            remarks.no_effect(place, f"has no effect for {provider}")
 
     def _require_support(
         self,
@@ -291,9 +320,11 @@ class SendUseCases:
         limit = min(connection.max_upload.get(message.type, largest), largest)
         async with contextlib.AsyncExitStack() as held:
             if source.uploaded:
-                file = await self._files.of_key(source.value, limit)
+                file = await self._files.of_key(source.value, limit, name=source.name)
             else:
-                fetching = self._files.of_url(command.account_id, source.value, limit, FETCH_SECONDS)
+                fetching = self._files.of_url(
+                    command.account_id, source.value, limit, FETCH_SECONDS, name=source.name
+                )
                 file = await held.enter_async_context(fetching)
             with_file = attrs.evolve(
                 message,

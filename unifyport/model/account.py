@@ -60,6 +60,7 @@ class Account:
     auth_expires_at: int | None = None  # unix ms: when `auth_payload` expires
     proxy: Proxy | None = None
     receive: str = ""  # how events arrive: `poll` or `webhook`
+    take_over: bool = False  # whether a login may take from others what they claimed at the platform
     origin: Origin = Origin.API
     digest: str | None = None  # hash of its declaration in the file
     version: int = 1

@@ -13,7 +13,7 @@ from typing import Any
 import attrs
 
 from .fields import FieldProblem
-from .hosts import is_host
+from .hosts import to_ascii
 
 TYPES = ("http", "https", "socks5")
 _HIDDEN = "********"
@@ -23,7 +23,7 @@ _NAMES: dict[str | int, str] = {"proxy_type": "type", "user": "username"}  # alt
 
 @attrs.frozen
 class Proxy:
-    """`type`: the protocol spoken with the proxy; `host`: a name or an address."""
+    """`type`: the protocol spoken with the proxy; `host`: a name in ASCII, or an address."""
 
     type: str
     host: str
@@ -47,7 +47,7 @@ class Proxy:
         username = value.get("username", value.get("user")) or ""
         return cls(
             str(value.get("type", value.get("proxy_type", "http"))),
-            value["host"],
+            _read_host(value["host"]),
             int(value["port"]),
             username,
             value.get("password") or "",
@@ -99,10 +99,18 @@ class Proxy:
         return old
 
 
+def _read_host(host: str) -> str:
+    """Raises `ValueError`."""
+    if ":" not in host:
+        return to_ascii(host)
+    if ipaddress.ip_address(host.strip("[]")).version != 6:
+        raise ValueError("not an address")
+    return host
+
+
 def _is_host(host: str) -> bool:
-    if ":" in host:
-        try:
-            return ipaddress.ip_address(host.strip("[]")).version == 6
-        except ValueError:
-            return False
-    return is_host(host)
+    try:
+        _read_host(host)
+    except ValueError:
+        return False
+    return True

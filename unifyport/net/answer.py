@@ -5,6 +5,9 @@ read of an answer. A body that is too long, never ends or breaks off is not `don
 
 Headers are parsed a second time when they are asked for (`Headers`), as most answers are never asked.
 
+A head that the strict parser refuses is rewritten (`lenient.py`) and parsed anew: receivers are read as curl
+reads them.
+
 Pure: bytes in, values out. The parser is llhttp (https://llhttp.org).
 """
 
@@ -12,6 +15,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import httptools
+
+from .lenient import may_be_answer, split_head
 
 MAX_HEAD = 32 * 1024  # bytes of status lines and headers, interim answers included
 
@@ -28,17 +33,20 @@ class Answer:
     """
 
     __slots__ = (
-        *("_body", "_broken", "_interim", "_parser", "_reusable", "done", "enough", "head", "heard", "keep"),
-        *("most", "size", "status"),
+        *("_body", "_broken", "_interim", "_lenient", "_parser", "_reusable", "done", "enough", "head"),
+        *("heard", "keep", "most", "size", "status"),
     )
 
     def __init__(self, most: int, keep: int) -> None:
         self._parser: Any = httptools.HttpResponseParser(self)
+        self._lenient = False  # the strict parser has refused the head; `head` is to be rewritten
         self.most = most
         self.keep = keep
         self.begin()
 
     def begin(self) -> None:
+        if self._lenient:
+            self._parser, self._lenient = httptools.HttpResponseParser(self), False
         self.status = 0  # until the head is complete
         self.done = self.enough = False
         self.heard = self.size = 0  # bytes, and of them those of the body
@@ -53,18 +61,38 @@ class Answer:
         self.heard += len(data)
         if not self.status:
             self.head += data
+        if not self._lenient or self.status:
+            self._parse(data)
+        if self._lenient and not self.status and b"\n" in data:
+            self._parse_leniently()
+        if self.done or self._broken or self.heard > self.most:
+            self.enough = True
+        if not self.status and self.heard > MAX_HEAD:
+            raise InvalidAnswer("response_headers_too_large")
+
+    def _parse(self, data: bytes) -> None:
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
             self._broken = True  # a 101 that the request did not ask for: a status, but not success
         except (httptools.HttpParserError, httptools.HttpParserCallbackError):
-            if not self.status:
+            if self.status:
+                self._broken = True
+            elif self._lenient or not may_be_answer(self.head):
                 raise InvalidAnswer("invalid_response") from None
-            self._broken = True
-        if self.done or self._broken or self.heard > self.most:
-            self.enough = True
-        if not self.status and self.heard > MAX_HEAD:
-            raise InvalidAnswer("response_headers_too_large")
+            else:
+                self._parser, self._lenient = httptools.HttpResponseParser(self), True
+
+    def _parse_leniently(self) -> None:
+        """Parse what came, when it holds a complete head. Interim answers are left out of `head`."""
+        while not self.status and (found := split_head(self.head)) is not None:
+            head, rest = found
+            self._parse(head)
+            self.head = rest
+            if self.status:
+                self.head = head
+                if rest and not self._broken:
+                    self._parse(rest)
 
     def finish(self) -> None:
         """The connection has ended, and so has a body of no announced length (RFC 9112, section 6.3)."""

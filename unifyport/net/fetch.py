@@ -14,6 +14,7 @@ import httpx
 import trio
 
 from .clients import ConnectionLost, NotConnected, TooLarge, new_client, streamed
+from .disposition import read_filename
 from .guard import Address, AddressGuard, Target
 
 REDIRECTS = 3
@@ -28,8 +29,11 @@ class FetchRefused(Exception):
 
 @attrs.frozen
 class Fetched:
+    """`filename`: as the server wrote it."""
+
     content_type: str
     length: int
+    filename: str = ""
 
 
 async def fetch(
@@ -105,4 +109,5 @@ async def _get_from(
                 if length > limit:
                     raise TooLarge
                 await sink(chunk)
-            return Fetched(response.headers.get("content-type", ""), length)
+            named = response.headers.get("content-disposition", "")
+            return Fetched(response.headers.get("content-type", ""), length, read_filename(named))

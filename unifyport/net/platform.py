@@ -11,6 +11,7 @@ from unifyport.model.proxy import Proxy
 
 from .calls import CallClient
 from .clients import Client, NotConnected, Response, download, new_client, request
+from .urls import NotAUrl, in_ascii
 
 
 class PlatformClient:
@@ -46,7 +47,9 @@ class PlatformClient:
         if self._calls is not None and (content is None or isinstance(content, bytes)) and method != "HEAD":
             return await self._calls.request(method, url, content=content, headers=headers, timeout=timeout)
         client = self._for_files()
-        return await request(client, method, url, content=content, headers=headers, timeout=timeout)
+        return await request(
+            client, method, _in_ascii(url), content=content, headers=headers, timeout=timeout
+        )
 
     async def download(
         self,
@@ -58,7 +61,8 @@ class PlatformClient:
         headers: Mapping[str, str] | None = None,
     ) -> tuple[int, int]:
         """See `clients.download`."""
-        return await download(self._for_files(), url, sink, limit=limit, timeout=timeout, headers=headers)
+        client = self._for_files()
+        return await download(client, _in_ascii(url), sink, limit=limit, timeout=timeout, headers=headers)
 
     def _for_files(self) -> Client:
         if self._closed:
@@ -66,3 +70,11 @@ class PlatformClient:
         if self._files is None:
             self._files = new_client(self._context, connections=self._connections, proxy=self._proxy)
         return self._files
+
+
+def _in_ascii(url: str) -> str:
+    """httpx encodes a host, too, but does not map it before."""
+    try:
+        return in_ascii(url)
+    except NotAUrl:
+        raise NotConnected("unsupported_url") from None

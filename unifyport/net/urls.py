@@ -5,9 +5,13 @@ from urllib.parse import quote, unquote, urlsplit
 
 import attrs
 
+from unifyport.model.hosts import to_ascii
+
 _PORTS = {"http": 80, "https": 443}
 _IN_PATH = "/%:@!$&'()*+,;=~-._"  # characters that a request line may hold unescaped (RFC 3986)
 _IN_QUERY = _IN_PATH + "?"
+
+_JOINERS = "\u200c\u200d"  # of words and of emoji
 
 
 class NotAUrl(Exception):
@@ -41,16 +45,10 @@ def locate(url: str) -> Location:
     try:
         parts = urlsplit(url)
         port = parts.port
-        host = parts.hostname or ""
     except ValueError:
         raise NotAUrl("not a URL") from None
-    if not host.isascii():
-        try:
-            host = host.encode("idna").decode()
-        except UnicodeError:
-            raise NotAUrl("the host is not a name") from None
-    host = host.rstrip(".")
-    unwritable = any(letter.isspace() or not letter.isprintable() for letter in url)
+    host = host_of(parts.netloc)
+    unwritable = any(letter.isspace() or not (letter.isprintable() or letter in _JOINERS) for letter in url)
     if parts.scheme not in _PORTS or not host or unwritable:
         raise NotAUrl("an absolute http or https URL is required")
     userinfo = None
@@ -65,6 +63,38 @@ def locate(url: str) -> Location:
         f"{path}?{query}" if query else path,
         userinfo,
     )
+
+
+def host_of(netloc: str) -> str:
+    """The host in the authority of a URL, as `Location` has it; empty if there is none. Raises `NotAUrl`.
+
+    `SplitResult.hostname` is not used: its lower case is that of a text (Σ becomes ς at the end of a word).
+    """
+    host = netloc.rpartition("@")[2]
+    if host.startswith("["):
+        return host[1:].partition("]")[0].lower()
+    host = host.partition(":")[0]
+    if not host.strip(".。．｡"):  # the dots of IDNA (RFC 3490, section 3.1)
+        return ""
+    try:
+        return to_ascii(host).rstrip(".")
+    except ValueError as error:
+        raise NotAUrl(str(error)) from None
+
+
+def in_ascii(url: str) -> str:
+    """The URL with its host in ASCII; the rest stays. Raises `NotAUrl`."""
+    if url.isascii():
+        return url
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise NotAUrl("not a URL") from None
+    if parts.netloc.isascii():
+        return url
+    userinfo, at, place = parts.netloc.rpartition("@")
+    host, colon, port = place.partition(":")
+    return parts._replace(netloc=f"{userinfo}{at}{host_of(host)}{colon}{port}").geturl()
 
 
 def read_address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

@@ -1,6 +1,9 @@
 """Logs: one structured line for each record, on standard error, with every registered secret blanked.
 
-A file or a pipe gets JSON (`json_lines.py`), a terminal lines for people.
+A file or a pipe gets JSON (`json_lines.py`), which escapes whatever is not ASCII. A terminal gets lines for
+people, in which characters that act are shown (`model/texts.py`): nothing from outside ends a line or
+controls a terminal.
+
 `redaction.py` holds the registered secrets. Of libraries that log URLs (which hold bot tokens) only warnings
 are logged.
 """
@@ -13,14 +16,24 @@ from typing import Any
 
 import structlog
 
+from unifyport.model.texts import visible
+
 from .json_lines import JsonLines
 from .redaction import redact
 
+_OF_LINES = ("exception", "stack")  # texts of Python, of several lines
 _bound: ContextVar[Mapping[str, str]] = ContextVar("bound", default={})  # noqa: B039  never changed in place
 
 
 def _redact_values(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     return {key: redact(value) if isinstance(value, str) else value for key, value in event.items()}
+
+
+def _show_acting(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    return {
+        key: visible(value, keep="\n\t" if key in _OF_LINES else "") if isinstance(value, str) else value
+        for key, value in event.items()
+    }
 
 
 def bind(**ids: str) -> Token[Mapping[str, str]]:
@@ -64,6 +77,7 @@ def _for_people() -> logging.Formatter:
         foreign_pre_chain=shared,
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            _show_acting,
             structlog.dev.ConsoleRenderer(),
         ],
     )

@@ -10,7 +10,6 @@ import hashlib
 import hmac
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from typing import Any, Protocol, TypeVar
-from urllib.parse import urlsplit
 
 import msgspec
 
@@ -18,6 +17,7 @@ from unifyport.model.message import OutboundMedia
 from unifyport.net.bodies import FileBody, Multipart
 from unifyport.net.clients import ConnectionLost, NotConnected, Response, TooLarge
 from unifyport.net.platform import PlatformClient
+from unifyport.net.urls import NotAUrl, locate
 
 from .contract.base import OTHER_CALLS, ConnectorContext
 from .contract.capabilities import Sink
@@ -242,7 +242,7 @@ async def collect_pages(
 def origin_of(url: str) -> tuple[str, str | None, int | None]:
     """Scheme, host and port, to compare: credentials go only to origins that are configured."""
     try:
-        parts = urlsplit(url)
-        return parts.scheme, parts.hostname, parts.port
-    except ValueError:
+        location = locate(url)
+    except NotAUrl:
         return "", None, None
+    return location.scheme, location.host, location.port

@@ -46,6 +46,15 @@ class Registry:
         connector = self.connector(spec)
         return [name for name, known in CAPABILITIES.items() if known.is_declared_by(connector)]
 
+    def provider_fields(self) -> set[str]:
+        """The names of the fields of `provider_data` of a send that any connection understands."""
+        return {
+            field.name
+            for channel in self.channels.values()
+            for spec in channel.connections
+            for field in spec.provider_data
+        }
+
     def is_interactive(self, spec: ConnectionSpec, credentials: Mapping[str, Any]) -> bool:
         """Whether a login (by a human or an exported session) must come before the connection can connect."""
         logs_in = issubclass(self.connector(spec), Authorizes | ImportsSession)

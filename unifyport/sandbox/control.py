@@ -8,6 +8,7 @@ from typing import Any
 import trio
 from quart import Response, request
 
+from unifyport.model.toml_strings import toml_string
 from unifyport.providers.contract.base import Channel
 
 from .http import as_json
@@ -76,7 +77,7 @@ class Sandbox:
         lines = []
         for channel, endpoints in self.endpoints.items():
             lines.append(f"[providers.{channel}]")
-            lines += [f'{name} = "{value}"' for name, value in endpoints.items()]
+            lines += [f"{name} = {toml_string(value)}" for name, value in endpoints.items()]
         return "\n".join(lines) + "\n"
 
     # -- handlers ------------------------------------------------------------------------------------------

@@ -1,8 +1,11 @@
 """Answers in the envelope, as `Response` values."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import attrs
+
+from unifyport.gateway.remarks import FieldWarning
 
 from . import envelope
 from .errors import ApiError
@@ -17,10 +20,19 @@ def answer_json(content: dict[str, Any], status: int, request_id: str, client_id
     return Response(status, Headers((("content-type", JSON), ("x-request-id", request_id))), body)
 
 
-def answer_data(data: Any, status: int, request_id: str, client_id: str | None) -> Response:
+def answer_data(
+    data: Any,
+    status: int,
+    request_id: str,
+    client_id: str | None,
+    warnings: Sequence[FieldWarning] = (),
+) -> Response:
     if status == 204:
         return Response(status, Headers((("x-request-id", request_id),)))
-    return answer_json({"data": data}, status, request_id, client_id)
+    content = {"data": data}
+    if warnings:
+        content["warnings"] = [attrs.asdict(each) for each in warnings]
+    return answer_json(content, status, request_id, client_id)
 
 
 def answer_error(error: ApiError, request_id: str, client_id: str | None) -> Response:

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 import trio
+from msgspec import UNSET
 
 from unifyport.gateway.gateway import Gateway
 from unifyport.model.ids import new_id
@@ -39,6 +40,7 @@ from .messages import Request, Response
 from .paths import parse_query
 from .router import Match, Router
 from .routing import JSON, Call, Page, PublicPage, Route
+from .strictness import note_unknown, read_remarks
 
 log = logging.getLogger("unifyport.api")
 
@@ -100,8 +102,12 @@ class Dispatcher:
         try:
             if not route.public and not request.door.owner:
                 await admit(self._gateway.callers, request.headers.get("x-api-key"))
-            body = await self._read_body(request, route) if route.body is not None else None
+            raw = UNSET if route.body is None else await self._read_body(request, route)
             query = parse_query(request.query)
+            remarks = read_remarks(request.headers, always=self._gateway.strict())
+            body = None if route.body is None else self._structure(raw, route.body)
+            note_unknown(remarks, route, query, raw)
+            remarks.settle()
             call = Call(
                 self._gateway,
                 self._cursors,
@@ -110,6 +116,7 @@ class Dispatcher:
                 request.headers,
                 body=body,
                 answer_headers=extra,
+                remarks=remarks,
                 owner=request.door.owner,
             )
             data = await self._handle(route, call)
@@ -118,7 +125,9 @@ class Dispatcher:
                 response.headers.add("x-request-id", request_id)
             else:
                 plain = None if route.data is None else plain_value(data)
-                response = answer_data(plain, route.success, request_id, _client_id(request))
+                response = answer_data(
+                    plain, route.success, request_id, _client_id(request), remarks.warnings
+                )
         except Exception as error:
             response = self._failure(request, error, request_id, route.failure_code)
         for name, value in extra.items():
@@ -133,25 +142,29 @@ class Dispatcher:
         raise not_finished(route.failure_code)  # the deadline has passed
 
     async def _read_body(self, request: Request, route: Route) -> Any:
-        assert route.body is not None
+        """The JSON value of the body; UNSET for an empty one."""
         raw = await request.body.read(route.max_body, route.body_seconds)
         if not raw:
             if route.body_required:
                 raise bad_request("a JSON body is required")
-            return route.body()
+            return UNSET
         if request.headers.get("content-type").partition(";")[0].strip(" \t").lower() != JSON:
             raise fault(WRONG_MEDIA_TYPE, "send the body as Content-Type: application/json")
         if too_deep(raw):
             raise bad_request("the body is nested too deeply")
         try:
-            value = msgspec.json.decode(raw)
+            return msgspec.json.decode(raw)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
             raise bad_request(f"the body is not valid JSON: {error}") from None
-        if route.body is dict:
+
+    def _structure(self, value: Any, into: type) -> Any:
+        if value is UNSET:
+            return into()
+        if into is dict:
             if not isinstance(value, dict):
                 raise bad_request("the body must be an object")
             return value
-        return structure(self._converter, value, route.body)
+        return structure(self._converter, value, into)
 
     def _failure(self, request: Request, error: Exception, request_id: str, code: str) -> Response:
         known = from_exception(error, code)

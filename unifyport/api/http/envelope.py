@@ -1,4 +1,4 @@
-"""The envelope of every JSON answer: `{request_id, client_request_id?, data | error}`."""
+"""The envelope of every JSON answer: `{request_id, client_request_id?, data, warnings? | error}`."""
 
 import re
 from typing import Any

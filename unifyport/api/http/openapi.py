@@ -10,7 +10,8 @@ import msgspec
 from unifyport import __version__
 
 from .. import schemas
-from .routing import JSON, Route
+from .routing import JSON, Query, Route
+from .strictness import STRICT
 
 _REFERENCE = re.compile(r'"#/components/schemas/(\w+)"')
 _PATH_PARAMETER = re.compile(r"\{(\w+)\}")
@@ -117,7 +118,7 @@ def document(routes: Iterable[Route]) -> dict[str, Any]:
 
 
 def _classes(routes: Iterable[Route]) -> list[type]:
-    found: dict[type, None] = {schemas.ErrorEnvelope: None}
+    found: dict[type, None] = {schemas.ErrorEnvelope: None, schemas.FieldWarning: None}
     for route in routes:
         for shape in (route.body, route.data, *get_args(route.data)):
             if isinstance(shape, type) and attrs.has(shape):
@@ -182,7 +183,10 @@ def _operation(route: Route) -> dict[str, Any]:
         "operationId": route.operation_id,
         "tags": [route.tag],
         "summary": route.summary,
-        "parameters": [*_path_parameters(route), *_query_parameters(route), *_headers(route), _REQUEST_ID],
+        "parameters": [
+            *(*_path_parameters(route), *_query_parameters(route), *_headers(route.headers), _REQUEST_ID),
+            *_headers(() if route.public else (STRICT,)),
+        ],
         "responses": {str(route.success): _success(route), **_failures(route)},
     }
     if route.public:
@@ -237,7 +241,7 @@ def _query_parameters(route: Route) -> list[dict[str, Any]]:
     ]
 
 
-def _headers(route: Route) -> list[dict[str, Any]]:
+def _headers(headers: Iterable[Query]) -> list[dict[str, Any]]:
     return [
         {
             "name": header.name,
@@ -246,7 +250,7 @@ def _headers(route: Route) -> list[dict[str, Any]]:
             "description": header.description,
             "schema": {"type": header.kind, **header.more},
         }
-        for header in route.headers
+        for header in headers
     ]
 
 
@@ -338,6 +342,7 @@ def _success(route: Route) -> dict[str, Any]:
             "request_id": {"type": "string"},
             "client_request_id": {"type": "string"},
             "data": _shape(route.data),
+            "warnings": {"type": "array", "items": _shape(schemas.FieldWarning)},
         },
     }
     links = {

@@ -7,6 +7,7 @@ import attrs
 
 from unifyport.gateway import errors as codes
 from unifyport.gateway.gateway import Gateway
+from unifyport.gateway.remarks import Remarks
 
 from .cursors import Cursors
 from .errors import INVALID_REQUEST, TOO_LARGE, WRONG_MEDIA_TYPE, ErrorSpec, error, failures
@@ -33,6 +34,7 @@ class Call:
     headers: Headers
     body: Any = None
     answer_headers: dict[str, str] = attrs.field(factory=dict)  # of the answer, an error too
+    remarks: Remarks = attrs.field(factory=Remarks)
     owner: bool = False
 
 

@@ -31,6 +31,7 @@ def present_account(view: AccountView) -> schemas.Account:
         provider_account_ref=account.provider_account_ref,
         provider_profile=schemas.ProviderProfile(**profile) if profile else None,
         receive=account.receive,
+        take_over=account.take_over,
         ingress_url=view.ingress_url,
         proxy=proxy,
         proxy_config=proxy,
@@ -55,8 +56,16 @@ def read_fields(body: schemas.AccountRequest) -> AccountFields:
         provider_account_ref=body.provider_account_ref,
         credentials=credentials or None,
         receive=body.receive,
+        take_over=body.take_over,
         proxies={name: value for name, value in given.items() if value is not UNSET},
     )
+
+
+def _read(call: Call) -> AccountFields:
+    """The fields of a request, with remarks on those that have no effect."""
+    if call.body.runtime_status is not None:
+        call.remarks.no_effect("runtime_status", "the routes under /runtime change it")
+    return read_fields(call.body)
 
 
 async def list_accounts(call: Call) -> list[schemas.Account]:
@@ -68,12 +77,12 @@ async def get_account(call: Call) -> schemas.Account:
 
 
 async def create_account(call: Call) -> schemas.Account:
-    return present_account(await call.gateway.accounts.create_account(read_fields(call.body)))
+    return present_account(await call.gateway.accounts.create_account(_read(call), call.remarks))
 
 
 async def update_account(call: Call) -> schemas.Account:
-    accounts, fields = call.gateway.accounts, read_fields(call.body)
-    return present_account(await accounts.update_account(call.path["account_id"], fields))
+    accounts, fields = call.gateway.accounts, _read(call)
+    return present_account(await accounts.update_account(call.path["account_id"], fields, call.remarks))
 
 
 async def delete_account(call: Call) -> None:

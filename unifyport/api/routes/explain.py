@@ -16,6 +16,10 @@ ACTIONS = {
     "duplicate_provider_account": "delete one of the two accounts that have this identity",
     "other_poller": "stop the other program that polls with this token",
     "webhook_moved": "stop the other program that points this bot's webhook elsewhere",
+    "foreign_webhook": (
+        "another program has set this bot's webhook: remove it there, or take it over with take_over = true"
+        " (PATCH take_over)"
+    ),
     "webhook_refused": "check that server.public_url is https and can be reached from outside",
     "public_url_missing": "set server.public_url in the configuration file, or receive to poll",
     "proxy_error": "check the account's proxy",
@@ -34,6 +38,10 @@ ACTIONS_IN_FILE = ACTIONS | {
     "duplicate_provider_account": (
         "take one of the two accounts that have this identity out of the configuration file and reload with"
         " prune, or delete the other one"
+    ),
+    "foreign_webhook": (
+        "another program has set this bot's webhook: remove it there, or take it over with take_over = true"
+        " in the configuration file and reload"
     ),
     "public_url_missing": (
         "set server.public_url in the configuration file and restart, or set receive to poll and reload"

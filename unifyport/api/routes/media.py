@@ -1,9 +1,10 @@
 """`/media/{token}`: a customer's file, behind a link that needs no key. Always a download, never a page."""
 
 import os
-from urllib.parse import quote
 
 from unifyport.gateway.files import LinkedFiles
+from unifyport.model.file_names import safe_name
+from unifyport.net.disposition import attachment
 
 from ..http.messages import FilePart, Headers, Response
 
@@ -14,7 +15,6 @@ _TYPES = frozenset(
     " application/pdf application/zip text/plain".split()
 )
 _BYTES = "application/octet-stream"
-_LONGEST_TITLE = 150
 
 
 async def serve(files: LinkedFiles, token: str) -> Response:
@@ -25,17 +25,10 @@ async def serve(files: LinkedFiles, token: str) -> Response:
     headers = {
         "content-type": kind if kind in _TYPES else _BYTES,
         "content-length": str(length),
-        "content-disposition": _disposition(reference.title),
+        "content-disposition": attachment(safe_name(reference.title)),
         "x-content-type-options": "nosniff",
         "content-security-policy": "sandbox; default-src 'none'",
         "cache-control": "private, no-store",
         "cross-origin-resource-policy": "cross-origin",
     }
     return Response(200, Headers(headers.items()), FilePart(file, 0, length))
-
-
-def _disposition(title: str) -> str:
-    """RFC 6266, with the name in the form that needs no guessing (RFC 8187)."""
-    name = "".join(letter for letter in title if letter.isprintable() and letter not in '/\\"')
-    name = name[:_LONGEST_TITLE].strip(". ")
-    return f"attachment; filename*=UTF-8''{quote(name, safe='')}" if name else "attachment"

@@ -8,7 +8,7 @@ from ..http.errors import NOT_FOUND, error
 from ..http.routing import Call, Route
 from . import idempotency
 from .conversations import INVALID_TYPE, NO_CONVERSATION, UNSUPPORTED_TYPE
-from .outbound import read_message, read_quote
+from .outbound import note_useless, read_message, read_quote
 from .platform import DOING
 
 
@@ -17,6 +17,7 @@ async def send_message(call: Call) -> schemas.SendMessageResult:
     check_conversation_type("to.type", body.to.type)
     check_id("to.id", body.to.id)
     message, source = read_message(body)
+    note_useless(call.remarks, body.message)
     sent = await call.gateway.sends.send(
         body.account_id,
         message,
@@ -24,6 +25,7 @@ async def send_message(call: Call) -> schemas.SendMessageResult:
         source=source,
         quote=read_quote(body),
         key=None if key is None else idempotency.new_key(call, key),
+        remarks=call.remarks,
     )
     return schemas.SendMessageResult(
         message_id=sent.message_id,

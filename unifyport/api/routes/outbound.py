@@ -4,15 +4,15 @@ A file is named in one of three ways, of which the first one given counts: `url`
 A URL is fetched when the message is on record and before it is sent; an upload is on the disk already.
 """
 
-from urllib.parse import urlsplit
-
 import attrs
 import msgspec
 
 from unifyport.files.outgoing import MAX_URL
 from unifyport.gateway.errors import invalid
 from unifyport.gateway.fields import check_id
+from unifyport.gateway.remarks import Remarks
 from unifyport.gateway.sends import FileSource, Quote
+from unifyport.model.file_names import safe_name
 from unifyport.model.message import (
     Contact,
     Email,
@@ -23,6 +23,7 @@ from unifyport.model.message import (
     Phone,
     Voice,
 )
+from unifyport.net.urls import NotAUrl, locate
 
 from .. import schemas
 
@@ -64,12 +65,35 @@ def read_message(body: schemas.SendMessageRequest) -> tuple[OutboundMessage, Fil
         message = OutboundContacts(body.to.id, body.to.type, contacts=cards)
     else:
         source, voice, text = _file(payload)
+        source = attrs.evolve(source, name=_name(payload.name))
         kind = _FILE_TYPES[payload.type]
         message = OutboundMedia(body.to.id, body.to.type, text, type=kind, voice=voice)
     message.parse_mode = _parse_mode(body)
     message.mentions = _mentions(body)
     message.provider_data = body.provider_data or {}
     return message, source
+
+
+# The fields of a payload that have an effect, by the type of the message; of the sources only the first one.
+_OF_A_FILE = ("caption", "text", "name")
+_SOURCES = ("url", "file_url", "file_key")
+_EFFECTIVE = {"text": ("text",), "contact": ("contacts",)}
+
+
+def note_useless(remarks: Remarks, payload: schemas.MessagePayload) -> None:
+    """Remark on fields of the payload that its type makes nothing of."""
+    given = {name for name, value in attrs.asdict(payload, recurse=False).items() if value is not None}
+    effective = _EFFECTIVE.get(payload.type, (*_OF_A_FILE, *_SOURCES))
+    for name in sorted(given - {"type", *effective}):
+        remarks.no_effect(f"message.{name}", f"has no effect on a message of type {payload.type}")
+    if payload.type in _EFFECTIVE:
+        return
+    recording = payload.type == "audio" and (payload.text or "").startswith("{")
+    sources = ["text"] * recording + [name for name in _SOURCES if getattr(payload, name)]
+    for name in sources[1:]:
+        remarks.no_effect(f"message.{name}", f"message.{sources[0]} names the file")
+    if payload.caption and payload.text and not recording:
+        remarks.no_effect("message.text", "message.caption is the caption")
 
 
 def read_quote(body: schemas.SendMessageRequest) -> Quote | None:
@@ -109,6 +133,13 @@ def _file(payload: schemas.MessagePayload) -> tuple[FileSource, Voice | None, st
     raise invalid("message.url", f"is required for {payload.type} (or file_url, or file_key)")
 
 
+def _name(name: str | None) -> str:
+    """The name that the caller gives the file; empty if there is none."""
+    if name is not None and (len(name) > MAX_FIELD or not safe_name(name)):
+        raise invalid("message.name", f"must be a file name of at most {MAX_FIELD} characters")
+    return name or ""
+
+
 def _recording(field: str, value: str | None) -> _Recording | None:
     if value is None or not value.startswith("{"):
         return None
@@ -120,11 +151,10 @@ def _recording(field: str, value: str | None) -> _Recording | None:
 
 def _checked_url(field: str, url: str) -> str:
     try:
-        parts = urlsplit(url)
-        fits = parts.scheme in ("http", "https") and bool(parts.hostname) and len(url) <= MAX_URL
-    except ValueError:
+        fits = len(url) <= MAX_URL and locate(url) is not None
+    except NotAUrl:
         fits = False
-    if not fits or not url.isprintable():
+    if not fits:
         raise invalid(field, f"must be an http or https URL of at most {MAX_URL} characters")
     return url
 

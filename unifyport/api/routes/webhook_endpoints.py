@@ -6,7 +6,13 @@ import attrs
 
 from unifyport.gateway.endpoints import EndpointFields, EndpointLoad, EndpointView
 from unifyport.model.times import rfc3339
-from unifyport.model.webhook import DEFAULT_SCHEDULE, RetryPolicy, as_written
+from unifyport.model.webhook import (
+    DEFAULT_SCHEDULE,
+    DeliveryPolicy,
+    RetryPolicy,
+    as_written,
+    unknown_fields,
+)
 
 from .. import schemas
 from ..http.errors import NOT_FOUND, refusal
@@ -66,11 +72,23 @@ async def get_endpoint(call: Call) -> schemas.WebhookEndpoint:
     return present_endpoint(*await call.gateway.endpoints.read_endpoint(call.path["endpoint_id"]))
 
 
+def _note_unknown(call: Call) -> None:
+    """Remark on what no policy has. `resume` is an order, and no part of the policy."""
+    for name, kind, orders in (("retry_policy", RetryPolicy, ()), ("delivery", DeliveryPolicy, ("resume",))):
+        for problem in unknown_fields(getattr(call.body, name) or {}, kind):
+            path = ".".join(map(str, problem.path))
+            if path not in orders:
+                call.remarks.unknown(f"{name}.{path}", problem.choices)
+    call.remarks.settle()
+
+
 async def create_endpoint(call: Call) -> schemas.WebhookEndpoint:
+    _note_unknown(call)
     return present_endpoint(await call.gateway.endpoints.create_endpoint(read_fields(call.body)))
 
 
 async def update_endpoint(call: Call) -> schemas.WebhookEndpoint:
+    _note_unknown(call)
     endpoints, fields = call.gateway.endpoints, read_fields(call.body)
     return present_endpoint(await endpoints.update_endpoint(call.path["endpoint_id"], fields))
 

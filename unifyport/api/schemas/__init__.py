@@ -18,7 +18,16 @@ from .accounts import (
     RuntimeFailure,
     RuntimeSends,
 )
-from .common import Error, ErrorEnvelope, FreeFormObject, Health, OkData, ProviderName, RuntimeStatus
+from .common import (
+    Error,
+    ErrorEnvelope,
+    FieldWarning,
+    FreeFormObject,
+    Health,
+    OkData,
+    ProviderName,
+    RuntimeStatus,
+)
 from .directory import (
     ContactIdRequest,
     ContactListResult,
@@ -138,6 +147,7 @@ __all__ = [
     "ErrorEnvelope",
     "EventPage",
     "Explanation",
+    "FieldWarning",
     "FreeFormObject",
     "GroupCreateRequest",
     "GroupCreateResult",

@@ -29,7 +29,7 @@ class ProviderProfile:
 class AccountRequest:
     """`provider` is required to create; an update may name it but not change it.
 
-    `provider_data` is write-only.
+    `provider_data` is write-only. `take_over`: a login may take from others what they claimed there.
 
     `proxy`, `proxy_config` and `provider_data.proxy_config` are one and the same; null takes the proxy away.
     """
@@ -45,6 +45,7 @@ class AccountRequest:
     provider_account_ref: Name | None = None
     provider_data: FreeFormObject | None = None
     receive: Receive | None = None
+    take_over: bool | None = None
     proxy: Any = UNSET
     proxy_config: Any = UNSET
 
@@ -64,6 +65,7 @@ class Account:
     provider_account_ref: str | None = None
     provider_profile: ProviderProfile | None = None
     receive: str | None = None
+    take_over: bool = False
     ingress_url: str | None = None  # where the platform must call
     proxy: FreeFormObject | None = None  # the password is hidden
     proxy_config: FreeFormObject | None = None  # the same

@@ -22,10 +22,22 @@ class Health:
 
 
 @attrs.define
+class FieldWarning:
+    """What a request asked for and did not get. `path`: the field, as `message.buttons`."""
+
+    path: str
+    code: Literal["unknown_field", "no_effect", "conversation_aliased"]
+    message: str
+
+
+@attrs.define
 class Error:
+    """`warnings`: why a strict request is refused."""
+
     code: str
     message: str
     problems: list[str] | None = None
+    warnings: list[FieldWarning] | None = None
     outcome: str | None = None
     command_id: str | None = None
 

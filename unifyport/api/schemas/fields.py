@@ -15,6 +15,7 @@ from .common import ProviderName
 Id = Annotated[str, Meta(min_length=1, max_length=512, pattern=PATTERN)]
 Ids = Annotated[list[Id], Meta(min_length=1, max_length=1000)]
 Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=PATTERN)]
+FileName = Annotated[str, Meta(min_length=1, max_length=1000)]
 LabelName = Annotated[str, Meta(min_length=1, max_length=256, pattern=PATTERN)]
 GroupName = Annotated[str, Meta(min_length=1, max_length=100, pattern=PATTERN)]
 KeyPrefix = Annotated[str, Meta(pattern="^([A-Za-z0-9][A-Za-z0-9_]{0,31})?$")]

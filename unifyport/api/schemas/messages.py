@@ -6,7 +6,17 @@ import attrs
 from msgspec import Meta
 
 from .common import FreeFormObject
-from .fields import CardField, ConversationType, Emoji, Id, MessageText, NeededCardField, NewText, Uint32
+from .fields import (
+    CardField,
+    ConversationType,
+    Emoji,
+    FileName,
+    Id,
+    MessageText,
+    NeededCardField,
+    NewText,
+    Uint32,
+)
 
 
 @attrs.define
@@ -44,6 +54,7 @@ class MessagePayload:
     file_url: str | None = None
     file_key: str | None = None
     caption: MessageText | None = None
+    name: FileName | None = None  # of the file
     contacts: list[ContactCard] | None = None
 
 

@@ -9,8 +9,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from unifyport.model.hosts import is_false_address, is_host
+from unifyport.model.hosts import is_host
 from unifyport.net.guard import Address, AddressGuard, NameNotResolved, Network, UrlNotAllowed, parse_address
+from unifyport.net.urls import NotAUrl, locate
 
 from .lines import KeyPath
 from .mistakes import Mistakes
@@ -81,12 +82,10 @@ def _explain_network(text: str) -> str:
 def is_http_url(text: str, *, bare: bool = False) -> bool:
     """`bare`: the URL must have neither query nor fragment."""
     try:
-        parts = urlsplit(text)
-        _ = parts.port
-    except ValueError:  # such as http://[ and http://host:port
+        locate(text)
+    except NotAUrl:
         return False
-    if parts.scheme not in ("http", "https") or not parts.hostname or is_false_address(parts.hostname):
-        return False
+    parts = urlsplit(text)
     return not (bare and (parts.query or parts.fragment))
 
 

@@ -20,6 +20,7 @@ from unifyport.model.rates import parse_rate
 from unifyport.model.sizes import parse_size
 from unifyport.model.structuring import Problems, Wrong
 from unifyport.model.token_bucket import Limit
+from unifyport.net.urls import NotAUrl, host_of, in_ascii
 from unifyport.process.redaction import register_secret
 from unifyport.providers.registry import Registry
 
@@ -103,7 +104,15 @@ def _parse(source: Source, directory: Path, registry: Registry, environ: Mapping
     check(settings, registry, mistakes)
     if mistakes.found:
         raise Problems(source.show(mistakes.found))
-    return settings
+    return _with_ascii_url(settings)
+
+
+def _with_ascii_url(settings: Settings) -> Settings:
+    """`public_url` as platforms repeat it, and as it goes into links: its host in ASCII."""
+    url = settings.server.public_url
+    if url is None:
+        return settings
+    return attrs.evolve(settings, server=attrs.evolve(settings.server, public_url=in_ascii(url)))
 
 
 def _hooks(directory: Path, environ: Mapping[str, str]) -> dict[Any, Callable[[Any], Any]]:
@@ -186,11 +195,11 @@ def _check_urls(path: KeyPath, endpoints: Any, mistakes: Mistakes) -> None:
             continue
         try:
             parts = urlsplit(url)
-            _ = parts.port
-        except ValueError:  # such as http://[ and http://host:port
-            parts = urlsplit("")
-        local = parts.hostname in ("localhost", "127.0.0.1", "::1")
-        if not parts.hostname or parts.scheme not in ("https", "http", "wss", "ws"):
+            _, host = parts.port, host_of(parts.netloc)
+        except (ValueError, NotAUrl):  # such as http://[ and http://host:port
+            parts, host = urlsplit(""), ""
+        local = host in ("localhost", "127.0.0.1", "::1")
+        if not host or parts.scheme not in ("https", "http", "wss", "ws"):
             mistakes.tell((*path, field), "must be an absolute URL")
         elif parts.scheme in ("http", "ws") and not local:
             secure = {"http": "https", "ws": "wss"}[parts.scheme]

@@ -69,6 +69,13 @@ class Logging:
 
 
 @attrs.frozen
+class Api:
+    """`strict`: a request that would be answered with warnings is refused."""
+
+    strict: bool = False
+
+
+@attrs.frozen
 class Storage:
     url: str = "sqlite:///unifyport.db"
     event_retention: Duration = Duration(7 * 86400.0)
@@ -327,6 +334,7 @@ class DeclaredAccount:
     auth_mode: str = "token"
     region: str = "global"
     receive: str | None = None
+    take_over: bool = False
     metadata: dict[str, Any] = attrs.field(factory=dict)
     proxy: dict[str, Any] | None = None
     supervision: PolicyOverride | None = None
@@ -342,6 +350,7 @@ class Settings:
     storage: Storage = attrs.field(factory=Storage)
     media: Media = attrs.field(factory=Media)
     logging: Logging = attrs.field(factory=Logging)
+    api: Api = attrs.field(factory=Api)
     workspace: Workspace = attrs.field(factory=Workspace)
     webhooks: Webhooks = attrs.field(factory=Webhooks)
     api_keys: list[DeclaredKey] = attrs.field(factory=list)

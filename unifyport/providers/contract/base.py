@@ -73,6 +73,9 @@ class ConnectorContext:
     endpoints: Any  # the channel's attrs class of base URLs and trust anchors
     ssl_context: ssl.SSLContext
     ingress_url: str | None = None  # URL of this account's webhook; None: `public_url` is not configured
+    # What others claimed at the platform, such as a webhook, is theirs: a connector that needs it raises
+    # `Conflict`, unless the operator has set this.
+    take_over: bool = False
     proxy: Proxy | None = None  # resolved and checked; every connection must use it
 
 
@@ -172,6 +175,7 @@ class ConnectionSpec:
     # once per send, before a file is fetched: `path` and `size` are not set yet.
     check: Callable[[OutboundMessage], object] = lambda message: None
     provider_data: tuple[ProviderField, ...] = ()  # of a send, beside `COMMON_FIELDS`
+    mentions: bool = False  # `mentions` of a send have an effect
     conversation_types: tuple[str, ...] = ("user", "group", "channel")
     canonical: Callable[[str], str] = lambda conversation_id: conversation_id  # the form that events use
     max_text: int | None = None  # characters of a text message

@@ -46,7 +46,14 @@ class RateLimited(ChannelError):
 
 
 class Conflict(ChannelError):
-    """The same login is in use elsewhere."""
+    """The same login is in use elsewhere.
+
+    `with_others`: certainly by another program, and not by the connection that this account has just closed.
+    """
+
+    def __init__(self, reason: str, *, with_others: bool = False) -> None:
+        super().__init__(reason)
+        self.with_others = with_others
 
 
 class LoggedOut(ChannelError):

@@ -40,6 +40,7 @@ def to_account(row: sqlite3.Row, ring: KeyRing) -> Account:
     values = dict(row)
     values["auth_status"] = AuthStatus(values["auth_status"])
     values["origin"] = Origin(values["origin"])
+    values["take_over"] = bool(values["take_over"])
     values["profile"] = json.loads(values["profile"])
     values["metadata"] = json.loads(values["metadata"])
     if values["capabilities"] is not None:

@@ -188,7 +188,11 @@ create table alias(  -- which id a conversation has in events, by every id that 
 create index alias_canonical on alias(account_no, canonical);
 """
 
-MIGRATIONS = [_V1, _V2, _V3, _V4, _V5, _V6]
+_V7 = """
+alter table account add column take_over integer not null default 0 check(take_over in (0, 1));
+"""
+
+MIGRATIONS = [_V1, _V2, _V3, _V4, _V5, _V6, _V7]
 
 
 def migrate(database: sqlite_utils.Database) -> None:

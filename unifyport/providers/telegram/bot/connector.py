@@ -38,8 +38,8 @@ from .presses import METHOD, answer_to
 from .render import ALBUM, Request, render
 from .services import migration
 from .shapes import User
-from .signature import secret_of
 from .updates import ALLOWED_UPDATES
+from .webhooks import Webhooks
 
 POLL_SECONDS = 50  # the longest poll of the Bot API server (github.com/tdlib/telegram-bot-api, Client.h)
 CHECK_SECONDS = 3600.0
@@ -57,10 +57,6 @@ class _File(Struct):
     file_size: int = 0
 
 
-class _WebhookInfo(Struct):
-    url: str = ""
-
-
 class BotConnector(
     AnswersProbes, LogsOut, SendsText, SendsFiles, SendsContacts, SendsReplies, DownloadsMedia, BotActions
 ):
@@ -70,25 +66,19 @@ class BotConnector(
         self._api = BotApi(context)
         self._bot_id = context.credentials["token"].partition(":")[0]
         self._link: Link | None = None
+        self._webhooks = Webhooks(self._api, context)
         self._webhook: str | None = None
         if context.receive == WEBHOOK:
             if context.ingress_url is None:
                 raise Transient("public_url_missing")  # ends when the operator configures `public_url`
-            self._webhook, self._secret = context.ingress_url, secret_of(context.credentials)
+            self._webhook = context.ingress_url
 
     async def login(self) -> Identity:
         me = await self._api.call("getMe", User, login=True)
         self._bot_id = str(me.id)
         if self._webhook is not None:
-            await self._set_webhook(self._webhook)
+            await self._webhooks.set(self._webhook)
         return Identity(self._bot_id, display_name=me.first_name, username=me.username)
-
-    async def _set_webhook(self, url: str) -> None:
-        body = {"url": url, "secret_token": self._secret, "allowed_updates": ALLOWED_UPDATES}
-        try:
-            await self._api.call("setWebhook", bool, body)
-        except Rejected:  # the platform cannot call this address, at least now
-            raise Transient("webhook_refused") from None
 
     async def receive(self, link: Link) -> None:
         self._link = link
@@ -100,9 +90,9 @@ class BotConnector(
     async def _watch(self, link: Link, webhook: str) -> None:
         while True:
             await trio.sleep(CHECK_SECONDS)
-            info = await self._api.call("getWebhookInfo", _WebhookInfo)
+            url = await self._webhooks.current()
             link.observed()
-            if info.url != webhook:
+            if url != webhook:
                 raise Conflict("webhook_moved")
 
     async def _poll(self, link: Link) -> None:
@@ -149,7 +139,7 @@ class BotConnector(
         except Conflict as conflict:
             if conflict.reason != "webhook_is_set":
                 raise
-            await self._api.call("deleteWebhook", bool)
+            await self._webhooks.remove()
             return [], 0
         link.observed()
         return decode(raw, list[Raw]), len(raw)
@@ -197,9 +187,7 @@ class BotConnector(
     async def log_out(self) -> None:
         """Remove the webhook if it is ours. A bot has no session to end."""
         if self._webhook is not None:
-            info = await self._api.call("getWebhookInfo", _WebhookInfo)
-            if info.url == self._webhook:
-                await self._api.call("deleteWebhook", bool)
+            await self._webhooks.remove_own()
 
     async def download(self, handle: bytes, sink: Sink, limit: int) -> None:
         try:

@@ -1,0 +1,142 @@
+"""What is asked is done, refused, or said: fields without effect are warnings, or refused if it is strict."""
+
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.harness import CUSTOMER, TOKEN, account, free_port, gateway, public, sandbox, settings_of, whatsapp
+
+HOOK = {"url": "https://hooks.example/x", "status": "active"}
+
+
+def warnings_of(response: httpx.Response) -> dict[str, str]:
+    """Path -> code."""
+    assert response.is_success, response.text
+    return {each["path"]: each["code"] for each in response.json().get("warnings", [])}
+
+
+def text(
+    account_id: str, to: str = "7", message: dict[str, Any] | None = None, **more: Any
+) -> dict[str, Any]:
+    content = {"type": "text", "text": "hello"} | (message or {})
+    return {"account_id": account_id, "to": {"id": to, "type": "user"}, "message": content, **more}
+
+
+async def test_fields_that_are_not_known_are_said(tmp_path: Path) -> None:
+    async with sandbox() as platform:
+        more = account() + whatsapp() + platform.sandbox.config()
+        async with gateway(settings_of(tmp_path, more, **public(free_port()))) as api:
+            for each in await api.data("GET", "/v1/accounts"):
+                await api.until(lambda a: a["runtime_status"] == "running", f"/v1/accounts/{each['id']}")
+            await platform.write("hi", 7)
+            accounts = {each["provider"]: each for each in await api.data("GET", "/v1/accounts")}
+            bot, shop = accounts["telegram"]["id"], accounts["whatsapp"]["id"]
+            await platform.connect(accounts["whatsapp"]["ingress_url"])
+            await platform.whatsapp("messages", {"text": "hi"})
+            hook = HOOK | {
+                "signing_secrt": "x" * 20,
+                "subscribed_event": [],
+                "retry_policy": {"max_attempt": 1},
+            }
+            hook["delivery"] = {"resume": "now", "breaker": {"failure": 1}, "timeout": "5s"}
+            made = await api("POST", "/v1/webhook-endpoints", hook)
+            assert warnings_of(made) == {
+                "signing_secrt": "unknown_field",
+                "subscribed_event": "unknown_field",
+                "retry_policy.max_attempt": "unknown_field",
+                "delivery.breaker.failure": "unknown_field",
+            }
+            [first, *_] = made.json()["warnings"]
+            assert first["message"] == "unknown field, ignored; did you mean signing_secret?"
+            assert "x" * 20 not in made.text
+            sent = await api(
+                "POST",
+                "/v1/messages",
+                text(bot, message={"buttons": [], "url": "https://x.example/", "name": "a"})
+                | {
+                    "provider_data": {"template": {}, "parse_mode": "HTML"},
+                    "mentions": [{"id": "1", "x": 1}],
+                },
+            )
+            assert warnings_of(sent) == {
+                "message.buttons": "unknown_field",
+                "mentions[0].x": "unknown_field",
+                "message.url": "no_effect",
+                "message.name": "no_effect",
+                "provider_data.template": "unknown_field",
+                "mentions": "no_effect",
+            }
+            sent = await api(
+                "POST", "/v1/messages", text(shop, CUSTOMER, provider_data={"parse_mode": "HTML"})
+            )
+            assert warnings_of(sent) == {"provider_data.parse_mode": "no_effect"}
+            plain = await api("POST", "/v1/messages", text(bot))
+            assert "warnings" not in plain.json()
+            listed = await api("GET", "/v1/accounts?limt=1")
+            assert warnings_of(listed) == {"query.limt": "unknown_field"}
+            new = {"provider": "telegram", "provider_data": {"token": "1:x", "webhok_secret": "s"}}
+            new |= {"runtime_status": "running", "nme": "x"}
+            made = await api("POST", "/v1/accounts", new)
+            expected = {
+                "nme": "unknown_field",
+                "runtime_status": "no_effect",
+                "provider_data.webhok_secret": "unknown_field",
+            }
+            assert warnings_of(made) == expected
+            path = f"/v1/accounts/{made.json()['data']['id']}"
+            assert warnings_of(await api("PATCH", path, new)) == expected
+
+
+STRICT: list[tuple[str, dict[str, Any], str]] = [
+    ("/v1/webhook-endpoints", HOOK | {"signing_secrt": "x"}, "signing_secrt"),
+    ("/v1/webhook-endpoints", HOOK | {"delivery": {"order": "x"}}, "delivery.order"),
+    (
+        "/v1/accounts",
+        {"provider": "telegram", "provider_data": {"token": "1:x", "tokn": ""}},
+        "provider_data.tokn",
+    ),
+    ("/v1/accounts", {"provider": "telegram", "runtime_status": "running"}, "runtime_status"),
+    ("/v1/api-keys", {"name": "x", "nme": "y"}, "nme"),
+    ("/v1/messages", text("BOT", message={"buttons": []}), "message.buttons"),
+    ("/v1/messages", text("BOT", provider_data={"template": {}}), "provider_data.template"),
+    ("/v1/messages", text("BOT", mentions=[{"id": "1"}]), "mentions"),
+    ("/v1/messages?dry_run=true", text("BOT"), "query.dry_run"),
+]
+
+
+@pytest.mark.parametrize("how", ["header", "file"])
+async def test_a_strict_request_is_refused_and_does_nothing(tmp_path: Path, how: str) -> None:
+    async with sandbox() as platform:
+        more = account() + platform.sandbox.config() + ("[api]\nstrict = true\n" if how == "file" else "")
+        headers = {"x-strict": "true"} if how == "header" else {"x-strict": "false"}
+        async with gateway(settings_of(tmp_path, more)) as api:
+            [bot] = await api.data("GET", "/v1/accounts")
+            await api.until(lambda a: a["runtime_status"] == "running", f"/v1/accounts/{bot['id']}")
+            await platform.write("hi", 7)
+            keys = await api.data("GET", "/v1/api-keys")
+            for path, body, field in STRICT:
+                given = body | {"account_id": bot["id"]} if "account_id" in body else body
+                refused = await api("POST", path, given, headers=headers)
+                error = refused.json()["error"]
+                assert (refused.status_code, error["code"]) == (400, "invalid_request"), (path, field)
+                assert [each["path"] for each in error["warnings"]] == [field]
+                assert error["message"].startswith(f"{field}: ")
+            assert await platform.sent() == []
+            assert await api.data("GET", "/v1/webhook-endpoints") == []
+            assert await api.data("GET", "/v1/accounts") == [
+                await api.data("GET", f"/v1/accounts/{bot['id']}")
+            ]
+            assert len(await api.data("GET", "/v1/api-keys")) == len(keys)
+            fine = await api("POST", "/v1/messages", text(bot["id"]), headers=headers)
+            assert fine.status_code == 200, fine.text
+            assert "warnings" not in fine.json()
+
+
+async def test_a_header_that_says_neither(tmp_path: Path) -> None:
+    async with gateway(settings_of(tmp_path, "")) as api:
+        refused = await api("GET", "/v1/accounts", headers={"x-strict": "maybe"})
+        assert refused.json()["error"]["message"] == "X-Strict: must be true or false"
+        assert (await api("GET", "/v1/accounts", headers={"x-strict": "False"})).status_code == 200
+        assert TOKEN not in refused.text
