@@ -374,9 +374,10 @@ class EndpointActor:
             await trio.lowlevel.checkpoint()
             return Attempt(error=EXPIRED), delivery_id
         try:
-            body = in_form(row.body, self._policy.body)
+            policy = self._policy
+            body = in_form(row.body, policy.body, provider_data=policy.provider_data)
             fields = self._signer_at(now)(row.event_id, delivery_id, now, body, replay=row.round > 0)
-            return await self._client.post(endpoint.url, fields, body, self._policy.timeout), delivery_id
+            return await self._client.post(endpoint.url, fields, body, policy.timeout), delivery_id
         except Exception:
             log.exception("endpoint %s: an attempt crashed", endpoint.id)
             await trio.lowlevel.checkpoint()

@@ -6,16 +6,22 @@ and its dedupe key and the session changes of its unit are kept. So a bad event 
 others.
 """
 
+import functools
 import hashlib
 import logging
+import time
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 
 from unifyport.model.event import Event, EventType, encode_body
+from unifyport.model.fitting import fit
 from unifyport.model.inbound import (
     Attachment,
+    Content,
+    MessageDeleted,
     ProviderEvent,
     Status,
     StatusChanged,
@@ -25,7 +31,7 @@ from unifyport.model.inbound import (
 )
 from unifyport.model.message import Answer, CommandState
 from unifyport.model.normalize import Standard, announce, normalize, raw_of
-from unifyport.model.unit import CommandResolution, Item, Quarantined, Unit
+from unifyport.model.unit import CommandResolution, Item, Original, Quarantined, Unit
 from unifyport.storage.contract import Result, Write
 
 from .actor import Actor, Job, Stickiness
@@ -35,7 +41,7 @@ from .writer import Writer
 
 log = logging.getLogger("unifyport.normalizer")
 
-MAX_BODY = 256 * 1024
+_MOST_KINDS = 256  # unsupported kinds that are counted by name; platforms choose the names
 
 MediaLink = Callable[[str, str, Attachment], str]  # account id, provider, file -> URL, or "" for none
 # account id, provider, conversation id, message id -> reply token, or "" for none
@@ -46,15 +52,15 @@ def no_reply_token(*message: str) -> str:
     return ""
 
 
-class BodyTooLarge(Exception):
-    """A public event would exceed `MAX_BODY`."""
+def system_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 class Normalizer(Actor[Unit, Result]):
     """One partition.
 
     `event_id` makes ids, `lane_key` is the key of the hash that gives lanes, `link` makes URLs of files, and
-    `reply_token` makes reply tokens.
+    `reply_token` makes reply tokens. `now_ms`: the time of events whose platform says none.
     """
 
     def __init__(
@@ -64,6 +70,7 @@ class Normalizer(Actor[Unit, Result]):
         lane_key: bytes,
         link: MediaLink,
         reply_token: ReplyToken = no_reply_token,
+        now_ms: Callable[[], int] = system_ms,
     ) -> None:
         super().__init__()
         self._writer = writer
@@ -71,9 +78,11 @@ class Normalizer(Actor[Unit, Result]):
         self._lane_key = lane_key
         self._link = link
         self._reply_token = reply_token
+        self._now_ms = now_ms
         self._sticky = Stickiness()
         self.quarantined = 0
         self.events: Counter[int] = Counter()  # by kind; repeats included
+        self.unsupported: Counter[tuple[str, str]] = Counter()  # messages by provider and kind
 
     def key_of(self, work: Unit) -> int:
         return work.account_no
@@ -95,28 +104,49 @@ class Normalizer(Actor[Unit, Result]):
         """Set `unit.items` from its provider events and announcements."""
         unit.items = [self._make_item(unit, event) for event in unit.provider_events]
         for announcement in unit.announcements:
-            event = self._make_event(unit, announce(announcement))
+            event, _ = self._make_event(unit, announce(announcement))
             event.expires_at = announcement.expires_at
             unit.items.append(Item(dedupe_key("gateway", event.id), [event]))
 
     def _make_item(self, unit: Unit, event: ProviderEvent) -> Item:
-        quarantined = None
+        item = Item(event.key, settles=_read_resolution(event))
         if isinstance(event, Unparsed):
-            quarantined = Quarantined(event.reason, event.raw)
+            item.quarantined = Quarantined(event.reason, event.raw)
         try:
             for attachment in attachments_of(event):
                 attachment.url = self._link(unit.account_id, unit.provider, attachment)
-            events = [
-                self._make_event(unit, self._add_reply_token(unit, standard)) for standard in normalize(event)
-            ]
+            for standard in normalize(event, self._now_ms()):
+                self._add_event(unit, item, self._add_reply_token(unit, standard))
+            self._count_unsupported(unit, event)
         except Exception as error:
             log.exception("account %s: an event could not be normalised, quarantined", unit.account_id)
-            quarantined = Quarantined(f"normalizer: {type(error).__name__}", raw_of(event))
-            events = []
-        if quarantined is not None:
+            item.quarantined = Quarantined(f"normalizer: {type(error).__name__}", raw_of(event))
+            item.events, item.originals = [], []
+        if isinstance(event, MessageDeleted):
+            item.erases = _message_key(event.conversation.id, event.message_id)
+        if item.quarantined is not None:
             self.quarantined += 1
-            log.warning("account %s: quarantined (%s)", unit.account_id, quarantined.reason)
-        return Item(event.key, events, quarantined, _read_resolution(event))
+            log.warning("account %s: quarantined (%s)", unit.account_id, item.quarantined.reason)
+        return item
+
+    def _add_event(self, unit: Unit, item: Item, standard: Standard) -> None:
+        event, original = self._make_event(unit, standard)
+        item.events.append(event)
+        if original is not None:
+            message = _message_key(standard.conversation_id, standard.message_id)
+            item.originals.append(Original(event.id, message, original))
+
+    def _count_unsupported(self, unit: Unit, event: ProviderEvent) -> None:
+        """Count a message of a kind that no parser knows, and log the first one of each kind."""
+        content = getattr(event, "content", None)
+        if not isinstance(content, Content) or not content.unsupported:
+            return
+        kind = unit.provider, content.kind
+        if kind not in self.unsupported and len(self.unsupported) >= _MOST_KINDS:
+            kind = unit.provider, "other"
+        self.unsupported[kind] += 1
+        if self.unsupported[kind] == 1:
+            log.warning("%s: messages of an unknown kind arrive: %r", *kind)
 
     def _add_reply_token(self, unit: Unit, standard: Standard) -> Standard:
         """Give an incoming message its reply token, if the channel can quote."""
@@ -127,29 +157,41 @@ class Normalizer(Actor[Unit, Result]):
                 message["reply_token"] = token
         return standard
 
-    def _make_event(self, unit: Unit, standard: Standard) -> Event:
+    def _make_event(self, unit: Unit, standard: Standard) -> tuple[Event, bytes | None]:
+        """The event; and what came in, if the event does not hold all of it."""
         event_id = self._event_id()
-        body = encode_body(
-            event_id,
-            standard.type,
-            provider=unit.provider,
-            account_id=unit.account_id,
-            occurred_at=standard.occurred_at,
-            data=standard.data,
-            flat=standard.flat,
+        encode = functools.partial(
+            _encode, event_id, standard, provider=unit.provider, account_id=unit.account_id
         )
-        if len(body) > MAX_BODY:
-            raise BodyTooLarge(f"{len(body)} bytes")
+        fitted = fit(standard.data, standard.provider_data, encode)
         kind = EventType(standard.type).number
         self.events[kind] += 1
         lane = self.lane(unit.account_id, standard.conversation_id)
-        return Event(event_id, kind, lane, standard.occurred_at, body)
+        return Event(event_id, kind, lane, standard.occurred_at, fitted.body), fitted.original
 
     def lane(self, account_id: str, conversation_id: str) -> int:
         """The lane of a conversation; with an empty id, of the account itself."""
         digest = hashlib.blake2b(digest_size=8, key=self._lane_key)
         digest.update(account_id.encode() + b"\0" + conversation_id.encode())
         return int.from_bytes(digest.digest(), signed=True)
+
+
+def _encode(
+    event_id: str, standard: Standard, data: dict[str, Any], *, provider: str, account_id: str
+) -> bytes:
+    return encode_body(
+        event_id,
+        standard.type,
+        provider=provider,
+        account_id=account_id,
+        occurred_at=standard.occurred_at,
+        data=data,
+        sender=standard.sender,
+    )
+
+
+def _message_key(conversation_id: str, message_id: str) -> bytes:
+    return dedupe_key("message", conversation_id, message_id)
 
 
 def _read_resolution(event: ProviderEvent) -> CommandResolution | None:

@@ -19,7 +19,12 @@ async def test_inbound_becomes_a_signed_webhook_and_a_reply_goes_back(tmp_path: 
             assert event["event"] == event["type"] == "message.received"
             assert (event["from"], event["text"]) == ("7", "hello")
             assert event["message_id"] == event["data"]["message"]["id"] == written["message_id"]
-            assert event["data"]["conversation"] == {"id": "7", "type": "user", "title": "Customer 7"}
+            assert event["data"]["conversation"] == {
+                "id": "7",
+                "type": "user",
+                "title": "Customer 7",
+                "identities": [{"type": "chat_id", "id": "7"}],
+            }
             assert event["data"]["message"]["direction"] == "inbound"
             assert event["data"]["event"] == {"kind": "message_received"}
             assert event["provider"] == "telegram"

@@ -58,7 +58,13 @@ async def test_a_message_in_a_reply_out_and_its_receipts(tmp_path: Path) -> None
             [event] = inbox.of("message.received")
             assert (event["from"], event["text"]) == (f"+{CUSTOMER}", "hello")
             assert event["message_id"] == written["message_id"]
-            assert event["data"]["conversation"] == {"id": CUSTOMER, "type": "user", "title": "Mei"}
+            conversation = event["data"]["conversation"]
+            assert (conversation["id"], conversation["type"], conversation["title"]) == (
+                CUSTOMER,
+                "user",
+                "Mei",
+            )
+            assert {"type": "phone", "id": f"+{CUSTOMER}"} in conversation["identities"]
             assert event["data"]["sender"]["phone"] == f"+{CUSTOMER}"
 
             sent = await api.data(
@@ -353,3 +359,37 @@ async def test_an_account_made_through_the_api(tmp_path: Path) -> None:
             refused = await api("POST", "/v1/accounts", wrong)
             assert refused.status_code == 400
             assert "provider_data.phone_number_id" in refused.json()["error"]["message"]
+
+
+async def test_a_report_of_the_business_reaches_all_its_accounts_and_only_who_named_it(
+    tmp_path: Path,
+) -> None:
+    """Endpoints without a list get no `provider.event`; one that names it gets those of both accounts."""
+    async with sandbox() as platform, receiver() as everything, receiver() as named:
+        more = (
+            whatsapp(business_account_id="77")
+            + whatsapp("second", OTHER, business_account_id="77")
+            + whatsapp("stranger", "106540352242924", business_account_id="78")
+            + endpoint(everything.url)
+            + endpoint(named.url, name="named", events='["*", "provider.event"]')
+            + platform.sandbox.config()
+        )
+        async with gateway(settings_of(tmp_path, more, **public(free_port()))) as api:
+            accounts = await connected(api, platform, everything, 3)
+            change = {"field": "account_update", "value": {"event": "PARTNER_ADDED"}}
+            report = json.dumps(
+                {"entry": [{"id": "77", "time": int(time.time()), "changes": [change]}]}
+            ).encode()
+            headers = {SIGNATURE: sign(APP_SECRET, report)}
+            for _ in range(2):  # a repeat changes nothing
+                answer = await api.http.post(accounts[0]["ingress_url"], content=report, headers=headers)
+                assert answer.status_code == 200
+            await platform.whatsapp("messages", {"to": NUMBER, "from": CUSTOMER, "text": "hello"})
+            await named.until(lambda: len(named.of("message.received")) == 1)
+            await everything.until(lambda: len(everything.of("message.received")) == 1)
+            numbers = {account["id"]: account["provider_account_ref"] for account in accounts}
+            found = named.of("provider.event")
+            assert {numbers[event["account_id"]] for event in found} == {NUMBER, OTHER}
+            assert len(found) == 2
+            assert {event["data"]["event"]["name"] for event in found} == {"account_update"}
+            assert everything.of("provider.event") == []

@@ -11,6 +11,7 @@ from unifyport.model.inbound import (
     Conversation,
     ConversationChanged,
     ConversationHistory,
+    ConversationMoved,
     ConversationRemoved,
     GroupChanged,
     HistorySynced,
@@ -18,7 +19,9 @@ from unifyport.model.inbound import (
     MessageDeleted,
     MessageEdited,
     MessageReceived,
+    MoveReason,
     PastMessage,
+    PlatformEvent,
     ProviderEvent,
     ReactionChanged,
     Sender,
@@ -124,6 +127,34 @@ TABLE: list[tuple[ProviderEvent, str, dict[str, Any]]] = [
             "conversation": CONVERSATION,
             "pinned": True,
             "event": {"kind": "conversation_updated", "pinned": True},
+        },
+    ),
+    (
+        ConversationMoved(b"", CHAT, "c0", MoveReason.MIGRATED, "migrate_to_chat_id", AT),
+        "conversation.updated",
+        {
+            "conversation": CONVERSATION,
+            "previous_id": "c0",
+            "reason": "migrated",
+            "event": {"kind": "conversation_updated", "previous_id": "c0", "reason": "migrated"},
+        },
+    ),
+    (
+        ConversationMoved(b"", CHAT, "c1", MoveReason.USER_ID_CHANGED, "user_changed_user_id", AT),
+        "provider.event",
+        {
+            "conversation": CONVERSATION,
+            "event": {"kind": "provider_event", "name": "user_changed_user_id", "reason": "user_id_changed"},
+        },
+    ),
+    (
+        PlatformEvent(b"", "message_echo", AT, CHAT, MEI, Content("m1", "text", "hi"), "outbound"),
+        "provider.event",
+        {
+            "conversation": CONVERSATION,
+            "sender": SENDER,
+            "message": {"id": "m1", "type": "text", "text": "hi", "direction": "outbound", "sent_at": TIME},
+            "event": {"kind": "provider_event", "name": "message_echo"},
         },
     ),
     (

@@ -9,7 +9,8 @@ from unifyport.model.duration import parse_duration
 from unifyport.model.event import ALL_MASK, EventType, GatewayEventType, encode_body, mask_of, name_of
 from unifyport.model.ids import EventIds, new_id
 from unifyport.model.inbound import Conversation, Sender, Status, StatusChanged, dedupe_key
-from unifyport.model.normalize import address, normalize
+from unifyport.model.normalize import normalize
+from unifyport.model.parts import address
 from unifyport.model.runtime_status import TRANSITIONS, RuntimeStatus, Trigger, UnknownTransition, next_status
 from unifyport.model.webhook import standard_key
 
@@ -46,7 +47,7 @@ def test_what_is_not_a_duration(text: object) -> None:
 
 
 def test_event_numbers_are_for_ever() -> None:
-    assert [name.number for name in EventType] == list(range(19))
+    assert [name.number for name in EventType] == [*range(19), 48]
     assert [name.number for name in GatewayEventType] == [32, 33, 34, 35]
     assert EventType.MESSAGE_RECEIVED.number == 0
     assert name_of(6) == "message.status.updated"
@@ -55,6 +56,10 @@ def test_event_numbers_are_for_ever() -> None:
 def test_masks() -> None:
     assert mask_of([]) == mask_of(["*"]) == ALL_MASK
     assert mask_of(["message.received", "message.updated"]) == 0b11
+    assert ALL_MASK == (1 << 32) - 1  # as masks are stored since the first version
+    assert not ALL_MASK >> EventType.PROVIDER_EVENT.number & 1
+    assert mask_of(["*", "provider.event"]) == ALL_MASK | 1 << 48
+    assert mask_of(["provider.event"]) == 1 << 48
     assert not any(ALL_MASK >> name.number & 1 for name in GatewayEventType)
     with pytest.raises(ValueError, match=r"'message\.recieved'"):
         mask_of(["message.received", "message.recieved"])
@@ -69,13 +74,14 @@ def test_body_holds_both_forms() -> None:
         provider="telegram",
         account_id="acct_1",
         occurred_at=1_780_790_400_999,
-        data={"x": 1},
-        flat={"from": "7", "text": "hi", "message_id": "5"},
+        data={"message": {"id": "5", "text": "hi", "entities": []}, "x": 1},
+        sender="7",
     )
     assert msgspec.json.decode(body) == {
         "id": "evt_1",
         "type": "message.received",
         "event": "message.received",
+        "event_id": "evt_1",
         "provider": "telegram",
         "account_id": "acct_1",
         "occurred_at": "2026-06-07T00:00:00Z",
@@ -83,7 +89,8 @@ def test_body_holds_both_forms() -> None:
         "from": "7",
         "text": "hi",
         "message_id": "5",
-        "data": {"x": 1},
+        "x": 1,
+        "data": {"message": {"id": "5", "text": "hi", "entities": []}, "x": 1},
     }
 
 
@@ -93,7 +100,7 @@ def test_a_status_gives_the_specific_event_then_the_general_one() -> None:
     assert read.type == "message.read"
     assert read.data["message"] == {"id": "b", "ids": ["a", "b"], "read_at": "2026-06-07T00:04:00Z"}
     assert read.data["read_at"] == "2026-06-07T00:04:00Z"
-    assert [(s.type, s.flat["message_id"], s.flat["status"]) for s in general] == [
+    assert [(s.type, s.data["message"]["id"], s.data["message"]["status"]) for s in general] == [
         ("message.status.updated", "a", "read"),
         ("message.status.updated", "b", "read"),
     ]

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unifyport.model.inbound import (
-    Ignored,
+    GroupChanged,
     MessageEdited,
     MessageReceived,
     ReactionChanged,
@@ -32,7 +32,8 @@ def message(**fields: Any) -> dict[str, Any]:
 
 
 def parse(update: Any) -> Any:
-    return parse_update(msgspec.json.encode(update), "42")[0]
+    [event] = parse_update(msgspec.json.encode(update), "42")[0]
+    return event
 
 
 def received(**fields: Any) -> MessageReceived:
@@ -61,7 +62,7 @@ TYPES = [
         "Shop\nRoad 1\n1.000000,2.000000",
         None,
     ),
-    ({"dice": {"emoji": "🎲", "value": 3}}, "unknown", "", None),
+    ({"dice": {"emoji": "🎲", "value": 3}}, "unknown", "🎲 3", None),
 ]
 
 
@@ -120,8 +121,7 @@ def test_other_updates() -> None:
     assert (reaction.emoji, reaction.target_message_id) == ("👍", "9")
     gone = parse({"update_id": 4, "message_reaction": {**change, "new_reaction": []}})
     assert gone.emoji == ""
-    assert isinstance(parse({"update_id": 5, "message": message(new_chat_title="x")}), Ignored)
-    assert isinstance(parse({"update_id": 6, "callback_query": {"id": "1"}}), Ignored)
+    assert isinstance(parse({"update_id": 5, "message": message(new_chat_title="x")}), GroupChanged)
 
 
 POISON = [
@@ -130,6 +130,7 @@ POISON = [
     {"update_id": 1, "message": message(chat={"id": "x", "type": "private"})},
     {"update_id": 1, "message": message(photo={"file_id": "x"})},
     {"update_id": 1, "message": {}},
+    {"update_id": 1, "callback_query": {"id": "1"}},
     {"update_id": 1, "never_seen": {}},
     {"update_id": 1},
     {"update_id": 1, "message": message(), "poll": {}},
@@ -170,8 +171,8 @@ def test_a_batch_keeps_its_order_and_its_highest_id() -> None:
 
 def test_keys_name_the_bot_and_the_update() -> None:
     update = msgspec.json.encode({"update_id": 5, "message": message(text="a")})
-    assert parse_update(update, "42")[0].key == parse_update(update, "42")[0].key
-    assert parse_update(update, "42")[0].key != parse_update(update, "43")[0].key
+    [event], [again], [other] = (parse_update(update, bot)[0] for bot in ("42", "42", "43"))
+    assert event.key == again.key != other.key
 
 
 json_values = st.recursive(
@@ -192,9 +193,10 @@ json_values = st.recursive(
 
 @given(json_values)
 def test_nothing_raises(update: Any) -> None:
-    event, _ = parse_update(msgspec.json.encode(update), "42")
-    assert len(event.key) == 16
-    normalize(event)
+    events, _ = parse_update(msgspec.json.encode(update), "42")
+    for event in events:
+        assert len(event.key) == 16
+        normalize(event)
 
 
 @pytest.mark.parametrize(
@@ -226,6 +228,11 @@ def test_render() -> None:
         "parse_mode": "MarkdownV2",
     }
     assert render_text(OutboundText("@news", "channel", "hi"))["chat_id"] == "@news"
+    assert render_text(OutboundText("business:BC_1-x:7", "user", "hi")) == {
+        "chat_id": 7,
+        "business_connection_id": "BC_1-x",
+        "text": "hi",
+    }
     for wrong in (
         OutboundText("7", "user", ""),
         OutboundText("7", "user", "x" * 4097),

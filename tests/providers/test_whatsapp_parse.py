@@ -8,17 +8,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unifyport.model.inbound import (
-    Ignored,
     MessageDeleted,
     MessageEdited,
     MessageReceived,
+    PlatformEvent,
     ReactionChanged,
     Status,
     StatusChanged,
     Unparsed,
 )
 from unifyport.providers.contract.ingress import Addressed
-from unifyport.providers.whatsapp.cloud.parse import hex_digest, parse_webhook
+from unifyport.providers.whatsapp.cloud.kinds import hex_digest
+from unifyport.providers.whatsapp.cloud.parse import parse_webhook
 
 NUMBER, CUSTOMER, AT = "106540352242922", "6590000001", 1780790400
 CONTACTS = [{"profile": {"name": "Mei"}, "wa_id": CUSTOMER, "user_id": "SG.123"}]
@@ -85,8 +86,12 @@ CONTENTS: list[tuple[dict[str, Any], str, str]] = [
         '{"a":1}',
     ),
     ({"type": "order", "order": {"catalog_id": "1", "text": "two please"}}, "unknown", "two please"),
-    ({"type": "unsupported", "errors": [{"code": 131051}]}, "unknown", ""),
-    ({"type": "something_of_next_year", "something_of_next_year": {}}, "unknown", ""),
+    ({"type": "unsupported", "errors": [{"code": 131051}]}, "unknown", "[unsupported: unsupported]"),
+    (
+        {"type": "something_of_next_year", "something_of_next_year": {}},
+        "unknown",
+        "[unsupported: something_of_next_year]",
+    ),
 ]
 
 
@@ -122,7 +127,7 @@ def test_what_a_message_refers_to() -> None:
     )
     assert isinstance(edited, MessageEdited)
     assert (edited.content.id, edited.content.text) == ("wamid.0", "new")
-    assert isinstance(one(type="system", system={"type": "user_changed_number"}), Ignored)
+    assert isinstance(one(type="system", system={"type": "user_changed_number"}), PlatformEvent)
 
 
 def test_groups_and_customers_who_hide_their_number() -> None:
@@ -248,7 +253,7 @@ def test_errors_of_the_platform_and_changes_that_are_no_messages() -> None:
         }
     ).encode()
     update, error = parse_webhook(body, "path")
-    assert isinstance(update.event, Ignored)
+    assert isinstance(update.event, PlatformEvent)
     assert isinstance(error.event, Unparsed)
     assert (error.identity, error.event.reason) == (NUMBER, "platform_error")
 

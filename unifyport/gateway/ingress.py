@@ -5,6 +5,7 @@ and a wrong signature get the same outcome after the same work. What an item say
 only after the secrets of the account that it names have verified the request as well.
 """
 
+import copy
 import enum
 import hmac
 import logging
@@ -189,6 +190,10 @@ class Ingress:
         routed: dict[AccountActor, list[ProviderEvent]] = {}
         oldest = self._now_ms() - self._keep_ms
         for item in items:
+            if item.group:
+                for member in self._members(actor, hook, item.group, headers=headers, body=body):
+                    routed.setdefault(member, []).append(copy.deepcopy(item.event))
+                continue
             if item.identity not in known:
                 known[item.identity] = (
                     self._holder(actor, hook, item.identity, headers=headers, body=body) or actor
@@ -201,6 +206,27 @@ class Ingress:
                 event = Unparsed(event.key, item.raw, "stale")
             routed.setdefault(target, []).append(event)
         return routed
+
+    def _members(
+        self,
+        actor: AccountActor,
+        hook: InboundHook,
+        group: str,
+        *,
+        headers: Mapping[str, str],
+        body: bytes,
+    ) -> list[AccountActor]:
+        """The accounts of a group whose own secrets verify the request; if there is none, `actor`."""
+        if hook.group is None:
+            return [actor]
+        found = [
+            account
+            for account in self._accounts
+            if _hook(account) is hook
+            and hook.group(account.row.credentials) == group
+            and (account is actor or hook.verify(account.row.credentials, headers, body))
+        ]
+        return found or [actor]
 
     def _holder(
         self,

@@ -12,13 +12,16 @@ from typing import Any
 import attrs
 import msgspec
 
+from .flat import flat_of, scalars_of
 from .times import rfc3339
 
 
 class EventType(enum.StrEnum):
-    """The 18 names of the contract, and `message.status.updated` of the first v1 announcement.
+    """The 18 names of the contract, `message.status.updated` of the first v1 announcement, `provider.event`.
 
-    A member's position is its number, which is stored in rows and in the masks of endpoints: append only.
+    The standard events are numbered by position, in rows and in the masks of endpoints: append only.
+    `provider.event` is our extension. Its number is outside of the standard ones, so that `*`, which means
+    these, does not match it.
     """
 
     MESSAGE_RECEIVED = "message.received"
@@ -40,6 +43,7 @@ class EventType(enum.StrEnum):
     ACCOUNT_AUTH_REQUIRED = "account.auth.required"
     ACCOUNT_AUTH_SUCCEEDED = "account.auth.succeeded"
     ACCOUNT_AUTH_FAILED = "account.auth.failed"
+    PROVIDER_EVENT = "provider.event"
 
     @property
     def number(self) -> int:
@@ -60,9 +64,13 @@ class GatewayEventType(enum.StrEnum):
 
 
 _FIRST_GATEWAY_NUMBER = 32
+_EXTENSIONS: dict[str, int] = {EventType.PROVIDER_EVENT: 48}
 _PUBLIC = frozenset(EventType)
-_NUMBERS: dict[str, int] = {name: number for number, name in enumerate(EventType)} | {
-    name: number for number, name in enumerate(GatewayEventType, _FIRST_GATEWAY_NUMBER)
+STANDARD_EVENTS = [name for name in EventType if name not in _EXTENSIONS]
+_NUMBERS: dict[str, int] = {
+    **{name: number for number, name in enumerate(STANDARD_EVENTS)},
+    **{name: number for number, name in enumerate(GatewayEventType, _FIRST_GATEWAY_NUMBER)},
+    **_EXTENSIONS,
 }
 _NAMES: dict[int, str] = {number: str(name) for name, number in _NUMBERS.items()}
 
@@ -81,18 +89,17 @@ def name_of(number: int) -> str:
 
 
 def mask_of(subscribed: list[str]) -> int:
-    """The bit mask of a subscription list; an empty list and `*` mean all events.
+    """The bit mask of a subscription list; an empty list and `*` mean all standard events.
 
-    Raises `ValueError` listing the unknown names.
+    An extension must be named: `["*", "provider.event"]` means all events. Raises `ValueError` listing the
+    unknown names.
     """
     unknown = [name for name in subscribed if name != ALL_EVENTS and name not in _PUBLIC]
     if unknown:
         raise ValueError("unknown event name: " + ", ".join(repr(name) for name in unknown))
-    if not subscribed or ALL_EVENTS in subscribed:
-        return ALL_MASK
-    mask = 0
+    mask = 0 if subscribed else ALL_MASK
     for name in subscribed:
-        mask |= 1 << EventType(name).number
+        mask |= ALL_MASK if name == ALL_EVENTS else 1 << EventType(name).number
     return mask
 
 
@@ -122,16 +129,28 @@ class BodyForm(enum.StrEnum):
 
 _ENVELOPE = ("id", "type", "provider", "account_id", "occurred_at", "data")
 _NOT_FLAT = frozenset({"id", "type", "occurred_at", "data"})
+_PROVIDER_DATA = ("provider_data", "provider_data_redacted", "provider_data_omitted")
 
 
-def in_form(body: bytes, form: BodyForm) -> bytes:
-    """The part of a stored (combined) body that belongs to a form."""
-    if form is BodyForm.COMBINED:
+def in_form(body: bytes, form: BodyForm, *, provider_data: bool = True) -> bytes:
+    """The part of a stored (combined) body that belongs to a form.
+
+    Without `provider_data` the platform's item is left out, except in `provider.event`.
+    """
+    whole = provider_data or b'"provider_data' not in body
+    if form is BodyForm.COMBINED and whole:
         return body
     value = msgspec.json.decode(body)
+    if not whole and value["type"] != EventType.PROVIDER_EVENT:
+        for name in _PROVIDER_DATA:
+            value["data"].pop(name, None)
+            value.pop(name, None)
+    if form is BodyForm.COMBINED:
+        return msgspec.json.encode(value)
     if form is BodyForm.ENVELOPE:
         return msgspec.json.encode({name: value[name] for name in _ENVELOPE if name in value})
-    return msgspec.json.encode({name: field for name, field in value.items() if name not in _NOT_FLAT})
+    flat = {name: field for name, field in value.items() if name not in _NOT_FLAT}
+    return msgspec.json.encode(flat_of(value.get("data", {})) | flat)
 
 
 def without_secrets(body: bytes) -> bytes:
@@ -161,19 +180,21 @@ def encode_body(
     account_id: str,
     occurred_at: int,
     data: dict[str, Any],
-    flat: dict[str, Any] | None = None,
+    sender: str | None = None,
 ) -> bytes:
-    """The combined body as UTF-8 JSON. `flat` holds the fields of the flat form (`from`, `text`, ...)."""
+    """The combined body as UTF-8 JSON. `sender` is the flat form's `from`."""
     return msgspec.json.encode(
         {
             "id": event_id,
             "type": event_type,
             "event": event_type,
+            "event_id": event_id,
             "provider": provider,
             "account_id": account_id,
             "occurred_at": rfc3339(occurred_at),
             "timestamp": occurred_at // 1000,
-            **(flat or {}),
+            **({} if sender is None else {"from": sender}),
+            **scalars_of(data),
             "data": data,
         }
     )

@@ -14,6 +14,8 @@ from typing import Any, Literal
 
 import attrs
 
+from .provider_data import ProviderData
+
 ConversationType = Literal["user", "group", "channel"]
 MAX_HANDLE = 4096  # bytes
 MessageType = Literal[
@@ -30,11 +32,23 @@ def dedupe_key(*fields: str | int) -> bytes:
     return digest.digest()
 
 
+@attrs.frozen
+class Identity:
+    """One of the ids of a person or a conversation: `phone` (E.164), `user_id`, `username`, `chat_id`, ..."""
+
+    type: str
+    id: str
+
+
 @attrs.define
 class Conversation:
+    """`aliases`: other ids under which the platform reports the same conversation. See `model/aliases.py`."""
+
     id: str
     type: ConversationType
     title: str = ""
+    identities: list[Identity] = attrs.field(factory=list)
+    aliases: list[str] = attrs.field(factory=list)
 
 
 @attrs.define
@@ -44,6 +58,7 @@ class Sender:
     name: str = ""
     username: str = ""
     phone: str = ""  # E.164, if the platform reports it
+    identities: list[Identity] = attrs.field(factory=list)
 
 
 @attrs.define
@@ -75,11 +90,17 @@ class Button:
 
     id: str
     title: str
+    description: str = ""  # of a list row
 
 
 @attrs.define
 class Content:
-    """The content of a message. Locations and contacts are in `text` (a contact as vCard)."""
+    """The content of a message. Locations and contacts are in `text`, too (a contact as vCard).
+
+    `kind` is the platform's own word for it, and `text` can be read by a human whatever the kind is.
+    `entities` count in code points of `text`. `fields` are further fields of the message in the event, such
+    as `poll` or `media_group_id`. `unsupported`: no parser of ours knows this kind.
+    """
 
     id: str
     type: MessageType
@@ -87,19 +108,32 @@ class Content:
     attachments: list[Attachment] = attrs.field(factory=list)
     reply_to_message_id: str | None = None
     button: Button | None = None
+    kind: str = ""
+    entities: list[dict[str, Any]] = attrs.field(factory=list)
+    fields: dict[str, Any] = attrs.field(factory=dict)
+    unsupported: bool = False
+
+
+@attrs.define(kw_only=True)
+class Reported:
+    """What a platform reported, with its item as it came."""
+
+    provider_data: ProviderData | None = attrs.field(default=None, eq=False)
 
 
 @attrs.define
-class MessageReceived:
+class MessageReceived(Reported):
+    """`sent_at`: unix ms, the platform's clock; None if the platform does not say it."""
+
     key: bytes
     conversation: Conversation
     sender: Sender
     content: Content
-    sent_at: int  # unix ms, the platform's clock
+    sent_at: int | None
 
 
 @attrs.define
-class MessageEdited:
+class MessageEdited(Reported):
     key: bytes
     conversation: Conversation
     sender: Sender
@@ -108,15 +142,17 @@ class MessageEdited:
 
 
 @attrs.define
-class MessageDeleted:
+class MessageDeleted(Reported):
+    """`deleted_at`: None if the platform does not say it."""
+
     key: bytes
     conversation: Conversation
     message_id: str
-    deleted_at: int
+    deleted_at: int | None
 
 
 @attrs.define
-class ReactionChanged:
+class ReactionChanged(Reported):
     """`emoji` is empty when the reaction was removed."""
 
     key: bytes
@@ -136,10 +172,11 @@ class Status(enum.StrEnum):
 
 
 @attrs.define
-class StatusChanged:
+class StatusChanged(Reported):
     """The platform reported a status of messages that we sent.
 
-    `error` (`code`, `title`, `details`): why a send failed.
+    `error` (`code`, `title`, `details`): why a send failed. `participant`: the member of a group whom a
+    receipt is about.
     """
 
     key: bytes
@@ -149,6 +186,7 @@ class StatusChanged:
     at: int
     error: dict[str, Any] | None = None
     client_ref: str = ""  # the id that we gave the platform with the send, if it repeats it
+    participant: Sender | None = None
 
 
 @attrs.define
@@ -162,6 +200,47 @@ class ConversationChanged:
     conversation: Conversation
     changes: dict[str, Any]
     at: int
+
+
+class MoveReason(enum.StrEnum):
+    MIGRATED = "migrated"
+    NUMBER_CHANGED = "number_changed"
+    USER_ID_CHANGED = "user_id_changed"
+    PLATFORM_ALIAS = "platform_alias"
+
+
+@attrs.define
+class ConversationMoved(Reported):
+    """The platform gave a conversation another id: `conversation` is known as `previous_id` so far.
+
+    `name`: the platform's word, for the case that our id of the conversation does not change by it.
+    """
+
+    key: bytes
+    conversation: Conversation
+    previous_id: str
+    reason: MoveReason
+    name: str
+    at: int
+
+
+@attrs.define
+class PlatformEvent(Reported):
+    """A report without a standard event, which becomes `provider.event`.
+
+    `name` is the platform's word, or one of ours: `message_echo`, `contact_blocked`, `poll_vote`, `played`.
+    `content` and `direction`: of a message, such as one that the owner of the account wrote elsewhere.
+    `details` are further fields of `data.event`. `at`: None if the platform does not say it.
+    """
+
+    key: bytes
+    name: str
+    at: int | None
+    conversation: Conversation | None = None
+    sender: Sender | None = None
+    content: Content | None = None
+    direction: Literal["inbound", "outbound"] | None = None
+    details: dict[str, Any] = attrs.field(factory=dict)
 
 
 @attrs.define
@@ -206,7 +285,7 @@ class HistorySynced:
 
 
 @attrs.define
-class GroupChanged:
+class GroupChanged(Reported):
     """A group changed. `changes` are the contract's objects, such as `{"kind": "renamed", "name": ...}`."""
 
     key: bytes
@@ -217,7 +296,7 @@ class GroupChanged:
 
 
 @attrs.define
-class JoinRequested:
+class JoinRequested(Reported):
     """A user asks to join a group. `request_method` is empty if the platform does not report it."""
 
     key: bytes
@@ -235,8 +314,11 @@ class Ignored:
 
 
 @attrs.define
-class Unparsed:
-    """A payload that `parse.py` could not read. It goes to quarantine and never stops the account."""
+class Unparsed(Reported):
+    """A payload that `parse.py` could not read. It goes to quarantine and never stops the account.
+
+    If conversation, sender and id could be read, it is also a message of type `unknown`.
+    """
 
     key: bytes
     raw: bytes
@@ -254,11 +336,13 @@ ProviderEvent = (
     | ReactionChanged
     | StatusChanged
     | ConversationChanged
+    | ConversationMoved
     | ConversationRemoved
     | ConversationHistory
     | HistorySynced
     | GroupChanged
     | JoinRequested
+    | PlatformEvent
     | Ignored
     | Unparsed
 )
@@ -269,6 +353,8 @@ def attachments_of(event: ProviderEvent) -> list[Attachment]:
     match event:
         case MessageReceived(content=content) | MessageEdited(content=content):
             return content.attachments
+        case PlatformEvent(content=Content(attachments=attachments)):
+            return attachments
         case ConversationHistory(messages=messages):
             return [attachment for past in messages for attachment in past.content.attachments]
     return []

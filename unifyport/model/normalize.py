@@ -4,10 +4,9 @@ Pure: the normalizer adds ids, lanes and bytes. Most provider events give none o
 gives the specific event (`message.delivered`), then a general one for each message
 (`message.status.updated`). Nothing is synthesised: a state that the platform did not report is not emitted.
 
-Fields follow the contract's event reference, and the flat form of the first v1 announcement.
+Fields follow the contract's event reference; `model/flat.py` makes the flat form of them.
 """
 
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -16,11 +15,10 @@ import msgspec
 
 from .event import EventType
 from .inbound import (
-    Attachment,
     Content,
-    Conversation,
     ConversationChanged,
     ConversationHistory,
+    ConversationMoved,
     ConversationRemoved,
     GroupChanged,
     HistorySynced,
@@ -29,17 +27,17 @@ from .inbound import (
     MessageDeleted,
     MessageEdited,
     MessageReceived,
+    PlatformEvent,
     ProviderEvent,
     ReactionChanged,
-    Sender,
     Status,
     StatusChanged,
     Unparsed,
 )
+from .parts import address, conversation_part, message_part, sender_part
+from .provider_data import ProviderData
 from .times import rfc3339
 from .unit import Announcement
-
-_PHONE = re.compile(r"(\d{7,15})@s\.whatsapp\.net")
 
 # `data.event.kind` of the events about an account
 _ACCOUNT_KINDS = {
@@ -53,17 +51,33 @@ _ACCOUNT_KINDS = {
 
 @attrs.define
 class Standard:
-    """A standard event without its id. `conversation_id` is its ordering key within the account."""
+    """A standard event without its id. `conversation_id` is its ordering key within the account.
+
+    `message_id`: of the message that it shows or takes back. The platform's item is kept apart from `data`,
+    as it may be too large for the body.
+    """
 
     type: EventType
     occurred_at: int
     data: dict[str, Any]
-    flat: dict[str, Any] = attrs.field(factory=dict)
+    sender: str | None = None
     conversation_id: str = ""
+    message_id: str = ""
+    provider_data: ProviderData | None = None
 
 
-def normalize(event: ProviderEvent) -> list[Standard]:
-    """The standard events of one provider event, in the order in which receivers must get them."""
+def normalize(event: ProviderEvent, received_at: int = 0) -> list[Standard]:
+    """The standard events of one provider event, in the order in which receivers must get them.
+
+    `received_at` (unix ms) is the time of events whose platform says none.
+    """
+    match event:
+        case MessageReceived(sent_at=None):
+            event = attrs.evolve(event, sent_at=received_at)
+        case MessageDeleted(deleted_at=None):
+            event = attrs.evolve(event, deleted_at=received_at)
+        case PlatformEvent(at=None):
+            event = attrs.evolve(event, at=received_at)
     return _NORMALIZE[type(event)](event)
 
 
@@ -81,102 +95,46 @@ def raw_of(event: ProviderEvent) -> bytes:
     return msgspec.json.encode({"type": type(event).__name__, "event": attrs.asdict(event)}, enc_hook=repr)
 
 
-def address(sender: Sender) -> str:
-    """The flat form's `from`: E.164 with `+` if the sender's phone number is known, else the id."""
-    if sender.phone:
-        return sender.phone
-    phone = _PHONE.fullmatch(sender.id)
-    return f"+{phone[1]}" if phone else sender.id
-
-
-def _conversation(conversation: Conversation) -> dict[str, Any]:
-    return {"id": conversation.id, "type": conversation.type, "title": conversation.title}
-
-
-def _sender(sender: Sender) -> dict[str, Any]:
-    value = {"id": sender.id, "type": sender.type, "name": sender.name}
-    extra = {"username": sender.username, "phone": sender.phone}
-    return value | {name: text for name, text in extra.items() if text}
-
-
-def _attachment(attachment: Attachment) -> dict[str, Any]:
-    value: dict[str, Any] = {"type": attachment.type}
-    if attachment.title:
-        value["title"] = attachment.title
-    if attachment.mime_type:
-        value["mime_type"] = attachment.mime_type
-    if attachment.size is not None:
-        value["size"] = attachment.size
-    if attachment.duration_ms is not None:
-        value["duration_ms"] = attachment.duration_ms
-    metadata: dict[str, Any] = {"provider_file_id": attachment.file_id}
-    if attachment.url:
-        value["url"] = attachment.url
-    else:
-        metadata["is_big_file"] = True
-    return {**value, "metadata": metadata}
-
-
-def _content(content: Content) -> dict[str, Any]:
-    value: dict[str, Any] = {"id": content.id, "type": content.type, "text": content.text}
-    if content.attachments:
-        value["attachments"] = [_attachment(attachment) for attachment in content.attachments]
-    if content.reply_to_message_id is not None:
-        value["reply_to_message_id"] = content.reply_to_message_id
-    if content.button is not None:
-        value["button"] = {"id": content.button.id, "title": content.button.title}
-    return value
-
-
 def _received(event: MessageReceived) -> list[Standard]:
-    message = {**_content(event.content), "direction": "inbound", "sent_at": rfc3339(event.sent_at)}
+    assert event.sent_at is not None
+    message = {**message_part(event.content), "direction": "inbound", "sent_at": rfc3339(event.sent_at)}
     data = {
-        "conversation": _conversation(event.conversation),
-        "sender": _sender(event.sender),
+        "conversation": conversation_part(event.conversation),
+        "sender": sender_part(event.sender),
         "message": message,
         "event": {"kind": "message_received"},
     }
-    return [
-        Standard(
-            EventType.MESSAGE_RECEIVED,
-            event.sent_at,
-            data,
-            _flat(event.sender, event.content.text, event.content.id),
-            event.conversation.id,
-        )
-    ]
+    return [_of(event, EventType.MESSAGE_RECEIVED, event.sent_at, data)]
 
 
 def _edited(event: MessageEdited) -> list[Standard]:
     data = {
-        "conversation": _conversation(event.conversation),
-        "sender": _sender(event.sender),
-        "message": _content(event.content),
+        "conversation": conversation_part(event.conversation),
+        "sender": sender_part(event.sender),
+        "message": message_part(event.content),
         "event": {"kind": "message_updated"},
     }
-    flat = _flat(event.sender, event.content.text, event.content.id)
-    return [Standard(EventType.MESSAGE_UPDATED, event.edited_at, data, flat, event.conversation.id)]
+    return [_of(event, EventType.MESSAGE_UPDATED, event.edited_at, data)]
 
 
 def _deleted(event: MessageDeleted) -> list[Standard]:
+    assert event.deleted_at is not None
     data = {
-        "conversation": _conversation(event.conversation),
+        "conversation": conversation_part(event.conversation),
         "message": {"id": event.message_id},
         "event": {"kind": "message_deleted"},
     }
-    flat = {"message_id": event.message_id}
-    return [Standard(EventType.MESSAGE_DELETED, event.deleted_at, data, flat, event.conversation.id)]
+    return [_of(event, EventType.MESSAGE_DELETED, event.deleted_at, data)]
 
 
 def _reaction(event: ReactionChanged) -> list[Standard]:
     data = {
-        "conversation": _conversation(event.conversation),
-        "sender": _sender(event.sender),
+        "conversation": conversation_part(event.conversation),
+        "sender": sender_part(event.sender),
         "message": {"id": event.reaction_id, "target_message_id": event.target_message_id},
         "event": {"kind": "message_reaction", "reaction": event.emoji},
     }
-    flat = {"from": address(event.sender), "message_id": event.reaction_id}
-    return [Standard(EventType.MESSAGE_REACTION, event.at, data, flat, event.conversation.id)]
+    return [_of(event, EventType.MESSAGE_REACTION, event.at, data)]
 
 
 _SPECIFIC = {
@@ -186,70 +144,90 @@ _SPECIFIC = {
 
 
 def _status(event: StatusChanged) -> list[Standard]:
-    """The specific event if the status has one, then one general event for each message."""
-    conversation, standards = _conversation(event.conversation), []
+    """The specific event if the status has one, then one general event for each message.
+
+    `participant`: the member of a group whose device or reading it is about.
+    """
+    about: dict[str, Any] = {"conversation": conversation_part(event.conversation)}
+    if event.participant is not None:
+        about["participant"] = sender_part(event.participant)
+    standards = []
     if event.status in _SPECIFIC:
         event_type, field = _SPECIFIC[event.status]
         at = rfc3339(event.at)
         data = {
-            "conversation": conversation,
+            **about,
             "message": {"id": event.message_ids[-1], "ids": event.message_ids, field: at},
             field: at,
             "event": {"kind": event_type.replace(".", "_")},
         }
-        flat = {"message_id": event.message_ids[-1]}
-        standards.append(Standard(event_type, event.at, data, flat, event.conversation.id))
+        standards.append(_of(event, event_type, event.at, data))
     for message_id in event.message_ids:
         message: dict[str, Any] = {"id": message_id, "status": event.status}
         if event.error is not None:
             message["error"] = event.error
-        data = {
-            "conversation": conversation,
-            "message": message,
-            "event": {"kind": "message_status_updated"},
-        }
-        flat = {"message_id": message_id, "status": event.status}
-        standards.append(
-            Standard(EventType.MESSAGE_STATUS_UPDATED, event.at, data, flat, event.conversation.id)
-        )
+        data = {**about, "message": message, "event": {"kind": "message_status_updated"}}
+        standards.append(_of(event, EventType.MESSAGE_STATUS_UPDATED, event.at, data))
     return standards
 
 
 def _conversation_changed(event: ConversationChanged) -> list[Standard]:
     data = {
-        "conversation": _conversation(event.conversation),
+        "conversation": conversation_part(event.conversation),
         **event.changes,
         "event": {"kind": "conversation_updated", **event.changes},
     }
-    return [Standard(EventType.CONVERSATION_UPDATED, event.at, data, {}, event.conversation.id)]
+    return [_of(event, EventType.CONVERSATION_UPDATED, event.at, data)]
+
+
+def _conversation_moved(event: ConversationMoved) -> list[Standard]:
+    """`provider.event` if our id of the conversation stays the same."""
+    if event.previous_id == event.conversation.id:
+        return _platform_event(
+            PlatformEvent(
+                event.key,
+                event.name,
+                event.at,
+                event.conversation,
+                details={"reason": str(event.reason)},
+                provider_data=event.provider_data,
+            )
+        )
+    changes = {"previous_id": event.previous_id, "reason": str(event.reason)}
+    data = {
+        "conversation": conversation_part(event.conversation),
+        **changes,
+        "event": {"kind": "conversation_updated", **changes},
+    }
+    return [_of(event, EventType.CONVERSATION_UPDATED, event.at, data)]
 
 
 def _conversation_removed(event: ConversationRemoved) -> list[Standard]:
     event_type = EventType.CONVERSATION_CLEARED if event.cleared else EventType.CONVERSATION_DELETED
     data = {
-        "conversation": _conversation(event.conversation),
+        "conversation": conversation_part(event.conversation),
         "delete_media": event.delete_media,
         "event": {"kind": event_type.replace(".", "_"), "delete_media": event.delete_media},
     }
-    return [Standard(event_type, event.at, data, {}, event.conversation.id)]
+    return [_of(event, event_type, event.at, data)]
 
 
 def _history(event: ConversationHistory) -> list[Standard]:
     messages = [
         {
-            **_content(past.content),
+            **message_part(past.content),
             "direction": past.direction,
             "sent_at": rfc3339(past.sent_at),
-            "sender": _sender(past.sender),
+            "sender": sender_part(past.sender),
         }
         for past in event.messages
     ]
     data = {
-        "conversation": _conversation(event.conversation),
+        "conversation": conversation_part(event.conversation),
         "messages": messages,
         "event": {"kind": "conversation_history"},
     }
-    return [Standard(EventType.CONVERSATION_HISTORY, event.at, data, {}, event.conversation.id)]
+    return [_of(event, EventType.CONVERSATION_HISTORY, event.at, data)]
 
 
 def _history_synced(event: HistorySynced) -> list[Standard]:
@@ -260,39 +238,65 @@ def _history_synced(event: HistorySynced) -> list[Standard]:
 
 def _group_changed(event: GroupChanged) -> list[Standard]:
     data = {
-        "conversation": _conversation(event.conversation),
+        "conversation": conversation_part(event.conversation),
         "actor": {"id": event.actor_id},
         "changes": event.changes,
         "event": {"kind": "group_updated"},
     }
-    return [Standard(EventType.GROUP_UPDATED, event.at, data, {}, event.conversation.id)]
+    return [_of(event, EventType.GROUP_UPDATED, event.at, data)]
 
 
 def _join_requested(event: JoinRequested) -> list[Standard]:
     data: dict[str, Any] = {
-        "conversation": _conversation(event.conversation),
+        "conversation": conversation_part(event.conversation),
         "requester": {"id": event.requester_id},
         "event": {"kind": "group_join_request"},
     }
     if event.request_method:
         data["request_method"] = event.request_method
-    return [Standard(EventType.GROUP_JOIN_REQUEST, event.at, data, {}, event.conversation.id)]
+    return [_of(event, EventType.GROUP_JOIN_REQUEST, event.at, data)]
+
+
+def _platform_event(event: PlatformEvent) -> list[Standard]:
+    assert event.at is not None
+    data: dict[str, Any] = {}
+    if event.conversation is not None:
+        data["conversation"] = conversation_part(event.conversation)
+    if event.sender is not None:
+        data["sender"] = sender_part(event.sender)
+    if event.content is not None:
+        data["message"] = {**message_part(event.content), "sent_at": rfc3339(event.at)}
+        if event.direction is not None:
+            data["message"]["direction"] = event.direction
+    data["event"] = {**event.details, "kind": "provider_event", "name": event.name}
+    return [_of(event, EventType.PROVIDER_EVENT, event.at, data)]
 
 
 def _unparsed(event: Unparsed) -> list[Standard]:
     """A message of type `unknown`, if its conversation, sender, time and id could be read."""
     if event.conversation is None or event.sender is None or event.sent_at is None or not event.message_id:
         return []
-    content = Content(event.message_id, "unknown")
-    return _received(MessageReceived(event.key, event.conversation, event.sender, content, event.sent_at))
-
-
-def _flat(sender: Sender, text: str, message_id: str) -> dict[str, Any]:
-    return {"from": address(sender), "text": text, "message_id": message_id}
+    content = Content(event.message_id, "unknown", "[unreadable message]", kind="unreadable")
+    received = MessageReceived(event.key, event.conversation, event.sender, content, event.sent_at)
+    return _received(attrs.evolve(received, provider_data=event.provider_data))
 
 
 def _nothing(event: Ignored) -> list[Standard]:
     return []
+
+
+def _of(event: Any, event_type: EventType, at: int, data: dict[str, Any]) -> Standard:
+    """A standard event about what a provider event is about."""
+    conversation, sender = getattr(event, "conversation", None), getattr(event, "sender", None)
+    return Standard(
+        event_type,
+        at,
+        data,
+        sender=None if sender is None else address(sender),
+        conversation_id="" if conversation is None else conversation.id,
+        message_id=data.get("message", {}).get("id", ""),
+        provider_data=getattr(event, "provider_data", None),
+    )
 
 
 _NORMALIZE: dict[type, Callable[[Any], list[Standard]]] = {
@@ -302,11 +306,13 @@ _NORMALIZE: dict[type, Callable[[Any], list[Standard]]] = {
     ReactionChanged: _reaction,
     StatusChanged: _status,
     ConversationChanged: _conversation_changed,
+    ConversationMoved: _conversation_moved,
     ConversationRemoved: _conversation_removed,
     ConversationHistory: _history,
     HistorySynced: _history_synced,
     GroupChanged: _group_changed,
     JoinRequested: _join_requested,
+    PlatformEvent: _platform_event,
     Ignored: _nothing,
     Unparsed: _unparsed,
 }

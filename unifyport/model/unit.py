@@ -23,6 +23,18 @@ class Quarantined:
 
 
 @attrs.define
+class Original:
+    """What came in, of an event that does not hold it. Sealed in the store, kept as long as the event.
+
+    `message`: a key of the message that it shows, by which a deletion of the message finds it.
+    """
+
+    event_id: str
+    message: bytes
+    raw: bytes
+
+
+@attrs.define
 class CommandResolution:
     """What a receipt says of a send whose outcome was not known."""
 
@@ -33,12 +45,17 @@ class CommandResolution:
 
 @attrs.define
 class Item:
-    """A normalised provider event: its dedupe key, its standard events, or why there are none."""
+    """A normalised provider event: its dedupe key, its standard events, or why there are none.
+
+    `erases`: the key of a message that was deleted; originals that show it are deleted, too.
+    """
 
     key: bytes
     events: list[Event] = attrs.field(factory=list)
     quarantined: Quarantined | None = None
     settles: CommandResolution | None = None
+    originals: list[Original] = attrs.field(factory=list)
+    erases: bytes | None = None
 
 
 @attrs.define

@@ -111,7 +111,10 @@ class BreakerPolicy:
 
 @attrs.frozen
 class DeliveryPolicy:
-    """How events are delivered to an endpoint. Times are seconds; `rate_limit`: per second, 0: no limit."""
+    """How events are delivered to an endpoint. Times are seconds; `rate_limit`: per second, 0: no limit.
+
+    `provider_data`: whether bodies have the platform's item; those of `provider.event` always have it.
+    """
 
     signatures: tuple[Signatures, ...] = (Signatures.DEVICE,)
     ordering: Ordering = Ordering.STRICT
@@ -120,6 +123,7 @@ class DeliveryPolicy:
     timeout: float = 10.0
     disable_after: float = 72 * 3600.0
     body: BodyForm = BodyForm.COMBINED
+    provider_data: bool = True
     secret_overlap: float = 24 * 3600.0
     breaker: BreakerPolicy | None = BreakerPolicy()
 
@@ -145,6 +149,7 @@ class DeliveryPolicy:
             timeout=read("timeout", _timeout, base.timeout),
             disable_after=read("disable_after", _delay, base.disable_after),
             body=read("body", _one_of(BodyForm), base.body),
+            provider_data=read("provider_data", _yes_or_no, base.provider_data),
             secret_overlap=read("secret_overlap", _overlap, base.secret_overlap),
             breaker=read("breaker", lambda given: BreakerPolicy.parse(given, base.breaker), base.breaker),
         )
@@ -370,6 +375,12 @@ def _one_of(kind: type[E]) -> Callable[[object], E]:
             raise WrongChoice(tuple(str(each.value) for each in kind)) from None
 
     return parse
+
+
+def _yes_or_no(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("must be true or false")
+    return value
 
 
 def _signatures(value: object) -> tuple[Signatures, ...]:

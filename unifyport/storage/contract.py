@@ -517,6 +517,9 @@ class Store(Protocol):
         """Whether events after `position` were purged."""
 
     async def newest_event_id(self) -> str | None: ...
+    async def original(self, event_id: str) -> bytes | None:
+        """What came in, of an event that does not hold it; None if there is none, or no longer."""
+
     async def quarantine(self, limit: int) -> list[QuarantineEntry]: ...
     async def lane_key(self) -> bytes:
         """The key with which lanes are hashed: random, made with the database."""

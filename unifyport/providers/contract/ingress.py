@@ -20,12 +20,17 @@ Query = Mapping[str, str]
 
 @attrs.define
 class Addressed:
-    """One item of a request. `at` (unix ms) is the item's own time stamp, where it has one."""
+    """One item of a request. `at` (unix ms) is the item's own time stamp, where it has one.
+
+    `group`: the item is for every account of this group, see `InboundHook.group`; for `identity` if there is
+    none.
+    """
 
     identity: str  # the provider identity that the item is addressed to
     event: ProviderEvent
     raw: bytes
     at: int | None = None
+    group: str = ""
 
 
 @attrs.frozen
@@ -33,7 +38,8 @@ class InboundHook:
     """`verify` compares in constant time. `parse` never raises: what it cannot read becomes `Unparsed`.
 
     `challenge` answers the platform's check of the address; None refuses it. `limit` bounds a body in bytes,
-    `commit_seconds` the wait for the commit: it must be shorter than the platform's own time-out.
+    `commit_seconds` the wait for the commit: it must be shorter than the platform's own time-out. `group`:
+    the group that an account belongs to, such as a business with several numbers.
     """
 
     verify: Callable[[Credentials, Headers, bytes], bool]
@@ -41,3 +47,4 @@ class InboundHook:
     challenge: Callable[[Credentials, Query], str | None] | None = None
     limit: int = 1024 * 1024
     commit_seconds: float = 8.0
+    group: Callable[[Credentials], str | None] | None = None

@@ -22,9 +22,9 @@ from quart import Response, request
 
 from unifyport.model.send_pace import Pace
 from unifyport.model.token_bucket import Limit
-from unifyport.providers.telegram.bot.parse import ALLOWED_UPDATES
 from unifyport.providers.telegram.bot.render import MAX_CAPTION, MAX_TEXT, chat_id
 from unifyport.providers.telegram.bot.signature import SECRET_TOKEN
+from unifyport.providers.telegram.bot.updates import ALLOWED_UPDATES
 
 from ..http import HttpPlatform, as_json, http
 from ..limits import SendLimits

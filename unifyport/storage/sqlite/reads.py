@@ -205,6 +205,11 @@ def command(db: sqlite3.Connection, command_id: str) -> CommandRecord | None:
     return CommandRecord(row[0], row[1], CommandState(row[2]), answer, row[4], row[5])
 
 
+def original(db: sqlite3.Connection, ring: KeyRing, event_id: str) -> bytes | None:
+    row = db.execute("select sealed from original where event_id = ?", (event_id,)).fetchone()
+    return None if row is None else ring.open("original", ["original", event_id], row[0])
+
+
 def quarantine(db: sqlite3.Connection, ring: KeyRing, limit: int) -> list[QuarantineEntry]:
     rows = db.execute(
         "select n, account_no, at, reason, key, payload from quarantine order by n desc limit ?", (limit,)

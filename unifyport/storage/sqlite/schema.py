@@ -172,7 +172,15 @@ _V5 = """
 create unique index command_ref on command(account_no, client_ref) where client_ref is not null;
 """
 
-MIGRATIONS = [_V1, _V2, _V3, _V4, _V5]
+_V6 = """
+create table original(  -- what came in, of events that do not hold it; goes with its event
+  event_id text primary key, account_no integer not null, message blob not null,
+  sealed blob not null
+) strict, without rowid;
+create index original_message on original(account_no, message);
+"""
+
+MIGRATIONS = [_V1, _V2, _V3, _V4, _V5, _V6]
 
 
 def migrate(database: sqlite_utils.Database) -> None:

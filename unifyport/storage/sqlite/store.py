@@ -376,6 +376,9 @@ class SqliteStore:
     async def newest_event_id(self) -> str | None:
         return await self._read(reads.newest_event_id)
 
+    async def original(self, event_id: str) -> bytes | None:
+        return await self._read(lambda db: reads.original(db, self._ring, event_id))
+
     async def quarantine(self, limit: int) -> list[QuarantineEntry]:
         return await self._read(lambda db: reads.quarantine(db, self._ring, limit))
 

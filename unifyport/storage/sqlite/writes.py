@@ -15,7 +15,7 @@ import msgspec
 from unifyport.model.account import OF_A_LOGIN
 from unifyport.model.event import without_secrets
 from unifyport.model.message import CommandState
-from unifyport.model.unit import CommandChange, CommandResolution, Unit
+from unifyport.model.unit import CommandChange, CommandResolution, Item, Unit
 from unifyport.model.webhook import WebhookEndpoint
 
 from ..contract import (
@@ -153,11 +153,30 @@ class Writes:
                         self._ring.seal("quarantine", ["quarantine", item.key], item.quarantined.raw),
                     ),
                 )
+            self._write_originals(unit.account_no, item)
             if item.settles is not None:
                 self._settle_command(unit.account_no, item.settles)
         self._write_session(unit)
         self._write_account_changes(unit)
         return Duplicate() if unit.items and not fresh else Committed()
+
+    def _write_originals(self, account_no: int, item: Item) -> None:
+        if item.erases is not None:
+            self._db.execute(
+                "delete from original where account_no = ? and message = ?", (account_no, item.erases)
+            )
+        self._db.executemany(
+            "insert into original(event_id, account_no, message, sealed) values(?, ?, ?, ?)",
+            [
+                (
+                    o.event_id,
+                    account_no,
+                    o.message,
+                    self._ring.seal("original", ["original", o.event_id], o.raw),
+                )
+                for o in item.originals
+            ],
+        )
 
     def _settle_command(self, account_no: int, settled: CommandResolution) -> None:
         """Set the outcome that a receipt gives; it may come before the answer to its send, or without one."""
@@ -485,6 +504,9 @@ class Writes:
     def _purge_events(self, upto: int) -> int:
         """Delete the log up to a position. Debts of these events end as expired, and are counted."""
         deliveries.expire_debts(self._db, self._now, upto)
+        self._db.execute(
+            "delete from original where event_id in (select id from event where seq <= ?)", (upto,)
+        )
         return self._db.execute("delete from event where seq <= ?", (upto,)).rowcount
 
     def _purge_secrets(self, write: Purge) -> int:

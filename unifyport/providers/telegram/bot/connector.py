@@ -13,6 +13,7 @@ import trio
 from msgspec import Raw, Struct
 
 from unifyport.model.account import Identity
+from unifyport.model.json_text import without_lone_surrogates
 from unifyport.model.message import OutboundContacts, OutboundMedia, OutboundText
 from unifyport.net.clients import Response
 from unifyport.providers.contract.base import WEBHOOK, AnswersProbes, Batch, ConnectorContext, Link
@@ -30,9 +31,11 @@ from unifyport.providers.http import CALL_SECONDS, UPLOAD_SECONDS, HttpApi, deco
 
 from .errors import failure
 from .limits import PARALLEL_SENDS
-from .parse import ALLOWED_UPDATES, User, parse_updates
+from .parse import parse_updates
 from .render import render_contacts, render_media, render_text
+from .shapes import User
 from .signature import secret_of
+from .updates import ALLOWED_UPDATES
 
 POLL_SECONDS = 50  # the longest poll of the Bot API server (github.com/tdlib/telegram-bot-api, Client.h)
 CHECK_SECONDS = 3600.0
@@ -189,9 +192,16 @@ class BotConnector(AnswersProbes, LogsOut, SendsText, SendsFiles, SendsContacts,
         return _result(await self._http.request("POST", f"{self._base}/{method}", **options), login)
 
 
+def _decode(body: bytes) -> _Answer:
+    try:
+        return msgspec.json.decode(body, type=_Answer)
+    except msgspec.DecodeError:
+        return msgspec.json.decode(without_lone_surrogates(body), type=_Answer)
+
+
 def _result(response: Response, login: bool) -> Raw:
     try:
-        answer = msgspec.json.decode(response.body, type=_Answer)
+        answer = _decode(response.body)
     except msgspec.DecodeError:
         if response.status in (401, 404) and login:
             raise LoggedOut("invalid_credentials") from None

@@ -6,6 +6,8 @@ from unifyport.model.message import OutboundContacts, OutboundMedia, OutboundMes
 from unifyport.model.vcard import vcard
 from unifyport.providers.contract.errors import Rejected
 
+from .people import split_id
+
 MAX_TEXT = 4096  # characters after entities parsing
 MAX_CAPTION = 1024
 MAX_VCARD = 2048  # bytes
@@ -33,7 +35,7 @@ def render_text(message: OutboundText) -> dict[str, Any]:
         raise Rejected("empty_text", "a text message needs a text")
     if message.parse_mode is None and len(message.text) > MAX_TEXT:
         raise Rejected("text_too_long", f"Telegram takes at most {MAX_TEXT} characters")
-    return {"chat_id": chat_id(message.conversation_id), "text": message.text, **_parse_mode(message)}
+    return {**target(message), "text": message.text, **_parse_mode(message)}
 
 
 def render_media(message: OutboundMedia) -> tuple[str, str, dict[str, str]]:
@@ -41,7 +43,7 @@ def render_media(message: OutboundMedia) -> tuple[str, str, dict[str, str]]:
     if message.parse_mode is None and len(message.text) > MAX_CAPTION:
         raise Rejected("caption_too_long", f"Telegram takes at most {MAX_CAPTION} characters of a caption")
     method, field = _METHODS[message.type]
-    fields = {"chat_id": str(chat_id(message.conversation_id)), **_parse_mode(message)}
+    fields = {name: str(value) for name, value in target(message).items()} | _parse_mode(message)
     if message.text:
         fields["caption"] = message.text
     if message.voice is not None:
@@ -60,7 +62,7 @@ def render_contacts(message: OutboundContacts) -> dict[str, Any]:
     if len(card.encode()) > MAX_VCARD:
         raise Rejected("contact_too_long", f"Telegram takes a contact of at most {MAX_VCARD} bytes")
     return {
-        "chat_id": chat_id(message.conversation_id),
+        **target(message),
         "phone_number": contact.phones[0].number,
         "first_name": contact.name,
         "vcard": card,
@@ -86,6 +88,12 @@ def _parse_mode(message: OutboundMessage) -> dict[str, str]:
     if mode is None:
         raise Rejected("unknown_parse_mode", "parse_mode is Markdown, MarkdownV2 or HTML")
     return {"parse_mode": mode}
+
+
+def target(message: OutboundMessage) -> dict[str, Any]:
+    """Where a message goes: the chat, and the business connection whose owner writes there."""
+    chat, connection = split_id(message.conversation_id)
+    return {"chat_id": chat_id(chat)} | ({"business_connection_id": connection} if connection else {})
 
 
 def chat_id(conversation_id: str) -> int | str:

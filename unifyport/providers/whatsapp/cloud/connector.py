@@ -32,8 +32,8 @@ from unifyport.providers.contract.errors import ChannelError, LoggedOut, Rejecte
 from unifyport.providers.http import UPLOAD_SECONDS, HttpApi, new_form, origin_of
 
 from .errors import failure
+from .kinds import hex_digest
 from .limits import PARALLEL_SENDS
-from .parse import hex_digest
 from .render import complete, render_reaction, render_read
 
 CHECK_SECONDS = 3600.0

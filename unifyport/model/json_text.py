@@ -1,0 +1,16 @@
+"""JSON from platforms that a strict decoder refuses: half of a surrogate pair, from a text cut in the middle.
+
+Such an escape stands for no character. The decoder would refuse the whole document for it, and with it
+everything else that the platform reported.
+"""
+
+import re
+
+_ESCAPES = re.compile(
+    rb"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
+)
+
+
+def without_lone_surrogates(text: bytes) -> bytes:
+    """The text with U+FFFD for each half of a pair; the text itself if there is none."""
+    return _ESCAPES.sub(lambda match: b"\\ufffd" if match[1] else match[0], text)

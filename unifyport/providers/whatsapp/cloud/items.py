@@ -1,0 +1,70 @@
+"""Items of a webhook: lists that are decoded one by one, times, keys."""
+
+import contextlib
+import hashlib
+import re
+from typing import Any
+
+import msgspec
+from msgspec import Raw
+
+from unifyport.model.inbound import dedupe_key
+from unifyport.model.provider_data import ProviderData, Redactions, provider_data
+
+LONGEST_ID = 512
+# URLs of files open with our token, or without any; a customer's own URLs and `referral.source_url` stay.
+_FILES = ("image", "video", "audio", "document", "sticker")
+REDACTIONS: Redactions = {
+    **{name: frozenset({"url"}) for name in _FILES},
+    "referral": frozenset({"image_url", "video_url", "thumbnail_url"}),
+    "profile": frozenset({"picture", "picture_url"}),
+}
+_DIGITS = re.compile(r"[0-9]{1,11}")
+
+
+def read_list(items: Raw) -> list[Raw]:
+    """The items of a list; absent and null are an empty list. Raises `DecodeError` if it is not a list."""
+    return msgspec.json.decode(items, type=list[Raw] | None) or []
+
+
+def milliseconds(seconds: str | int) -> int:
+    """Unix milliseconds. Raises `ValueError` if it is not a number of seconds."""
+    if not _DIGITS.fullmatch(str(seconds)):
+        raise ValueError("timestamp")
+    return int(seconds) * 1000
+
+
+def raw_key(number: str, raw: bytes, *more: str) -> bytes:
+    """The key of an item without an id: the hash of its text."""
+    return dedupe_key("whatsapp", number, "raw", hashlib.sha256(raw).hexdigest(), *more)
+
+
+def usable_id(id_: str, key: bytes) -> str:
+    """The id of a message; where the platform gives an empty one, an id of this item alone.
+
+    Raises `ValueError` for one that is too long.
+    """
+    if len(id_) > LONGEST_ID:
+        raise ValueError("id")
+    return id_ or f"item:{key.hex()}"
+
+
+def item_of(item: Any, raw: bytes) -> ProviderData:
+    """The platform's item for an event."""
+    return provider_data(item, raw, REDACTIONS)
+
+
+def decoded(raw: bytes) -> ProviderData | None:
+    """The item for an event; None if it is not JSON."""
+    with contextlib.suppress(msgspec.DecodeError, RecursionError):
+        return item_of(msgspec.json.decode(raw), raw)
+    return None
+
+
+def without_nulls(value: Any) -> Any:
+    """A copy without fields that are null, which mean the same as fields that are not there."""
+    if isinstance(value, dict):
+        return {name: without_nulls(inner) for name, inner in value.items() if inner is not None}
+    if isinstance(value, list):
+        return [without_nulls(inner) for inner in value]
+    return value
