@@ -15,7 +15,7 @@ from unifyport.providers.contract.capabilities import (
 
 from .. import schemas
 from ..http.routing import Call
-from .platform import route
+from .platform import NO_CONVERSATION, route
 
 MAX_CONTENT = 65_536
 MAX_EMOJI = 64  # characters: one emoji may be a long sequence
@@ -66,7 +66,18 @@ async def _act(call: Call, capability: Capability[..., Any], *arguments: Any) ->
 
 
 def _route(operation_id: str, path: str, handler: Any, summary: str, failure: str, body: type) -> Any:
-    return route("Messages", operation_id, "POST", path, handler, summary, failure, schemas.OkData, body)
+    return route(
+        "Messages",
+        operation_id,
+        "POST",
+        path,
+        handler,
+        summary,
+        failure,
+        schemas.OkData,
+        body,
+        errors=(NO_CONVERSATION,),
+    )
 
 
 ROUTES = [

@@ -9,7 +9,7 @@ from ..http.routing import Call, Route
 from . import idempotency
 from .conversations import INVALID_TYPE, UNSUPPORTED_TYPE
 from .outbound import read_message, read_quote
-from .platform import DOING
+from .platform import DOING, NO_CONVERSATION
 
 
 async def send_message(call: Call) -> schemas.SendMessageResult:
@@ -62,6 +62,7 @@ ROUTES = [
             *DOING,
             INVALID_TYPE,
             UNSUPPORTED_TYPE,
+            NO_CONVERSATION,
             error(codes.UNSUPPORTED_MESSAGE),
             error(codes.INVALID_REPLY_TOKEN),
             idempotency.REUSED,

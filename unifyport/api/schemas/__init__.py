@@ -18,7 +18,16 @@ from .accounts import (
     RuntimeFailure,
     RuntimeSends,
 )
-from .common import Error, ErrorEnvelope, FreeFormObject, Health, OkData, ProviderName, RuntimeStatus
+from .common import (
+    Error,
+    ErrorEnvelope,
+    FreeFormObject,
+    Health,
+    OkData,
+    ProviderError,
+    ProviderName,
+    RuntimeStatus,
+)
 from .directory import (
     ContactIdRequest,
     ContactListResult,
@@ -80,6 +89,7 @@ from .workspace import (
     APIKeyCreateRequest,
     APIKeyCreateResult,
     APIKeyStatusUpdateRequest,
+    AuthModeAvailability,
     ChannelCapabilities,
     ConnectionCapabilities,
     CredentialField,
@@ -103,6 +113,7 @@ __all__ = [
     "AccountSession",
     "AuthCodeRequest",
     "AuthField",
+    "AuthModeAvailability",
     "AuthPasswordRequest",
     "AuthSessionImportRequest",
     "ChannelCapabilities",
@@ -155,6 +166,7 @@ __all__ = [
     "MessageReactionRequest",
     "MessageTargetRequest",
     "OkData",
+    "ProviderError",
     "ProviderName",
     "ProviderProfile",
     "ProviderRegionsResponse",

@@ -22,12 +22,24 @@ class Health:
 
 
 @attrs.define
+class ProviderError:
+    """What the platform itself said."""
+
+    code: str | None = None
+    message: str | None = None
+
+
+@attrs.define
 class Error:
+    """`outcome` and `reason` are those of the command, where there is one."""
+
     code: str
     message: str
     problems: list[str] | None = None
     outcome: str | None = None
     command_id: str | None = None
+    reason: str | None = None
+    provider: ProviderError | None = None
 
 
 @attrs.define
