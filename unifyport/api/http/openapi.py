@@ -8,6 +8,7 @@ from unifyport import __version__
 
 from .. import schemas
 from .openapi_components import body_of, components, shape_of
+from .openapi_events import event_components, webhooks
 from .routing import JSON, Route
 
 _PATH_PARAMETER = re.compile(r"\{(\w+)\}")
@@ -31,10 +32,11 @@ def document(routes: Iterable[Route]) -> dict[str, Any]:
         },
         "servers": [{"url": "/"}],
         "security": [{"ApiKeyAuth": []}],
-        "tags": [{"name": tag} for tag in dict.fromkeys(route.tag for route in routes)],
+        "tags": [{"name": tag} for tag in dict.fromkeys([*(route.tag for route in routes), "Events"])],
         "paths": paths,
+        "webhooks": webhooks(),
         "components": {
-            "schemas": components(routes),
+            "schemas": components(routes) | event_components(),
             "securitySchemes": {"ApiKeyAuth": {"type": "apiKey", "in": "header", "name": "X-Api-Key"}},
         },
     }

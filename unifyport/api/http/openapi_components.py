@@ -84,16 +84,22 @@ def components(routes: Iterable[Route]) -> dict[str, Schema]:
     for name, component in found.items():
         if name in taken:
             _without_default_null(component)
+            _plain(component)
         else:
-            _without_null(component)
-            _with_defaults_required(component)
-        _plain(component)
+            answered(component)
     for name, rule in _RULES.items():
         found[name]["x-rule"] = rule
     found["ProviderProfile"]["additionalProperties"] = True
     for name, of, fields in _REQUIRED.values():
         found[name] = _with_required(name, found[of], fields)
     return found
+
+
+def answered(component: Schema) -> None:
+    """Make it the schema of what we say: what is null is left out."""
+    _without_null(component)
+    _with_defaults_required(component)
+    _plain(component)
 
 
 def body_of(route: Route) -> Schema:
