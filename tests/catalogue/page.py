@@ -13,8 +13,9 @@ _HEAD = """# Events: one example of each
 
 This page is written by `./scripts/catalogue` from the schemas of the OpenAPI document and from a run in which
 a receiver got every event; a test fails when it is out of date. The same schemas and examples are under
-`webhooks` in `/openapi.json`. [webhooks.md](webhooks.md) tells how events travel, and has receivers in
-Python, Node and Go; [privacy.md](privacy.md) tells which personal data leave by default.
+`webhooks` in `/openapi.json`. [webhooks.md](webhooks.md) tells how events travel,
+[receivers.md](receivers.md) has receivers in Python, Node and Go, [privacy.md](privacy.md) tells which
+personal data leave by default.
 
 ## What every event has
 

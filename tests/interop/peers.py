@@ -45,7 +45,7 @@ def _one_at_a_time() -> Iterator[None]:
         yield
 
 
-def _run(*command: str, cwd: Path | None = None) -> None:
+def run(*command: str, cwd: Path | None = None) -> None:
     done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=600)
     if done.returncode != 0:
         _missing(f"{' '.join(command[:3])} failed: {(done.stdout + done.stderr)[-500:]}")
@@ -56,8 +56,8 @@ def _programs(packages: dict[str, str]) -> list[str]:
     path = f"{os.environ['PATH']}{os.pathsep}/usr/sbin"
     if not all(shutil.which(program, path=path) for program in packages):
         if shutil.which("apt-get") and os.geteuid() == 0:
-            _run("apt-get", "update", "-q")
-            _run("apt-get", "install", "-yq", "--no-install-recommends", *packages.values())
+            run("apt-get", "update", "-q")
+            run("apt-get", "install", "-yq", "--no-install-recommends", *packages.values())
         else:
             _missing(f"{' or '.join(packages)} is not installed")
     return [shutil.which(program, path=path) or program for program in packages]
@@ -69,6 +69,11 @@ def nginx() -> str:
         return _programs({"nginx": "nginx-light"})[0]
 
 
+def node_program() -> str:
+    with _one_at_a_time():
+        return _programs({"node": "nodejs"})[0]
+
+
 def node(source: Path = HERE / "node") -> Path:
     """A directory with `node_modules` of the Node peers of `source` and their scripts."""
     with _one_at_a_time():
@@ -77,7 +82,7 @@ def node(source: Path = HERE / "node") -> Path:
         if not (directory / ".done").exists():
             shutil.rmtree(directory, ignore_errors=True)
             shutil.copytree(source, directory, ignore=shutil.ignore_patterns("node_modules"))
-            _run("npm", "ci", "--no-audit", "--no-fund", cwd=directory)
+            run("npm", "ci", "--no-audit", "--no-fund", cwd=directory)
             (directory / ".done").touch()
         for script in source.glob("*.cjs"):
             there = directory / script.name
@@ -93,8 +98,8 @@ def python(requirements: Path = HERE / "python" / "requirements.in") -> Path:
     with _one_at_a_time():
         if not (directory / ".done").exists():
             shutil.rmtree(directory, ignore_errors=True)
-            _run(sys.executable, "-m", "venv", str(directory))
-            _run(*pip, "-r", str(requirements))
+            run(sys.executable, "-m", "venv", str(directory))
+            run(*pip, "-r", str(requirements))
             (directory / ".done").touch()
     return directory / "bin" / "python"
 
@@ -116,7 +121,7 @@ def go_tool(source: Path, package: str) -> str:
             directory.mkdir(parents=True, exist_ok=True)
             for name in ("go.mod", "go.sum"):
                 shutil.copy(source / name, directory)
-            _run(program, "build", "-o", "tool", package, cwd=directory)
+            run(program, "build", "-o", "tool", package, cwd=directory)
     return str(directory / "tool")
 
 
