@@ -14,14 +14,19 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+import attrs
 import msgspec
 
+from unifyport.model.aliases import Alias, AliasChanges
 from unifyport.model.event import Event, EventType, encode_body
 from unifyport.model.fitting import fit
 from unifyport.model.inbound import (
     Attachment,
     Content,
+    Conversation,
+    ConversationMoved,
     MessageDeleted,
+    MoveReason,
     ProviderEvent,
     Status,
     StatusChanged,
@@ -35,13 +40,14 @@ from unifyport.model.unit import CommandResolution, Item, Original, Quarantined,
 from unifyport.storage.contract import Result, Write
 
 from .actor import Actor, Job, Stickiness
+from .conversation_ids import ConversationIds
 from .mailbox import Mailbox
 from .reply import Failed
 from .writer import Writer
 
 log = logging.getLogger("unifyport.normalizer")
 
-_MOST_KINDS = 256  # unsupported kinds that are counted by name; platforms choose the names
+_MOST_KINDS, _LONGEST_KIND = 256, 64  # unsupported kinds that are counted by name; platforms choose the names
 
 MediaLink = Callable[[str, str, Attachment], str]  # account id, provider, file -> URL, or "" for none
 # account id, provider, conversation id, message id -> reply token, or "" for none
@@ -79,6 +85,7 @@ class Normalizer(Actor[Unit, Result]):
         self._link = link
         self._reply_token = reply_token
         self._now_ms = now_ms
+        self.conversations = ConversationIds(writer.store)
         self._sticky = Stickiness()
         self.quarantined = 0
         self.events: Counter[int] = Counter()  # by kind; repeats included
@@ -88,6 +95,7 @@ class Normalizer(Actor[Unit, Result]):
         return work.account_no
 
     async def handle(self, batch: list[Job[Unit, Result]]) -> None:
+        await self.conversations.load(job.work for job in batch)
         for job in batch:
             unit = job.work
             if self._sticky.refuses(unit.account_no, unit.generation):
@@ -99,6 +107,7 @@ class Normalizer(Actor[Unit, Result]):
 
     def failed(self, job: Job[Unit, Result]) -> None:
         self._sticky.fail(job.work.account_no, job.work.generation)
+        self.conversations.forget(job.work.account_no)
 
     def fill(self, unit: Unit) -> None:
         """Set `unit.items` from its provider events and announcements."""
@@ -113,9 +122,13 @@ class Normalizer(Actor[Unit, Result]):
         if isinstance(event, Unparsed):
             item.quarantined = Quarantined(event.reason, event.raw)
         try:
+            now = self._now_ms()
+            item.aliases = self.conversations.resolve(unit, event, now)
+            for moved in _moves_of(event, item.aliases, now):
+                self._add_event(unit, item, moved)
             for attachment in attachments_of(event):
                 attachment.url = self._link(unit.account_id, unit.provider, attachment)
-            for standard in normalize(event, self._now_ms()):
+            for standard in normalize(event, now):
                 self._add_event(unit, item, self._add_reply_token(unit, standard))
             self._count_unsupported(unit, event)
         except Exception as error:
@@ -123,7 +136,7 @@ class Normalizer(Actor[Unit, Result]):
             item.quarantined = Quarantined(f"normalizer: {type(error).__name__}", raw_of(event))
             item.events, item.originals = [], []
         if isinstance(event, MessageDeleted):
-            item.erases = _message_key(event.conversation.id, event.message_id)
+            item.erases = [_message_key(event.conversation.id, id_) for id_ in event.message_ids]
         if item.quarantined is not None:
             self.quarantined += 1
             log.warning("account %s: quarantined (%s)", unit.account_id, item.quarantined.reason)
@@ -141,7 +154,7 @@ class Normalizer(Actor[Unit, Result]):
         content = getattr(event, "content", None)
         if not isinstance(content, Content) or not content.unsupported:
             return
-        kind = unit.provider, content.kind
+        kind = unit.provider, content.kind[:_LONGEST_KIND]
         if kind not in self.unsupported and len(self.unsupported) >= _MOST_KINDS:
             kind = unit.provider, "other"
         self.unsupported[kind] += 1
@@ -166,7 +179,7 @@ class Normalizer(Actor[Unit, Result]):
         fitted = fit(standard.data, standard.provider_data, encode)
         kind = EventType(standard.type).number
         self.events[kind] += 1
-        lane = self.lane(unit.account_id, standard.conversation_id)
+        lane = self.lane(unit.account_id, standard.lane_id)
         return Event(event_id, kind, lane, standard.occurred_at, fitted.body), fitted.original
 
     def lane(self, account_id: str, conversation_id: str) -> int:
@@ -188,6 +201,21 @@ def _encode(
         data=data,
         sender=standard.sender,
     )
+
+
+def _moves_of(event: ProviderEvent, changes: AliasChanges | None, at: int) -> list[Standard]:
+    """Two conversations that turned out to be one: `conversation.updated` before the event that shows it."""
+    conversation: Conversation | None = getattr(event, "conversation", None)
+    if changes is None or conversation is None or isinstance(event, ConversationMoved):
+        return []
+    reason = MoveReason.PLATFORM_ALIAS
+    return [
+        standard
+        for previous, _ in changes.moved
+        for standard in normalize(
+            ConversationMoved(event.key, attrs.evolve(conversation), previous, reason, str(reason), at)
+        )
+    ]
 
 
 def _message_key(conversation_id: str, message_id: str) -> bytes:
@@ -234,3 +262,8 @@ class Normalizers:
 
     def lane(self, account_id: str, conversation_id: str) -> int:
         return self.partitions[0].lane(account_id, conversation_id)
+
+    async def find_alias(self, account_no: int, conversation_id: str) -> Alias | None:
+        """The row of a conversation's id, if the conversation has several. Raises `StoreUnavailable`."""
+        partition = self.partitions[account_no % len(self.partitions)]
+        return await partition.conversations.find(account_no, conversation_id)

@@ -1,112 +1,97 @@
-"""Runs the rounds, each subject after the other in every round, and prints the medians side by side."""
+"""The command: runs the rounds and writes the results and the report."""
 
-import json
 import os
-import platform
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
-from statistics import median
-from typing import Any
+import sys
+from pathlib import Path
+from types import ModuleType
 
 import click
-import trio
-from rich.console import Console
-from rich.table import Table
 
+from .about import about
+from .bench import Bench, Options
+from .columns import Suite
+from .install import CACHE
+from .names import ABOUT
+from .process import LOAD_CORE, ROOT
+from .report import missed, render
+from .results import Results, Skipped
 from .rig import Rig
-from .subjects import Subject, gateway, naive
+from .suites import backlog, delivery, ingress, logins, memory, sends, supervision
 
-New = Callable[[str, str, int], AbstractAsyncContextManager[Subject]]
-SUBJECTS: dict[str, New] = {"UnifyPort": gateway, "naive": naive}
-SENDERS = 16  # sending accounts
-IDLE = 1000
-LOAD = 0.2
-RIG_CORE = 1
-
-ROWS = [
-    ("ingress", "inbound to webhook, events/s", "{:,.0f}", True),
-    ("ingress_cpu", "  CPU per event, ms", "{:.2f}", False),
-    ("p50", f"  p50 at {LOAD:.0%} of its own rate, ms", "{:.1f}", False),
-    ("p99", f"  p99 at {LOAD:.0%} of its own rate, ms", "{:.1f}", False),
-    ("sends", "send to platform, sends/s", "{:,.0f}", True),
-    ("sends_cpu", "  CPU per send, ms", "{:.2f}", False),
-    ("idle", f"memory per idle account at {IDLE}, KiB", "{:.1f}", False),
-    ("resident", "memory without accounts, MiB", "{:.1f}", False),
-]
+_MODULES: tuple[ModuleType, ...] = (ingress, sends, delivery, supervision, memory, logins, backlog)
+SUITES: dict[str, Suite] = {module.SUITE.name: module.SUITE for module in _MODULES}
+REPORT = ROOT / "docs" / "benchmarks.md"
+RESULTS = CACHE / "results.json"
 
 
-async def one_round(rig: Rig, new: New, events: int, seconds: float) -> dict[str, float]:
-    async with new(rig.graph, rig.hook, SENDERS) as subject:
-        await rig.flood(subject, events // 10)  # warm up
-        rate, cpu = await rig.flood(subject, events)
-        found = {"ingress": rate, "ingress_cpu": cpu * 1000}
-        latencies = await rig.steady(subject, rate * LOAD, seconds)
-        found["p50"] = latencies[len(latencies) // 2] * 1000
-        found["p99"] = latencies[min(len(latencies) - 1, int(len(latencies) * 0.99))] * 1000
-        rate, cpu = await rig.sends(subject, events)
-        return found | {"sends": rate, "sends_cpu": cpu * 1000}
-
-
-async def memory(rig: Rig, new: New) -> dict[str, float]:
-    """Resident memory with and without idle accounts, each in a process of its own."""
-    found = {}
-    for count in (0, IDLE):
-        async with new(rig.graph, rig.hook, count) as subject:
-            await trio.sleep(2)  # until start-up is over
-            found[count] = subject.resident()
-    return {"idle": (found[IDLE] - found[0]) / IDLE / 1024, "resident": found[0] / 1024**2}
-
-
-async def run(rounds: int, events: int, seconds: float, quiet: bool) -> dict[str, dict[str, float]]:
-    progress = Console(stderr=True, quiet=quiet)
-    results: dict[str, list[dict[str, float]]] = {name: [] for name in SUBJECTS}
-    rig = Rig()
-    async with trio.open_nursery() as nursery:
-        await nursery.start(rig.run)
-        for number in range(rounds):
-            for name, new in SUBJECTS.items():
-                progress.print(f"round {number + 1} of {rounds}: {name}")
-                results[name].append(await one_round(rig, new, events, seconds))
-        medians = {
-            name: {key: median(found[key] for found in all_) for key in all_[0]}
-            for name, all_ in results.items()
-        }
-        for name, new in SUBJECTS.items():
-            progress.print(f"memory: {name}")
-            medians[name] |= await memory(rig, new)
-        nursery.cancel_scope.cancel()
-    return medians
-
-
-def table(medians: dict[str, dict[str, float]]) -> Table:
-    names = list(medians)
-    shown = Table("", *names, "UnifyPort / naive")
-    for key, label, form, _ in ROWS:
-        ours, peer = medians["UnifyPort"][key], medians["naive"][key]
-        shown.add_row(label, *(form.format(medians[name][key]) for name in names), f"{ours / peer:.2f}x")
-    return shown
+def _callers(_: click.Context, __: click.Parameter, text: str) -> tuple[int, ...]:
+    return tuple(int(each) for each in text.split(","))
 
 
 @click.command()
-@click.option("--rounds", default=3, show_default=True, help="Interleaved; medians are shown.")
-@click.option("--events", default=3000, show_default=True, help="Of each throughput measurement.")
-@click.option("--seconds", default=8.0, show_default=True, help="Of each latency measurement.")
-@click.option("--json", "as_json", is_flag=True)
-def main(rounds: int, events: int, seconds: float, as_json: bool) -> None:
-    """The gateway beside a naive FastAPI + httpx + one-commit-per-event service."""
-    if (os.cpu_count() or 1) > 1:
-        os.sched_setaffinity(0, {RIG_CORE})
-    medians = trio.run(run, rounds, events, seconds, as_json)
-    if as_json:
-        about: dict[str, Any] = {"python": platform.python_version(), "rounds": rounds, "events": events}
-        click.echo(json.dumps({**about, "medians": medians}, indent=2))
-        return
-    Console().print(table(medians))
-    click.echo(
-        f"Python {platform.python_version()}, {platform.machine()}, {os.cpu_count()} cores;"
-        f" medians of {rounds} interleaved rounds of {events} events;"
-        f" subject on core 0, load and receiver on core {RIG_CORE}"
-    )
+@click.argument("suites", nargs=-1, type=click.Choice(list(SUITES)))
+@click.option("--rounds", default=5, show_default=True, help="Interleaved; medians are shown.")
+@click.option("--callers", default="1,16,64,256", show_default=True, callback=_callers)
+@click.option("--scale", default=1.0, show_default=True, help="Multiplies all counts and times.")
+@click.option("--peer", "peers", multiple=True, type=click.Choice(list(ABOUT)), help="Only ours and these.")
+@click.option(
+    "--gateway", type=click.Path(path_type=Path, exists=True, file_okay=False), help="Another checkout."
+)
+@click.option("--report", default=REPORT, show_default="docs/benchmarks.md", type=click.Path(path_type=Path))
+@click.option(
+    "--results", default=RESULTS, show_default=".cache/bench/results.json", type=click.Path(path_type=Path)
+)
+@click.option("--again", is_flag=True, help="Only write the report again from the last results.")
+def main(
+    *,
+    suites: tuple[str, ...],
+    rounds: int,
+    callers: tuple[int, ...],
+    scale: float,
+    peers: tuple[str, ...],
+    gateway: Path | None,
+    report: Path,
+    results: Path,
+    again: bool,
+) -> None:
+    """The gateway beside its peers, in one run. SUITES: only these.
+
+    BENCH_DIR: the directory for the databases; it decides which disk is used.
+    """
+    if again:
+        found, failed = Results.read(results), False
+    else:
+        checkout = gateway.resolve() if gateway else None
+        options = Options(rounds, callers, scale, frozenset(peers), checkout)
+        found, failed = measure(options, [SUITES[name] for name in suites or SUITES], results)
+    report.write_text(render(found, list(SUITES.values())))
+    for text in missed(found):
+        click.echo(f"missed: {text}")
+    click.echo(f"the report is in {report}")
+    sys.exit(failed)
 
 
-main()
+def measure(options: Options, suites: list[Suite], path: Path) -> tuple[Results, bool]:
+    """Run all rounds. The results are written after each one, so that a run that is cut short is not lost.
+
+    Returns them, and whether the gateway itself failed anywhere.
+    """
+    if len(os.sched_getaffinity(0)) > 1:
+        os.sched_setaffinity(0, {LOAD_CORE})
+    results = Results(about(options))
+    with Rig() as rig:
+        bench = Bench(rig, options, results, lambda text: click.echo(text, err=True))
+        for bench.round in range(options.rounds):
+            for suite in suites:
+                if options.gateway is not None and not suite.driven:
+                    continue
+                suite.run(bench)
+            results.write(path)
+    if options.gateway is not None:
+        reason = "it is measured inside a process of this checkout, not through the command line"
+        results.skipped += [Skipped(suite.name, "", reason) for suite in suites if not suite.driven]
+    return results, bench.failed
+
+
+if __name__ == "__main__":
+    main()

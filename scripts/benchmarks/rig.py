@@ -1,148 +1,231 @@
-"""The environment of a subject: platform, load and receiver, in one process that is not measured."""
+"""The surroundings of a subject: its platforms, its callers and the receiver of its webhooks.
 
-import hashlib
-import hmac
-import json
-import re
+They run in one thread of this process, on a core that no subject uses. Every run checks that each message
+arrived, and how many arrived twice or out of order.
+"""
+
+import gc
 import time
-from contextlib import AsyncExitStack
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from typing import Self
 
-import trio
+import attrs
 
-from .subjects import APP_SECRET, Subject
-from .wire import Connection, post, serve
+from .loop import Connection, Loop
+from .platforms import Platforms
+from .process import PeerFailed
+from .tracker import Tracker
+from .traffic import CONVERSATIONS, number_in, signed
 
-_TEXT = re.compile(rb'"text":\s*"(\d+)"')
-CONNECTIONS = 16
+ACCEPTED = b"HTTP/1.1 204 No Content\r\n\r\n"
+REFUSED = (429, 503)  # "come again": the request is repeated
+_AGAIN_SECONDS = 0.02
+_ARRIVAL_SECONDS = 60.0
+_LONGEST_SECONDS = 300.0  # of a run
+_CHECK_SECONDS = 0.005
+_SETTLE_SECONDS = 0.1  # for what a subject does after the last arrival, and for late repeats
+
+
+@attrs.define
+class Run:
+    """What was measured. Times in seconds, sorted; `rate` is per second, until the last message arrived."""
+
+    count: int
+    rate: float
+    answers: list[float]  # from the request to its answer
+    arrivals: list[float]  # from the request to the arrival at the receiver or the platform
+    refused: int
+    repeated: int
+    misordered: int
+
+    @property
+    def latencies(self) -> dict[str, float]:
+        """Percentiles in milliseconds."""
+        return {
+            f"{name} p{share}": percentile(times, share / 100) * 1000
+            for name, times in (("answer", self.answers), ("arrival", self.arrivals))
+            for share in (50, 99)
+        }
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """A percentile of sorted values; 0 if there are none."""
+    return values[min(len(values) - 1, int(len(values) * share))] if values else 0.0
+
+
+@attrs.frozen
+class Load:
+    """Requests to one port, each numbered. Each caller sends its next request when one was answered.
+
+    `request` makes the bytes of a number. With `seconds` no request begins after that time, and `count` is
+    only the most there can be.
+    """
+
+    port: int
+    callers: int
+    count: int
+    request: Callable[[int], bytes]
+    seconds: float = float("inf")
 
 
 class Rig:
-    """`graph` and `hook` are URLs for a subject. `arrived`: times by the number in the message's text."""
+    """`hook` is the receiver's URL; `platforms` the platforms. Use it as a context manager."""
 
     def __init__(self) -> None:
-        self.graph = self.hook = ""
-        self.arrived: dict[int, float] = {}
-        self.repeats = 0
-        self.sent = 0
-        self._news = trio.Event()
+        self._loop = Loop()
+        self._first = CONVERSATIONS
+        self._received = Tracker()
+        self._sample = (b"", b"")
+        self.platforms = Platforms(self._loop)
+        self.hook = f"http://127.0.0.1:{self._loop.listen(self._take)}/hook"
 
-    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        async with trio.open_nursery() as nursery:
-            self.graph = f"http://127.0.0.1:{await nursery.start(serve, self._graph)}"
-            self.hook = f"http://127.0.0.1:{await nursery.start(serve, self._hook)}/hook"
-            task_status.started()
+    def __enter__(self) -> Self:
+        self._loop.__enter__()
+        return self
 
-    async def _graph(self, method: bytes, path: bytes, body: bytes) -> tuple[int, bytes]:
-        if method == b"GET":
-            number = path.partition(b"?")[0].rpartition(b"/")[2].decode()
-            return 200, json.dumps({"id": number, "verified_name": "bench"}).encode()
-        self.sent += 1
-        return 200, b'{"messages":[{"id":"wamid.%d"}]}' % self.sent
+    def __exit__(self, *exc_info: object) -> None:
+        self._loop.__exit__()
 
-    async def _hook(self, method: bytes, path: bytes, body: bytes) -> tuple[int, bytes]:
-        match = _TEXT.search(body)
-        if match is not None:
-            number = int(match[1])
-            self.repeats += number in self.arrived
-            self.arrived.setdefault(number, time.perf_counter())
-            self._news.set()
-        return 204, b""
+    def inbound(self, load: Load) -> Run:
+        """Messages of customers: they must arrive at the receiver, signed."""
+        run = self._drive(load, self._received)
+        if not signed(*self._sample):
+            raise PeerFailed("a delivery has no valid signature")
+        return run
 
-    async def until(self, count: int, seconds: float) -> None:
-        with trio.fail_after(seconds):
-            while len(self.arrived) < count:
-                await self._news.wait()
-                self._news = trio.Event()
+    def outbound(self, load: Load, delay: float = 0.0) -> Run:
+        """Messages to customers: they must arrive at the platform, which takes `delay` seconds for each."""
+        self.platforms.delay = delay
+        return self._drive(load, self.platforms.sent)
 
-    # -- scenarios -------------------------------------------------------------------------------------------
+    def cut_platforms(self, seconds: float) -> None:
+        self._loop.call(lambda: self.platforms.cut(seconds))
 
-    async def flood(self, subject: Subject, count: int) -> tuple[float, float]:
-        """Inbound as fast as requests are answered. Returns events per second, from the first request to the
-        last arrival, and CPU seconds per event.
-        """
-        requests = [webhook(subject, number, number) for number in range(count)]
-        self.arrived.clear()
-        cpu, began = subject.cpu(), time.perf_counter()
-        await drive(subject, requests, CONNECTIONS)
-        await self.until(count, 300)
-        seconds = time.perf_counter() - began
-        return count / seconds, (subject.cpu() - cpu) / count
+    def _take(self, connection: Connection, head: bytes, body: bytes) -> None:
+        number = number_in(body)
+        if number is not None:
+            self._received.arrive(number)
+            self._sample = (head, body)
+        connection.send(ACCEPTED)
 
-    async def steady(self, subject: Subject, rate: float, seconds: float) -> list[float]:
-        """Inbound at a steady rate. Returns sorted seconds from the time a request was due to its arrival."""
-        count = max(50, int(rate * seconds))
-        requests = [webhook(subject, number, number) for number in range(count)]
-        self.arrived.clear()
-        due: list[float] = []
-        free: list[Connection] = []
-        async with AsyncExitStack() as stack, trio.open_nursery() as nursery:
-
-            async def one(request: bytes) -> None:
-                if free:
-                    wire = free.pop()
-                else:
-                    stream = await stack.enter_async_context(
-                        await trio.open_tcp_stream("127.0.0.1", subject.port)
-                    )
-                    wire = Connection(stream)
-                status, body = await wire.call(request)
-                assert status == 200, (status, body)
-                free.append(wire)
-
-            began, clock = time.perf_counter(), trio.current_time()
-            for number, request in enumerate(requests):
-                await trio.sleep_until(clock + number / rate)
-                due.append(began + number / rate)
-                nursery.start_soon(one, request)
-        await self.until(count, 60)
-        return sorted(self.arrived[number] - due[number] for number in range(count))
-
-    async def sends(self, subject: Subject, count: int) -> tuple[float, float]:
-        """Outbound as fast as sends are answered, over all accounts. Returns sends/s, CPU s per send."""
-        names = subject.numbers
-        requests = [subject.send_request(names[n % len(names)], f"{n}") for n in range(count)]
-        cpu, began = subject.cpu(), time.perf_counter()
-        await drive(subject, requests, CONNECTIONS)
-        seconds = time.perf_counter() - began
-        return count / seconds, (subject.cpu() - cpu) / count
+    def _drive(self, load: Load, tracker: Tracker) -> Run:
+        if CONVERSATIONS % load.callers:
+            raise ValueError(f"the number of callers must divide {CONVERSATIONS}")
+        rounds = -(-load.count // load.callers)
+        numbers = range(self._first, self._first + rounds * load.callers)
+        self._first += -(-len(numbers) // CONVERSATIONS) * CONVERSATIONS
+        requests = [load.request(number) for number in numbers]
+        gc.collect()
+        gc.disable()
+        try:
+            drive = _Drive(self._loop, load, numbers, requests, tracker)
+            self._loop.call(drive.start)
+            run = drive.done.result()
+        finally:
+            gc.enable()
+        return run
 
 
-def webhook(subject: Subject, number: int, customer: int) -> bytes:
-    message = {
-        "id": f"wamid.{time.time_ns()}.{number}",
-        "from": f"659{customer % 500:07}",
-        "timestamp": str(int(time.time())),
-        "type": "text",
-        "text": {"body": str(number)},
-    }
-    value = {
-        "messaging_product": "whatsapp",
-        "metadata": {"display_phone_number": "6500000000", "phone_number_id": subject.numbers[0]},
-        "contacts": [{"profile": {"name": "A customer"}, "wa_id": message["from"]}],
-        "messages": [message],
-    }
-    body = json.dumps(
-        {
-            "object": "whatsapp_business_account",
-            "entry": [{"id": "1", "changes": [{"value": value, "field": "messages"}]}],
-        }
-    ).encode()
-    signature = hmac.new(APP_SECRET.encode(), body, hashlib.sha256).hexdigest()
-    return post(subject.ingress, body, {"x-hub-signature-256": f"sha256={signature}"})
+class _Drive:
+    """One run, in the loop's thread. `done` gets its result, or `PeerFailed`."""
 
+    def __init__(
+        self, loop: Loop, load: Load, numbers: range, requests: list[bytes], tracker: Tracker
+    ) -> None:
+        self._loop = loop
+        self._load = load
+        self._numbers = numbers
+        self._requests = requests
+        self._tracker = tracker
+        self._began: dict[int, float] = {}
+        self._answers: list[float] = []
+        self._active = load.callers
+        self._refused = 0
+        self._from = self._until = 0.0
+        self._connections: list[Connection] = []
+        self.done: Future[Run] = Future()
 
-async def drive(subject: Subject, requests: list[bytes], connections: int) -> None:
-    """Send all requests over some connections, each as soon as the one before it was answered."""
-    waiting = iter(requests)
+    def start(self) -> None:
+        self._tracker.expect(self._numbers)
+        self._loop.later(_LONGEST_SECONDS, lambda: self._fail("a request was never answered"))
+        self._from = time.perf_counter()
+        for caller in range(self._load.callers):
+            self._caller(caller)
 
-    async def worker() -> None:
-        async with await trio.open_tcp_stream("127.0.0.1", subject.port) as stream:
-            wire = Connection(stream)
-            for request in waiting:
-                status, body = await wire.call(request)
-                if status != 200:
-                    raise RuntimeError(f"{subject.name}: HTTP {status}: {body!r}")
+    def _caller(self, caller: int) -> None:
+        places = iter(range(caller, len(self._numbers), self._load.callers))
+        place = next(places)
 
-    async with trio.open_nursery() as nursery:
-        for _ in range(connections):
-            nursery.start_soon(worker)
+        def send() -> None:
+            connection.send(self._requests[place])
+
+        def begin() -> None:
+            self._began[self._numbers[place]] = time.perf_counter()
+            send()
+
+        def answered(_: Connection, head: bytes, body: bytes) -> None:
+            nonlocal place
+            status = int(head[9:12])
+            if status in REFUSED:
+                self._refused += 1
+                self._loop.later(_AGAIN_SECONDS, send)
+                return
+            if not 200 <= status < 300:
+                self._fail(f"HTTP {status}: {body[:300].decode(errors='replace')}")
+                return
+            now = time.perf_counter()
+            self._answers.append(now - self._began[self._numbers[place]])
+            following = next(places, None)
+            if following is None or now - self._from > self._load.seconds:
+                connection.close()
+                self._ended()
+            else:
+                place = following
+                begin()
+
+        closed = "a connection was closed before its answer"
+        connection = self._loop.connect(self._load.port, answered, lambda _: self._fail(closed))
+        self._connections.append(connection)
+        begin()
+
+    def _ended(self) -> None:
+        self._active -= 1
+        if self._active == 0:
+            self._until = time.perf_counter()
+            self._await_arrivals()
+
+    def _await_arrivals(self) -> None:
+        missing = len(self._began) - len(self._tracker.arrived)
+        if missing <= 0:
+            self._loop.later(_SETTLE_SECONDS, self._finish)
+        elif time.perf_counter() - self._until > _ARRIVAL_SECONDS:
+            self._fail(f"{missing} of {len(self._began)} messages did not arrive")
+        else:
+            self._loop.later(_CHECK_SECONDS, self._await_arrivals)
+
+    def _finish(self) -> None:
+        if self.done.done():
+            return
+        self._close()
+        arrived = self._tracker.arrived
+        seconds = max(self._until, *arrived.values()) - self._from
+        run = Run(
+            count=len(self._began),
+            rate=len(self._began) / seconds,
+            answers=sorted(self._answers),
+            arrivals=sorted(arrived[number] - began for number, began in self._began.items()),
+            refused=self._refused,
+            repeated=self._tracker.repeated,
+            misordered=self._tracker.misordered,
+        )
+        self.done.set_result(run)
+
+    def _fail(self, why: str) -> None:
+        if not self.done.done():
+            self._close()
+            self.done.set_exception(PeerFailed(why))
+
+    def _close(self) -> None:
+        for connection in self._connections:
+            connection.close()

@@ -98,7 +98,7 @@ async def test_one_form_alone_is_signed_as_it_is_sent(world: World) -> None:
     await world.commit(msgspec.json.encode(body).decode())
     await world.until(lambda: world.requests)
     [request] = world.requests
-    assert msgspec.json.decode(request.text) == {"event": "t", "text": "hi"}
+    assert msgspec.json.decode(request.text) == {"event_id": "evt_0001", "event": "t", "text": "hi", "x": 1}
     signed = f"evt_0001.{request.headers['webhook-timestamp']}.{request.text}".encode()
     expected = base64.b64encode(hmac.digest(b"secret", signed, hashlib.sha256)).decode()
     assert request.headers[STANDARD_SIGNATURE] == f"v1,{expected}"

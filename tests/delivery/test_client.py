@@ -17,11 +17,11 @@ from trio.testing import MockClock
 
 from unifyport import __version__
 from unifyport.delivery import client
-from unifyport.delivery.client import HttpDeliveryClient, parse_retry_after
+from unifyport.delivery.client import EXCERPT, MAX_ANSWER, HttpDeliveryClient, parse_retry_after
 from unifyport.delivery.scripted import END, RESET, SILENCE, ScriptedBackend, ScriptedWire, Step, answer
 from unifyport.delivery.verdict import Attempt, Verdict, judge
 from unifyport.net import connection, pool, sweeper
-from unifyport.net.answer import EXCERPT, MAX_ANSWER, MAX_HEAD
+from unifyport.net.answer import MAX_HEAD
 from unifyport.net.guard import Address, AddressGuard, NameNotResolved, Target, UrlNotAllowed
 from unifyport.net.sweeper import Sweeper
 from unifyport.net.wire import LocalTrouble

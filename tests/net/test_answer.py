@@ -10,8 +10,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from unifyport.delivery.client import EXCERPT, MAX_ANSWER
 from unifyport.delivery.scripted import answer as written
-from unifyport.net.answer import EXCERPT, MAX_ANSWER, MAX_HEAD, Excerpt, InvalidAnswer
+from unifyport.net.answer import MAX_HEAD, Answer, Headers, InvalidAnswer
 
 PIECE = 1000
 CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
@@ -27,9 +28,9 @@ class Facts:
     size: int = attrs.field(default=attrs.Factory(lambda self: len(self.body), takes_self=True))
 
 
-def read(pieces: Iterable[bytes], into: Excerpt | None = None) -> Facts:
+def read(pieces: Iterable[bytes], into: Answer | None = None) -> Facts:
     """As the client reads: until there is enough, or no more."""
-    answer = into or Excerpt()
+    answer = into or Answer(MAX_ANSWER, EXCERPT)
     try:
         for piece in pieces:
             answer.feed(piece)
@@ -37,7 +38,8 @@ def read(pieces: Iterable[bytes], into: Excerpt | None = None) -> Facts:
                 break
     except InvalidAnswer as invalid:
         return Facts(str(invalid), done=False)
-    return Facts(answer.status, answer.excerpt, answer.reusable, answer.done, answer.retry_after, answer.size)
+    retry_after = Headers(answer.head).get("retry-after") if answer.status else None
+    return Facts(answer.status, answer.body, answer.reusable, answer.done, retry_after, answer.size)
 
 
 def one_by_one(data: bytes) -> Iterator[bytes]:
@@ -127,7 +129,7 @@ def test_a_length_that_is_too_short_is_an_answer_to_no_question() -> None:
 
 
 def test_answers_on_one_connection_know_nothing_of_each_other() -> None:
-    answer = Excerpt()
+    answer = Answer(MAX_ANSWER, EXCERPT)
     first = written(503, b"later", more="retry-after: 7\r\n")
     for data, facts in (
         (first, Facts(503, b"later", reusable=True, retry_after="7")),
@@ -152,7 +154,7 @@ def test_answers_on_one_connection_know_nothing_of_each_other() -> None:
     ids=["interim answers", "a reason", "headers", "a value", "a name", "empty lines"],
 )
 def test_a_head_without_end_is_refused(begin: bytes, forever: bytes) -> None:
-    answer = Excerpt()
+    answer = Answer(MAX_ANSWER, EXCERPT)
     answer.feed(begin)
     with pytest.raises(InvalidAnswer, match="response_headers_too_large"):
         for _ in range(1000):
@@ -177,7 +179,7 @@ def test_a_head_without_end_is_refused(begin: bytes, forever: bytes) -> None:
 def test_what_follows_a_head_is_read_up_to_a_limit_and_changes_no_status(
     begin: bytes, forever: bytes
 ) -> None:
-    answer = Excerpt()
+    answer = Answer(MAX_ANSWER, EXCERPT)
     facts = read(itertools.chain([begin], itertools.repeat(forever * (PIECE // len(forever)), 1000)), answer)
     assert (facts.status, facts.done, facts.reusable) == (200, False, False)
     assert MAX_ANSWER < answer.heard <= MAX_ANSWER + PIECE

@@ -108,11 +108,11 @@ async def test_a_request_to_the_byte(autojump_clock: MockClock, world: World) ->
     await world.call(headers={"Content-Type": "application/json", "X-App": "1"})
     await world.call("http://api.example:8081/me?fields=a,b", "GET", None, headers={"user-agent": "x"})
     assert world.requests == [
-        b"POST /bot1:secret-token/sendMessage HTTP/1.1\r\nHost: api.example\r\naccept: */*\r\n"
-        b"accept-encoding: identity\r\nuser-agent: UnifyPort\r\ncontent-type: application/json\r\n"
-        b"x-app: 1\r\ncontent-length: 2\r\n\r\n{}",
-        b"GET /me?fields=a,b HTTP/1.1\r\nHost: api.example:8081\r\naccept: */*\r\n"
-        b"accept-encoding: identity\r\nuser-agent: x\r\n\r\n",
+        b"POST /bot1:secret-token/sendMessage HTTP/1.1\r\nHost: api.example\r\n"
+        b"Content-Type: application/json\r\nX-App: 1\r\n"
+        b"accept: */*\r\naccept-encoding: identity\r\nuser-agent: UnifyPort\r\ncontent-length: 2\r\n\r\n{}",
+        b"GET /me?fields=a,b HTTP/1.1\r\nHost: api.example:8081\r\n"
+        b"user-agent: x\r\naccept: */*\r\naccept-encoding: identity\r\n\r\n",
     ]
 
 
@@ -123,7 +123,9 @@ async def test_a_post_without_a_body_has_a_length(autojump_clock: MockClock, wor
 
 async def test_credentials_in_the_url_become_a_header(autojump_clock: MockClock, world: World) -> None:
     await world.call("https://me:p%40ss@api.example/")
+    await world.call("https://me:p%40ss@api.example/", headers={"Authorization": "Bearer x"})
     assert b"authorization: Basic bWU6cEBzcw==\r\n" in world.requests[0]
+    assert b"Basic" not in world.requests[1]
     assert b"Host: api.example\r\n" in world.requests[0]
 
 
@@ -140,6 +142,7 @@ async def test_credentials_in_the_url_become_a_header(autojump_clock: MockClock,
         {"Content-Length": "5"},
         {"transfer-encoding": "chunked"},
         {"host": "evil.example"},
+        {"x-a": "1", "X-A": "2"},
     ],
     ids=repr,
 )
@@ -417,6 +420,13 @@ async def test_two_accounts_share_no_connection(autojump_clock: MockClock, world
     await other.call()
     assert (len(world.dialled), len(other.dialled)) == (1, 1)
     assert not CallClient(ssl.create_default_context(), connections=1)._backend._resume  # type: ignore[attr-defined]
+
+
+async def test_what_a_url_holds_is_not_shown(autojump_clock: MockClock, world: World) -> None:
+    await world.call("https://me:p%40ss@api.example/bot1:secret-token/x?secret=1")
+    shown = f"{world.client._places.values()} {world.client._pools}"
+    assert "api.example" in shown
+    assert not any(secret in shown for secret in ("secret", "p@ss", "p%40ss"))
 
 
 async def test_many_urls_leave_little_behind(autojump_clock: MockClock, world: World) -> None:

@@ -16,7 +16,7 @@ from typing import Protocol
 import trio
 
 from unifyport import __version__
-from unifyport.net.answer import Excerpt
+from unifyport.net.answer import Answer, Headers
 from unifyport.net.connection import LOST, UNSENT, Connection, dial
 from unifyport.net.guard import AddressGuard, NameNotResolved, Network, Target, UrlNotAllowed
 from unifyport.net.pool import Pool
@@ -25,6 +25,8 @@ from unifyport.net.wire import Backend, DialFailed, LocalTrouble, Wire
 
 from .verdict import LOCAL_TROUBLE, URL_NOT_ALLOWED, Attempt
 
+MAX_ANSWER = 96 * 1024  # bytes of an answer; after a longer one the connection is closed
+EXCERPT = 1024  # bytes of the body that the history keeps
 READ_ON = 2.0  # seconds for the rest of an answer whose status is known
 
 
@@ -44,13 +46,13 @@ class DeliveryClient(Protocol):
 NewClient = Callable[[], DeliveryClient]
 
 
-class _Connection(Connection[Excerpt]):
+class _Connection(Connection):
     """`head`: the beginning of each request. `private`: nothing of the answers may be shown."""
 
     __slots__ = ("head", "private")
 
     def __init__(self, pool: "_Pool", wire: Wire, target: Target) -> None:
-        super().__init__(pool, wire, Excerpt(), READ_ON)
+        super().__init__(pool, wire, Answer(MAX_ANSWER, EXCERPT), READ_ON)
         self.head = _head(target)
         self.private = target.private
 
@@ -83,13 +85,13 @@ class HttpDeliveryClient:
             pool = self._begin_pool(url)
         connection = pool.take(began)
         if connection is not None:
-            attempt = await self._exchange(connection, fields, body, deadline)
-            if attempt is not None:
-                attempt.ms = round((connection.ended - began) * 1000)
-                return attempt
-        attempt = await self._post_anew(pool, fields, body, deadline)
-        attempt.ms = round((trio.current_time() - began) * 1000)
-        return attempt
+            error = await connection.exchange(_request(connection, fields, body), deadline)
+            answer = connection.answer
+            if answer.status or answer.heard or error not in _UNHEARD:
+                return _make_attempt(connection, error, began)
+        # There was no connection to reuse, or the receiver closed it before it sent any byte of an answer.
+        # Then it may get the event twice.
+        return await self._post_anew(pool, fields, body, began=began, deadline=deadline)
 
     def close(self) -> None:
         self._begin_pool("")
@@ -102,7 +104,9 @@ class HttpDeliveryClient:
         self._pool = _Pool(self._sweeper, url, self._guard.allow)
         return self._pool
 
-    async def _post_anew(self, pool: _Pool, fields: bytes, body: bytes, deadline: float) -> Attempt:
+    async def _post_anew(
+        self, pool: _Pool, fields: bytes, body: bytes, *, began: float, deadline: float
+    ) -> Attempt:
         """Make the attempt on a new connection."""
         try:
             with trio.fail_at(deadline):
@@ -118,11 +122,10 @@ class HttpDeliveryClient:
         except trio.TooSlowError:
             error = "connect_timeout"
         else:
-            attempt = await self._exchange(connection, fields, body, deadline)
-            assert attempt is not None
-            return attempt
+            lost = await connection.exchange(_request(connection, fields, body), deadline)
+            return _make_attempt(connection, lost, began)
         await trio.lowlevel.checkpoint()  # some of these errors occur without one
-        return Attempt(error=error)
+        return Attempt(error=error, ms=round((trio.current_time() - began) * 1000))
 
     async def _dial(self, pool: _Pool, deadline: float) -> _Connection:
         """A new connection. Raises the errors of the guard and of the backend."""
@@ -131,38 +134,31 @@ class HttpDeliveryClient:
         pool.add(connection)
         return connection
 
-    async def _exchange(
-        self, connection: _Connection, fields: bytes, body: bytes, deadline: float
-    ) -> Attempt | None:
-        """Send the request and read its answer.
 
-        None: a kept connection was closed before any byte of an answer. The caller then sends the request
-        again, so the receiver may get the event twice.
-        """
-        fresh = connection.fresh
-        request = b"%b%bcontent-length: %d\r\n\r\n%b" % (connection.head, fields, len(body), body)
-        error = await connection.exchange(request, deadline)
-        if connection.answer.status:
-            return _make_attempt(connection)
-        if error in (LOST, UNSENT):
-            return Attempt(error=LOST) if fresh or connection.answer.heard else None
-        return Attempt(error=error)
+_UNHEARD = (LOST, UNSENT)
 
 
-def _make_attempt(connection: _Connection) -> Attempt:
-    """The attempt for a complete head of an answer.
+def _request(connection: _Connection, fields: bytes, body: bytes) -> bytes:
+    return b"%b%bcontent-length: %d\r\n\r\n%b" % (connection.head, fields, len(body), body)
+
+
+def _make_attempt(connection: _Connection, error: str | None, began: float) -> Attempt:
+    """The attempt that an exchange was: a status, if the head of the answer was complete, or the error.
 
     From a private address only status and size are kept: deliveries must not be a way to read the operator's
     internal network.
     """
-    answer = connection.answer
-    retry_after = None
-    if answer.retry_after is not None:
-        retry_after = parse_retry_after(answer.retry_after, time.time())
+    answer, retry_after = connection.answer, None
+    ms = round((connection.ended - began) * 1000)
+    if not answer.status:
+        return Attempt(error=LOST if error == UNSENT else error, ms=ms)
+    if not 200 <= answer.status < 300:
+        retry_after = parse_retry_after(Headers(answer.head).get("retry-after"), time.time())
     return Attempt(
         status=answer.status,
         retry_after=retry_after,
-        response=None if connection.private else answer.excerpt,
+        ms=ms,
+        response=None if connection.private else answer.body,
         response_size=answer.size,
     )
 

@@ -178,6 +178,7 @@ class Assembly:
             files=self.uploads,
             settings=self.settings,
             now_ms=self.now_ms,
+            find_alias=self.normalizers.find_alias,
         )
 
     def _endpoints(self) -> EndpointUseCases:

@@ -39,7 +39,9 @@ class ConversationUseCases:
         """
         account, connection = await self._platform.require_capability(account_id, MARK_READ)
         if message_id is None and connection.mark_read_needs_message:
-            lane = self._normalizers.lane(account.id, connection.canonical(conversation_id))
+            alias = await self._normalizers.find_alias(account.no, connection.canonical(conversation_id))
+            named = connection.canonical(conversation_id) if alias is None else alias.lane
+            lane = self._normalizers.lane(account.id, named)
             newest = await self._store.newest_in_lane(account.no, lane, EventType.MESSAGE_RECEIVED.number)
             if newest is None:
                 text = (

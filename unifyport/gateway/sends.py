@@ -1,7 +1,7 @@
 """Use cases of sends: accepting a message, fetching its file, handing it to the account, and its outcome."""
 
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import attrs
 import msgspec
@@ -14,6 +14,7 @@ from unifyport.config.settings import Settings
 from unifyport.files.outgoing import FileRefused, OutgoingFiles
 from unifyport.links.reply_tokens import InvalidReplyToken, ReplyTokens
 from unifyport.model.account import Account
+from unifyport.model.aliases import Alias
 from unifyport.model.ids import new_id
 from unifyport.model.message import Answer, CommandState, OutboundMedia, OutboundMessage, SendCommand
 from unifyport.providers.contract.base import ConnectionSpec
@@ -95,6 +96,7 @@ class SendUseCases:
     _files: OutgoingFiles
     _settings: Callable[[], Settings]
     _now_ms: Callable[[], int]
+    _find_alias: Callable[[int, str], Awaitable[Alias | None]]  # account number, conversation id
 
     async def send(
         self,
@@ -118,9 +120,10 @@ class SendUseCases:
             message_type=message_type,
             quoting=quote is not None,
         )
+        message.conversation_id = await self._current_id(account.no, connection, message.conversation_id)
         if quote is not None:
             to = message.conversation_id
-            message.reply_to_message_id = self._read_quote(account.id, connection, to, quote)
+            message.reply_to_message_id = await self._read_quote(account, connection, to, quote)
         now, command_id = self._now_ms(), new_id("cmd")
         message.client_ref = command_id
         command = SendCommand(command_id, account.id, message, deadline=now + DEADLINE_MS, created_at=now)
@@ -128,19 +131,14 @@ class SendUseCases:
             rendered = connection.check(message)
         except Rejected as rejected:
             raise UseCaseError(INVALID_REQUEST, rejected.detail or rejected.reason) from None
-        known = None if key is None else await self._repeats.find(key)
+        known: CommandRecord | Answer | None = None if key is None else await self._repeats.find(key)
         if known is None:
+            prepare = None if source is None else self._preparing(connection, source)
             accept = AcceptCommand(account.no, command, msgspec.json.encode(command))
             message.rendered = rendered
-            if key is not None:
-                accept.key, accept.body_hash = key.value, key.body_hash
-            place = self._reserve(command)
-            with self._repeats.under_way(command.id), place.released_unless_filled():
-                known = await self._accept(accept)
-                if known is None:
-                    prepare = None if source is None else self._preparing(connection, source)
-                    answer = await self._accounts.carry_out(place, command, prepare)
-                    return self._sent(account, message, command.id, answer)
+            known = await self._send_first(accept, prepare, key)
+        if isinstance(known, Answer):
+            return self._sent(account, message, command_id, known)
         assert key is not None, "only a send under a key can be a repeat"
         key.on_repeat()
         return self._sent(account, message, known.id, await self._repeats.join(known))
@@ -171,25 +169,31 @@ class SendUseCases:
         if quoting and not SEND_REPLY.is_declared_by(connector):
             raise UseCaseError(UNSUPPORTED, f"quoted replies are not supported for {provider}")
 
-    def _read_quote(
-        self, account_id: str, connection: ConnectionSpec, conversation_id: str, quote: Quote
+    async def _current_id(self, account_no: int, connection: ConnectionSpec, conversation_id: str) -> str:
+        """The id under which events show the conversation, if the platform gave it another one."""
+        alias = await self._find_alias(account_no, connection.canonical(conversation_id))
+        return conversation_id if alias is None else alias.canonical
+
+    async def _read_quote(
+        self, account: Account, connection: ConnectionSpec, conversation_id: str, quote: Quote
     ) -> str:
         """The platform's id of the message that is quoted."""
         field, value = quote.field, quote.value
         fields = value if isinstance(value, dict) else {"reply_token": value}
         token, message_id = fields.get("reply_token"), fields.get("message_id")
         if isinstance(value, dict | str) and token is not None:
-            return self._read_token(account_id, connection, conversation_id, Quote(field, token))
+            return await self._read_token(account, connection, conversation_id, Quote(field, token))
         if not isinstance(message_id, str):
             raise invalid(field, "a token, or an object with message_id")
         return check_id(f"{field}.message_id", message_id)
 
-    def _read_token(
-        self, account_id: str, connection: ConnectionSpec, conversation_id: str, quote: Quote
+    async def _read_token(
+        self, account: Account, connection: ConnectionSpec, conversation_id: str, quote: Quote
     ) -> str:
-        """A token serves for the conversation that it was given out for."""
+        """A token serves for the conversation that it was given out for, also after its id has changed."""
         try:
-            given_for, message_id = self._reply_tokens.read(account_id, str(quote.value))
+            given_for, message_id = self._reply_tokens.read(account.id, str(quote.value))
+            given_for = await self._current_id(account.no, connection, given_for)
         except InvalidReplyToken:
             given_for = None
         if given_for is None or connection.canonical(given_for) != connection.canonical(conversation_id):
@@ -207,7 +211,34 @@ class SendUseCases:
             raise failed(place, "sent")
         return place
 
-    async def _accept(self, accept: AcceptCommand) -> CommandRecord | None:
+    async def _send_first(
+        self, accept: AcceptCommand, prepare: Prepare | None, key: IdempotencyKey | None
+    ) -> Answer | CommandRecord:
+        """The outcome of a send, or the record of the first one if it turns out to be a repeat."""
+        if key is None:
+            return await self._carry_out(accept, prepare)
+        accept.key, accept.body_hash = key.value, key.body_hash
+        with self._repeats.under_way(accept.command.id):
+            return await self._carry_out(accept, prepare)
+
+    async def _carry_out(self, accept: AcceptCommand, prepare: Prepare | None) -> Answer | CommandRecord:
+        """Record a send and have it done. One that can begin at once is recorded as `sending`."""
+        command = accept.command
+        place = self._reserve(command)
+        recorded: CommandState | CommandRecord | None = None
+        try:
+            if prepare is None:
+                accept.begin = self._accounts.reserve_all(command, place)
+            recorded = await self._accept(accept)
+        finally:
+            if not isinstance(recorded, CommandState):
+                await self._accounts.release(command, place)
+        if isinstance(recorded, CommandRecord):
+            return recorded
+        begins = recorded is CommandState.SENDING
+        return await self._accounts.carry_out(place, command, prepare, begins=begins)
+
+    async def _accept(self, accept: AcceptCommand) -> CommandState | CommandRecord:
         """Record a send, as `Repeats.accept`. If that may happen later, it is recorded as `not_sent` then."""
         try:
             return await self._repeats.accept(accept)

@@ -150,7 +150,7 @@ def in_form(body: bytes, form: BodyForm, *, provider_data: bool = True) -> bytes
     if form is BodyForm.ENVELOPE:
         return msgspec.json.encode({name: value[name] for name in _ENVELOPE if name in value})
     flat = {name: field for name, field in value.items() if name not in _NOT_FLAT}
-    return msgspec.json.encode(flat_of(value.get("data", {})) | flat)
+    return msgspec.json.encode({"event_id": value.get("id"), **flat_of(value.get("data", {})), **flat})
 
 
 def without_secrets(body: bytes) -> bytes:

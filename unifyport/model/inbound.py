@@ -42,13 +42,16 @@ class Identity:
 
 @attrs.define
 class Conversation:
-    """`aliases`: other ids under which the platform reports the same conversation. See `model/aliases.py`."""
+    """`aliases`: other ids under which the platform reports the same conversation, see `model/aliases.py`;
+    None if a conversation has one id there. `lane`: the id whose hash is its lane, if that is not `id`.
+    """
 
     id: str
     type: ConversationType
     title: str = ""
     identities: list[Identity] = attrs.field(factory=list)
-    aliases: list[str] = attrs.field(factory=list)
+    aliases: list[str] | None = None
+    lane: str = ""
 
 
 @attrs.define
@@ -143,12 +146,17 @@ class MessageEdited(Reported):
 
 @attrs.define
 class MessageDeleted(Reported):
-    """`deleted_at`: None if the platform does not say it."""
+    """`other_ids`: messages that were deleted with it. `deleted_at`: None if the platform does not say it."""
 
     key: bytes
     conversation: Conversation
     message_id: str
     deleted_at: int | None
+    other_ids: list[str] = attrs.field(factory=list)
+
+    @property
+    def message_ids(self) -> list[str]:
+        return [self.message_id, *self.other_ids]
 
 
 @attrs.define
@@ -213,7 +221,8 @@ class MoveReason(enum.StrEnum):
 class ConversationMoved(Reported):
     """The platform gave a conversation another id: `conversation` is known as `previous_id` so far.
 
-    `name`: the platform's word, for the case that our id of the conversation does not change by it.
+    `previous_aliases`: other ids that it had. `name`: the platform's word, for the case that our id of the
+    conversation does not change by it.
     """
 
     key: bytes
@@ -222,6 +231,7 @@ class ConversationMoved(Reported):
     reason: MoveReason
     name: str
     at: int
+    previous_aliases: list[str] = attrs.field(factory=list)
 
 
 @attrs.define

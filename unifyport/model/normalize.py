@@ -51,7 +51,7 @@ _ACCOUNT_KINDS = {
 
 @attrs.define
 class Standard:
-    """A standard event without its id. `conversation_id` is its ordering key within the account.
+    """A standard event without its id. `lane_id` is its ordering key within the account.
 
     `message_id`: of the message that it shows or takes back. The platform's item is kept apart from `data`,
     as it may be too large for the body.
@@ -62,6 +62,7 @@ class Standard:
     data: dict[str, Any]
     sender: str | None = None
     conversation_id: str = ""
+    lane_id: str = ""
     message_id: str = ""
     provider_data: ProviderData | None = None
 
@@ -119,12 +120,11 @@ def _edited(event: MessageEdited) -> list[Standard]:
 
 def _deleted(event: MessageDeleted) -> list[Standard]:
     assert event.deleted_at is not None
-    data = {
-        "conversation": conversation_part(event.conversation),
-        "message": {"id": event.message_id},
-        "event": {"kind": "message_deleted"},
-    }
-    return [_of(event, EventType.MESSAGE_DELETED, event.deleted_at, data)]
+    conversation, kind = conversation_part(event.conversation), {"kind": "message_deleted"}
+    each = (
+        {"conversation": conversation, "message": {"id": id_}, "event": kind} for id_ in event.message_ids
+    )
+    return [_of(event, EventType.MESSAGE_DELETED, event.deleted_at, data) for data in each]
 
 
 def _reaction(event: ReactionChanged) -> list[Standard]:
@@ -294,6 +294,7 @@ def _of(event: Any, event_type: EventType, at: int, data: dict[str, Any]) -> Sta
         data,
         sender=None if sender is None else address(sender),
         conversation_id="" if conversation is None else conversation.id,
+        lane_id="" if conversation is None else conversation.lane or conversation.id,
         message_id=data.get("message", {}).get("id", ""),
         provider_data=getattr(event, "provider_data", None),
     )

@@ -75,8 +75,8 @@ def _text(value: str) -> str:
 
 
 def _uri(value: str) -> str:
-    """The value without spaces and control characters. A URI has no escaped characters (RFC 2426, 3.6.8)."""
-    return re.sub(r"[\s\x00-\x1f\x7f-\x9f]+", "", value)
+    """The value without spaces and control characters. Readers split at a comma that is not escaped."""
+    return re.sub(r"[\s\x00-\x1f\x7f-\x9f]+", "", value).replace(",", "\\,")
 
 
 def _type(value: str) -> str:

@@ -1,19 +1,19 @@
-"""Parses the answers of one connection piece by piece: to a delivery (`Excerpt`), or to a call (`Whole`).
+"""Parses the answers of one connection piece by piece, and keeps status, head and the beginning of the body.
 
 The status of a complete head counts whatever follows it. There are limits on the head, and on all that is
 read of an answer. A body that is too long, never ends or breaks off is not `done`, and costs the connection.
 
+Headers are parsed a second time when they are asked for (`Headers`), as most answers are never asked.
+
 Pure: bytes in, values out. The parser is llhttp (https://llhttp.org).
 """
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import httptools
 
 MAX_HEAD = 32 * 1024  # bytes of status lines and headers, interim answers included
-MAX_ANSWER = 96 * 1024  # bytes of an answer to a delivery; after a longer one the connection is closed
-EXCERPT = 1024  # bytes of the body that the history of a delivery keeps
-_ENDS = frozenset({b"content-length", b"transfer-encoding"})
 
 
 class InvalidAnswer(Exception):
@@ -23,28 +23,36 @@ class InvalidAnswer(Exception):
 class Answer:
     """The answers of one connection, one after another. `begin` starts the next one.
 
-    `enough`: the answer is complete, or the rest of it is not needed.
+    `most`: bytes of an answer that are read; `keep`: bytes of its body that are kept. `enough`: the answer is
+    complete, or the rest of it is not needed.
     """
 
-    __slots__ = ("_broken", "_interim", "_keep", "_parser", "done", "enough", "heard", "most", "status")
+    __slots__ = (
+        *("_body", "_broken", "_interim", "_parser", "_reusable", "done", "enough", "head", "heard", "keep"),
+        *("most", "size", "status"),
+    )
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, keep: int) -> None:
         self._parser: Any = httptools.HttpResponseParser(self)
-        self.most = most  # bytes of a whole answer
+        self.most = most
+        self.keep = keep
         self.begin()
 
     def begin(self) -> None:
         self.status = 0  # until the head is complete
-        self.done = False
-        self.enough = False
-        self.heard = 0  # bytes
+        self.done = self.enough = False
+        self.heard = self.size = 0  # bytes, and of them those of the body
+        self.head = b""  # what came until the status was known; more than the head, if it came with it
+        self._body: list[bytes] = []
         self._interim = False
         self._broken = False  # nothing after this can be read
-        self._keep = False
+        self._reusable = False
 
     def feed(self, data: bytes) -> None:
         """Parse received bytes. Raises `InvalidAnswer` if there is no status yet and none can follow."""
         self.heard += len(data)
+        if not self.status:
+            self.head += data
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -59,16 +67,24 @@ class Answer:
             raise InvalidAnswer("response_headers_too_large")
 
     def finish(self) -> None:
-        """The connection has ended."""
+        """The connection has ended, and so has a body of no announced length (RFC 9112, section 6.3)."""
+        if self.status and not self._broken and not self.done:
+            headers = Headers(self.head)
+            self.done = "content-length" not in headers and "transfer-encoding" not in headers
 
-    def close(self) -> None:
-        """Nothing more is to be parsed. Breaks the cycle with the parser: no garbage collection."""
-        self._parser = None
+    @property
+    def body(self) -> bytes:
+        """What was kept of the body."""
+        return self._body[0] if len(self._body) == 1 else b"".join(self._body)
 
     @property
     def reusable(self) -> bool:
         """Whether another request may follow on this connection."""
-        return self._keep and not self._broken
+        return self._reusable and not self._broken
+
+    def close(self) -> None:
+        """Nothing more is to be parsed. Breaks the cycle with the parser: no garbage collection."""
+        self._parser = None
 
     # -- callbacks of the parser; raising stops it ----------------------------------------------------------
 
@@ -78,87 +94,72 @@ class Answer:
 
     def on_headers_complete(self) -> None:
         status = self._parser.get_status_code()
-        if status >= 200 or status == 101:
-            self.status = status
-        elif status >= 100:
-            self._interim = True
-            self.forget_headers()
-            return
-        else:
+        if status < 100:
             raise InvalidAnswer("no status")
-        self._interim = False
+        self._interim = status < 200 and status != 101
+        if not self._interim:
+            self.status = status
 
-    def forget_headers(self) -> None:
-        """The headers so far were those of an interim answer."""
+    def on_body(self, data: bytes) -> None:
+        if self.size < self.keep:
+            self._body.append(data[: self.keep - self.size])
+        self.size += len(data)
 
     def on_message_complete(self) -> None:
         if not self._interim:
             self.done = True
-            self._keep = self._parser.should_keep_alive()  # must be read before the parser drops the headers
+            self._reusable = self._parser.should_keep_alive()  # must be read before the headers are dropped
 
 
-class Excerpt(Answer):
-    """Keeps `Retry-After`, the beginning of the body, and the length of what was read of it."""
+class Headers(Mapping[str, str]):
+    """The headers of the answer in `head`: names in lower case, the values of one name joined by commas."""
 
-    __slots__ = ("excerpt", "retry_after", "size")
+    __slots__ = ("_fields", "_head")
 
-    def __init__(self) -> None:
-        super().__init__(MAX_ANSWER)
+    def __init__(self, head: bytes) -> None:
+        self._head = head
+        self._fields: dict[str, str] | None = None
 
-    def begin(self) -> None:
-        super().begin()
-        self.size = 0
-        self.retry_after: str | None = None
-        self.excerpt = b""
+    def _read(self) -> dict[str, str]:
+        if self._fields is None:
+            self._fields = _Fields(self._head).found
+            self._head = b""
+        return self._fields
 
-    def forget_headers(self) -> None:
-        self.retry_after = None
+    def __getitem__(self, name: str) -> str:
+        return self._read()[name.lower()]
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and name.lower() in self._read()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._read())
+
+    def __len__(self) -> int:
+        return len(self._read())
+
+
+class _Fields:
+    """Reads the headers of the first answer that is not an interim one."""
+
+    def __init__(self, head: bytes) -> None:
+        self.found: dict[str, str] = {}
+        self._complete = False
+        parser = self._parser = httptools.HttpResponseParser(self)
+        try:
+            parser.feed_data(head)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade, httptools.HttpParserCallbackError):
+            pass  # of what follows the head
+        finally:
+            del self._parser
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if len(name) == 11 and not self.status and name.lower() == b"retry-after":
-            self.retry_after = value.decode("latin-1")
-
-    def on_body(self, data: bytes) -> None:
-        if len(self.excerpt) < EXCERPT:
-            self.excerpt += data[: EXCERPT - len(self.excerpt)]
-        self.size += len(data)
-
-
-class Whole(Answer):
-    """Keeps all headers and the whole body, up to `most` bytes, which each request sets."""
-
-    __slots__ = ("_body", "_headers")
-
-    def __init__(self) -> None:
-        super().__init__(MAX_ANSWER)
-
-    def begin(self) -> None:
-        super().begin()
-        self._headers: list[tuple[bytes, bytes]] = []
-        self._body: list[bytes] = []
-
-    def forget_headers(self) -> None:
-        self._headers.clear()
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if not self.status:  # a trailer says nothing
-            self._headers.append((name, value))
-
-    def on_body(self, data: bytes) -> None:
-        self._body.append(data)
-
-    def finish(self) -> None:
-        """The connection has ended, and so has a body of no announced length (RFC 9112, section 6.3)."""
-        announced = any(name.lower() in _ENDS for name, _ in self._headers)
-        if self.status and not self._broken and not announced:
-            self.done = True
-
-    def take(self) -> tuple[int, dict[str, str], bytes]:
-        """Status, headers (names in lower case, values of the same name joined) and body; drops them here."""
-        headers: dict[str, str] = {}
-        for name, value in self._headers:
+        if not self._complete:
             key, text = name.decode("latin-1").lower(), value.decode("latin-1")
-            headers[key] = f"{headers[key]}, {text}" if key in headers else text
-        body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
-        self._headers, self._body = [], []
-        return self.status, headers, body
+            self.found[key] = f"{self.found[key]}, {text}" if key in self.found else text
+
+    def on_headers_complete(self) -> None:
+        if 100 <= self._parser.get_status_code() < 200 and self._parser.get_status_code() != 101:
+            self.found.clear()
+        else:
+            self._complete = True

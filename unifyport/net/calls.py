@@ -8,7 +8,6 @@ A client belongs to one account, and its connections and TLS sessions are shared
 platform nor a proxy can connect two accounts by them.
 """
 
-import re
 import ssl
 from collections.abc import Mapping
 
@@ -18,12 +17,13 @@ import trio
 from supervisors.turnstile import Turnstile, turnstile
 from unifyport.model.proxy import Proxy
 
-from .answer import MAX_HEAD, Whole
+from .answer import MAX_HEAD, Answer, Headers
 from .clients import MAX_RESPONSE, ConnectionLost, NotConnected, Response
 from .connection import LOST, TIMEOUT, UNSENT, Connection, dial
 from .guard import NameNotResolved, Resolve, Target
 from .pool import Pool
-from .proxies import ThroughProxy, authorization, forwards
+from .proxies import ThroughProxy, forwards
+from .requests import NotARequest, Requests
 from .shared import shared
 from .sockets import Sockets
 from .sweeper import Sweeper
@@ -32,10 +32,6 @@ from .wire import Backend, DialFailed, LocalTrouble, Wire
 
 CONNECT_SECONDS = 10.0  # for a place among the connections, the look-up, and all dials of one call
 MAX_PLACES = 64  # URLs that are remembered; then they are read anew
-_DEFAULTS = {"accept": "*/*", "accept-encoding": "identity", "user-agent": "UnifyPort"}
-_OURS = frozenset({"connection", "content-length", "host", "te", "trailer", "transfer-encoding", "upgrade"})
-_FIELDS = re.compile(r"(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+: [\t\x20-\x7e]*\r\n)*")
-_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 _SWITCHING_PROTOCOLS, _PROXY_AUTHENTICATION_REQUIRED = 101, 407
 
 _Origin = tuple[str, str, int]
@@ -59,12 +55,11 @@ class _Queued:
 
 @attrs.frozen
 class _Place:
-    """What a URL means for a request. `line`: the request line after the method; `fields`: headers."""
+    """What a URL means to a client."""
 
     location: Location
-    line: str
-    fields: str
-    pool: Pool[Connection[Whole]]
+    requests: Requests
+    pool: Pool[Connection]
 
 
 class CallClient:
@@ -90,7 +85,7 @@ class CallClient:
         self._proxy = proxy
         self._resolve = resolve
         self._sweeper = sweeper
-        self._pools: dict[_Origin, Pool[Connection[Whole]]] = {}
+        self._pools: dict[_Origin, Pool[Connection]] = {}
         self._places: dict[str, _Place] = {}
         self._in_progress = 0
         self._waiting = trio.lowlevel.ParkingLot()
@@ -117,7 +112,10 @@ class CallClient:
         deadline = now + timeout
         connect_by = now + min(timeout, connect_timeout)
         place = self._places.get(url) or self._place(url)
-        request = _render(method, place, content, headers)
+        try:
+            request = place.requests.write(method, content, headers or {})
+        except NotARequest:
+            raise NotConnected("local_protocol_error") from None
         if self._in_progress < self._connections:
             self._in_progress += 1
         else:
@@ -154,13 +152,9 @@ class CallClient:
             if len(self._pools) >= self._connections:
                 self._forget()
             self._pools[origin] = Pool(self._sweeper or shared().sweeper)
-        line, fields = location.path, f"Host: {location.authority}\r\n"
-        if self._proxy is not None and forwards(self._proxy, location.scheme):
-            line = f"{location.scheme}://{location.authority}{location.path}"
-            if self._proxy.username or self._proxy.password:
-                login = authorization(self._proxy.username, self._proxy.password)
-                fields += f"Proxy-Authorization: {login}\r\n"
-        self._places[url] = place = _Place(location, line, fields, self._pools[origin])
+        forwarded = self._proxy is not None and forwards(self._proxy, location.scheme)
+        requests = Requests(location, self._proxy if forwarded else None)
+        self._places[url] = place = _Place(location, requests, self._pools[origin])
         return place
 
     async def _wait(self, until: float) -> None:
@@ -179,7 +173,7 @@ class CallClient:
         connection = place.pool.take(trio.current_time()) or await self._open(place, connect_by)
         while True:
             kept, answer = not connection.fresh, connection.answer
-            answer.most = MAX_HEAD + max_body
+            answer.most, answer.keep = MAX_HEAD + max_body, max_body
             error = await connection.exchange(request, deadline)
             if answer.done:
                 return self._response(answer, max_body)
@@ -191,17 +185,17 @@ class CallClient:
                 raise self._not_connected("write_error")
             connection = await self._open(place, connect_by)  # the platform has nothing of the request
 
-    def _response(self, answer: Whole, max_body: int) -> Response:
-        status, headers, body = answer.take()
-        if len(body) > max_body:
+    def _response(self, answer: Answer, max_body: int) -> Response:
+        status = answer.status
+        if answer.size > max_body:
             raise ConnectionLost("response_too_large")
         if status == _SWITCHING_PROTOCOLS:  # the request asked for no other protocol
             raise ConnectionLost("remote_protocol_error")
         if self._proxy is not None and status == _PROXY_AUTHENTICATION_REQUIRED:
             raise NotConnected("proxy_error")  # the proxy answered a plain http request itself
-        return Response(status, headers, body)
+        return Response(status, Headers(answer.head), answer.body)
 
-    async def _open(self, place: _Place, connect_by: float) -> Connection[Whole]:
+    async def _open(self, place: _Place, connect_by: float) -> Connection:
         """A new connection. The longest idle ones of other origins make room for it."""
         idle = [pool for pool in self._pools.values() if pool.idle]
         while idle and self._in_progress + sum(pool.idle for pool in idle) > self._connections:
@@ -215,7 +209,7 @@ class CallClient:
             raise self._not_connected("connect_timeout" if late else "connect_error") from None
         except trio.TooSlowError:
             raise self._not_connected("connect_timeout") from None
-        connection = Connection(place.pool, _Queued(wire, turnstile()), Whole())
+        connection = Connection(place.pool, _Queued(wire, turnstile()), Answer(0, 0))
         place.pool.add(connection)
         return connection
 
@@ -227,27 +221,10 @@ class CallClient:
         addresses = [literal] if literal is not None else await resolve(host)
         if not addresses:
             raise NameNotResolved(host)
-        return Target(at.scheme, at.host, at.port, tuple(addresses), at.path, private=False)
+        return Target(at.scheme, at.host, at.port, tuple(addresses), path="", private=False)
 
     def _not_connected(self, reason: str) -> NotConnected:
         return NotConnected(reason if self._proxy is None else "proxy_error")
 
 
 _REASONS: dict[str | None, str] = {LOST: "read_error", TIMEOUT: "timeout"}
-
-
-def _render(method: str, place: _Place, content: bytes | None, headers: Mapping[str, str] | None) -> bytes:
-    """A request. Raises `NotConnected` for headers that cannot be sent, or that are the client's matter."""
-    fields = _DEFAULTS
-    if place.location.userinfo is not None:
-        fields = fields | {"authorization": authorization(*place.location.userinfo)}
-    if headers:
-        fields = fields | {name.lower(): value for name, value in headers.items()}
-    lines = "".join([f"{name}: {value}\r\n" for name, value in fields.items()])
-    written = _FIELDS.fullmatch(lines) is not None and lines.count("\r\n") == len(fields)
-    if not written or not _OURS.isdisjoint(fields):
-        raise NotConnected("local_protocol_error")
-    if content is not None or method in _WITH_BODY:
-        lines += f"content-length: {len(content or b'')}\r\n"
-    head = f"{method} {place.line} HTTP/1.1\r\n{place.fields}{lines}\r\n"
-    return head.encode() + (content or b"")

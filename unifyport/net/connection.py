@@ -5,7 +5,7 @@ deadline is the sweeper's matter (`sweeper.py`), so an exchange needs no cancel 
 """
 
 import math
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Protocol
 
 import trio
 
@@ -15,8 +15,6 @@ from .wire import Backend, DialFailed, NothingSent, Wire
 
 CONNECT_SECONDS = 5.0  # at most for one address, if there are others
 ADDRESSES = 4  # how many addresses of a name are tried
-
-A = TypeVar("A", bound=Answer)
 
 
 async def dial(backend: Backend, target: Target, deadline: float) -> Wire:
@@ -59,7 +57,7 @@ UNSENT = "not_sent"  # lost, and it is certain that the peer got no byte of the 
 TIMEOUT = "timeout"
 
 
-class Connection(Generic[A]):
+class Connection:
     """A wire, the parser of its answers, and its times for the sweeper (trio's clock).
 
     `fresh`: no exchange has ended yet. `ended`: when the last one did. `read_on`: seconds for the rest of an
@@ -71,7 +69,7 @@ class Connection(Generic[A]):
         *("idle_since", "read_on", "stale"),
     )
 
-    def __init__(self, home: Home, wire: Wire, answer: A, read_on: float = math.inf) -> None:
+    def __init__(self, home: Home, wire: Wire, answer: Answer, read_on: float = math.inf) -> None:
         self._home = home
         self._wire = wire
         self._send, self._receive, self.stale = wire.send, wire.receive, wire.stale
@@ -91,7 +89,7 @@ class Connection(Generic[A]):
         answer, receive = self.answer, self._receive
         answer.begin()
         self.idle_since, self.deadline = math.inf, deadline
-        error, reusable = None, False
+        error, limited, reusable = None, False, False
         try:
             try:
                 await self._send(request)
@@ -101,17 +99,19 @@ class Connection(Generic[A]):
                 error = LOST
             if error is UNSENT and not self.fresh:
                 return error  # an answer would be to an earlier request
-            while not answer.enough:  # after an error too: the peer may have answered before it closed
+            while True:  # after an error too: the peer may have answered before it closed
                 data = await receive()
                 if not data:
                     answer.finish()
                     error = error or LOST
                     break
-                known = answer.status
                 answer.feed(data)
-                if answer.status and not known and not answer.done:
-                    self.deadline = min(self.deadline, trio.current_time() + self.read_on)
-            reusable = error is None and answer.reusable
+                if answer.enough:
+                    break
+                if answer.status and not limited:
+                    limited = True
+                    self.deadline = min(deadline, trio.current_time() + self.read_on)
+            reusable = error is None and answer.reusable and not self._swept
         except InvalidAnswer as invalid:
             error = str(invalid)
         except (OSError, trio.ClosedResourceError):

@@ -1,14 +1,14 @@
 """The connections to one place: those in use, and the idle ones, of which the last used is used first."""
 
 from collections import deque
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from .connection import Connection
 from .sweeper import Sweeper
 
 MAX_AGE = 300.0  # seconds that a connection is kept, because names get other addresses
 
-C = TypeVar("C", bound=Connection[Any])
+C = TypeVar("C", bound=Connection)
 
 
 class Pool(Generic[C]):

@@ -3,12 +3,12 @@
 The proxy resolves the host's name. Whatever goes wrong before the host is reached is `proxy_error`.
 """
 
-import base64
 import re
 
 from unifyport.model.proxy import Proxy
 
 from .guard import Address, Target
+from .requests import authorization
 from .sockets import Sockets
 from .urls import read_address
 from .wire import DialFailed, LocalTrouble, Wire
@@ -56,11 +56,6 @@ class ThroughProxy:
 def forwards(proxy: Proxy, scheme: str) -> bool:
     """Whether the proxy gets the requests themselves, with absolute URLs."""
     return proxy.type == "http" and scheme == "http"
-
-
-def authorization(username: str, password: str) -> str:
-    """The value of an `Authorization` or `Proxy-Authorization` (RFC 7617)."""
-    return "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode()
 
 
 _FAILED = DialFailed("proxy_error")

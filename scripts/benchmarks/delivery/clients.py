@@ -10,7 +10,7 @@ import trio
 
 from .job import Job, Stopwatch
 
-WARM_SECONDS = 0.7
+WARM_SECONDS = 2.0
 Post = Callable[[], Awaitable[int]]  # one request, and the status of its answer
 NewPost = Callable[[], Awaitable[Post]]  # called once for each worker
 

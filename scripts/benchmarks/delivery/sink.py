@@ -5,18 +5,18 @@ certificate of an authority that only the subjects trust.
 """
 
 import contextlib
-import os
-import shutil
 import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import attrs
-import click
 
 from scripts.scenarios.processes import free_ports
 from tests.tls import Authority
+
+from ..install import NGINX, program
+from ..process import PeerFailed
 
 _CONFIG = """
 worker_processes 1;
@@ -66,7 +66,7 @@ def sink(directory: Path, pinned: list[str]) -> Iterator[Sink]:
             key=key,
         )
     )
-    command = [_nginx(), "-e", str(directory / "nginx.log"), "-c", str(config), "-g", "daemon off;"]
+    command = [program(NGINX), "-e", str(directory / "nginx.log"), "-c", str(config), "-g", "daemon off;"]
     process = subprocess.Popen([*pinned, *command])
     try:
         _until_listening(process, directory)
@@ -83,17 +83,5 @@ def _until_listening(process: "subprocess.Popen[bytes]", directory: Path) -> Non
     while not (directory / "nginx.pid").exists():
         if process.poll() is not None:
             log = (directory / "nginx.log").read_text()
-            raise click.ClickException(f"nginx has ended: {log[-1000:]}")
+            raise PeerFailed(f"nginx has ended: {log[-1000:]}")
         time.sleep(0.02)
-
-
-def _nginx() -> str:
-    """The path of nginx; Debian's package is installed if it is missing and this is possible."""
-    found = shutil.which("nginx") or shutil.which("/usr/sbin/nginx")
-    if found is None and shutil.which("apt-get") and os.geteuid() == 0:
-        for arguments in (["update", "-q"], ["install", "-yq", "--no-install-recommends", "nginx-light"]):
-            subprocess.run(["apt-get", *arguments], check=False, capture_output=True)
-        found = shutil.which("/usr/sbin/nginx")
-    if found is None:
-        raise click.ClickException("nginx is missing: apt-get install nginx-light")
-    return found

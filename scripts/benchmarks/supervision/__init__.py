@@ -1,5 +1,4 @@
-"""`supervisors` beside Erlang/OTP and triotp, in one run.
+"""What `suites/supervision.py` starts: `ours.py`, `supervision_peer.erl` and `triotp_peer.py`.
 
-`ours.py`, `supervision_peer.erl` and `triotp_peer.py` do the same job: children that wait for a message, and
-crash on the message "crash". `__main__.py` starts them in turn and prints the medians side by side.
+They do the same job: children that wait for a message, and crash on the message "crash".
 """

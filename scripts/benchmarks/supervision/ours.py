@@ -1,7 +1,7 @@
 """Measures `supervisors`: argv is KIND (memory or restarts), COUNT, ROUNDS. Prints one number.
 
-memory: bytes of resident memory per idle child. restarts: restarts per second of CPU time when all
-children crash at once.
+memory: bytes of resident memory per idle child. restarts: restarts per second of CPU when
+all children crash at once.
 """
 
 import gc
@@ -70,7 +70,7 @@ async def measure(kind: str, count: int, rounds: int) -> float:
     before = resident()
     crowd = Crowd(count)
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(crowd.supervisor.run, Incarnation(1))
+        nursery.start_soon(crowd.supervisor.run, Incarnation(1, float("inf")))
         await crowd.all_up()
         if kind == "memory":
             gc.collect()

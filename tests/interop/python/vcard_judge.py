@@ -12,5 +12,13 @@ found = {
     "emails": [email.value for email in card.contents.get("email", [])],
     "organization": card.org.value if "org" in card.contents else None,
     "title": card.title.value if "title" in card.contents else None,
+    "urls": [url.value for url in card.contents.get("url", [])],
+    "addresses": [
+        [a.value.street, a.value.city, a.value.region, a.value.code, a.value.country]
+        for a in card.contents.get("adr", [])
+    ],
+    "birthday": card.bday.value if "bday" in card.contents else None,
+    "names": [card.n.value.family, card.n.value.given],
+    "lines": sorted(card.contents),
 }
 print(json.dumps(found))

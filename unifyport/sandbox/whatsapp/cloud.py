@@ -290,7 +290,8 @@ class WhatsAppPlatform(HttpPlatform):
         return {"message_id": message["id"], "conversation_id": customer["wa_id"]}
 
     def push(self, order: dict[str, Any]) -> dict[str, Any]:
-        """`{to, value}`: send a change's `value` of any shape; or `{to, webhook}`: send a whole body.
+        """`{to, value, field}`: send a `value` of any shape, of the field `messages` if none is given;
+        or `{to, webhook}`: send a whole body.
 
         Raises `ValueError`.
         """
@@ -298,7 +299,7 @@ class WhatsAppPlatform(HttpPlatform):
         if "webhook" in order:
             self._post(number, msgspec.json.encode(order["webhook"]), "webhook")
         elif isinstance(order.get("value"), dict):
-            self._push(number, order["value"], "value")
+            self._push(number, order["value"], "value", field=str(order.get("field", "messages")))
         else:
             raise ValueError("value: must be an object")
         return {"ok": True}
@@ -388,12 +389,14 @@ class WhatsAppPlatform(HttpPlatform):
     ) -> None:
         if number.app is None:
             return
+        unknown = {"wa_id": recipient, "user_id": f"SG.{recipient[::-1]}"}
+        contact = number.customers.get(recipient, unknown)
         item: dict[str, Any] = {
             "id": message_id,
             "status": status,
             "timestamp": str(int(time.time())),
-            "recipient_id": recipient,
-            "recipient_user_id": f"SG.{recipient[::-1]}",
+            "recipient_id": contact["wa_id"],
+            "recipient_user_id": contact["user_id"],
         }
         if tracker:
             item["biz_opaque_callback_data"] = tracker
@@ -406,10 +409,9 @@ class WhatsAppPlatform(HttpPlatform):
                     "error_data": {"details": "The recipient is not on WhatsApp."},
                 }
             ]
-        contact = number.customers.get(recipient, {"wa_id": recipient, "user_id": item["recipient_user_id"]})
         self._push(number, {"contacts": [contact], "statuses": [item]}, f"{message_id} {status}")
 
-    def _push(self, number: Number, value: dict[str, Any], label: str) -> None:
+    def _push(self, number: Number, value: dict[str, Any], label: str, *, field: str = "messages") -> None:
         value = {
             "messaging_product": "whatsapp",
             "metadata": {
@@ -420,7 +422,13 @@ class WhatsAppPlatform(HttpPlatform):
         }
         body = {
             "object": "whatsapp_business_account",
-            "entry": [{"id": f"1{number.id}", "changes": [{"value": value, "field": "messages"}]}],
+            "entry": [
+                {
+                    "id": f"1{number.id}",
+                    "time": int(time.time()),
+                    "changes": [{"value": value, "field": field}],
+                }
+            ],
         }
         self._post(number, msgspec.json.encode(body), label)
 

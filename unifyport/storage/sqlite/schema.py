@@ -178,6 +178,14 @@ create table original(  -- what came in, of events that do not hold it; goes wit
   sealed blob not null
 ) strict, without rowid;
 create index original_message on original(account_no, message);
+
+create table alias(  -- which id a conversation has in events, by every id that the platform has for it
+  account_no integer not null references account(no) on delete cascade,
+  id text not null, type text not null, canonical text not null, lane text not null,
+  identity_type text, identity_id text, learnt_at integer not null, previous integer not null,
+  primary key(account_no, id)
+) strict, without rowid;
+create index alias_canonical on alias(account_no, canonical);
 """
 
 MIGRATIONS = [_V1, _V2, _V3, _V4, _V5, _V6]

@@ -43,7 +43,7 @@ from ..contract import (
     Write,
 )
 from ..sealing import KeyRing
-from . import deliveries, reads
+from . import aliases, deliveries, reads
 from .reads import to_account, to_endpoint
 
 _DAY_MS = 86_400_000
@@ -154,6 +154,8 @@ class Writes:
                     ),
                 )
             self._write_originals(unit.account_no, item)
+            if item.aliases is not None:
+                aliases.write(self._db, unit.account_no, item.aliases)
             if item.settles is not None:
                 self._settle_command(unit.account_no, item.settles)
         self._write_session(unit)
@@ -161,10 +163,10 @@ class Writes:
         return Duplicate() if unit.items and not fresh else Committed()
 
     def _write_originals(self, account_no: int, item: Item) -> None:
-        if item.erases is not None:
-            self._db.execute(
-                "delete from original where account_no = ? and message = ?", (account_no, item.erases)
-            )
+        self._db.executemany(
+            "delete from original where account_no = ? and message = ?",
+            [(account_no, message) for message in item.erases],
+        )
         self._db.executemany(
             "insert into original(event_id, account_no, message, sealed) values(?, ?, ?, ?)",
             [
@@ -268,9 +270,12 @@ class Writes:
                 if known[1] != write.body_hash:
                     return Refused("key_reused")
                 return Committed(reads.command(self._db, known[0]))
-        self._db.execute(
-            "insert into command(id, account_no, account_id, kind, key, body_hash, body, state,"
-            " deadline, created_at) values(?, ?, ?, 'send', ?, ?, ?, 'accepted', ?, ?)"
+        state, ref, epoch = CommandState.ACCEPTED, None, None
+        if write.begin is not None and self._holds_lease(f"account:{command.account_id}", write.begin):
+            state, ref, epoch = CommandState.SENDING, command.id, write.begin
+        inserted = self._db.execute(
+            "insert into command(id, account_no, account_id, kind, key, body_hash, body, state, client_ref,"
+            " epoch, deadline, created_at) values(?, ?, ?, 'send', ?, ?, ?, ?, ?, ?, ?, ?)"
             " on conflict(id) do nothing",
             (
                 command.id,
@@ -279,11 +284,17 @@ class Writes:
                 write.key,
                 write.body_hash,
                 self._ring.seal("command", ["command", command.id], write.body),
+                state.value,
+                ref,
+                epoch,
                 command.deadline,
                 command.created_at,
             ),
         )
-        return Committed()
+        if not inserted.rowcount:  # by a COMMIT with an unknown result
+            row = self._db.execute("select state from command where id = ?", (command.id,)).fetchone()
+            state = CommandState(row[0])
+        return Committed(state)
 
     def recover_commands(self, write: RecoverCommands) -> Result:
         unsent = self._db.execute(

@@ -6,15 +6,18 @@ at a random number, and an old offset could then confirm updates that were never
 repeated because of this are recognised by their dedupe key, so the offset is not stored.
 """
 
+import time
+from collections.abc import Awaitable, Callable
 from typing import Any
 
+import attrs
 import msgspec
 import trio
 from msgspec import Raw, Struct
 
 from unifyport.model.account import Identity
 from unifyport.model.json_text import without_lone_surrogates
-from unifyport.model.message import OutboundContacts, OutboundMedia, OutboundText
+from unifyport.model.message import OutboundContacts, OutboundMedia, OutboundMessage, OutboundText
 from unifyport.net.clients import Response
 from unifyport.providers.contract.base import WEBHOOK, AnswersProbes, Batch, ConnectorContext, Link
 from unifyport.providers.contract.capabilities import (
@@ -29,10 +32,11 @@ from unifyport.providers.contract.errors import Conflict, LoggedOut, Rejected, T
 from unifyport.providers.contract.login import LogsOut
 from unifyport.providers.http import CALL_SECONDS, UPLOAD_SECONDS, HttpApi, decode, new_form
 
-from .errors import failure
+from .errors import Migrated, failure
 from .limits import PARALLEL_SENDS
 from .parse import parse_updates
 from .render import render_contacts, render_media, render_text
+from .services import migration
 from .shapes import User
 from .signature import secret_of
 from .updates import ALLOWED_UPDATES
@@ -45,6 +49,7 @@ _SHORTEST_POLL = 0.5  # seconds between two polls that returned nothing
 
 class _Parameters(Struct):
     retry_after: float | None = None
+    migrate_to_chat_id: int | None = None
 
 
 class _Answer(Struct):
@@ -77,6 +82,7 @@ class BotConnector(AnswersProbes, LogsOut, SendsText, SendsFiles, SendsContacts,
         self._base, self._files = f"{api}/bot{token}", f"{api}/file/bot{token}"
         self._http = HttpApi(context, parallel_sends=PARALLEL_SENDS)
         self._bot_id = token.partition(":")[0]
+        self._link: Link | None = None
         self._webhook: str | None = None
         if context.receive == WEBHOOK:
             if context.ingress_url is None:
@@ -98,6 +104,7 @@ class BotConnector(AnswersProbes, LogsOut, SendsText, SendsFiles, SendsContacts,
             raise Transient("webhook_refused") from None
 
     async def receive(self, link: Link) -> None:
+        self._link = link
         if self._webhook is None:
             await self._poll(link)
         else:
@@ -148,18 +155,38 @@ class BotConnector(AnswersProbes, LogsOut, SendsText, SendsFiles, SendsContacts,
         await self._call("getMe", User)
 
     async def send_text(self, message: OutboundText) -> Sent:
-        sent = await self._call("sendMessage", _SentMessage, message.rendered_by(render_text))
-        return Sent(str(sent.message_id))
+        return await self._send(message, self._post_text)
 
     async def send_file(self, message: OutboundMedia) -> Sent:
-        method, field, fields = message.rendered_by(render_media)
-        result = await self._ask(method, body=new_form(message, fields, field), timeout=UPLOAD_SECONDS)
-        sent = decode(result, _SentMessage)
-        return Sent(str(sent.message_id))
+        return await self._send(message, self._post_file)
 
     async def send_contacts(self, message: OutboundContacts) -> Sent:
-        sent = await self._call("sendContact", _SentMessage, message.rendered_by(render_contacts))
-        return Sent(str(sent.message_id))
+        return await self._send(message, self._post_contact)
+
+    async def _post_text(self, message: OutboundMessage) -> Raw:
+        return await self._ask("sendMessage", json=message.rendered_by(render_text))
+
+    async def _post_file(self, message: OutboundMessage) -> Raw:
+        assert isinstance(message, OutboundMedia)
+        method, field, fields = message.rendered_by(render_media)
+        return await self._ask(method, body=new_form(message, fields, field), timeout=UPLOAD_SECONDS)
+
+    async def _post_contact(self, message: OutboundMessage) -> Raw:
+        return await self._ask("sendContact", json=message.rendered_by(render_contacts))
+
+    async def _send(
+        self, message: OutboundMessage, post: Callable[[OutboundMessage], Awaitable[Raw]]
+    ) -> Sent:
+        """Send a message; if its group has another number by now, report that and send it there."""
+        try:
+            result = await post(message)
+        except Migrated as migrated:
+            there = str(migrated.chat_id)
+            if self._link is not None:
+                moved = migration(self._bot_id, message.conversation_id, there, time.time_ns() // 1_000_000)
+                await self._link.deliver(Batch([moved]))
+            result = await post(attrs.evolve(message, conversation_id=there, rendered=None))
+        return Sent(str(decode(result, _SentMessage).message_id))
 
     async def log_out(self) -> None:
         """Remove the webhook if it is ours. A bot has no session to end."""
@@ -208,5 +235,11 @@ def _result(response: Response, login: bool) -> Raw:
         raise Transient(f"http_{response.status}_not_json", maybe_applied=True) from None
     if answer.ok:
         return answer.result
-    wait = answer.parameters.retry_after if answer.parameters is not None else None
-    raise failure(answer.error_code or response.status, answer.description, wait, login=login)
+    told = answer.parameters or _Parameters()
+    raise failure(
+        answer.error_code or response.status,
+        answer.description,
+        told.retry_after,
+        moved_to=told.migrate_to_chat_id,
+        login=login,
+    )

@@ -1,6 +1,7 @@
 """Bot API errors -> failure classes.
 
-An error is `{"ok": false, "error_code", "description", "parameters": {"retry_after"}}`
+An error is `{"ok": false, "error_code", "description", "parameters"}` with `retry_after` or
+`migrate_to_chat_id`
 (https://core.telegram.org/bots/api#making-requests). A token that never existed gets 404 or 401, a revoked
 token 401. 409 means another `getUpdates` of the same bot, or a webhook that is set.
 """
@@ -21,8 +22,28 @@ _DEFAULT_WAIT = 5.0
 _NO_CHAT = ("chat not found", "peer_id_invalid", "chat_id_invalid", "group chat was deactivated")
 
 
-def failure(code: int, description: str, retry_after: float | None, *, login: bool = False) -> ChannelError:
-    """The failure class of an error answer. `login`: whether the call was the login's check of the token."""
+class Migrated(Rejected):
+    """The group has become a supergroup: it is the chat `chat_id` now. Nothing was applied."""
+
+    def __init__(self, chat_id: int, detail: str) -> None:
+        super().__init__("migrated", detail)
+        self.chat_id = chat_id
+
+
+def failure(
+    code: int,
+    description: str,
+    retry_after: float | None,
+    *,
+    moved_to: int | None = None,
+    login: bool = False,
+) -> ChannelError:
+    """The failure class of an error answer. `login`: whether the call was the login's check of the token.
+
+    `moved_to`: the chat that a group has become.
+    """
+    if moved_to is not None:
+        return Migrated(moved_to, description)
     if code == 401 or (code == 404 and login):
         return LoggedOut("invalid_credentials")
     if code == 409:

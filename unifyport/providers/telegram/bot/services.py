@@ -11,8 +11,10 @@ import attrs
 import msgspec
 
 from unifyport.model.inbound import (
+    Conversation,
     ConversationMoved,
     GroupChanged,
+    Identity,
     MoveReason,
     PlatformEvent,
     ProviderEvent,
@@ -42,7 +44,7 @@ class Service:
 
 def service_of(message: Mapping[str, Any]) -> str | None:
     """The name of the service message, None if it is none."""
-    return next((name for name in SERVICES if message.get(name) is not None), None)
+    return next((name for name in message if name in SERVICES and message[name] is not None), None)
 
 
 def _reported(service: Service) -> ProviderEvent:
@@ -92,6 +94,13 @@ def _migrated_to(service: Service) -> ProviderEvent:
 
 def _migrated_from(service: Service) -> ProviderEvent:
     return _moved(service, conversation(service.head.chat), str(msgspec.convert(service.value, int)))
+
+
+def migration(bot_id: str, old_id: str, new_id: str, at: int) -> ConversationMoved:
+    """What an error answer says of a group that has become a supergroup."""
+    there = Conversation(new_id, "group", identities=[Identity("chat_id", new_id)])
+    key = dedupe_key("telegram", bot_id, "migrated", old_id, new_id)
+    return ConversationMoved(key, there, old_id, MoveReason.MIGRATED, "migrate_to_chat_id", at)
 
 
 def _moved(service: Service, there: Any, previous_id: str) -> ProviderEvent:
