@@ -77,6 +77,8 @@ async def test_wrong_sends_say_what_became_of_them(tmp_path: Path) -> None:
             command = await api.data("GET", f"/v1/commands/{error['command_id']}")
             assert (command["outcome"], command["reason"]) == (error["outcome"], error["reason"])
             await platform.write("hello", 7)
+            long = await api("POST", "/v1/messages", text(text="x" * 4097))
+            assert (long.status_code, long.json()["error"]["reason"]) == (400, "text_too_long")
             assert (await api("POST", "/v1/messages", {**text(), "to": {"id": "7", "type": "x"}})).json()[
                 "error"
             ]["code"] == "invalid_conversation_type"

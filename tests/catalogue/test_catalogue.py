@@ -11,7 +11,7 @@ from typing import Any
 
 from unifyport.api.http.openapi_events import event_components, schema_name
 from unifyport.api.schemas.events import EVENTS
-from unifyport.model.event import EventType
+from unifyport.model.event import BodyForm, EventType, in_form
 from unifyport.providers.telegram.bot.kinds import KINDS
 
 from .choice import examples, messages
@@ -24,6 +24,13 @@ EXAMPLES = ROOT / "unifyport" / "api" / "schemas" / "event_examples.json"
 SCHEMAS = event_components()
 # Parts that are the platform's own, or that have other fields for each kind: docs/events.md shows them.
 OPEN = {"EventMessage", "PastEventMessage", "EventInfo", "EventEntity"}
+# Names of the flat form that receivers were promised.
+FLAT = (
+    "event_id event account_id provider timestamp from text message_id message_type message_kind"
+    " conversation_id conversation_type sender_name status error message_ids reaction target_message_id"
+    " auth_status auth_payload last_error runtime_status provider_account_ref display_name picture_url"
+    " region status_message"
+).split()
 JSON_TYPES: dict[str, type | tuple[type, ...]] = {
     "string": str,
     "integer": int,
@@ -77,12 +84,28 @@ async def test_the_catalogue_is_up_to_date(tmp_path: Path) -> None:
     ]
     assert sorted(set(wrong)) == []
     _all_kinds_are_there(bodies)
+    _the_flat_form_says_all(bodies)
     shown = json.dumps(examples(bodies), ensure_ascii=False, indent=1) + "\n"
     if os.environ.get("UPDATE_DOCS") == "1":
         PAGE.write_text(page(bodies))
         EXAMPLES.write_text(shown)
     assert EXAMPLES.read_text() == shown, "scripts/catalogue writes the examples"
     assert PAGE.read_text() == page(bodies), "scripts/catalogue writes docs/events.md"
+
+
+def _the_flat_form_says_all(bodies: list[dict[str, Any]]) -> None:
+    """What `data` says is in the flat form as well, under another name; and the names are those promised."""
+    found: set[str] = set()
+    for body in bodies:
+        flat = json.loads(in_form(json.dumps(body).encode(), BodyForm.FLAT))
+        found |= set(flat)
+        said = [value for part in body["data"].values() if isinstance(part, dict) for value in part.values()]
+        told = [*flat.values(), *(flat.get("provider_data") or {}).values()]
+        for name in ("participant", "summary", "auth_payload"):
+            told += flat.get(name, {}).values()
+        assert [value for value in said if value not in told] == []
+        assert {name for name in flat if name.startswith("data")} == set()
+    assert set(FLAT) <= found
 
 
 def _all_kinds_are_there(bodies: list[dict[str, Any]]) -> None:
