@@ -5,11 +5,11 @@ and are good for nothing else.
 from pathlib import Path
 from typing import Any
 
+from tests.api.test_capabilities import CHANNEL as TEXTS
 from tests.api.test_whatsapp import OTHER, connected
 from tests.harness import (
     CUSTOMER,
     NUMBER,
-    account,
     endpoint,
     free_port,
     gateway,
@@ -19,6 +19,9 @@ from tests.harness import (
     settings_of,
     whatsapp,
 )
+from unifyport.links.reply_tokens import ReplyTokens
+from unifyport.providers.registry import Registry, standard
+from unifyport.storage.sealing import KeyRing
 
 
 async def test_a_token_quotes_its_message_and_nothing_else(tmp_path: Path) -> None:
@@ -37,6 +40,7 @@ async def test_a_token_quotes_its_message_and_nothing_else(tmp_path: Path) -> No
                 return await api("POST", "/v1/messages", body | more)
 
             first = await reply(reply_to={"reply_token": token})
+            assert first.status_code == 200, first.text
             again = first.json()["data"]["reply_token"]
             assert (await reply(reply_to={"reply_token": again})).status_code == 200
             assert (await reply(provider_data={"reply_to": token})).status_code == 200
@@ -44,10 +48,18 @@ async def test_a_token_quotes_its_message_and_nothing_else(tmp_path: Path) -> No
             quoted = [message["context"]["message_id"] for message in await platform.sent("whatsapp")]
             sent = first.json()["data"]["message_id"]
             assert quoted == [written["message_id"], sent, written["message_id"], written["message_id"]]
+            id_ = written["message_id"]
+            for reply_to in (token, id_, {"message_id": id_}, {"message_id": "other", "reply_token": token}):
+                assert (await reply(reply_to=reply_to)).status_code == 200
+                assert (await reply(provider_data={"reply_to": reply_to})).status_code == 200
+            quoted = [message["context"]["message_id"] for message in await platform.sent("whatsapp")]
+            assert quoted[4:] == [id_] * 8
 
             altered = token[:-2] + ("A" if token[-2] != "A" else "B") + token[-1]
             for refused in (
                 await reply(reply_to={"reply_token": altered}),
+                await reply(reply_to=altered),
+                await reply(provider_data={"reply_to": altered}),
                 await reply(reply_to={"reply_token": token.removeprefix("r1.")}),
                 await reply(reply_to={"reply_token": ""}),
                 await reply(reply_to={"reply_token": token}, to="6590000099"),
@@ -55,14 +67,13 @@ async def test_a_token_quotes_its_message_and_nothing_else(tmp_path: Path) -> No
             ):
                 assert refused.status_code == 400, refused.text
                 assert refused.json()["error"]["code"] == "invalid_reply_token"
-            assert len(await platform.sent("whatsapp")) == 4
+            for malformed in ({}, "", {"message_id": ""}, {"message_id": 5}, 5, ["x"]):
+                refused = await reply(reply_to=malformed)
+                assert (refused.status_code, refused.json()["error"]["code"]) == (400, "invalid_request")
+            assert len(await platform.sent("whatsapp")) == 12
 
 
-async def test_a_channel_without_quotes_gives_no_tokens(tmp_path: Path) -> None:
-    async with sandbox() as platform, receiver() as inbox:
-        async with gateway(
-            settings_of(tmp_path, account() + endpoint(inbox.url) + platform.sandbox.config())
-        ):
-            await platform.write("hello")
-            await inbox.until(lambda: bool(inbox.of("message.received")))
-            assert "reply_token" not in inbox.of("message.received")[0]["data"]["message"]
+def test_a_channel_without_quotes_gives_no_tokens() -> None:
+    ring, now = KeyRing([b"k" * 32]), lambda: 0
+    assert ReplyTokens(ring, Registry([TEXTS]), now).token("acct_1", TEXTS.name, "chat", "7") == ""
+    assert ReplyTokens(ring, standard(), now).token("acct_1", "telegram", "chat", "7") != ""

@@ -24,6 +24,7 @@ OTHERWISE = {
     ("WebhookEndpointRequest", "status"): "optional in an update, required by the route that creates",
     ("AccountRequest", "proxy"): "null takes it away, so that it is not an object alone",
     ("AccountRequest", "runtime_status"): "accepted and ignored, whatever it is",
+    ("SendMessageRequest", "reply_to"): "a string, too: a token or a message id",
 }
 
 

@@ -19,7 +19,7 @@ from unifyport.model.normalize import normalize
 from unifyport.providers.contract.errors import Conflict, LoggedOut, RateLimited, Rejected, Transient
 from unifyport.providers.telegram.bot.errors import failure
 from unifyport.providers.telegram.bot.parse import parse_update, parse_updates
-from unifyport.providers.telegram.bot.render import render_text
+from unifyport.providers.telegram.bot.render import render
 
 USER = {"id": 7, "is_bot": False, "first_name": "Mei", "last_name": "L", "username": "mei"}
 CHAT = {"id": 7, "type": "private", "first_name": "Mei"}
@@ -222,14 +222,14 @@ def test_failures(code: int, description: str, login: bool, kind: type) -> None:
 
 
 def test_render() -> None:
-    assert render_text(OutboundText("7", "user", "hi")) == {"chat_id": 7, "text": "hi"}
-    assert render_text(OutboundText("-100", "group", "hi", "markdownv2")) == {
+    assert render(OutboundText("7", "user", "hi")).fields == {"chat_id": 7, "text": "hi"}
+    assert render(OutboundText("-100", "group", "hi", "markdownv2")).fields == {
         "chat_id": -100,
         "text": "hi",
         "parse_mode": "MarkdownV2",
     }
-    assert render_text(OutboundText("@news", "channel", "hi"))["chat_id"] == "@news"
-    assert render_text(OutboundText("business:BC_1-x:7", "user", "hi")) == {
+    assert render(OutboundText("@news", "channel", "hi")).fields["chat_id"] == "@news"
+    assert render(OutboundText("business:BC_1-x:7", "user", "hi")).fields == {
         "chat_id": 7,
         "business_connection_id": "BC_1-x",
         "text": "hi",
@@ -240,4 +240,4 @@ def test_render() -> None:
         OutboundText("7", "user", "x", "bb"),
     ):
         with pytest.raises(Rejected):
-            render_text(wrong)
+            render(wrong)

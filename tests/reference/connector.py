@@ -80,10 +80,12 @@ class ReferenceConnector(
     capabilities.ReactsToMessages,
     capabilities.PinsMessages,
     capabilities.DownloadsMedia,
+    capabilities.ListsTemplates,
     capabilities.ListsConversations,
     capabilities.ReadsConversations,
     capabilities.ListsConversationMembers,
     capabilities.MarksRead,
+    capabilities.ShowsTyping,
     capabilities.MarksUnread,
     capabilities.MutesConversations,
     capabilities.UnmutesConversations,
@@ -207,6 +209,13 @@ class ReferenceConnector(
         chat, message = target.conversation_id, target.message_id
         await self._ask("change_message", chat=chat, message=message, **change)
 
+    async def list_message_templates(
+        self, after: str | None, limit: int
+    ) -> directory.Page[directory.MessageTemplate]:
+        found = await self._ask("templates", after=after, limit=limit)
+        templates = [directory.MessageTemplate(each["name"], each["language"]) for each in found["items"]]
+        return directory.Page(templates, found["next"])
+
     # -- conversations ---------------------------------------------------------------------------------------
 
     async def list_conversations(
@@ -230,6 +239,9 @@ class ReferenceConnector(
 
     async def mark_read(self, conversation_id: str, message_id: str | None) -> None:
         await self._ask("change_chat", chat=conversation_id, unread=0, read_up_to=message_id)
+
+    async def show_typing(self, conversation_id: str, message_id: str | None) -> None:
+        await self._ask("change_chat", chat=conversation_id, typing=True)
 
     async def mark_conversation_unread(self, conversation_id: str) -> None:
         await self._ask("change_chat", chat=conversation_id, unread=1)

@@ -250,6 +250,9 @@ class ReferencePlatform:
     def do_change_chat(self, chat: str, **change: Any) -> None:
         self._one(self.chats, chat, "no such chat").update(change)
 
+    def do_templates(self, after: str | None, limit: int) -> dict[str, Any]:
+        return self._page([{"id": n, "name": n, "language": "en"} for n in ("hello", "parcel")], after, limit)
+
     def do_labels(self, after: str | None, limit: int) -> dict[str, Any]:
         return self._page(list(self.labels.values()), after, limit)
 

@@ -47,6 +47,7 @@ from .routes import (
     qr,
     reload,
     supervisors,
+    templates,
     webhook_endpoints,
     workspace,
 )
@@ -66,6 +67,7 @@ ROUTES: tuple[Route, ...] = (
     *groups.ROUTES,
     *messages.ROUTES,
     *message_actions.ROUTES,
+    *templates.ROUTES,
     *uploads.ROUTES,
     *webhook_endpoints.ROUTES,
     *deliveries.ROUTES,
@@ -74,7 +76,8 @@ ROUTES: tuple[Route, ...] = (
 )
 
 
-BUSY = frozenset(("/v1/messages", "/v1/events", "/healthz", "/readyz"))
+# What is asked for most, and the long pages that strangers may ask for.
+BUSY = frozenset(("/v1/messages", "/v1/events", "/healthz", "/readyz", "/openapi.json", "/docs"))
 
 
 def new_router(

@@ -3,7 +3,7 @@
 Verifying, reading and committing is `unifyport/gateway/ingress.py`.
 
 It stands beside the API: a body must be counted while it is read. An answer is a status, and tells a platform
-nothing more.
+nothing more; after a commit it may hold what the platform is to do (`InboundHook.acknowledge`).
 
     200 committed   401 refused, for any reason   408 too slow   410 the account was deleted
     413 too long    503 not taken now: the platform must keep the request and send it again
@@ -28,11 +28,11 @@ log = logging.getLogger("unifyport.ingress")
 BODY_SECONDS = 10.0
 SILENCE_SECONDS = 60.0
 _RETRY_AFTER = (b"retry-after", b"5")
+_JSON = (b"content-type", b"application/json")
 _NO_SNIFF = (b"x-content-type-options", b"nosniff")
 _MAX_PARAMETERS = 16
 
 _STATUS = {
-    IngressOutcome.COMMITTED: HTTPStatus.OK,
     IngressOutcome.UNAUTHORIZED: HTTPStatus.UNAUTHORIZED,
     IngressOutcome.GONE: HTTPStatus.GONE,
     IngressOutcome.UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -55,20 +55,23 @@ class IngressFront:
     async def answer(self, exchange: Exchange, path: str) -> None:
         """`path` is decoded."""
         provider, account_id = self._split_path(path)
-        text = ""
+        text, acknowledgement = "", b""
         try:
             if exchange.method == "POST":
-                status = await self._post(provider, account_id, exchange)
+                status, acknowledgement = await self._post(provider, account_id, exchange)
             else:
                 status, text = self._get(provider, account_id, exchange)
         except Disconnected:
             return
         except Exception:
             log.exception("ingress crashed", extra={"provider": provider, "account_id": account_id})
-            status = HTTPStatus.SERVICE_UNAVAILABLE
+            status, acknowledgement = HTTPStatus.SERVICE_UNAVAILABLE, b""
         self.answers[self._ingress.channel_name(provider) or "unknown", status] += 1
         if status is not HTTPStatus.OK:
             self._log_refusal(provider, account_id, status)
+        if acknowledgement:
+            await exchange.respond(int(status), [_JSON, _NO_SNIFF], acknowledgement)
+            return
         fields = (_NO_SNIFF, _RETRY_AFTER) if status is HTTPStatus.SERVICE_UNAVAILABLE else (_NO_SNIFF,)
         await answer_text(exchange, status, text, fields=fields)
 
@@ -109,14 +112,15 @@ class IngressFront:
         answer = self._ingress.challenge(provider, account_id, dict(pairs))
         return (HTTPStatus.UNAUTHORIZED, "") if answer is None else (HTTPStatus.OK, answer)
 
-    async def _post(self, provider: str, account_id: str, exchange: Exchange) -> HTTPStatus:
+    async def _post(self, provider: str, account_id: str, exchange: Exchange) -> tuple[HTTPStatus, bytes]:
+        """The status, and the JSON of an answer that the platform reads."""
         ingress = self._ingress
         if not ingress.accepting:
-            return HTTPStatus.SERVICE_UNAVAILABLE
+            return HTTPStatus.SERVICE_UNAVAILABLE, b""
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in exchange.fields}
         length, limit = _length(headers), ingress.limit(provider)
         if length > limit:
-            return HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+            return HTTPStatus.REQUEST_ENTITY_TOO_LARGE, b""
         held = HeldBody(self._room, account_id if ingress.runs(account_id) else None)
         try:
             body = await exchange.read()
@@ -125,13 +129,15 @@ class IngressFront:
             outcome = await ingress.receive(
                 provider, account_id, headers, body, verified=lambda: held.verify(len(body))
             )
-            return _STATUS[outcome]
+            if outcome is not IngressOutcome.COMMITTED:
+                return _STATUS[outcome], b""
+            return HTTPStatus.OK, ingress.acknowledgement(provider, account_id, body)
         except NoRoom:
-            return HTTPStatus.SERVICE_UNAVAILABLE
+            return HTTPStatus.SERVICE_UNAVAILABLE, b""
         except BodyTooLong:
-            return HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+            return HTTPStatus.REQUEST_ENTITY_TOO_LARGE, b""
         except BodyTooSlow:
-            return HTTPStatus.REQUEST_TIMEOUT
+            return HTTPStatus.REQUEST_TIMEOUT, b""
         finally:
             held.release()
 

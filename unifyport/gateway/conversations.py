@@ -8,10 +8,17 @@ import msgspec
 
 from actors.accounts import Accounts
 from actors.normalizer import Normalizers
+from unifyport.model.account import Account
 from unifyport.model.event import EventType
 from unifyport.model.message import CommandState, MarkRead
 from unifyport.model.times import parse_rfc3339
-from unifyport.providers.contract.capabilities import CONVERSATION_NOT_FOUND, MARK_READ, MUTE_CONVERSATION
+from unifyport.providers.contract.base import ConnectionSpec
+from unifyport.providers.contract.capabilities import (
+    CONVERSATION_NOT_FOUND,
+    MARK_READ,
+    MUTE_CONVERSATION,
+    SHOW_TYPING,
+)
 from unifyport.storage.contract import Store
 
 from .errors import INVALID_REQUEST, UseCaseError, binding, invalid
@@ -39,22 +46,41 @@ class ConversationUseCases:
         """
         account, connection = await self._platform.require_capability(account_id, MARK_READ)
         if message_id is None and connection.mark_read_needs_message:
-            alias = await self._normalizers.find_alias(account.no, connection.canonical(conversation_id))
-            named = connection.canonical(conversation_id) if alias is None else alias.lane
-            lane = self._normalizers.lane(account.id, named)
-            newest = await self._store.newest_in_lane(account.no, lane, EventType.MESSAGE_RECEIVED.number)
-            if newest is None:
+            message_id = await self._newest_message(account, connection, conversation_id)
+            if message_id is None:
                 text = (
                     f"{account.provider} marks as read up to a message, and none of this chat is known:"
                     " give up_to_message_id and up_to_message_sender_id"
                 )
                 raise UseCaseError(CONVERSATION_NOT_FOUND, text)
-            message_id = str(msgspec.json.decode(newest)["message_id"])
         command = MarkRead(conversation_id, message_id, self._now_ms() + DEADLINE_MS)
         with binding():
             answer = await self._accounts.call(account.id, command)
         if answer.state is not CommandState.SENT:
             raise failed(answer, "marked as read")
+
+    async def show_typing(self, account_id: str, conversation_id: str) -> None:
+        """Show the customer that somebody is typing."""
+        account, connection = await self._platform.require_capability(account_id, SHOW_TYPING)
+        message_id = None
+        if connection.typing_needs_message:
+            message_id = await self._newest_message(account, connection, conversation_id)
+            if message_id is None:
+                text = (
+                    f"{account.provider} shows it as an answer to a message, and none of this chat is known"
+                )
+                raise UseCaseError(CONVERSATION_NOT_FOUND, text)
+        await self._platform.call(account, SHOW_TYPING, conversation_id, message_id)
+
+    async def _newest_message(
+        self, account: Account, connection: ConnectionSpec, conversation_id: str
+    ) -> str | None:
+        """The id of the newest message that came in, among the events that are kept."""
+        alias = await self._normalizers.find_alias(account.no, connection.canonical(conversation_id))
+        named = connection.canonical(conversation_id) if alias is None else alias.lane
+        lane = self._normalizers.lane(account.id, named)
+        newest = await self._store.newest_in_lane(account.no, lane, EventType.MESSAGE_RECEIVED.number)
+        return None if newest is None else str(msgspec.json.decode(newest)["message_id"])
 
     async def mute(
         self, account_id: str, conversation_id: str, *, duration: int | None, mute_until: str | None

@@ -93,6 +93,12 @@ class Ingress:
         answer = hook.challenge(actor.row.credentials if actor is not None else {}, query)
         return answer if actor is not None else None
 
+    def acknowledgement(self, provider: str, account_id: str, body: bytes) -> bytes:
+        """The JSON that answers a committed request of a platform that reads our answers; empty: none."""
+        actor = self._actor(provider, account_id)
+        hook = None if actor is None else _hook(actor)
+        return b"" if hook is None or hook.acknowledge is None else hook.acknowledge(body)
+
     async def receive(
         self,
         provider: str,

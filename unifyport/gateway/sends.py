@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
 import attrs
 import msgspec
@@ -12,11 +13,18 @@ from actors.account.lanes import NotPrepared, Place, Prepare
 from actors.accounts import Accounts, NoSuchAccount
 from unifyport.config.settings import Settings
 from unifyport.files.outgoing import FileRefused, OutgoingFiles
-from unifyport.links.reply_tokens import InvalidReplyToken, ReplyTokens
+from unifyport.links.reply_tokens import InvalidReplyToken, ReplyTokens, is_token
 from unifyport.model.account import Account
 from unifyport.model.aliases import Alias
 from unifyport.model.ids import new_id
-from unifyport.model.message import Answer, CommandState, OutboundMedia, OutboundMessage, SendCommand
+from unifyport.model.message import (
+    Answer,
+    CommandState,
+    OutboundMedia,
+    OutboundMessage,
+    OutboundText,
+    SendCommand,
+)
 from unifyport.providers.contract.base import ConnectionSpec
 from unifyport.providers.contract.capabilities import SEND_REPLY, capability_to_send
 from unifyport.providers.contract.errors import Rejected
@@ -40,6 +48,7 @@ from .repeats import IdempotencyKey, Repeats
 from .writes import NotKnownYet
 
 FETCH_SECONDS = 15.0  # of the 25 that a send may take
+MAX_PROVIDER_DATA = 65_536  # bytes of JSON
 
 
 @attrs.frozen
@@ -55,7 +64,8 @@ class FileSource:
 class Quote:
     """The message that a reply quotes.
 
-    `value`: a reply token, or an object with `reply_token` or `message_id`. `field` named it.
+    `value`: a reply token or the platform's id of the message, as a string; or an object with one of them,
+    `reply_token` or `message_id`. `field` named it.
     """
 
     field: str
@@ -169,6 +179,7 @@ class SendUseCases:
         require_conversation_type(connection, provider, message.conversation_type)
         if quoting and not SEND_REPLY.is_declared_by(connector):
             raise UseCaseError(UNSUPPORTED, f"quoted replies are not supported for {provider}")
+        message.provider_data = _known_fields(connection, message)
 
     async def _current_id(self, account_no: int, connection: ConnectionSpec, conversation_id: str) -> str:
         """The id under which events show the conversation, if the platform gave it another one."""
@@ -180,13 +191,17 @@ class SendUseCases:
     ) -> str:
         """The platform's id of the message that is quoted."""
         field, value = quote.field, quote.value
-        fields = value if isinstance(value, dict) else {"reply_token": value}
-        token, message_id = fields.get("reply_token"), fields.get("message_id")
-        if isinstance(value, dict | str) and token is not None:
+        if isinstance(value, dict):
+            token, message_id = value.get("reply_token"), value.get("message_id")
+        elif isinstance(value, str) and is_token(value):
+            token, message_id = value, None
+        else:
+            token, message_id = None, value
+        if token is not None:
             return await self._read_token(account, connection, conversation_id, Quote(field, token))
         if not isinstance(message_id, str):
-            raise invalid(field, "a token, or an object with message_id")
-        return check_id(f"{field}.message_id", message_id)
+            raise invalid(field, "must be a reply token or a message id, or an object with one of them")
+        return check_id(field, message_id)
 
     async def _read_token(
         self, account: Account, connection: ConnectionSpec, conversation_id: str, quote: Quote
@@ -301,3 +316,18 @@ class SendUseCases:
             account.id, account.provider, message.conversation_id, answer.message_id
         )
         return SentMessage(command_id, account.id, answer.message_id, answer.provider_ref, token)
+
+
+def _known_fields(connection: ConnectionSpec, message: OutboundMessage) -> dict[str, Any]:
+    """The fields of `provider_data` that the connection understands. Raises `UseCaseError`."""
+    given = message.provider_data
+    known = [field for field in connection.provider_data if given.get(field.name) is not None]
+    for field in known:
+        if not field.accepts(given[field.name]):
+            raise invalid(f"provider_data.{field.name}", f"must be: {' or '.join(field.kinds)}")
+    if isinstance(message, OutboundText) and not message.text and not any(field.content for field in known):
+        raise invalid("message.text", "is required for a text message")
+    fields = {field.name: given[field.name] for field in known}
+    if len(msgspec.json.encode(fields)) > MAX_PROVIDER_DATA:
+        raise invalid("provider_data", f"must be at most {MAX_PROVIDER_DATA} bytes")
+    return fields

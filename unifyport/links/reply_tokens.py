@@ -15,6 +15,11 @@ from unifyport.storage.sealing import KeyRing, SealError
 _VERSION = "r1."
 
 
+def is_token(text: str) -> bool:
+    """Whether a text was meant as a token, and not as a platform's message id."""
+    return text.startswith(_VERSION)
+
+
 class InvalidReplyToken(Exception):
     """Not a token of this account. The cause is not given."""
 

@@ -105,3 +105,15 @@ class GroupJoinRequest:
 class GroupInviteCode:
     invite_url: str
     invite_code: str
+
+
+@attrs.define
+class MessageTemplate:
+    """A template of messages. `components`: in the platform's terms; `placeholders` are their names."""
+
+    name: str
+    language: str
+    category: str = ""
+    status: str = "approved"
+    placeholders: list[str] = attrs.field(factory=list)
+    components: list[dict[str, Any]] = attrs.field(factory=list)

@@ -28,3 +28,17 @@ def _places(text: str) -> list[int]:
     for number, character in enumerate(text):
         places += [number] * (2 if ord(character) >= _WIDE else 1)
     return [*places, len(text)]
+
+
+def in_utf16(text: str, entities: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Entities that count in code points and lie inside of the text, counted in UTF-16 units."""
+    found = []
+    for entity in entities:
+        before = text[: entity["offset"]]
+        inside = text[entity["offset"] : entity["offset"] + entity["length"]]
+        found.append({**entity, "offset": _units(before), "length": _units(inside)})
+    return found
+
+
+def _units(text: str) -> int:
+    return len(text) + sum(1 for character in text if ord(character) >= _WIDE)

@@ -1,7 +1,7 @@
 """Outbound messages: the send command, its states, and the answer that it ends with.
 
     accepted -> sending -> sent | rejected | unknown
-    accepted -> not_sent        sending -> not_sent only if it is certain that nothing was applied
+    accepted -> not_sent | rejected        sending -> not_sent only if it is certain that nothing was applied
 
 `unknown` means that the platform may have carried out the send. Such a send is never repeated.
 """
@@ -28,6 +28,7 @@ class CommandState(enum.StrEnum):
 class OutboundMessage:
     """The fields of every outbound message, named as in the API: the conversation, and the text or caption.
 
+    `provider_data`: fields of the connection's table (`ConnectionSpec.provider_data`), each of its kind.
     `client_ref` is the id that we give the platform. `mentions` are ids of users; the text marks them by
     anchors such as `{{@6590000001}}`. A channel without mentions, or without `parse_mode`, ignores them.
     """
@@ -39,6 +40,7 @@ class OutboundMessage:
     reply_to_message_id: str | None = None
     client_ref: str = ""
     mentions: list[str] = attrs.field(factory=list)
+    provider_data: dict[str, Any] = attrs.field(factory=dict)
     # The result of the connection's `check`, kept so that the connector need not render the message again.
     rendered: Any = attrs.field(default=None, eq=False, repr=False)
 

@@ -5,6 +5,7 @@ problem, and all problems of a document are found in one pass, each with its pat
 """
 
 from collections.abc import Callable
+from types import UnionType
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import attrs
@@ -66,6 +67,13 @@ def _is_list(kind: Any) -> bool:
     return get_origin(kind) is list
 
 
+def _object_of_text_or_object(kind: Any) -> type | None:
+    """The class in `Class | str` or `Class | str | None`; None for any other type."""
+    arms = set(get_args(kind)) - {type(None)} if isinstance(kind, UnionType) else set()
+    classes = [arm for arm in arms if attrs.has(arm)]
+    return classes[0] if len(classes) == 1 and arms - {classes[0]} == {str} else None
+
+
 def strict_converter(*, forbid_extra_keys: bool) -> Converter:
     """A converter that coerces nothing. The API ignores unknown keys, the configuration file refuses them."""
     converter = Converter(forbid_extra_keys=forbid_extra_keys, detailed_validation=True)
@@ -89,7 +97,20 @@ def strict_converter(*, forbid_extra_keys: bool) -> Converter:
         is_list = _exactly(list)
         return lambda value, _: from_list(is_list(value, list), kind)
 
+    @converter.register_structure_hook_factory(lambda kind: _object_of_text_or_object(kind) is not None)
+    def texts_or_objects(kind: Any) -> Callable[[Any, Any], Any]:
+        return lambda value, _: _text_or_object(converter, value, kind)
+
     return converter
+
+
+def _text_or_object(converter: Converter, value: Any, kind: Any) -> Any:
+    if isinstance(value, str) or (value is None and type(None) in get_args(kind)):
+        return value
+    if not isinstance(value, dict):
+        raise Wrong("must be a string or an object")
+    into: Any = _object_of_text_or_object(kind)
+    return converter.structure(value, into)
 
 
 def structure(converter: Converter, value: Any, into: type[T]) -> T:

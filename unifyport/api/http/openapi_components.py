@@ -68,9 +68,30 @@ _RULES: dict[str, Schema] = {
             },
         ]
     },
-    "MessagePayload": {
-        "if": {"properties": {"type": {"const": "text"}}},
-        "then": {"required": ["text"], "properties": {"text": {"type": "string", "minLength": 1}}},
+    # A text message needs a text, unless a field of `provider_data` is the message itself.
+    "SendMessageRequest": {
+        "anyOf": [
+            {
+                "required": ["provider_data"],
+                "properties": {"provider_data": {"type": "object", "minProperties": 1}},
+            },
+            {
+                "properties": {
+                    "message": {
+                        "if": {"properties": {"type": {"const": "text"}}},
+                        "then": {
+                            "required": ["text"],
+                            "properties": {"text": {"type": "string", "minLength": 1}},
+                        },
+                    }
+                }
+            },
+        ]
+    },
+    "ReplyTo": {
+        "anyOf": [
+            {"required": [name], "properties": {name: _GIVEN}} for name in ("reply_token", "message_id")
+        ]
     },
 }
 

@@ -82,6 +82,12 @@ async def mark_read(call: Call) -> schemas.OkData:
     return schemas.OkData()
 
 
+async def show_typing(call: Call) -> schemas.OkData:
+    conversation_id = check_id("conversation_id", call.body.conversation_id)
+    await call.gateway.conversations.show_typing(call.path["account_id"], conversation_id)
+    return schemas.OkData()
+
+
 async def mark_unread(call: Call) -> schemas.OkData:
     return await _act(call, MARK_UNREAD)
 
@@ -123,7 +129,9 @@ _WHICH = (
 _ONE_TYPE = f"({'|'.join(CONVERSATION_TYPES)})"
 
 
-def _action(operation_id: str, path: str, handler: Any, summary: str, failure: str, body: type) -> Any:
+def _action(
+    operation_id: str, path: str, handler: Any, summary: str, failure: str, body: type, **more: Any
+) -> Any:
     return route(
         _TAG,
         operation_id,
@@ -135,6 +143,7 @@ def _action(operation_id: str, path: str, handler: Any, summary: str, failure: s
         schemas.OkData,
         body,
         errors=(NO_CONVERSATION,),
+        **more,
     )
 
 
@@ -191,6 +200,15 @@ ROUTES = [
         "Tell a customer that their messages were read",
         "mark_conversation_read_failed",
         schemas.ConversationReadRequest,
+    ),
+    _action(
+        "showConversationTyping",
+        "typing",
+        show_typing,
+        "Show a customer that somebody is typing",
+        "show_conversation_typing_failed",
+        schemas.ConversationIdRequest,
+        extension=True,
     ),
     _action(
         "markConversationUnread",

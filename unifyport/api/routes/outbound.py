@@ -6,6 +6,7 @@ A URL is fetched when the message is on record and before it is sent; an upload 
 
 from urllib.parse import urlsplit
 
+import attrs
 import msgspec
 
 from unifyport.files.outgoing import MAX_URL
@@ -55,9 +56,7 @@ def read_message(body: schemas.SendMessageRequest) -> tuple[OutboundMessage, Fil
     message: OutboundMessage
     source = None
     if payload.type == "text":
-        if not payload.text:
-            raise invalid("message.text", "is required for a text message")
-        message = OutboundText(body.to.id, body.to.type, payload.text)
+        message = OutboundText(body.to.id, body.to.type, payload.text or "")
     elif payload.type == "contact":
         cards = [_card(place, card) for place, card in enumerate(payload.contacts or [])]
         if not 1 <= len(cards) <= MAX_CONTACTS:
@@ -69,13 +68,17 @@ def read_message(body: schemas.SendMessageRequest) -> tuple[OutboundMessage, Fil
         message = OutboundMedia(body.to.id, body.to.type, text, type=kind, voice=voice)
     message.parse_mode = _parse_mode(body)
     message.mentions = _mentions(body)
+    message.provider_data = body.provider_data or {}
     return message, source
 
 
 def read_quote(body: schemas.SendMessageRequest) -> Quote | None:
     """The message that a reply quotes; `reply_to` counts before the older place under `provider_data`."""
+    if isinstance(body.reply_to, schemas.ReplyTo):
+        given = attrs.asdict(body.reply_to, filter=lambda _, value: value is not None)
+        return Quote("reply_to", given)
     if body.reply_to is not None:
-        return Quote("reply_to.reply_token", body.reply_to.reply_token)
+        return Quote("reply_to", body.reply_to)
     reply = (body.provider_data or {}).get("reply_to")
     return None if reply is None else Quote("provider_data.reply_to", reply)
 

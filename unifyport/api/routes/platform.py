@@ -75,6 +75,7 @@ def route(
     *,
     query: tuple[Query, ...] = (),
     errors: tuple[ErrorSpec, ...] = (),
+    extension: bool = False,
 ) -> Route:
     return Route(
         operation_id,
@@ -88,4 +89,5 @@ def route(
         body,
         query=query,
         errors=(*DOING, *errors),
+        extension=extension,
     )

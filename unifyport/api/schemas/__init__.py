@@ -52,6 +52,7 @@ from .directory import (
     GroupJoinRequestsUpdateRequest,
     GroupListResult,
     GroupMemberUpdateRequest,
+    MessageTemplateListResult,
 )
 from .messages import (
     Command,
@@ -165,6 +166,7 @@ __all__ = [
     "MessagePinRequest",
     "MessageReactionRequest",
     "MessageTargetRequest",
+    "MessageTemplateListResult",
     "OkData",
     "ProviderError",
     "ProviderName",

@@ -12,6 +12,7 @@ from unifyport.model.directory import (
     ConversationMember,
     Group,
     GroupJoinRequest,
+    MessageTemplate,
 )
 from unifyport.model.texts import PATTERN
 
@@ -51,6 +52,15 @@ class ConversationListResult:
 @attrs.define
 class ConversationMemberListResult:
     items: list[ConversationMember]
+    has_more: bool
+    next_cursor: str
+
+
+@attrs.define
+class MessageTemplateListResult:
+    """Our extension."""
+
+    items: list[MessageTemplate]
     has_more: bool
     next_cursor: str
 

@@ -49,7 +49,10 @@ class MessagePayload:
 
 @attrs.define
 class ReplyTo:
-    reply_token: str
+    """One of the two; a token counts before an id."""
+
+    reply_token: str | None = None
+    message_id: Id | None = None
 
 
 @attrs.define
@@ -63,7 +66,7 @@ class SendMessageRequest:
     to: Recipient
     message: MessagePayload
     provider_data: FreeFormObject | None = None
-    reply_to: ReplyTo | None = None
+    reply_to: ReplyTo | str | None = None
     mentions: Annotated[list[Mention], Meta(max_length=1000)] | None = None
 
 

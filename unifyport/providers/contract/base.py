@@ -37,6 +37,7 @@ from unifyport.model.proxy import Proxy
 from unifyport.model.send_pace import UNPACED, Pace
 from unifyport.model.unit import SessionChange
 
+from .fields import ProviderField
 from .ingress import InboundHook
 from .session import Session
 
@@ -170,6 +171,7 @@ class ConnectionSpec:
     # Returns the rendered message. Raises `Rejected` for a message that the platform would refuse. Called
     # once per send, before a file is fetched: `path` and `size` are not set yet.
     check: Callable[[OutboundMessage], object] = lambda message: None
+    provider_data: tuple[ProviderField, ...] = ()  # of a send, beside `COMMON_FIELDS`
     conversation_types: tuple[str, ...] = ("user", "group", "channel")
     canonical: Callable[[str], str] = lambda conversation_id: conversation_id  # the form that events use
     max_text: int | None = None  # characters of a text message
@@ -177,6 +179,7 @@ class ConnectionSpec:
     max_upload: Mapping[str, int] = attrs.field(factory=dict)  # bytes of a file to send, by message type
     parallel_sends: int = 4  # commands that may be in progress at a time
     mark_read_needs_message: bool = False  # the platform cannot mark a conversation without a message id
+    typing_needs_message: bool = False  # the platform shows typing as an answer to a message only
     marks_sending: bool = False  # its connector calls `Session.sending` in the middle of each send
     pace: Pace = UNPACED  # limits that the platform publishes; the configuration may set others
     sockets: int = 2  # that a connected account keeps open

@@ -146,6 +146,14 @@ class DownloadsMedia(ABC):
 # -- conversations -------------------------------------------------------------------------------------------
 
 
+class ListsTemplates(ABC):
+    @abstractmethod
+    async def list_message_templates(
+        self, after: str | None, limit: int
+    ) -> directory.Page[directory.MessageTemplate]:
+        """The templates of messages that the platform has approved for the account."""
+
+
 class ListsConversations(ABC):
     @abstractmethod
     async def list_conversations(
@@ -178,6 +186,15 @@ class MarksRead(ABC):
 
         None: the whole conversation. A connector whose platform needs a message declares
         `mark_read_needs_message`; it is then given the newest known one in place of None.
+        """
+
+
+class ShowsTyping(ABC):
+    @abstractmethod
+    async def show_typing(self, conversation_id: str, message_id: str | None) -> None:
+        """Show the customer for some seconds, or until the next message, that somebody is typing.
+
+        `message_id` as in `mark_read`; a platform may mark it as read by that.
         """
 
 
@@ -387,6 +404,9 @@ REVOKE_MESSAGE = Capability("revoke_message", RevokesMessages, RevokesMessages.r
 REACT_TO_MESSAGE = Capability("react_to_message", ReactsToMessages, ReactsToMessages.react_to_message)
 PIN_MESSAGE = Capability("pin_message", PinsMessages, PinsMessages.pin_message)
 DOWNLOAD_MEDIA = Capability("download_media", DownloadsMedia, DownloadsMedia.download, reads=True)
+LIST_MESSAGE_TEMPLATES = Capability(
+    "list_message_templates", ListsTemplates, ListsTemplates.list_message_templates, reads=True
+)
 LIST_CONVERSATIONS = Capability(
     "list_conversations", ListsConversations, ListsConversations.list_conversations, reads=True
 )
@@ -400,6 +420,7 @@ LIST_CONVERSATION_MEMBERS = Capability(
     reads=True,
 )
 MARK_READ = Capability("mark_read", MarksRead, MarksRead.mark_read)
+SHOW_TYPING = Capability("show_typing", ShowsTyping, ShowsTyping.show_typing)
 MARK_UNREAD = Capability("mark_unread", MarksUnread, MarksUnread.mark_conversation_unread)
 MUTE_CONVERSATION = Capability("mute_conversation", MutesConversations, MutesConversations.mute_conversation)
 UNMUTE_CONVERSATION = Capability(
@@ -455,10 +476,12 @@ CAPABILITIES: Mapping[str, Capability[..., Any]] = {
         REACT_TO_MESSAGE,
         PIN_MESSAGE,
         DOWNLOAD_MEDIA,
+        LIST_MESSAGE_TEMPLATES,
         LIST_CONVERSATIONS,
         GET_CONVERSATION,
         LIST_CONVERSATION_MEMBERS,
         MARK_READ,
+        SHOW_TYPING,
         MARK_UNREAD,
         MUTE_CONVERSATION,
         UNMUTE_CONVERSATION,

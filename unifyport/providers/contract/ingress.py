@@ -39,7 +39,8 @@ class InboundHook:
 
     `challenge` answers the platform's check of the address; None refuses it. `limit` bounds a body in bytes,
     `commit_seconds` the wait for the commit: it must be shorter than the platform's own time-out. `group`:
-    the group that an account belongs to, such as a business with several numbers.
+    the group that an account belongs to, such as a business with several numbers. `acknowledge`: the JSON
+    that answers a body once it is committed, for platforms that read our answers; empty: no content.
     """
 
     verify: Callable[[Credentials, Headers, bytes], bool]
@@ -48,3 +49,4 @@ class InboundHook:
     limit: int = 1024 * 1024
     commit_seconds: float = 8.0
     group: Callable[[Credentials], str | None] | None = None
+    acknowledge: Callable[[bytes], bytes] | None = None

@@ -6,7 +6,9 @@ from ..contract.base import POLL, WEBHOOK, Channel, ConnectionSpec, ConnectorIn,
 from ..contract.ingress import InboundHook
 from .bot.limits import PACE, PARALLEL_SENDS
 from .bot.parse import parse_webhook
-from .bot.render import MAX_DOWNLOAD, MAX_TEXT, MAX_UPLOAD, check
+from .bot.presses import acknowledge
+from .bot.render import MAX_DOWNLOAD, MAX_TEXT, MAX_UPLOAD, render
+from .bot.send_fields import PROVIDER_DATA
 from .bot.signature import verify
 
 
@@ -33,12 +35,14 @@ CHANNEL = Channel(
             receive=(POLL, WEBHOOK),
             probed=(POLL,),
             https_webhook=True,
-            ingress=InboundHook(verify, parse_webhook),
-            check=check,
+            ingress=InboundHook(verify, parse_webhook, acknowledge=acknowledge),
+            check=render,
+            provider_data=PROVIDER_DATA,
             max_text=MAX_TEXT,
             max_download=MAX_DOWNLOAD,
             max_upload=MAX_UPLOAD,
             parallel_sends=PARALLEL_SENDS,
+            mark_read_needs_message=True,
             pace=PACE,
             sandbox="unifyport.sandbox.telegram.bot:TelegramPlatform",
         ),

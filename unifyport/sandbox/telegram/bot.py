@@ -6,6 +6,7 @@ A bot can write only to chats that wrote first.
 """
 
 import base64
+import contextlib
 import math
 import random
 import re
@@ -14,7 +15,6 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import attrs
 import httpx
 import msgspec
 import trio
@@ -22,95 +22,33 @@ from quart import Response, request
 
 from unifyport.model.send_pace import Pace
 from unifyport.model.token_bucket import Limit
-from unifyport.providers.telegram.bot.render import MAX_CAPTION, MAX_TEXT, chat_id
+from unifyport.providers.telegram.bot.sent_kinds import MAX_CAPTION
 from unifyport.providers.telegram.bot.signature import SECRET_TOKEN
-from unifyport.providers.telegram.bot.updates import ALLOWED_UPDATES, UPDATES
+from unifyport.providers.telegram.bot.updates import ALLOWED_UPDATES
 
 from ..http import HttpPlatform, as_json, http
 from ..limits import SendLimits
 from ..platform import KEPT
+from .actions import ACTIONS, chat_in
+from .contents import CONTENTS, FILES, described, file_parameters, options
+from .state import Bot, BotApiError, bad_request, structured, whole
 
 _TOKEN = re.compile(r"(\d+):[A-Za-z0-9_-]+")
 _SECRET = re.compile(r"[A-Za-z0-9_-]{1,256}")
-# Kinds of files, and the fields that the Bot API requires of them.
-_PICTURE: dict[str, Any] = {"width": 640, "height": 480}
-_MEDIA_FIELDS: dict[str, dict[str, Any]] = {
-    "photo": _PICTURE,
-    "video": {**_PICTURE, "duration": 1},
-    "animation": {**_PICTURE, "duration": 1},
-    "video_note": {"length": 240, "duration": 1},
-    "audio": {"duration": 1},
-    "voice": {"duration": 1},
-    "document": {},
-    "sticker": {"type": "regular", "width": 512, "height": 512, "is_animated": False, "is_video": False},
-}
-# Kinds of updates that come only to a bot that names them.
-_NAMED_ONLY = frozenset({"chat_member", "message_reaction", "message_reaction_count"})
+# Parameters of sends that the message does not show.
+_NOT_SHOWN = (
+    "parse_mode",
+    "duration",
+    "disable_notification",
+    "link_preview_options",
+    "reply_markup",
+    "show_caption_above_media",
+    "has_spoiler",
+    "direct_messages_topic_id",
+    "allow_paid_broadcast",
+)
 _FIRST_RETRY, _LAST_RETRY = 0.1, 2.0
 _POLL_LIMIT = 100
-
-
-class BotApiError(Exception):
-    """`{"ok": false, ...}` with this code and description."""
-
-    def __init__(self, code: int, description: str, **parameters: Any) -> None:
-        super().__init__(description)
-        self.code, self.description, self.parameters = code, description, parameters
-
-
-@attrs.define
-class Bot:
-    id: int
-    token: str
-    updates: deque[dict[str, Any]] = attrs.field(factory=deque)
-    next_update_id: int = attrs.field(factory=lambda: random.randrange(10**8, 10**9))  # noqa: S311
-    next_message_id: dict[int | str, int] = attrs.field(factory=dict)
-    chats: dict[int | str, dict[str, Any]] = attrs.field(factory=dict)
-    migrated: dict[int | str, int] = attrs.field(factory=dict)  # groups that became supergroups
-    sent: deque[dict[str, Any]] = attrs.field(factory=lambda: deque(maxlen=KEPT))
-    revoked: bool = False
-    news: trio.Event = attrs.field(factory=trio.Event)
-    poll: trio.CancelScope | None = None
-    webhook: dict[str, Any] | None = None  # `url` and `secret_token` of `setWebhook`
-    allowed: frozenset[str] = frozenset()  # kinds of updates that it named; empty: none named
-
-    @property
-    def user(self) -> dict[str, Any]:
-        return {
-            "id": self.id,
-            "is_bot": True,
-            "first_name": f"Sandbox {self.id}",
-            "username": f"sandbox_{self.id}_bot",
-        }
-
-    def wants(self, kind: str) -> bool:
-        """Kinds that nobody has documented, which tests make up, come in any case."""
-        if self.allowed and kind in UPDATES:
-            return kind in self.allowed
-        return kind not in _NAMED_ONLY
-
-    def allow(self, parameters: dict[str, Any]) -> None:
-        """Take over `allowed_updates` of a request. It stays until another one is given."""
-        named = parameters.get("allowed_updates")
-        if isinstance(named, str):
-            named = msgspec.json.decode(named)
-        if isinstance(named, list):
-            self.allowed = frozenset(map(str, named))
-
-    def message_id(self, chat: int | str) -> int:
-        number = self.next_message_id.get(chat, 0) + 1
-        self.next_message_id[chat] = number
-        return number
-
-    def push(self, update: dict[str, Any]) -> int:
-        """Queue an update, unless it is of a kind that the bot does not want; returns its id."""
-        update_id = self.next_update_id
-        self.next_update_id += 1
-        if all(self.wants(kind) for kind in update):
-            self.updates.append({"update_id": update_id, **update})
-        self.news.set()
-        self.news = trio.Event()
-        return update_id
 
 
 class TelegramPlatform(HttpPlatform):
@@ -151,7 +89,7 @@ class TelegramPlatform(HttpPlatform):
             while bot.webhook is None or not bot.updates:
                 await bot.news.wait()
             update = bot.updates[0]
-            status = await self._call_once(client, bot.webhook, update)
+            status = await self._call_once(client, bot, bot.webhook, update)
             if status is not None and 200 <= status < 300:
                 if bot.updates and bot.updates[0] is update:
                     bot.updates.popleft()
@@ -160,8 +98,18 @@ class TelegramPlatform(HttpPlatform):
             await trio.sleep(pause)
             pause = min(pause * 2, _LAST_RETRY)
 
+    async def _carry_out(self, bot: Bot, response: httpx.Response) -> None:
+        """Do what the answer to a webhook asks for; nobody is told whether it worked."""
+        if not response.headers.get("content-type", "").startswith("application/json"):
+            return
+        with contextlib.suppress(BotApiError, msgspec.DecodeError):
+            parameters = msgspec.json.decode(response.content, type=dict[str, Any])
+            handler = _METHODS.get(str(parameters.pop("method", "")).lower())
+            if handler is not None:
+                await handler(self, bot, parameters)
+
     async def _call_once(
-        self, client: httpx.AsyncClient, webhook: dict[str, Any], update: dict[str, Any]
+        self, client: httpx.AsyncClient, bot: Bot, webhook: dict[str, Any], update: dict[str, Any]
     ) -> int | None:
         headers = {"content-type": "application/json"}
         if "secret_token" in webhook:
@@ -170,6 +118,8 @@ class TelegramPlatform(HttpPlatform):
         try:
             response = await client.post(webhook["url"], content=msgspec.json.encode(update), headers=headers)
             status = response.status_code
+            if status == 200:
+                await self._carry_out(bot, response)
         except (httpx.HTTPError, httpx.InvalidURL):
             pass
         self._calls.append({"url": webhook["url"], "label": str(update["update_id"]), "status": status})
@@ -232,8 +182,8 @@ class TelegramPlatform(HttpPlatform):
         if self.faults.next("getUpdates", "conflict") is not None:
             raise BotApiError(409, "Conflict: terminated by other getUpdates request")
         bot.allow(parameters)
-        offset, timeout = _integer(parameters, "offset", 0), _integer(parameters, "timeout", 0)
-        limit = min(max(1, _integer(parameters, "limit", _POLL_LIMIT)), _POLL_LIMIT)
+        offset, timeout = whole(parameters, "offset", 0), whole(parameters, "timeout", 0)
+        limit = min(max(1, whole(parameters, "limit", _POLL_LIMIT)), _POLL_LIMIT)
         if bot.poll is not None:
             bot.poll.cancel()
         if offset > 0:
@@ -253,52 +203,56 @@ class TelegramPlatform(HttpPlatform):
             found.append(found[-1])
         return found
 
-    async def _send_message(self, bot: Bot, parameters: dict[str, Any]) -> dict[str, Any]:
+    async def _send(
+        self, content: Callable[[Bot, dict[str, Any]], dict[str, Any]], bot: Bot, parameters: dict[str, Any]
+    ) -> dict[str, Any]:
         await trio.lowlevel.checkpoint()
-        text = parameters.get("text")
-        if not isinstance(text, str) or not text:
-            raise BotApiError(400, "Bad Request: message text is empty")
-        if len(text) > MAX_TEXT:
-            raise BotApiError(400, "Bad Request: message is too long")
-        return self._said(bot, parameters, {"text": text})
+        return self._said(bot, parameters, content(bot, parameters))
+
+    async def _act(self, method: str, bot: Bot, parameters: dict[str, Any]) -> Any:
+        await trio.lowlevel.checkpoint()
+        result = ACTIONS[method](bot, parameters)
+        bot.actions.append((method, parameters))
+        return result
 
     async def _send_file(self, field: str, bot: Bot, parameters: dict[str, Any]) -> dict[str, Any]:
         """Accept a file in a form. Files given by URL or `file_id` are not supported."""
         file = (await request.files).get(field)
         if file is None:
-            raise BotApiError(400, f"Bad Request: there is no {field} in the request")
+            raise bad_request(f"there is no {field} in the request")
         content = file.stream.read()
         if len(str(parameters.get("caption", ""))) > MAX_CAPTION:
-            raise BotApiError(400, "Bad Request: message caption is too long")
-        file_id = self._keep(content)
-        described = {
-            "file_id": file_id,
-            "file_unique_id": file_id,
-            "file_size": len(content),
-            **_MEDIA_FIELDS[field],
-        }
-        shown: Any = [described] if field == "photo" else {**described, "file_name": file.filename}
-        if "duration" in parameters and field in ("video", "audio", "voice"):
-            shown["duration"] = _integer(parameters, "duration", 1)
+            raise bad_request("message caption is too long")
+        more = file_parameters(field, parameters)
+        if field in ("video", "audio", "document", "animation"):
+            more["file_name"] = file.filename
+        shown = described(field, self._keep(content), len(content), more)
         kept: dict[str, Any] = {k: parameters[k] for k in ("caption",) if k in parameters}
+        if entities := structured(parameters, "caption_entities", list):
+            kept["caption_entities"] = entities
         return self._said(bot, parameters, {field: shown, **kept})
 
-    async def _send_contact(self, bot: Bot, parameters: dict[str, Any]) -> dict[str, Any]:
+    async def _send_album(self, bot: Bot, parameters: dict[str, Any]) -> list[dict[str, Any]]:
+        """Files by `file_id`, or by a URL, which is not fetched here."""
         await trio.lowlevel.checkpoint()
-        contact = {k: parameters[k] for k in ("phone_number", "first_name", "vcard") if k in parameters}
-        if not contact.get("phone_number") or not contact.get("first_name"):
-            raise BotApiError(400, "Bad Request: phone_number and first_name are required")
-        return self._said(bot, parameters, {"contact": contact})
+        media = structured(parameters, "media", list) or []
+        if not 2 <= len(media) <= 10:
+            raise bad_request("group send requires at least 2 and at most 10 media")
+        group, found = str(random.getrandbits(53)), []
+        for item in media:
+            source = str(item.get("media", ""))
+            if not source.startswith("https://") and source not in self.files:
+                raise bad_request("wrong file identifier/HTTP URL specified")
+            file_id = self._keep(b"") if source.startswith("https://") else source
+            shown = described(item["type"], file_id, len(self.files[file_id]), {})
+            caption = {"caption": item["caption"]} if item.get("caption") else {}
+            found.append({item["type"]: shown, "media_group_id": group, **caption})
+        return [self._said(bot, parameters, content) for content in found]
 
     def _said(self, bot: Bot, parameters: dict[str, Any], content: dict[str, Any]) -> dict[str, Any]:
         """Store a message of the bot. Raises `BotApiError` (400) if the chat has never written to the bot."""
-        asked = chat_id(str(parameters.get("chat_id", "")))
-        if asked in bot.migrated:
-            text = "Bad Request: group chat was upgraded to a supergroup chat"
-            raise BotApiError(400, text, migrate_to_chat_id=bot.migrated[asked])
-        chat = bot.chats.get(asked)
-        if chat is None:
-            raise BotApiError(400, "Bad Request: chat not found")
+        chat = chat_in(bot, parameters)
+        shown = options(bot, chat, parameters)
         self._enforce_limits(bot, chat)
         message = {
             "message_id": bot.message_id(chat["id"]),
@@ -306,10 +260,10 @@ class TelegramPlatform(HttpPlatform):
             "chat": chat,
             "date": int(time.time()),
             **content,
+            **shown,
         }
-        bot.sent.append(
-            {**message, **{k: parameters[k] for k in ("parse_mode", "duration") if k in parameters}}
-        )
+        bot.keep(message)
+        bot.sent.append(message | {name: parameters[name] for name in _NOT_SHOWN if name in parameters})
         return message
 
     def _enforce_limits(self, bot: Bot, chat: dict[str, Any]) -> None:
@@ -339,10 +293,10 @@ class TelegramPlatform(HttpPlatform):
         if not url:
             return await self._delete_webhook(bot, parameters)
         if not url.startswith(("http://", "https://")):
-            raise BotApiError(400, "Bad Request: bad webhook: An HTTPS URL must be provided for webhook")
+            raise bad_request("bad webhook: An HTTPS URL must be provided for webhook")
         secret = parameters.get("secret_token", "")
         if secret and not _SECRET.fullmatch(str(secret)):
-            raise BotApiError(400, "Bad Request: secret token contains unallowed characters")
+            raise bad_request("secret token contains unallowed characters")
         bot.allow(parameters)
         bot.webhook = {"url": url} | ({"secret_token": str(secret)} if secret else {})
         bot.news.set()
@@ -354,7 +308,7 @@ class TelegramPlatform(HttpPlatform):
         await trio.lowlevel.checkpoint()
         file_id = str(parameters.get("file_id", ""))
         if file_id not in self.files:
-            raise BotApiError(400, "Bad Request: wrong file_id or the file is temporarily unavailable")
+            raise bad_request("wrong file_id or the file is temporarily unavailable")
         size = len(self.files[file_id])
         return {
             "file_id": file_id,
@@ -407,7 +361,12 @@ class TelegramPlatform(HttpPlatform):
             "date": int(time.time()),
             **extra,
         }
-        update_id = bot.push({"message": message})
+        bot.keep(message)
+        kind = "message"
+        if isinstance(extra.get("business_connection_id"), str):
+            bot.businesses.add(extra["business_connection_id"])
+            kind = "business_message"
+        update_id = bot.push({kind: message})
         return {
             "message_id": str(message["message_id"]),
             "conversation_id": str(chat["id"]),
@@ -415,17 +374,14 @@ class TelegramPlatform(HttpPlatform):
         }
 
     def _media(self, value: Any) -> dict[str, Any]:
-        if not isinstance(value, dict) or value.get("type") not in _MEDIA_FIELDS:
-            raise ValueError(f"media.type: must be one of {', '.join(_MEDIA_FIELDS)}")
+        if not isinstance(value, dict) or value.get("type") not in FILES:
+            raise ValueError(f"media.type: must be one of {', '.join(FILES)}")
         try:
             content = base64.b64decode(value["content"], validate=True)
         except (KeyError, ValueError, TypeError):
             raise ValueError("media.content: must be base64") from None
-        file_id = self._keep(content)
         more = {name: item for name, item in value.items() if name not in ("type", "content")}
-        described = {"file_id": file_id, "file_unique_id": file_id, "file_size": len(content)}
-        file = {**described, **_MEDIA_FIELDS[value["type"]], **more}
-        return {value["type"]: [file] if value["type"] == "photo" else file}
+        return {value["type"]: described(value["type"], self._keep(content), len(content), more)}
 
     def push(self, order: dict[str, Any]) -> dict[str, Any]:
         """`{to, update}`: queue an update of any shape as it is. Raises `ValueError`."""
@@ -463,6 +419,17 @@ class TelegramPlatform(HttpPlatform):
         return found[0]
 
 
+_Method = Callable[["TelegramPlatform", Bot, dict[str, Any]], Awaitable[Any]]
+
+
+def _sender(content: Callable[[Bot, dict[str, Any]], dict[str, Any]]) -> _Method:
+    return lambda platform, bot, parameters: platform._send(content, bot, parameters)
+
+
+def _actor(method: str) -> _Method:
+    return lambda platform, bot, parameters: platform._act(method, bot, parameters)
+
+
 def _file_sender(field: str) -> Callable[[TelegramPlatform, Bot, dict[str, Any]], Awaitable[dict[str, Any]]]:
     return lambda platform, bot, parameters: platform._send_file(field, bot, parameters)
 
@@ -470,13 +437,14 @@ def _file_sender(field: str) -> Callable[[TelegramPlatform, Bot, dict[str, Any]]
 _METHODS: dict[str, Callable[[TelegramPlatform, Bot, dict[str, Any]], Awaitable[Any]]] = {
     "getme": TelegramPlatform._get_me,
     "getupdates": TelegramPlatform._get_updates,
-    "sendmessage": TelegramPlatform._send_message,
+    "sendmediagroup": TelegramPlatform._send_album,
     "getwebhookinfo": TelegramPlatform._webhook_info,
     "setwebhook": TelegramPlatform._set_webhook,
     "deletewebhook": TelegramPlatform._delete_webhook,
     "getfile": TelegramPlatform._get_file,
-    "sendcontact": TelegramPlatform._send_contact,
-    **{f"send{field}": _file_sender(field) for field in ("photo", "video", "audio", "voice", "document")},
+    **{method: _sender(content) for method, content in CONTENTS.items()},
+    **{method: _actor(method) for method in ACTIONS},
+    **{f"send{field.replace('_', '')}": _file_sender(field) for field in FILES},
 }
 
 
@@ -493,16 +461,9 @@ async def _parameters() -> dict[str, Any]:
     if request.mimetype == "application/json":
         body = await request.get_json(silent=True)
         if not isinstance(body, dict):
-            raise BotApiError(400, "Bad Request: can't parse JSON object")
+            raise bad_request("can't parse JSON object")
         return parameters | body
     return parameters | dict((await request.form).items())
-
-
-def _integer(parameters: dict[str, Any], name: str, default: int) -> int:
-    try:
-        return int(parameters.get(name, default))
-    except (TypeError, ValueError):
-        raise BotApiError(400, f"Bad Request: {name} must be an integer") from None
 
 
 def _user(value: Any) -> dict[str, Any]:

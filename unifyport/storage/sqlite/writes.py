@@ -246,7 +246,8 @@ class Writes:
             moved = self._db.execute(
                 "update command set state = :state, answer = :answer, finished_at = :at,"
                 " key = case when :state = 'not_sent' then null else key end where id = :id and"
-                " (state = 'sending' and epoch = :epoch or state = 'accepted' and :state = 'not_sent'"
+                " (state = 'sending' and epoch = :epoch"
+                "  or state = 'accepted' and :state in ('not_sent', 'rejected')"
                 "  or state = :state and finished_at = :at)",
                 {
                     "state": change.state.value,

@@ -6,36 +6,36 @@ at a random number, and an old offset could then confirm updates that were never
 repeated because of this are recognised by their dedupe key, so the offset is not stored.
 """
 
+import contextlib
 import time
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import attrs
-import msgspec
 import trio
 from msgspec import Raw, Struct
 
 from unifyport.model.account import Identity
-from unifyport.model.json_text import without_lone_surrogates
 from unifyport.model.message import OutboundContacts, OutboundMedia, OutboundMessage, OutboundText
-from unifyport.net.clients import Response
 from unifyport.providers.contract.base import WEBHOOK, AnswersProbes, Batch, ConnectorContext, Link
 from unifyport.providers.contract.capabilities import (
     DownloadsMedia,
     SendsContacts,
     SendsFiles,
+    SendsReplies,
     SendsText,
     Sent,
     Sink,
 )
-from unifyport.providers.contract.errors import Conflict, LoggedOut, Rejected, Transient
+from unifyport.providers.contract.errors import ChannelError, Conflict, Rejected, Transient
 from unifyport.providers.contract.login import LogsOut
-from unifyport.providers.http import CALL_SECONDS, UPLOAD_SECONDS, HttpApi, decode, new_form
+from unifyport.providers.http import CALL_SECONDS, UPLOAD_SECONDS, decode, new_form
 
-from .errors import Migrated, failure
-from .limits import PARALLEL_SENDS
+from .actions import BotActions
+from .api import BotApi
+from .errors import Migrated
 from .parse import parse_updates
-from .render import render_contacts, render_media, render_text
+from .presses import METHOD, answer_to
+from .render import ALBUM, Request, render
 from .services import migration
 from .shapes import User
 from .signature import secret_of
@@ -44,20 +44,8 @@ from .updates import ALLOWED_UPDATES
 POLL_SECONDS = 50  # the longest poll of the Bot API server (github.com/tdlib/telegram-bot-api, Client.h)
 CHECK_SECONDS = 3600.0
 _BATCH = 100  # the most updates that one getUpdates returns
+_ANSWER_SECONDS = 5.0
 _SHORTEST_POLL = 0.5  # seconds between two polls that returned nothing
-
-
-class _Parameters(Struct):
-    retry_after: float | None = None
-    migrate_to_chat_id: int | None = None
-
-
-class _Answer(Struct):
-    ok: bool
-    result: Raw = Raw()
-    error_code: int = 0
-    description: str = ""
-    parameters: _Parameters | None = None
 
 
 class _SentMessage(Struct):
@@ -73,15 +61,14 @@ class _WebhookInfo(Struct):
     url: str = ""
 
 
-class BotConnector(AnswersProbes, LogsOut, SendsText, SendsFiles, SendsContacts, DownloadsMedia):
+class BotConnector(
+    AnswersProbes, LogsOut, SendsText, SendsFiles, SendsContacts, SendsReplies, DownloadsMedia, BotActions
+):
     """One bot."""
 
     def __init__(self, context: ConnectorContext) -> None:
-        token = context.credentials["token"]
-        api = context.endpoints.bot_api_url.rstrip("/")
-        self._base, self._files = f"{api}/bot{token}", f"{api}/file/bot{token}"
-        self._http = HttpApi(context, parallel_sends=PARALLEL_SENDS)
-        self._bot_id = token.partition(":")[0]
+        self._api = BotApi(context)
+        self._bot_id = context.credentials["token"].partition(":")[0]
         self._link: Link | None = None
         self._webhook: str | None = None
         if context.receive == WEBHOOK:
@@ -90,7 +77,7 @@ class BotConnector(AnswersProbes, LogsOut, SendsText, SendsFiles, SendsContacts,
             self._webhook, self._secret = context.ingress_url, secret_of(context.credentials)
 
     async def login(self) -> Identity:
-        me = await self._call("getMe", User, login=True)
+        me = await self._api.call("getMe", User, login=True)
         self._bot_id = str(me.id)
         if self._webhook is not None:
             await self._set_webhook(self._webhook)
@@ -99,7 +86,7 @@ class BotConnector(AnswersProbes, LogsOut, SendsText, SendsFiles, SendsContacts,
     async def _set_webhook(self, url: str) -> None:
         body = {"url": url, "secret_token": self._secret, "allowed_updates": ALLOWED_UPDATES}
         try:
-            await self._call("setWebhook", bool, body)
+            await self._api.call("setWebhook", bool, body)
         except Rejected:  # the platform cannot call this address, at least now
             raise Transient("webhook_refused") from None
 
@@ -113,7 +100,7 @@ class BotConnector(AnswersProbes, LogsOut, SendsText, SendsFiles, SendsContacts,
     async def _watch(self, link: Link, webhook: str) -> None:
         while True:
             await trio.sleep(CHECK_SECONDS)
-            info = await self._call("getWebhookInfo", _WebhookInfo)
+            info = await self._api.call("getWebhookInfo", _WebhookInfo)
             link.observed()
             if info.url != webhook:
                 raise Conflict("webhook_moved")
@@ -130,10 +117,26 @@ class BotConnector(AnswersProbes, LogsOut, SendsText, SendsFiles, SendsContacts,
                 continue
             events, highest = parse_updates(updates, self._bot_id)
             await link.deliver(Batch(events, size=size))
+            await self._answer_presses(updates)
             if highest is None:
                 # No update has an id, so nothing can be confirmed: polling again at once would loop.
                 raise Transient("updates_without_id")
             offset = highest + 1
+
+    async def _answer_presses(self, updates: list[Raw]) -> None:
+        """Answer the buttons that were pressed, before their updates are confirmed; what fails is left."""
+        answers = [answer for answer in map(answer_to, map(bytes, updates)) if answer is not None]
+        if not answers:
+            return
+
+        async def answer(parameters: dict[str, Any]) -> None:
+            with contextlib.suppress(ChannelError):
+                await self._api.call(METHOD, bool, parameters)
+
+        with trio.move_on_after(_ANSWER_SECONDS):
+            async with trio.open_nursery() as nursery:
+                for parameters in answers:
+                    nursery.start_soon(answer, parameters)
 
     async def _updates(self, offset: int | None, link: Link) -> tuple[list[Raw], int]:
         # With an offset to confirm, do not wait for updates: a crash meanwhile would repeat the batch.
@@ -142,104 +145,72 @@ class BotConnector(AnswersProbes, LogsOut, SendsText, SendsFiles, SendsContacts,
         if offset is not None:
             body["offset"] = offset
         try:
-            raw = await self._ask("getUpdates", json=body, timeout=CALL_SECONDS + wait)
+            raw = await self._api.ask("getUpdates", json=body, timeout=CALL_SECONDS + wait)
         except Conflict as conflict:
             if conflict.reason != "webhook_is_set":
                 raise
-            await self._call("deleteWebhook", bool)
+            await self._api.call("deleteWebhook", bool)
             return [], 0
         link.observed()
         return decode(raw, list[Raw]), len(raw)
 
     async def probe(self) -> None:
-        await self._call("getMe", User)
+        await self._api.call("getMe", User)
 
     async def send_text(self, message: OutboundText) -> Sent:
-        return await self._send(message, self._post_text)
+        return await self._send(message)
 
     async def send_file(self, message: OutboundMedia) -> Sent:
-        return await self._send(message, self._post_file)
+        return await self._send(message)
 
     async def send_contacts(self, message: OutboundContacts) -> Sent:
-        return await self._send(message, self._post_contact)
+        return await self._send(message)
 
-    async def _post_text(self, message: OutboundMessage) -> Raw:
-        return await self._ask("sendMessage", json=message.rendered_by(render_text))
+    async def send_reply(self, message: OutboundMessage, quoted_message_id: str) -> Sent:
+        return await self._send(message)  # the request names the quoted message
 
-    async def _post_file(self, message: OutboundMessage) -> Raw:
-        assert isinstance(message, OutboundMedia)
-        method, field, fields = message.rendered_by(render_media)
-        return await self._ask(method, body=new_form(message, fields, field), timeout=UPLOAD_SECONDS)
-
-    async def _post_contact(self, message: OutboundMessage) -> Raw:
-        return await self._ask("sendContact", json=message.rendered_by(render_contacts))
-
-    async def _send(
-        self, message: OutboundMessage, post: Callable[[OutboundMessage], Awaitable[Raw]]
-    ) -> Sent:
+    async def _send(self, message: OutboundMessage) -> Sent:
         """Send a message; if its group has another number by now, report that and send it there."""
         try:
-            result = await post(message)
+            return await self._post(message)
         except Migrated as migrated:
             there = str(migrated.chat_id)
             if self._link is not None:
                 moved = migration(self._bot_id, message.conversation_id, there, time.time_ns() // 1_000_000)
                 await self._link.deliver(Batch([moved]))
-            result = await post(attrs.evolve(message, conversation_id=there, rendered=None))
-        return Sent(str(decode(result, _SentMessage).message_id))
+            return await self._post(attrs.evolve(message, conversation_id=there, rendered=None))
+
+    async def _post(self, message: OutboundMessage) -> Sent:
+        request: Request = message.rendered_by(render)
+        if isinstance(message, OutboundMedia):
+            form = new_form(message, request.form(), request.file)
+            result = await self._api.ask(request.method, body=form, timeout=UPLOAD_SECONDS)
+        else:
+            result = await self._api.ask(request.method, json=request.fields)
+        if request.method != ALBUM:
+            return Sent(str(decode(result, _SentMessage).message_id))
+        ids = [str(each.message_id) for each in decode(result, list[_SentMessage])]
+        if not ids:
+            raise Transient("malformed_answer", maybe_applied=True)
+        return Sent(ids[0], ",".join(ids))
 
     async def log_out(self) -> None:
         """Remove the webhook if it is ours. A bot has no session to end."""
         if self._webhook is not None:
-            info = await self._call("getWebhookInfo", _WebhookInfo)
+            info = await self._api.call("getWebhookInfo", _WebhookInfo)
             if info.url == self._webhook:
-                await self._call("deleteWebhook", bool)
+                await self._api.call("deleteWebhook", bool)
 
     async def download(self, handle: bytes, sink: Sink, limit: int) -> None:
         try:
-            file = await self._call("getFile", _File, {"file_id": handle.decode()})
+            file = await self._api.call("getFile", _File, {"file_id": handle.decode()})
         except Rejected as rejected:
             large = "too big" in rejected.detail
             raise Rejected("too_large" if large else "media_not_found") from None
         if not file.file_path or file.file_size > limit:
             raise Rejected("too_large" if file.file_path else "media_not_found")
-        url = f"{self._files}/{file.file_path.lstrip('/')}"
-        await self._http.download(url, sink, limit=limit, size=file.file_size, gone=(404,))
+        url = f"{self._api.files}/{file.file_path.lstrip('/')}"
+        await self._api.http.download(url, sink, limit=limit, size=file.file_size, gone=(404,))
 
     async def aclose(self) -> None:
-        await self._http.aclose()
-
-    async def _call(
-        self, method: str, shape: Any, body: dict[str, Any] | None = None, *, login: bool = False
-    ) -> Any:
-        return decode(await self._ask(method, json=body or {}, login=login), shape)
-
-    async def _ask(self, method: str, *, login: bool = False, **options: Any) -> Raw:
-        """Call a method; returns the `result` of an `ok` answer. Raises a failure class."""
-        return _result(await self._http.request("POST", f"{self._base}/{method}", **options), login)
-
-
-def _decode(body: bytes) -> _Answer:
-    try:
-        return msgspec.json.decode(body, type=_Answer)
-    except msgspec.DecodeError:
-        return msgspec.json.decode(without_lone_surrogates(body), type=_Answer)
-
-
-def _result(response: Response, login: bool) -> Raw:
-    try:
-        answer = _decode(response.body)
-    except msgspec.DecodeError:
-        if response.status in (401, 404) and login:
-            raise LoggedOut("invalid_credentials") from None
-        raise Transient(f"http_{response.status}_not_json", maybe_applied=True) from None
-    if answer.ok:
-        return answer.result
-    told = answer.parameters or _Parameters()
-    raise failure(
-        answer.error_code or response.status,
-        answer.description,
-        told.retry_after,
-        moved_to=told.migrate_to_chat_id,
-        login=login,
-    )
+        await self._api.http.aclose()

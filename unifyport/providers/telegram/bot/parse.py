@@ -88,13 +88,13 @@ def _decode(raw: bytes) -> dict[str, Any]:
 
 
 def _only(fields: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-    """The kind of an update and its object. Raises `ValueError` if there is not exactly one."""
+    """The kind of an update and its object. Raises `ValueError` if there is not exactly one kind."""
     kinds = [name for name in fields if name != "update_id"]
     if len(kinds) != 1:
         raise ValueError("unknown_update")
     payload = fields[kinds[0]]
     if not isinstance(payload, dict):
-        raise ValueError("unknown_update")
+        raise msgspec.ValidationError("not an object")
     return kinds[0], payload
 
 

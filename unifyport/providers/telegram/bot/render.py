@@ -1,16 +1,24 @@
 """Our message -> Bot API request. Pure; https://core.telegram.org/bots/api#available-methods."""
 
+from collections.abc import Mapping
 from typing import Any
 
+import attrs
+import msgspec
+
+from unifyport.model.entities import in_utf16
 from unifyport.model.message import OutboundContacts, OutboundMedia, OutboundMessage, OutboundText
 from unifyport.model.vcard import vcard
 from unifyport.providers.contract.errors import Rejected
 
 from .people import split_id
+from .send_fields import CONTENTS, OPTIONS, options_of
+from .sent_kinds import MAX_CAPTION, invalid, render_content
 
+ALBUM = "sendMediaGroup"
 MAX_TEXT = 4096  # characters after entities parsing
-MAX_CAPTION = 1024
 MAX_VCARD = 2048  # bytes
+MAX_CALLBACK_DATA = 64  # bytes
 MEBIBYTE = 1024 * 1024
 MAX_DOWNLOAD = 20 * MEBIBYTE  # https://core.telegram.org/bots/api#getfile
 # Files sent as multipart/form-data: https://core.telegram.org/bots/api#sending-files
@@ -20,79 +28,198 @@ MAX_UPLOAD = {
     "audio": 50 * MEBIBYTE,
     "document": 50 * MEBIBYTE,
 }
+# (message type, `send_as`) -> method, form field of the file
 _METHODS = {
-    "image": ("sendPhoto", "photo"),
-    "video": ("sendVideo", "video"),
-    "audio": ("sendAudio", "audio"),
-    "document": ("sendDocument", "document"),
+    ("image", ""): ("sendPhoto", "photo"),
+    ("image", "sticker"): ("sendSticker", "sticker"),
+    ("video", ""): ("sendVideo", "video"),
+    ("video", "animation"): ("sendAnimation", "animation"),
+    ("video", "video_note"): ("sendVideoNote", "video_note"),
+    ("video", "sticker"): ("sendSticker", "sticker"),
+    ("audio", ""): ("sendAudio", "audio"),
+    ("audio", "voice"): ("sendVoice", "voice"),
+    ("document", ""): ("sendDocument", "document"),
 }
+_WITHOUT_CAPTION = ("sendSticker", "sendVideoNote")
 _PARSE_MODES = {"markdown": "Markdown", "markdownv2": "MarkdownV2", "html": "HTML"}
+_KEYBOARDS = ("inline_keyboard", "keyboard", "remove_keyboard", "force_reply")
 
 
-def render_text(message: OutboundText) -> dict[str, Any]:
-    """The body of `sendMessage`. Raises `Rejected` for a message that the platform would refuse."""
+@attrs.frozen
+class Request:
+    """A method with its parameters. `file`: the form field of the message's file, which makes it a form."""
+
+    method: str
+    fields: dict[str, Any]
+    file: str = ""
+
+    def form(self) -> dict[str, str]:
+        return {name: _as_form_field(value) for name, value in self.fields.items()}
+
+
+def render(message: OutboundMessage) -> Request:
+    """The request that sends a message. Raises `Rejected` for one that the platform would refuse."""
+    match message:
+        case OutboundText():
+            method, fields = _text(message)
+            file = ""
+        case OutboundMedia():
+            method, file, fields = _media(message)
+        case OutboundContacts():
+            method, fields = "sendContact", _contact(message)
+            file = ""
+        case _:
+            raise Rejected("unsupported_message_type")
+    return Request(
+        method, {**target(message), **fields, **_reply(message), **_options(message, method)}, file
+    )
+
+
+def _text(message: OutboundText) -> tuple[str, dict[str, Any]]:
+    contents = [name for name in CONTENTS if name in message.provider_data]
+    if len(contents) > 1:
+        raise invalid(contents[1], f"there is {contents[0]}, too")
+    if contents:
+        [name] = contents
+        method, fields = render_content(name, message.provider_data[name], message.text)
+        if name == "checklist" and split_id(message.conversation_id)[1] is None:
+            raise invalid(name, "Telegram takes it in a chat of a business connection only")
+        return method, fields
     if not message.text:
         raise Rejected("empty_text", "a text message needs a text")
     if message.parse_mode is None and len(message.text) > MAX_TEXT:
         raise Rejected("text_too_long", f"Telegram takes at most {MAX_TEXT} characters")
-    return {**target(message), "text": message.text, **_parse_mode(message)}
+    return "sendMessage", {"text": message.text, **_marked_up(message, "entities")}
 
 
-def render_media(message: OutboundMedia) -> tuple[str, str, dict[str, str]]:
-    """(method, form field of the file, the other form fields). Raises `Rejected`."""
-    if message.parse_mode is None and len(message.text) > MAX_CAPTION:
-        raise Rejected("caption_too_long", f"Telegram takes at most {MAX_CAPTION} characters of a caption")
-    method, field = _METHODS[message.type]
-    fields = {name: str(value) for name, value in target(message).items()} | _parse_mode(message)
-    if message.text:
-        fields["caption"] = message.text
+def _media(message: OutboundMedia) -> tuple[str, str, dict[str, Any]]:
+    """(method, form field of the file, the other parameters)."""
+    _refuse_contents(message)
+    send_as = message.provider_data.get("send_as", "")
     if message.voice is not None:
-        method, field = "sendVoice", "voice"
-        if message.voice.seconds is not None:
-            fields["duration"] = str(message.voice.seconds)
-    return method, field, fields
+        send_as = "voice"
+    if (message.type, send_as) not in _METHODS:
+        known = [name for kind, name in _METHODS if kind == message.type and name]
+        raise invalid("send_as", f"of {message.type} it must be one of: {', '.join(known) or 'none'}")
+    method, file = _METHODS[message.type, send_as]
+    fields: dict[str, Any] = {}
+    if message.text:
+        if method in _WITHOUT_CAPTION:
+            raise Rejected("no_caption", f"Telegram shows no caption with a {send_as}")
+        if message.parse_mode is None and len(message.text) > MAX_CAPTION:
+            raise Rejected(
+                "caption_too_long", f"Telegram takes at most {MAX_CAPTION} characters of a caption"
+            )
+        fields["caption"] = message.text
+    fields |= _marked_up(message, "caption_entities")
+    if message.voice is not None and message.voice.seconds is not None:
+        fields["duration"] = message.voice.seconds
+    return method, file, fields
 
 
-def render_contacts(message: OutboundContacts) -> dict[str, Any]:
-    """The body of `sendContact`, which takes one contact with a phone number. Raises `Rejected`."""
+def _contact(message: OutboundContacts) -> dict[str, Any]:
+    """Of `sendContact`, which takes one contact with a phone number."""
+    _refuse_contents(message)
     if len(message.contacts) != 1 or not message.contacts[0].phones:
         raise Rejected("one_contact_with_a_phone", "Telegram takes one contact at a time, with a phone")
     [contact] = message.contacts
     card = vcard(contact)
     if len(card.encode()) > MAX_VCARD:
         raise Rejected("contact_too_long", f"Telegram takes a contact of at most {MAX_VCARD} bytes")
-    return {
-        **target(message),
-        "phone_number": contact.phones[0].number,
-        "first_name": contact.name,
-        "vcard": card,
-    }
+    return {"phone_number": contact.phones[0].number, "first_name": contact.name, "vcard": card}
 
 
-def check(message: OutboundMessage) -> object:
-    """The rendered message. Raises `Rejected` for a message that the platform would refuse."""
-    match message:
-        case OutboundText():
-            return render_text(message)
-        case OutboundMedia():
-            return render_media(message)
-        case OutboundContacts():
-            return render_contacts(message)
-    raise Rejected("unsupported_message_type")
+def _refuse_contents(message: OutboundMessage) -> None:
+    for name in CONTENTS:
+        if name in message.provider_data:
+            raise invalid(name, "it is a message of its own, of type text")
 
 
-def _parse_mode(message: OutboundMessage) -> dict[str, str]:
+def _marked_up(message: OutboundMessage, field: str) -> dict[str, Any]:
+    """The mark-up of a text: a parse mode, or the entities under the name `field`."""
+    entities = message.provider_data.get("entities")
     if message.parse_mode is None:
-        return {}
+        return {} if not entities else {field: _entities(message.text, entities)}
+    if entities:
+        raise invalid("entities", "there is a parse_mode, too")
     mode = _PARSE_MODES.get(message.parse_mode.lower())
     if mode is None:
         raise Rejected("unknown_parse_mode", "parse_mode is Markdown, MarkdownV2 or HTML")
     return {"parse_mode": mode}
 
 
+def _entities(text: str, entities: list[Any]) -> list[dict[str, Any]]:
+    for entity in entities:
+        if not isinstance(entity, dict) or not _inside(text, entity.get("offset"), entity.get("length")):
+            raise invalid("entities", "each needs a type, and an offset and a length inside of the text")
+    return in_utf16(text, entities)
+
+
+def _inside(text: str, offset: Any, length: Any) -> bool:
+    return (
+        type(offset) is int and type(length) is int and offset >= 0 < length and offset + length <= len(text)
+    )
+
+
+def _reply(message: OutboundMessage) -> dict[str, Any]:
+    given = message.provider_data.get("reply_parameters", {})
+    if message.reply_to_message_id is not None:
+        given = {**given, "message_id": message_number(message.reply_to_message_id)}
+    elif given and not isinstance(given.get("message_id"), int):
+        raise invalid("reply_parameters", "needs reply_to, or a message_id")
+    return {"reply_parameters": given} if given else {}
+
+
+def _options(message: OutboundMessage, method: str) -> dict[str, Any]:
+    if not message.provider_data:
+        return {}
+    given = {name: value for name, value in message.provider_data.items() if name in OPTIONS}
+    without_effect = sorted(given.keys() - options_of(method))
+    if without_effect:
+        raise invalid(without_effect[0], "has no effect on this message")
+    for name in ("message_thread_id", "direct_messages_topic_id"):
+        if name in given:
+            given[name] = _topic(name, given[name])
+    if "reply_markup" in given:
+        _check_keyboard(given["reply_markup"])
+    return given
+
+
+def _topic(name: str, value: int | str) -> int:
+    text = str(value)
+    if not (text.isascii() and text.isdigit() and len(text) <= 19):
+        raise invalid(name, "must be a number")
+    return int(text)
+
+
+def _check_keyboard(markup: Mapping[str, Any]) -> None:
+    kinds = [kind for kind in _KEYBOARDS if kind in markup]
+    if len(kinds) != 1:
+        raise invalid("reply_markup", f"must have one of {', '.join(_KEYBOARDS)}")
+    rows = markup[kinds[0]]
+    if kinds[0] not in ("inline_keyboard", "keyboard"):
+        return
+    if not isinstance(rows, list) or not all(isinstance(row, list) for row in rows):
+        raise invalid(f"reply_markup.{kinds[0]}", "must be a list of rows of buttons")
+    for button in (button for row in rows for button in row):
+        text = button.get("text") if isinstance(button, dict) else button
+        if not isinstance(text, str) or not text or (kinds[0] == "inline_keyboard" and text is button):
+            raise invalid(f"reply_markup.{kinds[0]}", "each button needs a text")
+        data = button.get("callback_data") if isinstance(button, dict) else None
+        if data is not None and not (
+            isinstance(data, str) and 0 < len(data.encode("utf-8", "replace")) <= MAX_CALLBACK_DATA
+        ):
+            raise invalid("reply_markup", f"callback_data must be 1 to {MAX_CALLBACK_DATA} bytes")
+
+
 def target(message: OutboundMessage) -> dict[str, Any]:
     """Where a message goes: the chat, and the business connection whose owner writes there."""
-    chat, connection = split_id(message.conversation_id)
+    return chat_of(message.conversation_id)
+
+
+def chat_of(conversation_id: str) -> dict[str, Any]:
+    """The parameters that name a conversation."""
+    chat, connection = split_id(conversation_id)
     return {"chat_id": chat_id(chat)} | ({"business_connection_id": connection} if connection else {})
 
 
@@ -100,3 +227,16 @@ def chat_id(conversation_id: str) -> int | str:
     """The `chat_id` of a request: a number, or the `@name` of a public chat."""
     digits = conversation_id.removeprefix("-")
     return int(conversation_id) if digits.isascii() and digits.isdigit() else conversation_id
+
+
+def message_number(message_id: str) -> int:
+    """The `message_id` of a request. Raises `Rejected` for an id of ours: of a pressed button, of a message
+    that has no number.
+    """
+    if not (message_id.isascii() and message_id.isdigit() and 0 < int(message_id[:20]) < 2**31):
+        raise Rejected("invalid_message_id", "it is not the number of a message of Telegram")
+    return int(message_id)
+
+
+def _as_form_field(value: Any) -> str:
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()

@@ -1,0 +1,48 @@
+"""Fields of `provider_data` of a send: what a connection understands beyond the fields of every channel.
+
+The table of a connection (`ConnectionSpec.provider_data`) is data beside its connector. The message that the
+connector renders has only fields that are in it, each of its kind; what is inside a field is checked where it
+is rendered. The OpenAPI document and the channel's page list the same table.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+
+_KINDS: dict[str, Callable[[Any], bool]] = {
+    "string": lambda value: isinstance(value, str),
+    "integer": lambda value: isinstance(value, int) and not isinstance(value, bool),
+    "number": lambda value: isinstance(value, int | float) and not isinstance(value, bool),
+    "boolean": lambda value: isinstance(value, bool),
+    "object": lambda value: isinstance(value, dict),
+    "array": lambda value: isinstance(value, list),
+}
+
+
+@attrs.frozen
+class ProviderField:
+    """One field. `kind`: its JSON type, several with commas.
+
+    `content`: it is the message itself, such as a poll; `message.text` may then be left out.
+    """
+
+    name: str
+    kind: str
+    description: str
+    content: bool = False
+
+    @property
+    def kinds(self) -> list[str]:
+        """Names of JSON types, as in the `type` of a JSON Schema."""
+        return self.kind.split(",")
+
+    def accepts(self, value: object) -> bool:
+        return any(_KINDS[kind](value) for kind in self.kinds)
+
+
+# Read by the gateway itself, on every channel.
+COMMON_FIELDS = (
+    ProviderField("reply_to", "string,object", "older place of the top-level field of this name"),
+    ProviderField("mentions", "array", "older place of the top-level field of this name"),
+)

@@ -1,0 +1,73 @@
+"""Calls of the Bot API (https://core.telegram.org/bots/api#making-requests)."""
+
+from typing import Any
+
+import msgspec
+from msgspec import Raw, Struct
+
+from unifyport.model.json_text import without_lone_surrogates
+from unifyport.net.clients import Response
+from unifyport.providers.contract.base import ConnectorContext
+from unifyport.providers.contract.errors import LoggedOut, Transient
+from unifyport.providers.http import HttpApi, decode
+
+from .errors import failure
+from .limits import PARALLEL_SENDS
+
+
+class _Parameters(Struct):
+    retry_after: float | None = None
+    migrate_to_chat_id: int | None = None
+
+
+class _Answer(Struct):
+    ok: bool
+    result: Raw = Raw()
+    error_code: int = 0
+    description: str = ""
+    parameters: _Parameters | None = None
+
+
+class BotApi:
+    """The methods of one bot."""
+
+    def __init__(self, context: ConnectorContext) -> None:
+        token, api = context.credentials["token"], context.endpoints.bot_api_url.rstrip("/")
+        self._base, self.files = f"{api}/bot{token}", f"{api}/file/bot{token}"
+        self.http = HttpApi(context, parallel_sends=PARALLEL_SENDS)
+
+    async def call(
+        self, method: str, shape: Any, body: dict[str, Any] | None = None, *, login: bool = False
+    ) -> Any:
+        """Call a method; returns its `result`, decoded as `shape`. Raises a failure class."""
+        return decode(await self.ask(method, json=body or {}, login=login), shape)
+
+    async def ask(self, method: str, *, login: bool = False, **options: Any) -> Raw:
+        """Call a method; returns the `result` of an `ok` answer. Raises a failure class."""
+        return _result(await self.http.request("POST", f"{self._base}/{method}", **options), login)
+
+
+def _decode(body: bytes) -> _Answer:
+    try:
+        return msgspec.json.decode(body, type=_Answer)
+    except msgspec.DecodeError:
+        return msgspec.json.decode(without_lone_surrogates(body), type=_Answer)
+
+
+def _result(response: Response, login: bool) -> Raw:
+    try:
+        answer = _decode(response.body)
+    except msgspec.DecodeError:
+        if response.status in (401, 404) and login:
+            raise LoggedOut("invalid_credentials") from None
+        raise Transient(f"http_{response.status}_not_json", maybe_applied=True) from None
+    if answer.ok:
+        return answer.result
+    told = answer.parameters or _Parameters()
+    raise failure(
+        answer.error_code or response.status,
+        answer.description,
+        told.retry_after,
+        moved_to=told.migrate_to_chat_id,
+        login=login,
+    )

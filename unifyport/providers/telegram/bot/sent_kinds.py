@@ -1,0 +1,201 @@
+"""Messages that are a field of `provider_data`: polls, albums, locations, ...
+
+Each row of `METHODS` is a method of the Bot API with the names that the field may hold. What Telegram would
+refuse for its size or shape is refused before it is sent, as far as it can be told.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import attrs
+
+from unifyport.providers.contract.errors import Rejected
+
+MAX_CAPTION = 1024
+MAX_QUESTION = 300
+MAX_OPTION = 100
+OPTIONS = (1, 12)  # of a poll
+ALBUM = (2, 10)
+TASKS = (1, 30)  # of a checklist
+ALBUM_TYPES = ("photo", "video", "audio", "document", "live_photo")
+
+
+def invalid(field: str, what: str) -> Rejected:
+    return Rejected("invalid_provider_data", f"provider_data.{field}: {what}")
+
+
+@attrs.frozen
+class Method:
+    """`within`: the parameter that takes the field whole; empty: its names are parameters."""
+
+    name: str
+    check: Callable[[Any, str], Any]
+    required: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
+    within: str = ""
+
+
+def render_content(field: str, value: Any, text: str) -> tuple[str, dict[str, Any]]:
+    """The method that sends a content, and its parameters. `text`: the caption of an album.
+
+    Raises `Rejected`.
+    """
+    method = METHODS[field]
+    if text and field != "album":
+        raise invalid(field, "there is no place for message.text beside it")
+    if isinstance(value, Mapping):
+        _check_names(field, value, method)
+    checked = method.check(value, text)
+    return method.name, {method.within: checked} if method.within else dict(checked)
+
+
+def _check_names(field: str, value: Mapping[str, Any], method: Method) -> None:
+    missing = [name for name in method.required if value.get(name) is None]
+    if missing:
+        raise invalid(field, f"needs {', '.join(missing)}")
+    unknown = sorted(value.keys() - {*method.required, *method.optional})
+    if unknown:
+        raise invalid(field, f"has no {', '.join(unknown)[:200]}")
+
+
+def _place(value: Any, _: str) -> Any:
+    for name, largest in (("latitude", 90), ("longitude", 180)):
+        degrees = value[name]
+        if isinstance(degrees, bool) or not isinstance(degrees, int | float) or not abs(degrees) <= largest:
+            raise invalid(name, f"must be a number from -{largest} to {largest}")
+    return value
+
+
+def _poll(value: Any, _: str) -> Any:
+    if not _fits(value["question"], MAX_QUESTION):
+        raise invalid("poll.question", f"must be 1 to {MAX_QUESTION} characters")
+    least, most = OPTIONS
+    options = value["options"]
+    if not isinstance(options, list) or not least <= len(options) <= most:
+        raise invalid("poll.options", f"must be {least} to {most}")
+    options = [{"text": option} if isinstance(option, str) else option for option in options]
+    if not all(isinstance(option, dict) and _fits(option.get("text"), MAX_OPTION) for option in options):
+        raise invalid("poll.options", f"must be texts of 1 to {MAX_OPTION} characters, or objects with text")
+    return {**value, "options": options}
+
+
+def _album(value: Any, caption: str) -> Any:
+    least, most = ALBUM
+    if not least <= len(value) <= most:
+        raise invalid("album", f"must have {least} to {most} files")
+    for place, item in enumerate(value):
+        if not isinstance(item, dict) or item.get("type") not in ALBUM_TYPES:
+            raise invalid(f"album[{place}].type", f"must be one of {', '.join(ALBUM_TYPES)}")
+        media = item.get("media")
+        if not isinstance(media, str) or not media or media.startswith(("attach:", "http:", "file:")):
+            raise invalid(f"album[{place}].media", "must be an https URL or a file_id")
+        if len(str(item.get("caption", ""))) > MAX_CAPTION and "parse_mode" not in item:
+            raise invalid(f"album[{place}].caption", f"must be at most {MAX_CAPTION} characters")
+    types = {item["type"] for item in value}
+    if len(types) > 1 and types & {"audio", "document"}:
+        raise invalid("album", "audio and documents are not mixed with other types")
+    first = value[0]
+    if caption and first.get("caption"):
+        raise invalid("album[0].caption", "there is a message.text, too")
+    if len(caption) > MAX_CAPTION:
+        raise Rejected("caption_too_long", f"Telegram takes at most {MAX_CAPTION} characters of a caption")
+    return [{**first, "caption": caption}, *value[1:]] if caption else value
+
+
+def _checklist(value: Any, _: str) -> Any:
+    least, most = TASKS
+    tasks = value["tasks"]
+    if not isinstance(tasks, list) or not least <= len(tasks) <= most:
+        raise invalid("checklist.tasks", f"must be {least} to {most}")
+    tasks = [{"id": n, "text": task} if isinstance(task, str) else task for n, task in enumerate(tasks, 1)]
+    return {**value, "tasks": tasks}
+
+
+def _fits(text: Any, longest: int) -> bool:
+    return isinstance(text, str) and 0 < len(text) <= longest
+
+
+def _anything(value: Any, _: str) -> Any:
+    return value
+
+
+METHODS: Mapping[str, Method] = {
+    "location": Method(
+        "sendLocation",
+        _place,
+        ("latitude", "longitude"),
+        ("horizontal_accuracy", "live_period", "heading", "proximity_alert_radius"),
+    ),
+    "venue": Method(
+        "sendVenue",
+        _place,
+        ("latitude", "longitude", "title", "address"),
+        ("foursquare_id", "foursquare_type", "google_place_id", "google_place_type"),
+    ),
+    "poll": Method(
+        "sendPoll",
+        _poll,
+        ("question", "options"),
+        (
+            "question_parse_mode",
+            "question_entities",
+            "is_anonymous",
+            "type",
+            "allows_multiple_answers",
+            "allows_revoting",
+            "shuffle_options",
+            "allow_adding_options",
+            "hide_results_until_closes",
+            "members_only",
+            "country_codes",
+            "correct_option_ids",
+            "explanation",
+            "explanation_parse_mode",
+            "explanation_entities",
+            "open_period",
+            "close_date",
+            "is_closed",
+            "description",
+            "description_parse_mode",
+            "description_entities",
+        ),
+    ),
+    "dice": Method("sendDice", _anything, optional=("emoji",)),
+    "album": Method("sendMediaGroup", _album, within="media"),
+    "checklist": Method(
+        "sendChecklist",
+        _checklist,
+        ("title", "tasks"),
+        ("parse_mode", "title_entities", "others_can_add_tasks", "others_can_mark_tasks_as_done"),
+        within="checklist",
+    ),
+    "rich_message": Method(
+        "sendRichMessage",
+        _anything,
+        optional=("html", "markdown", "blocks", "is_rtl", "skip_entity_detection"),
+        within="rich_message",
+    ),
+    "invoice": Method(
+        "sendInvoice",
+        _anything,
+        ("title", "description", "payload", "currency", "prices"),
+        (
+            "provider_token",
+            "max_tip_amount",
+            "suggested_tip_amounts",
+            "start_parameter",
+            "provider_data",
+            "photo_url",
+            "photo_size",
+            "photo_width",
+            "photo_height",
+            "need_name",
+            "need_phone_number",
+            "need_email",
+            "need_shipping_address",
+            "send_phone_number_to_provider",
+            "send_email_to_provider",
+            "is_flexible",
+        ),
+    ),
+}
