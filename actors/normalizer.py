@@ -47,7 +47,7 @@ from .writer import Writer
 
 log = logging.getLogger("unifyport.normalizer")
 
-_MOST_KINDS = 256  # unsupported kinds that are counted by name; platforms choose the names
+_MOST_KINDS, _LONGEST_KIND = 256, 64  # unsupported kinds that are counted by name; platforms choose the names
 
 MediaLink = Callable[[str, str, Attachment], str]  # account id, provider, file -> URL, or "" for none
 # account id, provider, conversation id, message id -> reply token, or "" for none
@@ -136,7 +136,7 @@ class Normalizer(Actor[Unit, Result]):
             item.quarantined = Quarantined(f"normalizer: {type(error).__name__}", raw_of(event))
             item.events, item.originals = [], []
         if isinstance(event, MessageDeleted):
-            item.erases = _message_key(event.conversation.id, event.message_id)
+            item.erases = [_message_key(event.conversation.id, id_) for id_ in event.message_ids]
         if item.quarantined is not None:
             self.quarantined += 1
             log.warning("account %s: quarantined (%s)", unit.account_id, item.quarantined.reason)
@@ -154,7 +154,7 @@ class Normalizer(Actor[Unit, Result]):
         content = getattr(event, "content", None)
         if not isinstance(content, Content) or not content.unsupported:
             return
-        kind = unit.provider, content.kind
+        kind = unit.provider, content.kind[:_LONGEST_KIND]
         if kind not in self.unsupported and len(self.unsupported) >= _MOST_KINDS:
             kind = unit.provider, "other"
         self.unsupported[kind] += 1

@@ -219,7 +219,7 @@ def group(update_id: int, chat: int, **fields: Any) -> ProviderEvent:
         "chat": {"id": chat, "type": "group"},
         **fields,
     }
-    [event], _ = parse_update(json.dumps({"update_id": update_id, "message": message}).encode(), "42")
+    event, _ = parse_update(json.dumps({"update_id": update_id, "message": message}).encode(), "42")
     return event
 
 

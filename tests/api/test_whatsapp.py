@@ -279,7 +279,7 @@ async def test_what_the_platform_refuses_is_told_as_it_is(tmp_path: Path) -> Non
             assert len((await platform.http.get("/sandbox/whatsapp/connections")).json()) == calls
             status, error = await send(reply_to={"reply_token": "made-up"})
             assert (status, error["code"]) == (400, "invalid_reply_token")
-            for token in ("a-string", {"reply_token": "x"}):
+            for token in ("r1.altered", {"reply_token": "x"}):
                 status, error = await send(provider_data={"reply_to": token})
                 assert (status, error["code"]) == (400, "invalid_reply_token")
             status, error = await send(provider_data={"reply_to": {"nothing": 1}})

@@ -2,13 +2,17 @@
 clients for our sandbox.
 """
 
+import json
 import time
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
 from tests.harness import BOT, TOKEN, account, endpoint, free_port, gateway, receiver, sandbox, settings_of
+from unifyport.model.message import Contact, OutboundContacts, OutboundMessage, OutboundText, Phone
+from unifyport.providers.telegram.bot.render import render
 
 from . import peers
 
@@ -66,3 +70,56 @@ async def test_foreign_client_as_a_bot_on_our_sandbox(script: str) -> None:
                 said = await bot.line()
                 assert (said["got"], said["from"]) == (f"hello {number}", 7)
             assert [m["text"] for m in await platform.sent()] == [f"echo: hello {n}" for n in range(3)]
+
+
+KEYBOARD = {
+    "inline_keyboard": [
+        [{"text": "Yes", "callback_data": "yes"}, {"text": "See", "url": "https://a.example"}]
+    ]
+}
+PLACE = {"latitude": 1.3, "longitude": 103.8}
+CONTENTS: dict[str, Any] = {
+    "location": PLACE,
+    "venue": {**PLACE, "title": "Shop", "address": "1 Road"},
+    "poll": {"question": "Lunch?", "options": ["Rice", "Noodles"], "is_anonymous": False},
+    "dice": {"emoji": "🎯"},
+    "rich_message": {"markdown": "hello"},
+    "invoice": {
+        "title": "Tea",
+        "description": "A cup",
+        "payload": "p",
+        "currency": "XTR",
+        "prices": [{"label": "Tea", "amount": 5}],
+    },
+    "album": [{"type": "photo", "media": f"https://files.example/{n}.jpg"} for n in range(2)],
+}
+
+
+async def test_aiogram_sends_what_we_render_and_reads_the_answers(tmp_path: Path) -> None:
+    options = {"disable_notification": True, "protect_content": True, "reply_markup": KEYBOARD}
+    entities = {"entities": [{"type": "bold", "offset": 0, "length": 2}]}
+    messages: dict[str, OutboundMessage] = {
+        name: OutboundText("7", "user", provider_data={name: value}) for name, value in CONTENTS.items()
+    }
+    messages["text"] = OutboundText(
+        "7", "user", "hello", reply_to_message_id="1", provider_data={**options, **entities}
+    )
+    messages["contact"] = OutboundContacts("7", "user", contacts=[Contact("Mei", [Phone("+6590000001")])])
+    requests = [render(message) for message in messages.values()]
+    calls = [(request.method, request.fields) for request in requests]
+    message = {"chat_id": 7, "message_id": 1}
+    calls += [("getChat", {"chat_id": 7}), ("getChatMemberCount", {"chat_id": 7}), ("deleteMessage", message)]
+    path = tmp_path / "calls"
+    path.write_text("".join(json.dumps(call) + "\n" for call in calls))
+    async with sandbox() as platform:
+        base = platform.sandbox.endpoints["telegram"]["bot_api_url"]
+        async with httpx.AsyncClient(trust_env=False) as client:
+            await client.post(f"{base}/bot{TOKEN}/getMe")
+        await platform.write("hello", 7)
+        script = str(Path(__file__).parent / "python" / "aiogram_sends.py")
+        async with peers.Peer(str(peers.python()), script, base, TOKEN, str(path)) as bot:
+            said = [await bot.line() for _ in calls]
+    assert [line for line in said if line["unknown"] or "error" in line] == []
+    found = [line["content"] for line in said]
+    contents = ["photo" if name == "album" else name for name in CONTENTS]
+    assert found == [*contents, "text", "contact", "ChatFullInfo", "int", "bool"]

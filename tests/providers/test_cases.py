@@ -32,7 +32,7 @@ def telegram(feed: dict[str, Any]) -> Iterator[ProviderEvent]:
     for number, update in enumerate(updates, 900):
         [(kind, fields)] = update.items()
         whole = {"update_id": number, kind: {"message_id": number, **head, **fields}}
-        yield from parse_update(json.dumps(whole).encode(), "42")[0]
+        yield parse_update(json.dumps(whole).encode(), "42")[0]
 
 
 def whatsapp(feed: dict[str, Any]) -> Iterator[ProviderEvent]:

@@ -51,7 +51,7 @@ def minus(value: Any, redactions: Redactions, under: str = "") -> Any:
 def of_telegram(fields: dict[str, Any]) -> tuple[dict[str, Any], ProviderEvent, Redactions]:
     head = {"message_id": 5, "date": AT, "chat": {"id": 7, "type": "private"}}
     item = {**fields, **head}
-    [event], _ = telegram.parse_update(json.dumps({"update_id": 1, "message": item}).encode(), "42")
+    event, _ = telegram.parse_update(json.dumps({"update_id": 1, "message": item}).encode(), "42")
     return item, event, telegram.REDACTIONS
 
 
@@ -114,7 +114,7 @@ def test_half_of_a_character_costs_that_character_only() -> None:
     text = b'"Mei \\ud83d and \\ud83d\\ude00 \\\\ud83d \\ude00"'
     assert json.loads(without_lone_surrogates(text)) == "Mei \ufffd and \U0001f600 \\ud83d \ufffd"
     update = b'{"update_id": 1, "message": {"message_id": 5, "date": 1, "chat": {"id": 7, "type": "private",'
-    [event], _ = telegram.parse_update(update + b' "first_name": "M\\ud83d"}, "text": "hi"}}', "42")
+    event, _ = telegram.parse_update(update + b' "first_name": "M\\ud83d"}, "text": "hi"}}', "42")
     assert isinstance(event, MessageReceived)
     assert (event.content.text, event.conversation.title) == ("hi", "M\ufffd")
     messages = [

@@ -113,8 +113,8 @@ OTHER_UPDATES: dict[str, list[str]] = {
 
 def parse(update: dict[str, Any], update_id: int = 1) -> list[Any]:
     raw = json.dumps({"update_id": update_id, **update}).encode()
-    events, _ = parse_update(raw, "42")
-    return [standard for event in events for standard in normalize(event, 1_780_790_400_000)]
+    event, _ = parse_update(raw, "42")
+    return normalize(event, 1_780_790_400_000)
 
 
 def message(**fields: Any) -> Any:
@@ -243,7 +243,7 @@ def test_a_member_who_comes_is_reported_once() -> None:
     service = {**HEAD, "chat": chat, "date": update["date"], "from": user, "new_chat_members": [user]}
     keys = set()
     for number, fields in enumerate(({"chat_member": update}, {"message": service})):
-        [event], _ = parse_update(json.dumps({"update_id": number, **fields}).encode(), "42")
+        event, _ = parse_update(json.dumps({"update_id": number, **fields}).encode(), "42")
         keys.add(event.key)
     assert len(keys) == 1
 

@@ -72,6 +72,7 @@ NOTICE_EVENTS = {
 FIELD_EVENTS: dict[str, list[str]] = {
     "messages": ["message.received"],
     "smb_message_echoes": ["message_echo"],
+    "message_echoes": ["message_echo"],
     "standby": ["standby", "message_echo", "standby"],
     "group_participants_update": ["group.updated"],
     "group_settings_update": ["group.updated"],
@@ -218,6 +219,24 @@ def test_what_nobody_knows_is_a_message_or_reported() -> None:
         [standard] = standards(webhook(field, value))
         assert standard.data["event"] == {"kind": "provider_event", "name": field, "part": "holograms"}
         assert standard.provider_data.item == {"holograms": [{"id": "1"}]}
+
+
+def test_a_message_whose_content_was_not_handed_on() -> None:
+    errors = [{"code": 131052, "title": "Media download error", "error_data": {"details": "expired"}}]
+    found = one(type="image", errors=errors).data["message"]
+    assert (found["type"], found["kind"], found["text"]) == (
+        "unknown",
+        "image",
+        "[unsupported: image] expired",
+    )
+    assert found["errors"] == [{"code": 131052, "title": "Media download error", "details": "expired"}]
+
+
+def test_a_notice_without_a_customer() -> None:
+    notice = {"id": "wamid.1", "timestamp": str(AT), "type": "system", "system": {"type": "of_next_year"}}
+    value = {"metadata": {"phone_number_id": NUMBER}, "messages": [notice]}
+    [standard] = standards(webhook("messages", value))
+    assert standard.data == {"event": {"kind": "provider_event", "name": "of_next_year"}}
 
 
 def test_a_long_history_is_split() -> None:

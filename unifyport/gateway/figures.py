@@ -47,6 +47,7 @@ class RoadFigures:
 
     events: dict[str, int]  # by type
     quarantined: int
+    unsupported: Counter[tuple[str, str]]  # messages by provider and kind
     storage_available: bool
     queued_writes: int
     writes: int
@@ -121,6 +122,7 @@ class Figures:
         return RoadFigures(
             events={name_of(kind): count for kind, count in kinds.items()},
             quarantined=sum(partition.quarantined for partition in partitions),
+            unsupported=sum((partition.unsupported for partition in partitions), Counter()),
             storage_available=self._writer.unavailable is None,
             queued_writes=len(self._writer.mailbox),
             writes=self._writer.writes,

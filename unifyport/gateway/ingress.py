@@ -196,7 +196,8 @@ class Ingress:
         routed: dict[AccountActor, list[ProviderEvent]] = {}
         oldest = self._now_ms() - self._keep_ms
         for item in items:
-            if item.group:
+            stale = item.at is not None and item.at < oldest
+            if item.group and not stale:
                 for member in self._members(actor, hook, item.group, headers=headers, body=body):
                     routed.setdefault(member, []).append(copy.deepcopy(item.event))
                 continue
@@ -208,7 +209,7 @@ class Ingress:
             event = item.event
             if self._accounts.identified(actor.row.channel, item.identity) is not target:
                 event = Unparsed(event.key, item.raw, "no_such_account")
-            elif item.at is not None and item.at < oldest:
+            elif stale:
                 event = Unparsed(event.key, item.raw, "stale")
             routed.setdefault(target, []).append(event)
         return routed

@@ -31,10 +31,12 @@ class Fitted:
 
 def fit(data: dict[str, Any], item: ProviderData | None, encode: Callable[[dict[str, Any]], bytes]) -> Fitted:
     """The body of an event with `data`, by `encode`. Raises `BodyTooLarge`."""
-    if item is not None and len(msgspec.json.encode(item.item)) <= MAX_ITEM:
-        body = encode({**data, "provider_data": item.item, **_redacted(item)})
-        if len(body) <= MAX_BODY:
-            return Fitted(body)
+    if item is not None:
+        shown = msgspec.json.encode(item.item)
+        if len(shown) <= MAX_ITEM:
+            body = encode({**data, "provider_data": msgspec.Raw(shown), **_redacted(item)})
+            if len(body) <= MAX_BODY:
+                return Fitted(body)
     original = None
     if item is not None:
         original, data = item.raw, {**data, "provider_data_omitted": "too_large"}

@@ -19,6 +19,10 @@ _PARTS: dict[str, tuple[str, frozenset[str] | None]] = {
     "requester": ("requester_", _EVERY),
     "sender": ("sender_", _EVERY),
 }
+# Names that were made before; a bounded number of them, as platforms choose some.
+_NAMES: dict[str, dict[str, str]] = {part: {} for part in _PARTS}
+_MOST_NAMES = 256
+_OBJECTS = frozenset({dict, list})
 _TAKEN = frozenset("id type event event_id provider account_id occurred_at timestamp data from".split())
 
 
@@ -27,15 +31,26 @@ def flat_of(data: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for part, value in data.items():
         if part not in _PARTS or not isinstance(value, dict):
-            found[part] = value
+            if part not in _TAKEN:
+                found[part] = value
             continue
-        prefix, prefixed = _PARTS[part]
+        names = _NAMES[part]
         for field, inner in value.items():
-            clear = prefixed is not _EVERY and field not in prefixed and field not in _TAKEN
-            found[field if clear else prefix + field] = inner
-    return {name: value for name, value in found.items() if name not in _TAKEN}
+            found[names.get(field) or _name(part, field)] = inner
+    return found
+
+
+def _name(part: str, field: str) -> str:
+    prefix, prefixed = _PARTS[part]
+    clear = prefixed is not _EVERY and field not in prefixed and field not in _TAKEN
+    name = field if clear else prefix + field
+    if len(_NAMES[part]) < _MOST_NAMES:
+        _NAMES[part][field] = name
+    return name
 
 
 def scalars_of(data: Mapping[str, Any]) -> dict[str, Any]:
     """The fields that the combined form mirrors."""
-    return {name: value for name, value in flat_of(data).items() if not isinstance(value, dict | list)}
+    found = flat_of(data)
+    found.pop("provider_data", None)
+    return {name: value for name, value in found.items() if value.__class__ not in _OBJECTS}

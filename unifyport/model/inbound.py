@@ -146,12 +146,17 @@ class MessageEdited(Reported):
 
 @attrs.define
 class MessageDeleted(Reported):
-    """`deleted_at`: None if the platform does not say it."""
+    """`other_ids`: messages that were deleted with it. `deleted_at`: None if the platform does not say it."""
 
     key: bytes
     conversation: Conversation
     message_id: str
     deleted_at: int | None
+    other_ids: list[str] = attrs.field(factory=list)
+
+    @property
+    def message_ids(self) -> list[str]:
+        return [self.message_id, *self.other_ids]
 
 
 @attrs.define

@@ -1,7 +1,7 @@
 """Outbound messages: the send command, its states, and the answer that it ends with.
 
     accepted -> sending -> sent | rejected | unknown
-    accepted -> not_sent        sending -> not_sent only if it is certain that nothing was applied
+    accepted -> not_sent | rejected        sending -> not_sent only if it is certain that nothing was applied
 
 `unknown` means that the platform may have carried out the send. Such a send is never repeated.
 """

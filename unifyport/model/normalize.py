@@ -120,12 +120,11 @@ def _edited(event: MessageEdited) -> list[Standard]:
 
 def _deleted(event: MessageDeleted) -> list[Standard]:
     assert event.deleted_at is not None
-    data = {
-        "conversation": conversation_part(event.conversation),
-        "message": {"id": event.message_id},
-        "event": {"kind": "message_deleted"},
-    }
-    return [_of(event, EventType.MESSAGE_DELETED, event.deleted_at, data)]
+    conversation, kind = conversation_part(event.conversation), {"kind": "message_deleted"}
+    each = (
+        {"conversation": conversation, "message": {"id": id_}, "event": kind} for id_ in event.message_ids
+    )
+    return [_of(event, EventType.MESSAGE_DELETED, event.deleted_at, data) for data in each]
 
 
 def _reaction(event: ReactionChanged) -> list[Standard]:

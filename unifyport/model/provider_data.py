@@ -5,6 +5,7 @@ out: a channel names such fields in a table of `Redactions`. The paths that were
 the item, in the form `paid_media[0].photo.url`.
 """
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -27,9 +28,24 @@ class ProviderData:
 
 
 def provider_data(item: Any, raw: bytes, redactions: Redactions) -> ProviderData:
-    """An item for an event. `item` is the decoded `raw`, or the part of it that the event is about."""
+    """An item for an event. `item` is the decoded `raw`, or the part of it that the event is about.
+
+    `raw` is only searched for the names of fields: an item that has none of those is not copied.
+    """
+    if not any(name in raw for name in _names_of(redactions)):
+        return ProviderData(item, raw)
     redacted: list[str] = []
     return ProviderData(_redact(item, redactions, redacted, ("", "")), raw, redacted)
+
+
+@functools.lru_cache(maxsize=16)
+def _names(fields: frozenset[str]) -> tuple[bytes, ...]:
+    """What text has in it that has one of these fields; letters may also be written as escapes."""
+    return (*(field.encode() for field in fields), b"\\u00") if fields else ()
+
+
+def _names_of(redactions: Redactions) -> tuple[bytes, ...]:
+    return _names(frozenset().union(*redactions.values()))
 
 
 def _redact(value: Any, redactions: Redactions, redacted: list[str], place: tuple[str, str]) -> Any:

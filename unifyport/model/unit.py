@@ -48,7 +48,7 @@ class CommandResolution:
 class Item:
     """A normalised provider event: its dedupe key, its standard events, or why there are none.
 
-    `erases`: the key of a message that was deleted; originals that show it are deleted, too.
+    `erases`: the keys of messages that were deleted; originals that show them are deleted, too.
     """
 
     key: bytes
@@ -56,7 +56,7 @@ class Item:
     quarantined: Quarantined | None = None
     settles: CommandResolution | None = None
     originals: list[Original] = attrs.field(factory=list)
-    erases: bytes | None = None
+    erases: list[bytes] = attrs.field(factory=list)
     aliases: AliasChanges | None = None
 
 

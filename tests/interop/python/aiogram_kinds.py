@@ -24,14 +24,16 @@ def say(**line) -> None:
 async def main() -> None:
     bot = Bot(token, session=AiohttpSession(api=TelegramAPIServer.from_base(base)))
     await bot.get_me()
+    allowed = [name for name in Update.model_fields if name != "update_id"]
+    await bot.get_updates(timeout=0, allowed_updates=allowed)
     say(
         version=aiogram.__api_version__,
         message=[field.alias or name for name, field in Message.model_fields.items()],
-        update=[name for name in Update.model_fields if name != "update_id"],
+        update=allowed,
     )
     offset, seen = 0, 0
     while seen < int(count):
-        for update in await bot.get_updates(offset=offset, timeout=10):
+        for update in await bot.get_updates(offset=offset, timeout=10, allowed_updates=allowed):
             offset, seen = update.update_id + 1, seen + 1
             content = update.event.content_type if isinstance(update.event, Message) else None
             say(kind=update.event_type, content=None if content is None else str(content.value))

@@ -139,6 +139,12 @@ class _Gateway(Collector):
             [],
             [((), road.quarantined)],
         )
+        yield _counter(
+            "unifyport_unsupported_messages",
+            "Messages of kinds that no parser knows, repeats included",
+            ["provider", "kind"],
+            road.unsupported.items(),
+        )
         yield _gauge(
             "unifyport_storage_available",
             "0 while the disk takes no writes",

@@ -4,11 +4,11 @@ import attrs
 
 from ..contract.base import POLL, WEBHOOK, Channel, ConnectionSpec, ConnectorIn, Credential, Inbound
 from ..contract.ingress import InboundHook
-from .bot.fields import PROVIDER_DATA
 from .bot.limits import PACE, PARALLEL_SENDS
 from .bot.parse import parse_webhook
 from .bot.presses import acknowledge
 from .bot.render import MAX_DOWNLOAD, MAX_TEXT, MAX_UPLOAD, render
+from .bot.send_fields import PROVIDER_DATA
 from .bot.signature import verify
 
 

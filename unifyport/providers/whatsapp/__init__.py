@@ -11,6 +11,7 @@ from ..contract.ingress import InboundHook
 from .cloud.limits import PACE, PARALLEL_SENDS
 from .cloud.parse import parse_webhook
 from .cloud.render import MAX_TEXT, MAX_UPLOAD, MEBIBYTE, canonical, render
+from .cloud.send_fields import PROVIDER_DATA
 from .cloud.signature import answer_challenge, verify
 
 
@@ -48,6 +49,7 @@ CHANNEL = Channel(
                 group=lambda credentials: credentials.get("business_account_id"),
             ),
             check=render,
+            provider_data=PROVIDER_DATA,
             conversation_types=("user", "group"),
             canonical=canonical,
             max_text=MAX_TEXT,
@@ -55,6 +57,7 @@ CHANNEL = Channel(
             max_upload=MAX_UPLOAD,
             parallel_sends=PARALLEL_SENDS,
             mark_read_needs_message=True,
+            typing_needs_message=True,
             marks_sending=True,
             pace=PACE,
             sandbox="unifyport.sandbox.whatsapp.cloud:WhatsAppPlatform",

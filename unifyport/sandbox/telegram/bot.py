@@ -38,6 +38,7 @@ _SECRET = re.compile(r"[A-Za-z0-9_-]{1,256}")
 # Parameters of sends that the message does not show.
 _NOT_SHOWN = (
     "parse_mode",
+    "duration",
     "disable_notification",
     "link_preview_options",
     "reply_markup",
@@ -180,6 +181,7 @@ class TelegramPlatform(HttpPlatform):
             )
         if self.faults.next("getUpdates", "conflict") is not None:
             raise BotApiError(409, "Conflict: terminated by other getUpdates request")
+        bot.allow(parameters)
         offset, timeout = whole(parameters, "offset", 0), whole(parameters, "timeout", 0)
         limit = min(max(1, whole(parameters, "limit", _POLL_LIMIT)), _POLL_LIMIT)
         if bot.poll is not None:
@@ -295,6 +297,7 @@ class TelegramPlatform(HttpPlatform):
         secret = parameters.get("secret_token", "")
         if secret and not _SECRET.fullmatch(str(secret)):
             raise bad_request("secret token contains unallowed characters")
+        bot.allow(parameters)
         bot.webhook = {"url": url} | ({"secret_token": str(secret)} if secret else {})
         bot.news.set()
         bot.news = trio.Event()

@@ -22,13 +22,13 @@ from quart import Response, request
 
 from unifyport.model.send_pace import Pace
 from unifyport.model.token_bucket import Limit
-from unifyport.providers.whatsapp.cloud.render import MAX_TEXT
 from unifyport.providers.whatsapp.cloud.signature import SIGNATURE, sign
 
 from ..callbacks import Callbacks, Delivery
 from ..http import HttpPlatform, as_json, http
 from ..limits import SendLimits
 from ..platform import KEPT
+from .contents import TEMPLATES, GraphError, check_content
 
 _STATUSES = ("sent", "delivered", "read", "played", "failed")
 _MEDIA = {
@@ -38,14 +38,6 @@ _MEDIA = {
     "document": "application/pdf",
     "sticker": "image/webp",
 }
-
-
-class GraphError(Exception):
-    """`{"error": {...}}` with this HTTP status and code."""
-
-    def __init__(self, status: int, code: int, message: str, details: str = "") -> None:
-        super().__init__(message)
-        self.status, self.code, self.message, self.details = status, code, message, details
 
 
 @attrs.define
@@ -66,6 +58,7 @@ class Number:
     customers: dict[str, dict[str, Any]] = attrs.field(factory=dict)  # wa_id -> contact
     sent: deque[dict[str, Any]] = attrs.field(factory=lambda: deque(maxlen=KEPT))
     read: deque[str] = attrs.field(factory=lambda: deque(maxlen=KEPT))
+    typing: deque[str] = attrs.field(factory=lambda: deque(maxlen=KEPT))
 
     @property
     def display(self) -> str:
@@ -77,9 +70,6 @@ class Media:
     id: str
     content: bytes
     mime_type: str
-
-
-_FILES = ("image", "video", "audio", "document")
 
 
 class WhatsAppPlatform(HttpPlatform):
@@ -94,12 +84,14 @@ class WhatsAppPlatform(HttpPlatform):
         self.numbers: dict[str, Number] = {}
         self.media: dict[str, Media] = {}
         self.revoked: set[str] = set()
+        self.templates: list[dict[str, Any]] = [*TEMPLATES]
         self.callbacks = Callbacks()
         self._ids = itertools.count(1)
         self._base_url = ""
         self.protocols = [http(self.app, "graph_api", ("graph_api_url", "media_url"))]
         add = self.app.add_url_rule
         add("/<version>/<node>", "node", self._node, methods=["GET"])
+        add("/<version>/<business>/message_templates", "templates", self._list_templates, methods=["GET"])
         add("/<version>/<number>/messages", "messages", self._messages, methods=["POST"])
         add("/<version>/<number>/media", "media", self._upload, methods=["POST"])
         add("/attachments/<media_id>", "attachment", self._attachment, methods=["GET"])
@@ -117,6 +109,24 @@ class WhatsAppPlatform(HttpPlatform):
     async def _node(self, version: str, node: str) -> Response:
         """Describe a number or a media file."""
         return await self._graph("node", node, lambda: self._describe(node))
+
+    async def _list_templates(self, version: str, business: str) -> Response:
+        """All templates belong to every business account here."""
+
+        def listing() -> dict[str, Any]:
+            wanted, found = request.args, []
+            for each in self.templates:
+                fits = all(each[name] == wanted.get(name, each[name]) for name in ("language", "status"))
+                if fits and wanted.get("name", "") in each["name"]:
+                    found.append(each)
+            first = int(wanted.get("after", 0))
+            beyond = first + int(wanted.get("limit", 25))
+            page: dict[str, Any] = {"data": found[first:beyond]}
+            if beyond < len(found):
+                page["paging"] = {"cursors": {"after": str(beyond)}, "next": f"{self._base_url}/next"}
+            return page
+
+        return await self._graph("templates", business, listing)
 
     async def _messages(self, version: str, number: str) -> Response:
         body = await request.get_json(silent=True)
@@ -190,15 +200,13 @@ class WhatsAppPlatform(HttpPlatform):
         number = self._number(number_id)
         if body.get("status") == "read":
             number.read.append(str(body.get("message_id", "")))
+            if "typing_indicator" in body:
+                number.typing.append(str(body.get("message_id", "")))
             return {"success": True}
-        text = body.get("text", {}).get("body") if body.get("type") == "text" else "-"
-        if not isinstance(text, str) or not 0 < len(text) <= MAX_TEXT:
-            raise GraphError(400, 100, "(#100) Invalid parameter", "text.body has a wrong length")
-        if body.get("type") in _FILES and body[body["type"]].get("id") not in self.media:
-            raise GraphError(400, 100, "(#100) Invalid parameter", "no media of this id was uploaded")
+        check_content(body, self.media.keys(), self.templates)
         recipient = str(body.get("to") or body.get("recipient") or "").lstrip("+")
         customer = number.customers.get(recipient)
-        if customer is None:
+        if customer is None and (body.get("type") != "template" or not recipient.isdigit()):
             raise GraphError(
                 400,
                 131047,

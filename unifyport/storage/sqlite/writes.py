@@ -165,10 +165,10 @@ class Writes:
         return Duplicate() if unit.items and not fresh else Committed()
 
     def _write_originals(self, account_no: int, item: Item) -> None:
-        if item.erases is not None:
-            self._db.execute(
-                "delete from original where account_no = ? and message = ?", (account_no, item.erases)
-            )
+        self._db.executemany(
+            "delete from original where account_no = ? and message = ?",
+            [(account_no, message) for message in item.erases],
+        )
         self._db.executemany(
             "insert into original(event_id, account_no, message, sealed) values(?, ?, ?, ?)",
             [
@@ -248,7 +248,8 @@ class Writes:
             moved = self._db.execute(
                 "update command set state = :state, answer = :answer, finished_at = :at,"
                 " key = case when :state = 'not_sent' then null else key end where id = :id and"
-                " (state = 'sending' and epoch = :epoch or state = 'accepted' and :state = 'not_sent'"
+                " (state = 'sending' and epoch = :epoch"
+                "  or state = 'accepted' and :state in ('not_sent', 'rejected')"
                 "  or state = :state and finished_at = :at)",
                 {
                     "state": change.state.value,

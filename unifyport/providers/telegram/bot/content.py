@@ -23,7 +23,10 @@ _Entities = list[dict[str, Any]]
 
 def kind_of(message: Mapping[str, Any]) -> str | None:
     """The kind of a message, None if it has none of `KINDS`."""
-    return next((name for name in KINDS if message.get(name) is not None), None)
+    for name in KINDS:
+        if message.get(name) is not None:
+            return name
+    return None
 
 
 def content(message: Mapping[str, Any], head: shapes.Head, update_id: int) -> Content:
@@ -45,8 +48,9 @@ def content(message: Mapping[str, Any], head: shapes.Head, update_id: int) -> Co
         found = Content(message_id(head, update_id), kind.type, text, said.files, kind=name)
         found.entities, found.fields = said.entities, said.fields
     found.reply_to_message_id = _replied(message, head)
-    for field, (shape, show) in BESIDE.items():
-        if message.get(field) is not None:
+    for field in message:
+        if field in BESIDE and message[field] is not None:
+            shape, show = BESIDE[field]
             with contextlib.suppress(msgspec.ValidationError):
                 found.fields |= show(msgspec.convert(message[field], shape))
     return found

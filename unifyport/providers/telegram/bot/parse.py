@@ -40,8 +40,8 @@ def parse_updates(updates: Sequence[Raw], bot_id: str) -> tuple[list[ProviderEve
     events: list[ProviderEvent] = []
     highest: int | None = None
     for raw in updates:
-        found, update_id = parse_update(bytes(raw), bot_id)
-        events += found
+        event, update_id = parse_update(bytes(raw), bot_id)
+        events.append(event)
         if update_id is not None:
             highest = update_id if highest is None else max(highest, update_id)
     return events, highest
@@ -49,8 +49,8 @@ def parse_updates(updates: Sequence[Raw], bot_id: str) -> tuple[list[ProviderEve
 
 def parse_webhook(body: bytes, identity: str) -> list[Addressed]:
     """The update of a webhook request. `identity` is the bot's id. Never raises."""
-    events, _ = parse_update(body, identity)
-    return [Addressed(identity, event, body, _sent_at(event)) for event in events]
+    event, _ = parse_update(body, identity)
+    return [Addressed(identity, event, body, _sent_at(event))]
 
 
 def _sent_at(event: ProviderEvent) -> int | None:
@@ -62,20 +62,21 @@ def _sent_at(event: ProviderEvent) -> int | None:
     return None
 
 
-def parse_update(raw: bytes, bot_id: str) -> tuple[list[ProviderEvent], int | None]:
-    """The provider events of one update, and its `update_id`, None if it cannot be read. Never raises."""
+def parse_update(raw: bytes, bot_id: str) -> tuple[ProviderEvent, int | None]:
+    """The provider event of one update, and its `update_id`, None if it cannot be read. Never raises."""
     fields: dict[str, Any] = {}
     update_id: int | None = None
-    key = dedupe_key("telegram", bot_id, "raw", hashlib.sha256(raw).hexdigest())
+    key = b""
     try:
         fields = _decode(raw)
         update_id = msgspec.convert(fields.get("update_id"), int)
         key = dedupe_key("telegram", bot_id, "update", update_id)
         kind, payload = _only(fields)
-        events = UPDATES[_known(kind, payload)](Update(kind, payload, key, bot_id, update_id))
-        return [_with_item(event, payload, raw) for event in events], update_id
+        event = UPDATES[_known(kind, payload)](Update(kind, payload, key, bot_id, update_id))
+        return _with_item(event, payload, raw), update_id
     except Exception as error:
-        return [_unparsed(fields, key, raw, error)], update_id
+        key = key or dedupe_key("telegram", bot_id, "raw", hashlib.sha256(raw).hexdigest())
+        return _unparsed(fields, key, raw, error), update_id
 
 
 def _decode(raw: bytes) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """Chats and users of the Bot API -> conversations and senders."""
 
-import contextlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,9 +15,10 @@ _CORE = ("message_id", "date", "chat", "from", "sender_chat")
 
 def head_of(message: Mapping[str, Any]) -> Head:
     """The head of a message. Raises `ValidationError` if its sender, chat, number or date cannot be read."""
-    with contextlib.suppress(msgspec.ValidationError):
+    try:
         return msgspec.convert(message, Head)
-    return msgspec.convert({name: message[name] for name in _CORE if name in message}, Head)
+    except msgspec.ValidationError:
+        return msgspec.convert({name: message[name] for name in _CORE if name in message}, Head)
 
 
 def conversation(chat: Chat, business: str | None = None, guest: str | None = None) -> Conversation:

@@ -11,8 +11,8 @@ from unifyport.model.message import OutboundContacts, OutboundMedia, OutboundMes
 from unifyport.model.vcard import vcard
 from unifyport.providers.contract.errors import Rejected
 
-from .fields import CONTENTS, OPTIONS, options_of
 from .people import split_id
+from .send_fields import CONTENTS, OPTIONS, options_of
 from .sent_kinds import MAX_CAPTION, invalid, render_content
 
 ALBUM = "sendMediaGroup"

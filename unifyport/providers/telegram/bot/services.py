@@ -44,7 +44,7 @@ class Service:
 
 def service_of(message: Mapping[str, Any]) -> str | None:
     """The name of the service message, None if it is none."""
-    return next((name for name in SERVICES if message.get(name) is not None), None)
+    return next((name for name in message if name in SERVICES and message[name] is not None), None)
 
 
 def _reported(service: Service) -> ProviderEvent:

@@ -4,7 +4,7 @@ Only fields that the parser reads are here, and only those are required that it 
 are written into events (`poll`, `location`) leave out what has its default.
 """
 
-from typing import Any, Literal
+from typing import Any
 
 from msgspec import Struct
 
@@ -18,7 +18,7 @@ class User(Struct):
 
 class Chat(Struct):
     id: int
-    type: Literal["private", "group", "supergroup", "channel"]
+    type: str  # private, group, supergroup, channel
     title: str = ""
     first_name: str = ""
     last_name: str = ""

@@ -18,7 +18,6 @@ from unifyport.model.inbound import (
     PlatformEvent,
     ProviderEvent,
     ReactionChanged,
-    dedupe_key,
 )
 
 from . import shapes
@@ -38,27 +37,27 @@ class Update:
     id: int
 
 
-def _message(update: Update) -> list[ProviderEvent]:
+def _message(update: Update) -> ProviderEvent:
     head = head_of(update.payload)
     service = service_of(update.payload)
     if service is not None and kind_of(update.payload) is None:
         about = Service(service, update.payload[service], head, update.key, update.bot_id, update.id)
-        return [SERVICES[service](about)]
+        return SERVICES[service](about)
     chat = conversation(head.chat, head.business_connection_id, head.guest_query_id)
     said = content(update.payload, head, update.id)
     if _by_owner(head):
-        return [_echo(update, head, said, "sent")]
-    return [MessageReceived(update.key, chat, author(head), said, head.date * 1000)]
+        return _echo(update, head, said, "sent")
+    return MessageReceived(update.key, chat, author(head), said, head.date * 1000)
 
 
-def _edited(update: Update) -> list[ProviderEvent]:
+def _edited(update: Update) -> ProviderEvent:
     head = head_of(update.payload)
     chat = conversation(head.chat, head.business_connection_id, head.guest_query_id)
     said = content(update.payload, head, update.id)
     if _by_owner(head):
-        return [_echo(update, head, said, "edited")]
+        return _echo(update, head, said, "edited")
     at = (head.edit_date if head.edit_date is not None else head.date) * 1000
-    return [MessageEdited(update.key, chat, author(head), said, at)]
+    return MessageEdited(update.key, chat, author(head), said, at)
 
 
 def _by_owner(head: shapes.Head) -> bool:
@@ -87,35 +86,29 @@ def _echo(update: Update, head: shapes.Head, said: Content, change: str) -> Prov
     )
 
 
-def _deleted(update: Update) -> list[ProviderEvent]:
+def _deleted(update: Update) -> ProviderEvent:
     """Messages of a business account that were deleted; the platform does not say who wrote them, or when."""
     deleted = msgspec.convert(update.payload, shapes.Deleted)
     chat = conversation(deleted.chat, deleted.business_connection_id)
-    return [
-        MessageDeleted(
-            dedupe_key("telegram", update.bot_id, "deleted", update.id, number), chat, number, None
-        )
-        for number in map(str, deleted.message_ids)
-    ]
+    first, *others = map(str, deleted.message_ids)
+    return MessageDeleted(update.key, chat, first, None, others)
 
 
-def _reaction(update: Update) -> list[ProviderEvent]:
+def _reaction(update: Update) -> ProviderEvent:
     reaction = msgspec.convert(update.payload, shapes.Reaction)
     newest = reaction.new_reaction[-1] if reaction.new_reaction else None
-    return [
-        ReactionChanged(
-            update.key,
-            conversation(reaction.chat),
-            sender(reaction.user, reaction.actor_chat or reaction.chat),
-            reaction_id=f"{reaction.message_id}.{update.id}",
-            target_message_id=str(reaction.message_id),
-            emoji="" if newest is None else newest.emoji or newest.custom_emoji_id or newest.type,
-            at=reaction.date * 1000,
-        )
-    ]
+    return ReactionChanged(
+        update.key,
+        conversation(reaction.chat),
+        sender(reaction.user, reaction.actor_chat or reaction.chat),
+        reaction_id=f"{reaction.message_id}.{update.id}",
+        target_message_id=str(reaction.message_id),
+        emoji="" if newest is None else newest.emoji or newest.custom_emoji_id or newest.type,
+        at=reaction.date * 1000,
+    )
 
 
-def _pressed(update: Update) -> list[ProviderEvent]:
+def _pressed(update: Update) -> ProviderEvent:
     """A button that the customer pressed. Without a message, it was in a chat that the bot does not know."""
     query = msgspec.convert(update.payload, shapes.CallbackQuery)
     if query.message is None:
@@ -130,14 +123,14 @@ def _pressed(update: Update) -> list[ProviderEvent]:
     if query.message.message_thread_id is not None:
         said.fields["thread_id"] = str(query.message.message_thread_id)
     chat = conversation(query.message.chat, query.message.business_connection_id)
-    return [MessageReceived(update.key, chat, sender(query.from_, query.message.chat), said, None)]
+    return MessageReceived(update.key, chat, sender(query.from_, query.message.chat), said, None)
 
 
 _PRESENT = frozenset({"creator", "administrator", "member"})
 _ADMINS = frozenset({"creator", "administrator"})
 
 
-def _member(update: Update) -> list[ProviderEvent]:
+def _member(update: Update) -> ProviderEvent:
     """A member of a group came, went or changed roles; or a customer blocked or unblocked the bot."""
     change = msgspec.convert(update.payload, shapes.MemberUpdate)
     old, new, at = change.old_chat_member, change.new_chat_member, change.date * 1000
@@ -147,7 +140,7 @@ def _member(update: Update) -> list[ProviderEvent]:
         if was is is_:
             return _reported(update)
         name = "contact_unblocked" if is_ else "contact_blocked"
-        return [PlatformEvent(update.key, name, at, chat, actor)]
+        return PlatformEvent(update.key, name, at, chat, actor)
     key, member = update.key, str(new.user.id)
     if was is not is_:
         kind = "member_added" if is_ else "member_removed"
@@ -156,21 +149,21 @@ def _member(update: Update) -> list[ProviderEvent]:
         kind = "promoted" if new.status in _ADMINS else "demoted"
     else:
         return _reported(update)
-    return [GroupChanged(key, chat, actor.id, [{"kind": kind, "member_ids": [member]}], at)]
+    return GroupChanged(key, chat, actor.id, [{"kind": kind, "member_ids": [member]}], at)
 
 
 def _is_there(member: shapes.Member) -> bool:
     return member.status in _PRESENT or (member.status == "restricted" and member.is_member)
 
 
-def _join_request(update: Update) -> list[ProviderEvent]:
+def _join_request(update: Update) -> ProviderEvent:
     request = msgspec.convert(update.payload, shapes.JoinRequest)
     method = "invite_link" if request.invite_link else ""
     requester = str(request.from_.id)
-    return [JoinRequested(update.key, conversation(request.chat), requester, method, request.date * 1000)]
+    return JoinRequested(update.key, conversation(request.chat), requester, method, request.date * 1000)
 
 
-def _vote(update: Update) -> list[ProviderEvent]:
+def _vote(update: Update) -> ProviderEvent:
     vote = msgspec.convert(update.payload, shapes.Vote)
     voter = None
     if vote.user is not None:
@@ -178,25 +171,23 @@ def _vote(update: Update) -> list[ProviderEvent]:
     elif vote.voter_chat is not None:
         voter = sender(None, vote.voter_chat)
     details = {"poll_id": vote.poll_id, "option_ids": vote.option_ids}
-    return [PlatformEvent(update.key, "poll_vote", None, sender=voter, details=details)]
+    return PlatformEvent(update.key, "poll_vote", None, sender=voter, details=details)
 
 
-def _reported(update: Update) -> list[ProviderEvent]:
+def _reported(update: Update) -> ProviderEvent:
     """`provider.event` under the platform's word."""
     about = msgspec.convert(update.payload, shapes.About)
     user = about.from_ or about.user
-    return [
-        PlatformEvent(
-            update.key,
-            update.kind,
-            None if about.date is None else about.date * 1000,
-            None if about.chat is None else conversation(about.chat),
-            None if user is None else sender(user, about.chat or shapes.Chat(user.id, "private")),
-        )
-    ]
+    return PlatformEvent(
+        update.key,
+        update.kind,
+        None if about.date is None else about.date * 1000,
+        None if about.chat is None else conversation(about.chat),
+        None if user is None else sender(user, about.chat or shapes.Chat(user.id, "private")),
+    )
 
 
-UPDATES: dict[str, Callable[[Update], list[ProviderEvent]]] = {
+UPDATES: dict[str, Callable[[Update], ProviderEvent]] = {
     "message": _message,
     "edited_message": _edited,
     "channel_post": _message,

@@ -5,19 +5,23 @@ API returns our number for our token. This is checked every hour, so that a revo
 the account sends nothing.
 """
 
+import contextlib
 import functools
 from typing import Any
+from urllib.parse import urlencode
 
 import msgspec
 import trio
 from msgspec import Struct
 
+from unifyport.model import directory
 from unifyport.model.account import Identity
 from unifyport.model.message import OutboundContacts, OutboundMedia, OutboundMessage, OutboundText
 from unifyport.net.clients import Response
 from unifyport.providers.contract.base import ConnectorContext, Link
 from unifyport.providers.contract.capabilities import (
     DownloadsMedia,
+    ListsTemplates,
     MarksRead,
     ReactsToMessages,
     SendsContacts,
@@ -25,18 +29,23 @@ from unifyport.providers.contract.capabilities import (
     SendsReplies,
     SendsText,
     Sent,
+    ShowsTyping,
     Sink,
     Target,
 )
-from unifyport.providers.contract.errors import ChannelError, LoggedOut, Rejected, Transient
+from unifyport.providers.contract.errors import ChannelError, LoggedOut, RateLimited, Rejected, Transient
 from unifyport.providers.http import UPLOAD_SECONDS, HttpApi, new_form, origin_of
 
 from .errors import failure
 from .kinds import hex_digest
 from .limits import PARALLEL_SENDS
 from .render import complete, render_reaction, render_read
+from .templates import APPROVED, FIELDS, Template, Templates, check_fits, find, shown
 
 CHECK_SECONDS = 3600.0
+_TEMPLATE_SECONDS = 300.0
+_MOST_TEMPLATES = 256  # remembered
+_MOST_LANGUAGES = 200  # of one name, and names that contain it
 
 
 class _Error(Struct, frozen=True):
@@ -73,7 +82,15 @@ class _Media(Struct):
 
 
 class CloudConnector(
-    SendsText, SendsFiles, SendsContacts, SendsReplies, ReactsToMessages, MarksRead, DownloadsMedia
+    SendsText,
+    SendsFiles,
+    SendsContacts,
+    SendsReplies,
+    ReactsToMessages,
+    MarksRead,
+    ShowsTyping,
+    ListsTemplates,
+    DownloadsMedia,
 ):
     """One business number."""
 
@@ -83,6 +100,8 @@ class CloudConnector(
         self._base = f"{endpoints.graph_api_url.rstrip('/')}/{endpoints.graph_api_version}"
         self._origins = {origin_of(endpoints.graph_api_url), origin_of(endpoints.media_url)}
         self._session = context.session
+        self._business = credentials.get("business_account_id")
+        self._templates: dict[tuple[str, str], tuple[Template, float]] = {}  # with the time they are good for
         headers = {"authorization": f"Bearer {credentials['access_token']}"}
         self._http = HttpApi(context, parallel_sends=PARALLEL_SENDS, headers=headers)
 
@@ -119,6 +138,8 @@ class CloudConnector(
 
     async def _send(self, message: OutboundMessage, body: dict[str, Any]) -> Sent:
         """Send a message of a command. Until it is marked as being sent, nothing has been."""
+        if body["type"] == "template":
+            await self._check_template(body["template"])
         await self._session.sending(message)
         return await self._post_message(body)
 
@@ -136,10 +157,55 @@ class CloudConnector(
         uploaded = await self._call("POST", path, _Named, body=form, timeout=UPLOAD_SECONDS)
         return await self._send(message, complete(message, uploaded.id, quoted=quoted))
 
+    async def list_message_templates(
+        self, after: str | None, limit: int
+    ) -> directory.Page[directory.MessageTemplate]:
+        query = {"status": APPROVED, "limit": limit} | ({"after": after} if after else {})
+        page = await self._ask_for_templates(query)
+        return directory.Page([shown(each) for each in page.data if each.status == APPROVED], page.after)
+
+    async def _check_template(self, message: dict[str, Any]) -> None:
+        """Compare a message with its template. Raises `Rejected` if it does not fit."""
+        key, now = (message["name"], message["language"]["code"]), trio.current_time()
+        template, good_until = self._templates.get(key, (None, 0.0))
+        if template is not None and now < good_until:
+            with contextlib.suppress(Rejected):  # the template may have been changed since
+                check_fits(template, message)
+                return
+        if self._business is None:
+            return
+        try:
+            page = await self._ask_for_templates({"name": message["name"], "limit": _MOST_LANGUAGES})
+        except (Transient, RateLimited, Rejected):
+            return  # Meta compares, too
+        template = find(page.data, message)
+        if template is None:
+            raise Rejected("template_not_found", f"there is no template {key[0]} in {key[1]}")
+        if len(self._templates) >= _MOST_TEMPLATES:
+            self._templates.clear()
+        self._templates[key] = template, now + _TEMPLATE_SECONDS
+        check_fits(template, message)
+
+    async def _ask_for_templates(self, query: dict[str, Any]) -> Templates:
+        if self._business is None:
+            raise Rejected("business_account_id_required", "the account needs business_account_id")
+        path = f"{self._business}/message_templates?{urlencode({'fields': FIELDS, **query})}"
+        page: Templates = await self._call("GET", path, Templates)
+        return page
+
+    async def show_typing(self, conversation_id: str, message_id: str | None) -> None:
+        """WhatsApp shows it in answer to a message, and marks that as read."""
+        if message_id is None:
+            raise Rejected("message_id_required")
+        await self._mark(render_read(message_id, typing=True))
+
     async def mark_read(self, conversation_id: str, message_id: str | None) -> None:
         if message_id is None:
             raise Rejected("message_id_required")
-        marked = await self._call("POST", f"{self._number}/messages", _Success, json=render_read(message_id))
+        await self._mark(render_read(message_id))
+
+    async def _mark(self, body: dict[str, Any]) -> None:
+        marked = await self._call("POST", f"{self._number}/messages", _Success, json=body)
         if not marked.success:
             raise Rejected("not_marked_as_read")
 

@@ -21,7 +21,7 @@ def content(message: Mapping[str, Any], message_id: str) -> Content:
     Raises `ValidationError` if the field of its kind has another shape.
     """
     name = _kind_of(message)
-    if name in KINDS:
+    if name in KINDS and name in message:
         kind = KINDS[name]
         said: Said = kind.say(msgspec.convert(message[name], kind.shape))
         text = said.text if said.text or said.files else f"[{name}]"

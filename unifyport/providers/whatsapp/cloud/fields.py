@@ -42,7 +42,9 @@ def _message(kind: str, make: Callable[[Message, Place], ProviderEvent]) -> Read
     """A reader of messages; `kind` tells their keys apart."""
 
     def read(raw: bytes, place: Place) -> list[ProviderEvent]:
-        item = without_nulls(msgspec.json.decode(raw, type=dict[str, Any]))
+        item = msgspec.json.decode(raw, type=dict[str, Any])
+        if b"null" in raw:
+            item = without_nulls(item)
         return [make(read_message(item, raw, place.number, kind=kind, customers=place.customers), place)]
 
     return read
@@ -130,6 +132,7 @@ _GROUPS: dict[str, Reader] = {"groups": _group}
 OF_NUMBERS: dict[str, dict[str, Reader]] = {
     "messages": _MESSAGES,
     "smb_message_echoes": {"message_echoes": _of_owner},
+    "message_echoes": {"message_echoes": _of_owner},
     "standby": _STANDBY,
     "history": {"history": _history, "messages": _of_the_past},
     "smb_app_state_sync": {"state_sync": _reported},

@@ -1,6 +1,5 @@
 """One message of a webhook -> its event: of a customer, of the owner (an echo), or of the platform."""
 
-import contextlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,6 +7,7 @@ import attrs
 import msgspec
 
 from unifyport.model.inbound import (
+    Conversation,
     ConversationMoved,
     MessageDeleted,
     MessageEdited,
@@ -42,9 +42,10 @@ class Message:
 
 def head_of(item: Mapping[str, Any]) -> shapes.Head:
     """The head of a message without nulls. Raises `ValidationError` if id, time or sender cannot be read."""
-    with contextlib.suppress(msgspec.ValidationError):
+    try:
         return msgspec.convert(item, shapes.Head)
-    return msgspec.convert({name: item[name] for name in _CORE if name in item}, shapes.Head)
+    except msgspec.ValidationError:
+        return msgspec.convert({name: item[name] for name in _CORE if name in item}, shapes.Head)
 
 
 def read_message(
@@ -53,10 +54,8 @@ def read_message(
     """The message of an item without nulls. `kind` is part of its key. Raises `ValueError`."""
     head = head_of(item)
     at = milliseconds(head.timestamp)
-    key = raw_key(number, raw)
+    key = dedupe_key("whatsapp", number, kind, head.id) if head.id else raw_key(number, raw)
     id_ = usable_id(head.id, key)
-    if head.id:
-        key = dedupe_key("whatsapp", number, kind, head.id)
     return Message(item, head, key, id_, at, customers)
 
 
@@ -134,8 +133,11 @@ def _system(message: Message, system: shapes.System) -> ProviderEvent:
         others = [system.customer, system.previous_user_id, head.from_user_id]
         others = [id_ for id_ in dict.fromkeys(others) if id_ and id_ != old and len(id_) <= LONGEST_ID]
         return ConversationMoved(message.key, chat_with(there), old, reason, name, message.at, others)
-    who = sender_of(head, customers)
-    details = {"body": system.body} if system.body else {}
-    return PlatformEvent(
-        message.key, name, message.at, conversation(head.group_id, who), who, details=details
-    )
+    report = PlatformEvent(message.key, name, message.at)
+    report.details = {"body": system.body} if system.body else {}
+    if head.from_ or head.from_user_id:
+        report.sender = sender_of(head, customers)
+        report.conversation = conversation(head.group_id, report.sender)
+    elif head.group_id:
+        report.conversation = Conversation(head.group_id, "group")
+    return report

@@ -11,6 +11,9 @@ from typing import Any
 from unifyport.model.message import Contact, OutboundContacts, OutboundMedia, OutboundMessage
 from unifyport.providers.contract.errors import Rejected
 
+from .send_fields import CONTENTS
+from .sent_kinds import invalid, render_content
+
 MAX_TEXT = 4096  # characters of `text.body`
 MAX_CAPTION = 1024
 MEBIBYTE = 1024 * 1024
@@ -44,29 +47,52 @@ def complete(message: OutboundMessage, media_id: str = "", *, quoted: str | None
     """The whole body, with the id of an uploaded file and the id of the quoted message."""
     body = {**message.rendered_by(render)}
     if media_id and isinstance(message, OutboundMedia):
-        body[message.type] = {"id": media_id, **body[message.type]}
+        body[body["type"]] = {"id": media_id, **body[body["type"]]}
     if quoted is not None:
         body["context"] = {"message_id": quoted}
     return body
 
 
 def _content(message: OutboundMessage) -> dict[str, Any]:
+    contents = [name for name in CONTENTS if name in message.provider_data]
     match message:
+        case OutboundMedia() | OutboundContacts() if contents:
+            raise invalid(contents[0], "it is a message of its own, of type text")
         case OutboundMedia():
-            return {"type": message.type, message.type: _media(message)}
+            return {"type": kind_of(message), kind_of(message): _media(message)}
         case OutboundContacts(contacts=contacts):
             return {"type": "contacts", "contacts": [_contact(contact) for contact in contacts]}
+    if len(contents) > 1:
+        raise invalid(contents[1], f"there is {contents[0]}, too")
+    if contents:
+        if message.conversation_type == "group" and contents[0] == "interactive":
+            raise invalid("interactive", "WhatsApp takes none in groups")
+        return render_content(contents[0], message.provider_data[contents[0]], message.text)
     if not message.text:
         raise Rejected("empty_text", "a text message needs a text")
     if len(message.text) > MAX_TEXT:
         raise Rejected("text_too_long", f"WhatsApp takes at most {MAX_TEXT} characters")
-    return {"type": "text", "text": {"body": message.text}}
+    given = message.provider_data
+    options = {"preview_url": given["preview_url"]} if "preview_url" in given else {}
+    return {"type": "text", "text": {"body": message.text, **options}}
+
+
+def kind_of(message: OutboundMedia) -> str:
+    """The type that a file is sent as. Raises `Rejected`."""
+    send_as = message.provider_data.get("send_as")
+    if send_as is None:
+        return message.type
+    if (message.type, send_as) != ("image", "sticker"):
+        raise invalid("send_as", "an image may be a sticker; there is no other")
+    return "sticker"
 
 
 def _media(message: OutboundMedia) -> dict[str, Any]:
     if len(message.text) > MAX_CAPTION:
         raise Rejected("caption_too_long", f"WhatsApp takes at most {MAX_CAPTION} characters of a caption")
     content: dict[str, Any] = {}
+    if "send_as" in message.provider_data and message.text:
+        raise Rejected("caption_on_sticker", "WhatsApp shows no caption with a sticker")
     if message.type == "audio":
         if message.text:
             raise Rejected("caption_on_audio", "WhatsApp shows no caption with audio")
@@ -107,8 +133,13 @@ def render_reaction(conversation_id: str, message_id: str, emoji: str) -> dict[s
     }
 
 
-def render_read(message_id: str) -> dict[str, Any]:
-    return {"messaging_product": "whatsapp", "status": "read", "message_id": message_id}
+def render_read(message_id: str, *, typing: bool = False) -> dict[str, Any]:
+    """The body that marks as read. `typing`: also shows the customer that somebody is typing.
+
+    https://developers.facebook.com/docs/whatsapp/cloud-api/typing-indicators
+    """
+    body: dict[str, Any] = {"messaging_product": "whatsapp", "status": "read", "message_id": message_id}
+    return body | ({"typing_indicator": {"type": "text"}} if typing else {})
 
 
 def canonical(conversation_id: str) -> str:
