@@ -14,7 +14,7 @@ import trio
 from supervisors import Admission, ChildSpec, ChildState, Desired, Incarnation, OneForOne, Policy, Prober
 from unifyport.fleet.leases import Lease
 from unifyport.model.account import ACTIVE, Account, AuthStatus
-from unifyport.model.message import Answer, CommandState, FetchMedia, MarkRead, PlatformCall, SendCommand
+from unifyport.model.message import Answer, FetchMedia, MarkRead, PlatformCall, SendCommand
 from unifyport.providers.contract.base import ConnectionSpec
 from unifyport.providers.contract.capabilities import CAPABILITIES
 from unifyport.providers.contract.login import ExportedSession
@@ -33,8 +33,6 @@ log = logging.getLogger("unifyport.accounts")
 
 VERB_SECONDS = 5.0
 LAST_WORDS_SECONDS = 3.0
-ANSWER_SECONDS = 2.5  # after its deadline of 25 s; the official SDK gives up after 30 s
-NO_ANSWER = Answer(CommandState.UNKNOWN, code="timeout")
 
 
 class NoSuchAccount(Exception):
@@ -79,7 +77,6 @@ class Accounts:
                 for prober in self._probers.values():
                     nursery.start_soon(prober.run)
                 for actor in self._actors.values():
-                    actor.outbox.resume()
                     actor.settle_login()
                 await self.supervisor.run(incarnation)
                 with trio.move_on_after(LAST_WORDS_SECONDS):  # the writer may be gone already
@@ -244,25 +241,30 @@ class Accounts:
     def reserve(self, command: SendCommand) -> Place | Answer:
         """A place in the order of its conversation for a send that is not recorded yet; or why there is none.
 
-        The caller passes the place to `carry_out`, or releases it. Raises `NoSuchAccount`.
+        The caller passes the place to `carry_out` or to `release`. Raises `NoSuchAccount`.
         """
         actor = self._actor(command.account_id)
         return actor.outbox.reserve(command) if actor.may_come_up else _with_reason(NOT_RUNNING, actor)
 
-    async def carry_out(self, place: Place, command: SendCommand, prepare: Prepare | None = None) -> Answer:
-        """Have a recorded send done at its turn, its file fetched by `prepare`; the answer comes by its
-        deadline, or `ANSWER_SECONDS` later at most.
-
-        Cancelled: the send goes on. So it does where its own end takes longer, and then it is `unknown`.
-        """
-        if place.left:  # the accounts have stopped since it was reserved
-            return await self._actor(command.account_id).outbox.record_dropped(command)
-        place.fill(command, prepare)
-        answer, left = NO_ANSWER, (command.deadline - self._services.now_ms()) / 1000
-        with trio.move_on_after(max(0.0, left) + ANSWER_SECONDS):
-            answer = await place.reply.wait()
+    def reserve_all(self, command: SendCommand, place: Place) -> int | None:
+        """See `Outbox.reserve_all`."""
         actor = self._actors.get(command.account_id)
-        return answer if actor is None else _with_reason(answer, actor)
+        return None if actor is None else actor.outbox.reserve_all(place)
+
+    async def release(self, command: SendCommand, place: Place) -> None:
+        """The send is not to be done: it is not recorded, or it is a repeat."""
+        actor = self._actors.get(command.account_id)
+        if actor is not None:
+            await actor.outbox.release(place)
+
+    async def carry_out(
+        self, place: Place, command: SendCommand, prepare: Prepare | None = None, *, begins: bool = False
+    ) -> Answer:
+        """Have a recorded send done; see `Outbox.carry_out`."""
+        actor = self._actors.get(command.account_id)
+        if actor is None:  # it was deleted since the place was reserved
+            return NOT_RUNNING
+        return _with_reason(await actor.outbox.carry_out(place, command, prepare, begins=begins), actor)
 
     async def record_dropped(self, command: SendCommand) -> None:
         """Record that a send will not begin, of which it is not known whether it is recorded at all."""
@@ -285,8 +287,7 @@ class Accounts:
         place = actor.outbox.reserve(command)
         if isinstance(place, Answer):
             return place
-        place.fill(command)
-        return _with_reason(await place.reply.wait(), actor)
+        return _with_reason(await actor.outbox.carry_out(place, command), actor)
 
     # -- the operator's verbs: True when the verb took effect and is durable within `VERB_SECONDS` -----------
 

@@ -18,14 +18,14 @@ from supervisors.wake import Wake
 from unifyport.delivery.client import DeliveryClient, NewClient
 from unifyport.delivery.gate import Gate
 from unifyport.delivery.health import Change
-from unifyport.delivery.lanes import ROWS_PER_LANE, LaneKey, Window
+from unifyport.delivery.lanes import ROWS_PER_LANE, Window
 from unifyport.delivery.signing import Signer
 from unifyport.delivery.slots import Slots
 from unifyport.delivery.verdict import EXPIRED, INTERNAL_ERROR, Attempt, Verdict, judge
 from unifyport.fleet.doorbells import Bus
 from unifyport.fleet.leases import Fleet, Lease
 from unifyport.model.event import GatewayEventType, in_form
-from unifyport.model.owed import Owed
+from unifyport.model.owed import LaneKey, Owed, Stretch
 from unifyport.model.tally import Tally
 from unifyport.model.webhook import (
     ENDPOINT_ACTIVE,
@@ -43,7 +43,7 @@ from .writer import Writer
 log = logging.getLogger("unifyport.delivery")
 
 PAGE = 100
-REFILLS = 4  # lanes that are read again in one turn, so that fresh rows do not wait for all of them
+REFILLS = 16  # lanes that are read again in one turn, so that fresh rows do not wait for all of them
 POLL_SECONDS = 1.0
 SHORTEST_WAIT = 0.01  # seconds; keeps the loop from spinning if clocks disagree
 LAST_WORDS_SECONDS = 3.0
@@ -259,27 +259,32 @@ class EndpointActor:
             window.add_replays(rows)
             self._replaying |= len(rows) == limit
         window.wake(self._services.now_ms())
-        for _ in range(REFILLS):
-            if (hungry := window.next_hungry()) is None:
-                break
-            await self._refill(*hungry)
+        await self._refill()
         more = bool(fresh or (self._replaying and window.room_for_replays) or window.starving)
         self._unread = more or self._replaying or not window.room
         return more
 
-    async def _refill(self, key: LaneKey, after: int, upto: int) -> None:
+    async def _refill(self) -> None:
+        """Read on in some lanes whose rows in the window are used up."""
         window, store, no = self._window, self._services.store, self.endpoint.no
+        hungry: list[Stretch] = []
+        while len(hungry) < REFILLS and (stretch := window.next_hungry()) is not None:
+            hungry.append(stretch)
+        if not hungry:
+            return
         try:
             if window.ordering is Ordering.NONE:
-                row = await store.owed_one(no, *key)
-                rows, limit = ([] if row is None else [row]), 2
+                limit = 2  # more than there can be
+                read = await store.owed_ones(no, [stretch.key for stretch in hungry])
             else:
                 limit = ROWS_PER_LANE
-                rows = await store.in_lane(no, *key, after=after, upto=upto, limit=limit)
+                read = await store.in_lanes(no, hungry, limit)
         except BaseException:
-            window.still_hungry(key)
+            for stretch in reversed(hungry):
+                window.still_hungry(stretch.key)
             raise
-        window.refill(key, rows, limit)
+        for stretch, rows in zip(hungry, read, strict=True):
+            window.refill(stretch.key, rows, limit)
 
     async def _carry_out_orders(self) -> None:
         """Start a page of ordered extra attempts, whatever the endpoint's status, breaker or rate limit."""

@@ -11,10 +11,9 @@ import trio
 
 from supervisors import Terminal
 from supervisors.wake import Wake
-from unifyport.delivery.lanes import LaneKey
 from unifyport.delivery.verdict import Attempt, Verdict
 from unifyport.fleet.leases import Lease
-from unifyport.model.owed import Owed
+from unifyport.model.owed import LaneKey, Owed
 from unifyport.model.webhook import WebhookEndpoint
 from unifyport.storage.contract import Committed, EndpointHealth, Fenced, Refused, Settle, Settled
 

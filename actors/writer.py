@@ -16,6 +16,7 @@ import trio
 from unifyport.model.tally import Tally
 from unifyport.model.unit import Unit
 from unifyport.storage.contract import (
+    AcceptCommand,
     Committed,
     DeleteApiKey,
     Fenced,
@@ -92,7 +93,8 @@ class Writer(Actor[Write, Result]):
         raise OutcomeUnknown
 
     def key_of(self, work: Write) -> int | None:
-        return work.account_no if isinstance(work, Unit) else None
+        """The account whose writes stay in their order: its units, and the commands that it accepts."""
+        return work.account_no if isinstance(work, Unit | AcceptCommand) else None
 
     async def handle(self, batch: list[Job[Write, Result]]) -> None:
         while batch:

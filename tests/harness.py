@@ -32,6 +32,7 @@ NUMBER = "106540352242922"  # a WhatsApp business number
 APP_SECRET = "app-secret-of-the-test"
 VERIFY_TOKEN = "verify-token-of-the-test"
 CUSTOMER = "6590000001"
+front = "native"  # the server of gateways in tests; `conftest.py` sets it for tests that are marked `front`
 
 
 def free_port() -> int:
@@ -52,6 +53,7 @@ def write_config(
         f"""
 [server]
 bind = "127.0.0.1:{port}"
+front = "{front}"
 {server}
 [security]
 master_key = {{ file = "master.key" }}

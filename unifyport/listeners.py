@@ -22,7 +22,7 @@ from unifyport.front.connections import Connections
 from unifyport.front.hypercorn_front import serve_with_hypercorn
 from unifyport.front.limits import LIMITS
 from unifyport.front.listener import Listener
-from unifyport.front.tls import Certificate, TlsFiles
+from unifyport.front.tls import HTTP_1_1, HTTP_2_TOO, Certificate, TlsFiles
 from unifyport.net.guard import is_loopback
 
 log = logging.getLogger("unifyport.server")
@@ -54,7 +54,8 @@ class Listeners:
             for bind in doors(self._server):
                 self._sockets[bind] = held.enter_context(listen(bind))
             if self._tls is not None:
-                self.certificate = Certificate(self._tls)
+                http_2 = self._server.front == "hypercorn"
+                self.certificate = Certificate(self._tls, HTTP_2_TOO if http_2 else HTTP_1_1)
             yield
 
     @property
@@ -95,7 +96,7 @@ class Listeners:
         server, handler = self._server, api.behind(door)
         if server.front == "hypercorn":
             app = asgi_app(handler, server.proxies)
-            await serve_with_hypercorn(self._sockets[bind], app, tls=self._tls, until=until)
+            await serve_with_hypercorn(self._sockets[bind], app, certificate=self.certificate, until=until)
             return
         listener = Listener(
             self._sockets[bind],

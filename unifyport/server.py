@@ -44,6 +44,7 @@ from supervisors import (
 )
 from unifyport.api.app import Front
 from unifyport.api.http.cursors import Cursors
+from unifyport.api.routes.metrics import FrontFigures
 from unifyport.config.declared import plan, vet
 from unifyport.config.reload import Reloader, Running
 from unifyport.config.settings import Settings, Source
@@ -52,6 +53,7 @@ from unifyport.files.incoming import MediaLinks
 from unifyport.fleet.doorbells import EVENTS_TOPIC, KEYS_TOPIC, LocalBus
 from unifyport.fleet.leases import DatabaseLock, LocalFleet
 from unifyport.front.connections import Connections
+from unifyport.front.tls import Certificate
 from unifyport.gateway.assembly import Assembly
 from unifyport.gateway.events import EventUseCases
 from unifyport.gateway.key_cache import KeyCache
@@ -213,13 +215,16 @@ class Server:
         road.on_events.append(deliveries.events_committed)
         parts = self._assembly(base, road, accounts, deliveries)
         self.reloader = Reloader(
-            _running(parts), self._policies, lambda settings: self._adopt(parts, admissions, settings)
+            _running(parts, self._listeners.certificate),
+            self._policies,
+            lambda settings: self._adopt(parts, admissions, settings),
         )
         gateway = parts.build(self.reloader, lambda: tree(self._root))
-        front = Front(gateway, Cursors(self.settings.key_ring))
         connections = Connections(
             lambda: share_of_front(limit(), sum(actor.spec.sockets for actor in accounts))
         )
+        figures = FrontFigures(connections, self._listeners.certificate)
+        front = Front(gateway, Cursors(self.settings.key_ring), figures)
 
         async def serve_front(me: Incarnation) -> None:
             await self._front(gateway.events, front, connections, me, task_status=task_status)
@@ -459,7 +464,7 @@ class Server:
             self._up = False
 
 
-def _running(parts: Assembly) -> Running:
+def _running(parts: Assembly, certificate: Certificate | None) -> Running:
     """The parts that a reload changes."""
     return Running(
         settings=parts.settings,
@@ -470,6 +475,7 @@ def _running(parts: Assembly) -> Running:
         deletion=parts.deletion,
         endpoints=parts.bell,
         guard=parts.guard,
+        certificate=certificate,
         changing=(parts.changing_accounts, parts.changing_keys),
         now_ms=parts.now_ms,
     )

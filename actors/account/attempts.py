@@ -1,4 +1,4 @@
-"""Sends in progress: which of them have begun, and which may still begin.
+"""Commands in progress: which of them have begun, and which may still begin.
 
 A connection that declares `marks_sending` calls `Session.sending` in the middle of a send; this is where the
 session learns which command the message belongs to, and where the outbox learns that its first byte may be
@@ -10,18 +10,12 @@ from collections.abc import Iterator
 
 import attrs
 
-from unifyport.model.message import (
-    CommandState,
-    FetchMedia,
-    MarkRead,
-    OutboundMessage,
-    PlatformCall,
-    SendCommand,
-)
+from unifyport.model.message import Answer, CommandState, FetchMedia, OutboundMessage, SendCommand
 from unifyport.model.unit import CommandChange
 from unifyport.providers.contract.errors import NotBegun
 
 from .connection_lease import ConnectionLease
+from .lanes import Command
 from .services import Services
 from .state import AccountState
 
@@ -33,8 +27,10 @@ REPLACED = "connection_replaced"
 class Attempt:
     """The tries of a command on one connection after another. `begun`: bytes of it may have been written."""
 
-    command: SendCommand | MarkRead | PlatformCall | FetchMedia
+    command: Command | FetchMedia
     lease: ConnectionLease | None = None  # the one that it is tried on
+    accepted_as_sending: bool = False
+    answer: Answer | None = None  # what came of it
     begun: bool = False
     handed_over: bool = False  # the change that marks it as `sending` is on its way to the disk
 
@@ -72,17 +68,23 @@ class Attempts:
         ref = attempt.command.id if client_ref is None else client_ref
         if not (0 < len(ref) <= MAX_CLIENT_REF and ref.isascii()):
             raise ValueError(f"client_ref must have 1 to {MAX_CLIENT_REF} ASCII characters")
-        now = self._services.now_ms()
-        if now >= attempt.command.deadline:
-            raise NotBegun("deadline")
-        if not self._services.fleet.held(self._state.lease):
-            raise NotBegun("lease_lost")
-        if not self._state.may_come_up:
-            raise NotBegun("shutting_down")
-        if attempt.lease is None or not attempt.lease.in_service:
-            raise NotBegun(REPLACED)
+        if refusal := self.refusal(attempt):
+            raise NotBegun(refusal)
         attempt.handed_over = True
+        now = self._services.now_ms()
         return CommandChange(attempt.command.id, CommandState.SENDING, now, client_ref=ref)
+
+    def refusal(self, attempt: Attempt) -> str:
+        """Why not a byte of the command may be written; empty if it may begin."""
+        if self._services.now_ms() >= attempt.command.deadline:
+            return "deadline"
+        if not self._services.fleet.held(self._state.lease):
+            return "lease_lost"
+        if not self._state.may_come_up:
+            return "shutting_down"
+        if attempt.lease is None or not attempt.lease.in_service:
+            return REPLACED
+        return ""
 
     def confirm(self, message: OutboundMessage) -> None:
         """The change is durable: bytes may be written."""

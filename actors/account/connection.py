@@ -179,17 +179,19 @@ class Connection:
 
     # -- users of the connector -----------------------------------------------------------------------------
 
-    async def wait_for_lease(
-        self, deadline_ms: int, *, other_than: ConnectionLease | None = None
-    ) -> ConnectionLease | None:
+    async def wait_for_lease(self, deadline_ms: int) -> ConnectionLease | None:
         """The live connection, waited for until `deadline_ms` (unix); None if the account cannot come up."""
         with trio.move_on_after(max(0.0, (deadline_ms - self._services.now_ms()) / 1000)):
-            while (lease := self._lease) is None or lease is other_than:
-                if not self._state.may_come_up:
-                    return None
-                await self._changed.wait()
-            return lease
+            return await self.next_lease()
         return None
+
+    async def next_lease(self, other_than: ConnectionLease | None = None) -> ConnectionLease | None:
+        """The live connection, waited for; None if the account cannot come up."""
+        while (lease := self._lease) is None or lease is other_than:
+            if not self._state.may_come_up:
+                return None
+            await self._changed.wait()
+        return lease
 
     def report_lost(self, connector: Connector, error: ChannelError) -> None:
         """A command found the login void or taken: end the incarnation if `connector` is still its own."""

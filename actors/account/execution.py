@@ -20,7 +20,7 @@ from unifyport.providers.contract.errors import (
     SessionLost,
 )
 
-from .attempts import REPLACED, Attempt
+from .attempts import REPLACED, Attempt, Attempts
 from .command_log import CommandLog
 from .perform import Command, perform
 from .services import Services
@@ -31,10 +31,12 @@ log = logging.getLogger("unifyport.outbox")
 NOT_RUNNING = Answer(CommandState.NOT_SENT, code="account_not_running")
 STOPPING = Answer(CommandState.NOT_SENT, code="shutting_down")
 CUT = Answer(CommandState.UNKNOWN, code="cancelled")
+TIMEOUT = Answer(CommandState.UNKNOWN, code="timeout")
 LATE = Answer(CommandState.NOT_SENT, code="deadline")
 NOT_RECORDED = Answer(CommandState.NOT_SENT, code="not_recorded")
 LONGEST = 60.0  # seconds of an attempt, should the clock be set back
-AGAIN = Answer(CommandState.NOT_SENT, code=REPLACED)  # never an outcome: the next connection is to try
+AGAIN = Answer(CommandState.NOT_SENT, code=REPLACED)  # the next connection is to try
+_NOT_BEGUN = {"deadline": LATE, "shutting_down": STOPPING}
 
 
 def crashed(*, begun: bool) -> Answer:
@@ -50,41 +52,37 @@ class Execution:
         state: AccountState,
         services: Services,
         *,
+        attempts: Attempts,
         commands: CommandLog,
         pacer: Pacer,
         report_lost: Callable[[Connector, ChannelError], None],
     ) -> None:
         self._state = state
         self._services = services
+        self._attempts = attempts
         self._commands = commands
         self._pacer = pacer
         self._report_lost = report_lost
 
     async def run(self, attempt: Attempt, connector: Connector) -> Answer:
-        """The answer of a command, by its deadline; `AGAIN`: it has not begun, another connection may try.
+        """The answer of a command; `AGAIN`: it has not begun, another connection may try.
 
-        Cancelled: `attempt.begun` tells whether it may have been applied.
+        Cancelled at its deadline, or otherwise: `attempt.begun` tells whether it may have been applied.
         """
         command = attempt.command
-        if not isinstance(command, SendCommand):
-            attempt.begun = True
-        elif not self._state.spec.marks_sending:
-            marked = False
-            with trio.move_on_after(self._left(command)):
-                marked = await self._commands.mark_sending(command)
-            late = self._services.now_ms() >= command.deadline
-            if late or not marked:
-                return LATE if late else NOT_RECORDED
+        if isinstance(command, SendCommand):
+            refusal = await self._mark(attempt, command)
+            if refusal is not None:
+                return refusal
+        else:
             attempt.begun = True
         try:
-            with trio.move_on_after(self._left(command)):
-                answer = await perform(connector, command)
-                if isinstance(command, SendCommand) and not attempt.begun:
-                    attempt.begun = True
-                    with self._commands.recording(command):
-                        await self._mark_late(command)
-                return answer
-            return Answer(CommandState.UNKNOWN, code="timeout") if attempt.begun else LATE
+            answer = await perform(connector, command)
+            if isinstance(command, SendCommand) and not attempt.begun:
+                attempt.begun = True
+                with self._commands.recording(command):
+                    await self._mark_late(command)
+            return answer
         except BaseException as caught:
             control, errors = split(caught)
             if control is not None:
@@ -95,7 +93,25 @@ class Execution:
             log.error("account %s: a command crashed", self._state.row.id, exc_info=caught)
             return crashed(begun=attempt.begun)
 
-    def _left(self, command: Command) -> float:
+    async def _mark(self, attempt: Attempt, command: SendCommand) -> Answer | None:
+        """See that the send is recorded as `sending`, unless its connector does so; an answer: it must not
+        begin.
+        """
+        if attempt.accepted_as_sending:
+            refusal = self._attempts.refusal(attempt)
+            if refusal:
+                return _NOT_BEGUN.get(refusal) or Answer(CommandState.NOT_SENT, code=refusal)
+        elif self._state.spec.marks_sending:
+            return None
+        else:
+            marked = await self._commands.mark_sending(command)
+            late = self._services.now_ms() >= command.deadline
+            if late or not marked:
+                return LATE if late else NOT_RECORDED
+        attempt.begun = True
+        return None
+
+    def left(self, command: Command) -> float:
         """Seconds until its deadline."""
         left = (command.deadline - self._services.now_ms()) / 1000
         return min(LONGEST, max(0.0, left))

@@ -5,20 +5,20 @@ Within a lane commands are carried out one after another, in the order in which 
 lanes do not wait for each other.
 """
 
-import contextlib
 import math
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
 import attrs
 import trio
 
 from unifyport.model.message import Answer, CommandState, MarkRead, PlatformCall, SendCommand
-from unifyport.model.send_pace import Pacer
+from unifyport.model.send_pace import Pace, Pacer
 from unifyport.providers.contract.capabilities import CAPABILITIES
 
 from ..reply import Reply
+from .connection_lease import ConnectionLease
 
 MAX_QUEUED = 1024  # commands of one account, the ones in progress included
 MAX_LANE = 64  # commands of one conversation
@@ -42,42 +42,36 @@ class NotPrepared(Exception):
 
 @attrs.define(eq=False)
 class Place:
-    """A place in a lane. It is reserved before the command is recorded, then filled or released, once."""
+    """A place in a lane. It is reserved before the command is recorded, then filled or released, once.
+
+    With a `lease` it also has a slot and its tokens, and its send is recorded as `sending` at once.
+    """
 
     lane: "Lane"
     paced: bool  # whether it takes tokens, and has not yet
     kind: str  # the type of the conversation, for its pace
+    decided: bool = False  # filled or released
     command: Command | None = None
     prepare: Prepare | None = None  # fetches the file of a send, at its turn
-    reply: Reply[Answer] = attrs.field(factory=Reply)
-    decided: trio.Event = attrs.field(factory=trio.Event)
-    waiting: trio.CancelScope | None = None  # while it waits for what it needs to begin
+    has_slot: bool = False
+    tokens: Pace | None = None  # it has taken its tokens, at this pace
+    lease: ConnectionLease | None = None  # the connection on which it may begin at once
+    scope: trio.CancelScope | None = None  # while its command is carried out
+    waiting: bool = False  # of that: for what the command needs to begin
     dropped: bool = False  # the account stops: it does not begin any more
-    left: bool = False  # it is no longer in its lane
+    answer: Answer | None = None  # what came of it, durable or not
+    reply: Reply[Answer] = attrs.field(factory=Reply)  # the same, once it is recorded
+    patience: trio.CancelScope | None = None  # of the caller that waits for the reply
 
     def fill(self, command: Command, prepare: Prepare | None = None) -> None:
         """Its command is recorded: carry it out at its turn."""
-        self.command, self.prepare = command, prepare
-        self.decided.set()
-
-    def release(self) -> None:
-        """There will be no command."""
-        self.decided.set()
-
-    @contextlib.contextmanager
-    def released_unless_filled(self) -> Iterator[None]:
-        """Releases the place at the end if it was not filled: its command is not recorded."""
-        try:
-            yield
-        finally:
-            if self.command is None:
-                self.release()
+        self.decided, self.command, self.prepare = True, command, prepare
 
     def drop(self) -> None:
         """Do not begin any more."""
         self.dropped = True
-        if self.waiting is not None:
-            self.waiting.cancel()
+        if self.waiting and self.scope is not None:
+            self.scope.cancel()
 
 
 @attrs.define(eq=False)
@@ -87,6 +81,11 @@ class Lane:
     conversation: str | None
     places: deque[Place] = attrs.field(factory=deque)
     working: bool = False  # a task carries out its commands
+
+    @property
+    def ready(self) -> bool:
+        """Whether its first place is decided, and no task carries it out."""
+        return not self.working and bool(self.places) and self.places[0].decided
 
 
 @attrs.frozen
@@ -189,15 +188,10 @@ class Lanes:
         lane = place.lane
         assert lane.places[0] is place, "commands of a lane end in their order"
         lane.places.popleft()
-        place.left = True
         self.take_tokens(place)
         self.queued -= 1
         if not lane.places:
             del self._lanes[lane.conversation]
-
-    def unattended(self) -> list[Lane]:
-        """Lanes with places and without a task that carries them out."""
-        return [lane for lane in self._lanes.values() if not lane.working]
 
     def places(self) -> list[Place]:
         """All of them."""

@@ -7,7 +7,7 @@ from unifyport.model.message import Answer, FetchMedia, PlatformCall
 from .attempts import Attempt
 from .command_log import CommandLog
 from .connection import Connection
-from .execution import CUT, NOT_RUNNING, Execution
+from .execution import CUT, NOT_RUNNING, TIMEOUT, Execution
 
 AT_A_TIME = 4
 
@@ -29,6 +29,9 @@ class LookUps:
                 return NOT_RUNNING
             answer = CUT
             async with lease.use() as connector:
-                answer = await self._execution.run(Attempt(command, lease), connector)
+                with trio.move_on_after(self._execution.left(command)) as scope:
+                    answer = await self._execution.run(Attempt(command, lease), connector)
+                if scope.cancelled_caught:
+                    answer = TIMEOUT
             self._commands.count(command, answer)
             return answer

@@ -12,36 +12,33 @@ turn goes through these steps, all before its deadline:
     the platform answers
     the outcome is on the disk
 
+A send that finds all of this at once reserves it and is recorded as `sending` with its acceptance.
+
 A send that cannot begin in time is refused before it is recorded; at its turn the same test makes it
 `not_sent`. Commands that may be repeated without harm (marking as read) are not recorded. Downloads and
 look-ups run beside the lanes.
 """
 
-import contextlib
-import logging
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack
+from collections.abc import Awaitable, Callable
 
 import trio
 
-from unifyport.model.message import Answer, SendCommand
+from unifyport.model.message import Answer, CommandState, SendCommand
 from unifyport.model.send_pace import Pacer
-from unifyport.providers.contract.base import Connector
 
-from .attempts import Attempt, Attempts
+from .attempts import Attempts
+from .carrier import Carrier
 from .command_log import CommandLog
 from .connection import Connection
-from .connection_lease import ConnectionLease
-from .execution import AGAIN, CUT, LATE, NOT_RECORDED, NOT_RUNNING, STOPPING, Execution, crashed
-from .lanes import Command, Lane, Lanes, NotPrepared, Place, SendFigures, Wanted, wanted_by
+from .execution import STOPPING, Execution
+from .lanes import Command, Lane, Lanes, Place, Prepare, SendFigures, Wanted, wanted_by
 from .lookups import LookUps
 from .services import Services
 from .state import AccountState
 from .turns import Turns
 
-log = logging.getLogger("unifyport.outbox")
-
-MAX_ATTEMPTS = 3  # connections on which a command is tried that has not begun
+ANSWER_SECONDS = 2.5  # after its deadline of 25 s; the official SDK gives up after 30 s
+NO_ANSWER = Answer(CommandState.UNKNOWN, code="timeout")
 Spawn = Callable[[Callable[[Lane], Awaitable[None]], Lane], bool]
 
 
@@ -59,28 +56,37 @@ class Outbox:
     ) -> None:
         self._state = state
         self._connection = connection
-        self._attempts = attempts
         self._services = services
         self._spawn = spawn
         pacer = Pacer(services.pace_of(state.row, state.spec.pace))
         self._lanes = Lanes(pacer, state.spec.parallel_sends)
         self._turns = Turns(pacer, self._lanes)
         self._commands = CommandLog(state, services, spawn)
-        self._execution = Execution(
+        execution = Execution(
             state,
             services,
+            attempts=attempts,
             commands=self._commands,
             pacer=pacer,
             report_lost=connection.report_lost,
         )
-        self.lookups = LookUps(connection, self._execution, self._commands)
+        self._carrier = Carrier(
+            state,
+            connection,
+            attempts=attempts,
+            commands=self._commands,
+            execution=execution,
+            lanes=self._lanes,
+            turns=self._turns,
+        )
+        self.lookups = LookUps(connection, execution, self._commands)
 
     # -- places ---------------------------------------------------------------------------------------------
 
     def reserve(self, command: Command) -> Place | Answer:
         """A place for a command that is not recorded yet, or the answer that refuses it. Never waits.
 
-        The caller fills the place or releases it, whatever happens to the caller.
+        The caller passes it to `carry_out` or to `release`, whatever happens to the caller.
         """
         wanted, now = wanted_by(command, self._state.spec.canonical), trio.current_time()
         left = (command.deadline - self._services.now_ms()) / 1000
@@ -88,14 +94,53 @@ class Outbox:
         if refusal is not None:
             self._services.tallies.refused[self._state.row.channel, refusal.code] += 1
             return refusal
-        place = self._lanes.reserve(wanted)
-        self.resume()
-        return place
+        return self._lanes.reserve(wanted)
 
-    def resume(self) -> None:
-        """Have every lane carried out that has places and no task."""
-        for lane in self._lanes.unattended():
-            lane.working = self._spawn(self._work, lane)
+    def reserve_all(self, place: Place) -> int | None:
+        """Reserve for a send all that it needs to begin as soon as it is recorded: then it may be recorded as
+        `sending`, under the epoch that is returned. None: it must wait for something; nothing is reserved.
+        """
+        state, lease = self._state, self._connection.lease
+        if lease is None or not lease.in_service or state.spec.marks_sending:
+            return None
+        if not (state.may_come_up and self._services.fleet.held(state.lease)):
+            return None
+        if place.lane.places[0] is not place or not self._turns.take_now(place):
+            return None
+        place.lease = lease
+        return state.lease.epoch
+
+    async def release(self, place: Place) -> None:
+        """There is no command for `place`."""
+        self._turns.give_back(place)
+        place.decided = True
+        await self._attend(place.lane)
+
+    async def carry_out(
+        self, place: Place, command: Command, prepare: Prepare | None = None, *, begins: bool = False
+    ) -> Answer:
+        """Have the command of a place done at its turn, its file fetched by `prepare`. The answer comes by
+        its deadline, or `ANSWER_SECONDS` later at most. `begins`: it is recorded as `sending`.
+
+        Cancelled: the command goes on. So it does where its own end takes longer, and then it is `unknown`.
+        """
+        place.fill(command, prepare)
+        if not begins:
+            place.lease = None  # slot and tokens are kept for its turn
+        await self._attend(place.lane)
+        left = (command.deadline - self._services.now_ms()) / 1000
+        with trio.move_on_after(max(0.0, left) + ANSWER_SECONDS) as place.patience:
+            await place.reply.wait()
+        return place.answer or NO_ANSWER
+
+    async def record_dropped(self, command: SendCommand) -> None:
+        """Record that a send will not begin, of which it is not known whether it is recorded at all."""
+        await self._commands.conclude(command, STOPPING, lambda: None)
+
+    def drop_waiting(self) -> None:
+        """The account stops: commands that have not begun are `not_sent`, those in progress finish."""
+        for place in self._lanes.places():
+            place.drop()
 
     def read_figures(self) -> SendFigures:
         begins_in, _ = self._lanes.begins_in(Wanted("", paced=True), trio.current_time())
@@ -112,134 +157,44 @@ class Outbox:
         spec = self._state.spec
         self._turns.adopt(self._services.pace_of(self._state.row, spec.pace), spec.parallel_sends)
 
-    async def record_dropped(self, command: SendCommand) -> Answer:
-        """Record a send whose place is gone, because the accounts have stopped since it was reserved."""
-        await self._commands.conclude(command, STOPPING)
-        return STOPPING
-
     def reopen(self) -> None:
         """Forget that the platform told the account or a conversation to wait."""
         self._turns.reopen()
 
-    def drop_waiting(self) -> None:
-        """The account stops: commands that have not begun are `not_sent`, those in progress finish."""
-        for place in self._lanes.places():
-            place.drop()
+    # -- lanes ----------------------------------------------------------------------------------------------
 
-    # -- one lane -------------------------------------------------------------------------------------------
+    async def _attend(self, lane: Lane) -> None:
+        """Have the commands of a lane carried out, as far as they are decided. Waits as `_drop`."""
+        while lane.ready and lane.places[0].command is None:
+            self._lanes.leave(lane.places[0])
+        if lane.ready:
+            lane.working = self._spawn(self._work, lane)
+            await self._drop(lane)  # there is no task for it
 
     async def _work(self, lane: Lane) -> None:
-        """Carry out the commands of a lane, one after another, until there is none. Raises nothing.
+        """Carry out the commands of a lane, one after another, as far as they are decided. Raises nothing.
 
         Cancelled: the command in progress is recorded as it stands, those behind it as `not_sent`.
         """
         try:
-            while lane.places:
-                place = lane.places[0]
-                await place.decided.wait()
-                if place.command is not None:
-                    await self._process(place, place.command)
-                self._lanes.leave(place)
+            while lane.places and (place := lane.places[0]).decided:
+                try:
+                    if place.command is not None:
+                        await self._carrier.carry_out(place, place.command)
+                finally:
+                    self._lanes.leave(place)
         finally:
             lane.working = False
-            with trio.CancelScope(shield=True):  # each is bounded by itself
-                async with trio.open_nursery() as nursery:
-                    for place in lane.places:
-                        nursery.start_soon(self._drop, place)
-            for place in list(lane.places):
-                if place.command is not None and not place.reply.answered:  # filled meanwhile
-                    place.reply.answer(STOPPING)
-                self._lanes.leave(place)
+            await self._drop(lane)
 
-    async def _drop(self, place: Place) -> None:
-        """The accounts end before the turn of a command."""
-        if place.command is not None and not place.reply.answered:
-            await self._commands.conclude(place.command, STOPPING)
-            place.reply.answer(STOPPING)
-
-    async def _process(self, place: Place, command: Command) -> None:
-        """One command, from its turn to its recorded outcome."""
-        answer: Answer | None = None
-        attempt = Attempt(command)
-        try:
-            async with AsyncExitStack() as held:
-                answer = await self._carry_out(place, command, attempt, held)
-        except NotPrepared as refused:
-            answer = refused.answer
-        except Exception:
-            log.exception("account %s: a command crashed", self._state.row.id)
-            if answer is None:  # its answer is kept if only giving back its file or slot has crashed
-                answer = crashed(begun=attempt.begun)
-        finally:
-            if answer is None:  # it was cancelled
-                answer = CUT if attempt.begun else STOPPING
-            await self._commands.conclude(command, answer)
-            place.reply.answer(answer)
-
-    async def _carry_out(
-        self, place: Place, command: Command, attempt: Attempt, held: AsyncExitStack
-    ) -> Answer | None:
-        """The answer of a command; None: it was cut. Until it has begun, the next connection may try it."""
-        ready = await self._await_turn(place, command, held)
-        if ready is None:
-            return self._why_not_begun(place)
-        attempt.command = ready
-        for _ in range(MAX_ATTEMPTS):
-            lease = await self._await_connection(place, ready, other_than=attempt.lease)
-            if lease is None:
-                return self._why_not_begun(place)
-            answer: Answer | None = None
-            attempt.lease, attempt.handed_over = lease, False
-            with self._attempts.registered(attempt):
-                async with lease.use() as connector:
-                    answer = await self._execute(attempt, connector)
-            if answer is not AGAIN:
-                return answer
-        return NOT_RECORDED
-
-    async def _execute(self, attempt: Attempt, connector: Connector) -> Answer:
-        began = trio.current_time()
-        try:
-            return await self._execution.run(attempt, connector)
-        finally:
-            self._lanes.observe_service(trio.current_time() - began)
-
-    # -- the turn of a command ------------------------------------------------------------------------------
-
-    async def _await_turn(self, place: Place, command: Command, held: AsyncExitStack) -> Command | None:
-        """The command with its file, once it has a slot; None: it does not begin.
-
-        What it keeps until its end, the file and the slot, is pushed on `held`. Raises `NotPrepared`.
-        """
-        with self._in_time(place, command):
-            if place.prepare is not None and isinstance(command, SendCommand):
-                command = await held.enter_async_context(place.prepare(command))
-            await self._turns.take_slot(place, held)
-            return command
-        return None
-
-    async def _await_connection(
-        self, place: Place, command: Command, *, other_than: ConnectionLease | None
-    ) -> ConnectionLease | None:
-        """The connection to try next; None: the command does not begin."""
-        deadline = command.deadline
-        with self._in_time(place, command):
-            while lease := await self._connection.wait_for_lease(deadline, other_than=other_than):
-                await self._turns.take_tokens(place)
-                if lease.in_service:  # it was not replaced meanwhile
-                    return lease
-        return None
-
-    @contextlib.contextmanager
-    def _in_time(self, place: Place, command: Command) -> Iterator[None]:
-        """Cancels the block when too little time is left for the command, or when the account stops."""
-        left = (command.deadline - self._services.now_ms()) / 1000 - self._lanes.needs
-        with trio.CancelScope(deadline=trio.current_time() + left) as place.waiting:
-            if place.dropped:
-                place.waiting.cancel()
-            yield
-
-    def _why_not_begun(self, place: Place) -> Answer:
-        if place.dropped:
-            return STOPPING
-        return NOT_RUNNING if self._connection.lease is None else LATE
+    async def _drop(self, lane: Lane) -> None:
+        """The accounts end: what is decided and has no task is `not_sent`. Waits only for a full road."""
+        if not lane.ready:
+            return
+        with trio.CancelScope(shield=True):  # each is bounded by itself
+            async with trio.open_nursery() as nursery:
+                while lane.ready:
+                    place = lane.places[0]
+                    self._lanes.leave(place)
+                    if place.command is not None:
+                        nursery.start_soon(self._carrier.conclude, place, place.command, STOPPING)

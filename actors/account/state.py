@@ -6,6 +6,7 @@ pump (`pump.py`) carries it until it is durable.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import attrs
@@ -114,8 +115,10 @@ class AccountState:
         Raises `LeaseLost`, `NotDurable`, and `LoggedOut` when another account has this provider identity.
         Cancelled: once it is on the road it goes on, and its changes are taken over when it is durable.
         """
-        before = self._published
-        reply: Reply[Result | Failed] = Reply(lambda answer: self._take_over(unit, answer, before))
+        take_over = None
+        if unit.account_changes:  # most units have events only
+            take_over = partial(self._take_over, unit, self._published)
+        reply: Reply[Result | Failed] = Reply(take_over)
         await self._services.normalizers.put(Job(unit, reply, size))
         match await reply.wait():
             case Committed() | Duplicate():
@@ -127,7 +130,7 @@ class AccountState:
             case Refused(reason=reason) | Failed(reason=reason):
                 raise NotDurable(reason)
 
-    def _take_over(self, unit: Unit, answer: Result | Failed, before: int) -> None:
+    def _take_over(self, unit: Unit, before: int, answer: Result | Failed) -> None:
         """Called with the answer, also when the caller of `commit` is gone. Later published changes are
         newer.
         """

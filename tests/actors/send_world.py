@@ -158,21 +158,24 @@ class World:
                 await trio.sleep(0.01)
 
     def stored(self, text: str) -> CommandState | None:
-        """The state of the newest send of this text, as it is in the database."""
-        ids = [
-            write.command.id
+        """The state of the send of this text, as it is in the database."""
+        return self.by_text().get(text)
+
+    def by_text(self) -> dict[str, CommandState]:
+        """The states of all sends that were accepted and answered so."""
+        texts = {
+            write.command.id: write.command.message.text
             for write in self.store.writes
-            if isinstance(write, AcceptCommand) and write.command.message.text == text
-        ]
-        return None if not ids else self.states().get(ids[-1])
+            if isinstance(write, AcceptCommand)
+        }
+        return {
+            texts[id_]: CommandState(state)
+            for id_, state in self.rows("select id, state from command")
+            if id_ in texts
+        }
 
-    def states(self) -> dict[str, CommandState]:
-        def read(database: Any) -> dict[str, CommandState]:
-            return {
-                id_: CommandState(state) for id_, state in database.execute("select id, state from command")
-            }
-
-        return self.store._read_in_thread(read)
+    def rows(self, sql: str) -> list[Any]:
+        return self.store._read_in_thread(lambda database: database.execute(sql).fetchall())
 
     async def recover(self) -> tuple[int, int]:
         """As the next process does it: (not sent, unknown)."""

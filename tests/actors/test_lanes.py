@@ -99,8 +99,17 @@ def test_the_longest_retry_is_an_hour() -> None:
 def test_a_lane_is_forgotten_when_it_is_empty() -> None:
     queue = lanes()
     place = queue.reserve(message("a"))
-    [lane] = queue.unattended()
-    lane.working = True
-    assert queue.unattended() == []
     queue.leave(place)
-    assert (queue.queued, queue.places(), queue.unattended()) == (0, [], [])
+    assert (queue.queued, queue.places()) == (0, [])
+    assert queue.reserve(message("a")).lane is not place.lane
+
+
+def test_a_lane_is_ready_when_its_first_place_is_decided() -> None:
+    queue = lanes()
+    first, second = queue.reserve(message("a")), queue.reserve(message("a"))
+    second.decided = True
+    assert not first.lane.ready
+    first.decided = True
+    assert first.lane.ready
+    first.lane.working = True
+    assert not first.lane.ready

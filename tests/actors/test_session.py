@@ -410,7 +410,7 @@ async def test_an_outcome_that_finds_the_road_full_is_recorded_later(
         while not empty or world.services.normalizers.put_nowait(empty[-1]):
             empty.append(Job(world.state.unit(), Reply()))
             await trio.lowlevel.checkpoint()
-        await commands.record(command, Answer(CommandState.SENT, "m1"))
+        await commands.conclude(command, Answer(CommandState.SENT, "m1"), lambda: None)
         gate.set()
         with trio.fail_after(10):
             while (record := await store.command("cmd_1")) is None or record.state is not CommandState.SENT:

@@ -419,6 +419,7 @@ async def test_a_slow_file_holds_up_its_own_conversation_only(world: World) -> N
 # -- uploads -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.front
 async def test_an_upload_may_be_sent_more_than_once(world: World) -> None:
     response = await world.upload(CONTENT, "../Preis liste.pdf", headers={"X-Request-Id": "order-1"})
     assert response.status_code == 201
@@ -438,6 +439,7 @@ async def test_an_upload_may_be_sent_more_than_once(world: World) -> None:
     assert [message["name"] for message in world.reference.sent] == ["Preis liste.pdf"] * 2
 
 
+@pytest.mark.front
 async def test_a_large_upload_comes_whole(world: World) -> None:
     content = os.urandom(1024) * 20_000
     key = await world.key(content, "big.bin")
@@ -471,6 +473,7 @@ BOUNDARY = "multipart/form-data; boundary=x"
         ),
     ],
 )
+@pytest.mark.front
 async def test_what_is_no_upload(world: World, content_type: str, body: bytes, status: int) -> None:
     response = await world.api("POST", "/v1/media", content=body, headers={"content-type": content_type})
     assert error_of(response)[:2] == (status, "invalid_request")

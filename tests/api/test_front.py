@@ -78,6 +78,7 @@ def certificate(directory: Path) -> Path:
 TLS = 'tls = { cert = "cert.pem", key = "key.pem" }'
 
 
+@pytest.mark.front
 async def test_tls(tmp_path: Path) -> None:
     cert = certificate(tmp_path)
     async with gateway(settings_of(tmp_path, server=TLS)) as api:
@@ -111,6 +112,7 @@ def test_a_certificate_that_cannot_be_used_stops_the_start(tmp_path: Path, broke
         load(write_config(tmp_path, server=TLS), standard())
 
 
+@pytest.mark.front
 async def test_listeners_let_in_those_whom_they_are_for(tmp_path: Path) -> None:
     ports = [free_port() for _ in range(3)]
     server = f'ingress_bind = "127.0.0.1:{ports[1]}"\nadmin_bind = "127.0.0.1:{ports[2]}"'
@@ -136,6 +138,7 @@ async def test_listeners_let_in_those_whom_they_are_for(tmp_path: Path) -> None:
         assert [found[2, n] for n in paths] == ["no", "no", "no", "200", "200", "no"]
 
 
+@pytest.mark.front
 async def test_metrics_are_not_on_a_public_listener(tmp_path: Path) -> None:
     config = write_config(tmp_path)
     config.write_text(config.read_text().replace('bind = "127.0.0.1:0"', 'bind = "0.0.0.0:0"'))
@@ -145,6 +148,7 @@ async def test_metrics_are_not_on_a_public_listener(tmp_path: Path) -> None:
         assert (await api("GET", "/healthz")).status_code == 200
 
 
+@pytest.mark.front
 async def test_metrics_have_no_second_spelling_on_a_public_listener(tmp_path: Path) -> None:
     """As raw requests: an HTTP client would tidy these up."""
     ports = [free_port() for _ in range(2)]
@@ -221,6 +225,7 @@ async def _nothing(message: Any = None) -> None:
     raise AssertionError("the handler neither reads nor answers")
 
 
+@pytest.mark.front
 async def test_headers_are_bounded(tmp_path: Path) -> None:
     async with gateway(settings_of(tmp_path)) as api:
         response = await api("GET", "/v1/workspace", headers={"x-padding": "x" * 20_000})
@@ -235,7 +240,9 @@ unifyport_commands_total unifyport_events_total unifyport_quarantined_total
 unifyport_storage_available unifyport_writer_queue
 unifyport_writes_total unifyport_commit_seconds unifyport_wal_bytes unifyport_deliveries_total
 unifyport_delivery_seconds unifyport_endpoint_up unifyport_http_requests_total unifyport_http_request_seconds
-unifyport_ingress_requests_total unifyport_ingress_bytes process_resident_memory_bytes python_info
+unifyport_ingress_requests_total unifyport_ingress_bytes unifyport_connections unifyport_connections_limit
+unifyport_connections_refused_total unifyport_connections_closed_for_others_total
+unifyport_tls_failed_handshakes_total process_resident_memory_bytes python_info
 """.split()
 
 
@@ -267,6 +274,7 @@ async def test_metrics_say_what_happened_and_name_nobody(tmp_path: Path) -> None
                 'unifyport_http_requests_total{operation="sendMessage",status="200"} 1.0',
                 "unifyport_storage_available 1.0",
                 "unifyport_ready 1.0",
+                'unifyport_connections{phase="work"} 1.0',
             ):
                 assert f"\n{line}\n" in text, line
             names = (
@@ -286,6 +294,7 @@ async def test_metrics_say_what_happened_and_name_nobody(tmp_path: Path) -> None
             ]
 
 
+@pytest.mark.front
 async def test_logs_have_ids_and_hold_no_secret_and_no_text(tmp_path: Path) -> None:
     canary = "the-text-of-a-customer"
     async with sandbox() as platform, receiver() as inbox:

@@ -29,6 +29,8 @@ from unifyport.api.ingress_room import HeldBody, IngressRoom, NoRoom
 from unifyport.model.json_depth import too_deep
 from unifyport.providers.whatsapp.cloud.signature import SIGNATURE, sign
 
+pytestmark = pytest.mark.front
+
 OTHER, OTHER_SECRET = "106540352242923", "the-secret-of-another-app"
 
 

@@ -7,6 +7,8 @@ import pytest
 
 from tests.harness import BOT, KEY, TOKEN, Client, account, endpoint, gateway, receiver, sandbox, settings_of
 
+pytestmark = pytest.mark.front
+
 
 async def test_inbound_becomes_a_signed_webhook_and_a_reply_goes_back(tmp_path: Path) -> None:
     async with sandbox() as platform, receiver() as inbox:
@@ -444,6 +446,7 @@ async def test_openapi_document_shows_every_route(api: Client) -> None:
     assert len(document["paths"]) >= 14
 
 
+@pytest.mark.front("native")
 async def test_an_upgrade_is_ignored_without_a_word_in_the_log(
     api: Client, caplog: pytest.LogCaptureFixture
 ) -> None:

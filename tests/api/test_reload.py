@@ -6,6 +6,7 @@ import contextlib
 import ipaddress
 import re
 import signal
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import attrs
 import httpx
 import pytest
 import trio
+from cryptography import x509
 
 from actors.accounts import Accounts
 from tests.harness import (
@@ -31,6 +33,7 @@ from tests.harness import (
     settings_of,
     write_config,
 )
+from tests.tls import Authority
 from unifyport.config.reload import Reloader
 from unifyport.model.structuring import Problems
 from unifyport.net.guard import Address
@@ -575,3 +578,43 @@ async def test_an_unknown_option_of_an_endpoint_is_a_mistake_in_a_file(house: Ho
     assert response.status_code == 400
     [problem] = response.json()["error"]["problems"]
     assert problem.endswith(' webhook_endpoints "receiver".delivery.speed: unknown key')
+
+
+async def test_a_reload_reads_the_certificate_again(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    cert, key = authority.issue("127.0.0.1")
+    config = f'tls = {{ cert = "{cert.name}", key = "{key.name}" }}'
+    async with gateway(settings_of(tmp_path, server=config)) as api:
+
+        async def call(
+            method: str, path: str, context: ssl.SSLContext, order: dict[str, bool] | None = None
+        ) -> httpx.Response:
+            async with httpx.AsyncClient(verify=context, trust_env=False) as client:
+                url = str(api.http.base_url).rstrip("/") + path
+                return await client.request(method, url, headers={"x-api-key": KEY}, json=order)
+
+        old = ssl.create_default_context(cafile=authority.ca)
+        renewed = Authority(tmp_path)
+        old_key = key.read_bytes()
+        renewed.issue("127.0.0.1")
+        new_key = key.read_bytes()
+        new = ssl.create_default_context(cafile=renewed.ca)
+
+        key.write_bytes(old_key)  # the certificate was replaced, and its key not yet
+        for dry_run in (True, False):
+            refused = await call("POST", "/v1/reload", old, {"dry_run": dry_run})
+            assert refused.status_code == 400, refused.text
+            assert "server.tls" in refused.text
+        metrics = (await call("GET", "/metrics", old)).text
+        assert "\nunifyport_config_last_reload_successful 0.0\n" in metrics
+
+        key.write_bytes(new_key)
+        assert (await call("POST", "/v1/reload", old, {})).status_code == 200
+        with pytest.raises(httpx.ConnectError):
+            await call("GET", "/healthz", old)
+        metrics = (await call("GET", "/metrics", new)).text
+        expires_at = x509.load_pem_x509_certificate(cert.read_bytes()).not_valid_after_utc.timestamp()
+        [shown] = re.findall(r"\nunifyport_tls_certificate_expires_at (\S+)\n", metrics)
+        assert float(shown) == expires_at
+        assert "\nunifyport_tls_certificate_rejected 0.0\n" in metrics
+        assert "\nunifyport_config_last_reload_successful 1.0\n" in metrics

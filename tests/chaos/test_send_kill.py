@@ -15,7 +15,7 @@ from tests.harness import BOT, Process, account, free_port, sandbox, write_confi
 
 pytestmark = pytest.mark.chaos
 
-KILLS = 20 if os.environ.get("CHAOS") == "full" else 5
+KILLS, SENDS = (20, 5000) if os.environ.get("CHAOS") == "full" else (5, 0)
 CALLERS = 40  # more than the 32 that are in progress at a time
 PACE_OFF = '\n[providers.telegram.pace]\naccount = "off"\nuser = "off"\ngroup = "off"\n'
 QUICK = '[supervision.policies.default]\nbackoff = { initial = "50ms", max = "200ms" }\nmax_restarts = 1000\n'
@@ -88,6 +88,8 @@ async def test_no_send_is_lost_or_sent_twice(tmp_path: Path) -> None:
                         await trio.sleep_forever()
                     await process.kill()
                     await process.start()
+                while len(callers.outcomes) < SENDS:
+                    await trio.sleep(0.05)
                 callers.over = True
             arrived = Counter(sent["text"] for sent in platform.telegram.sent())
             assert [text for text, count in arrived.items() if count > 1] == []

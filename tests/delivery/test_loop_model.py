@@ -12,8 +12,8 @@ import attrs
 import pytest
 
 from unifyport.delivery.breaker import Breaker
-from unifyport.delivery.lanes import ROWS_PER_LANE, LaneKey, Window
-from unifyport.model.owed import Blocked, Owed
+from unifyport.delivery.lanes import ROWS_PER_LANE, Window
+from unifyport.model.owed import Blocked, LaneKey, Owed
 from unifyport.model.token_bucket import Bucket, Limit
 from unifyport.model.webhook import BreakerPolicy, Ordering
 

@@ -33,7 +33,7 @@ async def test_aiogram_reads_every_kind_and_has_no_other() -> None:
     async with sandbox() as platform:
         base = platform.sandbox.endpoints["telegram"]["bot_api_url"]
         async with peers.Peer(str(peers.python()), script, base, TOKEN, str(len(updates))) as bot:
-            known = await bot.line()
+            known = await bot.line(seconds=120)  # its models take their time to load
             assert known["version"] == TELEGRAM["version"]
             assert (
                 set(known["message"])

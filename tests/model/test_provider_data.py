@@ -31,7 +31,7 @@ def test_redacted_paths_are_named_and_all_else_stays() -> None:
         "image": {"url": "https://cdn", "id": "7"},
         "list": [{"secret": 2}, {"image": [{"url": "x", "caption": "c"}]}],
     }
-    found = provider_data(item, b"raw", REDACTIONS)
+    found = provider_data(item, msgspec.json.encode(item), REDACTIONS)
     assert found.item == {
         "url": "https://stays.example",
         "image": {"id": "7"},

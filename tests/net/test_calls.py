@@ -422,6 +422,13 @@ async def test_two_accounts_share_no_connection(autojump_clock: MockClock, world
     assert not CallClient(ssl.create_default_context(), connections=1)._backend._resume  # type: ignore[attr-defined]
 
 
+async def test_what_a_url_holds_is_not_shown(autojump_clock: MockClock, world: World) -> None:
+    await world.call("https://me:p%40ss@api.example/bot1:secret-token/x?secret=1")
+    shown = f"{world.client._places.values()} {world.client._pools}"
+    assert "api.example" in shown
+    assert not any(secret in shown for secret in ("secret", "p@ss", "p%40ss"))
+
+
 async def test_many_urls_leave_little_behind(autojump_clock: MockClock, world: World) -> None:
     for number in range(3 * calls.MAX_PLACES):
         await world.call(f"https://api.example/{number}", "GET", None)

@@ -186,6 +186,13 @@ async def test_a_proxy_that_does_not_connect_has_passed_nothing_on(kind: str, sc
             await call(peer, kind, f"https://{HOST}/x")
 
 
+async def test_a_name_that_no_certificate_can_have() -> None:
+    host = "x" * 70 + ".example"
+    async with proxy([(connect(f"{host}:443"), CONNECTED), (b"", b"")]) as peer:
+        with pytest.raises(NotConnected, match="proxy_error"):
+            await call(peer, "http", f"https://{host}/x")
+
+
 async def test_nobody_is_the_proxy() -> None:
     async with proxy([]) as peer:
         pass

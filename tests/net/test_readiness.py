@@ -8,7 +8,7 @@ import trio
 import trio.testing
 
 from unifyport.net.readiness import Readable, readiness
-from unifyport.net.sockets import Plain
+from unifyport.net.wires import Plain
 
 Pair = tuple[socket.socket, socket.socket]
 CHUNK = 65536

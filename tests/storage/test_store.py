@@ -14,6 +14,7 @@ from unifyport.fleet.leases import DatabaseLock, LocalFleet
 from unifyport.model.account import Account, Origin
 from unifyport.model.event import ALL_MASK, Event, EventType
 from unifyport.model.message import CommandState, OutboundText, SendCommand
+from unifyport.model.owed import Stretch
 from unifyport.model.proxy import Proxy
 from unifyport.model.unit import CommandChange, Item, Quarantined, SessionChange, Unit
 from unifyport.model.webhook import WebhookEndpoint
@@ -182,9 +183,14 @@ async def test_settling(store: SqliteStore) -> None:
     assert [row.seq for row in await store.fresh(1, 0, 10)] == [two]
     [blocked] = await store.blocked(1)
     assert (blocked.seq, blocked.due) == (one, NOW + 5)
-    assert [(row.seq, row.attempts) for row in await store.in_lane(1, 0, 1, after=0, upto=two, limit=10)] == [
-        (one, 1),
-        (two, 0),
+    [rows, first, none] = await store.in_lanes(
+        1, [Stretch((0, 1), 0, two), Stretch((0, 1), 0, one), Stretch((0, 1), two, two)], 10
+    )
+    assert [(row.seq, row.attempts) for row in rows] == [(one, 1), (two, 0)]
+    assert ([row.seq for row in first], none) == ([one], [])
+    assert [[row.seq for row in rows] for rows in await store.owed_ones(1, [(0, two), (1, two)])] == [
+        [two],
+        [],
     ]
     died = Settled(one, 0, "dead", 2, NOW, reason="http_404", status=404)
     await store.commit([Settle(1, "we_1", 1, [died], NOW)])

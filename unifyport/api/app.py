@@ -96,12 +96,18 @@ def new_router(
 class Front:
     """The HTTP front of one gateway: the dispatcher of the API, and ingress and uploads beside it."""
 
-    def __init__(self, gateway: Gateway, cursors: Cursors, routes: Iterable[Route] = ROUTES) -> None:
+    def __init__(
+        self,
+        gateway: Gateway,
+        cursors: Cursors,
+        figures: metrics.FrontFigures,
+        routes: Iterable[Route] = ROUTES,
+    ) -> None:
         self._gateway = gateway
         self._ingress = IngressFront(gateway.ingress)
         self._uploads = uploads.UploadFront(gateway.uploads, gateway.callers)
         self._requests = metrics.Requests()
-        self._metrics = metrics.new_registry(gateway.figures, self._requests, self._ingress)
+        self._metrics = metrics.new_registry(gateway.figures, self._requests, self._ingress, figures)
         described = document(list(routes))
         describe(described, gateway.providers.registry)
         self._document = msgspec.json.encode(described)

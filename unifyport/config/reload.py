@@ -2,7 +2,8 @@
 
 A file with mistakes changes nothing. Otherwise what it declares is stored in one transaction, all or nothing,
 and only then are the actors told: a child whose declaration is unchanged runs on, and one whose policy alone
-has changed runs on under the new policy. Some options are read once, at the start: the report names them.
+has changed runs on under the new policy. Some options are read once, at the start: the report names them. The
+certificate of the listeners is read again as well; one that cannot be used is a mistake as any other.
 """
 
 import contextlib
@@ -20,6 +21,7 @@ from actors.accounts import Accounts
 from supervisors import Policy, Wake
 from unifyport.config.declared import Plan, Report, plan, vet
 from unifyport.config.settings import Mistakes, Settings, Source, check, load_with_source
+from unifyport.front.tls import Certificate, Pair, why
 from unifyport.gateway.configuration import NoFile
 from unifyport.gateway.deletion import AccountDeletion, BeingDeleted
 from unifyport.gateway.endpoints import EndpointBell
@@ -56,6 +58,7 @@ class Running:
     deletion: AccountDeletion
     endpoints: EndpointBell
     guard: AddressGuard
+    certificate: Certificate | None  # of the listeners
     changing: tuple[trio.Lock, ...]
     now_ms: Callable[[], int]
 
@@ -123,6 +126,7 @@ class Reloader:
         settings, options, source = await self._load(path)
         guard = AddressGuard(running.guard.resolve, settings.security.webhook_networks, running.guard.option)
         await vet(settings, guard, source)
+        pair = await self._read_certificate()
         for _ in range(TRIES):
             async with contextlib.AsyncExitStack() as held:
                 for lock in running.changing:
@@ -132,6 +136,8 @@ class Reloader:
                     return report
                 if await self._apply(report.plan, settings, report, prune=prune):
                     self._fingerprint = read
+                    if running.certificate is not None and pair is not None:
+                        running.certificate.use(pair)
                     return report
         raise Problems(["what is declared keeps changing meanwhile, try again"])
 
@@ -151,6 +157,15 @@ class Reloader:
             shown = loaded.source.show(mistakes.found)
             raise Problems([f"{problem} (as long as the server is not restarted)" for problem in shown])
         return settings, list(_moved(running, loaded.settings)), loaded.source
+
+    async def _read_certificate(self) -> Pair | None:
+        """The pair of the listeners as its files are now. Raises `Problems`."""
+        if (certificate := self._running.certificate) is None:
+            return None
+        try:
+            return await trio.to_thread.run_sync(certificate.read, limiter=self._thread)
+        except (OSError, ValueError) as error:
+            raise Problems([f"server.tls: the files cannot be used: {why(error)}"]) from None
 
     async def _compare(self, settings: Settings, options: list[str], *, prune: bool) -> Report:
         running = self._running

@@ -20,10 +20,10 @@ Pure: no I/O, no clock. Row numbers are the store's: they are compared, never co
 
 import heapq
 import math
-from collections import Counter, OrderedDict, deque
+from collections import OrderedDict, deque
 from collections.abc import Iterable
 
-from unifyport.model.owed import Blocked, Owed
+from unifyport.model.owed import Blocked, LaneKey, Owed, Stretch
 from unifyport.model.webhook import Ordering
 
 ROWS = 1024
@@ -32,7 +32,6 @@ ROWS_PER_LANE = 16
 BYTES = 16 * 1024 * 1024
 PASSED_OVER = 10_000
 
-LaneKey = tuple[int, int]  # (round, lane), or (round, seq) without order
 Group = int  # groups are served in turn: an account number, or its complement for the account's replays
 
 
@@ -54,7 +53,7 @@ class Lane:
 
     @property
     def free(self) -> bool:
-        return not self.in_flight and not self.barrier and self.due is None
+        return not (self.in_flight or self.barrier) and self.due is None
 
 
 class Window:
@@ -68,8 +67,8 @@ class Window:
         self._hungry: OrderedDict[Group, deque[LaneKey]] = OrderedDict()
         self._waiting: list[tuple[int, LaneKey]] = []  # a heap by due
         self._rows = 0
-        self._rows_of: Counter[Group] = Counter()
-        self._in_flight_of: Counter[Group] = Counter()
+        self._rows_of: dict[Group, int] = {}  # no zeros
+        self._in_flight_of: dict[Group, int] = {}
         self._replays = 0  # rows of replays
         self._bytes = 0
         self._passed = {False: 0, True: 0}  # rows passed over, by whether they are replays
@@ -132,7 +131,7 @@ class Window:
             lane = self._lanes[key] = Lane(before, _group(row))
         if row.round:
             lane.upto = max(lane.upto, row.seq)
-        full = len(lane.rows) >= ROWS_PER_LANE or self._rows_of[lane.group] >= ROWS_PER_GROUP
+        full = len(lane.rows) >= ROWS_PER_LANE or self._rows_of.get(lane.group, 0) >= ROWS_PER_GROUP
         if lane.due is not None or lane.more or full:
             lane.upto = max(lane.upto, row.seq)
             self._pass_over(lane, 1)
@@ -151,20 +150,19 @@ class Window:
     @property
     def starving(self) -> bool:
         """Whether a lane is to be read again, and there is room for it."""
-        return bool(self._room) and any(self._rows_of[group] < ROWS_PER_GROUP for group in self._hungry)
+        return bool(self._room) and any(
+            self._rows_of.get(group, 0) < ROWS_PER_GROUP for group in self._hungry
+        )
 
-    def next_hungry(self) -> tuple[LaneKey, int, int] | None:
-        """A lane to be read again: (key, after, upto).
-
-        The caller answers with `refill`, or with `still_hungry`.
-        """
+    def next_hungry(self) -> Stretch | None:
+        """What is to be read again. The caller answers with `refill`, or with `still_hungry`."""
         if not self._room:
             return None
         for group in self._hungry:
-            if self._rows_of[group] < ROWS_PER_GROUP:
+            if self._rows_of.get(group, 0) < ROWS_PER_GROUP:
                 key = _take_turn(self._hungry, group)
                 lane = self._lanes[key]
-                return key, lane.last, lane.upto if key[0] else max(self.pos, lane.upto)
+                return Stretch(key, lane.last, lane.upto if key[0] else max(self.pos, lane.upto))
         return None
 
     def still_hungry(self, key: LaneKey) -> None:
@@ -189,16 +187,15 @@ class Window:
         lane.rows.append(row)
         self._count(lane, 1, len(row.body))
         if len(lane.rows) == 1 and lane.free:
-            self._ready.setdefault(lane.group, deque()).append(key)
+            _queue(self._ready, lane.group, key)
 
     def _count(self, lane: Lane, rows: int, size: int) -> None:
+        group = lane.group
         self._rows += rows
         self._bytes += size
-        if lane.group < 0:
+        if group < 0:
             self._replays += rows
-        self._rows_of[lane.group] += rows
-        if not self._rows_of[lane.group]:
-            del self._rows_of[lane.group]
+        _add_to(self._rows_of, group, rows)
 
     # -- attempts -----------------------------------------------------------------------------------------
 
@@ -213,7 +210,7 @@ class Window:
         """
         for _ in range(len(self._ready)):
             group = next(iter(self._ready))
-            if self._in_flight_of[group] >= each:
+            if self._in_flight_of.get(group, 0) >= each:
                 self._ready.move_to_end(group)
                 continue
             key = _take_turn(self._ready, group)
@@ -244,7 +241,7 @@ class Window:
                 return None  # it was delivered meanwhile, or it is not the head
             self._wait_again(key, lane, row)
         lane.in_flight = True
-        self._in_flight_of[lane.group] += 1
+        _add_to(self._in_flight_of, lane.group, 1)
         return key
 
     def _wait_again(self, key: LaneKey, lane: Lane, row: Owed) -> None:
@@ -266,14 +263,12 @@ class Window:
 
     def _fly(self, lane: Lane) -> Owed:
         lane.in_flight = True
-        self._in_flight_of[lane.group] += 1
+        _add_to(self._in_flight_of, lane.group, 1)
         return lane.rows[0]
 
     def _land(self, lane: Lane) -> None:
         lane.in_flight = False
-        self._in_flight_of[lane.group] -= 1
-        if not self._in_flight_of[lane.group]:
-            del self._in_flight_of[lane.group]
+        _add_to(self._in_flight_of, lane.group, -1)
 
     def delivered(self, key: LaneKey) -> None:
         lane = self._pop(key)
@@ -338,9 +333,9 @@ class Window:
         if not lane.free:
             return
         if lane.rows:
-            self._ready.setdefault(lane.group, deque()).append(key)
+            _queue(self._ready, lane.group, key)
         elif lane.more:
-            self._hungry.setdefault(lane.group, deque()).append(key)
+            _queue(self._hungry, lane.group, key)
         else:
             del self._lanes[key]
 
@@ -362,6 +357,24 @@ class Window:
 
 def _group(row: Owed | Blocked) -> Group:
     return ~row.account_no if row.round else row.account_no
+
+
+def _add_to(counts: dict[Group, int], group: Group, more: int) -> None:
+    """Add to the count of a group; a count of 0 is left out."""
+    count = counts.get(group, 0) + more
+    if count:
+        counts[group] = count
+    else:
+        del counts[group]
+
+
+def _queue(queues: "OrderedDict[Group, deque[LaneKey]]", group: Group, key: LaneKey) -> None:
+    """Put a lane behind the others of its group; a new group goes to the back."""
+    keys = queues.get(group)
+    if keys is None:
+        queues[group] = deque((key,))
+    else:
+        keys.append(key)
 
 
 def _take_turn(queues: "OrderedDict[Group, deque[LaneKey]]", group: Group) -> LaneKey:

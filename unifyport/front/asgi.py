@@ -4,9 +4,11 @@
 that any ASGI server can serve it.
 """
 
+import contextlib
 from collections.abc import Iterable, Sequence
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import unquote
 
 import trio
 
@@ -28,7 +30,7 @@ async def run_asgi(exchange: Exchange, app: AsgiApp, more: Scope, gone: trio.Eve
         "http_version": "1.1",
         "method": exchange.method,
         "scheme": exchange.scheme,
-        "path": exchange.path.decode("latin-1"),
+        "path": unquote(exchange.path.decode("latin-1")),
         "raw_path": exchange.path,
         "query_string": exchange.query,
         "root_path": "",
@@ -38,10 +40,10 @@ async def run_asgi(exchange: Exchange, app: AsgiApp, more: Scope, gone: trio.Eve
         "extensions": {},
         **more,
     }
-    over = False
+    over = answered = ended = False
 
     async def receive() -> Any:
-        nonlocal over
+        nonlocal over, ended
         if over:
             await gone.wait()
             return _DISCONNECT
@@ -50,7 +52,10 @@ async def run_asgi(exchange: Exchange, app: AsgiApp, more: Scope, gone: trio.Eve
         except Disconnected:
             return _DISCONNECT
         except BodyTooSlow:
-            await answer_text(exchange, HTTPStatus.REQUEST_TIMEOUT)
+            ended = True
+            if not answered:
+                with contextlib.suppress(Disconnected):
+                    await answer_text(exchange, HTTPStatus.REQUEST_TIMEOUT)
             return _DISCONNECT
         over = not piece
         return {"type": "http.request", "body": piece, "more_body": not over}
@@ -58,15 +63,19 @@ async def run_asgi(exchange: Exchange, app: AsgiApp, more: Scope, gone: trio.Eve
     head: Any = None
 
     async def send(message: Any) -> None:
-        nonlocal head
+        """Send nothing any more once the peer has gone, as the specification has it."""
+        nonlocal head, answered, ended
+        if ended:
+            return
         if message["type"] == "http.response.start":
             head = message
             return
+        first, head, answered = head, None, True
         try:
-            await _send_body(exchange, head, message)
+            await _send_body(exchange, first, message)
         except Disconnected:
-            gone.set()  # the application learns of it by `receive`, as the specification says
-        head = None
+            ended = True
+            gone.set()
 
     await app(scope, receive, send)
 

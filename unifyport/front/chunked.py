@@ -9,6 +9,7 @@ import re
 
 MAX_LINE = 256  # bytes of a size with its extensions, and of one trailer's line
 MAX_TRAILERS = 4096  # bytes of all trailers
+MAX_CHUNKS = 256  # decoded in one call, so that a body of tiny chunks does not stop everything else
 
 _SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\x00-\x08\x0a-\x1f\x7f]*)?")
 _TRAILER = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\x00-\x08\x0a-\x1f\x7f]*")
@@ -34,10 +35,13 @@ class ChunkedDecoder:
         self._trailers = 0
 
     def decode(self, buffer: bytes) -> tuple[bytes, bytes, bool]:
-        """(bytes of the body, bytes that are not used yet, whether the body is over). Raises `ChunkError`."""
+        """(bytes of the body, bytes that are not used yet, whether the body is over). Raises `ChunkError`.
+
+        Where it gives bytes of the body, what is not used yet may hold more of them.
+        """
         pieces: list[bytes] = []
         at, over = 0, False
-        while not over:
+        while not over and len(pieces) < MAX_CHUNKS:
             if self._want is _Want.DATA:
                 piece = buffer[at : at + self._left]
                 pieces.append(piece)
@@ -48,7 +52,7 @@ class ChunkedDecoder:
                 self._want = _Want.DATA_END
             end = buffer.find(b"\n", at, at + MAX_LINE + 2)
             if end < 0:
-                if len(buffer) - at > MAX_LINE:
+                if len(buffer) - at > MAX_LINE + 1:  # a CR may end it
                     raise ChunkError("a line is too long")
                 if self._want is _Want.DATA_END and buffer[at:] not in (b"", b"\r"):
                     raise ChunkError("a chunk is longer than its size")

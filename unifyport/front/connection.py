@@ -3,6 +3,7 @@
 No task, scope or timer is made for a request: `Connections` looks for deadlines and for peers that have gone.
 """
 
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from .connection_exchange import ConnectionExchange
-from .connections import Phase
+from .connections import GRACE, Phase
 from .exchange import BodyTooSlow, Disconnected
 from .forwarded import read_forwarded
 from .http1 import CONTINUE, Fields, Head, RequestError, RequestReader, encode_head
@@ -49,10 +50,12 @@ class Connection:
         "since",
     )
 
-    def __init__(self, listener: "Listener", transport: SocketTransport, address: str | None) -> None:
-        self.client = address
-        self._trusted = listener.trusts(address)
-        self.peer = None if self._trusted else address
+    def __init__(
+        self, listener: "Listener", transport: SocketTransport, client: str | None, peer: str | None
+    ) -> None:
+        self.client = client
+        self.peer = peer
+        self._trusted = listener.trusts(client)
         self.phase = Phase.IDLE
         self.since = trio.current_time()
         self.deadline = self.since + listener.limits.head_seconds
@@ -68,23 +71,29 @@ class Connection:
     async def run(self, open_transport: Callable[["Connection"], Awaitable[Transport]] | None) -> None:
         """Serve until the connection ends. `open_transport`: makes what the requests come through."""
         try:
-            with self._scope:
-                try:
-                    if open_transport is not None:
-                        self._enter(Phase.HEAD, self._listener.limits.handshake_seconds)
-                        self._transport = await open_transport(self)
-                        self._enter(Phase.IDLE, self._listener.limits.head_seconds)
-                    while await self._serve_next():
-                        pass
-                except RequestError as error:
-                    await self._refuse(error.status)
-                except Disconnected:
-                    if not self._refused:
-                        return
-                await self._end()
+            with self._scope, contextlib.suppress(Disconnected):
+                await self._serve(open_transport)
+        except Exception:  # a bug here must not end the other connections
+            log.exception("a connection crashed")
         finally:
             self._listener.ended(self)
             self._transport.close()
+
+    async def _serve(self, open_transport: Callable[["Connection"], Awaitable[Transport]] | None) -> None:
+        """Raises `Disconnected`."""
+        try:
+            if open_transport is not None:
+                self._enter(Phase.HEAD, self._listener.limits.handshake_seconds)
+                self._transport = await open_transport(self)
+                self._enter(Phase.IDLE, self._listener.limits.head_seconds)
+            while await self._serve_next():
+                pass
+        except RequestError as error:
+            await self._refuse(error.status)
+        except Disconnected:
+            if not self._refused:
+                return
+        await self._end()
 
     def introduce(self, client: str | None) -> None:
         """The proxy at the other end says whose connection this is; None: its own."""
@@ -105,6 +114,9 @@ class Connection:
             await self._listener.handler(exchange)
         except Disconnected:
             raise
+        except BodyTooSlow:
+            await self._refuse(HTTPStatus.REQUEST_TIMEOUT)
+            return False
         except Exception:
             log.exception("a request crashed")
             if exchange.started:
@@ -124,7 +136,7 @@ class Connection:
         while (head := reader.next_head()) is None:
             if reader.buffered and self.phase is Phase.IDLE:
                 self._enter(Phase.HEAD, limits.head_seconds)
-            data = await self._transport.receive(limits.read_bytes)
+            data = await self._transport.receive(limits.read_bytes - reader.buffered)
             if not data:
                 return None
             reader.feed(data)
@@ -139,6 +151,8 @@ class Connection:
             while piece is None:
                 self._reader.feed(await self._receive_body())
                 piece = self._reader.next_piece()
+            if self._reader.buffered and not self._reader.body_over:
+                await trio.lowlevel.cancel_shielded_checkpoint()  # many pieces may have come at once
             return piece
         except RequestError as error:
             await self._refuse(error.status)
@@ -151,9 +165,11 @@ class Connection:
             began = self.since = trio.current_time()
             self.phase = Phase.BODY
             data = None
-            with trio.move_on_after(limits.body_window - self._body_waited):
-                data = await transport.receive(limits.read_bytes)
-            self._enter(Phase.WORK, _NEVER)
+            try:
+                with trio.move_on_after(limits.body_window - self._body_waited):
+                    data = await transport.receive(limits.read_bytes)
+            finally:
+                self._enter(Phase.WORK, _NEVER)
             self._body_waited += self.since - began
             self._body_bytes += len(data) if data else 0
             if self._body_waited >= limits.body_window:
@@ -166,10 +182,27 @@ class Connection:
                 raise Disconnected
 
     async def send(self, data: bytes) -> None:
+        """Send all of it. Cancelled: the connection is closed, as its answer is cut off.
+
+        Raises `Disconnected`.
+        """
         if self._refused:
             raise Disconnected
+        most = self._listener.limits.write_bytes
+        if len(data) <= most:
+            await self._send_piece(data)
+            return
+        view = memoryview(data)
+        for at in range(0, len(data), most):
+            await self._send_piece(view[at : at + most])
+
+    async def _send_piece(self, piece: bytes | memoryview) -> None:
         self.deadline = trio.current_time() + self._listener.limits.write_seconds
-        await self._transport.send(data)
+        try:
+            await self._transport.send(piece)
+        except trio.Cancelled:
+            self.close()
+            raise
         self.deadline = _NEVER
 
     # -- the end ---------------------------------------------------------------------------------------------
@@ -177,17 +210,17 @@ class Connection:
     async def _refuse(self, status: HTTPStatus) -> None:
         """Answer what is no request of ours, or what crashed; the connection ends with it."""
         if self._exchange is None or not self._exchange.started:
-            await self.send(refusal(status))
+            await self.send(refusal(status, self.date))
             self._refused = True
 
     async def _end(self) -> None:
         """Close after an answer. A peer that still sends would lose the answer if we closed at once."""
         limits = self._listener.limits
-        if self._reader.buffered or not self._reader.body_over:
+        if self._refused or self._reader.buffered or not self._reader.body_over:
             self._enter(Phase.HEAD, limits.linger_seconds)
             self._transport.half_close()
             left = limits.linger_bytes
-            while left > 0 and (data := await self._transport.receive(limits.read_bytes)):
+            while left > 0 and (data := await self._transport.receive(min(left, limits.read_bytes))):
                 left -= len(data)
         await self._transport.end()
 
@@ -198,11 +231,12 @@ class Connection:
 
     @property
     def body_rate(self) -> float:
-        return self._body_bytes / max(self._body_waited + trio.current_time() - self.since, 0.001)
+        waited = self._body_waited + trio.current_time() - self.since
+        return self._body_bytes / waited if waited >= GRACE else float("inf")
 
     def overdue(self) -> None:
         if self.phase is Phase.HEAD and self._reader.buffered and self._exchange is None:
-            self._transport.try_send(refusal(HTTPStatus.REQUEST_TIMEOUT))
+            self._transport.try_send(refusal(HTTPStatus.REQUEST_TIMEOUT, self.date))
         self.close()
 
     def peer_closed(self, gone: bool) -> None:
@@ -229,11 +263,8 @@ class Connection:
         return self._reader.body_over and not self._listener.stopping
 
     def skip_buffered(self) -> None:
-        try:
-            while not self._reader.body_over and self._reader.next_piece():
-                pass
-        except RequestError:
-            return  # the body is not over, so the connection ends with this answer
+        with contextlib.suppress(RequestError):  # the body is not over, so the connection ends
+            self._reader.next_piece()
 
     def reported(self, fields: Fields) -> tuple[str | None, str]:
         client, scheme = self.client, self._listener.scheme
@@ -247,8 +278,8 @@ class Connection:
         self.deadline = self.since + seconds
 
 
-def refusal(status: HTTPStatus) -> bytes:
-    """A whole answer to what is no request of ours."""
+def refusal(status: HTTPStatus, date: bytes) -> bytes:
+    """A whole answer to what is no request of ours. `date`: the line of the Date field."""
     text = status.phrase.lower().encode()
-    framing = b"content-length: %d\r\nconnection: close\r\n" % len(text)
+    framing = date + b"content-length: %d\r\nconnection: close\r\n" % len(text)
     return encode_head(status, [(b"content-type", b"text/plain")], framing) + text

@@ -83,10 +83,12 @@ class ConnectionExchange:
 
     async def respond(self, status: int, fields: Iterable[tuple[bytes, bytes]], body: bytes) -> None:
         connection = self._connection
-        connection.skip_buffered()
-        self.started = True
+        self._begin()
+        self._left = len(body)
         framing = connection.date
-        if status not in _WITHOUT_BODY:
+        if status in _WITHOUT_BODY:
+            body = b""
+        else:
             framing += b"content-length: %d\r\n" % len(body)
         head = encode_head(status, self._judge(fields), framing + self._connection_line())
         await connection.send(head if self.method == "HEAD" else head + body)
@@ -94,7 +96,7 @@ class ConnectionExchange:
 
     async def start(self, status: int, fields: Iterable[tuple[bytes, bytes]]) -> None:
         known = self._judge(fields)
-        self.started = True
+        self._begin()
         framing = self._connection.date
         length = next((value for name, value in known if name == b"content-length"), None)
         if status in _WITHOUT_BODY:
@@ -139,6 +141,12 @@ class ConnectionExchange:
         if self._gone is None:
             self._gone = trio.Event()
         return self._gone
+
+    def _begin(self) -> None:
+        if self.started:
+            raise RuntimeError("the request has been answered")
+        self._connection.skip_buffered()
+        self.started = True
 
     def _judge(self, fields: Iterable[tuple[bytes, bytes]]) -> Fields:
         """The fields of the answer, without what is the connection's business."""

@@ -1,8 +1,8 @@
 """HTTP/1.1 as a server speaks it (RFC 9112), without sockets: bytes in, requests out; answers to bytes.
 
-httptools parses the fields. What it accepts and a strict server should not is refused here, before it:
-request lines of other protocols and versions, bare LF, folded fields, no or several Host fields, and lengths
-that two parsers could read in two ways. `Upgrade` is ignored, as if the field were absent.
+httptools parses the fields. What it accepts and a strict server should not is refused here: request lines of
+other protocols and versions, bare LF, folded fields, no or several Host fields, and lengths that two parsers
+could read in two ways. `Upgrade` is ignored: a request is read as if it had no such field.
 """
 
 import re
@@ -20,8 +20,10 @@ Fields = list[tuple[bytes, bytes]]
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 LAST_CHUNK = b"0\r\n\r\n"
 _STATUS_LINES = {int(s): b"HTTP/1.1 %d %s\r\n" % (s, s.phrase.encode()) for s in HTTPStatus}
-_UPGRADE = re.compile(rb"\r\nupgrade[ \t]*:[^\r\n]*", re.IGNORECASE)
+_TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HOST = re.compile(rb"[0-9A-Za-z._~!$&'()*+,;=:%\[\]-]*")  # what a name, an address and a port consist of
 _ABSOLUTE = re.compile(rb"https?://([^/?]*)", re.IGNORECASE)
+_CODINGS = re.compile(rb"\r\ntransfer-encoding:([^\r]*)", re.IGNORECASE)
 _FRAMED_BY_US = frozenset((b"content-length", b"transfer-encoding", b"date"))
 
 
@@ -57,21 +59,22 @@ class RequestReader:
     belongs to later requests waits in the buffer, so that nobody should feed more than is asked for.
     """
 
-    __slots__ = ("_body_left", "_buffer", "_chunks", "_limits")
+    __slots__ = ("_body_left", "_buffer", "_chunks", "_limits", "_may_be_blank")
 
     def __init__(self, limits: Limits = LIMITS) -> None:
         self._limits = limits
         self._buffer = b""
         self._body_left = 0  # of a body of known length
         self._chunks: ChunkedDecoder | None = None  # of a chunked body that is not over
+        self._may_be_blank = True  # one empty line may come before a request (section 2.2)
 
     def feed(self, data: bytes) -> None:
         self._buffer = self._buffer + data if self._buffer else data
 
     @property
-    def buffered(self) -> bool:
-        """Whether there are bytes that were not asked for yet."""
-        return bool(self._buffer)
+    def buffered(self) -> int:
+        """How many bytes have come and were not asked for yet."""
+        return len(self._buffer)
 
     @property
     def body_over(self) -> bool:
@@ -81,16 +84,18 @@ class RequestReader:
     def next_head(self) -> Head | None:
         """The head of the next request; None: feed more. Raises `RequestError`."""
         buffer = self._buffer
-        if buffer.startswith(b"\r\n"):
-            buffer = self._buffer = buffer[2:]  # after a body, as some clients do (section 2.2)
+        if self._may_be_blank and buffer.startswith(b"\r\n"):
+            buffer = self._buffer = buffer[2:]
+            self._may_be_blank = False
         end = buffer.find(b"\r\n\r\n", 0, self._limits.head_bytes)
         if end < 0:
             if len(buffer) >= self._limits.head_bytes:
                 raise RequestError(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
-            _count_lines(buffer)
+            _check_begin(buffer)
             return None
         head = buffer[: end + 4]
         self._buffer = buffer[end + 4 :]
+        self._may_be_blank = True
         parsed = _parse(head, self._limits.head_fields)
         if parsed.length is None:
             self._chunks = ChunkedDecoder()
@@ -118,7 +123,7 @@ class RequestReader:
 
 
 class _FieldParser:
-    """What httptools calls. `head` must be whole, so that each field comes in one call."""
+    """What httptools calls. A head must be fed whole, so that each field comes in one call."""
 
     __slots__ = ("fields",)
 
@@ -126,7 +131,9 @@ class _FieldParser:
         self.fields: Fields = []
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self.fields.append((name.lower(), value.strip(b" \t")))
+        name = name.lower()
+        if name != b"upgrade":
+            self.fields.append((name, value.strip(b" \t")))
 
 
 def _count_lines(head: bytes) -> int:
@@ -137,30 +144,43 @@ def _count_lines(head: bytes) -> int:
     return lines
 
 
+def _check_begin(begin: bytes) -> None:
+    """Refuse at once what cannot become a head: its sender may wait for an answer."""
+    _count_lines(begin)
+    if begin and begin[0] <= 0x20 and begin[0] != 0x0D:
+        raise RequestError(HTTPStatus.BAD_REQUEST)  # a handshake of TLS, for example
+    if (end := begin.find(b"\r\n")) >= 0:
+        _request_line(begin[:end])
+
+
 def _parse(head: bytes, max_fields: int) -> Head:
     if _count_lines(head) > max_fields + 2:
         raise RequestError(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
     method, target, http_1_0 = _request_line(head[: head.index(b"\r\n")])
     if b"\r\n " in head or b"\r\n\t" in head:
         raise RequestError(HTTPStatus.BAD_REQUEST)  # a folded field
-    path, _, query = _origin_form(target).partition(b"?")
-    return _judge(Head(method, path, query, _parse_fields(head), not http_1_0, http_1_0, 0, False))
-
-
-def _parse_fields(head: bytes) -> Fields:
-    try:
-        try:
-            return _fields_of(head)
-        except httptools.HttpParserUpgrade:
-            return _fields_of(_UPGRADE.sub(b"", head))
-    except httptools.HttpParserError:
-        raise RequestError(HTTPStatus.BAD_REQUEST) from None
-
-
-def _fields_of(head: bytes) -> Fields:
     parser = _FieldParser()
-    httptools.HttpRequestParser(parser).feed_data(head)
-    return parser.fields
+    try:
+        httptools.HttpRequestParser(parser).feed_data(head)
+    except httptools.HttpParserUpgrade:
+        pass  # all fields have been read
+    except httptools.HttpParserInvalidMethodError:
+        raise RequestError(HTTPStatus.NOT_IMPLEMENTED) from None
+    except httptools.HttpParserError:
+        raise RequestError(_why_refused(head, http_1_0=http_1_0)) from None
+    authority, target = _split_target(target)
+    path, _, query = target.partition(b"?")
+    return _judge(Head(method, path, query, parser.fields, not http_1_0, http_1_0, 0, False), authority)
+
+
+def _why_refused(head: bytes, *, http_1_0: bool) -> HTTPStatus:
+    """httptools refuses most codings other than `chunked` itself, as any other mistake."""
+    codings = b",".join(_CODINGS.findall(head)).lower().split(b",")
+    names = {coding.strip(b" \t") for coding in codings}
+    unknown = all(map(_TOKEN.fullmatch, names)) and names != {b"chunked"}
+    if unknown and not http_1_0 and b"\r\ncontent-length:" not in head.lower():
+        return HTTPStatus.NOT_IMPLEMENTED
+    return HTTPStatus.BAD_REQUEST
 
 
 def _request_line(line: bytes) -> tuple[str, bytes, bool]:
@@ -169,6 +189,8 @@ def _request_line(line: bytes) -> tuple[str, bytes, bool]:
     if len(parts) != 3:
         raise RequestError(HTTPStatus.BAD_REQUEST)
     method, target, version = parts
+    if not _TOKEN.fullmatch(method):
+        raise RequestError(HTTPStatus.BAD_REQUEST)
     if version not in (b"HTTP/1.1", b"HTTP/1.0"):
         known = version.startswith(b"HTTP/") and len(version) == len(b"HTTP/1.1")
         raise RequestError(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED if known else HTTPStatus.BAD_REQUEST)
@@ -177,27 +199,31 @@ def _request_line(line: bytes) -> tuple[str, bytes, bool]:
     return method.decode("latin-1"), target, version == b"HTTP/1.0"
 
 
-def _origin_form(target: bytes) -> bytes:
-    """Path and query. The absolute form names our own host (section 3.2.2); `*` is a path that nobody has."""
+def _split_target(target: bytes) -> tuple[bytes | None, bytes]:
+    """(authority of the absolute form, path and query); `*` is a path that nobody has."""
     if b"#" in target:
         raise RequestError(HTTPStatus.BAD_REQUEST)
-    if target.startswith(b"/"):
-        return target
-    if (absolute := _ABSOLUTE.match(target)) is not None and absolute[1]:
-        rest = target[absolute.end() :]
-        return rest if rest.startswith(b"/") else b"/" + rest
-    if target == b"*":
-        return target
-    raise RequestError(HTTPStatus.BAD_REQUEST)
+    if target.startswith(b"/") or target == b"*":
+        return None, target
+    absolute = _ABSOLUTE.match(target)
+    if absolute is None or not absolute[1] or not _HOST.fullmatch(absolute[1]):
+        raise RequestError(HTTPStatus.BAD_REQUEST)
+    rest = target[absolute.end() :]
+    return absolute[1], rest if rest.startswith(b"/") else b"/" + rest
 
 
-def _judge(head: Head) -> Head:
-    """Read the fields that frame the message, and refuse what is ambiguous."""
+def _judge(head: Head, authority: bytes | None) -> Head:
+    """Read the fields that frame the message, and refuse what is ambiguous.
+
+    An `authority` of the target replaces the Host field (section 3.2.2).
+    """
     hosts, codings, connection = 0, list[bytes](), b""
     length: bytes | None = None
     for name, value in head.fields:
         if name == b"host":
             hosts += 1
+            if not _HOST.fullmatch(value):
+                raise RequestError(HTTPStatus.BAD_REQUEST)
         elif name == b"content-length":
             if length is not None:
                 raise RequestError(HTTPStatus.BAD_REQUEST)
@@ -212,6 +238,8 @@ def _judge(head: Head) -> Head:
             head.expects_continue = not head.http_1_0
     if hosts > 1 or (hosts == 0 and not head.http_1_0):
         raise RequestError(HTTPStatus.BAD_REQUEST)
+    if authority is not None:
+        head.fields = [(name, authority if name == b"host" else value) for name, value in head.fields]
     if connection:
         tokens = {token.strip(b" \t") for token in connection.split(b",")}
         head.keep_alive = b"close" not in tokens and (not head.http_1_0 or b"keep-alive" in tokens)

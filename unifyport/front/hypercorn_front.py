@@ -2,6 +2,7 @@
 
 import os
 import socket
+import ssl
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any
@@ -16,7 +17,7 @@ from hypercorn.trio import tcp_server
 
 from .exchange import AsgiApp, Receive, Scope, Send
 from .limits import LIMITS
-from .tls import TlsFiles
+from .tls import Certificate
 
 
 class _NoPlainHttp2(ProtocolWrapper):
@@ -35,11 +36,38 @@ class _NoPlainHttp2(ProtocolWrapper):
 tcp_server.ProtocolWrapper = _NoPlainHttp2  # type: ignore[attr-defined]
 
 
+class _Config(Config):
+    """A configuration whose certificate may be replaced while it is in use."""
+
+    certificate: Certificate | None = None
+
+    @property
+    def ssl_enabled(self) -> bool:
+        return self.certificate is not None
+
+    def create_ssl_context(self) -> ssl.SSLContext | None:
+        certificate = self.certificate
+        if certificate is None:
+            return None
+
+        def use_current(connection: ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> None:
+            connection.context = certificate.context
+
+        first = certificate.context
+        first.sni_callback = use_current  # also called where the client names no server
+        return first
+
+
 async def serve_with_hypercorn(
-    listening: socket.socket, app: AsgiApp, *, tls: TlsFiles | None, until: Callable[[], Awaitable[None]]
+    listening: socket.socket,
+    app: AsgiApp,
+    *,
+    certificate: Certificate | None,
+    until: Callable[[], Awaitable[None]],
 ) -> None:
     """Serve until `until` returns, then stop gracefully. The socket stays open."""
-    config = Config()
+    config = _Config()
+    config.certificate = certificate
     config.bind = [f"fd://{os.dup(listening.fileno())}"]  # hypercorn closes it
     config.graceful_timeout = LIMITS.stop_seconds
     config.keep_alive_timeout = LIMITS.idle_seconds
@@ -48,9 +76,6 @@ async def serve_with_hypercorn(
     config.errorlog = None
     config.include_server_header = False
     config.h11_max_incomplete_size = LIMITS.head_bytes
-    if tls is not None:
-        config.certfile, config.keyfile = str(tls.cert), str(tls.key)
-        config.alpn_protocols = ["h2", "http/1.1"]
     wrapped: Any = _finishing_sends(_within_limits(app))
     await hypercorn_serve(wrapped, config, shutdown_trigger=until, mode="asgi")
 
@@ -74,6 +99,11 @@ def _finishing_sends(app: AsgiApp) -> AsgiApp:
                     await send(message)
 
             await app(scope, receive, send_whole)
+        elif scope["type"] == "lifespan":  # hypercorn serves nothing before it is answered
+            kind = ""
+            while kind != "lifespan.shutdown":
+                kind = (await receive())["type"]
+                await send({"type": f"{kind}.complete"})
 
     return wrapped
 

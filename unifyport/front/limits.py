@@ -7,7 +7,8 @@ import attrs
 class Limits:
     head_seconds: float = 10.0  # from a connection's begin, or a head's first byte, to the end of the head
     idle_seconds: float = 65.0  # between two requests; longer than the 60 s of common load balancers
-    write_seconds: float = 20.0  # in which a peer must take one piece of an answer
+    write_seconds: float = 20.0  # in which a peer must take a piece of an answer ...
+    write_bytes: int = 64 * 1024  # ... of at most so many bytes
     handshake_seconds: float = 10.0  # of TLS, and for the header of the PROXY protocol
     head_bytes: int = 16 * 1024  # request line and fields
     head_fields: int = 100

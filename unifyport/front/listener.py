@@ -14,7 +14,7 @@ from trio.lowlevel import wait_readable
 from unifyport.net.guard import Network
 
 from .connection import Connection, refusal
-from .connections import Connections, Phase
+from .connections import Connections, Phase, peer_of
 from .exchange import Disconnected, Handler
 from .forwarded import is_trusted
 from .limits import LIMITS, Limits
@@ -86,7 +86,7 @@ class Listener:
                 continue
             except OSError as error:
                 if error.errno in _FULL:  # by others: the front keeps to its part
-                    spare.refuse_one(self._socket)
+                    spare.refuse_one(self._socket, self.connections.date)
                     self.connections.refused += 1
                     await trio.sleep(_FULL_PAUSE)
 
@@ -97,12 +97,13 @@ class Listener:
         if self._proxy_protocol and not trusted:
             accepted.close()
             return
-        if not self.connections.make_room(None if trusted else client):
-            _turn_away(accepted)
+        peer = None if trusted else peer_of(client)
+        if not self.connections.make_room(peer):
+            _turn_away(accepted, self.connections.date)
             return
         if not self._local:
             accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        connection = Connection(self, SocketTransport(accepted), client)
+        connection = Connection(self, SocketTransport(accepted), client, peer)
         self._open.add(connection)
         self.connections.add(connection)
         opens = self._certificate is not None or self._proxy_protocol
@@ -168,11 +169,11 @@ class _Spare:
     def __init__(self) -> None:
         self._number = os.open(os.devnull, os.O_RDONLY)
 
-    def refuse_one(self, listening: socket.socket) -> None:
+    def refuse_one(self, listening: socket.socket, date: bytes) -> None:
         self.close()
         try:
             with contextlib.suppress(OSError):
-                _turn_away(listening.accept()[0])
+                _turn_away(listening.accept()[0], date)
         finally:
             with contextlib.suppress(OSError):
                 self._number = os.open(os.devnull, os.O_RDONLY)
@@ -192,9 +193,9 @@ def _spare_descriptor() -> Iterator[_Spare]:
         spare.close()
 
 
-def _turn_away(accepted: socket.socket) -> None:
+def _turn_away(accepted: socket.socket, date: bytes) -> None:
     """Answer 503 as far as that goes at once, and close."""
     accepted.setblocking(False)
     with contextlib.suppress(OSError):
-        accepted.send(refusal(HTTPStatus.SERVICE_UNAVAILABLE))
+        accepted.send(refusal(HTTPStatus.SERVICE_UNAVAILABLE, date))
     accepted.close()

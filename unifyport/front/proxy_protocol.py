@@ -41,14 +41,25 @@ async def _read_text(begin: bytes, receive: Receive) -> str | None:
     match line[:-2].decode("latin-1").split(" "):
         case ["PROXY", "UNKNOWN", *_]:
             return None
-        case ["PROXY", "TCP4" | "TCP6" as family, source, destination, _, _]:
-            try:
-                versions = {ipaddress.ip_address(text).version for text in (source, destination)}
-            except ValueError:
-                versions = set()
-            if versions == {4 if family == "TCP4" else 6}:
-                return source
+        case ["PROXY", "TCP4" | "TCP6" as family, source, destination, *ports]:
+            client = _read_addresses(source, destination, version=4 if family == "TCP4" else 6)
+            if client is not None and len(ports) == 2 and all(map(_is_port, ports)):
+                return client
     raise ProxyHeaderError("the PROXY line is not valid")
+
+
+def _read_addresses(source: str, destination: str, *, version: int) -> str | None:
+    """The source, if both are addresses of that version."""
+    try:
+        addresses = [ipaddress.ip_address(text) for text in (source, destination)]
+    except ValueError:
+        return None
+    valid = all(address.version == version for address in addresses) and "%" not in source + destination
+    return str(addresses[0]) if valid else None
+
+
+def _is_port(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= 5 and int(text) <= 65_535
 
 
 async def _read_binary(receive: Receive) -> str | None:

@@ -2,6 +2,7 @@
 
 import logging
 import ssl
+from collections.abc import Sequence
 from pathlib import Path
 
 import attrs
@@ -13,6 +14,8 @@ from unifyport.process import disk
 log = logging.getLogger("unifyport.front")
 
 LOOK_SECONDS = 60.0
+HTTP_1_1 = ("http/1.1",)  # names of protocols in ALPN (RFC 7301)
+HTTP_2_TOO = ("h2", "http/1.1")
 
 
 @attrs.frozen
@@ -23,36 +26,68 @@ class TlsFiles:
     key: Path
 
 
-def new_tls_context(cert: Path, key: Path) -> ssl.SSLContext:
-    """The server-side context for a certificate chain and its key, both PEM: TLS 1.2 and newer, HTTP/1.1.
+def new_tls_context(cert: Path, key: Path, protocols: Sequence[str] = HTTP_1_1) -> ssl.SSLContext:
+    """The server-side context for a certificate chain and its key, both PEM: TLS 1.2 and newer.
 
     Raises `OSError`.
     """
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(["http/1.1"])
+    context.set_alpn_protocols(list(protocols))
     context.load_cert_chain(cert, key, password=lambda: b"")  # never ask at a terminal
     return context
+
+
+_Stamp = tuple[tuple[int, int, int] | None, ...]
+
+
+@attrs.frozen
+class Pair:
+    """A certificate and its key, ready for use. `expires_at`: seconds since 1970."""
+
+    context: ssl.SSLContext
+    expires_at: float
+    stamp: _Stamp
 
 
 class Certificate:
     """The pair in force. Files that cannot be used leave the pair before in force, and are a `problem`."""
 
-    def __init__(self, files: TlsFiles) -> None:
+    def __init__(self, files: TlsFiles, protocols: Sequence[str] = HTTP_1_1) -> None:
         """Raises `OSError`, `ValueError` if the files cannot be used."""
         self._files = files
-        self._stamp = _stamp(files)
-        self.context, self.expires_at = _load(files)  # of the pair in force; seconds since 1970
+        self._protocols = protocols
+        self._pair = self.read()
+        self._stamp = self._pair.stamp  # of the files as they were read last
         self.problem: str | None = None  # why the files as they are now are not in force
 
+    @property
+    def context(self) -> ssl.SSLContext:
+        return self._pair.context
+
+    @property
+    def expires_at(self) -> float:
+        """Seconds since 1970."""
+        return self._pair.expires_at
+
+    def read(self) -> Pair:
+        """The pair as the files are now. Raises `OSError`, `ValueError` if they cannot be used."""
+        files, stamp = self._files, _stamp(self._files)
+        context = new_tls_context(files.cert, files.key, self._protocols)
+        chain = x509.load_pem_x509_certificates(files.cert.read_bytes())
+        return Pair(context, chain[0].not_valid_after_utc.timestamp(), stamp)
+
+    def use(self, pair: Pair) -> None:
+        """Put a pair in force for new connections."""
+        self._pair, self._stamp, self.problem = pair, pair.stamp, None
+
     def reload(self) -> None:
-        """Read the files again."""
+        """Read the files again, and use them if they can be used."""
         self._stamp = _stamp(self._files)
         try:
-            self.context, self.expires_at = _load(self._files)
-            self.problem = None
+            self.use(self.read())
         except (OSError, ValueError) as error:
-            self.problem = getattr(error, "reason", None) or getattr(error, "strerror", None) or str(error)
+            self.problem = why(error)
             log.error("the certificate and its key cannot be used, the ones before stay: %s", self.problem)
 
     async def run(self) -> None:
@@ -65,15 +100,14 @@ class Certificate:
                     log.info("the certificate was read again")
 
 
-def _load(files: TlsFiles) -> tuple[ssl.SSLContext, float]:
-    context = new_tls_context(files.cert, files.key)
-    chain = x509.load_pem_x509_certificates(files.cert.read_bytes())
-    return context, chain[0].not_valid_after_utc.timestamp()
+def why(error: OSError | ValueError) -> str:
+    """Why the files of a pair cannot be used."""
+    return getattr(error, "reason", None) or getattr(error, "strerror", None) or str(error)
 
 
-def _stamp(files: TlsFiles) -> list[tuple[int, int, int] | None]:
+def _stamp(files: TlsFiles) -> _Stamp:
     """What changes when the files are replaced or written."""
-    return [_stamp_of(path) for path in (files.cert, files.key)]
+    return _stamp_of(files.cert), _stamp_of(files.key)
 
 
 def _stamp_of(path: Path) -> tuple[int, int, int] | None:

@@ -23,7 +23,7 @@ class Transport(Protocol):
     async def receive(self, most: int) -> bytes:
         """Bytes that have come, empty at the end. Raises `Disconnected`."""
 
-    async def send(self, data: bytes) -> None:
+    async def send(self, data: bytes | memoryview) -> None:
         """Send all of it. Not a checkpoint where the socket takes it at once. Raises `Disconnected`."""
 
     def try_send(self, data: bytes) -> None:
@@ -51,13 +51,14 @@ class SocketTransport:
     async def receive(self, most: int) -> bytes:
         try:
             while True:
+                self._check_open()
                 await wait_readable(self._socket)
                 with contextlib.suppress(BlockingIOError):
                     return self._socket.recv(most)
         except _LOST:
             raise Disconnected from None
 
-    async def send(self, data: bytes) -> None:
+    async def send(self, data: bytes | memoryview) -> None:
         try:
             try:
                 sent = self._socket.send(data)
@@ -67,11 +68,16 @@ class SocketTransport:
                 return
             left = memoryview(data)[sent:]
             while left:
+                self._check_open()
                 await wait_writable(self._socket)
                 with contextlib.suppress(BlockingIOError):
                     left = left[self._socket.send(left) :]
         except _LOST:
             raise Disconnected from None
+
+    def _check_open(self) -> None:
+        if self._socket.fileno() < 0:  # trio would take -1 for a descriptor that tasks share
+            raise Disconnected
 
     def try_send(self, data: bytes) -> None:
         with contextlib.suppress(OSError):
@@ -108,7 +114,7 @@ class TlsTransport:
         except _LOST:
             raise Disconnected from None
 
-    async def send(self, data: bytes) -> None:
+    async def send(self, data: bytes | memoryview) -> None:
         try:
             await self._stream.send_all(data)
         except _LOST:

@@ -55,6 +55,9 @@ def _not_done(answer: Answer, done: str, details: dict[str, Any]) -> UseCaseErro
         case "deadline":
             text = f"not {done}: its turn did not come in time"
             return UseCaseError(OperationFailure.FAILED, text, retry_after=1, **details)
+        case "connection_replaced":
+            text = f"not {done}: the connection was lost"
+            return UseCaseError(OperationFailure.FAILED, text, retry_after=1, **details)
         case "internal_error":
             return UseCaseError(OperationFailure.FAILED, f"not {done}: internal error", **details)
         case "not_recorded":

@@ -54,13 +54,13 @@ class Repeats:
             raise _reused()
         return known
 
-    async def accept(self, write: AcceptCommand) -> CommandRecord | None:
-        """Record a send. Returns None, or the record of the first send if this one is a repeat.
+    async def accept(self, write: AcceptCommand) -> CommandRecord | CommandState:
+        """Record a send. Returns its state, or the record of the first send if this one is a repeat.
 
         Raises `UseCaseError`, `WriteRefused`, `StoreUnavailable`.
         """
         try:
-            known: CommandRecord | None = await self._writes.write(write)
+            known: CommandRecord | CommandState = await self._writes.write(write)
         except NotKnownYet:
             raise
         except StoreUnavailable:

@@ -155,19 +155,14 @@ class SendUseCases:
         except Rejected as rejected:
             raise UseCaseError(INVALID_REQUEST, rejected.detail or rejected.reason) from None
         remarks.settle()
-        known = None if key is None else await self._repeats.find(key)
+        known: CommandRecord | Answer | None = None if key is None else await self._repeats.find(key)
         if known is None:
+            prepare = None if source is None else self._preparing(connection, source)
             accept = AcceptCommand(account.no, command, msgspec.json.encode(command))
             message.rendered = rendered
-            if key is not None:
-                accept.key, accept.body_hash = key.value, key.body_hash
-            place = self._reserve(command)
-            with self._repeats.under_way(command.id), place.released_unless_filled():
-                known = await self._accept(accept)
-                if known is None:
-                    prepare = None if source is None else self._preparing(connection, source)
-                    answer = await self._accounts.carry_out(place, command, prepare)
-                    return self._sent(account, message, command.id, answer)
+            known = await self._send_first(accept, prepare, key)
+        if isinstance(known, Answer):
+            return self._sent(account, message, command_id, known)
         assert key is not None, "only a send under a key can be a repeat"
         key.on_repeat()
         return self._sent(account, message, known.id, await self._repeats.join(known))
@@ -260,7 +255,34 @@ class SendUseCases:
             raise failed(place, "sent")
         return place
 
-    async def _accept(self, accept: AcceptCommand) -> CommandRecord | None:
+    async def _send_first(
+        self, accept: AcceptCommand, prepare: Prepare | None, key: IdempotencyKey | None
+    ) -> Answer | CommandRecord:
+        """The outcome of a send, or the record of the first one if it turns out to be a repeat."""
+        if key is None:
+            return await self._carry_out(accept, prepare)
+        accept.key, accept.body_hash = key.value, key.body_hash
+        with self._repeats.under_way(accept.command.id):
+            return await self._carry_out(accept, prepare)
+
+    async def _carry_out(self, accept: AcceptCommand, prepare: Prepare | None) -> Answer | CommandRecord:
+        """Record a send and have it done. One that can begin at once is recorded as `sending`."""
+        command = accept.command
+        place = self._reserve(command)
+        recorded: CommandState | CommandRecord | None = None
+        try:
+            if prepare is None:
+                accept.begin = self._accounts.reserve_all(command, place)
+            recorded = await self._accept(accept)
+        finally:
+            if not isinstance(recorded, CommandState):
+                await self._accounts.release(command, place)
+        if isinstance(recorded, CommandRecord):
+            return recorded
+        begins = recorded is CommandState.SENDING
+        return await self._accounts.carry_out(place, command, prepare, begins=begins)
+
+    async def _accept(self, accept: AcceptCommand) -> CommandState | CommandRecord:
         """Record a send, as `Repeats.accept`. If that may happen later, it is recorded as `not_sent` then."""
         try:
             return await self._repeats.accept(accept)

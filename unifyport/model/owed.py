@@ -1,6 +1,10 @@
 """Owed events, as the store gives them to the window of an endpoint's delivery actor."""
 
+from typing import NamedTuple
+
 import attrs
+
+LaneKey = tuple[int, int]  # (round, lane), or (round, seq) without order
 
 
 @attrs.define
@@ -16,6 +20,14 @@ class Owed:
     expires_at: int | None
     body: bytes
     account_no: int = 0  # 0: an event of the gateway's own
+
+
+class Stretch(NamedTuple):
+    """Rows of one lane, `after` < seq <= `upto`."""
+
+    key: LaneKey
+    after: int
+    upto: int
 
 
 @attrs.define

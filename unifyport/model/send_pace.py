@@ -58,6 +58,12 @@ class Pacer:
         if limit is not None:
             self._bucket(key, now).take(limit, now)
 
+    def give_back(self, key: str, kind: str, pace: Pace) -> None:
+        """The message for which `take` was called, at `pace`, does not begin after all."""
+        self.account.give_back(pace.account)
+        if (bucket := self._conversations.get(key)) is not None:
+            bucket.give_back(pace.of_conversation(kind))
+
     def close_account(self, until: float) -> None:
         self.account.close(until)
 

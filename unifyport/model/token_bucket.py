@@ -78,6 +78,11 @@ class Bucket:
         if limit is not None:
             self._full_at = max(self._full_at, now) + 1 / limit.rate
 
+    def give_back(self, limit: Limit | None) -> None:
+        """Undo one `take` of this limit."""
+        if limit is not None:
+            self._full_at -= 1 / limit.rate
+
     def close(self, until: float) -> None:
         """Give nothing before `until`."""
         self._closed_until = max(self._closed_until, until)

@@ -221,7 +221,7 @@ class CallClient:
         addresses = [literal] if literal is not None else await resolve(host)
         if not addresses:
             raise NameNotResolved(host)
-        return Target(at.scheme, at.host, at.port, tuple(addresses), at.path, private=False)
+        return Target(at.scheme, at.host, at.port, tuple(addresses), path="", private=False)
 
     def _not_connected(self, reason: str) -> NotConnected:
         return NotConnected(reason if self._proxy is None else "proxy_error")

@@ -111,7 +111,7 @@ class Connection:
                 if answer.status and not limited:
                     limited = True
                     self.deadline = min(deadline, trio.current_time() + self.read_on)
-            reusable = error is None and answer.reusable
+            reusable = error is None and answer.reusable and not self._swept
         except InvalidAnswer as invalid:
             error = str(invalid)
         except (OSError, trio.ClosedResourceError):

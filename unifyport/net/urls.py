@@ -25,8 +25,8 @@ class Location:
     scheme: str
     host: str
     port: int
-    path: str  # path and query, as the request line holds them
-    userinfo: tuple[str, str] | None = None  # user name and password
+    path: str = attrs.field(repr=False)  # path and query, as the request line holds them
+    userinfo: tuple[str, str] | None = attrs.field(default=None, repr=False)  # user name and password
 
     @property
     def authority(self) -> str:

@@ -1,24 +1,26 @@
 """Logs: one structured line for each record, on standard error, with every registered secret blanked.
 
-Nothing from outside ends a line or controls a terminal: JSON escapes whatever is not ASCII, and for a
-terminal characters that act are shown (`model/texts.py`).
-
+A file or a pipe gets JSON (`json_lines.py`), a terminal lines for people, in which characters that could
+control it are shown (`model/texts.py`).
 `redaction.py` holds the registered secrets. Of libraries that log URLs (which hold bot tokens) only warnings
 are logged.
 """
 
 import logging
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
+from contextvars import ContextVar, Token
 from typing import Any
 
 import structlog
 
 from unifyport.model.texts import visible
 
+from .json_lines import JsonLines
 from .redaction import redact
 
 _OF_LINES = ("exception", "stack")  # texts of Python, of several lines
+_bound: ContextVar[Mapping[str, str]] = ContextVar("bound", default={})  # noqa: B039  never changed in place
 
 
 def _redact_values(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -32,14 +34,36 @@ def _show_acting(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMap
     }
 
 
-def set_up_logs(level: str = "info") -> None:
-    """Send all records of the standard library's loggers through structlog, redacted.
+def bind(**ids: str) -> Token[Mapping[str, str]]:
+    """Give these ids to every record that this task, and those that it starts, make until `unbind`."""
+    return _bound.set({**_bound.get(), **ids})
 
-    A record has the fields of its `extra`, and the ids that its task has bound (`request_id`, `event_id`).
+
+def unbind(token: Token[Mapping[str, str]]) -> None:
+    """Undo `bind`, in the same task."""
+    _bound.reset(token)
+
+
+def set_up_logs(level: str = "info") -> None:
+    """Write all records of the standard library's loggers to standard error, redacted.
+
+    A record has the fields of its `extra`, and the ids that its task has bound.
     """
-    pretty = sys.stderr.isatty()
+    # What no line shows need not be found out for each record (the standard library's own advice).
+    logging._srcfile = None
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_for_people() if sys.stderr.isatty() else JsonLines(_bound.get))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    set_level(level)
+    for noisy in ("httpx", "httpcore", "hypercorn", "quart"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def _for_people() -> logging.Formatter:
     shared: list[Any] = [
-        structlog.contextvars.merge_contextvars,
+        lambda _, __, event: {**_bound.get(), **event},
         structlog.stdlib.ExtraAdder(),
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
@@ -47,21 +71,14 @@ def set_up_logs(level: str = "info") -> None:
         structlog.processors.format_exc_info,
         _redact_values,
     ]
-    renderers: list[Any] = (
-        [_show_acting, structlog.dev.ConsoleRenderer()] if pretty else [structlog.processors.JSONRenderer()]
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=shared,
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            _show_acting,
+            structlog.dev.ConsoleRenderer(),
+        ],
     )
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderers],
-        )
-    )
-    root = logging.getLogger()
-    root.handlers[:] = [handler]
-    set_level(level)
-    for noisy in ("httpx", "httpcore", "hypercorn", "quart"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
 def set_level(level: str) -> None:

@@ -16,7 +16,7 @@ import attrs
 from unifyport.model.account import Account
 from unifyport.model.aliases import Alias
 from unifyport.model.message import CommandState, SendCommand
-from unifyport.model.owed import Blocked, Owed
+from unifyport.model.owed import Blocked, LaneKey, Owed, Stretch
 from unifyport.model.unit import Unit
 from unifyport.model.webhook import WebhookEndpoint
 
@@ -123,10 +123,13 @@ class DropOwed:
 
 @attrs.define
 class AcceptCommand:
-    """Record a send before anything else is done about it.
+    """Record a send before anything else is done about it. Value: the state in which it is recorded.
 
     `key` is the caller's idempotency key. If a command with this key is recorded already, nothing is written
     and the value is its `CommandRecord`. Refuses `key_reused` if that one had another `body_hash`.
+
+    `begin`: the send begins as soon as this is durable, under the lease of that epoch. It is recorded as
+    `sending`, with its id as `client_ref`; where the lease is no longer held, as `accepted`.
     """
 
     account_no: int
@@ -134,6 +137,7 @@ class AcceptCommand:
     body: bytes
     key: str | None = None
     body_hash: bytes | None = None
+    begin: int | None = None
 
 
 @attrs.define
@@ -467,13 +471,11 @@ class Store(Protocol):
     async def blocked(self, endpoint_no: int) -> list[Blocked]:
         """All debts that wait for a retry; with lanes these are the heads of their lanes."""
 
-    async def in_lane(
-        self, endpoint_no: int, round_: int, lane: int, *, after: int, upto: int, limit: int
-    ) -> list[Owed]:
-        """Owed events of one lane, `after` < seq <= `upto`, in order."""
+    async def in_lanes(self, endpoint_no: int, stretches: Sequence[Stretch], limit: int) -> list[list[Owed]]:
+        """Owed events of each stretch in order, at most `limit`."""
 
-    async def owed_one(self, endpoint_no: int, round_: int, seq: int) -> Owed | None:
-        """One owed event; None if it is not owed."""
+    async def owed_ones(self, endpoint_no: int, keys: Sequence[LaneKey]) -> list[list[Owed]]:
+        """The owed event of each (round, seq); none if it is not owed."""
 
     async def ordered(self, endpoint_no: int, after: tuple[int, int], limit: int) -> list[Owed]:
         """Debts with an extra attempt ordered, above `after` (seq, round)."""

@@ -11,7 +11,6 @@ from http import HTTPStatus
 from typing import Any
 
 import msgspec
-import structlog
 import trio
 from msgspec import UNSET
 
@@ -19,6 +18,7 @@ from unifyport.gateway.gateway import Gateway
 from unifyport.model.ids import new_id
 from unifyport.model.json_depth import too_deep
 from unifyport.model.structuring import strict_converter, structure
+from unifyport.process.logs import bind, unbind
 
 from . import envelope
 from .answers import answer_data, answer_error, plain_value
@@ -83,13 +83,16 @@ class Dispatcher:
             except Exception as error:
                 return self._failure(request, error, new_id("req"), target.failure_code)
         request_id, began = new_id("req"), trio.current_time()
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
+        bound = bind(request_id=request_id)
+        try:
             response = await self._answer(request, target, path, request_id)
             seconds = trio.current_time() - began
             self._observe(target.operation_id, response.status, seconds)
             if self._gateway.log_requests() and not target.public:
                 fields = {"operation": target.operation_id, "status": response.status, **path}
                 _log_request(request, response.status, seconds, fields)
+        finally:
+            unbind(bound)
         return response
 
     async def _answer(

@@ -8,12 +8,15 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import attrgetter
 
+import attrs
 from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from unifyport import __version__
+from unifyport.front.connections import Connections, Phase
+from unifyport.front.tls import Certificate
 from unifyport.gateway.figures import EndpointFigures, Figures
 from unifyport.model.tally import Tally
 
@@ -36,11 +39,22 @@ class Requests:
         self.seconds[operation].observe(seconds)
 
 
-def new_registry(figures: Figures, requests: Requests, ingress: IngressFront) -> CollectorRegistry:
+@attrs.frozen
+class FrontFigures:
+    """What the listeners know of their connections."""
+
+    connections: Connections
+    certificate: Certificate | None
+
+
+def new_registry(
+    figures: Figures, requests: Requests, ingress: IngressFront, front: FrontFigures
+) -> CollectorRegistry:
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)
     registry.register(_Gateway(figures, requests, ingress))
+    registry.register(_Connections(front))
     return registry
 
 
@@ -218,6 +232,62 @@ class _Gateway(Collector):
             ["provider", "status"],
             (((provider, str(status)), n) for (provider, status), n in self._ingress.answers.items()),
         )
+
+
+class _Connections(Collector):
+    def __init__(self, front: FrontFigures) -> None:
+        self._connections = front.connections
+        self._certificate = front.certificate
+
+    def collect(self) -> Iterator[Metric]:
+        connections, certificate = self._connections, self._certificate
+        phases = connections.count_phases()
+        yield _gauge(
+            "unifyport_connections",
+            "Connections of callers by what they do",
+            ["phase"],
+            (((phase.name.lower(),), phases[phase]) for phase in Phase),
+        )
+        yield _gauge(
+            "unifyport_connections_limit",
+            "Connections that there may be at a time",
+            [],
+            [((), connections.capacity)],
+        )
+        yield _counter(
+            "unifyport_connections_refused",
+            "Connections turned away, as none could be closed for them",
+            [],
+            [((), connections.refused)],
+        )
+        yield _counter(
+            "unifyport_connections_closed_for_others",
+            "Connections closed to make room, by what they did",
+            ["phase"],
+            (((name,), connections.closed[name]) for name in (phase.name.lower() for phase in Phase)),
+        )
+        yield _counter(
+            "unifyport_tls_failed_handshakes",
+            "Handshakes that failed or took too long",
+            [],
+            [((), connections.failed_handshakes)],
+        )
+        if certificate is not None:
+            yield _gauge(
+                "unifyport_tls_certificate_expires_at",
+                "When the certificate in force expires",
+                [],
+                [((), certificate.expires_at)],
+            )
+            yield _gauge(
+                "unifyport_tls_certificate_rejected",
+                "1 while the files of the certificate cannot be used, and the one before stays",
+                [],
+                [((), certificate.problem is not None)],
+            )
+
+    def describe(self) -> Iterable[Metric]:
+        return ()
 
 
 _OF_ENDPOINTS: tuple[tuple[str, str, Callable[[EndpointFigures], float]], ...] = (

@@ -10,7 +10,7 @@ import msgspec
 from unifyport.model.account import Account, AuthStatus, Origin
 from unifyport.model.event import name_of, without_secrets
 from unifyport.model.message import CommandState
-from unifyport.model.owed import Blocked, Owed
+from unifyport.model.owed import Blocked, LaneKey, Owed, Stretch
 from unifyport.model.proxy import Proxy
 from unifyport.model.webhook import WebhookEndpoint
 from unifyport.process.redaction import register_secret
@@ -247,16 +247,16 @@ def replays(db: sqlite3.Connection, endpoint_no: int, after: int, limit: int) ->
     return [Owed(*row) for row in db.execute(sql, (endpoint_no, after, _FIRST_TIME, limit))]
 
 
-def in_lane(
-    db: sqlite3.Connection, endpoint_no: int, round_: int, lane: int, *, after: int, upto: int, limit: int
-) -> list[Owed]:
+def in_lane(db: sqlite3.Connection, endpoint_no: int, stretch: Stretch, limit: int) -> list[Owed]:
     sql = _OWED + "d.lane = ? and d.seq > ? and d.seq <= ? and d.round = ? order by d.seq limit ?"
+    (round_, lane), after, upto = stretch
     return [Owed(*row) for row in db.execute(sql, (endpoint_no, lane, after, upto, round_, limit))]
 
 
-def owed_one(db: sqlite3.Connection, endpoint_no: int, round_: int, seq: int) -> Owed | None:
-    row = db.execute(_OWED + "d.seq = ? and d.round = ?", (endpoint_no, seq, round_)).fetchone()
-    return None if row is None else Owed(*row)
+def owed_one(db: sqlite3.Connection, endpoint_no: int, key: LaneKey) -> list[Owed]:
+    round_, seq = key
+    sql = _OWED + "d.seq = ? and d.round = ?"
+    return [Owed(*row) for row in db.execute(sql, (endpoint_no, seq, round_))]
 
 
 def ordered(db: sqlite3.Connection, endpoint_no: int, after: tuple[int, int], limit: int) -> list[Owed]:

@@ -15,7 +15,7 @@ import trio
 
 from unifyport.model.account import Account
 from unifyport.model.aliases import Alias
-from unifyport.model.owed import Blocked, Owed
+from unifyport.model.owed import Blocked, LaneKey, Owed, Stretch
 from unifyport.model.unit import Unit
 from unifyport.model.webhook import WebhookEndpoint
 
@@ -317,15 +317,13 @@ class SqliteStore:
     async def blocked(self, endpoint_no: int) -> list[Blocked]:
         return await self._read(lambda db: reads.blocked(db, endpoint_no))
 
-    async def in_lane(
-        self, endpoint_no: int, round_: int, lane: int, *, after: int, upto: int, limit: int
-    ) -> list[Owed]:
+    async def in_lanes(self, endpoint_no: int, stretches: Sequence[Stretch], limit: int) -> list[list[Owed]]:
         return await self._read(
-            lambda db: reads.in_lane(db, endpoint_no, round_, lane, after=after, upto=upto, limit=limit)
+            lambda db: [reads.in_lane(db, endpoint_no, stretch, limit) for stretch in stretches]
         )
 
-    async def owed_one(self, endpoint_no: int, round_: int, seq: int) -> Owed | None:
-        return await self._read(lambda db: reads.owed_one(db, endpoint_no, round_, seq))
+    async def owed_ones(self, endpoint_no: int, keys: Sequence[LaneKey]) -> list[list[Owed]]:
+        return await self._read(lambda db: [reads.owed_one(db, endpoint_no, key) for key in keys])
 
     async def ordered(self, endpoint_no: int, after: tuple[int, int], limit: int) -> list[Owed]:
         return await self._read(lambda db: reads.ordered(db, endpoint_no, after, limit))

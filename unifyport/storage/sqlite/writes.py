@@ -273,9 +273,12 @@ class Writes:
                 if known[1] != write.body_hash:
                     return Refused("key_reused")
                 return Committed(reads.command(self._db, known[0]))
-        self._db.execute(
-            "insert into command(id, account_no, account_id, kind, key, body_hash, body, state,"
-            " deadline, created_at) values(?, ?, ?, 'send', ?, ?, ?, 'accepted', ?, ?)"
+        state, ref, epoch = CommandState.ACCEPTED, None, None
+        if write.begin is not None and self._holds_lease(f"account:{command.account_id}", write.begin):
+            state, ref, epoch = CommandState.SENDING, command.id, write.begin
+        inserted = self._db.execute(
+            "insert into command(id, account_no, account_id, kind, key, body_hash, body, state, client_ref,"
+            " epoch, deadline, created_at) values(?, ?, ?, 'send', ?, ?, ?, ?, ?, ?, ?, ?)"
             " on conflict(id) do nothing",
             (
                 command.id,
@@ -284,11 +287,17 @@ class Writes:
                 write.key,
                 write.body_hash,
                 self._ring.seal("command", ["command", command.id], write.body),
+                state.value,
+                ref,
+                epoch,
                 command.deadline,
                 command.created_at,
             ),
         )
-        return Committed()
+        if not inserted.rowcount:  # by a COMMIT with an unknown result
+            row = self._db.execute("select state from command where id = ?", (command.id,)).fetchone()
+            state = CommandState(row[0])
+        return Committed(state)
 
     def recover_commands(self, write: RecoverCommands) -> Result:
         unsent = self._db.execute(

@@ -32,6 +32,7 @@ from .updates import UPDATES, Update
 
 # The Bot API names files by ids that open nothing without the bot's token, and shows no URLs of its own.
 REDACTIONS: Redactions = {}
+_UPDATE = msgspec.json.Decoder(dict[str, Any])
 _MESSAGE = frozenset({"message_id", "date", "chat"})
 
 
@@ -81,17 +82,20 @@ def parse_update(raw: bytes, bot_id: str) -> tuple[ProviderEvent, int | None]:
 
 def _decode(raw: bytes) -> dict[str, Any]:
     try:
-        return msgspec.json.decode(raw, type=dict[str, Any])
+        return _UPDATE.decode(raw)
     except msgspec.DecodeError:
-        return msgspec.json.decode(without_lone_surrogates(raw), type=dict[str, Any])
+        return _UPDATE.decode(without_lone_surrogates(raw))
 
 
 def _only(fields: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-    """The kind of an update and its object. Raises `ValueError` if there is not exactly one."""
+    """The kind of an update and its object. Raises `ValueError` if there is not exactly one kind."""
     kinds = [name for name in fields if name != "update_id"]
     if len(kinds) != 1:
         raise ValueError("unknown_update")
-    return kinds[0], msgspec.convert(fields[kinds[0]], dict[str, Any])
+    payload = fields[kinds[0]]
+    if not isinstance(payload, dict):
+        raise msgspec.ValidationError("not an object")
+    return kinds[0], payload
 
 
 def _known(kind: str, payload: Mapping[str, Any]) -> str:

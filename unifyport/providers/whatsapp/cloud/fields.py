@@ -16,7 +16,7 @@ from unifyport.model.inbound import Conversation, PlatformEvent, ProviderEvent, 
 from unifyport.model.provider_data import ProviderData
 
 from .groups import group_event
-from .items import item_of, milliseconds, raw_key, without_nulls
+from .items import OBJECT, item_of, milliseconds, raw_key, without_nulls
 from .messages import Message, by_customer, by_owner, observed, read_message
 from .people import Customers, chat_with, person
 from .shapes import About, Customer
@@ -42,7 +42,7 @@ def _message(kind: str, make: Callable[[Message, Place], ProviderEvent]) -> Read
     """A reader of messages; `kind` tells their keys apart."""
 
     def read(raw: bytes, place: Place) -> list[ProviderEvent]:
-        item = msgspec.json.decode(raw, type=dict[str, Any])
+        item = OBJECT.decode(raw)
         if b"null" in raw:
             item = without_nulls(item)
         return [make(read_message(item, raw, place.number, kind=kind, customers=place.customers), place)]
@@ -74,7 +74,7 @@ def _group(raw: bytes, place: Place) -> list[ProviderEvent]:
 
 def _reported(raw: bytes, place: Place) -> list[ProviderEvent]:
     """An item that is about a customer, under the name of the field."""
-    item = msgspec.convert(without_nulls(msgspec.json.decode(raw, type=dict[str, Any])), About)
+    item = msgspec.convert(without_nulls(OBJECT.decode(raw)), About)
     number, user_id = item.wa_id or item.from_, item.user_id or item.from_user_id
     if not number and not user_id:
         only = next(iter(place.customers.values()), Customer())
@@ -89,7 +89,7 @@ def _reported(raw: bytes, place: Place) -> list[ProviderEvent]:
 
 def _history(raw: bytes, place: Place) -> list[ProviderEvent]:
     """Past conversations, a slice of one in each event, as one chunk may hold thousands of messages."""
-    chunk = msgspec.json.decode(raw, type=dict[str, Any])
+    chunk = OBJECT.decode(raw)
     threads = chunk.get("threads")
     if not isinstance(threads, list) or not threads:
         return [PlatformEvent(raw_key(place.number, raw, place.field), place.field, None)]

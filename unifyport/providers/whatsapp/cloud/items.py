@@ -19,12 +19,16 @@ REDACTIONS: Redactions = {
     "referral": frozenset({"image_url", "video_url", "thumbnail_url"}),
     "profile": frozenset({"picture", "picture_url"}),
 }
+# Decoders are made once: each call with a type that is no class would make a new one.
+_ITEMS = msgspec.json.Decoder(list[Raw] | None)
+OBJECT = msgspec.json.Decoder(dict[str, Any])
+PARTS = msgspec.json.Decoder(dict[str, Raw])
 _DIGITS = re.compile(r"[0-9]{1,11}")
 
 
 def read_list(items: Raw) -> list[Raw]:
     """The items of a list; absent and null are an empty list. Raises `DecodeError` if it is not a list."""
-    return msgspec.json.decode(items, type=list[Raw] | None) or []
+    return _ITEMS.decode(items) or []
 
 
 def milliseconds(seconds: str | int) -> int:

@@ -18,11 +18,12 @@ from unifyport.model.json_text import without_lone_surrogates
 from unifyport.providers.contract.ingress import Addressed
 
 from .fields import OF_NUMBERS, Place, Reader
-from .items import decoded, milliseconds, raw_key, read_list, without_nulls
+from .items import OBJECT, PARTS, decoded, milliseconds, raw_key, read_list, without_nulls
 from .messages import head_of
 from .people import conversation, customers_of, sender_of
 from .shapes import NULL, Change, Entry, Metadata, Webhook
 
+_METADATA = msgspec.json.Decoder(Metadata | None)
 _BESIDE = frozenset({"messaging_product", "metadata", "contacts"})
 
 
@@ -54,8 +55,8 @@ def _decode(body: bytes) -> Webhook:
 def _of_change(raw: bytes, identity: str, entry: Entry) -> list[Addressed]:
     try:
         change = msgspec.json.decode(raw, type=Change)
-        value = msgspec.json.decode(change.value, type=dict[str, Raw])
-        metadata = msgspec.json.decode(value.get("metadata", NULL), type=Metadata | None)
+        value = PARTS.decode(change.value)
+        metadata = _METADATA.decode(value.get("metadata", NULL))
         if metadata is None and change.field == "messages":
             raise ValueError("no metadata")
     except Exception as error:
@@ -134,7 +135,7 @@ def _unreadable_item(raw: bytes, place: Place, error: Exception) -> Addressed:
     if place.field != "messages":
         return addressed
     try:
-        head = head_of(without_nulls(msgspec.json.decode(raw, type=dict[str, Any])))
+        head = head_of(without_nulls(OBJECT.decode(raw)))
         sender, at = sender_of(head, place.customers), milliseconds(head.timestamp)
     except Exception:
         return addressed

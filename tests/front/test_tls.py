@@ -1,0 +1,278 @@
+"""TLS: versions, ALPN, names, failed and slow handshakes, certificates that are replaced."""
+
+import socket
+import ssl
+from pathlib import Path
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from tests.front.serving import GET, Front, Peer, echo, front, post, settle
+from tests.tls import Authority
+from unifyport.front.connections import TICK
+from unifyport.front.exchange import Exchange
+from unifyport.front.limits import LIMITS
+from unifyport.front.tls import LOOK_SECONDS, Certificate, TlsFiles
+
+
+class Pair:
+    """The files of a certificate, which are replaced as renewals replace them."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self.files = TlsFiles(directory / "cert.pem", directory / "key.pem")
+        self.authority: Authority
+        self.renew()
+
+    def renew(self, *hosts: str, key: bool = True) -> None:
+        self.authority = Authority(self._directory)
+        cert, new_key = self.authority.issue(*(hosts or ("localhost",)))
+        cert.replace(self.files.cert)
+        if key:
+            new_key.replace(self.files.key)
+
+    @property
+    def trusting(self) -> ssl.SSLContext:
+        return ssl.create_default_context(cafile=self.authority.ca)
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> Pair:
+    return Pair(tmp_path)
+
+
+async def connect(served: Front, context: ssl.SSLContext, name: str | None = "localhost") -> Peer:
+    """A connection whose handshake is done."""
+    stream = trio.SSLStream(await trio.open_tcp_stream(*served.address), context, server_hostname=name)
+    await stream.do_handshake()
+    return Peer(stream)
+
+
+async def test_requests_over_tls(pair: Pair) -> None:
+    async with front(echo, certificate=Certificate(pair.files)) as served:
+        peer = await connect(served, pair.trusting)
+        for body in (b"one", b"x" * 300_000):
+            await peer.send(post(body))
+            assert (await peer.answer()).body == b"POST / " + body
+        await peer.send(GET * 50)
+        for _ in range(50):
+            await peer.answer()
+        await peer.send(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        await peer.answer()
+        assert await peer.rest() == b""  # `close_notify`: nothing was cut off
+
+
+async def test_a_refused_body_over_tls(pair: Pair, mock_clock: MockClock) -> None:
+    async with front(echo, certificate=Certificate(pair.files)) as served:
+        peer = await connect(served, pair.trusting)
+        await peer.send(b"garbage\r\n\r\n" + b"x" * 30_000)
+        assert (await peer.answer()).status == 400
+        await settle()
+        mock_clock.jump(LIMITS.linger_seconds + TICK)
+        assert await peer.cut_off() in (True, False)
+        await served.count(0)
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_1, ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+async def test_versions(pair: Pair, version: ssl.TLSVersion) -> None:
+    context = pair.trusting
+    context.set_ciphers("DEFAULT:@SECLEVEL=0")
+    if version is ssl.TLSVersion.TLSv1_1:
+        with pytest.warns(DeprecationWarning, match="TLSv1_1"):
+            context.minimum_version = context.maximum_version = version
+    else:
+        context.minimum_version = context.maximum_version = version
+    async with front(echo, certificate=Certificate(pair.files)) as served:
+        if version is ssl.TLSVersion.TLSv1_1:
+            with pytest.raises(trio.BrokenResourceError):
+                await connect(served, context)
+            await served.count(0)
+            assert served.connections.failed_handshakes == 1
+        else:
+            peer = await connect(served, context)
+            await peer.send(GET)
+            assert (await peer.answer()).status == 200
+            assert served.connections.failed_handshakes == 0
+
+
+@pytest.mark.parametrize(
+    ("offered", "chosen"),
+    [(["h2", "http/1.1"], "http/1.1"), (["http/1.1"], "http/1.1"), (["h2"], None), ([], None)],
+)
+async def test_alpn(pair: Pair, offered: list[str], chosen: str | None) -> None:
+    context = pair.trusting
+    if offered:
+        context.set_alpn_protocols(offered)
+    async with front(echo, certificate=Certificate(pair.files)) as served:
+        peer = await connect(served, context)
+        assert isinstance(peer.stream, trio.SSLStream)
+        assert peer.stream.selected_alpn_protocol() == chosen
+
+
+@pytest.mark.parametrize("name", ["localhost", "another.example", None])
+async def test_one_certificate_for_every_name(pair: Pair, name: str | None) -> None:
+    context = pair.trusting
+    context.check_hostname = False
+    async with front(echo, certificate=Certificate(pair.files)) as served:
+        peer = await connect(served, context, name)
+        await peer.send(GET)
+        assert (await peer.answer()).status == 200
+
+
+async def test_failed_handshakes_are_counted_and_hurt_nobody(
+    pair: Pair, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with front(echo, certificate=Certificate(pair.files)) as served:
+        for raw in (GET, b"\x16\x03\x01\x00\x05hello", b""):
+            peer = await served.connect()
+            await peer.send(raw)
+            await peer.half_close()
+            await peer.cut_off()
+        reset = await served.connect()
+        await reset.send(b"\x16\x03")
+        await settle()
+        reset.reset()
+        with pytest.raises(trio.BrokenResourceError):  # who distrusts us
+            await connect(served, ssl.create_default_context())
+        await served.count(0)
+        assert served.connections.failed_handshakes >= 4
+        peer = await connect(served, pair.trusting)
+        await peer.send(GET)
+        assert (await peer.answer()).status == 200
+    assert not caplog.records
+
+
+async def test_a_handshake_that_takes_too_long_is_given_up(pair: Pair, mock_clock: MockClock) -> None:
+    async with front(echo, certificate=Certificate(pair.files)) as served:
+        peers = [await served.connect() for _ in range(3)]
+        await peers[0].send(b"\x16\x03\x01")
+        await settle()
+        mock_clock.jump(LIMITS.handshake_seconds - 1)
+        await settle()
+        assert len(served.connections) == 3
+        mock_clock.jump(1.5)
+        for peer in peers:
+            await peer.cut_off()
+        await served.count(0)
+        assert served.connections.failed_handshakes == 3
+
+
+PHASES = {
+    "idle": b"",
+    "head": GET[:10],
+    "garbage": b"garbage\r\n\r\n",
+    "body": post(b"abc")[:-1],
+    "streaming": b"GET /stream HTTP/1.1\r\nHost: a\r\n\r\n",
+    "long": b"GET /long HTTP/1.1\r\nHost: a\r\n\r\n",
+}
+
+
+async def _answer(exchange: Exchange) -> None:
+    if exchange.path == b"/stream":
+        await exchange.start(200, [])
+        while True:
+            await exchange.write(b"x" * 65536)
+    if exchange.path == b"/long":
+        return await exchange.respond(200, [], b"x" * 20_000_000)
+    return await echo(exchange)
+
+
+@pytest.mark.parametrize("how", ["reset", "close"])
+@pytest.mark.parametrize("phase", PHASES)
+async def test_a_peer_may_go_in_any_phase(
+    pair: Pair, phase: str, how: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with front(_answer, certificate=Certificate(pair.files)) as served:
+        peers = [await connect(served, pair.trusting) for _ in range(2)]
+        for peer in peers:
+            await peer.send(PHASES[phase])
+        await settle(0.02)
+        for peer in peers:
+            if how == "reset":
+                peer.reset()
+            else:
+                peer.socket.shutdown(socket.SHUT_RDWR)
+        with trio.fail_after(10):
+            await served.count(0)
+        peer = await connect(served, pair.trusting)
+        await peer.send(GET)
+        assert (await peer.answer()).status == 200
+    assert not caplog.records
+
+
+# -- certificates that are replaced --------------------------------------------------------------------------
+
+
+async def test_a_certificate_that_is_replaced_is_used(pair: Pair, mock_clock: MockClock) -> None:
+    certificate = Certificate(pair.files)
+    async with front(echo, certificate=certificate) as served, trio.open_nursery() as nursery:
+        nursery.start_soon(certificate.run)
+        await settle()
+        before = await connect(served, pair.trusting)
+        await before.send(GET)
+        await before.answer()
+        old, context = pair.trusting, certificate.context
+        pair.renew()
+        mock_clock.jump(LOOK_SECONDS)
+        while certificate.context is context:
+            await settle()
+        assert certificate.problem is None
+        peer = await connect(served, pair.trusting)
+        await peer.send(GET)
+        assert (await peer.answer()).status == 200
+        with pytest.raises(trio.BrokenResourceError):
+            await connect(served, old)
+        await before.send(GET)  # connections stay
+        assert (await before.answer()).status == 200
+        nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("broken", ["no file", "no certificate", "the key of another one"])
+async def test_a_pair_that_cannot_be_used_leaves_the_one_before(pair: Pair, broken: str) -> None:
+    certificate, old = Certificate(pair.files), pair.trusting
+    expires_at = certificate.expires_at
+    if broken == "no file":
+        pair.files.key.unlink()
+    elif broken == "no certificate":
+        pair.files.cert.write_text("hello")
+    else:
+        pair.renew(key=False)
+    certificate.reload()
+    assert certificate.problem
+    assert certificate.expires_at == expires_at
+    async with front(echo, certificate=certificate) as served:
+        peer = await connect(served, old)
+        await peer.send(GET)
+        assert (await peer.answer()).status == 200
+        pair.renew()
+        certificate.reload()
+        assert certificate.problem is None
+        await connect(served, pair.trusting)
+
+
+async def test_files_that_are_replaced_one_after_the_other_are_read_in_the_end(
+    pair: Pair, mock_clock: MockClock
+) -> None:
+    certificate = Certificate(pair.files)
+    context = certificate.context
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(certificate.run)
+        await settle()
+        pair.renew(key=False)
+        mock_clock.jump(LOOK_SECONDS)
+        while certificate.problem is None:
+            await settle()
+        assert certificate.context is context
+        pair.renew()
+        mock_clock.jump(LOOK_SECONDS)
+        while certificate.problem is not None:
+            await settle()
+        assert certificate.context is not context
+        nursery.cancel_scope.cancel()
+
+
+def test_a_certificate_that_cannot_be_used_is_an_error_at_the_start(pair: Pair) -> None:
+    pair.files.key.write_text("hello")
+    with pytest.raises(OSError):
+        Certificate(pair.files)
