@@ -32,6 +32,7 @@ from .identities import Identities
 log = logging.getLogger("unifyport.accounts")
 
 VERB_SECONDS = 5.0
+VERDICT_SECONDS = 10.0  # of a platform, on credentials
 LAST_WORDS_SECONDS = 3.0
 
 
@@ -338,10 +339,13 @@ class Accounts:
             self.supervisor.start(actor.row.id)
 
     async def log_in_again(self, account_id: str) -> bool:
-        """Present the credentials once more, whatever the last login came to."""
-        self._actor(account_id).state.present_credentials_again()
+        """Present the credentials once more, whatever the last login came to; wait for what comes of it."""
+        state = self._actor(account_id).state
+        state.present_credentials_again()
         self.supervisor.reset(account_id)
-        return await self._done(account_id, self.supervisor.start(account_id))
+        settled = await self.supervisor.settled(account_id, self.supervisor.start(account_id), VERB_SECONDS)
+        await state.wait_for_verdict(VERDICT_SECONDS)
+        return await state.flushed_within(VERB_SECONDS) and settled
 
     async def log_out(self, account_id: str) -> bool:
         """Drop the login, or give up one that is under way, and stay down until the account is logged in

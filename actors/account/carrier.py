@@ -92,13 +92,21 @@ class Carrier:
         """Sets `attempt.answer`, unless it is cancelled. Raises `NotPrepared`."""
         command = attempt.command
         if place.lease is not None:
-            attempt.answer = STOPPING if place.dropped else await self._execute(place, attempt, place.lease)
+            attempt.answer = await self._begin_at_once(place, attempt, place.lease)
         elif place.prepare is None or not isinstance(command, SendCommand):
             attempt.answer = await self._await_turn(place, attempt)
         else:
             self._wait_early(place)
             async with place.prepare(command) as attempt.command:
                 attempt.answer = await self._await_turn(place, attempt)
+
+    async def _begin_at_once(self, place: Place, attempt: Attempt, lease: ConnectionLease) -> Answer:
+        """It has all that it needs, except for what happened while it was recorded."""
+        if place.dropped:
+            return STOPPING
+        if self._execution.left(attempt.command) < self._lanes.needs:
+            return LATE
+        return await self._execute(place, attempt, lease)
 
     async def _await_turn(self, place: Place, attempt: Attempt) -> Answer:
         """Once it has a slot, on one connection after another until it has begun."""

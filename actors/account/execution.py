@@ -123,8 +123,8 @@ class Execution:
 
     def _answer_to(self, error: ChannelError, attempt: Attempt, connector: Connector) -> Answer:
         match error:
-            case Rejected(reason=reason, detail=detail):
-                return Answer(CommandState.REJECTED, code=reason, message=detail)
+            case Rejected(reason=reason, detail=detail, code=code):
+                return Answer(CommandState.REJECTED, code=reason, message=detail, provider_code=code)
             case SessionLost(reason=reason) | NotBegun(reason=reason) if attempt.begun:
                 return Answer(CommandState.UNKNOWN, code=reason)
             case SessionLost() | NotBegun(reason="connection_replaced"):

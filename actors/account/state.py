@@ -57,6 +57,7 @@ class AccountState:
         self._published = 0  # changes so far
         self._unflushed: list[Change] = []  # published and not durable yet
         self._flushed = trio.Event()
+        self._changed = trio.Event()
 
     @property
     def row(self) -> Account:
@@ -141,6 +142,7 @@ class AccountState:
             if change.number > before:
                 row = attrs.evolve(row, **change.changes_for(row.login))
         self._row = row
+        self._tell()
 
     # -- changes that are published -------------------------------------------------------------------------
 
@@ -152,6 +154,7 @@ class AccountState:
         self._unflushed.append(change)
         self._slot.publish(change)
         self._announce(self)
+        self._tell()
 
     def observe(self, child: ChildState) -> None:
         """Take over what the supervisor says of the connection; announce what has changed."""
@@ -211,6 +214,20 @@ class AccountState:
         for change in self._unflushed:
             row = attrs.evolve(row, **change.changes_for(row.login))
         self._row = row
+        self._tell()
+
+    async def wait_for_verdict(self, seconds: float) -> None:
+        """Wait until the platform has accepted or refused the credentials, or could not be asked."""
+        before = self._published
+        with trio.move_on_after(seconds):
+            while self._row.auth_status is AuthStatus.PENDING_AUTH:
+                if self._published > before and self.view.status is not RuntimeStatus.STARTING:
+                    break
+                await self._changed.wait()
+
+    def _tell(self) -> None:
+        self._changed.set()
+        self._changed = trio.Event()
 
     # -- the status pump ------------------------------------------------------------------------------------
 

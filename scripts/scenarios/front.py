@@ -65,6 +65,7 @@ class Seen:
     attackers: int = 0  # connections that they made
     descriptors: int = 0  # the most that the gateway had open
     resident: int = 0  # bytes
+    cpu: float = 0.0  # the share of a core that the gateway used
 
     def problems(self, within: float) -> list[str]:
         slow = max(self.probes, default=float("inf"))
@@ -126,7 +127,7 @@ class Honest:
 
     async def under(self, name: str, accounts: dict[str, str], seconds: float, scale: float) -> Seen:
         """Go on while one attack lasts."""
-        seen = Seen(name)
+        seen, began, used = Seen(name), time.monotonic(), self.gateway.cpu()
         command = [sys.executable, "-m", "scripts.scenarios.hostile", name, "--port", str(self.port)]
         command += ["--seconds", str(seconds), "--scale", str(scale)]
         async with trio.open_nursery() as nursery:
@@ -136,6 +137,7 @@ class Honest:
                 nursery.start_soon(self.send_webhooks, seen, account, number)
             ended = await trio.run_process(pinned(OTHER_CORE, command), capture_stdout=True, cwd=ROOT)
             seen.attackers = int(ended.stdout)
+            seen.cpu = (self.gateway.cpu() - used) / (time.monotonic() - began)
             nursery.cancel_scope.cancel()
         return seen
 
@@ -202,7 +204,7 @@ def report(seen: list[Seen], within: float) -> bool:
             f"{'BAD ' if problems else 'ok  '} {each.name:19} {each.attackers:6} connections;"
             f" /healthz {len(probes)} times, p50 {probes[len(probes) // 2] * 1000:.0f} ms,"
             f" at most {probes[-1] * 1000:.0f} ms; {each.webhooks} webhooks;"
-            f" {each.descriptors} descriptors, {each.resident / 2**20:.0f} MiB"
+            f" {each.descriptors} descriptors, {each.resident / 2**20:.0f} MiB, {each.cpu:.0%} of a core"
         )
         for problem in problems:
             console.print(f"       {problem}")

@@ -179,6 +179,30 @@ async def test_a_commit_that_takes_too_long(autojump_clock: MockClock, tmp_path:
         await world.send("next")
 
 
+@pytest.mark.parametrize(("seconds", "said"), [(20, "sent"), (24, "not_sent")])
+async def test_a_commit_that_leaves_too_little_time(
+    autojump_clock: MockClock, tmp_path: Path, seconds: float, said: str
+) -> None:
+    """As with a send that had to wait for its turn: what has no time for its work does not begin."""
+    async with send_world(tmp_path) as world:
+        world.platform.answers = slow
+        world.store.hold(is_accept)
+        outcomes: list[str] = []
+
+        async def send() -> None:
+            outcomes.append(await outcome(world, "x"))
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(send)
+            await trio.sleep(seconds)
+            world.store.release()
+        assert outcomes == [said]
+        assert world.platform.written == (["x"] if said == "sent" else [])
+        await trio.sleep(1)
+        assert world.stored("x") is CommandState(said)
+        assert idle(world)
+
+
 async def test_a_caller_that_is_cancelled_while_it_is_committed(
     autojump_clock: MockClock, tmp_path: Path
 ) -> None:

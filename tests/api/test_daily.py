@@ -135,7 +135,16 @@ async def test_regions_and_capabilities(tmp_path: Path) -> None:
             assert found == {
                 "provider": provider,
                 "regions": [
-                    {"region": region, "supported": built, "allocatable": built}
+                    {
+                        "region": region,
+                        "supported": built,
+                        "allocatable": built,
+                        "auth_modes": [
+                            {"auth_mode": mode, "supported": there, "allocatable": there}
+                            for mode in ("token", "qrcode", "code", "session")
+                            for there in [built and mode == "token"]
+                        ],
+                    }
                     for region in ("eu", "global")
                 ],
             }

@@ -266,6 +266,8 @@ async def test_what_the_platform_refuses_is_told_as_it_is(tmp_path: Path) -> Non
             status, error = await send("6599999999")  # never wrote: outside the window
             assert (status, error["outcome"]) == (500, "rejected")
             assert "131047" in error["message"]
+            assert error["reason"] == "outside_customer_service_window"
+            assert error["provider"]["code"] == "131047"
             calls = len((await platform.http.get("/sandbox/whatsapp/connections")).json())
             refusals: list[tuple[dict[str, Any], str]] = [  # for which no platform is needed
                 ({"to": {"id": "not a number", "type": "user"}}, "invalid_request"),

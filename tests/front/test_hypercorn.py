@@ -9,12 +9,13 @@ import h2.connection
 import h2.events
 import pytest
 import trio
+from trio.testing import MockClock
 
 from tests import harness
 from tests.harness import KEY, gateway, settings_of
 from tests.tls import Authority
 from unifyport.front.asgi import asgi_app
-from unifyport.front.exchange import Exchange
+from unifyport.front.exchange import BodyTooSlow, Exchange
 from unifyport.front.hypercorn_front import serve_with_hypercorn
 from unifyport.front.tls import HTTP_2_TOO, Certificate, TlsFiles
 
@@ -105,3 +106,25 @@ async def test_a_certificate_that_is_replaced_is_used(tmp_path: Path) -> None:
                 assert await answers(stream, [("GET", "/", b"")]) == {1: (200, b"")}
                 await stream.aclose()
             stop.set()
+
+
+async def test_a_body_of_which_nothing_comes_is_given_up(autojump_clock: MockClock) -> None:
+    async def handler(exchange: Exchange) -> None:
+        with pytest.raises(BodyTooSlow):
+            await exchange.read()
+
+    scope = {"method": "POST", "raw_path": b"/", "query_string": b"", "headers": [], "scheme": "http"}
+    with trio.fail_after(30):
+        await asgi_app(handler)(scope, trio.sleep_forever, lambda message: trio.sleep(0))
+
+
+@pytest.mark.parametrize("path", ["/ingress/whatsapp/acct_1", "/v1/messages"])
+@pytest.mark.front
+async def test_a_request_without_the_body_that_it_declares_is_answered(tmp_path: Path, path: str) -> None:
+    async with gateway(settings_of(tmp_path)) as api:
+        stream = await trio.open_tcp_stream("127.0.0.1", api.port)
+        async with stream:
+            fields = f"x-api-key: {KEY}\r\ncontent-type: application/json\r\ncontent-length: 10"
+            await stream.send_all(f"POST {path} HTTP/1.1\r\nhost: a\r\n{fields}\r\n\r\n".encode())
+            with trio.fail_after(30):
+                assert (await stream.receive_some(100)).startswith(b"HTTP/1.1 408 ")

@@ -109,6 +109,32 @@ async def test_a_cancelled_request_leaves_nothing_behind() -> None:
         await turns.enter("b")
 
 
+async def test_cancelled_requests_do_not_shorten_the_wait_of_others(autojump_clock: MockClock) -> None:
+    loop = Loop(EntryTurns())
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(loop.never_idle)
+        await loop.request("other")  # the flood has company
+        scopes = trio.CancelScope(), trio.CancelScope()
+
+        async def flood(scope: trio.CancelScope) -> None:
+            with scope:
+                async with trio.open_nursery() as requests:
+                    for _ in range(100):
+                        requests.start_soon(loop.request, "flood")
+
+        for scope in scopes:
+            nursery.start_soon(flood, scope)
+            for _ in range(3):
+                await trio.lowlevel.checkpoint()
+            autojump_clock.jump(LONGEST_WAIT * 0.6)
+        scopes[0].cancel()
+        loop.entered.clear()
+        while len(loop.entered) < 20:
+            await trio.lowlevel.checkpoint()
+        nursery.cancel_scope.cancel()
+    assert loop.most_in_a_turn == 1
+
+
 async def test_ingress_waits_for_deliveries_of_accounts_with_requests_in_work() -> None:
     behind = True
     loop = Loop(EntryTurns(lambda: behind))

@@ -1,8 +1,8 @@
 """Environments of foreign peers: built once, cached by the hash of what they install, apart from ours.
 
-Node peers are locked in `node/package-lock.json`, Python peers in `python/requirements.in`. A machine without
-Node or nginx gets Debian's where that can be installed; else the tests that need it are skipped with the
-reason, but under CI nothing may be skipped.
+Node peers are locked in `node/package-lock.json`, Python peers in `python/requirements.in`, Go peers in
+`go.sum`. A machine without Node or nginx gets Debian's where that can be installed; else the tests that need
+it are skipped with the reason, but under CI nothing may be skipped. Go is used where it is installed.
 """
 
 import contextlib
@@ -45,7 +45,7 @@ def _one_at_a_time() -> Iterator[None]:
         yield
 
 
-def _run(*command: str, cwd: Path | None = None) -> None:
+def run(*command: str, cwd: Path | None = None) -> None:
     done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=600)
     if done.returncode != 0:
         _missing(f"{' '.join(command[:3])} failed: {(done.stdout + done.stderr)[-500:]}")
@@ -56,8 +56,8 @@ def _programs(packages: dict[str, str]) -> list[str]:
     path = f"{os.environ['PATH']}{os.pathsep}/usr/sbin"
     if not all(shutil.which(program, path=path) for program in packages):
         if shutil.which("apt-get") and os.geteuid() == 0:
-            _run("apt-get", "update", "-q")
-            _run("apt-get", "install", "-yq", "--no-install-recommends", *packages.values())
+            run("apt-get", "update", "-q")
+            run("apt-get", "install", "-yq", "--no-install-recommends", *packages.values())
         else:
             _missing(f"{' or '.join(packages)} is not installed")
     return [shutil.which(program, path=path) or program for program in packages]
@@ -69,18 +69,22 @@ def nginx() -> str:
         return _programs({"nginx": "nginx-light"})[0]
 
 
-def node() -> Path:
-    """A directory with `node_modules` of all Node peers and their scripts."""
+def node_program() -> str:
+    with _one_at_a_time():
+        return _programs({"node": "nodejs"})[0]
+
+
+def node(source: Path = HERE / "node") -> Path:
+    """A directory with `node_modules` of the Node peers of `source` and their scripts."""
     with _one_at_a_time():
         _programs({"node": "nodejs", "npm": "npm"})
-        files = [HERE / "node" / name for name in ("package.json", "package-lock.json")]
-        directory = _cached("node", *files)
+        directory = _cached("node", *(source / name for name in ("package.json", "package-lock.json")))
         if not (directory / ".done").exists():
             shutil.rmtree(directory, ignore_errors=True)
-            shutil.copytree(HERE / "node", directory, ignore=shutil.ignore_patterns("node_modules"))
-            _run("npm", "ci", "--no-audit", "--no-fund", cwd=directory)
+            shutil.copytree(source, directory, ignore=shutil.ignore_patterns("node_modules"))
+            run("npm", "ci", "--no-audit", "--no-fund", cwd=directory)
             (directory / ".done").touch()
-        for script in (HERE / "node").glob("*.cjs"):
+        for script in source.glob("*.cjs"):
             there = directory / script.name
             if not there.exists() or not filecmp.cmp(script, there, shallow=False):
                 shutil.copy(script, there)
@@ -94,10 +98,31 @@ def python(requirements: Path = HERE / "python" / "requirements.in") -> Path:
     with _one_at_a_time():
         if not (directory / ".done").exists():
             shutil.rmtree(directory, ignore_errors=True)
-            _run(sys.executable, "-m", "venv", str(directory))
-            _run(*pip, "-r", str(requirements))
+            run(sys.executable, "-m", "venv", str(directory))
+            run(*pip, "-r", str(requirements))
             (directory / ".done").touch()
     return directory / "bin" / "python"
+
+
+def go() -> str:
+    """The program. Skips the test where it is missing, under CI too."""
+    program = shutil.which("go", path=f"{os.environ['PATH']}{os.pathsep}/usr/local/go/bin")
+    if program is None:
+        pytest.skip("go is not installed")
+    return program
+
+
+def go_tool(source: Path, package: str) -> str:
+    """The path of a program that is a tool of the Go module in `source`."""
+    program = go()
+    directory = _cached("go", source / "go.mod", source / "go.sum")
+    with _one_at_a_time():
+        if not (directory / "tool").exists():
+            directory.mkdir(parents=True, exist_ok=True)
+            for name in ("go.mod", "go.sum"):
+                shutil.copy(source / name, directory)
+            run(program, "build", "-o", "tool", package, cwd=directory)
+    return str(directory / "tool")
 
 
 class Peer:

@@ -75,6 +75,7 @@ REFUSED = [
 ADDED = {
     "data.command_id",
     "data.origin",
+    "data.regions[].auth_modes",
     "data.receive",
     "data.ingress_url",
     *(f"{key}.{name}" for key in ("data", "data.key", "data[]") for name in ("created_at", "last_used_at")),

@@ -216,6 +216,9 @@ def test_failures(code: int, description: str, login: bool, kind: type) -> None:
     assert error.maybe_applied is (code == 502)
     if isinstance(error, RateLimited):
         assert error.retry_after == 7.0
+    if isinstance(error, Rejected):
+        assert error.reason == ("forbidden" if code == 403 else "conversation_not_found")
+        assert (error.detail, error.code) == (description, str(code))
 
 
 def test_render() -> None:

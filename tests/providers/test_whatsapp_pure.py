@@ -84,6 +84,8 @@ def test_errors(code: int, status: int, login: bool, kind: type[ChannelError], m
     error = failure(code, status, "text", login=login)
     assert type(error) is kind
     assert error.maybe_applied is maybe
+    if isinstance(error, Rejected):
+        assert (error.detail, error.code) == ("text", str(code))
 
 
 def test_the_signature_is_metas() -> None:

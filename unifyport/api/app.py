@@ -77,7 +77,8 @@ ROUTES: tuple[Route, ...] = (
 )
 
 
-BUSY = frozenset(("/v1/messages", "/v1/events", "/healthz", "/readyz"))
+# What is asked for most, and the long pages that strangers may ask for.
+BUSY = frozenset(("/v1/messages", "/v1/events", "/healthz", "/readyz", "/openapi.json", "/docs"))
 
 
 def new_router(

@@ -40,7 +40,9 @@ bind = "127.0.0.1:{port}"
 # public_url = "https://gateway.example"     # the base of webhook URLs for platforms and of links to files
 # ingress_bind = "0.0.0.0:8081"              # a separate listener for platforms; admin_bind: for /metrics
 # tls = {{ cert = "cert.pem", key = "key.pem" }}   # or a reverse proxy, listed in trusted_proxies
-# trusted_proxies = ["10.0.0.0/8"]
+# trusted_proxies = ["10.0.0.0/8"]           # proxies that may set X-Forwarded-For
+# proxy_protocol = false                     # true: trusted_proxies begin each connection with a PROXY header
+# front = "native"                           # the HTTP server; "hypercorn" for HTTP/2
 
 [storage]
 url = "sqlite:///unifyport.db"               # beside this file

@@ -18,6 +18,7 @@ from .exchange import AsgiApp, BodyTooSlow, Disconnected, Exchange, Handler, Rec
 from .forwarded import is_trusted, read_forwarded
 from .http1 import Fields
 
+SILENCE_SECONDS = 10.0  # in which another server must have a piece of the body, or its end
 _DISCONNECT = {"type": "http.disconnect"}
 
 
@@ -110,7 +111,11 @@ class AsgiExchange:
 
     async def read(self) -> bytes:
         while not self._over:
-            message = await self._receive()
+            message = None
+            with trio.move_on_after(SILENCE_SECONDS):
+                message = await self._receive()
+            if message is None:
+                raise BodyTooSlow
             if message["type"] == "http.disconnect":
                 raise Disconnected
             self._over = not message.get("more_body", False)

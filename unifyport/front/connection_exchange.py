@@ -10,6 +10,7 @@ from .exchange import AsgiApp, Scope
 from .http1 import LAST_CHUNK, Fields, Head, encode_chunk, encode_head
 
 _WITHOUT_BODY = (204, 304)
+_SENT_ALONE = 32 * 1024  # bytes; longer bodies are not copied to stand behind their head
 
 
 class Link(Protocol):
@@ -91,7 +92,13 @@ class ConnectionExchange:
         else:
             framing += b"content-length: %d\r\n" % len(body)
         head = encode_head(status, self._judge(fields), framing + self._connection_line())
-        await connection.send(head if self.method == "HEAD" else head + body)
+        if self.method == "HEAD":
+            body = b""
+        if len(body) > _SENT_ALONE:
+            await connection.send(head)
+            await connection.send(body)
+        else:
+            await connection.send(head + body)
         self.finished = True
 
     async def start(self, status: int, fields: Iterable[tuple[bytes, bytes]]) -> None:

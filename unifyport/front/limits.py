@@ -13,6 +13,7 @@ class Limits:
     head_bytes: int = 16 * 1024  # request line and fields
     head_fields: int = 100
     read_bytes: int = 64 * 1024  # read at once, and so read ahead of the request in work
+    unsent_bytes: int = 128 * 1024  # of an answer that the kernel holds for a peer that takes nothing
     body_rate: int = 2 * 1024  # a body that comes slower than this each second ...
     body_window: float = 5.0  # ... while we wait for so long is given up
     linger_bytes: int = 64 * 1024  # of a refused body that are read, so that the peer sees the refusal

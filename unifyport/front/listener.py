@@ -50,6 +50,8 @@ class Listener:
         listening.setblocking(False)
         self._socket = listening
         self._local = listening.family == socket.AF_UNIX
+        if not self._local and hasattr(socket, "TCP_NOTSENT_LOWAT"):  # connections inherit it
+            listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, limits.unsent_bytes)
         self._certificate = certificate
         self._proxy_protocol = proxy_protocol
         self._open: set[Connection] = set()
@@ -124,14 +126,16 @@ class Listener:
 
     async def _shake_hands(self, accepted: socket.socket) -> Transport:
         assert self._certificate is not None
-        stream = trio.SSLStream(
-            trio.SocketStream(trio.socket.from_stdlib_socket(accepted)),
-            self._certificate.context,
-            server_side=True,
-        )
         try:
+            if accepted.fileno() >= 0:
+                await wait_readable(accepted)  # who sends nothing shall cost nothing
+            stream = trio.SSLStream(
+                trio.SocketStream(trio.socket.from_stdlib_socket(accepted)),
+                self._certificate.context,
+                server_side=True,
+            )
             await stream.do_handshake()
-        except (trio.BrokenResourceError, trio.ClosedResourceError):
+        except (OSError, trio.BrokenResourceError, trio.ClosedResourceError):
             self.connections.failed_handshakes += 1
             raise Disconnected from None
         return TlsTransport(stream)

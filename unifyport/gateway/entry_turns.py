@@ -11,7 +11,7 @@ so ingress cannot outrun them. How much is owed does not matter, nor do receiver
 Nothing is held while a request waits: a turn is not a lock, and requests of one account share a commit.
 """
 
-from collections import Counter, OrderedDict, deque
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 
 import trio
@@ -24,12 +24,7 @@ LONGEST_WAIT = 0.05  # seconds
 STRANGER = ""  # the key of all requests that name no account of ours
 
 
-class _Queue:
-    """The requests of one account that wait, the oldest first."""
-
-    def __init__(self) -> None:
-        self.lot = trio.lowlevel.ParkingLot()
-        self.since: deque[float] = deque()
+_Queue = OrderedDict[trio.lowlevel.Task, float]  # the requests of one account that wait, and since when
 
 
 class EntryTurns(trio.abc.Instrument):
@@ -44,7 +39,7 @@ class EntryTurns(trio.abc.Instrument):
         self._left = PER_TURN
         self._entered: set[str] = set()  # in this turn of the loop
         self._in_work: Counter[str] = Counter()
-        self._queues: OrderedDict[str, _Queue] = OrderedDict()
+        self._queues: OrderedDict[str, _Queue] = OrderedDict()  # none of them is empty
         self._fair_share = FairShare()
         self._token: trio.lowlevel.TrioToken | None = None
 
@@ -76,13 +71,16 @@ class EntryTurns(trio.abc.Instrument):
         return self._push_back
 
     async def _wait(self, key: str, now: float) -> None:
-        queue = self._queues.setdefault(key, _Queue())
-        queue.since.append(now)
-        try:
-            await queue.lot.park()
-        finally:
-            if not queue.lot and self._queues.get(key) is queue:
+        task, queue = trio.lowlevel.current_task(), self._queues.setdefault(key, OrderedDict())
+        queue[task] = now
+
+        def abort(_: object) -> trio.lowlevel.Abort:
+            del queue[task]
+            if not queue:
                 del self._queues[key]
+            return trio.lowlevel.Abort.SUCCEEDED
+
+        await trio.lowlevel.wait_task_rescheduled(abort)
 
     # -- the turns of the loop -------------------------------------------------------------------------------
 
@@ -95,7 +93,7 @@ class EntryTurns(trio.abc.Instrument):
             now = trio.current_time()
             self._admit(lambda key, queue: True, rounds=1)
             self._admit(lambda key, queue: not self._fair_share.others_active(key, now), rounds=PER_TURN)
-            self._admit(lambda key, queue: now - queue.since[0] >= LONGEST_WAIT, rounds=PER_TURN)
+            self._admit(lambda key, queue: now - next(iter(queue.values())) >= LONGEST_WAIT, rounds=PER_TURN)
 
     def before_io_wait(self, timeout: float) -> None:
         """A turn ends. `timeout` is 0 if a task is ready for the next one."""
@@ -111,12 +109,12 @@ class EntryTurns(trio.abc.Instrument):
             for key, queue in list(self._queues.items()):
                 if self._left <= 0:
                     return
-                if queue.lot and may(key, queue):
-                    queue.lot.unpark(count=1)
-                    queue.since.popleft()
+                if may(key, queue):
+                    task, _ = queue.popitem(last=False)
+                    trio.lowlevel.reschedule(task)
                     self._count(key)
                     let_in += 1
-                    if queue.lot:
+                    if queue:
                         self._queues.move_to_end(key)
                     else:
                         del self._queues[key]

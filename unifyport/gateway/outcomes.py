@@ -20,13 +20,19 @@ def not_running() -> Answer:
 def failed(answer: Answer, done: str, command_id: str | None = None) -> UseCaseError:
     """The error of a command that was not done, or whose outcome is unknown.
 
-    `done` is a participle: what would have been done (`sent`).
+    `done` is a participle: what would have been done (`sent`). The error has the command's reason and, of a
+    refusal, what the platform itself said.
     """
-    details: dict[str, Any] = {"outcome": answer.state.value, "command_id": command_id}
+    details: dict[str, Any] = {
+        "outcome": answer.state.value,
+        "command_id": command_id,
+        "reason": answer.code or None,
+    }
     match answer.state:
         case CommandState.NOT_SENT:
             return _not_done(answer, done, details)
         case CommandState.REJECTED:
+            details["provider"] = _said(answer)
             if answer.code in NOT_FOUND_REASONS:
                 text = answer.message or answer.code.replace("_", " ")
                 return UseCaseError(answer.code, text, **details)
@@ -64,4 +70,10 @@ def _not_done(answer: Answer, done: str, details: dict[str, Any]) -> UseCaseErro
             text = f"not {done}: storage is unavailable"
             return UseCaseError(OperationFailure.FAILED, text, retry_after=1, **details)
     text = f"not {done}: {answer.message or answer.code}"
-    return UseCaseError(NOT_BOUND, text, reason=answer.code, **details)
+    return UseCaseError(NOT_BOUND, text, **details)
+
+
+def _said(answer: Answer) -> dict[str, str] | None:
+    """The platform's own words; None if they are not known."""
+    said = {"code": answer.provider_code, "message": answer.message}
+    return {name: text for name, text in said.items() if text} or None

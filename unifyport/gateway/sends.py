@@ -153,7 +153,8 @@ class SendUseCases:
         try:
             rendered = connection.check(message)
         except Rejected as rejected:
-            raise UseCaseError(INVALID_REQUEST, rejected.detail or rejected.reason) from None
+            text = rejected.detail or rejected.reason
+            raise UseCaseError(INVALID_REQUEST, text, reason=rejected.reason) from None
         remarks.settle()
         known: CommandRecord | Answer | None = None if key is None else await self._repeats.find(key)
         if known is None:

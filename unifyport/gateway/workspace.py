@@ -64,11 +64,15 @@ class ProviderUseCases:
     registry: Registry
     _settings: Callable[[], Settings]
 
-    def list_regions(self, provider: str) -> tuple[list[str], bool]:
-        """The regions, and whether accounts of this provider can be made. Raises `UseCaseError`."""
+    def list_regions(self, provider: str) -> tuple[list[str], set[str]]:
+        """The regions, and the auth modes by which accounts of this provider can be made in each.
+
+        Raises `UseCaseError`.
+        """
         if provider not in PROVIDER_NAMES:
             raise UseCaseError(
                 INVALID_PROVIDER, f"must be one of {', '.join(PROVIDER_NAMES)}", field="provider"
             )
-        known = self.registry.find_channel(provider) is not None
-        return self._settings().workspace.regions, known
+        channel = self.registry.find_channel(provider)
+        modes = set() if channel is None else {each.auth_mode for each in channel.connections}
+        return self._settings().workspace.regions, modes

@@ -153,7 +153,7 @@ class PlatformCall:
 class Answer:
     """The result of a command, as plain values, so that it can pass between processes.
 
-    `value`: what a platform call returned.
+    `provider_code`: the platform's own code of a refusal. `value`: what a platform call returned.
     """
 
     state: CommandState
@@ -163,6 +163,7 @@ class Answer:
     message: str = ""  # for the caller to read; never holds a secret
     retry_after: float | None = None
     value: Any = None
+    provider_code: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         return attrs.asdict(self)

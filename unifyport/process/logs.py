@@ -1,7 +1,9 @@
 """Logs: one structured line for each record, on standard error, with every registered secret blanked.
 
-A file or a pipe gets JSON (`json_lines.py`), a terminal lines for people, in which characters that could
-control it are shown (`model/texts.py`).
+A file or a pipe gets JSON (`json_lines.py`), which escapes whatever is not ASCII. A terminal gets lines for
+people, in which characters that act are shown (`model/texts.py`): nothing from outside ends a line or
+controls a terminal.
+
 `redaction.py` holds the registered secrets. Of libraries that log URLs (which hold bot tokens) only warnings
 are logged.
 """

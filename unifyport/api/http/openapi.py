@@ -2,93 +2,17 @@
 
 import re
 from collections.abc import Iterable
-from typing import Any, get_args, get_origin
-
-import attrs
-import msgspec
+from typing import Any, get_args
 
 from unifyport import __version__
 
 from .. import schemas
+from .openapi_components import body_of, components, shape_of
+from .openapi_events import event_components, webhooks
 from .routing import JSON, Query, Route
 from .strictness import STRICT
 
-_REFERENCE = re.compile(r'"#/components/schemas/(\w+)"')
 _PATH_PARAMETER = re.compile(r"\{(\w+)\}")
-_REF = "#/components/schemas/{name}"
-
-# Required by a route although the class lets it be absent (an update may leave it out).
-_REQUIRED = {
-    ("createAccount", "AccountRequest"): ["provider"],
-    ("createWebhookEndpoint", "WebhookEndpointRequest"): ["url", "status"],
-    ("submitAccountAuthCode", "AuthCodeRequest"): ["code"],
-    ("submitAccountAuthPassword", "AuthPasswordRequest"): ["password"],
-}
-
-_GIVEN = {"type": "string"}
-# Which fields of a body go together, where they do not all stand alone.
-_RULES: dict[str, dict[str, Any]] = {
-    "ConversationReadRequest": {
-        "anyOf": [
-            {
-                "required": ["up_to_message_id", "up_to_message_sender_id"],
-                "properties": {"up_to_message_id": _GIVEN, "up_to_message_sender_id": _GIVEN},
-            },
-            {
-                "properties": {
-                    "up_to_message_id": {"type": "null"},
-                    "up_to_message_sender_id": {"type": "null"},
-                }
-            },
-        ]
-    },
-    "ConversationMuteRequest": {
-        "not": {
-            "required": ["duration", "mute_until"],
-            "properties": {"duration": {"type": "integer"}, "mute_until": _GIVEN},
-        }
-    },
-    "GroupInfoUpdateRequest": {
-        "oneOf": [
-            {"required": [name], "properties": {name: _GIVEN}}
-            for name in ("name", "description", "avatar_url")
-        ]
-    },
-    "AuthSessionImportRequest": {
-        "oneOf": [
-            {"required": ["session_url"], "properties": {"session_url": _GIVEN, "session": {"type": "null"}}},
-            {
-                "required": ["session"],
-                "properties": {"session_url": {"type": "null"}, "session": {"type": ["string", "object"]}},
-            },
-        ]
-    },
-    # A text message needs a text, unless a field of `provider_data` is the message itself.
-    "SendMessageRequest": {
-        "anyOf": [
-            {
-                "required": ["provider_data"],
-                "properties": {"provider_data": {"type": "object", "minProperties": 1}},
-            },
-            {
-                "properties": {
-                    "message": {
-                        "if": {"properties": {"type": {"const": "text"}}},
-                        "then": {
-                            "required": ["text"],
-                            "properties": {"text": {"type": "string", "minLength": 1}},
-                        },
-                    }
-                }
-            },
-        ]
-    },
-    "ReplyTo": {
-        "anyOf": [
-            {"required": [name], "properties": {name: _GIVEN}} for name in ("reply_token", "message_id")
-        ]
-    },
-}
 
 
 def document(routes: Iterable[Route]) -> dict[str, Any]:
@@ -101,6 +25,7 @@ def document(routes: Iterable[Route]) -> dict[str, Any]:
         "info": {
             "title": "UnifyPort",
             "version": __version__,
+            "license": {"name": "MIT", "identifier": "MIT"},
             "description": (
                 "One port for WhatsApp, Telegram, LINE, TikTok, Zalo and X."
                 " Wire-compatible with the v1 Device API."
@@ -108,74 +33,14 @@ def document(routes: Iterable[Route]) -> dict[str, Any]:
         },
         "servers": [{"url": "/"}],
         "security": [{"ApiKeyAuth": []}],
-        "tags": [{"name": tag} for tag in dict.fromkeys(route.tag for route in routes)],
+        "tags": [{"name": tag} for tag in dict.fromkeys([*(route.tag for route in routes), "Events"])],
         "paths": paths,
+        "webhooks": webhooks(),
         "components": {
-            "schemas": _components(routes),
+            "schemas": components(routes) | event_components(),
             "securitySchemes": {"ApiKeyAuth": {"type": "apiKey", "in": "header", "name": "X-Api-Key"}},
         },
     }
-
-
-def _classes(routes: Iterable[Route]) -> list[type]:
-    found: dict[type, None] = {schemas.ErrorEnvelope: None, schemas.FieldWarning: None}
-    for route in routes:
-        for shape in (route.body, route.data, *get_args(route.data)):
-            if isinstance(shape, type) and attrs.has(shape):
-                found[shape] = None
-    return list(found)
-
-
-def _components(routes: Iterable[Route]) -> dict[str, Any]:
-    classes = _classes(routes)
-    _, components = msgspec.json.schema_components(classes, ref_template=_REF)
-    taken = _taken(routes, components)
-    for name, component in components.items():
-        if name in taken:
-            _without_default_null(component)
-        else:
-            _without_null(component)
-            _with_defaults_required(component)
-    for name, rule in _RULES.items():
-        components[name].update(rule)
-    components["ProviderProfile"]["additionalProperties"] = True
-    return components
-
-
-def _taken(routes: Iterable[Route], components: dict[str, Any]) -> set[str]:
-    """The names of the schemas of requests, where null is the same as a field that is left out."""
-    bodies = [r.body for r in routes if isinstance(r.body, type) and attrs.has(r.body)]
-    found, left = set(), [body.__name__ for body in bodies]
-    while left:
-        name = left.pop()
-        if name not in found:
-            found.add(name)
-            left += _REFERENCE.findall(msgspec.json.encode(components[name]).decode())
-    return found
-
-
-def _without_default_null(component: dict[str, Any]) -> None:
-    for field in component.get("properties", {}).values():
-        if "default" in field and field["default"] is None:
-            del field["default"]
-
-
-def _with_defaults_required(component: dict[str, Any]) -> None:
-    """What we answer with leaves out only what is null: a field that has another default is always there."""
-    always = [name for name, field in component.get("properties", {}).items() if "default" in field]
-    if always:
-        component["required"] = [*component.get("required", []), *always]
-
-
-def _without_null(component: dict[str, Any]) -> None:
-    """A field that may be absent is not a field that is null."""
-    for name, field in component.get("properties", {}).items():
-        arms = field.get("anyOf")
-        if arms is not None and {"type": "null"} in arms:
-            rest = [arm for arm in arms if arm != {"type": "null"}]
-            component["properties"][name] = rest[0] if len(rest) == 1 else {"anyOf": rest}
-        elif "default" in field and field["default"] is None:
-            del field["default"]
 
 
 def _operation(route: Route) -> dict[str, Any]:
@@ -194,13 +59,7 @@ def _operation(route: Route) -> dict[str, Any]:
     if route.extension:
         operation["x-extension"] = True
     if route.body is not None:
-        shape = _shape(route.body)
-        required = _REQUIRED.get((route.operation_id, route.body.__name__))
-        if required is not None:
-            given = {"required": required, "properties": dict.fromkeys(required, _GIVEN)}
-            shape = {"allOf": [shape, given]}
-        if route.consumes != JSON:
-            shape = _UPLOAD
+        shape = body_of(route) if route.consumes == JSON else _UPLOAD
         content: dict[str, Any] = {"schema": shape}
         if route.operation_id in _EXAMPLES:
             content["example"] = _EXAMPLES[route.operation_id]
@@ -289,10 +148,11 @@ _LINKS = {
     ],
 }
 
+_FILE = {"type": "string", "format": "binary", "contentMediaType": "application/octet-stream"}
 _UPLOAD = {
     "type": "object",
     "required": ["file"],
-    "properties": {"file": {"type": "string", "contentMediaType": "application/octet-stream"}},
+    "properties": {"file": _FILE},
 }
 
 _REQUEST_ID = {
@@ -302,14 +162,6 @@ _REQUEST_ID = {
     "description": "Echoed as client_request_id when it is 1 to 128 letters, digits and _.:/-",
     "schema": {"type": "string"},
 }
-
-
-def _shape(shape: Any) -> dict[str, Any]:
-    if get_origin(shape) is list:
-        return {"type": "array", "items": _shape(get_args(shape)[0])}
-    if shape is dict:
-        return {"type": "object", "additionalProperties": True}
-    return {"$ref": _REF.format(name=shape.__name__)}
 
 
 _OF_ANSWERS = {
@@ -341,8 +193,8 @@ def _success(route: Route) -> dict[str, Any]:
         "properties": {
             "request_id": {"type": "string"},
             "client_request_id": {"type": "string"},
-            "data": _shape(route.data),
-            "warnings": {"type": "array", "items": _shape(schemas.FieldWarning)},
+            "data": shape_of(route.data),
+            "warnings": {"type": "array", "items": shape_of(schemas.FieldWarning)},
         },
     }
     links = {
@@ -372,7 +224,7 @@ def _failures(route: Route) -> dict[str, Any]:
     return {
         str(status): {
             "description": ", ".join(dict.fromkeys(names)),
-            "content": {"application/json": {"schema": _shape(schemas.ErrorEnvelope)}},
+            "content": {"application/json": {"schema": shape_of(schemas.ErrorEnvelope)}},
             "headers": {**_OF_ANSWERS, **(_OF_WAITING if status in _WAITING else {})},
         }
         for status, names in sorted(codes.items())

@@ -13,7 +13,6 @@ from unifyport.gateway.fields import (
 from unifyport.model import directory
 from unifyport.model.account import Account
 from unifyport.providers.contract.capabilities import (
-    CONVERSATION_NOT_FOUND,
     GET_CONVERSATION,
     LIST_CONVERSATION_MEMBERS,
     LIST_CONVERSATIONS,
@@ -28,9 +27,8 @@ from .. import schemas
 from ..http.errors import error
 from ..http.paging import CURSOR, LIMIT
 from ..http.routing import Call, Query
-from .platform import ID, ask_for_page, ask_platform, required, route
+from .platform import ID, NO_CONVERSATION, ask_for_page, ask_platform, required, route
 
-NO_CONVERSATION = error(CONVERSATION_NOT_FOUND)
 INVALID_TYPE = error(codes.INVALID_CONVERSATION_TYPE)
 UNSUPPORTED_TYPE = error(codes.UNSUPPORTED_CONVERSATION_TYPE)
 

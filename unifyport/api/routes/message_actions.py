@@ -15,8 +15,7 @@ from unifyport.providers.contract.capabilities import (
 
 from .. import schemas
 from ..http.routing import Call
-from .conversations import NO_CONVERSATION
-from .platform import route
+from .platform import NO_CONVERSATION, route
 
 MAX_CONTENT = 65_536
 MAX_EMOJI = 64  # characters: one emoji may be a long sequence

@@ -7,9 +7,9 @@ from .. import schemas
 from ..http.errors import NOT_FOUND, error
 from ..http.routing import Call, Route
 from . import idempotency
-from .conversations import INVALID_TYPE, NO_CONVERSATION, UNSUPPORTED_TYPE
+from .conversations import INVALID_TYPE, UNSUPPORTED_TYPE
 from .outbound import note_useless, read_message, read_quote
-from .platform import DOING
+from .platform import DOING, NO_CONVERSATION
 
 
 async def send_message(call: Call) -> schemas.SendMessageResult:
@@ -62,9 +62,9 @@ ROUTES = [
         schemas.SendMessageRequest,
         errors=(
             *DOING,
-            NO_CONVERSATION,
             INVALID_TYPE,
             UNSUPPORTED_TYPE,
+            NO_CONVERSATION,
             error(codes.UNSUPPORTED_MESSAGE),
             error(codes.INVALID_REPLY_TOKEN),
             idempotency.REUSED,

@@ -8,13 +8,19 @@ from unifyport.gateway.errors import invalid
 from unifyport.gateway.fields import MAX_ID, check_id
 from unifyport.model.directory import Page
 from unifyport.model.texts import PATTERN
-from unifyport.providers.contract.capabilities import Arguments, Capability, Result
+from unifyport.providers.contract.capabilities import (
+    CONVERSATION_NOT_FOUND,
+    Arguments,
+    Capability,
+    Result,
+)
 
 from ..http.errors import INVALID_REQUEST, NOT_BOUND, NOT_FOUND, ErrorSpec, error
 from ..http.paging import limit_of
 from ..http.routing import Call, Method, Query, Route
 
 ID = {"minLength": 1, "maxLength": MAX_ID, "pattern": PATTERN}  # of a schema
+NO_CONVERSATION = error(CONVERSATION_NOT_FOUND)
 DOING = (INVALID_REQUEST, NOT_FOUND, NOT_BOUND, error(codes.UNSUPPORTED), error(codes.NO_ADAPTER))
 
 

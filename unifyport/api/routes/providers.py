@@ -14,13 +14,20 @@ from ..http.routing import Call, Route
 
 async def list_regions(call: Call) -> schemas.ProviderRegionsResponse:
     provider = call.path["provider"]
-    names, known = call.gateway.providers.list_regions(provider)
+    names, modes = call.gateway.providers.list_regions(provider)
+    known = bool(modes)
+    by_mode = [
+        schemas.AuthModeAvailability(auth_mode=mode, supported=mode in modes, allocatable=mode in modes)
+        for mode in _AUTH_MODES
+    ]
     regions = [
-        schemas.RegionAvailability(region=region, supported=known, allocatable=known) for region in names
+        schemas.RegionAvailability(region=region, supported=known, allocatable=known, auth_modes=by_mode)
+        for region in names
     ]
     return schemas.ProviderRegionsResponse(provider=provider, regions=regions)  # type: ignore[arg-type]
 
 
+_AUTH_MODES = ("token", "qrcode", "code", "session")
 _MESSAGE_TYPES = {
     "send_text": ["text"],
     "send_image": ["image"],

@@ -31,8 +31,19 @@ class FieldWarning:
 
 
 @attrs.define
+class ProviderError:
+    """What the platform itself said."""
+
+    code: str | None = None
+    message: str | None = None
+
+
+@attrs.define
 class Error:
-    """`warnings`: why a strict request is refused."""
+    """`outcome` and `reason` are those of the command, where there is one.
+
+    `warnings`: why a strict request is refused.
+    """
 
     code: str
     message: str
@@ -40,6 +51,8 @@ class Error:
     warnings: list[FieldWarning] | None = None
     outcome: str | None = None
     command_id: str | None = None
+    reason: str | None = None
+    provider: ProviderError | None = None
 
 
 @attrs.define

@@ -55,10 +55,22 @@ class APIKeyStatusUpdateRequest:
 
 
 @attrs.define
+class AuthModeAvailability:
+    """Whether accounts of one auth mode can be made."""
+
+    auth_mode: str
+    supported: bool
+    allocatable: bool
+
+
+@attrs.define
 class RegionAvailability:
+    """`supported`: by at least one auth mode; `auth_modes` says which."""
+
     region: str
     supported: bool
     allocatable: bool
+    auth_modes: list[AuthModeAvailability]
 
 
 @attrs.define

@@ -61,11 +61,15 @@ class LoggedOut(ChannelError):
 
 
 class Rejected(ChannelError):
-    """The platform refuses this one request; the connection is not affected. `detail` is for the caller."""
+    """The platform refuses this one request; the connection is not affected.
 
-    def __init__(self, reason: str, detail: str = "") -> None:
+    `detail` is for the caller. `code`: the platform's own, where it is not the reason.
+    """
+
+    def __init__(self, reason: str, detail: str = "", *, code: str | int = "") -> None:
         super().__init__(reason)
         self.detail = detail
+        self.code = str(code)
 
 
 class NotBegun(ChannelError):

@@ -219,4 +219,4 @@ def _group() -> Iterator[None]:
     except Rejected as rejected:
         if rejected.reason != CONVERSATION_NOT_FOUND:
             raise
-        raise Rejected(GROUP_NOT_FOUND, rejected.detail) from None
+        raise Rejected(GROUP_NOT_FOUND, rejected.detail, code=rejected.code) from None

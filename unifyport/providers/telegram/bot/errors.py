@@ -18,6 +18,8 @@ from unifyport.providers.contract.errors import (
 )
 
 _DEFAULT_WAIT = 5.0
+# What the descriptions say where the chat is not there; the code is 400 for each.
+_NO_CHAT = ("chat not found", "peer_id_invalid", "chat_id_invalid", "group chat was deactivated")
 
 
 class Migrated(Rejected):
@@ -51,8 +53,8 @@ def failure(
         # it was the chat's.
         wait = _DEFAULT_WAIT if retry_after is None else retry_after
         return RateLimited(wait, scope=CONVERSATION)
-    if code == 400 and "chat not found" in description.lower():
-        return Rejected(CONVERSATION_NOT_FOUND, description)
+    if code == 400 and any(text in description.lower() for text in _NO_CHAT):
+        return Rejected(CONVERSATION_NOT_FOUND, description, code=code)
     if code in (400, 403):
-        return Rejected("forbidden" if code == 403 else "bad_request", description)
+        return Rejected("forbidden" if code == 403 else "bad_request", description, code=code)
     return Transient(f"http_{code}", maybe_applied=code >= 500)

@@ -67,7 +67,7 @@ def parse_update(raw: bytes, bot_id: str) -> tuple[ProviderEvent, int | None]:
     """The provider event of one update, and its `update_id`, None if it cannot be read. Never raises."""
     fields: dict[str, Any] = {}
     update_id: int | None = None
-    key = b""
+    key = dedupe_key("telegram", bot_id, "raw", hashlib.sha256(raw).hexdigest())
     try:
         fields = _decode(raw)
         update_id = msgspec.convert(fields.get("update_id"), int)
@@ -76,7 +76,6 @@ def parse_update(raw: bytes, bot_id: str) -> tuple[ProviderEvent, int | None]:
         event = UPDATES[_known(kind, payload)](Update(kind, payload, key, bot_id, update_id))
         return _with_item(event, payload, raw), update_id
     except Exception as error:
-        key = key or dedupe_key("telegram", bot_id, "raw", hashlib.sha256(raw).hexdigest())
         return _unparsed(fields, key, raw, error), update_id
 
 

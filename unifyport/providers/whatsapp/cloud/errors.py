@@ -59,7 +59,9 @@ def failure(code: int, status: int, message: str, *, login: bool = False) -> Cha
     if code in _TOKEN or (code not in _REASONS and status == 401):
         return LoggedOut("invalid_credentials")
     if code in _PERMISSION:
-        return LoggedOut("permission_missing") if login else Rejected("permission_missing", message)
+        if login:
+            return LoggedOut("permission_missing")
+        return Rejected("permission_missing", message, code=code)
     if login and code == _GONE:
         return LoggedOut("unknown_phone_number_id")
     if code in _ALL_CALLS or (code not in _REASONS and status == 429):
@@ -68,4 +70,4 @@ def failure(code: int, status: int, message: str, *, login: bool = False) -> Cha
         return RateLimited(_PAIR_WAIT, "pair_rate_limited", scope=CONVERSATION)
     if code in _UNAVAILABLE or (code not in _REASONS and status >= 500):
         return Transient(f"graph_{code}", maybe_applied=True)
-    return Rejected(_REASONS.get(code, f"graph_{code}"), message)
+    return Rejected(_REASONS.get(code, f"graph_{code}"), message, code=code)
