@@ -279,7 +279,7 @@ class Server:
         links = MediaLinks(
             settings.key_ring, base.base_url, settings.media, registry=self.registry, now_ms=now_ms
         )
-        reply_tokens = ReplyTokens(settings.key_ring, self.registry, now_ms)
+        reply_tokens = ReplyTokens(settings.key_ring, self.registry)
         partitions = [
             self._parts.new_normalizer(writer, event_id, lane_key, links.link, reply_tokens.token)
             for _ in range(PARTITIONS)

@@ -75,7 +75,7 @@ async def test_what_the_platform_refused_is_refused_again_without_asking_it(worl
     _platform, _, api, account_id = world
     first = await send(api, account_id, "k", to={"id": "404", "type": "user"})
     again = await send(api, account_id, "k", to={"id": "404", "type": "user"})
-    assert first.status_code == again.status_code == 500
+    assert first.status_code == again.status_code == 404
     assert first.json()["error"]["outcome"] == "rejected"
     assert first.json()["error"] == again.json()["error"]
 

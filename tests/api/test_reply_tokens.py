@@ -74,6 +74,6 @@ async def test_a_token_quotes_its_message_and_nothing_else(tmp_path: Path) -> No
 
 
 def test_a_channel_without_quotes_gives_no_tokens() -> None:
-    ring, now = KeyRing([b"k" * 32]), lambda: 0
-    assert ReplyTokens(ring, Registry([TEXTS]), now).token("acct_1", TEXTS.name, "chat", "7") == ""
-    assert ReplyTokens(ring, standard(), now).token("acct_1", "telegram", "chat", "7") != ""
+    ring = KeyRing([b"k" * 32])
+    assert ReplyTokens(ring, Registry([TEXTS])).token("acct_1", TEXTS.name, "chat", "7") == ""
+    assert ReplyTokens(ring, standard()).token("acct_1", "telegram", "chat", "7") != ""

@@ -1,10 +1,9 @@
 """Reply tokens: an event about a message carries one, and a send that quotes the message returns it.
 
 A token holds the conversation and the message. It is sealed with a subkey of its account, so it reveals
-nothing and cannot be forged. It does not expire: the platform decides how old a quoted message may be.
+nothing and cannot be forged. A message has one token, so that repeats of an answer are equal. It does not
+expire: the platform decides how old a quoted message may be.
 """
-
-from collections.abc import Callable
 
 import msgspec
 
@@ -27,16 +26,14 @@ class InvalidReplyToken(Exception):
 class _Quoted(msgspec.Struct, array_like=True):
     conversation_id: str
     message_id: str
-    issued_at: int  # unix ms
 
 
 class ReplyTokens:
     """Makes tokens and reads them."""
 
-    def __init__(self, ring: KeyRing, registry: Registry, now_ms: Callable[[], int]) -> None:
+    def __init__(self, ring: KeyRing, registry: Registry) -> None:
         self._ring = ring
         self._registry = registry
-        self._now_ms = now_ms
         self._quoting: dict[str, bool] = {}  # by provider
 
     def token(self, account_id: str, provider: str, conversation_id: str, message_id: str) -> str:
@@ -45,8 +42,8 @@ class ReplyTokens:
             self._quoting[provider] = self._can_quote(provider)
         if not self._quoting[provider]:
             return ""
-        plain = msgspec.json.encode(_Quoted(conversation_id, message_id, self._now_ms()))
-        return _VERSION + self._ring.seal_text("reply_token", plain, context=account_id)
+        plain = msgspec.json.encode(_Quoted(conversation_id, message_id))
+        return _VERSION + self._ring.seal_text("reply_token", plain, context=account_id, repeatable=True)
 
     def _can_quote(self, provider: str) -> bool:
         channel = self._registry.find_channel(provider)

@@ -57,8 +57,21 @@ class KeyRing:
     def new_key() -> str:
         return base64.b64encode(os.urandom(_KEY_BYTES)).decode()
 
-    def seal(self, purpose: str, place: Sequence[str | bytes], plain: bytes, *, context: str = "") -> bytes:
-        nonce = os.urandom(_NONCE_BYTES)
+    def seal(
+        self,
+        purpose: str,
+        place: Sequence[str | bytes],
+        plain: bytes,
+        *,
+        context: str = "",
+        repeatable: bool = False,
+    ) -> bytes:
+        """`repeatable`: equal values are sealed equally. The nonce is then a MAC of the value."""
+        if repeatable:
+            key = self._subkey(self._newest, f"{purpose} nonce", context)
+            nonce = hmac.digest(key, plain, "sha256")[:_NONCE_BYTES]
+        else:
+            nonce = os.urandom(_NONCE_BYTES)
         header = bytes([_VERSION]) + self._newest + nonce
         cipher = self._cipher(self._newest, purpose, context)
         return header + cipher.encrypt(nonce, plain, _place(place))
@@ -74,9 +87,9 @@ class KeyRing:
         except InvalidTag:
             raise SealError(f"sealed value does not open: {purpose}") from None
 
-    def seal_text(self, purpose: str, plain: bytes, *, context: str) -> str:
+    def seal_text(self, purpose: str, plain: bytes, *, context: str, repeatable: bool = False) -> str:
         """A sealed value for callers, in unpadded URL-safe base64, which URLs and headers can hold."""
-        sealed = self.seal(purpose, [purpose], plain, context=context)
+        sealed = self.seal(purpose, [purpose], plain, context=context, repeatable=repeatable)
         return base64.urlsafe_b64encode(sealed).decode().rstrip("=")
 
     def open_text(self, purpose: str, text: str, *, context: str) -> bytes:
