@@ -43,16 +43,33 @@ class Repeats:
     _store: Store
     _writes: TimedWriter
     _under_way: dict[str, trio.Event] = attrs.field(factory=dict, init=False)  # set at the outcome
+    _being_recorded: dict[str, trio.Event] = attrs.field(factory=dict, init=False)  # by key
 
     async def find(self, key: IdempotencyKey) -> CommandRecord | None:
-        """The first send under a key, if there was one. Raises `UseCaseError`, `StoreUnavailable`."""
-        found = await self._store.command_of_key(key.value)
+        """The first send under a key. None: the caller's is the first; others wait until it calls `recorded`.
+
+        Raises `UseCaseError`, `StoreUnavailable`.
+        """
+        while (event := self._being_recorded.get(key.value)) is not None:
+            await event.wait()
+        self._being_recorded[key.value] = trio.Event()
+        found = None
+        try:
+            found = await self._store.command_of_key(key.value)
+        except BaseException:
+            self.recorded(key)
+            raise
         if found is None:
             return None
+        self.recorded(key)
         known, body_hash = found
         if body_hash != key.body_hash:
             raise _reused()
         return known
+
+    def recorded(self, key: IdempotencyKey) -> None:
+        """The first send under a key is on record, or was given up."""
+        self._being_recorded.pop(key.value).set()
 
     async def accept(self, write: AcceptCommand) -> CommandRecord | CommandState:
         """Record a send. Returns its state, or the record of the first send if this one is a repeat.

@@ -156,11 +156,11 @@ class SendUseCases:
             text = rejected.detail or rejected.reason
             raise UseCaseError(INVALID_REQUEST, text, reason=rejected.reason) from None
         remarks.settle()
+        prepare = None if source is None else self._preparing(connection, source)
+        accept = AcceptCommand(account.no, command, msgspec.json.encode(command))
+        message.rendered = rendered
         known: CommandRecord | Answer | None = None if key is None else await self._repeats.find(key)
         if known is None:
-            prepare = None if source is None else self._preparing(connection, source)
-            accept = AcceptCommand(account.no, command, msgspec.json.encode(command))
-            message.rendered = rendered
             known = await self._send_first(accept, prepare, key)
         if isinstance(known, Answer):
             return self._sent(account, message, command_id, known)
@@ -264,19 +264,23 @@ class SendUseCases:
             return await self._carry_out(accept, prepare)
         accept.key, accept.body_hash = key.value, key.body_hash
         with self._repeats.under_way(accept.command.id):
-            return await self._carry_out(accept, prepare)
+            return await self._carry_out(accept, prepare, on_record=lambda: self._repeats.recorded(key))
 
-    async def _carry_out(self, accept: AcceptCommand, prepare: Prepare | None) -> Answer | CommandRecord:
+    async def _carry_out(
+        self, accept: AcceptCommand, prepare: Prepare | None, on_record: Callable[[], None] = lambda: None
+    ) -> Answer | CommandRecord:
         """Record a send and have it done. One that can begin at once is recorded as `sending`."""
         command = accept.command
-        place = self._reserve(command)
+        place: Place | None = None
         recorded: CommandState | CommandRecord | None = None
         try:
+            place = self._reserve(command)
             if prepare is None:
                 accept.begin = self._accounts.reserve_all(command, place)
             recorded = await self._accept(accept)
         finally:
-            if not isinstance(recorded, CommandState):
+            on_record()
+            if place is not None and not isinstance(recorded, CommandState):
                 await self._accounts.release(command, place)
         if isinstance(recorded, CommandRecord):
             return recorded
