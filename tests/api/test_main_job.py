@@ -83,7 +83,7 @@ async def test_wrong_sends_say_what_became_of_them(tmp_path: Path) -> None:
                 "error"
             ]["code"] == "invalid_conversation_type"
             quoted = await api("POST", "/v1/messages", {**text(), "reply_to": {"reply_token": "t"}})
-            assert (quoted.status_code, quoted.json()["error"]["code"]) == (501, "unsupported_by_provider")
+            assert (quoted.status_code, quoted.json()["error"]["code"]) == (400, "invalid_reply_token")
             gone = await api("POST", "/v1/messages", {**text(), "account_id": "acct_none"})
             assert (gone.status_code, gone.json()["error"]["code"]) == (404, "not_found")
 
