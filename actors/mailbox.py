@@ -68,6 +68,11 @@ class Mailbox(Generic[T]):
         return len(self._items)
 
     @property
+    def interrupted(self) -> bool:
+        """Whether the receiver's next `take` returns although nothing may have come."""
+        return self._interrupted
+
+    @property
     def waiting_senders(self) -> int:
         return len(self._senders)
 

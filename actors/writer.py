@@ -101,6 +101,8 @@ class Writer(Actor[Write, Result]):
             group, batch = self._split(batch)
             if group:
                 await self._commit(group)
+        if self._has_to_look():
+            await self._commit([])
 
     def _split(
         self, batch: Sequence[Job[Write, Result]]
@@ -121,8 +123,11 @@ class Writer(Actor[Write, Result]):
         return group, []
 
     async def _commit(self, group: list[Job[Write, Result]]) -> None:
+        """Commit a group, however long that takes, and answer each job; while the store is away, look again
+        until it is back or other writes have come.
+        """
         pause, logged = _FIRST_RETRY, -_LOG_EVERY
-        while group:
+        while group or self._has_to_look():
             began = trio.current_time()
             _mark_in_hand(group, True)
             try:
@@ -145,6 +150,11 @@ class Writer(Actor[Write, Result]):
                 log.warning("storage available again")
                 self.unavailable = None
             return
+
+    def _has_to_look(self) -> bool:
+        """Whether the store took no writes and nobody else would find out that it does again."""
+        idle = not len(self.mailbox) and not self.mailbox.interrupted
+        return self.unavailable is not None and idle
 
     async def _write(self, group: Sequence[Job[Write, Result]]) -> list[Result]:
         """Commit. An error does not say that nothing was committed, so `on_keys` is called in any case."""

@@ -56,7 +56,7 @@ async def test_fields_that_are_not_known_are_said(tmp_path: Path) -> None:
                 "/v1/messages",
                 text(bot, message={"buttons": [], "url": "https://x.example/", "name": "a"})
                 | {
-                    "provider_data": {"template": {}, "parse_mode": "HTML"},
+                    "provider_data": {"template": {}, "tmplate": {}, "parse_mode": "HTML"},
                     "mentions": [{"id": "1", "x": 1}],
                 },
             )
@@ -65,7 +65,8 @@ async def test_fields_that_are_not_known_are_said(tmp_path: Path) -> None:
                 "mentions[0].x": "unknown_field",
                 "message.url": "no_effect",
                 "message.name": "no_effect",
-                "provider_data.template": "unknown_field",
+                "provider_data.template": "no_effect",
+                "provider_data.tmplate": "unknown_field",
                 "mentions": "no_effect",
             }
             sent = await api(

@@ -39,8 +39,8 @@ async def test_the_webhook_of_another_program_is_left_alone_until_it_is_to_be_ta
         async with gateway(settings_of(tmp_path, more, **public(free_port()))) as api:
             body = {"provider": "telegram", "provider_data": {"token": TOKEN}, "receive": receive}
             path = f"/v1/accounts/{(await api.data('POST', '/v1/accounts', body))['id']}"
-            await api.until(lambda found: found["why"] == "foreign_webhook", f"{path}/explain")
-            assert (await api.data("GET", f"{path}/explain"))["action"] == ACTIONS["foreign_webhook"]
+            found = await api.until(lambda found: found["why"] == "foreign_webhook", f"{path}/explain")
+            assert found["action"] == ACTIONS["foreign_webhook"]
             assert "take_over" in ACTIONS["foreign_webhook"]
             await inbox.until(
                 lambda: any(
@@ -78,7 +78,11 @@ async def test_a_webhook_under_an_old_public_url_is_ours(tmp_path: Path) -> None
         async with gateway(settings_of(tmp_path, more, **public(free_port()))):
             await inbox.until(lambda: len(inbox.of("account.started")) == 1)
         old = webhook(platform)
-        async with gateway(settings_of(tmp_path, more, **public(free_port()))):
+        moved: dict[str, Any] = {
+            "port": (port := free_port()),
+            "server": f'public_url = "http://localhost:{port}"',
+        }
+        async with gateway(settings_of(tmp_path, more, **moved)):
             await inbox.until(lambda: len(inbox.of("account.started")) == 2)
         assert webhook(platform) not in ("", old)
         polling = account() + endpoint(inbox.url) + platform.sandbox.config()
