@@ -153,11 +153,16 @@ async def test_regions_and_capabilities(tmp_path: Path) -> None:
         [cloud] = channels["whatsapp"]["connections"]
         assert (cloud["auth_mode"], cloud["receive"], cloud["inbound"]) == ("token", ["webhook"], "acked")
         files = {f"send_{kind}" for kind in ("image", "video", "audio", "document")}
-        more = {"send_contacts", "send_reply", "react_to_message", "mark_read"}
-        assert set(cloud["capabilities"]) == {"send_text", "download_media", *files, *more}
+        both = {"send_text", "send_contacts", "send_reply", "react_to_message", "mark_read", "show_typing"}
+        both |= {"download_media", *files}
+        assert set(cloud["capabilities"]) == {*both, "list_message_templates"}
         [bot] = channels["telegram"]["connections"]
         assert bot["receive"] == ["poll", "webhook"]
-        assert set(bot["capabilities"]) == {"send_text", "download_media", "send_contacts", *files}
+        assert set(bot["capabilities"]) == {
+            *both,
+            *("edit_message", "revoke_message", "pin_message", "get_conversation"),
+            *("list_conversation_members", "get_group", "leave_group", "update_group_join_requests"),
+        }
         assert {f["name"]: f["required"] for f in bot["provider_data"]} == {
             "token": True,
             "webhook_secret": False,

@@ -29,11 +29,13 @@ from tests.harness import (
     settings_of,
     whatsapp,
 )
-from tests.reference.platform import PHONE, SECRETIVE
-from tests.reference.serving import REGISTRY, declared, reference_platform
+from tests.reference.platform import PHONE, SECRETIVE, TOKEN
+from tests.reference.serving import REGISTRY, Running, declared, reference_platform
+from tests.reference.texts import texts
 from unifyport.api.app import ROUTES
 from unifyport.config.settings import Settings
 from unifyport.model.account import Account
+from unifyport.providers.registry import Registry
 from unifyport.storage.contract import PutAccount
 from unifyport.storage.sqlite.store import SqliteStore
 
@@ -43,6 +45,8 @@ from .orders import orders
 pytestmark = pytest.mark.interop
 
 BUILT = {route.operation_id for route in ROUTES if not route.extension}
+TEXTS = "twitter"  # the channel of an account that can send texts and nothing else
+CHANNELS = Registry([*REGISTRY.channels.values(), texts(TEXTS)])
 # What is refused on purpose in the run: (operation, status, code), in the order of the calls.
 REFUSED = [
     ("listProviderRegions", 400, "invalid_provider"),
@@ -54,7 +58,7 @@ REFUSED = [
     ("submitAccountAuthPassword", 400, "unsupported_provider_auth_mode"),
     ("importAccountAuthSession", 400, "unsupported_provider_auth_mode"),
     ("sendMessage", 400, "invalid_request"),
-    ("markConversationRead", 501, "unsupported_by_provider"),
+    ("markConversationRead", 404, "conversation_not_found"),
     ("listConversations", 400, "invalid_conversation_type"),
     ("getConversation", 404, "conversation_not_found"),
     ("markConversationRead", 400, "invalid_request"),
@@ -75,6 +79,8 @@ REFUSED = [
 ADDED = {
     "data.command_id",
     "data.origin",
+    "data.take_over",
+    "data[].take_over",
     "data.regions[].auth_modes",
     "data.receive",
     "data.ingress_url",
@@ -120,15 +126,20 @@ async def a_world(directory: Path, mode: str, *, tls: bool) -> AsyncIterator[Wor
         public_url = f'public_url = "{"https" if tls else "http"}://127.0.0.1:{port}"'
         settings = settings_of(
             directory,
-            whatsapp() + account() + endpoint(inbox.url) + platform.sandbox.config() + declared(everything),
-            registry=REGISTRY,
+            whatsapp()
+            + account()
+            + endpoint(inbox.url)
+            + platform.sandbox.config()
+            + declared(everything)
+            + _texts(everything),
+            registry=CHANNELS,
             port=port,
             server=f"{public_url}\n{TLS if tls else ''}",
             security='media_allow = ["127.0.0.1/32"]\nca_file = "cert.pem"\n',
         )
         await _orphan(settings)
         taking = orders(everything.platform, settings.database, cert, directory / "key.pem")
-        async with taking as taken, gateway(settings, [*REGISTRY.channels.values()]) as api:
+        async with taking as taken, gateway(settings, [*CHANNELS.channels.values()]) as api:
             given = {
                 "base_url": str(api.http.base_url).rstrip("/"),
                 "api_key": KEY,
@@ -215,12 +226,19 @@ async def _for_errors(world: World) -> dict[str, Any]:
         "phone": "+6590000004",
         "session": await by_session(PHONE),
         "fresh": await made(auth_mode="qrcode"),
-        "texts": await _account(api, "bot"),
+        "texts": await _account(api, "texts"),
         "orphan": accounts["orphan"],
         "declared": world.given["everything"],
         "declared_key": declared_key,
         "endpoint": declared_endpoint,
     }
+
+
+def _texts(running: Running) -> str:
+    return (
+        f'\n[[accounts]]\nname = "texts"\nprovider = "{TEXTS}"\ncredentials = {{ token = "{TOKEN}" }}\n'
+        f'[providers.{TEXTS}]\napi_url = "{running.url}"\n'
+    )
 
 
 async def _orphan(settings: Settings) -> None:

@@ -6,7 +6,7 @@ problem, and all problems of a document are found in one pass, each with its pat
 
 from collections.abc import Callable
 from types import UnionType
-from typing import Any, Literal, TypeVar, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 import attrs
 from cattrs import Converter, transform_error
@@ -68,8 +68,11 @@ def _is_list(kind: Any) -> bool:
 
 
 def _object_of_text_or_object(kind: Any) -> type | None:
-    """The class in `Class | str` or `Class | str | None`; None for any other type."""
-    arms = set(get_args(kind)) - {type(None)} if isinstance(kind, UnionType) else set()
+    """The class in `Class | str` or `Class | str | None`, which may be annotated; else None."""
+    if get_origin(kind) not in (UnionType, Union):
+        return None
+    arms = {get_args(arm)[0] if get_origin(arm) is Annotated else arm for arm in get_args(kind)}
+    arms -= {type(None)}
     classes = [arm for arm in arms if attrs.has(arm)]
     return classes[0] if len(classes) == 1 and arms - {classes[0]} == {str} else None
 

@@ -77,7 +77,7 @@ class SendMessageRequest:
     to: Recipient
     message: MessagePayload
     provider_data: FreeFormObject | None = None
-    reply_to: ReplyTo | str | None = None
+    reply_to: ReplyTo | Id | None = None
     mentions: Annotated[list[Mention], Meta(max_length=1000)] | None = None
 
 
