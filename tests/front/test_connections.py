@@ -79,7 +79,7 @@ async def test_the_order_in_which_connections_make_room(mock_clock: MockClock) -
     ]
     connections = crowd(*members)
     old = ["early idle", "late idle", "early head", "late head", "slow body", "fast body"]
-    new = ["new idle", "newer idle", "new head", "new body"]
+    new = ["new head", "new idle", "newer idle", "new body"]
     assert order(connections, members) == [*old, *new]
     assert connections.closed == {"idle": 4, "head": 3, "body": 3}
     assert connections.refused == 1
@@ -166,6 +166,7 @@ async def test_newcomers_take_the_place_of_what_does_nothing(mock_clock: MockClo
         refused = await served.connect()
         answer = await refused.answer()
         assert (answer.status, answer.fields["connection"]) == (503, "close")
+        assert answer.fields["retry-after"] == "1"
         assert "date" in answer.fields
         assert await refused.rest() == b""
         assert (served.connections.refused, len(served.connections)) == (1, 4)

@@ -1,5 +1,6 @@
 """TLS: versions, ALPN, names, failed and slow handshakes, certificates that are replaced."""
 
+import gc
 import socket
 import ssl
 from pathlib import Path
@@ -156,6 +157,53 @@ async def test_a_handshake_that_takes_too_long_is_given_up(pair: Pair, mock_cloc
             await peer.cut_off()
         await served.count(0)
         assert served.connections.failed_handshakes == 3
+
+
+async def test_what_tls_holds_is_freed_with_its_connection(pair: Pair) -> None:
+    """Without the garbage collector, which runs seldom: it is hundreds of KiB."""
+
+    def held() -> int:
+        return sum(isinstance(known, ssl.SSLObject) for known in gc.get_objects())
+
+    async with front(echo, certificate=Certificate(pair.files)) as served:
+        gc.collect()
+        gc.disable()
+        try:
+            for raw in (b"\x16\x03\x01\x02\x00", b"\x16\x03\x01\x00\x05hello"):
+                stalled = await served.connect()
+                await stalled.send(raw)
+                await settle()
+                stalled.socket.close()
+            context = pair.trusting
+            peer = await connect(served, context)
+            await peer.send(GET)
+            await peer.answer()
+            peer.reset()
+            del peer
+            await served.count(0)
+            await settle()
+            clients = 1  # trio's side of the test is such a cycle
+            assert held() <= clients
+        finally:
+            gc.enable()
+
+
+async def test_a_slow_head_is_a_408(pair: Pair, mock_clock: MockClock) -> None:
+    async with front(echo, certificate=Certificate(pair.files)) as served:
+        peer = await connect(served, pair.trusting)
+        await peer.send(GET[:10])
+        await settle()
+        mock_clock.jump(LIMITS.head_seconds + TICK)
+        assert (await peer.answer()).status == 408
+
+
+async def test_tiny_records(pair: Pair) -> None:
+    async with front(echo, certificate=Certificate(pair.files)) as served:
+        peer = await connect(served, pair.trusting)
+        for _ in range(2):
+            for byte in post(b"x" * 500):
+                await peer.send(bytes([byte]))
+            assert (await peer.answer()).body == b"POST / " + b"x" * 500
 
 
 PHASES = {

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("unifyport.front")
 
 _NEVER = float("inf")
+_RETRY_AFTER = (b"retry-after", b"1")  # places become free all the time
 
 
 class Connection:
@@ -282,4 +283,7 @@ def refusal(status: HTTPStatus, date: bytes) -> bytes:
     """A whole answer to what is no request of ours. `date`: the line of the Date field."""
     text = status.phrase.lower().encode()
     framing = date + b"content-length: %d\r\nconnection: close\r\n" % len(text)
-    return encode_head(status, [(b"content-type", b"text/plain")], framing) + text
+    fields = [(b"content-type", b"text/plain")]
+    if status is HTTPStatus.SERVICE_UNAVAILABLE:
+        fields.append(_RETRY_AFTER)
+    return encode_head(status, fields, framing) + text

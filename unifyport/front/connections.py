@@ -189,4 +189,6 @@ def _worth(member: Member, now: float) -> tuple[bool, Phase, float]:
     if member.phase is Phase.BODY:
         rate = member.body_rate
         return rate == float("inf"), Phase.BODY, rate
-    return now - member.since < GRACE, member.phase, member.since
+    if now - member.since < GRACE:
+        return True, Phase.IDLE, member.since  # what has come is perhaps not read yet
+    return False, member.phase, member.since

@@ -120,25 +120,20 @@ class Listener:
                 except ProxyHeaderError as error:
                     log.warning("a proxy did not introduce its client: %s", error)
                     raise Disconnected from None
-            return plain if self._certificate is None else await self._shake_hands(accepted)
+            return plain if self._certificate is None else await self._shake_hands(plain)
 
         return open_transport
 
-    async def _shake_hands(self, accepted: socket.socket) -> Transport:
+    async def _shake_hands(self, plain: SocketTransport) -> Transport:
         assert self._certificate is not None
         try:
-            if accepted.fileno() >= 0:
-                await wait_readable(accepted)  # who sends nothing shall cost nothing
-            stream = trio.SSLStream(
-                trio.SocketStream(trio.socket.from_stdlib_socket(accepted)),
-                self._certificate.context,
-                server_side=True,
-            )
-            await stream.do_handshake()
-        except (OSError, trio.BrokenResourceError, trio.ClosedResourceError):
+            await plain.wait_readable()  # who sends nothing shall cost nothing
+            secured = TlsTransport(plain, self._certificate.context)
+            await secured.shake_hands()
+        except Disconnected:
             self.connections.failed_handshakes += 1
-            raise Disconnected from None
-        return TlsTransport(stream)
+            raise
+        return secured
 
     # -- for its connections ---------------------------------------------------------------------------------
 

@@ -5,14 +5,17 @@ Any task may call `close`; the task that waits in `receive` or `send` then gets 
 
 import contextlib
 import socket
-from typing import Protocol
+import ssl
+from collections.abc import Callable
+from typing import Protocol, TypeVar
 
 import trio
 from trio.lowlevel import notify_closing, wait_readable, wait_writable
 
 from .exchange import Disconnected
 
-_CLOSE_SECONDS = 1.0
+_ENCRYPTED = 32 * 1024  # bytes read at once
+_T = TypeVar("_T")
 _LOST = (OSError, trio.BrokenResourceError, trio.ClosedResourceError)
 
 
@@ -27,7 +30,7 @@ class Transport(Protocol):
         """Send all of it. Not a checkpoint where the socket takes it at once. Raises `Disconnected`."""
 
     def try_send(self, data: bytes) -> None:
-        """Send what can be sent at once, before a close; nothing where that takes a task. Raises nothing."""
+        """Send what can be sent at once, before a close. Raises nothing."""
 
     def half_close(self) -> None:
         """Tell the peer that nothing more will be sent, where that leaves the other direction open."""
@@ -48,15 +51,23 @@ class SocketTransport:
     def fileno(self) -> int:
         return self._socket.fileno()
 
-    async def receive(self, most: int) -> bytes:
+    async def wait_readable(self) -> None:
+        """Wait until something has come. Raises `Disconnected`."""
+        self._check_open()
         try:
-            while True:
-                self._check_open()
-                await wait_readable(self._socket)
-                with contextlib.suppress(BlockingIOError):
-                    return self._socket.recv(most)
+            await wait_readable(self._socket)
         except _LOST:
             raise Disconnected from None
+
+    async def receive(self, most: int) -> bytes:
+        while True:
+            await self.wait_readable()
+            try:
+                return self._socket.recv(most)
+            except BlockingIOError:
+                pass
+            except OSError:
+                raise Disconnected from None
 
     async def send(self, data: bytes | memoryview) -> None:
         try:
@@ -97,39 +108,91 @@ class SocketTransport:
 
 
 class TlsTransport:
-    """`stream` has finished its handshake."""
+    """TLS on a socket, as a server. One task may receive while another one sends.
 
-    __slots__ = ("_socket", "_stream")
+    It is here, and not trio's, as that one leaves a reference cycle with hundreds of KiB for each connection.
+    """
 
-    def __init__(self, stream: "trio.SSLStream[trio.SocketStream]") -> None:
-        self._stream = stream
-        self._socket = stream.transport_stream.socket
+    __slots__ = ("_incoming", "_outgoing", "_sending", "_socket", "_tls")
+
+    def __init__(self, connected: SocketTransport, context: ssl.SSLContext) -> None:
+        self._socket = connected
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
+        self._sending = trio.Lock()  # what is encrypted must be sent in its order
 
     def fileno(self) -> int:
         return self._socket.fileno()
 
+    async def shake_hands(self) -> None:
+        """Before anything else. Raises `Disconnected`."""
+        await self._until_done(self._tls.do_handshake)
+        await self._flush()
+
     async def receive(self, most: int) -> bytes:
-        try:
-            return bytes(await self._stream.receive_some(most))
-        except _LOST:
-            raise Disconnected from None
+        return await self._until_done(lambda: self._read(most))
 
     async def send(self, data: bytes | memoryview) -> None:
         try:
-            await self._stream.send_all(data)
-        except _LOST:
+            self._tls.write(data)
+        except ssl.SSLError:
             raise Disconnected from None
+        await self._flush()
 
     def try_send(self, data: bytes) -> None:
-        pass
+        with contextlib.suppress(ssl.SSLError):
+            self._tls.write(data)
+            self._try_flush()
 
     def half_close(self) -> None:
-        pass
+        """Send `close_notify`, so that the peer knows that nothing was cut off."""
+        with contextlib.suppress(ssl.SSLError):
+            self._tls.unwrap()  # raises: the peer has not closed yet
+        self._try_flush()
 
     async def end(self) -> None:
-        """Send `close_notify`, so that the peer knows that nothing was cut off."""
-        with trio.move_on_after(_CLOSE_SECONDS), contextlib.suppress(*_LOST):
-            await self._stream.aclose()
+        self.half_close()
+        self.close()
 
     def close(self) -> None:
         self._socket.close()
+
+    def _read(self, most: int) -> bytes:
+        """What has come, of all records; empty if the peer sends nothing more. Raises `ssl.SSLError`."""
+        pieces = list[bytes]()
+        while most > 0:
+            try:
+                pieces.append(self._tls.read(most))
+            except ssl.SSLZeroReturnError:
+                break
+            except ssl.SSLError:
+                if not pieces:
+                    raise
+                break  # it comes again
+            most -= len(pieces[-1])
+        return b"".join(pieces)
+
+    async def _until_done(self, act: Callable[[], _T]) -> _T:
+        """Give the peer's bytes to TLS until it can do something."""
+        while True:
+            try:
+                return act()
+            except ssl.SSLWantReadError:
+                pass
+            except ssl.SSLError:
+                self._try_flush()  # the alert that tells the peer why
+                raise Disconnected from None
+            if self._outgoing.pending:
+                await self._flush()
+            if data := await self._socket.receive(_ENCRYPTED):
+                self._incoming.write(data)
+            else:
+                self._incoming.write_eof()
+
+    async def _flush(self) -> None:
+        async with self._sending:
+            await self._socket.send(self._outgoing.read())
+
+    def _try_flush(self) -> None:
+        if not self._sending.locked():
+            self._socket.try_send(self._outgoing.read())
