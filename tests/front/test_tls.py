@@ -1,5 +1,6 @@
 """TLS: versions, ALPN, names, failed and slow handshakes, certificates that are replaced."""
 
+import contextlib
 import gc
 import socket
 import ssl
@@ -197,6 +198,18 @@ async def test_a_slow_head_is_a_408(pair: Pair, mock_clock: MockClock) -> None:
         assert (await peer.answer()).status == 408
 
 
+async def test_a_peer_that_sends_nothing_more_is_still_answered(pair: Pair) -> None:
+    async with front(echo, certificate=Certificate(pair.files)) as served:
+        peer = await connect(served, pair.trusting)
+        await peer.send(post(b"abc") * 2)
+        assert isinstance(peer.stream, trio.SSLStream)
+        with contextlib.suppress(ssl.SSLError):
+            peer.stream._ssl_object.unwrap()  # trio has no half-close of TLS
+        await peer.stream.transport_stream.send_all(peer.stream._outgoing.read())
+        for _ in range(2):
+            assert (await peer.answer()).body == b"POST / abc"
+
+
 async def test_tiny_records(pair: Pair) -> None:
     async with front(echo, certificate=Certificate(pair.files)) as served:
         peer = await connect(served, pair.trusting)
@@ -226,7 +239,7 @@ async def _answer(exchange: Exchange) -> None:
     return await echo(exchange)
 
 
-@pytest.mark.parametrize("how", ["reset", "close"])
+@pytest.mark.parametrize("how", ["reset", "close", "close_notify"])
 @pytest.mark.parametrize("phase", PHASES)
 async def test_a_peer_may_go_in_any_phase(
     pair: Pair, phase: str, how: str, caplog: pytest.LogCaptureFixture
@@ -239,6 +252,8 @@ async def test_a_peer_may_go_in_any_phase(
         for peer in peers:
             if how == "reset":
                 peer.reset()
+            elif how == "close_notify":
+                await peer.stream.aclose()
             else:
                 peer.socket.shutdown(socket.SHUT_RDWR)
         with trio.fail_after(10):

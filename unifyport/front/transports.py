@@ -162,14 +162,15 @@ class TlsTransport:
         pieces = list[bytes]()
         while most > 0:
             try:
-                pieces.append(self._tls.read(most))
-            except ssl.SSLZeroReturnError:
-                break
+                piece = self._tls.read(most)
             except ssl.SSLError:
                 if not pieces:
                     raise
                 break  # it comes again
-            most -= len(pieces[-1])
+            if not piece:
+                break
+            pieces.append(piece)
+            most -= len(piece)
         return b"".join(pieces)
 
     async def _until_done(self, act: Callable[[], _T]) -> _T:
