@@ -8,6 +8,7 @@ import attrs
 import msgspec
 import pytest
 import trio
+import trio.testing
 
 from tests.harness import KEY, gateway, settings_of
 from unifyport import api
@@ -259,6 +260,32 @@ async def test_a_read_ends_with_its_caller_and_a_change_is_finished(front: Front
             await dispatcher.dispatch(Request(method, f"/do/{method}", CUSTOMERS))
         assert scope.cancelled_caught == (method == "GET")
     assert done == ["POST"]
+
+
+async def test_with_too_many_in_work_a_request_is_not_looked_at(
+    front: Front, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("unifyport.api.http.dispatch.MOST_IN_WORK", 2)
+    free, entered = trio.Event(), list[str]()
+
+    async def handler(call: Call) -> None:
+        entered.append(call.path["name"])
+        await free.wait()
+
+    row = ("op", "POST", "/do/{name}", handler, "Tag", "summary", "op_failed")
+    dispatcher = dispatcher_of(front._gateway, Route(*row, success=204))  # type: ignore[arg-type]
+    async with trio.open_nursery() as nursery:
+        for name in ("a", "b"):
+            nursery.start_soon(dispatcher.dispatch, ask("POST", f"/do/{name}"))
+        await trio.testing.wait_all_tasks_blocked()
+        refused = await dispatcher.dispatch(ask("POST", "/do/c"))
+        assert (refused.status, content(refused)["error"]["code"]) == (503, "op_failed")
+        assert 1 <= int(refused.headers.get("retry-after")) <= 4
+        wrong = await dispatcher.dispatch(ask("POST", "/do/c", x_api_key="wrong"))
+        assert wrong.status == 401
+        free.set()
+    assert (await dispatcher.dispatch(ask("POST", "/do/d"))).status == 204
+    assert sorted(entered) == ["a", "b", "d"]
 
 
 @attrs.frozen

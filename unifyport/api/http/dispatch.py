@@ -34,6 +34,7 @@ from .errors import (
     internal_error,
     no_such,
     not_finished,
+    overloaded,
 )
 from .event_stream import EventStream
 from .messages import Request, Response
@@ -45,6 +46,7 @@ from .strictness import note_unknown, read_remarks
 log = logging.getLogger("unifyport.api")
 
 WRITE_SECONDS = 30
+MOST_IN_WORK = 2048  # requests of the API; more than a process answers in the time that callers wait
 Observe = Callable[[str, int, float], None]  # operation, status, seconds
 
 
@@ -64,6 +66,7 @@ class Dispatcher:
         self._router = router
         self._observe = observe
         self._converter = strict_converter(forbid_extra_keys=False)
+        self._in_work = 0  # requests whose callers were admitted
 
     async def dispatch(self, request: Request) -> Response:
         """Never raises, unless it is cancelled."""
@@ -85,23 +88,39 @@ class Dispatcher:
         request_id, began = new_id("req"), trio.current_time()
         bound = bind(request_id=request_id)
         try:
-            response = await self._answer(request, target, path, request_id)
+            response, seen = await self._enter(request, target, path, request_id)
             seconds = trio.current_time() - began
             self._observe(target.operation_id, response.status, seconds)
-            if self._gateway.log_requests() and not target.public:
+            if seen and self._gateway.log_requests() and not target.public:
                 fields = {"operation": target.operation_id, "status": response.status, **path}
                 _log_request(request, response.status, seconds, fields)
         finally:
             unbind(bound)
         return response
 
+    async def _enter(
+        self, request: Request, route: Route, path: dict[str, str], request_id: str
+    ) -> tuple[Response, bool]:
+        """The answer, and whether the request was looked at: with too many in work it is not."""
+        try:
+            if not route.public and not request.door.owner:
+                await admit(self._gateway.callers, request.headers.get("x-api-key"))
+                if self._in_work >= MOST_IN_WORK:
+                    error = overloaded(route.failure_code)
+                    return answer_error(error, request_id, _client_id(request)), False
+        except Exception as error:
+            return self._failure(request, error, request_id, route.failure_code), True
+        self._in_work += 1
+        try:
+            return await self._answer(request, route, path, request_id), True
+        finally:
+            self._in_work -= 1
+
     async def _answer(
         self, request: Request, route: Route, path: dict[str, str], request_id: str
     ) -> Response:
         extra: dict[str, str] = {}  # headers that the handler adds to the answer, an error too
         try:
-            if not route.public and not request.door.owner:
-                await admit(self._gateway.callers, request.headers.get("x-api-key"))
             raw = UNSET if route.body is None else await self._read_body(request, route)
             query = parse_query(request.query)
             remarks = read_remarks(request.headers, always=self._gateway.strict())

@@ -6,6 +6,7 @@ the status of `_FAILURES`; `FAILED` is 503 if the caller may try again (`retry_a
 itself (a wrong method, media type or body) are `ApiError`s.
 """
 
+import random
 from typing import Any
 
 import attrs
@@ -93,6 +94,7 @@ WRONG_MEDIA_TYPE = ErrorSpec(415, codes.INVALID_REQUEST)
 _ANSWERS = {code: ErrorSpec(status, code) for status, named in _STATUSES.items() for code in named} | {
     codes.UPLOAD_TOO_LARGE: TOO_LARGE
 }
+LONGEST_OVERLOAD_WAIT = 4  # seconds
 _FAILURES = {OperationFailure.REFUSED: 400, OperationFailure.FAILED: 500, OperationFailure.NO_ANSWER: 502}
 _MAY_BE_REPEATED = 503
 
@@ -134,6 +136,12 @@ def no_such(what: str) -> ApiError:
 def internal_error(failure_code: str) -> ApiError:
     """The answer to an exception that no code foresees; it tells nothing."""
     return ApiError(_FAILURES[OperationFailure.FAILED], failure_code, "internal error")
+
+
+def overloaded(failure_code: str) -> ApiError:
+    """The answer to a request that was not looked at; those that try again are spread over some seconds."""
+    wait = random.randint(1, LONGEST_OVERLOAD_WAIT)  # noqa: S311
+    return ApiError(_MAY_BE_REPEATED, failure_code, "too many requests at once, try again", retry_after=wait)
 
 
 def not_finished(failure_code: str) -> ApiError:
