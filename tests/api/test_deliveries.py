@@ -76,6 +76,7 @@ async def test_options_are_echoed_and_what_is_left_open_is_the_operators(tmp_pat
             "disable_after": "3d",
             "body": "combined",
             "secret_overlap": "1d",
+            "provider_data": True,
             "breaker": {"failures": 5, "initial": "5s", "max": "5m"},
         }
         assert shown["runtime"] == {
