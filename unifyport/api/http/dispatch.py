@@ -46,7 +46,7 @@ from .strictness import note_unknown, read_remarks
 log = logging.getLogger("unifyport.api")
 
 WRITE_SECONDS = 30
-MOST_IN_WORK = 2048  # requests of the API; more than a process answers in the time that callers wait
+MOST_IN_WORK = 2048  # requests that change something; reads are short, and an operator needs them then
 Observe = Callable[[str, int, float], None]  # operation, status, seconds
 
 
@@ -66,7 +66,7 @@ class Dispatcher:
         self._router = router
         self._observe = observe
         self._converter = strict_converter(forbid_extra_keys=False)
-        self._in_work = 0  # requests whose callers were admitted
+        self._in_work = 0  # requests that are no GET, of callers who were admitted
 
     async def dispatch(self, request: Request) -> Response:
         """Never raises, unless it is cancelled."""
@@ -105,16 +105,17 @@ class Dispatcher:
         try:
             if not route.public and not request.door.owner:
                 await admit(self._gateway.callers, request.headers.get("x-api-key"))
-                if self._in_work >= MOST_IN_WORK:
+                if self._in_work >= MOST_IN_WORK and route.method != "GET":
                     error = overloaded(route.failure_code)
                     return answer_error(error, request_id, _client_id(request)), False
         except Exception as error:
             return self._failure(request, error, request_id, route.failure_code), True
-        self._in_work += 1
+        changing = route.method != "GET"
+        self._in_work += changing
         try:
             return await self._answer(request, route, path, request_id), True
         finally:
-            self._in_work -= 1
+            self._in_work -= changing
 
     async def _answer(
         self, request: Request, route: Route, path: dict[str, str], request_id: str
