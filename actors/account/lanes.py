@@ -163,6 +163,8 @@ class Lanes:
         missing = begins + self.needs - left
         if missing <= 0 and not full:
             return None
+        if full:  # places become free one by one, and many others wait for them
+            missing = max(missing, begins / 2)
         wait = min(MAX_RETRY, max(MIN_RETRY, math.ceil(missing)))
         code = RATE_LIMITED if paced_longest and missing > 0 else BUSY
         return Answer(CommandState.NOT_SENT, code=code, retry_after=float(wait))
