@@ -138,6 +138,7 @@ def gateway(rig: Rig, where: Path, setup: Setup, *module: str) -> Iterator[Gatew
     if setup.gateway is not None:
         _fit(config, [*python, "unifyport", "config", "check", "-c", str(config)], environment)
     command = [*python, *(module or ("unifyport", "serve")), "-c", str(config)]
+    rig.platforms.doors.clear()  # a webhook of the subject before would be another program's
     with started(command, where, cwd=checkout, environment=environment) as process:
         subject = _subject(process, port)
         subject.until_running(whatsapp=setup.whatsapp, telegram=setup.telegram)
