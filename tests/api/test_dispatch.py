@@ -275,7 +275,7 @@ async def test_with_too_many_in_work_a_request_is_not_looked_at(
     row = ("op", "POST", "/do/{place}", handler, "Tag", "summary", "op_failed")
     dispatcher = dispatcher_of(front._gateway, Route(*row, success=204))  # type: ignore[arg-type]
     async with trio.open_nursery() as nursery:
-        for name in ("a", "b"):
+        for place in ("a", "b"):
             nursery.start_soon(dispatcher.dispatch, ask("POST", f"/do/{place}"))
         await trio.testing.wait_all_tasks_blocked()
         refused = await dispatcher.dispatch(ask("POST", "/do/c"))
