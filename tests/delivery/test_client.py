@@ -6,7 +6,7 @@ import email.utils
 import ipaddress
 import math
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import attrs
 import pytest
@@ -15,15 +15,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trio.testing import MockClock
 
+from tests.scripted import ScriptedPeers
 from unifyport import __version__
 from unifyport.delivery import client
 from unifyport.delivery.client import EXCERPT, MAX_ANSWER, HttpDeliveryClient, parse_retry_after
-from unifyport.delivery.scripted import END, RESET, SILENCE, ScriptedBackend, ScriptedWire, Step, answer
+from unifyport.delivery.scripted import END, RESET, SILENCE, ScriptedWire, Step, answer
 from unifyport.delivery.verdict import Attempt, Verdict, judge
 from unifyport.net import connection, pool, sweeper
 from unifyport.net.answer import MAX_HEAD
-from unifyport.net.guard import Address, AddressGuard, NameNotResolved, Target, UrlNotAllowed
-from unifyport.net.sweeper import Sweeper
+from unifyport.net.guard import Address, AddressGuard, Target, UrlNotAllowed
 from unifyport.net.wire import LocalTrouble
 
 URL = "https://shop.example/hook?a=1"
@@ -34,21 +34,12 @@ TIMEOUT = 10.0
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n"
 
 
-class World(ScriptedBackend):
-    """One endpoint's client, what names stand for, and receivers that play `script`, a request each, the last
-    for ever. An address in `silent` takes no calls.
-    """
+class World(ScriptedPeers):
+    """One endpoint's client, and its receivers."""
 
     def __init__(self) -> None:
-        super().__init__(self._play, lambda address: self.refused.get(str(address)))
-        self.script: list[Iterable[Step]] = [OK]
-        self.names: dict[str, list[str]] = {"shop.example": [FIRST]}
-        self.refused: dict[str, str] = {}
-        self.silent: set[str] = set()
-        self.requests: list[bytes] = []
-        self.wires: list[ScriptedWire] = []
-        self.guard = AddressGuard(self._resolve)
-        self.sweeper = Sweeper()
+        super().__init__(OK, {"shop.example": [FIRST]})
+        self.guard = AddressGuard(self.resolve)
         self.client = HttpDeliveryClient(self.guard, self, self.sweeper)
 
     async def post(self, url: str = URL, timeout: float = TIMEOUT, body: bytes = b"{}") -> Attempt:
@@ -58,29 +49,6 @@ class World(ScriptedBackend):
         async with trio.open_nursery() as nursery:
             for _ in range(count):
                 nursery.start_soon(self.post, url)
-
-    @property
-    def open(self) -> int:
-        """How many connections are."""
-        return sum(not wire._closed.is_set() for wire in self.wires)
-
-    async def connect(self, target: Target, address: Address) -> ScriptedWire:
-        wire = await super().connect(target, address)
-        assert isinstance(wire, ScriptedWire)
-        if str(address) in self.silent:
-            await trio.sleep_forever()
-        self.wires.append(wire)
-        return wire
-
-    def _play(self, request: bytes) -> Iterable[Step]:
-        self.requests.append(request)
-        return self.script.pop(0) if len(self.script) > 1 else self.script[0]
-
-    async def _resolve(self, host: str) -> Sequence[Address]:
-        await trio.lowlevel.checkpoint()
-        if host not in self.names:
-            raise NameNotResolved(host)
-        return [ipaddress.ip_address(text) for text in self.names[host]]
 
 
 @pytest.fixture

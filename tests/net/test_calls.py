@@ -2,22 +2,21 @@
 call that fails, and how many connections it has.
 """
 
-import ipaddress
 import ssl
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 
 import pytest
 import trio
 from trio.testing import MockClock
 
-from unifyport.delivery.scripted import END, GONE, RESET, SILENCE, ScriptedBackend, ScriptedWire, Step, answer
+from tests.scripted import ScriptedPeers
+from unifyport.delivery.scripted import END, GONE, RESET, SILENCE, ScriptedWire, Step, answer
 from unifyport.model.proxy import Proxy
 from unifyport.net import calls, sweeper
 from unifyport.net.answer import MAX_HEAD
 from unifyport.net.calls import CallClient
 from unifyport.net.clients import ConnectionLost, NotConnected, Response
-from unifyport.net.guard import Address, NameNotResolved, Target
-from unifyport.net.sweeper import Sweeper
+from unifyport.net.guard import Address, Target
 from unifyport.net.wire import LocalTrouble
 
 URL = "https://api.example/bot1:secret-token/sendMessage"
@@ -28,25 +27,17 @@ TIMEOUT = 20.0
 PROXY = Proxy("http", "10.0.0.1", 3128, "user", "pass:word")
 
 
-class World(ScriptedBackend):
-    """One account's client, what names stand for, and platforms that play `script`, a request each, the last
-    for ever.
-    """
+class World(ScriptedPeers):
+    """One account's client, and the platforms that it calls."""
 
     def __init__(self, connections: int = 4, proxy: Proxy | None = None) -> None:
-        super().__init__(self._play, lambda address: self.refused.get(str(address)))
-        self.script: list[Iterable[Step]] = [OK]
-        self.names = {"api.example": [FIRST], "other.example": [SECOND], "third.example": [FIRST]}
-        self.refused: dict[str, str] = {}
-        self.requests: list[bytes] = []
-        self.wires: list[ScriptedWire] = []
-        self.sweeper = Sweeper()
+        super().__init__(OK, {"api.example": [FIRST], "other.example": [SECOND], "third.example": [FIRST]})
         self.client = CallClient(
             ssl.create_default_context(),
             connections=connections,
             proxy=proxy,
             backend=self,
-            resolve=self._resolve,
+            resolve=self.resolve,
             sweeper=self.sweeper,
         )
 
@@ -72,26 +63,6 @@ class World(ScriptedBackend):
             return f"not sent: {error}"
         except ConnectionLost as error:
             return f"unknown: {error}"
-
-    @property
-    def open(self) -> int:
-        return sum(not wire._closed.is_set() for wire in self.wires)
-
-    async def connect(self, target: Target, address: Address) -> ScriptedWire:
-        wire = await super().connect(target, address)
-        assert isinstance(wire, ScriptedWire)
-        self.wires.append(wire)
-        return wire
-
-    def _play(self, request: bytes) -> Iterable[Step]:
-        self.requests.append(request)
-        return self.script.pop(0) if len(self.script) > 1 else self.script[0]
-
-    async def _resolve(self, host: str) -> Sequence[Address]:
-        await trio.lowlevel.checkpoint()
-        if host not in self.names:
-            raise NameNotResolved(host)
-        return [ipaddress.ip_address(text) for text in self.names[host]]
 
 
 @pytest.fixture
