@@ -6,7 +6,7 @@ refused instead, before anything has happened.
 """
 
 import difflib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 
 import attrs
 
@@ -40,12 +40,6 @@ class Remarks:
         close = difflib.get_close_matches(path.rpartition(".")[2], known, 1) if len(path) < 100 else []
         hint = f"; did you mean {close[0]}?" if close else ""
         self._add(path, UNKNOWN_FIELD, f"unknown field, ignored{hint}")
-
-    def unknown_in(self, place: str, given: Iterable[str], known: Collection[str]) -> None:
-        """Every name of an object that is not a known one. `place`: its path."""
-        for name in given:
-            if name not in known:
-                self.unknown(f"{place}.{name}", known)
 
     def no_effect(self, path: str, why: str) -> None:
         self._add(path, NO_EFFECT, why)

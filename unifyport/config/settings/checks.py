@@ -4,12 +4,11 @@ Accounts are checked in `account_checks.py`, supervision policies in `policy_che
 `address_checks.py`; this file checks the other sections and calls all of them.
 """
 
-import ssl
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from unifyport.front.tls import new_tls_context
+from unifyport.front.tls import new_tls_context, why
 from unifyport.model.event import ALL_EVENTS, EventType, mask_of
 from unifyport.model.fields import FieldProblem
 from unifyport.model.webhook import (
@@ -225,12 +224,11 @@ def _check_names(settings: Settings, mistakes: Mistakes) -> None:
             mistakes.tell(path, "another webhook endpoint has, or had, this name")
 
 
-def _explain_tls(settings: Settings, error: Exception) -> str:
+def _explain_tls(settings: Settings, error: OSError | ValueError) -> str:
     """Why the certificate or its key cannot be used."""
     tls = settings.server.tls
     assert tls is not None
     missing = [name for name in (tls.cert, tls.key) if not (settings.directory / name).is_file()]
     if missing:
         return f"no such file: {', '.join(missing)}"
-    why = error.reason if isinstance(error, ssl.SSLError) else getattr(error, "strerror", None)
-    return f"the certificate and its key cannot be used ({why or error})"
+    return f"the certificate and its key cannot be used ({why(error)})"
