@@ -1,7 +1,7 @@
 """The listening sockets of a gateway, and the front behind each.
 
 Each listener admits some audiences (`api/http/doors.py`). The owner's socket beside the database needs no API
-key: who may open it may read the database as well.
+key: a user who may open it may read the database as well.
 """
 
 import contextlib

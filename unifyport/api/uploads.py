@@ -1,8 +1,7 @@
 """`POST /v1/media`: a file that will be sent, named by its `file_key` from then on.
 
 It stands beside the API, as ingress does: a file is written to the disk as it comes, and the next piece is
-read when this one is there. The body is `multipart/form-data` with one file, in a field of
-any name.
+read when this one is there. The body is `multipart/form-data` with one file, in a field of any name.
 """
 
 import contextlib

@@ -1,6 +1,7 @@
 """One connection of our own front: its requests one after the other, in one task.
 
-No task, scope or timer is made for a request: `Connections` looks for deadlines and for peers that have gone.
+No task, scope or timer is made for a request that comes whole: `Connections` looks for deadlines and for
+peers that have gone. Only a wait for more of a body has a scope.
 """
 
 import contextlib

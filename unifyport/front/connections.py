@@ -29,7 +29,7 @@ GRACE = 1.0  # seconds in which a connection may begin something before another 
 _VICTIMS = 64  # connections that one look at all of them sets apart, to be closed for new ones
 _SEARCH_SHARE = 0.1  # of the time, at most, is spent looking for them ...
 _FEW = 2048  # ... among more than so many
-_IPV6_SITE = 64  # bits of an address; who has one address of a site has all of them
+_IPV6_SITE = 64  # bits of an address; one client can use all addresses of its site
 _HALF_CLOSED = getattr(select, "POLLRDHUP", 0)  # Linux
 _GONE = select.POLLERR | select.POLLHUP
 

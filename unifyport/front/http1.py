@@ -56,7 +56,7 @@ class RequestReader:
     """The requests of one connection, one after the other.
 
     Feed bytes, then call `next_head` until there is a head, then `next_piece` until the body is over. What
-    belongs to later requests waits in the buffer, so that nobody should feed more than is asked for.
+    belongs to later requests waits in the buffer, so a caller feeds no more than is asked for.
     """
 
     __slots__ = ("_body_left", "_buffer", "_chunks", "_limits", "_may_be_blank")
@@ -200,7 +200,7 @@ def _request_line(line: bytes) -> tuple[str, bytes, bool]:
 
 
 def _split_target(target: bytes) -> tuple[bytes | None, bytes]:
-    """(authority of the absolute form, path and query); `*` is a path that nobody has."""
+    """(authority of the absolute form, path and query); `*` is taken as a path, and no route has it."""
     if b"#" in target:
         raise RequestError(HTTPStatus.BAD_REQUEST)
     if target.startswith(b"/") or target == b"*":

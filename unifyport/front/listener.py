@@ -127,7 +127,7 @@ class Listener:
     async def _shake_hands(self, plain: SocketTransport) -> Transport:
         assert self._certificate is not None
         try:
-            await plain.wait_readable()  # who sends nothing shall cost nothing
+            await plain.wait_readable()  # a peer that sends nothing costs no TLS state
             secured = TlsTransport(plain, self._certificate.context)
             await secured.shake_hands()
         except Disconnected:

@@ -27,7 +27,10 @@ class Transport(Protocol):
         """Bytes that have come, empty at the end. Raises `Disconnected`."""
 
     async def send(self, data: bytes | memoryview) -> None:
-        """Send all of it. Not a checkpoint where the socket takes it at once. Raises `Disconnected`."""
+        """Send all of it. Raises `Disconnected`.
+
+        Not a checkpoint without TLS, where the socket takes it at once.
+        """
 
     def try_send(self, data: bytes) -> None:
         """Send what can be sent at once, before a close. Raises nothing."""

@@ -60,7 +60,7 @@ class ConversationUseCases:
             raise failed(answer, "marked as read")
 
     async def show_typing(self, account_id: str, conversation_id: str) -> None:
-        """Show the customer that somebody is typing."""
+        """Show the customer a typing indicator."""
         account, connection = await self._platform.require_capability(account_id, SHOW_TYPING)
         message_id = None
         if connection.typing_needs_message:

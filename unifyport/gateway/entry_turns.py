@@ -1,7 +1,7 @@
 """The turns by which requests of platforms enter the gateway.
 
-All ready tasks run in one turn of the event loop, so a thousand requests that come together make everybody
-else wait for all of them. Therefore a turn of the loop lets in `PER_TURN` requests: one for each account that
+All ready tasks run in one turn of the event loop, so a thousand requests that come together make every other
+task wait for all of them. Therefore a turn of the loop lets in `PER_TURN` requests: one for each account that
 waits, round-robin. What is left goes to an account that has been alone for a second; the other requests of
 accounts in company wait for a turn in which nothing else is to be done, or for `LONGEST_WAIT`.
 

@@ -1,7 +1,6 @@
 """Use cases of a login's public pages: what a browser brings to the callback of OAuth and to a passkey page.
 
-Nobody who comes here has an API key. A state or a token is the whole right, ends with its question, and is
-used once.
+A visitor has no API key. A state or a token is the whole right, ends with its question, and is used once.
 """
 
 from collections.abc import Mapping

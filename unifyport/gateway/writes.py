@@ -36,7 +36,9 @@ class TimedWriter:
         return self._writer.unavailable
 
     def offer(self, write: Write) -> bool:
-        """Hand over a write for whose result nobody waits. False, and not written, if many wait already."""
+        """Hand over a write without waiting for its result. False, and not written, if the store takes none
+        now or many writes wait already.
+        """
         return self._writer.offer(write)
 
     async def write(self, write: Write) -> Any:

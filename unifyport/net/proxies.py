@@ -90,7 +90,7 @@ class _Peer:
 
 
 async def _connect(peer: _Peer, target: Target, proxy: Proxy) -> None:
-    # Spelled as everybody does: there are proxies that know no other spelling.
+    # Spelled as other clients do: there are proxies that know no other spelling.
     name = f"[{target.host}]" if ":" in target.host else target.host
     lines = [f"CONNECT {name}:{target.port} HTTP/1.1", f"Host: {name}:{target.port}"]
     if proxy.username or proxy.password:

@@ -98,7 +98,7 @@ def in_ascii(url: str) -> str:
 
 
 def read_address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """The address that a host is, in its usual form; None for whatever else a resolver may know."""
+    """The address that a host is, in its usual form; None for a name and for any other spelling."""
     try:
         return ipaddress.ip_address(host)
     except ValueError:
