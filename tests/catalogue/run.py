@@ -29,6 +29,7 @@ from tests.harness import (
     settings_of,
     whatsapp,
 )
+from tests.providers.documentation import TELEGRAM, WHATSAPP
 from tests.reference.device import reference
 from tests.reference.platform import TOKEN
 from tests.reference.serving import reference_platform
@@ -37,10 +38,6 @@ from unifyport.providers.telegram.bot.updates import ALLOWED_UPDATES
 
 from .telling import told_by
 
-DOCUMENTED = {
-    name: json.loads((Path(__file__).parents[1] / "providers" / f"{name}_documentation.json").read_text())
-    for name in ("telegram", "whatsapp")
-}
 AT, SHOWN_AT = 1_780_790_400, "2026-06-07T00:00:00Z"  # of the documented examples
 _ALL = '["*", "provider.event"]'
 _OURS = "only to bring something about"
@@ -78,7 +75,7 @@ async def _of_bots(directory: Path) -> list[Body]:
 
 def _of_telegram() -> Iterator[Body]:
     """Every kind of message, what may stand beside each, and every kind of update."""
-    fields, updates = DOCUMENTED["telegram"]["message"], DOCUMENTED["telegram"]["update"]
+    fields, updates = TELEGRAM["message"], TELEGRAM["update"]
     head = {name: updates["message"][name] for name in ("message_id", "date", "chat", "from")}
     for kind in KINDS:
         yield {"message": {**head, kind: fields[kind]}}
@@ -99,11 +96,12 @@ def _of_telegram() -> Iterator[Body]:
 
 def _of_whatsapp(now: int) -> Iterator[Body]:
     """Every kind of message, every reply to an interactive message, a notice, and what the owner writes."""
-    known = DOCUMENTED["whatsapp"]
     messages = [
-        {"type": kind, **fields} for kind, fields in known["message"].items() if kind != "interactive"
+        {"type": kind, **fields} for kind, fields in WHATSAPP["message"].items() if kind != "interactive"
     ]
-    messages += [{"type": "interactive", "interactive": fields} for fields in known["interactive"].values()]
+    messages += [
+        {"type": "interactive", "interactive": fields} for fields in WHATSAPP["interactive"].values()
+    ]
     contacts = [{"wa_id": CUSTOMER, "user_id": "SG.1", "profile": {"name": "Mei", "username": "mei"}}]
     for number, message in enumerate(messages):
         whole = {"from": CUSTOMER, "id": f"wamid.{number}", "timestamp": str(now), **message}

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from tests.providers.documentation import WHATSAPP
 from unifyport.api.http.openapi_events import event_components, schema_name
 from unifyport.api.schemas.events import EVENTS
 from unifyport.model.event import BodyForm, EventType, in_form
@@ -16,7 +17,7 @@ from unifyport.providers.telegram.bot.kinds import KINDS
 
 from .choice import examples, messages
 from .page import page
-from .run import DOCUMENTED, catalogue
+from .run import catalogue
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "events.md"
@@ -111,10 +112,9 @@ def _the_flat_form_says_all(bodies: list[dict[str, Any]]) -> None:
 def _all_kinds_are_there(bodies: list[dict[str, Any]]) -> None:
     assert {body["type"] for body in bodies} == set(EventType) == set(EVENTS)
     shown = {(provider, name.partition(",")[0]) for provider, name in messages(bodies)}
-    cloud = DOCUMENTED["whatsapp"]
     others = {"interactive", "reaction", "revoke", "edit", "system"}
     assert shown == {
         *(("telegram", kind) for kind in [*KINDS, "callback_query"]),
-        *(("whatsapp", kind) for kind in set(cloud["message"]) - others),
-        *(("whatsapp", f"interactive: {kind}") for kind in cloud["interactive"]),
+        *(("whatsapp", kind) for kind in set(WHATSAPP["message"]) - others),
+        *(("whatsapp", f"interactive: {kind}") for kind in WHATSAPP["interactive"]),
     }

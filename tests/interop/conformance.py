@@ -21,19 +21,19 @@ DECLARED = [
     (name, status) for name, operation in OPERATIONS.items() for status in operation["error_statuses"]
 ]
 
-_ASKS_NOBODY = "it reads or ends what is here, and needs no connection for that"
+_ASKS_NO_PLATFORM = "it reads or ends what is here, and needs no connection for that"
 REASONS: dict[tuple[str, int], str] = {
     (
         "checkAccountQrAuth",
         409,
-    ): "the answer to whoever asks how it goes is how it went: 200 and `authorized`",
-    ("cancelAccountAuth", 409): _ASKS_NOBODY,
-    ("refreshAccountRuntime", 409): _ASKS_NOBODY,
-    ("stopAccountRuntime", 409): _ASKS_NOBODY,
+    ): "a question about a login that has ended is answered with its outcome: 200 and `authorized`",
+    ("cancelAccountAuth", 409): _ASKS_NO_PLATFORM,
+    ("refreshAccountRuntime", 409): _ASKS_NO_PLATFORM,
+    ("stopAccountRuntime", 409): _ASKS_NO_PLATFORM,
     (
         "deactivateWebhookEndpoint",
         400,
-    ): "it has no field that could be wrong, and succeeds whoever else changes the endpoint",
+    ): "it has no field that could be wrong, and succeeds also while another caller changes the endpoint",
     ("deleteAccount", 502): "an account whose connector is gone can be deleted",
 }
 
@@ -52,7 +52,7 @@ ELSEWHERE = {
 }
 IMPOSSIBLE = {
     "run_action_failed": "every account action is of `auth` or `runtime`, and has the code of those",
-    "deactivate_webhook_endpoint_failed": "an endpoint is deactivated whoever else changes it meanwhile",
+    "deactivate_webhook_endpoint_failed": "an endpoint is deactivated also while another caller changes it",
 }
 
 
@@ -70,7 +70,7 @@ def page(succeeded: Sequence[dict[str, Any]], failed: Sequence[dict[str, Any]]) 
         " that the SDK's own",
         "models declare. Each error status that the contract declares is produced, or it is said"
         " below why it cannot occur: a",
-        "500 by a platform that refuses or, where nobody is asked, by a table taken out of the"
+        "500 by a platform that refuses or, where no platform is asked, by a table taken out of the"
         " database while the server runs.",
         "",
         "## Operations",

@@ -79,7 +79,7 @@ class Orders:
         return {}
 
     def _damage(self, order: dict[str, Any]) -> dict[str, Any]:
-        """Nobody foresees that a table is gone."""
+        """Take a table away, which no handler expects."""
         with contextlib.closing(sqlite3.connect(self._database)) as database:
             database.execute("alter table api_key rename to gone")
         return {}

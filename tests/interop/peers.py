@@ -2,7 +2,8 @@
 
 Node peers are locked in `node/package-lock.json`, Python peers in `python/requirements.in`, Go peers in
 `go.sum`. A machine without Node or nginx gets Debian's where that can be installed; else the tests that need
-it are skipped with the reason, but under CI nothing may be skipped. Go is used where it is installed.
+it are skipped with the reason, but under CI nothing may be skipped. Go and curl are used where they are
+installed; where they are missing their tests are skipped with the reason, under CI too.
 """
 
 import contextlib

@@ -1,4 +1,4 @@
-"""Deliveries to receivers that nobody here wrote: libraries that verify them, and servers that speak TLS."""
+"""Deliveries to receivers that this project did not write: libraries, and servers that speak TLS."""
 
 import base64
 import contextlib

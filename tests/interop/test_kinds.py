@@ -1,12 +1,12 @@
-"""Every kind of message that our sandbox sends, read by the models of libraries that nobody here wrote."""
+"""Each kind of message of our sandbox, read by the models of libraries that this project did not write."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.harness import APP_SECRET, BOT, CUSTOMER, NUMBER, TOKEN, VERIFY_TOKEN, free_port, sandbox
+from tests.providers.documentation import TELEGRAM, WHATSAPP
 from tests.providers.test_telegram_kinds import CONTENT
 from unifyport.providers.telegram.bot.content import ACCOMPANYING
 from unifyport.providers.telegram.bot.services import SERVICES
@@ -17,10 +17,6 @@ from .test_whatsapp import listening
 pytestmark = pytest.mark.interop
 
 HERE = Path(__file__).parent
-TELEGRAM, WHATSAPP = (
-    json.loads((HERE.parent / "providers" / f"{channel}_documentation.json").read_text())
-    for channel in ("telegram", "whatsapp")
-)
 
 
 async def test_aiogram_reads_every_kind_and_has_no_other() -> None:

@@ -1,4 +1,4 @@
-"""Accounts behind proxies that nobody here wrote: everything goes through them, with their passwords."""
+"""Accounts behind proxies that this project did not write: all traffic goes through them, with passwords."""
 
 from pathlib import Path
 from typing import Any

@@ -3,6 +3,7 @@ go on after any of it.
 """
 
 import re
+import subprocess
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -53,7 +54,9 @@ def node(directory: Path) -> list[str]:
 def go(directory: Path) -> list[str]:
     program = peers.go()
     (directory / "receiver.go").write_text(_code("go"))
-    peers.run(program, "build", "-o", "receiver", "receiver.go", cwd=directory)
+    build = [program, "build", "-o", "receiver", "receiver.go"]
+    done = subprocess.run(build, cwd=directory, capture_output=True, text=True, check=False, timeout=600)
+    assert done.returncode == 0, done.stdout + done.stderr
     return [str(directory / "receiver")]
 
 

@@ -39,7 +39,7 @@ pytestmark = pytest.mark.interop
 HERE = Path(__file__).with_name("schemathesis")
 
 
-async def nobody(host: str) -> Sequence[Address]:
+async def resolve_nothing(host: str) -> Sequence[Address]:
     """No name has an address: all traffic stays on loopback."""
     await trio.lowlevel.checkpoint()
     return []
@@ -64,7 +64,7 @@ async def test_the_document_and_the_server_say_the_same(
         more = account() + platform.sandbox.config() + declared(everything) + endpoint(inbox.url)
         settings = settings_of(tmp_path, more, registry=REGISTRY, **public(free_port()))
         channels = list(REGISTRY.channels.values())
-        async with gateway(settings, channels, Parts(new_resolver=lambda: nobody)) as api:
+        async with gateway(settings, channels, Parts(new_resolver=lambda: resolve_nothing)) as api:
             given = await _given(api, platform, everything.platform)
             url = str(api.http.base_url).rstrip("/")
             command = [str(python.with_name("schemathesis")), "--no-color", "run", f"{url}/openapi.json"]

@@ -1,4 +1,4 @@
-"""Telegram against peers that nobody here wrote: a Bot API server for our connector,
+"""Telegram against peers that this project did not write: a Bot API server for our connector,
 clients for our sandbox.
 """
 

@@ -1,4 +1,4 @@
-"""Contact cards, read by a library that nobody here wrote."""
+"""Contact cards, read by a library that this project did not write."""
 
 import json
 from pathlib import Path
@@ -8,6 +8,7 @@ import msgspec
 import pytest
 import trio
 
+from tests.providers.documentation import WHATSAPP
 from unifyport.model.message import Contact, Email, Phone
 from unifyport.model.vcard import Card, vcard
 from unifyport.providers.whatsapp.cloud import cards, shapes
@@ -16,7 +17,6 @@ from . import peers
 
 pytestmark = pytest.mark.interop
 
-DOCUMENTATION = Path(__file__).parent.parent / "providers" / "whatsapp_documentation.json"
 JUDGE = Path(__file__).parent / "python" / "vcard_judge.py"
 CARDS = [
     Contact("Mei"),
@@ -28,7 +28,7 @@ CARDS = [
 ]
 
 
-CONTACT = json.loads(DOCUMENTATION.read_text())["message"]["contacts"]["contacts"][0]
+CONTACT = WHATSAPP["message"]["contacts"]["contacts"][0]
 HOSTILE = "D;x\nTEL:+666\r\nEMAIL:a@b\u2028URL:x\x85ADR:y\x0bBDAY:z\\n,"
 
 

@@ -1,4 +1,4 @@
-"""pywa, which nobody here wrote, behind our sandbox: it verifies, parses, and its client sends."""
+"""pywa, which this project did not write, behind our sandbox: it verifies, parses, and its client sends."""
 
 import base64
 from pathlib import Path
@@ -30,7 +30,7 @@ async def lines(peer: peers.Peer, count: int) -> list[dict[str, Any]]:
     return [await peer.line() for _ in range(count)]
 
 
-async def test_pywa_verifies_and_parses_our_webhooks_and_its_client_sends(tmp_path: Path) -> None:
+async def test_pywa_verifies_and_parses_our_webhooks_and_its_client_sends() -> None:
     async with sandbox() as platform:
         port = free_port()
         base = platform.sandbox.endpoints["whatsapp"]["graph_api_url"]

@@ -1,13 +1,13 @@
 """Hosts in other letters: the same name that a browser would look up, or none."""
 
 import json
-import shutil
 import subprocess
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.interop import peers
 from unifyport.model.hosts import is_host, to_ascii
 from unifyport.model.proxy import Proxy
 
@@ -64,9 +64,9 @@ def test_a_proxy_is_looked_up_under_its_name_in_ascii() -> None:
 
 
 @pytest.mark.interop
-@pytest.mark.skipif(shutil.which("node") is None, reason="needs node")
 def test_node_looks_up_the_same_names() -> None:
     script = "console.log(JSON.stringify(process.argv.slice(1).map(h => new URL(`http://${h}/`).hostname)))"
     hosts = [host for host in HOSTS if host != NEWER]
-    found = subprocess.run(["node", "-e", script, "--", *hosts], capture_output=True, text=True, check=True)
+    command = [peers.node_program(), "-e", script, "--", *hosts]
+    found = subprocess.run(command, capture_output=True, text=True, check=True)
     assert json.loads(found.stdout) == [HOSTS[host] for host in hosts]

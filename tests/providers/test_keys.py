@@ -7,18 +7,14 @@ by it alone; everything else by all that it says.
 import copy
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.providers.documentation import TELEGRAM, WHATSAPP
 from unifyport.providers.telegram.bot.parse import parse_update
 from unifyport.providers.whatsapp.cloud.parse import parse_webhook
 
-HERE = Path(__file__).parent
-TELEGRAM, WHATSAPP = (
-    json.loads((HERE / f"{channel}_documentation.json").read_text()) for channel in ("telegram", "whatsapp")
-)
 NUMBER = "106540352242922"
 # lists whose items have an id of their own
 WITH_IDS = frozenset({"messages", "message_echoes"})

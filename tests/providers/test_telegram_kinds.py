@@ -6,11 +6,11 @@ the tables here, fails.
 """
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.providers.documentation import TELEGRAM
 from unifyport.model.event import EventType
 from unifyport.model.normalize import normalize
 from unifyport.providers.telegram.bot.content import ACCOMPANYING, BESIDE
@@ -19,8 +19,7 @@ from unifyport.providers.telegram.bot.parse import parse_update
 from unifyport.providers.telegram.bot.services import SERVICES
 from unifyport.providers.telegram.bot.updates import ALLOWED_UPDATES, UPDATES
 
-DOCUMENTATION = json.loads((Path(__file__).parent / "telegram_documentation.json").read_text())
-FIELDS, KINDS_OF_UPDATES = DOCUMENTATION["message"], DOCUMENTATION["update"]
+FIELDS, KINDS_OF_UPDATES = TELEGRAM["message"], TELEGRAM["update"]
 HEAD = {
     "message_id": 5,
     "date": 1_780_790_400,
@@ -123,7 +122,7 @@ def message(**fields: Any) -> Any:
 
 
 def test_the_documented_fields_are_on_exactly_one_list() -> None:
-    assert DOCUMENTATION["version"] == "10.3"
+    assert TELEGRAM["version"] == "10.3"
     lists = [set(KINDS), set(SERVICES), set(ACCOMPANYING)]
     assert set().union(*lists) == set(FIELDS)
     assert sum(map(len, lists)) == len(FIELDS)
@@ -248,7 +247,7 @@ def test_a_member_who_comes_is_reported_once() -> None:
     assert len(keys) == 1
 
 
-def test_a_field_that_nobody_knows_is_a_message() -> None:
+def test_a_field_that_no_table_has_is_a_message() -> None:
     found = message(hologram={"url": "x"})
     assert found.type == EventType.MESSAGE_RECEIVED
     assert (found.data["message"]["type"], found.data["message"]["kind"]) == ("unknown", "hologram")

@@ -5,11 +5,11 @@ missing in a table of the parser, or in the tables here, fails.
 """
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.providers.documentation import WHATSAPP
 from unifyport.model.event import EventType
 from unifyport.model.inbound import Unparsed
 from unifyport.model.normalize import normalize
@@ -19,9 +19,8 @@ from unifyport.providers.whatsapp.cloud.fields import OF_NUMBERS
 from unifyport.providers.whatsapp.cloud.kinds import INTERACTIVE, KINDS
 from unifyport.providers.whatsapp.cloud.parse import parse_webhook
 
-DOCUMENTATION = json.loads((Path(__file__).parent / "whatsapp_documentation.json").read_text())
-MESSAGES, REPLIES, NOTICES = (DOCUMENTATION[name] for name in ("message", "interactive", "system"))
-FIELDS = DOCUMENTATION["field"]
+MESSAGES, REPLIES, NOTICES = (WHATSAPP[name] for name in ("message", "interactive", "system"))
+FIELDS = WHATSAPP["field"]
 NUMBER, CUSTOMER, BUSINESS, AT = "106540352242922", "6590000001", "102290129340398", 1_780_790_400
 ITEM = {"id": "wamid.1", "from": CUSTOMER, "timestamp": str(AT)}
 CARD = (
@@ -99,7 +98,7 @@ def one(**fields: Any) -> Any:
 
 
 def test_all_that_is_documented_is_in_the_tables() -> None:
-    assert DOCUMENTATION["version"] == "v25.0"
+    assert WHATSAPP["version"] == "v25.0"
     assert set(CONTENT) | set(OTHER_MESSAGES) == set(MESSAGES)
     assert set(KINDS) | set(BARE) | {"unsupported"} == set(CONTENT) | {"media_placeholder"}
     assert set(INTERACTIVE) == set(INTERACTIVE_CONTENT) == set(REPLIES)
@@ -210,7 +209,7 @@ def test_what_brought_the_customer_and_what_a_message_refers_to() -> None:
     assert message["reply_to_message_id"] == "wamid.q"
 
 
-def test_what_nobody_knows_is_a_message_or_reported() -> None:
+def test_what_no_table_has_is_a_message_or_reported() -> None:
     found = one(type="hologram", hologram={"id": "1"})
     assert found.data["message"]["text"] == "[unsupported: hologram]"
     assert found.provider_data.item["hologram"] == {"id": "1"}
@@ -287,12 +286,14 @@ def status(**fields: Any) -> list[Any]:
 
 
 def test_receipts_of_a_group_say_who() -> None:
-    for standard in standards(status()):
+    found = standards(status())
+    assert [standard.type for standard in found] == ["message.delivered", "message.status.updated"]
+    for standard in found:
         assert standard.data["conversation"]["id"] == "G1"
         assert standard.data["participant"]["id"] == CUSTOMER
 
 
-@pytest.mark.parametrize("name", DOCUMENTATION["status"])
+@pytest.mark.parametrize("name", WHATSAPP["status"])
 def test_statuses(name: str) -> None:
     found = standards(status(status=name))
     last = found[-1]

@@ -405,7 +405,7 @@ class _Message(msgspec.Struct):
 
 
 def parse(me: str, item: dict[str, Any]) -> ProviderEvent:
-    """A message as it comes. What cannot be read goes to quarantine and stops nobody."""
+    """A message as it comes. What cannot be read goes to quarantine and stops no other message."""
     raw = msgspec.json.encode(item)
     try:
         message = msgspec.convert(item, _Message)

@@ -60,7 +60,7 @@ class Attempt:
 class Logins:
     """`users` by phone.
 
-    `qr_seconds`: what a QR code says of its life; a new one comes when somebody asks for it.
+    `qr_seconds`: what a QR code says of its life; it is replaced only when a test calls `new_qr`.
     """
 
     def __init__(self, users: list[User]) -> None:
@@ -152,7 +152,7 @@ class Logins:
         return found.qr
 
     def scan(self, qr: str, phone: str) -> None:
-        """Somebody's app scans a QR code, or he types the digits that are shown into it."""
+        """A user's app scans a QR code, or the user types the digits that are shown into it."""
         [found] = [attempt for attempt in self.attempts.values() if attempt.qr == qr]
         found.user = user = self.users[phone]
         if user.pin is not None:

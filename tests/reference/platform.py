@@ -5,8 +5,8 @@ POST /call   {"token", "method", "arguments"} -> {"ok": true, "result"} or {"ok"
 POST /login  {"method", "arguments"} -> the same, for devices that are not in yet (`logins.py`)
 POST /kept   {"token", "confirm"} -> what customers wrote after number `confirm`, kept until it is confirmed
 POST /stream {"token"} -> what customers wrote, forgotten once it was handed out
-POST /files  a file; GET /files/{id} gives it back to whoever has its key, in the header `media-key` or in
-             the query. The message of a file names both
+POST /files  a file; GET /files/{id} gives it back for its key, in the header `media-key` or in the query.
+             The message of a file names both
 """
 
 import hashlib

@@ -24,7 +24,7 @@ class Running:
     url: str
 
     def url_of(self, content: bytes) -> str:
-        """Where a file with this content can be fetched by anyone."""
+        """A URL at which a file with this content can be fetched without a header."""
         file = self.platform.keep(content)
         return f"{self.url}/files/{file}?key={self.platform.keys[file]}"
 

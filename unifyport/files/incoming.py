@@ -25,6 +25,7 @@ import trio
 
 from actors.accounts import Accounts, NoSuchAccount
 from unifyport.config.settings import Media
+from unifyport.model.file_names import LONGEST_NAME
 from unifyport.model.inbound import MAX_HANDLE, Attachment
 from unifyport.model.message import CommandState, FetchMedia
 from unifyport.process import disk
@@ -36,7 +37,6 @@ log = logging.getLogger("unifyport.media")
 FETCH_SECONDS = 120
 FETCHES = 8  # concurrent fetches of all accounts
 MAX_LINK = 7000  # characters of a link after the base URL
-_LONGEST_TITLE = 150  # characters, as in the name of a download
 _LONGEST_TYPE = 100
 _PRUNE_TO = 0.9  # of the quota
 _PART = ".part"
@@ -124,7 +124,7 @@ class MediaLinks:
             handle,
             self._now_ms() + int(self._settings.link_lifetime * 1000),
             attachment.mime_type[:_LONGEST_TYPE],
-            attachment.title[:_LONGEST_TITLE],
+            attachment.title[:LONGEST_NAME],
             attachment.size,
         )
         token = self._ring.seal_text("media", msgspec.msgpack.encode(reference), context=account_id)

@@ -3,7 +3,7 @@ declares for it.
 
 argv: a JSON object with base_url, api_key, ca_file (or null), mode, orders, and account ids: everything (can
 do everything), stopped (the same, but stopped), texts (can send text and little more), orphan (no connector
-is there for it), declared (of the configuration file), fresh (nobody has logged it in), qr, code, session
+is there for it), declared (of the configuration file), fresh (not logged in yet), qr, code, session
 (logged in, each by its way). One JSON line per call on stdout (`sdk_client.py`), with `wanted`, the status
 that it is about.
 """
@@ -217,7 +217,7 @@ async def main():
     await tell(503, "createAccount", body={"provider": "line", "region": "global", "auth_mode": "qrcode"})
     sdk_client.order(given, "unlock")
     await sdk_client.invoke(client, "createApiKey", body={"name": "x"})  # keys leave the gateway's memory
-    sdk_client.order(given, "damage")  # a table of the database is gone, which nobody foresees
+    sdk_client.order(given, "damage")  # a table of the database is gone, which no handler expects
     for operation, arguments in every_call(EVERYTHING):
         if operation not in QUERIES and operation not in BODIES and operation not in MESSAGES:
             await tell(500, operation, **arguments)

@@ -39,7 +39,7 @@ ALLOWED = [
         "invalid_request",
         "is required",
     ),
-    # No login waits for it now; a cursor was given out by nobody; a time has passed.
+    # No login waits for it now; a cursor was never given out; a time has passed.
     (
         RejectedPositiveData,
         "submitAccountAuth.*|checkAccountQrAuth",
@@ -62,7 +62,7 @@ ALLOWED = [
         "invalid_request",
         "exclude each other|of this endpoint|name dead letters|^since",
     ),
-    # What belongs to the configuration file is changed there, and somebody must be able to come in.
+    # What belongs to the configuration file is changed there, and one API key must stay active.
     (RejectedPositiveData, EVERY, 400, EVERY, "configuration file|last active key"),
     # Where a webhook may lead, and what its free objects may hold, is said in docs/webhooks.md.
     (
@@ -85,7 +85,7 @@ def filter_failure(context, failure, case, response):
         return True
     operation = context.operation.definition.raw.get("operationId", "")
     if isinstance(failure, ServerError) and response.status_code == 500:
-        # By the contract a platform's refusal is a 500, as is what nobody knows: it says so. A crash says
+        # By the contract a platform's refusal is a 500, as is an unknown outcome: it says so. A crash says
         # neither.
         return error.get("outcome") not in ("rejected", "unknown") and error.get("reason") in (
             None,

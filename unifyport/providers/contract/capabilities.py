@@ -192,7 +192,7 @@ class MarksRead(ABC):
 class ShowsTyping(ABC):
     @abstractmethod
     async def show_typing(self, conversation_id: str, message_id: str | None) -> None:
-        """Show the customer for some seconds, or until the next message, that somebody is typing.
+        """Show the customer for some seconds, or until the next message, that the account is typing.
 
         `message_id` as in `mark_read`; a platform may mark it as read by that.
         """

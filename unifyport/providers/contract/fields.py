@@ -10,6 +10,8 @@ from typing import Any
 
 import attrs
 
+from .errors import Rejected
+
 _KINDS: dict[str, Callable[[Any], bool]] = {
     "string": lambda value: isinstance(value, str),
     "integer": lambda value: isinstance(value, int) and not isinstance(value, bool),
@@ -39,6 +41,16 @@ class ProviderField:
 
     def accepts(self, value: object) -> bool:
         return any(_KINDS[kind](value) for kind in self.kinds)
+
+
+def invalid(field: str, what: str) -> Rejected:
+    """The refusal of a field, named by its path in `provider_data`; `what` is for the caller."""
+    return Rejected("invalid_provider_data", f"provider_data.{field}: {what}")
+
+
+def fits(text: Any, longest: int) -> bool:
+    """Whether it is a text of 1 to `longest` characters."""
+    return isinstance(text, str) and 0 < len(text) <= longest
 
 
 # Read by the gateway itself, on every channel.

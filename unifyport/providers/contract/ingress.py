@@ -40,7 +40,8 @@ class InboundHook:
     `challenge` answers the platform's check of the address; None refuses it. `limit` bounds a body in bytes,
     `commit_seconds` the wait for the commit: it must be shorter than the platform's own time-out. `group`:
     the group that an account belongs to, such as a business with several numbers. `acknowledge`: the JSON
-    that answers a body once it is committed, for platforms that read our answers; empty: no content.
+    that answers a body once it is committed, for platforms that read our answers; empty: an answer without
+    a body.
     """
 
     verify: Callable[[Credentials, Headers, bytes], bool]

@@ -99,7 +99,7 @@ class TelegramPlatform(HttpPlatform):
             pause = min(pause * 2, _LAST_RETRY)
 
     async def _carry_out(self, bot: Bot, response: httpx.Response) -> None:
-        """Do what the answer to a webhook asks for; nobody is told whether it worked."""
+        """Do what the answer to a webhook asks for; the platform does not say whether it worked."""
         if not response.headers.get("content-type", "").startswith("application/json"):
             return
         with contextlib.suppress(BotApiError, msgspec.DecodeError):
@@ -430,11 +430,11 @@ def _actor(method: str) -> _Method:
     return lambda platform, bot, parameters: platform._act(method, bot, parameters)
 
 
-def _file_sender(field: str) -> Callable[[TelegramPlatform, Bot, dict[str, Any]], Awaitable[dict[str, Any]]]:
+def _file_sender(field: str) -> _Method:
     return lambda platform, bot, parameters: platform._send_file(field, bot, parameters)
 
 
-_METHODS: dict[str, Callable[[TelegramPlatform, Bot, dict[str, Any]], Awaitable[Any]]] = {
+_METHODS: dict[str, _Method] = {
     "getme": TelegramPlatform._get_me,
     "getupdates": TelegramPlatform._get_updates,
     "sendmediagroup": TelegramPlatform._send_album,

@@ -64,7 +64,7 @@ class Bot:
         }
 
     def wants(self, kind: str) -> bool:
-        """Kinds that nobody has documented, which tests make up, come in any case."""
+        """Whether updates of a kind are queued. Kinds that tests make up always are."""
         if self.allowed and kind in UPDATES:
             return kind in self.allowed
         return kind not in _NAMED_ONLY

@@ -1,9 +1,8 @@
 """Bot API errors -> failure classes.
 
 An error is `{"ok": false, "error_code", "description", "parameters"}` with `retry_after` or
-`migrate_to_chat_id`
-(https://core.telegram.org/bots/api#making-requests). A token that never existed gets 404 or 401, a revoked
-token 401. 409 means another `getUpdates` of the same bot, or a webhook that is set.
+`migrate_to_chat_id` (https://core.telegram.org/bots/api#making-requests). A token that never existed gets 404
+or 401, a revoked token 401. 409 means another `getUpdates` of the same bot, or a webhook that is set.
 """
 
 from unifyport.providers.contract.capabilities import CONVERSATION_NOT_FOUND

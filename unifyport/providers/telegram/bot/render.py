@@ -10,10 +10,11 @@ from unifyport.model.entities import in_utf16
 from unifyport.model.message import OutboundContacts, OutboundMedia, OutboundMessage, OutboundText
 from unifyport.model.vcard import vcard
 from unifyport.providers.contract.errors import Rejected
+from unifyport.providers.contract.fields import invalid
 
 from .people import split_id
 from .send_fields import CONTENTS, OPTIONS, options_of
-from .sent_kinds import MAX_CAPTION, invalid, render_content
+from .sent_kinds import MAX_CAPTION, render_content
 
 ALBUM = "sendMediaGroup"
 MAX_TEXT = 4096  # characters after entities parsing
@@ -71,7 +72,9 @@ def render(message: OutboundMessage) -> Request:
         case _:
             raise Rejected("unsupported_message_type")
     return Request(
-        method, {**target(message), **fields, **_reply(message), **_options(message, method)}, file
+        method,
+        {**chat_of(message.conversation_id), **fields, **_reply(message), **_options(message, method)},
+        file,
     )
 
 
@@ -212,13 +215,8 @@ def _check_keyboard(markup: Mapping[str, Any]) -> None:
             raise invalid("reply_markup", f"callback_data must be 1 to {MAX_CALLBACK_DATA} bytes")
 
 
-def target(message: OutboundMessage) -> dict[str, Any]:
-    """Where a message goes: the chat, and the business connection whose owner writes there."""
-    return chat_of(message.conversation_id)
-
-
 def chat_of(conversation_id: str) -> dict[str, Any]:
-    """The parameters that name a conversation."""
+    """The parameters that name a conversation: the chat, and the business connection that leads there."""
     chat, connection = split_id(conversation_id)
     return {"chat_id": chat_id(chat)} | ({"business_connection_id": connection} if connection else {})
 

@@ -10,6 +10,7 @@ from typing import Any
 import attrs
 
 from unifyport.providers.contract.errors import Rejected
+from unifyport.providers.contract.fields import fits, invalid
 
 MAX_CAPTION = 1024
 MAX_QUESTION = 300
@@ -18,10 +19,6 @@ OPTIONS = (1, 12)  # of a poll
 ALBUM = (2, 10)
 TASKS = (1, 30)  # of a checklist
 ALBUM_TYPES = ("photo", "video", "audio", "document", "live_photo")
-
-
-def invalid(field: str, what: str) -> Rejected:
-    return Rejected("invalid_provider_data", f"provider_data.{field}: {what}")
 
 
 @attrs.frozen
@@ -67,14 +64,14 @@ def _place(value: Any, _: str) -> Any:
 
 
 def _poll(value: Any, _: str) -> Any:
-    if not _fits(value["question"], MAX_QUESTION):
+    if not fits(value["question"], MAX_QUESTION):
         raise invalid("poll.question", f"must be 1 to {MAX_QUESTION} characters")
     least, most = OPTIONS
     options = value["options"]
     if not isinstance(options, list) or not least <= len(options) <= most:
         raise invalid("poll.options", f"must be {least} to {most}")
     options = [{"text": option} if isinstance(option, str) else option for option in options]
-    if not all(isinstance(option, dict) and _fits(option.get("text"), MAX_OPTION) for option in options):
+    if not all(isinstance(option, dict) and fits(option.get("text"), MAX_OPTION) for option in options):
         raise invalid("poll.options", f"must be texts of 1 to {MAX_OPTION} characters, or objects with text")
     return {**value, "options": options}
 
@@ -109,10 +106,6 @@ def _checklist(value: Any, _: str) -> Any:
         raise invalid("checklist.tasks", f"must be {least} to {most}")
     tasks = [{"id": n, "text": task} if isinstance(task, str) else task for n, task in enumerate(tasks, 1)]
     return {**value, "tasks": tasks}
-
-
-def _fits(text: Any, longest: int) -> bool:
-    return isinstance(text, str) and 0 < len(text) <= longest
 
 
 def _anything(value: Any, _: str) -> Any:

@@ -10,9 +10,10 @@ from typing import Any
 
 from unifyport.model.message import Contact, OutboundContacts, OutboundMedia, OutboundMessage
 from unifyport.providers.contract.errors import Rejected
+from unifyport.providers.contract.fields import invalid
 
 from .send_fields import CONTENTS
-from .sent_kinds import invalid, render_content
+from .sent_kinds import render_content
 
 MAX_TEXT = 4096  # characters of `text.body`
 MAX_CAPTION = 1024
@@ -134,7 +135,7 @@ def render_reaction(conversation_id: str, message_id: str, emoji: str) -> dict[s
 
 
 def render_read(message_id: str, *, typing: bool = False) -> dict[str, Any]:
-    """The body that marks as read. `typing`: also shows the customer that somebody is typing.
+    """The body that marks as read. `typing`: also shows the customer that the business is typing.
 
     https://developers.facebook.com/docs/whatsapp/cloud-api/typing-indicators
     """

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from unifyport.providers.contract.errors import Rejected
+from unifyport.providers.contract.fields import fits, invalid
 
 _TEMPLATE_NAME = re.compile(r"[a-z0-9_]{1,512}")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(_[A-Za-z]{2,4})?")
@@ -21,10 +21,6 @@ MAX_ID = 256
 MAX_ROWS = 10
 MAX_ROW_ID, MAX_ROW_TITLE, MAX_ROW_DESCRIPTION = 200, 24, 72
 MAX_FLOW_BUTTON = 30
-
-
-def invalid(field: str, what: str) -> Rejected:
-    return Rejected("invalid_provider_data", f"provider_data.{field}: {what}")
 
 
 def render_content(field: str, value: Mapping[str, Any], text: str) -> dict[str, Any]:
@@ -67,7 +63,7 @@ def _check_component(where: str, component: Any) -> None:
         if not isinstance(parameter, dict) or not isinstance(parameter.get("type"), str):
             raise invalid(f"{where}.parameters[{place}]", "must be an object with a type")
         kind = parameter["type"]
-        if kind == "text" and not _fits(parameter.get("text"), 32_768):
+        if kind == "text" and not fits(parameter.get("text"), 32_768):
             raise invalid(f"{where}.parameters[{place}].text", "must not be empty")
         if kind in ("image", "video", "document", "location") and not isinstance(parameter.get(kind), dict):
             raise invalid(f"{where}.parameters[{place}].{kind}", "must be an object")
@@ -82,7 +78,7 @@ def _interactive(value: Mapping[str, Any], text: str) -> dict[str, Any]:
     rendered = {**value} | ({"body": {"text": text}} if text else {})
     longest = MAX_LIST_BODY if kind == "list" else MAX_BODY
     body = rendered.get("body")
-    if body is not None and not _fits(body.get("text") if isinstance(body, dict) else None, longest):
+    if body is not None and not fits(body.get("text") if isinstance(body, dict) else None, longest):
         raise invalid("interactive.body", f"message.text must be 1 to {longest} characters")
     _check_lines(value)
     check = _CHECK.get(kind)
@@ -101,11 +97,11 @@ def _check_lines(value: Mapping[str, Any]) -> None:
     if header is not None:
         header = header if isinstance(header, dict) else {}
         kind = header.get("type")
-        if kind == "text" and not _fits(header.get("text"), MAX_LINE):
+        if kind == "text" and not fits(header.get("text"), MAX_LINE):
             raise invalid("interactive.header.text", f"must be 1 to {MAX_LINE} characters")
         if kind not in ("text", "image", "video", "document", "gif"):
             raise invalid("interactive.header.type", "must be text, image, video or document")
-    if footer is not None and not _fits(footer.get("text") if isinstance(footer, dict) else None, MAX_LINE):
+    if footer is not None and not fits(footer.get("text") if isinstance(footer, dict) else None, MAX_LINE):
         raise invalid("interactive.footer.text", f"must be 1 to {MAX_LINE} characters")
 
 
@@ -116,8 +112,8 @@ def _buttons(action: Mapping[str, Any]) -> dict[str, Any]:
         raise invalid("interactive.action.buttons", f"must be 1 to {MAX_BUTTONS}")
     replies: list[Any] = [each.get("reply", each) if isinstance(each, dict) else each for each in buttons]
     for place, reply in enumerate(replies):
-        named = isinstance(reply, dict) and _fits(reply.get("id"), MAX_ID)
-        if not named or not _fits(reply.get("title"), MAX_TITLE):
+        named = isinstance(reply, dict) and fits(reply.get("id"), MAX_ID)
+        if not named or not fits(reply.get("title"), MAX_TITLE):
             what = f"needs an id (up to {MAX_ID} characters) and a title (up to {MAX_TITLE})"
             raise invalid(f"interactive.action.buttons[{place}]", what)
     _unique("interactive.action.buttons", [reply["id"] for reply in replies])
@@ -125,7 +121,7 @@ def _buttons(action: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _rows(action: Mapping[str, Any]) -> dict[str, Any]:
-    if not _fits(action.get("button"), MAX_TITLE):
+    if not fits(action.get("button"), MAX_TITLE):
         raise invalid("interactive.action.button", f"must be 1 to {MAX_TITLE} characters")
     sections = action.get("sections")
     if not isinstance(sections, list) or not all(isinstance(each, dict) for each in sections):
@@ -134,7 +130,7 @@ def _rows(action: Mapping[str, Any]) -> dict[str, Any]:
         title = section.get("title")
         if not isinstance(section.get("rows"), list):
             raise invalid(f"interactive.action.sections[{place}].rows", "must be a list")
-        if (title is not None or len(sections) > 1) and not _fits(title, MAX_ROW_TITLE):
+        if (title is not None or len(sections) > 1) and not fits(title, MAX_ROW_TITLE):
             raise invalid(
                 f"interactive.action.sections[{place}].title", f"must be 1 to {MAX_ROW_TITLE} characters"
             )
@@ -148,13 +144,13 @@ def _rows(action: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _check_row(row: Any) -> None:
-    fits = (
+    good = (
         isinstance(row, dict)
-        and _fits(row.get("id"), MAX_ROW_ID)
-        and _fits(row.get("title"), MAX_ROW_TITLE)
-        and (row.get("description") is None or _fits(row["description"], MAX_ROW_DESCRIPTION))
+        and fits(row.get("id"), MAX_ROW_ID)
+        and fits(row.get("title"), MAX_ROW_TITLE)
+        and (row.get("description") is None or fits(row["description"], MAX_ROW_DESCRIPTION))
     )
-    if not fits:
+    if not good:
         raise invalid(
             "interactive.action.sections",
             f"a row needs an id (up to {MAX_ROW_ID} characters) and a title (up to {MAX_ROW_TITLE});"
@@ -166,7 +162,7 @@ def _flow(action: Mapping[str, Any]) -> dict[str, Any]:
     parameters = action.get("parameters")
     if not isinstance(parameters, dict) or not (parameters.get("flow_id") or parameters.get("flow_name")):
         raise invalid("interactive.action.parameters", "needs flow_id or flow_name")
-    if not _fits(parameters.get("flow_cta"), MAX_FLOW_BUTTON):
+    if not fits(parameters.get("flow_cta"), MAX_FLOW_BUTTON):
         raise invalid("interactive.action.parameters.flow_cta", f"must be 1 to {MAX_FLOW_BUTTON} characters")
     return {**action, "name": "flow", "parameters": {"flow_message_version": "3", **parameters}}
 
@@ -176,7 +172,7 @@ def _link(action: Mapping[str, Any]) -> dict[str, Any]:
     url = parameters.get("url") if isinstance(parameters, dict) else None
     if not isinstance(url, str) or not url.startswith(("https://", "http://")):
         raise invalid("interactive.action.parameters.url", "must be a URL")
-    if not _fits(parameters.get("display_text") if isinstance(parameters, dict) else None, MAX_TITLE):
+    if not fits(parameters.get("display_text") if isinstance(parameters, dict) else None, MAX_TITLE):
         raise invalid("interactive.action.parameters.display_text", f"must be 1 to {MAX_TITLE} characters")
     return {**action, "name": "cta_url"}
 
@@ -199,10 +195,6 @@ def _names(field: str, value: Mapping[str, Any], known: tuple[str, ...]) -> None
 def _unique(field: str, ids: list[str]) -> None:
     if len(set(ids)) < len(ids):
         raise invalid(field, "two have the same id")
-
-
-def _fits(text: Any, longest: int) -> bool:
-    return isinstance(text, str) and 0 < len(text) <= longest
 
 
 _CHECK: Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
