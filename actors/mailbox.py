@@ -28,7 +28,7 @@ MAX_BYTES = 4 * 1024 * 1024
 BATCH = 64
 
 _NOTHING: Queue[Any] = FifoQueue()  # the queue of every mailbox before its first message
-_NOBODY: OrderedDict[Task, Any] = OrderedDict()  # the senders of every mailbox before the first one waits
+_NO_SENDERS: OrderedDict[Task, Any] = OrderedDict()  # the senders of every mailbox before the first one waits
 
 
 class MailboxClosed(Exception):
@@ -56,7 +56,7 @@ class Mailbox(Generic[T]):
     ) -> None:
         self._new_queue = new_queue
         self._items: Queue[tuple[T, int]] = _NOTHING
-        self._senders: OrderedDict[Task, tuple[T, int]] = _NOBODY
+        self._senders: OrderedDict[Task, tuple[T, int]] = _NO_SENDERS
         self._receiver: Task | None = None
         self._capacity = capacity
         self._max_bytes = max_bytes
@@ -93,7 +93,7 @@ class Mailbox(Generic[T]):
         if self.put_nowait(item, size):
             return
         task = current_task()
-        if self._senders is _NOBODY:
+        if self._senders is _NO_SENDERS:
             self._senders = OrderedDict()
         self._senders[task] = (item, size)
 

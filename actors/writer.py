@@ -70,7 +70,7 @@ class Writer(Actor[Write, Result]):
         self.commits = Tally()
 
     def offer(self, write: Write) -> bool:
-        """Queue a write for whose result nobody waits. False if the store takes none now, or many wait."""
+        """Queue a write without waiting for it. False if the store takes none now, or the mailbox is full."""
         return self.unavailable is None and self.mailbox.put_nowait(Job(write, Reply()))
 
     async def submit_within(self, seconds: float, write: Write) -> Result | Failed:
@@ -152,7 +152,7 @@ class Writer(Actor[Write, Result]):
             return
 
     def _has_to_look(self) -> bool:
-        """Whether the store took no writes and nobody else would find out that it does again."""
+        """Whether the store took no writes, and no write waits that would show when it takes them again."""
         idle = not len(self.mailbox) and not self.mailbox.interrupted
         return self.unavailable is not None and idle
 

@@ -86,7 +86,9 @@ class Child:
         self.incarnation: Incarnation | None = None
         self.scope: trio.CancelScope | None = None  # around its incarnations, while its loop runs
         self.cancelled = False  # `scope` was cancelled
-        self.ended: trio.Event | None = None  # set when the incarnation ends, if anybody waits for it
+        self.ended: trio.Event | None = (
+            None  # set when the incarnation ends; made by the first task that waits for it
+        )
         self.ticket: Ticket | None = None  # while it starts
         self.watch: Watch | None = None  # while it runs and is probed
         self._wake: Wake | None = None

@@ -2,9 +2,8 @@
 
 trio raises several exceptions at a time: a child that is cancelled *and* raises in its clean-up ends with a
 group of both. `except Exception` does not catch such a group, and an exception that passes ends the nursery
-in which all the child's siblings run. So whoever runs a child splits what it caught into control flow that
-must pass (`Cancelled`, `KeyboardInterrupt`, `SystemExit`) and errors that must not, and has the errors judged
-here.
+in which all the child's siblings run. So a supervisor splits what it caught into control flow that must pass
+(`Cancelled`, `KeyboardInterrupt`, `SystemExit`) and errors that must not, and has the errors judged here.
 """
 
 import enum
@@ -34,7 +33,7 @@ _START_TIMEOUT, _FAILED, _BUG = CancelReason.START_TIMEOUT, Ended.FAILED, Kind.B
 
 
 class Host(Protocol):
-    """Whoever runs an incarnation."""
+    """What a supervisor holds of the child whose incarnation it runs."""
 
     def mark_up(self, at: float) -> None:
         """The incarnation has reported itself started, and is not asked to end."""

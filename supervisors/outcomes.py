@@ -67,7 +67,10 @@ class RetryLater(Exception):
 
 
 class Exhausted(Exception):
-    """Raised by a supervisor whose child spent its budget with `on_exhausted = escalate`."""
+    """Raised by a supervisor that gives up: a child spent its budget with `on_exhausted = escalate`.
+
+    Of ordered children (`RestForOne`) also one that must not be run again, or is stuck.
+    """
 
 
 Classify = Callable[[BaseException], Failure]

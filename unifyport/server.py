@@ -392,7 +392,7 @@ class Server:
         for number, partition in enumerate(assembly.normalizers.partitions):
             normalizing.add(ChildSpec(f"normalizer-{number}", partition.run, _PARTITION))
         retention = Retention(self.settings.storage, writer, assembly.uploads, self._parts.now_ms)
-        parts = OneForOne(stop_in_order=True)  # front, then sends, then accounts, then deliveries
+        parts = OneForOne(stop_in_order=True)  # front, then accounts and their sends, then deliveries
         parts.add(ChildSpec("garbage", Garbage().run, _PART))
         parts.add(ChildSpec("keys", assembly.keys.run, _PART))
         parts.add(ChildSpec("retention", retention.run, _PART))

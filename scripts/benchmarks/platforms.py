@@ -122,7 +122,7 @@ class Platforms:
         self._after(seconds, lambda: connection.send(answer(said)))
 
     def _reference(self, connection: Connection, path: str, call: dict[str, object]) -> None:
-        """Every QR code is scanned at once; nobody ever writes."""
+        """The reference platform: every QR code is scanned at once, and no message ever comes."""
         seconds, result = 0.0, object()
         match path, call.get("method"):
             case "/login", "begin":

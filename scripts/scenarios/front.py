@@ -75,7 +75,7 @@ class Seen:
 
 @attrs.define
 class Honest:
-    """A health check and a platform, from an address that nobody else has."""
+    """A health check and a platform, from an address that no attack uses."""
 
     port: int
     gateway: Running

@@ -49,7 +49,7 @@ class Callers:
             await stream.receive_some(1)
 
     async def withhold_a_byte(self) -> None:
-        """Send the body of a webhook of nobody, but for its last byte."""
+        """Send the body of a webhook for an account that does not exist, but for its last byte."""
         head = b"POST /ingress/whatsapp/nobody HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % BODY
         async with await self.connect() as stream:
             await stream.send_all(head + b"x" * (BODY - 1))
@@ -146,7 +146,7 @@ async def attack(name: str, port: int, seconds: float, scale: float) -> int:
 @click.option("--scale", type=float, default=1.0)
 def main(name: str, port: int, seconds: float, scale: float) -> None:
     """Attack a gateway for some seconds; print how many connections were made."""
-    os.nice(5)  # who measures shares a core with us
+    os.nice(5)  # the process that measures shares this core
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     click.echo(trio.run(attack, name, port, seconds, scale))

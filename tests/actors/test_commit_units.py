@@ -1,4 +1,4 @@
-"""Commit units under random crashes and cancellations: nobody waits for ever, order holds, nothing is lost.
+"""Commit units under random crashes and cancellations: each caller is answered, in order; nothing is lost.
 
 Producers play account actors: they pipeline units of one generation, and after a failure begin a new
 generation from the first unit that was not acknowledged, as an incarnation does.
@@ -53,7 +53,7 @@ class CrashingWriter(Writer):
     async def _commit(self, group: list[Job[Write, Result]]) -> None:
         if self.rng.random() < 0.1:
             raise Crash
-        if self.rng.random() < 0.1:  # committed, and crashed before anybody was answered
+        if self.rng.random() < 0.1:  # committed, and crashed before any caller was answered
             await self._store.commit([job.work for job in group])
             raise Crash
         await super()._commit(group)

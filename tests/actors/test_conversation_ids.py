@@ -20,7 +20,7 @@ from unifyport.model.inbound import ProviderEvent
 from unifyport.model.unit import Unit
 from unifyport.providers.telegram.bot.parse import parse_update
 from unifyport.providers.whatsapp.cloud.parse import parse_webhook
-from unifyport.storage.contract import Committed, Duplicate, PutAccount
+from unifyport.storage.contract import Committed, Duplicate, PutAccount, StoreUnavailable
 from unifyport.storage.sealing import KeyRing
 from unifyport.storage.sqlite.store import SqliteStore
 
@@ -259,8 +259,6 @@ async def test_it_waits_for_a_store_that_is_unavailable(world: World, autojump_c
 
     class Ailing:
         async def aliases(self, account_no: int, ids: Any) -> Any:
-            from unifyport.storage.contract import StoreUnavailable
-
             await trio.lowlevel.checkpoint()
             if failures[0]:
                 failures[0] -= 1

@@ -259,6 +259,7 @@ async def test_replays_in_hand_survive_another_order(world: World) -> None:
     await trio.sleep(0.5)
     await world.change(delivery={"rate_limit": 1, "ordering": "none"})
     await world.until(lambda: len(world.delivered) == 6)
+    assert Counter(world.delivered) == Counter("abcabc")
 
 
 @on_a_mock_clock

@@ -1,4 +1,4 @@
-"""The lanes of an outbox: who is ahead of whom, and what a command that cannot be done in time is told."""
+"""The lanes of an outbox: the order of its commands, and the answer to one that cannot be done in time."""
 
 import pytest
 

@@ -154,7 +154,7 @@ async def test_the_loser_of_an_identity_is_logged_out(autojump_clock: MockClock)
 
 
 async def test_a_success_on_its_way_to_the_disk_is_waited_for(autojump_clock: MockClock) -> None:
-    """A unit cannot be taken back: whoever gives up on it would say what is not so."""
+    """A unit cannot be taken back: a caller that gives up on it would say what is not so."""
 
     async def script(dialog: Dialog) -> Authorization:
         await trio.lowlevel.checkpoint()

@@ -1,4 +1,4 @@
-"""The queue of the roads: nobody's messages change their order, and nobody fills a batch alone."""
+"""The queue of the roads: the messages of an account keep their order, and no account fills a batch alone."""
 
 from collections import Counter
 

@@ -1,4 +1,4 @@
-"""F15: a crowd behind a proxy that is dead holds up nobody:
+"""F15: a crowd behind a proxy that is dead holds up no other account:
 who loses a good link is back within its own policy.
 """
 

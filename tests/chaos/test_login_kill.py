@@ -31,7 +31,7 @@ async def test_killed_around_the_moment_of_success(tmp_path: Path) -> None:
                 account = (await api.data("POST", "/v1/accounts", body))["id"]
                 path = f"/v1/accounts/{account}"
                 shown = await api.data("POST", f"{path}/auth/qr/start")
-                if round_:  # the first one is killed before anybody has scanned
+                if round_:  # the first one is killed before the code is scanned
                     logins.scan(shown["auth_payload"]["qr_code"], "+6590000003")
                     await trio.sleep(rng.random() * 0.03)  # a process has no event to wait for
                 await process.kill()

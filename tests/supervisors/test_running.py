@@ -295,7 +295,10 @@ async def test_rest_for_one_restarts_the_failed_and_those_after_it_in_order(cloc
 
 
 async def test_rest_for_one_gives_up_when_told_to(clock: Any) -> None:
+    runs: list[int] = []
+
     async def crash(incarnation: Incarnation) -> None:
+        runs.append(incarnation.number)
         incarnation.started()
         raise RuntimeError
 
@@ -303,6 +306,7 @@ async def test_rest_for_one_gives_up_when_told_to(clock: Any) -> None:
     tree = RestForOne([ChildSpec("a", crash, policy)])
     with pytest.RaisesGroup(Exhausted):
         await tree.run(Incarnation(1))
+    assert runs == [1, 2, 3]
 
 
 async def test_graceful_stop_lets_a_child_finish(clock: Any) -> None:

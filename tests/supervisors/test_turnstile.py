@@ -1,4 +1,4 @@
-"""The turnstile: no turn of the loop takes more than so many, in order, and nobody is forgotten."""
+"""The turnstile: a turn of the loop takes no more than so many tasks, in order, and no task is forgotten."""
 
 from collections import Counter
 
@@ -73,7 +73,7 @@ async def test_a_cancelled_one_holds_up_nobody() -> None:
     async with trio.open_nursery() as nursery:
         await trio.lowlevel.checkpoint()
         for _ in range(PER_TURN):
-            await turnstile().enter()  # nobody more in this turn
+            await turnstile().enter()  # no further task in this turn
         gone, stays = trio.CancelScope(), trio.CancelScope()
         gone.cancel()
         nursery.start_soon(member, "gone", gone)

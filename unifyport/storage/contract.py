@@ -390,7 +390,6 @@ class CommandRecord:
     state: CommandState
     answer: bytes | None
     created_at: int
-    finished_at: int | None
 
 
 @attrs.define

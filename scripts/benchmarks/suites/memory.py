@@ -20,7 +20,6 @@ max_concurrent_starts = 100
 start_rate = "1000/s"
 """  # so high that the machine is the limit
 _QUIET_SECONDS = 2.0  # until a start is over
-_READY_SECONDS = 300.0
 _REFERENCE = "line"  # whose place the reference channel takes
 _MODULE = "tests.chaos.reference_server"  # a gateway that knows the reference channel
 

@@ -197,13 +197,12 @@ def command_of_key(db: sqlite3.Connection, key: str) -> tuple[CommandRecord, byt
 
 def command(db: sqlite3.Connection, command_id: str) -> CommandRecord | None:
     row = db.execute(
-        "select id, account_id, state, answer, created_at, finished_at from command where id = ?",
-        (command_id,),
+        "select id, account_id, state, answer, created_at from command where id = ?", (command_id,)
     ).fetchone()
     if row is None:
         return None
     answer = None if row[3] is None else row[3].encode()
-    return CommandRecord(row[0], row[1], CommandState(row[2]), answer, row[4], row[5])
+    return CommandRecord(row[0], row[1], CommandState(row[2]), answer, row[4])
 
 
 def original(db: sqlite3.Connection, ring: KeyRing, event_id: str) -> bytes | None:
