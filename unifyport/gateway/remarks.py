@@ -36,7 +36,9 @@ class Remarks:
     warnings: list[FieldWarning] = attrs.field(factory=list)
 
     def unknown(self, path: str, known: Collection[str] = ()) -> None:
-        """`known`: names of which one may have been meant."""
+        """`known`: names of which one may have been meant. They are compared only for a warning to be shown."""
+        if len(self.warnings) >= MOST or self._has(path, UNKNOWN_FIELD):
+            return
         close = difflib.get_close_matches(path.rpartition(".")[2], known, 1) if len(path) < 100 else []
         hint = f"; did you mean {close[0]}?" if close else ""
         self._add(path, UNKNOWN_FIELD, f"unknown field, ignored{hint}")
@@ -46,6 +48,9 @@ class Remarks:
 
     def aliased(self, path: str, why: str) -> None:
         self._add(path, CONVERSATION_ALIASED, why)
+
+    def _has(self, path: str, code: str) -> bool:
+        return any(each.path == path[:_LONGEST_PATH] and each.code == code for each in self.warnings)
 
     def _add(self, path: str, code: str, message: str) -> None:
         found = FieldWarning(path[:_LONGEST_PATH], code, message)
