@@ -36,7 +36,7 @@ class Remarks:
     warnings: list[FieldWarning] = attrs.field(factory=list)
 
     def unknown(self, path: str, known: Collection[str] = ()) -> None:
-        """`known`: names of which one may have been meant. They are compared only for a warning to be shown."""
+        """`known`: names of which one may have been meant, compared only for a warning that is shown."""
         if len(self.warnings) >= MOST or self._has(path, UNKNOWN_FIELD):
             return
         close = difflib.get_close_matches(path.rpartition(".")[2], known, 1) if len(path) < 100 else []
