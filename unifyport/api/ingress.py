@@ -11,7 +11,6 @@ nothing more; after a commit it may hold what the platform is to do (`InboundHoo
 
 import logging
 from collections import Counter
-from collections.abc import Mapping
 from http import HTTPStatus
 from urllib.parse import parse_qsl
 
@@ -21,6 +20,7 @@ from unifyport.front.exchange import BodyTooSlow, Disconnected, Exchange, answer
 from unifyport.gateway.ingress import Ingress, IngressOutcome
 
 from .http.doors import INGRESS_PREFIX
+from .http.messages import declared_length
 from .ingress_room import HeldBody, IngressRoom, NoRoom
 
 log = logging.getLogger("unifyport.ingress")
@@ -118,7 +118,7 @@ class IngressFront:
         if not ingress.accepting:
             return HTTPStatus.SERVICE_UNAVAILABLE, b""
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in exchange.fields}
-        length, limit = _length(headers), ingress.limit(provider)
+        length, limit = declared_length(headers.get("content-length", "")), ingress.limit(provider)
         if length > limit:
             return HTTPStatus.REQUEST_ENTITY_TOO_LARGE, b""
         held = HeldBody(self._room, account_id if ingress.runs(account_id) else None)
@@ -140,12 +140,6 @@ class IngressFront:
             return HTTPStatus.REQUEST_TIMEOUT, b""
         finally:
             held.release()
-
-
-def _length(headers: Mapping[str, str]) -> int:
-    """The declared length of a body; 0 if there is none."""
-    text = headers.get("content-length", "")
-    return int(text) if text.isascii() and text.isdigit() else 0
 
 
 async def _read_rest(exchange: Exchange, first: bytes, limit: int, held: HeldBody) -> bytes:

@@ -35,7 +35,7 @@ from .http.errors import (
     from_exception,
     internal_error,
 )
-from .http.messages import Headers
+from .http.messages import Headers, declared_length
 from .http.routing import JSON, Call, Route
 
 log = logging.getLogger("unifyport.uploads")
@@ -88,8 +88,7 @@ class UploadFront:
         if kind.lower() != FORM or not options.get("boundary"):
             raise fault(WRONG_MEDIA_TYPE, f"send the file as Content-Type: {FORM}")
         limit = self._files.max_file
-        length = headers.get("content-length")
-        if length.isascii() and length.isdigit() and int(length) > limit + AROUND_THE_FILE:
+        if declared_length(headers.get("content-length")) > limit + AROUND_THE_FILE:
             raise fault(TOO_LARGE, f"a file may have at most {limit} bytes")
         form = _Form(options["boundary"], exchange, limit + AROUND_THE_FILE)
         try:

@@ -11,7 +11,7 @@ from unifyport.front.exchange import BodyTooSlow as PeerTooSlow
 from unifyport.front.exchange import Disconnected, Exchange
 
 from .doors import Door
-from .messages import BodyTooLong, BodyTooSlow, Dispatch, FilePart, Headers, Request
+from .messages import BodyTooLong, BodyTooSlow, Dispatch, FilePart, Headers, Request, declared_length
 
 
 async def answer_directly(dispatch: Dispatch, door: Door, exchange: Exchange) -> None:
@@ -47,8 +47,7 @@ class _Body:
 
     async def read(self, limit: int, seconds: float) -> bytes:
         """A caller that goes away meanwhile is one whose body does not come."""
-        text = self._headers.get("content-length")
-        length = int(text) if text.isascii() and text.isdigit() else 0
+        length = declared_length(self._headers.get("content-length"))
         if length > limit:
             raise BodyTooLong(limit)
         try:

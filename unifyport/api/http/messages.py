@@ -63,6 +63,11 @@ class Headers:
         return iter(self._fields)
 
 
+def declared_length(content_length: str) -> int:
+    """The bytes of a body, by its Content-Length; 0 if there is none, as for a chunked body."""
+    return int(content_length) if content_length.isascii() and content_length.isdigit() else 0
+
+
 class BodyTooLong(Exception):
     """`limit`: the bytes that a body may have."""
 
