@@ -152,12 +152,21 @@ class Accounts:
         actor.outbox.adopt()
         self._identities.add(actor)
         if reconnect:
-            self.supervisor.reset(row.id)
-            self.supervisor.restart(row.id)
+            self._connect_again(actor)
+        else:
+            self._follow(actor)
+
+    def _connect_again(self, actor: AccountActor) -> None:
+        self.supervisor.reset(actor.row.id)
+        self.supervisor.restart(actor.row.id)
+        self._follow(actor)
+
+    def _follow(self, actor: AccountActor) -> None:
+        """Have the supervisor run the account, or not, as the account says."""
         if not actor.shall_run:
-            self.supervisor.stop(row.id)
-        elif self.supervisor.state(row.id).desired is Desired.STOPPED:
-            self.supervisor.start(row.id)
+            self.supervisor.stop(actor.row.id)
+        elif self.supervisor.state(actor.row.id).desired is Desired.STOPPED:
+            self.supervisor.start(actor.row.id)
 
     def supervised_otherwise(self, policy_of: Callable[[Account], Policy]) -> list[str]:
         """The ids of the accounts that `policy_of` would change the policy of."""
@@ -172,19 +181,41 @@ class Accounts:
         policy_of: Callable[[Account], Policy],
         *,
         endpoints: Mapping[str, Any],
+        apps: Mapping[str, Mapping[str, str]],
         pace_of: PaceOf,
         max_children: int | None,
     ) -> None:
         """Put other policies in force without ending what runs. `endpoints` (by channel) are for new
-        connections.
+        connections; accounts whose app has other credentials in `apps` connect again.
         """
         self._policy_of = policy_of
         self._services.endpoints, self._services.pace_of = endpoints, pace_of
         self.supervisor.max_children = max_children
+        self._use_apps(apps)
         for actor in self._actors.values():
             actor.outbox.adopt()
         for account_id in self.supervised_otherwise(policy_of):
             self.supervisor.reconfigure(account_id, policy_of(self._actors[account_id].row))
+
+    def _use_apps(self, apps: Mapping[str, Mapping[str, str]]) -> None:
+        """Connect again the accounts that `apps` gives other credentials, or has given up giving them."""
+        concerned = [
+            actor
+            for actor in self._actors.values()
+            if actor.credentials != actor.state.credentials_with(apps)
+        ]
+        moved = [actor for actor in concerned if actor.identity != actor.state.identity_with(apps)]
+        for actor in moved:
+            self._identities.remove(actor)
+        self._services.apps = apps
+        for actor in moved:
+            actor.outbox.drop_waiting()
+            self._identities.add(actor)
+        for actor in concerned:
+            if actor.login is not None and actor.login.abandon():
+                actor.state.interrupt_login()
+            actor.state.forget_refusal()
+            self._connect_again(actor)
 
     async def take_down(self, account_id: str) -> None:
         """Stop an account that is to be deleted; returns when it has stopped or its deadline has passed.

@@ -301,6 +301,7 @@ class Server:
             fleet=base.fleet,
             normalizers=road.normalizers,
             endpoints=settings.providers,
+            apps=settings.apps,
             ssl_context=base.context,
             now_ms=now_ms,
             ingress_url=self._public_ingress_url,
@@ -382,6 +383,7 @@ class Server:
         parts.accounts.reconfigure(
             self._policies(settings),
             endpoints=settings.providers,
+            apps=settings.apps,
             pace_of=settings.paces_of_accounts(),
             max_children=settings.supervision.max_children,
         )

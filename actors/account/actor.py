@@ -4,7 +4,8 @@ The connection is the supervised child. The outbox outlives it, and a login runs
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import trio
 
@@ -74,6 +75,10 @@ class AccountActor:
     @property
     def leaving(self) -> bool:
         return self.state.leaving
+
+    @property
+    def credentials(self) -> Mapping[str, Any]:
+        return self.state.credentials
 
     @property
     def identity(self) -> str | None:

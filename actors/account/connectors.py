@@ -66,7 +66,7 @@ class Connectors:
     async def _context(self, session: Session) -> ConnectorContext:
         row, services = self._state.row, self._services
         return ConnectorContext(
-            credentials=row.credentials,
+            credentials=self._state.credentials,
             receive=row.receive,
             session=session,
             endpoints=services.endpoints[row.channel],

@@ -53,6 +53,9 @@ class Services:
     fleet: Fleet
     normalizers: Normalizers
     endpoints: Mapping[str, Any]  # channel name -> its attrs class of base URLs
+    apps: Mapping[str, Mapping[str, str]] = attrs.field(
+        factory=dict
+    )  # channel name -> credentials of its app
     ssl_context: ssl.SSLContext
     now_ms: Callable[[], int]
     ingress_url: Callable[[Account], str | None]  # where the account's platform calls the gateway

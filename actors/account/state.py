@@ -5,7 +5,7 @@ The row holds what the store has and what is on its way there. `commit` sends on
 pump (`pump.py`) carries it until it is durable.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -69,9 +69,21 @@ class AccountState:
         return attrs.evolve(self._row, **changes)
 
     @property
+    def credentials(self) -> Mapping[str, Any]:
+        """Those of the account, and where it lacks one of the app's, that of `[providers.<channel>]`."""
+        return self.credentials_with(self._services.apps)
+
+    def credentials_with(self, apps: Mapping[str, Mapping[str, str]]) -> Mapping[str, Any]:
+        """`credentials` as they would be with these credentials of apps, by channel."""
+        return self.spec.with_app(self._row.credentials, apps.get(self._row.channel, {}))
+
+    def identity_with(self, apps: Mapping[str, Mapping[str, str]]) -> str | None:
+        return self.spec.identify(self.credentials_with(apps))
+
+    @property
     def identity(self) -> str | None:
         """The provider identity that the credentials name, confirmed by the platform or not."""
-        return self.spec.identify(self._row.credentials)
+        return self.spec.identify(self.credentials)
 
     @property
     def connector_class(self) -> type[Connector]:
@@ -80,7 +92,7 @@ class AccountState:
     @property
     def interactive(self) -> bool:
         """Whether a person must log it in."""
-        return self._services.registry.is_interactive(self.spec, self._row.credentials)
+        return self._services.registry.is_interactive(self.spec, self.credentials)
 
     @property
     def may_run(self) -> bool:
@@ -194,6 +206,11 @@ class AccountState:
     def present_credentials_again(self) -> None:
         """The credentials are to be presented once more, whatever the last login came to."""
         self.publish(Change([], {**changes_to_pending_login(), "desired": "running"}))
+
+    def forget_refusal(self) -> None:
+        """Credentials of the app changed: what they were refused for is void."""
+        if self._row.terminal is not None or self._row.auth_status is AuthStatus.FAILED:
+            self.publish(Change([], changes_to_pending_login()))
 
     def drop_login(self) -> None:
         """The caller dropped the login of an account whose credentials stay."""

@@ -39,7 +39,8 @@ _DELETED_AT_A_TIME = 50
 AT_START_ONLY = ("server.", "storage.", "media.", "security.master_key", "security.ca_file")
 _DECLARED = ("api_keys", "webhook_endpoints", "accounts", "directory", "path")  # `declared` compares those
 
-_PACE = re.compile(r"^paces\.([^.]+)")  # a field of `Settings` that the file has in another place
+_PACE = re.compile(r"^paces\.([^.]+)")  # fields of `Settings` that the file has in another place
+_APP = re.compile(r"^apps\.")
 PolicyOf = Callable[[Account], Policy]
 
 
@@ -274,7 +275,7 @@ def _moved(old: Any, new: Any, path: str = "") -> Iterator[str]:
             if path or name not in _DECLARED:
                 yield from _moved(old.get(name), new.get(name), f"{path}.{name}" if path else name)
     elif old != new:
-        yield _PACE.sub(r"providers.\1.pace", path)
+        yield _APP.sub("providers.", _PACE.sub(r"providers.\1.pace", path))
 
 
 def fingerprint(path: Path | None) -> bytes | None:

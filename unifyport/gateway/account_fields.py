@@ -66,6 +66,15 @@ class AccountChecks:
             raise UseCaseError(NO_SERVER, f"there is no connector for {provider} yet")
         return channel
 
+    def check_login_data(self, channel: Channel, auth_mode: str, data: dict[str, Any]) -> dict[str, Any]:
+        """The credentials of an auth mode; those of the channel's app may be in the file instead."""
+        problems = check_credentials(channel, auth_mode, data, self._settings().apps.get(channel.name, {}))
+        problems = [problem.replace("credentials.", "provider_data.", 1) for problem in problems]
+        if problems == [_PHONE_MISSING]:
+            raise UseCaseError(PHONE_REQUIRED, f"auth_mode {auth_mode}: {problems[0]}")
+        refuse(problems)
+        return data
+
     def check_region(self, region: str) -> str:
         regions = self._settings().workspace.regions
         if region not in regions:
@@ -120,16 +129,6 @@ def check_connection(channel: Channel, auth_mode: str) -> ConnectionSpec:
         known = ", ".join(known.auth_mode for known in channel.connections)
         raise UseCaseError(UNSUPPORTED_AUTH_MODE, f"{channel.name} has {known}", field="auth_mode")
     return connection
-
-
-def check_login_data(channel: Channel, auth_mode: str, data: dict[str, Any]) -> dict[str, Any]:
-    """The credentials of an auth mode. Raises `UseCaseError`."""
-    problems = check_credentials(channel, auth_mode, data)
-    problems = [problem.replace("credentials.", "provider_data.") for problem in problems]
-    if problems == [_PHONE_MISSING]:
-        raise UseCaseError(PHONE_REQUIRED, f"auth_mode {auth_mode}: {problems[0]}")
-    refuse(problems)
-    return data
 
 
 def check_texts(fields: AccountFields) -> None:

@@ -20,7 +20,6 @@ from .account_fields import (
     AccountChecks,
     AccountFields,
     check_connection,
-    check_login_data,
     check_texts,
     refuse_declared,
 )
@@ -104,7 +103,7 @@ class AccountUseCases:
         check_texts(fields)
         _settle(remarks, channel, connection, fields)
         proxy = await self._checks.check_proxies(fields.proxies, None)
-        credentials = check_login_data(channel, connection.auth_mode, fields.credentials or {})
+        credentials = self._checks.check_login_data(channel, connection.auth_mode, fields.credentials or {})
         wanted = fields.receive or connection.receive[0]
         receive = self._checks.check_receive(channel, connection, wanted, given=bool(fields.receive))
         now, account_id = self._now_ms(), new_id("acct")
@@ -197,9 +196,13 @@ class AccountUseCases:
         """
         old = channel.connection(account.auth_mode)
         authorized = account.auth_status is AuthStatus.AUTHORIZED
-        if authorized and old is not None and self._registry.is_interactive(old, account.credentials):
+        if (
+            authorized
+            and old is not None
+            and self._registry.is_interactive(old, self._lookup.credentials_of(account, old))
+        ):
             raise UseCaseError(AUTHORIZED, "the account is logged in; auth/cancel drops that login first")
-        data = check_login_data(channel, changed.auth_mode, credentials or account.credentials)
+        data = self._checks.check_login_data(channel, changed.auth_mode, credentials or account.credentials)
         return with_new_login(attrs.evolve(changed, credentials=data))
 
     async def change_proxy(self, account_id: str, field: str, value: Any) -> None:
@@ -253,7 +256,8 @@ class AccountUseCases:
 
         The login checks it again, and the store refuses what both have missed.
         """
-        for identity in (connection.identify(account.credentials), named):
+        credentials = self._lookup.credentials_of(account, connection)
+        for identity in (connection.identify(credentials), named):
             if identity is None:
                 continue
             known = self._accounts.identified(account.channel, identity)

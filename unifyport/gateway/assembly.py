@@ -108,7 +108,7 @@ class Assembly:
         )
         self.deletion = AccountDeletion(self.store, self.writes, self.accounts, self.media)
         self.bell = EndpointBell(self.bus)
-        self.lookup = AccountLookup(self.store, self.registry, self.accounts)
+        self.lookup = AccountLookup(self.store, self.registry, self.accounts, self.settings)
 
     def build(self, reloads: Reloads, read_tree: Callable[[], list[Node]]) -> Gateway:
         """The use cases. `read_tree` reads the supervision tree as it is when it is called."""

@@ -90,7 +90,7 @@ class Ingress:
         hook = _hook(actor) if actor is not None else self._any_hook(provider)
         if hook is None or hook.challenge is None:
             return None
-        answer = hook.challenge(actor.row.credentials if actor is not None else {}, query)
+        answer = hook.challenge(actor.credentials if actor is not None else {}, query)
         return answer if actor is not None else None
 
     def acknowledgement(self, provider: str, account_id: str, body: bytes) -> bytes:
@@ -120,7 +120,7 @@ class Ingress:
             hook = _hook(actor) if actor is not None else None
             if actor is None or hook is None:
                 self._feign(provider, headers, body)
-            elif hook.verify(actor.row.credentials, headers, body):
+            elif hook.verify(actor.credentials, headers, body):
                 verified()
                 return await self._take(actor, hook, headers, body)
             return await self._refuse(account_id)
@@ -230,8 +230,8 @@ class Ingress:
             account
             for account in self._accounts
             if _hook(account) is hook
-            and hook.group(account.row.credentials) == group
-            and (account is actor or hook.verify(account.row.credentials, headers, body))
+            and hook.group(account.credentials) == group
+            and (account is actor or hook.verify(account.credentials, headers, body))
         ]
         return found or [actor]
 
@@ -248,7 +248,7 @@ class Ingress:
         found = self._accounts.identified(actor.row.channel, identity)
         if found is None or found is actor:
             return found
-        if _hook(found) is not hook or not hook.verify(found.row.credentials, headers, body):
+        if _hook(found) is not hook or not hook.verify(found.credentials, headers, body):
             return None
         return found
 

@@ -121,7 +121,9 @@ class LoginUseCases:
         Where the platform has refused the token and a human can log in, that login begins.
         """
         account, connection = await self._lookup.find_bound(account_id)
-        interactive = self._registry.is_interactive(connection, account.credentials)
+        interactive = self._registry.is_interactive(
+            connection, self._lookup.credentials_of(account, connection)
+        )
         authorizes = issubclass(self._registry.connector(connection), Authorizes)
         _require_mode(connection, authorizes or not interactive, "auth/session begins this login")
         account = await self._find_startable(account_id)

@@ -1,8 +1,12 @@
 """Accounts by their id, as the store and the accounts actor know them."""
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
 import attrs
 
 from actors.accounts import Accounts
+from unifyport.config.settings import Settings
 from unifyport.model.account import Account
 from unifyport.providers.contract.base import ConnectionSpec
 from unifyport.providers.registry import Registry
@@ -18,6 +22,7 @@ class AccountLookup:
     _store: Store
     _registry: Registry
     _accounts: Accounts
+    _settings: Callable[[], Settings]
 
     async def find_stored(self, account_id: str) -> Account:
         """The account as stored. Raises `UseCaseError` (`not_found`), `StoreUnavailable`."""
@@ -40,6 +45,10 @@ class AccountLookup:
         if connection is None:
             raise UseCaseError(NO_ADAPTER, f"there is no connector for {account.provider}")
         return account, connection
+
+    def credentials_of(self, account: Account, connection: ConnectionSpec) -> Mapping[str, Any]:
+        """The account's own, and those of its channel's app that it lacks."""
+        return connection.with_app(account.credentials, self._settings().apps.get(account.channel, {}))
 
     def connection_of(self, account: Account) -> ConnectionSpec | None:
         """The declaration of the account's connection; None if this gateway has no such connection."""

@@ -6,7 +6,7 @@ Both are made of what the connections declare, so they say what the gateway does
 from collections.abc import Iterable
 from typing import Any
 
-from unifyport.providers.contract.base import ConnectionSpec
+from unifyport.providers.contract.base import ConnectionSpec, Credential
 from unifyport.providers.contract.fields import COMMON_FIELDS, ProviderField
 from unifyport.providers.registry import Registry
 
@@ -69,10 +69,15 @@ def _credentials_of(spec: ConnectionSpec) -> list[dict[str, Any]]:
         {
             "name": each.name,
             "type": ["string"],
-            "description": "required" if each.required else "optional",
+            "description": _need_of(each),
         }
         for each in spec.credentials
     ]
+
+
+def _need_of(credential: Credential) -> str:
+    need = "required" if credential.required else "optional"
+    return f"{need}; may be in `[providers.<channel>]` instead" if credential.app else need
 
 
 def _line(fields: Iterable[dict[str, Any]]) -> str:

@@ -64,11 +64,15 @@ def _present_connection(registry: Registry, connection: ConnectionSpec) -> schem
         ],
         max_text=connection.max_text,
         max_download=connection.max_download,
+        max_upload=dict(connection.max_upload) or None,
+        window_hours=connection.window_hours,
+        can_start_conversation=connection.can_start_conversation,
+        receipts=list(connection.receipts),
     )
 
 
 def _present_credential(credential: Credential) -> schemas.CredentialField:
-    return schemas.CredentialField(name=credential.name, required=credential.required)
+    return schemas.CredentialField(name=credential.name, required=credential.required, app=credential.app)
 
 
 ROUTES = [

@@ -81,17 +81,21 @@ class ProviderRegionsResponse:
 
 @attrs.define
 class CredentialField:
-    """A field of `provider_data`."""
+    """A field of `provider_data`. `app`: `[providers.<channel>]` may give it instead."""
 
     name: str
     required: bool
+    app: bool = False
 
 
 @attrs.define
 class ConnectionCapabilities:
     """What one way to be connected needs and can do.
 
-    Lengths in characters and bytes; absent: no limit is known.
+    Lengths in characters and bytes (`max_upload` by message type); absent: no limit is known.
+    `window_hours`: how long after a customer's last message one may write freely, absent: at any time.
+    `can_start_conversation`: whether one may write to a customer who has not written first. `receipts`: what
+    the platform tells of a sent message.
     """
 
     auth_mode: str
@@ -102,6 +106,10 @@ class ConnectionCapabilities:
     message_types: list[str]
     max_text: int | None = None
     max_download: int | None = None
+    max_upload: dict[str, int] | None = None
+    window_hours: int | None = None
+    can_start_conversation: bool = True
+    receipts: list[Literal["sent", "delivered", "read"]] = attrs.field(factory=list)
 
 
 @attrs.define

@@ -3,7 +3,7 @@
 If the provider or login mode of an account is unknown, the checks that do not depend on it still run.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,7 +26,10 @@ def check_accounts(settings: Settings, registry: Registry, permitted: Permitted,
         connection = None
         if channel is not None:
             connection = channel.connection(account.auth_mode)
-            for mistake in find_credential_mistakes(channel, account.auth_mode, account.credentials):
+            app = settings.apps.get(channel.name, {})
+            for mistake in find_credential_mistakes(
+                channel, account.auth_mode, account.credentials, app, unread=_unread_of_app(channel, mistakes)
+            ):
                 mistakes.add(mistake.under(path))
         if connection is not None:
             _check_credential_names(account, path, connection, mistakes)
@@ -115,32 +118,57 @@ def _check_credential_names(
 
 
 def find_credential_mistakes(
-    channel: Channel, auth_mode: str, credentials: Mapping[str, Any]
+    channel: Channel,
+    auth_mode: str,
+    credentials: Mapping[str, Any],
+    app: Mapping[str, str],
+    *,
+    unread: Collection[str] = (),
 ) -> list[Mistake]:
-    """Missing and malformed credentials, or an unknown `auth_mode`. Paths are relative to the account."""
+    """Missing and malformed credentials, or an unknown `auth_mode`. Paths are relative to the account.
+
+    `app`: the credentials of `[providers.<channel>]`; `unread`: those there that are reported already.
+    """
     connection = channel.connection(auth_mode)
     if connection is None:
         modes = [known.auth_mode for known in channel.connections]
         text = f"{channel.name} has {', '.join(modes)}"
         return [Mistake(("auth_mode",), text, suggest(auth_mode, modes))]
-    found = (_check_credential(credential, credentials) for credential in connection.credentials)
+    whole = connection.with_app(credentials, app)
+    found = (
+        _check_credential(credential, whole, channel.name)
+        for credential in connection.credentials
+        if credential.name in whole or credential.name not in unread
+    )
     return [mistake for mistake in found if mistake is not None]
 
 
-def _check_credential(credential: Credential, credentials: Mapping[str, Any]) -> Mistake | None:
+def _unread_of_app(channel: Channel, mistakes: Mistakes) -> set[str]:
+    """The app credentials of a channel that are in the file and could not be read."""
+    return {
+        name
+        for name in channel.app_credentials()
+        if mistakes.is_unreadable(("providers", channel.name, name))
+    }
+
+
+def _check_credential(credential: Credential, credentials: Mapping[str, Any], channel: str) -> Mistake | None:
     path: KeyPath = ("credentials", credential.name)
     others: tuple[KeyPath, ...] = (("provider",), ("auth_mode",))
     value = credentials.get(credential.name)
     if value is None:
-        return Mistake(path, "is required", others=others) if credential.required else None
+        text = f"is required, here or in [providers.{channel}]" if credential.app else "is required"
+        return Mistake(path, text, others=others) if credential.required else None
     if credential.accepts(value):
         return None
     return Mistake(path, f"is not a valid {credential.name}", others=others)
 
 
-def check_credentials(channel: Channel, auth_mode: str, credentials: Mapping[str, Any]) -> list[str]:
+def check_credentials(
+    channel: Channel, auth_mode: str, credentials: Mapping[str, Any], app: Mapping[str, str]
+) -> list[str]:
     """`find_credential_mistakes` as texts for an API error: `path: text`, without values."""
-    found = find_credential_mistakes(channel, auth_mode, credentials)
+    found = find_credential_mistakes(channel, auth_mode, credentials, app)
     return [f"{'.'.join(map(str, mistake.path))}: {mistake.text}" for mistake in found]
 
 
@@ -158,10 +186,14 @@ def _check_identities(settings: Settings, registry: Registry, mistakes: Mistakes
             or any(
                 mistakes.is_unreadable((*path, "credentials", each.name)) for each in connection.credentials
             )
-            or find_credential_mistakes(channel, account.auth_mode, account.credentials)
+            or find_credential_mistakes(
+                channel, account.auth_mode, account.credentials, settings.apps.get(channel.name, {})
+            )
         ):
             continue
-        identity = connection.identify(account.credentials)
+        identity = connection.identify(
+            connection.with_app(account.credentials, settings.apps.get(channel.name, {}))
+        )
         if identity is not None and known.setdefault((channel.name, identity), account.name) != account.name:
             other = known[channel.name, identity]
             mistakes.tell((*path, "credentials"), f"account {other!r} has the same identity")

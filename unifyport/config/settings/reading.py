@@ -1,8 +1,8 @@
 """Reads the configuration file, and reports all of its mistakes together.
 
 Any secret may be a literal string, `{ env = "NAME" }` or `{ file = "path" }` (relative to the file). `Walk`
-reads single values; this file adds the project's own types and the tables of channels; `check` then reports
-values that contradict each other.
+reads single values; this file adds the project's own types, `provider_tables.py` the tables of channels;
+`check` then reports values that contradict each other.
 """
 
 import os
@@ -11,7 +11,6 @@ import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, get_origin
-from urllib.parse import urlsplit
 
 import attrs
 
@@ -20,20 +19,20 @@ from unifyport.model.rates import parse_rate
 from unifyport.model.sizes import parse_size
 from unifyport.model.structuring import Problems, Wrong
 from unifyport.model.token_bucket import Limit
-from unifyport.net.urls import NotAUrl, host_of, in_ascii
+from unifyport.net.urls import in_ascii
 from unifyport.process.redaction import register_secret
 from unifyport.providers.registry import Registry
 
-from .checks import check, explain_channel
+from .checks import check
 from .lines import KeyPath
 from .mistakes import Mistake, Mistakes, Source, suggest_key
+from .provider_tables import read_provider_tables
 from .syntax import explain_syntax
 from .values import (
     OFF,
     DeclaredAccount,
     Duration,
     PaceLimit,
-    PaceOverride,
     Rate,
     Secret,
     Settings,
@@ -42,7 +41,7 @@ from .values import (
 from .walk import Walk
 
 _ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
-_NOT_OF_THE_FILE = ("directory", "path", "paces")  # fields of `Settings`
+_NOT_OF_THE_FILE = ("directory", "path", "paces", "apps")  # fields of `Settings`
 
 
 @attrs.frozen
@@ -90,8 +89,14 @@ def _parse(source: Source, directory: Path, registry: Registry, environ: Mapping
         if name not in fields:
             hint = suggest_key(name, fields.keys(), document)
             mistakes.add_unreadable(Mistake((name,), "unknown key", hint, show_value=False))
-    providers, sections["paces"] = _split_paces(document.get("providers", {}), walk, registry)
-    sections["providers"] = _read_endpoints(providers, walk, registry, mistakes)
+    tables = read_provider_tables(
+        document.get("providers", {}),
+        registry,
+        walk,
+        mistakes,
+        secret=lambda value: read_secret(value, directory, environ),
+    )
+    sections |= {"providers": tables.endpoints, "apps": tables.apps, "paces": tables.paces}
     for name, field in fields.items():
         if name != "providers":
             empty: Any = [] if get_origin(field.type) is list else {}
@@ -155,55 +160,6 @@ def _read_secret(value: Any, directory: Path, environ: Mapping[str, str]) -> str
             except (OSError, ValueError):  # ValueError: not UTF-8, or a NUL in the name
                 raise Wrong(f"file {name} cannot be read") from None
     raise Wrong('must be a string, { env = "NAME" } or { file = "path" }')
-
-
-def _split_paces(tables: Any, walk: Walk, registry: Registry) -> tuple[Any, dict[str, PaceOverride]]:
-    """`[providers]` without the `pace` of each channel, and those."""
-    if not isinstance(tables, dict):
-        return tables, {}
-    rest, paces = {}, {}
-    for name, table in tables.items():
-        rest[name] = table
-        if name in registry.channels and isinstance(table, dict) and "pace" in table:
-            rest[name] = {key: value for key, value in table.items() if key != "pace"}
-            paces[name] = walk.read_table(table["pace"], PaceOverride, ("providers", name, "pace"))
-    return rest, paces
-
-
-def _read_endpoints(tables: Any, walk: Walk, registry: Registry, mistakes: Mistakes) -> dict[str, Any]:
-    """`[providers.<channel>]` as each channel's own class; other channels get their production values."""
-    found: dict[str, Any] = {name: channel.endpoints() for name, channel in registry.channels.items()}
-    if not isinstance(tables, dict):
-        mistakes.add_unreadable(Mistake(("providers",), "must be a table", show_value=False))
-        return found
-    for name, table in tables.items():
-        channel = registry.channels.get(name)
-        if channel is None:
-            hint = suggest_key(name, registry.channels, tables)
-            text = explain_channel(registry)
-            mistakes.add_unreadable(Mistake(("providers", name), text, hint, show_value=False))
-            continue
-        found[name] = walk.read_table(table, channel.endpoints, ("providers", name))
-        _check_urls(("providers", name), found[name], mistakes)
-    return found
-
-
-def _check_urls(path: KeyPath, endpoints: Any, mistakes: Mistakes) -> None:
-    """Tokens are sent to these URLs, so http and ws are allowed to the loopback only."""
-    for field, url in attrs.asdict(endpoints).items():
-        if not field.endswith("_url"):
-            continue
-        try:
-            parts = urlsplit(url)
-            _, host = parts.port, host_of(parts.netloc)
-        except (ValueError, NotAUrl):  # such as http://[ and http://host:port
-            parts, host = urlsplit(""), ""
-        local = host in ("localhost", "127.0.0.1", "::1")
-        if not host or parts.scheme not in ("https", "http", "wss", "ws"):
-            mistakes.tell((*path, field), "must be an absolute URL")
-        elif parts.scheme in ("http", "ws") and not local:
-            secure = {"http": "https", "ws": "wss"}[parts.scheme]
-            mistakes.tell((*path, field), f"{parts.scheme} is only for this machine, use {secure}")
 
 
 def _with_secrets(

@@ -357,6 +357,8 @@ class Settings:
     webhook_endpoints: list[DeclaredEndpoint] = attrs.field(factory=list)
     accounts: list[DeclaredAccount] = attrs.field(factory=list)
     providers: dict[str, Any] = attrs.field(factory=dict)  # channel name -> its endpoints
+    # Channel name -> credentials of its app, which stand in `[providers.<channel>]` too.
+    apps: dict[str, dict[str, str]] = attrs.field(factory=dict)
     paces: dict[str, PaceOverride] = attrs.field(factory=dict)  # by channel: `[providers.<channel>.pace]`
     supervision: Supervision = attrs.field(factory=Supervision)
     directory: Path = Path()

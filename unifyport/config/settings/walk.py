@@ -5,7 +5,7 @@ default, or by an empty value of its type if it is required. So the walk goes on
 complete settings. `Mistakes` ignores findings that depend on a replaced value.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Literal, NewType, get_args, get_origin
 
 import attrs
@@ -46,16 +46,25 @@ class Walk:
         return self._read_leaf(value, kind, path)
 
     def read_table(
-        self, value: Any, kind: type[Any], path: KeyPath, expected: str = "must be a table"
+        self,
+        value: Any,
+        kind: type[Any],
+        path: KeyPath,
+        expected: str = "must be a table",
+        *,
+        beside: Collection[str] = (),
     ) -> Any:
-        """A table as an attrs class; `expected` is the text of the mistake if `value` is no table."""
+        """A table as an attrs class; `expected` is the text of the mistake if `value` is no table.
+
+        `beside`: keys of the table that somebody else reads.
+        """
         if not isinstance(value, dict):
             self._tell(path, expected, show_value=False)
             return self._stand_in(kind)
         fields = {field.name: field for field in attrs.fields(attrs.resolve_types(kind)) if field.init}
         for name in value:
-            if name not in fields:
-                hint = suggest_key(name, fields.keys(), value)
+            if name not in fields and name not in beside:
+                hint = suggest_key(name, [*fields, *beside], value)
                 self._tell((*path, name), "unknown key", hint=hint, show_value=False)
         found = {}
         for name, field in fields.items():

@@ -25,7 +25,7 @@ import re
 import ssl
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import attrs
 
@@ -114,11 +114,16 @@ class Inbound(enum.Enum):
 
 @attrs.frozen
 class Credential:
-    """`pattern` must match the whole value; a value that does not match never reaches a URL or a header."""
+    """`pattern` must match the whole value; a value that does not match never reaches a URL or a header.
+
+    `app`: it belongs to the app that is registered at the platform. An account that does not give it has the
+    value of `[providers.<channel>]`.
+    """
 
     name: str
     required: bool = True
     pattern: str = r"[!-~]+"
+    app: bool = attrs.field(default=False, kw_only=True)
 
     def accepts(self, value: object) -> bool:
         return isinstance(value, str) and re.fullmatch(self.pattern, value) is not None
@@ -139,6 +144,10 @@ class PhoneCredential(Credential):
 
 TOKEN = "token"  # noqa: S105 (an auth mode, not a secret)
 POLL, WEBHOOK = "poll", "webhook"
+Receipt = Literal["sent", "delivered", "read"]
+SENT: Receipt = "sent"
+DELIVERED: Receipt = "delivered"
+READ: Receipt = "read"
 OTHER_CALLS = 4  # connections of a client beside those of `parallel_sends`: receiving, probes, look-ups
 
 
@@ -181,6 +190,11 @@ class ConnectionSpec:
     max_text: int | None = None  # characters of a text message
     max_download: int | None = None  # bytes of a file that can be downloaded
     max_upload: Mapping[str, int] = attrs.field(factory=dict)  # bytes of a file to send, by message type
+    # How long after a customer's last message one may write freely; None: at any time. Some platforms take
+    # templates outside it.
+    window_hours: int | None = None
+    can_start_conversation: bool = True  # whether one may write to a customer who has not written first
+    receipts: tuple[Receipt, ...] = ()  # what the platform tells of a sent message
     parallel_sends: int = 4  # commands that may be in progress at a time
     mark_read_needs_message: bool = False  # the platform cannot mark a conversation without a message id
     typing_needs_message: bool = False  # the platform shows typing as an answer to a message only
@@ -188,6 +202,15 @@ class ConnectionSpec:
     pace: Pace = UNPACED  # limits that the platform publishes; the configuration may set others
     sockets: int = 2  # that a connected account keeps open
     sandbox: str | None = None  # `module:Class` of the local platform for the sandbox
+
+    def with_app(self, credentials: Mapping[str, Any], app: Mapping[str, str]) -> Mapping[str, Any]:
+        """`credentials` of an account, and those of `app` that it lacks and that this connection takes."""
+        lacking = [
+            each.name
+            for each in self.credentials
+            if each.app and each.name in app and credentials.get(each.name) is None
+        ]
+        return {**credentials, **{name: app[name] for name in lacking}} if lacking else credentials
 
     def has_token(self, credentials: Mapping[str, Any]) -> bool:
         """Whether an account with these credentials connects by its token, without a human.
@@ -210,3 +233,10 @@ class Channel:
 
     def connection(self, auth_mode: str) -> ConnectionSpec | None:
         return next((known for known in self.connections if known.auth_mode == auth_mode), None)
+
+    def app_credentials(self) -> dict[str, Credential]:
+        """By name: what `[providers.<channel>]` may hold beside the fields of `endpoints`.
+
+        Connections that share a name share the app.
+        """
+        return {each.name: each for spec in self.connections for each in spec.credentials if each.app}
