@@ -156,7 +156,13 @@ async def test_regions_and_capabilities(tmp_path: Path) -> None:
         both = {"send_text", "send_contacts", "send_reply", "react_to_message", "mark_read", "show_typing"}
         both |= {"download_media", *files}
         assert set(cloud["capabilities"]) == {*both, "list_message_templates"}
+        assert (cloud["window_hours"], cloud["can_start_conversation"]) == (24, True)
+        assert cloud["receipts"] == ["sent", "delivered", "read"]
         [bot] = channels["telegram"]["connections"]
+        assert ("window_hours" in bot, bot["can_start_conversation"], bot["receipts"]) == (False, False, [])
+        for connection in (cloud, bot):
+            assert connection["max_text"] == 4096
+            assert set(connection["max_upload"]) >= {"image", "document"}
         assert bot["receive"] == ["poll", "webhook"]
         assert set(bot["capabilities"]) == {
             *both,

@@ -41,6 +41,7 @@ CHANNEL = Channel(
             max_text=MAX_TEXT,
             max_download=MAX_DOWNLOAD,
             max_upload=MAX_UPLOAD,
+            can_start_conversation=False,  # https://core.telegram.org/bots/faq#how-do-i-message-users
             parallel_sends=PARALLEL_SENDS,
             mark_read_needs_message=True,
             pace=PACE,

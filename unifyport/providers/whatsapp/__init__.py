@@ -6,7 +6,17 @@ address (`Callback URL`) and the `verify_token`. An app has one address for all 
 
 import attrs
 
-from ..contract.base import WEBHOOK, Channel, ConnectionSpec, ConnectorIn, Credential, Inbound
+from ..contract.base import (
+    DELIVERED,
+    READ,
+    SENT,
+    WEBHOOK,
+    Channel,
+    ConnectionSpec,
+    ConnectorIn,
+    Credential,
+    Inbound,
+)
 from ..contract.ingress import InboundHook
 from .cloud.limits import PACE, PARALLEL_SENDS
 from .cloud.parse import parse_webhook
@@ -55,6 +65,10 @@ CHANNEL = Channel(
             max_text=MAX_TEXT,
             max_download=100 * MEBIBYTE,
             max_upload=MAX_UPLOAD,
+            # Outside it templates only, which may also start a conversation:
+            # https://developers.facebook.com/docs/whatsapp/conversation-types
+            window_hours=24,
+            receipts=(SENT, DELIVERED, READ),
             parallel_sends=PARALLEL_SENDS,
             mark_read_needs_message=True,
             typing_needs_message=True,
