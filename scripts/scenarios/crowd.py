@@ -10,6 +10,7 @@ import re
 import sys
 import time
 from collections import Counter
+from http import HTTPStatus
 
 import attrs
 import click
@@ -18,8 +19,9 @@ import trio
 from rich.console import Console
 
 from actors.account.lanes import MAX_QUEUED
-from scripts.benchmarks.wire import Connection, post
+from scripts.benchmarks.wire import post
 
+from .callers import Answered, Callers
 from .processes import (
     GATEWAY_CORE,
     KEY,
@@ -36,11 +38,11 @@ from .processes import (
 from .storm import room_for
 from .verdicts import count_crashes, crash_limit, print_verdicts
 
-ADDRESSES = 8  # of callers: one alone may have half of the front's connections
 CUSTOMERS = 500
 ANSWER_SECONDS = 0.2  # that the platform takes for a message
 REFUSED_WITHIN = 2.0  # seconds
 TOKEN = "4242:token"
+_REFUSALS = (HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 _RETRY_AFTER = re.compile(rb"\r\nretry-after: *(\d+)", re.IGNORECASE)
 
 console = Console(highlight=False)
@@ -50,49 +52,31 @@ console = Console(highlight=False)
 class Crowd:
     """What the callers saw. Times in seconds."""
 
-    port: int
     account_id: str
     sent: int = 0
     refused: list[float] = attrs.field(factory=list)  # how long each refusal took
     other: Counter[int] = attrs.field(factory=Counter)  # statuses of other answers
-    cut_off: int = 0  # connections that ended without an answer
     most_held: int = 0
 
-    async def call(self, number: int) -> None:
-        """One caller: it sends its text until the gateway takes it."""
+    def request(self, number: int) -> bytes:
         body = {
             "account_id": self.account_id,
             "to": {"id": str(1 + number % CUSTOMERS), "type": "user"},
             "message": {"type": "text", "text": f"{number}"},
         }
         headers = {"x-api-key": KEY, "idempotency-key": f"crowd-{number}"}  # it may be cut off
-        request = post("/v1/messages", json.dumps(body).encode(), headers)
-        address = f"127.0.0.{2 + number % ADDRESSES}"
-        while (wait := await self.try_once(request, address)) is not None:
-            await trio.sleep(wait)
+        return post("/v1/messages", json.dumps(body).encode(), headers)
 
-    async def try_once(self, request: bytes, address: str) -> float | None:
+    def judge(self, answer: Answered) -> float | None:
         """The seconds after which to try again; None when there is an outcome."""
-        began = time.monotonic()
-        try:
-            async with await trio.open_tcp_stream("127.0.0.1", self.port, local_address=address) as stream:
-                connection = Connection(stream)
-                await connection.send(request)
-                answer = await connection.message()
-        except (OSError, trio.BrokenResourceError):
-            answer = None
-        if answer is None:
-            self.cut_off += 1
-            return 1.0
-        took = time.monotonic() - began
-        status, retry = int(answer[0][9:12]), _RETRY_AFTER.search(answer[0])
-        if status == 200:
+        if answer.status == HTTPStatus.OK:
             self.sent += 1
             return None
-        if status in (409, 429, 503) and retry is not None:
-            self.refused.append(took)
+        retry = _RETRY_AFTER.search(answer.head)
+        if answer.status in _REFUSALS and retry is not None:
+            self.refused.append(answer.seconds)
             return float(retry[1])
-        self.other[status] += 1
+        self.other[answer.status] += 1
         return None
 
     async def watch(self, api: Api) -> None:
@@ -102,9 +86,9 @@ class Crowd:
             await trio.sleep(0.05)
 
 
-async def run(callers: int) -> bool:
+async def run(count: int) -> bool:
     """Whether everything stayed within its limits; prints what was measured."""
-    room_for(callers)
+    room_for(count)
     control, port = free_ports(3), free_ports(1)
     pin(OTHER_CORE)
     with directory() as where:
@@ -121,18 +105,17 @@ async def run(callers: int) -> bool:
                 await api.until_running("telegram", 1, 30)
                 await greet(control)
                 [account] = await api.data("GET", "/v1/accounts")
-                crowd = Crowd(port, account["id"])
+                crowd = Crowd(account["id"])
+                callers = Callers(port, crowd.judge)
                 began = time.monotonic()
                 async with trio.open_nursery() as watching:
                     watching.start_soon(crowd.watch, api)
-                    async with trio.open_nursery() as nursery:
-                        for number in range(callers):
-                            nursery.start_soon(crowd.call, number)
+                    await callers.run([crowd.request(number) for number in range(count)])
                     watching.cancel_scope.cancel()
                 took = time.monotonic() - began
                 arrived = Counter(await texts(control))
                 crashes = count_crashes(where / "gateway.log")
-    return report(crowd, callers, arrived, took, crashes=crashes)
+    return report(crowd, count, arrived, took, crashes=crashes, cut_off=callers.cut_off)
 
 
 async def greet(control: int) -> None:
@@ -151,7 +134,9 @@ async def texts(control: int) -> list[str]:
     return [message["text"] for message in found]
 
 
-def report(crowd: Crowd, callers: int, arrived: Counter[str], took: float, *, crashes: int) -> bool:
+def report(
+    crowd: Crowd, callers: int, arrived: Counter[str], took: float, *, crashes: int, cut_off: int
+) -> bool:
     """Print each limit and whether it was kept; returns whether all were."""
     refused = sorted(crowd.refused)
     slowest = refused[-1] if refused else 0.0
@@ -167,7 +152,7 @@ def report(crowd: Crowd, callers: int, arrived: Counter[str], took: float, *, cr
         crash_limit(crashes),
     ]
     notes = [
-        f"{crowd.cut_off} connections ended without an answer; their callers asked again",
+        f"{cut_off} connections ended without an answer; their callers asked again",
         f"{len(refused)} refusals, the median after {refused[len(refused) // 2] if refused else 0:.2f} s,"
         f" the slowest after {slowest:.2f} s,"
         f" {late} after more than {REFUSED_WITHIN:.0f} s",
