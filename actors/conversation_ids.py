@@ -29,6 +29,7 @@ log = logging.getLogger("unifyport.normalizer")
 ON_THE_ROAD = 1024  # units; more than the mailbox of the writer and its hands hold
 MOST_ROWS = 65_536  # kept by a partition
 _READ_AT_ONCE = 500
+_NO_UNIT = (-1, -1)  # the version of rows that were read for a caller
 _FIRST_RETRY, _LAST_RETRY = 0.1, 5.0
 
 
@@ -134,9 +135,13 @@ class ConversationIds:
         rows.changed |= dict.fromkeys(changed, self._units)
 
     async def find(self, account_no: int, id_: str) -> Alias | None:
-        """The row of an id that a caller names."""
-        rows = self._accounts.get(account_no)
-        if rows is not None and (id_ in rows.known or not rows.any):
+        """The row of an id that a caller names. Raises `StoreUnavailable`."""
+        rows, units = self._accounts.get(account_no), self._units
+        if rows is None:
+            rows = _Rows(_NO_UNIT, bool(await self._store.aliases(account_no, ())))
+            if units == self._units:  # no unit can have changed what was read
+                rows = self._accounts.setdefault(account_no, rows)
+        if id_ in rows.known or not rows.any:
             return rows.known.get(id_)
         return (await self._store.aliases(account_no, [id_])).get(id_)
 

@@ -182,13 +182,14 @@ class SendUseCases:
         self, remarks: Remarks, provider: str, connection: ConnectionSpec, message: OutboundMessage
     ) -> None:
         """Remark on what the connection makes nothing of."""
-        known = {field.name for field in (*COMMON_FIELDS, *connection.provider_data)}
-        elsewhere = self._registry.provider_fields() - known
-        for name in message.provider_data:
-            if name in elsewhere:
-                remarks.no_effect(f"provider_data.{name}", f"has no effect for {provider}")
-            elif name not in known:
-                remarks.unknown(f"provider_data.{name}", known)
+        if message.provider_data:
+            known = {field.name for field in (*COMMON_FIELDS, *connection.provider_data)}
+            elsewhere = self._registry.provider_fields - known
+            for name in message.provider_data:
+                if name in elsewhere:
+                    remarks.no_effect(f"provider_data.{name}", f"has no effect for {provider}")
+                elif name not in known:
+                    remarks.unknown(f"provider_data.{name}", known)
         if message.mentions and not connection.mentions:
             place = "provider_data.mentions" if "mentions" in message.provider_data else "mentions"
             remarks.no_effect(place, f"has no effect for {provider}")

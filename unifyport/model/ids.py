@@ -6,6 +6,7 @@ id, because a platform's clock often has a resolution of one second.
 """
 
 import os
+import threading
 from collections.abc import Callable
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32, in ASCII order: text sorts like numbers
@@ -21,25 +22,37 @@ def _encode(value: int, digits: int) -> str:
     return "".join([_PAIRS[(value >> shift) & 1023] for shift in range(5 * (digits - 2), -1, -10)])
 
 
-def new_id(prefix: str) -> str:
-    """`<prefix>_` and 24 base-32 digits, 120 random bits."""
-    return f"{prefix}_{_encode(int.from_bytes(os.urandom(15)), 24)}"
+class _Random(threading.local):
+    """Random bits, read in blocks of 4 KiB: a system call for each id would cost more than the rest of it.
 
-
-class _Random:
-    """Random bits, read in blocks of 4 KiB: a system call for each id would cost more than the rest of it."""
+    Each thread has a block of its own.
+    """
 
     _PIECE = 4096
 
     def __init__(self) -> None:
-        self._pool = b""
-        self._at = 0
+        self.forget()
 
-    def bits64(self) -> int:
-        if self._at >= len(self._pool):
+    def forget(self) -> None:
+        """Begin a new block: after a fork parent and child must not share one."""
+        self._pool, self._at = b"", 0
+
+    def bits(self, count: int) -> int:
+        """`count`: a multiple of 8."""
+        size = count // 8
+        if self._at + size > len(self._pool):
             self._pool, self._at = os.urandom(self._PIECE), 0
-        self._at += 8
-        return int.from_bytes(self._pool[self._at - 8 : self._at])
+        self._at += size
+        return int.from_bytes(self._pool[self._at - size : self._at])
+
+
+_random = _Random()
+os.register_at_fork(after_in_child=_random.forget)
+
+
+def new_id(prefix: str) -> str:
+    """`<prefix>_` and 24 base-32 digits, 120 random bits."""
+    return f"{prefix}_{_encode(_random.bits(120), 24)}"
 
 
 class EventIds:
@@ -50,12 +63,11 @@ class EventIds:
 
     def __init__(self, now_ms: Callable[[], int], after: str | None = None) -> None:
         self._now_ms = now_ms
-        self._random = _Random()
         self._tick = 0 if after is None else self._tick_of(after)  # ms << 16 | counter
 
     def __call__(self) -> str:
         self._tick = max(self._tick + 1, self._now_ms() << 16)
-        return "evt_" + _encode(self._tick << 64 | self._random.bits64(), _EVENT_DIGITS)
+        return "evt_" + _encode(self._tick << 64 | _random.bits(64), _EVENT_DIGITS)
 
     @staticmethod
     def _tick_of(event_id: str) -> int:

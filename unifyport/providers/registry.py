@@ -1,6 +1,7 @@
 """The only list of channels. The server takes it as an argument, so that a test can pass another one."""
 
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from typing import Any
 
 from . import telegram, whatsapp
@@ -46,14 +47,15 @@ class Registry:
         connector = self.connector(spec)
         return [name for name, known in CAPABILITIES.items() if known.is_declared_by(connector)]
 
-    def provider_fields(self) -> set[str]:
+    @cached_property
+    def provider_fields(self) -> frozenset[str]:
         """The names of the fields of `provider_data` of a send that any connection understands."""
-        return {
+        return frozenset(
             field.name
             for channel in self.channels.values()
             for spec in channel.connections
             for field in spec.provider_data
-        }
+        )
 
     def is_interactive(self, spec: ConnectionSpec, credentials: Mapping[str, Any]) -> bool:
         """Whether a login (by a human or an exported session) must come before the connection can connect."""

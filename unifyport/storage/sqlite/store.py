@@ -35,6 +35,7 @@ from ..contract import (
 )
 from ..sealing import WHAT_TO_DO, KeyRing, SealError
 from . import aliases, reads
+from .joint_reads import JointReads
 from .schema import check_version, migrate
 from .writes import Writes, reason_of
 
@@ -76,6 +77,7 @@ class SqliteStore:
         self._readers: list[sqlite3.Connection] = []
         self._write_turn = trio.CapacityLimiter(1)
         self._read_turns = trio.CapacityLimiter(_READERS)
+        self._look_ups = JointReads(self._read)
 
     # -- opening -------------------------------------------------------------------------------------------
 
@@ -274,7 +276,7 @@ class SqliteStore:
         return await self._read(reads.api_keys)
 
     async def api_key(self, hash_: bytes) -> ApiKey | None:
-        return await self._read(lambda db: reads.api_key(db, hash_))
+        return await self._look_ups.do(lambda db: reads.api_key(db, hash_))
 
     async def keys_version(self) -> int:
         return await self._read(reads.keys_version)
@@ -283,10 +285,10 @@ class SqliteStore:
         return await self._read(reads.workspace)
 
     async def command_of_key(self, key: str) -> tuple[CommandRecord, bytes | None] | None:
-        return await self._read(lambda db: reads.command_of_key(db, key))
+        return await self._look_ups.do(lambda db: reads.command_of_key(db, key))
 
     async def command(self, command_id: str) -> CommandRecord | None:
-        return await self._read(lambda db: reads.command(db, command_id))
+        return await self._look_ups.do(lambda db: reads.command(db, command_id))
 
     async def session(self, account_no: int) -> dict[tuple[str, bytes], bytes]:
         return await self._read(lambda db: reads.session(db, self._ring, account_no))
@@ -376,7 +378,7 @@ class SqliteStore:
         return await self._read(reads.newest_event_id)
 
     async def aliases(self, account_no: int, ids: Sequence[str]) -> dict[str, Alias]:
-        return await self._read(lambda db: aliases.read(db, account_no, ids))
+        return await self._look_ups.do(lambda db: aliases.read(db, account_no, ids))
 
     async def original(self, event_id: str) -> bytes | None:
         return await self._read(lambda db: reads.original(db, self._ring, event_id))
