@@ -7,6 +7,7 @@ incarnation reads only what that session left on the disk.
 
 import math
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import attrs
 import trio
@@ -14,7 +15,7 @@ import trio
 from supervisors import Incarnation
 from unifyport.model.account import AuthStatus, Identity
 from unifyport.model.unit import Unit
-from unifyport.providers.contract.base import AnswersProbes, Batch, Connector
+from unifyport.providers.contract.base import AnswersProbes, Batch, Connector, KeepsTokens
 from unifyport.providers.contract.errors import (
     ChannelError,
     Conflict,
@@ -119,7 +120,9 @@ class Connection:
                 self._scope = nursery.cancel_scope
                 self._use(lease)
                 incarnation.started()
-                nursery.start_soon(self._receive, lease.connector)
+                nursery.start_soon(self._attend, partial(lease.connector.receive, self))
+                if isinstance(lease.connector, KeepsTokens):
+                    nursery.start_soon(self._attend, lease.connector.keep_fresh)
                 await incarnation.stopping()
                 lease.in_service = False  # a command that holds it and has not begun waits for the next one
                 self._use(None)
@@ -162,9 +165,10 @@ class Connection:
         unit.announcements = auth_succeeded(row, self._services.now_ms())
         return unit
 
-    async def _receive(self, connector: Connector) -> None:
+    async def _attend(self, work: Callable[[], Awaitable[None]]) -> None:
+        """What a connector does until it is cancelled; why it ended otherwise."""
         try:
-            await connector.receive(self)
+            await work()
         except Conflict as conflict:
             self._failure = conflict
             raise

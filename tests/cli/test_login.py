@@ -10,6 +10,7 @@ import httpx
 import pytest
 import trio
 
+from tests.api.oauth_world import world as oauth_world
 from tests.harness import KEY, Client, gateway, settings_of
 from tests.reference.platform import PHONE, SECRETIVE, ReferencePlatform
 from tests.reference.serving import CHANNEL, REGISTRY, TYPED, places, reference_platform
@@ -181,6 +182,19 @@ async def test_by_session(world: World, tmp_path: Path) -> None:
     async with Terminal(api, account, "--session-file", str(file)) as terminal:
         assert (await terminal.state())["status"] == "authorized"
         assert await terminal.ended() == 0
+
+
+async def test_the_command_line_leads_to_the_page_of_consent(tmp_path: Path) -> None:
+    async with oauth_world(tmp_path) as at:
+        account = await at.create()
+        async with Terminal(at.api, account) as terminal:
+            shown = await terminal.state()
+            while shown["status"] == "pending_auth":
+                shown = await terminal.state()
+            await at.api("GET", at.grants.consent(shown["auth_payload"]["page_url"], "user-1"))
+            assert (await terminal.state())["status"] == "authorized"
+            assert await terminal.ended() == 0
+        await at.running(account)
 
 
 def test_a_code_is_drawn_in_blocks() -> None:

@@ -22,6 +22,7 @@ from unifyport.providers.contract.errors import (
     SessionLost,
     Transient,
 )
+from unifyport.providers.contract.login import Consent
 from unifyport.providers.http import HttpApi
 from unifyport.providers.oauth import RECORD, SHIELD_SECONDS, OAuthClient, OAuthTokens
 
@@ -325,3 +326,69 @@ async def test_how_the_app_is_named() -> None:
         "refresh_token": ["c"],
         "client_id": ["app"],
     }
+
+
+async def test_a_task_refreshes_ahead_of_each_expiry_without_a_request(clock: MockClock) -> None:
+    async with scripted(pair(1), pair(2), answer(b"", 503), pair(3), pair(4)) as platform:
+        api = made(platform, Store())
+        assert isinstance(api.tokens, OAuthTokens)
+        with trio.move_on_after(3 * LIFETIME) as scope:
+            await api.tokens.keep_fresh()
+        assert scope.cancelled_caught
+        await api.aclose()
+    assert used(platform) == ["seed-0", "refresh-1", "refresh-2", "refresh-2", "refresh-3"]
+
+
+async def test_the_task_ends_with_a_refresh_token_that_is_dead(clock: MockClock) -> None:
+    async with scripted(pair(1), answer({"error": "invalid_grant"}, 400)) as platform:
+        api = made(platform, Store())
+        assert isinstance(api.tokens, OAuthTokens)
+        with pytest.raises(LoggedOut, match="refresh_token_refused"):
+            await api.tokens.keep_fresh()
+        await api.aclose()
+
+
+def consented(code: str = "4/abc") -> Consent:
+    return Consent(
+        parameters={"code": code}, verifier="v" * 43, redirect_uri="https://gateway/oauth/callback"
+    )
+
+
+async def test_the_code_of_a_consent_becomes_a_pair_of_its_own(clock: MockClock) -> None:
+    async with scripted(pair(1), pair(2), pair(3), answer(b"{}"), answer(b"{}")) as platform:
+        sessions = Store(), Store()
+        for session in sessions:  # two accounts of one app
+            api = made(platform, session, seed="")
+            assert isinstance(api.tokens, OAuthTokens)
+            await api.tokens.exchange(consented())
+            await api.aclose()
+        first, second = (made(platform, Store(session.records), seed="") for session in sessions)
+        assert await current(first) == "access-1"
+        assert await current(second) == "access-2"
+        assert await current(first, "access-1") == "access-3"
+        assert await current(second) == "access-2"
+    asked = parse_qs(platform.requests[0].body.decode())
+    assert asked == {
+        "grant_type": ["authorization_code"],
+        "code": ["4/abc"],
+        "redirect_uri": ["https://gateway/oauth/callback"],
+        "code_verifier": ["v" * 43],
+        "client_id": ["app"],
+    }
+
+
+async def test_without_a_seed_and_a_consent_there_are_no_tokens() -> None:
+    async with scripted() as platform:
+        with pytest.raises(LoggedOut, match="consent_missing"):
+            await current(made(platform, Store(), seed=""))
+
+
+async def test_a_consent_without_a_refresh_token_is_refused(clock: MockClock) -> None:
+    async with scripted(pair(1, refresh_token=None)) as platform:
+        session = Store()
+        api = made(platform, session, seed="")
+        assert isinstance(api.tokens, OAuthTokens)
+        with pytest.raises(Transient, match="oauth_no_refresh_token"):
+            await api.tokens.exchange(consented())
+        assert not session.records
+        await api.aclose()

@@ -9,6 +9,14 @@ ACTIONS = {
     "invalid_credentials": (
         "give new credentials (PATCH provider_data), or POST auth/start if these are right"
     ),
+    "refresh_token_refused": (
+        "the authorization has ended: give consent anew (`unifyport login`, or POST auth/start), or a new"
+        " refresh token (PATCH provider_data)"
+    ),
+    "oauth_client_refused": (
+        "check the id and the secret of the app, in the account or in [providers.<channel>], then POST"
+        " auth/start"
+    ),
     "permission_missing": (
         "give the token the permissions that the channel's page lists, then POST auth/start"
     ),
@@ -30,6 +38,10 @@ ACTIONS = {
 ACTIONS_IN_FILE = ACTIONS | {
     "invalid_credentials": (
         "change its credentials in the configuration file and reload, or POST auth/start if these are right"
+    ),
+    "refresh_token_refused": (
+        "the authorization has ended: give consent anew (`unifyport login`, or POST auth/start), or a new"
+        " refresh token in the configuration file, and reload"
     ),
     "unknown_phone_number_id": (
         "check phone_number_id in the configuration file and that the token may see it; then reload, or POST"

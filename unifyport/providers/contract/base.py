@@ -101,6 +101,18 @@ class AnswersProbes(ABC):
         """
 
 
+class KeepsTokens(ABC):
+    """A connector whose access tokens expire."""
+
+    @abstractmethod
+    async def keep_fresh(self) -> None:
+        """Refresh the tokens ahead of their expiry, also while nobody uses them; run until cancelled.
+
+        Called once after `login`, beside `receive`; usually `await self._tokens.keep_fresh()` of
+        `oauth.OAuthTokens`. What it raises ends the connection: `LoggedOut` for tokens that are dead.
+        """
+
+
 # -- what a channel declares ---------------------------------------------------------------------------------
 
 
