@@ -12,6 +12,7 @@ import trio
 from unifyport.model.message import Answer, FetchMedia, SendCommand
 from unifyport.providers.contract.base import Connector
 
+from .admission import Admission
 from .attempts import Attempt, Attempts
 from .command_log import CommandLog
 from .connection import Connection
@@ -47,6 +48,7 @@ class Carrier:
         attempts: Attempts,
         commands: CommandLog,
         execution: Execution,
+        admission: Admission,
         lanes: Lanes,
         turns: Turns,
     ) -> None:
@@ -55,6 +57,7 @@ class Carrier:
         self._attempts = attempts
         self._commands = commands
         self._execution = execution
+        self._admission = admission
         self._lanes = lanes
         self._turns = turns
 
@@ -104,7 +107,7 @@ class Carrier:
         """It has all that it needs, except for what happened while it was recorded."""
         if place.dropped:
             return STOPPING
-        if self._execution.left(attempt.command) < self._lanes.needs:
+        if self._execution.left(attempt.command) < self._admission.needs:
             return LATE
         return await self._execute(place, attempt, lease)
 
@@ -138,7 +141,7 @@ class Carrier:
         assert place.scope is not None
         assert place.command is not None
         place.waiting = True
-        place.scope.deadline = self._deadline(place.command) - self._lanes.needs
+        place.scope.deadline = self._deadline(place.command) - self._admission.needs
         if place.dropped:
             place.scope.cancel()
 

@@ -1,20 +1,19 @@
-"""The lanes of an outbox: which commands wait, in which order, and when one more would begin.
+"""The lanes of an outbox: which commands wait, and in which order.
 
 A lane is a conversation (by its canonical id), or the account itself for commands that name no conversation.
 Within a lane commands are carried out one after another, in the order in which their places were reserved;
 lanes do not wait for each other.
 """
 
-import math
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 
 import attrs
 import trio
 
-from unifyport.model.message import Answer, CommandState, MarkRead, PlatformCall, SendCommand
-from unifyport.model.send_pace import Pace, Pacer
+from unifyport.model.message import Answer, MarkRead, PlatformCall, SendCommand
+from unifyport.model.send_pace import Pace
 from unifyport.providers.contract.capabilities import CAPABILITIES
 
 from ..reply import Reply
@@ -24,9 +23,10 @@ MAX_QUEUED = 1024  # commands of one account, the ones in progress included
 MAX_LANE = 64  # commands of one conversation
 MIN_NEEDS, MAX_NEEDS = 2.0, 10.0  # seconds that a command is given for its own work
 MIN_RETRY, MAX_RETRY = 1, 3600  # seconds
+MAX_APPOINTED = (
+    120.0  # seconds; with more callers than commands that can begin until then, they share the time
+)
 FIRST_GUESS, ALPHA = 1.0, 1 / 8  # seconds; the weight of the newest sample
-BUSY = "outbox_full"
-RATE_LIMITED = "rate_limited"
 
 Command = SendCommand | MarkRead | PlatformCall
 Prepare = Callable[[SendCommand], AbstractAsyncContextManager[SendCommand]]
@@ -124,50 +124,21 @@ class SendFigures:
 class Lanes:
     """All lanes of one account. `slots`: how many commands may be in progress at a time."""
 
-    def __init__(self, pacer: Pacer, slots: int) -> None:
+    def __init__(self, slots: int) -> None:
         self.slots = slots
         self.queued = 0  # places in all lanes, commands in progress included
         self.service_seconds = FIRST_GUESS  # moving average of an attempt
-        self._paced = 0  # of `queued`: messages that have not taken their tokens
-        self._pacer = pacer
+        self.paced = 0  # of `queued`: messages that have not taken their tokens
         self._lanes: dict[str | None, Lane] = {}
-
-    @property
-    def needs(self) -> float:
-        """Seconds that a command must have left when it begins."""
-        return min(MAX_NEEDS, max(MIN_NEEDS, 2 * self.service_seconds))
 
     def observe_service(self, seconds: float) -> None:
         """An attempt took so long."""
         self.service_seconds += ALPHA * (seconds - self.service_seconds)
 
-    def begins_in(self, wanted: Wanted, now: float) -> tuple[float, bool]:
-        """Seconds until a command reserved now would begin; True: the pace is the longest wait."""
+    def ahead(self, wanted: Wanted) -> Sequence[Place]:
+        """The places of its lane."""
         lane = self._lanes.get(wanted.conversation)
-        ahead = lane.places if lane is not None else ()
-        busy = max(len(ahead), self.queued / self.slots) * self.service_seconds
-        pace = 0.0
-        if wanted.paced:
-            pace = self._pacer.account_wait(now, self._paced)
-            if wanted.conversation is not None:
-                waiting = sum(place.paced for place in ahead)
-                own = self._pacer.conversation_wait(wanted.conversation, wanted.kind, now, waiting)
-                pace = max(pace, own)
-        return max(busy, pace), pace > busy
-
-    def refusal(self, wanted: Wanted, now: float, left: float) -> Answer | None:
-        """The answer to a command that cannot be done within `left` seconds; None: it may be reserved."""
-        begins, paced_longest = self.begins_in(wanted, now)
-        lane = self._lanes.get(wanted.conversation)
-        full = self.queued >= MAX_QUEUED or (lane is not None and len(lane.places) >= MAX_LANE)
-        missing = begins + self.needs - left
-        if missing <= 0 and not full:
-            return None
-        if full:  # places become free one by one, and many others wait for them
-            missing = max(missing, begins / 2)
-        wait = min(MAX_RETRY, max(MIN_RETRY, math.ceil(missing)))
-        code = RATE_LIMITED if paced_longest and missing > 0 else BUSY
-        return Answer(CommandState.NOT_SENT, code=code, retry_after=float(wait))
+        return lane.places if lane is not None else ()
 
     def reserve(self, wanted: Wanted) -> Place:
         """The last place of the lane. Its holder must fill or release it."""
@@ -177,12 +148,12 @@ class Lanes:
         place = Place(lane, wanted.paced, wanted.kind)
         lane.places.append(place)
         self.queued += 1
-        self._paced += wanted.paced
+        self.paced += wanted.paced
         return place
 
     def take_tokens(self, place: Place) -> None:
         """The message has taken its tokens: it no longer counts as waiting for them."""
-        self._paced -= place.paced
+        self.paced -= place.paced
         place.paced = False
 
     def leave(self, place: Place) -> None:

@@ -26,6 +26,7 @@ import trio
 from unifyport.model.message import Answer, CommandState, SendCommand
 from unifyport.model.send_pace import Pacer
 
+from .admission import Admission
 from .attempts import Attempts
 from .carrier import Carrier
 from .command_log import CommandLog
@@ -59,7 +60,8 @@ class Outbox:
         self._services = services
         self._spawn = spawn
         pacer = Pacer(services.pace_of(state.row, state.spec.pace))
-        self._lanes = Lanes(pacer, state.spec.parallel_sends)
+        self._lanes = Lanes(state.spec.parallel_sends)
+        self._admission = Admission(self._lanes, pacer)
         self._turns = Turns(pacer, self._lanes)
         self._commands = CommandLog(state, services, spawn)
         execution = Execution(
@@ -76,6 +78,7 @@ class Outbox:
             attempts=attempts,
             commands=self._commands,
             execution=execution,
+            admission=self._admission,
             lanes=self._lanes,
             turns=self._turns,
         )
@@ -90,7 +93,7 @@ class Outbox:
         """
         wanted, now = wanted_by(command, self._state.spec.canonical), trio.current_time()
         left = (command.deadline - self._services.now_ms()) / 1000
-        refusal = self._lanes.refusal(wanted, now, left)
+        refusal = self._admission.refusal(wanted, now, left)
         if refusal is not None:
             self._services.tallies.refused[self._state.row.channel, refusal.code] += 1
             return refusal
@@ -143,7 +146,7 @@ class Outbox:
             place.drop()
 
     def read_figures(self) -> SendFigures:
-        begins_in, _ = self._lanes.begins_in(Wanted("", paced=True), trio.current_time())
+        begins_in, _ = self._admission.begins_in(Wanted("", paced=True), trio.current_time())
         return SendFigures(
             queued=self._lanes.queued,
             in_progress=self._turns.taken,

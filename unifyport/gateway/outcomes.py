@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from actors.account.lanes import BUSY
+from actors.account.admission import BUSY
 from unifyport.model.message import Answer, CommandState
 from unifyport.providers.contract.capabilities import NOT_FOUND_REASONS
 
