@@ -50,7 +50,23 @@ def _name(part: str, field: str) -> str:
 
 
 def scalars_of(data: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields that the combined form mirrors."""
-    found = flat_of(data)
-    found.pop("provider_data", None)
-    return {name: value for name, value in found.items() if value.__class__ not in _OBJECTS}
+    """The fields that the combined form mirrors: those of `flat_of` that are no lists and objects."""
+    found: dict[str, Any] = {}
+    objects: list[str] = ["provider_data"]
+    for part, value in data.items():
+        if value.__class__ is not dict or part not in _PARTS:
+            if value.__class__ in _OBJECTS:
+                objects.append(part)
+            elif part not in _TAKEN:
+                found[part] = value
+            continue
+        names = _NAMES[part]
+        for field, inner in value.items():
+            name = names.get(field) or _name(part, field)
+            if inner.__class__ in _OBJECTS:
+                objects.append(name)
+            else:
+                found[name] = inner
+    for name in objects:
+        found.pop(name, None)
+    return found

@@ -25,11 +25,12 @@ MessageType = Literal[
 
 def dedupe_key(*fields: str | int) -> bytes:
     """BLAKE2b-128 (16 bytes) over length-prefixed fields: different lists have different encodings."""
-    digest = hashlib.blake2b(digest_size=16)
+    encoded = bytearray()
     for field in fields:
         data = str(field).encode()
-        digest.update(len(data).to_bytes(4) + data)
-    return digest.digest()
+        encoded += len(data).to_bytes(4)
+        encoded += data
+    return hashlib.blake2b(encoded, digest_size=16).digest()
 
 
 @attrs.frozen

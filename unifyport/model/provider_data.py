@@ -5,7 +5,6 @@ out: a channel names such fields in a table of `Redactions`. The paths that were
 the item, in the form `paid_media[0].photo.url`.
 """
 
-import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -32,20 +31,27 @@ def provider_data(item: Any, raw: bytes, redactions: Redactions) -> ProviderData
 
     `raw` is only searched for the names of fields: an item that has none of those is not copied.
     """
-    if not any(name in raw for name in _names_of(redactions)):
+    for name in _names_of(redactions):
+        if name in raw:
+            break
+    else:
         return ProviderData(item, raw)
     redacted: list[str] = []
     return ProviderData(_redact(item, redactions, redacted, ("", "")), raw, redacted)
 
 
-@functools.lru_cache(maxsize=16)
-def _names(fields: frozenset[str]) -> tuple[bytes, ...]:
-    """What text has in it that has one of these fields; letters may also be written as escapes."""
-    return (*(field.encode() for field in fields), b"\\u00") if fields else ()
+# By the id of a table, which is a constant of a module: the table, and what text with one of its fields has.
+_SOUGHT: dict[int, tuple[Redactions, tuple[bytes, ...]]] = {}
 
 
 def _names_of(redactions: Redactions) -> tuple[bytes, ...]:
-    return _names(frozenset().union(*redactions.values()))
+    """What text has in it that has a field of a table; letters may also be written as escapes."""
+    found = _SOUGHT.get(id(redactions))
+    if found is None:
+        fields = frozenset[str]().union(*redactions.values())
+        names = (*(field.encode() for field in sorted(fields)), b"\\u00") if fields else ()
+        found = _SOUGHT[id(redactions)] = redactions, names
+    return found[1]
 
 
 def _redact(value: Any, redactions: Redactions, redacted: list[str], place: tuple[str, str]) -> Any:

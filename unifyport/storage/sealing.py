@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 _VERSION = 1
 _KEY_BYTES, _ID_BYTES, _NONCE_BYTES = 32, 4, 12
 _CACHED_SUBKEYS = 65_536
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 WHAT_TO_DO = (
     "restore the key that sealed it; a key that was rotated stays in the list, one key on each line and the"
     " newest last"
@@ -69,12 +70,11 @@ class KeyRing:
         """`repeatable`: equal values are sealed equally. The nonce is then a MAC of the value."""
         if repeatable:
             key = self._subkey(self._newest, f"{purpose} nonce", context)
-            nonce = hmac.digest(key, plain, "sha256")[:_NONCE_BYTES]
+            nonce = hashlib.blake2b(plain, key=key, digest_size=_NONCE_BYTES).digest()
         else:
             nonce = os.urandom(_NONCE_BYTES)
-        header = bytes([_VERSION]) + self._newest + nonce
         cipher = self._cipher(self._newest, purpose, context)
-        return header + cipher.encrypt(nonce, plain, _place(place))
+        return b"%c%b%b%b" % (_VERSION, self._newest, nonce, cipher.encrypt(nonce, plain, _place(place)))
 
     def open(self, purpose: str, place: Sequence[str | bytes], sealed: bytes, *, context: str = "") -> bytes:
         """Raises `SealError`; its text does not give the cause, as an attacker could learn from it."""
@@ -90,7 +90,7 @@ class KeyRing:
     def seal_text(self, purpose: str, plain: bytes, *, context: str, repeatable: bool = False) -> str:
         """A sealed value for callers, in unpadded URL-safe base64, which URLs and headers can hold."""
         sealed = self.seal(purpose, [purpose], plain, context=context, repeatable=repeatable)
-        return base64.urlsafe_b64encode(sealed).decode().rstrip("=")
+        return binascii.b2a_base64(sealed, newline=False).translate(_URL_SAFE, b"=").decode()
 
     def open_text(self, purpose: str, text: str, *, context: str) -> bytes:
         """Open a text of `seal_text`. Raises `SealError`, also for one of another purpose or context."""
@@ -131,5 +131,9 @@ class KeyRing:
 
 
 def _place(parts: Sequence[str | bytes]) -> bytes:
-    encoded = [part.encode() if isinstance(part, str) else part for part in parts]
-    return b"".join(len(part).to_bytes(4) + part for part in encoded)
+    encoded = bytearray()
+    for part in parts:
+        data = part.encode() if isinstance(part, str) else part
+        encoded += len(data).to_bytes(4)
+        encoded += data
+    return bytes(encoded)
