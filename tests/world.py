@@ -46,16 +46,12 @@ class InLoopStore(SqliteStore):
 
     hangs = False
 
-    async def commit(self, writes: Any) -> Any:
+    async def _in_writer(self, work: Any) -> Any:
         await trio.lowlevel.checkpoint()
-        results = self._commit(writes)
+        result = work()
         if self.hangs:
             await trio.sleep_forever()
-        return results
-
-    async def claim(self, resources: Any, owner: str) -> list[int]:
-        await trio.lowlevel.checkpoint()
-        return self._claim(resources, owner)
+        return result
 
     async def _read(self, query: Any) -> Any:
         await trio.lowlevel.checkpoint()

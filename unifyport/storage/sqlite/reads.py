@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -227,6 +227,17 @@ _OWED = (
     " from delivery d join event e using(seq)"
     " where d.endpoint_no = ? and "
 )
+
+
+def owed_since(db: sqlite3.Connection, after: int, limit: int) -> Iterator[tuple[int, Owed]]:
+    """Debts of round 0 for the events above a position: (endpoint number, debt), in order of position."""
+    sql = (
+        "select p.no, d.seq, d.round, d.lane, d.attempts, d.due, e.id, e.expires_at, e.body,"
+        " coalesce(e.account_no, 0) from event e join endpoint p on (p.mask >> e.kind) & 1"
+        " join delivery d on d.endpoint_no = p.no and d.seq = e.seq and d.round = 0"
+        " where e.seq > ? and d.due is null order by e.seq limit ?"
+    )
+    return ((row[0], Owed(*row[1:])) for row in db.execute(sql, (after, limit)))
 
 
 def fresh(db: sqlite3.Connection, endpoint_no: int, after: int, limit: int) -> list[Owed]:

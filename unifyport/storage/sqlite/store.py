@@ -36,6 +36,7 @@ from ..contract import (
 from ..sealing import WHAT_TO_DO, KeyRing, SealError
 from . import aliases, reads
 from .joint_reads import JointReads
+from .newest import Debts, NewestDebts, read_debts
 from .schema import check_version, migrate
 from .writes import Writes, reason_of
 
@@ -78,6 +79,8 @@ class SqliteStore:
         self._write_turn = trio.CapacityLimiter(1)
         self._read_turns = trio.CapacityLimiter(_READERS)
         self._look_ups = JointReads(self._read)
+        self._newest = NewestDebts()
+        self._commits: list[Debts] = []  # of the call of `commit` that is in progress
 
     # -- opening -------------------------------------------------------------------------------------------
 
@@ -144,16 +147,26 @@ class SqliteStore:
     # -- writing -------------------------------------------------------------------------------------------
 
     async def commit(self, writes: Sequence[Write]) -> list[Result]:
-        return await trio.to_thread.run_sync(self._commit, writes, limiter=self._write_turn)
+        self._commits = []
+        try:
+            results = await self._in_writer(lambda: self._commit(writes))
+        except BaseException:
+            self._newest.forget()
+            raise
+        self._newest.add(writes, self._commits)
+        return results
 
     async def claim(self, resources: Sequence[str], owner: str) -> list[int]:
-        return await trio.to_thread.run_sync(self._claim, resources, owner, limiter=self._write_turn)
+        return await self._in_writer(lambda: self._claim(resources, owner))
+
+    async def _in_writer(self, work: Callable[[], T]) -> T:
+        return await trio.to_thread.run_sync(work, limiter=self._write_turn)
 
     def _commit(self, writes: Sequence[Write]) -> list[Result]:
         try:
-            return self._transaction(
-                lambda connection: Writes(connection, self._ring, self._now_ms()).run(writes)
-            )
+            done, debts = self._transaction(lambda connection: self._write(connection, writes))
+            self._commits.append(debts)
+            return done
         except StoreUnavailable:
             raise
         except Exception as error:
@@ -173,6 +186,13 @@ class SqliteStore:
             except StoreUnavailable as error:
                 raise StoreUnavailable(error.reason, results) from None
         return results
+
+    def _write(self, connection: sqlite3.Connection, writes: Sequence[Write]) -> tuple[list[Result], Debts]:
+        group = Writes(connection, self._ring, self._now_ms())
+        results = group.run(writes)
+        if self._newest.wanted:
+            return results, read_debts(connection, group.before, group.newest)
+        return results, Debts(group.before, group.newest, None)
 
     def _claim(self, resources: Sequence[str], owner: str) -> list[int]:
         def raise_epochs(connection: sqlite3.Connection) -> list[int]:
@@ -311,7 +331,13 @@ class SqliteStore:
         return await self._read(lambda db: reads.seen(db, account_no, keys))
 
     async def fresh(self, endpoint_no: int, after: int, limit: int) -> list[Owed]:
-        return await self._read(lambda db: reads.fresh(db, endpoint_no, after, limit))
+        if rows := self._newest.take(endpoint_no, after, limit):
+            await trio.lowlevel.checkpoint()
+            return rows
+        rows = await self._read(lambda db: reads.fresh(db, endpoint_no, after, limit))
+        if len(rows) < limit:
+            self._newest.wanted = True
+        return rows
 
     async def replays(self, endpoint_no: int, after: int, limit: int) -> list[Owed]:
         return await self._read(lambda db: reads.replays(db, endpoint_no, after, limit))

@@ -85,9 +85,10 @@ class Writes:
         self._ring = ring
         self._now = now
         self._day = now // _DAY_MS
+        self.before = self.newest = 0  # positions of the log around what `run` wrote
 
     def run(self, writes: Sequence[Write]) -> list[Result]:
-        before = self._read_newest()
+        before = self.before = self._read_newest()
         results: list[Result] = []
         for write in writes:
             if isinstance(write, PutEndpoint | Together | Replay):  # a subscription covers later events only
@@ -95,18 +96,20 @@ class Writes:
             results.append(_APPLY[type(write)](self, write))
             if isinstance(write, Replay):  # no fan-out of the events that it puts back into the log
                 before = self._read_newest()
-        self._fan_out(before)
+        self.newest = self._fan_out(before)
         return results
 
     def _fan_out(self, before: int) -> int:
         """Owe every event above `before` to each endpoint that subscribes to its kind."""
+        if (newest := self._read_newest()) == before:
+            return before
         self._db.execute(
             "insert into delivery(endpoint_no, seq, lane)"
             " select p.no, e.seq, e.lane from event e"
             " join endpoint p on (p.mask >> e.kind) & 1 where e.seq > ?",
             (before,),
         )
-        return self._read_newest()
+        return newest
 
     def _read_newest(self) -> int:
         """The newest position that the log ever had."""
