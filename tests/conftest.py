@@ -1,11 +1,15 @@
 """Tests that are marked `front` run once for each HTTP server that a gateway can have.
 
-`front("native")` on a test of a module that is marked: only with that one.
+`front("native")` on a test of a module that is marked: only with that one. A test in which anything opens an
+address of another machine fails (`loopback.py`).
 """
 
 import pytest
 
-from tests import harness
+from tests import harness, loopback
+from tests.loopback import only_loopback as only_loopback  # for every test
+
+loopback.install()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
