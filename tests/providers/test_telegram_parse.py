@@ -217,8 +217,25 @@ def test_failures(code: int, description: str, login: bool, kind: type) -> None:
     if isinstance(error, RateLimited):
         assert error.retry_after == 7.0
     if isinstance(error, Rejected):
-        assert error.reason == ("forbidden" if code == 403 else "conversation_not_found")
+        assert error.reason == ("blocked_by_recipient" if code == 403 else "conversation_not_found")
         assert (error.detail, error.code) == (description, str(code))
+
+
+@pytest.mark.parametrize(
+    ("description", "reason"),
+    [
+        ("Forbidden: bot was blocked by the user", "blocked_by_recipient"),
+        ("Forbidden: bot was kicked from the group chat", "not_a_member"),
+        ("Forbidden: bot was kicked from the supergroup chat", "not_a_member"),
+        ("Forbidden: bot is not a member of the channel chat", "not_a_member"),
+        ("Forbidden: user is deactivated", "forbidden"),
+        ("Forbidden: bot can't send messages to bots", "forbidden"),
+    ],
+)
+def test_why_a_bot_may_not_write(description: str, reason: str) -> None:
+    error = failure(403, description, None)
+    assert isinstance(error, Rejected)
+    assert (error.reason, error.code) == (reason, "403")
 
 
 def test_render() -> None:

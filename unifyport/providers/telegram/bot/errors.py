@@ -19,6 +19,12 @@ from unifyport.providers.contract.errors import (
 _DEFAULT_WAIT = 5.0
 # What the descriptions say where the chat is not there; the code is 400 for each.
 _NO_CHAT = ("chat not found", "peer_id_invalid", "chat_id_invalid", "group chat was deactivated")
+# What a 403 says of why the bot may not write there: the code tells no more. Others are `forbidden`.
+_FORBIDDEN = {
+    "bot was blocked by the user": "blocked_by_recipient",
+    "bot was kicked from the": "not_a_member",
+    "bot is not a member of the": "not_a_member",
+}
 
 
 class Migrated(Rejected):
@@ -54,6 +60,9 @@ def failure(
         return RateLimited(wait, scope=CONVERSATION)
     if code == 400 and any(text in description.lower() for text in _NO_CHAT):
         return Rejected(CONVERSATION_NOT_FOUND, description, code=code)
-    if code in (400, 403):
-        return Rejected("forbidden" if code == 403 else "bad_request", description, code=code)
+    if code == 403:
+        known = (reason for text, reason in _FORBIDDEN.items() if text in description.lower())
+        return Rejected(next(known, "forbidden"), description, code=code)
+    if code == 400:
+        return Rejected("bad_request", description, code=code)
     return Transient(f"http_{code}", maybe_applied=code >= 500)
