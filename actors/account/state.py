@@ -208,8 +208,9 @@ class AccountState:
         self.publish(Change([], {**changes_to_pending_login(), "desired": "running"}))
 
     def forget_refusal(self) -> None:
-        """Credentials of the app changed: what they were refused for is void."""
-        if self._row.terminal is not None or self._row.auth_status is AuthStatus.FAILED:
+        """Credentials of the app changed: that they were refused is void. A login of a human is not."""
+        refused = self._row.terminal is not None or self._row.auth_status is AuthStatus.FAILED
+        if refused and not self.interactive:
             self.publish(Change([], changes_to_pending_login()))
 
     def drop_login(self) -> None:

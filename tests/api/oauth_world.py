@@ -8,8 +8,8 @@ from typing import Any
 import attrs
 import trio
 
-from tests.harness import Client, Receiver, endpoint, gateway, receiver, settings_of
-from tests.reference.oauth import CHANNEL, NAME, SCOPES, Grants, oauth_platform
+from tests.harness import Client, Receiver, endpoint, gateway, receiver, settings_of, write_config
+from tests.reference.oauth import CHANNEL, NAME, SCOPES, Grants, Running, oauth_platform
 from unifyport.providers.registry import Registry
 
 PUBLIC = 'public_url = "http://127.0.0.1:1"'
@@ -20,6 +20,14 @@ class World:
     api: Client
     grants: Grants
     inbox: Receiver
+    directory: Path
+    platform: Running
+
+    async def reload(self, secret: str) -> None:
+        """The file gets another secret of the app."""
+        more = self.platform.table(secret) + endpoint(self.inbox.url)
+        write_config(self.directory, more=more, server=PUBLIC)
+        await self.api.data("POST", "/v1/reload", {})
 
     async def create(self, **data: str) -> str:
         body = {"provider": NAME, "provider_data": data}
@@ -53,4 +61,4 @@ async def world(directory: Path, lifetime: float = 7200.0) -> AsyncIterator[Worl
         more = platform.table() + endpoint(inbox.url)
         settings = settings_of(directory, more, registry=Registry([CHANNEL]), server=PUBLIC)
         async with gateway(settings, [CHANNEL]) as api:
-            yield World(api, platform.grants, inbox)
+            yield World(api, platform.grants, inbox, directory, platform)

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import trio
+
 from tests.api.oauth_world import world
 
 
@@ -85,3 +87,46 @@ async def test_a_new_refresh_token_in_the_credentials_voids_the_consent(tmp_path
         await at.refreshed(2)
         await at.running(account)
         assert seed not in at.grants.refresh_tokens
+
+
+async def test_new_tokens_by_patch_while_a_refresh_is_under_way(tmp_path: Path) -> None:
+    async with world(tmp_path, lifetime=1.5) as at:
+        account = await at.create(refresh_token=at.grants.seed("user-1"))
+        await at.running(account)
+        at.grants.held = held = trio.Event()
+        with trio.fail_after(10):
+            while not at.grants.waiting:
+                await at.grants.news.wait()
+        seed = at.grants.seed("user-1")
+        await at.api.data("PATCH", f"/v1/accounts/{account}", {"provider_data": {"refresh_token": seed}})
+        at.grants.held = None
+        held.set()
+        await at.refreshed(at.grants.refreshes + 3)
+        await at.running(account)
+        assert seed not in at.grants.refresh_tokens
+        assert (await at.auth(account, "authorized"))["account_id"] == account
+
+
+async def test_a_wrong_secret_of_the_app_costs_no_consent(tmp_path: Path) -> None:
+    async with world(tmp_path, lifetime=1.5) as at:
+        account = await at.create()
+        await at.consent(account, "user-1")
+        await at.running(account)
+        at.grants.secret = "another-secret-of-the-app"  # it was rotated at the platform
+        path = f"/v1/accounts/{account}"
+        explained = await at.api.until(lambda e: e["why"] == "oauth_client_refused", f"{path}/explain", 20)
+        assert "[providers.<channel>]" in explained["action"]
+        assert (await at.api.data("GET", f"{path}/auth"))["status"] == "authorized"
+        await at.reload("another-secret-of-the-app")
+        await at.running(account)
+        await at.refreshed(at.grants.refreshes + 1)
+
+
+async def test_a_wrong_secret_of_the_app_at_the_first_login_fails(tmp_path: Path) -> None:
+    async with world(tmp_path) as at:
+        seed = at.grants.seed("user-1")
+        at.grants.secret = "another-secret-of-the-app"
+        account = await at.create(refresh_token=seed)
+        assert (await at.auth(account, "failed"))["last_error"] == "oauth_client_refused"
+        await at.reload("another-secret-of-the-app")
+        await at.running(account)

@@ -100,13 +100,18 @@ CHANNEL = Channel(
 
 @attrs.define
 class Grants:
-    """`lifetime`: seconds of an access token. `refresh_tokens` are those that are left, by user."""
+    """`lifetime`: seconds of an access token. `refresh_tokens` are those that are left, by user. While `held`
+    is there, requests wait for it before they are carried out; `waiting` of them have.
+    """
 
     lifetime: float = 7200.0
     codes: dict[str, tuple[str, str, str]] = attrs.field(factory=dict)  # user, challenge, redirect URI
     refresh_tokens: dict[str, str] = attrs.field(factory=dict)
     access_tokens: dict[str, str] = attrs.field(factory=dict)
     refreshes: int = 0
+    held: trio.Event | None = None
+    waiting: int = 0
+    secret: str = APP_SECRET  # of the app, as it is now
     news: trio.Event = attrs.field(factory=trio.Event)
 
     def pair(self, user: str) -> dict[str, Any]:
@@ -133,6 +138,16 @@ class Grants:
         callback = urlsplit(query["redirect_uri"]).path
         return f"{callback}?{urlencode({'code': code, 'state': query['state']})}"
 
+    async def wait_turn(self) -> None:
+        if self.held is not None:
+            self.waiting += 1
+            self._tell()
+            await self.held.wait()
+
+    def _tell(self) -> None:
+        self.news.set()
+        self.news = trio.Event()
+
     def answer(self, form: dict[str, str]) -> tuple[dict[str, Any], int]:
         user: str | None = None
         if form["grant_type"] == "authorization_code":
@@ -141,8 +156,7 @@ class Grants:
         else:
             user = self.refresh_tokens.pop(form["refresh_token"], None)
             self.refreshes += 1
-        self.news.set()
-        self.news = trio.Event()
+        self._tell()
         return ({"error": "invalid_grant"}, 400) if not user else (self.pair(user), 200)
 
 
@@ -151,9 +165,9 @@ class Running:
     grants: Grants
     url: str
 
-    def table(self) -> str:
+    def table(self, secret: str = APP_SECRET) -> str:
         """`[providers]`, with the credentials of the app."""
-        return f'[providers.{NAME}]\napi_url = "{self.url}"\napp_id = "{APP}"\napp_secret = "{APP_SECRET}"\n'
+        return f'[providers.{NAME}]\napi_url = "{self.url}"\napp_id = "{APP}"\napp_secret = "{secret}"\n'
 
 
 @contextlib.asynccontextmanager
@@ -163,10 +177,12 @@ async def oauth_platform() -> AsyncIterator[Running]:
     async def token() -> tuple[dict[str, Any], int]:
         from quart import request
 
-        basic = base64.b64encode(f"{APP}:{APP_SECRET}".encode()).decode()
+        basic = base64.b64encode(f"{APP}:{grants.secret}".encode()).decode()
         if request.headers.get("authorization") != f"Basic {basic}":
             return {"error": "invalid_client"}, 401
-        return grants.answer((await request.form).to_dict())
+        form = (await request.form).to_dict()
+        await grants.wait_turn()
+        return grants.answer(form)
 
     async def me() -> tuple[dict[str, Any], int]:
         from quart import request

@@ -24,7 +24,7 @@ import hashlib
 import math
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from weakref import WeakValueDictionary
 
 import attrs
@@ -38,9 +38,10 @@ from .contract.errors import ChannelError, LoggedOut, RateLimited, SessionLost, 
 from .contract.login import Consent
 from .contract.session import Session
 from .http import HttpApi, nothing_applied
-from .oauth_client import Granted, OAuthClient, consent_page
+from .oauth_client import CLIENT_REFUSED, Granted, OAuthClient, consent_page
+from .shield import shielded
 
-__all__ = ["RECORD", "Granted", "OAuthClient", "OAuthTokens", "consent_page"]
+__all__ = ["CLIENT_REFUSED", "RECORD", "Granted", "OAuthClient", "OAuthTokens", "consent_page"]
 
 RECORD = ("oauth", b"")
 SHIELD_SECONDS = 5.0
@@ -112,7 +113,8 @@ class OAuthTokens:
             pair = self._known.pair if self._known is not None else None
             if isinstance(error, SessionLost) or pair is None or _past(pair.expires_at, self._now()):
                 raise
-            pair.renew_at = self._now() + RETRY_SECONDS
+            again = self._now() + RETRY_SECONDS
+            pair.renew_at = again if pair.expires_at is None else min(again, pair.expires_at)
             return pair.access_token
 
     async def renew(self, refused: str) -> str:
@@ -187,7 +189,7 @@ class OAuthTokens:
     async def _refresh(self, grant: _Grant) -> _Pair:
         grant.failure = None
         try:
-            await _shielded(lambda: self._ask_and_save(grant))
+            await shielded(lambda: self._ask_and_save(grant), SHIELD_SECONDS)
         except ChannelError as error:
             grant.failure = copy.copy(error)  # without its traceback
             raise
@@ -198,8 +200,14 @@ class OAuthTokens:
 
     async def _ask_and_save(self, grant: _Grant) -> None:
         token = self._seed if grant.pair is None else grant.pair.refresh_token
-        with nothing_applied():
-            granted = await self._client.refresh(self._http, token)
+        try:
+            with nothing_applied():
+                granted = await self._client.refresh(self._http, token)
+        except LoggedOut as refused:
+            if refused.reason != CLIENT_REFUSED or grant.pair is None:
+                raise
+            # These tokens were good: the app has changed, and they are kept until that is put right.
+            raise Transient(CLIENT_REFUSED) from None
         pair = self._pair_of(granted, token)
         pair.consent = b"" if grant.pair is None else grant.pair.consent
         grant.pair, grant.unsaved = pair, True
@@ -215,26 +223,6 @@ class OAuthTokens:
             pair.expires_at = self._now() + lifetime
             pair.renew_at = pair.expires_at - min(AHEAD_SECONDS, lifetime / 4)
         return pair
-
-
-async def _shielded(work: Callable[[], Awaitable[None]]) -> None:
-    """Run `work`; it is cancelled from outside only after `SHIELD_SECONDS`. Raises what it raises."""
-    failure: ChannelError | None = None
-    async with trio.open_nursery() as nursery:
-        nursery.cancel_scope.shield = True
-        nursery.start_soon(_lift_shield, nursery.cancel_scope)
-        try:
-            await work()
-        except ChannelError as error:
-            failure = error
-        nursery.cancel_scope.cancel()
-    if failure is not None:
-        raise failure
-
-
-async def _lift_shield(scope: trio.CancelScope) -> None:
-    await trio.sleep(SHIELD_SECONDS)
-    scope.shield = False
 
 
 def _past(at: float | None, now: float) -> bool:

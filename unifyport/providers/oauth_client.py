@@ -19,12 +19,13 @@ from .contract.login import Consent, ConsentRequest
 from .http import HttpApi
 
 REFRESH_SECONDS = 20.0
+CLIENT_REFUSED = "oauth_client_refused"  # the app's id or secret is wrong; it says nothing of the tokens
 _DEFAULT_WAIT = 30.0
 # RFC 6749 section 5.2. Another try with the same credentials cannot succeed.
 _REFUSALS = {
     "invalid_grant": "refresh_token_refused",
-    "invalid_client": "oauth_client_refused",
-    "unauthorized_client": "oauth_client_refused",
+    "invalid_client": CLIENT_REFUSED,
+    "unauthorized_client": CLIENT_REFUSED,
     "invalid_request": "oauth_invalid_request",  # some platforms say this of a refresh token that is void
     "invalid_scope": "oauth_invalid_scope",
     "unsupported_grant_type": "oauth_unsupported_grant_type",
