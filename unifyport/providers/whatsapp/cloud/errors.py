@@ -5,6 +5,8 @@ handle errors by `code`, not by the HTTP status
 (https://developers.facebook.com/docs/whatsapp/cloud-api/support/error-codes).
 """
 
+from typing import Any
+
 from unifyport.providers.contract.errors import (
     CONVERSATION,
     ChannelError,
@@ -13,6 +15,8 @@ from unifyport.providers.contract.errors import (
     Rejected,
     Transient,
 )
+
+from .shapes import Error
 
 _TOKEN = {0, 190}  # expired, revoked or unknown
 _PERMISSION = {3, 10, *range(200, 300)}
@@ -71,3 +75,12 @@ def failure(code: int, status: int, message: str, *, login: bool = False) -> Cha
     if code in _UNAVAILABLE or (code not in _REASONS and status >= 500):
         return Transient(f"graph_{code}", maybe_applied=True)
     return Rejected(_REASONS.get(code, f"graph_{code}"), message, code=code)
+
+
+def shown(error: Error) -> dict[str, Any]:
+    """An error of a webhook, as events show it."""
+    return {
+        "code": error.code,
+        "title": error.title or error.message,
+        "details": error.error_data.details,
+    }

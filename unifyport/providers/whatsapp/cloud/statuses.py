@@ -12,6 +12,7 @@ from unifyport.model.inbound import (
     dedupe_key,
 )
 
+from .errors import shown
 from .items import milliseconds
 from .people import Customers, chat_with, person
 from .shapes import StatusItem
@@ -41,14 +42,7 @@ def status_of(raw: bytes, number: str, customers: Customers, *, kind: str = "sta
         name = item.status if kind == "status" else kind
         details = {"message_id": item.id} | ({"status": item.status} if name != item.status else {})
         return PlatformEvent(key, name, at, chat, participant, details=details)
-    error = None
-    if item.errors:
-        first = item.errors[0]
-        error = {
-            "code": first.code,
-            "title": first.title or first.message,
-            "details": first.error_data.details,
-        }
+    error = shown(item.errors[0]) if item.errors else None
     return StatusChanged(
         key,
         chat,
