@@ -135,6 +135,23 @@ async def test_a_list_that_cannot_be_read_does_not_hold_up_a_send(world: World) 
     await world.sent({"template": {"name": "hello_world", "language": "en_US"}})
 
 
+async def test_a_template_is_found_behind_many_with_similar_names(world: World) -> None:
+    many = [{**TEMPLATES[0], "name": f"hello_world_{n}"} for n in range(450)]
+    last = {**TEMPLATES[0], "components": [{"type": "BODY", "text": "Hi {{1}}"}]}
+    world.platform.cloud.templates[:] = [*many, last]
+    code, text = await world.refused({"template": {"name": "hello_world", "language": "en_US"}})
+    assert (code, "body of the template hello_world takes 1" in text) == (500, True), text
+    code, text = await world.refused({"template": {"name": "hello", "language": "en_US"}})
+    assert (code, "no template hello in en_US" in text) == (500, True), text
+
+
+@pytest.mark.parametrize("buttons", [None, ["x"], "x"])
+async def test_a_template_of_another_shape_does_not_hold_up_a_send(world: World, buttons: Any) -> None:
+    parts = [*TEMPLATES[0]["components"], {"type": "BUTTONS", "buttons": buttons}]
+    world.platform.cloud.templates[0] = {**TEMPLATES[0], "components": parts}
+    await world.sent({"template": {"name": "hello_world", "language": "en_US"}})
+
+
 async def test_the_list_of_approved_templates(world: World) -> None:
     path = f"/v1/accounts/{world.account_id}/templates"
     first = await world.api.data("GET", f"{path}?limit=2")
