@@ -229,7 +229,7 @@ BOT: dict[str, tuple[Any, list[Any]]] = {
 class Recorded(MemorySession):
     """A session whose sends are on record."""
 
-    async def sending(self, command: Any, changes: Any = ()) -> None:
+    async def sending(self, message: Any, changes: Any = (), *, client_ref: Any = None) -> None:
         pass
 
 

@@ -34,7 +34,8 @@ from ..contract import (
     Write,
 )
 from ..sealing import WHAT_TO_DO, KeyRing, SealError
-from . import aliases, reads
+from . import reads
+from .aliases import SealedAliases, open_aliases
 from .joint_reads import JointReads
 from .schema import check_version, migrate
 from .writes import Writes, reason_of
@@ -73,6 +74,7 @@ class SqliteStore:
         self._path = path
         self._ring = ring
         self._now_ms = now_ms
+        self._aliases: SealedAliases | None = None
         self._writer: sqlite3.Connection | None = None
         self._readers: list[sqlite3.Connection] = []
         self._write_turn = trio.CapacityLimiter(1)
@@ -101,6 +103,10 @@ class SqliteStore:
             raise StoreUnavailable(f"cannot open {self._path}: {error.strerror}") from None
         try:
             self._check_ring(connection)
+            self._aliases = open_aliases(connection, self._ring, self._now_ms())
+        except sqlite3.Error as error:
+            connection.close()
+            raise StoreUnavailable(f"cannot open {self._path}: {error}") from None
         except BaseException:
             connection.close()
             raise
@@ -135,6 +141,10 @@ class SqliteStore:
             text = f"security.master_key does not open this database, {self._path}: {WHAT_TO_DO}"
             raise SealError(text) from None
 
+    def _rows(self) -> SealedAliases:
+        assert self._aliases is not None, "the store is not open"
+        return self._aliases
+
     def wal_bytes(self) -> int:
         try:
             return self._path.with_name(self._path.name + "-wal").stat().st_size
@@ -152,7 +162,7 @@ class SqliteStore:
     def _commit(self, writes: Sequence[Write]) -> list[Result]:
         try:
             return self._transaction(
-                lambda connection: Writes(connection, self._ring, self._now_ms()).run(writes)
+                lambda connection: Writes(connection, self._ring, self._now_ms(), self._rows()).run(writes)
             )
         except StoreUnavailable:
             raise
@@ -378,7 +388,7 @@ class SqliteStore:
         return await self._read(reads.newest_event_id)
 
     async def aliases(self, account_no: int, ids: Sequence[str]) -> dict[str, Alias]:
-        return await self._look_ups.do(lambda db: aliases.read(db, account_no, ids))
+        return await self._look_ups.do(lambda db: self._rows().read(db, account_no, ids))
 
     async def original(self, event_id: str) -> bytes | None:
         return await self._read(lambda db: reads.original(db, self._ring, event_id))
