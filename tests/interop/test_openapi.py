@@ -137,14 +137,15 @@ async def test_oapi_codegen(tmp_path: Path) -> None:
     assert json.loads(said) == SAID
 
 
-async def test_redocly_and_spectral_find_no_error(tmp_path: Path) -> None:
+async def test_redocly_and_spectral_find_nothing(tmp_path: Path) -> None:
     tools = peers.node(HERE / "node") / "node_modules" / ".bin"
     path = tmp_path / "openapi.json"
     path.write_text(json.dumps(document(ROUTES)))
     quiet = {"REDOCLY_TELEMETRY": "off", "REDOCLY_SUPPRESS_UPDATE_NOTICE": "true"}
     found = await run(str(tools / "redocly"), "lint", "--format", "json", str(path), cwd=tmp_path, **quiet)
-    assert json.loads(found)["totals"]["errors"] == 0
-    rules = ["--ruleset", str(HERE / "node" / "spectral.yaml"), "--fail-severity", "error"]
+    totals = json.loads(found)["totals"]
+    assert (totals["errors"], totals["warnings"], totals["ignored"]) == (0, 0, 0)
+    rules = ["--ruleset", str(HERE / "node" / "spectral.yaml"), "--fail-severity", "hint"]
     await run(str(tools / "spectral"), "lint", *rules, str(path), cwd=tmp_path)
 
 

@@ -148,7 +148,8 @@ def old_database(path: Path) -> None:
             db.executescript(f"{script}; pragma user_version = {number};")
         db.execute(
             "insert into account(id, name, provider, channel, region, auth_mode, status, desired,"
-            " auth_status, profile, metadata, receive, origin, version, created_at, updated_at) values ('acct_1', 'a',"
+            " auth_status, profile, metadata, receive, origin, version, created_at, updated_at)"
+            " values ('acct_1', 'a',"
             " 'whatsapp', 'whatsapp', 'global', 'token', 'active', 'running', 'authorized', '{}', '{}',"
             " 'webhook', 'api', 1, 1, 1)"
         )
