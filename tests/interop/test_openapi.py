@@ -6,7 +6,6 @@ can.
 
 import contextlib
 import json
-import os
 import re
 import shutil
 from collections.abc import AsyncIterator
@@ -62,9 +61,13 @@ async def server(directory: Path) -> AsyncIterator[Running]:
 
 async def run(*command: str, cwd: Path, **environment: str) -> str:
     """What a program writes to its standard output; it must end well."""
-    clean = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
     done = await trio.run_process(
-        command, cwd=cwd, env=clean | environment, capture_stdout=True, capture_stderr=True, check=False
+        command,
+        cwd=cwd,
+        env=peers.environment() | environment,
+        capture_stdout=True,
+        capture_stderr=True,
+        check=False,
     )
     output = done.stdout.decode()
     assert done.returncode == 0, (output + done.stderr.decode())[-8000:]
