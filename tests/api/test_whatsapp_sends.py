@@ -1,5 +1,6 @@
 """Templates, interactive messages, locations, typing: what a business says beyond texts and files."""
 
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -38,10 +39,10 @@ class World:
     account_id: str
     message_id: str  # of what the customer wrote
 
-    async def send(self, data: Any, to: str = CUSTOMER, text: str = "", **more: Any) -> httpx.Response:
+    async def send(self, data: Any, to: Any = CUSTOMER, text: str = "", **more: Any) -> httpx.Response:
         body = {
             "account_id": self.account_id,
-            "to": {"id": to, "type": "user"},
+            "to": to if isinstance(to, dict) else {"id": to, "type": "user"},
             "message": {"type": "text", "text": text},
             "provider_data": data,
         }
@@ -250,6 +251,35 @@ async def test_locations_previews_stickers(world: World) -> None:
     image = {"type": "image", "file_key": upload.json()["data"]["file_key"]}
     seen = await world.sent({"send_as": "sticker"}, message=image)
     assert (seen["type"], [*seen["sticker"]]) == ("sticker", ["id"])
+
+
+GROUP, NO_GROUP = "Y2FwaV9ncm91cDoxNzA1NTU1MDEzOQ", "Y2FwaV9ncm91cDox"
+
+
+async def test_groups_are_written_to_and_unknown_ones_are_not_found(world: World) -> None:
+    message = {"id": "wamid.g1", "from": CUSTOMER, "group_id": GROUP, "timestamp": str(int(time.time()))}
+    value = {"messages": [{**message, "type": "text", "text": {"body": "hi all"}}]}
+    await world.platform.whatsapp("updates", {"to": NUMBER, "value": value})
+    found = await world.api.until(
+        lambda page: [e for e in page["items"] if e["data"]["conversation"]["id"] == GROUP],
+        "/v1/events?type=message.received",
+    )
+    assert found is not None
+    reaction = {"account_id": world.account_id, "message_id": "wamid.g1", "emoji": "👍"}
+    seen = await world.sent({}, text="hi", to={"id": GROUP, "type": "group"})
+    assert (seen["recipient_type"], seen["to"]) == ("group", GROUP)
+    await world.api.data("POST", "/v1/messages/reaction", {**reaction, "conversation_id": GROUP})
+    seen = (await world.platform.sent("whatsapp"))[-1]
+    assert (seen["recipient_type"], seen["to"], seen["type"]) == ("group", GROUP, "reaction")
+
+    unknown = [
+        await world.send({}, text="hi", to={"id": NO_GROUP, "type": "group"}),
+        await world.api("POST", "/v1/messages/reaction", {**reaction, "conversation_id": NO_GROUP}),
+        await world.api("POST", "/v1/messages/reaction", {**reaction, "conversation_id": "no such chat"}),
+    ]
+    for answer in unknown:  # as on every channel
+        assert (answer.status_code, answer.json()["error"]["code"]) == (404, "conversation_not_found")
+    assert unknown[0].json()["error"]["provider"]["code"] == "131041"
 
 
 async def test_typing_and_reactions(world: World) -> None:
