@@ -260,11 +260,10 @@ async def test_groups_are_written_to_and_unknown_ones_are_not_found(world: World
     message = {"id": "wamid.g1", "from": CUSTOMER, "group_id": GROUP, "timestamp": str(int(time.time()))}
     value = {"messages": [{**message, "type": "text", "text": {"body": "hi all"}}]}
     await world.platform.whatsapp("updates", {"to": NUMBER, "value": value})
-    found = await world.api.until(
-        lambda page: [e for e in page["items"] if e["data"]["conversation"]["id"] == GROUP],
+    await world.api.until(
+        lambda page: any(each["data"]["conversation"]["id"] == GROUP for each in page["items"]),
         "/v1/events?type=message.received",
     )
-    assert found is not None
     reaction = {"account_id": world.account_id, "message_id": "wamid.g1", "emoji": "👍"}
     seen = await world.sent({}, text="hi", to={"id": GROUP, "type": "group"})
     assert (seen["recipient_type"], seen["to"]) == ("group", GROUP)

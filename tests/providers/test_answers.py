@@ -4,9 +4,8 @@ Any other exception would be a bug of ours, and a send that met it would be of u
 """
 
 import contextlib
-import copy
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.account.memory_session import MemorySession
+from tests.providers.altered import altered
 from tests.providers.platform import Platform, answer, context, scripted
 from unifyport.model.message import OutboundMedia, OutboundText
 from unifyport.providers.contract.capabilities import Target
@@ -29,22 +29,8 @@ from unifyport.providers.whatsapp.cloud.template_checks import TemplateChecks
 from unifyport.providers.whatsapp.cloud.templates import Listing, Page, Template, check_fits, read_page, shown
 from unifyport.sandbox.whatsapp.contents import TEMPLATES
 
-ODD: list[Any] = [None, "", "x", 0, -1, 10**400, 1e300, True, [], {}, [None], ["x"], [[]], [{}], {"x": 1}]
 NUMBER = "106540352242922"
 PARCEL = {"name": "parcel", "language": {"code": "en"}, "components": [{"type": "body", "parameters": []}]}
-
-
-def altered(value: Any) -> Iterator[Any]:
-    """The value with each part of it replaced by each odd value, and without it."""
-    yield from ODD
-    for key in [*value] if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else []:
-        for inner in altered(value[key]):
-            made = copy.copy(value)
-            made[key] = inner
-            yield made
-        made = copy.copy(value)
-        del made[key]
-        yield made
 
 
 def encoded(value: Any) -> bytes:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.providers.altered import altered
 from tests.providers.documentation import WHATSAPP
 from unifyport.model.event import EventType
 from unifyport.model.inbound import Unparsed
@@ -229,6 +230,27 @@ def test_a_message_whose_content_was_not_handed_on() -> None:
         "[unsupported: image] expired",
     )
     assert found["errors"] == [{"code": 131052, "title": "Media download error", "details": "expired"}]
+
+
+@pytest.mark.parametrize("field", [name for name in FIELDS if name != "messages"])
+def test_a_report_of_a_shape_that_is_not_documented_is_reported_as_it_came(field: str) -> None:
+    for value in altered(FIELDS[field]):
+        for addressed in webhook(field, value):  # none is only quarantined
+            [standard, *_] = standards([addressed])
+            assert standard.provider_data is not None
+
+
+@pytest.mark.parametrize(
+    "name", ["errors", "type", "biz_opaque_callback_data", "recipient_user_id", "recipient_participant_id"]
+)
+@pytest.mark.parametrize("odd", [None, [], {}, 5, [1], [None], [{"code": "131026"}]])
+def test_what_stands_beside_a_status_does_not_hide_it(name: str, odd: Any) -> None:
+    status = {"id": "wamid.o", "status": "failed", "timestamp": str(AT), "recipient_id": CUSTOMER, name: odd}
+    [standard] = standards(webhook("messages", {"metadata": METADATA, "statuses": [status]}))
+    assert (standard.type, standard.data["message"]) == (
+        "message.status.updated",
+        {"id": "wamid.o", "status": "failed"},
+    )
 
 
 ERROR = {

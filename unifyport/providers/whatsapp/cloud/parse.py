@@ -54,6 +54,7 @@ def _decode(body: bytes) -> Webhook:
 
 
 def _of_change(raw: bytes, identity: str, entry: Entry) -> list[Addressed]:
+    change: Change | None = None
     try:
         change = msgspec.json.decode(raw, type=Change)
         value = PARTS.decode(change.value)
@@ -61,7 +62,9 @@ def _of_change(raw: bytes, identity: str, entry: Entry) -> list[Addressed]:
         if metadata is None and change.field == "messages" and not _is_of_business(value):
             raise ValueError("no metadata")
     except Exception as error:
-        return [_unreadable(raw, identity, error)]
+        if change is None or change.field == "messages":
+            return [_unreadable(raw, identity, error)]
+        metadata = None
     if metadata is None:
         return [_of_business(raw, identity, entry, change)]
     customers = customers_of(value.get("contacts", NULL))
@@ -71,7 +74,7 @@ def _of_change(raw: bytes, identity: str, entry: Entry) -> list[Addressed]:
     found: list[Addressed] = []
     for name, items in value.items():
         if name in readers:
-            found += _of_list(items, readers[name], place)
+            found += _of_list(name, items, place)
         elif name not in _BESIDE and bytes(items) not in (b"null", b"[]"):
             found.append(_unknown(name, bytes(items), place))
     return found
@@ -91,12 +94,13 @@ def _of_business(raw: bytes, identity: str, entry: Entry, change: Change) -> Add
     return Addressed(identity, event, raw, at, group=entry.id)
 
 
-def _of_list(items: Raw, read: Reader, place: Place) -> list[Addressed]:
+def _of_list(name: str, items: Raw, place: Place) -> list[Addressed]:
+    read = OF_NUMBERS[place.field][name]
     try:
         return [addressed for item in read_list(items) for addressed in _of_item(bytes(item), read, place)]
     except msgspec.DecodeError as error:
-        if read is OF_NUMBERS["messages"][ERRORS]:
-            return [_unknown(ERRORS, bytes(items), place)]
+        if place.field != "messages" or name == ERRORS:
+            return [_unknown(name, bytes(items), place)]
         return [_unreadable(bytes(items), place.number, error)]
 
 
@@ -137,12 +141,17 @@ def _unreadable(raw: bytes, identity: str, error: Exception) -> Addressed:
 
 
 def _unreadable_item(raw: bytes, place: Place, error: Exception) -> Addressed:
-    """An item that could not be read. A customer's message is also emitted, if its head could be read."""
+    """An item that could not be read. A customer's message is also emitted, if its head could be read; what
+    is no message is reported as it came.
+    """
+    if place.field != "messages":
+        key = raw_key(place.number, raw, place.field, str(place.time))
+        report = PlatformEvent(key, place.field, made_at(place.time))
+        report.provider_data = decoded(raw)
+        return Addressed(place.number, report, raw)
     addressed = _unreadable(raw, place.number, error)
     event = addressed.event
     assert isinstance(event, Unparsed)
-    if place.field != "messages":
-        return addressed
     try:
         head = head_of(without_nulls(OBJECT.decode(raw)))
         sender, at = sender_of(head, place.customers), milliseconds(head.timestamp)
