@@ -181,6 +181,16 @@ def test_named_parameters() -> None:
             check_fits(template, {"components": [{"type": "body", "parameters": wrong}]})
 
 
+@pytest.mark.parametrize("kind", ["IMAGE", "VIDEO", "DOCUMENT", "GIF", "LOCATION", "PRODUCT"])
+def test_a_header_that_is_no_text_takes_one_parameter(kind: str) -> None:
+    template = Template("offer", "en", components=[{"type": "HEADER", "format": kind}])
+    name = kind.lower()
+    assert shown(template).placeholders == [f"header.{name}"]
+    check_fits(template, {"components": [{"type": "header", "parameters": [{"type": name, name: {}}]}]})
+    with pytest.raises(Rejected, match="template_parameters"):
+        check_fits(template, {})
+
+
 LIST = {
     "type": "list",
     "action": {
@@ -204,6 +214,8 @@ async def test_interactive_messages(world: World) -> None:
     seen = await world.sent({"interactive": flow}, text="Fill in")
     assert seen["interactive"]["action"]["name"] == "flow"
     assert seen["interactive"]["action"]["parameters"]["flow_message_version"] == "3"
+    product = {"type": "product", "action": {"catalog_id": "1", "product_retailer_id": "SKU-1"}}
+    assert (await world.sent({"interactive": product}))["interactive"] == product
     link = {"type": "cta_url", "action": {"parameters": {"display_text": "Go", "url": "https://a.example"}}}
     assert (await world.sent({"interactive": link}, text="See"))["interactive"]["action"]["name"] == "cta_url"
 

@@ -117,7 +117,7 @@ def _location(content: Mapping[str, Any]) -> None:
 
 def _interactive(content: Mapping[str, Any]) -> None:
     kind, action = content.get("type"), content.get("action", {})
-    if not content.get("body", {}).get("text"):
+    if kind != "product" and not content.get("body", {}).get("text"):
         raise _not_valid("interactive.body.text")
     if kind == "button":
         buttons = action.get("buttons", [])

@@ -33,7 +33,6 @@ _NOT_SENT = (
     "ARCHIVED",
 )
 _PLACEHOLDER = re.compile(r"\{\{\s*(\w+)\s*\}\}")
-_MEDIA = ("IMAGE", "VIDEO", "DOCUMENT", "LOCATION")
 
 
 class Template(Struct):
@@ -133,7 +132,7 @@ def needed(template: Template) -> dict[str, list[str]] | None:
 
 def _parts(component: _Component) -> Iterator[tuple[str, list[str]]]:
     kind = component.type
-    if kind == "HEADER" and component.format in _MEDIA:
+    if kind == "HEADER" and component.format not in ("", "TEXT"):  # IMAGE, GIF, LOCATION, PRODUCT, ...
         yield "header", [component.format.lower()]
     elif kind in ("HEADER", "BODY"):
         yield kind.lower(), list(dict.fromkeys(_PLACEHOLDER.findall(component.text)))
