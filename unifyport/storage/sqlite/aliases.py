@@ -109,38 +109,49 @@ class SealedAliases:
 
 
 def open_aliases(db: sqlite3.Connection, ring: KeyRing, now: int) -> SealedAliases:
-    """The rows of a database. Makes its key at first; seals the rows of an older schema, in one transaction.
+    """The rows of a database. Makes its key at first; seals the rows of an older schema.
 
-    Raises `SealError`.
+    All of this is one transaction, also if several processes open the database. What was not sealed is
+    overwritten in the file, and the write-ahead log emptied of it. Raises `SealError`.
     """
-    row = db.execute("select value from meta where key = ?", (_KEY,)).fetchone()
-    key = os.urandom(_KEY_BYTES) if row is None else ring.open("alias", ["meta", _KEY], row[0])
-    if row is None:
-        sealed = ring.seal("alias", ["meta", _KEY], key)
-        db.execute("insert into meta(key, value) values (?, ?)", (_KEY, sealed))
-    rows = SealedAliases(ring, key)
-    if db.execute("select 1 from sqlite_master where name = 'plain_alias'").fetchone() is not None:
-        _seal_plain(db, rows, now)
-    return rows
-
-
-def _seal_plain(db: sqlite3.Connection, sealed: SealedAliases, now: int) -> None:
-    """What was not sealed is overwritten in the file, and the write-ahead log emptied of it."""
-    db.execute("pragma secure_delete = on")
+    if _has_plain_rows(db):
+        db.execute("pragma secure_delete = on")
     db.execute("begin immediate")
     try:
-        rows = db.execute(
-            "select account_no, id, canonical, lane, identity_type, identity_id, learnt_at, type, previous"
-            " from plain_alias"
-        )
-        for account_no, id_, canonical, lane, kind, shown, learnt_at, type_, previous in rows:
-            identity = None if kind is None or shown is None else Identity(kind, shown)
-            row = Alias(id_, canonical, lane, identity, learnt_at, type_, bool(previous), now)
-            sealed.write(db, account_no, AliasChanges([row]))
-        db.execute("drop table plain_alias")
+        rows = SealedAliases(ring, _read_key(db, ring))
+        sealed = _has_plain_rows(db)
+        if sealed:
+            _seal_plain(db, rows, now)
         db.execute("commit")
     except BaseException:
         db.execute("rollback")
         raise
-    db.execute("pragma wal_checkpoint(truncate)")
-    db.execute("pragma secure_delete = off")
+    if sealed:
+        db.execute("pragma wal_checkpoint(truncate)")
+        db.execute("pragma secure_delete = off")
+    return rows
+
+
+def _read_key(db: sqlite3.Connection, ring: KeyRing) -> bytes:
+    row = db.execute("select value from meta where key = ?", (_KEY,)).fetchone()
+    if row is not None:
+        return ring.open("alias", ["meta", _KEY], row[0])
+    key = os.urandom(_KEY_BYTES)
+    db.execute("insert into meta(key, value) values (?, ?)", (_KEY, ring.seal("alias", ["meta", _KEY], key)))
+    return key
+
+
+def _has_plain_rows(db: sqlite3.Connection) -> bool:
+    return db.execute("select 1 from sqlite_master where name = 'plain_alias'").fetchone() is not None
+
+
+def _seal_plain(db: sqlite3.Connection, sealed: SealedAliases, now: int) -> None:
+    rows = db.execute(
+        "select account_no, id, canonical, lane, identity_type, identity_id, learnt_at, type, previous"
+        " from plain_alias"
+    )
+    for account_no, id_, canonical, lane, kind, shown, learnt_at, type_, previous in rows:
+        identity = None if kind is None or shown is None else Identity(kind, shown)
+        row = Alias(id_, canonical, lane, identity, learnt_at, type_, bool(previous), now)
+        sealed.write(db, account_no, AliasChanges([row]))
+    db.execute("drop table plain_alias")
