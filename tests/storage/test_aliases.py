@@ -12,7 +12,7 @@ from unifyport.model.aliases import USED_EVERY, Alias, AliasChanges, join
 from unifyport.model.inbound import Conversation, Identity
 from unifyport.model.unit import Item, Unit
 from unifyport.storage.contract import Committed, Purge, PutAccount
-from unifyport.storage.sealing import KeyRing, SealError
+from unifyport.storage.sealing import KeyRing
 from unifyport.storage.sqlite import schema
 from unifyport.storage.sqlite.store import SqliteStore
 
@@ -110,12 +110,16 @@ async def test_a_key_that_was_rotated_still_finds_the_rows(world: World) -> None
     assert {*await world.ids(PHONE, USER)} == {PHONE, USER}
 
 
-async def test_rows_that_were_put_in_the_place_of_others_do_not_open(world: World) -> None:
+async def test_a_row_that_does_not_open_is_told_and_written_again(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
     await world.write(AliasChanges([ROW, USER_ROW]))
     with sqlite3.connect(world.path / "test.db") as db:
         db.execute("update alias set sealed = (select sealed from alias where type = 'phone')")
-    with pytest.raises(SealError):
-        await world.ids(USER)
+    assert await world.ids(PHONE, USER) == {PHONE: ROW}
+    assert "an id of a conversation cannot be read" in caplog.text
+    await world.write(AliasChanges([USER_ROW]))
+    assert await world.ids(PHONE, USER) == {PHONE: ROW, USER: USER_ROW}
 
 
 async def test_a_conversation_that_is_not_used_is_forgotten_whole(world: World) -> None:

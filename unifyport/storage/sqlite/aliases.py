@@ -6,16 +6,19 @@ key, cannot try telephone numbers against it. Each account has hashes of its own
 """
 
 import hmac
+import logging
 import os
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
 from unifyport.model.aliases import Alias, AliasChanges
 from unifyport.model.inbound import Identity
 
-from ..sealing import KeyRing
+from ..sealing import KeyRing, SealError
+
+log = logging.getLogger("unifyport.storage")
 
 _KEY, _KEY_BYTES, _HASH_BYTES = "alias_key", 32, 16
 _COLUMNS = "id, type, learnt_at, previous, used_at, sealed"
@@ -31,15 +34,14 @@ class SealedAliases:
         self._ring, self._key = ring, key
 
     def read(self, db: sqlite3.Connection, account_no: int, ids: Sequence[str]) -> dict[str, Alias]:
-        """The rows of these ids; with no ids, any one row. Raises `SealError`."""
+        """The rows of these ids; with no ids, any one row. One that does not open is as good as not there."""
         marks = ", ".join("?" * len(ids))
         which = f"and id in ({marks})" if ids else "limit 1"
         rows = db.execute(
             f"select {_COLUMNS} from alias where account_no = ? {which}",
             (account_no, *(self._hash(account_no, id_) for id_ in ids)),
         )
-        found = (self._open(account_no, row) for row in rows)
-        return {alias.id: alias for alias in found}
+        return {alias.id: alias for alias in self._open_all(account_no, rows)}
 
     def write(self, db: sqlite3.Connection, account_no: int, changes: AliasChanges) -> None:
         for canonical, target in changes.moved:
@@ -65,8 +67,8 @@ class SealedAliases:
         rows = db.execute(
             f"select {_COLUMNS} from alias where account_no = ? and canonical = ?",
             (account_no, self._hash(account_no, canonical)),
-        ).fetchall()
-        return [self._open(account_no, row) for row in rows]
+        )
+        return list(self._open_all(account_no, rows.fetchall()))
 
     def _put(self, db: sqlite3.Connection, account_no: int, rows: Iterable[Alias]) -> None:
         db.executemany(
@@ -90,6 +92,13 @@ class SealedAliases:
         ids = msgspec.json.encode((row.id, row.canonical, row.lane, *identity))
         sealed = self._ring.seal("alias", ["alias", name], ids, context=str(account_no))
         return name, row.type, row.learnt_at, int(row.previous), row.used_at, sealed
+
+    def _open_all(self, account_no: int, rows: Iterable[_Row]) -> Iterator[Alias]:
+        for row in rows:
+            try:
+                yield self._open(account_no, row)
+            except SealError as error:  # damaged: it must not stop the events of the account
+                log.error("account number %d: an id of a conversation cannot be read: %s", account_no, error)
 
     def _open(self, account_no: int, row: _Row) -> Alias:
         place = ["alias", bytes(row[_ID])]  # type: ignore[arg-type]
