@@ -124,12 +124,12 @@ class ConversationIds:
                 continue
             for canonical, row in changes.moved:
                 if known.canonical == canonical:
-                    changed[id_] = attrs.evolve(
-                        known, canonical=row.canonical, lane=row.lane, identity=row.identity
-                    )
+                    changed[id_] = known.led_to(row)
             only = changes.only
             if only and id_ not in only and (known.type, known.canonical) == ("user_id", only[0]):
                 changed[id_] = None
+            elif changes.used and known.canonical == changes.used[0]:
+                changed[id_] = attrs.evolve(known, used_at=changes.used[1])
         self._kept += sum(id_ not in rows.known for id_ in changed)
         rows.known |= changed
         rows.changed |= dict.fromkeys(changed, self._units)

@@ -1,5 +1,6 @@
 """Templates, interactive messages, locations, typing: what a business says beyond texts and files."""
 
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -38,10 +39,10 @@ class World:
     account_id: str
     message_id: str  # of what the customer wrote
 
-    async def send(self, data: Any, to: str = CUSTOMER, text: str = "", **more: Any) -> httpx.Response:
+    async def send(self, data: Any, to: Any = CUSTOMER, text: str = "", **more: Any) -> httpx.Response:
         body = {
             "account_id": self.account_id,
-            "to": {"id": to, "type": "user"},
+            "to": to if isinstance(to, dict) else {"id": to, "type": "user"},
             "message": {"type": "text", "text": text},
             "provider_data": data,
         }
@@ -135,6 +136,23 @@ async def test_a_list_that_cannot_be_read_does_not_hold_up_a_send(world: World) 
     await world.sent({"template": {"name": "hello_world", "language": "en_US"}})
 
 
+async def test_a_template_is_found_behind_many_with_similar_names(world: World) -> None:
+    many = [{**TEMPLATES[0], "name": f"hello_world_{n}"} for n in range(450)]
+    last = {**TEMPLATES[0], "components": [{"type": "BODY", "text": "Hi {{1}}"}]}
+    world.platform.cloud.templates[:] = [*many, last]
+    code, text = await world.refused({"template": {"name": "hello_world", "language": "en_US"}})
+    assert (code, "body of the template hello_world takes 1" in text) == (500, True), text
+    code, text = await world.refused({"template": {"name": "hello", "language": "en_US"}})
+    assert (code, "no template hello in en_US" in text) == (500, True), text
+
+
+@pytest.mark.parametrize("buttons", [None, ["x"], "x"])
+async def test_a_template_of_another_shape_does_not_hold_up_a_send(world: World, buttons: Any) -> None:
+    parts = [*TEMPLATES[0]["components"], {"type": "BUTTONS", "buttons": buttons}]
+    world.platform.cloud.templates[0] = {**TEMPLATES[0], "components": parts}
+    await world.sent({"template": {"name": "hello_world", "language": "en_US"}})
+
+
 async def test_the_list_of_approved_templates(world: World) -> None:
     path = f"/v1/accounts/{world.account_id}/templates"
     first = await world.api.data("GET", f"{path}?limit=2")
@@ -163,6 +181,16 @@ def test_named_parameters() -> None:
             check_fits(template, {"components": [{"type": "body", "parameters": wrong}]})
 
 
+@pytest.mark.parametrize("kind", ["IMAGE", "VIDEO", "DOCUMENT", "GIF", "LOCATION", "PRODUCT"])
+def test_a_header_that_is_no_text_takes_one_parameter(kind: str) -> None:
+    template = Template("offer", "en", components=[{"type": "HEADER", "format": kind}])
+    name = kind.lower()
+    assert shown(template).placeholders == [f"header.{name}"]
+    check_fits(template, {"components": [{"type": "header", "parameters": [{"type": name, name: {}}]}]})
+    with pytest.raises(Rejected, match="template_parameters"):
+        check_fits(template, {})
+
+
 LIST = {
     "type": "list",
     "action": {
@@ -186,6 +214,8 @@ async def test_interactive_messages(world: World) -> None:
     seen = await world.sent({"interactive": flow}, text="Fill in")
     assert seen["interactive"]["action"]["name"] == "flow"
     assert seen["interactive"]["action"]["parameters"]["flow_message_version"] == "3"
+    product = {"type": "product", "action": {"catalog_id": "1", "product_retailer_id": "SKU-1"}}
+    assert (await world.sent({"interactive": product}))["interactive"] == product
     link = {"type": "cta_url", "action": {"parameters": {"display_text": "Go", "url": "https://a.example"}}}
     assert (await world.sent({"interactive": link}, text="See"))["interactive"]["action"]["name"] == "cta_url"
 
@@ -233,6 +263,34 @@ async def test_locations_previews_stickers(world: World) -> None:
     image = {"type": "image", "file_key": upload.json()["data"]["file_key"]}
     seen = await world.sent({"send_as": "sticker"}, message=image)
     assert (seen["type"], [*seen["sticker"]]) == ("sticker", ["id"])
+
+
+GROUP, NO_GROUP = "Y2FwaV9ncm91cDoxNzA1NTU1MDEzOQ", "Y2FwaV9ncm91cDox"
+
+
+async def test_groups_are_written_to_and_unknown_ones_are_not_found(world: World) -> None:
+    message = {"id": "wamid.g1", "from": CUSTOMER, "group_id": GROUP, "timestamp": str(int(time.time()))}
+    value = {"messages": [{**message, "type": "text", "text": {"body": "hi all"}}]}
+    await world.platform.whatsapp("updates", {"to": NUMBER, "value": value})
+    await world.api.until(
+        lambda page: any(each["data"]["conversation"]["id"] == GROUP for each in page["items"]),
+        "/v1/events?type=message.received",
+    )
+    reaction = {"account_id": world.account_id, "message_id": "wamid.g1", "emoji": "👍"}
+    seen = await world.sent({}, text="hi", to={"id": GROUP, "type": "group"})
+    assert (seen["recipient_type"], seen["to"]) == ("group", GROUP)
+    await world.api.data("POST", "/v1/messages/reaction", {**reaction, "conversation_id": GROUP})
+    seen = (await world.platform.sent("whatsapp"))[-1]
+    assert (seen["recipient_type"], seen["to"], seen["type"]) == ("group", GROUP, "reaction")
+
+    unknown = [
+        await world.send({}, text="hi", to={"id": NO_GROUP, "type": "group"}),
+        await world.api("POST", "/v1/messages/reaction", {**reaction, "conversation_id": NO_GROUP}),
+        await world.api("POST", "/v1/messages/reaction", {**reaction, "conversation_id": "no such chat"}),
+    ]
+    for answer in unknown:  # as on every channel
+        assert (answer.status_code, answer.json()["error"]["code"]) == (404, "conversation_not_found")
+    assert unknown[0].json()["error"]["provider"]["code"] == "131041"
 
 
 async def test_typing_and_reactions(world: World) -> None:

@@ -106,6 +106,8 @@ def _of_whatsapp(now: int) -> Iterator[Body]:
     for number, message in enumerate(messages):
         whole = {"from": CUSTOMER, "id": f"wamid.{number}", "timestamp": str(now), **message}
         yield {"contacts": contacts, "messages": [whole]}
+    details = {"details": "Message failed to send because of the number's rate limit"}
+    yield {"errors": [{"code": 130429, "title": "Rate limit hit", "error_data": details}]}
     yield {
         "statuses": [{"id": "wamid.out", "status": "played", "timestamp": str(now), "recipient_id": CUSTOMER}]
     }

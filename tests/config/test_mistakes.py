@@ -235,6 +235,7 @@ ALONE = [
     # What stands in for a value that cannot be read is not judged: neither alone nor with others.
     '[storage]\nevent_retention = "30d"\ndedupe_retention = "1"  #! dedupe_retention: expected a duration\n',
     '[storage]\nevent_retention = "30d"  #! storage.event_retention: is too long\n',
+    '[storage]\nalias_retention = "29d"  #! alias_retention: must be at least 30 days\n',
     '[storage]\ndedupe_retention = "10d"  #! retention: must be at least event_retention plus 7 days\n',
     '[[accounts]]\nname = "a"\nprovider = 1  #! accounts "a".provider: must be a string, got 1\n',
     "[workspace]\nregions = [1]  #! workspace.regions[0]: must be a string, got 1\n"

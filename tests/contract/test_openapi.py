@@ -11,6 +11,7 @@ import pytest
 
 from unifyport.api.app import ROUTES
 from unifyport.api.http.openapi import document
+from unifyport.model.event import EventType
 
 FACTS = json.loads(Path(__file__).with_name("operations.json").read_text())
 OPERATIONS = {operation["operationId"]: operation for operation in FACTS["operations"]}
@@ -126,6 +127,23 @@ def test_an_answer_has_every_field_of_the_contract(operation: dict[str, Any]) ->
     if name.startswith("array<"):
         fact = {"type": "array", "items": {"ref": name.removeprefix("array<").removesuffix(">")}}
     assert list(differences(name, fact, data)) == []
+
+
+def test_every_event_is_a_webhook_with_its_schema_and_an_example() -> None:
+    assert set(DOCUMENT["webhooks"]) == set(EventType)
+    for event_type, webhook in DOCUMENT["webhooks"].items():
+        body = webhook["post"]["requestBody"]["content"]["application/json"]
+        schema = DOCUMENT["components"]["schemas"][body["schema"]["$ref"].rpartition("/")[2]]
+        assert schema["properties"]["type"]["const"] == body["example"]["type"] == event_type
+        assert webhook["post"]["description"]
+
+
+def test_every_operation_and_tag_is_described() -> None:
+    for path, methods in DOCUMENT["paths"].items():
+        for method, operation in methods.items():
+            assert operation["description"], (method, path)
+            assert any(status.startswith("4") for status in operation["responses"]), (method, path)
+    assert all(tag["description"] for tag in DOCUMENT["tags"])
 
 
 def test_the_document_is_whole() -> None:

@@ -46,8 +46,28 @@ def _one_at_a_time() -> Iterator[None]:
         yield
 
 
+def environment(*, proxies: bool = False) -> dict[str, str]:
+    """Our environment without what would let a peer load modules of ours, or, without `proxies`, reach the
+    loopback by a proxy. Our package has the name of the SDK's.
+    """
+    ours = ("python", "virtual_env", "coverage", "pytest", "node_path", "node_options")
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.lower().startswith(ours) and (proxies or not name.lower().endswith("_proxy"))
+    }
+
+
 def run(*command: str, cwd: Path | None = None) -> None:
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=600)
+    done = subprocess.run(
+        command,
+        cwd=cwd,
+        env=environment(proxies=True),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
+    )
     if done.returncode != 0:
         _missing(f"{' '.join(command[:3])} failed: {(done.stdout + done.stderr)[-500:]}")
 
@@ -135,7 +155,9 @@ class Peer:
         self._buffer = b""
 
     async def __aenter__(self) -> "Peer":
-        self._process = await trio.lowlevel.open_process(self._command, stdout=subprocess.PIPE)
+        self._process = await trio.lowlevel.open_process(
+            self._command, env=environment(), stdout=subprocess.PIPE
+        )
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:

@@ -80,7 +80,9 @@ CASES = [
 async def test_libraries_of_standard_webhooks_accept_what_is_ours_and_nothing_else() -> None:
     script = str(Path(__file__).parent / "python" / "webhook_judge.py")
     given = "".join(json.dumps(case.line()) + "\n" for case in CASES)
-    done = await trio.run_process([str(peers.python()), script], stdin=given.encode(), capture_stdout=True)
+    done = await trio.run_process(
+        [str(peers.python()), script], stdin=given.encode(), capture_stdout=True, env=peers.environment()
+    )
     said = [json.loads(line) for line in done.stdout.splitlines()]
     assert {case.name: verdicts for case, verdicts in zip(CASES, said, strict=True)} == {
         case.name: {"standardwebhooks": case.verdict, "svix": case.verdict} for case in CASES

@@ -6,7 +6,6 @@ can.
 
 import contextlib
 import json
-import os
 import re
 import shutil
 from collections.abc import AsyncIterator
@@ -62,9 +61,13 @@ async def server(directory: Path) -> AsyncIterator[Running]:
 
 async def run(*command: str, cwd: Path, **environment: str) -> str:
     """What a program writes to its standard output; it must end well."""
-    clean = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
     done = await trio.run_process(
-        command, cwd=cwd, env=clean | environment, capture_stdout=True, capture_stderr=True, check=False
+        command,
+        cwd=cwd,
+        env=peers.environment() | environment,
+        capture_stdout=True,
+        capture_stderr=True,
+        check=False,
     )
     output = done.stdout.decode()
     assert done.returncode == 0, (output + done.stderr.decode())[-8000:]
@@ -137,14 +140,15 @@ async def test_oapi_codegen(tmp_path: Path) -> None:
     assert json.loads(said) == SAID
 
 
-async def test_redocly_and_spectral_find_no_error(tmp_path: Path) -> None:
+async def test_redocly_and_spectral_find_nothing(tmp_path: Path) -> None:
     tools = peers.node(HERE / "node") / "node_modules" / ".bin"
     path = tmp_path / "openapi.json"
     path.write_text(json.dumps(document(ROUTES)))
     quiet = {"REDOCLY_TELEMETRY": "off", "REDOCLY_SUPPRESS_UPDATE_NOTICE": "true"}
     found = await run(str(tools / "redocly"), "lint", "--format", "json", str(path), cwd=tmp_path, **quiet)
-    assert json.loads(found)["totals"]["errors"] == 0
-    rules = ["--ruleset", str(HERE / "node" / "spectral.yaml"), "--fail-severity", "error"]
+    totals = json.loads(found)["totals"]
+    assert (totals["errors"], totals["warnings"], totals["ignored"]) == (0, 0, 0)
+    rules = ["--ruleset", str(HERE / "node" / "spectral.yaml"), "--fail-severity", "hint"]
     await run(str(tools / "spectral"), "lint", *rules, str(path), cwd=tmp_path)
 
 

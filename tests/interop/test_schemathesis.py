@@ -4,7 +4,6 @@ none of its business.
 """
 
 import json
-import os
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -72,7 +71,7 @@ async def test_the_document_and_the_server_say_the_same(
             done = await trio.run_process(
                 [*command, "--report", "json", "--report-json-path", "report.json"],
                 cwd=tmp_path,
-                env=_environment() | given | ({"WITHOUT_REQUEST_ID": "1"} if run == "stateful" else {}),
+                env=peers.environment() | given | ({"WITHOUT_REQUEST_ID": "1"} if run == "stateful" else {}),
                 capture_stdout=True,
                 stderr=subprocess.STDOUT,
                 check=False,
@@ -84,11 +83,6 @@ async def test_the_document_and_the_server_say_the_same(
     assert operations["errored"] == 0
     assert run == "stateful" or operations["tested"] == operations["total"] == len(ROUTES)
     assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
-
-
-def _environment() -> dict[str, str]:
-    """Ours, without a proxy."""
-    return {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
 
 
 async def _given(api: Client, platform: Platform, reference: ReferencePlatform) -> dict[str, str]:

@@ -33,7 +33,9 @@ HOSTILE = "D;x\nTEL:+666\r\nEMAIL:a@b\u2028URL:x\x85ADR:y\x0bBDAY:z\\n,"
 
 
 async def read(card: str) -> Any:
-    done = await trio.run_process([str(peers.python()), str(JUDGE)], stdin=card.encode(), capture_stdout=True)
+    done = await trio.run_process(
+        [str(peers.python()), str(JUDGE)], stdin=card.encode(), capture_stdout=True, env=peers.environment()
+    )
     return json.loads(done.stdout)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.providers.altered import altered
 from tests.providers.documentation import WHATSAPP
 from unifyport.model.event import EventType
 from unifyport.model.inbound import Unparsed
@@ -229,6 +230,92 @@ def test_a_message_whose_content_was_not_handed_on() -> None:
         "[unsupported: image] expired",
     )
     assert found["errors"] == [{"code": 131052, "title": "Media download error", "details": "expired"}]
+
+
+@pytest.mark.parametrize("field", [name for name in FIELDS if name != "messages"])
+def test_a_report_of_a_shape_that_is_not_documented_is_reported_as_it_came(field: str) -> None:
+    for value in altered(FIELDS[field]):
+        for addressed in webhook(field, value):  # none is only quarantined
+            [standard, *_] = standards([addressed])
+            assert standard.provider_data is not None
+
+
+@pytest.mark.parametrize(
+    "name", ["errors", "type", "biz_opaque_callback_data", "recipient_user_id", "recipient_participant_id"]
+)
+@pytest.mark.parametrize("odd", [None, [], {}, 5, [1], [None], [{"code": "131026"}]])
+def test_what_stands_beside_a_status_does_not_hide_it(name: str, odd: Any) -> None:
+    status = {"id": "wamid.o", "status": "failed", "timestamp": str(AT), "recipient_id": CUSTOMER, name: odd}
+    [standard] = standards(webhook("messages", {"metadata": METADATA, "statuses": [status]}))
+    assert (standard.type, standard.data["message"]) == (
+        "message.status.updated",
+        {"id": "wamid.o", "status": "failed"},
+    )
+
+
+ERROR = {
+    "code": 131056,
+    "title": "Pair rate limit hit",
+    "message": "Pair rate limit hit",
+    "error_data": {"details": "Too many messages"},
+    "href": "https://developers.facebook.com/docs/whatsapp/cloud-api/support/error-codes/",
+}
+METADATA = {"phone_number_id": NUMBER, "display_phone_number": "6590000009"}
+
+
+@pytest.mark.parametrize("field", ["messages", "standby"])
+def test_errors_of_a_number_are_reported_with_the_words_of_the_platform(field: str) -> None:
+    value = {"messaging_product": "whatsapp", "metadata": METADATA, "errors": [ERROR]}
+    [addressed] = webhook(field, value)
+    assert addressed.identity == NUMBER
+    [standard] = standards([addressed])
+    assert standard.type == "provider.event"
+    assert standard.occurred_at == AT * 1000
+    assert standard.data["event"] == {
+        "kind": "provider_event",
+        "name": "errors",
+        "error": {"code": 131056, "title": "Pair rate limit hit", "details": "Too many messages"},
+    }
+    assert standard.provider_data.item == ERROR
+
+
+@pytest.mark.parametrize("errors", [{"code": 1}, "down", [1], [None], ["down"], [{"code": "x"}], [[]], [{}]])
+def test_errors_of_a_shape_that_is_not_documented_are_reported_whole(errors: Any) -> None:
+    [standard] = standards(webhook("messages", {"metadata": METADATA, "errors": errors}))
+    assert standard.type == "provider.event"
+    assert "error" not in standard.data["event"]
+    assert standard.provider_data.item == (errors[0] if isinstance(errors, list) else {"errors": errors})
+
+
+def test_errors_beside_messages_and_statuses_take_nothing_from_them() -> None:
+    status = {"id": "wamid.o", "status": "sent", "timestamp": str(AT), "recipient_id": CUSTOMER}
+    message = {**ITEM, "type": "text", "text": {"body": "hi"}}
+    value = {"metadata": METADATA, "errors": [ERROR], "messages": [message], "statuses": [status]}
+    assert [str(standard.type) for standard in standards(webhook("messages", value))] == [
+        "provider.event",
+        "message.received",
+        "message.status.updated",
+    ]
+
+
+def test_errors_without_a_number_are_those_of_the_business_account() -> None:
+    [addressed] = webhook("messages", {"messaging_product": "whatsapp", "errors": [ERROR]})
+    assert addressed.group == BUSINESS
+    assert addressed.event.name == "errors"  # type: ignore[union-attr]
+
+
+def test_the_same_error_at_another_time_is_another_fact() -> None:
+    keys = set()
+    for at in (AT, AT, AT + 60):
+        change = {"field": "messages", "value": {"metadata": METADATA, "errors": [ERROR]}}
+        body = json.dumps({"entry": [{"id": BUSINESS, "time": at, "changes": [change]}]}).encode()
+        keys |= {found.event.key for found in parse_webhook(body, "path")}
+    assert len(keys) == 2
+
+
+def test_two_unknown_parts_with_equal_contents_are_two_facts() -> None:
+    found = webhook("messages", {"metadata": METADATA, "holograms": [1], "smells": [1]})
+    assert len({addressed.event.key for addressed in found}) == 2
 
 
 def test_a_notice_without_a_customer() -> None:

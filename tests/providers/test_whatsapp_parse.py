@@ -254,8 +254,8 @@ def test_errors_of_the_platform_and_changes_that_are_no_messages() -> None:
     ).encode()
     update, error = parse_webhook(body, "path")
     assert isinstance(update.event, PlatformEvent)
-    assert isinstance(error.event, Unparsed)
-    assert (error.identity, error.event.reason) == (NUMBER, "platform_error")
+    assert isinstance(error.event, PlatformEvent)
+    assert (error.identity, error.event.name) == (NUMBER, "errors")
 
 
 def test_digests() -> None:

@@ -47,6 +47,7 @@ bind = "127.0.0.1:{port}"
 [storage]
 url = "sqlite:///unifyport.db"               # beside this file
 # event_retention = "7d"                     # how long events can be delivered and read
+# alias_retention = "365d"                   # how long an unused conversation keeps its ids
 
 [security]
 master_key = {{ file = "master.key" }}         # seals every credential; or {{ env = "UNIFYPORT_MASTER_KEY" }}

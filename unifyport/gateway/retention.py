@@ -54,6 +54,7 @@ class Retention:
             commands_before=now - _ms(COMMANDS_SECONDS),
             keys_before=now - _ms(KEYS_SECONDS),
             quarantine_before=now - _ms(kept.dead_letter_retention),
+            aliases_before=now - _ms(max(kept.alias_retention, kept.event_retention)),
         )
         match await self._writer.submit(purge):
             case Committed(value=deleted):

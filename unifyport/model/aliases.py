@@ -21,7 +21,8 @@ class Alias:
     """`lane`: the id whose hash is the lane. `type`: of the identity that the id is, as far as it is known.
 
     `identity`: that of the canonical id, as events show it. `previous`: the platform gave the conversation
-    another number; the old one may later be a stranger's.
+    another number; the old one may later be a stranger's. `used_at`: when the conversation had an event, to
+    within `USED_EVERY`.
     """
 
     id: str
@@ -31,21 +32,37 @@ class Alias:
     learnt_at: int = 0  # unix ms
     type: str = ""
     previous: bool = False
+    used_at: int = 0  # unix ms
+
+    def led_to(self, target: "Alias") -> "Alias":
+        """The row of the same id after its conversation became that of `target`."""
+        return attrs.evolve(
+            self,
+            canonical=target.canonical,
+            lane=target.lane,
+            identity=target.identity,
+            used_at=max(self.used_at, target.used_at),
+        )
+
+
+USED_EVERY = 7 * 86_400_000  # ms
 
 
 @attrs.define
 class AliasChanges:
     """`put`: rows to write. `moved`: (canonical id, row of the new one): all rows of the first lead there.
 
-    `only`: (canonical id, user id): every other user id of this conversation is no longer one.
+    `only`: (canonical id, user id): every other user id of this conversation is no longer one. `used`:
+    (canonical id, time): this conversation had an event.
     """
 
     put: list[Alias] = attrs.field(factory=list)
     moved: list[tuple[str, Alias]] = attrs.field(factory=list)
     only: tuple[str, str] | None = None
+    used: tuple[str, int] | None = None
 
     def __bool__(self) -> bool:
-        return bool(self.put or self.moved)
+        return bool(self.put or self.moved or self.used)
 
 
 Known = Mapping[str, Alias | None]
@@ -74,13 +91,17 @@ def join(conversation: Conversation, known: Known, at: int, *, inbound: bool) ->
     if conversation.aliases is not None:
         for id_, row in rows.items():
             if row is None:
-                row = attrs.evolve(first, id=id_, learnt_at=at, previous=False)
+                row = attrs.evolve(first, id=id_, learnt_at=at, previous=False, used_at=at)
                 changes.put.append(_typed(row, conversation))
             elif row.canonical != first.canonical:
                 changes.moved.append((row.canonical, first))
         user_ids = [i.id for i in conversation.identities if i.type == "user_id"]
         if changes and user_ids:
             changes.only = (first.canonical, user_ids[0])
+    own = [row for row in found if row.canonical == first.canonical]
+    if any(row.used_at + USED_EVERY <= at for row in own):
+        changes.put += [attrs.evolve(row, used_at=at) for row in own]
+        changes.used = (first.canonical, at)
     _show(conversation, first)
     return changes
 
@@ -103,7 +124,7 @@ def move(event: ConversationMoved, known: Known, at: int) -> AliasChanges:
     if before == there.id:  # known already
         return _joined(event, old or _first(there, at), [])
     if event.reason is MoveReason.USER_ID_CHANGED and old is not None and before != event.previous_id:
-        ids = [_typed(attrs.evolve(old, id=id_, learnt_at=at), there) for id_ in ids_of(there)]
+        ids = [_typed(attrs.evolve(old, id=id_, learnt_at=at, used_at=at), there) for id_ in ids_of(there)]
         return _joined(event, old, ids)
     target = known.get(there.id)
     lane = target.lane if target is not None else (before if old is None else old.lane)
@@ -125,7 +146,7 @@ def _joined(event: ConversationMoved, row: Alias, put: list[Alias]) -> AliasChan
 def _first(conversation: Conversation, at: int) -> Alias:
     """The row of a conversation that is named by its own id."""
     identity = _identity(conversation, conversation.id)
-    alias = Alias(conversation.id, conversation.id, conversation.id, identity, at)
+    alias = Alias(conversation.id, conversation.id, conversation.id, identity, at, used_at=at)
     return _typed(alias, conversation)
 
 

@@ -6,6 +6,11 @@ everything else that the platform reported.
 
 import re
 
+import msgspec
+
+# What decoding raises: no JSON or another shape; no UTF-8; nested too deeply.
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
 _ESCAPES = re.compile(
     rb"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
 )

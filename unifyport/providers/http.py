@@ -13,6 +13,7 @@ from typing import Any, Protocol, TypeVar
 
 import msgspec
 
+from unifyport.model.json_text import UNREADABLE
 from unifyport.model.message import OutboundMedia
 from unifyport.net.bodies import FileBody, Multipart
 from unifyport.net.clients import ConnectionLost, NotConnected, Response, TooLarge
@@ -191,7 +192,7 @@ def decode(body: bytes | msgspec.Raw, shape: Any) -> Any:
     """
     try:
         return msgspec.json.decode(body, type=shape)
-    except msgspec.DecodeError:  # of which ValidationError is one
+    except UNREADABLE:
         raise Transient("malformed_answer", maybe_applied=True) from None
 
 

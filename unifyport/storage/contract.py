@@ -315,6 +315,7 @@ class Purge:
     commands_before: int
     keys_before: int = 0  # idempotency keys of commands with a known outcome; the key may then be used again
     quarantine_before: int = 0
+    aliases_before: int = 0  # of conversations with several ids
     page: int = 1000
 
 

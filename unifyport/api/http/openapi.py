@@ -9,6 +9,7 @@ from unifyport import __version__
 from .. import schemas
 from .openapi_components import body_of, components, shape_of
 from .openapi_events import event_components, webhooks
+from .openapi_texts import description_of, tags_of
 from .routing import JSON, Query, Route
 from .strictness import STRICT
 
@@ -26,6 +27,7 @@ def document(routes: Iterable[Route]) -> dict[str, Any]:
             "title": "UnifyPort",
             "version": __version__,
             "license": {"name": "MIT", "identifier": "MIT"},
+            "contact": {"name": "The operator of this gateway"},
             "description": (
                 "One port for WhatsApp, Telegram, LINE, TikTok, Zalo and X."
                 " Wire-compatible with the v1 Device API."
@@ -33,7 +35,7 @@ def document(routes: Iterable[Route]) -> dict[str, Any]:
         },
         "servers": [{"url": "/"}],
         "security": [{"ApiKeyAuth": []}],
-        "tags": [{"name": tag} for tag in dict.fromkeys([*(route.tag for route in routes), "Events"])],
+        "tags": tags_of(routes),
         "paths": paths,
         "webhooks": webhooks(),
         "components": {
@@ -48,6 +50,7 @@ def _operation(route: Route) -> dict[str, Any]:
         "operationId": route.operation_id,
         "tags": [route.tag],
         "summary": route.summary,
+        "description": description_of(route),
         "parameters": [
             *(*_path_parameters(route), *_query_parameters(route), *_headers(route.headers), _REQUEST_ID),
             *_headers(() if route.public else (STRICT,)),
@@ -217,6 +220,10 @@ _EVENT = {
 }
 
 
+# The HTTP server answers it before any route is known.
+_NOT_HTTP = {"400": {"description": "The request is not valid HTTP. The connection is closed"}}
+
+
 def _failures(route: Route) -> dict[str, Any]:
     codes: dict[int, list[str]] = {}
     for error in route.declared:
@@ -228,4 +235,4 @@ def _failures(route: Route) -> dict[str, Any]:
             "headers": {**_OF_ANSWERS, **(_OF_WAITING if status in _WAITING else {})},
         }
         for status, names in sorted(codes.items())
-    }
+    } | ({} if any(status < 500 for status in codes) else _NOT_HTTP)

@@ -104,6 +104,14 @@ def _resolved(field: Schema, parts: dict[str, Schema]) -> Schema:
     return parts[field["$ref"].rpartition("/")[2]] if "$ref" in field else field
 
 
+def _description(event_type: EventType) -> str:
+    """What `data` is, and who gets the event."""
+    told = EVENTS[event_type][0].__doc__ or ""
+    standard = event_type is not EventType.PROVIDER_EVENT
+    to = "every endpoint that names it, `*`, or nothing" if standard else "endpoints that name it"
+    return " ".join([" ".join(told.split()), f"Goes to {to} in `subscribed_events`."]).strip()
+
+
 def _delivery(event_type: EventType, when: str) -> dict[str, Any]:
     content: dict[str, Any] = {"schema": {"$ref": REF.format(name=schema_name(event_type))}}
     if event_type in _EXAMPLES:
@@ -112,6 +120,7 @@ def _delivery(event_type: EventType, when: str) -> dict[str, Any]:
         "operationId": f"on{schema_name(event_type)}",
         "tags": ["Events"],
         "summary": when,
+        "description": _description(event_type),
         "security": [],
         "parameters": [
             {

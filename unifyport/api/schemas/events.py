@@ -88,23 +88,27 @@ class EventButton:
 
 
 @attrs.define
-class EventInfo:
-    """`kind`: a word for the type. `name` (of `provider.event`): the platform's word, or one of ours."""
-
-    kind: str
-    name: str | None = None
-    reaction: str | None = None
-    reason: str | None = None
-    previous_id: str | None = None
-
-
-@attrs.define
 class MessageError:
-    """Why the platform did not deliver a message."""
+    """Why the platform did not deliver a message, or what does not work there."""
 
     code: int | None = None
     title: str | None = None
     details: str | None = None
+
+
+@attrs.define
+class EventInfo:
+    """`kind`: a word for the type. `name` (of `provider.event`): the platform's word, or one of ours.
+
+    `error`: what the platform reports under the name `errors`.
+    """
+
+    kind: str
+    name: str | None = None
+    error: MessageError | None = None
+    reaction: str | None = None
+    reason: str | None = None
+    previous_id: str | None = None
 
 
 @attrs.define

@@ -78,6 +78,8 @@ def _check_storage(settings: Settings, mistakes: Mistakes) -> None:
     storage = settings.storage
     if not storage.url.startswith("sqlite:///"):
         mistakes.tell(("storage", "url"), "must be sqlite:///PATH")
+    if storage.alias_retention < 30 * 86400:  # a conversation that is still in use must keep its id
+        mistakes.tell(("storage", "alias_retention"), "must be at least 30 days")
     if storage.dedupe_retention < storage.event_retention + 7 * 86400:
         rests_on: list[KeyPath] = [("storage", name) for name in ("dedupe_retention", "event_retention")]
         path, text = rests_on[0], "must be at least event_retention plus 7 days"

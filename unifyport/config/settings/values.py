@@ -81,6 +81,7 @@ class Storage:
     event_retention: Duration = Duration(7 * 86400.0)
     dedupe_retention: Duration = Duration(14 * 86400.0)
     dead_letter_retention: Duration = Duration(30 * 86400.0)
+    alias_retention: Duration = Duration(365 * 86400.0)
 
 
 @attrs.frozen

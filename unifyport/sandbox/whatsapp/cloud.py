@@ -2,7 +2,7 @@
 
 Every number and every token of the right shape exists. A number belongs to the app that the control port
 connects it to; that app's webhook is called, signed, with every event of the number, until it answers with
-2xx. A business can write only to customers who wrote first.
+2xx. A business can write only to customers who wrote first, and to groups that a webhook was about.
 """
 
 import base64
@@ -28,7 +28,7 @@ from ..callbacks import Callbacks, Delivery
 from ..http import HttpPlatform, as_json, http
 from ..limits import SendLimits
 from ..platform import KEPT
-from .contents import TEMPLATES, GraphError, check_content
+from .contents import TEMPLATES, GraphError, check_content, groups_of
 
 _STATUSES = ("sent", "delivered", "read", "played", "failed")
 _MEDIA = {
@@ -56,6 +56,7 @@ class Number:
     id: str
     app: App | None = None
     customers: dict[str, dict[str, Any]] = attrs.field(factory=dict)  # wa_id -> contact
+    groups: set[str] = attrs.field(factory=set)
     sent: deque[dict[str, Any]] = attrs.field(factory=lambda: deque(maxlen=KEPT))
     read: deque[str] = attrs.field(factory=lambda: deque(maxlen=KEPT))
     typing: deque[str] = attrs.field(factory=lambda: deque(maxlen=KEPT))
@@ -205,8 +206,12 @@ class WhatsAppPlatform(HttpPlatform):
             return {"success": True}
         check_content(body, self.media.keys(), self.templates)
         recipient = str(body.get("to") or body.get("recipient") or "").lstrip("+")
-        customer = number.customers.get(recipient)
-        if customer is None and (body.get("type") != "template" or not recipient.isdigit()):
+        if body.get("recipient_type") == "group":
+            if recipient not in number.groups:
+                raise GraphError(400, 131041, "(#131041) Group unknown")
+        elif recipient not in number.customers and (
+            body.get("type") != "template" or not recipient.isdigit()
+        ):
             raise GraphError(
                 400,
                 131047,
@@ -397,15 +402,14 @@ class WhatsAppPlatform(HttpPlatform):
     ) -> None:
         if number.app is None:
             return
-        unknown = {"wa_id": recipient, "user_id": f"SG.{recipient[::-1]}"}
-        contact = number.customers.get(recipient, unknown)
-        item: dict[str, Any] = {
-            "id": message_id,
-            "status": status,
-            "timestamp": str(int(time.time())),
-            "recipient_id": contact["wa_id"],
-            "recipient_user_id": contact["user_id"],
-        }
+        item: dict[str, Any] = {"id": message_id, "status": status, "timestamp": str(int(time.time()))}
+        contacts: list[dict[str, Any]] = []
+        if recipient in number.groups:
+            item |= {"recipient_id": recipient, "recipient_type": "group"}
+        else:
+            unknown = {"wa_id": recipient, "user_id": f"SG.{recipient[::-1]}"}
+            contacts = [number.customers.get(recipient, unknown)]
+            item |= {"recipient_id": contacts[0]["wa_id"], "recipient_user_id": contacts[0]["user_id"]}
         if tracker:
             item["biz_opaque_callback_data"] = tracker
         if status == "failed":
@@ -417,9 +421,10 @@ class WhatsAppPlatform(HttpPlatform):
                     "error_data": {"details": "The recipient is not on WhatsApp."},
                 }
             ]
-        self._push(number, {"contacts": [contact], "statuses": [item]}, f"{message_id} {status}")
+        self._push(number, {"contacts": contacts, "statuses": [item]}, f"{message_id} {status}")
 
     def _push(self, number: Number, value: dict[str, Any], label: str, *, field: str = "messages") -> None:
+        number.groups |= groups_of(value)
         value = {
             "messaging_product": "whatsapp",
             "metadata": {

@@ -68,6 +68,14 @@ def _not_valid(details: str) -> GraphError:
     return GraphError(400, 131009, "(#131009) Parameter value is not valid", details)
 
 
+def groups_of(value: Mapping[str, Any]) -> set[str]:
+    """The ids of the groups that the value of a webhook is about."""
+    items = [
+        item for name in ("messages", "groups") if isinstance(value.get(name), list) for item in value[name]
+    ]
+    return {str(item["group_id"]) for item in items if isinstance(item, dict) and item.get("group_id")}
+
+
 def check_content(
     body: Mapping[str, Any], media: Collection[str], templates: Sequence[Mapping[str, Any]]
 ) -> None:
@@ -109,7 +117,7 @@ def _location(content: Mapping[str, Any]) -> None:
 
 def _interactive(content: Mapping[str, Any]) -> None:
     kind, action = content.get("type"), content.get("action", {})
-    if not content.get("body", {}).get("text"):
+    if kind != "product" and not content.get("body", {}).get("text"):
         raise _not_valid("interactive.body.text")
     if kind == "button":
         buttons = action.get("buttons", [])

@@ -192,7 +192,22 @@ _V7 = """
 alter table account add column take_over integer not null default 0 check(take_over in (0, 1));
 """
 
-MIGRATIONS = [_V1, _V2, _V3, _V4, _V5, _V6, _V7]
+_V8 = """
+-- ids of conversations are personal data: sealed, found by a keyed hash (`aliases.py`, which moves the rows)
+drop index alias_canonical;
+alter table alias rename to plain_alias;
+create table alias(
+  account_no integer not null references account(no) on delete cascade,
+  id blob not null, canonical blob not null,  -- hashes
+  type text not null, learnt_at integer not null, previous integer not null, used_at integer not null,
+  sealed blob not null,
+  primary key(account_no, id)
+) strict, without rowid;
+create index alias_canonical on alias(account_no, canonical);
+create index alias_used on alias(used_at);
+"""
+
+MIGRATIONS = [_V1, _V2, _V3, _V4, _V5, _V6, _V7, _V8]
 
 
 def migrate(database: sqlite_utils.Database) -> None:

@@ -34,7 +34,8 @@ from ..contract import (
     Write,
 )
 from ..sealing import WHAT_TO_DO, KeyRing, SealError
-from . import aliases, reads
+from . import reads
+from .aliases import SealedAliases, open_aliases
 from .joint_reads import JointReads
 from .newest import Debts, NewestDebts, read_debts
 from .schema import check_version, migrate
@@ -74,6 +75,7 @@ class SqliteStore:
         self._path = path
         self._ring = ring
         self._now_ms = now_ms
+        self._aliases: SealedAliases | None = None
         self._writer: sqlite3.Connection | None = None
         self._readers: list[sqlite3.Connection] = []
         self._write_turn = trio.CapacityLimiter(1)
@@ -104,6 +106,10 @@ class SqliteStore:
             raise StoreUnavailable(f"cannot open {self._path}: {error.strerror}") from None
         try:
             self._check_ring(connection)
+            self._aliases = open_aliases(connection, self._ring, self._now_ms())
+        except sqlite3.Error as error:
+            connection.close()
+            raise StoreUnavailable(f"cannot open {self._path}: {error}") from None
         except BaseException:
             connection.close()
             raise
@@ -137,6 +143,10 @@ class SqliteStore:
         except SealError:
             text = f"security.master_key does not open this database, {self._path}: {WHAT_TO_DO}"
             raise SealError(text) from None
+
+    def _rows(self) -> SealedAliases:
+        assert self._aliases is not None, "the store is not open"
+        return self._aliases
 
     def wal_bytes(self) -> int:
         try:
@@ -188,7 +198,7 @@ class SqliteStore:
         return results
 
     def _write(self, connection: sqlite3.Connection, writes: Sequence[Write]) -> tuple[list[Result], Debts]:
-        group = Writes(connection, self._ring, self._now_ms())
+        group = Writes(connection, self._ring, self._now_ms(), self._rows())
         results = group.run(writes)
         if self._newest.wanted:
             return results, read_debts(connection, group.before, group.newest)
@@ -404,7 +414,7 @@ class SqliteStore:
         return await self._read(reads.newest_event_id)
 
     async def aliases(self, account_no: int, ids: Sequence[str]) -> dict[str, Alias]:
-        return await self._look_ups.do(lambda db: aliases.read(db, account_no, ids))
+        return await self._look_ups.do(lambda db: self._rows().read(db, account_no, ids))
 
     async def original(self, event_id: str) -> bytes | None:
         return await self._read(lambda db: reads.original(db, self._ring, event_id))

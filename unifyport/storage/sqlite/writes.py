@@ -43,7 +43,8 @@ from ..contract import (
     Write,
 )
 from ..sealing import KeyRing
-from . import aliases, deliveries, reads
+from . import deliveries, reads
+from .aliases import SealedAliases
 from .reads import to_account, to_endpoint
 
 _DAY_MS = 86_400_000
@@ -80,9 +81,12 @@ _SEALED = "auth_payload"  # one more such column; its value is stored sealed
 class Writes:
     """The writes of one transaction, and the fan-out of their events."""
 
-    def __init__(self, connection: sqlite3.Connection, ring: KeyRing, now: int) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, ring: KeyRing, now: int, aliases: SealedAliases
+    ) -> None:
         self._db = connection
         self._ring = ring
+        self._aliases = aliases
         self._now = now
         self._day = now // _DAY_MS
         self.before = self.newest = 0  # positions of the log around what `run` wrote
@@ -160,7 +164,7 @@ class Writes:
                 )
             self._write_originals(unit.account_no, item)
             if item.aliases is not None:
-                aliases.write(self._db, unit.account_no, item.aliases)
+                self._aliases.write(self._db, unit.account_no, item.aliases)
             if item.settles is not None:
                 self._settle_command(unit.account_no, item.settles)
         self._write_session(unit)
@@ -509,6 +513,11 @@ class Writes:
             (
                 "quarantine where at < ? and n in (select n from quarantine order by n limit ?)",
                 write.quarantine_before,
+            ),
+            (
+                "alias where (account_no, id) in"
+                " (select account_no, id from alias where used_at < ? limit ?)",
+                write.aliases_before,
             ),
             (
                 "deleted_account where id in (select id from deleted_account where at < ? limit ?)",

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
-from unifyport.model.json_text import without_lone_surrogates
+from unifyport.model.json_text import UNREADABLE, without_lone_surrogates
 from unifyport.net.clients import Response
 from unifyport.providers.contract.base import ConnectorContext
 from unifyport.providers.contract.errors import LoggedOut, Transient
@@ -50,14 +50,14 @@ class BotApi:
 def _decode(body: bytes) -> _Answer:
     try:
         return msgspec.json.decode(body, type=_Answer)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return msgspec.json.decode(without_lone_surrogates(body), type=_Answer)
 
 
 def _result(response: Response, login: bool) -> Raw:
     try:
         answer = _decode(response.body)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         if response.status in (401, 404) and login:
             raise LoggedOut("invalid_credentials") from None
         raise Transient(f"http_{response.status}_not_json", maybe_applied=True) from None

@@ -9,6 +9,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from unifyport.model.json_text import UNREADABLE
+
 METHOD = "answerCallbackQuery"
 
 
@@ -26,7 +28,7 @@ def answer_to(update: bytes) -> dict[str, Any] | None:
         return None
     try:
         query = msgspec.json.decode(update, type=_Update).callback_query
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return None
     return None if query is None else {"callback_query_id": query.id}
 

@@ -5,7 +5,6 @@ API returns our number for our token. This is checked every hour, so that a revo
 the account sends nothing.
 """
 
-import contextlib
 import functools
 from typing import Any
 from urllib.parse import urlencode
@@ -16,6 +15,7 @@ from msgspec import Struct
 
 from unifyport.model import directory
 from unifyport.model.account import Identity
+from unifyport.model.json_text import UNREADABLE
 from unifyport.model.message import OutboundContacts, OutboundMedia, OutboundMessage, OutboundText
 from unifyport.net.clients import Response
 from unifyport.providers.contract.base import ConnectorContext, Link
@@ -33,19 +33,17 @@ from unifyport.providers.contract.capabilities import (
     Sink,
     Target,
 )
-from unifyport.providers.contract.errors import ChannelError, LoggedOut, RateLimited, Rejected, Transient
+from unifyport.providers.contract.errors import ChannelError, LoggedOut, Rejected, Transient
 from unifyport.providers.http import UPLOAD_SECONDS, HttpApi, new_form, origin_of
 
 from .errors import failure
 from .kinds import hex_digest
 from .limits import PARALLEL_SENDS
 from .render import complete, render_reaction, render_read
-from .templates import APPROVED, FIELDS, Template, Templates, check_fits, find, shown
+from .template_checks import TemplateChecks
+from .templates import APPROVED, FIELDS, Listing, Page, read_page, shown
 
 CHECK_SECONDS = 3600.0
-_TEMPLATE_SECONDS = 300.0
-_MOST_TEMPLATES = 256  # remembered
-_MOST_LANGUAGES = 200  # of one name, and names that contain it
 
 
 class _Error(Struct, frozen=True):
@@ -101,7 +99,7 @@ class CloudConnector(
         self._origins = {origin_of(endpoints.graph_api_url), origin_of(endpoints.media_url)}
         self._session = context.session
         self._business = credentials.get("business_account_id")
-        self._templates: dict[tuple[str, str], tuple[Template, float]] = {}  # with the time they are good for
+        self._templates = TemplateChecks(self._ask_for_templates)
         headers = {"authorization": f"Bearer {credentials['access_token']}"}
         self._http = HttpApi(context, parallel_sends=PARALLEL_SENDS, headers=headers)
 
@@ -138,14 +136,14 @@ class CloudConnector(
 
     async def _send(self, message: OutboundMessage, body: dict[str, Any]) -> Sent:
         """Send a message of a command. Until it is marked as being sent, nothing has been."""
-        if body["type"] == "template":
-            await self._check_template(body["template"])
+        if body["type"] == "template" and self._business is not None:
+            await self._templates.check(body["template"])
         await self._session.sending(message)
         return await self._post_message(body)
 
     async def _post_message(self, body: dict[str, Any]) -> Sent:
         accepted = await self._call("POST", f"{self._number}/messages", _Accepted, json=body)
-        if not accepted.messages:
+        if not accepted.messages or not accepted.messages[0].id:
             raise Transient("malformed_answer", maybe_applied=True)
         return Sent(accepted.messages[0].id)
 
@@ -162,36 +160,13 @@ class CloudConnector(
     ) -> directory.Page[directory.MessageTemplate]:
         query = {"status": APPROVED, "limit": limit} | ({"after": after} if after else {})
         page = await self._ask_for_templates(query)
-        return directory.Page([shown(each) for each in page.data if each.status == APPROVED], page.after)
+        return directory.Page([shown(each) for each in page.templates if each.status == APPROVED], page.after)
 
-    async def _check_template(self, message: dict[str, Any]) -> None:
-        """Compare a message with its template. Raises `Rejected` if it does not fit."""
-        key, now = (message["name"], message["language"]["code"]), trio.current_time()
-        template, good_until = self._templates.get(key, (None, 0.0))
-        if template is not None and now < good_until:
-            with contextlib.suppress(Rejected):  # the template may have been changed since
-                check_fits(template, message)
-                return
-        if self._business is None:
-            return
-        try:
-            page = await self._ask_for_templates({"name": message["name"], "limit": _MOST_LANGUAGES})
-        except (Transient, RateLimited, Rejected):
-            return  # Meta compares, too
-        template = find(page.data, message)
-        if template is None:
-            raise Rejected("template_not_found", f"there is no template {key[0]} in {key[1]}")
-        if len(self._templates) >= _MOST_TEMPLATES:
-            self._templates.clear()
-        self._templates[key] = template, now + _TEMPLATE_SECONDS
-        check_fits(template, message)
-
-    async def _ask_for_templates(self, query: dict[str, Any]) -> Templates:
+    async def _ask_for_templates(self, query: dict[str, Any]) -> Page:
         if self._business is None:
             raise Rejected("business_account_id_required", "the account needs business_account_id")
         path = f"{self._business}/message_templates?{urlencode({'fields': FIELDS, **query})}"
-        page: Templates = await self._call("GET", path, Templates)
-        return page
+        return read_page(await self._call("GET", path, Listing))
 
     async def show_typing(self, conversation_id: str, message_id: str | None) -> None:
         """WhatsApp shows it in answer to a message, and marks that as read."""
@@ -238,7 +213,7 @@ def _refusal(response: Response, *, login: bool) -> ChannelError | None:
         return None
     try:
         error = msgspec.json.decode(response.body, type=_Failure).error
-    except msgspec.DecodeError:
+    except UNREADABLE:
         if response.status == 401 and login:
             return LoggedOut("invalid_credentials")
         return Transient(f"http_{response.status}_not_json", maybe_applied=response.status >= 500)

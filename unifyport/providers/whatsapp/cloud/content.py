@@ -9,6 +9,7 @@ import msgspec
 from unifyport.model.inbound import Content
 
 from . import shapes
+from .errors import shown
 from .kinds import KINDS, Said
 
 # Kinds without content of their own, and their text.
@@ -60,9 +61,7 @@ def _refused(message: Mapping[str, Any], message_id: str, name: str) -> Content:
     text = " ".join((f"[unsupported: {what or name}]", *(reason for reason in reasons if reason)))
     found = Content(message_id, "unknown", text, kind=name)
     if errors:
-        found.fields["errors"] = [
-            {"code": e.code, "title": e.title or e.message, "details": e.error_data.details} for e in errors
-        ]
+        found.fields["errors"] = [shown(error) for error in errors]
     if what:
         found.fields["unsupported_type"] = what
     return found

@@ -12,14 +12,15 @@ from typing import Any
 import attrs
 import msgspec
 
-from unifyport.model.inbound import Conversation, PlatformEvent, ProviderEvent, Unparsed
+from unifyport.model.inbound import Conversation, PlatformEvent, ProviderEvent
 from unifyport.model.provider_data import ProviderData
 
+from .errors import shown
 from .groups import group_event
-from .items import OBJECT, item_of, milliseconds, raw_key, without_nulls
+from .items import OBJECT, item_of, made_at, milliseconds, raw_key, without_nulls
 from .messages import Message, by_customer, by_owner, observed, read_message
 from .people import Customers, chat_with, person
-from .shapes import About, Customer
+from .shapes import About, Customer, Error
 from .statuses import status_of
 
 HISTORY_SLICE = 50  # messages of one conversation in one event
@@ -27,12 +28,16 @@ HISTORY_SLICE = 50  # messages of one conversation in one event
 
 @attrs.frozen
 class Place:
-    """Where an item was: the webhook field, the number that it is about, the customers beside it."""
+    """Where an item was: the webhook field, the number that it is about, the customers beside it.
+
+    `time`: when the webhook was made, as it says it.
+    """
 
     field: str
     number: str
     own_phone: str
     customers: Customers
+    time: Any = None
 
 
 Reader = Callable[[bytes, Place], list[ProviderEvent]]
@@ -65,7 +70,15 @@ def _standby_status(raw: bytes, place: Place) -> list[ProviderEvent]:
 
 
 def _error(raw: bytes, place: Place) -> list[ProviderEvent]:
-    return [Unparsed(raw_key(place.number, raw), raw, "platform_error")]
+    """An error about the number, not about a message. It has neither id nor time of its own.
+
+    https://developers.facebook.com/documentation/business-messaging/whatsapp/webhooks/reference/messages/errors
+    """
+    details: dict[str, Any] = {}
+    with contextlib.suppress(msgspec.ValidationError, AttributeError):
+        details["error"] = shown(msgspec.convert(without_nulls(msgspec.json.decode(raw)), Error))
+    key = raw_key(place.number, raw, place.field, str(place.time))
+    return [PlatformEvent(key, ERRORS, made_at(place.time), details=details)]
 
 
 def _group(raw: bytes, place: Place) -> list[ProviderEvent]:
@@ -117,15 +130,17 @@ def _slice(item: dict[str, Any]) -> ProviderData:
     return item_of(item, msgspec.json.encode(item))
 
 
+ERRORS = "errors"
 _MESSAGES: dict[str, Reader] = {
     "messages": _of_customer,
     "statuses": _status,
-    "errors": _error,
+    ERRORS: _error,
 }
 _STANDBY: dict[str, Reader] = {
     "messages": _on_standby,
     "message_echoes": _of_owner,
     "statuses": _standby_status,
+    ERRORS: _error,
 }
 _GROUPS: dict[str, Reader] = {"groups": _group}
 # Field -> list in its value -> how an item of the list is read.

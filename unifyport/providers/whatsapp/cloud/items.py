@@ -38,6 +38,15 @@ def milliseconds(seconds: str | int) -> int:
     return int(seconds) * 1000
 
 
+def made_at(time: Any) -> int | None:
+    """The time of a webhook, seconds or milliseconds, in unix ms; None if it says none."""
+    if isinstance(time, int) and 10**12 < time < 10**14:
+        return time
+    with contextlib.suppress(ValueError):
+        return milliseconds(time)
+    return None
+
+
 def raw_key(number: str, raw: bytes, *more: str) -> bytes:
     """The key of an item without an id: the hash of its text."""
     return dedupe_key("whatsapp", number, "raw", hashlib.sha256(raw).hexdigest(), *more)

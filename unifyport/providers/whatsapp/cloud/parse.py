@@ -8,6 +8,7 @@ becomes `Unparsed` and never stops the others. The tables of what is known: `fie
 """
 
 import contextlib
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -17,8 +18,8 @@ from unifyport.model.inbound import PlatformEvent, ProviderEvent, Reported, Unpa
 from unifyport.model.json_text import without_lone_surrogates
 from unifyport.providers.contract.ingress import Addressed
 
-from .fields import OF_NUMBERS, Place, Reader
-from .items import OBJECT, PARTS, decoded, milliseconds, raw_key, read_list, without_nulls
+from .fields import ERRORS, OF_NUMBERS, Place, Reader
+from .items import OBJECT, PARTS, decoded, made_at, milliseconds, raw_key, read_list, without_nulls
 from .messages import head_of
 from .people import conversation, customers_of, sender_of
 from .shapes import NULL, Change, Entry, Metadata, Webhook
@@ -53,42 +54,53 @@ def _decode(body: bytes) -> Webhook:
 
 
 def _of_change(raw: bytes, identity: str, entry: Entry) -> list[Addressed]:
+    change: Change | None = None
     try:
         change = msgspec.json.decode(raw, type=Change)
         value = PARTS.decode(change.value)
         metadata = _METADATA.decode(value.get("metadata", NULL))
-        if metadata is None and change.field == "messages":
+        if metadata is None and change.field == "messages" and not _is_of_business(value):
             raise ValueError("no metadata")
     except Exception as error:
-        return [_unreadable(raw, identity, error)]
+        if change is None or change.field == "messages":
+            return [_unreadable(raw, identity, error)]
+        metadata = None
     if metadata is None:
         return [_of_business(raw, identity, entry, change)]
     customers = customers_of(value.get("contacts", NULL))
-    place = Place(change.field, metadata.phone_number_id, metadata.display_phone_number, customers)
+    number, phone = metadata.phone_number_id, metadata.display_phone_number
+    place = Place(change.field, number, phone, customers, entry.time)
     readers = OF_NUMBERS.get(change.field, {})
     found: list[Addressed] = []
     for name, items in value.items():
         if name in readers:
-            found += _of_list(items, readers[name], place)
+            found += _of_list(name, items, place)
         elif name not in _BESIDE and bytes(items) not in (b"null", b"[]"):
             found.append(_unknown(name, bytes(items), place))
     return found
 
 
+def _is_of_business(value: Mapping[str, Raw]) -> bool:
+    """Whether a value of the field `messages` without a number is an error of the business account."""
+    return ERRORS in value and not {"messages", "statuses"} & value.keys()
+
+
 def _of_business(raw: bytes, identity: str, entry: Entry, change: Change) -> Addressed:
     """A report about a business account, for all its numbers here."""
-    at = None
-    with contextlib.suppress(ValueError):
-        at = entry.time if isinstance(entry.time, int) and entry.time > 10**12 else milliseconds(entry.time)
-    event = PlatformEvent(raw_key(entry.id, raw, str(entry.time)), change.field, at)
+    at = made_at(entry.time)
+    name = ERRORS if change.field == "messages" else change.field
+    event = PlatformEvent(raw_key(entry.id, raw, str(entry.time)), name, at)
     event.provider_data = decoded(bytes(change.value))
     return Addressed(identity, event, raw, at, group=entry.id)
 
 
-def _of_list(items: Raw, read: Reader, place: Place) -> list[Addressed]:
+def _of_list(name: str, items: Raw, place: Place) -> list[Addressed]:
+    read = OF_NUMBERS[place.field][name]
     try:
         return [addressed for item in read_list(items) for addressed in _of_item(bytes(item), read, place)]
     except msgspec.DecodeError as error:
+        if place.field != "messages" or name == ERRORS:
+            return [_unknown(name, bytes(items), place)]
         return [_unreadable(bytes(items), place.number, error)]
 
 
@@ -114,7 +126,8 @@ def _time_of(event: ProviderEvent) -> int | None:
 
 def _unknown(name: str, raw: bytes, place: Place) -> Addressed:
     """A part of a value that no table has: `provider.event` under the name of the field."""
-    event = PlatformEvent(raw_key(place.number, raw, place.field), place.field, None, details={"part": name})
+    key = raw_key(place.number, raw, place.field, name, str(place.time))
+    event = PlatformEvent(key, place.field, made_at(place.time), details={"part": name})
     item: Any = None
     with contextlib.suppress(msgspec.DecodeError, RecursionError):
         item = msgspec.json.decode(raw)
@@ -128,12 +141,17 @@ def _unreadable(raw: bytes, identity: str, error: Exception) -> Addressed:
 
 
 def _unreadable_item(raw: bytes, place: Place, error: Exception) -> Addressed:
-    """An item that could not be read. A customer's message is also emitted, if its head could be read."""
+    """An item that could not be read. A customer's message is also emitted, if its head could be read; what
+    is no message is reported as it came.
+    """
+    if place.field != "messages":
+        key = raw_key(place.number, raw, place.field, str(place.time))
+        report = PlatformEvent(key, place.field, made_at(place.time))
+        report.provider_data = decoded(raw)
+        return Addressed(place.number, report, raw)
     addressed = _unreadable(raw, place.number, error)
     event = addressed.event
     assert isinstance(event, Unparsed)
-    if place.field != "messages":
-        return addressed
     try:
         head = head_of(without_nulls(OBJECT.decode(raw)))
         sender, at = sender_of(head, place.customers), milliseconds(head.timestamp)

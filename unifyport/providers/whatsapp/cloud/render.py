@@ -9,6 +9,7 @@ import re
 from typing import Any
 
 from unifyport.model.message import Contact, OutboundContacts, OutboundMedia, OutboundMessage
+from unifyport.providers.contract.capabilities import CONVERSATION_NOT_FOUND
 from unifyport.providers.contract.errors import Rejected
 from unifyport.providers.contract.fields import invalid
 
@@ -26,6 +27,7 @@ MAX_UPLOAD = {
     "document": 100 * MEBIBYTE,
 }
 _PHONE = re.compile(r"\+?([0-9]{5,20})(?:@s\.whatsapp\.net)?")
+_GROUP = re.compile(r"[A-Za-z0-9+/=_-]{8,512}")
 _SCOPED = re.compile(r"[A-Z]{2}\.[A-Za-z0-9.]{1,128}")
 
 
@@ -122,13 +124,16 @@ def _contact(contact: Contact) -> dict[str, Any]:
 
 
 def render_reaction(conversation_id: str, message_id: str, emoji: str) -> dict[str, Any]:
-    """The body of a reaction; an empty `emoji` removes it.
+    """The body of a reaction; an empty `emoji` removes it. Raises `Rejected`.
 
     https://developers.facebook.com/docs/whatsapp/cloud-api/messages/reaction-messages
     """
+    of_user = _PHONE.fullmatch(conversation_id) or _SCOPED.fullmatch(conversation_id)
+    if not of_user and not _GROUP.fullmatch(conversation_id):
+        raise Rejected(CONVERSATION_NOT_FOUND, "it is the id of no conversation of WhatsApp")
     return {
         "messaging_product": "whatsapp",
-        **recipient(conversation_id, "user"),
+        **recipient(conversation_id, "user" if of_user else "group"),
         "type": "reaction",
         "reaction": {"message_id": message_id, "emoji": emoji},
     }

@@ -1,5 +1,7 @@
 """One status of a message that we sent -> its event."""
 
+from typing import Any
+
 import msgspec
 
 from unifyport.model.inbound import (
@@ -12,10 +14,15 @@ from unifyport.model.inbound import (
     dedupe_key,
 )
 
-from .items import milliseconds
+from .errors import shown
+from .items import OBJECT, milliseconds, without_nulls
 from .people import Customers, chat_with, person
-from .shapes import StatusItem
+from .shapes import Error, StatusItem
 
+_BESIDE = (
+    *("type", "errors", "biz_opaque_callback_data", "recipient_user_id"),
+    *("recipient_participant_id", "recipient_participant_user_id"),
+)
 _STATUSES = {str(status): status for status in Status}
 
 
@@ -24,7 +31,7 @@ def status_of(raw: bytes, number: str, customers: Customers, *, kind: str = "sta
 
     A status of a group names the member, too. Raises `DecodeError`, `ValueError`. `kind`: part of the key.
     """
-    item = msgspec.json.decode(raw, type=StatusItem)
+    item = _read(raw)
     at = milliseconds(item.timestamp)
     member = item.recipient_participant_id or item.recipient_participant_user_id
     participant: Sender | None = None
@@ -41,14 +48,7 @@ def status_of(raw: bytes, number: str, customers: Customers, *, kind: str = "sta
         name = item.status if kind == "status" else kind
         details = {"message_id": item.id} | ({"status": item.status} if name != item.status else {})
         return PlatformEvent(key, name, at, chat, participant, details=details)
-    error = None
-    if item.errors:
-        first = item.errors[0]
-        error = {
-            "code": first.code,
-            "title": first.title or first.message,
-            "details": first.error_data.details,
-        }
+    error = shown(item.errors[0]) if item.errors else None
     return StatusChanged(
         key,
         chat,
@@ -59,6 +59,27 @@ def status_of(raw: bytes, number: str, customers: Customers, *, kind: str = "sta
         item.biz_opaque_callback_data,
         participant,
     )
+
+
+def _read(raw: bytes) -> StatusItem:
+    """The item; if a part of another shape is in it, without what is not needed to say what happened."""
+    try:
+        return msgspec.json.decode(raw, type=StatusItem)
+    except msgspec.ValidationError:
+        item = without_nulls(OBJECT.decode(raw))
+        for name in _BESIDE:
+            if name in item and not _fits(item, name):
+                del item[name]
+        return msgspec.convert(item, StatusItem)
+
+
+def _fits(item: dict[str, Any], name: str) -> bool:
+    shape = list[Error] if name == "errors" else str
+    try:
+        msgspec.convert(item[name], shape)
+    except msgspec.ValidationError:
+        return False
+    return True
 
 
 def _key(item: StatusItem, number: str, kind: str) -> bytes:

@@ -1,19 +1,24 @@
 """Templates of a business account: the list, and whether a message fits its template.
 
-https://developers.facebook.com/docs/whatsapp/business-management-api/message-templates. Without a template a
-business cannot begin a conversation. A message is compared with the template before it is sent, so that a
-wrong number of parameters has an answer that says what is missing; where the template cannot be read, Meta
-decides alone.
+https://developers.facebook.com/documentation/business-messaging/whatsapp/templates/template-management.
+Without a template a business cannot begin a conversation. A message is compared with the template before it
+is sent, so that a wrong number of parameters has an answer that says what is missing; where the template
+cannot be read, Meta decides alone.
 """
 
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from msgspec import Struct
+import attrs
+import msgspec
+from msgspec import Raw, Struct
 
 from unifyport.model import directory
+from unifyport.model.json_text import UNREADABLE
 from unifyport.providers.contract.errors import Rejected
+
+from .items import without_nulls
 
 FIELDS = "name,language,status,category,parameter_format,components"
 APPROVED = "APPROVED"
@@ -28,38 +33,74 @@ _NOT_SENT = (
     "ARCHIVED",
 )
 _PLACEHOLDER = re.compile(r"\{\{\s*(\w+)\s*\}\}")
-_MEDIA = ("IMAGE", "VIDEO", "DOCUMENT", "LOCATION")
 
 
 class Template(Struct):
+    """`components` are as Meta has them, without nulls: objects, if they are as documented."""
+
     name: str
     language: str
     status: str = ""
     category: str = ""
     parameter_format: str = ""
-    components: list[dict[str, Any]] = []
+    components: list[Any] = []
+
+
+class _Button(Struct):
+    type: str = ""
+    url: str = ""
+
+
+class _Component(Struct):
+    type: str = ""
+    format: str = ""
+    text: str = ""
+    buttons: list[_Button] = []
 
 
 class _Cursors(Struct):
-    after: str = ""
+    after: str | None = None
 
 
 class _Paging(Struct):
     cursors: _Cursors | None = None
-    next: str = ""
+    next: str | None = None
 
 
-class Templates(Struct):
-    """A page of the list."""
+class Listing(Struct):
+    """An answer with a part of the list. Its templates are read one by one."""
 
-    data: list[Template]
+    data: list[Raw]
     paging: _Paging | None = None
 
-    @property
-    def after(self) -> str | None:
-        if self.paging is None or not self.paging.next or self.paging.cursors is None:
-            return None
-        return self.paging.cursors.after or None
+
+@attrs.frozen
+class Page:
+    """`after`: the cursor of the next page. `whole`: every template of this one could be read."""
+
+    templates: list[Template]
+    after: str | None
+    whole: bool
+
+    def find(self, name: str, language: str) -> Template | None:
+        fits = (each for each in self.templates if (each.name, each.language) == (name, language))
+        return next(fits, None)
+
+
+def read_page(listing: Listing) -> Page:
+    """The templates of an answer; one that cannot be read is left out."""
+    templates = [template for raw in listing.data if (template := _read(raw)) is not None]
+    paging, after = listing.paging, None
+    if paging is not None and paging.next and paging.cursors is not None:
+        after = paging.cursors.after or None
+    return Page(templates, after, len(templates) == len(listing.data))
+
+
+def _read(raw: Raw) -> Template | None:
+    try:
+        return msgspec.convert(without_nulls(msgspec.json.decode(raw)), Template)
+    except UNREADABLE:
+        return None
 
 
 def shown(template: Template) -> directory.MessageTemplate:
@@ -70,29 +111,35 @@ def shown(template: Template) -> directory.MessageTemplate:
         template.status.lower(),
         [
             f"{part}.{name}" if name else part
-            for part, names in needed(template).items()
+            for part, names in (needed(template) or {}).items()
             for name in (names or [""])
         ],
-        template.components,
+        [component for component in template.components if isinstance(component, dict)],
     )
 
 
-def needed(template: Template) -> dict[str, list[str]]:
-    """What a message must fill in, by part: `header`, `body`, `button.<place>`; the names in their order."""
-    return {part: names for part, names in _parts(template) if names}
+def needed(template: Template) -> dict[str, list[str]] | None:
+    """What a message must fill in, by part: `header`, `body`, `button.<place>`; the names in their order.
+
+    None if a component has a shape that is not documented.
+    """
+    try:
+        components = msgspec.convert(template.components, list[_Component])
+    except msgspec.ValidationError:
+        return None
+    return {part: names for component in components for part, names in _parts(component) if names}
 
 
-def _parts(template: Template) -> Iterator[tuple[str, list[str]]]:
-    for component in template.components:
-        kind, text = component.get("type"), str(component.get("text", ""))
-        if kind == "HEADER" and component.get("format") in _MEDIA:
-            yield "header", [component["format"].lower()]
-        elif kind in ("HEADER", "BODY"):
-            yield kind.lower(), list(dict.fromkeys(_PLACEHOLDER.findall(text)))
-        elif kind == "BUTTONS":
-            for place, button in enumerate(component.get("buttons", [])):
-                if button.get("type") == "URL":
-                    yield f"button.{place}", _PLACEHOLDER.findall(str(button.get("url", "")))
+def _parts(component: _Component) -> Iterator[tuple[str, list[str]]]:
+    kind = component.type
+    if kind == "HEADER" and component.format not in ("", "TEXT"):  # IMAGE, GIF, LOCATION, PRODUCT, ...
+        yield "header", [component.format.lower()]
+    elif kind in ("HEADER", "BODY"):
+        yield kind.lower(), list(dict.fromkeys(_PLACEHOLDER.findall(component.text)))
+    elif kind == "BUTTONS":
+        for place, button in enumerate(component.buttons):
+            if button.type == "URL":
+                yield f"button.{place}", _PLACEHOLDER.findall(button.url)
 
 
 def check_fits(template: Template, message: Mapping[str, Any]) -> None:
@@ -100,6 +147,8 @@ def check_fits(template: Template, message: Mapping[str, Any]) -> None:
     if template.status in _NOT_SENT:
         raise Rejected("template_not_approved", f"the template {template.name} is {template.status.lower()}")
     wanted, given = needed(template), dict(_given(message))
+    if wanted is None:
+        return  # Meta decides alone
     for part in [*wanted, *(part for part in given if part not in wanted)]:
         names, parameters = wanted.get(part, []), given.get(part, [])
         if part not in wanted and (not parameters or not part.startswith(("header", "body"))):
@@ -116,9 +165,3 @@ def _given(message: Mapping[str, Any]) -> Iterator[tuple[str, list[dict[str, Any
         kind = str(component["type"]).lower()
         place = f".{component.get('index', 0)}" if kind == "button" else ""
         yield kind + place, component.get("parameters", [])
-
-
-def find(templates: list[Template], message: Mapping[str, Any]) -> Template | None:
-    """The template that a message names, in its language."""
-    name, language = message["name"], message["language"]["code"]
-    return next((each for each in templates if each.name == name and each.language == language), None)
