@@ -114,7 +114,7 @@ class Assembly:
         """The use cases. `read_tree` reads the supervision tree as it is when it is called."""
         store, lookup, now_ms = self.store, self.lookup, self.now_ms
         accounts, endpoints = self._accounts(), self._endpoints()
-        platform = PlatformUseCases(self.registry, self.accounts, lookup, now_ms)
+        platform = PlatformUseCases(self.registry, self.accounts, lookup, now_ms, self.normalizers.find_alias)
         events = EventUseCases(store, lookup, self.bus)
         return Gateway(
             accounts=accounts,

@@ -31,6 +31,7 @@ from ..limits import SendLimits
 from ..platform import KEPT
 from .actions import ACTIONS, chat_in
 from .contents import CONTENTS, FILES, described, file_parameters, options
+from .presses import press
 from .state import Bot, BotApiError, bad_request, structured, whole
 
 _TOKEN = re.compile(r"(\d+):[A-Za-z0-9_-]+")
@@ -338,7 +339,8 @@ class TelegramPlatform(HttpPlatform):
 
         `chat` (an object) makes it a group; `media` (`{type, content (base64), ...}`) sends a file in the
         message's field `type`; any other key of a Bot API message is sent as it is, and `migrate_to_chat_id`
-        makes the group a supergroup. Returns the platform's ids. Raises `ValueError`.
+        makes the group a supergroup. With `press` (a button's label or data) the customer presses a button
+        instead. Returns the platform's ids. Raises `ValueError`.
         """
         bot = self._connected(order.get("to"))
         sender = _user(order.get("from", 1))
@@ -348,6 +350,10 @@ class TelegramPlatform(HttpPlatform):
         if not isinstance(chat, dict) or "id" not in chat:
             raise ValueError("chat: must be an object with an id")
         bot.chats[chat["id"]] = chat
+        if "press" in order:
+            query = press(bot, sender, chat, order)
+            update_id = bot.push({"callback_query": query})
+            return {"message_id": query["id"], "conversation_id": str(chat["id"]), "update_id": update_id}
         extra = {name: value for name, value in order.items() if name not in ("to", "from", "chat", "media")}
         if "media" in order:
             extra |= self._media(order["media"])

@@ -7,7 +7,6 @@ repeated because of this are recognised by their dedupe key, so the offset is no
 """
 
 import contextlib
-import time
 from typing import Any
 
 import attrs
@@ -33,10 +32,10 @@ from unifyport.providers.http import CALL_SECONDS, UPLOAD_SECONDS, decode, new_f
 from .actions import BotActions
 from .api import BotApi
 from .errors import Migrated
+from .moves import left_behind
 from .parse import parse_updates
 from .presses import METHOD, answer_to
-from .render import ALBUM, Request, render
-from .services import migration
+from .render import ALBUM, Request, names_message, render
 from .shapes import User
 from .updates import ALLOWED_UPDATES
 from .webhooks import Webhooks
@@ -78,6 +77,8 @@ class BotConnector(
         self._bot_id = str(me.id)
         if self._webhook is not None:
             await self._webhooks.set(self._webhook)
+        else:
+            await self._webhooks.remove()
         return Identity(self._bot_id, display_name=me.first_name, username=me.username)
 
     async def receive(self, link: Link) -> None:
@@ -160,14 +161,16 @@ class BotConnector(
         return await self._send(message)  # the request names the quoted message
 
     async def _send(self, message: OutboundMessage) -> Sent:
-        """Send a message; if its group has another number by now, report that and send it there."""
+        """Send a message; if its group has another number by now, report that and send it there.
+
+        A reply is refused then: the message that it quotes is left behind.
+        """
         try:
             return await self._post(message)
         except Migrated as migrated:
-            there = str(migrated.chat_id)
-            if self._link is not None:
-                moved = migration(self._bot_id, message.conversation_id, there, time.time_ns() // 1_000_000)
-                await self._link.deliver(Batch([moved]))
+            there = await self._report_move(message.conversation_id, migrated)
+            if names_message(message):
+                raise left_behind(migrated) from None
             return await self._post(attrs.evolve(message, conversation_id=there, rendered=None))
 
     async def _post(self, message: OutboundMessage) -> Sent:

@@ -152,9 +152,11 @@ def _marked_up(message: OutboundMessage, field: str) -> dict[str, Any]:
 
 
 def _entities(text: str, entities: list[Any]) -> list[dict[str, Any]]:
-    for entity in entities:
-        if not isinstance(entity, dict) or not _inside(text, entity.get("offset"), entity.get("length")):
-            raise invalid("entities", "each needs a type, and an offset and a length inside of the text")
+    for place, entity in enumerate(entities):
+        good = isinstance(entity, dict) and isinstance(entity.get("type"), str)
+        if not good or not _inside(text, entity.get("offset"), entity.get("length")):
+            what = "needs a type, and an offset and a length inside of the text"
+            raise invalid(f"entities[{place}]", what)
     return in_utf16(text, entities)
 
 
@@ -168,9 +170,15 @@ def _reply(message: OutboundMessage) -> dict[str, Any]:
     given = message.provider_data.get("reply_parameters", {})
     if message.reply_to_message_id is not None:
         given = {**given, "message_id": message_number(message.reply_to_message_id)}
-    elif given and not isinstance(given.get("message_id"), int):
-        raise invalid("reply_parameters", "needs reply_to, or a message_id")
+    elif given and type(given.get("message_id")) is not int:
+        raise invalid("reply_parameters.message_id", "must be a number, or left out with reply_to")
     return {"reply_parameters": given} if given else {}
+
+
+def names_message(message: OutboundMessage) -> bool:
+    """Whether a message quotes one of its own chat, by number."""
+    given = message.provider_data.get("reply_parameters", {})
+    return message.reply_to_message_id is not None or ("message_id" in given and "chat_id" not in given)
 
 
 def _options(message: OutboundMessage, method: str) -> dict[str, Any]:
@@ -204,15 +212,18 @@ def _check_keyboard(markup: Mapping[str, Any]) -> None:
         return
     if not isinstance(rows, list) or not all(isinstance(row, list) for row in rows):
         raise invalid(f"reply_markup.{kinds[0]}", "must be a list of rows of buttons")
-    for button in (button for row in rows for button in row):
+    places = ((row, column) for row, buttons in enumerate(rows) for column in range(len(buttons)))
+    for row, column in places:
+        button = rows[row][column]
         text = button.get("text") if isinstance(button, dict) else button
         if not isinstance(text, str) or not text or (kinds[0] == "inline_keyboard" and text is button):
-            raise invalid(f"reply_markup.{kinds[0]}", "each button needs a text")
+            raise invalid(f"reply_markup.{kinds[0]}[{row}][{column}]", "needs a text")
         data = button.get("callback_data") if isinstance(button, dict) else None
         if data is not None and not (
             isinstance(data, str) and 0 < len(data.encode("utf-8", "replace")) <= MAX_CALLBACK_DATA
         ):
-            raise invalid("reply_markup", f"callback_data must be 1 to {MAX_CALLBACK_DATA} bytes")
+            place = f"reply_markup.{kinds[0]}[{row}][{column}].callback_data"
+            raise invalid(place, f"must be 1 to {MAX_CALLBACK_DATA} bytes")
 
 
 def chat_of(conversation_id: str) -> dict[str, Any]:

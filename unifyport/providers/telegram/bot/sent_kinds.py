@@ -55,11 +55,15 @@ def _check_names(field: str, value: Mapping[str, Any], method: Method) -> None:
         raise invalid(field, f"has no {', '.join(unknown)[:200]}")
 
 
-def _place(value: Any, _: str) -> Any:
+def _place(field: str) -> Callable[[Any, str], Any]:
+    return lambda value, _: _check_place(field, value)
+
+
+def _check_place(field: str, value: Any) -> Any:
     for name, largest in (("latitude", 90), ("longitude", 180)):
         degrees = value[name]
         if isinstance(degrees, bool) or not isinstance(degrees, int | float) or not abs(degrees) <= largest:
-            raise invalid(name, f"must be a number from -{largest} to {largest}")
+            raise invalid(f"{field}.{name}", f"must be a number from -{largest} to {largest}")
     return value
 
 
@@ -115,13 +119,13 @@ def _anything(value: Any, _: str) -> Any:
 METHODS: Mapping[str, Method] = {
     "location": Method(
         "sendLocation",
-        _place,
+        _place("location"),
         ("latitude", "longitude"),
         ("horizontal_accuracy", "live_period", "heading", "proximity_alert_radius"),
     ),
     "venue": Method(
         "sendVenue",
-        _place,
+        _place("venue"),
         ("latitude", "longitude", "title", "address"),
         ("foursquare_id", "foursquare_type", "google_place_id", "google_place_type"),
     ),

@@ -23,6 +23,7 @@ from unifyport.model.inbound import (
 from . import shapes
 from .content import content, kind_of
 from .people import author, conversation, head_of, sender
+from .presses import label_of
 from .services import SERVICES, Service, member_key, service_of
 
 
@@ -114,9 +115,7 @@ def _pressed(update: Update) -> ProviderEvent:
     if query.message is None:
         return _reported(update)
     chosen = query.data if query.data is not None else query.game_short_name or ""
-    rows = [] if query.message.reply_markup is None else query.message.reply_markup.inline_keyboard
-    titles = (button.text for row in rows for button in row if button.callback_data == chosen != "")
-    title = next(titles, "") or chosen
+    title = label_of(query.message.reply_markup, query.data) or chosen
     said = Content(query.id, "text", title or "[callback_query]", kind=update.kind)
     said.reply_to_message_id = str(query.message.message_id)
     said.button = Button(chosen, title)
