@@ -4,14 +4,13 @@ Whether the connector can do it at all is checked first, then whether the accoun
 platform is asked. The accounts actor is the only way to a connector.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 import attrs
 
 from actors.accounts import Accounts, NoSuchAccount
 from unifyport.model.account import Account
-from unifyport.model.aliases import Alias
 from unifyport.model.message import Answer, CommandState, PlatformCall
 from unifyport.providers.contract.base import ConnectionSpec
 from unifyport.providers.contract.capabilities import Arguments, Capability, Result
@@ -20,7 +19,6 @@ from unifyport.providers.registry import Registry
 from .errors import UNSUPPORTED, UseCaseError
 from .lookup import AccountLookup
 from .outcomes import failed, not_running
-from .remarks import Remarks
 
 DEADLINE_MS = 25_000  # from acceptance; the official SDK gives up after 30 s
 
@@ -33,7 +31,6 @@ class PlatformUseCases:
     _accounts: Accounts
     _lookup: AccountLookup
     _now_ms: Callable[[], int]
-    _find_alias: Callable[[int, str], Awaitable[Alias | None]]  # account number, conversation id
 
     async def require_capability(
         self, account_id: str, capability: Capability[..., Any]
@@ -43,17 +40,6 @@ class PlatformUseCases:
         if not capability.is_declared_by(self._registry.connector(connection)):
             raise UseCaseError(UNSUPPORTED, f"{account.provider} does not support this")
         return account, connection
-
-    async def find_conversation(
-        self, account: Account, connection: ConnectionSpec, conversation_id: str, remarks: Remarks
-    ) -> str:
-        """The id that a conversation has now, if the platform gave it another one; that is remarked then."""
-        named = connection.canonical(conversation_id)
-        alias = await self._find_alias(account.no, named)
-        if alias is None or alias.canonical == named:
-            return conversation_id
-        remarks.aliased("conversation_id", f"the conversation is {alias.canonical} now")
-        return alias.canonical
 
     async def call(
         self,

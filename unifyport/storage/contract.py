@@ -302,6 +302,15 @@ class RetryNow:
 
 
 @attrs.define
+class EraseMessages:
+    """Record that messages were deleted, by their keys, and delete originals that show them."""
+
+    account_no: int
+    account_id: str
+    messages: list[bytes]
+
+
+@attrs.define
 class Purge:
     """Delete one page (at most `page` rows of each table) of rows past their retention. Value: rows deleted.
 
@@ -316,6 +325,7 @@ class Purge:
     keys_before: int = 0  # idempotency keys of commands with a known outcome; the key may then be used again
     quarantine_before: int = 0
     page: int = 1000
+    messages_before: int = 0  # what became of messages
 
 
 Write = (
@@ -335,6 +345,7 @@ Write = (
     | DropOwed
     | Replay
     | RetryNow
+    | EraseMessages
     | Purge
 )
 
@@ -524,6 +535,9 @@ class Store(Protocol):
 
     async def original(self, event_id: str) -> bytes | None:
         """What came in, of an event that does not hold it; None if there is none, or no longer."""
+
+    async def erased(self, account_id: str, keys: Sequence[bytes]) -> set[bytes]:
+        """Those of these keys whose messages were deleted."""
 
     async def quarantine(self, limit: int) -> list[QuarantineEntry]: ...
     async def lane_key(self) -> bytes:

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import attrs
-
 from unifyport.gateway.errors import invalid
 from unifyport.gateway.fields import check_id
 from unifyport.providers.contract.capabilities import (
@@ -65,11 +63,8 @@ def _target(body: Any) -> Target:
 async def _act(
     call: Call, capability: Capability[..., Any], target: Target, *arguments: Any
 ) -> schemas.OkData:
-    """Have it done where the conversation is now."""
-    platform = call.gateway.platform
-    account, connection = await platform.require_capability(call.body.account_id, capability)
-    there = await platform.find_conversation(account, connection, target.conversation_id, call.remarks)
-    await platform.call(account, capability, attrs.evolve(target, conversation_id=there), *arguments)
+    actions = call.gateway.message_actions
+    await actions.act(call.body.account_id, capability, target, *arguments, remarks=call.remarks)
     return schemas.OkData()
 
 

@@ -192,7 +192,16 @@ _V7 = """
 alter table account add column take_over integer not null default 0 check(take_over in (0, 1));
 """
 
-MIGRATIONS = [_V1, _V2, _V3, _V4, _V5, _V6, _V7]
+_V8 = """
+create table message(  -- what became of a message: its newest edit, and whether it was deleted
+  account_no integer not null, key blob not null,
+  edited_at integer, edit_number integer, deleted integer not null default 0, day integer not null,
+  primary key(account_no, key)
+) strict, without rowid;
+create index message_day on message(day);
+"""
+
+MIGRATIONS = [_V1, _V2, _V3, _V4, _V5, _V6, _V7, _V8]
 
 
 def migrate(database: sqlite_utils.Database) -> None:

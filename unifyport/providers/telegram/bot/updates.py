@@ -58,7 +58,7 @@ def _edited(update: Update) -> ProviderEvent:
     if _by_owner(head):
         return _echo(update, head, said, "edited")
     at = (head.edit_date if head.edit_date is not None else head.date) * 1000
-    return MessageEdited(update.key, chat, author(head), said, at)
+    return MessageEdited(update.key, chat, author(head), said, at, number=update.id)
 
 
 def _by_owner(head: shapes.Head) -> bool:
@@ -84,6 +84,7 @@ def _echo(update: Update, head: shapes.Head, said: Content, change: str) -> Prov
         said,
         "outbound",
         details={"change": change},
+        number=update.id,
     )
 
 
