@@ -169,7 +169,7 @@ async def test_a_file_that_is_fetched_while_its_message_is_deleted_is_not_given(
         answers: list[httpx.Response] = []
         fetching, deleted = trio.Event(), trio.Event()
         telegram = world.platform.telegram
-        serve = telegram.app.view_functions["file"]
+        serve: Any = telegram.app.view_functions["file"]
 
         async def slow(**path: Any) -> Any:
             fetching.set()

@@ -71,7 +71,8 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     """A bot to which customer 7 and a group have written."""
     async with sandbox() as platform, receiver() as inbox:
         more = account() + endpoint(inbox.url) + platform.sandbox.config() + PACE_OFF
-        async with gateway(settings_of(tmp_path, more)) as api:
+        local = 'media_allow = ["127.0.0.0/8"]'
+        async with gateway(settings_of(tmp_path, more, security=local)) as api:
             await inbox.until(lambda: inbox.of("account.started"))
             await platform.write("hello", 7)
             await platform.write("hello all", 7, chat=GROUP)

@@ -8,7 +8,6 @@ A bot can write only to chats that wrote first.
 import base64
 import contextlib
 import math
-import random
 import re
 import time
 from collections import deque
@@ -30,6 +29,7 @@ from ..http import HttpPlatform, as_json, http
 from ..limits import SendLimits
 from ..platform import KEPT
 from .actions import ACTIONS, chat_in
+from .albums import contents_of_album
 from .contents import CONTENTS, FILES, described, file_parameters, options
 from .presses import press
 from .state import Bot, BotApiError, bad_request, structured, whole
@@ -234,20 +234,11 @@ class TelegramPlatform(HttpPlatform):
         return self._said(bot, parameters, {field: shown, **kept})
 
     async def _send_album(self, bot: Bot, parameters: dict[str, Any]) -> list[dict[str, Any]]:
-        """Files by `file_id`, or by a URL, which is not fetched here."""
+        """Files by `file_id`, by a URL, which is not fetched here, or in the form."""
         await trio.lowlevel.checkpoint()
         media = structured(parameters, "media", list) or []
-        if not 2 <= len(media) <= 10:
-            raise bad_request("group send requires at least 2 and at most 10 media")
-        group, found = str(random.getrandbits(53)), []
-        for item in media:
-            source = str(item.get("media", ""))
-            if not source.startswith("https://") and source not in self.files:
-                raise bad_request("wrong file identifier/HTTP URL specified")
-            file_id = self._keep(b"") if source.startswith("https://") else source
-            shown = described(item["type"], file_id, len(self.files[file_id]), {})
-            caption = {"caption": item["caption"]} if item.get("caption") else {}
-            found.append({item["type"]: shown, "media_group_id": group, **caption})
+        uploads = {name: (file.stream.read(), file.filename) for name, file in (await request.files).items()}
+        found = contents_of_album(media, uploads, self._keep, self.files)
         return [self._said(bot, parameters, content) for content in found]
 
     def _said(self, bot: Bot, parameters: dict[str, Any], content: dict[str, Any]) -> dict[str, Any]:

@@ -27,15 +27,16 @@ from unifyport.providers.contract.capabilities import (
 )
 from unifyport.providers.contract.errors import ChannelError, Conflict, Rejected, Transient
 from unifyport.providers.contract.login import LogsOut
-from unifyport.providers.http import CALL_SECONDS, UPLOAD_SECONDS, decode, new_form
+from unifyport.providers.http import CALL_SECONDS, UPLOAD_SECONDS, decode, form_with_files, new_form
 
+from . import albums
 from .actions import BotActions
 from .api import BotApi
 from .errors import Migrated
 from .moves import left_behind
 from .parse import parse_updates
 from .presses import METHOD, answer_to
-from .render import ALBUM, Request, names_message, render
+from .render import Request, names_message, render
 from .shapes import User
 from .updates import ALLOWED_UPDATES
 from .webhooks import Webhooks
@@ -178,9 +179,12 @@ class BotConnector(
         if isinstance(message, OutboundMedia):
             form = new_form(message, request.form(), request.file)
             result = await self._api.ask(request.method, body=form, timeout=UPLOAD_SECONDS)
+        elif message.files:
+            form = form_with_files(message, request.form())
+            result = await self._api.ask(request.method, body=form, timeout=UPLOAD_SECONDS)
         else:
             result = await self._api.ask(request.method, json=request.fields)
-        if request.method != ALBUM:
+        if request.method != albums.METHOD:
             return Sent(str(decode(result, _SentMessage).message_id))
         ids = [str(each.message_id) for each in decode(result, list[_SentMessage])]
         if not ids:

@@ -6,17 +6,17 @@ from typing import Any
 import attrs
 import msgspec
 
-from unifyport.model.entities import in_utf16
 from unifyport.model.message import OutboundContacts, OutboundMedia, OutboundMessage, OutboundText
 from unifyport.model.vcard import vcard
 from unifyport.providers.contract.errors import Rejected
 from unifyport.providers.contract.fields import invalid
 
+from . import albums
+from .marks import entities_of, parse_mode_of
 from .people import split_id
 from .send_fields import CONTENTS, OPTIONS, options_of
 from .sent_kinds import MAX_CAPTION, render_content
 
-ALBUM = "sendMediaGroup"
 MAX_TEXT = 4096  # characters after entities parsing
 MAX_VCARD = 2048  # bytes
 MAX_CALLBACK_DATA = 64  # bytes
@@ -42,7 +42,6 @@ _METHODS = {
     ("document", ""): ("sendDocument", "document"),
 }
 _WITHOUT_CAPTION = ("sendSticker", "sendVideoNote")
-_PARSE_MODES = {"markdown": "Markdown", "markdownv2": "MarkdownV2", "html": "HTML"}
 _KEYBOARDS = ("inline_keyboard", "keyboard", "remove_keyboard", "force_reply")
 
 
@@ -82,8 +81,15 @@ def _text(message: OutboundText) -> tuple[str, dict[str, Any]]:
     contents = [name for name in CONTENTS if name in message.provider_data]
     if len(contents) > 1:
         raise invalid(contents[1], f"there is {contents[0]}, too")
+    _refuse(message, "send_as")
+    if contents == [albums.FIELD]:
+        marks = _marked_up(message, "caption_entities")
+        return albums.METHOD, {
+            "media": albums.render_album(message.provider_data["album"], message.text, marks)
+        }
     if contents:
         [name] = contents
+        _refuse(message, "parse_mode", "entities")
         method, fields = render_content(name, message.provider_data[name], message.text)
         if name == "checklist" and split_id(message.conversation_id)[1] is None:
             raise invalid(name, "Telegram takes it in a chat of a business connection only")
@@ -123,6 +129,7 @@ def _media(message: OutboundMedia) -> tuple[str, str, dict[str, Any]]:
 def _contact(message: OutboundContacts) -> dict[str, Any]:
     """Of `sendContact`, which takes one contact with a phone number."""
     _refuse_contents(message)
+    _refuse(message, "parse_mode", "entities", "send_as")
     if len(message.contacts) != 1 or not message.contacts[0].phones:
         raise Rejected("one_contact_with_a_phone", "Telegram takes one contact at a time, with a phone")
     [contact] = message.contacts
@@ -138,32 +145,20 @@ def _refuse_contents(message: OutboundMessage) -> None:
             raise invalid(name, "it is a message of its own, of type text")
 
 
+def _refuse(message: OutboundMessage, *names: str) -> None:
+    for name in names:
+        if name in message.provider_data:
+            raise invalid(name, "has no effect on this message")
+
+
 def _marked_up(message: OutboundMessage, field: str) -> dict[str, Any]:
     """The mark-up of a text: a parse mode, or the entities under the name `field`."""
     entities = message.provider_data.get("entities")
     if message.parse_mode is None:
-        return {} if not entities else {field: _entities(message.text, entities)}
+        return {} if not entities else {field: entities_of("entities", message.text, entities)}
     if entities:
         raise invalid("entities", "there is a parse_mode, too")
-    mode = _PARSE_MODES.get(message.parse_mode.lower())
-    if mode is None:
-        raise Rejected("unknown_parse_mode", "parse_mode is Markdown, MarkdownV2 or HTML")
-    return {"parse_mode": mode}
-
-
-def _entities(text: str, entities: list[Any]) -> list[dict[str, Any]]:
-    for place, entity in enumerate(entities):
-        good = isinstance(entity, dict) and isinstance(entity.get("type"), str)
-        if not good or not _inside(text, entity.get("offset"), entity.get("length")):
-            what = "needs a type, and an offset and a length inside of the text"
-            raise invalid(f"entities[{place}]", what)
-    return in_utf16(text, entities)
-
-
-def _inside(text: str, offset: Any, length: Any) -> bool:
-    return (
-        type(offset) is int and type(length) is int and offset >= 0 < length and offset + length <= len(text)
-    )
+    return {"parse_mode": parse_mode_of(message.parse_mode)}
 
 
 def _reply(message: OutboundMessage) -> dict[str, Any]:
