@@ -134,6 +134,8 @@ REFUSED: list[tuple[list[Any], str]] = [
     ([PHOTO, {"type": "photo", "url": "ftp://a.example"}], "album[1].url:"),
     ([PHOTO, {"type": "photo", "url": 5}], "album[1].url:"),
     ([PHOTO, {"type": "photo", "file_key": ""}], "album[1].file_key:"),
+    ([PHOTO, {**PHOTO, "has_spoiler": 1}], "album[1].has_spoiler: must be: boolean"),
+    ([PHOTO, {"type": "video", "media": "x", "width": True}], "album[1].width: must be: integer"),
     ([PHOTO, {**PHOTO, "captoin": "x"}], "album[1].captoin: has no effect on photo"),
     ([PHOTO, {**PHOTO, "performer": "x"}], "album[1].performer: has no effect on photo"),
     ([PHOTO, {**PHOTO, "name": "x" * 1001}], "album[1].name:"),

@@ -175,6 +175,24 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         "provider_data.reply_markup.inline_keyboard[0][0].callback_data: must be 1 to 64 bytes",
     ),
     ({"reply_markup": {"keyboard": [["a", {"text": ""}]]}}, "provider_data.reply_markup.keyboard[0][1]:"),
+    (
+        {"reply_markup": {"inline_keyboard": [[{"text": "a"}]]}},
+        "provider_data.reply_markup.inline_keyboard[0][0]:",
+    ),
+    (
+        {"location": {"latitude": 1, "longitude": 2, "live_period": True}},
+        "provider_data.location.live_period:",
+    ),
+    (
+        {"venue": {"latitude": 1, "longitude": 2, "title": 5, "address": "b"}},
+        "provider_data.venue.title: must be: string",
+    ),
+    (
+        {"poll": {"question": "?", "options": ["a", "b"], "is_anonymous": 1}},
+        "provider_data.poll.is_anonymous:",
+    ),
+    ({"rich_message": {}}, "provider_data.rich_message: needs one of"),
+    ({"rich_message": {"html": "x", "markdown": "x"}}, "provider_data.rich_message: needs one of"),
     ({"reply_parameters": {"quote": "x"}}, "provider_data.reply_parameters.message_id:"),
     ({"reply_parameters": {"message_id": True}}, "provider_data.reply_parameters.message_id:"),
     ({"message_thread_id": "topic"}, "number"),
@@ -183,7 +201,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("data", "words"), REFUSED, ids=[",".join(row[0]) for row in REFUSED])
 async def test_what_telegram_would_refuse_is_not_sent(world: World, data: Any, words: str) -> None:
-    text = "" if data.keys() & {"poll", "location", "venue", "checklist"} else "hello"
+    text = "" if data.keys() & {"poll", "location", "venue", "checklist", "rich_message"} else "hello"
     assert words in await world.refused(text=text, provider_data=data)
     assert not world.bot.sent
 

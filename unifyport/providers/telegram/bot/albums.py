@@ -13,6 +13,7 @@ from unifyport.net.urls import is_url
 from unifyport.providers.contract.errors import Rejected
 from unifyport.providers.contract.fields import NamedFile, fits, invalid
 
+from .field_types import check_kinds
 from .marks import entities_of, parse_mode_of
 from .sent_kinds import MAX_CAPTION
 
@@ -100,6 +101,7 @@ def _render(place: int, item: Any) -> dict[str, Any]:
     unknown = sorted(item.keys() - _OF_EACH - {*_FIELDS[item["type"]]})
     if unknown:
         raise invalid(f"{where}.{unknown[0][:100]}", f"has no effect on {item['type']}")
+    check_kinds(where, item)
     if "name" in item and not fits(item["name"], MAX_NAME):
         raise invalid(f"{where}.name", f"must be a file name of at most {MAX_NAME} characters")
     live = item["type"] == "live_photo"

@@ -79,7 +79,8 @@ class BotConnector(
         if self._webhook is not None:
             await self._webhooks.set(self._webhook)
         else:
-            await self._webhooks.remove()
+            with contextlib.suppress(Rejected, Transient):  # then the first poll tells
+                await self._webhooks.remove()
         return Identity(self._bot_id, display_name=me.first_name, username=me.username)
 
     async def receive(self, link: Link) -> None:

@@ -213,6 +213,8 @@ def _check_keyboard(markup: Mapping[str, Any]) -> None:
         text = button.get("text") if isinstance(button, dict) else button
         if not isinstance(text, str) or not text or (kinds[0] == "inline_keyboard" and text is button):
             raise invalid(f"reply_markup.{kinds[0]}[{row}][{column}]", "needs a text")
+        if kinds[0] == "inline_keyboard" and len(button) < 2:
+            raise invalid(f"reply_markup.{kinds[0]}[{row}][{column}]", "needs callback_data, url, ...")
         data = button.get("callback_data") if isinstance(button, dict) else None
         if data is not None and not (
             isinstance(data, str) and 0 < len(data.encode("utf-8", "replace")) <= MAX_CALLBACK_DATA

@@ -11,6 +11,8 @@ import attrs
 
 from unifyport.providers.contract.fields import fits, invalid
 
+from .field_types import check_kinds
+
 MAX_CAPTION = 1024
 MAX_QUESTION = 300
 MAX_OPTION = 100
@@ -36,6 +38,7 @@ def render_content(field: str, value: Any, text: str) -> tuple[str, dict[str, An
         raise invalid(field, "there is no place for message.text beside it")
     if isinstance(value, Mapping):
         _check_names(field, value, method)
+        check_kinds(field, value)
     checked = method.check(value)
     return method.name, {method.within: checked} if method.within else dict(checked)
 
@@ -81,6 +84,13 @@ def _checklist(value: Any) -> Any:
         raise invalid("checklist.tasks", f"must be {least} to {most}")
     tasks = [{"id": n, "text": task} if isinstance(task, str) else task for n, task in enumerate(tasks, 1)]
     return {**value, "tasks": tasks}
+
+
+def _rich_message(value: Any) -> Any:
+    sources = [name for name in ("html", "markdown", "blocks") if value.get(name)]
+    if len(sources) != 1:
+        raise invalid("rich_message", "needs one of html, markdown, blocks")
+    return value
 
 
 def _anything(value: Any) -> Any:
@@ -138,7 +148,7 @@ METHODS: Mapping[str, Method] = {
     ),
     "rich_message": Method(
         "sendRichMessage",
-        _anything,
+        _rich_message,
         optional=("html", "markdown", "blocks", "is_rtl", "skip_entity_detection"),
         within="rich_message",
     ),
