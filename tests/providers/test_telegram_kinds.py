@@ -191,6 +191,8 @@ def test_a_pressed_button_is_a_message_with_the_querys_id() -> None:
     query = {k: v for k, v in KINDS_OF_UPDATES["callback_query"].items() if k != "message"}
     [elsewhere] = parse({"callback_query": {**query, "inline_message_id": "I1"}})
     assert elsewhere.type == EventType.PROVIDER_EVENT
+    assert elsewhere.data["message"]["text"] == "yes-1"
+    assert elsewhere.data["sender"]["id"] == "7"
 
 
 GAME: dict[str, Any] = {"text": "Play", "callback_game": {}}

@@ -113,13 +113,14 @@ def _reaction(update: Update) -> ProviderEvent:
 def _pressed(update: Update) -> ProviderEvent:
     """A button that the customer pressed. Without a message, it was in a chat that the bot does not know."""
     query = msgspec.convert(update.payload, shapes.CallbackQuery)
-    if query.message is None:
-        return _reported(update)
     chosen = query.data if query.data is not None else query.game_short_name or ""
-    title = label_of(query.message.reply_markup, query.data) or chosen
+    title = (label_of(query.message.reply_markup, query.data) if query.message is not None else "") or chosen
     said = Content(query.id, "text", title or "[callback_query]", kind=update.kind)
-    said.reply_to_message_id = str(query.message.message_id)
     said.button = Button(chosen, title)
+    if query.message is None:
+        who = sender(query.from_, shapes.Chat(query.from_.id, "private"))
+        return PlatformEvent(update.key, update.kind, None, None, who, said, "inbound")
+    said.reply_to_message_id = str(query.message.message_id)
     if query.message.message_thread_id is not None:
         said.fields["thread_id"] = str(query.message.message_thread_id)
     chat = conversation(query.message.chat, query.message.business_connection_id)
