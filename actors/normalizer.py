@@ -25,18 +25,20 @@ from unifyport.model.inbound import (
     Content,
     Conversation,
     ConversationMoved,
-    MessageDeleted,
     MoveReason,
     ProviderEvent,
     Status,
     StatusChanged,
     Unparsed,
-    attachments_of,
     dedupe_key,
+    deleted_ids,
+    edit_of,
+    files_of,
+    message_key,
 )
 from unifyport.model.message import Answer, CommandState
 from unifyport.model.normalize import Standard, announce, normalize, raw_of
-from unifyport.model.unit import CommandResolution, Item, Original, Quarantined, Unit
+from unifyport.model.unit import CommandResolution, Edit, Item, Original, Quarantined, Unit
 from unifyport.storage.contract import Result, Write
 
 from .actor import Actor, Job, Stickiness
@@ -49,7 +51,8 @@ log = logging.getLogger("unifyport.normalizer")
 
 _MOST_KINDS, _LONGEST_KIND = 256, 64  # unsupported kinds that are counted by name; platforms choose the names
 
-MediaLink = Callable[[str, str, Attachment], str]  # account id, provider, file -> URL, or "" for none
+# account id, provider, file, key of its message -> URL, or "" for none
+MediaLink = Callable[[str, str, Attachment, bytes], str]
 # account id, provider, conversation id, message id -> reply token, or "" for none
 ReplyToken = Callable[[str, str, str, str], str]
 
@@ -126,17 +129,18 @@ class Normalizer(Actor[Unit, Result]):
             item.aliases = self.conversations.resolve(unit, event, now)
             for moved in _moves_of(event, item.aliases, now):
                 self._add_event(unit, item, moved)
-            for attachment in attachments_of(event):
-                attachment.url = self._link(unit.account_id, unit.provider, attachment)
+            for message_id, attachment in files_of(event):
+                key = _message_key(event, message_id)
+                attachment.url = self._link(unit.account_id, unit.provider, attachment, key)
             for standard in normalize(event, now):
                 self._add_event(unit, item, self._add_reply_token(unit, standard))
+            item.edit = _edit(event, item)
             self._count_unsupported(unit, event)
         except Exception as error:
             log.exception("account %s: an event could not be normalised, quarantined", unit.account_id)
             item.quarantined = Quarantined(f"normalizer: {type(error).__name__}", raw_of(event))
             item.events, item.originals = [], []
-        if isinstance(event, MessageDeleted):
-            item.erases = [_message_key(event.conversation.id, id_) for id_ in event.message_ids]
+        item.erases = _erased_by(event)
         if item.quarantined is not None:
             self.quarantined += 1
             log.warning("account %s: quarantined (%s)", unit.account_id, item.quarantined.reason)
@@ -146,7 +150,7 @@ class Normalizer(Actor[Unit, Result]):
         event, original = self._make_event(unit, standard)
         item.events.append(event)
         if original is not None:
-            message = _message_key(standard.conversation_id, standard.message_id)
+            message = message_key(standard.conversation_id, standard.message_id)
             item.originals.append(Original(event.id, message, original))
 
     def _count_unsupported(self, unit: Unit, event: ProviderEvent) -> None:
@@ -218,8 +222,29 @@ def _moves_of(event: ProviderEvent, changes: AliasChanges | None, at: int) -> li
     ]
 
 
-def _message_key(conversation_id: str, message_id: str) -> bytes:
-    return dedupe_key("message", conversation_id, message_id)
+def _message_key(event: ProviderEvent, message_id: str) -> bytes:
+    conversation: Conversation | None = getattr(event, "conversation", None)
+    return message_key("" if conversation is None else conversation.id, message_id)
+
+
+def _edit(event: ProviderEvent, item: Item) -> Edit | None:
+    """What the last event of the item shows, if that is an edit."""
+    edit = edit_of(event)
+    if edit is None:
+        return None
+    message_id, at, number = edit
+    return Edit(item.events[-1].id, _message_key(event, message_id), at, number)
+
+
+def _erased_by(event: ProviderEvent) -> list[bytes]:
+    """The keys of the messages that an event takes back: under the id of their conversation, and under the
+    one that it had first.
+    """
+    conversation: Conversation | None = getattr(event, "conversation", None)
+    if conversation is None:
+        return []
+    known = dict.fromkeys((conversation.id, conversation.lane or conversation.id))
+    return [message_key(each, id_) for id_ in deleted_ids(event) for each in known]
 
 
 def _read_resolution(event: ProviderEvent) -> CommandResolution | None:

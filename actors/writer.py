@@ -19,6 +19,7 @@ from unifyport.storage.contract import (
     AcceptCommand,
     Committed,
     DeleteApiKey,
+    EraseMessages,
     Fenced,
     PutApiKey,
     Refused,
@@ -49,7 +50,8 @@ class Writer(Actor[Write, Result]):
     """`on_events` is called after each commit that wrote events, with the bits of their kinds.
 
     `on_keys` is called after each commit that may have changed API keys, whatever its outcome, and before its
-    writes are answered. Both are synchronous: they may ring bells, and must not block.
+    writes are answered. `on_erased` is called after each commit that deleted messages, with their account and
+    their keys. All are synchronous: they may ring bells, and must not block.
     """
 
     batch = 256
@@ -59,11 +61,13 @@ class Writer(Actor[Write, Result]):
         store: Store,
         on_events: Callable[[int], None] = lambda kinds: None,
         on_keys: Callable[[], None] = lambda: None,
+        on_erased: Callable[[str, Sequence[bytes]], None] = lambda account_id, messages: None,
     ) -> None:
         super().__init__()
         self._store = self.store = store
         self._on_events = on_events
         self._on_keys = on_keys
+        self._on_erased = on_erased
         self._sticky = Stickiness()
         self.unavailable: str | None = None  # the reason while the store takes no writes
         self.writes = 0  # committed
@@ -173,6 +177,8 @@ class Writer(Actor[Write, Result]):
                         kinds |= 1 << event.kind
             if isinstance(job.work, Unit) and isinstance(result, Refused | Fenced):
                 self.failed(job)
+            elif erased := _erased_by(job.work):
+                self._on_erased(*erased)
             job.reply.answer(result)
         self.writes += len(results)
         if kinds:
@@ -186,6 +192,15 @@ class Writer(Actor[Write, Result]):
 def _mark_in_hand(group: Sequence[Job[Write, Result]], in_hand: bool) -> None:
     for job in group:
         job.in_hand = in_hand
+
+
+def _erased_by(write: Write) -> tuple[str, list[bytes]] | None:
+    """The account, and the keys of the messages that a write deletes."""
+    if isinstance(write, EraseMessages):
+        return write.account_id, write.messages
+    if isinstance(write, Unit) and (keys := [key for item in write.items for key in item.erases]):
+        return write.account_id, keys
+    return None
 
 
 def _changes_keys(write: Write) -> bool:

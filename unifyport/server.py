@@ -8,6 +8,7 @@ Opening order: lock, database, file. Running order: the supervision tree, bottom
       services (one_for_one)
         deliveries     one actor per endpoint        accounts   one per account
         front          the HTTP servers              retention  purges what has been outlived
+                                                     eraser     deletes files of deleted messages
                                                      keys       compares the version of the API keys
                                                      garbage    collects when the process has grown
 """
@@ -19,7 +20,7 @@ import random
 import signal
 import ssl
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import attrs
@@ -49,7 +50,7 @@ from unifyport.config.declared import plan, vet
 from unifyport.config.reload import Reloader, Running
 from unifyport.config.settings import Settings, Source
 from unifyport.delivery.client import HttpDeliveryClient
-from unifyport.files.incoming import MediaLinks
+from unifyport.files.media_links import MediaLinks
 from unifyport.fleet.doorbells import EVENTS_TOPIC, KEYS_TOPIC, LocalBus
 from unifyport.fleet.leases import DatabaseLock, LocalFleet
 from unifyport.front.connections import Connections
@@ -134,7 +135,8 @@ class _Foundation:
 @attrs.define
 class _Road:
     """The ordinary road: normalizers, then the writer, which tells `on_events` of each commit that wrote
-    events, and has `keys` dropped after each that may have changed an API key.
+    events, and `on_erased` of messages that were deleted; and has `keys` dropped after each that may have
+    changed an API key.
     """
 
     writer: Writer
@@ -143,6 +145,7 @@ class _Road:
     links: MediaLinks
     reply_tokens: ReplyTokens
     on_events: list[Callable[[int], None]]
+    on_erased: list[Callable[[str, Sequence[bytes]], None]]
 
 
 class Server:
@@ -214,6 +217,7 @@ class Server:
         deliveries = self._deliveries(base, road.writer)
         road.on_events.append(deliveries.events_committed)
         parts = self._assembly(base, road, accounts, deliveries)
+        road.on_erased.append(parts.eraser.note)
         self.reloader = Reloader(
             _running(parts, self._listeners.certificate),
             self._policies,
@@ -273,7 +277,13 @@ class Server:
             keys.drop()
             base.bus.ring(KEYS_TOPIC)
 
-        writer = Writer(store, events_committed, keys_changed)
+        on_erased: list[Callable[[str, Sequence[bytes]], None]] = []
+
+        def erased(account_id: str, messages: Sequence[bytes]) -> None:
+            for listener in on_erased:
+                listener(account_id, messages)
+
+        writer = Writer(store, events_committed, keys_changed, erased)
         event_id = EventIds(now_ms, await store.newest_event_id())
         lane_key = await store.lane_key()
         links = MediaLinks(
@@ -284,7 +294,7 @@ class Server:
             self._parts.new_normalizer(writer, event_id, lane_key, links.link, reply_tokens.token)
             for _ in range(PARTITIONS)
         ]
-        return _Road(writer, keys, Normalizers(partitions), links, reply_tokens, on_events)
+        return _Road(writer, keys, Normalizers(partitions), links, reply_tokens, on_events, on_erased)
 
     def _admissions(self) -> dict[str, Admission]:
         supervision = self.settings.supervision
@@ -393,11 +403,12 @@ class Server:
         normalizing = OneForOne()
         for number, partition in enumerate(assembly.normalizers.partitions):
             normalizing.add(ChildSpec(f"normalizer-{number}", partition.run, _PARTITION))
-        retention = Retention(self.settings.storage, writer, assembly.uploads, self._parts.now_ms)
+        retention = Retention(self.settings, writer, assembly.uploads, self._parts.now_ms)
         parts = OneForOne(stop_in_order=True)  # front, then accounts and their sends, then deliveries
         parts.add(ChildSpec("garbage", Garbage().run, _PART))
         parts.add(ChildSpec("keys", assembly.keys.run, _PART))
         parts.add(ChildSpec("retention", retention.run, _PART))
+        parts.add(ChildSpec("eraser", assembly.eraser.run, _PART))
         parts.add(ChildSpec("deliveries", deliveries.run, _PART, supervisor=deliveries.supervisor))
         parts.add(ChildSpec("accounts", accounts.run, _PART, supervisor=accounts.supervisor))
         parts.add(ChildSpec("front", serve_front, _PART))

@@ -12,20 +12,23 @@ from actors.normalizer import Normalizer
 from actors.writer import Writer
 from unifyport.fleet.leases import LocalFleet
 from unifyport.model.account import Account
-from unifyport.model.event import ALL_MASK
+from unifyport.model.event import ALL_MASK, EventType
 from unifyport.model.ids import EventIds
 from unifyport.model.inbound import (
     Content,
     Conversation,
     MessageDeleted,
+    MessageEdited,
     MessageReceived,
+    PlatformEvent,
     ProviderEvent,
     Sender,
     dedupe_key,
+    message_key,
 )
 from unifyport.model.provider_data import ProviderData
 from unifyport.model.unit import Unit
-from unifyport.storage.contract import Committed, Purge, PutAccount
+from unifyport.storage.contract import Committed, Duplicate, Purge, PutAccount
 from unifyport.storage.sealing import KeyRing
 from unifyport.storage.sqlite.store import SqliteStore
 
@@ -49,8 +52,14 @@ class Road:
         assert isinstance(result, Committed), result
         return unit
 
+    async def repeat(self, *events: ProviderEvent) -> None:
+        unit = Unit(1, "acct_1", "telegram", self.epoch, 1, provider_events=list(events))
+        self.normalizer.fill(unit)
+        [result] = await self.store.commit([unit])
+        assert isinstance(result, Duplicate), result
+
     async def bodies(self) -> list[Any]:
-        events = await self.store.events(0, 100, mask=ALL_MASK)
+        events = await self.store.events(0, 100, mask=ALL_MASK | 1 << EventType.PROVIDER_EVENT.number)
         return [msgspec.json.decode(event.body) for event in events]
 
 
@@ -86,6 +95,71 @@ async def test_an_item_that_is_too_large_is_kept_sealed_until_its_message_is_del
     await road.store.commit([Purge(NOW, NOW + 1, 0, 0, 0)])
     assert await road.bodies() == []
     assert await road.store.original(third["id"]) is None
+
+
+async def test_a_message_that_comes_after_its_deletion_keeps_no_original(road: Road) -> None:
+    await road.commit(MessageDeleted(dedupe_key("gone"), CHAT, "1", NOW))
+    await road.commit(received("1", item={"x": "y" * 70_000}))
+    [_, body] = await road.bodies()
+    assert body["type"] == "message.received"
+    assert await road.store.original(body["id"]) is None
+
+
+def edited(text: str, at: int, number: int = 0, message_id: str = "1", **more: Any) -> MessageEdited:
+    key = dedupe_key("edit", message_id, text)
+    return MessageEdited(key, CHAT, Sender("s"), Content(message_id, "text", text), at, number, **more)
+
+
+async def test_an_older_edit_that_comes_after_a_newer_one_is_recorded_and_not_emitted(road: Road) -> None:
+    await road.commit(edited("second", 2000, 7))
+    await road.commit(edited("first", 1000, 9), edited("third", 3000, 5), edited("other", 1, 1, "2"))
+    await road.commit(edited("same time, before", 3000, 4), edited("same time, after", 3000, 6))
+    shown = ["second", "third", "other", "same time, after"]
+    assert [body["text"] for body in await road.bodies()] == shown
+    late = edited("first", 1000, 9)
+    assert await road.store.seen(1, [late.key]) == {late.key}
+    await road.repeat(late)
+    assert len(await road.bodies()) == len(shown)
+
+
+async def test_edits_without_a_number_of_the_same_time_are_all_emitted(road: Road) -> None:
+    await road.commit(edited("one", 2000), edited("two", 2000))
+    assert [body["text"] for body in await road.bodies()] == ["one", "two"]
+
+
+async def test_an_older_edit_leaves_no_original(road: Road) -> None:
+    large = {"x": "y" * 70_000}
+    data = ProviderData(large, msgspec.json.encode(large))
+    await road.commit(edited("new", 2000, provider_data=data))
+    unit = await road.commit(edited("old", 1000, provider_data=data))
+    [left_out] = unit.items[0].events
+    assert await road.store.event(left_out.id) is None
+    assert await road.store.original(left_out.id) is None
+
+
+async def test_edits_by_the_owner_are_in_order_too(road: Road) -> None:
+    def echo(text: str, at: int, change: str = "edited") -> PlatformEvent:
+        key, said = dedupe_key("echo", text), Content("1", "text", text)
+        details = {"change": change}
+        return PlatformEvent(key, "message_echo", at, CHAT, Sender("o"), said, "outbound", details=details)
+
+    await road.commit(echo("sent", 1, "sent"), echo("new", 3000), echo("old", 2000))
+    assert [body["data"]["message"]["text"] for body in await road.bodies()] == ["sent", "new"]
+
+
+async def test_what_became_of_a_message_is_forgotten(road: Road) -> None:
+    gone = MessageDeleted(dedupe_key("gone"), CHAT, "1", NOW)
+    await road.commit(gone, edited("new", 2000, message_id="2"))
+    [erased] = await road.store.erased("acct_1", [message_key("c", "1"), message_key("c", "2")])
+    assert erased == message_key("c", "1")
+    assert not await road.store.erased("acct_2", [erased])
+    day = 86_400_000
+    await road.store.commit([Purge(NOW, 0, 0, 0, 0, messages_before=NOW)])
+    assert await road.store.erased("acct_1", [erased])
+    await road.store.commit([Purge(NOW, 0, 0, 0, 0, messages_before=NOW + day)])
+    assert not await road.store.erased("acct_1", [erased])
+    await road.commit(edited("old", 1000, message_id="2"))
+    assert (await road.bodies())[-1]["text"] == "old"
 
 
 async def test_no_size_quarantines_an_event(road: Road) -> None:

@@ -60,6 +60,23 @@ async def test_the_webhook_of_another_program_is_left_alone_until_it_is_to_be_ta
             assert webhook(platform) == ours
 
 
+async def test_a_polling_bot_sees_another_programs_webhook_when_it_logs_in(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with sandbox() as platform, receiver() as inbox:
+        await set_webhook(platform, THEIRS)
+        more = account() + endpoint(inbox.url) + platform.sandbox.config()
+        async with gateway(settings_of(tmp_path, more)) as api:
+            path = f"/v1/accounts/{(await api.data('GET', '/v1/accounts'))[0]['id']}"
+            await api.until(lambda found: found["why"] == "foreign_webhook", f"{path}/explain")
+            await inbox.until(lambda: len(inbox.of("account.status.updated")) == 2)
+        assert not inbox.of("account.started")
+        assert "take_over = true" in caplog.text
+        methods = [call["method"] for call in platform.telegram.connections]
+        assert "getUpdates" not in methods
+        assert "deleteWebhook" not in methods
+
+
 async def test_deletion_leaves_a_webhook_that_is_not_ours(tmp_path: Path) -> None:
     async with sandbox() as platform:
         more = platform.sandbox.config()

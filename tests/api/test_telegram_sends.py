@@ -71,7 +71,8 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     """A bot to which customer 7 and a group have written."""
     async with sandbox() as platform, receiver() as inbox:
         more = account() + endpoint(inbox.url) + platform.sandbox.config() + PACE_OFF
-        async with gateway(settings_of(tmp_path, more)) as api:
+        local = 'media_allow = ["127.0.0.0/8"]'
+        async with gateway(settings_of(tmp_path, more, security=local)) as api:
             await inbox.until(lambda: inbox.of("account.started"))
             await platform.write("hello", 7)
             await platform.write("hello all", 7, chat=GROUP)
@@ -157,22 +158,50 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"poll": {"question": "?"}}, "needs options"),
     ({"poll": {"question": "?", "options": []}}, "poll.options"),
     ({"poll": {"question": "?", "options": ["a"]}, "dice": {}}, "there is poll, too"),
-    ({"location": {"latitude": 91, "longitude": 0}}, "latitude"),
-    ({"location": {"latitude": True, "longitude": 0}}, "latitude"),
+    ({"location": {"latitude": 91, "longitude": 0}}, "provider_data.location.latitude:"),
+    ({"location": {"latitude": True, "longitude": 0}}, "provider_data.location.latitude:"),
+    (
+        {"venue": {"latitude": 1, "longitude": 181, "title": "a", "address": "b"}},
+        "provider_data.venue.longitude:",
+    ),
     ({"checklist": {"title": "x", "tasks": ["y"]}}, "business connection"),
-    ({"entities": [{"type": "bold", "offset": 4, "length": 2}]}, "inside of the text"),
+    ({"entities": [{"type": "bold", "offset": 4, "length": 2}]}, "provider_data.entities[0]:"),
+    ({"entities": [{"offset": 0, "length": 2}]}, "provider_data.entities[0]:"),
     ({"parse_mode": "HTML", "entities": [{"type": "bold", "offset": 0, "length": 1}]}, "parse_mode"),
     ({"has_spoiler": True}, "no effect"),
     ({"reply_markup": {}}, "reply_markup"),
-    ({"reply_markup": {"inline_keyboard": [[{"text": "a", "callback_data": "x" * 65}]]}}, "64 bytes"),
-    ({"reply_parameters": {"quote": "x"}}, "reply_to"),
+    (
+        {"reply_markup": {"inline_keyboard": [[{"text": "a", "callback_data": "x" * 65}]]}},
+        "provider_data.reply_markup.inline_keyboard[0][0].callback_data: must be 1 to 64 bytes",
+    ),
+    ({"reply_markup": {"keyboard": [["a", {"text": ""}]]}}, "provider_data.reply_markup.keyboard[0][1]:"),
+    (
+        {"reply_markup": {"inline_keyboard": [[{"text": "a"}]]}},
+        "provider_data.reply_markup.inline_keyboard[0][0]:",
+    ),
+    (
+        {"location": {"latitude": 1, "longitude": 2, "live_period": True}},
+        "provider_data.location.live_period:",
+    ),
+    (
+        {"venue": {"latitude": 1, "longitude": 2, "title": 5, "address": "b"}},
+        "provider_data.venue.title: must be: string",
+    ),
+    (
+        {"poll": {"question": "?", "options": ["a", "b"], "is_anonymous": 1}},
+        "provider_data.poll.is_anonymous:",
+    ),
+    ({"rich_message": {}}, "provider_data.rich_message: needs one of"),
+    ({"rich_message": {"html": "x", "markdown": "x"}}, "provider_data.rich_message: needs one of"),
+    ({"reply_parameters": {"quote": "x"}}, "provider_data.reply_parameters.message_id:"),
+    ({"reply_parameters": {"message_id": True}}, "provider_data.reply_parameters.message_id:"),
     ({"message_thread_id": "topic"}, "number"),
 ]
 
 
 @pytest.mark.parametrize(("data", "words"), REFUSED, ids=[",".join(row[0]) for row in REFUSED])
 async def test_what_telegram_would_refuse_is_not_sent(world: World, data: Any, words: str) -> None:
-    text = "" if data.keys() & {"poll", "location", "checklist"} else "hello"
+    text = "" if data.keys() & {"poll", "location", "venue", "checklist", "rich_message"} else "hello"
     assert words in await world.refused(text=text, provider_data=data)
     assert not world.bot.sent
 
@@ -317,6 +346,18 @@ def pressed(message_id: int, query: str) -> dict[str, Any]:
             "text": "Sure?",
         },
     }
+
+
+async def test_a_pressed_button_says_what_stands_on_it(world: World) -> None:
+    markup = {"inline_keyboard": [[{"text": "Yes, please", "callback_data": "y:17"}]]}
+    sent = await world.sent(text="Sure?", provider_data={"reply_markup": markup})
+    await world.platform.post("messages", {"to": BOT, "from": 7, "press": "Yes, please"})
+    await world.inbox.until(lambda: len(world.inbox.of("message.received")) == 3)
+    event = world.inbox.of("message.received")[-1]
+    message = event["data"]["message"]
+    assert event["text"] == message["text"] == "Yes, please"
+    assert message["button"] == {"id": "y:17", "title": "Yes, please"}
+    assert message["reply_to_message_id"] == str(sent["message_id"])
 
 
 @pytest.mark.parametrize("receive", ["poll", "webhook"])

@@ -42,7 +42,8 @@ another id. Messages of channels without quoted replies have none.
 
 **Order.** Events of one conversation arrive in the order in which the platform reported them, those of
 different conversations side by side. Where an earlier event is a dead letter, later ones pass it. With
-`delivery.ordering = "none"`, sort by `occurred_at`, then by `id`.
+`delivery.ordering = "none"`, sort by `occurred_at`, then by `id`. An edit that the platform reports after a
+newer edit of the same message gives no event: the last `message.updated` of a message has its newest text.
 
 **Repeats.** Every event arrives at least once. A repeat has the same `id` and the same body, byte by byte,
 but another `X-Device-Delivery-Id` and another signature: keep the ids that you have seen for at least as long

@@ -12,7 +12,7 @@ from tests.harness import endpoint, gateway, receiver, settings_of
 from tests.reference.serving import CHANNEL, REGISTRY, declared, reference_platform
 from unifyport.config.settings import Media
 from unifyport.config.settings.values import Size
-from unifyport.files.incoming import MAX_LINK, MediaLinks, MediaUnavailable, Missing
+from unifyport.files.media_links import MAX_LINK, MediaLinks, MediaUnavailable, Missing
 from unifyport.model.inbound import (
     MAX_HANDLE,
     Attachment,

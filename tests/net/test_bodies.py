@@ -3,6 +3,7 @@
 import io
 from pathlib import Path
 
+import attrs
 import pytest
 import trio
 from hypothesis import HealthCheck, given, settings
@@ -11,7 +12,7 @@ from werkzeug.formparser import MultiPartParser
 
 from unifyport.front.forms import parse_header
 from unifyport.model.file_names import clean_name
-from unifyport.net.bodies import Multipart
+from unifyport.net.bodies import FormFile, Multipart
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from('"\r\n;%\\\x00-:='))
 
@@ -26,7 +27,8 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(TEXT, TEXT, TEXT)
 def test_no_value_ends_its_part(file: Path, value: str, filename: str, mime_type: str) -> None:
-    form = Multipart({"caption": value}, "photo", str(file), filename=filename, mime_type=mime_type, size=11)
+    photo = FormFile("photo", str(file), filename, mime_type, 11)
+    form = Multipart({"caption": value}, photo, attrs.evolve(photo, name="second"))
 
     async def read() -> bytes:
         return b"".join([chunk async for chunk in form])
@@ -36,7 +38,8 @@ def test_no_value_ends_its_part(file: Path, value: str, filename: str, mime_type
     boundary = parse_header(form.headers["content-type"])[1]["boundary"].encode()
     fields, files = MultiPartParser().parse(io.BytesIO(body), boundary, len(body))
     assert list(fields.items(multi=True)) == [("caption", value)]
-    [(name, found)] = files.items(multi=True)
+    [(name, found), (other, second)] = files.items(multi=True)
     assert (name, found.stream.read()) == ("photo", b"\r\n--content")
+    assert (other, second.stream.read()) == ("second", b"\r\n--content")
     if (clean := clean_name(filename)) and clean == filename:  # the names that are sent
         assert found.filename == filename

@@ -191,6 +191,33 @@ def test_a_pressed_button_is_a_message_with_the_querys_id() -> None:
     query = {k: v for k, v in KINDS_OF_UPDATES["callback_query"].items() if k != "message"}
     [elsewhere] = parse({"callback_query": {**query, "inline_message_id": "I1"}})
     assert elsewhere.type == EventType.PROVIDER_EVENT
+    assert elsewhere.data["message"]["text"] == "yes-1"
+    assert elsewhere.data["sender"]["id"] == "7"
+
+
+GAME: dict[str, Any] = {"text": "Play", "callback_game": {}}
+KEYBOARDS: list[tuple[Any, dict[str, str], str]] = [
+    ([[{"text": "No", "callback_data": "n"}, {"text": "Yes", "callback_data": "y"}]], {"data": "y"}, "Yes"),
+    ([[{"text": "Other", "callback_data": "o"}]], {"data": "y"}, "y"),
+    (
+        [["old", {"text": 5, "callback_data": "y"}, {"text": "Yes", "callback_data": "y"}]],
+        {"data": "y"},
+        "Yes",
+    ),
+    ([[{"text": "See", "url": "https://a.example"}, GAME]], {"game_short_name": "chess"}, "Play"),
+    ([[GAME, {"text": "Yes", "callback_data": "y"}]], {"data": "y"}, "Yes"),
+    ({}, {"data": "y"}, "y"),
+    (None, {"game_short_name": "chess"}, "chess"),
+    (None, {}, "[callback_query]"),
+]
+
+
+@pytest.mark.parametrize(("keyboard", "chosen", "text"), KEYBOARDS)
+def test_the_text_of_a_pressed_button(keyboard: Any, chosen: dict[str, str], text: str) -> None:
+    query = {k: v for k, v in KINDS_OF_UPDATES["callback_query"].items() if k != "data"}
+    below = {**query["message"], "reply_markup": {"inline_keyboard": keyboard}}
+    [pressed] = parse({"callback_query": {**query, **chosen, "message": below}})
+    assert pressed.data["message"]["text"] == text
 
 
 def test_what_the_owner_writes_is_an_echo_and_what_the_bot_wrote_is_not() -> None:

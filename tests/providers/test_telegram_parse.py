@@ -94,7 +94,7 @@ def test_fields() -> None:
 def test_other_updates() -> None:
     edited = parse({"update_id": 2, "edited_message": message(text="new", edit_date=1_780_790_500)})
     assert isinstance(edited, MessageEdited)
-    assert edited.edited_at == 1_780_790_500_000
+    assert (edited.edited_at, edited.number) == (1_780_790_500_000, 2)
     post = parse(
         {
             "update_id": 3,

@@ -69,6 +69,8 @@ CONTENTS: list[tuple[dict[str, Any], str, str]] = [
         "BEGIN:VCARD\nVERSION:3.0\nN:;An;;;\nFN:An B\nTEL:+1\nEND:VCARD",
     ),
     ({"type": "button", "button": {"text": "Yes", "payload": "y"}}, "text", "Yes"),
+    ({"type": "button", "button": {"payload": "y"}}, "text", "y"),
+    ({"type": "interactive", "interactive": {"button_reply": {"id": "b1"}}}, "text", "b1"),
     (
         {
             "type": "interactive",

@@ -1,16 +1,11 @@
-"""Files that customers send: links that need no API key, and the cache behind them.
+"""Files that customers send: the cache behind their links (`media_links.py`).
 
-A link is `{public_url}/media/{account id}.{sealed reference}`. The reference is encrypted, so the link
-reveals neither the platform's handle nor a file name; and it expires. It is sealed into the link whole, and
-nothing is stored: a link outlives a restart and a rotation of keys, and leaves no row to be deleted. Handles
-are short (a media key and a path: 300 bytes), and with the longest of `MAX_HANDLE` bytes a link still fits
-into the 8 KiB that proxies allow a request line. The first request of a link fetches the
-file from the platform and checks it. Files are kept on the disk under a quota, and served as downloads that a
-browser does not run.
+The first request of a link fetches the file from the platform and checks it. Files are kept on the disk under
+a quota, and served as downloads that a browser does not run. Once its message is deleted a file can no longer
+be had, and what is kept of it is deleted (`erasing.py`).
 """
 
 import contextlib
-import enum
 import hashlib
 import logging
 import os
@@ -19,140 +14,41 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-import attrs
-import msgspec
 import trio
 
 from actors.accounts import Accounts, NoSuchAccount
 from unifyport.config.settings import Media
-from unifyport.model.file_names import LONGEST_NAME
-from unifyport.model.inbound import MAX_HANDLE, Attachment
 from unifyport.model.message import CommandState, FetchMedia
 from unifyport.process import disk
-from unifyport.providers.registry import Registry
-from unifyport.storage.sealing import KeyRing, SealError
+from unifyport.storage.contract import Store
+
+from .media_links import MediaLinks, MediaUnavailable, Missing, Reference
 
 log = logging.getLogger("unifyport.media")
 
 FETCH_SECONDS = 120
 FETCHES = 8  # concurrent fetches of all accounts
-MAX_LINK = 7000  # characters of a link after the base URL
-_LONGEST_TYPE = 100
 _PRUNE_TO = 0.9  # of the quota
-_PART = ".part"
+PART = ".part"
 _PERMANENT = frozenset({"too_large", "media_not_found"})
 
 
-class Missing(enum.Enum):
-    """Why a file cannot be had."""
-
-    NO_LINK = "no_link"  # the link is not one of this gateway
-    GONE = "gone"  # for good
-    TOO_LARGE = "too_large"
-    NOT_FETCHED = "not_fetched"  # the platform did not give it
-    NOT_NOW = "not_now"  # the account is not running, or the disk is full
+def name_of(reference: Reference) -> str:
+    """The name of a kept file: the key of its message, and the hash of its handle."""
+    name = hashlib.sha256(reference.handle).hexdigest()
+    return f"{reference.message.hex()}-{name}" if reference.message else name
 
 
-class MediaUnavailable(Exception):
-    """`reason` is machine-readable."""
-
-    def __init__(self, missing: Missing, reason: str) -> None:
-        super().__init__(reason)
-        self.missing = missing
-        self.reason = reason
-
-
-@attrs.define
-class Reference:
-    """What a link refers to."""
-
-    handle: bytes = attrs.field(repr=False)
-    expires_at: int  # unix ms
-    mime_type: str = ""
-    title: str = ""
-    size: int | None = None
-
-
-_Sealed = tuple[bytes, int, str, str, int | None]  # a reference, as MessagePack
-
-
-class _OldReference(msgspec.Struct):
-    """A reference in links made before handles: JSON, with the public id only."""
-
-    file_id: str
-    expires_at: int
-    mime_type: str = ""
-    title: str = ""
-    size: int | None = None
-
-
-class MediaLinks:
-    """Makes links and reads them. `limit`: the largest file of a provider, in bytes."""
-
-    def __init__(
-        self,
-        ring: KeyRing,
-        base_url: str,
-        settings: Media,
-        *,
-        registry: Registry,
-        now_ms: Callable[[], int],
-    ) -> None:
-        self._ring = ring
-        self._base_url = base_url.rstrip("/")
-        self._settings = settings
-        self._registry = registry
-        self._now_ms = now_ms
-
-    def limit(self, provider: str) -> int:
-        channel = self._registry.find_channel(provider)
-        limits = [c.max_download for c in channel.connections if c.max_download] if channel else []
-        return min(self._settings.max_file, max(limits, default=self._settings.max_file))
-
-    def link(self, account_id: str, provider: str, attachment: Attachment) -> str:
-        """The URL of a file; empty if the file is too large to be fetched, or its handle too long.
-
-        After the base URL it has at most `MAX_LINK` characters.
-        """
-        if attachment.size is not None and attachment.size > self.limit(provider):
-            return ""
-        handle = attachment.handle or attachment.file_id.encode()
-        if len(handle) > MAX_HANDLE:
-            log.warning("account %s: a file has a handle of %s bytes, no link", account_id, len(handle))
-            return ""
-        reference: _Sealed = (
-            handle,
-            self._now_ms() + int(self._settings.link_lifetime * 1000),
-            attachment.mime_type[:_LONGEST_TYPE],
-            attachment.title[:LONGEST_NAME],
-            attachment.size,
-        )
-        token = self._ring.seal_text("media", msgspec.msgpack.encode(reference), context=account_id)
-        return f"{self._base_url}/media/{account_id}.{token}"
-
-    def read(self, token: str) -> tuple[str, Reference]:
-        """The account id and the reference of a link. Raises `MediaUnavailable`."""
-        account_id, _, text = token.partition(".")
-        try:
-            plain = self._ring.open_text("media", text, context=account_id)
-            reference = _decode(plain)
-        except (SealError, msgspec.DecodeError):
-            raise MediaUnavailable(Missing.NO_LINK, "not_found") from None
-        if reference.expires_at < self._now_ms():
-            raise MediaUnavailable(Missing.GONE, "link_expired")
-        return account_id, reference
-
-
-def _decode(plain: bytes) -> Reference:
-    """Raises `msgspec.DecodeError`. MessagePack of a tuple never begins with a brace."""
-    if not plain.startswith(b"{"):
-        return Reference(*msgspec.msgpack.decode(plain, type=_Sealed))
-    old = msgspec.json.decode(plain, type=_OldReference)
-    return Reference(old.file_id.encode(), old.expires_at, old.mime_type, old.title, old.size)
+def message_of(name: str) -> bytes | None:
+    """The key of the message whose file has this name; None if the name does not say it."""
+    key, dash, _ = name.partition("-")
+    with contextlib.suppress(ValueError):
+        return bytes.fromhex(key) if dash else None
+    return None
 
 
 class MediaCache:
-    """Files in one directory for each account, named by the hash of their handle.
+    """Files in one directory for each account, named by their message and the hash of their handle.
 
     The least recently used files are deleted first. Requests for a file that is being fetched wait for that
     fetch. A file is written under another name and renamed when it is complete, so a kill leaves no partial
@@ -166,33 +62,46 @@ class MediaCache:
         *,
         links: MediaLinks,
         accounts: Accounts,
+        store: Store,
         now_ms: Callable[[], int],
     ) -> None:
         self._directory = directory
         self._settings = settings
         self._links = links
         self._accounts = accounts
+        self._store = store
         self._now_ms = now_ms
         self._locks: dict[Path, trio.Lock] = {}
         self._fetches = trio.CapacityLimiter(FETCHES)
         self._pruning = trio.Lock()
 
     async def open(self, account_id: str, reference: Reference) -> BinaryIO:
-        """The file, open to be read; the caller closes it. Raises `MediaUnavailable`."""
+        """The file, open to be read; the caller closes it. Raises `MediaUnavailable`, `StoreUnavailable`."""
         if self._accounts.actor(account_id) is None:
             raise MediaUnavailable(Missing.GONE, "account_gone")
-        name = hashlib.sha256(reference.handle).hexdigest()
-        path = self._directory / account_id / name
+        await self._require_message(account_id, reference)
+        path = self._directory / account_id / name_of(reference)
         lock = self._locks.setdefault(path, trio.Lock())
         try:
             async with lock:
                 file = await disk.run(_open_used, path)
                 if file is None:
                     file = await self._fetch(account_id, reference, path)
+                    try:  # a deletion meanwhile has found no file to delete
+                        await self._require_message(account_id, reference)
+                    except BaseException:
+                        file.close()
+                        path.unlink(missing_ok=True)
+                        raise
         finally:
             if not lock.locked():
                 self._locks.pop(path, None)
         return file
+
+    async def _require_message(self, account_id: str, reference: Reference) -> None:
+        """Raises `MediaUnavailable` if the file's message was deleted."""
+        if reference.message and await self._store.erased(account_id, [reference.message]):
+            raise MediaUnavailable(Missing.GONE, "message_deleted")
 
     async def forget(self, account_id: str) -> None:
         """Delete the files of a deleted account."""
@@ -204,7 +113,7 @@ class MediaCache:
         if actor is None:
             raise MediaUnavailable(Missing.GONE, "account_gone")
         limit = self._links.limit(actor.row.provider)
-        part = path.with_name(f"{path.name}{_PART}")
+        part = path.with_name(f"{path.name}{PART}")
         try:
             async with self._fetches:
                 await disk.run(lambda: path.parent.mkdir(mode=0o700, parents=True, exist_ok=True))
@@ -238,7 +147,7 @@ class MediaCache:
                 status = path.stat()
                 if status.st_mtime < oldest:
                     path.unlink()
-                elif path.suffix != _PART and path != newest:
+                elif path.suffix != PART and path != newest:
                     files.append((status.st_mtime, status.st_size, path))
         total = newest.stat().st_size + sum(size for _, size, _ in files) if newest.exists() else 0
         if total <= self._settings.max_bytes:

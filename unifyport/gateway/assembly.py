@@ -14,7 +14,9 @@ from actors.writer import Writer
 from supervisors import Node
 from unifyport.config.settings import Settings
 from unifyport.delivery.client import NewClient
-from unifyport.files.incoming import MediaCache, MediaLinks
+from unifyport.files.erasing import Eraser
+from unifyport.files.incoming import MediaCache
+from unifyport.files.media_links import MediaLinks
 from unifyport.files.outgoing import OutgoingFiles
 from unifyport.fleet.doorbells import Bus
 from unifyport.links.login import LoginLinks
@@ -44,6 +46,7 @@ from .key_cache import KeyCache
 from .login_pages import LoginPageUseCases
 from .logins import LoginUseCases
 from .lookup import AccountLookup
+from .message_actions import MessageActionUseCases
 from .platform import PlatformUseCases
 from .repeats import Repeats
 from .runtime import RuntimeUseCases, SupervisionTree
@@ -85,6 +88,7 @@ class Assembly:
     ready: Callable[[], str | None]
     writes: TimedWriter = attrs.field(init=False)
     media: MediaCache = attrs.field(init=False)
+    eraser: Eraser = attrs.field(init=False)
     uploads: OutgoingFiles = attrs.field(init=False)
     deletion: AccountDeletion = attrs.field(init=False)
     bell: EndpointBell = attrs.field(init=False)
@@ -97,8 +101,14 @@ class Assembly:
         directory: Path = settings.media_directory
         self.writes = TimedWriter(self.writer)
         self.media = MediaCache(
-            directory, settings.media, links=self.links, accounts=self.accounts, now_ms=self.now_ms
+            directory,
+            settings.media,
+            links=self.links,
+            accounts=self.accounts,
+            store=self.store,
+            now_ms=self.now_ms,
         )
+        self.eraser = Eraser(directory, self.store)
         self.uploads = OutgoingFiles(
             directory / "out",
             settings.media,
@@ -125,6 +135,7 @@ class Assembly:
             platform=platform,
             conversations=ConversationUseCases(store, self.normalizers, self.accounts, platform, now_ms),
             sends=self._sends(),
+            message_actions=MessageActionUseCases(platform, self.writes, self.normalizers.find_alias),
             endpoints=endpoints,
             deliveries=self._deliveries(endpoints),
             events=events,

@@ -6,7 +6,8 @@ from typing import BinaryIO
 import attrs
 
 from unifyport.config.settings import Settings
-from unifyport.files.incoming import MediaCache, MediaLinks, MediaUnavailable, Missing, Reference
+from unifyport.files.incoming import MediaCache
+from unifyport.files.media_links import MediaLinks, MediaUnavailable, Missing, Reference
 from unifyport.files.outgoing import FileRefused, OutgoingFiles, Sink, Upload
 from unifyport.links.qr import KINDS, NoPicture, QrPictures, code_of, draw
 from unifyport.storage.contract import Store
@@ -42,7 +43,7 @@ class LinkedFiles:
     _pictures: QrPictures
 
     async def open_media(self, token: str) -> tuple[Reference, BinaryIO]:
-        """A customer's file; the caller closes it. Raises `UseCaseError`."""
+        """A customer's file; the caller closes it. Raises `UseCaseError`, `StoreUnavailable`."""
         try:
             account_id, reference = self._links.read(token)
             return reference, await self._media.open(account_id, reference)

@@ -17,6 +17,7 @@ from .files import LinkedFiles, UploadUseCases
 from .ingress import Ingress
 from .login_pages import LoginPageUseCases
 from .logins import LoginUseCases
+from .message_actions import MessageActionUseCases
 from .platform import PlatformUseCases
 from .runtime import RuntimeUseCases, SupervisionTree
 from .sends import SendUseCases
@@ -38,6 +39,7 @@ class Gateway:
     platform: PlatformUseCases
     conversations: ConversationUseCases
     sends: SendUseCases
+    message_actions: MessageActionUseCases
     endpoints: EndpointUseCases
     deliveries: DeliveryUseCases
     events: EventUseCases

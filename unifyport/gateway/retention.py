@@ -7,7 +7,7 @@ import trio
 
 from actors.writer import Writer
 from supervisors import Incarnation
-from unifyport.config.settings import Storage
+from unifyport.config.settings import Settings
 from unifyport.files.outgoing import OutgoingFiles
 from unifyport.storage.contract import Committed, Purge
 
@@ -16,14 +16,18 @@ log = logging.getLogger("unifyport.retention")
 EVERY = 60.0
 BETWEEN_PAGES = 0.1
 COMMANDS_SECONDS = 7 * 86400.0
-KEYS_SECONDS = 86400.0  # of idempotency keys; a send of unknown outcome keeps its key for COMMANDS_SECONDS
+DAY = 86400.0
+KEYS_SECONDS = DAY  # of idempotency keys; a send of unknown outcome keeps its key for COMMANDS_SECONDS
 
 
 class Retention:
     def __init__(
-        self, storage: Storage, writer: Writer, files: OutgoingFiles, now_ms: Callable[[], int]
+        self, settings: Settings, writer: Writer, files: OutgoingFiles, now_ms: Callable[[], int]
     ) -> None:
-        self._storage = storage
+        self._storage = settings.storage
+        # as long as a repeat of an edit may come, or a link to a file of the message is good
+        links = settings.media.link_lifetime + DAY
+        self._messages_kept = max(settings.storage.dedupe_retention, links)
         self._writer = writer
         self._files = files
         self._now_ms = now_ms
@@ -55,6 +59,7 @@ class Retention:
             keys_before=now - _ms(KEYS_SECONDS),
             quarantine_before=now - _ms(kept.dead_letter_retention),
             aliases_before=now - _ms(max(kept.alias_retention, kept.event_retention)),
+            messages_before=now - _ms(self._messages_kept),
         )
         match await self._writer.submit(purge):
             case Committed(value=deleted):

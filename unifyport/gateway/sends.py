@@ -12,7 +12,7 @@ from actors.account.execution import NOT_RUNNING
 from actors.account.lanes import NotPrepared, Place, Prepare
 from actors.accounts import Accounts, NoSuchAccount
 from unifyport.config.settings import Settings
-from unifyport.files.outgoing import FileRefused, OutgoingFiles
+from unifyport.files.outgoing import FileRefused, OutgoingFile, OutgoingFiles
 from unifyport.links.reply_tokens import InvalidReplyToken, ReplyTokens, is_token
 from unifyport.model.account import Account
 from unifyport.model.aliases import Alias
@@ -20,6 +20,7 @@ from unifyport.model.ids import new_id
 from unifyport.model.message import (
     Answer,
     CommandState,
+    OutboundFile,
     OutboundMedia,
     OutboundMessage,
     OutboundText,
@@ -57,13 +58,16 @@ MAX_PROVIDER_DATA = 65_536  # bytes of JSON
 class FileSource:
     """Where the file of a message is: behind a URL or, with `uploaded`, an upload's key. `field` named it.
 
-    `name`: the name that the caller gives the file; empty: the file's own.
+    `name`: the name that the caller gives the file; empty: the file's own. `part`: its key in the message's
+    `files`; empty: it is the message's own file. `limit`: bytes that it may have.
     """
 
     field: str
     value: str
     uploaded: bool = False
     name: str = ""
+    part: str = ""
+    limit: int = 0
 
 
 @attrs.frozen
@@ -156,7 +160,8 @@ class SendUseCases:
             text = rejected.detail or rejected.reason
             raise UseCaseError(INVALID_REQUEST, text, reason=rejected.reason) from None
         remarks.settle()
-        prepare = None if source is None else self._preparing(connection, source)
+        sources = self._sources(connection, message, source)
+        prepare = self._preparing(sources) if sources else None
         accept = AcceptCommand(account.no, command, msgspec.json.encode(command))
         message.rendered = rendered
         known: CommandRecord | Answer | None = None if key is None else await self._repeats.find(key)
@@ -298,49 +303,53 @@ class SendUseCases:
 
     # -- once it is on record --------------------------------------------------------------------------------
 
-    def _preparing(self, connection: ConnectionSpec, source: FileSource) -> Prepare:
-        """Fetches the file at the turn of its message. Raises `NotPrepared`."""
+    def _sources(
+        self, connection: ConnectionSpec, message: OutboundMessage, source: FileSource | None
+    ) -> list[FileSource]:
+        """Where the files of a message are: its own, and those that `provider_data` names."""
+
+        def limit(kind: str) -> int:
+            largest = self._settings().media.max_file
+            return min(connection.max_upload.get(kind, largest), largest)
+
+        named = connection.named_files(message) if message.provider_data else ()
+        found = [
+            FileSource(f"provider_data.{f.field}", f.value, f.uploaded, f.name, f.part, limit(f.kind))
+            for f in named
+        ]
+        if source is not None and isinstance(message, OutboundMedia):
+            found.append(attrs.evolve(source, limit=limit(message.type)))
+        return found
+
+    def _preparing(self, sources: list[FileSource]) -> Prepare:
+        """Fetches the files at the turn of their message. Raises `NotPrepared`."""
 
         @contextlib.asynccontextmanager
         async def prepare(command: SendCommand) -> AsyncIterator[SendCommand]:
-            try:
-                async with self._with_file(command, connection, source) as ready:
-                    yield ready
-            except FileRefused as refused:
-                code = "disk" if refused.reason == "disk" else INVALID_MEDIA
-                text = f"{source.field}: {refused}"
-                raise NotPrepared(Answer(CommandState.NOT_SENT, code=code, message=text)) from None
+            message = command.message
+            until = trio.current_time() + FETCH_SECONDS
+            async with contextlib.AsyncExitStack() as held:
+                for source in sources:
+                    left = max(0.0, until - trio.current_time())
+                    try:
+                        file = await self._file_of(command.account_id, source, left, held)
+                    except FileRefused as refused:
+                        code = "disk" if refused.reason == "disk" else INVALID_MEDIA
+                        text = f"{source.field}: {refused}"
+                        raise NotPrepared(Answer(CommandState.NOT_SENT, code=code, message=text)) from None
+                    message = _with_file(message, source.part, file)
+                yield attrs.evolve(command, message=message)
 
         return prepare
 
-    @contextlib.asynccontextmanager
-    async def _with_file(
-        self, command: SendCommand, connection: ConnectionSpec, source: FileSource
-    ) -> AsyncIterator[SendCommand]:
-        """The command with its file, which is on the disk as long as this is open. Raises `FileRefused`."""
-        message = command.message
-        if not isinstance(message, OutboundMedia):
-            yield command
-            return
-        largest = self._settings().media.max_file
-        limit = min(connection.max_upload.get(message.type, largest), largest)
-        async with contextlib.AsyncExitStack() as held:
-            if source.uploaded:
-                file = await self._files.of_key(source.value, limit, name=source.name)
-            else:
-                fetching = self._files.of_url(
-                    command.account_id, source.value, limit, FETCH_SECONDS, name=source.name
-                )
-                file = await held.enter_async_context(fetching)
-            with_file = attrs.evolve(
-                message,
-                path=file.path,
-                name=file.name,
-                mime_type=file.mime_type,
-                size=file.size,
-                rendered=None,
-            )
-            yield attrs.evolve(command, message=with_file)
+    async def _file_of(
+        self, account_id: str, source: FileSource, seconds: float, held: contextlib.AsyncExitStack
+    ) -> OutgoingFile:
+        """The file, which is on the disk as long as `held` is open. Raises `FileRefused`."""
+        if source.uploaded:
+            return await self._files.of_key(source.value, source.limit, name=source.name)
+        fetching = self._files.of_url(account_id, source.value, source.limit, seconds, name=source.name)
+        return await held.enter_async_context(fetching)
 
     def _sent(
         self, account: Account, message: OutboundMessage, command_id: str, answer: Answer
@@ -352,6 +361,17 @@ class SendUseCases:
             account.id, account.provider, message.conversation_id, answer.message_id
         )
         return SentMessage(command_id, account.id, answer.message_id, answer.provider_ref, token)
+
+
+def _with_file(message: OutboundMessage, part: str, file: OutgoingFile) -> OutboundMessage:
+    """The message with one more of its files."""
+    if part:
+        found = OutboundFile(file.path, file.name, file.mime_type, file.size)
+        return attrs.evolve(message, files={**message.files, part: found})
+    assert isinstance(message, OutboundMedia)
+    return attrs.evolve(
+        message, path=file.path, name=file.name, mime_type=file.mime_type, size=file.size, rendered=None
+    )
 
 
 def _known_fields(connection: ConnectionSpec, message: OutboundMessage) -> dict[str, Any]:

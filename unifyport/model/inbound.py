@@ -10,6 +10,7 @@ the identity of the account that received it.
 
 import enum
 import hashlib
+from collections.abc import Iterator
 from typing import Any, Literal
 
 import attrs
@@ -31,6 +32,11 @@ def dedupe_key(*fields: str | int) -> bytes:
         encoded += len(data).to_bytes(4)
         encoded += data
     return hashlib.blake2b(encoded, digest_size=16).digest()
+
+
+def message_key(conversation_id: str, message_id: str) -> bytes:
+    """The key of a message, under which its originals and files are found: 16 bytes."""
+    return dedupe_key("message", conversation_id, message_id)
 
 
 @attrs.frozen
@@ -138,11 +144,16 @@ class MessageReceived(Reported):
 
 @attrs.define
 class MessageEdited(Reported):
+    """Edits of a message are ordered by `edited_at`, those of the same time by `number`: an edit that comes
+    after a newer one is recorded and not emitted.
+    """
+
     key: bytes
     conversation: Conversation
     sender: Sender
     content: Content
     edited_at: int
+    number: int = 0
 
 
 @attrs.define
@@ -242,6 +253,9 @@ class PlatformEvent(Reported):
     `name` is the platform's word, or one of ours: `message_echo`, `contact_blocked`, `poll_vote`, `played`.
     `content` and `direction`: of a message, such as one that the owner of the account wrote elsewhere.
     `details` are further fields of `data.event`. `at`: None if the platform does not say it.
+
+    What the owner did to a message elsewhere has `details["change"]`: `edited`, with `number` as in
+    `MessageEdited`, or `deleted`, with `target_message_id`.
     """
 
     key: bytes
@@ -252,6 +266,7 @@ class PlatformEvent(Reported):
     content: Content | None = None
     direction: Literal["inbound", "outbound"] | None = None
     details: dict[str, Any] = attrs.field(factory=dict)
+    number: int = 0
 
 
 @attrs.define
@@ -359,13 +374,36 @@ ProviderEvent = (
 )
 
 
-def attachments_of(event: ProviderEvent) -> list[Attachment]:
-    """Every attachment in an event."""
+def files_of(event: ProviderEvent) -> Iterator[tuple[str, Attachment]]:
+    """Every attachment in an event, with the id of its message."""
+    contents: list[Content] = []
     match event:
         case MessageReceived(content=content) | MessageEdited(content=content):
-            return content.attachments
-        case PlatformEvent(content=Content(attachments=attachments)):
-            return attachments
+            contents = [content]
+        case PlatformEvent(content=Content() as content):
+            contents = [content]
         case ConversationHistory(messages=messages):
-            return [attachment for past in messages for attachment in past.content.attachments]
+            contents = [past.content for past in messages]
+    for content in contents:
+        for attachment in content.attachments:
+            yield content.id, attachment
+
+
+def edit_of(event: ProviderEvent) -> tuple[str, int, int] | None:
+    """(message id, time in unix ms, number) of an edit; None for any other event."""
+    match event:
+        case MessageEdited(content=content, edited_at=at, number=number):
+            return content.id, at, number
+        case PlatformEvent(content=Content(id=id_), at=int(at), details={"change": "edited"}, number=number):
+            return id_, at, number
+    return None
+
+
+def deleted_ids(event: ProviderEvent) -> list[str]:
+    """The ids of the messages that an event takes back."""
+    match event:
+        case MessageDeleted():
+            return event.message_ids
+        case PlatformEvent(details={"change": "deleted", "target_message_id": str(id_)}):
+            return [id_]
     return []

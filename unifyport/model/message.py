@@ -25,6 +25,16 @@ class CommandState(enum.StrEnum):
 
 
 @attrs.define
+class OutboundFile:
+    """A file beside the text of a message, complete at `path` while it is sent. `size`: bytes."""
+
+    path: str
+    name: str
+    mime_type: str
+    size: int
+
+
+@attrs.define
 class OutboundMessage:
     """The fields of every outbound message, named as in the API: the conversation, and the text or caption.
 
@@ -41,6 +51,7 @@ class OutboundMessage:
     client_ref: str = ""
     mentions: list[str] = attrs.field(factory=list)
     provider_data: dict[str, Any] = attrs.field(factory=dict)
+    files: dict[str, OutboundFile] = attrs.field(factory=dict)  # those that `provider_data` names
     # The result of the connection's `check`, kept so that the connector need not render the message again.
     rendered: Any = attrs.field(default=None, eq=False, repr=False)
 

@@ -36,6 +36,19 @@ class Original:
 
 
 @attrs.define
+class Edit:
+    """That an event shows a message as it is since an edit at `at` (unix ms), the `number`th of that time.
+
+    If a newer edit of the message was committed before, the event is left out.
+    """
+
+    event_id: str
+    message: bytes
+    at: int
+    number: int = 0
+
+
+@attrs.define
 class CommandResolution:
     """What a receipt says of a send whose outcome was not known."""
 
@@ -48,7 +61,8 @@ class CommandResolution:
 class Item:
     """A normalised provider event: its dedupe key, its standard events, or why there are none.
 
-    `erases`: the keys of messages that were deleted; originals that show them are deleted, too.
+    `erases`: the keys of messages that were deleted; originals that show them are deleted, too, and their
+    files can no longer be had.
     """
 
     key: bytes
@@ -57,6 +71,7 @@ class Item:
     settles: CommandResolution | None = None
     originals: list[Original] = attrs.field(factory=list)
     erases: list[bytes] = attrs.field(factory=list)
+    edit: Edit | None = None
     aliases: AliasChanges | None = None
 
 

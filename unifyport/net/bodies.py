@@ -1,8 +1,10 @@
-"""Bodies of requests that are read from the disk while they are sent: a file, a form with one (RFC 7578)."""
+"""Bodies of requests that are read from the disk as they are sent: a file, a form with files (RFC 7578)."""
 
 import os
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
+
+import attrs
 
 from unifyport.process import disk
 
@@ -19,34 +21,47 @@ class FileBody:
             yield chunk
 
 
-class Multipart:
-    """A form with one file as a body for `request`, with its headers. `name`: the field of the file."""
+@attrs.frozen
+class FormFile:
+    """A file of a form. `name`: of its field; `size`: bytes."""
 
-    def __init__(
-        self, fields: Mapping[str, str], name: str, path: str, *, filename: str, mime_type: str, size: int
-    ) -> None:
+    name: str
+    path: str
+    filename: str
+    mime_type: str
+    size: int
+
+
+class Multipart:
+    """A form with files as a body for `request`, with its headers."""
+
+    def __init__(self, fields: Mapping[str, str], *files: FormFile) -> None:
         boundary = os.urandom(16).hex()
-        parts = [
+        head = "".join(
             f'--{boundary}\r\ncontent-disposition: form-data; name="{field}"\r\n\r\n{value}\r\n'
             for field, value in fields.items()
-        ]
-        parts.append(
-            f'--{boundary}\r\ncontent-disposition: form-data; name="{name}";'
-            f' filename="{_escape_filename(filename)}"\r\n'
-            f"content-type: {_strip_controls(mime_type)}\r\n\r\n"
         )
-        self._head = "".join(parts).encode()
-        self._tail = f"\r\n--{boundary}--\r\n".encode()
-        self._file = FileBody(path, size)
+        self._parts: list[tuple[bytes, FileBody]] = []  # what comes before each file, and the file
+        for file in files:
+            head += (
+                f'--{boundary}\r\ncontent-disposition: form-data; name="{file.name}";'
+                f' filename="{_escape_filename(file.filename)}"\r\n'
+                f"content-type: {_strip_controls(file.mime_type)}\r\n\r\n"
+            )
+            self._parts.append((head.encode(), FileBody(file.path, file.size)))
+            head = "\r\n"
+        self._tail = f"{head}--{boundary}--\r\n".encode()
+        length = len(self._tail) + sum(len(before) for before, _ in self._parts)
         self.headers = {
             "content-type": f"multipart/form-data; boundary={boundary}",
-            "content-length": str(len(self._head) + size + len(self._tail)),
+            "content-length": str(length + sum(file.size for file in files)),
         }
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        yield self._head
-        async for chunk in self._file:
-            yield chunk
+        for before, file in self._parts:
+            yield before
+            async for chunk in file:
+                yield chunk
         yield self._tail
 
 

@@ -82,6 +82,14 @@ def host_of(netloc: str) -> str:
         raise NotAUrl(str(error)) from None
 
 
+def is_url(text: str, longest: int) -> bool:
+    """Whether it is an http or https URL of at most `longest` characters."""
+    try:
+        return len(text) <= longest and locate(text) is not None
+    except NotAUrl:
+        return False
+
+
 def in_ascii(url: str) -> str:
     """The URL with its host in ASCII; the rest stays. Raises `NotAUrl`."""
     if url.isascii():

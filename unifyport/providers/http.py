@@ -14,8 +14,8 @@ from typing import Any, Protocol, TypeVar
 import msgspec
 
 from unifyport.model.json_text import UNREADABLE
-from unifyport.model.message import OutboundMedia
-from unifyport.net.bodies import FileBody, Multipart
+from unifyport.model.message import OutboundMedia, OutboundMessage
+from unifyport.net.bodies import FileBody, FormFile, Multipart
 from unifyport.net.clients import ConnectionLost, NotConnected, Response, TooLarge
 from unifyport.net.platform import PlatformClient
 from unifyport.net.urls import NotAUrl, locate
@@ -199,8 +199,14 @@ def decode(body: bytes | msgspec.Raw, shape: Any) -> Any:
 def new_form(message: OutboundMedia, fields: Mapping[str, str], name: str) -> Multipart:
     """A form with the file of a message in the field `name`."""
     filename = message.name or message.type
+    return Multipart(fields, FormFile(name, message.path, filename, message.mime_type, message.size))
+
+
+def form_with_files(message: OutboundMessage, fields: Mapping[str, str]) -> Multipart:
+    """A form with all `files` of a message."""
+    files = message.files.items()
     return Multipart(
-        fields, name, message.path, filename=filename, mime_type=message.mime_type, size=message.size
+        fields, *(FormFile(part, f.path, f.name or part, f.mime_type, f.size) for part, f in files)
     )
 
 

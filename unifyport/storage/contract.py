@@ -302,6 +302,15 @@ class RetryNow:
 
 
 @attrs.define
+class EraseMessages:
+    """Record that messages were deleted, by their keys, and delete originals that show them."""
+
+    account_no: int
+    account_id: str
+    messages: list[bytes]
+
+
+@attrs.define
 class Purge:
     """Delete one page (at most `page` rows of each table) of rows past their retention. Value: rows deleted.
 
@@ -317,6 +326,7 @@ class Purge:
     quarantine_before: int = 0
     aliases_before: int = 0  # of conversations with several ids
     page: int = 1000
+    messages_before: int = 0  # what became of messages
 
 
 Write = (
@@ -336,6 +346,7 @@ Write = (
     | DropOwed
     | Replay
     | RetryNow
+    | EraseMessages
     | Purge
 )
 
@@ -525,6 +536,9 @@ class Store(Protocol):
 
     async def original(self, event_id: str) -> bytes | None:
         """What came in, of an event that does not hold it; None if there is none, or no longer."""
+
+    async def erased(self, account_id: str, keys: Sequence[bytes]) -> set[bytes]:
+        """Those of these keys whose messages were deleted."""
 
     async def quarantine(self, limit: int) -> list[QuarantineEntry]: ...
     async def lane_key(self) -> bytes:

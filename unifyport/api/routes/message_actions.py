@@ -60,8 +60,11 @@ def _target(body: Any) -> Target:
     )
 
 
-async def _act(call: Call, capability: Capability[..., Any], *arguments: Any) -> schemas.OkData:
-    await call.gateway.platform.ask(call.body.account_id, capability, *arguments)
+async def _act(
+    call: Call, capability: Capability[..., Any], target: Target, *arguments: Any
+) -> schemas.OkData:
+    actions = call.gateway.message_actions
+    await actions.act(call.body.account_id, capability, target, *arguments, remarks=call.remarks)
     return schemas.OkData()
 
 

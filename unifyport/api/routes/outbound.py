@@ -23,7 +23,7 @@ from unifyport.model.message import (
     Phone,
     Voice,
 )
-from unifyport.net.urls import NotAUrl, locate
+from unifyport.net.urls import is_url
 
 from .. import schemas
 
@@ -150,11 +150,7 @@ def _recording(field: str, value: str | None) -> _Recording | None:
 
 
 def _checked_url(field: str, url: str) -> str:
-    try:
-        fits = len(url) <= MAX_URL and locate(url) is not None
-    except NotAUrl:
-        fits = False
-    if not fits:
+    if not is_url(url, MAX_URL):
         raise invalid(field, f"must be an http or https URL of at most {MAX_URL} characters")
     return url
 

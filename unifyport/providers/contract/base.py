@@ -37,7 +37,7 @@ from unifyport.model.proxy import Proxy
 from unifyport.model.send_pace import UNPACED, Pace
 from unifyport.model.unit import SessionChange
 
-from .fields import ProviderField
+from .fields import NamedFile, ProviderField
 from .ingress import InboundHook
 from .session import Session
 
@@ -196,6 +196,8 @@ class ConnectionSpec:
     # once per send, before a file is fetched: `path` and `size` are not set yet.
     check: Callable[[OutboundMessage], object] = lambda message: None
     provider_data: tuple[ProviderField, ...] = ()  # of a send, beside `COMMON_FIELDS`
+    # The files that `provider_data` of a message names, which `check` has taken.
+    named_files: Callable[[OutboundMessage], list[NamedFile]] = lambda message: []
     mentions: bool = False  # `mentions` of a send have an effect
     conversation_types: tuple[str, ...] = ("user", "group", "channel")
     canonical: Callable[[str], str] = lambda conversation_id: conversation_id  # the form that events use

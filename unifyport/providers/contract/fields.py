@@ -43,6 +43,22 @@ class ProviderField:
         return any(_KINDS[kind](value) for kind in self.kinds)
 
 
+@attrs.frozen
+class NamedFile:
+    """A file that `provider_data` names, to be uploaded with the message: by a URL, or as an upload's key.
+
+    `part`: the key under which the message has it (`OutboundMessage.files`). `field`: its path in
+    `provider_data`. `kind`: the type of a message whose limit of size counts. `name`: the caller's name.
+    """
+
+    part: str
+    field: str
+    value: str
+    uploaded: bool
+    kind: str
+    name: str = ""
+
+
 def invalid(field: str, what: str) -> Rejected:
     """The refusal of a field, named by its path in `provider_data`; `what` is for the caller."""
     return Rejected("invalid_provider_data", f"provider_data.{field}: {what}")

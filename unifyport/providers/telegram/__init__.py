@@ -4,6 +4,7 @@ import attrs
 
 from ..contract.base import POLL, WEBHOOK, Channel, ConnectionSpec, ConnectorIn, Credential, Inbound
 from ..contract.ingress import InboundHook
+from .bot.albums import album_files
 from .bot.limits import PACE, PARALLEL_SENDS
 from .bot.parse import parse_webhook
 from .bot.presses import acknowledge
@@ -38,6 +39,7 @@ CHANNEL = Channel(
             ingress=InboundHook(verify, parse_webhook, acknowledge=acknowledge),
             check=render,
             provider_data=PROVIDER_DATA,
+            named_files=album_files,
             max_text=MAX_TEXT,
             max_download=MAX_DOWNLOAD,
             max_upload=MAX_UPLOAD,

@@ -8,7 +8,6 @@ A bot can write only to chats that wrote first.
 import base64
 import contextlib
 import math
-import random
 import re
 import time
 from collections import deque
@@ -30,7 +29,9 @@ from ..http import HttpPlatform, as_json, http
 from ..limits import SendLimits
 from ..platform import KEPT
 from .actions import ACTIONS, chat_in
+from .albums import contents_of_album
 from .contents import CONTENTS, FILES, described, file_parameters, options
+from .presses import press
 from .state import Bot, BotApiError, bad_request, structured, whole
 
 _TOKEN = re.compile(r"(\d+):[A-Za-z0-9_-]+")
@@ -233,20 +234,11 @@ class TelegramPlatform(HttpPlatform):
         return self._said(bot, parameters, {field: shown, **kept})
 
     async def _send_album(self, bot: Bot, parameters: dict[str, Any]) -> list[dict[str, Any]]:
-        """Files by `file_id`, or by a URL, which is not fetched here."""
+        """Files by `file_id`, by a URL, which is not fetched here, or in the form."""
         await trio.lowlevel.checkpoint()
         media = structured(parameters, "media", list) or []
-        if not 2 <= len(media) <= 10:
-            raise bad_request("group send requires at least 2 and at most 10 media")
-        group, found = str(random.getrandbits(53)), []
-        for item in media:
-            source = str(item.get("media", ""))
-            if not source.startswith("https://") and source not in self.files:
-                raise bad_request("wrong file identifier/HTTP URL specified")
-            file_id = self._keep(b"") if source.startswith("https://") else source
-            shown = described(item["type"], file_id, len(self.files[file_id]), {})
-            caption = {"caption": item["caption"]} if item.get("caption") else {}
-            found.append({item["type"]: shown, "media_group_id": group, **caption})
+        uploads = {name: (file.stream.read(), file.filename) for name, file in (await request.files).items()}
+        found = contents_of_album(media, uploads, self._keep, self.files)
         return [self._said(bot, parameters, content) for content in found]
 
     def _said(self, bot: Bot, parameters: dict[str, Any], content: dict[str, Any]) -> dict[str, Any]:
@@ -338,7 +330,8 @@ class TelegramPlatform(HttpPlatform):
 
         `chat` (an object) makes it a group; `media` (`{type, content (base64), ...}`) sends a file in the
         message's field `type`; any other key of a Bot API message is sent as it is, and `migrate_to_chat_id`
-        makes the group a supergroup. Returns the platform's ids. Raises `ValueError`.
+        makes the group a supergroup. With `press` (a button's label or data) the customer presses a button
+        instead. Returns the platform's ids. Raises `ValueError`.
         """
         bot = self._connected(order.get("to"))
         sender = _user(order.get("from", 1))
@@ -348,6 +341,10 @@ class TelegramPlatform(HttpPlatform):
         if not isinstance(chat, dict) or "id" not in chat:
             raise ValueError("chat: must be an object with an id")
         bot.chats[chat["id"]] = chat
+        if "press" in order:
+            query = press(bot, sender, chat, order)
+            update_id = bot.push({"callback_query": query})
+            return {"message_id": query["id"], "conversation_id": str(chat["id"]), "update_id": update_id}
         extra = {name: value for name, value in order.items() if name not in ("to", "from", "chat", "media")}
         if "media" in order:
             extra |= self._media(order["media"])

@@ -207,7 +207,16 @@ create index alias_canonical on alias(account_no, canonical);
 create index alias_used on alias(used_at);
 """
 
-MIGRATIONS = [_V1, _V2, _V3, _V4, _V5, _V6, _V7, _V8]
+_V9 = """
+create table message(  -- what became of a message: its newest edit, and whether it was deleted
+  account_no integer not null, key blob not null,
+  edited_at integer, edit_number integer, deleted integer not null default 0, day integer not null,
+  primary key(account_no, key)
+) strict, without rowid;
+create index message_day on message(day);
+"""
+
+MIGRATIONS = [_V1, _V2, _V3, _V4, _V5, _V6, _V7, _V8, _V9]
 
 
 def migrate(database: sqlite_utils.Database) -> None:

@@ -34,7 +34,7 @@ from ..contract import (
     Write,
 )
 from ..sealing import WHAT_TO_DO, KeyRing, SealError
-from . import reads
+from . import messages, reads
 from .aliases import SealedAliases, open_aliases
 from .joint_reads import JointReads
 from .newest import Debts, NewestDebts, read_debts
@@ -418,6 +418,9 @@ class SqliteStore:
 
     async def original(self, event_id: str) -> bytes | None:
         return await self._read(lambda db: reads.original(db, self._ring, event_id))
+
+    async def erased(self, account_id: str, keys: Sequence[bytes]) -> set[bytes]:
+        return await self._read(lambda db: messages.erased(db, account_id, keys))
 
     async def quarantine(self, limit: int) -> list[QuarantineEntry]:
         return await self._read(lambda db: reads.quarantine(db, self._ring, limit))

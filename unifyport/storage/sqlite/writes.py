@@ -26,6 +26,7 @@ from ..contract import (
     DeleteEndpoint,
     DropOwed,
     Duplicate,
+    EraseMessages,
     Fenced,
     Purge,
     PutAccount,
@@ -43,7 +44,7 @@ from ..contract import (
     Write,
 )
 from ..sealing import KeyRing
-from . import deliveries, reads
+from . import deliveries, messages, reads
 from .aliases import SealedAliases
 from .reads import to_account, to_endpoint
 
@@ -143,12 +144,14 @@ class Writes:
             if seen.rowcount == 0:
                 continue
             fresh += 1
+            left_out = self._outdated(unit.account_no, item)
             self._db.executemany(
                 "insert into event(id, account_no, kind, lane, occurred_at, committed_at, expires_at, body)"
                 " values(?, ?, ?, ?, ?, ?, ?, ?)",
                 [
                     (e.id, unit.account_no, e.kind, e.lane, e.occurred_at, self._now, e.expires_at, e.body)
                     for e in item.events
+                    if e.id != left_out
                 ],
             )
             if item.quarantined is not None:
@@ -162,7 +165,7 @@ class Writes:
                         self._ring.seal("quarantine", ["quarantine", item.key], item.quarantined.raw),
                     ),
                 )
-            self._write_originals(unit.account_no, item)
+            self._write_originals(unit.account_no, item, left_out)
             if item.aliases is not None:
                 self._aliases.write(self._db, unit.account_no, item.aliases)
             if item.settles is not None:
@@ -171,11 +174,16 @@ class Writes:
         self._write_account_changes(unit)
         return Duplicate() if unit.items and not fresh else Committed()
 
-    def _write_originals(self, account_no: int, item: Item) -> None:
-        self._db.executemany(
-            "delete from original where account_no = ? and message = ?",
-            [(account_no, message) for message in item.erases],
-        )
+    def _outdated(self, account_no: int, item: Item) -> str | None:
+        """The id of the event that shows an older edit than one that is known."""
+        edit = item.edit
+        if edit is None or messages.note_edit(self._db, account_no, edit, self._day):
+            return None
+        return edit.event_id
+
+    def _write_originals(self, account_no: int, item: Item, left_out: str | None) -> None:
+        """What came in, except of messages that were deleted before."""
+        messages.erase(self._db, account_no, item.erases, self._day)
         self._db.executemany(
             "insert into original(event_id, account_no, message, sealed) values(?, ?, ?, ?)",
             [
@@ -186,6 +194,7 @@ class Writes:
                     self._ring.seal("original", ["original", o.event_id], o.raw),
                 )
                 for o in item.originals
+                if o.event_id != left_out and not messages.is_erased(self._db, account_no, o.message)
             ],
         )
 
@@ -463,6 +472,10 @@ class Writes:
         )
         return Committed()
 
+    def erase_messages(self, write: EraseMessages) -> Result:
+        messages.erase(self._db, write.account_no, write.messages, self._day)
+        return Committed()
+
     def write_together(self, write: Together) -> Result:
         values = []
         self._db.execute("savepoint together")
@@ -500,6 +513,11 @@ class Writes:
             (
                 "seen where (account_no, key) in (select account_no, key from seen where day < ? limit ?)",
                 write.seen_before // _DAY_MS,
+            ),
+            (
+                "message where (account_no, key) in"
+                " (select account_no, key from message where day < ? limit ?)",
+                write.messages_before // _DAY_MS,
             ),
             (
                 "dead where (endpoint_no, seq, round) in"
@@ -586,5 +604,6 @@ _APPLY: dict[type, Callable[[Writes, Any], Result]] = {
     DropOwed: lambda writes, write: deliveries.drop_owed(writes._db, write),
     Replay: lambda writes, write: deliveries.replay(writes._db, write),
     RetryNow: lambda writes, write: deliveries.retry_now(writes._db, write),
+    EraseMessages: Writes.erase_messages,
     Purge: Writes.purge,
 }

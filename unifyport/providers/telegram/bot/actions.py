@@ -25,7 +25,7 @@ from unifyport.providers.contract.capabilities import (
 )
 from unifyport.providers.contract.errors import Rejected
 
-from .api import BotApi
+from .moves import FollowsMigrations
 from .people import conversation, full_name, split_id
 from .render import MAX_TEXT, chat_of, message_number
 from .sent_kinds import MAX_CAPTION
@@ -48,6 +48,7 @@ class _Administrator(Struct):
 
 
 class BotActions(
+    FollowsMigrations,
     EditsMessages,
     RevokesMessages,
     ReactsToMessages,
@@ -62,24 +63,22 @@ class BotActions(
 ):
     """The capabilities of a bot that send no message."""
 
-    _api: BotApi
-
     # -- messages --------------------------------------------------------------------------------------------
 
     async def edit_message(self, target: Target, content: str) -> None:
         """Replace a text, or the caption of a file. Telegram's "not modified" is success."""
         if len(content) > MAX_TEXT:
             raise Rejected("text_too_long", f"Telegram takes at most {MAX_TEXT} characters")
-        message = _message(target)
+        chat, message = target.conversation_id, _message(target)
         with _unless("message is not modified"):
             try:
-                await self._api.call("editMessageText", Any, {**message, "text": content})
+                await self._call_about(chat, "editMessageText", {**message, "text": content})
             except Rejected as rejected:
                 if "no text in the message" not in rejected.detail:
                     raise
                 if len(content) > MAX_CAPTION:
                     raise Rejected("caption_too_long", f"at most {MAX_CAPTION} characters") from None
-                await self._api.call("editMessageCaption", Any, {**message, "caption": content})
+                await self._call_about(chat, "editMessageCaption", {**message, "caption": content})
 
     async def revoke_message(self, target: Target) -> None:
         message = _message(target)
@@ -87,7 +86,7 @@ class BotActions(
             ids = {"business_connection_id": business, "message_ids": [message["message_id"]]}
             await self._api.call("deleteBusinessMessages", Any, ids)
         else:
-            await self._api.call("deleteMessage", Any, message)
+            await self._call_about(target.conversation_id, "deleteMessage", message)
 
     async def react_to_message(self, target: Target, emoji: str) -> None:
         """`emoji`: an emoji, or the id of a custom one as events show it."""
@@ -97,14 +96,16 @@ class BotActions(
         custom = emoji.isascii() and emoji.isdigit() and 5 < len(emoji) <= _LONGEST_CUSTOM_EMOJI
         reaction = {"type": "custom_emoji", "custom_emoji_id": emoji} if custom else None
         reaction = reaction or {"type": "emoji", "emoji": emoji}
-        await self._api.call("setMessageReaction", Any, {**message, "reaction": [reaction] if emoji else []})
+        body = {**message, "reaction": [reaction] if emoji else []}
+        await self._call_about(target.conversation_id, "setMessageReaction", body)
 
     async def pin_message(self, target: Target, pinned: bool, duration_seconds: int | None) -> None:
         if duration_seconds:
             raise Rejected(
                 "duration_not_supported", "Telegram pins without an end: leave duration_seconds out"
             )
-        await self._api.call("pinChatMessage" if pinned else "unpinChatMessage", Any, _message(target))
+        method = "pinChatMessage" if pinned else "unpinChatMessage"
+        await self._call_about(target.conversation_id, method, _message(target))
 
     async def mark_read(self, conversation_id: str, message_id: str | None) -> None:
         """Only in chats of a business connection; bots have no other read marks."""
@@ -117,7 +118,7 @@ class BotActions(
         await self._api.call("readBusinessMessage", Any, body)
 
     async def show_typing(self, conversation_id: str, message_id: str | None) -> None:
-        await self._api.call("sendChatAction", Any, {**chat_of(conversation_id), "action": "typing"})
+        await self._call_in(conversation_id, "sendChatAction", Any, {"action": "typing"})
 
     # -- chats -----------------------------------------------------------------------------------------------
 
@@ -130,7 +131,7 @@ class BotActions(
         extra: dict[str, Any] = {"is_forum": True} if chat.is_forum else {}
         extra |= {"linked_chat_id": str(chat.linked_chat_id)} if chat.linked_chat_id else {}
         return directory.Conversation(
-            conversation_id,
+            _current_id(conversation_id, chat),
             known.type,
             known.title,
             description=chat.description or chat.bio or None,
@@ -156,14 +157,12 @@ class BotActions(
             if chat.type not in ("group", "supergroup"):
                 raise Rejected(GROUP_NOT_FOUND, "it is not a group")
             count = await self._api.call("getChatMemberCount", int, {"chat_id": chat.id})
-        description = chat.description or None
-        return directory.Group(
-            group_id, group_id, full_name(chat), description=description, member_count=count
-        )
+        id_, description = _current_id(group_id, chat), chat.description or None
+        return directory.Group(id_, id_, full_name(chat), description=description, member_count=count)
 
     async def leave_group(self, group_id: str) -> None:
         with _group():
-            await self._api.call("leaveChat", Any, chat_of(group_id))
+            await self._call_in(group_id, "leaveChat", Any)
 
     async def update_group_join_requests(self, group_id: str, action: Any, member_ids: list[str]) -> None:
         """One call for each; the first that is refused ends it."""
@@ -171,11 +170,12 @@ class BotActions(
         users = [_user_number(member) for member in member_ids]
         with _group():
             for user in users:
-                await self._api.call(method, Any, {**chat_of(group_id), "user_id": user})
+                await self._call_in(group_id, method, Any, {"user_id": user})
 
     async def _chat(self, conversation_id: str) -> _ChatInfo:
+        """The chat under its number of now; `id` differs from the one asked for if the group has moved."""
         chat, _ = split_id(conversation_id)
-        found: _ChatInfo = await self._api.call("getChat", _ChatInfo, {"chat_id": chat_of(chat)["chat_id"]})
+        found: _ChatInfo = await self._call_in(chat, "getChat", _ChatInfo)
         return found
 
 
@@ -183,6 +183,11 @@ def _user_number(member_id: str) -> int:
     if not (member_id.isascii() and member_id.isdigit() and len(member_id) <= 19):
         raise Rejected("invalid_member_id", "it is not the id of a user of Telegram")
     return int(member_id)
+
+
+def _current_id(asked: str, chat: Chat) -> str:
+    """The id of a conversation that was asked for; of a group that has moved, its new one."""
+    return str(chat.id) if chat_of(asked)["chat_id"] != chat.id and asked.startswith("-") else asked
 
 
 def _message(target: Target) -> dict[str, Any]:

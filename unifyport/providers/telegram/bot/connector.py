@@ -7,7 +7,6 @@ repeated because of this are recognised by their dedupe key, so the offset is no
 """
 
 import contextlib
-import time
 from typing import Any
 
 import attrs
@@ -28,15 +27,16 @@ from unifyport.providers.contract.capabilities import (
 )
 from unifyport.providers.contract.errors import ChannelError, Conflict, Rejected, Transient
 from unifyport.providers.contract.login import LogsOut
-from unifyport.providers.http import CALL_SECONDS, UPLOAD_SECONDS, decode, new_form
+from unifyport.providers.http import CALL_SECONDS, UPLOAD_SECONDS, decode, form_with_files, new_form
 
+from . import albums
 from .actions import BotActions
 from .api import BotApi
 from .errors import Migrated
+from .moves import left_behind
 from .parse import parse_updates
 from .presses import METHOD, answer_to
-from .render import ALBUM, Request, render
-from .services import migration
+from .render import Request, names_message, render
 from .shapes import User
 from .updates import ALLOWED_UPDATES
 from .webhooks import Webhooks
@@ -78,6 +78,9 @@ class BotConnector(
         self._bot_id = str(me.id)
         if self._webhook is not None:
             await self._webhooks.set(self._webhook)
+        else:
+            with contextlib.suppress(Rejected, Transient):  # then the first poll tells
+                await self._webhooks.remove()
         return Identity(self._bot_id, display_name=me.first_name, username=me.username)
 
     async def receive(self, link: Link) -> None:
@@ -160,14 +163,16 @@ class BotConnector(
         return await self._send(message)  # the request names the quoted message
 
     async def _send(self, message: OutboundMessage) -> Sent:
-        """Send a message; if its group has another number by now, report that and send it there."""
+        """Send a message; if its group has another number by now, report that and send it there.
+
+        A reply is refused then: the message that it quotes is left behind.
+        """
         try:
             return await self._post(message)
         except Migrated as migrated:
-            there = str(migrated.chat_id)
-            if self._link is not None:
-                moved = migration(self._bot_id, message.conversation_id, there, time.time_ns() // 1_000_000)
-                await self._link.deliver(Batch([moved]))
+            there = await self._report_move(message.conversation_id, migrated)
+            if names_message(message):
+                raise left_behind(migrated) from None
             return await self._post(attrs.evolve(message, conversation_id=there, rendered=None))
 
     async def _post(self, message: OutboundMessage) -> Sent:
@@ -175,9 +180,12 @@ class BotConnector(
         if isinstance(message, OutboundMedia):
             form = new_form(message, request.form(), request.file)
             result = await self._api.ask(request.method, body=form, timeout=UPLOAD_SECONDS)
+        elif message.files:
+            form = form_with_files(message, request.form())
+            result = await self._api.ask(request.method, body=form, timeout=UPLOAD_SECONDS)
         else:
             result = await self._api.ask(request.method, json=request.fields)
-        if request.method != ALBUM:
+        if request.method != albums.METHOD:
             return Sent(str(decode(result, _SentMessage).message_id))
         ids = [str(each.message_id) for each in decode(result, list[_SentMessage])]
         if not ids:

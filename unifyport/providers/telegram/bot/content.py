@@ -83,7 +83,7 @@ def _replied(message: Mapping[str, Any], head: shapes.Head) -> str | None:
     """The message that this one replies to. All messages of a topic refer to its first one: no reply."""
     replied = message.get("reply_to_message")
     number = replied.get("message_id") if isinstance(replied, dict) else None
-    if not isinstance(number, int) or not number:
+    if type(number) is not int or not number:
         return None
     if head.is_topic_message and number == head.message_thread_id:
         return None

@@ -65,4 +65,6 @@ def failure(
         return Rejected(next(known, "forbidden"), description, code=code)
     if code == 400:
         return Rejected("bad_request", description, code=code)
+    if code == 413:
+        return Rejected("too_large", description, code=code)
     return Transient(f"http_{code}", maybe_applied=code >= 500)

@@ -114,7 +114,7 @@ def _with_item(event: ProviderEvent, payload: Mapping[str, Any], raw: bytes) -> 
 
 def _number(fields: Mapping[str, Any]) -> int:
     number = fields.get("update_id")
-    return number if isinstance(number, int) else 0
+    return number if type(number) is int else 0
 
 
 def _unparsed(fields: Mapping[str, Any], key: bytes, raw: bytes, error: Exception) -> Unparsed:

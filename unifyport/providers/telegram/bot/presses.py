@@ -12,6 +12,7 @@ from msgspec import Struct
 from unifyport.model.json_text import UNREADABLE
 
 METHOD = "answerCallbackQuery"
+_GAME = "callback_game"  # of the button that starts a game, which has no data
 
 
 class _Query(Struct):
@@ -40,3 +41,20 @@ def acknowledge(update: bytes) -> bytes:
     """
     answer = answer_to(update)
     return b"" if answer is None else msgspec.json.encode({"method": METHOD, **answer})
+
+
+def label_of(reply_markup: Any, data: str | None) -> str:
+    """What stands on the button that was pressed, by the keyboard of its message; empty if it is not there.
+
+    The message may be inaccessible by then, or have other buttons. Of several buttons with the same data it
+    is the first. `data` None: a button that starts a game.
+    """
+    rows = reply_markup.get("inline_keyboard") if isinstance(reply_markup, dict) else None
+    for row in rows if isinstance(rows, list) else []:
+        for button in row if isinstance(row, list) else []:
+            if not isinstance(button, dict) or not isinstance(button.get("text"), str):
+                continue
+            pressed = _GAME in button if data is None else button.get("callback_data") == data
+            if pressed and button["text"].strip():
+                return str(button["text"])
+    return ""

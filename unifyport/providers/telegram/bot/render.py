@@ -6,17 +6,17 @@ from typing import Any
 import attrs
 import msgspec
 
-from unifyport.model.entities import in_utf16
 from unifyport.model.message import OutboundContacts, OutboundMedia, OutboundMessage, OutboundText
 from unifyport.model.vcard import vcard
 from unifyport.providers.contract.errors import Rejected
 from unifyport.providers.contract.fields import invalid
 
+from . import albums
+from .marks import entities_of, parse_mode_of
 from .people import split_id
 from .send_fields import CONTENTS, OPTIONS, options_of
 from .sent_kinds import MAX_CAPTION, render_content
 
-ALBUM = "sendMediaGroup"
 MAX_TEXT = 4096  # characters after entities parsing
 MAX_VCARD = 2048  # bytes
 MAX_CALLBACK_DATA = 64  # bytes
@@ -42,7 +42,6 @@ _METHODS = {
     ("document", ""): ("sendDocument", "document"),
 }
 _WITHOUT_CAPTION = ("sendSticker", "sendVideoNote")
-_PARSE_MODES = {"markdown": "Markdown", "markdownv2": "MarkdownV2", "html": "HTML"}
 _KEYBOARDS = ("inline_keyboard", "keyboard", "remove_keyboard", "force_reply")
 
 
@@ -82,8 +81,15 @@ def _text(message: OutboundText) -> tuple[str, dict[str, Any]]:
     contents = [name for name in CONTENTS if name in message.provider_data]
     if len(contents) > 1:
         raise invalid(contents[1], f"there is {contents[0]}, too")
+    _refuse(message, "send_as")
+    if contents == [albums.FIELD]:
+        marks = _marked_up(message, "caption_entities")
+        return albums.METHOD, {
+            "media": albums.render_album(message.provider_data["album"], message.text, marks)
+        }
     if contents:
         [name] = contents
+        _refuse(message, "parse_mode", "entities")
         method, fields = render_content(name, message.provider_data[name], message.text)
         if name == "checklist" and split_id(message.conversation_id)[1] is None:
             raise invalid(name, "Telegram takes it in a chat of a business connection only")
@@ -123,6 +129,7 @@ def _media(message: OutboundMedia) -> tuple[str, str, dict[str, Any]]:
 def _contact(message: OutboundContacts) -> dict[str, Any]:
     """Of `sendContact`, which takes one contact with a phone number."""
     _refuse_contents(message)
+    _refuse(message, "parse_mode", "entities", "send_as")
     if len(message.contacts) != 1 or not message.contacts[0].phones:
         raise Rejected("one_contact_with_a_phone", "Telegram takes one contact at a time, with a phone")
     [contact] = message.contacts
@@ -138,39 +145,35 @@ def _refuse_contents(message: OutboundMessage) -> None:
             raise invalid(name, "it is a message of its own, of type text")
 
 
+def _refuse(message: OutboundMessage, *names: str) -> None:
+    for name in names:
+        if name in message.provider_data:
+            raise invalid(name, "has no effect on this message")
+
+
 def _marked_up(message: OutboundMessage, field: str) -> dict[str, Any]:
     """The mark-up of a text: a parse mode, or the entities under the name `field`."""
     entities = message.provider_data.get("entities")
     if message.parse_mode is None:
-        return {} if not entities else {field: _entities(message.text, entities)}
+        return {} if not entities else {field: entities_of("entities", message.text, entities)}
     if entities:
         raise invalid("entities", "there is a parse_mode, too")
-    mode = _PARSE_MODES.get(message.parse_mode.lower())
-    if mode is None:
-        raise Rejected("unknown_parse_mode", "parse_mode is Markdown, MarkdownV2 or HTML")
-    return {"parse_mode": mode}
-
-
-def _entities(text: str, entities: list[Any]) -> list[dict[str, Any]]:
-    for entity in entities:
-        if not isinstance(entity, dict) or not _inside(text, entity.get("offset"), entity.get("length")):
-            raise invalid("entities", "each needs a type, and an offset and a length inside of the text")
-    return in_utf16(text, entities)
-
-
-def _inside(text: str, offset: Any, length: Any) -> bool:
-    return (
-        type(offset) is int and type(length) is int and offset >= 0 < length and offset + length <= len(text)
-    )
+    return {"parse_mode": parse_mode_of(message.parse_mode)}
 
 
 def _reply(message: OutboundMessage) -> dict[str, Any]:
     given = message.provider_data.get("reply_parameters", {})
     if message.reply_to_message_id is not None:
         given = {**given, "message_id": message_number(message.reply_to_message_id)}
-    elif given and not isinstance(given.get("message_id"), int):
-        raise invalid("reply_parameters", "needs reply_to, or a message_id")
+    elif given and type(given.get("message_id")) is not int:
+        raise invalid("reply_parameters.message_id", "must be a number, or left out with reply_to")
     return {"reply_parameters": given} if given else {}
+
+
+def names_message(message: OutboundMessage) -> bool:
+    """Whether a message quotes one of its own chat, by number."""
+    given = message.provider_data.get("reply_parameters", {})
+    return message.reply_to_message_id is not None or ("message_id" in given and "chat_id" not in given)
 
 
 def _options(message: OutboundMessage, method: str) -> dict[str, Any]:
@@ -204,15 +207,20 @@ def _check_keyboard(markup: Mapping[str, Any]) -> None:
         return
     if not isinstance(rows, list) or not all(isinstance(row, list) for row in rows):
         raise invalid(f"reply_markup.{kinds[0]}", "must be a list of rows of buttons")
-    for button in (button for row in rows for button in row):
+    places = ((row, column) for row, buttons in enumerate(rows) for column in range(len(buttons)))
+    for row, column in places:
+        button = rows[row][column]
         text = button.get("text") if isinstance(button, dict) else button
         if not isinstance(text, str) or not text or (kinds[0] == "inline_keyboard" and text is button):
-            raise invalid(f"reply_markup.{kinds[0]}", "each button needs a text")
+            raise invalid(f"reply_markup.{kinds[0]}[{row}][{column}]", "needs a text")
+        if kinds[0] == "inline_keyboard" and len(button) < 2:
+            raise invalid(f"reply_markup.{kinds[0]}[{row}][{column}]", "needs callback_data, url, ...")
         data = button.get("callback_data") if isinstance(button, dict) else None
         if data is not None and not (
             isinstance(data, str) and 0 < len(data.encode("utf-8", "replace")) <= MAX_CALLBACK_DATA
         ):
-            raise invalid("reply_markup", f"callback_data must be 1 to {MAX_CALLBACK_DATA} bytes")
+            place = f"reply_markup.{kinds[0]}[{row}][{column}].callback_data"
+            raise invalid(place, f"must be 1 to {MAX_CALLBACK_DATA} bytes")
 
 
 def chat_of(conversation_id: str) -> dict[str, Any]:

@@ -50,7 +50,10 @@ PROVIDER_DATA = (
     ),
     ProviderField("dice", "object", "`emoji`", content=True),
     ProviderField(
-        "album", "array", "2 to 10 `{type, media, caption}`; `media`: https URL or file_id", content=True
+        "album",
+        "array",
+        "2 to 10 `{type, caption}` with `file_key`, `url`, or `media` (https URL or file_id for Telegram)",
+        content=True,
     ),
     ProviderField("checklist", "object", "`title`, `tasks`; in chats of a business connection", content=True),
     ProviderField("rich_message", "object", "`markdown` or `html` or `blocks`", content=True),

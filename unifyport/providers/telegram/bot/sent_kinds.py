@@ -1,4 +1,4 @@
-"""Messages that are a field of `provider_data`: polls, albums, locations, ...
+"""Messages that are a field of `provider_data`: polls, locations, ... (albums: `albums.py`)
 
 Each row of `METHODS` is a method of the Bot API with the names that the field may hold. What Telegram would
 refuse for its size or shape is refused before it is sent, as far as it can be told.
@@ -9,16 +9,15 @@ from typing import Any
 
 import attrs
 
-from unifyport.providers.contract.errors import Rejected
 from unifyport.providers.contract.fields import fits, invalid
+
+from .field_types import check_kinds
 
 MAX_CAPTION = 1024
 MAX_QUESTION = 300
 MAX_OPTION = 100
 OPTIONS = (1, 12)  # of a poll
-ALBUM = (2, 10)
 TASKS = (1, 30)  # of a checklist
-ALBUM_TYPES = ("photo", "video", "audio", "document", "live_photo")
 
 
 @attrs.frozen
@@ -26,23 +25,21 @@ class Method:
     """`within`: the parameter that takes the field whole; empty: its names are parameters."""
 
     name: str
-    check: Callable[[Any, str], Any]
+    check: Callable[[Any], Any]
     required: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
     within: str = ""
 
 
 def render_content(field: str, value: Any, text: str) -> tuple[str, dict[str, Any]]:
-    """The method that sends a content, and its parameters. `text`: the caption of an album.
-
-    Raises `Rejected`.
-    """
+    """The method that sends a content, and its parameters. `text` has no place in one. Raises `Rejected`."""
     method = METHODS[field]
-    if text and field != "album":
+    if text:
         raise invalid(field, "there is no place for message.text beside it")
     if isinstance(value, Mapping):
         _check_names(field, value, method)
-    checked = method.check(value, text)
+        check_kinds(field, value)
+    checked = method.check(value)
     return method.name, {method.within: checked} if method.within else dict(checked)
 
 
@@ -55,15 +52,19 @@ def _check_names(field: str, value: Mapping[str, Any], method: Method) -> None:
         raise invalid(field, f"has no {', '.join(unknown)[:200]}")
 
 
-def _place(value: Any, _: str) -> Any:
+def _place(field: str) -> Callable[[Any], Any]:
+    return lambda value: _check_place(field, value)
+
+
+def _check_place(field: str, value: Any) -> Any:
     for name, largest in (("latitude", 90), ("longitude", 180)):
         degrees = value[name]
         if isinstance(degrees, bool) or not isinstance(degrees, int | float) or not abs(degrees) <= largest:
-            raise invalid(name, f"must be a number from -{largest} to {largest}")
+            raise invalid(f"{field}.{name}", f"must be a number from -{largest} to {largest}")
     return value
 
 
-def _poll(value: Any, _: str) -> Any:
+def _poll(value: Any) -> Any:
     if not fits(value["question"], MAX_QUESTION):
         raise invalid("poll.question", f"must be 1 to {MAX_QUESTION} characters")
     least, most = OPTIONS
@@ -76,30 +77,7 @@ def _poll(value: Any, _: str) -> Any:
     return {**value, "options": options}
 
 
-def _album(value: Any, caption: str) -> Any:
-    least, most = ALBUM
-    if not least <= len(value) <= most:
-        raise invalid("album", f"must have {least} to {most} files")
-    for place, item in enumerate(value):
-        if not isinstance(item, dict) or item.get("type") not in ALBUM_TYPES:
-            raise invalid(f"album[{place}].type", f"must be one of {', '.join(ALBUM_TYPES)}")
-        media = item.get("media")
-        if not isinstance(media, str) or not media or media.startswith(("attach:", "http:", "file:")):
-            raise invalid(f"album[{place}].media", "must be an https URL or a file_id")
-        if len(str(item.get("caption", ""))) > MAX_CAPTION and "parse_mode" not in item:
-            raise invalid(f"album[{place}].caption", f"must be at most {MAX_CAPTION} characters")
-    types = {item["type"] for item in value}
-    if len(types) > 1 and types & {"audio", "document"}:
-        raise invalid("album", "audio and documents are not mixed with other types")
-    first = value[0]
-    if caption and first.get("caption"):
-        raise invalid("album[0].caption", "there is a message.text, too")
-    if len(caption) > MAX_CAPTION:
-        raise Rejected("caption_too_long", f"Telegram takes at most {MAX_CAPTION} characters of a caption")
-    return [{**first, "caption": caption}, *value[1:]] if caption else value
-
-
-def _checklist(value: Any, _: str) -> Any:
+def _checklist(value: Any) -> Any:
     least, most = TASKS
     tasks = value["tasks"]
     if not isinstance(tasks, list) or not least <= len(tasks) <= most:
@@ -108,20 +86,27 @@ def _checklist(value: Any, _: str) -> Any:
     return {**value, "tasks": tasks}
 
 
-def _anything(value: Any, _: str) -> Any:
+def _rich_message(value: Any) -> Any:
+    sources = [name for name in ("html", "markdown", "blocks") if value.get(name)]
+    if len(sources) != 1:
+        raise invalid("rich_message", "needs one of html, markdown, blocks")
+    return value
+
+
+def _anything(value: Any) -> Any:
     return value
 
 
 METHODS: Mapping[str, Method] = {
     "location": Method(
         "sendLocation",
-        _place,
+        _place("location"),
         ("latitude", "longitude"),
         ("horizontal_accuracy", "live_period", "heading", "proximity_alert_radius"),
     ),
     "venue": Method(
         "sendVenue",
-        _place,
+        _place("venue"),
         ("latitude", "longitude", "title", "address"),
         ("foursquare_id", "foursquare_type", "google_place_id", "google_place_type"),
     ),
@@ -154,7 +139,6 @@ METHODS: Mapping[str, Method] = {
         ),
     ),
     "dice": Method("sendDice", _anything, optional=("emoji",)),
-    "album": Method("sendMediaGroup", _album, within="media"),
     "checklist": Method(
         "sendChecklist",
         _checklist,
@@ -164,7 +148,7 @@ METHODS: Mapping[str, Method] = {
     ),
     "rich_message": Method(
         "sendRichMessage",
-        _anything,
+        _rich_message,
         optional=("html", "markdown", "blocks", "is_rtl", "skip_entity_detection"),
         within="rich_message",
     ),

@@ -235,15 +235,6 @@ class Elsewhere(Struct):
     message_id: int | None = None
 
 
-class Button(Struct):
-    text: str = ""
-    callback_data: str = ""
-
-
-class Keyboard(Struct):
-    inline_keyboard: list[list[Button]] = []
-
-
 class Pressed(Struct):
     """The message below which a button was pressed. The content may be inaccessible by then."""
 
@@ -251,7 +242,7 @@ class Pressed(Struct):
     chat: Chat
     business_connection_id: str | None = None
     message_thread_id: int | None = None
-    reply_markup: Keyboard | None = None
+    reply_markup: Any = None
 
 
 class CallbackQuery(Struct, rename={"from_": "from"}):

@@ -23,6 +23,7 @@ from unifyport.model.inbound import (
 from . import shapes
 from .content import content, kind_of
 from .people import author, conversation, head_of, sender
+from .presses import label_of
 from .services import SERVICES, Service, member_key, service_of
 
 
@@ -57,7 +58,7 @@ def _edited(update: Update) -> ProviderEvent:
     if _by_owner(head):
         return _echo(update, head, said, "edited")
     at = (head.edit_date if head.edit_date is not None else head.date) * 1000
-    return MessageEdited(update.key, chat, author(head), said, at)
+    return MessageEdited(update.key, chat, author(head), said, at, number=update.id)
 
 
 def _by_owner(head: shapes.Head) -> bool:
@@ -83,6 +84,7 @@ def _echo(update: Update, head: shapes.Head, said: Content, change: str) -> Prov
         said,
         "outbound",
         details={"change": change},
+        number=update.id,
     )
 
 
@@ -111,15 +113,14 @@ def _reaction(update: Update) -> ProviderEvent:
 def _pressed(update: Update) -> ProviderEvent:
     """A button that the customer pressed. Without a message, it was in a chat that the bot does not know."""
     query = msgspec.convert(update.payload, shapes.CallbackQuery)
-    if query.message is None:
-        return _reported(update)
     chosen = query.data if query.data is not None else query.game_short_name or ""
-    rows = [] if query.message.reply_markup is None else query.message.reply_markup.inline_keyboard
-    titles = (button.text for row in rows for button in row if button.callback_data == chosen != "")
-    title = next(titles, "") or chosen
+    title = (label_of(query.message.reply_markup, query.data) if query.message is not None else "") or chosen
     said = Content(query.id, "text", title or "[callback_query]", kind=update.kind)
-    said.reply_to_message_id = str(query.message.message_id)
     said.button = Button(chosen, title)
+    if query.message is None:
+        who = sender(query.from_, shapes.Chat(query.from_.id, "private"))
+        return PlatformEvent(update.key, update.kind, None, None, who, said, "inbound")
+    said.reply_to_message_id = str(query.message.message_id)
     if query.message.message_thread_id is not None:
         said.fields["thread_id"] = str(query.message.message_thread_id)
     chat = conversation(query.message.chat, query.message.business_connection_id)

@@ -5,6 +5,8 @@ A webhook is ours if its URL is the account's address, or one that this account 
 account may take it over.
 """
 
+import logging
+
 import msgspec
 from msgspec import Struct
 
@@ -15,6 +17,8 @@ from unifyport.providers.contract.errors import Conflict, Rejected, Transient
 from .api import BotApi
 from .signature import secret_of
 from .updates import ALLOWED_UPDATES
+
+log = logging.getLogger("unifyport.telegram")
 
 _RECORD = "telegram.webhooks"  # of the session: URLs as JSON, the newest first
 _KEPT = 4
@@ -33,11 +37,11 @@ class Webhooks:
         self._url = context.ingress_url
         self._secret = secret_of(context.credentials)
         self._take_over = context.take_over
+        self._bot_id = context.credentials["token"].partition(":")[0]
 
     async def set(self, url: str) -> None:
         """Have Telegram call `url`. Raises `Conflict` if it calls another program."""
-        if not await self._may_replace(await self.current()):
-            raise Conflict("foreign_webhook", with_others=True)
+        await self._require_ours(await self.current())
         known = await self._known()
         if known[:1] != [url]:  # on record first: after a crash here it is still known to be ours
             urls = [url, *(each for each in known if each != url)][:_KEPT]
@@ -56,8 +60,7 @@ class Webhooks:
     async def remove(self) -> None:
         """Remove the webhook, so that updates can be polled. Raises `Conflict` if it is another program's."""
         url = await self.current()
-        if not await self._may_replace(url):
-            raise Conflict("foreign_webhook", with_others=True)
+        await self._require_ours(url)
         if url:
             await self._api.call("deleteWebhook", bool)
 
@@ -66,8 +69,16 @@ class Webhooks:
         if await self._is_ours(await self.current()):
             await self._api.call("deleteWebhook", bool)
 
-    async def _may_replace(self, url: str) -> bool:
-        return not url or self._take_over or await self._is_ours(url)
+    async def _require_ours(self, url: str) -> None:
+        """Raises `Conflict` if `url` is another program's and the account does not take it over."""
+        if not url or self._take_over or await self._is_ours(url):
+            return
+        log.warning(
+            "bot %s: another program has set its webhook, which is left alone;"
+            " take_over = true on the account takes it over",
+            self._bot_id,
+        )
+        raise Conflict("foreign_webhook", with_others=True)
 
     async def _is_ours(self, url: str) -> bool:
         return bool(url) and (url == self._url or url in await self._known())

@@ -107,7 +107,8 @@ def _interactive(interactive: shapes.Interactive) -> Said:
 
 
 def _choice(choice: shapes.Choice) -> Said:
-    return Said(choice.title or choice.id, button=Button(choice.id, choice.title, choice.description))
+    title = choice.title or choice.id
+    return Said(title, button=Button(choice.id, title, choice.description))
 
 
 def _form(form: shapes.Form) -> Said:
