@@ -94,6 +94,8 @@ class PutAccount:
 
 @attrs.define
 class DeleteAccount:
+    """Delete an account and its lease. Its accepted commands become `not_sent`, sending ones `unknown`."""
+
     account_id: str
 
 
@@ -126,7 +128,8 @@ class AcceptCommand:
     """Record a send before anything else is done about it. Value: the state in which it is recorded.
 
     `key` is the caller's idempotency key. If a command with this key is recorded already, nothing is written
-    and the value is its `CommandRecord`. Refuses `key_reused` if that one had another `body_hash`.
+    and the value is its `CommandRecord`. Refuses `key_reused` if that one had another `body_hash`, and
+    `no_such_account` for a new command of an account that is deleted.
 
     `begin`: the send begins as soon as this is durable, under the lease of that epoch. It is recorded as
     `sending`, with its id as `client_ref`; where the lease is no longer held, as `accepted`.

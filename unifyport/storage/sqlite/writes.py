@@ -281,11 +281,10 @@ class Writes:
             state, ref, epoch = CommandState.SENDING, command.id, write.begin
         inserted = self._db.execute(
             "insert into command(id, account_no, account_id, kind, key, body_hash, body, state, client_ref,"
-            " epoch, deadline, created_at) values(?, ?, ?, 'send', ?, ?, ?, ?, ?, ?, ?, ?)"
-            " on conflict(id) do nothing",
+            " epoch, deadline, created_at) select ?, no, ?, 'send', ?, ?, ?, ?, ?, ?, ?, ?"
+            " from account where no = ? on conflict(id) do nothing",
             (
                 command.id,
-                write.account_no,
                 command.account_id,
                 write.key,
                 write.body_hash,
@@ -295,22 +294,34 @@ class Writes:
                 epoch,
                 command.deadline,
                 command.created_at,
+                write.account_no,
             ),
         )
-        if not inserted.rowcount:  # by a COMMIT with an unknown result
+        if not inserted.rowcount:
             row = self._db.execute("select state from command where id = ?", (command.id,)).fetchone()
-            state = CommandState(row[0])
+            if row is None:
+                return Refused("no_such_account")
+            state = CommandState(row[0])  # inserted by a COMMIT with an unknown result
         return Committed(state)
 
     def recover_commands(self, write: RecoverCommands) -> Result:
+        return Committed(self._end_commands("", write.now))
+
+    def _end_commands(self, which: str, now: int, values: Sequence[Any] = ()) -> tuple[int, int]:
+        """End open commands of which nothing more will be recorded. `which`: SQL; `values`: of its places.
+
+        Returns how many are `not_sent`, and how many `unknown`.
+        """
         unsent = self._db.execute(
-            "update command set state = 'not_sent', key = null, finished_at = ? where state = 'accepted'",
-            (write.now,),
+            f"update command set state = 'not_sent', key = null, finished_at = ?"
+            f" where {which} state = 'accepted'",
+            (now, *values),
         )
         unknown = self._db.execute(
-            "update command set state = 'unknown', finished_at = ? where state = 'sending'", (write.now,)
+            f"update command set state = 'unknown', finished_at = ? where {which} state = 'sending'",
+            (now, *values),
         )
-        return Committed((unsent.rowcount, unknown.rowcount))
+        return unsent.rowcount, unknown.rowcount
 
     # -- deliveries ------------------------------------------------------------------------------------------
 
@@ -400,8 +411,11 @@ class Writes:
         return _fetch_one(cursor)
 
     def delete_account(self, write: DeleteAccount) -> Result:
-        known = self._db.execute("delete from account where id = ?", (write.account_id,))
-        if known.rowcount:
+        row = self._db.execute(
+            "delete from account where id = ? returning no", (write.account_id,)
+        ).fetchone()
+        if row is not None:
+            self._end_commands("account_no = ? and", self._now, row)
             self._db.execute(
                 "insert into deleted_account(id, at) values(?, ?) on conflict(id) do nothing",
                 (write.account_id, self._now),
