@@ -1,4 +1,4 @@
-"""An account that is deleted while a message is sent: the caller gets an outcome, and no command stays open."""
+"""An account is deleted while a message is sent: the caller gets an outcome, and no command stays open."""
 
 from pathlib import Path
 from typing import Any

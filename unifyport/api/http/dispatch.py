@@ -141,7 +141,7 @@ class Dispatcher:
             )
             data = await self._handle(route, call)
             if isinstance(data, EventStream):
-                response = data.response()
+                response = await data.response(to_head=request.method == "HEAD")
                 response.headers.add("x-request-id", request_id)
             else:
                 plain = None if route.data is None else plain_value(data)
