@@ -255,6 +255,7 @@ class Accounts:
         actor = self._actors.pop(account_id, None)
         if actor is None:
             return
+        actor.secrets.forget()
         self._identities.remove(actor)
         for other in self._identities.same_as(actor):
             if other.row.terminal == DUPLICATE:

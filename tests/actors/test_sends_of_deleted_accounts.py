@@ -10,6 +10,7 @@ from trio.testing import MockClock
 from tests.actors.send_world import World, is_accept, send_world
 from unifyport.gateway.errors import OperationFailure, UseCaseError
 from unifyport.model.message import CommandState, OutboundText
+from unifyport.process.redaction import redact
 from unifyport.providers.contract.capabilities import Sent
 from unifyport.storage.contract import DeleteAccount, PutWorkspace
 
@@ -87,3 +88,13 @@ async def test_a_send_in_progress_whose_outcome_comes_after_the_deletion_is_unkn
         await trio.sleep(100)
         assert world.stored("x") is CommandState.UNKNOWN
         assert outcomes["x"] == (OperationFailure.FAILED, "unknown")
+
+
+async def test_the_secrets_of_its_logins_are_forgotten(autojump_clock: MockClock, tmp_path: Path) -> None:
+    async with send_world(tmp_path) as world:
+        actor = world.accounts.actor("acct_1")
+        assert actor is not None
+        actor.secrets.register("a-code-123")
+        assert redact("a-code-123") == "[secret]"
+        await delete(world)
+        assert redact("a-code-123") == "a-code-123"

@@ -124,7 +124,7 @@ class Reloader:
         if path is None:
             raise NoFile
         read = fingerprint(path)
-        pair = await self._read_certificate()  # before anything else is refused: its metric tells of the files
+        pair = await self._read_certificate()  # first: its metric tells of the files in any case
         settings, options, source = await self._load(path)
         guard = AddressGuard(running.guard.resolve, settings.security.webhook_networks, running.guard.option)
         await vet(settings, guard, source)
