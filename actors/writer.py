@@ -17,6 +17,7 @@ from unifyport.model.tally import Tally
 from unifyport.model.unit import Unit
 from unifyport.storage.contract import (
     AcceptCommand,
+    ChangeApiKey,
     Committed,
     DeleteApiKey,
     Fenced,
@@ -191,7 +192,7 @@ def _mark_in_hand(group: Sequence[Job[Write, Result]], in_hand: bool) -> None:
 def _changes_keys(write: Write) -> bool:
     if isinstance(write, Together):
         return any(map(_changes_keys, write.writes))
-    return isinstance(write, PutApiKey | DeleteApiKey)
+    return isinstance(write, PutApiKey | ChangeApiKey | DeleteApiKey)
 
 
 def _count_rows(write: Write) -> int:

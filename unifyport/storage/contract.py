@@ -173,6 +173,21 @@ class PutApiKey:
 
 
 @attrs.define
+class ChangeApiKey:
+    """Change what is given of a stored key, and leave the rest as it is. Value: the key as stored.
+
+    Refuses `no_such_key`; with `keep_one` also `last_active_key`, if it would deactivate that one.
+    """
+
+    key_id: str
+    name: str | None = None
+    prefix: str | None = None
+    hash: bytes | None = None
+    status: str | None = None
+    keep_one: bool = False
+
+
+@attrs.define
 class UseApiKey:
     """Record that a key was used at `at`; an earlier time than the stored one changes nothing."""
 
@@ -187,9 +202,11 @@ class DeleteApiKey:
 
 @attrs.define
 class PutWorkspace:
+    """Replace what is given. Value: the workspace as stored."""
+
     name: str
-    status: str
-    metadata: dict[str, str]
+    status: str | None = None
+    metadata: dict[str, str] | None = None
 
 
 @attrs.define
@@ -331,6 +348,7 @@ Write = (
     | AcceptCommand
     | RecoverCommands
     | PutApiKey
+    | ChangeApiKey
     | UseApiKey
     | DeleteApiKey
     | PutWorkspace

@@ -19,7 +19,9 @@ from unifyport.model.unit import CommandChange, CommandResolution, Item, Unit
 from unifyport.model.webhook import WebhookEndpoint
 
 from ..contract import (
+    ACTIVE,
     AcceptCommand,
+    ChangeApiKey,
     Committed,
     DeleteAccount,
     DeleteApiKey,
@@ -445,6 +447,22 @@ class Writes:
         self._raise_keys_version()
         return Committed()
 
+    def change_api_key(self, write: ChangeApiKey) -> Result:
+        row = self._db.execute("select status from api_key where id = ?", (write.key_id,)).fetchone()
+        if row is None:
+            return Refused("no_such_key")
+        if write.keep_one and row[0] == ACTIVE and write.status not in (None, ACTIVE):
+            others = "select 1 from api_key where id != ? and status = ?"
+            if self._db.execute(others, (write.key_id, ACTIVE)).fetchone() is None:
+                return Refused("last_active_key")
+        self._db.execute(
+            "update api_key set name = coalesce(?, name), prefix = coalesce(?, prefix),"
+            " hash = coalesce(?, hash), status = coalesce(?, status) where id = ?",
+            (write.name, write.prefix, write.hash, write.status, write.key_id),
+        )
+        self._raise_keys_version()
+        return Committed(reads.api_key_by_id(self._db, write.key_id))
+
     def use_api_key(self, write: UseApiKey) -> Result:
         self._db.execute(
             "update api_key set last_used_at = max(coalesce(last_used_at, 0), ?) where id = ?",
@@ -468,10 +486,10 @@ class Writes:
 
     def put_workspace(self, write: PutWorkspace) -> Result:
         self._db.execute(
-            "update workspace set name = ?, status = ?, metadata = ?",
-            (write.name, write.status, json.dumps(write.metadata)),
+            "update workspace set name = ?, status = coalesce(?, status), metadata = coalesce(?, metadata)",
+            (write.name, write.status, None if write.metadata is None else json.dumps(write.metadata)),
         )
-        return Committed()
+        return Committed(reads.workspace(self._db))
 
     def write_together(self, write: Together) -> Result:
         values = []
@@ -584,6 +602,7 @@ _APPLY: dict[type, Callable[[Writes, Any], Result]] = {
     AcceptCommand: Writes.accept_command,
     RecoverCommands: Writes.recover_commands,
     PutApiKey: Writes.put_api_key,
+    ChangeApiKey: Writes.change_api_key,
     UseApiKey: Writes.use_api_key,
     DeleteApiKey: Writes.delete_api_key,
     PutWorkspace: Writes.put_workspace,
