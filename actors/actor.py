@@ -29,6 +29,7 @@ class Job(Generic[W, A]):
     size: int = 0
     handed_on: bool = False  # another actor owns the reply now
     in_hand: bool = False  # it is being done now: its producer cannot withdraw it
+    in_doubt: bool = False  # it may have been done, though it is to be tried again
     withdrawn: bool = False  # its producer no longer wants it done
 
 

@@ -26,13 +26,15 @@ from unifyport.model.webhook import WebhookEndpoint
 class StoreUnavailable(Exception):
     """Disk full, database locked or I/O error: a state, not a bug.
 
-    `done`: the results of the first writes of the list, which are committed already.
+    `done`: the results of the first writes of the list, which are committed already. `maybe_committed`: the
+    others may be, too; a later try says what became of them.
     """
 
-    def __init__(self, reason: str, done: Sequence["Result"] = ()) -> None:
+    def __init__(self, reason: str, done: Sequence["Result"] = (), *, maybe_committed: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
         self.done = list(done)
+        self.maybe_committed = maybe_committed
 
 
 class StoreLocked(Exception):
