@@ -5,7 +5,6 @@ import json
 import logging
 import sys
 from collections.abc import Iterator
-from typing import cast
 
 import pytest
 from hypothesis import given
@@ -65,12 +64,13 @@ def test_nothing_controls_a_terminal_that_shows_the_log(text: str) -> None:
 def test_a_request_is_logged_whatever_its_path_parameters_are_called() -> None:
     record = logging.LogRecord("", 0, "", 0, "", (), None)
     names = [*vars(record), "message", "asctime", "event", "level", "logger", "timestamp", "account_id"]
-    before, sys.stderr = sys.stderr, io.StringIO()
+    before, written = sys.stderr, io.StringIO()
+    sys.stderr = written
     try:
         set_up_logs()
         request = Request("GET", "/", Door(frozenset()))
         _log_request(request, 200, 0.1, {name: f"of the path: {name}" for name in names})
-        [line] = cast(io.StringIO, sys.stderr).getvalue().splitlines()
+        [line] = written.getvalue().splitlines()
     finally:
         sys.stderr = before
     fields = json.loads(line)
