@@ -80,8 +80,7 @@ class Accounts:
                 for actor in self._actors.values():
                     actor.settle_login()
                 await self.supervisor.run(incarnation)
-                with trio.move_on_after(LAST_WORDS_SECONDS):  # the writer may be gone already
-                    await self._pump.flush()
+                await self._pump.finish(LAST_WORDS_SECONDS)  # the writer may be gone already
                 nursery.cancel_scope.cancel()
         finally:
             self._nursery = None
