@@ -80,8 +80,7 @@ class Accounts:
                 for actor in self._actors.values():
                     actor.settle_login()
                 await self.supervisor.run(incarnation)
-                with trio.move_on_after(LAST_WORDS_SECONDS):  # the writer may be gone already
-                    await self._pump.flush()
+                await self._pump.finish(LAST_WORDS_SECONDS)  # the writer may be gone already
                 nursery.cancel_scope.cancel()
         finally:
             self._nursery = None
@@ -255,6 +254,7 @@ class Accounts:
         actor = self._actors.pop(account_id, None)
         if actor is None:
             return
+        actor.secrets.forget()
         self._identities.remove(actor)
         for other in self._identities.same_as(actor):
             if other.row.terminal == DUPLICATE:

@@ -14,7 +14,6 @@ import trio
 from supervisors import Incarnation
 
 from .mailbox import BATCH, Mailbox
-from .queues import FairQueue, Queue
 from .reply import Failed, Reply
 
 W = TypeVar("W")
@@ -30,6 +29,7 @@ class Job(Generic[W, A]):
     size: int = 0
     handed_on: bool = False  # another actor owns the reply now
     in_hand: bool = False  # it is being done now: its producer cannot withdraw it
+    in_doubt: bool = False  # it may have been done, though it is to be tried again
     withdrawn: bool = False  # its producer no longer wants it done
 
 
@@ -39,14 +39,10 @@ class Actor(Generic[W, A]):
     batch = BATCH
 
     def __init__(self) -> None:
-        self.mailbox: Mailbox[Job[W, A]] = Mailbox(new_queue=self._new_queue)
-
-    def _new_queue(self) -> Queue[tuple[Job[W, A], int]]:
-        """The jobs that have come in, with their sizes; fair between those whom `key_of` tells apart."""
-        return FairQueue(lambda entry: self.key_of(entry[0].work))
+        self.mailbox: Mailbox[Job[W, A]] = Mailbox(key_of=lambda job: self.key_of(job.work))
 
     def key_of(self, work: W) -> Hashable:
-        """Whose work it is: the jobs of one key stay in their order."""
+        """Whose work it is: the jobs of one key stay in their order, and keys take turns."""
         return None
 
     async def submit(self, work: W, size: int = 0) -> A | Failed:

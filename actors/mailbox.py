@@ -4,22 +4,23 @@ To hand over one message costs a full round of the scheduler, and so does a batc
 one checkpoint for each batch, so it stays fair and can be cancelled. Nothing is removed from the mailbox
 before that checkpoint: a cancelled receiver loses nothing.
 
-Senders are strictly first in, first out: while any sender waits, a new one waits behind it. The mailbox is
-bounded by the number of messages, and by their bytes as the senders state them. What has come in is taken in
-the order of its queue: first in, first out, or fair between accounts.
+The mailbox is bounded by the number of messages, and by their bytes as the senders state them. While any
+sender waits, a new one waits, too. Messages are first in, first out, or with `key_of` they are that for each
+key (an account) and keys take turns: among the messages that have come in, and among the senders that wait.
+So a flood of one account delays the others by its share only.
 
 Most mailboxes of many accounts never get a message: a queue is made for the first one that comes.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any, Generic, TypeVar
 
 import trio
 from outcome import Error, Value
 from trio.lowlevel import Abort, Task, current_task, reschedule, wait_task_rescheduled
 
-from .queues import FifoQueue, Queue
+from .queues import FairQueue, FifoQueue, Queue
 
 T = TypeVar("T")
 
@@ -28,7 +29,8 @@ MAX_BYTES = 4 * 1024 * 1024
 BATCH = 64
 
 _NOTHING: Queue[Any] = FifoQueue()  # the queue of every mailbox before its first message
-_NO_SENDERS: OrderedDict[Task, Any] = OrderedDict()  # the senders of every mailbox before the first one waits
+_Senders = OrderedDict[Task, Any]  # of one key, with the items and their sizes
+_NO_SENDERS: OrderedDict[Hashable, _Senders] = OrderedDict()  # of every mailbox before the first one waits
 
 
 class MailboxClosed(Exception):
@@ -42,8 +44,8 @@ class Mailbox(Generic[T]):
         "_closed",
         "_interrupted",
         "_items",
+        "_key_of",
         "_max_bytes",
-        "_new_queue",
         "_receiver",
         "_senders",
     )
@@ -52,11 +54,11 @@ class Mailbox(Generic[T]):
         self,
         capacity: int = CAPACITY,
         max_bytes: int = MAX_BYTES,
-        new_queue: Callable[[], Queue[tuple[T, int]]] = FifoQueue,
+        key_of: Callable[[T], Hashable] | None = None,
     ) -> None:
-        self._new_queue = new_queue
+        self._key_of = key_of
         self._items: Queue[tuple[T, int]] = _NOTHING
-        self._senders: OrderedDict[Task, tuple[T, int]] = _NO_SENDERS
+        self._senders: OrderedDict[Hashable, _Senders] = _NO_SENDERS  # by key, none of them is empty
         self._receiver: Task | None = None
         self._capacity = capacity
         self._max_bytes = max_bytes
@@ -74,7 +76,7 @@ class Mailbox(Generic[T]):
 
     @property
     def waiting_senders(self) -> int:
-        return len(self._senders)
+        return sum(map(len, self._senders.values()))
 
     def put_nowait(self, item: T, size: int = 0) -> bool:
         """Put without waiting; False if the mailbox is full. Raises `MailboxClosed`."""
@@ -86,19 +88,22 @@ class Mailbox(Generic[T]):
         return True
 
     async def put(self, item: T, size: int = 0) -> None:
-        """Put, after waiting for room behind earlier senders. Cancelled: the item was not put.
+        """Put, after waiting for room behind earlier senders of its key. Cancelled: the item was not put.
 
         Not a checkpoint if there is room. Raises `MailboxClosed`.
         """
         if self.put_nowait(item, size):
             return
-        task = current_task()
+        task, key = current_task(), None if self._key_of is None else self._key_of(item)
         if self._senders is _NO_SENDERS:
             self._senders = OrderedDict()
-        self._senders[task] = (item, size)
+        of_key = self._senders.setdefault(key, OrderedDict())
+        of_key[task] = (item, size)
 
         def abort(_: object) -> Abort:
-            del self._senders[task]
+            del of_key[task]
+            if not of_key:
+                del self._senders[key]
             return Abort.SUCCEEDED
 
         await wait_task_rescheduled(abort)
@@ -134,9 +139,10 @@ class Mailbox(Generic[T]):
     def close(self) -> None:
         """Refuse new messages; senders that wait get `MailboxClosed`."""
         self._closed = True
-        while self._senders:
-            task, _ = self._senders.popitem(last=False)
-            reschedule(task, Error(MailboxClosed()))
+        for of_key in self._senders.values():
+            for task in of_key:
+                reschedule(task, Error(MailboxClosed()))
+        self._senders = _NO_SENDERS
         self._wake_receiver()
 
     def _receiver_cancelled(self, _: object) -> Abort:
@@ -155,16 +161,26 @@ class Mailbox(Generic[T]):
         self._bytes += size
         self._wake_receiver()
 
+    def _new_queue(self) -> Queue[tuple[T, int]]:
+        key_of = self._key_of
+        return FifoQueue() if key_of is None else FairQueue(lambda entry: key_of(entry[0]))
+
     def _wake_receiver(self) -> None:
         if self._receiver is not None:
             receiver, self._receiver = self._receiver, None
             reschedule(receiver, Value(None))
 
     def _admit_senders(self) -> None:
+        """Let senders put as far as there is room: one of each key, then the next one of each."""
         while self._senders:
-            task, (item, size) = next(iter(self._senders.items()))
+            key, of_key = next(iter(self._senders.items()))
+            task, (item, size) = next(iter(of_key.items()))
             if not self._has_room(size):
                 return
-            del self._senders[task]
+            del of_key[task]
+            if of_key:
+                self._senders.move_to_end(key)
+            else:
+                del self._senders[key]
             self._append(item, size)
             reschedule(task, Value(None))

@@ -17,6 +17,7 @@ from unifyport.model.tally import Tally
 from unifyport.model.unit import Unit
 from unifyport.storage.contract import (
     AcceptCommand,
+    ChangeApiKey,
     Committed,
     DeleteApiKey,
     EraseMessages,
@@ -80,21 +81,27 @@ class Writer(Actor[Write, Result]):
     async def submit_within(self, seconds: float, write: Write) -> Result | Failed:
         """`submit`, but withdraw the write after `seconds`: `Failed` means that it will never be done.
 
-        A write that is being committed at that time cannot be withdrawn: waits `IN_HAND_SECONDS` more for it,
-        then raises `OutcomeUnknown`.
+        A write that is being committed at that time, or may have been before, cannot be withdrawn: waits
+        `IN_HAND_SECONDS` more for it, then raises `OutcomeUnknown`.
         """
         job: Job[Write, Result] = Job(write, Reply())
+        answer: Result | Failed | None = None
         with trio.move_on_after(seconds):
             await self.mailbox.put(job)
-            return await job.reply.wait()
-        if job.reply.answered:
-            return await job.reply.wait()
-        if not job.in_hand:
+            answer = await job.reply.wait()
+        if answer is None and (job.in_hand or job.in_doubt):
+            with trio.move_on_after(IN_HAND_SECONDS):
+                answer = await job.reply.wait()
+        if answer is None and job.reply.answered:  # in the moment in which the time was over
+            answer = await job.reply.wait()
+        if answer is None:
+            if job.in_hand or job.in_doubt:
+                raise OutcomeUnknown
             job.withdrawn = True
             return Failed("not_in_time")
-        with trio.move_on_after(IN_HAND_SECONDS):
-            return await job.reply.wait()
-        raise OutcomeUnknown
+        if isinstance(answer, Failed) and job.in_doubt:
+            raise OutcomeUnknown
+        return answer
 
     def key_of(self, work: Write) -> int | None:
         """The account whose writes stay in their order: its units, and the commands that it accepts."""
@@ -140,6 +147,8 @@ class Writer(Actor[Write, Result]):
                 _mark_in_hand(group, False)
                 self._answer(group, error.done)
                 group = group[len(error.done) :]
+                for job in group:
+                    job.in_doubt = job.in_doubt or error.maybe_committed
                 self.unavailable = error.reason
                 if trio.current_time() - logged >= _LOG_EVERY:
                     logged = trio.current_time()
@@ -206,7 +215,7 @@ def _erased_by(write: Write) -> tuple[str, list[bytes]] | None:
 def _changes_keys(write: Write) -> bool:
     if isinstance(write, Together):
         return any(map(_changes_keys, write.writes))
-    return isinstance(write, PutApiKey | DeleteApiKey)
+    return isinstance(write, PutApiKey | ChangeApiKey | DeleteApiKey)
 
 
 def _count_rows(write: Write) -> int:

@@ -8,6 +8,8 @@ all other tasks run in between. A single task passes without waiting.
 
 import trio
 
+from .instruments import raises_nothing
+
 PER_TURN = 8
 
 
@@ -37,12 +39,14 @@ class Turnstile(trio.abc.Instrument):
         with trio.move_on_after(longest):
             await self._for_idle.park()
 
+    @raises_nothing
     def before_io_wait(self, timeout: float) -> None:
         """A turn ends. `timeout` is 0 if a task is ready for the next one."""
         if timeout > 0 and (self._lot or self._for_idle):
             self._for_idle.unpark()
             self._hurry()
 
+    @raises_nothing
     def after_io_wait(self, timeout: float) -> None:
         """A turn begins."""
         self._left = self._per_turn

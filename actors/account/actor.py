@@ -14,6 +14,7 @@ from unifyport.fleet.leases import Lease
 from unifyport.model.account import Account
 from unifyport.model.inbound import ProviderEvent
 from unifyport.model.runtime_status import RuntimeStatus
+from unifyport.process.redaction import ShortLivedSecrets
 from unifyport.providers.contract.base import ConnectionSpec, Connector
 from unifyport.providers.contract.errors import LoggedOut
 from unifyport.providers.contract.login import ExportedSession
@@ -147,6 +148,10 @@ class AccountActor:
         return True
 
     # -- its login ------------------------------------------------------------------------------------------
+
+    @property
+    def secrets(self) -> ShortLivedSecrets:
+        return self.state.secrets
 
     async def end_login(self) -> None:
         """Give up the login that is under way, if there is one, and wait for its end."""

@@ -74,6 +74,7 @@ class Connectors:
             ingress_url=services.ingress_url(row),
             take_over=row.take_over,
             proxy=await self._checked_proxy(),
+            secrets=self._state.secrets,
         )
 
     async def _checked_proxy(self) -> Proxy | None:

@@ -11,7 +11,6 @@ from unifyport.model import auth
 from unifyport.model.auth import LoginStep, PasskeyPage, Wanted
 from unifyport.model.pkce import challenge_of, new_verifier
 from unifyport.model.texts import is_one_line, one_line
-from unifyport.process.redaction import register_fleeting
 from unifyport.providers.contract.errors import Rejected
 from unifyport.providers.contract.login import CodeDelivery, Consent, ConsentRequest
 
@@ -83,16 +82,16 @@ class LoginDialog:
     # -- steps that show ------------------------------------------------------------------------------------
 
     async def show_qr(self, qr_code: str, lifetime: float) -> None:
-        register_fleeting(qr_code)
+        self._host.secrets.register(qr_code)
         await self._show(LoginStep.QR, {"qr_code": qr_code}, lifetime)
 
     async def show_pin(self, pin: str, lifetime: float) -> None:
-        register_fleeting(pin)
+        self._host.secrets.register(pin)
         shown = {name: value for name, value in self._host.row.auth_payload.items() if name == "qr_code"}
         await self._show(LoginStep.PIN, {**shown, "pin": pin}, lifetime)
 
     async def show_code(self, verify_code: str, lifetime: float) -> None:
-        register_fleeting(verify_code)
+        self._host.secrets.register(verify_code)
         await self._show(LoginStep.SHOW_CODE, {"verify_code": verify_code}, lifetime)
 
     async def confirm_on_phone(self, display_name: str, picture_url: str | None = None) -> None:
@@ -129,7 +128,7 @@ class LoginDialog:
         token = secrets.token_urlsafe(_TOKEN_BYTES)
         page_url = self._host.login_pages.page_url(self._host.row.id, token)
         for secret in (token, page_url, public_key.get("challenge")):
-            register_fleeting(secret)
+            self._host.secrets.register(secret)
         page = PasskeyPage(origin, dict(public_key))
         payload = {"passkey": attrs.asdict(page), "page_url": page_url}
         return str(await self._ask(Question(step=LoginStep.PASSKEY, key=token, page=page), payload))
@@ -145,7 +144,7 @@ class LoginDialog:
         if not _is_page(page_url):
             raise ValueError("the address of the page of consent is no URL")
         for secret in (state, verifier, page_url):
-            register_fleeting(secret)
+            self._host.secrets.register(secret)
         payload = {"consent": {"scopes": list(scopes)}, "page_url": page_url}
         answer = await self._ask(Question(step=LoginStep.CONSENT, key=state), payload)
         return Consent(parameters=answer, verifier=verifier, redirect_uri=pages.callback_url)

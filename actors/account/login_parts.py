@@ -8,6 +8,7 @@ import trio
 from unifyport.model.account import Account
 from unifyport.model.runtime_status import RuntimeStatus
 from unifyport.model.unit import Announcement, SessionChange
+from unifyport.process.redaction import ShortLivedSecrets
 from unifyport.providers.contract.base import Connector
 
 from .memory_session import MemorySession
@@ -33,6 +34,8 @@ class Host(Protocol):
     def runtime_status(self) -> RuntimeStatus: ...
     @property
     def login_pages(self) -> LoginPages: ...
+    @property
+    def secrets(self) -> ShortLivedSecrets: ...
 
     async def new_connector(self, session: MemorySession) -> Connector:
         """One for this login, which keeps its state in `session`. Raises a failure class."""

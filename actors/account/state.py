@@ -18,6 +18,7 @@ from unifyport.model.account import Account, AuthStatus
 from unifyport.model.auth import WAITING
 from unifyport.model.runtime_status import RuntimeStatus
 from unifyport.model.unit import Unit
+from unifyport.process.redaction import ShortLivedSecrets
 from unifyport.providers.contract.base import WEBHOOK, ConnectionSpec, Connector
 from unifyport.providers.contract.errors import LoggedOut
 from unifyport.storage.contract import Committed, Duplicate, Fenced, Refused, Result
@@ -49,6 +50,7 @@ class AccountState:
         self.spec = spec
         self.view = RuntimeView()
         self.leaving = False  # it is being deleted, and takes no more work
+        self.secrets = ShortLivedSecrets()  # of its logins and tokens
         self._row = row
         self._services = services
         self._announce = announce

@@ -21,18 +21,37 @@ from .suites import backlog, delivery, ingress, logins, memory, sends, supervisi
 _MODULES: tuple[ModuleType, ...] = (ingress, sends, delivery, supervision, memory, logins, backlog)
 SUITES: dict[str, Suite] = {module.SUITE.name: module.SUITE for module in _MODULES}
 REPORT = ROOT / "docs" / "benchmarks.md"
+MOST_CALLERS = 4096  # connections
 RESULTS = CACHE / "results.json"
 
 
 def _callers(_: click.Context, __: click.Parameter, text: str) -> tuple[int, ...]:
-    return tuple(int(each) for each in text.split(","))
+    try:
+        found = tuple(int(each) for each in text.split(","))
+    except ValueError:
+        raise click.BadParameter("must be numbers, separated by commas") from None
+    if min(found) < 1 or max(found) > MOST_CALLERS:
+        raise click.BadParameter(f"each must be 1 to {MOST_CALLERS}")
+    return found
 
 
 @click.command()
 @click.argument("suites", nargs=-1, type=click.Choice(list(SUITES)))
-@click.option("--rounds", default=5, show_default=True, help="Interleaved; medians are shown.")
+@click.option(
+    "--rounds",
+    default=5,
+    type=click.IntRange(min=1),
+    show_default=True,
+    help="Interleaved; medians are shown.",
+)
 @click.option("--callers", default="1,16,64,256", show_default=True, callback=_callers)
-@click.option("--scale", default=1.0, show_default=True, help="Multiplies all counts and times.")
+@click.option(
+    "--scale",
+    default=1.0,
+    type=click.FloatRange(0, min_open=True),
+    show_default=True,
+    help="Multiplies all counts and times.",
+)
 @click.option("--peer", "peers", multiple=True, type=click.Choice(list(ABOUT)), help="Only ours and these.")
 @click.option(
     "--gateway", type=click.Path(path_type=Path, exists=True, file_okay=False), help="Another checkout."

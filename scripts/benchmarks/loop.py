@@ -147,7 +147,12 @@ class Loop:
     def later(self, seconds: float, function: Callable[[], None]) -> None:
         heapq.heappush(self._later, (time.perf_counter() + seconds, next(self._order), function))
 
-    def listen(self, on_message: OnMessage, on_accept: Callable[[Connection], None] | None = None) -> int:
+    def listen(
+        self,
+        on_message: OnMessage,
+        on_accept: Callable[[Connection], None] | None = None,
+        on_close: OnClose = lambda _: None,
+    ) -> int:
         """Serve on a free port of loopback. Returns the port."""
         listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
         listener.setblocking(False)
@@ -155,7 +160,7 @@ class Loop:
         def accept(_: int) -> None:
             with contextlib.suppress(BlockingIOError):
                 while True:
-                    connection = Connection(self, listener.accept()[0], on_message, lambda _: None)
+                    connection = Connection(self, listener.accept()[0], on_message, on_close)
                     if on_accept is not None:
                         on_accept(connection)
 

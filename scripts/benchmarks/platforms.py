@@ -40,7 +40,7 @@ class Platforms:
         self.numbers = 1
         self.sent = Tracker()
         self.doors: dict[str, tuple[str, str]] = {}  # bot id -> its webhook's URL and secret
-        self.port = loop.listen(self._take, self._accept)
+        self.port = loop.listen(self._take, self._accept, self._open.discard)
 
     @property
     def url(self) -> str:

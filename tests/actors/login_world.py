@@ -13,6 +13,7 @@ from actors.account.services import LoginPages
 from unifyport.model.account import Account, Identity
 from unifyport.model.runtime_status import RuntimeStatus
 from unifyport.model.unit import SessionChange
+from unifyport.process.redaction import ShortLivedSecrets
 from unifyport.providers.contract.login import Authorization, Authorizes, Dialog, LogsOut
 
 Script = Callable[[Dialog], Awaitable[Authorization]]
@@ -48,6 +49,7 @@ class ScriptedHost:
         self.takes = 0.0  # seconds of each commit
         self.runtime_status = RuntimeStatus.UNKNOWN
         self.login_pages = LoginPages()
+        self.secrets = ShortLivedSecrets()
 
     async def new_connector(self, session: MemorySession) -> Any:
         await session.commit(SESSION)

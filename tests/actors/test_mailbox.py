@@ -1,9 +1,12 @@
-"""The mailbox: order, bounds, batches, cancellation."""
+"""The mailbox: order, bounds, batches, cancellation, and fairness between accounts."""
 
 import tracemalloc
+from collections import Counter
 
 import pytest
 import trio
+from hypothesis import given
+from hypothesis import strategies as st
 from trio.testing import wait_all_tasks_blocked
 
 from actors.mailbox import Mailbox, MailboxClosed
@@ -23,6 +26,79 @@ async def test_senders_are_first_in_first_out_and_newcomers_wait_behind() -> Non
         while len(got) < 6:
             got += await mailbox.take(64)
     assert got == list(range(6))
+
+
+async def test_a_flood_of_one_account_does_not_delay_the_senders_of_others() -> None:
+    mailbox: Mailbox[tuple[str, int]] = Mailbox(capacity=4, key_of=lambda item: item[0])
+    async with trio.open_nursery() as nursery:
+        for number in range(100):
+            nursery.start_soon(mailbox.put, ("flood", number))
+            await wait_all_tasks_blocked()
+        nursery.start_soon(mailbox.put, ("quiet", 0))
+        await wait_all_tasks_blocked()
+        await mailbox.take(2)  # one place for each
+        assert ("quiet", 0) in await mailbox.take(2)
+        nursery.cancel_scope.cancel()
+
+
+Steps = st.lists(st.tuples(st.sampled_from("aaaab"), st.sampled_from(["put", "put", "cancel", "take"])))
+
+
+@given(Steps, st.integers(1, 4))
+def test_accounts_take_turns_and_each_is_first_in_first_out(
+    steps: list[tuple[str, str]], capacity: int
+) -> None:
+    """Between the moment in which an account begins to wait and its next admission, each other one is
+    admitted once at most.
+    """
+    trio.run(_take_turns, steps, capacity)
+
+
+async def _take_turns(steps: list[tuple[str, str]], capacity: int) -> None:
+    mailbox: Mailbox[tuple[str, int]] = Mailbox(capacity, key_of=lambda item: item[0])
+    sent, cancelled, taken = list[tuple[str, int]](), set[tuple[str, int]](), list[tuple[str, int]]()
+    waiting: dict[tuple[str, int], trio.CancelScope] = {}
+    passed: dict[str, Counter[str]] = {}  # who was admitted since an account waits
+
+    async def put(item: tuple[str, int]) -> None:
+        with trio.CancelScope() as scope:
+            waiting[item] = scope
+            passed.setdefault(item[0], Counter())
+            await mailbox.put(item)
+        del waiting[item]
+        if scope.cancelled_caught:
+            cancelled.add(item)
+        if all(key != item[0] for key, _ in waiting):
+            passed.pop(item[0], None)
+
+    async def take() -> None:
+        before = set(waiting)
+        taken.extend(await mailbox.take(1))
+        await wait_all_tasks_blocked()
+        for admitted, _ in before - set(waiting):
+            for other, counts in passed.items():
+                counts[admitted] += other != admitted
+                assert counts[admitted] <= 1
+            if admitted in passed:
+                passed[admitted].clear()
+
+    async with trio.open_nursery() as nursery:
+        for number, (key, step) in enumerate(steps):
+            if step == "put":
+                sent.append((key, number))
+                nursery.start_soon(put, sent[-1])
+                await wait_all_tasks_blocked()
+            elif step == "cancel" and (own := [item for item in waiting if item[0] == key]):
+                waiting[own[-1]].cancel()
+                await wait_all_tasks_blocked()
+            elif step == "take" and len(mailbox):
+                await take()
+        while len(mailbox):
+            await take()
+    for key in "ab":
+        assert [item for item in taken if item[0] == key] == [
+            item for item in sent if item[0] == key and item not in cancelled
+        ]
 
 
 async def test_idle_mailboxes_own_no_queue_and_share_no_message() -> None:

@@ -49,16 +49,24 @@ class Road:
     def __init__(self) -> None:
         self.blocked = False
         self.refuses = False
+        self.gate: trio.Event | None = None
+        self.put: list[str] = []
         self.mark_durable: list[str] = []
 
     async def commit(self, unit: list[str]) -> Any:
         if self.blocked:
             await trio.sleep_forever()
+        if self.gate is not None:
+            await self.gate.wait()
         await trio.lowlevel.checkpoint()
         if self.refuses:
             return Failed("no")
         self.mark_durable += unit
         return None
+
+    def put_nowait(self, job: Any) -> bool:
+        self.put += job.work
+        return True
 
 
 def marked() -> tuple[StatusPump, Road, list[Publisher]]:
@@ -103,3 +111,41 @@ async def test_who_is_forgotten_is_not_carried() -> None:
     pump.forget(first.row.id)
     assert await pump.flush()
     assert sorted(road.mark_durable) == sorted(publisher.row.id for publisher in others)
+
+
+async def test_the_end_waits_for_what_is_on_the_road_and_for_what_was_published_meanwhile(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    pump, road, [first, *_] = marked()
+    road.gate, road.refuses = trio.Event(), True
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(pump.run)
+        await wait_all_tasks_blocked()
+        first.slot.publish(Change([], {"id": "newer"}))
+        pump.mark(cast(Any, first))
+        nursery.start_soon(pump.finish, 10)
+        await trio.sleep(1)
+        road.gate.set()  # it refuses what it has
+        await trio.sleep(RETRY_SECONDS / 2)
+        assert not road.mark_durable
+        road.refuses = False
+        await trio.sleep(2 * RETRY_SECONDS)
+        assert first.is_flushed
+        assert [name for name in road.mark_durable if name in ("acc_0", "newer")] == ["acc_0", "newer"]
+        assert len(road.mark_durable) == MANY + 1
+        nursery.cancel_scope.cancel()
+
+
+async def test_what_the_end_cannot_wait_for_is_left_on_the_road(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    pump, road, [first, *_] = marked()
+    road.blocked = True
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(pump.run)
+        await wait_all_tasks_blocked()
+        await pump.finish(3)
+        nursery.cancel_scope.cancel()
+    assert trio.current_time() == 3
+    assert len(road.put) == MANY - SIDE_BY_SIDE  # the others are there already
+    assert first.row.id not in road.put

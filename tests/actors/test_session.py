@@ -8,7 +8,7 @@ once.
 
 import random
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -41,7 +41,7 @@ from unifyport.model.unit import SessionChange, Unit
 from unifyport.providers.contract.errors import NotBegun, SessionLost
 from unifyport.providers.contract.session import MAX_CHANGES, MAX_KEY, MAX_NAME, MAX_VALUE
 from unifyport.providers.registry import Registry
-from unifyport.storage.contract import AcceptCommand, PutAccount, Refused, Result
+from unifyport.storage.contract import AcceptCommand, PutAccount, Refused, Result, Write
 from unifyport.storage.sealing import KeyRing
 from unifyport.storage.sqlite.store import SqliteStore
 
@@ -60,6 +60,24 @@ class Wire:
     def write(self, number: int, what: str) -> None:
         assert number not in self.used, f"{number} for {self.used[number]} and for {what}"
         self.used[number] = what
+
+
+class RefusingWriter(CrashingWriter):
+    """It also has units with session changes refused, and then all later ones of their generation."""
+
+    async def _write(self, group: Sequence[Job[Write, Result]]) -> list[Result]:
+        refused: set[int | None] = set()
+        taken = list[Job[Write, Result]]()
+        for job in group:
+            unit = job.work if isinstance(job.work, Unit) else None
+            chosen = unit is not None and bool(unit.session) and self.rng.random() < 0.05
+            if unit is not None and (chosen or unit.generation in refused):
+                refused.add(unit.generation)
+            else:
+                taken.append(job)
+        results = iter(await super()._write(taken))
+        kept = {id(job) for job in taken}
+        return [next(results) if id(job) in kept else Refused("the test says so") for job in group]
 
 
 @attrs.define
@@ -99,7 +117,7 @@ class Process:
 
 @asynccontextmanager
 async def process(store: SqliteStore, *, crashing: bool = False) -> AsyncIterator[Process]:
-    writer = CrashingWriter(store) if crashing else Writer(store)
+    writer = RefusingWriter(store) if crashing else Writer(store)
     ids = EventIds(lambda: 1, await store.newest_event_id())
     kind = CrashingNormalizer if crashing else CrashingNormalizer.__base__
     assert kind is not None
@@ -193,7 +211,7 @@ class Worker:
 
 async def scenario(directory: Path, seed: int) -> None:
     rng, wire = random.Random(seed), Wire()
-    CrashingNormalizer.rng = CrashingWriter.rng = rng
+    CrashingNormalizer.rng = RefusingWriter.rng = rng
     async with opened(directory) as store:
         while wire.steps < STEPS:
             with trio.CancelScope() as life:

@@ -607,6 +607,7 @@ async def test_a_reload_reads_the_certificate_again(tmp_path: Path) -> None:
             assert "server.tls" in refused.text
         metrics = (await call("GET", "/metrics", old)).text
         assert "\nunifyport_config_last_reload_successful 0.0\n" in metrics
+        assert "\nunifyport_tls_certificate_rejected 1.0\n" in metrics
 
         key.write_bytes(new_key)
         assert (await call("POST", "/v1/reload", old, {})).status_code == 200

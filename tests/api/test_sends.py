@@ -10,9 +10,11 @@ import trio
 
 from tests.harness import (
     BOT,
+    NUMBER,
     Client,
     Platform,
     account,
+    free_port,
     gateway,
     public,
     sandbox,
@@ -98,7 +100,7 @@ async def test_conversations_do_not_wait_for_each_other(worlds: Run) -> None:
     async def send(chat: int) -> None:
         answers.append(await world.send(chat))
 
-    with trio.fail_after(20):
+    with trio.fail_after(10):
         async with trio.open_nursery() as nursery:
             for chat in range(1, 201):
                 nursery.start_soon(send, chat)
@@ -219,6 +221,56 @@ async def test_the_default_pace_stays_below_the_limits_of_the_platform(worlds: R
             nursery.start_soon(send, 1 + number % 12)
     assert answers == [200] * 60
     assert world.platform.telegram.limits.refused == 0
+
+
+async def test_the_default_pace_stays_below_the_limits_of_a_group(worlds: Run) -> None:
+    world = await worlds(pace="")
+    chat = {"id": -17, "type": "group", "title": "Ops"}
+    world.platform.telegram.receive({"to": BOT, "from": 1, "chat": chat, "text": "hello"})
+    await world.fault("limits", seconds=60)
+    answers: list[httpx.Response] = []
+
+    async def send(number: int) -> None:
+        to = {"to": {"id": "-17", "type": "group"}}
+        answers.append(await world.send(-17, f"{number}", **to))
+
+    async with trio.open_nursery() as nursery:
+        for number in range(8):  # the burst of five, and three more
+            nursery.start_soon(send, number)
+    assert [answer.status_code for answer in answers] == [200] * 8
+    assert world.platform.telegram.limits.refused == 0
+
+
+async def test_the_default_pace_stays_below_the_limits_of_a_business_number(tmp_path: Path) -> None:
+    """80 a second in all, and one customer who gets more than the 45 that may come at once."""
+    async with sandbox() as platform:
+        settings = settings_of(tmp_path, whatsapp() + platform.sandbox.config(), **public(free_port()))
+        async with gateway(settings) as api:
+            [known] = await api.until(
+                lambda all_: [each["runtime_status"] for each in all_] == ["running"], "/v1/accounts"
+            )
+            await platform.connect(known["ingress_url"], NUMBER)
+            customers = [f"65900000{number:02}" for number in range(40)]
+            for customer in customers:
+                platform.cloud.receive({"to": NUMBER, "from": customer, "text": "hello"})
+            await platform.whatsapp("faults", {"kind": "limits", "seconds": 60})
+            answers: list[httpx.Response] = []
+
+            async def send(customer: str, number: int) -> None:
+                answers.append(await api("POST", "/v1/messages", text(known["id"], customer, f"{number}")))
+
+            async def send_many(customer: str, numbers: range) -> None:
+                for number in numbers:
+                    await send(customer, number)
+
+            async with trio.open_nursery() as nursery:
+                for number in range(4 * len(customers)):
+                    nursery.start_soon(send, customers[number % len(customers)], number)
+            async with trio.open_nursery() as nursery:
+                for first in range(0, 42, 14):
+                    nursery.start_soon(send_many, customers[0], range(first, first + 14))
+            assert [answer.status_code for answer in answers] == [200] * (4 * len(customers) + 42)
+            assert platform.cloud.limits.refused == 0
 
 
 async def test_a_platform_that_says_wait_closes_that_conversation_only(worlds: Run) -> None:

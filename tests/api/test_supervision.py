@@ -1,6 +1,7 @@
 """Policies as operators write them, and what they see of an account that does not run."""
 
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from actors.writer import Writer
 from supervisors import ChildState, Desired, Phase
 from tests.harness import (
     TOKEN,
+    Process,
     account,
     endpoint,
     free_port,
@@ -179,23 +181,27 @@ async def test_what_an_operator_sees_and_does(tmp_path: Path) -> None:
             assert TOKEN not in str(runtime)
 
 
+def is_in(phase: str, runtime: dict[str, Any]) -> bool:
+    return bool(runtime["phase"] == phase)
+
+
 async def test_what_a_restart_of_the_process_does_not_forget(tmp_path: Path) -> None:
     """A void login is not tried again, and a wait that the platform asked for goes on."""
     async with sandbox() as platform:
         more = whatsapp("void", access_token="wrong") + account() + platform.sandbox.config()
-        settings = settings_of(tmp_path, more, **public(free_port()))
+        port = free_port()
+        config = write_config(tmp_path, more=more, **public(port))
         await platform.post("faults", {"kind": "rate_limit", "value": 600, "seconds": 600})
         runtimes: list[list[dict[str, Any]]] = []
         for _ in range(2):
-            async with gateway(settings) as api:
-
-                async def reached(phase: str, account_id: str) -> None:
-                    await api.until(lambda r: r["phase"] == phase, f"/v1/accounts/{account_id}/runtime")
-
-                ids = [known["id"] for known in await api.data("GET", "/v1/accounts")]
-                for each, phase in zip(ids, ("terminal", "deferred"), strict=True):
-                    await reached(phase, each)
-                runtimes.append([await api.data("GET", f"/v1/accounts/{each}/runtime") for each in ids])
+            process = Process(config, port)
+            await process.start()
+            api = process.client
+            ids = [known["id"] for known in await api.data("GET", "/v1/accounts")]
+            for each, phase in zip(ids, ("terminal", "deferred"), strict=True):
+                await api.until(partial(is_in, phase), f"/v1/accounts/{each}/runtime")
+            runtimes.append([await api.data("GET", f"/v1/accounts/{each}/runtime") for each in ids])
+            assert await process.stop() == 0
         (void, limited), (void_again, limited_again) = runtimes
         assert (void["terminal"], void_again["terminal"]) == ("invalid_credentials", "invalid_credentials")
         assert (void["incarnations"], void_again["incarnations"]) == (1, 0)

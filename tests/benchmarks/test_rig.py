@@ -4,11 +4,13 @@ import contextlib
 import json
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from scripts.benchmarks.loop import Connection, Loop, message_end
+from scripts.benchmarks.platforms import Platforms
 from scripts.benchmarks.process import PeerFailed
 from scripts.benchmarks.rig import Load, Rig
 from scripts.benchmarks.tracker import Tracker
@@ -138,3 +140,16 @@ def test_a_signature_is_checked_as_a_receiver_does() -> None:
     assert signed(head, b"body")
     assert not signed(head, b"other")
     assert not signed(b"POST /hook HTTP/1.1", b"body")
+
+
+def test_the_platforms_forget_a_connection_that_is_closed() -> None:
+    with Loop() as loop:
+        platforms = loop.call(lambda: Platforms(loop))
+        for _ in range(3):
+            with socket.create_connection(("127.0.0.1", platforms.port)) as connection:
+                connection.sendall(b"GET /1 HTTP/1.1\r\n\r\n")
+                assert connection.recv(1)
+                assert len(loop.call(lambda: set(platforms._open))) == 1
+            deadline = time.monotonic() + 10
+            while loop.call(lambda: len(platforms._open)):
+                assert time.monotonic() < deadline

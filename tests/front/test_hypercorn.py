@@ -3,6 +3,7 @@
 import socket
 import ssl
 from pathlib import Path
+from typing import Any
 
 import h2.config
 import h2.connection
@@ -116,6 +117,24 @@ async def test_a_body_of_which_nothing_comes_is_given_up(autojump_clock: MockClo
     scope = {"method": "POST", "raw_path": b"/", "query_string": b"", "headers": [], "scheme": "http"}
     with trio.fail_after(30):
         await asgi_app(handler)(scope, trio.sleep_forever, lambda message: trio.sleep(0))
+
+
+@pytest.mark.parametrize(("status", "body", "length"), [(204, b"", []), (304, b"x", []), (200, b"x", [b"1"])])
+async def test_an_answer_without_a_body_has_no_length(status: int, body: bytes, length: list[bytes]) -> None:
+    """https://www.rfc-editor.org/rfc/rfc9110#section-8.6"""
+    sent: list[dict[str, Any]] = []
+
+    async def handler(exchange: Exchange) -> None:
+        await exchange.respond(status, [(b"x-a", b"b")], body)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {"method": "DELETE", "raw_path": b"/", "query_string": b"", "headers": [], "scheme": "http"}
+    await asgi_app(handler)(scope, trio.sleep_forever, send)
+    start, end = sent
+    assert [value for name, value in start["headers"] if name == b"content-length"] == length
+    assert end["body"] == (body if length else b"")
 
 
 @pytest.mark.parametrize("path", ["/ingress/whatsapp/acct_1", "/v1/messages"])

@@ -339,3 +339,19 @@ def test_a_certificate_that_cannot_be_used_is_an_error_at_the_start(pair: Pair) 
     pair.files.key.write_text("hello")
     with pytest.raises(OSError):
         Certificate(pair.files)
+
+
+async def test_a_rejection_ends_when_the_files_are_as_before(pair: Pair, autojump_clock: MockClock) -> None:
+    certificate = Certificate(pair.files)
+    kept = pair.files.key.with_name("kept.pem")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(certificate.run)
+        pair.files.key.rename(kept)
+        with pytest.raises(OSError, match="No such file") as missing:
+            certificate.read()
+        certificate.reject(missing.value)
+        assert certificate.problem == "No such file or directory"
+        kept.rename(pair.files.key)
+        await trio.sleep(LOOK_SECONDS + 1)
+        assert certificate.problem is None
+        nursery.cancel_scope.cancel()

@@ -14,10 +14,10 @@ from supervisors import Incarnation
 from tests.harness import gateway, settings_of
 from tests.reference.serving import CHANNEL, REGISTRY, declared, reference_platform
 from unifyport.api.app import Front
-from unifyport.config.declared import hash_key
+from unifyport.config.declared import hash_key, plan
 from unifyport.gateway import errors as codes
 from unifyport.gateway.account_fields import AccountFields
-from unifyport.gateway.api_keys import INACTIVE, ApiKeyUseCases
+from unifyport.gateway.api_keys import INACTIVE, ApiKeyUseCases, NewSecret
 from unifyport.gateway.errors import OperationFailure, UseCaseError
 from unifyport.gateway.gateway import Gateway
 from unifyport.gateway.logins import LoginUseCases
@@ -28,7 +28,8 @@ from unifyport.gateway.writes import TimedWriter
 from unifyport.model.message import CommandState, OutboundText
 from unifyport.model.runtime_status import RuntimeStatus
 from unifyport.providers.contract.capabilities import GET_GROUP, GROUP_NOT_FOUND, LIST_BLOCKLIST
-from unifyport.storage.contract import StoreUnavailable
+from unifyport.providers.registry import standard
+from unifyport.storage.contract import ACTIVE, ApiKey, DeleteApiKey, StoreUnavailable
 from unifyport.storage.sealing import KeyRing
 from unifyport.storage.sqlite.store import SqliteStore
 
@@ -72,12 +73,59 @@ async def test_a_key_is_made_rotated_and_the_last_one_stays(desk: Desk) -> None:
     assert missing.value.code == codes.NOT_FOUND
 
 
+async def test_a_change_of_a_key_undoes_no_other_one(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each changes what it is to change, whatever was read before."""
+    keys = ApiKeyUseCases(desk.store, desk.writes, trio.Lock(), now_ms)
+    others = ApiKeyUseCases(desk.store, desk.writes, trio.Lock(), now_ms)  # of another process
+    made = await keys.create_key("backend", None)
+    second = await keys.create_key("second", None)
+    read, rotated = desk.store.api_keys, list[NewSecret]()
+
+    async def read_late() -> list[ApiKey]:
+        found = await read()
+        monkeypatch.setattr(desk.store, "api_keys", read)
+        rotated.append(await others.rotate_key(made.key.id, "renamed", None))
+        return found
+
+    monkeypatch.setattr(desk.store, "api_keys", read_late)
+    changed = await keys.change_status(made.key.id, INACTIVE)
+    assert (changed.name, changed.hash, changed.status) == ("renamed", rotated[0].key.hash, INACTIVE)
+    assert await desk.store.api_key(hash_key(made.secret)) is None
+
+    async def deactivated_late() -> list[ApiKey]:
+        found = await read()
+        monkeypatch.setattr(desk.store, "api_keys", read)
+        await others.change_status(made.key.id, INACTIVE)
+        return found
+
+    await keys.change_status(made.key.id, ACTIVE)
+    monkeypatch.setattr(desk.store, "api_keys", deactivated_late)
+    with pytest.raises(UseCaseError, match="last active key"):
+        await keys.change_status(second.key.id, INACTIVE)
+
+    async def deleted_late() -> list[ApiKey]:
+        found = await read()
+        await desk.writes.write(DeleteApiKey(made.key.id))
+        return found
+
+    monkeypatch.setattr(desk.store, "api_keys", deleted_late)
+    with pytest.raises(UseCaseError, match="no such API key"):
+        await keys.change_status(made.key.id, ACTIVE)
+    assert [key.id for key in await read()] == [second.key.id]  # it is not back
+
+
 async def test_a_workspace_keeps_what_is_not_given(desk: Desk, tmp_path: Path) -> None:
     settings = settings_of(tmp_path)
     workspace = WorkspaceUseCases(desk.store, desk.writes, lambda: settings)
     await workspace.update_workspace("Shop", "active", {"a": "b"})
     view = await workspace.update_workspace("Store", "active", None)
     assert (view.workspace.name, view.workspace.metadata, view.account_quota) == ("Store", {"a": "b"}, 0)
+    named = attrs.evolve(settings, workspace=attrs.evolve(settings.workspace, name="File"))
+    planned = await plan(named, standard(), desk.store, now_ms())
+    await workspace.update_workspace("Store", "closed", {"c": "d"})  # since the plan was made
+    await desk.writes.write(planned.write)
+    stored = await desk.store.workspace()
+    assert (stored.name, stored.status, stored.metadata) == ("File", "closed", {"c": "d"})
     with pytest.raises(UseCaseError, match="name: must be 1 to 200 printable characters"):
         await workspace.update_workspace("", "active", None)
 

@@ -11,6 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.model.test_texts import HOSTILE
+from unifyport.api.http.dispatch import _log_request
+from unifyport.api.http.doors import Door
+from unifyport.api.http.messages import Request
 from unifyport.model.texts import visible
 from unifyport.process.logs import set_up_logs
 
@@ -56,3 +59,21 @@ def test_nothing_controls_a_terminal_that_shows_the_log(text: str) -> None:
     shown = logged(Terminal(), text)
     plain = "".join(part.partition("m")[2] for part in f"\x1b[m{shown}".split("\x1b[")[1:])  # our colours
     assert all(visible(line, keep="\t") == line for line in plain.split("\n"))
+
+
+def test_a_request_is_logged_whatever_its_path_parameters_are_called() -> None:
+    record = logging.LogRecord("", 0, "", 0, "", (), None)
+    names = [*vars(record), "message", "asctime", "event", "level", "logger", "timestamp", "account_id"]
+    before, written = sys.stderr, io.StringIO()
+    sys.stderr = written
+    try:
+        set_up_logs()
+        request = Request("GET", "/", Door(frozenset()))
+        _log_request(request, 200, 0.1, {name: f"of the path: {name}" for name in names})
+        [line] = written.getvalue().splitlines()
+    finally:
+        sys.stderr = before
+    fields = json.loads(line)
+    assert (fields["event"], fields["logger"], fields["level"]) == ("request", "unifyport.api", "info")
+    assert fields["account_id"] == "of the path: account_id"
+    assert all(fields[f"{name}_"] == f"of the path: {name}" for name in names[:-1])

@@ -392,3 +392,17 @@ async def test_a_consent_without_a_refresh_token_is_refused(clock: MockClock) ->
             await api.tokens.exchange(consented())
         assert not session.records
         await api.aclose()
+
+
+async def test_the_tokens_of_each_account_are_blanked_until_it_is_gone() -> None:
+    number = 600
+    async with scripted(*(pair(10_000 + n) for n in range(number))) as platform:
+        apis = [made(platform, Store(), f"seed of {n}") for n in range(number)]
+        for api in apis:
+            await current(api)
+            await api.aclose()
+    for n in range(number):
+        text = f"access-{10_000 + n} refresh-{10_000 + n}"
+        assert redact(text) == "[secret] [secret]"
+    api.secrets.forget()
+    assert redact(text) == text

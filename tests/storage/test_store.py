@@ -247,6 +247,30 @@ async def test_boot_says_what_became_of_open_commands(store: SqliteStore) -> Non
     assert [record.state for record in states if record] == [CommandState.NOT_SENT, CommandState.UNKNOWN]
 
 
+async def test_a_deleted_account_leaves_no_open_command(store: SqliteStore) -> None:
+    unit = await ready(store)
+
+    def accept(name: str, begin: int | None = None) -> AcceptCommand:
+        command = SendCommand(name, "acct_1", OutboundText("1", "user", "hi"), NOW + 25_000, NOW)
+        return AcceptCommand(1, command, b"body", key=name, body_hash=b"hash", begin=begin)
+
+    first, second = accept("cmd_1"), accept("cmd_2", unit.epoch)
+    third = accept("cmd_3")
+    results = await store.commit([first, second, DeleteAccount("acct_1"), third])
+    assert results[-1] == Refused("no_such_account")
+    records = [await store.command(f"cmd_{n}") for n in (1, 2, 3)]
+    assert [record and record.state for record in records] == [
+        CommandState.NOT_SENT,
+        CommandState.UNKNOWN,
+        None,
+    ]
+    # a COMMIT whose fate was unknown runs again: nothing changes
+    again = await store.commit([first, second, DeleteAccount("acct_1"), third])
+    assert again == [Committed(CommandState.NOT_SENT), Committed(CommandState.UNKNOWN), *results[2:]]
+    assert await store.command_of_key("cmd_1") is None  # nothing was sent: the key is free
+    assert await store.commit([accept("cmd_4")]) == [Refused("no_such_account")]
+
+
 async def test_accounts(store: SqliteStore) -> None:
     stored = await value_of(store, [PutAccount(new_account(metadata={"a": 1}))])
     assert await store.accounts() == [stored]

@@ -174,7 +174,7 @@ async def _plan_workspace(made: Plan, settings: Settings, store: Store) -> None:
     name = settings.workspace.name
     known = await store.workspace()
     if name is not None and name != known.name:
-        write = PutWorkspace(name, known.status, known.metadata)
+        write = PutWorkspace(name)
         made.add("workspace", name, Action.UPDATE, write, fields=["name"])
 
 

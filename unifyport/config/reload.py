@@ -21,7 +21,7 @@ from actors.accounts import Accounts
 from supervisors import Policy, Wake
 from unifyport.config.declared import Plan, Report, plan, vet
 from unifyport.config.settings import Mistakes, Settings, Source, check, load_with_source
-from unifyport.front.tls import Certificate, Pair, why
+from unifyport.front.tls import Certificate, Pair
 from unifyport.gateway.configuration import NoFile
 from unifyport.gateway.deletion import AccountDeletion, BeingDeleted
 from unifyport.gateway.endpoints import EndpointBell
@@ -124,10 +124,12 @@ class Reloader:
         if path is None:
             raise NoFile
         read = fingerprint(path)
+        pair = await self._read_certificate()  # first: its metric tells of the files in any case
         settings, options, source = await self._load(path)
         guard = AddressGuard(running.guard.resolve, settings.security.webhook_networks, running.guard.option)
         await vet(settings, guard, source)
-        pair = await self._read_certificate()
+        if running.certificate is not None and pair is None:
+            raise Problems([f"server.tls: the files cannot be used: {running.certificate.problem}"])
         for _ in range(TRIES):
             async with contextlib.AsyncExitStack() as held:
                 for lock in running.changing:
@@ -160,13 +162,16 @@ class Reloader:
         return settings, list(_moved(running, loaded.settings)), loaded.source
 
     async def _read_certificate(self) -> Pair | None:
-        """The pair of the listeners as its files are now. Raises `Problems`."""
+        """The pair of the listeners as its files are now. None: there is none, or it cannot be used, which
+        is a problem of the certificate then.
+        """
         if (certificate := self._running.certificate) is None:
             return None
         try:
             return await trio.to_thread.run_sync(certificate.read, limiter=self._thread)
         except (OSError, ValueError) as error:
-            raise Problems([f"server.tls: the files cannot be used: {why(error)}"]) from None
+            certificate.reject(error)
+            return None
 
     async def _compare(self, settings: Settings, options: list[str], *, prune: bool) -> Report:
         running = self._running

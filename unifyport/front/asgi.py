@@ -14,7 +14,18 @@ import trio
 
 from unifyport.net.guard import Network
 
-from .exchange import AsgiApp, BodyTooSlow, Disconnected, Exchange, Handler, Receive, Scope, Send, answer_text
+from .exchange import (
+    WITHOUT_BODY,
+    AsgiApp,
+    BodyTooSlow,
+    Disconnected,
+    Exchange,
+    Handler,
+    Receive,
+    Scope,
+    Send,
+    answer_text,
+)
 from .forwarded import is_trusted, read_forwarded
 from .http1 import Fields
 
@@ -124,7 +135,11 @@ class AsgiExchange:
         return b""
 
     async def respond(self, status: int, fields: Iterable[tuple[bytes, bytes]], body: bytes) -> None:
-        await self.start(status, [*fields, (b"content-length", b"%d" % len(body))])
+        if status in WITHOUT_BODY:
+            body = b""
+        else:
+            fields = [*fields, (b"content-length", b"%d" % len(body))]
+        await self.start(status, fields)
         await self._send({"type": "http.response.body", "body": body})
 
     async def start(self, status: int, fields: Iterable[tuple[bytes, bytes]]) -> None:

@@ -6,10 +6,9 @@ from typing import Protocol
 import trio
 
 from .asgi import run_asgi
-from .exchange import AsgiApp, Scope
+from .exchange import WITHOUT_BODY, AsgiApp, Scope
 from .http1 import LAST_CHUNK, Fields, Head, encode_chunk, encode_head
 
-_WITHOUT_BODY = (204, 304)
 _SENT_ALONE = 32 * 1024  # bytes; longer bodies are not copied to stand behind their head
 
 
@@ -87,7 +86,7 @@ class ConnectionExchange:
         self._begin()
         self._left = len(body)
         framing = connection.date
-        if status in _WITHOUT_BODY:
+        if status in WITHOUT_BODY:
             body = b""
         else:
             framing += b"content-length: %d\r\n" % len(body)
@@ -106,7 +105,7 @@ class ConnectionExchange:
         self._begin()
         framing = self._connection.date
         length = next((value for name, value in known if name == b"content-length"), None)
-        if status in _WITHOUT_BODY:
+        if status in WITHOUT_BODY:
             self._left = 0
         elif length is not None:
             self._left = int(length)

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from .http1 import Fields
 
+WITHOUT_BODY = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)  # no field frames such an answer either
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]

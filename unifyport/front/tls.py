@@ -58,7 +58,7 @@ class Certificate:
         self._files = files
         self._protocols = protocols
         self._pair = self.read()
-        self._stamp = self._pair.stamp  # of the files as they were read last
+        self._stamp: _Stamp | None = self._pair.stamp  # of the files as they were read last
         self.problem: str | None = None  # why the files as they are now are not in force
 
     @property
@@ -80,6 +80,10 @@ class Certificate:
     def use(self, pair: Pair) -> None:
         """Put a pair in force for new connections."""
         self._pair, self._stamp, self.problem = pair, pair.stamp, None
+
+    def reject(self, error: OSError | ValueError) -> None:
+        """`read` has raised `error`: the files are a problem until the next look at them finds none."""
+        self.problem, self._stamp = why(error), None
 
     def reload(self) -> None:
         """Read the files again, and use them if they can be used."""

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 import attrs
 import trio
@@ -9,7 +10,7 @@ import trio
 from unifyport.config.declared import hash_key, new_key
 from unifyport.model.account import Origin
 from unifyport.model.ids import new_id
-from unifyport.storage.contract import ACTIVE, ApiKey, PutApiKey, Store
+from unifyport.storage.contract import ApiKey, ChangeApiKey, PutApiKey, Store
 
 from .errors import OperationFailure, UseCaseError, not_found, refuse
 from .fields import MAX_TEXT, is_name
@@ -46,8 +47,12 @@ class ApiKeyUseCases:
     async def create_key(self, name: str, prefix: str | None) -> NewSecret:
         prefix = prefix or DEFAULT_PREFIX
         check_key(name, prefix)
-        record = ApiKey(new_id("ak"), name, prefix, b"", created_at=self._now_ms(), origin=Origin.API)
-        return await self._with_new_secret(record)
+        secret = new_key(prefix)
+        record = ApiKey(
+            new_id("ak"), name, prefix, hash_key(secret), created_at=self._now_ms(), origin=Origin.API
+        )
+        await self._write(PutApiKey(record))
+        return NewSecret(record, secret)
 
     async def rotate_key(self, key_id: str, name: str, prefix: str | None) -> NewSecret:
         """Give a key another secret; the old one is refused at once."""
@@ -55,32 +60,30 @@ class ApiKeyUseCases:
             record = await self._find_changeable(key_id)
             prefix = prefix or record.prefix
             check_key(name, prefix)
-            return await self._with_new_secret(attrs.evolve(record, name=name, prefix=prefix))
+            secret = new_key(prefix)
+            change = ChangeApiKey(key_id, name=name, prefix=prefix, hash=hash_key(secret))
+            return NewSecret(await self._write(change), secret)
 
     async def change_status(self, key_id: str, status: str, *, owner: bool = False) -> ApiKey:
         """Activate or deactivate a key. The last active one stays, but for the owner, who needs none."""
         async with self._changing:
-            record = await self._find_changeable(key_id)
-            if status == INACTIVE and record.status == ACTIVE and not owner:
-                others = [key for key in await self._store.api_keys() if key.id != record.id]
-                if not any(key.status == ACTIVE for key in others):
-                    text = "this is the last active key: nobody could undo that"
-                    raise UseCaseError(OperationFailure.REFUSED, text)
-            record = attrs.evolve(record, status=status)
-            await self._put(record)
-        return record
+            await self._find_changeable(key_id)
+            changed: ApiKey = await self._write(ChangeApiKey(key_id, status=status, keep_one=not owner))
+            return changed
 
-    async def _with_new_secret(self, record: ApiKey) -> NewSecret:
-        secret = new_key(record.prefix)
-        record = attrs.evolve(record, hash=hash_key(secret))
-        await self._put(record)
-        return NewSecret(record, secret)
-
-    async def _put(self, record: ApiKey) -> None:
+    async def _write(self, write: PutApiKey | ChangeApiKey) -> Any:
+        """The value of the write."""
         try:
-            await self._writes.write(PutApiKey(record))
+            return await self._writes.write(write)
         except WriteRefused as refused:
-            raise UseCaseError(OperationFailure.REFUSED, f"not written: {refused.reason}") from None
+            match refused.reason:
+                case "no_such_key":
+                    raise _no_such_key() from None
+                case "last_active_key":
+                    text = "this is the last active key: nobody could undo that"
+                case reason:
+                    text = f"not written: {reason}"
+            raise UseCaseError(OperationFailure.REFUSED, text) from None
 
     async def _find_changeable(self, key_id: str) -> ApiKey:
         """The key, if the configuration file does not declare it."""
@@ -90,7 +93,11 @@ class ApiKeyUseCases:
                     text = "this key is declared in the configuration file"
                     raise UseCaseError(OperationFailure.REFUSED, text)
                 return key
-        raise not_found("API key")
+        raise _no_such_key()
+
+
+def _no_such_key() -> UseCaseError:
+    return not_found("API key")
 
 
 def check_key(name: str, prefix: str) -> None:

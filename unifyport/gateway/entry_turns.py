@@ -18,6 +18,7 @@ import trio
 
 from supervisors import turnstile
 from supervisors.company import FairShare
+from supervisors.instruments import raises_nothing
 
 PER_TURN = 16
 LONGEST_WAIT = 0.05  # seconds
@@ -84,6 +85,7 @@ class EntryTurns(trio.abc.Instrument):
 
     # -- the turns of the loop -------------------------------------------------------------------------------
 
+    @raises_nothing
     def after_io_wait(self, timeout: float) -> None:
         """A turn begins."""
         self._push_back = None
@@ -95,6 +97,7 @@ class EntryTurns(trio.abc.Instrument):
             self._admit(lambda key, queue: not self._fair_share.others_active(key, now), rounds=PER_TURN)
             self._admit(lambda key, queue: now - next(iter(queue.values())) >= LONGEST_WAIT, rounds=PER_TURN)
 
+    @raises_nothing
     def before_io_wait(self, timeout: float) -> None:
         """A turn ends. `timeout` is 0 if a task is ready for the next one."""
         if timeout > 0 and self._queues:

@@ -120,18 +120,16 @@ class EventUseCases:
 
     # -- following -------------------------------------------------------------------------------------------
 
-    def require_room(self) -> None:
-        """Raises `UseCaseError` if too many readers follow the log already."""
-        if self.streams >= MOST_STREAMS:
-            text = f"{MOST_STREAMS} readers follow the log already"
-            raise UseCaseError(TOO_MANY_STREAMS, text, retry_after=5)
-
     async def follow(self, selection: Selection, position: int) -> AsyncIterator[Followed]:
         """Events after `position` until `end_streams` is called. The caller closes the iterator.
 
         A reader that is slow is behind, and nothing is kept for it in memory: each page is read when the
-        reader has taken the page before.
+        reader has taken the page before. The first step, `LogStep.BEGIN`, waits for nothing: it raises
+        `UseCaseError` if too many readers follow the log already, and counts this one among them.
         """
+        if self.streams >= MOST_STREAMS:
+            text = f"{MOST_STREAMS} readers follow the log already"
+            raise UseCaseError(TOO_MANY_STREAMS, text, retry_after=5)
         self.streams += 1
         try:
             yield Followed(LogStep.BEGIN, position)

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 import attrs
 import msgspec
 
+from actors.account.actor import AccountActor
 from actors.account.login import Login
 from actors.account.question import AnswerTooLong, NotAsked
 from actors.accounts import Accounts
 from unifyport.links.login import LoginLinks, NoLogin
 from unifyport.model.auth import MAX_PASSKEY_ANSWER, PasskeyPage, Wanted
-from unifyport.process.redaction import register_fleeting
 
 from .errors import invalid, not_found
 
@@ -38,10 +38,10 @@ class LoginPageUseCases:
         given = {name: value for name, value in parameters.items() if name != "state"}
         try:
             account_id, number = self._links.read_state(parameters.get("state", ""))
-            login = self._login_of(account_id)
+            actor, login = self._login_of(account_id)
             if login.number == number:
                 login.give_callback(parameters["state"], given)
-                register_fleeting(given.get("code"))
+                actor.secrets.register(given.get("code"))
         except (NoLogin, NotAsked):
             return
 
@@ -49,7 +49,7 @@ class LoginPageUseCases:
         """What the page `{account id}.{token}` shows. Raises `UseCaseError` (`not_found`) when it is dead."""
         account_id, _, token = name.partition(".")
         try:
-            return self._login_of(account_id).find_page(token)
+            return self._login_of(account_id)[1].find_page(token)
         except NotAsked:
             raise not_found("page, or no more") from None
 
@@ -64,16 +64,17 @@ class LoginPageUseCases:
             raise invalid("result", "must be the JSON object that the script has printed")
         result = msgspec.json.encode(value).decode()
         try:
-            self._login_of(name.partition(".")[0]).give(Wanted.CODE, result)
-            register_fleeting(result)
+            actor, login = self._login_of(name.partition(".")[0])
+            login.give(Wanted.CODE, result)
+            actor.secrets.register(result)
         except AnswerTooLong:
             raise invalid("result", f"may have at most {MAX_PASSKEY_ANSWER} characters") from None
         except NotAsked:
             raise not_found("page, or no more") from None
 
-    def _login_of(self, account_id: str) -> Login:
-        """The login that is under way. Raises `NotAsked`."""
+    def _login_of(self, account_id: str) -> tuple[AccountActor, Login]:
+        """The account and its login that is under way. Raises `NotAsked`."""
         actor = self._accounts.actor(account_id)
         if actor is None or actor.leaving or actor.login is None:
             raise NotAsked
-        return actor.login
+        return actor, actor.login

@@ -18,6 +18,7 @@ from typing import Any
 import attrs
 import trio
 
+from actors.account.actor import AccountActor
 from actors.account.dialog import PUBLIC_URL_MISSING
 from actors.account.failures import LeaseLost, NotDurable
 from actors.account.login import Login, LoginChanged
@@ -27,7 +28,6 @@ from unifyport.model import auth
 from unifyport.model.account import ACTIVE, Account, AuthStatus
 from unifyport.model.auth import MAX_ANSWER, MAX_PASSKEY_ANSWER, Wanted
 from unifyport.model.texts import is_one_line
-from unifyport.process.redaction import register_fleeting
 from unifyport.providers.contract.base import ConnectionSpec
 from unifyport.providers.contract.errors import ChannelError, LoggedOut, RateLimited, Rejected
 from unifyport.providers.contract.login import Authorizes, ExportedSession, ImportsSession
@@ -164,11 +164,15 @@ class LoginUseCases:
         fits = issubclass(self._registry.connector(connection), ImportsSession)
         _require_mode(connection, fits, f"this step belongs to auth_mode {_SESSION}")
         account = await self._find_startable(account_id)
+        secrets = self._actor(account).secrets
         pin = None if given.pin is None else _check_answer("pin", given.pin)
-        register_fleeting(pin)
+        secrets.register(pin)
         if (given.url is None) == (given.session is None):
             raise invalid("session_url", "is required (or session, and not both)")
-        data = read_session(given.session) if given.url is None else await self._files.fetch(given.url)
+        if given.url is None:
+            data = read_session(given.session, secrets)
+        else:
+            data = await self._files.fetch(given.url, secrets)
         for field, value in given.proxies.items():
             await self._changes.change_proxy(account.id, field, value)
         return await self._begin(account, ExportedSession(data, pin))
@@ -201,9 +205,15 @@ class LoginUseCases:
             raise _already_authorized()
         if account.status != ACTIVE:
             raise UseCaseError(NOT_BOUND, f"the account's status is {account.status}")
-        if self._accounts.actor(account.id) is None:
-            raise not_bound()
+        self._actor(account)
         return account
+
+    def _actor(self, account: Account) -> AccountActor:
+        """Raises `UseCaseError` if this process does not run the account."""
+        actor = self._accounts.actor(account.id)
+        if actor is None:
+            raise not_bound()
+        return actor
 
     async def _begin(self, account: Account, exported: ExportedSession | None = None) -> LoginState:
         try:
@@ -226,11 +236,11 @@ class LoginUseCases:
         actor = self._accounts.actor(account.id)
         login = actor.login if actor is not None else None
         try:
-            if login is None:
+            if actor is None or login is None:
                 raise NotAsked
             steps = login.steps
             login.give(wanted, value, confirmed=confirmed)
-            register_fleeting(value)
+            actor.secrets.register(value)
         except NotAsked:
             raise invalid(wanted.value, f"is not asked for; the login is {account.auth_status}") from None
         except AnswerTooLong as too_long:

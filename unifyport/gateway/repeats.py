@@ -17,6 +17,7 @@ from unifyport.model.message import Answer, CommandState
 from unifyport.storage.contract import AcceptCommand, CommandRecord, Store, StoreUnavailable
 
 from .errors import KEY_IN_USE, KEY_REUSED, OperationFailure, UseCaseError
+from .outcomes import failed, not_running
 from .platform import DEADLINE_MS
 from .writes import NotKnownYet, TimedWriter, WriteRefused
 
@@ -85,6 +86,8 @@ class Repeats:
             outcome = CommandState.NOT_SENT.value
             raise UseCaseError(OperationFailure.FAILED, text, retry_after=1, outcome=outcome) from None
         except WriteRefused as refused:
+            if refused.reason == "no_such_account":  # it was deleted meanwhile
+                raise failed(not_running(), "sent") from None
             if refused.reason != "key_reused":
                 raise
             raise _reused() from None

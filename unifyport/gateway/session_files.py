@@ -9,7 +9,7 @@ import msgspec
 from unifyport.net.clients import ConnectionLost, NotConnected, TooLarge
 from unifyport.net.fetch import FetchRefused, fetch
 from unifyport.net.guard import AddressGuard, NameNotResolved, UrlNotAllowed
-from unifyport.process.redaction import register_fleeting
+from unifyport.process.redaction import ShortLivedSecrets
 
 from .errors import invalid
 
@@ -24,14 +24,14 @@ class SessionFiles:
     _guard: AddressGuard
     _ssl_context: ssl.SSLContext
 
-    async def fetch(self, url: str) -> bytes:
-        """What is behind an https URL. The URL is a secret, and no error holds it.
+    async def fetch(self, url: str, secrets: ShortLivedSecrets) -> bytes:
+        """What is behind an https URL. The URL is a secret, added to `secrets`, and no error holds it.
 
         Raises `UseCaseError`. Cancelled: the request is dropped.
         """
         if not url.startswith("https://"):
             raise invalid("session_url", "must be an https URL")
-        register_fleeting(url)
+        secrets.register(url)
         data = bytearray()
 
         async def sink(chunk: bytes) -> None:
@@ -56,10 +56,10 @@ class SessionFiles:
         return bytes(data)
 
 
-def read_session(session: Any) -> bytes:
-    """A session that was given as text, or as an object. Raises `UseCaseError`."""
+def read_session(session: Any, secrets: ShortLivedSecrets) -> bytes:
+    """A session that was given as text, or as an object, added to `secrets`. Raises `UseCaseError`."""
     if not isinstance(session, str | dict):
         raise invalid("session", "must be a string or an object")
     text = session if isinstance(session, str) else msgspec.json.encode(session).decode()
-    register_fleeting(text)
+    secrets.register(text)
     return text.encode()

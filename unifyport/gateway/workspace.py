@@ -48,10 +48,8 @@ class WorkspaceUseCases:
         if declared is not None and name != declared:
             problems.append("name: is declared in the configuration file")
         refuse(problems, OperationFailure.REFUSED)
-        known = await self._store.workspace()
-        metadata = known.metadata if metadata is None else metadata
-        await self._writes.write(PutWorkspace(name, status, metadata))
-        return self._view(Workspace(name, status, metadata))
+        stored: Workspace = await self._writes.write(PutWorkspace(name, status, metadata))
+        return self._view(stored)
 
     def _view(self, workspace: Workspace) -> WorkspaceView:
         return WorkspaceView(workspace, self._settings().workspace.account_quota)

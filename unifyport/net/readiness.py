@@ -9,6 +9,8 @@ import select
 
 import trio
 
+from supervisors.instruments import raises_nothing, report_failure
+
 _EDGES = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLET
 _END = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
 _MOST = 1024  # events of one turn; the others are of the next
@@ -89,11 +91,15 @@ class Readiness(trio.abc.Instrument):
         del self._watched[descriptor]
         self._epoll.unregister(descriptor)
 
+    @raises_nothing
     def after_io_wait(self, timeout: float) -> None:
         """A turn begins."""
         for descriptor, events in self._epoll.poll(0, _MOST):
             if (watched := self._watched.get(descriptor)) is not None:
-                watched.report(events)
+                try:
+                    watched.report(events)
+                except Exception:  # the others of this turn are not reported again
+                    report_failure(Readable.report.__qualname__)
 
     async def run(self) -> None:
         """Wake trio's loop when there are events; ends with the run."""

@@ -16,6 +16,14 @@ from .redaction import redact
 
 _ENCODER = json.JSONEncoder(default=repr)
 _OF_LOGGING = frozenset(logging.LogRecord("", 0, "", 0, "", (), None).__dict__) | {"message", "asctime"}
+_OF_A_LINE = frozenset(("event", "level", "logger", "timestamp", "exception", "stack"))
+
+
+def as_extra(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The `extra` of a record, of fields with any names: `name_` for a `name` that means something else in a
+    record or in a line (`logging` raises `KeyError` for most of these).
+    """
+    return {f"{name}_" if name in _OF_LOGGING | _OF_A_LINE else name: fields[name] for name in fields}
 
 
 class JsonLines(logging.Formatter):

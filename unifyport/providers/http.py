@@ -58,6 +58,7 @@ class HttpApi:
         self, context: ConnectorContext, *, parallel_sends: int, headers: Mapping[str, str] | None = None
     ) -> None:
         self.tokens: Tokens | None = None
+        self.secrets = context.secrets
         self._headers = dict(headers or {})
         self._client = PlatformClient(
             context.ssl_context, connections=parallel_sends + OTHER_CALLS, proxy=context.proxy

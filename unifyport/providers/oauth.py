@@ -32,7 +32,6 @@ import msgspec
 import trio
 
 from unifyport.model.unit import SessionChange
-from unifyport.process.redaction import register_fleeting
 
 from .contract.errors import ChannelError, LoggedOut, RateLimited, SessionLost, Transient
 from .contract.login import Consent
@@ -152,7 +151,7 @@ class OAuthTokens:
     async def _find_grant(self) -> _Grant:
         """What all who have this account's tokens share. Raises `LoggedOut` where there are none."""
         if self._known is None:
-            pair = _decode_record(await self._session.get(*RECORD), self._seed_hash)
+            pair = await self._read()
             if pair is None and not self._seed:
                 raise LoggedOut("consent_missing")
             consent = b"" if pair is None else pair.consent
@@ -175,10 +174,16 @@ class OAuthTokens:
         """Read the record, unless an older incarnation has left a newer pair."""
         if self._loaded:
             return
-        stored = await self._session.get(*RECORD)
+        stored = await self._read()
         if not grant.unsaved:
-            grant.pair = _decode_record(stored, self._seed_hash)
+            grant.pair = stored
         self._loaded = True
+
+    async def _read(self) -> _Pair | None:
+        pair = _decode_record(await self._session.get(*RECORD), self._seed_hash)
+        if pair is not None:
+            self._hide(pair)
+        return pair
 
     async def _save(self, grant: _Grant) -> None:
         if grant.unsaved:
@@ -216,13 +221,17 @@ class OAuthTokens:
 
     def _pair_of(self, granted: Granted, refresh_token: str) -> _Pair:
         pair = _Pair(self._seed_hash, granted.access_token, granted.refresh_token or refresh_token)
-        register_fleeting(pair.access_token)
-        register_fleeting(pair.refresh_token)
+        self._hide(pair)
         lifetime = granted.expires_in
         if lifetime is not None and math.isfinite(lifetime) and lifetime > 0:
             pair.expires_at = self._now() + lifetime
             pair.renew_at = pair.expires_at - min(AHEAD_SECONDS, lifetime / 4)
         return pair
+
+    def _hide(self, pair: _Pair) -> None:
+        """Have its tokens blanked in logs."""
+        self._http.secrets.register(pair.access_token)
+        self._http.secrets.register(pair.refresh_token)
 
 
 def _past(at: float | None, now: float) -> bool:
@@ -237,8 +246,4 @@ def _decode_record(stored: bytes | None, seed_hash: bytes) -> _Pair | None:
         pair = msgspec.msgpack.decode(stored, type=_Pair)
     except msgspec.DecodeError:
         return None
-    if pair.seed != seed_hash:
-        return None
-    register_fleeting(pair.access_token)
-    register_fleeting(pair.refresh_token)
-    return pair
+    return pair if pair.seed == seed_hash else None

@@ -26,13 +26,15 @@ from unifyport.model.webhook import WebhookEndpoint
 class StoreUnavailable(Exception):
     """Disk full, database locked or I/O error: a state, not a bug.
 
-    `done`: the results of the first writes of the list, which are committed already.
+    `done`: the results of the first writes of the list, which are committed already. `maybe_committed`: the
+    others may be, too; a later try says what became of them.
     """
 
-    def __init__(self, reason: str, done: Sequence["Result"] = ()) -> None:
+    def __init__(self, reason: str, done: Sequence["Result"] = (), *, maybe_committed: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
         self.done = list(done)
+        self.maybe_committed = maybe_committed
 
 
 class StoreLocked(Exception):
@@ -94,6 +96,8 @@ class PutAccount:
 
 @attrs.define
 class DeleteAccount:
+    """Delete an account and its lease. Its accepted commands become `not_sent`, sending ones `unknown`."""
+
     account_id: str
 
 
@@ -126,7 +130,8 @@ class AcceptCommand:
     """Record a send before anything else is done about it. Value: the state in which it is recorded.
 
     `key` is the caller's idempotency key. If a command with this key is recorded already, nothing is written
-    and the value is its `CommandRecord`. Refuses `key_reused` if that one had another `body_hash`.
+    and the value is its `CommandRecord`. Refuses `key_reused` if that one had another `body_hash`, and
+    `no_such_account` for a new command of an account that is deleted.
 
     `begin`: the send begins as soon as this is durable, under the lease of that epoch. It is recorded as
     `sending`, with its id as `client_ref`; where the lease is no longer held, as `accepted`.
@@ -170,6 +175,21 @@ class PutApiKey:
 
 
 @attrs.define
+class ChangeApiKey:
+    """Change what is given of a stored key, and leave the rest as it is. Value: the key as stored.
+
+    Refuses `no_such_key`; with `keep_one` also `last_active_key`, if it would deactivate that one.
+    """
+
+    key_id: str
+    name: str | None = None
+    prefix: str | None = None
+    hash: bytes | None = None
+    status: str | None = None
+    keep_one: bool = False
+
+
+@attrs.define
 class UseApiKey:
     """Record that a key was used at `at`; an earlier time than the stored one changes nothing."""
 
@@ -184,9 +204,11 @@ class DeleteApiKey:
 
 @attrs.define
 class PutWorkspace:
+    """Replace what is given. Value: the workspace as stored."""
+
     name: str
-    status: str
-    metadata: dict[str, str]
+    status: str | None = None
+    metadata: dict[str, str] | None = None
 
 
 @attrs.define
@@ -339,6 +361,7 @@ Write = (
     | AcceptCommand
     | RecoverCommands
     | PutApiKey
+    | ChangeApiKey
     | UseApiKey
     | DeleteApiKey
     | PutWorkspace

@@ -1,6 +1,5 @@
 """`supervisors` beside Erlang/OTP and triotp: restarts, and the memory of children that wait."""
 
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -45,7 +44,7 @@ def _erlang(build: Path) -> Callable[[str], list[str]]:
     def command(kind: str) -> list[str]:
         erl = program(ERLANG_PROGRAM)
         if not any(build.iterdir()):
-            subprocess.run([f"{erl}c", "-o", str(build), str(_SOURCES / "supervision_peer.erl")], check=True)
+            output_of([f"{erl}c", "-o", str(build), str(_SOURCES / "supervision_peer.erl")], _SECONDS)
         quiet = [erl, "-noshell", "+S", "1:1", "+P", "1000000", "-pa", str(build)]
         return [*quiet, "-s", "supervision_peer", "main", kind]
 

@@ -18,6 +18,7 @@ from unifyport.gateway.gateway import Gateway
 from unifyport.model.ids import new_id
 from unifyport.model.json_depth import too_deep
 from unifyport.model.structuring import strict_converter, structure
+from unifyport.process.json_lines import as_extra
 from unifyport.process.logs import bind, unbind
 
 from . import envelope
@@ -141,7 +142,7 @@ class Dispatcher:
             )
             data = await self._handle(route, call)
             if isinstance(data, EventStream):
-                response = data.response()
+                response = await data.response(to_head=request.method == "HEAD")
                 response.headers.add("x-request-id", request_id)
             else:
                 plain = None if route.data is None else plain_value(data)
@@ -211,4 +212,4 @@ def _log_request(request: Request, status: int, seconds: float, fields: dict[str
     fields |= {"ms": round(seconds * 1000, 1), "client": request.peer or "local"}
     if (client_id := _client_id(request)) is not None:
         fields["client_request_id"] = client_id
-    log.log(logging.WARNING if status >= 500 else logging.INFO, "request", extra=fields)
+    log.log(logging.WARNING if status >= 500 else logging.INFO, "request", extra=as_extra(fields))

@@ -7,8 +7,7 @@ where the reader is: at the start, and every 15 s while nothing is new, which al
 closing the connection. When the gateway stops, the stream ends.
 """
 
-import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import cast
 
 import attrs
@@ -33,18 +32,19 @@ class EventStream:
     selection: Selection
     position: int
 
-    def response(self) -> Response:
-        """Raises `UseCaseError` if too many readers follow the log already."""
-        self.events.require_room()
+    async def response(self, *, to_head: bool = False) -> Response:
+        """From now on this reader counts, until the body of the response is closed. `to_head`: the body has
+        no lines.
+
+        Raises `UseCaseError` if too many readers follow the log already.
+        """
+        following = cast(AsyncGenerator[Followed, None], self.events.follow(self.selection, self.position))
+        begin = await anext(following)
+        if to_head:
+            await following.aclose()
         headers = Headers((("content-type", CONTENT_TYPE), ("cache-control", "no-store")))
         headers.add("x-accel-buffering", "no")  # nginx
-        return Response(200, headers, self._lines())
-
-    async def _lines(self) -> AsyncIterator[bytes]:
-        following = cast(AsyncGenerator[Followed, None], self.events.follow(self.selection, self.position))
-        async with contextlib.aclosing(following) as steps:
-            async for followed in steps:
-                yield self._shown(followed)
+        return Response(200, headers, _Lines(None if to_head else begin, following, self._shown))
 
     def _shown(self, followed: Followed) -> bytes:
         cursor = self.cursors.write(PURPOSE, followed.position).encode()
@@ -58,6 +58,29 @@ class EventStream:
             case LogStep.EVENT:
                 assert followed.event is not None
                 return _message(cursor, followed.event.type.encode(), followed.event.body)
+
+
+class _Lines(AsyncIterator[bytes]):
+    """The lines of a stream that has begun. No generator: one that is closed before its first step does not
+    close what it holds.
+    """
+
+    def __init__(
+        self,
+        begin: Followed | None,
+        following: AsyncGenerator[Followed, None],
+        shown: Callable[[Followed], bytes],
+    ) -> None:
+        self._begin = begin
+        self._following = following
+        self._shown = shown
+
+    async def __anext__(self) -> bytes:
+        followed, self._begin = self._begin, None
+        return self._shown(followed if followed is not None else await anext(self._following))
+
+    async def aclose(self) -> None:
+        await self._following.aclose()
 
 
 def _message(cursor: bytes, event_type: bytes, body: bytes) -> bytes:

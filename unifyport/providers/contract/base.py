@@ -36,6 +36,7 @@ from unifyport.model.phone import is_phone, to_e164
 from unifyport.model.proxy import Proxy
 from unifyport.model.send_pace import UNPACED, Pace
 from unifyport.model.unit import SessionChange
+from unifyport.process.redaction import ShortLivedSecrets
 
 from .fields import NamedFile, ProviderField
 from .ingress import InboundHook
@@ -77,6 +78,7 @@ class ConnectorContext:
     # `Conflict`, unless the operator has set this.
     take_over: bool = False
     proxy: Proxy | None = None  # resolved and checked; every connection must use it
+    secrets: ShortLivedSecrets = attrs.field(factory=ShortLivedSecrets)  # of the account: blanked in logs
 
 
 class Connector(Protocol):

@@ -122,6 +122,11 @@ def api_key(db: sqlite3.Connection, hash_: bytes) -> ApiKey | None:
     return ApiKey(**dict(rows[0])) if rows else None
 
 
+def api_key_by_id(db: sqlite3.Connection, key_id: str) -> ApiKey | None:
+    rows = _rows(db, "select * from api_key where id = ?", (key_id,))
+    return ApiKey(**dict(rows[0])) if rows else None
+
+
 def keys_version(db: sqlite3.Connection) -> int:
     row = db.execute("select value from meta where key = 'keys_version'").fetchone()
     return 0 if row is None else int.from_bytes(row[0], "big")

@@ -60,12 +60,18 @@ pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on;
 pragma busy_timeout = 10000; pragma cache_size = -65536; pragma temp_store = memory;
 pragma wal_autocheckpoint = 4000;
 """
+_UNDONE = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL}  # of those: nothing was committed
 
 
 def is_unavailable(error: sqlite3.Error) -> bool:
     """Whether the cause of an error is the disk or a lock, so that a later try can succeed."""
     code = getattr(error, "sqlite_errorcode", None)
     return isinstance(code, int) and code & 0xFF in _UNAVAILABLE
+
+
+def _is_undone(error: BaseException) -> bool:
+    """Whether a COMMIT that raised `error` has written nothing that could count: full disk, or locked."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _UNDONE
 
 
 class SqliteStore:
@@ -194,7 +200,7 @@ class SqliteStore:
                 if generation is not None and generation[1] and isinstance(results[-1], Refused):
                     failed.add(generation)
             except StoreUnavailable as error:
-                raise StoreUnavailable(error.reason, results) from None
+                raise StoreUnavailable(error.reason, results, maybe_committed=error.maybe_committed) from None
         return results
 
     def _write(self, connection: sqlite3.Connection, writes: Sequence[Write]) -> tuple[list[Result], Debts]:
@@ -224,6 +230,7 @@ class SqliteStore:
         The connection is closed after an I/O error, because its view of the disk may be wrong then. Raises
         `StoreUnavailable` for such an error, and any other error as it is.
         """
+        committing = False
         try:
             if self._writer is None:
                 connection = self._connect("rw")
@@ -232,6 +239,7 @@ class SqliteStore:
             connection = self._writer
             connection.execute("begin immediate")
             result = body(connection)
+            committing = True
             connection.execute("commit")
             return result
         except BaseException as error:
@@ -240,7 +248,8 @@ class SqliteStore:
             )
             self._roll_back(discard=broken)
             if broken:
-                raise StoreUnavailable(str(error)) from None
+                in_doubt = committing and not _is_undone(error)
+                raise StoreUnavailable(str(error), maybe_committed=in_doubt) from None
             raise
 
     def _roll_back(self, *, discard: bool) -> None:

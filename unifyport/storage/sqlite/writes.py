@@ -19,7 +19,9 @@ from unifyport.model.unit import CommandChange, CommandResolution, Item, Unit
 from unifyport.model.webhook import WebhookEndpoint
 
 from ..contract import (
+    ACTIVE,
     AcceptCommand,
+    ChangeApiKey,
     Committed,
     DeleteAccount,
     DeleteApiKey,
@@ -294,11 +296,10 @@ class Writes:
             state, ref, epoch = CommandState.SENDING, command.id, write.begin
         inserted = self._db.execute(
             "insert into command(id, account_no, account_id, kind, key, body_hash, body, state, client_ref,"
-            " epoch, deadline, created_at) values(?, ?, ?, 'send', ?, ?, ?, ?, ?, ?, ?, ?)"
-            " on conflict(id) do nothing",
+            " epoch, deadline, created_at) select ?, no, ?, 'send', ?, ?, ?, ?, ?, ?, ?, ?"
+            " from account where no = ? on conflict(id) do nothing",
             (
                 command.id,
-                write.account_no,
                 command.account_id,
                 write.key,
                 write.body_hash,
@@ -308,22 +309,34 @@ class Writes:
                 epoch,
                 command.deadline,
                 command.created_at,
+                write.account_no,
             ),
         )
-        if not inserted.rowcount:  # by a COMMIT with an unknown result
+        if not inserted.rowcount:
             row = self._db.execute("select state from command where id = ?", (command.id,)).fetchone()
-            state = CommandState(row[0])
+            if row is None:
+                return Refused("no_such_account")
+            state = CommandState(row[0])  # inserted by a COMMIT with an unknown result
         return Committed(state)
 
     def recover_commands(self, write: RecoverCommands) -> Result:
+        return Committed(self._end_commands("", write.now))
+
+    def _end_commands(self, which: str, now: int, values: Sequence[Any] = ()) -> tuple[int, int]:
+        """End open commands of which nothing more will be recorded. `which`: SQL; `values`: of its places.
+
+        Returns how many are `not_sent`, and how many `unknown`.
+        """
         unsent = self._db.execute(
-            "update command set state = 'not_sent', key = null, finished_at = ? where state = 'accepted'",
-            (write.now,),
+            f"update command set state = 'not_sent', key = null, finished_at = ?"
+            f" where {which} state = 'accepted'",
+            (now, *values),
         )
         unknown = self._db.execute(
-            "update command set state = 'unknown', finished_at = ? where state = 'sending'", (write.now,)
+            f"update command set state = 'unknown', finished_at = ? where {which} state = 'sending'",
+            (now, *values),
         )
-        return Committed((unsent.rowcount, unknown.rowcount))
+        return unsent.rowcount, unknown.rowcount
 
     # -- deliveries ------------------------------------------------------------------------------------------
 
@@ -413,8 +426,11 @@ class Writes:
         return _fetch_one(cursor)
 
     def delete_account(self, write: DeleteAccount) -> Result:
-        known = self._db.execute("delete from account where id = ?", (write.account_id,))
-        if known.rowcount:
+        row = self._db.execute(
+            "delete from account where id = ? returning no", (write.account_id,)
+        ).fetchone()
+        if row is not None:
+            self._end_commands("account_no = ? and", self._now, row)
             self._db.execute(
                 "insert into deleted_account(id, at) values(?, ?) on conflict(id) do nothing",
                 (write.account_id, self._now),
@@ -444,6 +460,22 @@ class Writes:
         self._raise_keys_version()
         return Committed()
 
+    def change_api_key(self, write: ChangeApiKey) -> Result:
+        row = self._db.execute("select status from api_key where id = ?", (write.key_id,)).fetchone()
+        if row is None:
+            return Refused("no_such_key")
+        if write.keep_one and row[0] == ACTIVE and write.status not in (None, ACTIVE):
+            others = "select 1 from api_key where id != ? and status = ?"
+            if self._db.execute(others, (write.key_id, ACTIVE)).fetchone() is None:
+                return Refused("last_active_key")
+        self._db.execute(
+            "update api_key set name = coalesce(?, name), prefix = coalesce(?, prefix),"
+            " hash = coalesce(?, hash), status = coalesce(?, status) where id = ?",
+            (write.name, write.prefix, write.hash, write.status, write.key_id),
+        )
+        self._raise_keys_version()
+        return Committed(reads.api_key_by_id(self._db, write.key_id))
+
     def use_api_key(self, write: UseApiKey) -> Result:
         self._db.execute(
             "update api_key set last_used_at = max(coalesce(last_used_at, 0), ?) where id = ?",
@@ -467,10 +499,10 @@ class Writes:
 
     def put_workspace(self, write: PutWorkspace) -> Result:
         self._db.execute(
-            "update workspace set name = ?, status = ?, metadata = ?",
-            (write.name, write.status, json.dumps(write.metadata)),
+            "update workspace set name = ?, status = coalesce(?, status), metadata = coalesce(?, metadata)",
+            (write.name, write.status, None if write.metadata is None else json.dumps(write.metadata)),
         )
-        return Committed()
+        return Committed(reads.workspace(self._db))
 
     def erase_messages(self, write: EraseMessages) -> Result:
         messages.erase(self._db, write.account_no, write.messages, self._day)
@@ -597,6 +629,7 @@ _APPLY: dict[type, Callable[[Writes, Any], Result]] = {
     AcceptCommand: Writes.accept_command,
     RecoverCommands: Writes.recover_commands,
     PutApiKey: Writes.put_api_key,
+    ChangeApiKey: Writes.change_api_key,
     UseApiKey: Writes.use_api_key,
     DeleteApiKey: Writes.delete_api_key,
     PutWorkspace: Writes.put_workspace,
