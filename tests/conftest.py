@@ -4,12 +4,15 @@
 address of another machine fails (`loopback.py`).
 """
 
+import hypothesis
 import pytest
 
 from tests import harness, loopback
 from tests.loopback import only_loopback as only_loopback  # for every test
 
 loopback.install()
+hypothesis.settings.register_profile("untimed", deadline=None)  # a busy machine is no fault
+hypothesis.settings.load_profile("untimed")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

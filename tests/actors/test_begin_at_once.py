@@ -359,7 +359,7 @@ async def at_random(directory: Path, seed: int) -> None:
                 assert written[text]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 2**32))
 def test_what_is_told_recorded_and_written_agrees(seed: int) -> None:
     with tempfile.TemporaryDirectory() as directory:

@@ -144,7 +144,7 @@ async def scenario(directory: Path, seed: int) -> None:
     store.close()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 2**32))
 def test_units_commit_in_order_and_nobody_waits_for_ever(seed: int) -> None:
     with tempfile.TemporaryDirectory() as directory:

@@ -207,7 +207,7 @@ class Play:
         assert all(order == sorted(order) for order in lanes.values()), self._accepted
 
 
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow])
 @given(stories)
 def test_every_event_ends_in_order_and_within_its_policy(story: Story) -> None:
     async def main(directory: str) -> None:

@@ -52,7 +52,7 @@ async def scenario(directory: Path, seed: int) -> None:
             assert Counter(own) == Counter(f"{chat}/{n}" for n in range(counts[chat]))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, 2**32))
 def test_conversations_take_turns(seed: int) -> None:
     with tempfile.TemporaryDirectory() as directory:

@@ -225,7 +225,7 @@ async def scenario(directory: Path, seed: int) -> None:
                                 tasks.start_soon(Worker(world, lock, wire, rng).run, session)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 2**32))
 def test_a_state_is_durable_before_it_is_used_and_is_used_once(seed: int) -> None:
     with tempfile.TemporaryDirectory() as directory:
@@ -245,7 +245,7 @@ async def test_reads_see_what_was_handed_over_even_by_a_cancelled_call(tmp_path:
         assert await store.session_record(1, "a", b"1") == b"x"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     stored=st.sets(st.binary(min_size=1, max_size=3), max_size=12),
     changed=st.dictionaries(st.binary(min_size=1, max_size=3), st.none() | st.just(b"new"), max_size=8),

@@ -46,7 +46,6 @@ def passkey(origin: str, challenge: str) -> Reader:
     return Reader(response.body.decode())
 
 
-@settings(deadline=None)
 @given(MARKUP, MARKUP)
 def test_the_page_of_a_passkey(origin: str, challenge: str) -> None:
     plain, hostile = passkey("a", "b"), passkey(origin, challenge)
@@ -65,7 +64,7 @@ def reference(text: str) -> Reader:
     return Reader(page(document)[0])
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(MARKUP)
 def test_the_page_of_the_document(text: str) -> None:
     assert reference(text).tags == reference("a").tags

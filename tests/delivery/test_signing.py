@@ -7,7 +7,7 @@ import hashlib
 import hmac
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from unifyport.delivery import signing
@@ -104,7 +104,6 @@ def test_the_bytes_of_a_secret_that_is_no_base64_are_its_key(secret: str) -> Non
     assert signed["webhook-signature"] == f"v1,{expected}"
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=200), st.lists(st.binary(max_size=100)))
 @example(b"k" * 63, [b"x"])
 @example(b"k" * 64, [b"x"])

@@ -39,7 +39,7 @@ TEXTS = st.lists(
 ).map(b"".join)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(TEXTS, st.integers(0, 20), st.sampled_from([1, 3, 8, 64 * 1024]))
 def test_depth_is_what_a_scan_byte_by_byte_finds(body: bytes, limit: int, piece: int) -> None:
     with pytest.MonkeyPatch.context() as patch:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 import attrs
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from unifyport.delivery.client import EXCERPT, MAX_ANSWER
@@ -262,7 +262,6 @@ PARTS = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(PARTS, st.lists(st.integers(1, 200), max_size=6))
 @example([written(200, b"abc"), written(200, b"abc")], [80])
 def test_nothing_is_but_facts_that_do_not_depend_on_the_pieces(parts: list[bytes], cuts: list[int]) -> None:

@@ -24,7 +24,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(TEXT, TEXT, TEXT)
 def test_no_value_ends_its_part(file: Path, value: str, filename: str, mime_type: str) -> None:
     photo = FormFile("photo", str(file), filename, mime_type, 11)

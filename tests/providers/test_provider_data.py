@@ -67,7 +67,7 @@ CHANNELS = {"telegram": of_telegram, "whatsapp": of_whatsapp}
 
 
 @pytest.mark.parametrize("channel", CHANNELS)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(fields=FIELDS)
 def test_the_item_is_what_came_in(channel: str, fields: dict[str, Any]) -> None:
     item, event, redactions = CHANNELS[channel](fields)

@@ -300,7 +300,7 @@ json_values = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(json_values)
 def test_nothing_makes_it_raise(value: Any) -> None:
     for body in (json.dumps(value).encode(), webhook(messages=[value], statuses=[value])):

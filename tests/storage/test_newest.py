@@ -212,7 +212,7 @@ STEPS = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(STEPS)
 def test_whatever_happens_readers_get_what_the_database_has(steps: list[tuple[Any, ...]]) -> None:
     async def run() -> None:

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import trio
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from supervisors.deadlines import TICK, Deadlines
@@ -32,7 +32,6 @@ class Kept:
 
 
 @given(st.lists(st.tuples(st.floats(0, 3), st.floats(0, 3), st.booleans()), max_size=30))
-@settings(deadline=None)
 def test_never_early_and_at_most_a_tick_late(plan: list[tuple[float, float, bool]]) -> None:
     """Each is set after a pause for some seconds; some are dropped half-way."""
 

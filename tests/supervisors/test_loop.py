@@ -7,7 +7,7 @@ import attrs
 import pytest
 import trio
 import trio.testing
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from supervisors import (
@@ -132,7 +132,6 @@ async def play(policy: Policy, steps: list[Step]) -> tuple[list[float], Phase]:
 
 
 @given(POLICIES, st.lists(STEPS, max_size=12))
-@settings(deadline=None)
 def test_the_loop_does_what_decide_says(policy: Policy, steps: list[Step]) -> None:
     clock = trio.testing.MockClock(autojump_threshold=0)
     begins, phase = trio.run(play, policy, steps, clock=clock)
