@@ -58,10 +58,12 @@ class World:
 
 
 @contextlib.asynccontextmanager
-async def number(directory: Path, channel: Channel = declaration.CHANNEL) -> AsyncIterator[World]:
+async def number(
+    directory: Path, channel: Channel = declaration.CHANNEL, **credentials: str
+) -> AsyncIterator[World]:
     async with sandbox() as platform, receiver() as inbox:
         places = platform.sandbox.endpoints["whatsapp"]
-        file = whatsapp() + endpoint(inbox.url) + "[providers.whatsapp]\n"
+        file = whatsapp(**credentials) + endpoint(inbox.url) + "[providers.whatsapp]\n"
         file += "".join(f'{name} = "{value}"\n' for name, value in places.items())
         async with gateway(settings_of(directory, file, **public(free_port())), [channel]) as api:
             await inbox.until(lambda: len(inbox.of("account.started")) == 1)
@@ -111,6 +113,22 @@ async def test_while_the_disk_is_slow_meta_keeps_the_webhook(
         await world.platform.whatsapp("messages", {"from": CUSTOMER, "text": "end"})
         await world.inbox.until(lambda: "end" in world.texts())
         assert world.texts() == ["once", "end"]
+
+
+async def test_a_list_whose_next_page_is_itself_ends(tmp_path: Path) -> None:
+    async with number(tmp_path, business_account_id="77") as world:
+
+        async def same_page(**path: str) -> dict[str, Any]:
+            await trio.lowlevel.checkpoint()
+            return {"data": [], "paging": {"cursors": {"after": "A"}, "next": "https://graph.example/next"}}
+
+        world.platform.cloud.app.view_functions["templates"] = same_page
+        path = f"/v1/accounts/{world.account['id']}/templates"
+        first = await world.api.data("GET", path)
+        assert (first["items"], first["has_more"]) == ([], True)
+        second = await world.api("GET", f"{path}?cursor={first['next_cursor']}")
+        error = second.json()["error"]
+        assert (second.is_success, error["reason"]) == (False, "endless_list")
 
 
 MEGABYTE = b"x" * 2**20

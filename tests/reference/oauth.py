@@ -90,6 +90,7 @@ CHANNEL = Channel(
             (
                 Credential("app_id", app=True),
                 Credential("app_secret", app=True),
+                Credential("webhook_secret", required=False, app=True),  # which no file here has
                 Credential("refresh_token", required=False),
             ),
             Inbound.ACKED,

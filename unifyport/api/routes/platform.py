@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from unifyport.gateway import errors as codes
-from unifyport.gateway.errors import invalid
+from unifyport.gateway.errors import OperationFailure, UseCaseError, invalid
 from unifyport.gateway.fields import MAX_ID, check_id
 from unifyport.model.directory import Page
 from unifyport.model.texts import PATTERN
@@ -57,6 +57,9 @@ async def ask_for_page(
     if call.query.get("cursor"):
         after = call.cursors.read_text(purpose, call.query["cursor"])
     page = await platform.call(account, capability, *arguments, after, limit)
+    if after is not None and page.next == after:
+        text = "the platform says that the next page of this list is this page again"
+        raise UseCaseError(OperationFailure.FAILED, text, reason="endless_list")
     if page.next is None:
         return page.items, False, ""
     return page.items, True, call.cursors.write_text(purpose, page.next)

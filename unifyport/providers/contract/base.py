@@ -231,10 +231,11 @@ class ConnectionSpec:
     def has_token(self, credentials: Mapping[str, Any]) -> bool:
         """Whether an account with these credentials connects by its token, without a human.
 
-        Of a connection with auth mode `token` it brings all credentials that are declared, optional ones too:
-        an app that is authorized by consent declares the token that comes of it as an optional one.
+        Of a connection with auth mode `token` it brings all credentials that are declared, optional ones too,
+        but for those of the app: an app that is authorized by consent declares the token that comes of it as
+        an optional one.
         """
-        names = [credential.name for credential in self.credentials]
+        names = [credential.name for credential in self.credentials if not credential.app]
         return self.auth_mode == TOKEN and bool(names) and all(credentials.get(name) for name in names)
 
 
