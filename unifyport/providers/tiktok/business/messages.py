@@ -28,12 +28,20 @@ from .kinds import KINDS, Said
 
 _THROUGH_API = "API"
 _REACTION = "reaction"
+_CORE = ("message_id", "conversation_id", "from_user", "timestamp")
 _NO_CHARACTER = "[ai_emoji]"  # a picture that stands for no character
 
 
 def read_head(item: Item) -> shapes.Message:
     """Raises `ValidationError`."""
     return msgspec.convert(item.content, shapes.Message)
+
+
+def read_core(item: Item) -> shapes.Message:
+    """What a message must have, without the rest. Raises `ValidationError`."""
+    return msgspec.convert(
+        {name: item.content[name] for name in _CORE if name in item.content}, shapes.Message
+    )
 
 
 def message_events(item: Item) -> list[ProviderEvent]:

@@ -11,7 +11,7 @@ from unifyport.providers.contract.ingress import Addressed
 
 from .events import READERS, platform_event
 from .items import Item, raw_key, read_item
-from .messages import place_of, read_head, time_of
+from .messages import place_of, read_core, time_of
 
 
 def parse_webhook(body: bytes, identity: str) -> list[Addressed]:
@@ -35,12 +35,12 @@ def _unparsed(identity: str, raw: bytes, error: Exception) -> Unparsed:
 
 
 def _unreadable(item: Item, error: Exception) -> ProviderEvent:
-    """An item that could not be read. A customer's message is also emitted, if its head could be read."""
+    """An item that could not be read. A customer's message is also emitted, if its core could be read."""
     event = _unparsed(item.business, item.raw, error)
     if item.event != "im_receive_msg":
         return event
     try:
-        message = read_head(item)
+        message = read_core(item)
         chat, who = place_of(item, message)
         at = time_of(item, message)
     except Exception:
