@@ -34,7 +34,6 @@ def tiktok_data(business: str = BUSINESS, **more: str) -> dict[str, str]:
     return {
         "client_key": APP,
         "client_secret": APP_SECRET,
-        "business_id": business,
         "refresh_token": f"sandbox-refresh-{business}",
         **more,
     }

@@ -6,9 +6,9 @@ secret signs the webhooks of all its business accounts, which TikTok sends to on
 
 import attrs
 
-from ..contract.base import WEBHOOK, Channel, ConnectionSpec, ConnectorIn, Credential, Inbound
+from ..contract.base import SENT, WEBHOOK, Channel, ConnectionSpec, ConnectorIn, Credential, Inbound
 from ..contract.ingress import InboundHook
-from .business.limits import PACE, PARALLEL_SENDS
+from .business.limits import PACE, PARALLEL_SENDS, WINDOW_HOURS
 from .business.parse import parse_webhook
 from .business.render import MAX_TEXT, MAX_UPLOAD, render
 from .business.send_fields import PROVIDER_DATA
@@ -42,13 +42,12 @@ CHANNEL = Channel(
             auth_mode="token",
             connector=ConnectorIn("unifyport.providers.tiktok.business.connector", "BusinessConnector"),
             credentials=(
-                Credential("client_key"),
-                Credential("client_secret"),
-                Credential("business_id", required=False, pattern=r"[A-Za-z0-9._-]{1,128}"),
-                Credential("refresh_token", required=False),
+                Credential("client_key", app=True),
+                Credential("client_secret", app=True),
+                Credential("signature_max_age", required=False, app=True, pattern="[0-9]{1,6}"),
+                Credential("refresh_token", required=False, granted=True),
             ),
             inbound=Inbound.ACKED,
-            identify=lambda credentials: credentials.get("business_id"),
             receive=(WEBHOOK,),
             https_webhook=True,
             ingress=InboundHook(verify, parse_webhook),
@@ -58,6 +57,9 @@ CHANNEL = Channel(
             max_text=MAX_TEXT,
             max_download=100 * 1024 * 1024,
             max_upload=MAX_UPLOAD,
+            window_hours=WINDOW_HOURS,
+            can_start_conversation=False,
+            receipts=(SENT,),
             parallel_sends=PARALLEL_SENDS,
             marks_sending=True,
             pace=PACE,

@@ -13,7 +13,8 @@ from msgspec import Struct
 from unifyport.model import directory
 from unifyport.model.account import Identity
 from unifyport.model.message import OutboundMedia, OutboundMessage, OutboundText
-from unifyport.providers.contract.base import ConnectorContext, Link
+from unifyport.model.unit import SessionChange
+from unifyport.providers.contract.base import ConnectorContext, KeepsTokens, Link
 from unifyport.providers.contract.capabilities import (
     CONVERSATION_NOT_FOUND,
     DownloadsMedia,
@@ -31,18 +32,18 @@ from unifyport.providers.contract.capabilities import (
 from unifyport.providers.contract.errors import LoggedOut, Rejected, Transient
 from unifyport.providers.contract.login import Authorization, Authorizes, Dialog, LogsOut
 from unifyport.providers.http import UPLOAD_SECONDS, new_form, nothing_applied
-from unifyport.providers.oauth import OAuthTokens
 
 from .api import BusinessApi, json_list
 from .directory import Messages, Rows, conversation_of, member_of, page_of, read_cursor
 from .media import Media
 from .render import IMAGE_TYPES, complete, render_action
-from .tokens import App, check_scopes, consent_url, origin_change, read_origin
+from .tokens import BusinessGranted, consent_url
 from .webhooks import Webhook
 
 CHECK_SECONDS = 600.0
 _SEND = "business/message/send/"
 _MOST_ROWS = 100
+_BUSINESS = ("business", b"")  # of the session: the business account that the tokens are of
 
 
 class _Profile(Struct):
@@ -67,6 +68,7 @@ class _Uploaded(Struct):
 
 class BusinessConnector(
     Authorizes,
+    KeepsTokens,
     LogsOut,
     SendsText,
     SendsImages,
@@ -81,46 +83,46 @@ class BusinessConnector(
     """One business account."""
 
     def __init__(self, context: ConnectorContext) -> None:
-        self._api = BusinessApi(context)
-        self._credentials = context.credentials
+        self._api = BusinessApi(context, self._on_granted)
+        self._app = {"client_id": context.credentials["client_key"]}
+        self._app["client_secret"] = context.credentials["client_secret"]
         self._endpoints = context.endpoints
         self._session = context.session
-        self._app = App(self._api, context.credentials["client_key"], context.credentials["client_secret"])
         self._webhook = Webhook(self._api, context)
         self._media = Media(self._api, context.endpoints.media_domains)
+        self._granted: BusinessGranted | None = None
         self._business = ""
         self._has_just_authorized = False
 
     # -- login -----------------------------------------------------------------------------------------------
 
     async def authorize(self, dialog: Dialog) -> Authorization:
-        endpoints, scopes = self._endpoints, self._endpoints.scopes
-        consent = await dialog.ask_consent(
-            lambda request: consent_url(endpoints.authorize_url, self._app.client_id, scopes, request),
-            scopes.split(","),
-        )
-        granted = await self._app.exchange(consent)
-        check_scopes(granted)
-        await self._session.commit([origin_change(granted, self._credentials)])
-        await self._open()
-        assert self._api.tokens is not None
-        await self._api.tokens.adopt(granted)
+        scopes = self._endpoints.scopes.split(",")
+        page = consent_url(self._endpoints.authorize_url, self._app["client_id"], scopes)
+        await self._api.tokens.exchange(await dialog.ask_consent(page, scopes))
         self._has_just_authorized = True
-        return Authorization(await self._read_profile())
+        return Authorization(await self._identify())
 
     async def login(self) -> Identity:
-        await self._open()
-        identity = await self._read_profile()
+        identity = await self._identify()
         await self._webhook.set()
         return identity
 
-    async def _open(self) -> None:
-        """Find the tokens. Raises `LoggedOut` if there are none."""
-        origin = await read_origin(self._session, self._credentials)
-        if origin is None:
-            raise LoggedOut("consent_required")
-        self._business = origin.business_id
-        self._api.tokens = OAuthTokens(self._api.http, self._session, self._app, origin.refresh_token)
+    async def _identify(self) -> Identity:
+        """Raises `LoggedOut` if there are no tokens, or TikTok refuses them."""
+        token, stored = await self._api.token(), await self._session.get(*_BUSINESS)
+        if self._granted is None and stored is None:  # killed between the tokens and this record
+            await self._api.tokens.renew(token)
+        known = (stored or b"").decode()
+        self._business = (self._granted.open_id if self._granted is not None else "") or known
+        if not self._business:
+            raise LoggedOut("unknown_business_id")
+        if self._business != known:
+            await self._session.commit([SessionChange(*_BUSINESS, self._business.encode())])
+        return await self._read_profile()
+
+    def _on_granted(self, granted: BusinessGranted) -> None:
+        self._granted = granted
 
     async def _read_profile(self) -> Identity:
         query = {"business_id": self._business, "fields": json_list("username", "display_name")}
@@ -139,8 +141,11 @@ class BusinessConnector(
         """Withdraw the consent. One that another account lives by stays: that account is authorized by it."""
         if self._has_just_authorized:
             return
-        await self._open()
-        await self._app.revoke(await self._api.token())
+        body = {**self._app, "access_token": await self._api.token()}
+        await self._api.call_as_app("POST", "tt_user/oauth2/revoke/", Any, json=body)
+
+    async def keep_fresh(self) -> None:
+        await self._api.tokens.keep_fresh()
 
     # -- messages --------------------------------------------------------------------------------------------
 
