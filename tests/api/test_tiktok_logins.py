@@ -143,7 +143,7 @@ async def test_an_access_token_that_ends_early_costs_nothing(tmp_path: Path) -> 
     async with a_world(tmp_path) as world:
         [account] = await world.online()
         written = await world.write("hello")
-        for token in list(world.tiktok.grants._access):
+        for token in world.tiktok.grants.good_access_tokens():
             world.tiktok.grants.expire(token)
         answer = await world.send(account["id"], written["conversation_id"])
         assert answer.status_code == 200, answer.text
@@ -156,9 +156,7 @@ async def test_deleting_an_account_withdraws_its_consent(tmp_path: Path) -> None
         await world.consent(account_id)
         await running(world, account_id)
         assert (await world.api("DELETE", f"/v1/accounts/{account_id}")).is_success
-        await world.api.until(
-            lambda _: all(grant.revoked for grant in world.tiktok.grants._refresh.values()), "/v1/accounts"
-        )
+        await world.api.until(lambda _: world.tiktok.grants.all_revoked(), "/v1/accounts")
 
 
 async def test_two_accounts_of_one_app_share_its_webhook(tmp_path: Path) -> None:

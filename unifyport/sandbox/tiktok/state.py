@@ -105,6 +105,7 @@ class Grants:
         self._refresh: dict[str, Grant] = {}
         self._used: set[str] = set()
         self._access: dict[str, Grant] = {}
+        self.issued = 0  # pairs of tokens
 
     def new_code(self, business: str, client_key: str, scope: str) -> str:
         code = f"code-{next(self._numbers)}"
@@ -129,6 +130,7 @@ class Grants:
 
     def _issue(self, grant: Grant) -> dict[str, Any]:
         number = next(self._numbers)
+        self.issued += 1
         self._used.add(grant.refresh_token)
         grant.refresh_token = f"refresh-{grant.business}-{number}"
         access = f"access-{grant.business}-{number}"
@@ -150,6 +152,13 @@ class Grants:
         if grant is None or grant.revoked or grant.access_tokens.get(access, 0.0) <= time.time():
             raise ApiError(40105, "The access token is incorrect or has been revoked")
         return grant
+
+    def good_access_tokens(self) -> list[str]:
+        now = time.time()
+        return [token for token, grant in self._access.items() if grant.access_tokens[token] > now]
+
+    def all_revoked(self) -> bool:
+        return all(grant.revoked for grant in self._refresh.values())
 
     def expire(self, access: str) -> None:
         """The access token ends now; its refresh token stays good."""
