@@ -100,7 +100,7 @@ async def test_another_identity_replaces_nothing(tmp_path: Path) -> None:
     ("wrong", "reason"),
     [
         ({"refresh_token": "wrong-token"}, "refresh_token_refused"),
-        ({"client_secret": "wrong-secret"}, "invalid_app_credentials"),
+        ({"client_secret": "wrong-secret"}, "oauth_client_refused"),
     ],
 )
 async def test_pasted_credentials_that_are_refused(

@@ -106,7 +106,7 @@ ERRORS: list[tuple[int, bool, type[ChannelError], str, bool]] = [
     (40007, False, Rejected, "conversation_not_found", False),
     (40064, False, Rejected, "outside_messaging_window_or_blocked", False),
     (40100, False, RateLimited, "rate_limited", False),
-    (40101, False, LoggedOut, "invalid_app_credentials", False),
+    (40101, False, LoggedOut, "oauth_client_refused", False),
     (40102, False, LoggedOut, "invalid_credentials", False),
     (40105, False, LoggedOut, "invalid_credentials", False),
     (40908, False, Rejected, "unsupported_file_type", False),
@@ -138,7 +138,7 @@ def test_what_ends_a_login_for_good() -> None:
     for code in (40001, 40002, 40007, 40102, 40103, 40104, 40105, 40110):
         found = token_failure(failure(code, ""))
         assert (type(found), found.reason) == (LoggedOut, "refresh_token_refused")
-    assert token_failure(failure(40101, "")).reason == "invalid_app_credentials"
+    assert token_failure(failure(40101, "")).reason == "oauth_client_refused"
     for code, kind in ((40100, RateLimited), (51065, Transient), (50002, Transient)):
         assert type(token_failure(failure(code, ""))) is kind
 

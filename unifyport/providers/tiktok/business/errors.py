@@ -38,7 +38,7 @@ def failure(code: int, message: str, *, login: bool = False) -> ChannelError:
     if code in BAD_TOKEN:
         return LoggedOut("invalid_credentials")
     if code == _WRONG_APP:
-        return LoggedOut("invalid_app_credentials")
+        return LoggedOut("oauth_client_refused")
     if code == TOO_FAST:
         return RateLimited(_WAIT)
     if login and code in _OF_LOGIN:
