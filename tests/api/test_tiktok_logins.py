@@ -18,6 +18,7 @@ from tests.api.tiktok_world import (
     tiktok_data,
 )
 from tests.harness import endpoint, free_port, gateway, public, receiver, sandbox, settings_of
+from unifyport.providers.tiktok.business import connector
 from unifyport.providers.tiktok.business.tokens import REQUIRED_SCOPES
 
 
@@ -137,6 +138,18 @@ async def test_a_consent_that_is_withdrawn_ends_the_login_and_another_begins_it(
         await running(world, account_id)
         answer = await world.send(account_id, written["conversation_id"])
         assert answer.status_code == 200, answer.text
+
+
+async def test_a_consent_that_is_withdrawn_is_noticed_without_a_send(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connector, "CHECK_SECONDS", 0.2)
+    async with a_world(tmp_path) as world:
+        [account] = await world.online()
+        world.tiktok.grants.revoke(BUSINESS)
+        assert (await world.auth(account["id"], "failed"))["last_error"] == "refresh_token_refused"
+        found = await world.api.data("GET", f"/v1/accounts/{account['id']}/explain")
+        assert "consent" in found["action"]
 
 
 async def test_an_access_token_that_ends_early_costs_nothing(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from unifyport.model.message import OutboundMedia, OutboundMessage, OutboundText
 from unifyport.model.normalize import normalize
 from unifyport.providers.contract.errors import ChannelError, LoggedOut, RateLimited, Rejected, Transient
+from unifyport.providers.tiktok.business.directory import Rows, page_of, read_cursor
 from unifyport.providers.tiktok.business.errors import failure, http_failure, token_failure
 from unifyport.providers.tiktok.business.parse import parse_webhook
 from unifyport.providers.tiktok.business.render import complete, render, render_action
@@ -106,7 +107,7 @@ ERRORS: list[tuple[int, bool, type[ChannelError], str, bool]] = [
     (40007, False, Rejected, "conversation_not_found", False),
     (40064, False, Rejected, "outside_messaging_window_or_blocked", False),
     (40100, False, RateLimited, "rate_limited", False),
-    (40101, False, LoggedOut, "oauth_client_refused", False),
+    (40101, False, Transient, "oauth_client_refused", False),
     (40102, False, LoggedOut, "invalid_credentials", False),
     (40105, False, LoggedOut, "invalid_credentials", False),
     (40908, False, Rejected, "unsupported_file_type", False),
@@ -205,6 +206,18 @@ def test_the_longest_texts_that_can_be_sent() -> None:
     render(text("\U0001f600" * 6000))
     longer = {"type": "QA_LINK_CARD", "title": "x" * 40, "buttons": [{"title": "x" * 40, "id": "i" * 40}] * 3}
     render(text("", provider_data={"template": longer}))
+
+
+def test_pages_of_conversations_come_to_an_end() -> None:
+    """A page that claims that there are more, at the place where it began, is the last one of its list."""
+    assert read_cursor(None) == ("SINGLE", 0)
+    assert page_of("SINGLE", Rows([], has_more=True, cursor=20), 0).next == "SINGLE:20"
+    assert page_of("SINGLE", Rows([], has_more=True, cursor=20), 20).next == "STRANGER:0"
+    assert page_of("SINGLE", Rows([], has_more=False, cursor=20), 0).next == "STRANGER:0"
+    assert page_of("STRANGER", Rows([], has_more=True, cursor=5), 20).next is None
+    for odd in ("", ":", "SINGLE", "SINGLE:-1", "OTHER:7", "SINGLE:x"):
+        name, cursor = read_cursor(odd)
+        assert (name, cursor >= 0) in (("SINGLE", True), ("STRANGER", True))
 
 
 # -- fuzzing -------------------------------------------------------------------------------------------------

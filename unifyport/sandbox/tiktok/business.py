@@ -17,8 +17,7 @@ from quart import Response, request
 from ..http import as_json, http
 from .calls import OF_APPS, OF_BUSINESSES, keep_upload
 from .customers import Customers
-from .state import ApiError, App, Business
-from .world import SCOPES
+from .state import SCOPES, ApiError, App, Business
 
 _METHODS = ["GET", "POST"]
 

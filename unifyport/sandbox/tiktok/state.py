@@ -12,6 +12,7 @@ from ..platform import KEPT
 ACCESS_SECONDS, REFRESH_SECONDS = 86_400, 31_536_000
 HOUR_MS = 3_600_000
 WINDOW_MS = 48 * HOUR_MS
+SCOPES = "user.info.basic,user.info.username,message.list.read,message.list.send,message.list.manage"
 FIRST, AFTER = 10, 3  # messages until the customer answers, and once the window is closed
 
 
@@ -111,6 +112,12 @@ class Grants:
         code = f"code-{next(self._numbers)}"
         self._codes[code] = Grant(business, client_key, scope)
         return code
+
+    def new_seed(self, business: str, client_key: str) -> str:
+        """A refresh token of a new consent, as an operator would paste it."""
+        token = f"refresh-{business}-{next(self._numbers)}"
+        self._refresh[token] = Grant(business, client_key, SCOPES, token)
+        return token
 
     def exchange(self, code: str, client_key: str) -> dict[str, Any]:
         grant = self._codes.pop(code, None)

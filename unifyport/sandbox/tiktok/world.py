@@ -10,9 +10,7 @@ from unifyport.providers.tiktok.business.signature import SIGNATURE, sign
 
 from ..callbacks import Callbacks, Delivery
 from ..http import HttpPlatform
-from .state import App, Business, File, Grants
-
-SCOPES = "user.info.basic,user.info.username,message.list.read,message.list.send,message.list.manage"
+from .state import SCOPES, App, Business, File, Grants
 
 
 class World(HttpPlatform):

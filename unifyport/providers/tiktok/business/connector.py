@@ -208,7 +208,7 @@ class BusinessConnector(
             "cursor": cursor,
         }
         rows = await self._api.call("GET", "business/message/conversation/list/", Rows, query=query)
-        return page_of(name, rows)
+        return page_of(name, rows, cursor)
 
     async def get_conversation(self, conversation_id: str) -> directory.Conversation:
         return conversation_of(conversation_id, await self._read_conversation(conversation_id))

@@ -58,15 +58,15 @@ def read_cursor(after: str | None) -> tuple[str, int]:
     return (name if name in LISTS else LISTS[0]), int(cursor) if cursor.isascii() and cursor.isdigit() else 0
 
 
-def page_of(name: str, rows: Rows) -> directory.Page[directory.Conversation]:
-    """A page of the list `name`; the last page of one leads to the next list."""
+def page_of(name: str, rows: Rows, cursor: int) -> directory.Page[directory.Conversation]:
+    """A page of the list `name`, which was asked for at `cursor`; the last page leads to the next list."""
     items = [
         directory.Conversation(
             str(row.conversation_id), "user", "", last_message_at=_time(row.update_time), extra={"type": name}
         )
         for row in rows.conversations
     ]
-    if rows.has_more:
+    if rows.has_more and rows.cursor > cursor:
         return directory.Page(items, f"{name}:{rows.cursor}")
     following = LISTS[LISTS.index(name) + 1 :]
     return directory.Page(items, f"{following[0]}:0" if following else None)

@@ -7,6 +7,7 @@ TikTok's own leaves open whether a message was sent.
 
 from unifyport.providers.contract.capabilities import CONVERSATION_NOT_FOUND
 from unifyport.providers.contract.errors import ChannelError, LoggedOut, RateLimited, Rejected, Transient
+from unifyport.providers.oauth_client import CLIENT_REFUSED
 
 BAD_TOKEN = frozenset({40102, 40104, 40105})  # expired, missing, wrong or revoked: nothing was applied
 NO_PERMISSION, BAD_PARAMETER, NO_TARGET = 40001, 40002, 40007
@@ -38,7 +39,7 @@ def failure(code: int, message: str, *, login: bool = False) -> ChannelError:
     if code in BAD_TOKEN:
         return LoggedOut("invalid_credentials")
     if code == _WRONG_APP:
-        return LoggedOut("oauth_client_refused")
+        return Transient(CLIENT_REFUSED)  # it says nothing of the tokens
     if code == TOO_FAST:
         return RateLimited(_WAIT)
     if login and code in _OF_LOGIN:
@@ -61,6 +62,8 @@ def http_failure(status: int) -> ChannelError:
 def token_failure(error: ChannelError) -> ChannelError:
     """The failure class of an exchange or a refresh that failed as `error`: what is refused stays refused."""
     match error:
+        case Transient(reason="oauth_client_refused"):
+            return LoggedOut(CLIENT_REFUSED)
         case Rejected() | LoggedOut(reason="invalid_credentials"):
             return LoggedOut("refresh_token_refused")
     return error
