@@ -113,7 +113,7 @@ async def test_what_the_platform_refuses_is_told_as_it_is(shop: Shop) -> None:
     assert error["provider"]["code"] == "40007"
     calls = len((await shop.world.platform.http.get("/sandbox/tiktok/connections")).json())
     for wrong in ({"to": "x" * 600}, {"message": {"type": "text", "text": "x" * 6001}}):
-        status, error = await shop.refused(**wrong)  # type: ignore[arg-type]
+        status, error = await shop.refused(**wrong)
         assert (status, error["code"]) == (400, "invalid_request")
     body = {"account_id": shop.account, "to": {"id": shop.chat, "type": "group"}, "message": {"text": "x"}}
     group = await shop.world.api("POST", "/v1/messages", body | {"message": {"type": "text", "text": "x"}})
