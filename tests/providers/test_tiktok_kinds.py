@@ -11,7 +11,7 @@ import pytest
 
 from tests.providers.documentation import TIKTOK
 from unifyport.model.event import EventType
-from unifyport.model.inbound import MessageReceived, Unparsed, attachments_of
+from unifyport.model.inbound import MessageReceived, Unparsed
 from unifyport.model.normalize import normalize
 from unifyport.providers.contract.ingress import Addressed
 from unifyport.providers.tiktok.business.events import READERS
@@ -119,7 +119,8 @@ def test_events(event: str) -> None:
 def test_where_the_files_are() -> None:
     def handle(kind: str) -> Handle:
         [addressed] = parsed("im_receive_msg", {**HEAD, "type": kind, **MESSAGES[kind]})
-        [file] = attachments_of(addressed.event)
+        assert isinstance(addressed.event, MessageReceived)
+        [file] = addressed.event.content.attachments
         assert file.file_id == {"image": "media-1", "video": "media-2"}.get(kind, "msg-1")
         return read_handle(file.handle)
 
