@@ -131,7 +131,7 @@ class Accounts:
 
     def _spec_of(self, row: Account) -> ConnectionSpec | None:
         channel = self._registry.find_channel(row.provider)
-        return channel.connection(row.auth_mode) if channel is not None else None
+        return channel.connection(row.auth_mode, row.credentials) if channel is not None else None
 
     def update(self, row: Account, *, reconnect: bool) -> None:
         """Take over a stored change. `reconnect`: credentials changed, so a new login is due and may succeed.
@@ -265,7 +265,7 @@ class Accounts:
         self._services.fleet.release(actor.state.lease.resource)
 
     def identified(self, channel: str, identity: str) -> AccountActor | None:
-        """The account of a provider identity, by its credentials."""
+        """The account of a provider identity, by its credentials, else by what the platform reported."""
         return self._identities.holder(channel, identity)
 
     # -- commands -------------------------------------------------------------------------------------------

@@ -86,6 +86,10 @@ class AccountActor:
         return self.state.identity
 
     @property
+    def known_identity(self) -> str | None:
+        return self.state.known_identity
+
+    @property
     def interactive(self) -> bool:
         return self.state.interactive
 

@@ -88,6 +88,11 @@ class AccountState:
         return self.spec.identify(self.credentials)
 
     @property
+    def known_identity(self) -> str | None:
+        """`identity`; where the credentials name none, what the platform reported at the last login."""
+        return self.identity or self._row.provider_account_ref
+
+    @property
     def connector_class(self) -> type[Connector]:
         return self._services.registry.connector(self.spec)
 

@@ -10,6 +10,7 @@ import httpx
 import trio
 
 from tests.harness import Client, account, gateway, sandbox, settings_of
+from unifyport.providers import telegram
 
 
 def code_of(response: httpx.Response) -> tuple[int, str]:
@@ -78,7 +79,8 @@ async def test_more_accounts_than_the_workspace_may_have(tmp_path: Path) -> None
 
 
 async def test_where_no_account_can_be_made(tmp_path: Path) -> None:
-    async with gateway(settings_of(tmp_path, '[workspace]\nregions = ["sg", "de"]\n')) as api:
+    settings = settings_of(tmp_path, '[workspace]\nregions = ["sg", "de"]\n')
+    async with gateway(settings, [telegram.CHANNEL]) as api:
         for body in ({"provider": "tiktok"}, {"provider": "telegram", "region": "mars"}):
             assert code_of(await api("POST", "/v1/accounts", body)) == (409, "no_allocatable_server")
         found = await api.data("GET", "/v1/providers/telegram/regions")

@@ -267,7 +267,7 @@ ENDPOINT = {"url": "http://127.0.0.1:9/x", "status": "active"}
 BAD = [
     ("POST", "/v1/accounts", {"provider": "telegarm"}, 400, "invalid_request"),
     ("POST", "/v1/accounts", {"region": "global"}, 400, "invalid_request"),
-    ("POST", "/v1/accounts", {"provider": "tiktok"}, 409, "no_allocatable_server"),
+    ("POST", "/v1/accounts", {"provider": "telegram", "region": "mars"}, 409, "no_allocatable_server"),
     ("POST", "/v1/accounts", {"provider": "telegram"}, 400, "invalid_request"),
     ("POST", "/v1/accounts", {"provider": "telegram", "provider_data": {"token": 5}}, 400, "invalid_request"),
     (

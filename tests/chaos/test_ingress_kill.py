@@ -8,12 +8,16 @@ import os
 import random
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
+import attrs
 import httpx
 import pytest
 import trio
 
+from tests.api.tiktok_world import APP_SECRET as TIKTOK_SECRET
+from tests.api.tiktok_world import BUSINESS, tiktok
 from tests.harness import (
     APP_SECRET,
     NUMBER,
@@ -27,13 +31,13 @@ from tests.harness import (
     whatsapp,
     write_config,
 )
+from unifyport.providers.tiktok.business import signature as of_tiktok
 from unifyport.providers.whatsapp.cloud.signature import SIGNATURE, sign
 
 pytestmark = pytest.mark.chaos
 
 WEBHOOKS, KILLS = (20_000, 20) if os.environ.get("CHAOS") == "full" else (2000, 6)
 AT_ONCE = 8
-BATCH = 2  # messages in a request
 QUICK = '[supervision.policies.default]\nbackoff = { initial = "100ms", max = "1s" }\nmax_restarts = 1000\n'
 
 
@@ -60,19 +64,55 @@ def webhook(first: int, count: int, at: int) -> bytes:
     return json.dumps({"entry": [{"id": "1", "changes": [change]} for change in changes]}).encode()
 
 
+def tiktok_webhook(first: int, count: int, at: int) -> bytes:
+    """A request has one message."""
+    assert count == 1
+    content = {
+        "message_id": f"msg-{first}",
+        "conversation_id": f"conv-{first % 10}",
+        "from_user": {"id": f"customer-{first % 10}"},
+        "timestamp": at * 1000,
+        "type": "text",
+        "text": {"body": str(first)},
+    }
+    whole = {"event": "im_receive_msg", "user_openid": BUSINESS, "content": json.dumps(content)}
+    return json.dumps(whole).encode()
+
+
+@attrs.frozen
+class Caller:
+    """A platform that calls us. `batch`: messages in a request."""
+
+    account: str
+    batch: int
+    webhook: Callable[[int, int, int], bytes]
+    headers: Callable[[bytes], dict[str, str]]
+
+
+CALLERS = {
+    "whatsapp": Caller(whatsapp(), 2, webhook, lambda body: {SIGNATURE: sign(APP_SECRET, body)}),
+    "tiktok": Caller(
+        tiktok(),
+        1,
+        tiktok_webhook,
+        lambda body: {of_tiktok.SIGNATURE: of_tiktok.sign(TIKTOK_SECRET, body, int(time.time()))},
+    ),
+}
+
+
 class Sender:
     """A platform: sends each request until it is answered with 200. Counts what else it was answered."""
 
-    def __init__(self, url: str, client: httpx.AsyncClient) -> None:
+    def __init__(self, caller: Caller, url: str, client: httpx.AsyncClient) -> None:
+        self.caller = caller
         self._url = url
         self._client = client
         self.accepted = 0
         self.answers: Counter[str] = Counter()
 
     async def send(self, body: bytes) -> None:
-        headers = {SIGNATURE: sign(APP_SECRET, body)}
         while True:
-            answer = "cut off"
+            answer, headers = "cut off", self.caller.headers(body)
             with contextlib.suppress(httpx.TransportError):
                 response = await self._client.post(self._url, content=body, headers=headers)
                 answer = str(response.status_code)
@@ -84,14 +124,14 @@ class Sender:
 
 
 async def send_all(sender: Sender, at: int) -> None:
-    limiter = trio.CapacityLimiter(AT_ONCE)
+    limiter, batch = trio.CapacityLimiter(AT_ONCE), sender.caller.batch
 
     async def one(first: int) -> None:
         async with limiter:
-            await sender.send(webhook(first, BATCH, at))
+            await sender.send(sender.caller.webhook(first, batch, at))
 
     async with trio.open_nursery() as nursery:
-        for first in range(0, WEBHOOKS * BATCH, BATCH):
+        for first in range(0, WEBHOOKS * batch, batch):
             nursery.start_soon(one, first)
 
 
@@ -109,27 +149,31 @@ def texts(inbox: Receiver) -> set[str]:
     return {event["text"] for event in inbox.of("message.received")}
 
 
-async def test_webhooks_in_batches_under_kills(tmp_path: Path) -> None:
-    rng, at = random.Random(11), int(time.time())
+@pytest.mark.parametrize("channel", CALLERS)
+async def test_webhooks_in_batches_under_kills(tmp_path: Path, channel: str) -> None:
+    rng, at, caller = random.Random(11), int(time.time()), CALLERS[channel]
     async with (
         sandbox() as platform,
         receiver() as inbox,
         httpx.AsyncClient(trust_env=False, timeout=10) as client,
     ):
         port = free_port()
-        more = whatsapp() + endpoint(inbox.url) + platform.sandbox.config() + QUICK
+        more = caller.account + endpoint(inbox.url) + platform.sandbox.config() + QUICK
         process = Process(write_config(tmp_path, more=more, **public(port)), port)
         await process.start()
         try:
             [shop] = await process.client.data("GET", "/v1/accounts")
-            sender = Sender(shop["ingress_url"], client)
+            await process.client.until(
+                lambda a: a["runtime_status"] == "running", f"/v1/accounts/{shop['id']}"
+            )
+            sender = Sender(caller, shop["ingress_url"], client)
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(send_all, sender, at)
                 nursery.start_soon(kill_at_random, process, sender, rng)
             assert sender.accepted == WEBHOOKS
             assert sender.answers["cut off"] > 0  # the kills fell into the work
             assert set(sender.answers) <= {"200", "503", "cut off"}
-            count = WEBHOOKS * BATCH
+            count = WEBHOOKS * caller.batch
             await inbox.until(lambda: len(texts(inbox)) == count, 240)
             ids: dict[str, set[str]] = {}
             for event in inbox.of("message.received"):

@@ -242,10 +242,10 @@ def _texts(running: Running) -> str:
 
 
 async def _orphan(settings: Settings) -> None:
-    """An account whose channel this gateway does not have, as after a return to an older version."""
+    """An account whose connection this gateway does not have, as after a return to an older version."""
     store = SqliteStore(settings.database, settings.key_ring, lambda: 0)
     store.open()
-    account = Account("acct_orphan", "orphan", "tiktok", "tiktok", "global", "token")
+    account = Account("acct_orphan", "orphan", "tiktok", "tiktok", "global", "qrcode")
     await store.commit([PutAccount(account)])
     store.close()
 

@@ -10,4 +10,4 @@ def _read(channel: str) -> dict[str, Any]:
     return found
 
 
-TELEGRAM, WHATSAPP = _read("telegram"), _read("whatsapp")
+TELEGRAM, WHATSAPP, TIKTOK = _read("telegram"), _read("whatsapp"), _read("tiktok")

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from tests.providers.documentation import TELEGRAM, WHATSAPP
+from tests.providers.documentation import TELEGRAM, TIKTOK, WHATSAPP
 from unifyport.providers.telegram.bot.parse import parse_update
+from unifyport.providers.tiktok.business.parse import parse_webhook as parse_tiktok
 from unifyport.providers.whatsapp.cloud.parse import parse_webhook
 
 NUMBER = "106540352242922"
@@ -97,3 +98,34 @@ def test_updates(kind: str) -> None:
         "new_chat_member": example["old_chat_member"],
     }
     assert key(1, gone) != key(1, example)
+
+
+def of_tiktok(event: str, content: Any, business: str = "b1", time: int = 1) -> list[bytes]:
+    body = {"event": event, "create_time": time, "user_openid": business, "content": json.dumps(content)}
+    return [addressed.event.key for addressed in parse_tiktok(json.dumps(body).encode(), "b1")]
+
+
+@pytest.mark.parametrize("event", TIKTOK["event"])
+def test_events_of_business_accounts(event: str) -> None:
+    example = TIKTOK["event"][event]
+    base = of_tiktok(event, example)
+    assert base == of_tiktok(event, example)
+    assert not set(base) & set(of_tiktok(event, example, "b2"))
+    with_id = event in ("im_receive_msg", "im_send_msg")
+    assert (base == of_tiktok(event, example, time=2)) is with_id
+    for path in leaves(example):
+        told = not with_id or path == ("message_id",)
+        if path == ("message_tag", "source") or (event, path) == ("im_send_msg", ("from_user", "id")):
+            continue  # what the owner writes is never also sent through the API
+        assert (of_tiktok(event, changed(example, path)) != base) is told, path
+
+
+def test_reactions_of_business_accounts() -> None:
+    example = {**TIKTOK["head"], "type": "reaction", **TIKTOK["message"]["reaction"]}
+    base = of_tiktok("im_receive_msg", example)
+    told = {"operation", "type", "emoji", "unique_identifier", "timestamp", "original_msg_id"}
+    for path in leaves(example["reaction"][0]):
+        assert path[0] in told
+        other = {**example, "reaction": [changed(example["reaction"][0], path)]}
+        assert of_tiktok("im_receive_msg", other) != base, path
+    assert of_tiktok("im_receive_msg", {**example, "message_id": "msg-2"}) != base

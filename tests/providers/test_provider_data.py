@@ -16,6 +16,8 @@ from unifyport.model.json_text import without_lone_surrogates
 from unifyport.model.normalize import normalize
 from unifyport.model.provider_data import MAX_ITEM, Redactions
 from unifyport.providers.telegram.bot import parse as telegram
+from unifyport.providers.tiktok.business import items as tiktok
+from unifyport.providers.tiktok.business import parse as tiktok_parse
 from unifyport.providers.whatsapp.cloud import items as whatsapp
 from unifyport.providers.whatsapp.cloud.parse import parse_webhook
 
@@ -63,7 +65,15 @@ def of_whatsapp(fields: dict[str, Any]) -> tuple[dict[str, Any], ProviderEvent, 
     return item, addressed.event, whatsapp.REDACTIONS
 
 
-CHANNELS = {"telegram": of_telegram, "whatsapp": of_whatsapp}
+def of_tiktok(fields: dict[str, Any]) -> tuple[dict[str, Any], ProviderEvent, Redactions]:
+    head = {"message_id": "m1", "conversation_id": "c1", "from_user": {"id": "u1"}, "timestamp": AT * 1000}
+    item = {"event": "im_receive_msg", "user_openid": "b1", "content": {**fields, **head}}
+    body = json.dumps({**item, "content": json.dumps(item["content"])})
+    [addressed] = tiktok_parse.parse_webhook(body.encode(), "b1")
+    return item, addressed.event, tiktok.REDACTIONS
+
+
+CHANNELS = {"telegram": of_telegram, "whatsapp": of_whatsapp, "tiktok": of_tiktok}
 
 
 @pytest.mark.parametrize("channel", CHANNELS)
@@ -102,6 +112,8 @@ def test_an_item_beyond_the_limits_is_left_out_and_kept(channel: str, size: int)
     assert found["provider_data_omitted"] == "too_large"
     assert fitted.original is not None
     original = json.loads(fitted.original)
+    if channel == "tiktok":
+        original["content"] = json.loads(original["content"])
     assert (original["message"] if channel == "telegram" else original) == item
 
 

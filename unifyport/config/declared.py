@@ -309,7 +309,7 @@ def _make_account(
 ) -> Account:
     channel = registry.find_channel(entry.provider)
     assert channel is not None, "the settings were checked"
-    connection = channel.connection(entry.auth_mode)
+    connection = channel.connection(entry.auth_mode, entry.credentials)
     assert connection is not None, "the settings were checked"
     base = old
     if base is None:

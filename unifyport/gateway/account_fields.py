@@ -6,7 +6,12 @@ from typing import Any
 import attrs
 import msgspec
 
-from unifyport.config.settings import Settings, check_credentials, find_webhook_problem
+from unifyport.config.settings import (
+    Settings,
+    check_credentials,
+    explain_connections,
+    find_webhook_problem,
+)
 from unifyport.model.account import Account, Origin
 from unifyport.model.proxy import Proxy
 from unifyport.net.guard import AddressGuard, NameNotResolved, UrlNotAllowed
@@ -69,7 +74,7 @@ class AccountChecks:
     def check_login_data(self, channel: Channel, auth_mode: str, data: dict[str, Any]) -> dict[str, Any]:
         """The credentials of an auth mode; those of the channel's app may be in the file instead."""
         problems = check_credentials(channel, auth_mode, data, self._settings().apps.get(channel.name, {}))
-        problems = [problem.replace("credentials.", "provider_data.", 1) for problem in problems]
+        problems = [problem.replace("credentials", "provider_data", 1) for problem in problems]
         if problems == [_PHONE_MISSING]:
             raise UseCaseError(PHONE_REQUIRED, f"auth_mode {auth_mode}: {problems[0]}")
         refuse(problems)
@@ -122,12 +127,14 @@ class AccountChecks:
         return proxy
 
 
-def check_connection(channel: Channel, auth_mode: str) -> ConnectionSpec:
-    """Raises `UseCaseError`."""
-    connection = channel.connection(auth_mode)
-    if connection is None:
-        known = ", ".join(known.auth_mode for known in channel.connections)
+def check_connection(channel: Channel, auth_mode: str, credentials: Mapping[str, Any]) -> ConnectionSpec:
+    """The connection that these credentials are for. Raises `UseCaseError`."""
+    if not channel.connections_of(auth_mode):
+        known = ", ".join(dict.fromkeys(known.auth_mode for known in channel.connections))
         raise UseCaseError(UNSUPPORTED_AUTH_MODE, f"{channel.name} has {known}", field="auth_mode")
+    connection = channel.connection(auth_mode, credentials)
+    if connection is None:
+        raise invalid("provider_data", explain_connections(channel, auth_mode))
     return connection
 
 

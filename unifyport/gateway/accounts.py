@@ -99,11 +99,12 @@ class AccountUseCases:
             raise invalid("provider", "is required")
         channel = self._checks.check_channel(fields.provider)
         region = self._checks.check_region(fields.region or self._settings().workspace.regions[0])
-        connection = check_connection(channel, fields.auth_mode or channel.connections[0].auth_mode)
+        auth_mode, given = fields.auth_mode or channel.connections[0].auth_mode, fields.credentials or {}
+        connection = check_connection(channel, auth_mode, given)
         check_texts(fields)
         _settle(remarks, channel, connection, fields)
         proxy = await self._checks.check_proxies(fields.proxies, None)
-        credentials = self._checks.check_login_data(channel, connection.auth_mode, fields.credentials or {})
+        credentials = self._checks.check_login_data(channel, connection.auth_mode, given)
         wanted = fields.receive or connection.receive[0]
         receive = self._checks.check_receive(channel, connection, wanted, given=bool(fields.receive))
         now, account_id = self._now_ms(), new_id("acct")
@@ -152,7 +153,8 @@ class AccountUseCases:
         if fields.provider is not None and fields.provider != account.provider:
             raise invalid("provider", "cannot be changed")
         channel = self._checks.check_channel(account.provider)
-        connection = check_connection(channel, fields.auth_mode or account.auth_mode)
+        given = fields.credentials or account.credentials
+        connection = check_connection(channel, fields.auth_mode or account.auth_mode, given)
         check_texts(fields)
         _settle(remarks, channel, connection, fields)
         receive = account.receive if account.receive in connection.receive else connection.receive[0]
@@ -194,7 +196,7 @@ class AccountUseCases:
 
         The session of a linked device must be dropped by `cancel` of its login, which tells the platform.
         """
-        old = channel.connection(account.auth_mode)
+        old = channel.connection(account.auth_mode, account.credentials)
         authorized = account.auth_status is AuthStatus.AUTHORIZED
         if (
             authorized

@@ -162,6 +162,8 @@ class Ingress:
     async def _take(
         self, actor: AccountActor, hook: InboundHook, headers: Mapping[str, str], body: bytes
     ) -> IngressOutcome:
+        if actor.known_identity is None:  # before the first login it is not known whom an item is for
+            return IngressOutcome.UNAVAILABLE
         routed, durable = self._read(actor, hook, headers, body), False
         with trio.move_on_after(hook.commit_seconds):
             if len(routed) == 1:
@@ -174,7 +176,7 @@ class Ingress:
     def _read(
         self, actor: AccountActor, hook: InboundHook, headers: Mapping[str, str], body: bytes
     ) -> dict[AccountActor, list[ProviderEvent]]:
-        identity = actor.identity or ""
+        identity = actor.known_identity or ""
         if too_deep(body):
             key = dedupe_key("ingress", actor.row.id, hmac.digest(b"deep", body, "sha256").hex())
             items = [Addressed(identity, Unparsed(key, body, "too_deep"), body)]

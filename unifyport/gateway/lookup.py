@@ -53,4 +53,6 @@ class AccountLookup:
     def connection_of(self, account: Account) -> ConnectionSpec | None:
         """The declaration of the account's connection; None if this gateway has no such connection."""
         channel = self._registry.find_channel(account.provider)
-        return channel.connection(account.auth_mode) if channel is not None else None
+        if channel is None:
+            return None
+        return channel.connection(account.auth_mode, account.credentials)

@@ -226,6 +226,8 @@ class OAuthTokens:
         if lifetime is not None and math.isfinite(lifetime) and lifetime > 0:
             pair.expires_at = self._now() + lifetime
             pair.renew_at = pair.expires_at - min(AHEAD_SECONDS, lifetime / 4)
+            if granted.renew_in is not None:
+                pair.renew_at = min(pair.renew_at, self._now() + granted.renew_in)
         return pair
 
     def _hide(self, pair: _Pair) -> None:

@@ -35,11 +35,15 @@ Token = Annotated[str, msgspec.Meta(pattern=r"^[!-~]+$", max_length=8192)]  # go
 
 
 class Granted(msgspec.Struct):
-    """RFC 6749 section 5.1. Without `refresh_token` the old one stays valid."""
+    """RFC 6749 section 5.1. Without `refresh_token` the old one stays valid.
+
+    `renew_in`: seconds until it is refreshed, where that shall be earlier than shortly before it expires.
+    """
 
     access_token: Token
     refresh_token: Token | None = None
     expires_in: float | None = None  # seconds
+    renew_in: float | None = None
 
 
 class _Error(msgspec.Struct):

@@ -48,9 +48,9 @@ def page(registry: Registry) -> str:
 
 
 def _connections(registry: Registry) -> list[tuple[str, ConnectionSpec]]:
-    """By `channel (auth_mode)`."""
+    """By `channel (auth_mode)`, with the connection's name if it has one."""
     return [
-        (f"{channel.name} ({spec.auth_mode})", spec)
+        (f"{channel.name} ({', '.join(filter(None, (spec.auth_mode, spec.name)))})", spec)
         for channel in registry.channels.values()
         for spec in channel.connections
     ]

@@ -25,7 +25,7 @@ ACTIONS = {
     "other_poller": "stop the other program that polls with this token",
     "webhook_moved": "stop the other program that points this bot's webhook elsewhere",
     "foreign_webhook": (
-        "another program has set this bot's webhook: remove it there, or take it over with take_over = true"
+        "another program has set the webhook: remove it there, or take it over with take_over = true"
         " (PATCH take_over)"
     ),
     "webhook_refused": "check that server.public_url is https and can be reached from outside",
@@ -52,7 +52,7 @@ ACTIONS_IN_FILE = ACTIONS | {
         " prune, or delete the other one"
     ),
     "foreign_webhook": (
-        "another program has set this bot's webhook: remove it there, or take it over with take_over = true"
+        "another program has set the webhook: remove it there, or take it over with take_over = true"
         " in the configuration file and reload"
     ),
     "public_url_missing": (

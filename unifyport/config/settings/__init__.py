@@ -6,7 +6,7 @@ cannot express. `mistakes.py` shows every mistake with the line that `lines.py` 
 text that is no TOML. Unknown keys are mistakes: a misspelt option that does nothing is worse than an error.
 """
 
-from .account_checks import check_credentials, find_webhook_problem
+from .account_checks import check_credentials, explain_connections, find_webhook_problem
 from .address_checks import split_bind
 from .checks import check
 from .mistakes import Mistake, Mistakes, Source
@@ -25,6 +25,7 @@ __all__ = [
     "Storage",
     "check",
     "check_credentials",
+    "explain_connections",
     "find_webhook_problem",
     "load",
     "load_with_source",

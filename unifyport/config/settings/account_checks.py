@@ -25,7 +25,7 @@ def check_accounts(settings: Settings, registry: Registry, permitted: Permitted,
         channel = _find_channel(account, path, registry, mistakes)
         connection = None
         if channel is not None:
-            connection = channel.connection(account.auth_mode)
+            connection = channel.connection(account.auth_mode, account.credentials)
             app = settings.apps.get(channel.name, {})
             for mistake in find_credential_mistakes(
                 channel, account.auth_mode, account.credentials, app, unread=_unread_of_app(channel, mistakes)
@@ -70,7 +70,7 @@ def _check_receive(
     mistakes: Mistakes,
 ) -> None:
     """Check `receive`; where the connection is unknown, against all values that any connection can have."""
-    connection = None if channel is None else channel.connection(account.auth_mode)
+    connection = None if channel is None else channel.connection(account.auth_mode, account.credentials)
     known = (POLL, WEBHOOK) if connection is None else connection.receive
     if account.receive not in (None, *known):
         text = f"must be one of {', '.join(known)}"
@@ -129,11 +129,14 @@ def find_credential_mistakes(
 
     `app`: the credentials of `[providers.<channel>]`; `unread`: those there that are reported already.
     """
-    connection = channel.connection(auth_mode)
-    if connection is None:
-        modes = [known.auth_mode for known in channel.connections]
+    if not channel.connections_of(auth_mode):
+        modes = list(dict.fromkeys(known.auth_mode for known in channel.connections))
         text = f"{channel.name} has {', '.join(modes)}"
         return [Mistake(("auth_mode",), text, suggest(auth_mode, modes))]
+    connection = channel.connection(auth_mode, credentials)
+    if connection is None or _is_by_default(channel, connection, credentials, app):
+        text = explain_connections(channel, auth_mode)
+        return [Mistake(("credentials",), text, others=(("provider",), ("auth_mode",)), show_value=False)]
     whole = connection.with_app(credentials, app)
     found = (
         _check_credential(credential, whole, channel.name)
@@ -141,6 +144,26 @@ def find_credential_mistakes(
         if credential.name in whole or credential.name not in unread
     )
     return [mistake for mistake in found if mistake is not None]
+
+
+def _is_by_default(
+    channel: Channel, connection: ConnectionSpec, credentials: Mapping[str, Any], app: Mapping[str, str]
+) -> bool:
+    """Whether it is one of several connections, no credential says which, and it lacks some."""
+    if len(channel.connections_of(connection.auth_mode)) < 2:
+        return False
+    whole = connection.with_app(credentials, app)
+    given = any(each.name in credentials for each in connection.credentials)
+    return not given and any(each.required and each.name not in whole for each in connection.credentials)
+
+
+def explain_connections(channel: Channel, auth_mode: str) -> str:
+    """What the connections of one auth mode take, for credentials that are those of none or of several."""
+    each = [
+        f"{', '.join(one.name for one in spec.credentials if one.required)} ({spec.name})"
+        for spec in channel.connections_of(auth_mode)
+    ]
+    return f"must be those of one connection, which takes {', or '.join(each)}"
 
 
 def _unread_of_app(channel: Channel, mistakes: Mistakes) -> set[str]:
@@ -178,7 +201,9 @@ def _check_identities(settings: Settings, registry: Registry, mistakes: Mistakes
     for place, account in enumerate(settings.accounts):
         path: KeyPath = ("accounts", place)
         channel = registry.find_channel(account.provider)
-        connection = channel.connection(account.auth_mode) if channel is not None else None
+        connection = None
+        if channel is not None:
+            connection = channel.connection(account.auth_mode, account.credentials)
         if (
             channel is None
             or connection is None

@@ -131,13 +131,15 @@ class Credential:
     """`pattern` must match the whole value; a value that does not match never reaches a URL or a header.
 
     `app`: it belongs to the app that is registered at the platform. An account that does not give it has the
-    value of `[providers.<channel>]`.
+    value of `[providers.<channel>]`. `granted`: it comes of a human's consent, which an account without it
+    asks for.
     """
 
     name: str
     required: bool = True
     pattern: str = r"[!-~]+"
     app: bool = attrs.field(default=False, kw_only=True)
+    granted: bool = attrs.field(default=False, kw_only=True)
 
     def accepts(self, value: object) -> bool:
         return isinstance(value, str) and re.fullmatch(self.pattern, value) is not None
@@ -182,7 +184,8 @@ class ConnectionSpec:
     """The declaration of a connection: its name, the credentials it needs, its limits and its connector.
 
     Only `Registry.connector` calls `connector`. `identify` reads the provider identity from credentials,
-    before any login with them; None if they do not contain it.
+    before any login with them; None if they do not contain it. `name`: what people call it, where the channel
+    has another connection of the same auth mode (see `Channel.connection`).
     """
 
     auth_mode: str
@@ -218,6 +221,7 @@ class ConnectionSpec:
     pace: Pace = UNPACED  # limits that the platform publishes; the configuration may set others
     sockets: int = 2  # that a connected account keeps open
     sandbox: str | None = None  # `module:Class` of the local platform for the sandbox
+    name: str = ""
 
     def with_app(self, credentials: Mapping[str, Any], app: Mapping[str, str]) -> Mapping[str, Any]:
         """`credentials` of an account, and those of `app` that it lacks and that this connection takes."""
@@ -231,11 +235,12 @@ class ConnectionSpec:
     def has_token(self, credentials: Mapping[str, Any]) -> bool:
         """Whether an account with these credentials connects by its token, without a human.
 
-        Of a connection with auth mode `token` it brings all credentials that are declared, optional ones too,
-        but for those of the app: an app that is authorized by consent declares the token that comes of it as
-        an optional one.
+        Of a connection with auth mode `token` it brings all credentials that are required or granted, but for
+        those of the app; all that are declared, optional ones too, where none is declared as granted.
         """
-        names = [credential.name for credential in self.credentials if not credential.app]
+        own = [each for each in self.credentials if not each.app]
+        granted = any(each.granted for each in own)
+        names = [each.name for each in own if each.required or each.granted or not granted]
         return self.auth_mode == TOKEN and bool(names) and all(credentials.get(name) for name in names)
 
 
@@ -248,8 +253,36 @@ class Channel:
     connections: Sequence[ConnectionSpec]
     aliases: tuple[str, ...] = ()
 
-    def connection(self, auth_mode: str) -> ConnectionSpec | None:
-        return next((known for known in self.connections if known.auth_mode == auth_mode), None)
+    def connection(self, auth_mode: str, credentials: Mapping[str, Any]) -> ConnectionSpec | None:
+        """The connection that an account with these credentials has; None: there is none, or no single one.
+
+        Where several have this auth mode, it is the one that a credential names which no other of them has;
+        if there is no such credential, the one that needs no others than the app's.
+        """
+        known = self.connections_of(auth_mode)
+        if len(known) < 2:
+            return known[0] if known else None
+        names = [{each.name for each in spec.credentials} for spec in known]
+        found = [
+            spec
+            for place, spec in enumerate(known)
+            if any(
+                name in credentials and credentials[name] is not None
+                for name in names[place].difference(*names[:place], *names[place + 1 :])
+            )
+        ]
+        if not found:
+            found = [
+                spec
+                for spec in known
+                if all(
+                    each.app or not each.required or credentials.get(each.name) for each in spec.credentials
+                )
+            ]
+        return found[0] if len(found) == 1 else None
+
+    def connections_of(self, auth_mode: str) -> list[ConnectionSpec]:
+        return [known for known in self.connections if known.auth_mode == auth_mode]
 
     def app_credentials(self) -> dict[str, Credential]:
         """By name: what `[providers.<channel>]` may hold beside the fields of `endpoints`.

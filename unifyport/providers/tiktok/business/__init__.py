@@ -1,0 +1,1 @@
+"""TikTok business accounts, over the Business Messaging API (https://business-api.tiktok.com/portal/docs)."""
