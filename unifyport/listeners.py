@@ -28,7 +28,7 @@ from unifyport.net.guard import is_loopback
 log = logging.getLogger("unifyport.server")
 
 LONGEST_SOCKET_PATH = 107  # bytes; sockaddr_un of Linux has 108
-_BACKLOG = 4096
+_BACKLOG = 65_535  # connections that wait to be accepted; the kernel takes less, `net.core.somaxconn`
 
 
 class AddressInUse(Exception):

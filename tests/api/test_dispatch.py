@@ -1,6 +1,7 @@
 """The dispatcher without a server: the router, requests as values, and which file imports the framework."""
 
 import ast
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from unifyport.api.app import ROUTES, Front, new_router
 from unifyport.api.http.cursors import Cursors
 from unifyport.api.http.dispatch import Dispatcher
 from unifyport.api.http.doors import Audience, Door, audience_of
+from unifyport.api.http.errors import LONGEST_OVERLOAD_WAIT
 from unifyport.api.http.messages import BodyTooSlow, BytesBody, FilePart, Headers, Request, Response
 from unifyport.api.http.paths import decode_path, parse_query
 from unifyport.api.http.router import Match, Mismatch, Router
@@ -262,10 +264,12 @@ async def test_a_read_ends_with_its_caller_and_a_change_is_finished(front: Front
     assert done == ["POST"]
 
 
+@pytest.mark.parametrize("crowded", [False, True])
 async def test_with_too_many_in_work_a_request_is_not_looked_at(
-    front: Front, monkeypatch: pytest.MonkeyPatch
+    front: Front, monkeypatch: pytest.MonkeyPatch, crowded: bool
 ) -> None:
-    monkeypatch.setattr("unifyport.api.http.dispatch.MOST_IN_WORK", 2)
+    monkeypatch.setattr("unifyport.api.http.dispatch.MOST_IN_WORK", 3)
+    monkeypatch.setattr("unifyport.api.http.dispatch.MOST_IN_A_CROWD", 2)
     free, entered = trio.Event(), list[str]()
 
     async def handler(call: Call) -> None:
@@ -273,19 +277,21 @@ async def test_with_too_many_in_work_a_request_is_not_looked_at(
         await free.wait()
 
     row = ("op", "POST", "/do/{place}", handler, "Tag", "summary", "op_failed")
-    dispatcher = dispatcher_of(front._gateway, Route(*row, success=204))  # type: ignore[arg-type]
+    route = Route(*row, success=204)  # type: ignore[arg-type]
+    dispatcher = dispatcher_of(front._gateway, route, crowded=lambda: crowded)
+    places = ["a", "b"] if crowded else ["a", "b", "c"]
     async with trio.open_nursery() as nursery:
-        for place in ("a", "b"):
+        for place in places:
             nursery.start_soon(dispatcher.dispatch, ask("POST", f"/do/{place}"))
         await trio.testing.wait_all_tasks_blocked()
-        refused = await dispatcher.dispatch(ask("POST", "/do/c"))
+        refused = await dispatcher.dispatch(ask("POST", "/do/x"))
         assert (refused.status, content(refused)["error"]["code"]) == (503, "op_failed")
-        assert 1 <= int(refused.headers.get("retry-after")) <= 8
-        wrong = await dispatcher.dispatch(ask("POST", "/do/c", x_api_key="wrong"))
+        assert 1 <= int(refused.headers.get("retry-after")) <= LONGEST_OVERLOAD_WAIT
+        wrong = await dispatcher.dispatch(ask("POST", "/do/x", x_api_key="wrong"))
         assert wrong.status == 401
         free.set()
-    assert (await dispatcher.dispatch(ask("POST", "/do/d"))).status == 204
-    assert sorted(entered) == ["a", "b", "d"]
+    assert (await dispatcher.dispatch(ask("POST", "/do/y"))).status == 204
+    assert sorted(entered) == [*places, "y"]
 
 
 @attrs.frozen
@@ -296,9 +302,9 @@ class Failing:
         raise self.error
 
 
-def dispatcher_of(house: Gateway, route: Route) -> Dispatcher:
+def dispatcher_of(house: Gateway, route: Route, crowded: Callable[[], bool] = lambda: False) -> Dispatcher:
     cursors = Cursors(KeyRing.parse(KeyRing.new_key()))
-    return Dispatcher(house, cursors, new_router([route]), observe=lambda *_: None)
+    return Dispatcher(house, cursors, new_router([route]), observe=lambda *_: None, crowded=crowded)
 
 
 def test_one_file_of_the_api_knows_the_framework() -> None:

@@ -15,6 +15,7 @@ from tests.tls import Authority
 from unifyport.front.connections import TICK
 from unifyport.front.exchange import BodyTooSlow, Disconnected, Exchange
 from unifyport.front.limits import LIMITS
+from unifyport.front.listener import ACCEPTS
 from unifyport.front.tls import Certificate, TlsFiles
 
 LONG = b"x" * 20_000_000  # more than the kernel takes at once
@@ -280,3 +281,20 @@ async def test_connections_that_are_closed_before_they_are_served_end_alone(
         for peer in peers:
             peer.close()
     assert not caplog.records
+
+
+@pytest.mark.parametrize("count", [3 * ACCEPTS, 5 * ACCEPTS])
+async def test_it_is_a_crowd_while_more_wait_than_are_accepted_at_once(
+    mock_clock: MockClock, count: int
+) -> None:
+    async with front(echo, most=1000) as served:
+        with contextlib.ExitStack() as callers:
+            for _ in range(count):
+                callers.enter_context(socket.create_connection(served.address))
+            assert not served.connections.crowded
+            await served.count(count)
+            assert served.connections.crowded == (count > 4 * ACCEPTS)
+            await later(mock_clock, TICK)
+            assert not served.connections.crowded
+            await served.works()
+            assert not served.connections.crowded

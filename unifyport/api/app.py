@@ -116,7 +116,13 @@ class Front:
         self._docs = html.encode()
         table = (*routes, account_runtime.UNKNOWN_ACTION)
         router = new_router(table, self._pages())
-        self.dispatch = Dispatcher(gateway, cursors, router, observe=self._requests.observe).dispatch
+        self.dispatch = Dispatcher(
+            gateway,
+            cursors,
+            router,
+            observe=self._requests.observe,
+            crowded=lambda: figures.connections.crowded,
+        ).dispatch
         self._by_quart = quart_app(self.dispatch, max_body=max(route.max_body for route in table))
 
     def behind(self, door: Door) -> Handler:

@@ -40,6 +40,7 @@ class Connection:
         "_body_waited",
         "_exchange",
         "_listener",
+        "_new",
         "_reader",
         "_refused",
         "_scope",
@@ -66,6 +67,7 @@ class Connection:
         self._reader = RequestReader(listener.limits)
         self._scope = trio.CancelScope()
         self._exchange: ConnectionExchange | None = None
+        self._new = True  # nothing was read yet
         self._refused = False
         self._body_bytes = 0  # of the request in work ...
         self._body_waited = 0.0  # ... and the seconds that were waited for them
@@ -138,7 +140,8 @@ class Connection:
         while (head := reader.next_head()) is None:
             if reader.buffered and self.phase is Phase.IDLE:
                 self._enter(Phase.HEAD, limits.head_seconds)
-            data = await self._transport.receive(limits.read_bytes - reader.buffered)
+            expected, self._new = self._new, False
+            data = await self._transport.receive(limits.read_bytes - reader.buffered, expected=expected)
             if not data:
                 return None
             reader.feed(data)

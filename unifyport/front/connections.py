@@ -14,6 +14,7 @@ import enum
 import heapq
 import ipaddress
 import itertools
+import math
 import select
 from collections import Counter, deque
 from collections.abc import Callable
@@ -111,12 +112,22 @@ class Connections:
         self.closed: Counter[str] = Counter()  # for others, by the phase they were in
         self.refused = 0
         self.failed_handshakes = 0
+        self._crowded_until = -math.inf
         self.date = b""  # the line of the Date field, renewed each tick
         self._all = _Group()
         self._of_peer: dict[str, _Group] = {}
 
     def __len__(self) -> int:
         return len(self._all.members)
+
+    @property
+    def crowded(self) -> bool:
+        """Whether connections come faster than they are accepted."""
+        return trio.current_time() < self._crowded_until
+
+    def note_crowd(self) -> None:
+        """More connections wait to be accepted than the listener accepts at once, and have for some turns."""
+        self._crowded_until = trio.current_time() + TICK
 
     def count_phases(self) -> Counter[Phase]:
         """How many connections do what."""

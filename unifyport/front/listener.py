@@ -27,6 +27,7 @@ log = logging.getLogger("unifyport.front")
 ACCEPTS = 64  # in one turn of the loop
 _FULL = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
 _FULL_PAUSE = 0.05
+_FULL_TURNS = 4  # of accepting, one after another, that make a crowd
 
 
 class Listener:
@@ -79,13 +80,17 @@ class Listener:
     # -- accepting -------------------------------------------------------------------------------------------
 
     async def _accept(self, serving: trio.Nursery, spare: "_Spare") -> None:
+        full_turns = 0
         while True:
             await wait_readable(self._socket)
             try:
                 for _ in range(ACCEPTS):
                     self._begin(*self._socket.accept(), serving)
+                full_turns += 1
+                if full_turns >= _FULL_TURNS:
+                    self.connections.note_crowd()
             except BlockingIOError:
-                continue
+                full_turns = 0
             except OSError as error:
                 if error.errno in _FULL:  # by others: the front keeps to its part
                     spare.refuse_one(self._socket, self.connections.date)

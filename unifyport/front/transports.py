@@ -23,8 +23,11 @@ class Transport(Protocol):
     def fileno(self) -> int:
         """Of the socket; -1 after `close`."""
 
-    async def receive(self, most: int) -> bytes:
-        """Bytes that have come, empty at the end. Raises `Disconnected`."""
+    async def receive(self, most: int, *, expected: bool = False) -> bytes:
+        """Bytes that have come, empty at the end. Raises `Disconnected`.
+
+        `expected`: they have probably come already. Then it is not a checkpoint without TLS if they have.
+        """
 
     async def send(self, data: bytes | memoryview) -> None:
         """Send all of it. Raises `Disconnected`.
@@ -62,9 +65,11 @@ class SocketTransport:
         except _LOST:
             raise Disconnected from None
 
-    async def receive(self, most: int) -> bytes:
+    async def receive(self, most: int, *, expected: bool = False) -> bytes:
         while True:
-            await self.wait_readable()
+            if not expected:
+                await self.wait_readable()
+            expected = False
             try:
                 return self._socket.recv(most)
             except BlockingIOError:
@@ -132,7 +137,7 @@ class TlsTransport:
         await self._until_done(self._tls.do_handshake)
         await self._flush()
 
-    async def receive(self, most: int) -> bytes:
+    async def receive(self, most: int, *, expected: bool = False) -> bytes:
         return await self._until_done(lambda: self._read(most))
 
     async def send(self, data: bytes | memoryview) -> None:

@@ -48,6 +48,7 @@ log = logging.getLogger("unifyport.api")
 
 WRITE_SECONDS = 30
 MOST_IN_WORK = 2048  # requests that change something; reads are short, and an operator needs them then
+MOST_IN_A_CROWD = 1024  # the same, while connections come faster than they are accepted
 Observe = Callable[[str, int, float], None]  # operation, status, seconds
 
 
@@ -61,11 +62,13 @@ class Dispatcher:
         router: Router[Route | Page | PublicPage],
         *,
         observe: Observe,
+        crowded: Callable[[], bool] = lambda: False,
     ) -> None:
         self._gateway = gateway
         self._cursors = cursors
         self._router = router
         self._observe = observe
+        self._crowded = crowded
         self._converter = strict_converter(forbid_extra_keys=False)
         self._in_work = 0  # requests that are no GET, of callers who were admitted
 
@@ -106,7 +109,7 @@ class Dispatcher:
         try:
             if not route.public and not request.door.owner:
                 await admit(self._gateway.callers, request.headers.get("x-api-key"))
-                if self._in_work >= MOST_IN_WORK and route.method != "GET":
+                if route.method != "GET" and self._overloaded:
                     error = overloaded(route.failure_code)
                     return answer_error(error, request_id, _client_id(request)), False
         except Exception as error:
@@ -117,6 +120,13 @@ class Dispatcher:
             return await self._answer(request, route, path, request_id), True
         finally:
             self._in_work -= changing
+
+    @property
+    def _overloaded(self) -> bool:
+        """Whether no further request that changes something is looked at."""
+        if self._in_work < MOST_IN_A_CROWD:
+            return False
+        return self._in_work >= MOST_IN_WORK or self._crowded()
 
     async def _answer(
         self, request: Request, route: Route, path: dict[str, str], request_id: str

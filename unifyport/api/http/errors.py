@@ -94,7 +94,7 @@ WRONG_MEDIA_TYPE = ErrorSpec(415, codes.INVALID_REQUEST)
 _ANSWERS = {code: ErrorSpec(status, code) for status, named in _STATUSES.items() for code in named} | {
     codes.UPLOAD_TOO_LARGE: TOO_LARGE
 }
-LONGEST_OVERLOAD_WAIT = 8  # seconds
+LONGEST_OVERLOAD_WAIT = 16  # seconds
 _FAILURES = {OperationFailure.REFUSED: 400, OperationFailure.FAILED: 500, OperationFailure.NO_ANSWER: 502}
 _MAY_BE_REPEATED = 503
 
