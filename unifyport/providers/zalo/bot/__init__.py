@@ -1,0 +1,1 @@
+"""Bots, over Zalo's Bot Platform (https://bot.zaloplatforms.com/docs)."""

@@ -1,0 +1,6 @@
+"""How much a bot may send and receive. Zalo publishes no rate; what exceeds it is answered with 429."""
+
+MEBIBYTE = 1024 * 1024
+MAX_TEXT = 2000  # characters of `sendMessage` (https://bot.zaloplatforms.com/docs/apis/sendMessage)
+MAX_DOWNLOAD = 100 * MEBIBYTE  # Zalo names no limit
+PARALLEL_SENDS = 8

@@ -1,0 +1,1 @@
+"""Zalo, played on loopback: its Bot Platform and Official Accounts."""
