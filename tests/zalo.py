@@ -45,3 +45,33 @@ async def failed_login(api: Client) -> str:
     [account] = await api.data("GET", "/v1/accounts")
     state = await api.until(lambda found: found["status"] == "failed", f"/v1/accounts/{account['id']}/auth")
     return str(state["last_error"])
+
+
+OA = "579745863508352884"
+APP_ID, APP_SECRET, OA_SECRET = "4069190843520384611", "app-secret-of-the-test", "oa-secret-of-the-test"
+CUSTOMER = "2512523625412515"
+SEED = f"sandbox-{OA}-1"
+
+
+def official_data(**more: str) -> dict[str, str]:
+    """The credentials of an Official Account."""
+    return {
+        "app_id": APP_ID,
+        "app_secret": APP_SECRET,
+        "oa_secret": OA_SECRET,
+        "refresh_token": SEED,
+        **more,
+    }
+
+
+def official_account(name: str = "shop", **more: str) -> str:
+    """An account in the file; a credential that is empty is left out."""
+    given = {key: value for key, value in official_data(**more).items() if value}
+    lines = ", ".join(f'{key} = "{value}"' for key, value in given.items())
+    return f'\n[[accounts]]\nname = "{name}"\nprovider = "zalo"\ncredentials = {{ {lines} }}\n'
+
+
+async def connect(platform: Platform, url: str, *accounts: str, **more: str) -> None:
+    """The settings of the app: events of these accounts go to `url`."""
+    settings = {"app_id": APP_ID, "oa_secret": OA_SECRET, "oa_ids": list(accounts or (OA,)), **more}
+    await order(platform, "webhooks", {"callback_url": url, **settings}, of="zalo-official")

@@ -6,7 +6,17 @@ credentials that an account gives say which of them it is.
 
 import attrs
 
-from ..contract.base import POLL, WEBHOOK, Channel, ConnectionSpec, ConnectorIn, Credential, Inbound
+from ..contract.base import (
+    DELIVERED,
+    POLL,
+    READ,
+    WEBHOOK,
+    Channel,
+    ConnectionSpec,
+    ConnectorIn,
+    Credential,
+    Inbound,
+)
 from ..contract.ingress import InboundHook
 from .bot import limits as bot_limits
 from .bot import parse as bot_parse
@@ -14,6 +24,11 @@ from .bot import render as bot_render
 from .bot import send_fields as bot_fields
 from .bot import signature as bot_signature
 from .media import MEDIA_HOSTS
+from .official import limits as official_limits
+from .official import parse as official_parse
+from .official import render as official_render
+from .official import send_fields as official_fields
+from .official import signature as official_signature
 
 
 @attrs.frozen
@@ -49,4 +64,36 @@ BOT = ConnectionSpec(
     parallel_sends=bot_limits.PARALLEL_SENDS,
     sandbox="unifyport.sandbox.zalo.bot:ZaloBotPlatform",
 )
-CHANNEL = Channel("zalo", Endpoints, (BOT,))
+OFFICIAL = ConnectionSpec(
+    name="official account",
+    auth_mode="token",
+    connector=ConnectorIn("unifyport.providers.zalo.official.connector", "OfficialConnector"),
+    credentials=(
+        Credential("app_id", pattern=r"[0-9]{1,32}", app=True),
+        Credential("app_secret", app=True),
+        Credential("oa_secret", app=True),
+        Credential("refresh_token", required=False, granted=True),
+        Credential("oa_id", required=False, pattern=r"[0-9]{1,32}"),
+        Credential("code_verifier", required=False, pattern=r"[A-Za-z0-9._~-]{43,128}", app=True),
+    ),
+    inbound=Inbound.ACKED,
+    identify=lambda credentials: credentials.get("oa_id"),
+    receive=(WEBHOOK,),
+    # Zalo waits for two seconds.
+    ingress=InboundHook(official_signature.verify, official_parse.parse_webhook, commit_seconds=1.5),
+    check=official_render.render,
+    provider_data=official_fields.PROVIDER_DATA,
+    mentions=True,
+    conversation_types=("user", "group"),
+    max_text=official_limits.MAX_TEXT,
+    max_download=official_limits.MAX_DOWNLOAD,
+    max_upload=official_limits.MAX_UPLOAD,
+    window_hours=official_limits.WINDOW_HOURS,
+    can_start_conversation=False,
+    receipts=(DELIVERED, READ),
+    parallel_sends=official_limits.PARALLEL_SENDS,
+    marks_sending=True,
+    pace=official_limits.PACE,
+    sandbox="unifyport.sandbox.zalo.official:ZaloOfficialPlatform",
+)
+CHANNEL = Channel("zalo", Endpoints, (BOT, OFFICIAL))

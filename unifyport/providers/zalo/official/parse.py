@@ -1,0 +1,48 @@
+"""Webhooks of Official Accounts -> provider events. Pure.
+
+https://docs.zaloplatforms.com/docs/OA/webhook. A request holds one event. The account that it is about is the
+sender, the recipient or `oa_id`, depending on the event.
+"""
+
+import msgspec
+
+from unifyport.model.inbound import ProviderEvent, Reported, Unparsed
+from unifyport.model.provider_data import Redactions
+from unifyport.providers.contract.ingress import Addressed
+
+from ..items import decode_object, item_of, milliseconds, raw_key, without_nulls
+from .events import Item, event_of
+from .shapes import Envelope
+
+# URLs of files, which open without a credential. A link's own URL stays: the customer chose it.
+_FILES = frozenset({"thumbnail", "url"})
+REDACTIONS: Redactions = {"payload": _FILES, "info": frozenset({"avatar"})}
+_LINKS: Redactions = {"payload": frozenset({"thumbnail"})}
+_BY_ACCOUNT = frozenset({"user_received_message", "user_seen_message"})
+
+
+def parse_webhook(body: bytes, identity: str) -> list[Addressed]:
+    """The event of a webhook. Never raises."""
+    oa, at = identity, None
+    try:
+        whole = without_nulls(decode_object(body))
+        envelope = msgspec.convert(whole, Envelope)
+        oa, at = _account_of(envelope, identity), milliseconds(envelope.timestamp)
+        event: ProviderEvent = event_of(Item(envelope, whole, body, oa, at))
+        if isinstance(event, Reported):
+            redactions = _LINKS if envelope.event_name.endswith(("_link", "_business_card")) else REDACTIONS
+            event.provider_data = item_of(whole, body, redactions)
+    except Exception as error:
+        event = Unparsed(raw_key(oa, body), body, f"parse: {type(error).__name__}")
+    return [Addressed(oa, event, body, at)]
+
+
+def _account_of(told: Envelope, identity: str) -> str:
+    """The account that an event is about; the one in the path where the event names it, or names none."""
+    named = [str(told.oa_id), told.sender.id, told.recipient.id]
+    if identity in filter(None, named) or not any(named):
+        return identity
+    if told.oa_id:
+        return str(told.oa_id)
+    by_account = told.event_name.startswith("oa_") or told.event_name in _BY_ACCOUNT
+    return (told.sender.id if by_account else told.recipient.id) or identity
