@@ -10,4 +10,4 @@ def _read(channel: str) -> dict[str, Any]:
     return found
 
 
-TELEGRAM, WHATSAPP, TIKTOK = _read("telegram"), _read("whatsapp"), _read("tiktok")
+TELEGRAM, WHATSAPP, TIKTOK, ZALO = (_read(channel) for channel in ("telegram", "whatsapp", "tiktok", "zalo"))

@@ -86,10 +86,10 @@ def parse_webhook(body: bytes, identity: str) -> list[Addressed]:
 def parse_update(raw: bytes, bot: str) -> ProviderEvent:
     """The event of an update of the bot with the identity `bot`. Never raises."""
     try:
-        whole = without_nulls(decode_object(raw))
-        update = whole["result"] if isinstance(whole.get("result"), dict) else whole
-        event = _event_of(update, raw, bot)
-        event.provider_data = item_of(update, raw, REDACTIONS)
+        whole = decode_object(raw)
+        item = whole["result"] if isinstance(whole.get("result"), dict) else whole
+        event = _event_of(without_nulls(item), raw, bot)
+        event.provider_data = item_of(item, raw, REDACTIONS)
     except Exception as error:
         return Unparsed(raw_key(bot, raw), raw, f"parse: {type(error).__name__}")
     return event

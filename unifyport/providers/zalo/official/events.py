@@ -105,11 +105,11 @@ def echo_key(oa: str, conversation_id: str, message_id: str) -> bytes:
 def _message(item: Item, *, who: str, where: str, kind: str) -> ProviderEvent:
     told, by_account = item.envelope, who == "oa"
     item_message = item.message or {}
-    head = msgspec.convert(
-        {name: item_message[name] for name in ("msg_id", "conversation_id") if name in item_message},
-        shapes.Message,
-    )
-    chat, sender = _place(item, head, anonymous="anonymous" in (who, where), in_group=where == "group")
+    anonymous = "anonymous" in (who, where)
+    names = ("msg_id", "conversation_id") if anonymous else ("msg_id",)
+    told_ids = {name: item_message[name] for name in names if name in item_message}
+    head = msgspec.convert(told_ids, shapes.Message)
+    chat, sender = _place(item, head, anonymous=anonymous, in_group=where == "group")
     if by_account:
         sender = Sender(item.oa, "user", identities=[])
     key = item.key(chat.id, sender.id, head.msg_id) if head.msg_id else item.raw_key()

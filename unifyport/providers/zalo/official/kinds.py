@@ -5,6 +5,7 @@ the documentation's list in `tests/providers/test_zalo_official_kinds.py`.
 """
 
 import contextlib
+import math
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -13,8 +14,7 @@ import attrs
 import msgspec
 
 from unifyport.model.inbound import Attachment, Content, MessageType
-from unifyport.model.message import Contact, Phone
-from unifyport.model.vcard import vcard
+from unifyport.model.vcard import Card
 
 from ..media import file_at
 from . import shapes
@@ -24,7 +24,9 @@ _MENTION = re.compile(r"\[@([A-Za-z0-9_-]{1,128})\]")
 
 @attrs.define
 class Said:
-    text: str = ""
+    """`lines` are parts of the text, each of which is said once."""
+
+    lines: list[str] = attrs.field(factory=list)
     files: list[Attachment] = attrs.field(factory=list)
     fields: dict[str, Any] = attrs.field(factory=dict)
 
@@ -56,8 +58,7 @@ def content(kind: str, item: Mapping[str, Any], message_id: str, *, in_group: bo
             said = known.say(payload, file_id)
             found.attachments += said.files
             found.fields |= said.fields
-            if said.text and said.text not in texts:
-                texts.append(said.text)
+            texts += [line for line in said.lines if line and line not in texts]
     found.text = "\n".join(texts)
     if not found.text and not found.attachments:
         found.text = f"[{kind}]" if known is not None else f"[unsupported: {kind}]"
@@ -96,16 +97,19 @@ def _sticker(payload: Mapping[str, Any], file_id: str) -> Said:
 def _location(payload: Mapping[str, Any], file_id: str) -> Said:
     point = msgspec.convert(payload, shapes.Location).coordinates
     latitude, longitude = float(point.latitude), float(point.longitude)
+    if not (math.isfinite(latitude) and math.isfinite(longitude)):
+        raise ValueError("coordinates")
     place = {"latitude": latitude, "longitude": longitude}
-    return Said(f"{latitude:.6f},{longitude:.6f}", fields={"location": place})
+    return Said([f"{latitude:.6f},{longitude:.6f}"], fields={"location": place})
 
 
 def _link(payload: Mapping[str, Any], file_id: str) -> Said:
     """A link that the customer chose: it is text, not a file."""
     link = msgspec.convert(payload, shapes.Link)
     shown = {"url": link.url, "description": link.description}
-    text = "\n".join(part for part in (link.description, link.url) if part)
-    return Said(text, fields={"link": {name: value for name, value in shown.items() if value}})
+    return Said(
+        [link.description, link.url], fields={"link": {name: value for name, value in shown.items() if value}}
+    )
 
 
 def _business_card(payload: Mapping[str, Any], file_id: str) -> Said:
@@ -114,8 +118,9 @@ def _business_card(payload: Mapping[str, Any], file_id: str) -> Said:
     with contextlib.suppress(msgspec.DecodeError, RecursionError):
         card = msgspec.json.decode(link.description, type=shapes.Card)
     name = card.caption or card.phone or link.url
-    text = vcard(Contact(name, [Phone(card.phone)] if card.phone else []))
-    return Said(text, fields={"contacts": [{"name": name, "phones": [card.phone] if card.phone else []}]})
+    phones = [card.phone] if card.phone else []
+    shown = Card(name, given=name, phones=[(phone, "CELL") for phone in phones])
+    return Said(["\n".join(shown.lines())], fields={"contacts": [{"name": name, "phones": phones}]})
 
 
 def _nothing(payload: Mapping[str, Any], file_id: str) -> Said:

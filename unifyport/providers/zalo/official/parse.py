@@ -4,6 +4,8 @@ https://docs.zaloplatforms.com/docs/OA/webhook. A request holds one event. The a
 sender, the recipient or `oa_id`, depending on the event.
 """
 
+from typing import Any
+
 import msgspec
 
 from unifyport.model.inbound import ProviderEvent, Reported, Unparsed
@@ -18,6 +20,7 @@ from .shapes import Envelope
 _FILES = frozenset({"thumbnail", "url"})
 REDACTIONS: Redactions = {"payload": _FILES, "info": frozenset({"avatar"})}
 _LINKS: Redactions = {"payload": frozenset({"thumbnail"})}
+_CORE = ("event_name", "timestamp", "oa_id", "sender", "recipient")
 _BY_ACCOUNT = frozenset({"user_received_message", "user_seen_message"})
 
 
@@ -25,16 +28,25 @@ def parse_webhook(body: bytes, identity: str) -> list[Addressed]:
     """The event of a webhook. Never raises."""
     oa, at = identity, None
     try:
-        whole = without_nulls(decode_object(body))
-        envelope = msgspec.convert(whole, Envelope)
+        item = decode_object(body)
+        whole = without_nulls(item)
+        envelope = _envelope(whole)
         oa, at = _account_of(envelope, identity), milliseconds(envelope.timestamp)
         event: ProviderEvent = event_of(Item(envelope, whole, body, oa, at))
         if isinstance(event, Reported):
             redactions = _LINKS if envelope.event_name.endswith(("_link", "_business_card")) else REDACTIONS
-            event.provider_data = item_of(whole, body, redactions)
+            event.provider_data = item_of(item, body, redactions)
     except Exception as error:
         event = Unparsed(raw_key(oa, body), body, f"parse: {type(error).__name__}")
     return [Addressed(oa, event, body, at)]
+
+
+def _envelope(whole: dict[str, Any]) -> Envelope:
+    """Raises `ValidationError` if the event's name, its time, or a side cannot be read."""
+    try:
+        return msgspec.convert(whole, Envelope)
+    except msgspec.ValidationError:
+        return msgspec.convert({name: whole[name] for name in _CORE if name in whole}, Envelope)
 
 
 def _account_of(told: Envelope, identity: str) -> str:
