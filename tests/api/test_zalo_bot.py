@@ -134,8 +134,10 @@ async def test_contents_beside_text(tmp_path: Path) -> None:
             assert len(bots(platform).sent()) == 4
 
 
-async def test_faults_of_sends(tmp_path: Path) -> None:
+@pytest.mark.parametrize("status_is_code", [False, True])
+async def test_faults_of_sends(tmp_path: Path, status_is_code: bool) -> None:
     async with sandbox() as platform, receiver() as inbox:
+        bots(platform).status_is_code = status_is_code
         more = bot_account() + endpoint(inbox.url) + platform.sandbox.config()
         async with gateway(settings_of(tmp_path, more)) as api:
             account = await connected(api, inbox)

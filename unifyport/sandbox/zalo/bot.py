@@ -30,7 +30,7 @@ _LONGEST_POLL = 60.0
 
 
 class BotApiError(Exception):
-    """`{"ok": false, ...}` with this code and description; the status is 200, as on the platform."""
+    """`{"ok": false, ...}` with this code and description."""
 
     def __init__(self, code: int, description: str) -> None:
         super().__init__(description)
@@ -51,13 +51,18 @@ class Bot:
 
 
 class ZaloBotPlatform(FilesAtUrls):
-    """The platform's state, its application, and the customers' side for the control port."""
+    """The platform's state, its application, and the customers' side for the control port.
+
+    `status_is_code`: the status of an error is its code, as clients in the open expect; else it is 200, as the
+    documentation has it.
+    """
 
     name = "zalo"
 
     def __init__(self) -> None:
         super().__init__()
         self.bots: dict[str, Bot] = {}
+        self.status_is_code = False
         self.callbacks = Callbacks()
         self._ids = itertools.count(1)
         self.protocols = [http(self.app, "bot_api", ("bot_api_url",))]
@@ -85,10 +90,14 @@ class ZaloBotPlatform(FilesAtUrls):
             result = await handler(self, bot, await _parameters())
             return as_json({"ok": True} if result is None else {"ok": True, "result": result})
         except BotApiError as error:
-            return _refuse(error)
+            return self._refuse(error)
 
     def rate_limited(self, seconds: int) -> Response:
-        return _refuse(BotApiError(429, "Quota exceeded"))
+        return self._refuse(BotApiError(429, "Quota exceeded"))
+
+    def _refuse(self, error: BotApiError) -> Response:
+        body = {"ok": False, "error_code": error.code, "description": error.description}
+        return as_json(body, error.code if self.status_is_code else 200)
 
     def failed(self) -> Response:
         return as_json({"ok": False, "error_code": 500, "description": "Internal server error"}, 500)
@@ -277,10 +286,6 @@ _METHODS: dict[str, _Method] = {
     "sendvoice": ZaloBotPlatform._send_voice,
     "sendchataction": ZaloBotPlatform._send_chat_action,
 }
-
-
-def _refuse(error: BotApiError) -> Response:
-    return as_json({"ok": False, "error_code": error.code, "description": error.description})
 
 
 async def _parameters() -> dict[str, Any]:

@@ -61,7 +61,9 @@ class Account:
 class ZaloOfficialPlatform(FilesAtUrls):
     """The platform's state, its application, and the customers' side for the control port.
 
-    `lifetime`: seconds of an access token. `refreshes`: the refresh tokens that came, in order.
+    `lifetime`: seconds of an access token. `refreshes`: the refresh tokens that came, in order. `hold`: where
+    the token endpoint keeps the next request for ever, `before` or `after` it has used up the token; `held` is
+    set then.
     """
 
     name = "zalo-official"
@@ -74,6 +76,8 @@ class ZaloOfficialPlatform(FilesAtUrls):
         self.refresh_tokens: dict[str, str] = {}  # those that were given out and not used
         self.spent: set[str] = set()
         self.refreshes: list[str] = []
+        self.hold = ""
+        self.held = trio.Event()
         self.codes: dict[str, tuple[str, str]] = {}  # account id, code challenge
         self.owner = OA
         self.uploads: dict[str, bytes] = {}
@@ -113,15 +117,26 @@ class ZaloOfficialPlatform(FilesAtUrls):
         form = (await request.form).to_dict()
 
         async def grant() -> Response:
-            await trio.lowlevel.checkpoint()
+            hold, self.hold = self.hold, ""
+            if hold == "before":
+                await self._keep_waiting()
             try:
-                return as_json(self._grant(form))
+                granted = self._grant(form)
+                if hold == "after":
+                    await self._keep_waiting()
+                await trio.lowlevel.checkpoint()
+                return as_json(granted)
             except OfficialError as error:
                 return as_json(
                     {"error": error.code, "error_name": error.message, "error_description": error.message}
                 )
 
         return await self.answer(form.get("app_id", ""), "access_token", grant)
+
+    async def _keep_waiting(self) -> None:
+        self.held.set()
+        self.held = trio.Event()
+        await trio.sleep_forever()
 
     def _grant(self, form: dict[str, str]) -> dict[str, Any]:
         if request.headers.get("secret_key", "wrong").startswith("wrong") or not form.get("app_id"):
