@@ -2,6 +2,7 @@
 serves once is being used.
 """
 
+import contextlib
 import json
 import random
 import time
@@ -170,10 +171,8 @@ async def test_killed_while_a_later_token_is_used(world: World, where: str) -> N
 
         async def send() -> None:
             with trio.move_on_after(20):
-                try:
+                with contextlib.suppress(httpx.TransportError):
                     await world.api("POST", "/v1/messages", text_to(account, CUSTOMER, "x"))
-                except httpx.TransportError:
-                    pass
 
         nursery.start_soon(send)
         await world.killed_at(where)

@@ -142,6 +142,15 @@ def test_messages_of_accounts(name: str) -> None:
     addressed = of_account(EVENTS[name])
     assert (addressed.identity, addressed.at) == (OA, AT)
     kind, standard = kind_of(name), one(addressed)
+    expected = GROUP if "_group_" in name else "anonymous:anon1:c-1" if "anonymous" in name else USER
+    chat = standard.data["conversation"]
+    assert (chat["id"], chat["type"]) == (expected, "group" if "_group_" in name else "user")
+    by_account = name.startswith("oa_")
+    if by_account and "admin_id" not in EVENTS[name]["sender"]:
+        assert standard.type == EventType.MESSAGE_STATUS_UPDATED
+        shown = standard.data["message"]
+        assert (shown["id"], shown["status"]) == (EVENTS[name]["message"]["msg_id"], "sent")
+        return
     type_, text, fields = OF_ACCOUNTS[kind]
     if "_group_text" in name:
         text, fields = "hello [@6434]", {"entities"}
@@ -153,15 +162,11 @@ def test_messages_of_accounts(name: str) -> None:
         [entity] = found["entities"]
         assert text[entity["offset"] :][: entity["length"]] == "[@6434]"
         assert entity["user"] == {"id": "6434"}
-    by_account = name.startswith("oa_")
     assert standard.type == (EventType.PROVIDER_EVENT if by_account else EventType.MESSAGE_RECEIVED)
     assert found["direction"] == ("outbound" if by_account else "inbound")
     assert standard.data["sender"]["id"] == (
         OA if by_account else "anon1" if name.startswith("anonymous") else USER
     )
-    chat = standard.data["conversation"]
-    expected = GROUP if "_group_" in name else "anonymous:anon1:c-1" if "anonymous" in name else USER
-    assert (chat["id"], chat["type"]) == (expected, "group" if "_group_" in name else "user")
     if kind in FILES - {"template"}:
         shown = json.dumps([standard.data, standard.provider_data.item])
         assert not any(host in shown for host in ("zdn.vn", "zadn.vn"))

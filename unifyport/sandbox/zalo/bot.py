@@ -53,8 +53,8 @@ class Bot:
 class ZaloBotPlatform(FilesAtUrls):
     """The platform's state, its application, and the customers' side for the control port.
 
-    `status_is_code`: the status of an error is its code, as clients in the open expect; else it is 200, as the
-    documentation has it.
+    `status_is_code`: the status of an error is its code, as clients in the open expect; else it is 200, as
+    the documentation has it.
     """
 
     name = "zalo"

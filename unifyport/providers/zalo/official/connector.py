@@ -5,15 +5,12 @@ the account that our token is for. This is checked every hour, so that a permiss
 noticed although the account sends nothing.
 """
 
-import contextlib
-
 import trio
 from msgspec import Struct
 
 from unifyport.model.account import Identity
-from unifyport.model.inbound import Ignored
 from unifyport.model.message import OutboundMedia, OutboundMessage, OutboundText
-from unifyport.providers.contract.base import Batch, ConnectorContext, KeepsTokens, Link
+from unifyport.providers.contract.base import ConnectorContext, KeepsTokens, Link
 from unifyport.providers.contract.capabilities import (
     DownloadsMedia,
     ReactsToMessages,
@@ -32,13 +29,11 @@ from unifyport.providers.http import UPLOAD_SECONDS, new_form, nothing_applied
 from ..media import download
 from .api import OfficialApi
 from .directory import Directory
-from .events import echo_key
 from .limits import MAX_PICTURE
 from .oauth import consent_url
 from .render import Request, render, render_reaction
 
 CHECK_SECONDS = 3600.0
-_ECHOES = 1000  # sends whose echoes are not known to the store yet
 
 
 class _Account(Struct):
@@ -77,8 +72,6 @@ class OfficialConnector(
         self._endpoints = context.endpoints
         self._session = context.session
         self._api = OfficialApi(context)
-        self._oa = ""
-        self._sent, self._echoes = trio.open_memory_channel[bytes](_ECHOES)
 
     # -- login -----------------------------------------------------------------------------------------------
 
@@ -94,30 +87,20 @@ class OfficialConnector(
     async def _identify(self) -> Identity:
         with nothing_applied():
             account: _Account = await self._api.call("GET", "v2.0/oa/getoa", _Account, login=True)
-        self._oa = str(account.oa_id or account.oaid)
+        found = str(account.oa_id or account.oaid)
         expected = self._credentials.get("oa_id")
-        if not self._oa or expected not in (None, "", self._oa):
-            raise LoggedOut("unexpected_oa_id" if self._oa else "account_without_id")
-        return Identity(self._oa, display_name=account.name, picture_url=account.avatar)
+        if not found or expected not in (None, "", found):
+            raise LoggedOut("unexpected_oa_id" if found else "account_without_id")
+        return Identity(found, display_name=account.name, picture_url=account.avatar)
 
     async def keep_fresh(self) -> None:
         await self._api.tokens.keep_fresh()
 
     async def receive(self, link: Link) -> None:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._mark_echoes, link)
-            while True:
-                await trio.sleep(CHECK_SECONDS)
-                await self._identify()
-                link.observed()
-
-    async def _mark_echoes(self, link: Link) -> None:
-        """Zalo reports what we send as `oa_send_*`: make the keys known, so that these drop out as repeats.
-
-        One that comes before its key is durable is reported as `message_echo`.
-        """
-        async for key in self._echoes:
-            await link.deliver(Batch([Ignored(key)]))
+        while True:
+            await trio.sleep(CHECK_SECONDS)
+            await self._identify()
+            link.observed()
 
     # -- messages --------------------------------------------------------------------------------------------
 
@@ -156,8 +139,6 @@ class OfficialConnector(
         sent: _SentMessage = await self._api.post(request.path, _SentMessage, body)
         if not sent.message_id:
             raise Transient("malformed_answer", maybe_applied=True)
-        with contextlib.suppress(trio.WouldBlock):
-            self._sent.send_nowait(echo_key(self._oa, message.conversation_id, sent.message_id))
         return Sent(sent.message_id)
 
     async def react_to_message(self, target: Target, emoji: str) -> None:
@@ -169,5 +150,4 @@ class OfficialConnector(
         await download(self._api.http, handle, sink, hosts=hosts, limit=limit)
 
     async def aclose(self) -> None:
-        self._sent.close()
         await self._api.http.aclose()

@@ -97,12 +97,10 @@ def reported(item: Item, name: str = "", **details: Any) -> PlatformEvent:
 # -- messages ------------------------------------------------------------------------------------------------
 
 
-def echo_key(oa: str, conversation_id: str, message_id: str) -> bytes:
-    """The key of what an account has sent, by its program or by a person: Zalo reports both alike."""
-    return dedupe_key("zalo", oa, "sent", conversation_id, message_id)
-
-
 def _message(item: Item, *, who: str, where: str, kind: str) -> ProviderEvent:
+    """What the account sent is an echo if Zalo names the admin who wrote it. What a program sent, such as
+    this one, is a status of that message, which may come before the answer to the send.
+    """
     told, by_account = item.envelope, who == "oa"
     item_message = item.message or {}
     anonymous = "anonymous" in (who, where)
@@ -111,11 +109,11 @@ def _message(item: Item, *, who: str, where: str, kind: str) -> ProviderEvent:
     head = msgspec.convert(told_ids, shapes.Message)
     chat, sender = _place(item, head, anonymous=anonymous, in_group=where == "group")
     if by_account:
-        sender = Sender(item.oa, "user", identities=[])
+        sender = Sender(item.oa, "user")
     key = item.key(chat.id, sender.id, head.msg_id) if head.msg_id else item.raw_key()
-    if by_account and head.msg_id:
-        key = echo_key(item.oa, chat.id, head.msg_id)
     message_id = usable(head.msg_id or f"item:{key.hex()}")
+    if by_account and not told.sender.admin_id:
+        return StatusChanged(key, chat, [message_id], Status.SENT, item.time)
     try:
         said = content(kind, item_message, message_id, in_group=where == "group")
     except Exception as error:
@@ -123,7 +121,7 @@ def _message(item: Item, *, who: str, where: str, kind: str) -> ProviderEvent:
             raise
         return Unparsed(key, item.raw, f"parse: {type(error).__name__}", chat, sender, message_id, item.at)
     if by_account:
-        details = {"change": "sent"} | ({"admin_id": told.sender.admin_id} if told.sender.admin_id else {})
+        details = {"change": "sent", "admin_id": told.sender.admin_id}
         return PlatformEvent(key, "message_echo", item.at, chat, sender, said, "outbound", details)
     return MessageReceived(key, chat, sender, said, item.at)
 
@@ -133,10 +131,7 @@ def _place(
 ) -> tuple[Conversation, Sender]:
     told = item.envelope
     if in_group:
-        by_account = told.sender.id == item.oa
-        return group(told.recipient.id or told.group_id), customer(
-            told.sender.id if not by_account else item.oa
-        )
+        return group(told.recipient.id or told.group_id), customer(told.sender.id)
     who = customer(item.user, told.user_id_by_app)
     return (anonymous_chat(who.id, head.conversation_id) if anonymous else chat_with(who)), who
 
