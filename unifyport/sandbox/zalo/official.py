@@ -62,8 +62,8 @@ class ZaloOfficialPlatform(FilesAtUrls):
     """The platform's state, its application, and the customers' side for the control port.
 
     `lifetime`: seconds of an access token. `refreshes`: the refresh tokens that came, in order. `hold`: where
-    the token endpoint keeps the next request for ever, `before` or `after` it has used up the token; `held` is
-    set then.
+    the token endpoint keeps the next request for ever, `before` or `after` it has used up the token; `held`
+    is set then.
     """
 
     name = "zalo-official"

@@ -17,7 +17,7 @@ from unifyport.providers.contract.capabilities import DownloadsMedia, SendsText,
 from unifyport.providers.contract.errors import Conflict, Transient
 from unifyport.providers.contract.login import LogsOut
 
-from ..media import download
+from ..downloads import download
 from .api import BotApi
 from .parse import parse_update
 from .render import Request, chat_id, render

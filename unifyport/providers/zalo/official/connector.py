@@ -26,7 +26,7 @@ from unifyport.providers.contract.errors import LoggedOut, Rejected, Transient
 from unifyport.providers.contract.login import Authorization, Authorizes, Dialog
 from unifyport.providers.http import UPLOAD_SECONDS, new_form, nothing_applied
 
-from ..media import download
+from ..downloads import download
 from .api import OfficialApi
 from .directory import Directory
 from .limits import MAX_PICTURE
