@@ -21,7 +21,6 @@ from tests.harness import (
     settings_of,
 )
 from tests.zalo import (
-    APP_ID,
     APP_SECRET,
     CUSTOMER,
     OA,
@@ -234,7 +233,7 @@ async def test_what_becomes_of_a_send(tmp_path: Path) -> None:
                 body = text_to(account, to, "x", type=kind)
                 assert await refusal(api, body) == ("rejected", reason)
             for fault, outcome in (
-                ("error_500", "rejected"),
+                ("error_500", "unknown"),
                 ("garbage", "unknown"),
                 ("lost_answer", "unknown"),
             ):
@@ -392,4 +391,27 @@ async def test_two_accounts_of_one_app(tmp_path: Path) -> None:
             await inbox.until(lambda: len(inbox.of("message.received")) == 2)
             told = {event["text"]: event["account_id"] for event in inbox.of("message.received")}
             assert told == {f"for {oa}": accounts[oa]["id"] for oa in (OA, other)}
-            assert APP_ID
+
+
+async def test_what_the_connections_declare(tmp_path: Path) -> None:
+    async with gateway(settings_of(tmp_path)) as api:
+        channels = {each["provider"]: each for each in await api.data("GET", "/v1/capabilities")}
+        bot, official = channels["zalo"]["connections"]
+        assert (bot["auth_mode"], official["auth_mode"]) == ("token", "token")
+        assert (bot["receive"], bot["inbound"]) == (["poll", "webhook"], "volatile")
+        assert (official["receive"], official["inbound"]) == (["webhook"], "acked")
+        assert ("window_hours" in bot, bot["receipts"]) == (False, [])
+        assert (official["window_hours"], official["receipts"]) == (168, ["sent", "delivered", "read"])
+        assert not bot["can_start_conversation"]
+        assert not official["can_start_conversation"]
+        assert set(bot["capabilities"]) == {"send_text", "show_typing", "download_media"}
+        assert set(official["capabilities"]) == {
+            *("send_text", "send_image", "send_document", "send_reply", "react_to_message"),
+            *("download_media", "get_contact", "list_groups", "get_group", "list_conversation_members"),
+            *("update_group_members", "update_group_info", "list_group_join_requests"),
+            *("update_group_join_requests", "set_group_join_approval_mode", "get_group_invite_code"),
+            *("list_labels", "set_label_members", "delete_label"),
+        }
+        assert {field["name"] for field in official["provider_data"] if field["app"]} == {
+            *("app_id", "app_secret", "oa_secret", "code_verifier")
+        }

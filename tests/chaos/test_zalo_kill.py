@@ -27,7 +27,20 @@ from tests.harness import (
     sandbox,
     write_config,
 )
-from tests.zalo import APP_ID, CUSTOMER, OA, OA_SECRET, SEED, connect, official_account, order, text_to
+from tests.zalo import (
+    APP_ID,
+    BOT_TOKEN,
+    CUSTOMER,
+    OA,
+    OA_SECRET,
+    SEED,
+    bot_account,
+    connect,
+    official_account,
+    order,
+    text_to,
+)
+from unifyport.providers.zalo.bot.signature import SECRET_TOKEN, secret_of
 from unifyport.providers.zalo.official.signature import SIGNATURE, sign
 from unifyport.sandbox.zalo.official import ZaloOfficialPlatform
 
@@ -36,10 +49,21 @@ pytestmark = pytest.mark.chaos
 
 class ZaloSender(Sender):
     def headers(self, body: bytes) -> dict[str, str]:
-        return {SIGNATURE: sign(APP_ID, body, json.loads(body)["timestamp"], OA_SECRET)}
+        stamp = json.loads(body).get("timestamp", "")
+        secret = secret_of({"bot_token": BOT_TOKEN})
+        return {SIGNATURE: sign(APP_ID, body, stamp, OA_SECRET), SECRET_TOKEN: secret}
+
+
+def update(number: int, at: int) -> bytes:
+    """A webhook of a bot."""
+    user = f"6ede9afa66b88fe6d6{number % 10:02}"
+    head = {"message_id": f"m-{number}", "date": at, "from": {"id": user}, "chat": {"id": user}}
+    event = {"event_name": "message.text.received", "message": {**head, "text": str(number)}}
+    return json.dumps({"ok": True, "result": event}).encode()
 
 
 def webhook(number: int, at: int) -> bytes:
+    """A webhook of an Official Account."""
     event = {
         "event_name": "user_send_text",
         "app_id": APP_ID,
@@ -51,7 +75,8 @@ def webhook(number: int, at: int) -> bytes:
     return json.dumps(event).encode()
 
 
-async def test_webhooks_under_kills(tmp_path: Path) -> None:
+@pytest.mark.parametrize("connection", ["bot", "official"])
+async def test_webhooks_under_kills(tmp_path: Path, connection: str) -> None:
     rng, at = random.Random(12), int(time.time() * 1000)
     async with (
         sandbox() as platform,
@@ -59,7 +84,9 @@ async def test_webhooks_under_kills(tmp_path: Path) -> None:
         httpx.AsyncClient(trust_env=False, timeout=10) as client,
     ):
         port = free_port()
-        more = official_account() + endpoint(inbox.url) + platform.sandbox.config() + QUICK
+        more = official_account() if connection == "official" else bot_account('receive = "webhook"')
+        make = webhook if connection == "official" else update
+        more += endpoint(inbox.url) + platform.sandbox.config() + QUICK
         process = Process(write_config(tmp_path, more=more, **public(port)), port)
         await process.start()
         try:
@@ -69,7 +96,7 @@ async def test_webhooks_under_kills(tmp_path: Path) -> None:
 
             async def one(number: int) -> None:
                 async with limiter:
-                    await sender.send(webhook(number, at))
+                    await sender.send(make(number, at))
 
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(kill_at_random, process, sender, rng)

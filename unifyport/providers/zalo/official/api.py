@@ -66,6 +66,8 @@ class OfficialApi:
         response = await self.http.request(
             method, f"{self._base}/{path}", headers={"access_token": token}, **options
         )
+        if response.status >= 500 or response.status == 429:
+            raise http_failure(response.status)
         for body in (response.body, None):
             try:
                 return msgspec.json.decode(
