@@ -1,8 +1,10 @@
 """What the tests of Zalo share: accounts in the configuration file, and orders for its local platforms."""
 
+import json
 from typing import Any
 
 from tests.harness import Client, Platform
+from unifyport.providers.zalo.official.signature import SIGNATURE, sign
 
 BOT = "1459232241454765289"
 BOT_TOKEN = f"{BOT}:sandbox-token"
@@ -75,3 +77,8 @@ async def connect(platform: Platform, url: str, *accounts: str, **more: str) -> 
     """The settings of the app: events of these accounts go to `url`."""
     settings = {"app_id": APP_ID, "oa_secret": OA_SECRET, "oa_ids": list(accounts or (OA,)), **more}
     await order(platform, "webhooks", {"callback_url": url, **settings}, of="zalo-official")
+
+
+def signed(body: bytes) -> dict[str, str]:
+    """The header of a webhook of an Official Account."""
+    return {SIGNATURE: sign(APP_ID, body, json.loads(body)["timestamp"], OA_SECRET)}

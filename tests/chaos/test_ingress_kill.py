@@ -16,6 +16,7 @@ import httpx
 import pytest
 import trio
 
+from tests import zalo as of_zalo
 from tests.api.tiktok_world import APP_SECRET as TIKTOK_SECRET
 from tests.api.tiktok_world import BUSINESS, tiktok
 from tests.harness import (
@@ -33,6 +34,7 @@ from tests.harness import (
 )
 from unifyport.providers.tiktok.business import signature as of_tiktok
 from unifyport.providers.whatsapp.cloud.signature import SIGNATURE, sign
+from unifyport.providers.zalo.bot.signature import SECRET_TOKEN, secret_of
 
 pytestmark = pytest.mark.chaos
 
@@ -79,6 +81,28 @@ def tiktok_webhook(first: int, count: int, at: int) -> bytes:
     return json.dumps(whole).encode()
 
 
+def zalo_bot_webhook(first: int, count: int, at: int) -> bytes:
+    """A request has one update."""
+    assert count == 1
+    user = {"id": f"6ede9afa66b88fe6d6{first % 10:02}"}
+    head = {"message_id": f"m-{first}", "date": at * 1000, "from": user, "chat": user}
+    update = {"event_name": "message.text.received", "message": {**head, "text": str(first)}}
+    return json.dumps({"ok": True, "result": update}).encode()
+
+
+def zalo_webhook(first: int, count: int, at: int) -> bytes:
+    """A request has one event."""
+    assert count == 1
+    event = {
+        "event_name": "user_send_text",
+        "timestamp": str(at * 1000),
+        "sender": {"id": f"25125236254{first % 10:02}"},
+        "recipient": {"id": of_zalo.OA},
+        "message": {"msg_id": f"m-{first}", "text": str(first)},
+    }
+    return json.dumps(event).encode()
+
+
 @attrs.frozen
 class Caller:
     """A platform that calls us. `batch`: messages in a request."""
@@ -97,6 +121,13 @@ CALLERS = {
         tiktok_webhook,
         lambda body: {of_tiktok.SIGNATURE: of_tiktok.sign(TIKTOK_SECRET, body, int(time.time()))},
     ),
+    "zalo bot": Caller(
+        of_zalo.bot_account('receive = "webhook"'),
+        1,
+        zalo_bot_webhook,
+        lambda body: {SECRET_TOKEN: secret_of({"bot_token": of_zalo.BOT_TOKEN})},
+    ),
+    "zalo official account": Caller(of_zalo.official_account(), 1, zalo_webhook, of_zalo.signed),
 }
 
 

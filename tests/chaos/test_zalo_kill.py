@@ -1,11 +1,6 @@
-"""kill -9 of a gateway with an Official Account of Zalo: while Zalo calls, and while a refresh token that
-serves once is being used.
-"""
+"""kill -9 while a refresh token of an Official Account of Zalo, which serves once, is being used."""
 
 import contextlib
-import json
-import random
-import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +9,7 @@ import httpx
 import pytest
 import trio
 
-from tests.chaos.test_ingress_kill import AT_ONCE, QUICK, WEBHOOKS, Sender, kill_at_random, texts
+from tests.chaos.test_ingress_kill import QUICK
 from tests.harness import (
     Client,
     Platform,
@@ -28,93 +23,16 @@ from tests.harness import (
     write_config,
 )
 from tests.zalo import (
-    APP_ID,
-    BOT_TOKEN,
     CUSTOMER,
-    OA,
-    OA_SECRET,
     SEED,
-    bot_account,
     connect,
     official_account,
     order,
     text_to,
 )
-from unifyport.providers.zalo.bot.signature import SECRET_TOKEN, secret_of
-from unifyport.providers.zalo.official.signature import SIGNATURE, sign
 from unifyport.sandbox.zalo.official import ZaloOfficialPlatform
 
 pytestmark = pytest.mark.chaos
-
-
-class ZaloSender(Sender):
-    def headers(self, body: bytes) -> dict[str, str]:
-        stamp = json.loads(body).get("timestamp", "")
-        secret = secret_of({"bot_token": BOT_TOKEN})
-        return {SIGNATURE: sign(APP_ID, body, stamp, OA_SECRET), SECRET_TOKEN: secret}
-
-
-def update(number: int, at: int) -> bytes:
-    """A webhook of a bot."""
-    user = f"6ede9afa66b88fe6d6{number % 10:02}"
-    head = {"message_id": f"m-{number}", "date": at, "from": {"id": user}, "chat": {"id": user}}
-    event = {"event_name": "message.text.received", "message": {**head, "text": str(number)}}
-    return json.dumps({"ok": True, "result": event}).encode()
-
-
-def webhook(number: int, at: int) -> bytes:
-    """A webhook of an Official Account."""
-    event = {
-        "event_name": "user_send_text",
-        "app_id": APP_ID,
-        "timestamp": str(at),
-        "sender": {"id": f"25125236254{number % 10:02}"},
-        "recipient": {"id": OA},
-        "message": {"msg_id": f"m-{number}", "text": str(number)},
-    }
-    return json.dumps(event).encode()
-
-
-@pytest.mark.parametrize("connection", ["bot", "official"])
-async def test_webhooks_under_kills(tmp_path: Path, connection: str) -> None:
-    rng, at = random.Random(12), int(time.time() * 1000)
-    async with (
-        sandbox() as platform,
-        receiver() as inbox,
-        httpx.AsyncClient(trust_env=False, timeout=10) as client,
-    ):
-        port = free_port()
-        more = official_account() if connection == "official" else bot_account('receive = "webhook"')
-        make = webhook if connection == "official" else update
-        more += endpoint(inbox.url) + platform.sandbox.config() + QUICK
-        process = Process(write_config(tmp_path, more=more, **public(port)), port)
-        await process.start()
-        try:
-            await inbox.until(lambda: len(inbox.of("account.started")) == 1)
-            [shop] = await process.client.data("GET", "/v1/accounts")
-            sender, limiter = ZaloSender(shop["ingress_url"], client), trio.CapacityLimiter(AT_ONCE)
-
-            async def one(number: int) -> None:
-                async with limiter:
-                    await sender.send(make(number, at))
-
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(kill_at_random, process, sender, rng)
-                for number in range(WEBHOOKS):
-                    nursery.start_soon(one, number)
-            assert sender.answers["cut off"] > 0  # the kills fell into the work
-            assert set(sender.answers) <= {"200", "503", "cut off"}
-            await inbox.until(lambda: len(texts(inbox)) == WEBHOOKS, 240)
-            ids: dict[str, set[str]] = {}
-            for event in inbox.of("message.received"):
-                ids.setdefault(event["text"], set()).add(event["id"])
-            assert all(len(found) == 1 for found in ids.values()), "an event came under two ids"
-            assert await process.stop() == 0
-        finally:
-            await process.kill()
-
-
-# -- refresh tokens ------------------------------------------------------------------------------------------
 
 
 class World:
