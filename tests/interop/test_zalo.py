@@ -12,7 +12,8 @@ import pytest
 from tests.harness import endpoint, free_port, gateway, public, receiver, sandbox, settings_of
 from tests.providers.documentation import ZALO
 from tests.zalo import APP_ID, BOT, BOT_TOKEN, OA_SECRET, USER, official_account, order
-from unifyport.sandbox.zalo.bot import Bot, ZaloBotPlatform
+from unifyport.sandbox.zalo.bot import ZaloBotPlatform
+from unifyport.sandbox.zalo.state import Bot
 
 from . import peers
 

@@ -7,11 +7,9 @@ gone by that; while a webhook is set it is refused. A bot can write only to chat
 import itertools
 import re
 import time
-from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import attrs
 import msgspec
 import trio
 from quart import Response, request
@@ -21,33 +19,12 @@ from unifyport.providers.zalo.bot.signature import SECRET_TOKEN
 
 from ..callbacks import Callbacks, Delivery
 from ..http import as_json, http
-from ..platform import KEPT
 from .files import FilesAtUrls
+from .state import Bot, BotApiError
 
 _TOKEN = re.compile(r"(\d+):[A-Za-z0-9_-]+")
 _KINDS = {"image": "photo_url", "sticker": "url", "voice": "voice_url"}  # field of the file's URL
 _LONGEST_POLL = 60.0
-
-
-class BotApiError(Exception):
-    """`{"ok": false, ...}` with this code and description."""
-
-    def __init__(self, code: int, description: str) -> None:
-        super().__init__(description)
-        self.code, self.description = code, description
-
-
-@attrs.define(eq=False)
-class Bot:
-    id: str
-    token: str
-    updates: deque[dict[str, Any]] = attrs.field(factory=deque)
-    chats: dict[str, str] = attrs.field(factory=dict)  # id -> PRIVATE or GROUP
-    sent: deque[dict[str, Any]] = attrs.field(factory=lambda: deque(maxlen=KEPT))
-    typing: deque[str] = attrs.field(factory=lambda: deque(maxlen=KEPT))
-    webhook: dict[str, Any] | None = None
-    revoked: bool = False
-    news: trio.Event = attrs.field(factory=trio.Event)
 
 
 class ZaloBotPlatform(FilesAtUrls):

@@ -5,88 +5,41 @@ account answers with is HTTP 200 and `error`. An account can write to customers 
 The webhook of an app is called, signed, with every event of its accounts, also with what they send.
 """
 
-import itertools
-import re
 import time
 import unicodedata
-from collections import deque
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlencode
 
-import attrs
 import msgspec
 import trio
 from quart import Response, request
 
-from unifyport.model.pkce import challenge_of
 from unifyport.providers.zalo.official.limits import MAX_GIF, MAX_PICTURE, MAX_TEXT, WINDOW_HOURS
 from unifyport.providers.zalo.official.signature import SIGNATURE, sign
 
 from ..callbacks import Callbacks, Delivery
 from ..http import as_json, http
-from ..platform import KEPT
-from .files import FilesAtUrls
 from .groups import GROUP_CALLS, Group, OfficialError
+from .state import Account, App
+from .tokens import OA, TokenEndpoint
 
-LIFETIME = 90_000  # seconds of an access token
-OA = "579745863508352884"  # whose owner agrees on the page of consent, if the order names nobody
-_SEED = re.compile(r"sandbox-([0-9]+)-.+")
 _KINDS = ("image", "gif", "audio", "video", "sticker", "file")
 _UPLOADS = {"image": MAX_PICTURE, "gif": MAX_GIF, "file": MAX_GIF}
 _DAY = 86_400.0
 
 
-@attrs.define
-class App:
-    """The settings of the app. `verifier`: of the code challenge there. `signed_with`: `app` or `oa`."""
-
-    id: str
-    callback_url: str = ""
-    oa_secret: str = ""
-    signed_with: str = "app"
-
-
-@attrs.define(eq=False)
-class Account:
-    id: str
-    app: App | None = None
-    seen: dict[str, float] = attrs.field(factory=dict)  # customer -> unix time of the last interaction
-    anonymous: set[str] = attrs.field(factory=set)  # conversation ids
-    groups: dict[str, Group] = attrs.field(factory=dict)
-    tags: dict[str, set[str]] = attrs.field(factory=dict)
-    sent: deque[dict[str, Any]] = attrs.field(factory=lambda: deque(maxlen=KEPT))
-
-
-class ZaloOfficialPlatform(FilesAtUrls):
-    """The platform's state, its application, and the customers' side for the control port.
-
-    `lifetime`: seconds of an access token. `refreshes`: the refresh tokens that came, in order. `hold`: where
-    the token endpoint keeps the next request for ever, `before` or `after` it has used up the token; `held`
-    is set then.
-    """
+class ZaloOfficialPlatform(TokenEndpoint):
+    """The platform's state, its application, and the customers' side for the control port."""
 
     name = "zalo-official"
 
     def __init__(self) -> None:
         super().__init__()
-        self.lifetime = float(LIFETIME)
         self.accounts: dict[str, Account] = {}
-        self.access_tokens: dict[str, tuple[str, float]] = {}  # account id, time of expiry (trio's clock)
-        self.refresh_tokens: dict[str, str] = {}  # those that were given out and not used
-        self.spent: set[str] = set()
-        self.refreshes: list[str] = []
-        self.hold = ""
-        self.held = trio.Event()
-        self.codes: dict[str, tuple[str, str]] = {}  # account id, code challenge
-        self.owner = OA
         self.uploads: dict[str, bytes] = {}
         self.callbacks = Callbacks()
-        self._ids = itertools.count(1)
         self.protocols = [http(self.app, "openapi", ("openapi_url", "oauth_url"))]
         add = self.app.add_url_rule
-        add("/v4/oa/permission", "permission", self._permission, methods=["GET"])
-        add("/v4/oa/access_token", "access_token", self._access_token, methods=["POST"])
         add("/<version>/oa/<path:path>", "call", self._call, methods=["GET", "POST"])
 
     def endpoints(self, addresses: dict[str, str]) -> dict[str, str]:
@@ -101,65 +54,6 @@ class ZaloOfficialPlatform(FilesAtUrls):
 
     def failed(self) -> Response:
         return as_json({"error": -200, "message": "Internal error"}, 500)
-
-    # -- consent and tokens ----------------------------------------------------------------------------------
-
-    async def _permission(self) -> Response:
-        """The owner of the account agrees at once, and the browser is sent back."""
-        await trio.lowlevel.checkpoint()
-        told = request.args
-        code = f"code-{next(self._ids)}"
-        self.codes[code] = self.owner, told.get("code_challenge", "")
-        query = {"oa_id": self.owner, "code": code, "state": told.get("state", "")}
-        return Response(b"", 302, {"location": f"{told.get('redirect_uri', '')}?{urlencode(query)}"})
-
-    async def _access_token(self) -> Response:
-        form = (await request.form).to_dict()
-
-        async def grant() -> Response:
-            hold, self.hold = self.hold, ""
-            if hold == "before":
-                await self._keep_waiting()
-            try:
-                granted = self._grant(form)
-                if hold == "after":
-                    await self._keep_waiting()
-                await trio.lowlevel.checkpoint()
-                return as_json(granted)
-            except OfficialError as error:
-                return as_json(
-                    {"error": error.code, "error_name": error.message, "error_description": error.message}
-                )
-
-        return await self.answer(form.get("app_id", ""), "access_token", grant)
-
-    async def _keep_waiting(self) -> None:
-        self.held.set()
-        self.held = trio.Event()
-        await trio.sleep_forever()
-
-    def _grant(self, form: dict[str, str]) -> dict[str, Any]:
-        if request.headers.get("secret_key", "wrong").startswith("wrong") or not form.get("app_id"):
-            raise OfficialError(-14004, "Invalid secret key")
-        if form.get("grant_type") == "authorization_code":
-            account, challenge = self.codes.pop(form.get("code", ""), ("", ""))
-            if not account or challenge != (
-                challenge_of(form["code_verifier"]) if "code_verifier" in form else ""
-            ):
-                raise OfficialError(-14019, "Invalid authorization code")
-        else:
-            token = form.get("refresh_token", "")
-            self.refreshes.append(token)
-            seed = _SEED.fullmatch(token)
-            account = self.refresh_tokens.pop(token, seed[1] if seed and token not in self.spent else "")
-            self.spent.add(token)
-            if not account:
-                raise OfficialError(-14014, "Invalid refresh token")
-        number = next(self._ids)
-        access, refresh = f"access-{account}-{number}", f"refresh-{account}-{number}"
-        self.access_tokens[access] = account, trio.current_time() + self.lifetime
-        self.refresh_tokens[refresh] = account
-        return {"access_token": access, "refresh_token": refresh, "expires_in": str(int(self.lifetime))}
 
     # -- the API ---------------------------------------------------------------------------------------------
 
