@@ -4,7 +4,7 @@ The connection is the supervised child. The outbox outlives it, and a login runs
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import trio
@@ -14,6 +14,7 @@ from unifyport.fleet.leases import Lease
 from unifyport.model.account import Account
 from unifyport.model.inbound import ProviderEvent
 from unifyport.model.runtime_status import RuntimeStatus
+from unifyport.model.unit import SessionChange
 from unifyport.process.redaction import ShortLivedSecrets
 from unifyport.providers.contract.base import ConnectionSpec, Connector
 from unifyport.providers.contract.errors import LoggedOut
@@ -134,8 +135,10 @@ class AccountActor:
             self.outbox.drop_waiting()
         self.connection.wake_waiters()
 
-    async def ingest(self, events: list[ProviderEvent], size: int) -> bool:
-        """Commit verified events that the platform delivered by webhook; `size` in bytes.
+    async def ingest(
+        self, events: list[ProviderEvent], size: int, state: Sequence[SessionChange] = ()
+    ) -> bool:
+        """Commit verified events that the platform delivered by webhook, `size` in bytes, and `state`.
 
         True: they are durable and may be acknowledged. False: they are not, or the account takes nothing now,
         and the platform must keep them. They belong to no incarnation, so a failure ends none.
@@ -144,7 +147,7 @@ class AccountActor:
             return False
         self.connection.observed()
         unit = self.state.unit()
-        unit.provider_events = events
+        unit.provider_events, unit.session = events, list(state)
         try:
             await self.state.commit(unit, size)
         except (LeaseLost, LoggedOut, NotDurable):

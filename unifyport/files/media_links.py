@@ -24,6 +24,7 @@ log = logging.getLogger("unifyport.media")
 
 MAX_LINK = 7000  # characters of a link after the base URL
 _LONGEST_TYPE = 100
+_UPLOAD, _OUT = "upload.", "upload"  # of links of uploads: how they begin, the purpose of their seal
 
 
 class Missing(enum.Enum):
@@ -123,6 +124,22 @@ class MediaLinks:
         )
         token = self._ring.seal_text("media", msgspec.msgpack.encode(reference), context=account_id)
         return f"{self._base_url}/media/{account_id}.{token}"
+
+    def link_of_upload(self, key: str) -> str:
+        """The URL of an upload, for a platform that fetches what is sent to it. It ends with the upload."""
+        return f"{self._base_url}/media/{_UPLOAD}{self._ring.seal_text(_OUT, key.encode(), context='')}"
+
+    def upload_of(self, token: str) -> str | None:
+        """The file key of the upload that a link is for; None if it is for a customer's file.
+
+        Raises `MediaUnavailable`.
+        """
+        if not token.startswith(_UPLOAD):
+            return None
+        try:
+            return self._ring.open_text(_OUT, token.removeprefix(_UPLOAD), context="").decode()
+        except SealError:
+            raise MediaUnavailable(Missing.NO_LINK, "not_found") from None
 
     def read(self, token: str) -> tuple[str, Reference]:
         """The account id and the reference of a link. Raises `MediaUnavailable`."""

@@ -1,6 +1,8 @@
 """Use cases of files: customers' files and QR codes behind links that need no key, and uploads to be sent."""
 
+import sys
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import BinaryIO
 
 import attrs
@@ -10,6 +12,7 @@ from unifyport.files.incoming import MediaCache
 from unifyport.files.media_links import MediaLinks, MediaUnavailable, Missing, Reference
 from unifyport.files.outgoing import FileRefused, OutgoingFiles, Sink, Upload
 from unifyport.links.qr import KINDS, NoPicture, QrPictures, code_of, draw
+from unifyport.process import disk
 from unifyport.storage.contract import Store
 
 from .errors import (
@@ -40,17 +43,33 @@ class LinkedFiles:
     _store: Store
     _links: MediaLinks
     _media: MediaCache
+    _uploads: OutgoingFiles
     _pictures: QrPictures
 
     async def open_media(self, token: str) -> tuple[Reference, BinaryIO]:
-        """A customer's file; the caller closes it. Raises `UseCaseError`, `StoreUnavailable`."""
+        """A customer's file, or one that is sent; the caller closes it.
+
+        Raises `UseCaseError`, `StoreUnavailable`.
+        """
         try:
+            key = self._links.upload_of(token)
+            if key is not None:
+                return await self._open_upload(key)
             account_id, reference = self._links.read(token)
             return reference, await self._media.open(account_id, reference)
         except MediaUnavailable as unavailable:
             code = _MEDIA_CODES[unavailable.missing]
             retry_after = RETRY_SECONDS if isinstance(code, OperationFailure) else None
             raise UseCaseError(code, unavailable.reason, retry_after=retry_after) from None
+
+    async def _open_upload(self, key: str) -> tuple[Reference, BinaryIO]:
+        """Raises `MediaUnavailable`."""
+        try:
+            found = await self._uploads.of_key(key, sys.maxsize)
+            file = await disk.run(_open, found.path)
+        except (FileRefused, OSError):
+            raise MediaUnavailable(Missing.GONE, "upload_expired") from None
+        return Reference(b"", 0, found.mime_type, found.name, found.size), file
 
     async def draw_qr(self, token: str, kind: str) -> bytes:
         """The picture of a login's QR code, as `png` or `svg`. Raises `UseCaseError`, `StoreUnavailable`."""
@@ -84,6 +103,10 @@ class UploadUseCases:
             return await self._files.keep(name, mime_type, feed)
         except FileRefused as refused:
             raise _refusal(refused) from None
+
+
+def _open(path: str) -> BinaryIO:
+    return Path(path).open("rb")
 
 
 def _refusal(refused: FileRefused) -> UseCaseError:

@@ -15,7 +15,7 @@ import trio
 
 from actors.account.actor import AccountActor
 from actors.accounts import Accounts
-from unifyport.model.inbound import ProviderEvent, Unparsed, dedupe_key
+from unifyport.model.inbound import Unparsed, dedupe_key
 from unifyport.model.json_depth import too_deep
 from unifyport.providers.contract.ingress import Addressed, InboundHook
 from unifyport.providers.registry import Registry
@@ -167,15 +167,15 @@ class Ingress:
         routed, durable = self._read(actor, hook, headers, body), False
         with trio.move_on_after(hook.commit_seconds):
             if len(routed) == 1:
-                [(target, events)] = routed.items()
-                durable = await target.ingest(events, len(body))
+                [(target, items)] = routed.items()
+                durable = await _ingest(target, items, len(body))
             else:
                 durable = await _ingest_all(routed, len(body))
         return IngressOutcome.COMMITTED if durable else IngressOutcome.UNAVAILABLE
 
     def _read(
         self, actor: AccountActor, hook: InboundHook, headers: Mapping[str, str], body: bytes
-    ) -> dict[AccountActor, list[ProviderEvent]]:
+    ) -> dict[AccountActor, list[Addressed]]:
         identity = actor.known_identity or ""
         if too_deep(body):
             key = dedupe_key("ingress", actor.row.id, hmac.digest(b"deep", body, "sha256").hex())
@@ -192,28 +192,27 @@ class Ingress:
         *,
         headers: Mapping[str, str],
         body: bytes,
-    ) -> dict[AccountActor, list[ProviderEvent]]:
-        """Events by the account that each item names, in the order of the items."""
+    ) -> dict[AccountActor, list[Addressed]]:
+        """The items by the account that each names, in their order."""
         known: dict[str, AccountActor] = {}
-        routed: dict[AccountActor, list[ProviderEvent]] = {}
+        routed: dict[AccountActor, list[Addressed]] = {}
         oldest = self._now_ms() - self._keep_ms
         for item in items:
             stale = item.at is not None and item.at < oldest
             if item.group and not stale:
                 for member in self._members(actor, hook, item.group, headers=headers, body=body):
-                    routed.setdefault(member, []).append(copy.deepcopy(item.event))
+                    routed.setdefault(member, []).append(copy.deepcopy(item))
                 continue
             if item.identity not in known:
                 known[item.identity] = (
                     self._holder(actor, hook, item.identity, headers=headers, body=body) or actor
                 )
             target = known[item.identity]
-            event = item.event
             if self._accounts.identified(actor.row.channel, item.identity) is not target:
-                event = Unparsed(event.key, item.raw, "no_such_account")
+                item.event, item.state = Unparsed(item.event.key, item.raw, "no_such_account"), []
             elif stale:
-                event = Unparsed(event.key, item.raw, "stale")
-            routed.setdefault(target, []).append(event)
+                item.event, item.state = Unparsed(item.event.key, item.raw, "stale"), []
+            routed.setdefault(target, []).append(item)
         return routed
 
     def _members(
@@ -255,16 +254,22 @@ class Ingress:
         return found
 
 
-async def _ingest_all(routed: Mapping[AccountActor, list[ProviderEvent]], size: int) -> bool:
-    """Whether the events of every account are durable."""
+async def _ingest(target: AccountActor, items: list[Addressed], size: int) -> bool:
+    """Whether the items of an account are durable."""
+    state = [change for item in items for change in item.state]
+    return await target.ingest([item.event for item in items], size, state)
+
+
+async def _ingest_all(routed: Mapping[AccountActor, list[Addressed]], size: int) -> bool:
+    """Whether the items of every account are durable."""
     durable: list[bool] = []
 
-    async def ingest(target: AccountActor, events: list[ProviderEvent]) -> None:
-        durable.append(await target.ingest(events, size))
+    async def ingest(target: AccountActor, items: list[Addressed]) -> None:
+        durable.append(await _ingest(target, items, size))
 
     async with trio.open_nursery() as nursery:
-        for target, events in routed.items():
-            nursery.start_soon(ingest, target, events)
+        for target, items in routed.items():
+            nursery.start_soon(ingest, target, items)
     return all(durable)
 
 

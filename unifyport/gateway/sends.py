@@ -114,6 +114,7 @@ class SendUseCases:
     _repeats: Repeats
     _reply_tokens: ReplyTokens
     _files: OutgoingFiles
+    _link_of_upload: Callable[[str], str]  # file key -> URL
     _settings: Callable[[], Settings]
     _now_ms: Callable[[], int]
     _find_alias: Callable[[int, str], Awaitable[Alias | None]]  # account number, conversation id
@@ -151,6 +152,7 @@ class SendUseCases:
         if quote is not None:
             to = message.conversation_id
             message.reply_to_message_id = await self._read_quote(account, connection, to, quote)
+        source = self._name_by_url(connection, message, source)
         now, command_id = self._now_ms(), new_id("cmd")
         message.client_ref = command_id
         command = SendCommand(command_id, account.id, message, deadline=now + DEADLINE_MS, created_at=now)
@@ -251,6 +253,16 @@ class SendUseCases:
             text = "not a token of this account and conversation"
             raise UseCaseError(INVALID_REPLY_TOKEN, text, field=quote.field)
         return message_id
+
+    def _name_by_url(
+        self, connection: ConnectionSpec, message: OutboundMessage, source: FileSource | None
+    ) -> FileSource | None:
+        """What is left to be fetched or found: nothing, if the platform fetches the file by its URL."""
+        if source is None or not connection.takes_urls or not isinstance(message, OutboundMedia):
+            return source
+        message.name = source.name
+        message.url = self._link_of_upload(source.value) if source.uploaded else source.value
+        return source if source.uploaded else None
 
     def _reserve(self, command: SendCommand) -> Place:
         """Its place in the order of the conversation. Raises `UseCaseError` where there is none in time."""

@@ -77,10 +77,13 @@ class Voice:
 class OutboundMedia(OutboundMessage):
     """A file, complete at `path` while it is sent. `type`: image, video, audio, document.
 
-    `mime_type` comes from the file's source or its name; the content is not inspected.
+    `mime_type` comes from the file's source or its name; the content is not inspected. `url`: where a
+    platform that fetches files itself finds it (`ConnectionSpec.takes_urls`); there is a `path` then only if
+    it was uploaded.
     """
 
     type: str
+    url: str = ""
     path: str = ""
     name: str = ""
     mime_type: str = "application/octet-stream"

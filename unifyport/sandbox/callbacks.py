@@ -27,9 +27,12 @@ class Delivery:
 
 
 class Callbacks:
-    """A queue of calls. `run` makes them; `history` keeps the last 10,000, delivered or not."""
+    """A queue of calls. `run` makes them; `history` keeps the last 10,000, delivered or not. `timeout`: the
+    seconds after which a call without an answer has failed.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, *, timeout: float = _TIMEOUT) -> None:
+        self._timeout = timeout
         self.history: deque[Delivery] = deque(maxlen=_KEPT)
         self._waiting: deque[Delivery] = deque()
         self._news = trio.Event()
@@ -55,7 +58,7 @@ class Callbacks:
     async def run(self, *, wanted: Callable[[Delivery], bool] = lambda _: True) -> None:
         """Deliver until cancelled; a call that is no longer `wanted` is dropped."""
         async with (
-            httpx.AsyncClient(trust_env=False, timeout=_TIMEOUT, verify=False) as client,  # noqa: S501  loopback
+            httpx.AsyncClient(trust_env=False, timeout=self._timeout, verify=False) as client,  # noqa: S501  loopback
             trio.open_nursery() as nursery,
         ):
             while True:

@@ -214,6 +214,7 @@ class ConnectionSpec:
     window_hours: int | None = None
     can_start_conversation: bool = True  # whether one may write to a customer who has not written first
     receipts: tuple[Receipt, ...] = ()  # what the platform tells of a sent message
+    takes_urls: bool = False  # the platform fetches files to send itself, from `OutboundMedia.url`
     parallel_sends: int = 4  # commands that may be in progress at a time
     mark_read_needs_message: bool = False  # the platform cannot mark a conversation without a message id
     typing_needs_message: bool = False  # the platform shows typing as an answer to a message only

@@ -12,6 +12,7 @@ from typing import Any
 import attrs
 
 from unifyport.model.inbound import ProviderEvent
+from unifyport.model.unit import SessionChange
 
 Credentials = Mapping[str, Any]
 Headers = Mapping[str, str]  # names in lower case
@@ -23,7 +24,9 @@ class Addressed:
     """One item of a request. `at` (unix ms) is the item's own time stamp, where it has one.
 
     `group`: the item is for every account of this group, see `InboundHook.group`; for `identity` if there is
-    none.
+    none. `state`: records of the account's session that are committed with the event, also if it is a repeat:
+    what the connector needs of it later and no event may show, such as a token that answers it once. The
+    connector itself never writes these records.
     """
 
     identity: str  # the provider identity that the item is addressed to
@@ -31,6 +34,7 @@ class Addressed:
     raw: bytes
     at: int | None = None
     group: str = ""
+    state: list[SessionChange] = attrs.field(factory=list)
 
 
 @attrs.frozen

@@ -1,0 +1,84 @@
+"""Channel access tokens from the channel's id and secret, for `HttpApi.tokens`.
+
+Stateless tokens are valid for 15 minutes, and any number of them may be valid at a time
+(https://developers.line.biz/en/reference/messaging-api/#issue-stateless-channel-access-token): nothing has
+to be kept, and nothing runs out while nobody looks, as tokens of 30 days do.
+"""
+
+import math
+from typing import Annotated
+from urllib.parse import urlencode
+
+import msgspec
+import trio
+
+from unifyport.net.clients import Response
+from unifyport.process.redaction import register_fleeting
+from unifyport.providers.contract.errors import ChannelError, LoggedOut, RateLimited, Transient
+from unifyport.providers.http import HttpApi, nothing_applied
+
+from .errors import RATE_SECONDS
+
+AHEAD_SECONDS = 120.0  # before its expiry a token is replaced
+ISSUE_SECONDS = 10.0
+_FORM = {"content-type": "application/x-www-form-urlencoded"}
+
+
+class _Issued(msgspec.Struct):
+    access_token: Annotated[str, msgspec.Meta(pattern=r"^[!-~]+$", max_length=8192)]  # goes into a header
+    expires_in: float = 0.0  # seconds
+
+
+class ChannelTokens:
+    """The current token of a channel. One is issued at a time; other tasks wait for it."""
+
+    def __init__(self, http: HttpApi, url: str, channel_id: str, channel_secret: str) -> None:
+        self._http = http
+        self._url = url
+        fields = {"grant_type": "client_credentials", "client_id": channel_id}
+        self._body = urlencode({**fields, "client_secret": channel_secret}).encode()
+        self._token = ""
+        self._good_until = -math.inf  # trio's clock
+        self._lock = trio.Lock()
+
+    async def current(self) -> str:
+        """Raises a failure class without `maybe_applied`."""
+        async with self._lock:
+            if trio.current_time() >= self._good_until:
+                await self._issue()
+            return self._token
+
+    async def renew(self, refused: str) -> str:
+        """Another token than `refused`. Otherwise as `current`."""
+        async with self._lock:
+            if self._token == refused:
+                await self._issue()
+            return self._token
+
+    async def _issue(self) -> None:
+        with nothing_applied():
+            issued: _Issued = await self._http.call(
+                "POST",
+                self._url,
+                _Issued,
+                refused=_refusal,
+                body=self._body,
+                headers=_FORM,
+                timeout=ISSUE_SECONDS,
+                authorized=False,
+            )
+        register_fleeting(issued.access_token)
+        self._token = issued.access_token
+        ahead = min(AHEAD_SECONDS, issued.expires_in / 4)
+        self._good_until = trio.current_time() + issued.expires_in - ahead
+
+
+def _refusal(response: Response) -> ChannelError | None:
+    """RFC 6749 section 5.2: 400 and 401 say that the client's id or secret is wrong."""
+    if response.status == 200:
+        return None
+    if response.status in (400, 401, 403):
+        return LoggedOut("invalid_credentials")
+    if response.status == 429:
+        return RateLimited(RATE_SECONDS)
+    return Transient(f"token_http_{response.status}")

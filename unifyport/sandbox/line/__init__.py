@@ -1,0 +1,1 @@
+"""LINE, played on loopback."""
