@@ -1,34 +1,292 @@
-"""LINE over the Messaging API, whole: what the platform brings, what goes back, and what becomes of it."""
+"""LINE over the Messaging API, whole: what the platform brings, and what becomes of it."""
 
+import base64
 import json
 from pathlib import Path
+from typing import Any
 
-from tests.line_world import CHANNEL, CHANNEL_SECRET, MEI, world
+import httpx
+import pytest
+import trio
+
+from tests.harness import (
+    endpoint,
+    free_port,
+    gateway,
+    public,
+    receiver,
+    sandbox,
+    settings_of,
+)
+from tests.line_world import (
+    CHANNEL,
+    CHANNEL_SECRET,
+    MEI,
+    TEAM,
+    World,
+    line,
+    line_data,
+    line_of,
+    order_line,
+    world,
+)
+from unifyport.providers.line.messaging.signature import SIGNATURE, sign
+
+OTHER = "1656789099"
 
 
 async def test_a_message_in_a_reply_out_and_a_push(tmp_path: Path) -> None:
-    async with world(tmp_path) as line:
-        assert line.account["provider_account_ref"] == CHANNEL
-        assert line.account["receive"] == "webhook"
-        assert line.account["provider_profile"]["display_name"] == f"Sandbox {CHANNEL}"
-        assert CHANNEL_SECRET not in json.dumps(line.account)
-        assert line.channel.endpoint == line.account["ingress_url"]
+    async with world(tmp_path) as here:
+        assert here.account["provider_account_ref"] == CHANNEL
+        assert here.account["receive"] == "webhook"
+        assert here.account["provider_profile"]["display_name"] == f"Sandbox {CHANNEL}"
+        assert CHANNEL_SECRET not in json.dumps(here.account)
+        assert here.channel.endpoint == here.account["ingress_url"]
 
-        written = await line.write("hello")
-        event = await line.received(written["message_id"])
+        written = await here.write("hello")
+        event = await here.received(written["message_id"])
         assert (event["from"], event["text"], event["message_type"]) == (MEI, "hello", "text")
         assert event["data"]["conversation"]["id"] == MEI
-        assert "replyToken" in event["data"]["provider_data_redacted"]
-        assert "message.markAsReadToken" in event["data"]["provider_data_redacted"]
+        assert {"replyToken", "message.markAsReadToken"} <= set(event["data"]["provider_data_redacted"])
 
-        first = await line.sent({"type": "text", "text": "yes"})
-        second = await line.sent({"type": "text", "text": "and more"})
-        by = [(message["by"], message["text"], message["id"]) for message in line.line.sent()]
-        assert by == [
-            ("reply", "yes", first["message_id"]),
-            ("push", "and more", second["message_id"]),
-        ]
-        assert line.channel.usage == 1
-        outcome = await line.api.data("GET", f"/v1/commands/{second['command_id']}")
+        first = await here.sent({"type": "text", "text": "yes"})
+        second = await here.sent({"type": "text", "text": "and more"})
+        by = [(message["by"], message["text"], message["id"]) for message in here.line.sent()]
+        assert by == [("reply", "yes", first["message_id"]), ("push", "and more", second["message_id"])]
+        assert here.channel.usage == 1
+        outcome = await here.api.data("GET", f"/v1/commands/{second['command_id']}")
         assert (outcome["outcome"], outcome["message_id"]) == ("sent", second["message_id"])
-        assert line.inbox.bad_signatures == 0
+        assert here.inbox.bad_signatures == 0
+
+
+async def test_files_come_by_links(tmp_path: Path) -> None:
+    content = bytes(range(256)) * 100
+    async with world(tmp_path) as here:
+        for kind, ours in (
+            ("image", "image"),
+            ("video", "video"),
+            ("audio", "audio"),
+            ("file", "document"),
+        ):
+            media = {"type": kind, "content": base64.b64encode(content).decode(), "processing": 1}
+            if kind in ("image", "file"):
+                del media["processing"]
+            written = await here.order("messages", {"media": media})
+            event = await here.received(written["message_id"])
+            assert event["message_type"] == ours
+            [attachment] = event["data"]["message"]["attachments"]
+            async with httpx.AsyncClient(trust_env=False) as stranger:
+                answer = await stranger.get(attachment["url"])
+            assert (answer.status_code, answer.content) == (200, content)
+            assert "api-data" not in json.dumps(event)
+
+
+async def test_a_batch_comes_whole_and_in_order(tmp_path: Path) -> None:
+    async with world(tmp_path) as here:
+        events = [
+            {"type": "message", "message": {"id": str(10**17 + n), "type": "text", "text": f"number {n}"}}
+            for n in range(20)
+        ]
+        events.insert(7, {"type": "hologram", "hologram": {"depth": 3}})
+        await here.order("updates", {"events": events})
+        await here.inbox.until(lambda: len(here.inbox.of("message.received")) == 20)
+        assert [e["text"] for e in here.inbox.of("message.received")] == [f"number {n}" for n in range(20)]
+        await here.inbox.until(lambda: here.inbox.of("provider.event"))
+        [unknown] = here.inbox.of("provider.event")
+        assert unknown["event_name"] == "hologram"
+        assert unknown["data"]["provider_data"]["hologram"] == {"depth": 3}
+        [call] = here.line.calls()
+        assert call["statuses"] == [200]
+
+
+async def test_a_repeat_is_one_event_and_brings_its_reply_token(tmp_path: Path) -> None:
+    """Of a redelivery the ids are the same, and the reply token is another, which then serves."""
+    async with world(tmp_path) as here:
+        written = await here.write("hello")
+        [used] = here.channel.reply_tokens.values()
+        used.used = True  # as if LINE no longer took it
+        fresh = here.channel.new_reply_token(MEI)
+        event = (await here.received(written["message_id"]))["data"]["provider_data"]
+        again = {**event, "replyToken": fresh, "deliveryContext": {"isRedelivery": True}}
+        await here.order("updates", {"webhook": {"destination": here.channel.bot, "events": [again]}})
+        await until(lambda: here.line.calls()[-1]["statuses"] == [200])
+        await here.sent()
+        assert [message["by"] for message in here.line.sent()] == ["reply"]
+        assert len(here.inbox.of("message.received")) == 1
+
+
+async def test_the_platform_repeats_until_it_is_answered(tmp_path: Path) -> None:
+    """A stopped account answers 503; LINE sends again, as a redelivery."""
+    async with world(tmp_path) as here:
+        await here.api.data("POST", here.path("runtime/stop"))
+        await here.order("messages", {"text": "kept"})
+        await until(lambda: 503 in here.line.calls()[-1]["statuses"])
+        await here.api.data("POST", here.path("runtime/start"))
+        await here.inbox.until(lambda: here.inbox.of("message.received"))
+        [event] = here.inbox.of("message.received")
+        assert (event["text"], event["data"]["provider_data"]["deliveryContext"]) == (
+            "kept",
+            {"isRedelivery": True},
+        )
+
+
+async def test_out_of_order_and_standby(tmp_path: Path) -> None:
+    async with world(tmp_path) as here:
+        message = {"id": "4711", "type": "text", "text": "second"}
+        now = await here.write("x")
+        at = (await here.received(now["message_id"]))["data"]["provider_data"]["timestamp"]
+        await here.order(
+            "updates",
+            {"events": [
+                {"type": "messageEdited", "message": message, "timestamp": at + 2000},
+                {"type": "messageEdited", "message": {**message, "text": "first"}, "timestamp": at + 1000},
+                {"type": "unsend", "unsend": {"messageId": "4711"}},
+            ], "group": "team"},
+        )  # fmt: skip
+        await here.inbox.until(lambda: here.inbox.of("message.deleted"))
+        edits = here.inbox.of("message.updated")
+        assert [e["text"] for e in edits] == ["second", "first"]
+        assert edits[0]["timestamp"] > edits[1]["timestamp"]  # the largest is the newest
+        assert edits[0]["data"]["conversation"] == {
+            **edits[1]["data"]["conversation"], "id": TEAM, "type": "group"
+        }  # fmt: skip
+        await here.order("messages", {"text": "to another", "mode": "standby"})
+        await here.inbox.until(lambda: here.inbox.of("provider.event"))
+        [standby] = here.inbox.of("provider.event")
+        assert (standby["event_name"], standby["text"]) == ("standby", "to another")
+
+
+async def test_garbage_is_kept_and_stops_nothing(tmp_path: Path) -> None:
+    async with world(tmp_path) as here:
+        for body in (b"{", b"[]", b'{"destination": 1, "events": []}', b'{"events": [null, {"type": 5}]}'):
+            answer = await post(here, body)
+            assert answer.status_code == 200
+        half = {"destination": here.channel.bot, "events": [{"type": "message", "timestamp": "x"}, 7]}
+        assert (await post(here, json.dumps(half).encode())).status_code == 200
+        await here.write("still here")
+        metrics = (await here.api.http.get("/metrics")).text
+        assert "unifyport_quarantined_total 6.0" in metrics
+
+
+async def test_a_check_of_the_address_is_no_event(tmp_path: Path) -> None:
+    """The console's "Verify": a signed list without events."""
+    async with world(tmp_path) as here:
+        body = json.dumps({"destination": here.channel.bot, "events": []}).encode()
+        assert (await post(here, body)).status_code == 200
+        unsigned = await here.api.http.post(here.account["ingress_url"], content=body)
+        assert unsigned.status_code == 401
+        page = await here.api.data("GET", "/v1/events")
+        assert {e["event"] for e in page["items"]} <= {
+            "account.status.updated", "account.started", "account.auth.succeeded"
+        }  # fmt: skip
+
+
+async def test_a_signature_serves_its_own_account_only(tmp_path: Path) -> None:
+    async with sandbox() as platform, receiver() as inbox:
+        rival = line("rival", OTHER, channel_secret="f" * 32)
+        more = line() + rival + endpoint(inbox.url) + platform.sandbox.config()
+        async with gateway(settings_of(tmp_path, more, **public(free_port()))) as api:
+            await inbox.until(lambda: len(inbox.of("account.started")) == 2)
+            mine, other = await api.data("GET", "/v1/accounts")
+            event = {"type": "message", "timestamp": 1, "webhookEventId": "E"}
+            body = json.dumps({"destination": "U1", "events": [event]}).encode()
+            forged = {SIGNATURE: sign("f" * 32, body)}
+            assert (await api.http.post(mine["ingress_url"], content=body, headers=forged)).status_code == 401
+            assert (await api.http.post(other["ingress_url"], content=body)).status_code == 401
+            await order_line(platform, "messages", {"to": CHANNEL, "text": "one"})
+            await order_line(platform, "messages", {"to": OTHER, "text": "two"})
+            await inbox.until(lambda: len(inbox.of("message.received")) == 2)
+            by_text = {e["text"]: e["account_id"] for e in inbox.of("message.received")}
+            assert by_text == {"one": mine["id"], "two": other["id"]}
+
+
+async def test_old_events_are_set_aside(tmp_path: Path) -> None:
+    async with world(tmp_path) as here:
+        await here.order("messages", {"text": "of last year", "timestamp": 1_600_000_000_000})
+        await here.write("of today")
+        assert [e["text"] for e in here.inbox.of("message.received")] == ["of today"]
+        assert "unifyport_quarantined_total 1.0" in (await here.api.http.get("/metrics")).text
+
+
+@pytest.mark.parametrize(
+    ("credentials", "reason"),
+    [
+        ({"channel_secret": "wrongwrongwrong1"}, "invalid_credentials"),
+        ({"channel_access_token": "expired"}, "invalid_credentials"),
+        ({"channel_access_token": f"line-token-{OTHER}"}, "token_of_another_channel"),
+    ],
+    ids=["secret", "token", "of another channel"],
+)
+async def test_logins_that_are_refused(tmp_path: Path, credentials: dict[str, str], reason: str) -> None:
+    async with sandbox() as platform, receiver() as inbox:
+        await order_line(platform, "webhooks", {"channel_id": CHANNEL, "channel_secret": CHANNEL_SECRET})
+        more = endpoint(inbox.url) + platform.sandbox.config()
+        async with gateway(settings_of(tmp_path, more, **public(free_port()))) as api:
+            body = {"provider": "line", "auth_mode": "token", "provider_data": line_data(**credentials)}
+            await api.data("POST", "/v1/accounts", body)
+            await inbox.until(lambda: inbox.of("account.auth.failed"))
+            [failed] = inbox.of("account.auth.failed")
+            assert (failed["auth_status"], failed["last_error"]) == ("failed", reason)
+
+
+async def test_a_token_that_was_given_is_used(tmp_path: Path) -> None:
+    token = f"line-token-{CHANNEL}"
+    async with sandbox() as platform, receiver() as inbox:
+        await order_line(platform, "webhooks", {"channel_id": CHANNEL, "channel_secret": CHANNEL_SECRET})
+        config = line(channel_access_token=token) + endpoint(inbox.url) + platform.sandbox.config()
+        async with gateway(settings_of(tmp_path, config, **public(free_port()))) as api:
+            await inbox.until(lambda: inbox.of("account.started"))
+            [account] = await api.data("GET", "/v1/accounts")
+            assert token not in json.dumps(account)
+            methods = {call["method"] for call in line_of(platform).connections}
+            assert "verify" in methods
+            assert "token" not in methods
+            line_of(platform).revoked.add(token)
+            answer = await api("POST", "/v1/messages", text_to(account["id"]))
+            assert answer.status_code == 409
+            await inbox.until(lambda: inbox.of("account.auth.failed"))
+
+
+async def test_a_token_of_its_own_is_renewed(tmp_path: Path) -> None:
+    async with world(tmp_path) as here:
+        await here.write("hello")
+        here.line.expire_tokens()
+        await here.sent()
+        tokens = [call["method"] for call in here.line.connections]
+        assert tokens.count("token") == 2
+
+
+async def test_the_webhook_of_another_program_is_left_alone(tmp_path: Path) -> None:
+    async with sandbox() as platform, receiver() as inbox:
+        console = {"channel_id": CHANNEL, "callback_url": "https://other.example/hook"}
+        await order_line(platform, "webhooks", console)
+        config = endpoint(inbox.url) + platform.sandbox.config()
+        async with gateway(settings_of(tmp_path, config, **public(free_port()))) as api:
+            body = {"provider": "line", "auth_mode": "token", "provider_data": line_data()}
+            account = await api.data("POST", "/v1/accounts", body)
+            path = f"/v1/accounts/{account['id']}"
+            await api.until(lambda data: "foreign_webhook" in json.dumps(data), f"{path}/runtime")
+            assert line_of(platform).channels[CHANNEL].endpoint == "https://other.example/hook"
+            await api.data("PATCH", path, {"take_over": True})
+            await inbox.until(lambda: inbox.of("account.started"))
+            assert line_of(platform).channels[CHANNEL].endpoint == account["ingress_url"]
+
+
+def text_to(account_id: str, to: str = MEI) -> dict[str, Any]:
+    return {
+        "account_id": account_id,
+        "to": {"id": to, "type": "user"},
+        "message": {"type": "text", "text": "yes"},
+    }
+
+
+async def post(here: World, body: bytes) -> httpx.Response:
+    """A signed request, as LINE makes it."""
+    headers = {SIGNATURE: sign(CHANNEL_SECRET, body)}
+    return await here.api.http.post(here.account["ingress_url"], content=body, headers=headers)
+
+
+async def until(true: Any) -> None:
+    with trio.fail_after(10):
+        while not true():
+            await trio.sleep(0.01)  # the sandbox has no event to wait for

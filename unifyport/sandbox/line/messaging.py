@@ -196,8 +196,8 @@ class LinePlatform(LineCalls, LineCustomers, HttpPlatform):
 
 
 async def _form() -> dict[str, list[str]]:
-    body: bytes = await request.get_data(cache=False, as_text=False)
-    return parse_qs(body.decode())
+    body = await request.get_data(cache=False)
+    return parse_qs(body.decode() if isinstance(body, bytes) else body)
 
 
 def _shown(answer: Any) -> Response:
