@@ -71,7 +71,13 @@ class World:
         await self.inbox.until(found)
         return found()[0]
 
-    async def send(self, message: dict[str, Any] | None = None, to: str = MEI, **more: Any) -> Any:
+    async def send(
+        self,
+        message: dict[str, Any] | None = None,
+        to: str = MEI,
+        headers: dict[str, str] | None = None,
+        **more: Any,
+    ) -> Any:
         """The answer to a send, a text if no message is given."""
         body = {
             "account_id": self.account["id"],
@@ -79,7 +85,7 @@ class World:
             "message": message or {"type": "text", "text": "yes"},
             **more,
         }
-        return await self.api("POST", "/v1/messages", body)
+        return await self.api("POST", "/v1/messages", body, headers=headers)
 
     async def sent(self, message: dict[str, Any] | None = None, to: str = MEI, **more: Any) -> Any:
         answer = await self.send(message, to, **more)

@@ -86,6 +86,7 @@ class LineCalls:
         token = channel.reply_tokens.get(str(fields.get("replyToken")))
         if token is None or token.used or token.expires_at < time.time():
             raise LineError(400, "Invalid reply token")
+        self._check_recipient(channel, token.chat)
         token.used = True
         return {"sentMessages": self._accept(channel, token.chat, messages, "reply")}
 

@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 
 from unifyport.model.message import OutboundMessage
-from unifyport.providers.contract.capabilities import Sent
-from unifyport.providers.contract.errors import Rejected
+from unifyport.providers.contract.capabilities import CONVERSATION_NOT_FOUND, Sent
+from unifyport.providers.contract.errors import ChannelError, Rejected
 from unifyport.providers.contract.session import Session
 
 from .api import LineApi
@@ -38,10 +38,9 @@ class Sends:
         """Raises failure classes. Until the command is marked as being sent, no message has gone out."""
         rendered: Rendered = message.rendered_by(render)
         to = message.conversation_id
-        if to.startswith(USER) and await self._tokens.has_blocked(to):
-            raise Rejected(
-                "blocked_by_recipient", "the customer has blocked this account"
-            )  # LINE says nothing
+        gone = await self._tokens.seems_gone(to)
+        if gone and to.startswith(USER):
+            await self._check_not_blocked(to)
         messages = rendered.messages if quoted is None else rendered.quoting(await self._quote_token(quoted))
         if rendered.menu is not None:
             await self._show_menu(to, rendered.menu)
@@ -49,7 +48,7 @@ class Sends:
         token = "" if _OF_PUSHES in rendered.options else await self._tokens.reply_token(to)
         sent = None if not token else await self._reply(message, key, token, body)
         if sent is None:
-            sent = await self._pushes.push(message, key, msgspec.json.encode(body), marked=bool(token))
+            sent = await self._push(message, key, body, marked=bool(token), gone=gone)
         ids = [each.id for each in sent]
         return Sent(ids[0], ",".join(ids) if len(ids) > 1 else "")
 
@@ -60,16 +59,45 @@ class Sends:
         await self._session.sending(message, client_ref=key)
         self._tokens.use(token)
         fields = {name: value for name, value in body.items() if name != "to"}
+        failure: ChannelError | None
         url = f"{self._api.url}/v2/bot/message/reply"
-        answer = await self._api.http.request("POST", url, json={"replyToken": token, **fields})
-        failure = refusal(answer)
+        try:
+            answer = await self._api.http.request("POST", url, json={"replyToken": token, **fields})
+            failure = refusal(answer)
+        except ChannelError as lost:
+            failure = lost
         if failure is None:
             sent = read_accepted(answer.body)
             self._pushes.keep_soon(self._pushes.quotable(sent))
             return sent
         if isinstance(failure, Rejected) and failure.reason == INVALID_REPLY_TOKEN:
             return None
+        if not (failure.maybe_applied or isinstance(failure, Rejected)):
+            self._tokens.give_back(token)
         raise failure
+
+    async def _push(
+        self, message: OutboundMessage, key: str, body: dict[str, Any], *, marked: bool, gone: bool
+    ) -> list[SentMessage]:
+        """`gone`: the account seems to be out of the group, which LINE does not say."""
+        try:
+            return await self._pushes.push(message, key, msgspec.json.encode(body), marked=marked)
+        except Rejected as refused:
+            if gone and refused.reason == CONVERSATION_NOT_FOUND:
+                raise Rejected("not_a_member", refused.detail, code=refused.code) from None
+            raise
+
+    async def _check_not_blocked(self, user_id: str) -> None:
+        """A push to a user who has blocked the account is accepted and dropped; their profile tells.
+
+        https://developers.line.biz/en/reference/messaging-api/#get-profile
+        """
+        try:
+            await self._api.look_up(f"/v2/bot/profile/{user_id}", dict[str, Any])
+        except Rejected as refused:
+            if refused.code == "404":
+                text = "the customer has blocked this account"
+                raise Rejected("blocked_by_recipient", text, code=refused.code) from None
 
     async def _quote_token(self, message_id: str) -> str:
         token = (await self._tokens.of_message(message_id)).quote

@@ -5,8 +5,8 @@ who has blocked the account. Records of the session, which are committed with th
     line.reply              conversation id    the newest reply token, its time, whether it came again
     line.read               conversation id    the read token of the newest message
     line.message.<period>   message id         its quote token and its read token
-    line.unfollow           user id            when the user blocked the account, or ceased to be a friend
-    line.follow             user id            when the user became a friend again
+    line.gone               conversation id    when the user blocked the account, or it was put out of a group
+    line.back               conversation id    when it became a friend, or a member, again
 
 A reply token answers one event, once, and within about a minute
 (https://developers.line.biz/en/reference/messaging-api/#send-reply-message). Quote and read tokens do not
@@ -25,7 +25,8 @@ from unifyport.providers.contract.session import MAX_KEY, MAX_PAGE, Session
 from .shapes import Head, MessageHead
 
 REPLY, READ, MESSAGE = "line.reply", "line.read", "line.message"
-UNFOLLOWED, FOLLOWED = "line.unfollow", "line.follow"
+GONE, BACK = "line.gone", "line.back"
+_PRESENCE = {"unfollow": GONE, "leave": GONE, "follow": BACK, "join": BACK}  # by type of event
 FRESH_MS = 50_000
 PERIOD_MS = 30 * 86_400_000
 KEPT_PERIODS = 3
@@ -64,8 +65,8 @@ def _changes(head: Head, conversation_id: str, message: MessageHead | None) -> I
     if head.reply_token:
         token = ReplyToken(head.reply_token, head.timestamp, head.delivery_context.is_redelivery)
         yield _change(REPLY, conversation_id, token)
-    if head.type in ("follow", "unfollow"):
-        yield _change(FOLLOWED if head.type == "follow" else UNFOLLOWED, conversation_id, head.timestamp)
+    if head.type in _PRESENCE:
+        yield _change(_PRESENCE[head.type], conversation_id, head.timestamp)
     if message is None:
         return
     if message.mark_as_read_token:
@@ -114,6 +115,10 @@ class Tokens:
         if len(self._used) > _MOST_USED:
             self._used.popitem(last=False)
 
+    def give_back(self, reply_token: str) -> None:
+        """LINE has not taken it."""
+        self._used.pop(reply_token, None)
+
     async def read_token(self, conversation_id: str, message_id: str | None) -> str:
         """The read token of a message, or of the newest one; empty if none is known."""
         if message_id is not None:
@@ -130,13 +135,15 @@ class Tokens:
                     return msgspec.json.decode(record, type=MessageTokens)
         return MessageTokens()
 
-    async def has_blocked(self, user_id: str) -> bool:
-        """Whether the user has blocked the account, and not become a friend again since."""
-        unfollowed = await self._session.get(UNFOLLOWED, user_id.encode())
-        if unfollowed is None:
+    async def seems_gone(self, conversation_id: str) -> bool:
+        """Whether the user blocked the account, or it left the group, and nothing was heard of them since."""
+        key = conversation_id.encode()
+        gone = await self._session.get(GONE, key)
+        if gone is None:
             return False
-        followed = await self._session.get(FOLLOWED, user_id.encode())
-        return followed is None or _time(followed) < _time(unfollowed)
+        back, reply = await self._session.get(BACK, key), await self._session.get(REPLY, key)
+        last = 0 if reply is None else msgspec.json.decode(reply, type=ReplyToken).at
+        return max(last, 0 if back is None else _time(back)) < _time(gone)
 
     async def forget_old(self) -> None:
         """Delete the tokens of messages of periods that are over. Raises `SessionLost`."""
