@@ -10,4 +10,5 @@ def _read(channel: str) -> dict[str, Any]:
     return found
 
 
-TELEGRAM, WHATSAPP, TIKTOK, ZALO = (_read(channel) for channel in ("telegram", "whatsapp", "tiktok", "zalo"))
+CHANNELS = ("telegram", "whatsapp", "line", "tiktok", "zalo")
+TELEGRAM, WHATSAPP, LINE, TIKTOK, ZALO = map(_read, CHANNELS)
