@@ -234,6 +234,7 @@ async def send_world(directory: Path, channel: Channel | None = None) -> AsyncIt
         repeats=Repeats(store, TimedWriter(writer)),
         reply_tokens=ReplyTokens(RING, registry),
         files=cast(Any, None),
+        link_of_upload=cast(Any, None),
         settings=cast(Any, None),
         now_ms=now_ms,
         find_alias=services.normalizers.find_alias,

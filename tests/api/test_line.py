@@ -2,6 +2,8 @@
 
 import base64
 import json
+import sqlite3
+import time
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +130,34 @@ async def test_the_platform_repeats_until_it_is_answered(tmp_path: Path) -> None
             "kept",
             {"isRedelivery": True},
         )
+
+
+async def test_a_slow_store_is_answered_in_time_and_loses_nothing(tmp_path: Path) -> None:
+    """LINE gives up after two seconds: it is told to come again before that."""
+    async with world(tmp_path) as here:
+        await here.write("before")
+        with sqlite3.connect(tmp_path / "unifyport.db", isolation_level=None) as other:
+            other.execute("begin immediate")  # nothing can be committed meanwhile
+            began = trio.current_time()
+            message = {"id": "4711", "type": "text", "text": "slow"}
+            event = {
+                "type": "message",
+                "timestamp": time.time_ns() // 1_000_000,
+                "webhookEventId": "SLOW",
+                "source": {"type": "user", "userId": MEI},
+                "message": message,
+            }
+            body = json.dumps({"destination": here.channel.bot, "events": [event]}).encode()
+            answer = await post(here, body)
+            assert answer.status_code == 503
+            assert trio.current_time() - began < 2.0
+            assert [e["text"] for e in here.inbox.of("message.received")] == ["before"]
+            other.execute("rollback")
+        while (await post(here, body)).status_code != 200:
+            await trio.sleep(0.05)  # as LINE would, if later
+        await here.received("4711")
+        await here.write("after")
+        assert [e["text"] for e in here.inbox.of("message.received")] == ["before", "slow", "after"]
 
 
 async def test_out_of_order_and_standby(tmp_path: Path) -> None:

@@ -32,9 +32,12 @@ from tests.harness import (
     whatsapp,
     write_config,
 )
+from tests.line_world import CHANNEL_SECRET, line
+from unifyport.providers.line.messaging import signature as of_line
 from unifyport.providers.tiktok.business import signature as of_tiktok
 from unifyport.providers.whatsapp.cloud.signature import SIGNATURE, sign
 from unifyport.providers.zalo.bot.signature import SECRET_TOKEN, secret_of
+from unifyport.sandbox.line.state import id_of
 
 pytestmark = pytest.mark.chaos
 
@@ -103,6 +106,21 @@ def zalo_webhook(first: int, count: int, at: int) -> bytes:
     return json.dumps(event).encode()
 
 
+def line_webhook(first: int, count: int, at: int) -> bytes:
+    events = [
+        {
+            "type": "message",
+            "timestamp": at * 1000,
+            "webhookEventId": f"E{number}",
+            "source": {"type": "user", "userId": id_of("U", str(number % 10))},
+            "replyToken": f"T{number}",
+            "message": {"id": str(number), "type": "text", "text": str(number), "quoteToken": f"Q{number}"},
+        }
+        for number in range(first, first + count)
+    ]
+    return json.dumps({"destination": id_of("U", "bot"), "events": events}).encode()
+
+
 @attrs.frozen
 class Caller:
     """A platform that calls us. `batch`: messages in a request."""
@@ -115,6 +133,9 @@ class Caller:
 
 CALLERS = {
     "whatsapp": Caller(whatsapp(), 2, webhook, lambda body: {SIGNATURE: sign(APP_SECRET, body)}),
+    "line": Caller(
+        line(), 2, line_webhook, lambda body: {of_line.SIGNATURE: of_line.sign(CHANNEL_SECRET, body)}
+    ),
     "tiktok": Caller(
         tiktok(),
         1,

@@ -82,6 +82,7 @@ class LineCalls:
         if request.headers.get("X-Line-Retry-Key"):
             raise LineError(400, "X-Line-Retry-Key is not supported by this API")
         fields = _object(body)
+        channel.requests.append(("reply", body))
         messages = check_messages(fields.get("messages"), channel.quote_tokens.__contains__)
         token = channel.reply_tokens.get(str(fields.get("replyToken")))
         if token is None or token.used or token.expires_at < time.time():
@@ -99,6 +100,7 @@ class LineCalls:
             answer = {"message": "The retry key is already accepted", "sentMessages": known.sent}
             return _with_request_id(409, answer, accepted=known.request_id)
         fields = _object(body)
+        channel.requests.append(("push", body))
         messages = check_messages(fields.get("messages"), channel.quote_tokens.__contains__)
         to = str(fields.get("to", ""))
         self._check_recipient(channel, to)

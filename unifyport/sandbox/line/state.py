@@ -81,6 +81,7 @@ class Channel:
     read_tokens: dict[str, str] = attrs.field(factory=dict)  # -> message id
     contents: dict[str, Content] = attrs.field(factory=dict)
     accepted: dict[str, Accepted] = attrs.field(factory=dict)  # by retry key
+    requests: deque[tuple[str, Any]] = attrs.field(factory=lambda: deque(maxlen=KEPT))  # (`push`, body)
     sent: deque[dict[str, Any]] = attrs.field(factory=lambda: deque(maxlen=KEPT))
     dropped: deque[dict[str, Any]] = attrs.field(factory=lambda: deque(maxlen=KEPT))  # to who blocked it
     read: deque[str] = attrs.field(factory=lambda: deque(maxlen=KEPT))  # message ids
