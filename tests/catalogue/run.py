@@ -1,7 +1,7 @@
 """A run that makes every event type and every message kind, and the bodies that a receiver got in it.
 
-Telegram and WhatsApp send the examples of their documentation through the sandbox. What only devices see
-comes from `telling.py`, logins from the reference platform. What a run makes anew each time (ids, times,
+Telegram, WhatsApp and LINE send the examples of their documentation through the sandbox. What only devices
+see comes from `telling.py`, logins from the reference platform. What a run makes anew each time (ids, times,
 links, codes) is replaced by constants.
 """
 
@@ -36,6 +36,7 @@ from tests.reference.serving import reference_platform
 from unifyport.providers.telegram.bot.kinds import KINDS
 from unifyport.providers.telegram.bot.updates import ALLOWED_UPDATES
 
+from .line import of_line
 from .telling import told_by
 
 AT, SHOWN_AT = 1_780_790_400, "2026-06-07T00:00:00Z"  # of the documented examples
@@ -46,7 +47,9 @@ Body = dict[str, Any]
 
 async def catalogue(directory: Path) -> list[Body]:
     """The bodies that receivers got, with constants."""
-    return [*await _of_bots(directory), *await _of_devices(directory)]
+    line, now = await of_line(directory)
+    of_line_ = [constant(body, now) for body in line]
+    return [*await _of_bots(directory), *of_line_, *await _of_devices(directory)]
 
 
 # -- Telegram bots and the Cloud API -------------------------------------------------------------------------

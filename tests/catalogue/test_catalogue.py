@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.providers.documentation import WHATSAPP
+from tests.providers.documentation import LINE, WHATSAPP
 from unifyport.api.http.openapi_events import event_components, schema_name
 from unifyport.api.schemas.events import EVENTS
 from unifyport.model.event import BodyForm, EventType, in_form
@@ -117,4 +117,5 @@ def _all_kinds_are_there(bodies: list[dict[str, Any]]) -> None:
         *(("telegram", kind) for kind in [*KINDS, "callback_query"]),
         *(("whatsapp", kind) for kind in set(WHATSAPP["message"]) - others),
         *(("whatsapp", f"interactive: {kind}") for kind in WHATSAPP["interactive"]),
+        *(("line", kind) for kind in [*LINE["message"], "postback"]),
     }
