@@ -160,30 +160,38 @@ async def test_a_slow_store_is_answered_in_time_and_loses_nothing(tmp_path: Path
         assert [e["text"] for e in here.inbox.of("message.received")] == ["before", "slow", "after"]
 
 
-async def test_out_of_order_and_standby(tmp_path: Path) -> None:
+async def test_what_comes_out_of_order(tmp_path: Path) -> None:
+    """Of edits the one with the largest time counts (https://developers.line.biz/en/reference/messaging-api/,
+    edit event); what was never seen is edited and taken back all the same.
+    """
     async with world(tmp_path) as here:
-        message = {"id": "4711", "type": "text", "text": "second"}
-        now = await here.write("x")
-        at = (await here.received(now["message_id"]))["data"]["provider_data"]["timestamp"]
-        await here.order(
-            "updates",
-            {"events": [
-                {"type": "messageEdited", "message": message, "timestamp": at + 2000},
-                {"type": "messageEdited", "message": {**message, "text": "first"}, "timestamp": at + 1000},
-                {"type": "unsend", "unsend": {"messageId": "4711"}},
-            ], "group": "team"},
-        )  # fmt: skip
+        at = time.time_ns() // 1_000_000
+        edits = [("4711", "second", 2000), ("4711", "first", 1000), ("4712", "another", 0)]
+        events: list[dict[str, Any]] = [
+            {
+                "type": "messageEdited",
+                "message": {"id": id_, "type": "text", "text": text},
+                "timestamp": at - 5000 + after,
+            }
+            for id_, text, after in edits
+        ]
+        events.append({"type": "unsend", "unsend": {"messageId": "4711"}})
+        await here.order("updates", {"events": events, "group": "team"})
         await here.inbox.until(lambda: here.inbox.of("message.deleted"))
-        edits = here.inbox.of("message.updated")
-        assert [e["text"] for e in edits] == ["second", "first"]
-        assert edits[0]["timestamp"] > edits[1]["timestamp"]  # the largest is the newest
-        assert edits[0]["data"]["conversation"] == {
-            **edits[1]["data"]["conversation"], "id": TEAM, "type": "group"
-        }  # fmt: skip
+        assert [e["text"] for e in here.inbox.of("message.updated")] == ["second", "another"]
+        [deleted] = here.inbox.of("message.deleted")
+        assert (deleted["message_id"], deleted["conversation_id"]) == ("4711", TEAM)
+
+
+async def test_what_another_channel_is_to_answer(tmp_path: Path) -> None:
+    async with world(tmp_path) as here:
         await here.order("messages", {"text": "to another", "mode": "standby"})
         await here.inbox.until(lambda: here.inbox.of("provider.event"))
         [standby] = here.inbox.of("provider.event")
         assert (standby["event_name"], standby["text"]) == ("standby", "to another")
+        await here.write("to us", group="team")  # the token of the other message is not taken
+        await here.sent()
+        assert [message["by"] for message in here.line.sent()] == ["push"]
 
 
 async def test_garbage_is_kept_and_stops_nothing(tmp_path: Path) -> None:

@@ -45,9 +45,7 @@ class LineApi:
         headers = {"authorization": f"Bearer {self._token}"} if self._token else {}
         self.http = HttpApi(context, parallel_sends=PARALLEL_SENDS, headers=headers)
         if not self._token:
-            self.http.tokens = ChannelTokens(
-                self.http, f"{self.url}/oauth2/v3/token", self._channel_id, credentials["channel_secret"]
-            )
+            self.http.tokens = ChannelTokens(self.http, context)
 
     async def log_in(self) -> BotInfo:
         """The bot of the token. Raises `LoggedOut` for a token that is refused, or of another channel."""

@@ -13,7 +13,7 @@ import msgspec
 import trio
 
 from unifyport.net.clients import Response
-from unifyport.process.redaction import register_fleeting
+from unifyport.providers.contract.base import ConnectorContext
 from unifyport.providers.contract.errors import ChannelError, LoggedOut, RateLimited, Transient
 from unifyport.providers.http import HttpApi, nothing_applied
 
@@ -32,11 +32,12 @@ class _Issued(msgspec.Struct):
 class ChannelTokens:
     """The current token of a channel. One is issued at a time; other tasks wait for it."""
 
-    def __init__(self, http: HttpApi, url: str, channel_id: str, channel_secret: str) -> None:
+    def __init__(self, http: HttpApi, context: ConnectorContext) -> None:
         self._http = http
-        self._url = url
-        fields = {"grant_type": "client_credentials", "client_id": channel_id}
-        self._body = urlencode({**fields, "client_secret": channel_secret}).encode()
+        self._url = f"{context.endpoints.api_url.rstrip('/')}/oauth2/v3/token"
+        self._secrets = context.secrets
+        fields = {"grant_type": "client_credentials", "client_id": context.credentials["channel_id"]}
+        self._body = urlencode({**fields, "client_secret": context.credentials["channel_secret"]}).encode()
         self._token = ""
         self._good_until = -math.inf  # trio's clock
         self._lock = trio.Lock()
@@ -67,7 +68,7 @@ class ChannelTokens:
                 timeout=ISSUE_SECONDS,
                 authorized=False,
             )
-        register_fleeting(issued.access_token)
+        self._secrets.register(issued.access_token)
         self._token = issued.access_token
         ahead = min(AHEAD_SECONDS, issued.expires_in / 4)
         self._good_until = trio.current_time() + issued.expires_in - ahead
