@@ -7,6 +7,7 @@ redelivery with another reply token. A reply token serves once, within a minute.
 under one retry key. A push to a user who has blocked the account is accepted and dropped.
 """
 
+import os
 import time
 from collections.abc import Callable
 from typing import Any
@@ -81,7 +82,7 @@ class LinePlatform(LineCalls, LineCustomers, HttpPlatform):
             if fields.get("grant_type") != "client_credentials" or not channel_id.isdigit() or wrong:
                 return as_json({"error": "invalid_client", "error_description": "invalid client_secret"}, 400)
             self.channel(channel_id, secret)
-            token = f"stateless.{channel_id}.{len(self._issued)}"
+            token = f"stateless.{channel_id}.{os.urandom(8).hex()}"
             self._issued[token] = _Issued(channel_id, time.time() + STATELESS_SECONDS)
             return as_json(
                 {"token_type": "Bearer", "access_token": token, "expires_in": STATELESS_SECONDS - 1}
