@@ -114,7 +114,11 @@ class World:
 
 @contextlib.asynccontextmanager
 async def a_world(directory: Path, media: str = "") -> AsyncIterator[World]:
-    async with sandbox() as platform, reference_platform() as everything, trio.open_nursery() as nursery:
+    async with (
+        sandbox(REGISTRY) as platform,
+        reference_platform() as everything,
+        trio.open_nursery() as nursery,
+    ):
         files = FileServer()
         await nursery.start(files.run)
         more = account() + whatsapp() + platform.sandbox.config() + declared(everything) + media

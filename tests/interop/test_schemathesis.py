@@ -59,7 +59,7 @@ async def test_the_document_and_the_server_say_the_same(
     python = peers.python(HERE / "requirements.in")
     for name in ("schemathesis.toml", "hooks.py"):
         shutil.copy(HERE / name, tmp_path)
-    async with sandbox() as platform, receiver() as inbox, reference_platform() as everything:
+    async with sandbox(REGISTRY) as platform, receiver() as inbox, reference_platform() as everything:
         more = account() + platform.sandbox.config() + declared(everything) + endpoint(inbox.url)
         settings = settings_of(tmp_path, more, registry=REGISTRY, **public(free_port()))
         channels = list(REGISTRY.channels.values())

@@ -121,7 +121,7 @@ class World:
 @contextlib.asynccontextmanager
 async def a_world(directory: Path, mode: str, *, tls: bool) -> AsyncIterator[World]:
     cert = certificate(directory)
-    async with sandbox() as platform, receiver() as inbox, reference_platform() as everything:
+    async with sandbox(REGISTRY) as platform, receiver() as inbox, reference_platform() as everything:
         port = free_port()
         public_url = f'public_url = "{"https" if tls else "http"}://127.0.0.1:{port}"'
         settings = settings_of(
