@@ -3,6 +3,7 @@
 It runs the gateway, the sandbox platforms, a webhook receiver, and the customers' side.
 """
 
+import json
 import socket
 import subprocess
 import sys
@@ -11,7 +12,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import attrs
 import click
 import httpx
 import trio
@@ -22,47 +22,11 @@ from unifyport.sandbox.control import Sandbox
 from unifyport.sandbox.inspector import Inspector, Received
 
 from .common import console, fail, run_async
+from .demo_channels import CUSTOMERS, SECRET, WHATSAPP, Customer, text_of
 from .messages import describe
 from .serving import initialise
 from .terminal import escaped
 
-# Not secret: only used with local platforms and a receiver that run for a minute.
-SECRET = "demo-signing-secret"  # noqa: S105
-TOKEN = "4242:demo-token"  # noqa: S105
-APP_SECRET, VERIFY_TOKEN = "demo-app-secret", "demo-verify-token"
-NUMBER = "106540352242922"
-
-
-@attrs.frozen(kw_only=True)
-class Customer:
-    """A customer on one channel. `order`: their part of the sandbox's control request."""
-
-    channel: str
-    account: str  # the account's name
-    id: str
-    order: dict[str, Any]
-    question: str
-    reply: str
-
-
-CUSTOMERS = (
-    Customer(
-        channel="whatsapp",
-        account="demo-shop",
-        id="6590000001",
-        order={"from": "6590000001", "name": "Mei"},
-        question="Is the blue one in stock?",
-        reply="Yes, three left.",
-    ),
-    Customer(
-        channel="telegram",
-        account="demo-bot",
-        id="1001",
-        order={"from": {"id": 1001, "first_name": "Minh"}},
-        question="When do you open?",
-        reply="At nine.",
-    ),
-)
 START_SECONDS, STEP_SECONDS = 30, 15
 
 
@@ -133,19 +97,16 @@ class Demo:
 name = "demo"
 url = {toml_string(hook)}
 signing_secret = "{SECRET}"
-
+"""
+        for customer in CUSTOMERS:
+            pairs = ", ".join(f"{name} = {toml_string(text)}" for name, text in customer.credentials.items())
+            text += f"""
 [[accounts]]
-name = "demo-shop"
-provider = "whatsapp"
-credentials = {{ access_token = "demo-access-token", phone_number_id = "{NUMBER}", \
-app_secret = "{APP_SECRET}", verify_token = "{VERIFY_TOKEN}" }}
-
-[[accounts]]
-name = "demo-bot"
-provider = "telegram"
-credentials = {{ token = "{TOKEN}" }}
-
-{self._sandbox.config()}"""
+name = "{customer.account}"
+provider = "{customer.channel}"
+credentials = {{ {pairs} }}
+"""
+        text += f"\n{self._sandbox.config()}"
         self.config.write_text(text, encoding="utf-8")
 
     async def _start(self) -> trio.Process:
@@ -184,9 +145,9 @@ credentials = {{ token = "{TOKEN}" }}
             f"{self._control}/sandbox/whatsapp/webhooks",
             {
                 "callback_url": accounts["demo-shop"]["ingress_url"],
-                "app_secret": APP_SECRET,
-                "verify_token": VERIFY_TOKEN,
-                "phone_number_ids": [NUMBER],
+                "app_secret": WHATSAPP["app_secret"],
+                "verify_token": WHATSAPP["verify_token"],
+                "phone_number_ids": [WHATSAPP["phone_number_id"]],
             },
         )
         written, sent = {}, {}
@@ -198,16 +159,16 @@ credentials = {{ token = "{TOKEN}" }}
             )
             event = await self._event("message.received", customer.question)
             sent[customer.channel] = await self._reply(gateway, event, customer)
-        console.print("[bold]5.[/bold] WhatsApp says what became of it")
+        console.print(f"[bold]{len(CUSTOMERS) + 3}.[/bold] WhatsApp says what became of it")
         for status in ("delivered", "read"):
             receipt = {"message_id": sent["whatsapp"], "status": status}
             await self._post(f"{self._control}/sandbox/whatsapp/receipts", receipt)
             await self._event(f"message.{status}", "")
-        await self._until(lambda: len(self._of("message.status.updated")) == 3, "message.status.updated")
+        await self._until(lambda: len(self._statuses()) == 3, "message.status.updated")
         self._verify(written, sent["whatsapp"])
         console.print(
-            "[bold green]verified:[/bold green] two channels, inbound -> signed webhook -> reply -> receipts,"
-            " every signature valid"
+            f"[bold green]verified:[/bold green] {len(CUSTOMERS)} channels, inbound -> signed webhook ->"
+            " reply, receipts of WhatsApp, every signature valid"
         )
 
     async def _accounts(self, gateway: str) -> dict[str, Any]:
@@ -227,7 +188,7 @@ credentials = {{ token = "{TOKEN}" }}
         sent = (await self._post(f"{gateway}/v1/messages", body, {"x-api-key": self._key}))["data"]
         console.print(f"  [cyan]api[/cyan]     message {escaped(sent['message_id'])} {sent['status']}")
         url = f"{self._control}/sandbox/{customer.channel}/messages"
-        arrived = [_text(message) for message in (await self._http.get(url)).json()]
+        arrived = [text_of(message) for message in (await self._http.get(url)).json()]
         if arrived != [customer.reply]:
             raise DemoFailed(f"the customer on {customer.channel} did not get the reply: {arrived}")
         console.print(f"  [cyan]phone[/cyan]   the customer reads: {escaped(repr(arrived[0]))}")
@@ -235,6 +196,11 @@ credentials = {{ token = "{TOKEN}" }}
 
     def _of(self, name: str) -> list[dict[str, Any]]:
         return [received.event for received in self.events if received.event["type"] == name]
+
+    def _statuses(self) -> list[tuple[str, str]]:
+        """What WhatsApp said of messages."""
+        told = [event for event in self._of("message.status.updated") if event["provider"] == "whatsapp"]
+        return [(event["message_id"], event["status"]) for event in told]
 
     def _verify(self, written: dict[str, Any], sent: str) -> None:
         """Check everything that was received. Raises `DemoFailed`."""
@@ -245,7 +211,7 @@ credentials = {{ token = "{TOKEN}" }}
         messages = {event["provider"]: event["message_id"] for event in self._of("message.received")}
         if messages != {channel: order["message_id"] for channel, order in written.items()}:
             raise DemoFailed(f"messages received: {messages}")
-        statuses = [(event["message_id"], event["status"]) for event in self._of("message.status.updated")]
+        statuses = self._statuses()
         if statuses != [(sent, "sent"), (sent, "delivered"), (sent, "read")]:
             raise DemoFailed(f"statuses received: {statuses}")
 
@@ -284,10 +250,12 @@ credentials = {{ token = "{TOKEN}" }}
         for customer in CUSTOMERS:
             console.print(
                 "  curl -H 'content-type: application/json'"
-                f' -d \'{{"from": "{customer.id}", "text": "hello"}}\''
+                f" -d '{json.dumps({**customer.order, 'text': 'hello'})}'"
                 f" {self._control}/sandbox/{customer.channel}/messages"
             )
-        console.print(f"  unifyport send -c {self.config} {mei.account} {mei.id} 'hello'", soft_wrap=True)
+        console.print(
+            f"  unifyport send -c {self.config} {mei.account} {mei.order['from']} 'hello'", soft_wrap=True
+        )
         console.print(f"  unifyport status -c {self.config}", soft_wrap=True)
         console.print(f"API key: {self._key}   log: {self.directory / 'gateway.log'}\n", soft_wrap=True)
 
@@ -301,12 +269,6 @@ credentials = {{ token = "{TOKEN}" }}
                     f"{self._control}/sandbox/{mei.channel}/messages", {**mei.order, "text": text}
                 )
         await trio.sleep_forever()
-
-
-def _text(message: dict[str, Any]) -> str:
-    """A message's text, in either platform's terms."""
-    text = message["text"]
-    return str(text["body"] if isinstance(text, dict) else text)
 
 
 @click.command()
