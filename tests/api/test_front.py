@@ -41,7 +41,7 @@ from unifyport.front.asgi import asgi_app
 from unifyport.front.exchange import Exchange
 from unifyport.listeners import listen
 from unifyport.model.structuring import Problems
-from unifyport.process.redaction import redact, register_secret
+from unifyport.process.redaction import redact, register_secrets
 from unifyport.providers.registry import standard
 
 
@@ -341,8 +341,7 @@ async def test_logs_have_ids_and_hold_no_secret_and_no_text(tmp_path: Path) -> N
 
 
 def test_redaction_finds_every_secret_wherever_it_stands() -> None:
-    for secret in ("4242:one-secret", "4242:one", "another\u00e9secret", "short"):
-        register_secret(secret)
+    register_secrets("acct_1", ("4242:one-secret", "4242:one", "another\u00e9secret", "short"))
     assert redact("https://api/bot4242:one-secret/getMe") == "https://api/bot[secret]/getMe"
     assert redact("4242:one4242:one-secret") == "[secret][secret]"
     assert redact("a 4242:on b") == "a 4242:on b"

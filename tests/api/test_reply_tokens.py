@@ -67,9 +67,23 @@ async def test_a_token_quotes_its_message_and_nothing_else(tmp_path: Path) -> No
             ):
                 assert refused.status_code == 400, refused.text
                 assert refused.json()["error"]["code"] == "invalid_reply_token"
-            for malformed in ({}, "", {"message_id": ""}, {"message_id": 5}, 5, ["x"]):
-                refused = await reply(reply_to=malformed)
-                assert (refused.status_code, refused.json()["error"]["code"]) == (400, "invalid_request")
+            for malformed in (
+                {},
+                "",
+                {"message_id": ""},
+                {"message_id": 0},
+                {"message_id": True},
+                -1,
+                1.5,
+                2**53,
+                ["x"],
+            ):
+                for place in ({"reply_to": malformed}, {"provider_data": {"reply_to": malformed}}):
+                    refused = await reply(**place)
+                    assert (refused.status_code, refused.json()["error"]["code"]) == (
+                        400,
+                        "invalid_request",
+                    ), place
             assert len(await platform.sent("whatsapp")) == 12
 
 

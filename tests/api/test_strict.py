@@ -141,3 +141,67 @@ async def test_a_header_that_says_neither(tmp_path: Path) -> None:
         assert refused.json()["error"]["message"] == "X-Strict: must be true or false"
         assert (await api("GET", "/v1/accounts", headers={"x-strict": "False"})).status_code == 200
         assert TOKEN not in refused.text
+
+
+async def test_a_refusal_says_every_field_at_once(tmp_path: Path) -> None:
+    """Those of the request, and those that only the channel knows; also beside a value that is refused."""
+    async with sandbox() as platform:
+        more = account() + platform.sandbox.config()
+        async with gateway(settings_of(tmp_path, more)) as api:
+            [bot] = await api.data("GET", "/v1/accounts")
+            await api.until(lambda a: a["runtime_status"] == "running", f"/v1/accounts/{bot['id']}")
+            strict, unknown = {"x-strict": "true"}, {"message.buttons", "zork", "provider_data.tmplate"}
+            odd = text(bot["id"], message={"buttons": []}, zork=1)
+
+            async def refused(path: str, body: Any, headers: Any = None) -> dict[str, Any]:
+                response = await api("POST", path, body, headers=headers)
+                assert response.status_code in (400, 404), response.text
+                error: dict[str, Any] = response.json()["error"]
+                error["warned"] = {each["path"] for each in error.pop("warnings", [])}
+                return error
+
+            error = await refused(
+                "/v1/messages", odd | {"provider_data": {"tmplate": 1, "template": {}}}, strict
+            )
+            assert error["warned"] == unknown | {"provider_data.template"}
+            assert len(error["problems"]) == 4
+            new = {
+                "provider": "telegram",
+                "nme": "x",
+                "runtime_status": "running",
+                "provider_data": {"tokn": ""},
+            }
+            error = await refused("/v1/accounts", new, strict)
+            assert error["warned"] == {"nme", "runtime_status", "provider_data.tokn"}
+            hook = HOOK | {"signing_secrt": "x", "delivery": {"order": "x"}, "retry_policy": {"max": 1}}
+            error = await refused("/v1/webhook-endpoints", hook, strict)
+            assert error["warned"] == {"signing_secrt", "delivery.order", "retry_policy.max"}
+            for headers in (strict, None):  # a misspelt field may be why it fails
+                error = await refused(
+                    "/v1/messages", odd | {"message": {"type": "text", "txt": "hi"}}, headers
+                )
+                assert error["warned"] == {"message.txt", "zork"}
+                error = await refused("/v1/messages", odd | {"to": "7"}, headers)
+                assert (error["problems"], error["warned"]) == (
+                    ["to: must be an object"],
+                    {"message.buttons", "zork"},
+                )
+                data = {"tmplate": 1, "parse_mode": "HTML", "disable_notification": "yes"}
+                error = await refused("/v1/messages", odd | {"provider_data": data}, headers)
+                assert error["message"].startswith("provider_data.disable_notification: ")
+                assert error["warned"] == unknown
+            gone = await refused("/v1/messages", odd)  # the platform knows no such conversation
+            assert (gone["code"], gone["warned"]) == ("conversation_not_found", {"message.buttons", "zork"})
+            assert (await refused("/v1/messages", [odd], strict))["warned"] == set()
+            assert await platform.sent() == []
+
+
+async def test_json_in_a_string_that_nests_too_deeply(tmp_path: Path) -> None:
+    async with gateway(settings_of(tmp_path, account())) as api:
+        [bot] = await api.data("GET", "/v1/accounts")
+        deep = '{"x":' * 20_000
+        sent = await api("POST", "/v1/messages", text(bot["id"], message={"type": "audio", "text": deep}))
+        assert (sent.status_code, sent.json()["error"]["code"]) == (400, "invalid_request")
+        new = {"provider": "telegram", "provider_data": {"token": "1:x"}, "proxy": "[" * 100_000}
+        made = await api("POST", "/v1/accounts", new)
+        assert made.json()["error"]["message"] == "proxy: must be an object, or one as JSON in a string"

@@ -62,8 +62,11 @@ async def test_uploads_fetched_files_and_files_of_telegram_in_one_album(world: W
     data = answer.json()["data"]
     ids = [str(message["message_id"]) for message in (photo, video, other)]
     assert (data["message_id"], data["provider_ref"]) == (ids[0], ",".join(ids))
-    again = await world.send(text="x", reply_to=ids[1])
-    assert again.status_code == 200
+    number = video["message_id"]
+    for place in (ids[1], number, {"message_id": ids[1]}, {"message_id": number}):
+        for more in ({"reply_to": place}, {"provider_data": {"reply_to": place}}):
+            assert (await world.send(text="x", **more)).status_code == 200, more
+            assert [*world.bot.sent][-1]["reply_to_message"]["message_id"] == number
 
 
 async def test_an_album_as_a_reply_with_marks_and_names(world: World) -> None:

@@ -274,6 +274,10 @@ async def test_a_token_that_is_valid_is_used_while_the_refresh_fails(clock: Mock
         (answer({"error": 5}, 400), Transient, "oauth_http_400"),
         (answer(b"", 429), RateLimited, "rate_limited"),
         (answer(b"<html>"), Transient, "oauth_malformed_answer"),
+        (answer(b'{"access_token":"\xff"}'), Transient, "oauth_malformed_answer"),
+        (answer(b'{"a":' + b"[" * 100_000), Transient, "oauth_malformed_answer"),
+        (answer(b'{"error":"\xff"}', 400), Transient, "oauth_http_400"),
+        (answer(b'{"a":' + b"[" * 100_000, 400), Transient, "oauth_http_400"),
         (answer({"refresh_token": "x"}), Transient, "oauth_malformed_answer"),
         (pair(1, access_token="a\r\nb: c"), Transient, "oauth_malformed_answer"),
         (pair(1, access_token=""), Transient, "oauth_malformed_answer"),
@@ -303,10 +307,15 @@ async def test_an_expiry_that_is_unknown_or_strange(clock: MockClock, lifetime: 
         await api.aclose()
 
 
-@pytest.mark.parametrize("stored", [b"", b"\xff", msgspec.msgpack.encode({"other": 1})])
+@pytest.mark.parametrize(
+    "stored",
+    [b"", b"\xff", msgspec.msgpack.encode({"other": 1}), b"\x81\xa1\xff\x01", b"\x81\xa1a" + b"\x91" * 9999],
+)
 async def test_a_record_that_cannot_be_read_is_none(stored: bytes) -> None:
     async with scripted(pair(1)) as platform:
-        assert await current(made(platform, Store({RECORD: stored}))) == "access-1"
+        api = made(platform, Store({RECORD: stored}))
+        assert await current(api) == "access-1"
+        await api.aclose()
 
 
 async def test_how_the_app_is_named() -> None:

@@ -258,3 +258,17 @@ def test_render() -> None:
     ):
         with pytest.raises(Rejected):
             render(wrong)
+
+
+@pytest.mark.parametrize("bad", [b"\xff", b"\xc3", b"\xed\xa0\x80"])
+def test_bytes_that_are_no_utf8_lose_nothing(bad: bytes) -> None:
+    for fields in (
+        {"text": "good MARK"},
+        {"text": "good", "MARK": {"MARK": 1}},
+        {"caption": "good", "photo": [FILE]},
+    ):
+        update = {"update_id": 1, "message": message(**fields, author_signature="MARK")}
+        raw = msgspec.json.encode(update).replace(b"MARK", bad)
+        event = parse_update(raw, "42")[0]
+        assert isinstance(event, MessageReceived), event
+        assert event.content.text.startswith("good")

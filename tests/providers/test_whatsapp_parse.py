@@ -307,3 +307,35 @@ def test_nothing_makes_it_raise(value: Any) -> None:
         for addressed in parse_webhook(body, "path"):
             assert isinstance(addressed, Addressed)
             assert len(addressed.event.key) == 16
+
+
+@pytest.mark.parametrize("bad", [b"\xff", b"\xc3", b"\xed\xa0\x80"])
+def test_bytes_that_are_no_utf8_lose_nothing(bad: bytes) -> None:
+    """In any text of a webhook: what stands beside it arrives, and so does the rest of the text."""
+    errors = [{"code": 1, "title": "MARK"}]
+    status = {
+        "id": "wamid.2",
+        "status": "failed",
+        "timestamp": str(AT),
+        "recipient_id": "6",
+        "errors": errors,
+    }
+    contacts = [{"wa_id": CUSTOMER, "profile": {"name": "MARK"}}, {"MARK": 1}]
+    form = {"name": "f", "body": "MARK", "response_json": '{"a": "MARK"}'}
+    reply = {"type": "nfm_reply", "nfm_reply": form, "MARK": 1}
+    parts: list[dict[str, Any]] = [
+        {"contacts": contacts, "messages": [item(type="text", text={"body": "good"})]},
+        {"messages": [item(type="text", text={"body": "good MARK"}, MARK="MARK")]},
+        {"messages": [item(type="interactive", interactive=reply)]},
+        {"messages": [item(type="MARK", MARK={"a": "MARK"})]},
+        {"statuses": [status]},
+        {"errors": [{"code": 1, "title": "MARK"}]},
+        {"MARK": [{"a": "MARK"}]},
+        {"messages": {"MARK": 1}, "statuses": [status]},
+    ]
+    for part in parts:
+        found = [a.event for a in parse_webhook(webhook(**part).replace(b"MARK", bad), "path")]
+        good = [each for each in found if not isinstance(each, Unparsed)]
+        assert len(good) == 1, part
+        if isinstance(good[0], MessageReceived):
+            assert good[0].content.text.startswith(("good", "\ufffd", "{", "[unsupported"))

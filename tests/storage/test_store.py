@@ -18,6 +18,8 @@ from unifyport.model.owed import Stretch
 from unifyport.model.proxy import Proxy
 from unifyport.model.unit import CommandChange, Item, Quarantined, SessionChange, Unit
 from unifyport.model.webhook import WebhookEndpoint
+from unifyport.process import redaction
+from unifyport.process.redaction import redact
 from unifyport.storage.contract import (
     AcceptCommand,
     ApiKey,
@@ -544,3 +546,29 @@ async def test_a_database_of_the_first_schema_is_brought_up_with_everything_in_i
         assert not await store.account_deleted("acct_2")
     finally:
         store.close()
+
+
+async def test_secrets_are_blanked_while_their_owner_has_them(store: SqliteStore, monkeypatch: Any) -> None:
+    """Not for the life of the process: those of before are former ones, of which only the newest are kept."""
+    monkeypatch.setattr(redaction, "MOST_FORMER", 2)
+    new = attrs.evolve(new_account(77), credentials={"token": "token-77-first"})
+    new = attrs.evolve(new, proxy=Proxy("http", "p", 1, "u", "proxy-77"))
+    account = await value_of(store, [PutAccount(new)])
+    hooks = [WebhookEndpoint(f"we_7{n}", "https://x.example", secret=f"hook-7{n}-first") for n in range(2)]
+    hook, other = [await value_of(store, [PutEndpoint(each)]) for each in hooks]
+
+    def blanked(*texts: str) -> bool:
+        return all(redact(text) == "[secret]" for text in texts)
+
+    assert blanked("token-77-first", "proxy-77", "hook-70-first", "hook-71-first")
+    for number in range(5):
+        changed = attrs.evolve(account, credentials={"token": f"token-77-{number}"})
+        account = await value_of(store, [PutAccount(changed)])
+        hook = await value_of(store, [PutEndpoint(attrs.evolve(hook, secret=f"hook-70-{number}"))])
+    assert blanked("token-77-4", "hook-70-4", "hook-70-3", "token-77-3", "hook-71-first", "proxy-77")
+    assert not [t for t in ("token-77-first", "token-77-2", "hook-70-first", "hook-70-2") if blanked(t)]
+    await store.commit(
+        [DeleteAccount("acct_77"), Together([DeleteEndpoint(hook.id), DeleteEndpoint(other.id)])]
+    )
+    assert blanked("hook-70-4", "hook-71-first")  # the newest former ones
+    assert not [text for text in ("token-77-4", "proxy-77", "token-77-3") if blanked(text)]

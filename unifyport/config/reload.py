@@ -37,7 +37,8 @@ log = logging.getLogger("unifyport.reload")
 TRIES = 5
 _DELETED_AT_A_TIME = 50
 AT_START_ONLY = ("server.", "storage.", "media.", "security.master_key", "security.ca_file")
-_DECLARED = ("api_keys", "webhook_endpoints", "accounts", "directory", "path")  # `declared` compares those
+# Not compared here: `declared` compares some, the others are no options.
+_DECLARED = ("api_keys", "webhook_endpoints", "accounts", "directory", "path", "secrets")
 
 _PACE = re.compile(r"^paces\.([^.]+)")  # fields of `Settings` that the file has in another place
 _APP = re.compile(r"^apps\.")
@@ -262,6 +263,7 @@ def _connects_otherwise(old: Account, new: Account) -> bool:
 def _reloadable(running: Settings, written: Settings) -> Settings:
     """`written`, with the options that are read at the start only as they are in `running`."""
     kept = running.security
+    written.secrets.register(kept.master_key)
     return attrs.evolve(
         written,
         server=running.server,

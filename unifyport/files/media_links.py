@@ -17,6 +17,7 @@ import msgspec
 from unifyport.config.settings import Media
 from unifyport.model.file_names import LONGEST_NAME
 from unifyport.model.inbound import MAX_HANDLE, Attachment
+from unifyport.model.json_text import UNREADABLE
 from unifyport.providers.registry import Registry
 from unifyport.storage.sealing import KeyRing, SealError
 
@@ -147,7 +148,7 @@ class MediaLinks:
         try:
             plain = self._ring.open_text("media", text, context=account_id)
             reference = _decode(plain)
-        except (SealError, msgspec.DecodeError):
+        except (SealError, *UNREADABLE):
             raise MediaUnavailable(Missing.NO_LINK, "not_found") from None
         if reference.expires_at < self._now_ms():
             raise MediaUnavailable(Missing.GONE, "link_expired")

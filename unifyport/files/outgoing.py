@@ -23,6 +23,7 @@ import trio
 from unifyport.config.settings import Media
 from unifyport.model.file_names import clean_name, safe_name
 from unifyport.model.ids import new_id
+from unifyport.model.json_text import UNREADABLE
 from unifyport.net.clients import ConnectionLost, NotConnected, TooLarge
 from unifyport.net.fetch import Fetched, FetchRefused, fetch
 from unifyport.net.guard import AddressGuard, NameNotResolved, UrlNotAllowed
@@ -149,7 +150,7 @@ class OutgoingFiles:
     def _read_description(self, key: str) -> Upload | None:
         try:
             return msgspec.json.decode((self._directory / f"{key}.json").read_bytes(), type=Upload)
-        except (OSError, msgspec.DecodeError):
+        except (OSError, *UNREADABLE):
             return None
 
     def _write_description(self, upload: Upload) -> None:

@@ -15,7 +15,7 @@ from unifyport.config.settings import (
 from unifyport.model.account import Account, Origin
 from unifyport.model.proxy import Proxy
 from unifyport.net.guard import AddressGuard, NameNotResolved, UrlNotAllowed
-from unifyport.process.redaction import register_secret
+from unifyport.process.redaction import ShortLivedSecrets
 from unifyport.providers.contract.base import WEBHOOK, Channel, ConnectionSpec
 from unifyport.providers.registry import PROVIDER_NAMES, Registry
 
@@ -62,6 +62,7 @@ class AccountChecks:
     _registry: Registry
     _settings: Callable[[], Settings]
     _proxy_guard: AddressGuard
+    _given: ShortLivedSecrets = attrs.field(factory=ShortLivedSecrets)
 
     def check_channel(self, provider: str) -> Channel:
         if provider not in PROVIDER_NAMES:
@@ -123,7 +124,7 @@ class AccountChecks:
             raise invalid(f"{name}.host", str(error)) from None
         except ValueError as error:
             raise invalid(name, str(error)) from None
-        register_secret(proxy.password)
+        self._given.register(proxy.password)  # the store registers what is kept
         return proxy
 
 

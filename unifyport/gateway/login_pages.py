@@ -14,6 +14,7 @@ from actors.account.question import AnswerTooLong, NotAsked
 from actors.accounts import Accounts
 from unifyport.links.login import LoginLinks, NoLogin
 from unifyport.model.auth import MAX_PASSKEY_ANSWER, PasskeyPage, Wanted
+from unifyport.model.json_text import UNREADABLE
 
 from .errors import invalid, not_found
 
@@ -58,7 +59,7 @@ class LoginPageUseCases:
         self.find_page(name)
         try:
             value = msgspec.json.decode(text)
-        except (msgspec.DecodeError, RecursionError, UnicodeEncodeError):
+        except (*UNREADABLE, UnicodeEncodeError):
             value = None
         if not isinstance(value, dict):
             raise invalid("result", "must be the JSON object that the script has printed")

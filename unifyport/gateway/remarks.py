@@ -1,8 +1,8 @@
 """What a request asks for and does not get, although it is carried out: said in the answer, or refused.
 
 A field that is not known, or known but without effect where it is, must not be lost silently: a misspelt
-`signing_secrt` would leave deliveries unsigned. The answer carries each as a warning. A strict request is
-refused instead, before anything has happened.
+`signing_secrt` would leave deliveries unsigned. The answer, also one that is an error, carries each as a
+warning. A strict request is refused instead, before anything has happened.
 """
 
 import difflib
@@ -65,9 +65,4 @@ class Remarks:
         refused = [each for each in self.warnings if each.code != CONVERSATION_ALIASED]
         if self.strict and refused:
             problems = [f"{each.path}: {each.message}" for each in refused]
-            raise UseCaseError(
-                INVALID_REQUEST,
-                "; ".join(problems),
-                problems=problems,
-                warnings=[attrs.asdict(each) for each in refused],
-            )
+            raise UseCaseError(INVALID_REQUEST, "; ".join(problems), problems=problems)

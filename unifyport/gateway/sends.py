@@ -52,6 +52,7 @@ from .writes import NotKnownYet
 
 FETCH_SECONDS = 15.0  # of the 25 that a send may take
 MAX_PROVIDER_DATA = 65_536  # bytes of JSON
+MAX_NUMBER = 2**53 - 1  # the largest integer that every JSON library reads exactly
 
 
 @attrs.frozen
@@ -74,8 +75,8 @@ class FileSource:
 class Quote:
     """The message that a reply quotes.
 
-    `value`: a reply token or the platform's id of the message, as a string; or an object with one of them,
-    `reply_token` or `message_id`. `field` named it.
+    `value`: a reply token or the platform's id of the message, which may be a number; or an object with one
+    of them, `reply_token` or `message_id`. `field` named it.
     """
 
     field: str
@@ -236,6 +237,8 @@ class SendUseCases:
             token, message_id = None, value
         if token is not None:
             return await self._read_token(account, connection, conversation_id, Quote(field, token))
+        if isinstance(message_id, int) and 0 < message_id <= MAX_NUMBER and message_id is not True:
+            return str(message_id)
         if not isinstance(message_id, str):
             raise invalid(field, "must be a reply token or a message id, or an object with one of them")
         return check_id(field, message_id)

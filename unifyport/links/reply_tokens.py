@@ -7,6 +7,7 @@ expire: the platform decides how old a quoted message may be.
 
 import msgspec
 
+from unifyport.model.json_text import UNREADABLE
 from unifyport.providers.contract.capabilities import SEND_REPLY
 from unifyport.providers.registry import Registry
 from unifyport.storage.sealing import KeyRing, SealError
@@ -56,7 +57,7 @@ class ReplyTokens:
         try:
             plain = self._ring.open_text("reply_token", encoded, context=account_id)
             quoted = msgspec.json.decode(plain, type=_Quoted)
-        except (SealError, msgspec.DecodeError):
+        except (SealError, *UNREADABLE):
             raise InvalidReplyToken from None
         if not token.startswith(_VERSION):
             raise InvalidReplyToken

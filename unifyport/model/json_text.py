@@ -1,7 +1,8 @@
-"""JSON from platforms that a strict decoder refuses: half of a surrogate pair, from a text cut in the middle.
+"""JSON from platforms that a strict decoder refuses: half of a surrogate pair, from a text cut in the middle,
+and bytes that are no UTF-8.
 
-Such an escape stands for no character. The decoder would refuse the whole document for it, and with it
-everything else that the platform reported.
+They stand for no character. The decoder would refuse the whole document for them, and with it everything else
+that the platform reported.
 """
 
 import re
@@ -14,6 +15,15 @@ UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _ESCAPES = re.compile(
     rb"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
 )
+
+
+def as_utf8(text: bytes) -> bytes:
+    """The text with U+FFFD for bytes that are no UTF-8; the text itself if there are none."""
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return text.decode(errors="replace").encode()
+    return text
 
 
 def without_lone_surrogates(text: bytes) -> bytes:

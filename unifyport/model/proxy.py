@@ -37,7 +37,7 @@ class Proxy:
         if isinstance(value, str):
             try:
                 value = json.loads(value)
-            except ValueError:
+            except (ValueError, RecursionError):
                 raise ValueError("must be an object, or one as JSON in a string") from None
         if not isinstance(value, dict):
             raise ValueError("must be an object, or one as JSON in a string")

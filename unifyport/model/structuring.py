@@ -4,6 +4,7 @@ cattrs converts by default: `int("3")` would accept a string for a number. Here 
 problem, and all problems of a document are found in one pass, each with its path.
 """
 
+import contextlib
 from collections.abc import Callable
 from types import UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
@@ -67,14 +68,17 @@ def _is_list(kind: Any) -> bool:
     return get_origin(kind) is list
 
 
-def _object_of_text_or_object(kind: Any) -> type | None:
-    """The class in `Class | str` or `Class | str | None`, which may be annotated; else None."""
+def _choice(kind: Any) -> tuple[type, ...]:
+    """The types in `str | int`, `Class | str` or `Class | str | int`, which may be annotated, without None;
+    none for any other kind. A class is the last one.
+    """
     if get_origin(kind) not in (UnionType, Union):
-        return None
+        return ()
     arms = {get_args(arm)[0] if get_origin(arm) is Annotated else arm for arm in get_args(kind)}
-    arms -= {type(None)}
+    found = [each for each in (str, int) if each in arms]
     classes = [arm for arm in arms if attrs.has(arm)]
-    return classes[0] if len(classes) == 1 and arms - {classes[0]} == {str} else None
+    whole = {*found, *classes} == arms - {type(None)}
+    return (*found, *classes) if whole and len(classes) <= 1 < len(found) + len(classes) else ()
 
 
 def strict_converter(*, forbid_extra_keys: bool) -> Converter:
@@ -100,20 +104,25 @@ def strict_converter(*, forbid_extra_keys: bool) -> Converter:
         is_list = _exactly(list)
         return lambda value, _: from_list(is_list(value, list), kind)
 
-    @converter.register_structure_hook_factory(lambda kind: _object_of_text_or_object(kind) is not None)
-    def texts_or_objects(kind: Any) -> Callable[[Any, Any], Any]:
-        return lambda value, _: _text_or_object(converter, value, kind)
+    @converter.register_structure_hook_factory(lambda kind: _choice(kind) != ())
+    def choices(kind: Any) -> Callable[[Any, Any], Any]:
+        return lambda value, _: _one_of_types(converter, value, kind)
 
     return converter
 
 
-def _text_or_object(converter: Converter, value: Any, kind: Any) -> Any:
-    if isinstance(value, str) or (value is None and type(None) in get_args(kind)):
+def _one_of_types(converter: Converter, value: Any, kind: Any) -> Any:
+    if value is None and type(None) in get_args(kind):
         return value
-    if not isinstance(value, dict):
-        raise Wrong("must be a string or an object")
-    into: Any = _object_of_text_or_object(kind)
-    return converter.structure(value, into)
+    types: tuple[Any, ...] = _choice(kind)
+    for each in types:
+        if attrs.has(each) and isinstance(value, dict):
+            return converter.structure(value, each)
+        if not attrs.has(each):
+            with contextlib.suppress(Wrong):
+                return converter.structure(value, each)
+    names = ["an object" if attrs.has(each) else _NAMES[each] for each in types]
+    raise Wrong(f"must be {', '.join(names[:-1])} or {names[-1]}")
 
 
 def structure(converter: Converter, value: Any, into: type[T]) -> T:

@@ -31,6 +31,7 @@ import attrs
 import msgspec
 import trio
 
+from unifyport.model.json_text import UNREADABLE
 from unifyport.model.unit import SessionChange
 
 from .contract.errors import ChannelError, LoggedOut, RateLimited, SessionLost, Transient
@@ -246,6 +247,6 @@ def _decode_record(stored: bytes | None, seed_hash: bytes) -> _Pair | None:
         return None
     try:
         pair = msgspec.msgpack.decode(stored, type=_Pair)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return None
     return pair if pair.seed == seed_hash else None

@@ -12,6 +12,7 @@ from urllib.parse import quote, urlencode
 import attrs
 import msgspec
 
+from unifyport.model.json_text import UNREADABLE
 from unifyport.net.clients import Response
 
 from .contract.errors import ChannelError, LoggedOut, RateLimited, Transient
@@ -104,7 +105,7 @@ def decode_grant(body: bytes | msgspec.Raw) -> Granted:
     """The standard's answer. Raises `Transient`."""
     try:
         return msgspec.json.decode(body, type=Granted, strict=False)  # "expires_in": "7200" happens
-    except msgspec.DecodeError:
+    except UNREADABLE:
         raise Transient("oauth_malformed_answer") from None
 
 
@@ -136,7 +137,7 @@ def _failure(answer: Response) -> ChannelError:
         return RateLimited(float(wait) if wait.isascii() and wait.isdigit() else _DEFAULT_WAIT)
     try:
         error = msgspec.json.decode(answer.body, type=_Error).error
-    except msgspec.DecodeError:
+    except UNREADABLE:
         error = ""
     if answer.status in (400, 401) and error in _REFUSALS:
         return LoggedOut(_REFUSALS[error])

@@ -35,8 +35,14 @@ def answer_data(
     return answer_json(content, status, request_id, client_id)
 
 
-def answer_error(error: ApiError, request_id: str, client_id: str | None) -> Response:
-    response = answer_json(envelope.of_error(error), error.status, request_id, client_id)
+def answer_error(
+    error: ApiError, request_id: str, client_id: str | None, warnings: Sequence[FieldWarning] = ()
+) -> Response:
+    """`warnings` of the request: a misspelt field may be why it fails."""
+    content = envelope.of_error(error)
+    if warnings:
+        content["error"]["warnings"] = [attrs.asdict(each) for each in warnings]
+    response = answer_json(content, error.status, request_id, client_id)
     if (seconds := envelope.retry_after(error)) is not None:
         response.headers.add("retry-after", seconds)
     return response

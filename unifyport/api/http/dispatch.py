@@ -15,8 +15,10 @@ import trio
 from msgspec import UNSET
 
 from unifyport.gateway.gateway import Gateway
+from unifyport.gateway.remarks import Remarks
 from unifyport.model.ids import new_id
 from unifyport.model.json_depth import too_deep
+from unifyport.model.json_text import UNREADABLE
 from unifyport.model.structuring import strict_converter, structure
 from unifyport.process.json_lines import as_extra
 from unifyport.process.logs import bind, unbind
@@ -132,13 +134,15 @@ class Dispatcher:
         self, request: Request, route: Route, path: dict[str, str], request_id: str
     ) -> Response:
         extra: dict[str, str] = {}  # headers that the handler adds to the answer, an error too
+        remarks = Remarks()
         try:
             raw = UNSET if route.body is None else await self._read_body(request, route)
             query = parse_query(request.query)
             remarks = read_remarks(request.headers, always=self._gateway.strict())
-            body = None if route.body is None else self._structure(raw, route.body)
             note_unknown(remarks, route, query, raw)
-            remarks.settle()
+            body = None if route.body is None else self._structure(raw, route.body)
+            if not route.settles:
+                remarks.settle()
             call = Call(
                 self._gateway,
                 self._cursors,
@@ -160,7 +164,7 @@ class Dispatcher:
                     plain, route.success, request_id, _client_id(request), remarks.warnings
                 )
         except Exception as error:
-            response = self._failure(request, error, request_id, route.failure_code)
+            response = self._failure(request, error, request_id, route.failure_code, remarks)
         for name, value in extra.items():
             response.headers.add(name, value)
         return response
@@ -185,7 +189,7 @@ class Dispatcher:
             raise bad_request("the body is nested too deeply")
         try:
             return msgspec.json.decode(raw)
-        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        except UNREADABLE as error:
             raise bad_request(f"the body is not valid JSON: {error}") from None
 
     def _structure(self, value: Any, into: type) -> Any:
@@ -197,12 +201,15 @@ class Dispatcher:
             return value
         return structure(self._converter, value, into)
 
-    def _failure(self, request: Request, error: Exception, request_id: str, code: str) -> Response:
+    def _failure(
+        self, request: Request, error: Exception, request_id: str, code: str, remarks: Remarks | None = None
+    ) -> Response:
         known = from_exception(error, code)
         if known is None:
             log.exception("request %s crashed", request_id, exc_info=error)
             known = internal_error(code)
-        return answer_error(known, request_id, _client_id(request))
+        warnings = () if remarks is None else remarks.warnings
+        return answer_error(known, request_id, _client_id(request), warnings)
 
 
 def _refuse(request: Request, error: ApiError) -> Response:

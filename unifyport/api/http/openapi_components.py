@@ -90,7 +90,8 @@ _RULES: dict[str, Schema] = {
     },
     "ReplyTo": {
         "anyOf": [
-            {"required": [name], "properties": {name: _GIVEN}} for name in ("reply_token", "message_id")
+            {"required": [name], "properties": {name: given}}
+            for name, given in (("reply_token", _GIVEN), ("message_id", {"type": ["string", "integer"]}))
         ]
     },
 }

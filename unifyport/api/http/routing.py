@@ -77,6 +77,7 @@ class Route:
     consumes: str = JSON  # anything else is not for the dispatcher of JSON bodies
     max_body: int = MAX_BODY  # bytes
     body_seconds: float = BODY_SECONDS  # for the whole body to come in
+    settles: bool = False  # the handler adds remarks of its own, and then calls `remarks.settle()`
 
     @property
     def declared(self) -> tuple[ErrorSpec, ...]:

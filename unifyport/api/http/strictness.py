@@ -30,7 +30,10 @@ def read_remarks(headers: Headers, *, always: bool) -> Remarks:
 
 
 def note_unknown(remarks: Remarks, route: Route, query: Mapping[str, str], body: Any) -> None:
-    """Remark on each query parameter and each field of the body that the route does not know."""
+    """Remark on each query parameter and each field of the body that the route does not know.
+
+    `body` may be of any shape: only objects where the route has some are looked into.
+    """
     known = [parameter.name for parameter in route.query]
     for name in query:
         if name not in known:
@@ -40,9 +43,9 @@ def note_unknown(remarks: Remarks, route: Route, query: Mapping[str, str], body:
 
 
 def _note(remarks: Remarks, value: Any, kind: type, place: str) -> None:
-    """`value` fits `kind`, an attrs class: it was structured before."""
+    """`kind` is an attrs class; a value that is no object, as the class may allow, has no fields."""
     if not isinstance(value, dict):
-        return  # a text in place of the object, where the class allows both
+        return
     fields = _fields(kind)
     for name, inner in value.items():
         path = f"{place}{name}"

@@ -121,6 +121,7 @@ ROUTES = [
         schemas.AccountRequest,
         success=201,
         errors=(*_WRITES, error(codes.QUOTA_EXCEEDED), error(codes.NO_LEASES)),
+        settles=True,
     ),
     Route(
         "getAccount",
@@ -144,6 +145,7 @@ ROUTES = [
         schemas.Account,
         schemas.AccountRequest,
         errors=(*_WRITES, error(codes.DECLARED_IN_FILE), error(codes.AUTHORIZED), NOT_FOUND),
+        settles=True,
     ),
     Route(
         "deleteAccount",

@@ -71,6 +71,7 @@ ROUTES = [
             idempotency.IN_USE,
         ),
         headers=(idempotency.HEADER,),
+        settles=True,
     ),
     Route(
         "getCommand",

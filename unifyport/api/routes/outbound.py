@@ -13,6 +13,7 @@ from unifyport.gateway.fields import check_id
 from unifyport.gateway.remarks import Remarks
 from unifyport.gateway.sends import FileSource, Quote
 from unifyport.model.file_names import safe_name
+from unifyport.model.json_text import UNREADABLE
 from unifyport.model.message import (
     Contact,
     Email,
@@ -145,7 +146,7 @@ def _recording(field: str, value: str | None) -> _Recording | None:
         return None
     try:
         return msgspec.json.decode(value, type=_Recording)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         raise invalid(field, "as a JSON string it must hold url, and may hold seconds and waveform") from None
 
 

@@ -128,6 +128,7 @@ ROUTES = [
         body=schemas.WebhookEndpointRequest,
         success=201,
         errors=(refusal("create_webhook_endpoint_failed"),),
+        settles=True,
     ),
     _route("getWebhookEndpoint", "GET", _ONE, get_endpoint, "Read one endpoint", errors=(NOT_FOUND,)),
     _route(
@@ -138,6 +139,7 @@ ROUTES = [
         "Change an endpoint; fields that are left out stay, an empty secret ends signing",
         body=schemas.WebhookEndpointRequest,
         errors=(refusal("update_webhook_endpoint_failed"), NOT_FOUND),
+        settles=True,
     ),
     _route(
         "deleteWebhookEndpoint",

@@ -42,7 +42,7 @@ class ProviderError:
 class Error:
     """`outcome` and `reason` are those of the command, where there is one.
 
-    `warnings`: why a strict request is refused.
+    `warnings`: fields of the request that have no effect; a strict one is refused for them.
     """
 
     code: str

@@ -38,3 +38,4 @@ Subscription = Annotated[str, Meta(extra_json_schema={"enum": [ALL_EVENTS, *map(
 Time = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
 Duration = Annotated[int, Meta(ge=0, le=100 * 365 * 86_400)]
 Uint32 = Annotated[int, Meta(ge=0, le=2**32 - 1)]
+MessageNumber = Annotated[int, Meta(ge=1, le=2**53 - 1)]  # in place of an id that consists of digits

@@ -12,6 +12,7 @@ from .fields import (
     Emoji,
     FileName,
     Id,
+    MessageNumber,
     MessageText,
     NeededCardField,
     NewText,
@@ -63,7 +64,7 @@ class ReplyTo:
     """One of the two; a token counts before an id."""
 
     reply_token: str | None = None
-    message_id: Id | None = None
+    message_id: Id | MessageNumber | None = None
 
 
 @attrs.define
@@ -77,7 +78,7 @@ class SendMessageRequest:
     to: Recipient
     message: MessagePayload
     provider_data: FreeFormObject | None = None
-    reply_to: ReplyTo | Id | None = None
+    reply_to: ReplyTo | Id | MessageNumber | None = None
     mentions: Annotated[list[Mention], Meta(max_length=1000)] | None = None
 
 

@@ -20,7 +20,7 @@ from unifyport.model.sizes import parse_size
 from unifyport.model.structuring import Problems, Wrong
 from unifyport.model.token_bucket import Limit
 from unifyport.net.urls import in_ascii
-from unifyport.process.redaction import register_secret
+from unifyport.process.redaction import HeldSecrets
 from unifyport.providers.registry import Registry
 
 from .checks import check
@@ -41,7 +41,7 @@ from .values import (
 from .walk import Walk
 
 _ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
-_NOT_OF_THE_FILE = ("directory", "path", "paces", "apps")  # fields of `Settings`
+_NOT_OF_THE_FILE = ("directory", "path", "paces", "apps", "secrets")  # fields of `Settings`
 
 
 @attrs.frozen
@@ -82,7 +82,12 @@ def _parse(source: Source, directory: Path, registry: Registry, environ: Mapping
     """Raises `Problems`."""
     document = source.document
     mistakes = Mistakes(document)
-    walk = Walk(mistakes, _hooks(directory, environ))
+    secrets = HeldSecrets()
+
+    def secret(value: Any) -> str:
+        return read_secret(value, directory, environ, secrets)
+
+    walk = Walk(mistakes, _hooks(secret))
     sections: dict[str, Any] = {}
     fields = {field.name: field for field in attrs.fields(Settings) if field.name not in _NOT_OF_THE_FILE}
     for name in document:
@@ -94,7 +99,7 @@ def _parse(source: Source, directory: Path, registry: Registry, environ: Mapping
         registry,
         walk,
         mistakes,
-        secret=lambda value: read_secret(value, directory, environ),
+        secret=secret,
     )
     sections |= {"providers": tables.endpoints, "apps": tables.apps, "paces": tables.paces}
     for name, field in fields.items():
@@ -102,10 +107,10 @@ def _parse(source: Source, directory: Path, registry: Registry, environ: Mapping
             empty: Any = [] if get_origin(field.type) is list else {}
             sections[name] = walk.read(document.get(name, empty), field.type, (name,))
     sections["accounts"] = [
-        _with_secrets(account, ("accounts", place), mistakes, directory=directory, environ=environ)
+        _with_secrets(account, ("accounts", place), mistakes, secret)
         for place, account in enumerate(sections["accounts"])
     ]
-    settings = Settings(**sections, directory=directory)
+    settings = Settings(**sections, directory=directory, secrets=secrets)
     check(settings, registry, mistakes)
     if mistakes.found:
         raise Problems(source.show(mistakes.found))
@@ -120,13 +125,13 @@ def _with_ascii_url(settings: Settings) -> Settings:
     return attrs.evolve(settings, server=attrs.evolve(settings.server, public_url=in_ascii(url)))
 
 
-def _hooks(directory: Path, environ: Mapping[str, str]) -> dict[Any, Callable[[Any], Any]]:
+def _hooks(secret: Callable[[Any], str]) -> dict[Any, Callable[[Any], Any]]:
     return {
         Duration: lambda value: _read_value(parse_duration, value),
         Size: lambda value: _read_value(parse_size, value),
         Rate: lambda value: _read_value(parse_rate, value),
         PaceLimit: lambda value: _read_value(Limit.parse, value) or OFF,
-        Secret: lambda value: read_secret(value, directory, environ),
+        Secret: secret,
     }
 
 
@@ -137,10 +142,10 @@ def _read_value(parse_: Callable[[Any], Any], value: Any) -> Any:
         raise Wrong(str(error).partition(", got ")[0]) from None  # `Source` adds the value
 
 
-def read_secret(value: Any, directory: Path, environ: Mapping[str, str]) -> str:
+def read_secret(value: Any, directory: Path, environ: Mapping[str, str], secrets: HeldSecrets) -> str:
     """A literal, or the contents of `{ env }` or `{ file }`. Raises `Wrong`, whose text has no secret."""
     secret = _read_secret(value, directory, environ)
-    register_secret(secret)
+    secrets.register(secret)
     return secret
 
 
@@ -163,18 +168,13 @@ def _read_secret(value: Any, directory: Path, environ: Mapping[str, str]) -> str
 
 
 def _with_secrets(
-    account: DeclaredAccount,
-    path: KeyPath,
-    mistakes: Mistakes,
-    *,
-    directory: Path,
-    environ: Mapping[str, str],
+    account: DeclaredAccount, path: KeyPath, mistakes: Mistakes, secret: Callable[[Any], str]
 ) -> DeclaredAccount:
     """The account with its secrets read; one that cannot be read is reported and becomes an empty string."""
 
     def read(where: KeyPath, value: Any) -> Any:
         try:
-            return read_secret(value, directory, environ)
+            return secret(value)
         except Wrong as error:
             mistakes.add_unreadable(Mistake(where, str(error), show_value=False))
             return ""

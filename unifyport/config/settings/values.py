@@ -12,6 +12,7 @@ from unifyport.model.account import Account, Origin
 from unifyport.model.send_pace import Pace
 from unifyport.model.webhook import DeliveryPolicy, RetryPolicy, WebhookDefaults
 from unifyport.net.guard import Network
+from unifyport.process.redaction import HeldSecrets
 from unifyport.storage.sealing import KeyRing
 
 Secret = NewType("Secret", str)
@@ -364,6 +365,7 @@ class Settings:
     supervision: Supervision = attrs.field(factory=Supervision)
     directory: Path = Path()
     path: Path | None = None
+    secrets: HeldSecrets = attrs.field(factory=HeldSecrets, eq=False, repr=False)  # blanked in logs
 
     def paces_of_accounts(self) -> Callable[[Account, Pace], Pace]:
         """The pace of an account from the one that its connection declares: its channel's, then its own

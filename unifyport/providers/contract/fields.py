@@ -71,6 +71,6 @@ def fits(text: Any, longest: int) -> bool:
 
 # Read by the gateway itself, on every channel.
 COMMON_FIELDS = (
-    ProviderField("reply_to", "string,object", "older place of the top-level field of this name"),
+    ProviderField("reply_to", "string,integer,object", "older place of the top-level field of this name"),
     ProviderField("mentions", "array", "older place of the top-level field of this name"),
 )

@@ -13,7 +13,7 @@ from unifyport.model.message import CommandState
 from unifyport.model.owed import Blocked, LaneKey, Owed, Stretch
 from unifyport.model.proxy import Proxy
 from unifyport.model.webhook import WebhookEndpoint
-from unifyport.process.redaction import register_secret
+from unifyport.process.redaction import register_secrets
 
 from ..contract import (
     ApiKey,
@@ -47,8 +47,6 @@ def to_account(row: sqlite3.Row, ring: KeyRing) -> Account:
         values["capabilities"] = json.loads(values["capabilities"])
     plain = ring.open("credential", ["account", values["id"], "credentials"], values["credentials"])
     values["credentials"] = msgspec.json.decode(plain)
-    for value in values["credentials"].values():
-        register_secret(value)
     sealed, values["auth_payload"] = values["auth_payload"], {}
     if sealed is not None:
         plain = ring.open("credential", ["account", values["id"], "auth_payload"], sealed)
@@ -56,7 +54,8 @@ def to_account(row: sqlite3.Row, ring: KeyRing) -> Account:
     if values["proxy"] is not None:
         plain = ring.open("credential", ["account", values["id"], "proxy"], values["proxy"])
         values["proxy"] = msgspec.json.decode(plain, type=Proxy)
-        register_secret(values["proxy"].password)
+    password = "" if values["proxy"] is None else values["proxy"].password
+    register_secrets(values["id"], (*values["credentials"].values(), password))
     return Account(**values)
 
 
@@ -91,7 +90,7 @@ def to_endpoint(row: sqlite3.Row, ring: KeyRing) -> WebhookEndpoint:
         sealed, values[name] = row[name], ""
         if sealed is not None:
             values[name] = ring.open("credential", ["endpoint", row["id"], name], sealed).decode()
-            register_secret(values[name])
+    register_secrets(row["id"], (values["secret"], values["previous_secret"]))
     values["delivery"] = json.loads(row["delivery"])
     values["origin"] = Origin(row["origin"])
     return WebhookEndpoint(

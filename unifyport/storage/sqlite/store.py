@@ -18,10 +18,14 @@ from unifyport.model.aliases import Alias
 from unifyport.model.owed import Blocked, LaneKey, Owed, Stretch
 from unifyport.model.unit import Unit
 from unifyport.model.webhook import WebhookEndpoint
+from unifyport.process.redaction import forget_secrets
 
 from ..contract import (
     ApiKey,
     CommandRecord,
+    Committed,
+    DeleteAccount,
+    DeleteEndpoint,
     DeliveryRecord,
     DeliveryStatus,
     LoggedEvent,
@@ -30,6 +34,7 @@ from ..contract import (
     Result,
     SchemaTooNew,
     StoreUnavailable,
+    Together,
     Workspace,
     Write,
 )
@@ -170,6 +175,7 @@ class SqliteStore:
             self._newest.forget()
             raise
         self._newest.add(writes, self._commits)
+        _forget_secrets(writes, results)
         return results
 
     async def claim(self, resources: Sequence[str], owner: str) -> list[int]:
@@ -436,6 +442,18 @@ class SqliteStore:
 
     async def lane_key(self) -> bytes:
         return await self._read(reads.lane_key)
+
+
+def _forget_secrets(writes: Sequence[object], results: Sequence[Result]) -> None:
+    """Of accounts and endpoints that are deleted."""
+    for write, result in zip(writes, results, strict=False):
+        if not isinstance(result, Committed):
+            continue
+        for each in write.writes if isinstance(write, Together) else [write]:
+            if isinstance(each, DeleteAccount):
+                forget_secrets(each.account_id)
+            elif isinstance(each, DeleteEndpoint):
+                forget_secrets(each.endpoint_id)
 
 
 __all__ = ["SchemaTooNew", "SqliteStore", "is_unavailable"]

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
-from unifyport.model.json_text import UNREADABLE, without_lone_surrogates
+from unifyport.model.json_text import UNREADABLE, as_utf8, without_lone_surrogates
 from unifyport.net.clients import Response
 from unifyport.providers.contract.base import ConnectorContext
 from unifyport.providers.contract.errors import LoggedOut, Transient
@@ -48,6 +48,7 @@ class BotApi:
 
 
 def _decode(body: bytes) -> _Answer:
+    body = as_utf8(body)  # the result is decoded later, and would fail by itself
     try:
         return msgspec.json.decode(body, type=_Answer)
     except UNREADABLE:

@@ -22,7 +22,7 @@ from unifyport.model.inbound import (
     Unparsed,
     dedupe_key,
 )
-from unifyport.model.json_text import without_lone_surrogates
+from unifyport.model.json_text import UNREADABLE, as_utf8, without_lone_surrogates
 from unifyport.model.provider_data import ProviderData, Redactions, provider_data
 from unifyport.providers.contract.ingress import Addressed
 
@@ -82,8 +82,8 @@ def parse_update(raw: bytes, bot_id: str) -> tuple[ProviderEvent, int | None]:
 def _decode(raw: bytes) -> dict[str, Any]:
     try:
         return _UPDATE.decode(raw)
-    except msgspec.DecodeError:
-        return _UPDATE.decode(without_lone_surrogates(raw))
+    except UNREADABLE:
+        return _UPDATE.decode(without_lone_surrogates(as_utf8(raw)))
 
 
 def _only(fields: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Raw
 
 from unifyport.model.inbound import dedupe_key
+from unifyport.model.json_text import UNREADABLE
 from unifyport.model.provider_data import ProviderData, Redactions, provider_data
 
 LONGEST_ID = 512
@@ -27,7 +28,7 @@ _DIGITS = re.compile(r"[0-9]{1,11}")
 
 
 def read_list(items: Raw) -> list[Raw]:
-    """The items of a list; absent and null are an empty list. Raises `DecodeError` if it is not a list."""
+    """The items of a list; absent and null are an empty list. Raises `UNREADABLE` if it is no list."""
     return _ITEMS.decode(items) or []
 
 
@@ -69,7 +70,7 @@ def item_of(item: Any, raw: bytes) -> ProviderData:
 
 def decoded(raw: bytes) -> ProviderData | None:
     """The item for an event; None if it is not JSON."""
-    with contextlib.suppress(msgspec.DecodeError, RecursionError):
+    with contextlib.suppress(*UNREADABLE):
         return item_of(msgspec.json.decode(raw), raw)
     return None
 

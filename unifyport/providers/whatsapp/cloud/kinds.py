@@ -17,6 +17,7 @@ import msgspec
 from msgspec import Struct
 
 from unifyport.model.inbound import Attachment, Button, MessageType
+from unifyport.model.json_text import UNREADABLE
 
 from . import shapes
 from .cards import vcard
@@ -115,7 +116,7 @@ def _form(form: shapes.Form) -> Said:
     """The answers are the text, as JSON; and typed, where they are an object."""
     try:
         answers = msgspec.json.decode(form.response_json, type=dict[str, Any])
-    except (msgspec.DecodeError, RecursionError):
+    except UNREADABLE:
         answers = {}
     shown = {"name": form.name, "body": form.body, "answers": answers}
     text = form.response_json or form.body

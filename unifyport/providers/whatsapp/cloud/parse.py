@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Raw
 
 from unifyport.model.inbound import PlatformEvent, ProviderEvent, Reported, Unparsed, dedupe_key
-from unifyport.model.json_text import without_lone_surrogates
+from unifyport.model.json_text import UNREADABLE, as_utf8, without_lone_surrogates
 from unifyport.providers.contract.ingress import Addressed
 
 from .fields import ERRORS, OF_NUMBERS, Place, Reader
@@ -47,6 +47,7 @@ def parse_webhook(body: bytes, identity: str) -> list[Addressed]:
 
 
 def _decode(body: bytes) -> Webhook:
+    body = as_utf8(body)  # the parts are decoded one by one, and each would fail by itself
     try:
         return msgspec.json.decode(body, type=Webhook)
     except msgspec.DecodeError:
@@ -98,7 +99,7 @@ def _of_list(name: str, items: Raw, place: Place) -> list[Addressed]:
     read = OF_NUMBERS[place.field][name]
     try:
         return [addressed for item in read_list(items) for addressed in _of_item(bytes(item), read, place)]
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         if place.field != "messages" or name == ERRORS:
             return [_unknown(name, bytes(items), place)]
         return [_unreadable(bytes(items), place.number, error)]
@@ -129,7 +130,7 @@ def _unknown(name: str, raw: bytes, place: Place) -> Addressed:
     key = raw_key(place.number, raw, place.field, name, str(place.time))
     event = PlatformEvent(key, place.field, made_at(place.time), details={"part": name})
     item: Any = None
-    with contextlib.suppress(msgspec.DecodeError, RecursionError):
+    with contextlib.suppress(*UNREADABLE):
         item = msgspec.json.decode(raw)
     event.provider_data = decoded(msgspec.json.encode({name: item}))
     return Addressed(place.number, event, raw)

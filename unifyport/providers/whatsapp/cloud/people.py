@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Raw
 
 from unifyport.model.inbound import Conversation, Identity, Sender
+from unifyport.model.json_text import UNREADABLE
 
 from .items import LONGEST_ID, read_list
 from .shapes import Customer, Head
@@ -25,12 +26,12 @@ def customers_of(items: Raw) -> dict[str, Customer]:
     found: dict[str, Customer] = {}
     try:
         known = read_list(items)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return found
     for item in known:
         try:
             customer = msgspec.json.decode(item, type=Customer)
-        except msgspec.DecodeError:
+        except UNREADABLE:
             continue
         found |= {name: customer for name in (customer.wa_id, customer.user_id) if name}
     return found
