@@ -1,5 +1,6 @@
 """The Store contract, on SQLite: transactions, duplicates, fences, sealing, two processes."""
 
+import contextlib
 import sqlite3
 import subprocess
 import sys
@@ -434,6 +435,23 @@ def test_another_master_key_is_refused_at_once(tmp_path: Path) -> None:
         SealError, match=r"security\.master_key does not open a sealed value \(session\): restore"
     ):
         KeyRing.parse(KeyRing.new_key()).open("session", [], KeyRing.parse(RING).seal("session", [], b"x"))
+
+
+def test_a_database_of_each_version_is_migrated(tmp_path: Path) -> None:
+    for version in range(len(schema.MIGRATIONS) + 1):
+        path = tmp_path / f"{version}.db"
+        with contextlib.closing(sqlite3.connect(path)) as old:
+            for script in schema.MIGRATIONS[:version]:
+                old.executescript(script)
+            if version == 6:  # as it was for a while
+                old.executescript("drop index alias_canonical; drop table alias")
+            old.execute(f"pragma user_version = {version}")
+        store = SqliteStore(path, KeyRing.parse(RING), lambda: NOW)
+        store.open()
+        store.close()
+        with contextlib.closing(sqlite3.connect(path)) as migrated:
+            tables = {name for (name,) in migrated.execute("select name from sqlite_master")}
+        assert {"alias", "alias_canonical", "message"} <= tables
 
 
 def test_a_newer_schema_is_refused_and_left_alone(tmp_path: Path) -> None:

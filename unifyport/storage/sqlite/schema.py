@@ -194,7 +194,13 @@ alter table account add column take_over integer not null default 0 check(take_o
 
 _V8 = """
 -- ids of conversations are personal data: sealed, found by a keyed hash (`aliases.py`, which moves the rows)
-drop index alias_canonical;
+create table if not exists alias(  -- databases of version 6 were made without it for a while
+  account_no integer not null references account(no) on delete cascade,
+  id text not null, type text not null, canonical text not null, lane text not null,
+  identity_type text, identity_id text, learnt_at integer not null, previous integer not null,
+  primary key(account_no, id)
+) strict, without rowid;
+drop index if exists alias_canonical;
 alter table alias rename to plain_alias;
 create table alias(
   account_no integer not null references account(no) on delete cascade,
