@@ -205,3 +205,86 @@ async def test_json_in_a_string_that_nests_too_deeply(tmp_path: Path) -> None:
         new = {"provider": "telegram", "provider_data": {"token": "1:x"}, "proxy": "[" * 100_000}
         made = await api("POST", "/v1/accounts", new)
         assert made.json()["error"]["message"] == "proxy: must be an object, or one as JSON in a string"
+
+
+INSIDE: list[tuple[str, dict[str, Any], str, str]] = [
+    ("bot", {"link_preview_options": {"is_disabld": True}}, ".is_disabld", "is_disabled"),
+    (
+        "bot",
+        {"reply_markup": {"keyboard": [["A", {"text": "B", "request_contat": True}]]}},
+        "[0][1].",
+        "request_contact",
+    ),
+    (
+        "bot",
+        {
+            "reply_markup": {
+                "inline_keyboard": [[{"text": "A", "url": "https://x.example", "callbck_data": "x"}]]
+            }
+        },
+        ".inline_keyboard[0][0].callbck_data",
+        "callback_data",
+    ),
+    (
+        "bot",
+        {"entities": [{"type": "bold", "offset": 0, "length": 1, "langage": "x"}]},
+        "[0].langage",
+        "language",
+    ),
+    ("bot", {"reply_parameters": {"message_id": 1, "qoute": "x"}}, ".qoute", "quote"),
+    (
+        "shop",
+        {
+            "interactive": {
+                "type": "button",
+                "footr": {},
+                "action": {"buttons": [{"id": "y", "title": "Yes"}]},
+            }
+        },
+        ".footr",
+        "footer",
+    ),
+    (
+        "shop",
+        {"interactive": {"type": "button", "action": {"buttons": [{"id": "y", "title": "Y", "titel": "Z"}]}}},
+        ".action.buttons[0].titel",
+        "title",
+    ),
+]
+POLL = {"question": "Q", "options": [{"text": "A", "txt": "B"}]}
+
+
+async def test_names_inside_of_what_goes_to_the_platform(tmp_path: Path) -> None:
+    """It ignores those that it does not know; the operator is told, and a name that is new may be used."""
+    async with sandbox() as platform:
+        more = account() + whatsapp() + platform.sandbox.config()
+        async with gateway(settings_of(tmp_path, more, **public(free_port()))) as api:
+            accounts = {each["provider"]: each for each in await api.data("GET", "/v1/accounts")}
+            for each in accounts.values():
+                await api.until(lambda a: a["runtime_status"] == "running", f"/v1/accounts/{each['id']}")
+            await platform.write("hi", 7)
+            await platform.connect(accounts["whatsapp"]["ingress_url"])
+            await platform.whatsapp("messages", {"text": "hi"})
+            to = {"bot": (accounts["telegram"]["id"], "7"), "shop": (accounts["whatsapp"]["id"], CUSTOMER)}
+            for name, data, path, meant in INSIDE:
+                sent = await api("POST", "/v1/messages", text(*to[name], provider_data=data))
+                [warned] = warnings_of(sent)
+                assert path in warned
+                assert warned.startswith(f"provider_data.{next(iter(data))}")
+                [warning] = sent.json()["warnings"]
+                assert (
+                    warning["message"] == f"unknown field, passed on to the platform; did you mean {meant}?"
+                )
+                refused = await api(
+                    "POST", "/v1/messages", text(*to[name], provider_data=data), headers={"x-strict": "true"}
+                )
+                assert [each["path"] for each in refused.json()["error"]["warnings"]] == [warned]
+            poll = {"message": {"type": "text"}, "provider_data": {"poll": POLL}}
+            assert warnings_of(await api("POST", "/v1/messages", text(*to["bot"]) | poll)) == {
+                "provider_data.poll.options[0].txt": "unknown_field"
+            }
+            keyboard = {"inline_keyboard": [[{"text": "A", "callback_data": "a"}]], "force_reply": True}
+            sent = await api(
+                "POST", "/v1/messages", text(*to["bot"], provider_data={"reply_markup": keyboard})
+            )
+            assert warnings_of(sent) == {}

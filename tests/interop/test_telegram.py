@@ -12,6 +12,7 @@ import pytest
 
 from tests.harness import BOT, TOKEN, account, endpoint, free_port, gateway, receiver, sandbox, settings_of
 from unifyport.model.message import Contact, OutboundContacts, OutboundMessage, OutboundText, Phone
+from unifyport.providers.telegram.bot import send_objects
 from unifyport.providers.telegram.bot.render import render
 
 from . import peers
@@ -123,3 +124,41 @@ async def test_aiogram_sends_what_we_render_and_reads_the_answers(tmp_path: Path
     found = [line["content"] for line in said]
     contents = ["photo" if name == "album" else name for name in CONTENTS]
     assert found == [*contents, "text", "contact", "ChatFullInfo", "int", "bool"]
+
+
+async def test_aiogram_has_the_fields_that_we_know_inside_of_objects() -> None:
+    """No field of the Bot API is warned of, and none is known that it has not."""
+    inline, button = send_objects.REPLY_MARKUP["inline_keyboard"], send_objects.REPLY_MARKUP["keyboard"]
+    assert inline is not None
+    assert button is not None
+    options, tasks = send_objects.POLL["options"], send_objects.CHECKLIST["tasks"]
+    price, prices = send_objects.SUGGESTED_POST_PARAMETERS["price"], send_objects.INVOICE["prices"]
+    known = {
+        "MessageEntity": send_objects.ENTITIES,
+        "InlineKeyboardButton": inline,
+        "WebAppInfo": inline["web_app"],
+        "LoginUrl": inline["login_url"],
+        "SwitchInlineQueryChosenChat": inline["switch_inline_query_chosen_chat"],
+        "CopyTextButton": inline["copy_text"],
+        "KeyboardButton": button,
+        "KeyboardButtonRequestUsers": button["request_users"],
+        "KeyboardButtonRequestChat": button["request_chat"],
+        "KeyboardButtonRequestManagedBot": button["request_managed_bot"],
+        "KeyboardButtonPollType": button["request_poll"],
+        "LinkPreviewOptions": send_objects.LINK_PREVIEW_OPTIONS,
+        "SuggestedPostParameters": send_objects.SUGGESTED_POST_PARAMETERS,
+        "SuggestedPostPrice": price,
+        "ReplyParameters": send_objects.REPLY_PARAMETERS,
+        "InputPollOption": options,
+        "InputChecklistTask": tasks,
+        "LabeledPrice": prices,
+    }
+    keyboards = ["InlineKeyboardMarkup", "ReplyKeyboardMarkup", "ReplyKeyboardRemove", "ForceReply"]
+    script = str(Path(__file__).parent / "python" / "aiogram_objects.py")
+    async with peers.Peer(str(peers.python()), script, *known, *keyboards) as judge:
+        fields = await judge.line(seconds=120)
+    markup = {name for kind in keyboards for name in fields.pop(kind)}
+    assert markup == set(send_objects.REPLY_MARKUP)
+    for name, names in known.items():
+        assert names is not None
+        assert set(fields[name]) == set(names), name

@@ -35,13 +35,17 @@ class Remarks:
     strict: bool = False
     warnings: list[FieldWarning] = attrs.field(factory=list)
 
-    def unknown(self, path: str, known: Collection[str] = ()) -> None:
-        """`known`: names of which one may have been meant, compared only for a warning that is shown."""
+    def unknown(self, path: str, known: Collection[str] = (), *, passed_on: bool = False) -> None:
+        """`known`: names of which one may have been meant, compared only for a warning that is shown.
+
+        `passed_on`: the platform gets the field all the same, and may know more of it.
+        """
         if len(self.warnings) >= MOST or self._has(path, UNKNOWN_FIELD):
             return
         close = difflib.get_close_matches(path.rpartition(".")[2], known, 1) if len(path) < 100 else []
         hint = f"; did you mean {close[0]}?" if close else ""
-        self._add(path, UNKNOWN_FIELD, f"unknown field, ignored{hint}")
+        what = "unknown field, passed on to the platform" if passed_on else "unknown field, ignored"
+        self._add(path, UNKNOWN_FIELD, f"{what}{hint}")
 
     def no_effect(self, path: str, why: str) -> None:
         self._add(path, NO_EFFECT, why)

@@ -29,7 +29,7 @@ from unifyport.model.message import (
 from unifyport.providers.contract.base import ConnectionSpec
 from unifyport.providers.contract.capabilities import SEND_REPLY, capability_to_send
 from unifyport.providers.contract.errors import Rejected
-from unifyport.providers.contract.fields import COMMON_FIELDS
+from unifyport.providers.contract.fields import COMMON_FIELDS, find_unknown
 from unifyport.providers.registry import Registry
 from unifyport.storage.contract import AcceptCommand, CommandRecord, Store
 
@@ -198,6 +198,11 @@ class SendUseCases:
                     remarks.no_effect(f"provider_data.{name}", f"has no effect for {provider}")
                 elif name not in known:
                     remarks.unknown(f"provider_data.{name}", known)
+            for field in connection.provider_data:
+                given = message.provider_data.get(field.name)
+                if given is not None and field.names is not None:
+                    for path, names in find_unknown(f"provider_data.{field.name}", given, field.names):
+                        remarks.unknown(path, names.keys(), passed_on=True)
         if message.mentions and not connection.mentions:
             place = "provider_data.mentions" if "mentions" in message.provider_data else "mentions"
             remarks.no_effect(place, f"has no effect for {provider}")

@@ -5,7 +5,7 @@ connector renders has only fields that are in it, each of its kind; what is insi
 is rendered. The OpenAPI document and the channel's page list the same table.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import attrs
@@ -21,18 +21,23 @@ _KINDS: dict[str, Callable[[Any], bool]] = {
     "array": lambda value: isinstance(value, list),
 }
 
+# The names that an object may have, or each object of a list, with those inside of them; None: any.
+Names = Mapping[str, "Names | None"]
+
 
 @attrs.frozen
 class ProviderField:
     """One field. `kind`: its JSON type, several with commas.
 
-    `content`: it is the message itself, such as a poll; `message.text` may then be left out.
+    `content`: it is the message itself, such as a poll; `message.text` may then be left out. `names`: what an
+    object may hold, of one that the platform would take with misspelt names.
     """
 
     name: str
     kind: str
     description: str
     content: bool = False
+    names: Names | None = None
 
     @property
     def kinds(self) -> list[str]:
@@ -41,6 +46,20 @@ class ProviderField:
 
     def accepts(self, value: object) -> bool:
         return any(_KINDS[kind](value) for kind in self.kinds)
+
+
+def find_unknown(path: str, value: Any, names: Names) -> Iterator[tuple[str, Names]]:
+    """The path of each field in a value that has no name there, and the names that are known."""
+    if isinstance(value, list):
+        for place, item in enumerate(value):
+            yield from find_unknown(f"{path}[{place}]", item, names)
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            inside = names.get(name)
+            if name not in names:
+                yield f"{path}.{name}", names
+            elif inside is not None:
+                yield from find_unknown(f"{path}.{name}", inner, inside)
 
 
 @attrs.frozen

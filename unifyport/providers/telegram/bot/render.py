@@ -200,6 +200,8 @@ def _topic(name: str, value: int | str) -> int:
 
 def _check_keyboard(markup: Mapping[str, Any]) -> None:
     kinds = [kind for kind in _KEYBOARDS if kind in markup]
+    if len(kinds) == 2 and kinds[0] != "remove_keyboard" and kinds[1] == "force_reply":
+        kinds.pop()  # the field of a keyboard that has this name
     if len(kinds) != 1:
         raise invalid("reply_markup", f"must have one of {', '.join(_KEYBOARDS)}")
     rows = markup[kinds[0]]

@@ -6,6 +6,8 @@ checks those that are the message itself.
 
 from unifyport.providers.contract.fields import ProviderField
 
+from . import send_objects
+
 PROVIDER_DATA = (
     ProviderField(
         "parse_mode", "string", "`Markdown`, `MarkdownV2` or `HTML`: how text and caption are marked up"
@@ -14,6 +16,7 @@ PROVIDER_DATA = (
         "entities",
         "array",
         "parts of the text or caption with a meaning; offsets in code points, as in events",
+        names=send_objects.ENTITIES,
     ),
     ProviderField("message_thread_id", "integer,string", "the topic: `thread_id` of events"),
     ProviderField("direct_messages_topic_id", "integer,string", "the topic of direct messages to a channel"),
@@ -21,14 +24,25 @@ PROVIDER_DATA = (
     ProviderField("protect_content", "boolean", "forbid forwarding and saving"),
     ProviderField("allow_paid_broadcast", "boolean", "up to 1,000 messages a second, for a fee in Stars"),
     ProviderField("message_effect_id", "string", "an effect, in private chats"),
-    ProviderField("suggested_post_parameters", "object", "suggest the message as a post of a channel"),
     ProviderField(
-        "reply_parameters", "object", "more of the reply that `reply_to` begins: `quote`, `chat_id`, ..."
+        "suggested_post_parameters",
+        "object",
+        "suggest the message as a post of a channel",
+        names=send_objects.SUGGESTED_POST_PARAMETERS,
     ),
     ProviderField(
-        "reply_markup", "object", "`inline_keyboard`, `keyboard`, `remove_keyboard` or `force_reply`"
+        "reply_parameters",
+        "object",
+        "more of the reply that `reply_to` begins: `quote`, `chat_id`, ...",
+        names=send_objects.REPLY_PARAMETERS,
     ),
-    ProviderField("link_preview_options", "object", "of a text"),
+    ProviderField(
+        "reply_markup",
+        "object",
+        "`inline_keyboard`, `keyboard`, `remove_keyboard` or `force_reply`",
+        names=send_objects.REPLY_MARKUP,
+    ),
+    ProviderField("link_preview_options", "object", "of a text", names=send_objects.LINK_PREVIEW_OPTIONS),
     ProviderField("send_as", "string", "of a file: `sticker`, `animation`, `video_note` or `voice`"),
     ProviderField("show_caption_above_media", "boolean", "of photos, videos, animations"),
     ProviderField("has_spoiler", "boolean", "of photos, videos, animations"),
@@ -46,7 +60,11 @@ PROVIDER_DATA = (
     ),
     ProviderField("venue", "object", "`latitude`, `longitude`, `title`, `address`", content=True),
     ProviderField(
-        "poll", "object", "`question`, `options` (texts or objects), and what `sendPoll` takes", content=True
+        "poll",
+        "object",
+        "`question`, `options` (texts or objects), and what `sendPoll` takes",
+        content=True,
+        names=send_objects.POLL,
     ),
     ProviderField("dice", "object", "`emoji`", content=True),
     ProviderField(
@@ -55,9 +73,15 @@ PROVIDER_DATA = (
         "2 to 10 `{type, caption}` with `file_key`, `url`, or `media` (https URL or file_id for Telegram)",
         content=True,
     ),
-    ProviderField("checklist", "object", "`title`, `tasks`; in chats of a business connection", content=True),
+    ProviderField(
+        "checklist",
+        "object",
+        "`title`, `tasks`; in chats of a business connection",
+        content=True,
+        names=send_objects.CHECKLIST,
+    ),
     ProviderField("rich_message", "object", "`markdown` or `html` or `blocks`", content=True),
-    ProviderField("invoice", "object", "what `sendInvoice` takes", content=True),
+    ProviderField("invoice", "object", "what `sendInvoice` takes", content=True, names=send_objects.INVOICE),
 )
 CONTENTS = tuple(field.name for field in PROVIDER_DATA if field.content)
 
