@@ -188,8 +188,9 @@ red = 1
 
 @pytest.fixture(autouse=True)
 def no_known_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Secrets are registered for the life of the process: those of other tests blank nothing here."""
-    monkeypatch.setattr(redaction, "_secrets", {})
+    """What other tests have registered blanks nothing here."""
+    for name in ("_secrets", "_holders", "_owned", "_former", "_left"):
+        monkeypatch.setattr(redaction, name, type(getattr(redaction, name))())
 
 
 def expected(document: str) -> list[tuple[int, str]]:
