@@ -120,3 +120,30 @@ async def test_an_endpoint_that_wants_no_platform_items(tmp_path: Path) -> None:
             [message], [poll] = inbox.of("message.received"), inbox.of("provider.event")
             assert "provider_data" not in message["data"]
             assert poll["data"]["provider_data"] == TELEGRAM["update"]["poll"]
+
+
+@pytest.mark.parametrize("way", ["poll", "webhook"])
+async def test_half_of_a_character_stops_nothing(tmp_path: Path, way: str) -> None:
+    """A text that a platform has cut in the middle of an emoji; the sandbox plays that, too."""
+    async with sandbox() as platform, receiver() as inbox:
+        more = account() + f'receive = "{way}"\n' + whatsapp() + endpoint(inbox.url)
+        settings = settings_of(tmp_path, more + platform.sandbox.config(), **public(free_port()))
+        async with gateway(settings) as api:
+            await inbox.until(lambda: len(inbox.of("account.started")) == 2)
+            for each in await api.data("GET", "/v1/accounts"):
+                if each["provider"] == "whatsapp":
+                    await platform.connect(each["ingress_url"])
+            orders = {"whatsapp": {"from": CUSTOMER}, "telegram": {"to": BOT, "from": 7}}
+            for text in ("cut \ud83d", "whole"):
+                for channel, order in orders.items():
+                    content = json.dumps({**order, "text": text})  # with the escape, which is ASCII
+                    sent = await platform.http.post(
+                        f"/sandbox/{channel}/messages",
+                        content=content,
+                        headers={"content-type": "application/json"},
+                    )
+                    assert sent.is_success, sent.text
+            await inbox.until(lambda: len(inbox.of("message.received")) == 4)
+            texts = sorted((body["provider"], body["text"]) for body in inbox.of("message.received"))
+            said = ["cut \ufffd", "whole"]
+            assert texts == [(provider, text) for provider in ("telegram", "whatsapp") for text in said]

@@ -1,5 +1,6 @@
 """HTTP platforms: an application, and the faults that can be ordered for its calls."""
 
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from typing import Any
@@ -68,4 +69,12 @@ def _cut_off() -> Response:
 
 
 def as_json(value: Any, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(value), status, content_type="application/json")
+    return Response(as_bytes(value), status, content_type="application/json")
+
+
+def as_bytes(value: Any) -> bytes:
+    """JSON. Half of a surrogate pair, which no UTF-8 has, is written as an escape, as platforms do."""
+    try:
+        return msgspec.json.encode(value)
+    except UnicodeEncodeError:
+        return json.dumps(value).encode()

@@ -25,7 +25,7 @@ from unifyport.providers.telegram.bot.sent_kinds import MAX_CAPTION
 from unifyport.providers.telegram.bot.signature import SECRET_TOKEN
 from unifyport.providers.telegram.bot.updates import ALLOWED_UPDATES
 
-from ..http import HttpPlatform, as_json, http
+from ..http import HttpPlatform, as_bytes, as_json, http
 from ..limits import SendLimits
 from ..platform import KEPT
 from .actions import ACTIONS, chat_in
@@ -117,7 +117,7 @@ class TelegramPlatform(HttpPlatform):
             headers[SECRET_TOKEN] = webhook["secret_token"]
         status = None
         try:
-            response = await client.post(webhook["url"], content=msgspec.json.encode(update), headers=headers)
+            response = await client.post(webhook["url"], content=as_bytes(update), headers=headers)
             status = response.status_code
             if status == 200:
                 await self._carry_out(bot, response)

@@ -16,7 +16,6 @@ from typing import Any
 
 import attrs
 import httpx
-import msgspec
 import trio
 from quart import Response, request
 
@@ -25,7 +24,7 @@ from unifyport.model.token_bucket import Limit
 from unifyport.providers.whatsapp.cloud.signature import SIGNATURE, sign
 
 from ..callbacks import Callbacks, Delivery
-from ..http import HttpPlatform, as_json, http
+from ..http import HttpPlatform, as_bytes, as_json, http
 from ..limits import SendLimits
 from ..platform import KEPT
 from .contents import TEMPLATES, GraphError, check_content, groups_of
@@ -310,7 +309,7 @@ class WhatsAppPlatform(HttpPlatform):
         """
         number = self._connected(order.get("to"))
         if "webhook" in order:
-            self._post(number, msgspec.json.encode(order["webhook"]), "webhook")
+            self._post(number, as_bytes(order["webhook"]), "webhook")
         elif isinstance(order.get("value"), dict):
             self._push(number, order["value"], "value", field=str(order.get("field", "messages")))
         else:
@@ -443,7 +442,7 @@ class WhatsAppPlatform(HttpPlatform):
                 }
             ],
         }
-        self._post(number, msgspec.json.encode(body), label)
+        self._post(number, as_bytes(body), label)
 
     def _post(self, number: Number, body: bytes, label: str) -> None:
         assert number.app is not None
