@@ -133,7 +133,10 @@ async def test_half_of_a_character_stops_nothing(tmp_path: Path, way: str) -> No
             for each in await api.data("GET", "/v1/accounts"):
                 if each["provider"] == "whatsapp":
                     await platform.connect(each["ingress_url"])
-            orders = {"whatsapp": {"from": CUSTOMER}, "telegram": {"to": BOT, "from": 7}}
+            orders: dict[str, dict[str, Any]] = {
+                "whatsapp": {"from": CUSTOMER},
+                "telegram": {"to": BOT, "from": 7},
+            }
             for text in ("cut \ud83d", "whole"):
                 for channel, order in orders.items():
                     content = json.dumps({**order, "text": text})  # with the escape, which is ASCII

@@ -8,7 +8,7 @@ import msgspec
 
 from unifyport.model.inbound import dedupe_key
 from unifyport.model.json_depth import too_deep
-from unifyport.model.json_text import without_lone_surrogates
+from unifyport.model.json_text import UNREADABLE, as_utf8, without_lone_surrogates
 from unifyport.model.provider_data import ProviderData, Redactions, provider_data
 
 LONGEST_ID = 256
@@ -23,8 +23,8 @@ def decode_object(raw: bytes) -> dict[str, Any]:
         raise ValueError("too_deep")
     try:
         return _OBJECT.decode(raw)
-    except msgspec.DecodeError:
-        return _OBJECT.decode(without_lone_surrogates(raw))
+    except UNREADABLE:
+        return _OBJECT.decode(without_lone_surrogates(as_utf8(raw)))
 
 
 def without_nulls(value: Any) -> Any:

@@ -7,6 +7,7 @@ needs no credential.
 import attrs
 import msgspec
 
+from unifyport.model.json_text import UNREADABLE
 from unifyport.providers.contract.errors import Rejected
 
 
@@ -33,7 +34,7 @@ def read_handle(handle: bytes) -> Handle:
     """Raises `Rejected` for one that this module has not made."""
     try:
         parts = msgspec.json.decode(handle, type=list[str])
-    except msgspec.DecodeError:
+    except UNREADABLE:
         raise Rejected("media_not_found") from None
     if len(parts) == 1:
         return Handle(url=parts[0])

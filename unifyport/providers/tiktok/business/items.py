@@ -12,7 +12,7 @@ import msgspec
 
 from unifyport.model.inbound import Conversation, Identity, Sender, dedupe_key
 from unifyport.model.json_depth import too_deep
-from unifyport.model.json_text import without_lone_surrogates
+from unifyport.model.json_text import UNREADABLE, as_utf8, without_lone_surrogates
 from unifyport.model.provider_data import ProviderData, Redactions, provider_data
 
 from . import shapes
@@ -73,8 +73,8 @@ def decode_object(text: bytes) -> dict[str, Any]:
         raise ValueError("too_deep")
     try:
         return _OBJECT.decode(text)
-    except msgspec.DecodeError:
-        return _OBJECT.decode(without_lone_surrogates(text))
+    except UNREADABLE:
+        return _OBJECT.decode(without_lone_surrogates(as_utf8(text)))
 
 
 def without_nulls(value: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
-from unifyport.model.json_text import without_lone_surrogates
+from unifyport.model.json_text import UNREADABLE, without_lone_surrogates
 from unifyport.net.clients import Response
 from unifyport.providers.contract.base import ConnectorContext
 from unifyport.providers.contract.errors import LoggedOut, Transient
@@ -64,11 +64,11 @@ class BotApi:
 def _decode(answer: Response, login: bool) -> _Answer:
     try:
         return msgspec.json.decode(answer.body, type=_Answer)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         pass
     try:
         return msgspec.json.decode(without_lone_surrogates(answer.body), type=_Answer)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         if answer.status in (401, 404) and login:
             raise LoggedOut("invalid_credentials") from None
         raise Transient(f"http_{answer.status}_not_json", maybe_applied=True) from None

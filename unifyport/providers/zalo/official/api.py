@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 import msgspec
 from msgspec import Raw, Struct
 
-from unifyport.model.json_text import without_lone_surrogates
+from unifyport.model.json_text import UNREADABLE, without_lone_surrogates
 from unifyport.providers.contract.base import ConnectorContext
 from unifyport.providers.http import HttpApi, decode
 from unifyport.providers.oauth import OAuthTokens
@@ -73,7 +73,7 @@ class OfficialApi:
                 return msgspec.json.decode(
                     without_lone_surrogates(response.body) if body is None else body, type=_Answer
                 )
-            except msgspec.DecodeError:
+            except UNREADABLE:
                 continue
         if response.status == 401:
             return _Answer(-216, "HTTP 401")

@@ -14,6 +14,7 @@ import attrs
 import msgspec
 
 from unifyport.model.inbound import Attachment, Content, MessageType
+from unifyport.model.json_text import UNREADABLE
 from unifyport.model.vcard import Card
 
 from ..media import file_at
@@ -115,7 +116,7 @@ def _link(payload: Mapping[str, Any], file_id: str) -> Said:
 def _business_card(payload: Mapping[str, Any], file_id: str) -> Said:
     link = msgspec.convert(payload, shapes.Link)
     card = shapes.Card()
-    with contextlib.suppress(msgspec.DecodeError, RecursionError):
+    with contextlib.suppress(*UNREADABLE):
         card = msgspec.json.decode(link.description, type=shapes.Card)
     name = card.caption or card.phone or link.url
     phones = [card.phone] if card.phone else []

@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 import attrs
 import msgspec
 
+from unifyport.model.json_text import UNREADABLE
 from unifyport.model.pkce import challenge_of
 from unifyport.providers.contract.errors import LoggedOut, RateLimited, Rejected, Transient
 from unifyport.providers.contract.login import Consent, ConsentRequest
@@ -59,7 +60,7 @@ class ZaloOAuth(OAuthClient):
         )
         try:
             refusal = msgspec.json.decode(answer.body, type=_Refusal, strict=False)
-        except msgspec.DecodeError:
+        except UNREADABLE:
             raise Transient(f"oauth_http_{answer.status}_not_json") from None
         if refusal.error == _TOO_FAST or answer.status == 429:
             raise RateLimited(_WAIT)

@@ -16,6 +16,7 @@ from collections.abc import Callable
 import msgspec
 from msgspec import Struct
 
+from unifyport.model.json_text import UNREADABLE
 from unifyport.providers.contract.ingress import Credentials, Headers
 
 SIGNATURE, TIMESTAMP = "x-zevent-signature", "x-zevent-timestamp"
@@ -50,7 +51,7 @@ def verify(
     told = _HEX.fullmatch(headers.get(SIGNATURE, ""))
     try:
         signed = msgspec.json.decode(body, type=_Signed)
-    except (msgspec.DecodeError, RecursionError):
+    except UNREADABLE:
         signed = _Signed()
     given = told[1].lower() if told is not None else ""
     ids = [
