@@ -1,0 +1,179 @@
+"""The X API v2 connection: the activity stream or a webhook in, direct messages out
+(https://docs.x.com/x-api).
+
+Events come by the app's stream (`hub.py`) or by its webhook. Neither repeats what was not taken, so what
+happened meanwhile is fetched at each opening (`catch_up.py`). What X reports of what we sent is recognised
+(`echoes.py`).
+"""
+
+import functools
+import time
+
+import trio
+from msgspec import Struct
+
+from unifyport.model.account import Identity
+from unifyport.model.message import OutboundMedia, OutboundMessage, OutboundText
+from unifyport.model.unit import SessionChange
+from unifyport.providers.contract.base import WEBHOOK, ConnectorContext, Link
+from unifyport.providers.contract.capabilities import SendsImages, SendsText, SendsVideos, Sent
+from unifyport.providers.contract.errors import (
+    LoggedOut,
+    Rejected,
+    Transient,
+)
+from unifyport.providers.contract.login import Authorization, Authorizes, Dialog, LogsOut
+from unifyport.providers.http import origin_of
+from unifyport.providers.oauth import OAuthTokens
+
+from .actions import XActions
+from .calls import XApi
+from .catch_up import first_mark
+from .consent import SCOPES, client_of, exchange, page_of, revoke
+from .echoes import Echoes
+from .hub import hub_of
+from .receiving import Receiver
+from .render import Request, render
+from .seeds import newest_token, read_seed, seed_record
+from .subscriptions import ensure_webhook, is_valid, remove_webhook, subscribe, unsubscribe
+from .uploads import upload
+
+CHECK_SECONDS = 3600.0
+ME = ("me", b"")
+MESSAGES = "messages"  # calls that share the limit of sends
+
+
+class _Me(Struct):
+    id: str
+    name: str = ""
+    username: str = ""
+    profile_image_url: str = ""
+    description: str = ""
+
+
+class _SentMessage(Struct):
+    dm_event_id: str
+    dm_conversation_id: str = ""
+
+
+class XConnector(Authorizes, LogsOut, SendsText, SendsImages, SendsVideos, XActions):
+    """One user of X."""
+
+    def __init__(self, context: ConnectorContext) -> None:
+        self._context = context
+        self._session = context.session
+        self.api = XApi(context)
+        endpoints = context.endpoints
+        self.media_origins = {origin_of(endpoints.video_url), origin_of(endpoints.photo_url)}
+        self._me = ""
+        self._echoes = Echoes(context.session, lambda: time.time_ns() // 1_000_000)
+        self._webhook: str | None = None
+        if context.receive == WEBHOOK:
+            if context.ingress_url is None:
+                raise Transient("public_url_missing")  # ends when the operator configures `public_url`
+            self._webhook = context.ingress_url
+
+    # -- logging in ------------------------------------------------------------------------------------------
+
+    async def authorize(self, dialog: Dialog) -> Authorization:
+        consent = await dialog.ask_consent(functools.partial(page_of, self._context), SCOPES)
+        tokens = await exchange(self.api, client_of(self._context), consent)
+        me: _Me = await self.api.call("GET", _USER, _Me, token=tokens.access_token)
+        seed = seed_record(self._context.credentials, tokens.refresh_token or "")
+        mark = await first_mark(self.api, tokens.access_token)
+        await self._session.commit([seed, *mark])
+        return Authorization(_identity(me))
+
+    async def login(self) -> Identity:
+        seed, _ = await read_seed(self._session, self._context.credentials)
+        if not seed:
+            raise LoggedOut("refresh_token_missing")
+        client = client_of(self._context)
+        self.api.http.tokens = OAuthTokens(self.api.http, self._session, client, seed)
+        me: _Me = await self.api.call("GET", _USER, _Me, login=True)
+        self._me = me.id
+        webhook_id = None
+        if self._webhook is not None:
+            take_over = self._context.take_over
+            webhook_id = (await ensure_webhook(self.api, self._webhook, take_over=take_over)).id
+        await subscribe(self.api, me.id, webhook_id)
+        return _identity(me)
+
+    async def log_out(self) -> None:
+        """Take back what was ordered at X, and the authorization if a consent gave it to us."""
+        seed, by_consent = await read_seed(self._session, self._context.credentials)
+        me = await self._session.get(*ME)
+        if me is not None:  # a login that was not used has ordered nothing
+            await unsubscribe(self.api, me.decode())
+            if self._webhook is not None:
+                await remove_webhook(self.api, self._webhook)
+        if seed and by_consent:
+            token = await newest_token(self._session, seed)
+            await revoke(self.api, client_of(self._context), token)
+
+    async def receive(self, link: Link) -> None:
+        await self._session.commit([SessionChange(*ME, self._me.encode())])
+        receiver = Receiver(self.api, self._session, self._me, echoes=self._echoes)
+        await receiver.load()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._echoes.remember, link, self._me)
+            if self._webhook is not None:
+                await self._watch(link, receiver, self._webhook)
+            hub = hub_of(self._context)
+            with hub.follow(self._me, link.observed) as follower:
+                nursery.start_soon(hub.lead, self._context)
+                await receiver.follow(link, follower)
+
+    async def _watch(self, link: Link, receiver: Receiver, webhook: str) -> None:
+        """Fill the gap, then check every hour that the webhook is valid and the login good."""
+        retry_at = await receiver.fill_gap(link)
+        while True:
+            await trio.sleep_until(min(retry_at, trio.current_time() + CHECK_SECONDS))
+            if trio.current_time() >= retry_at:
+                retry_at = await receiver.fill_gap(link)
+                continue
+            if not await is_valid(self.api, webhook):
+                raise Transient("webhook_invalid")  # the next login has X check it again
+            await self.api.call("GET", _USER, _Me, login=True)
+            link.observed()
+
+    # -- sending ---------------------------------------------------------------------------------------------
+
+    async def send_text(self, message: OutboundText) -> Sent:
+        request: Request = message.rendered_by(render)
+        return await self._send(message, request, request.body)
+
+    async def send_image(self, message: OutboundMedia) -> Sent:
+        return await self._send_file(message)
+
+    async def send_video(self, message: OutboundMedia) -> Sent:
+        return await self._send_file(message)
+
+    async def _send_file(self, message: OutboundMedia) -> Sent:
+        request: Request = message.rendered_by(render)
+        self.api.check_window(MESSAGES)
+        media_id = await upload(self.api, message)
+        return await self._send(message, request, request.with_media(media_id))
+
+    async def _send(self, message: OutboundMessage, request: Request, body: object) -> Sent:
+        with self._echoes.sending(message) as change:
+            await self._session.sending(message, [change])
+            sent: _SentMessage = await self.api.call(
+                "POST", request.path, _SentMessage, family=MESSAGES, json=body
+            )
+            if not sent.dm_event_id:
+                raise Transient("malformed_answer", maybe_applied=True)
+            self._echoes.answered(message.client_ref, sent.dm_event_id)
+            return Sent(sent.dm_event_id, sent.dm_conversation_id)
+
+    async def aclose(self) -> None:
+        await self.api.aclose()
+
+
+_USER = "/2/users/me?user.fields=id,name,username,profile_image_url,description"
+
+
+def _identity(me: _Me) -> Identity:
+    if not me.id.isascii() or not me.id.isdigit():
+        raise Rejected("malformed_answer")
+    return Identity(me.id, me.name, me.username, me.profile_image_url, bio=me.description)
