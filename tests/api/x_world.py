@@ -38,7 +38,8 @@ def x_data(user: str = ME, **more: str) -> dict[str, str]:
 
 def x_account(name: str = "x", user: str = ME, receive: str = "poll", **more: str) -> str:
     lines = ", ".join(f'{key} = "{value}"' for key, value in x_data(user, **more).items())
-    return f'\n[[accounts]]\nname = "{name}"\nprovider = "x"\nreceive = "{receive}"\ncredentials = {{ {lines} }}\n'
+    declared = f'\n[[accounts]]\nname = "{name}"\nprovider = "x"\nreceive = "{receive}"\n'
+    return f"{declared}credentials = {{ {lines} }}\n"
 
 
 @attrs.define

@@ -7,7 +7,7 @@ the bearer token, and the consumer secret ("API key secret"). Its calls are bill
 
 import attrs
 
-from ..contract.base import POLL, WEBHOOK, Channel, ConnectionSpec, ConnectorIn, Credential, Inbound
+from ..contract.base import POLL, READ, WEBHOOK, Channel, ConnectionSpec, ConnectorIn, Credential, Inbound
 from ..contract.ingress import InboundHook
 from .api.limits import MAX_DOWNLOAD, MAX_TEXT, MAX_UPLOAD, PACE, PARALLEL_SENDS
 from .api.parse import parse_activity
@@ -35,10 +35,10 @@ CHANNEL = Channel(
             auth_mode="token",
             connector=ConnectorIn("unifyport.providers.x.api.connector", "XConnector"),
             credentials=(
-                Credential("client_id"),
-                Credential("client_secret"),
-                Credential("bearer_token"),
-                Credential("consumer_secret"),
+                Credential("client_id", app=True),
+                Credential("client_secret", app=True),
+                Credential("bearer_token", app=True),
+                Credential("consumer_secret", app=True),
                 Credential("refresh_token", required=False),
             ),
             inbound=Inbound.REPLAYABLE,
@@ -51,6 +51,7 @@ CHANNEL = Channel(
             max_text=MAX_TEXT,
             max_download=MAX_DOWNLOAD,
             max_upload=MAX_UPLOAD,
+            receipts=(READ,),
             parallel_sends=PARALLEL_SENDS,
             marks_sending=True,
             pace=PACE,

@@ -48,7 +48,7 @@ class XApi:
         """Call the API; returns `data` of the answer, decoded as `shape`. Raises a failure class.
 
         `family`: the calls that share a limit; while it is used up, nothing is sent. `app`: with the app's
-        bearer token; `token`: with this one.
+        bearer token.
         """
         answer = await self.ask(method, path, family=family, app=app, login=login, **options)
         data = decode(answer, _Answer).data
@@ -66,16 +66,14 @@ class XApi:
         family: str = "",
         app: bool = False,
         login: bool = False,
-        token: str | None = None,
         headers: Mapping[str, str] | None = None,
         **options: Any,
     ) -> bytes:
         """The body of an answer with 2xx. Otherwise as `call`."""
         self.check_window(family)
-        given = self._bearer if app else token
-        sent = dict(headers or {}) | ({"authorization": f"Bearer {given}"} if given else {})
+        sent = dict(headers or {}) | ({"authorization": f"Bearer {self._bearer}"} if app else {})
         answer: Response = await self.http.request(
-            method, f"{self.base}{path}", headers=sent, authorized=given is None, **options
+            method, f"{self.base}{path}", headers=sent, authorized=not app, **options
         )
         if family:
             self._windows.note(family, answer.headers)

@@ -117,10 +117,10 @@ class CatchUp:
         return False
 
 
-async def first_mark(api: XApi, token: str) -> list[SessionChange]:
+async def first_mark(api: XApi) -> list[SessionChange]:
     """The mark of a login, so that what was before is not new; none where X does not answer."""
     try:
-        body = await api.ask("GET", with_query(PATH, {"max_results": 1}), token=token)
+        body = await api.ask("GET", with_query(PATH, {"max_results": 1}))
         return [mark_at(max(map(_number, _decoded(body).data), default=0))]
     except (Transient, RateLimited, Rejected):
         return []

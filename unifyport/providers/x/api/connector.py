@@ -6,7 +6,6 @@ happened meanwhile is fetched at each opening (`catch_up.py`). What X reports of
 (`echoes.py`).
 """
 
-import functools
 import time
 
 import trio
@@ -15,10 +14,9 @@ from msgspec import Struct
 from unifyport.model.account import Identity
 from unifyport.model.message import OutboundMedia, OutboundMessage, OutboundText
 from unifyport.model.unit import SessionChange
-from unifyport.providers.contract.base import WEBHOOK, ConnectorContext, Link
+from unifyport.providers.contract.base import WEBHOOK, ConnectorContext, KeepsTokens, Link
 from unifyport.providers.contract.capabilities import SendsImages, SendsText, SendsVideos, Sent
 from unifyport.providers.contract.errors import (
-    LoggedOut,
     Rejected,
     Transient,
 )
@@ -29,12 +27,11 @@ from unifyport.providers.oauth import OAuthTokens
 from .actions import XActions
 from .calls import XApi
 from .catch_up import first_mark
-from .consent import SCOPES, client_of, exchange, page_of, revoke
 from .echoes import Echoes
 from .hub import hub_of
+from .oauth import SCOPES, client_of, page_of, revoke
 from .receiving import Receiver
 from .render import Request, render
-from .seeds import newest_token, read_seed, seed_record
 from .subscriptions import ensure_webhook, is_valid, remove_webhook, subscribe, unsubscribe
 from .uploads import upload
 
@@ -56,13 +53,16 @@ class _SentMessage(Struct):
     dm_conversation_id: str = ""
 
 
-class XConnector(Authorizes, LogsOut, SendsText, SendsImages, SendsVideos, XActions):
+class XConnector(Authorizes, KeepsTokens, LogsOut, SendsText, SendsImages, SendsVideos, XActions):
     """One user of X."""
 
     def __init__(self, context: ConnectorContext) -> None:
         self._context = context
         self._session = context.session
         self.api = XApi(context)
+        seed = context.credentials.get("refresh_token") or ""
+        self._tokens = OAuthTokens(self.api.http, context.session, client_of(context), seed)
+        self.api.http.tokens = self._tokens
         endpoints = context.endpoints
         self.media_origins = {origin_of(endpoints.video_url), origin_of(endpoints.photo_url)}
         self._me = ""
@@ -76,20 +76,12 @@ class XConnector(Authorizes, LogsOut, SendsText, SendsImages, SendsVideos, XActi
     # -- logging in ------------------------------------------------------------------------------------------
 
     async def authorize(self, dialog: Dialog) -> Authorization:
-        consent = await dialog.ask_consent(functools.partial(page_of, self._context), SCOPES)
-        tokens = await exchange(self.api, client_of(self._context), consent)
-        me: _Me = await self.api.call("GET", _USER, _Me, token=tokens.access_token)
-        seed = seed_record(self._context.credentials, tokens.refresh_token or "")
-        mark = await first_mark(self.api, tokens.access_token)
-        await self._session.commit([seed, *mark])
+        await self._tokens.exchange(await dialog.ask_consent(page_of(self._context), SCOPES))
+        me: _Me = await self.api.call("GET", _USER, _Me, login=True)
+        await self._session.commit(await first_mark(self.api))
         return Authorization(_identity(me))
 
     async def login(self) -> Identity:
-        seed, _ = await read_seed(self._session, self._context.credentials)
-        if not seed:
-            raise LoggedOut("refresh_token_missing")
-        client = client_of(self._context)
-        self.api.http.tokens = OAuthTokens(self.api.http, self._session, client, seed)
         me: _Me = await self.api.call("GET", _USER, _Me, login=True)
         self._me = me.id
         webhook_id = None
@@ -99,17 +91,20 @@ class XConnector(Authorizes, LogsOut, SendsText, SendsImages, SendsVideos, XActi
         await subscribe(self.api, me.id, webhook_id)
         return _identity(me)
 
+    async def keep_fresh(self) -> None:
+        await self._tokens.keep_fresh()
+
     async def log_out(self) -> None:
         """Take back what was ordered at X, and the authorization if a consent gave it to us."""
-        seed, by_consent = await read_seed(self._session, self._context.credentials)
         me = await self._session.get(*ME)
         if me is not None:  # a login that was not used has ordered nothing
             await unsubscribe(self.api, me.decode())
             if self._webhook is not None:
                 await remove_webhook(self.api, self._webhook)
-        if seed and by_consent:
-            token = await newest_token(self._session, seed)
-            await revoke(self.api, client_of(self._context), token)
+        if not self._context.credentials.get("refresh_token"):
+            await revoke(self.api.http, self._session, self._context)
+
+    # -- receiving -------------------------------------------------------------------------------------------
 
     async def receive(self, link: Link) -> None:
         await self._session.commit([SessionChange(*ME, self._me.encode())])

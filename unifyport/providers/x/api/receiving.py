@@ -81,6 +81,9 @@ class Receiver:
     ) -> None:
         settled, more = await self._echoes.settle(events)
         moved = self._catch_up.change(_ids(events)) if changes is None else changes
+        while len(settled) > _BATCH:  # the mark moves with the last of them
+            await link.deliver(Batch(settled[:_BATCH]))
+            settled = settled[_BATCH:]
         if settled or moved:
             await link.deliver(Batch(settled, [*moved, *more], size))
         if any(isinstance(event, PlatformEvent) and event.name == "oauth.revoke" for event in events):
