@@ -11,3 +11,4 @@ def _read(channel: str) -> dict[str, Any]:
 
 
 TELEGRAM, WHATSAPP, TIKTOK, ZALO = (_read(channel) for channel in ("telegram", "whatsapp", "tiktok", "zalo"))
+X = _read("x")

@@ -60,6 +60,7 @@ class XConnector(Authorizes, KeepsTokens, LogsOut, SendsText, SendsImages, Sends
         self._context = context
         self._session = context.session
         self.api = XApi(context)
+        self._hub = hub_of(context)
         seed = context.credentials.get("refresh_token") or ""
         self._tokens = OAuthTokens(self.api.http, context.session, client_of(context), seed)
         self.api.http.tokens = self._tokens
@@ -84,12 +85,15 @@ class XConnector(Authorizes, KeepsTokens, LogsOut, SendsText, SendsImages, Sends
     async def login(self) -> Identity:
         me: _Me = await self.api.call("GET", _USER, _Me, login=True)
         self._me = me.id
-        webhook_id = None
-        if self._webhook is not None:
-            take_over = self._context.take_over
-            webhook_id = (await ensure_webhook(self.api, self._webhook, take_over=take_over)).id
-        await subscribe(self.api, me.id, webhook_id)
+        await subscribe(
+            self.api, me.id, None if self._webhook is None else await self._register(self._webhook)
+        )
         return _identity(me)
+
+    async def _register(self, url: str) -> str:
+        """The id of the app's webhook; one account of an app registers it at a time."""
+        async with self._hub.registering:
+            return (await ensure_webhook(self.api, url, take_over=self._context.take_over)).id
 
     async def keep_fresh(self) -> None:
         await self._tokens.keep_fresh()
@@ -114,9 +118,8 @@ class XConnector(Authorizes, KeepsTokens, LogsOut, SendsText, SendsImages, Sends
             nursery.start_soon(self._echoes.remember, link, self._me)
             if self._webhook is not None:
                 await self._watch(link, receiver, self._webhook)
-            hub = hub_of(self._context)
-            with hub.follow(self._me, link.observed) as follower:
-                nursery.start_soon(hub.lead, self._context)
+            with self._hub.follow(self._me, link.observed) as follower:
+                nursery.start_soon(self._hub.lead, self._context)
                 await receiver.follow(link, follower)
 
     async def _watch(self, link: Link, receiver: Receiver, webhook: str) -> None:

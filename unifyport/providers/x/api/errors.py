@@ -52,7 +52,7 @@ class Problem(Struct):
     def said(self) -> str:
         """For the caller."""
         first = self.errors[0] if self.errors else Detail()
-        return (self.detail or first.detail or first.message or self.title)[:500]
+        return (first.message or first.detail or self.detail or self.title)[:500]
 
     @property
     def code(self) -> int | str | None:

@@ -94,7 +94,10 @@ class Follower:
 
 
 class Hub:
+    """`registering`: held while an account of the app looks for its webhook and registers one."""
+
     def __init__(self) -> None:
+        self.registering = trio.Lock()
         self._followers: dict[str, Follower] = {}
         self._turn = trio.Lock()
         self._backoff = Backoff()
