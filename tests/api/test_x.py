@@ -92,7 +92,12 @@ async def test_what_comes_twice_arrives_once_and_garbage_stops_nothing(tmp_path:
     async with x_world(tmp_path) as world:
         await world.order("faults", kind="duplicate", method="stream")
         await world.write("twice")
-        lines: list[Any] = [{"data": {"event_type": 5, "filter": {"user_id": ME}}}, {"data": None}, []]
+        lines: list[Any] = [
+            "no object",
+            {"data": {"event_type": 5, "filter": {"user_id": ME}}},
+            {"data": None},
+            [],
+        ]
         for line in lines:
             await world.order("updates", line=line)
         for payload in ({}, {"direct_message_events": [5, {"type": "hologram"}]}):

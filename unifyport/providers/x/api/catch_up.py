@@ -26,7 +26,7 @@ from .parse import parse_page
 from .shapes import Page
 
 PATH = "/2/dm_events"
-MARK = ("mark", b"")
+MARK = "mark"  # session record, by the id of the user
 PAGE = 50  # events of every page after the first call
 MAX_PAGES = 100
 
@@ -58,7 +58,7 @@ class CatchUp:
         self._progress: _Progress | None = None
 
     async def load(self) -> None:
-        stored = await self._session.get(*MARK)
+        stored = await self._session.get(MARK, self._me.encode())
         self.mark = int(stored) if stored is not None and stored.isdigit() else None
 
     def reopen(self) -> None:
@@ -71,7 +71,7 @@ class CatchUp:
         if not self.complete or not numbers or max(numbers) <= (self.mark or 0):
             return []
         self.mark = max(numbers)
-        return [mark_at(self.mark)]
+        return [mark_at(self._me, self.mark)]
 
     async def fetch(self) -> tuple[list[ProviderEvent], list[SessionChange]]:
         """What happened after the mark, oldest first, and the change that moves it. Then there is no gap.
@@ -86,7 +86,7 @@ class CatchUp:
         if self.mark is not None and progress.newest <= self.mark:
             return progress.events[::-1], []
         self.mark = progress.newest
-        return progress.events[::-1], [mark_at(progress.newest)]
+        return progress.events[::-1], [mark_at(self._me, progress.newest)]
 
     async def _read_page(self, progress: _Progress) -> bool:
         """Read the next page into `progress`. True: the mark was reached, or there is nothing before."""
@@ -117,17 +117,17 @@ class CatchUp:
         return False
 
 
-async def first_mark(api: XApi) -> list[SessionChange]:
+async def first_mark(api: XApi, me: str) -> list[SessionChange]:
     """The mark of a login, so that what was before is not new; none where X does not answer."""
     try:
         body = await api.ask("GET", with_query(PATH, {"max_results": 1}))
-        return [mark_at(max(map(_number, _decoded(body).data), default=0))]
+        return [mark_at(me, max(map(_number, _decoded(body).data), default=0))]
     except (Transient, RateLimited, Rejected):
         return []
 
 
-def mark_at(id_: int) -> SessionChange:
-    return SessionChange(*MARK, str(id_).encode())
+def mark_at(me: str, id_: int) -> SessionChange:
+    return SessionChange(MARK, me.encode(), str(id_).encode())
 
 
 def _decoded(body: bytes) -> Page:

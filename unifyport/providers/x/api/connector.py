@@ -26,7 +26,7 @@ from unifyport.providers.oauth import OAuthTokens
 
 from .actions import XActions
 from .calls import XApi
-from .catch_up import first_mark
+from .catch_up import MARK, first_mark
 from .echoes import Echoes
 from .hub import hub_of
 from .oauth import SCOPES, client_of, page_of, revoke
@@ -79,15 +79,16 @@ class XConnector(Authorizes, KeepsTokens, LogsOut, SendsText, SendsImages, Sends
     async def authorize(self, dialog: Dialog) -> Authorization:
         await self._tokens.exchange(await dialog.ask_consent(page_of(self._context), SCOPES))
         me: _Me = await self.api.call("GET", _USER, _Me, login=True)
-        await self._session.commit(await first_mark(self.api))
+        await self._session.commit(await first_mark(self.api, me.id))
         return Authorization(_identity(me))
 
     async def login(self) -> Identity:
         me: _Me = await self.api.call("GET", _USER, _Me, login=True)
         self._me = me.id
-        await subscribe(
-            self.api, me.id, None if self._webhook is None else await self._register(self._webhook)
-        )
+        webhook_id = None if self._webhook is None else await self._register(self._webhook)
+        await subscribe(self.api, me.id, webhook_id)
+        if await self._session.get(MARK, me.id.encode()) is None:
+            await self._session.commit(await first_mark(self.api, me.id))
         return _identity(me)
 
     async def _register(self, url: str) -> str:
