@@ -91,7 +91,7 @@ class Deliveries:
             raise invalid("webhook_id: there is no such webhook")
         made = Subscription(id_, event_type, wanted, str(body.get("tag", "")), webhook)
         self.subscriptions[id_] = made
-        return {"data": {"subscription": made.shown()}, "meta": self._total()}
+        return {"data": {"subscription": made.shown()}}
 
     def update(self, id_: str, body: dict[str, Any]) -> dict[str, Any]:
         found = self._subscription(id_)

@@ -46,11 +46,11 @@ class OAuth:
         if not client or (self.client_secret is not None and secret != self.client_secret):
             return oauth_error("unauthorized_client", 401)
         if form.get("grant_type") == "refresh_token":
-            user = self._tokens.take(form.get("refresh_token", ""))
-            if user is None:
+            granted = self._tokens.take(form.get("refresh_token", ""))
+            if granted is None:
                 # X says `invalid_request` of a refresh token that was used before.
                 return oauth_error("invalid_request")
-            return as_json(self._tokens.issue(user, "offline.access"))
+            return as_json(self._tokens.issue(*granted))
         known = self._tokens.codes.pop(form.get("code", ""), None)
         if form.get("grant_type") != "authorization_code" or known is None:
             return oauth_error("invalid_request")

@@ -15,6 +15,7 @@ from ..platform import KEPT
 
 PROBLEMS = "https://api.x.com/2/problems/"
 LIFETIME = 7200  # seconds of an access token
+SCOPE = "tweet.read users.read dm.read dm.write media.write offline.access"  # of a token from the console
 
 
 class Problem(Exception):
@@ -134,7 +135,7 @@ class Tokens:
         self.lifetime: float = LIFETIME
         self.scopes: str | None = None  # what a consent grants; None: what is asked for
         self.access: dict[str, Token] = {}
-        self.refresh: dict[str, str] = {}  # -> user
+        self.refresh: dict[str, tuple[str, str]] = {}  # -> user and scope
         self.used: set[str] = set()
         self.codes: dict[str, dict[str, str]] = {}
         self.revoked: set[str] = set()  # users
@@ -149,17 +150,17 @@ class Tokens:
             "scope": scope,
         }
         if "offline.access" in scope.split():
-            self.refresh[refresh] = user
+            self.refresh[refresh] = user, scope
             answer["refresh_token"] = refresh
         return answer
 
-    def take(self, refresh: str) -> str | None:
-        """The user of a refresh token, which then is used up; None: it is void."""
-        user = self.refresh.pop(refresh, None)
-        if user is None and refresh.startswith("refresh-") and refresh not in self.used:
-            user = refresh.split("-")[1]
+    def take(self, refresh: str) -> tuple[str, str] | None:
+        """The user and the scope of a refresh token, which then is used up; None: it is void."""
+        found = self.refresh.pop(refresh, None)
+        if found is None and refresh.startswith("refresh-") and refresh not in self.used:
+            found = refresh.split("-")[1], SCOPE
         self.used.add(refresh)
-        return None if user is None or user in self.revoked else user
+        return None if found is None or found[0] in self.revoked else found
 
     def user_of(self, access: str) -> str | None:
         token = self.access.get(access)
