@@ -1,6 +1,8 @@
 """An account of X through the API on the sandbox: what comes in, and what keeps the stream alive."""
 
 import base64
+import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,7 @@ import httpx
 import pytest
 
 from tests.api.x_world import ME, MEI, World, x_account, x_world
+from tests.providers.documentation import X
 from unifyport.providers.x.api import backoff, hub, stream
 
 PHOTO = b"\xff\xd8\xff" + b"p" * 5000
@@ -263,3 +266,30 @@ async def test_the_limit_of_the_history_holds_up_nothing(tmp_path: Path) -> None
         await world.write("live")
         await world.inbox.until(lambda: world.texts() == ["live"])
         await world.api.until(lambda _: asked() > before + 1, f"/v1/accounts/{world.id}")
+
+
+async def test_every_documented_kind_through_the_gateway(tmp_path: Path) -> None:
+    """Nothing is lost, nothing quarantined."""
+    now = str(time.time_ns() // 1_000_000)
+    examples = json.loads(
+        json.dumps(X)
+        .replace("1111111111111111111", ME)
+        .replace("2222222222222222222", MEI)
+        .replace("1780790400123", now)
+    )
+    contents = examples["content"]
+    async with x_world(tmp_path) as world:
+        for number, (kind, data) in enumerate(contents.items()):
+            payload = json.loads(json.dumps(examples["payload"]["dm.received"]))
+            [item] = payload["direct_message_events"]
+            item["id"], item["message_create"]["message_data"] = str(10**18 + number), data
+            await world.order("updates", event_type="dm.received", payload=payload)
+            await world.inbox.until(lambda number=number: len(world.texts()) == number + 1)  # type: ignore[misc]
+            assert world.inbox.of("message.received")[-1]["data"]["message"]["id"] == item["id"], kind
+        others = [t for t in examples["event_types"] if not t.startswith("dm.") and t != "oauth.revoke"]
+        for event_type in others:
+            payload = examples["payload"].get(event_type, {"of": event_type})
+            await world.order("updates", event_type=event_type, payload=payload)
+        await world.inbox.until(lambda: len(world.inbox.of("provider.event")) == len(others) - 1)
+        assert len(world.texts()) == len(contents) + 1  # `chat.received` is a message
+        assert "unifyport_quarantined_total 0" in (await world.api.http.get("/metrics")).text

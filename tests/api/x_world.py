@@ -19,6 +19,7 @@ from tests.harness import (
     sandbox,
     settings_of,
 )
+from unifyport.providers.registry import Registry
 from unifyport.sandbox.x.api import XPlatform
 
 ME, MEI = "1111", "2222"
@@ -81,13 +82,22 @@ class World:
 
 @contextlib.asynccontextmanager
 async def x_world(
-    directory: Path, accounts: str | None = None, *, events: str = ALL, more: str = ""
+    directory: Path,
+    accounts: str | None = None,
+    *,
+    events: str = ALL,
+    more: str = "",
+    registry: Registry | None = None,
 ) -> AsyncIterator[World]:
-    """`accounts`: of the file; None: the usual one."""
+    """`accounts`: of the file; None: the usual one. `registry`: of the gateway, in place of the standard
+    one.
+    """
     declared = x_account() if accounts is None else accounts
-    async with sandbox() as platform, receiver() as inbox:
+    async with sandbox(registry) as platform, receiver() as inbox:
         file = declared + endpoint(inbox.url, events=events) + platform.sandbox.config() + more
-        async with gateway(settings_of(directory, file, **public(free_port()))) as api:
+        settings = settings_of(directory, file, registry=registry, **public(free_port()))
+        channels = None if registry is None else list(registry.channels.values())
+        async with gateway(settings, channels) as api:
             world = World(platform, inbox, api)
             if declared:
                 found = await api.data("GET", "/v1/accounts")
