@@ -8,10 +8,11 @@ from typing import Any
 
 import httpx
 import pytest
+import trio
 
 from tests.api.x_world import ME, MEI, World, x_account, x_world
 from tests.providers.documentation import X
-from unifyport.providers.x.api import backoff, hub, stream
+from unifyport.providers.x.api import backoff, catch_up, hub, stream
 
 PHOTO = b"\xff\xd8\xff" + b"p" * 5000
 
@@ -253,19 +254,53 @@ async def test_a_group_is_known_from_the_history(tmp_path: Path) -> None:
         assert world.x.sent()[-1]["conversation_id"] == group
 
 
+def asked(world: World) -> int:
+    """How often the history was asked for."""
+    return sum(1 for call in world.x.connections if call["method"] == "dm_events")
+
+
+async def test_the_history_is_read_every_hour(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catch_up, "HOUR", 0.2)
+    async with x_world(tmp_path) as world:
+        group = world.x.directory.group({ME, MEI, "3333"})
+        await world.write("to one")
+        await world.write("to all", conversation=group)  # the stream does not say so
+        await world.inbox.until(lambda: sorted(world.texts()) == ["to all", "to one"])
+        before = asked(world)
+        await world.api.until(lambda _: asked(world) > before + 2, f"/v1/accounts/{world.id}")
+        assert opened(world) == 1
+        assert len(world.texts()) == 2
+
+
+async def test_an_operator_who_pays_for_no_hourly_history(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The events of the stream move the mark, so an opening without a gap asks for one event."""
+    monkeypatch.setattr(catch_up, "HOUR", 0.05)
+    monkeypatch.setattr(catch_up, "SETTLE_SECONDS", 0.3)
+    async with x_world(tmp_path, options="read_history_hourly = false") as world:
+        await world.api.until(lambda _: asked(world) == 2, f"/v1/accounts/{world.id}")  # login, opening
+        for text in ("one", "two"):
+            await world.write(text)
+        await world.inbox.until(lambda: world.texts() == ["one", "two"])
+        await trio.sleep(0.8)
+        assert asked(world) == 2
+        await world.api("POST", f"/v1/accounts/{world.id}/runtime/reconnect")
+        await world.api.until(lambda _: asked(world) > 2 and opened(world) == 2, f"/v1/accounts/{world.id}")
+        await world.write("three")
+        await world.inbox.until(lambda: world.texts() == ["one", "two", "three"])
+        assert asked(world) == 3
+
+
 async def test_the_limit_of_the_history_holds_up_nothing(tmp_path: Path) -> None:
     async with x_world(tmp_path) as world:
-
-        def asked() -> int:
-            return sum(1 for call in world.x.connections if call["method"] == "dm_events")
-
-        before = asked()
+        await world.api.until(lambda _: asked(world) == 2, f"/v1/accounts/{world.id}")  # login, opening
         await world.order("faults", kind="rate_limit", method="dm_events", value=1, count=1)
         await world.api("POST", f"/v1/accounts/{world.id}/runtime/reconnect")
-        await world.api.until(lambda _: asked() == before + 1, f"/v1/accounts/{world.id}")
+        await world.api.until(lambda _: asked(world) > 2, f"/v1/accounts/{world.id}")
         await world.write("live")
         await world.inbox.until(lambda: world.texts() == ["live"])
-        await world.api.until(lambda _: asked() > before + 1, f"/v1/accounts/{world.id}")
+        await world.api.until(lambda _: asked(world) > 3, f"/v1/accounts/{world.id}")
 
 
 async def test_every_documented_kind_through_the_gateway(tmp_path: Path) -> None:

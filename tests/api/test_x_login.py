@@ -91,7 +91,7 @@ async def test_a_refresh_token_serves_once_and_the_pair_is_kept(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("wrong", "reason"),
     [
-        ({"refresh_token": "used-before"}, "oauth_invalid_request"),
+        ({"refresh_token": "used-before"}, "refresh_token_refused"),
         ({"bearer_token": "wrong-bearer"}, "bearer_token_refused"),
     ],
 )
@@ -122,7 +122,7 @@ async def test_the_user_takes_the_authorization_back(tmp_path: Path, receive: st
         if receive == "webhook":  # noticed at the next call
             assert (await world.send()).status_code == 409
         found = await status(world, "failed")
-        assert found["last_error"] in ("authorization_revoked", "oauth_invalid_request")
+        assert found["last_error"] in ("authorization_revoked", "refresh_token_refused")
 
 
 async def test_revoked_in_the_middle_of_a_send(tmp_path: Path) -> None:

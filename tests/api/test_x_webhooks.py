@@ -152,6 +152,7 @@ async def test_challenges(tmp_path: Path) -> None:
         answer = await client.get(url, params={"crc_token": "a-token=="})
         wanted = signed(b"a-token==")[SIGNATURE]
         assert (answer.status_code, answer.json()) == (200, {"response_token": wanted})
+        assert answer.headers["content-type"] == "application/json"
         for params in ({}, {"crc_token": '{"data":{}}'}, {"crc_token": "x" * 600}):
             assert (await client.get(url, params=params)).status_code == 401
         strange = url.rpartition("/")[0] + "/acct_00000000000000000000000000"

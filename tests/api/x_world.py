@@ -87,14 +87,16 @@ async def x_world(
     *,
     events: str = ALL,
     more: str = "",
+    options: str = "",
     registry: Registry | None = None,
 ) -> AsyncIterator[World]:
-    """`accounts`: of the file; None: the usual one. `registry`: of the gateway, in place of the standard
-    one.
+    """`accounts`: of the file; None: the usual one. `options`: lines of `[providers.x]`. `registry`: of the
+    gateway, in place of the standard one.
     """
     declared = x_account() if accounts is None else accounts
     async with sandbox(registry) as platform, receiver() as inbox:
-        file = declared + endpoint(inbox.url, events=events) + platform.sandbox.config() + more
+        config = platform.sandbox.config().replace("[providers.x]\n", f"[providers.x]\n{options}\n")
+        file = declared + endpoint(inbox.url, events=events) + config + more
         settings = settings_of(directory, file, registry=registry, **public(free_port()))
         channels = None if registry is None else list(registry.channels.values())
         async with gateway(settings, channels) as api:

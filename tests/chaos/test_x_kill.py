@@ -133,9 +133,9 @@ async def test_killed_between_the_answer_and_the_commit(tmp_path: Path) -> None:
         [account] = await found.process.client.data("GET", "/v1/accounts")
         path = f"/v1/accounts/{account['id']}"
         state = await found.process.client.until(lambda s: s["status"] == "failed", f"{path}/auth")
-        assert state["last_error"] == "oauth_invalid_request"
+        assert state["last_error"] == "refresh_token_refused"
         explained = await found.process.client.data("GET", f"{path}/explain")
-        assert explained["action"]
+        assert "refresh token" in explained["action"]
         asked = found.x.oauth.asked
         await found.process.client.data("GET", f"{path}/runtime")
         assert found.x.oauth.asked == asked

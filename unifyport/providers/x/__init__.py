@@ -18,12 +18,16 @@ from .api.signature import answer_challenge, verify
 
 @attrs.frozen
 class Endpoints:
-    """`[providers.x]`: the API, the consent page, and the hosts of files that need no token."""
+    """`[providers.x]`: the API, the consent page, and the hosts of files that need no token.
+
+    `read_history_hourly`: whether the list of events, which X bills, is also read while nothing is missing.
+    """
 
     api_url: str = "https://api.x.com"
     authorize_url: str = "https://x.com/i/oauth2/authorize"
     video_url: str = "https://video.twimg.com"
     photo_url: str = "https://pbs.twimg.com"
+    read_history_hourly: bool = True
 
 
 CHANNEL = Channel(

@@ -1,18 +1,24 @@
-"""The gap between what was committed and what the stream brings, filled from `GET /2/dm_events`.
+"""What the stream or the webhook did not bring, from `GET /2/dm_events`.
 
 X lists events newest first, for 30 days, up to 100 a page, answers 15 calls in 15 minutes, and bills each
 event that it lists (https://docs.x.com/x-api/getting-started/pricing). So the first call asks for one event:
-if it is the *mark*, the id of the newest committed one, there is no gap. The mark moves when the gap is
-filled, and with each event of the stream after that; until then it stays where it was: a kill leaves the gap
-open and not forgotten.
+if it is at the *mark*, below which everything is committed, nothing is missing.
 
-Encrypted messages are not listed there. A gap in them is filled by the stream's backfill alone.
+The mark moves when all above it was read: at each opening, and every hour, as messages of groups of the
+older kind come no other way. Where the operator does not want to pay for that (`read_history_hourly`),
+openings alone read, and the mark moves with the events of the stream as well, `SETTLE_SECONDS` after them, as
+they come in no certain order. A kill leaves what is missing above the mark.
+
+Encrypted messages are not listed. A gap in them is filled by the stream's backfill alone.
 """
 
+import math
+from collections import deque
 from collections.abc import Sequence
 
 import attrs
 import msgspec
+import trio
 
 from unifyport.model.inbound import ProviderEvent
 from unifyport.model.unit import SessionChange
@@ -28,6 +34,8 @@ from .shapes import Page
 PATH = "/2/dm_events"
 MARK = "mark"  # session record, by the id of the user
 PAGE = 50  # events of every page after the first call
+HOUR = 3600.0
+SETTLE_SECONDS = 60.0
 MAX_PAGES = 100
 
 
@@ -47,31 +55,56 @@ class _Progress:
 
 
 class CatchUp:
-    """The mark of one account. `mark` None: nothing was read yet, and there is no gap to fill."""
+    """The mark of one account; None: nothing was read yet. `hourly`: see above. Times are trio's.
 
-    def __init__(self, api: XApi, session: Session, me: str) -> None:
+    `due`: when the next `fetch` is to be. `settles`: when `settled` has a change.
+    """
+
+    def __init__(self, api: XApi, session: Session, me: str, *, hourly: bool) -> None:
         self._api = api
         self._session = session
         self._me = me
+        self._hourly = hourly
         self.mark: int | None = None
-        self.complete = False  # since the stream was opened
+        self.due = -math.inf
+        self._complete = False  # since the stream was opened
         self._progress: _Progress | None = None
+        self._recent: deque[tuple[float, int]] = deque()  # when an event of the stream came, and its id
 
     async def load(self) -> None:
         stored = await self._session.get(MARK, self._me.encode())
         self.mark = int(stored) if stored is not None and stored.isdigit() else None
 
-    def reopen(self) -> None:
-        """There may be a gap from now on."""
-        self.complete, self._progress = False, None
+    @property
+    def complete(self) -> bool:
+        """Whether all that happened before the opening is committed."""
+        return self._complete
 
-    def change(self, ids: Sequence[str]) -> list[SessionChange]:
-        """The change that moves the mark over events of the stream; none while a gap is open."""
-        numbers = [int(id_) for id_ in ids if id_.isdigit()]
-        if not self.complete or not numbers or max(numbers) <= (self.mark or 0):
+    def reopen(self) -> None:
+        """Something may be missing from now on."""
+        self._complete, self._progress, self.due = False, None, -math.inf
+        self._recent.clear()
+
+    def note(self, ids: Sequence[str]) -> None:
+        """Events of the stream are committed."""
+        if self._hourly or not self._complete:
+            return
+        now = trio.current_time()
+        self._recent.extend((now, int(id_)) for id_ in ids if id_.isdigit())
+
+    @property
+    def settles(self) -> float:
+        return self._recent[0][0] + SETTLE_SECONDS if self._recent else math.inf
+
+    def settled(self) -> list[SessionChange]:
+        """The change that moves the mark over events that came long enough ago."""
+        newest, until = self.mark or 0, trio.current_time() - SETTLE_SECONDS
+        while self._recent and self._recent[0][0] <= until:
+            newest = max(newest, self._recent.popleft()[1])
+        if newest <= (self.mark or 0):
             return []
-        self.mark = max(numbers)
-        return [mark_at(self._me, self.mark)]
+        self.mark = newest
+        return [mark_at(self._me, newest)]
 
     async def fetch(self) -> tuple[list[ProviderEvent], list[SessionChange]]:
         """What happened after the mark, oldest first, and the change that moves it. Then there is no gap.
@@ -80,9 +113,14 @@ class CatchUp:
         """
         progress = self._progress or _Progress()
         self._progress = progress
-        while not await self._read_page(progress):
-            pass
-        self.complete, self._progress = True, None
+        try:
+            while not await self._read_page(progress):
+                pass
+        except RateLimited as limited:
+            self.due = trio.current_time() + limited.retry_after
+            raise
+        self._complete, self._progress = True, None
+        self.due = trio.current_time() + HOUR if self._hourly else math.inf
         if self.mark is not None and progress.newest <= self.mark:
             return progress.events[::-1], []
         self.mark = progress.newest

@@ -113,7 +113,8 @@ class XConnector(Authorizes, KeepsTokens, LogsOut, SendsText, SendsImages, Sends
 
     async def receive(self, link: Link) -> None:
         await self._session.commit([SessionChange(*ME, self._me.encode())])
-        receiver = Receiver(self.api, self._session, self._me, echoes=self._echoes)
+        hourly = self._context.endpoints.read_history_hourly
+        receiver = Receiver(self.api, self._session, self._me, echoes=self._echoes, hourly=hourly)
         await receiver.load()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._echoes.remember, link, self._me)
@@ -124,13 +125,15 @@ class XConnector(Authorizes, KeepsTokens, LogsOut, SendsText, SendsImages, Sends
                 await receiver.follow(link, follower)
 
     async def _watch(self, link: Link, receiver: Receiver, webhook: str) -> None:
-        """Fill the gap, then check every hour that the webhook is valid and the login good."""
-        retry_at = await receiver.fill_gap(link)
+        """Fetch what was missed, and check every hour that the webhook is valid and the login good."""
+        check_at = trio.current_time() + CHECK_SECONDS
         while True:
-            await trio.sleep_until(min(retry_at, trio.current_time() + CHECK_SECONDS))
-            if trio.current_time() >= retry_at:
-                retry_at = await receiver.fill_gap(link)
+            if trio.current_time() >= receiver.due:
+                await receiver.fill_gap(link)
+            await trio.sleep_until(min(receiver.due, check_at))
+            if trio.current_time() < check_at:
                 continue
+            check_at = trio.current_time() + CHECK_SECONDS
             if not await is_valid(self.api, webhook):
                 raise Transient("webhook_invalid")  # the next login has X check it again
             await self.api.call("GET", _USER, _Me, login=True)

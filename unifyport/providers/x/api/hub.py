@@ -33,7 +33,9 @@ from .stream import BACKFILL_MINUTES, NotOpened, Opening, opened
 
 log = logging.getLogger("unifyport.x")
 
-MAX_WAITING = 1000  # events that a follower has not taken yet
+# What a follower has not taken yet.
+MAX_WAITING = 1000  # events
+MAX_WAITING_BYTES = 16 * 1024 * 1024
 _COVERED_SECONDS = BACKFILL_MINUTES * 60 - 60.0  # a gap of at most this length is filled by backfill
 
 
@@ -51,15 +53,20 @@ Item = bytes | Opened | Lost
 
 
 class Follower:
-    """What one account gets of the stream."""
+    """What one account gets of the stream. `opened`: whether an `Opened` was taken."""
 
     def __init__(self, observed: Callable[[], None]) -> None:
+        self.opened = False
         self._observed = observed
         self._send, self._receive = trio.open_memory_channel[Item](MAX_WAITING)
+        self._held = 0  # bytes
 
     def give(self, item: Item) -> None:
-        """Never waits."""
+        """Never waits. One that does not keep up is given nothing more."""
         with contextlib.suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+            self._held += _size(item)
+            if self._held > MAX_WAITING_BYTES:
+                self._send.close()
             try:
                 self._send.send_nowait(item)
             except trio.WouldBlock:
@@ -83,14 +90,20 @@ class Follower:
         except (trio.WouldBlock, trio.EndOfChannel):
             return None
 
-    @staticmethod
-    def _taken(item: Item) -> bytes | Opened:
+    def _taken(self, item: Item) -> bytes | Opened:
+        self._held -= _size(item)
         if isinstance(item, Lost):
             raise copy.copy(item.error)
+        if isinstance(item, Opened):
+            self.opened = True
         return item
 
     def close(self) -> None:
         self._receive.close()
+
+
+def _size(item: Item) -> int:
+    return len(item) if isinstance(item, bytes) else 0
 
 
 class Hub:

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from unifyport.providers.contract.base import ConnectorContext
-from unifyport.providers.contract.errors import Rejected, Transient
+from unifyport.providers.contract.errors import LoggedOut, Rejected, Transient
 from unifyport.providers.contract.login import Consent, ConsentRequest
 from unifyport.providers.contract.session import Session
 from unifyport.providers.http import HttpApi
@@ -23,7 +23,15 @@ _FORM = {"content-type": "application/x-www-form-urlencoded", "accept": "applica
 
 
 class XOAuth(OAuthClient):
-    """The app at X's token endpoint."""
+    """The app at X's token endpoint, which says `invalid_request` of a refresh token that is void."""
+
+    async def refresh(self, http: HttpApi, refresh_token: str) -> Granted:
+        try:
+            return await super().refresh(http, refresh_token)
+        except LoggedOut as refused:
+            if refused.reason == "oauth_invalid_request":
+                raise LoggedOut("refresh_token_refused") from None
+            raise
 
     async def exchange(self, http: HttpApi, consent: Consent) -> Granted:
         """Also raises `Rejected("missing_scopes")` where the app may not stay connected."""

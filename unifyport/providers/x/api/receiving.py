@@ -1,6 +1,7 @@
 """What comes in for one account: events of the stream, and what was missed between two openings of it."""
 
 import math
+from collections.abc import Sequence
 
 import trio
 
@@ -23,10 +24,16 @@ _BATCH = 100  # events of the stream in one commit
 class Receiver:
     """`me`: the id of the account's user."""
 
-    def __init__(self, api: XApi, session: Session, me: str, *, echoes: Echoes) -> None:
+    def __init__(self, api: XApi, session: Session, me: str, *, echoes: Echoes, hourly: bool) -> None:
         self._me = me
+        self._session = session
         self._echoes = echoes
-        self._catch_up = CatchUp(api, session, me)
+        self._catch_up = CatchUp(api, session, me, hourly=hourly)
+
+    @property
+    def due(self) -> float:
+        """When `fill_gap` is to be called (trio's clock)."""
+        return self._catch_up.due
 
     async def load(self) -> None:
         """Read what the session holds. Called first, once."""
@@ -34,21 +41,20 @@ class Receiver:
         await self._catch_up.load()
 
     async def follow(self, link: Link, follower: Follower) -> None:
-        """Commit what the stream brings, and fill the gap at each opening."""
-        retry_at = math.inf
+        """Commit what the stream brings, and what it did not bring."""
+        catch_up = self._catch_up
         while True:
             item: bytes | Opened | None = None
-            with trio.move_on_at(retry_at):
+            with trio.move_on_at(min(catch_up.due, catch_up.settles) if follower.opened else math.inf):
                 item = await follower.next()
             if isinstance(item, bytes):
                 item = await self._take(link, follower, item)
-            if isinstance(item, Opened):
-                if item.covered and self._catch_up.complete:
-                    continue
-                self._catch_up.reopen()
-            elif trio.current_time() < retry_at:
-                continue
-            retry_at = await self.fill_gap(link)
+            if isinstance(item, Opened) and not (item.covered and catch_up.complete):
+                catch_up.reopen()
+            if changes := catch_up.settled():
+                await self._session.commit(changes)
+            if follower.opened and trio.current_time() >= catch_up.due:
+                await self.fill_gap(link)
 
     async def _take(self, link: Link, follower: Follower, first: bytes) -> Opened | None:
         """Commit an event and those that have come after it, up to the next opening, which is returned."""
@@ -60,32 +66,31 @@ class Receiver:
             raws.append(more)
         found = [each.event for raw in raws for each in parse_activity(raw, self._me)]
         await self._commit(link, found, size=sum(map(len, raws)))
+        self._catch_up.note(_ids(found))
         return ending
 
-    async def fill_gap(self, link: Link) -> float:
-        """Fetch and commit what happened after the mark; when to try again (trio's clock) if X says wait."""
+    async def fill_gap(self, link: Link) -> None:
+        """Fetch and commit what happened after the mark. Where X says wait, it is due again after that."""
         try:
             events, changes = await self._catch_up.fetch()
-        except RateLimited as limited:
-            return trio.current_time() + limited.retry_after
+        except RateLimited:
+            return
         await self._commit(link, events, changes)
-        return math.inf
 
     async def _commit(
         self,
         link: Link,
         events: list[ProviderEvent],
-        changes: list[SessionChange] | None = None,
+        changes: Sequence[SessionChange] = (),
         *,
         size: int = 0,
     ) -> None:
         settled, more = await self._echoes.settle(events)
-        moved = self._catch_up.change(_ids(events)) if changes is None else changes
         while len(settled) > _BATCH:  # the mark moves with the last of them
             await link.deliver(Batch(settled[:_BATCH]))
             settled = settled[_BATCH:]
-        if settled or moved:
-            await link.deliver(Batch(settled, [*moved, *more], size))
+        if settled or changes:
+            await link.deliver(Batch(settled, [*changes, *more], size))
         if any(isinstance(event, PlatformEvent) and event.name == "oauth.revoke" for event in events):
             raise LoggedOut("authorization_revoked")
 
