@@ -189,7 +189,7 @@ async def test_two_accounts_of_one_app_share_its_stream(tmp_path: Path) -> None:
             await world.api.until(lambda _: bool(world.x.open), "/v1/accounts")
         await world.write("still", to="1112")
         await world.inbox.until(lambda: "still" in world.texts())
-        assert len(world.x.open) == 1
+        await world.api.until(lambda _: len(world.x.open) == 1, "/v1/accounts")  # it notices a loss late
         assert opened(world) <= 1 + 3
 
 
