@@ -131,7 +131,7 @@ async def test_regions_and_capabilities(tmp_path: Path) -> None:
     async with gateway(settings_of(tmp_path, '[workspace]\nregions = ["eu", "global"]\n')) as api:
         for provider in PROVIDER_NAMES:
             found = await api.data("GET", f"/v1/providers/{provider}/regions")
-            built = provider in ("whatsapp", "telegram", "tiktok", "zalo")
+            built = provider in ("whatsapp", "telegram", "tiktok", "zalo", "twitter", "x")
             assert found == {
                 "provider": provider,
                 "regions": [

@@ -70,7 +70,7 @@ async def write_all(x: XPlatform) -> None:
 async def kill_at_random(found: Rig, rng: random.Random) -> None:
     for number in range(KILLS):
         aim = round(MESSAGES * (number + rng.random()) / (KILLS + 1))
-        with trio.move_on_after(10):
+        with trio.move_on_after(20):
             await found.inbox.until(lambda aim=aim: found.arrived >= aim, 60)  # type: ignore[misc]
         await found.process.kill()
         await found.process.start()
