@@ -169,7 +169,7 @@ start_rate = "fast"  #! supervision.providers.whatsapp.start_rate: must be a rat
 backoff = { max = "10s" }
 #! supervision.providers.whatsapp.backoff.max: must not be less than backoff.initial (5m), got "10s"
 [supervision.providers.telegrm]
-#! providers.telegrm: no such channel, the channels are telegram, tiktok, whatsapp, zalo
+#! providers.telegrm: no such channel, the channels are telegram, tiktok, whatsapp, x, zalo
 max_restarts = 1
 
 [providers.telegram]

@@ -10,5 +10,5 @@ def _read(channel: str) -> dict[str, Any]:
     return found
 
 
-CHANNELS = ("telegram", "whatsapp", "line", "tiktok", "zalo")
-TELEGRAM, WHATSAPP, LINE, TIKTOK, ZALO = map(_read, CHANNELS)
+CHANNELS = ("telegram", "whatsapp", "line", "tiktok", "zalo", "x")
+TELEGRAM, WHATSAPP, LINE, TIKTOK, ZALO, X = map(_read, CHANNELS)

@@ -1,5 +1,6 @@
 """Finding platforms by declarations, binding loopback only, and one address for each protocol."""
 
+import re
 import tomllib
 from typing import Any
 
@@ -90,7 +91,7 @@ async def test_every_protocol_has_an_address_of_its_own() -> None:
     assert listed["whatsapp"]["graph_api_url"] == listed["whatsapp"]["media_url"]
     addresses = [address for table in listed.values() for address in table.values() if ":" in address]
     protocols = [each for known in platform.sandbox.platforms.values() for each in known.protocols]
-    assert len({address.rpartition(":")[2] for address in addresses}) == len(protocols)
+    assert len({re.findall(r":([0-9]+)", address)[0] for address in addresses}) == len(protocols)
 
 
 async def test_protocols_follow_the_control_port_in_the_order_of_the_registry(monkeypatch: Any) -> None:

@@ -61,6 +61,8 @@ class IngressFront:
                 status, acknowledgement = await self._post(provider, account_id, exchange)
             else:
                 status, text = self._get(provider, account_id, exchange)
+                if text.startswith("{"):  # some platforms want the answer to their check as JSON
+                    acknowledgement = text.encode()
         except Disconnected:
             return
         except Exception:

@@ -74,6 +74,20 @@ CUSTOMERS: tuple[Customer, ...] = (
         question="How much is it?",
         reply="90,000 dong.",
     ),
+    Customer(
+        channel="x",
+        account="demo-x",
+        credentials={
+            "client_id": "demo-client",
+            "client_secret": "demo-client-secret",
+            "bearer_token": "demo-bearer",
+            "consumer_secret": "sandbox-consumer-secret",
+            "refresh_token": "refresh-1111-seed",
+        },
+        order={"from": "2222"},
+        question="Can I change my order?",
+        reply="Until tonight.",
+    ),
 )
 
 

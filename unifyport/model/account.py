@@ -37,8 +37,8 @@ class Account:
 
     id: str
     name: str
-    provider: str  # as the caller wrote it: `x` stays `x`
-    channel: str  # the canonical name: `twitter`
+    provider: str  # as the caller wrote it: `twitter` stays `twitter`
+    channel: str  # the canonical name: `x`
     region: str
     auth_mode: str
     no: int = 0  # given by the store; never reused

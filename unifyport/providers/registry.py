@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Any
 
-from . import line, telegram, tiktok, whatsapp, zalo
+from . import line, telegram, tiktok, whatsapp, x, zalo
 from .contract.base import Channel, ConnectionSpec, Connector
 from .contract.capabilities import CAPABILITIES
 from .contract.conformance import check_connector
@@ -64,4 +64,5 @@ class Registry:
 
 
 def standard() -> Registry:
-    return Registry([whatsapp.CHANNEL, telegram.CHANNEL, line.CHANNEL, tiktok.CHANNEL, zalo.CHANNEL])
+    channels = (whatsapp, telegram, line, tiktok, zalo, x)
+    return Registry([channel.CHANNEL for channel in channels])

@@ -30,6 +30,11 @@ ACTIONS = {
     ),
     "webhook_refused": "check that server.public_url is https and can be reached from outside",
     "public_url_missing": "set server.public_url in the configuration file, or receive to poll",
+    "authorization_revoked": "the user has taken the authorization back: give consent anew (POST auth/start)",
+    "bearer_token_refused": "check the app's bearer token, in the account or in [providers.<channel>]",
+    "stream_in_use": "stop the other programs that read this app's stream",
+    "webhook_invalid": "the platform got no right answer to its check: see that ingress_url can be reached",
+    "credits_depleted": "buy credits for the app in the platform's console",
     "proxy_error": "check the account's proxy",
     "proxy_not_allowed": "permit the proxy's address in security.proxy_allow, or choose another one",
 }

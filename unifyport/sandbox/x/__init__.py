@@ -1,0 +1,1 @@
+"""X's platforms on loopback."""
