@@ -226,18 +226,19 @@ async def test_the_supervision_tree(tmp_path: Path) -> None:
                 "garbage",
                 "keys",
                 "retention",
+                "eraser",
                 "deliveries",
                 "accounts",
                 "front",
             ]
-            accounts = services["children"][4]
+            accounts = services["children"][-2]
             assert (accounts["strategy"], accounts["counts"]) == ("one_for_one", {"running": 1})
             assert [(c["id"], c["phase"], c["incarnations"]) for c in accounts["children"]] == [
                 (bot["id"], "running", 1)
             ]
             await api.data("POST", f"/v1/accounts/{bot['id']}/runtime/stop")
             *_, services = await api.data("GET", "/v1/supervisors")
-            assert services["children"][4]["counts"] == {"stopped": 1}
+            assert services["children"][-2]["counts"] == {"stopped": 1}
 
 
 async def test_starts_of_a_channel_wait_for_their_turn(tmp_path: Path) -> None:

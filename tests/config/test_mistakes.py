@@ -281,7 +281,7 @@ ALONE = [
     # A key that is there already is not suggested.
     "[supervision.policies.default]\nmax_restarts = 3\n"
     'max_restart = 3  #! default.max_restart: unknown key ("max_restarts" is there already)\n',
-    "[providers.telegram]\n[providers.telegrm]  #! telegrm: no such channel, the channels are line, telegram,\n",
+    "[providers.telegram]\n[providers.telegrm]  #! telegrm: no such channel, the channels are line,\n",
     'logging = {}\nloging = {}  #! loging: unknown key ("logging" is there already)\n',
     '[[webhook_endpoints]]\nname = "a"\nurl = "https://a.example"\n'
     "retry_policy = { max_attempts = 2, max_attempt = 3 }\n"
