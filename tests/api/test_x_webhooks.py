@@ -67,7 +67,9 @@ async def test_what_is_missed_while_the_webhook_is_away_is_fetched(tmp_path: Pat
         await world.write("unheard")
         await world.api("POST", f"/v1/accounts/{world.id}/runtime/reconnect")
         await world.inbox.until(lambda: world.texts() == ["unheard"])
-        assert webhook.valid  # X was told to check it again
+        await world.api.until(
+            lambda _: webhook.valid, f"/v1/accounts/{world.id}"
+        )  # X was told to check it again
         await world.write("heard")
         await world.inbox.until(lambda: "heard" in world.texts())
 

@@ -309,7 +309,8 @@ async def test_a_consent_logs_in(tmp_path: Path) -> None:
             table = platform.sandbox.config()
             app = {name: official_data()[name] for name in ("app_id", "app_secret", "oa_secret")}
             app |= {"code_verifier": verifier} if with_verifier else {}
-            more = endpoint(inbox.url) + table + "".join(f'{k} = "{v}"\n' for k, v in app.items())
+            lines = "".join(f'{k} = "{v}"\n' for k, v in app.items())
+            more = endpoint(inbox.url) + table.replace("[providers.zalo]\n", f"[providers.zalo]\n{lines}")
             directory = tmp_path / str(with_verifier)
             directory.mkdir()
             async with gateway(settings_of(directory, more, **public(free_port()))) as api:
