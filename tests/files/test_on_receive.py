@@ -15,10 +15,13 @@ from tests.harness import (
     TOKEN,
     Client,
     Platform,
+    Process,
     Receiver,
     account,
     endpoint,
+    free_port,
     gateway,
+    public,
     receiver,
     sandbox,
     settings_of,
@@ -43,9 +46,9 @@ class World:
     failing: bool = False
     asked: list[str] = attrs.field(factory=list)
 
-    def settings(self, accounts: str = EAGER, more: str = "") -> Settings:
+    def settings(self, accounts: str = EAGER, more: str = "", **sections: Any) -> Settings:
         written = accounts + endpoint(self.inbox.url) + self.platform.sandbox.config() + more
-        return settings_of(self.directory, written)
+        return settings_of(self.directory, written, **sections)
 
     def hold_downloads(self) -> None:
         telegram = self.platform.telegram
@@ -66,8 +69,8 @@ class World:
         await self.inbox.until(lambda: len(self.inbox.of("message.received")) > before)
         return self.inbox.of("message.received")[-1]
 
-    async def started(self, times: int = 1) -> None:
-        await self.inbox.until(lambda: len(self.inbox.of("account.started")) == times)
+    async def started(self) -> None:
+        await self.inbox.until(lambda: self.inbox.of("account.started"))
 
     async def until_asked(self, count: int) -> None:
         with trio.fail_after(10):
@@ -124,19 +127,25 @@ async def test_events_do_not_wait_and_deleted_messages_are_not_fetched(world: Wo
 
 
 async def test_what_a_kill_left_is_fetched_at_the_next_start(world: World) -> None:
-    settings = world.settings()
-    async with gateway(settings):
+    port = free_port()
+    settings = world.settings(**public(port))
+    assert settings.path is not None
+    process = Process(settings.path, port)
+    try:
+        await process.start()
         await world.started()
         event = await world.picture()
         await world.until_asked(1)
-    assert not kept(settings)
-    world.gate.set()
-    async with gateway(settings) as api:
-        await world.started(2)
+        await process.kill()
+        assert not kept(settings)
+        world.gate.set()
+        await process.start()
         await world.until_kept(1, settings)
         world.platform.telegram.files.clear()
-        assert await read(api, event) == (200, b"picture 0")
+        assert await read(process.client, event) == (200, b"picture 0")
         assert len(world.asked) == 2
+    finally:
+        await process.kill()
 
 
 async def test_a_failed_fetch_is_tried_again_then_left_to_the_link(

@@ -15,6 +15,7 @@ import trio
 
 from tests.api.tiktok_world import CUSTOMER as TIKTOK_CUSTOMER
 from tests.api.tiktok_world import tiktok
+from tests.api.x_world import x_account
 from tests.harness import (
     BOT,
     CUSTOMER,
@@ -31,6 +32,7 @@ from tests.harness import (
 )
 from tests.line_world import CHANNEL, line, line_of
 from tests.zalo import bot_account, connect, official_account
+from unifyport.sandbox.x.api import XPlatform
 
 CONTENT = bytes(range(256)) * 300
 
@@ -58,6 +60,12 @@ class Case:
 
 def _files_of(platform: Platform, name: str, attribute: str) -> dict[Any, Any]:
     found: dict[Any, Any] = getattr(platform.sandbox.platforms[name], attribute)
+    return found
+
+
+def x_of(platform: Platform) -> XPlatform:
+    found = platform.sandbox.platforms["x"]
+    assert isinstance(found, XPlatform)
     return found
 
 
@@ -92,6 +100,12 @@ CASES = {
         IMAGE,
         lambda platform: _files_of(platform, "zalo-official", "files"),
         connect,
+    ),
+    "x_api": Case(
+        "x",
+        x_account(),
+        {"text": "look", "media": {"type": "photo"}},
+        lambda platform: x_of(platform).directory.files,
     ),
 }
 
