@@ -25,6 +25,8 @@ from unifyport.model.inbound import (
     Content,
     Conversation,
     ConversationMoved,
+    MessageEdited,
+    MessageReceived,
     MoveReason,
     ProviderEvent,
     Status,
@@ -132,6 +134,8 @@ class Normalizer(Actor[Unit, Result]):
             for message_id, attachment in files_of(event):
                 key = _message_key(event, message_id)
                 attachment.url = self._link(unit.account_id, unit.provider, attachment, key)
+                if attachment.url and isinstance(event, MessageReceived | MessageEdited):
+                    item.files.append(attachment.url)
             for standard in normalize(event, now):
                 self._add_event(unit, item, self._add_reply_token(unit, standard))
             item.edit = _edit(event, item)
@@ -139,7 +143,7 @@ class Normalizer(Actor[Unit, Result]):
         except Exception as error:
             log.exception("account %s: an event could not be normalised, quarantined", unit.account_id)
             item.quarantined = Quarantined(f"normalizer: {type(error).__name__}", raw_of(event))
-            item.events, item.originals = [], []
+            item.events, item.originals, item.files = [], [], []
         item.erases = _erased_by(event)
         if item.quarantined is not None:
             self.quarantined += 1

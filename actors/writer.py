@@ -52,7 +52,8 @@ class Writer(Actor[Write, Result]):
 
     `on_keys` is called after each commit that may have changed API keys, whatever its outcome, and before its
     writes are answered. `on_erased` is called after each commit that deleted messages, with their account and
-    their keys. All are synchronous: they may ring bells, and must not block.
+    their keys; `on_files` for each committed provider event that brought files, with their account and the
+    links to them. All are synchronous: they may ring bells, and must not block.
     """
 
     batch = 256
@@ -63,12 +64,15 @@ class Writer(Actor[Write, Result]):
         on_events: Callable[[int], None] = lambda kinds: None,
         on_keys: Callable[[], None] = lambda: None,
         on_erased: Callable[[str, Sequence[bytes]], None] = lambda account_id, messages: None,
+        *,
+        on_files: Callable[[str, Sequence[str]], None] = lambda account_id, links: None,
     ) -> None:
         super().__init__()
         self._store = self.store = store
         self._on_events = on_events
         self._on_keys = on_keys
         self._on_erased = on_erased
+        self._on_files = on_files
         self._sticky = Stickiness()
         self.unavailable: str | None = None  # the reason while the store takes no writes
         self.writes = 0  # committed
@@ -182,6 +186,8 @@ class Writer(Actor[Write, Result]):
         for job, result in zip(group, results, strict=False):
             if isinstance(job.work, Unit) and isinstance(result, Committed):
                 for item in job.work.items:
+                    if item.files:
+                        self._on_files(job.work.account_id, item.files)
                     for event in item.events:
                         kinds |= 1 << event.kind
             if isinstance(job.work, Unit) and isinstance(result, Refused | Fenced):

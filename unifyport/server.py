@@ -9,6 +9,7 @@ Opening order: lock, database, file. Running order: the supervision tree, bottom
         deliveries     one actor per endpoint        accounts   one per account
         front          the HTTP servers              retention  purges what has been outlived
                                                      eraser     deletes files of deleted messages
+                                                     fetching   files of incoming messages, where that is set
                                                      keys       compares the version of the API keys
                                                      garbage    collects when the process has grown
 """
@@ -135,8 +136,8 @@ class _Foundation:
 @attrs.define
 class _Road:
     """The ordinary road: normalizers, then the writer, which tells `on_events` of each commit that wrote
-    events, and `on_erased` of messages that were deleted; and has `keys` dropped after each that may have
-    changed an API key.
+    events, `on_erased` of messages that were deleted and `on_files` of files that came; and has `keys`
+    dropped after each that may have changed an API key.
     """
 
     writer: Writer
@@ -146,6 +147,7 @@ class _Road:
     reply_tokens: ReplyTokens
     on_events: list[Callable[[int], None]]
     on_erased: list[Callable[[str, Sequence[bytes]], None]]
+    on_files: list[Callable[[str, Sequence[str]], None]]
 
 
 class Server:
@@ -218,6 +220,7 @@ class Server:
         road.on_events.append(deliveries.events_committed)
         parts = self._assembly(base, road, accounts, deliveries)
         road.on_erased.append(parts.eraser.note)
+        road.on_files.append(parts.fetching.note)
         self.reloader = Reloader(
             _running(parts, self._listeners.certificate),
             self._policies,
@@ -283,7 +286,13 @@ class Server:
             for listener in on_erased:
                 listener(account_id, messages)
 
-        writer = Writer(store, events_committed, keys_changed, erased)
+        on_files: list[Callable[[str, Sequence[str]], None]] = []
+
+        def files_committed(account_id: str, links: Sequence[str]) -> None:
+            for listener in on_files:
+                listener(account_id, links)
+
+        writer = Writer(store, events_committed, keys_changed, erased, on_files=files_committed)
         event_id = EventIds(now_ms, await store.newest_event_id())
         lane_key = await store.lane_key()
         links = MediaLinks(
@@ -294,7 +303,8 @@ class Server:
             self._parts.new_normalizer(writer, event_id, lane_key, links.link, reply_tokens.token)
             for _ in range(PARTITIONS)
         ]
-        return _Road(writer, keys, Normalizers(partitions), links, reply_tokens, on_events, on_erased)
+        normalizers = Normalizers(partitions)
+        return _Road(writer, keys, normalizers, links, reply_tokens, on_events, on_erased, on_files)
 
     def _admissions(self) -> dict[str, Admission]:
         supervision = self.settings.supervision
@@ -409,6 +419,7 @@ class Server:
         parts.add(ChildSpec("keys", assembly.keys.run, _PART))
         parts.add(ChildSpec("retention", retention.run, _PART))
         parts.add(ChildSpec("eraser", assembly.eraser.run, _PART))
+        parts.add(ChildSpec("fetching", assembly.fetching.run, _PART))
         parts.add(ChildSpec("deliveries", deliveries.run, _PART, supervisor=deliveries.supervisor))
         parts.add(ChildSpec("accounts", accounts.run, _PART, supervisor=accounts.supervisor))
         parts.add(ChildSpec("front", serve_front, _PART))

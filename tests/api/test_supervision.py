@@ -227,6 +227,7 @@ async def test_the_supervision_tree(tmp_path: Path) -> None:
                 "keys",
                 "retention",
                 "eraser",
+                "fetching",
                 "deliveries",
                 "accounts",
                 "front",

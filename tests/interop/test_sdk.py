@@ -81,6 +81,8 @@ ADDED = {
     "data.origin",
     "data.take_over",
     "data[].take_over",
+    "data.media_fetch",
+    "data[].media_fetch",
     "data.regions[].auth_modes",
     "data.receive",
     "data.ingress_url",

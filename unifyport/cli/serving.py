@@ -62,7 +62,8 @@ account_quota = 0                            # 0: unlimited
 # key_rate = "50/s"                          # requests of each API key; without it there is no limit
 
 [media]                                      \
-# files that customers send, fetched when their link is first read
+# files that customers send
+# fetch = "on_link"                          # when their link is first read; or "on_receive": at once
 # max_bytes = "1GiB"                         # of the cache, beside the database
 # max_file = "100MiB"                        # of one file, received or sent
 # link_lifetime = "24h"
@@ -103,6 +104,7 @@ breaker = {{ failures = 5, initial = "5s", max = "5m" }} }}
 # credentials = {{ token = {{ env = "TELEGRAM_TOKEN" }} }}
 # receive = "poll"                           # or "webhook", which needs public_url
 # take_over = false                          # true: take from other programs what a login needs (a webhook)
+# media_fetch = "on_receive"                 # of this account; [media] fetch is that of all
 # proxy = {{ type = "socks5", host = "proxy.example", port = 1080 }}
 
 # [[accounts]]

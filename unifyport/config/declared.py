@@ -295,7 +295,10 @@ _OF_AN_ENDPOINT = {
 } | {"secret": "signing_secret", "previous_secret": "previous_signing_secret"}
 _OF_AN_ACCOUNT = {
     name: name
-    for name in ("region", "auth_mode", "status", "metadata", "credentials", "receive", "take_over", "proxy")
+    for name in (
+        *("region", "auth_mode", "status", "metadata", "credentials", "receive", "take_over", "media_fetch"),
+        "proxy",
+    )
 }
 
 
@@ -334,6 +337,7 @@ def _make_account(
         credentials=entry.credentials,
         receive=entry.receive or connection.receive[0],
         take_over=entry.take_over,
+        media_fetch=entry.media_fetch or "",
         proxy=None if entry.proxy is None else Proxy.parse(entry.proxy),
         digest=digest,
         updated_at=now_ms,

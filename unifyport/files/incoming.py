@@ -1,6 +1,7 @@
 """Files that customers send: the cache behind their links (`media_links.py`).
 
-The first request of a link fetches the file from the platform and checks it. Files are kept on the disk under
+The first request of a link fetches the file from the platform and checks it, unless that was done when its
+message came (`on_receive.py`). Files are kept on the disk under
 a quota, and served as downloads that a browser does not run. Once its message is deleted a file can no longer
 be had, and what is kept of it is deleted (`erasing.py`).
 """
@@ -27,8 +28,9 @@ from .media_links import MediaLinks, MediaUnavailable, Missing, Reference
 log = logging.getLogger("unifyport.media")
 
 FETCH_SECONDS = 120
-FETCHES = 8  # concurrent fetches of all accounts
+FETCHES = 16  # concurrent fetches of all accounts
 _PRUNE_TO = 0.9  # of the quota
+_SCAN_SECONDS = 60.0  # after which the cache is looked through again though it has room
 PART = ".part"
 _PERMANENT = frozenset({"too_large", "media_not_found"})
 
@@ -74,6 +76,8 @@ class MediaCache:
         self._locks: dict[Path, trio.Lock] = {}
         self._fetches = trio.CapacityLimiter(FETCHES)
         self._pruning = trio.Lock()
+        self._most_held: int | None = None  # bytes that the cache may have at most; None: not known
+        self._scanned_at = 0.0
 
     async def open(self, account_id: str, reference: Reference) -> BinaryIO:
         """The file, open to be read; the caller closes it. Raises `MediaUnavailable`, `StoreUnavailable`."""
@@ -135,11 +139,24 @@ class MediaCache:
         finally:
             part.unlink(missing_ok=True)
         async with self._pruning:
-            await disk.run(self._prune, path)
+            await self._make_room(path, os.fstat(file.fileno()).st_size)
         return file
 
-    def _prune(self, newest: Path) -> None:
-        """Delete files past their retention, then the least recently used until the quota has room."""
+    async def _make_room(self, newest: Path, size: int) -> None:
+        """Keep the quota and the retention after a file came. Looks through the cache only when it must."""
+        now = trio.current_time()
+        if self._most_held is not None and now < self._scanned_at + _SCAN_SECONDS:
+            self._most_held += size
+            if self._most_held <= self._settings.max_bytes:
+                return
+        self._most_held, self._scanned_at = None, now
+        self._most_held = await disk.run(self._prune, newest)
+
+    def _prune(self, newest: Path) -> int:
+        """Delete files past their retention, then the least recently used until the quota has room.
+
+        Returns the bytes that are left.
+        """
         oldest = self._now_ms() / 1000 - self._settings.retention
         files: list[tuple[float, int, Path]] = []
         for path in self._directory.glob("acct_*/*"):
@@ -151,12 +168,13 @@ class MediaCache:
                     files.append((status.st_mtime, status.st_size, path))
         total = newest.stat().st_size + sum(size for _, size, _ in files) if newest.exists() else 0
         if total <= self._settings.max_bytes:
-            return
+            return total
         for _, size, path in sorted(files):
             if total <= self._settings.max_bytes * _PRUNE_TO:
                 break
             path.unlink(missing_ok=True)
             total -= size
+        return total
 
 
 def _open_used(path: Path) -> BinaryIO | None:

@@ -12,7 +12,7 @@ from unifyport.config.settings import (
     explain_connections,
     find_webhook_problem,
 )
-from unifyport.model.account import Account, Origin
+from unifyport.model.account import ON_LINK, ON_RECEIVE, Account, Origin
 from unifyport.model.proxy import Proxy
 from unifyport.net.guard import AddressGuard, NameNotResolved, UrlNotAllowed
 from unifyport.process.redaction import ShortLivedSecrets
@@ -52,6 +52,7 @@ class AccountFields:
     credentials: dict[str, Any] | None = None
     receive: str | None = None
     take_over: bool | None = None
+    media_fetch: str | None = None
     proxies: Mapping[str, Any] = attrs.field(factory=dict)
 
 
@@ -137,6 +138,15 @@ def check_connection(channel: Channel, auth_mode: str, credentials: Mapping[str,
     if connection is None:
         raise invalid("provider_data", explain_connections(channel, auth_mode))
     return connection
+
+
+def check_media_fetch(given: str | None, otherwise: str) -> str:
+    """The value to store; `otherwise` if none is given. Raises `UseCaseError`."""
+    if given is None:
+        return otherwise
+    if given not in (ON_LINK, ON_RECEIVE):
+        raise invalid("media_fetch", f"must be one of {ON_LINK}, {ON_RECEIVE}")
+    return given
 
 
 def check_texts(fields: AccountFields) -> None:

@@ -20,6 +20,7 @@ from .account_fields import (
     AccountChecks,
     AccountFields,
     check_connection,
+    check_media_fetch,
     check_texts,
     refuse_declared,
 )
@@ -38,12 +39,16 @@ class _ChangedMeanwhile(Exception):
 
 @attrs.frozen
 class AccountView:
-    """An account with what is observed of it. `ingress_url`: where its platform must call, if it does."""
+    """An account with what is observed of it. `ingress_url`: where its platform must call, if it does.
+
+    `media_fetch`: the one in force.
+    """
 
     account: Account
     runtime_status: RuntimeStatus
     capabilities: list[str]
     ingress_url: str | None
+    media_fetch: str
 
 
 @attrs.frozen(kw_only=True)
@@ -82,6 +87,7 @@ class AccountUseCases:
             RuntimeStatus.UNKNOWN if actor is None else actor.view.status,
             capabilities,
             self._ingress_url(account) if account.receive == WEBHOOK else None,
+            account.media_fetch or self._settings().media.fetch,
         )
 
     def _capabilities(self, connection: ConnectionSpec | None) -> list[str]:
@@ -121,6 +127,7 @@ class AccountUseCases:
             credentials=credentials,
             receive=receive,
             take_over=bool(fields.take_over),
+            media_fetch=check_media_fetch(fields.media_fetch, ""),
             proxy=proxy,
             created_at=now,
             updated_at=now,
@@ -164,6 +171,7 @@ class AccountUseCases:
             account,
             receive=receive,
             take_over=account.take_over if fields.take_over is None else fields.take_over,
+            media_fetch=check_media_fetch(fields.media_fetch, account.media_fetch),
             proxy=await self._checks.check_proxies(fields.proxies, account.proxy),
             name=fields.name or account.name,
             region=account.region if fields.region is None else self._checks.check_region(fields.region),

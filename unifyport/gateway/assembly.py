@@ -2,7 +2,6 @@
 
 import ssl
 from collections.abc import Callable
-from pathlib import Path
 
 import attrs
 import trio
@@ -17,6 +16,7 @@ from unifyport.delivery.client import NewClient
 from unifyport.files.erasing import Eraser
 from unifyport.files.incoming import MediaCache
 from unifyport.files.media_links import MediaLinks
+from unifyport.files.on_receive import FetchOnReceive
 from unifyport.files.outgoing import OutgoingFiles
 from unifyport.fleet.doorbells import Bus
 from unifyport.links.login import LoginLinks
@@ -89,6 +89,7 @@ class Assembly:
     writes: TimedWriter = attrs.field(init=False)
     media: MediaCache = attrs.field(init=False)
     eraser: Eraser = attrs.field(init=False)
+    fetching: FetchOnReceive = attrs.field(init=False)
     uploads: OutgoingFiles = attrs.field(init=False)
     deletion: AccountDeletion = attrs.field(init=False)
     bell: EndpointBell = attrs.field(init=False)
@@ -98,7 +99,7 @@ class Assembly:
 
     def __attrs_post_init__(self) -> None:
         settings = self.settings()
-        directory: Path = settings.media_directory
+        directory = settings.media_directory
         self.writes = TimedWriter(self.writer)
         self.media = MediaCache(
             directory,
@@ -109,6 +110,14 @@ class Assembly:
             now_ms=self.now_ms,
         )
         self.eraser = Eraser(directory, self.store)
+        self.fetching = FetchOnReceive(
+            self.links,
+            self.media,
+            accounts=self.accounts,
+            store=self.store,
+            default=settings.media.fetch,
+            now_ms=self.now_ms,
+        )
         self.uploads = OutgoingFiles(
             directory / "out",
             settings.media,

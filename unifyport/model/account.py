@@ -5,7 +5,7 @@
 """
 
 import enum
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
@@ -29,6 +29,8 @@ class Origin(enum.StrEnum):
 
 
 ACTIVE = "active"
+ON_LINK: Final = "on_link"  # files of incoming messages are fetched when their link is followed
+ON_RECEIVE: Final = "on_receive"  # they are fetched when the message was received
 
 
 @attrs.define
@@ -61,6 +63,7 @@ class Account:
     proxy: Proxy | None = None
     receive: str = ""  # how events arrive: `poll` or `webhook`
     take_over: bool = False  # whether a login may take from others what they claimed at the platform
+    media_fetch: str = ""  # `ON_LINK` or `ON_RECEIVE`; empty: as `[media] fetch`
     origin: Origin = Origin.API
     digest: str | None = None  # hash of its declaration in the file
     version: int = 1

@@ -62,7 +62,7 @@ class Item:
     """A normalised provider event: its dedupe key, its standard events, or why there are none.
 
     `erases`: the keys of messages that were deleted; originals that show them are deleted, too, and their
-    files can no longer be had.
+    files can no longer be had. `files`: links to the files that it brings, of an incoming message.
     """
 
     key: bytes
@@ -71,6 +71,7 @@ class Item:
     settles: CommandResolution | None = None
     originals: list[Original] = attrs.field(factory=list)
     erases: list[bytes] = attrs.field(factory=list)
+    files: list[str] = attrs.field(factory=list)
     edit: Edit | None = None
     aliases: AliasChanges | None = None
 

@@ -32,6 +32,7 @@ def present_account(view: AccountView) -> schemas.Account:
         provider_profile=schemas.ProviderProfile(**profile) if profile else None,
         receive=account.receive,
         take_over=account.take_over,
+        media_fetch=view.media_fetch,  # type: ignore[arg-type]
         ingress_url=view.ingress_url,
         proxy=proxy,
         proxy_config=proxy,
@@ -57,6 +58,7 @@ def read_fields(body: schemas.AccountRequest) -> AccountFields:
         credentials=credentials or None,
         receive=body.receive,
         take_over=body.take_over,
+        media_fetch=body.media_fetch,
         proxies={name: value for name, value in given.items() if value is not UNSET},
     )
 

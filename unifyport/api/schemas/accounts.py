@@ -6,7 +6,7 @@ import attrs
 from msgspec import UNSET
 
 from .common import FreeFormObject, ProviderName, RuntimeStatus
-from .fields import Answer, HttpsUrl, Name, PasskeyAnswer, ProviderText, Receive
+from .fields import Answer, HttpsUrl, MediaFetch, Name, PasskeyAnswer, ProviderText, Receive
 
 # `UNSET`: a field that was left out, where null means something
 
@@ -30,6 +30,7 @@ class AccountRequest:
     """`provider` is required to create; an update may name it but not change it.
 
     `provider_data` is write-only. `take_over`: a login may take from others what they claimed there.
+    `media_fetch`: when files of incoming messages are fetched; without it as `[media] fetch` in the file.
 
     `proxy`, `proxy_config` and `provider_data.proxy_config` are one and the same; null takes the proxy away.
     """
@@ -46,6 +47,7 @@ class AccountRequest:
     provider_data: FreeFormObject | None = None
     receive: Receive | None = None
     take_over: bool | None = None
+    media_fetch: MediaFetch | None = None
     proxy: Any = UNSET
     proxy_config: Any = UNSET
 
@@ -66,6 +68,7 @@ class Account:
     provider_profile: ProviderProfile | None = None
     receive: str | None = None
     take_over: bool = False
+    media_fetch: Literal["on_link", "on_receive"] = "on_link"
     ingress_url: str | None = None  # where the platform must call
     proxy: FreeFormObject | None = None  # the password is hidden
     proxy_config: FreeFormObject | None = None  # the same

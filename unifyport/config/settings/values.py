@@ -8,7 +8,7 @@ from typing import Any, Literal, NewType
 import attrs
 
 from supervisors import Admission, Backoff, OnExhausted, Policy, PolicyProblem, Probe, Restart
-from unifyport.model.account import Account, Origin
+from unifyport.model.account import ON_LINK, Account, Origin
 from unifyport.model.send_pace import Pace
 from unifyport.model.webhook import DeliveryPolicy, RetryPolicy, WebhookDefaults
 from unifyport.net.guard import Network
@@ -22,6 +22,7 @@ Rate = NewType("Rate", float)
 PaceLimit = NewType("PaceLimit", object)  # `Limit`, or OFF
 Off = Literal["off"]
 OFF: Off = "off"
+MediaFetch = Literal["on_link", "on_receive"]
 
 
 @attrs.frozen
@@ -52,8 +53,12 @@ class ServerSettings:
 
 @attrs.frozen
 class Media:
-    """Files in and out. Sizes are bytes, times seconds. `directory` is beside the database by default."""
+    """Files in and out. Sizes are bytes, times seconds. `directory` is beside the database by default.
 
+    `fetch`: when a customer's file is fetched from its platform.
+    """
+
+    fetch: MediaFetch = ON_LINK
     directory: str | None = None
     max_bytes: Size = Size(1024**3)  # the whole cache
     max_file: Size = Size(100 * 1024**2)
@@ -337,6 +342,7 @@ class DeclaredAccount:
     region: str = "global"
     receive: str | None = None
     take_over: bool = False
+    media_fetch: MediaFetch | None = None
     metadata: dict[str, Any] = attrs.field(factory=dict)
     proxy: dict[str, Any] | None = None
     supervision: PolicyOverride | None = None

@@ -222,7 +222,12 @@ create table message(  -- what became of a message: its newest edit, and whether
 create index message_day on message(day);
 """
 
-MIGRATIONS = [_V1, _V2, _V3, _V4, _V5, _V6, _V7, _V8, _V9]
+_V10 = """
+alter table account add column media_fetch text not null default ''
+  check(media_fetch in ('', 'on_link', 'on_receive'));
+"""
+
+MIGRATIONS = [_V1, _V2, _V3, _V4, _V5, _V6, _V7, _V8, _V9, _V10]
 
 
 def migrate(database: sqlite_utils.Database) -> None:

@@ -55,16 +55,16 @@ _DAY_MS = 86_400_000
 _ACCOUNT_COLUMNS = (
     "id, name, provider, channel, region, auth_mode, status, desired, auth_status, last_error, terminal,"
     " not_before, provider_account_ref, profile, metadata, capabilities, credentials, proxy, login,"
-    " auth_payload, auth_sequence, auth_expires_at, receive, take_over, origin, digest, created_at,"
-    " updated_at"
+    " auth_payload, auth_sequence, auth_expires_at, receive, take_over, media_fetch, origin, digest,"
+    " created_at, updated_at"
 )
 _ENDPOINT_COLUMNS = (
     "id, name, url, status, reason, mask, subscribed, secret, previous_secret, previous_until,"
     " retry, delivery, failing_since, origin, digest"
 )
 _DECLARED = (
-    *("region", "auth_mode", "status", "metadata", "credentials", "proxy", "receive", "take_over", "digest"),
-    "updated_at",
+    *("region", "auth_mode", "status", "metadata", "credentials", "proxy", "receive", "take_over"),
+    *("media_fetch", "digest", "updated_at"),
 )
 # The columns of its account that a unit may change, and how each value is stored.
 _CHANGEABLE: dict[str, Callable[[Any], Any]] = {
@@ -361,7 +361,8 @@ class Writes:
             if a.proxy is None
             else self._ring.seal("credential", ["account", a.id, "proxy"], msgspec.json.encode(a.proxy)),
             *(a.login, self._seal_payload(a.id, a.auth_payload), a.auth_sequence, a.auth_expires_at),
-            *(a.receive, int(a.take_over), a.origin.value, a.digest, a.created_at, a.updated_at),
+            *(a.receive, int(a.take_over), a.media_fetch, a.origin.value, a.digest),
+            *(a.created_at, a.updated_at),
         )
         if write.declared and a.no:
             row = self._declare(
