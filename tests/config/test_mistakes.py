@@ -308,6 +308,11 @@ ALONE = [
     '[server]\npublic_url = "http://gateway.example"\n[[accounts]]\nname = "a"\nprovider = "telegram"\n'
     'credentials = { token = "1:a" }\n'
     'receive = "webhook"  #! "a".receive: telegram calls https only, and server.public_url is http\n',
+    # A setting that is no address of the platform changes nothing of that.
+    '[server]\npublic_url = "http://gateway.example"\n[providers.x]\nread_history_hourly = false\n'
+    '[[accounts]]\nname = "a"\nprovider = "x"\ncredentials = { client_id = "a", client_secret = "b",'
+    ' bearer_token = "c", consumer_secret = "d" }\n'
+    'receive = "webhook"  #! "a".receive: x calls https only, and server.public_url is http\n',
 ]
 
 

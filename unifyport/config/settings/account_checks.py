@@ -7,6 +7,8 @@ from collections.abc import Collection, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+import attrs
+
 from unifyport.model.proxy import Proxy
 from unifyport.net.guard import is_loopback
 from unifyport.providers.contract.base import POLL, WEBHOOK, Channel, ConnectionSpec, Credential
@@ -95,12 +97,20 @@ def find_webhook_problem(
     url = settings.server.public_url
     if channel is None or connection is None or url is None or not connection.https_webhook:
         return ""
-    if settings.providers.get(channel.name) != channel.endpoints() or not is_http_url(url):
+    if _addresses(settings.providers.get(channel.name)) != _addresses(channel.endpoints()):
+        return ""
+    if not is_http_url(url):
         return ""
     parts = urlsplit(url)
     if parts.scheme == "https" or is_loopback(parts.hostname or ""):
         return ""
     return f"{channel.name} calls https only, and server.public_url is http"
+
+
+def _addresses(endpoints: Any) -> dict[str, Any]:
+    """The URLs among the settings of a channel."""
+    known = {} if endpoints is None else attrs.asdict(endpoints)
+    return {name: value for name, value in known.items() if name.endswith("_url")}
 
 
 def _check_credential_names(
