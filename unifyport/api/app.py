@@ -79,6 +79,7 @@ ROUTES: tuple[Route, ...] = (
 
 # What is asked for most, and the long pages that strangers may ask for.
 BUSY = frozenset(("/v1/messages", "/v1/events", "/healthz", "/readyz", "/openapi.json", "/docs"))
+_ONE_EVENT, _STREAM = "/v1/events/", "/v1/events/stream"
 
 
 def new_router(
@@ -134,7 +135,7 @@ class Front:
                 if audience_of(path) is Audience.PLATFORMS:
                     return await self._ingress.answer(exchange, path)
                 plain = path.rstrip("/")
-                if plain in BUSY:
+                if plain in BUSY or (plain.startswith(_ONE_EVENT) and plain != _STREAM):
                     return await answer_directly(self.dispatch, door, exchange)
                 if plain == uploads.PATH and exchange.method == "POST":
                     return await self._upload(door, exchange)
