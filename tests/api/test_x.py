@@ -196,8 +196,11 @@ async def test_two_accounts_of_one_app_share_its_stream(tmp_path: Path) -> None:
 async def test_a_conversation_between_two_of_our_accounts(tmp_path: Path) -> None:
     accounts = x_account("x1", "1111") + x_account("x2", "1112")
     async with x_world(tmp_path, accounts) as world:
-        found = {a["provider_account_ref"]: a["id"] for a in await world.api.data("GET", "/v1/accounts")}
-        await world.api.until(lambda a: a["runtime_status"] == "running", f"/v1/accounts/{found['1112']}")
+        found = {}
+        for declared in await world.api.data("GET", "/v1/accounts"):
+            path = f"/v1/accounts/{declared['id']}"
+            account = await world.api.until(lambda a: a["runtime_status"] == "running", path)
+            found[account["provider_account_ref"]] = account["id"]
         world.id = found["1111"]
         sent = await world.send(to="1112")
         assert sent.status_code == 200

@@ -58,7 +58,7 @@ def _replace(owner: str, wanted: tuple[str, ...]) -> None:
             _release(value)
             continue
         _former[value] = None
-        if len(_former) > MOST_FORMER:
+        while len(_former) > MOST_FORMER:
             oldest = next(iter(_former))
             del _former[oldest]
             _release(oldest)
