@@ -5,6 +5,7 @@ import gc
 import socket
 import ssl
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trio
@@ -16,6 +17,7 @@ from unifyport.front.connections import TICK
 from unifyport.front.exchange import Exchange
 from unifyport.front.limits import LIMITS
 from unifyport.front.tls import LOOK_SECONDS, Certificate, TlsFiles
+from unifyport.front.transports import TlsTransport
 
 
 class Pair:
@@ -63,6 +65,62 @@ async def test_requests_over_tls(pair: Pair) -> None:
         await peer.send(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
         await peer.answer()
         assert await peer.rest() == b""  # `close_notify`: nothing was cut off
+
+
+class InPieces(trio.abc.HalfCloseableStream):
+    """Sends each byte by itself, and lets the front read it."""
+
+    def __init__(self, stream: trio.SocketStream) -> None:
+        self._stream = stream
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        for byte in bytes(data):
+            await self._stream.send_all(bytes([byte]))
+            await settle(0)
+
+    async def wait_send_all_might_not_block(self) -> None:
+        await self._stream.wait_send_all_might_not_block()
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
+        return await self._stream.receive_some(max_bytes)
+
+    async def send_eof(self) -> None:
+        await self._stream.send_eof()
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+
+async def test_a_handshake_that_comes_byte_by_byte(pair: Pair) -> None:
+    async with front(echo, certificate=Certificate(pair.files)) as served:
+        raw = InPieces(await trio.open_tcp_stream(*served.address))
+        stream = trio.SSLStream(raw, pair.trusting, server_hostname="localhost")
+        await stream.do_handshake()
+        await stream.send_all(b"GET / HTTP/1.0\r\nHost: a\r\n\r\n")
+        assert (await stream.receive_some()).startswith(b"HTTP/1.1 200 ")
+
+
+async def test_a_hello_that_is_not_whole_costs_no_tls_state(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificate = Certificate(pair.files)
+    made: list[bytes] = []
+
+    class Counted(TlsTransport):
+        def __init__(self, connected: Any, context: ssl.SSLContext, begin: bytes = b"") -> None:
+            made.append(begin)
+            super().__init__(connected, context, begin)
+
+    monkeypatch.setattr("unifyport.front.listener.TlsTransport", Counted)
+    async with front(echo, certificate=certificate) as served:
+        for begin in (b"", b"\x16\x03\x01", b"\x16\x03\x01\x02\x00" + b"x" * 511):
+            peer = await served.connect()
+            await peer.send(begin)
+            await settle()
+        assert made == []
+        await peer.send(b"x")
+        assert await peer.rest()  # an alert
+        assert [len(begin) for begin in made] == [517]
 
 
 async def test_a_refused_body_over_tls(pair: Pair, mock_clock: MockClock) -> None:

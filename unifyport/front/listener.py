@@ -20,7 +20,7 @@ from .forwarded import is_trusted
 from .limits import LIMITS, Limits
 from .proxy_protocol import ProxyHeaderError, read_client
 from .tls import Certificate
-from .transports import SocketTransport, TlsTransport, Transport
+from .transports import SocketTransport, TlsTransport, Transport, receive_hello
 
 log = logging.getLogger("unifyport.front")
 
@@ -132,8 +132,8 @@ class Listener:
     async def _shake_hands(self, plain: SocketTransport) -> Transport:
         assert self._certificate is not None
         try:
-            await plain.wait_readable()  # a peer that sends nothing costs no TLS state
-            secured = TlsTransport(plain, self._certificate.context)
+            hello = await receive_hello(plain)  # a peer that sends none costs no TLS state
+            secured = TlsTransport(plain, self._certificate.context, hello)
             await secured.shake_hands()
         except Disconnected:
             self.connections.failed_handshakes += 1

@@ -15,6 +15,7 @@ from trio.lowlevel import notify_closing, wait_readable, wait_writable
 from .exchange import Disconnected
 
 _ENCRYPTED = 32 * 1024  # bytes read at once
+_RECORD_HEADER, _LONGEST_RECORD, _HANDSHAKE = 5, 16 * 1024, 22  # of TLS
 _T = TypeVar("_T")
 _LOST = (OSError, trio.BrokenResourceError, trio.ClosedResourceError)
 
@@ -115,6 +116,23 @@ class SocketTransport:
             self._socket.close()
 
 
+async def receive_hello(plain: SocketTransport) -> bytes:
+    """The first record of a TLS client, or what shows that it is none. Raises `Disconnected`.
+
+    A record has a header of five bytes, which ends with its length (RFC 8446, section 5.1).
+    """
+    hello = b""
+    while len(hello) < _RECORD_HEADER or (
+        hello[0] == _HANDSHAKE
+        and len(hello) < _RECORD_HEADER + min(_LONGEST_RECORD, int.from_bytes(hello[3:5]))
+    ):
+        piece = await plain.receive(_ENCRYPTED)
+        if not piece:
+            raise Disconnected
+        hello += piece
+    return hello
+
+
 class TlsTransport:
     """TLS on a socket, as a server. One task may receive while another one sends.
 
@@ -123,9 +141,11 @@ class TlsTransport:
 
     __slots__ = ("_incoming", "_outgoing", "_sending", "_socket", "_tls")
 
-    def __init__(self, connected: SocketTransport, context: ssl.SSLContext) -> None:
+    def __init__(self, connected: SocketTransport, context: ssl.SSLContext, begin: bytes = b"") -> None:
+        """`begin`: what has come already."""
         self._socket = connected
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._incoming.write(begin)
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
         self._sending = trio.Lock()  # what is encrypted must be sent in its order
 
