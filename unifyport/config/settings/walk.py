@@ -56,7 +56,7 @@ class Walk:
     ) -> Any:
         """A table as an attrs class; `expected` is the text of the mistake if `value` is no table.
 
-        `beside`: keys of the table that somebody else reads.
+        `beside`: keys of the table that are not fields of the class; the caller reads them.
         """
         if not isinstance(value, dict):
             self._tell(path, expected, show_value=False)

@@ -108,7 +108,7 @@ class KeepsTokens(ABC):
 
     @abstractmethod
     async def keep_fresh(self) -> None:
-        """Refresh the tokens ahead of their expiry, also while nobody uses them; run until cancelled.
+        """Refresh the tokens ahead of their expiry, also while the account is idle; run until cancelled.
 
         Called once after `login`, beside `receive`; usually `await self._tokens.keep_fresh()` of
         `oauth.OAuthTokens`. What it raises ends the connection: `LoggedOut` for tokens that are dead.
