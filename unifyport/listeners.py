@@ -105,6 +105,7 @@ class Listeners:
             certificate=self.certificate,
             trusted=server.proxies,
             proxy_protocol=server.proxy_protocol,
+            refuse=api.refusing(door),
         )
         await listener.serve(until)
 
