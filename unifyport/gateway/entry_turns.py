@@ -27,7 +27,7 @@ from .spare_time import SpareTime
 PER_TURN = 16
 LONGEST_WAIT = 0.05  # seconds
 SHORTEST_PAUSE = 0.001  # seconds between two looks at the time to spare
-BATCH = 8  # requests of each account that share one look at the time to spare
+BATCH = 4  # requests of each account that share one look at the time to spare
 STRANGER = ""  # the key of all requests that name no account of ours
 
 

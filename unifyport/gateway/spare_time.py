@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-SHARE = 0.7  # of one core; what is used above it is a debt
+SHARE = 0.6  # of one core; what is used above it is a debt
 ENOUGH = 0.002  # seconds that a batch of requests may cost
 MOST = 2 * ENOUGH  # seconds that are saved up
 DEEPEST = 0.05  # seconds of debt that are remembered: one long computation delays nothing for longer
