@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.providers.documentation import LINE, TIKTOK, X, ZALO
+from tests.providers.documentation import LINE, TIKTOK, ZALO, X
 from unifyport.model.inbound import ProviderEvent
 from unifyport.model.normalize import normalize
 from unifyport.providers.contract.errors import Transient
