@@ -11,9 +11,16 @@ import trio
 from msgspec import Struct
 
 from unifyport.model.account import Identity
-from unifyport.model.message import OutboundText
+from unifyport.model.message import OutboundMedia, OutboundMessage, OutboundText
 from unifyport.providers.contract.base import WEBHOOK, AnswersProbes, Batch, ConnectorContext, Link
-from unifyport.providers.contract.capabilities import DownloadsMedia, SendsText, Sent, ShowsTyping, Sink
+from unifyport.providers.contract.capabilities import (
+    DownloadsMedia,
+    SendsImages,
+    SendsText,
+    Sent,
+    ShowsTyping,
+    Sink,
+)
 from unifyport.providers.contract.errors import Conflict, Transient
 from unifyport.providers.contract.login import LogsOut
 
@@ -38,7 +45,7 @@ class _SentMessage(Struct):
     message_id: str
 
 
-class BotConnector(AnswersProbes, LogsOut, SendsText, ShowsTyping, DownloadsMedia):
+class BotConnector(AnswersProbes, LogsOut, SendsText, SendsImages, ShowsTyping, DownloadsMedia):
     """One bot."""
 
     def __init__(self, context: ConnectorContext) -> None:
@@ -92,6 +99,13 @@ class BotConnector(AnswersProbes, LogsOut, SendsText, ShowsTyping, DownloadsMedi
         await self._api.call("getMe", _Bot)
 
     async def send_text(self, message: OutboundText) -> Sent:
+        return await self._send(message)
+
+    async def send_image(self, message: OutboundMedia) -> Sent:
+        """Zalo fetches it, from `message.url` (https://bot.zaloplatforms.com/docs/apis/sendPhoto)."""
+        return await self._send(message)
+
+    async def _send(self, message: OutboundMessage) -> Sent:
         request: Request = message.rendered_by(render)
         sent: _SentMessage = await self._api.call(request.method, _SentMessage, request.fields)
         return Sent(sent.message_id)
