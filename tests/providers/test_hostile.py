@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from tests.providers.documentation import LINE, TIKTOK, ZALO, X
-from unifyport.model.inbound import ProviderEvent
+from unifyport.model.inbound import ProviderEvent, Unparsed
 from unifyport.model.normalize import normalize
 from unifyport.providers.contract.errors import Transient
 from unifyport.providers.contract.ingress import Addressed
@@ -124,3 +124,19 @@ def test_no_field_makes_an_event_that_cannot_be_shown(name: str) -> None:
                     item = standard.provider_data.item if standard.provider_data is not None else None
                     json.dumps([standard.data, item], ensure_ascii=False, allow_nan=False).encode()
                     msgspec.json.encode(standard.data)
+
+
+@pytest.mark.parametrize("items", [b"{},", b"1,"])
+def test_a_list_of_hundreds_of_thousands_is_one_item(items: bytes) -> None:
+    many = items * (1024 * 1024 // len(items) - 100)
+    head = (
+        b'{"data":{"event_type":"dm.received","filter":{"user_id":"1"},"payload":{"direct_message_events":['
+    )
+    [addressed] = parse_activity(head + many + b"1]}}}", ME)
+    assert isinstance(addressed.event, Unparsed)
+
+
+def test_a_page_is_no_larger_than_x_makes_them() -> None:
+    with pytest.raises(Transient):
+        read_page(b'{"data":[' + b"{}," * 1000 + b"{}]}")
+    assert len(read_page(b'{"data":[' + b"{}," * 99 + b"{}]}").data) == 100

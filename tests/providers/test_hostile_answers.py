@@ -66,7 +66,7 @@ async def test_no_login_ends(name: str, given: str) -> None:
     spec: ConnectionSpec = standard().channels[channel].connections[place]
     async with scripted(*[ANSWERS[given]] * 20) as platform:
         connector = spec.connector()(
-            attrs.evolve(context(**credentials), endpoints=_endpoints(channel, platform.url))
+            attrs.evolve(context(None, **credentials), endpoints=_endpoints(channel, platform.url))
         )
         try:
             with pytest.raises(ChannelError) as raised:

@@ -38,6 +38,7 @@ PAGE = 50  # events of every page after the first call
 HOUR = 3600.0
 SETTLE_SECONDS = 60.0
 MAX_PAGES = 100
+_LARGEST_PAGE = 1000  # ten times what X gives
 
 
 _PAGE = msgspec.json.Decoder(Page)
@@ -175,9 +176,12 @@ def mark_at(me: str, id_: int) -> SessionChange:
 def read_page(body: bytes) -> Page:
     """An answer of `GET /2/dm_events`. Raises `Transient`."""
     try:
-        return decode_text(body, _PAGE)
+        page = decode_text(body, _PAGE)
     except UNREADABLE:
         raise Transient("malformed_answer") from None
+    if len(page.data) > _LARGEST_PAGE:
+        raise Transient("malformed_answer")
+    return page
 
 
 def _number(raw: msgspec.Raw) -> int:

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Raw
 
 from unifyport.model.inbound import PlatformEvent, ProviderEvent, Reported, Unparsed, raw_key
-from unifyport.model.json_depth import too_deep
+from unifyport.model.json_depth import too_deep, too_many_parts
 from unifyport.model.json_text import UNREADABLE, decode_text
 from unifyport.providers.contract.ingress import Addressed
 
@@ -28,7 +28,7 @@ _ENVELOPE = msgspec.json.Decoder(shapes.Envelope)
 def parse_activity(raw: bytes, identity: str) -> list[Addressed]:
     """Every item of an event, in order. What names no user is addressed to `identity`."""
     try:
-        if too_deep(raw):
+        if too_deep(raw) or too_many_parts(raw):
             raise ValueError("too_deep")
         envelope = decode_text(raw, _ENVELOPE)
         if bytes(envelope.data) == b"null":

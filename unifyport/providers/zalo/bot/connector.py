@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from unifyport.model.account import Identity
 from unifyport.model.message import OutboundMedia, OutboundMessage, OutboundText
+from unifyport.providers.bot_webhooks import BotWebhooks
 from unifyport.providers.contract.base import WEBHOOK, AnswersProbes, Batch, ConnectorContext, Link
 from unifyport.providers.contract.capabilities import (
     DownloadsMedia,
@@ -28,7 +29,7 @@ from ..downloads import download
 from .api import BotApi
 from .parse import parse_update
 from .render import Request, chat_id, render
-from .webhooks import Webhooks
+from .signature import secret_of
 
 POLL_SECONDS = 30  # the timeout in https://bot.zaloplatforms.com/docs/apis/getUpdates
 CHECK_SECONDS = 3600.0
@@ -52,7 +53,8 @@ class BotConnector(AnswersProbes, LogsOut, SendsText, SendsImages, ShowsTyping, 
         self._api = BotApi(context)
         self._bot = context.credentials["bot_token"].partition(":")[0]
         self._hosts = context.endpoints.media_hosts
-        self._webhooks = Webhooks(self._api, context)
+        secret = secret_of(context.credentials)
+        self._webhooks = BotWebhooks(self._api, context, channel="zalo", bot=self._bot, secret=secret)
         self._webhook: str | None = None
         if context.receive == WEBHOOK:
             if context.ingress_url is None:
