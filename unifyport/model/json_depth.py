@@ -12,8 +12,8 @@ to exceed the limit, they are only counted.
 """
 
 MAX_DEPTH = 64  # of nested objects and lists
-# Of one text of a platform: ten times what the largest one holds. Each object and each item costs a parser tens
-# of microseconds, and a megabyte has room for 300,000 of them.
+# Of one text of a platform: more than the largest one holds. Each object and each item costs a parser tens of
+# microseconds, and a megabyte has room for 300,000 of them.
 MAX_OBJECTS, MAX_COMMAS = 20_000, 60_000
 
 _PIECE = 64 * 1024  # bytes of reduced text that are split at a time
