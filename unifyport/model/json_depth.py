@@ -12,6 +12,9 @@ to exceed the limit, they are only counted.
 """
 
 MAX_DEPTH = 64  # of nested objects and lists
+# Of one text of a platform: more than the largest one holds. Each object and each item costs a parser tens of
+# microseconds, and a megabyte has room for 300,000 of them.
+MAX_OBJECTS, MAX_COMMAS = 20_000, 60_000
 
 _PIECE = 64 * 1024  # bytes of reduced text that are split at a time
 _MARK = b"\x01"  # stands for an escaped quote
@@ -55,6 +58,13 @@ def too_deep(body: bytes, limit: int = MAX_DEPTH) -> bool:
             return False
         in_string ^= (len(parts) - 1) & 1
     return False
+
+
+def too_many_parts(body: bytes) -> bool:
+    """Whether a text may hold more objects or items than a platform ever sends. Counted in C, with those
+    signs that stand inside of strings.
+    """
+    return body.count(b"{") > MAX_OBJECTS or body.count(b",") > MAX_COMMAS
 
 
 def _reduced(body: bytes) -> bytes:

@@ -160,6 +160,12 @@ class _Gateway(Collector):
             road.unsupported.items(),
         )
         yield _gauge(
+            "unifyport_files_to_fetch",
+            "Files of incoming messages that wait to be fetched on receipt",
+            [],
+            [((), self._figures.files_to_fetch)],
+        )
+        yield _gauge(
             "unifyport_storage_available",
             "0 while the disk takes no writes",
             [],
