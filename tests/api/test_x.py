@@ -203,7 +203,7 @@ async def test_messages_while_the_leading_account_changes(tmp_path: Path, backfi
         listed = await world.api.data("GET", "/v1/accounts")
         for account in listed:
             await world.api.until(lambda a: a["runtime_status"] == "running", f"/v1/accounts/{account['id']}")
-        written = []
+        written: list[str] = []
         for account in listed:
             await world.api("POST", f"/v1/accounts/{account['id']}/runtime/reconnect")
             for user in users:
