@@ -12,6 +12,7 @@ Opening order: lock, database, file. Running order: the supervision tree, bottom
                                                      fetching   files of incoming messages, where that is set
                                                      keys       compares the version of the API keys
                                                      garbage    collects when the process has grown
+                                                     watchdog   logs what holds the event loop
 """
 
 import contextlib
@@ -73,6 +74,7 @@ from unifyport.net.sweeper import Sweeper
 from unifyport.process.descriptors import limit, raise_limit, share_of_front
 from unifyport.process.garbage import Garbage, tame
 from unifyport.process.logs import set_level, set_up_logs
+from unifyport.process.watchdog import Watchdog
 from unifyport.providers.registry import Registry, standard
 from unifyport.storage.contract import Committed, RecoverCommands, Refused
 from unifyport.storage.sqlite.store import SqliteStore
@@ -163,6 +165,7 @@ class Server:
         self._lock = DatabaseLock(settings.database)
         self._store = SqliteStore(settings.database, settings.key_ring, self._parts.now_ms)
         self.registry.load_connectors()
+        self._watchdog = Watchdog()
         self._up = False
         self._listeners = Listeners(settings.server, settings.directory, settings.socket)
         self.reloader: Reloader
@@ -230,7 +233,7 @@ class Server:
         connections = Connections(
             lambda: share_of_front(limit(), sum(actor.spec.sockets for actor in accounts))
         )
-        figures = FrontFigures(connections, self._listeners.certificate)
+        figures = FrontFigures(connections, self._listeners.certificate, self._watchdog)
         front = Front(gateway, Cursors(self.settings.key_ring), figures)
 
         async def serve_front(me: Incarnation) -> None:
@@ -415,6 +418,7 @@ class Server:
             normalizing.add(ChildSpec(f"normalizer-{number}", partition.run, _PARTITION))
         retention = Retention(self.settings, writer, assembly.uploads, self._parts.now_ms)
         parts = OneForOne(stop_in_order=True)  # front, then accounts and their sends, then deliveries
+        parts.add(ChildSpec("watchdog", self._watchdog.run, _PART))
         parts.add(ChildSpec("garbage", Garbage().run, _PART))
         parts.add(ChildSpec("keys", assembly.keys.run, _PART))
         parts.add(ChildSpec("retention", retention.run, _PART))

@@ -17,7 +17,7 @@ from msgspec import UNSET
 from unifyport.gateway.gateway import Gateway
 from unifyport.gateway.remarks import Remarks
 from unifyport.model.ids import new_id
-from unifyport.model.json_depth import too_deep
+from unifyport.model.json_depth import MAX_VALUES, too_deep, too_many_values
 from unifyport.model.json_text import UNREADABLE
 from unifyport.model.structuring import strict_converter, structure
 from unifyport.process.json_lines import as_extra
@@ -71,7 +71,7 @@ class Dispatcher:
         self._router = router
         self._observe = observe
         self._crowded = crowded
-        self._converter = strict_converter(forbid_extra_keys=False)
+        self._converter = strict_converter(forbid_extra_keys=False, limited=True)
         self._in_work = 0  # requests that are no GET, of callers who were admitted
 
     async def dispatch(self, request: Request) -> Response:
@@ -202,6 +202,8 @@ class Dispatcher:
             return UNSET
         if request.headers.get("content-type").partition(";")[0].strip(" \t").lower() != JSON:
             raise fault(WRONG_MEDIA_TYPE, "send the body as Content-Type: application/json")
+        if too_many_values(raw):
+            raise bad_request(f"the body has more than {MAX_VALUES} values")
         if too_deep(raw):
             raise bad_request("the body is nested too deeply")
         try:
