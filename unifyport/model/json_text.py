@@ -1,8 +1,8 @@
 """JSON from platforms that a strict decoder refuses: half of a surrogate pair, from a text cut in the middle,
-and bytes that are no UTF-8.
+bytes that are no UTF-8, and values that nest too deeply.
 
-They stand for no character. The decoder would refuse the whole document for them, and with it everything else
-that the platform reported.
+They stand for no character, or for nothing that is known. The decoder would refuse the whole document for
+them, and with it everything else that the platform reported; a page that is polled would come for ever.
 """
 
 import re
@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import Raw
 
-from .json_depth import too_deep
+from .json_depth import MAX_DEPTH, too_deep
 
 T = TypeVar("T")
 
@@ -19,6 +19,7 @@ T = TypeVar("T")
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 _OBJECT = msgspec.json.Decoder(dict[str, Any])
+_TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[\]{}]', re.DOTALL)
 _ESCAPES = re.compile(
     rb"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
 )
@@ -38,8 +39,31 @@ def without_lone_surrogates(text: bytes) -> bytes:
     return _ESCAPES.sub(lambda match: b"\\ufffd" if match[1] else match[0], text)
 
 
+def readable(text: bytes) -> bytes:
+    """The text without lone surrogates, and with null for each value that nests deeper than `MAX_DEPTH`."""
+    text = without_lone_surrogates(text)
+    return _shallow(text, MAX_DEPTH) if too_deep(text) else text
+
+
+def _shallow(text: bytes, limit: int) -> bytes:
+    pieces: list[bytes] = []
+    depth = kept = 0
+    for token in _TOKENS.finditer(text):
+        if token[0] in (b"{", b"["):
+            depth += 1
+            if depth == limit + 1:
+                pieces.append(text[kept : token.start()])
+        elif token[0] in (b"}", b"]"):
+            if depth == limit + 1:
+                pieces.append(b"null")
+                kept = token.end()
+            depth -= 1
+    return b"".join([*pieces, text[kept:]]) if depth <= limit else text
+
+
 def decode_text(text: bytes | Raw, decoder: msgspec.json.Decoder[T]) -> T:
-    """JSON in the shape of `decoder`, with U+FFFD for what stands for no character.
+    """JSON in the shape of `decoder`, with U+FFFD for what stands for no character, and where it cannot be
+    decoded otherwise with null for what nests deeper than `MAX_DEPTH`.
 
     Parts that are decoded later (`Raw`) have that, too. Raises `UNREADABLE`.
     """
@@ -47,7 +71,7 @@ def decode_text(text: bytes | Raw, decoder: msgspec.json.Decoder[T]) -> T:
     try:
         return decoder.decode(body)
     except UNREADABLE:
-        repaired = without_lone_surrogates(body)
+        repaired = readable(body)
         if repaired == body:
             raise
         return decoder.decode(repaired)
