@@ -175,8 +175,8 @@ async def test_damage_is_a_state(tmp_path: Path, part: float, seed: int) -> None
             await read()
         except (StoreUnavailable, SealError):
             failed += 1
-    if failed and store._damage is not None:
-        assert "is damaged (" in store._damage
+    if failed and store._damage.found is not None:
+        assert "is damaged (" in store._damage.found
         with pytest.raises(StoreUnavailable, match=r"is damaged .*unifyport restore FILE"):
             await store.commit([PutAccount(new_account(2))])
     store.close()
@@ -234,7 +234,7 @@ async def test_a_resealed_database_needs_the_old_key_no_more(tmp_path: Path) -> 
     assert (endpoint.secret, endpoint.previous_secret) == ("secret-1", "secret-0")
     assert await store.session(1) == {("ratchet", b"\x00key"): b"state"}
     assert (await store.quarantine(1))[0].raw == b"raw"
-    assert (await store.aliases(1, ["65@s"]))["65@s"].canonical == "65"
+    assert (await store.aliases(1, ["65@s"]))["65@s"].lane == "65"
     store.close()
 
 

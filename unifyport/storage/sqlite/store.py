@@ -46,6 +46,7 @@ from ..sealing import WHAT_TO_DO, KeyRing, SealError
 from . import messages, reads
 from .aliases import SealedAliases, open_aliases
 from .copies import copy_as_it_is, quick_check
+from .damage import Damage
 from .joint_reads import JointReads
 from .marker import Marker
 from .newest import Debts, NewestDebts, read_debts
@@ -79,13 +80,14 @@ class SqliteStore:
         self._now_ms = now_ms
         self._aliases: SealedAliases | None = None
         self._writer: sqlite3.Connection | None = None
+        self._writer_age = 0  # how often there was damage before it was opened
         self._readers: list[sqlite3.Connection] = []
         self._write_turn = trio.CapacityLimiter(1)
         self._read_turns = trio.CapacityLimiter(_READERS)
         self._look_ups = JointReads(self._read)
         self._newest = NewestDebts()
         self._commits: list[Debts] = []  # of the call of `commit` that is in progress
-        self._damage: str | None = None  # once found, nothing is written any more
+        self._damage = Damage(path, lambda: self._connect("ro"))
         self._unreadable: str | None = None  # why the last read failed
         self._logged = -_LOG_SECONDS
 
@@ -133,7 +135,7 @@ class SqliteStore:
     @property
     def trouble(self) -> str | None:
         """Why the database cannot be used now: its damage, or what the last read failed of."""
-        return self._damage or self._unreadable
+        return self._damage.found or self._unreadable
 
     def close(self) -> None:
         for connection in (*self._readers, self._writer):
@@ -245,11 +247,14 @@ class SqliteStore:
         The connection is closed after an I/O error, because its view of the disk may be wrong then. Raises
         `StoreUnavailable` for such an error, and any other error as it is.
         """
-        if self._damage is not None:
-            raise StoreUnavailable(self._damage)
+        if (found := self._damage.look_again()) is not None:
+            raise StoreUnavailable(found)
+        if self._writer_age != self._damage.times:
+            self._roll_back(discard=True)
         committing = False
         try:
             if self._writer is None:
+                self._writer_age = self._damage.times
                 connection = self._connect("rw")
                 connection.executescript(_WRITE_PRAGMAS)
                 self._writer = connection
@@ -286,6 +291,8 @@ class SqliteStore:
         return await trio.to_thread.run_sync(self._read_in_thread, query, limiter=self._read_turns)
 
     def _read_in_thread(self, query: Callable[[sqlite3.Connection], T]) -> T:
+        self._damage.look_again()
+        age = self._damage.times
         try:
             connection = self._readers.pop() if self._readers else self._connect_reader()
             try:
@@ -301,14 +308,19 @@ class SqliteStore:
             log.debug("a stored value cannot be read", exc_info=True)
             raise self._cannot_read(f"a stored value cannot be read ({error!r})") from None
         self._unreadable = None
-        self._readers.append(connection)
+        if age == self._damage.times:
+            self._readers.append(connection)
+        else:
+            connection.close()
         return result
 
     def _reason(self, error: BaseException) -> str:
-        if is_damage(error):
-            self._damage = damaged(self._path, str(error))
-            return self._damage
-        return str(error)
+        if not is_damage(error):
+            return str(error)
+        stale, self._readers = self._readers, []  # what they have cached may be wrong
+        for connection in stale:
+            connection.close()
+        return self._damage.note(error)
 
     def _cannot_read(self, reason: str) -> StoreUnavailable:
         self._unreadable = reason
