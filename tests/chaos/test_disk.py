@@ -164,7 +164,8 @@ async def test_a_database_damaged_in_use_is_said_refused_and_restored(tmp_path: 
             await process.start()
             damage(database, part, 5)
             with trio.move_on_after(20):
-                await write_messages(platform, 20)
+                for number in range(20):
+                    await platform.write(f"after the damage {number}")
                 while (await process.client.http.get("/readyz")).status_code == 200:
                     await trio.lowlevel.checkpoint()
             assert (await process.client.http.get("/healthz")).status_code == 200
