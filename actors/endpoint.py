@@ -405,9 +405,12 @@ class EndpointActor:
         self.verdicts[verdict] += 1
         self.seconds.observe(attempt.ms / 1000)
         now_ms = self._services.now_ms()
+        was_open = self._gate.probing
         counted, change = self._gate.learn(
             verdict, attempt, row.seq, probe=flight.probe, now=now, now_ms=now_ms
         )
+        if self._gate.probing is not was_open:
+            self._log_transition("breaker open" if self._gate.probing else "breaker closed", attempt)
         if change is not None:
             self._report_health(change, attempt)
         outcome = self._recorder.make_outcome(row, attempt, verdict, delivery_id=delivery_id, now_ms=now_ms)
@@ -462,8 +465,24 @@ class EndpointActor:
             disabled = "gone" if judge(attempt) is Verdict.GONE else "failing"
             self.endpoint = attrs.evolve(self.endpoint, status=ENDPOINT_DISABLED, reason=disabled)
         self.endpoint = attrs.evolve(self.endpoint, failing_since=since)
+        self._log_transition(f"disabled ({disabled})" if disabled else change.value, attempt)
         reason = attempt.reason if change is Change.FAILING else None
         self._recorder.add_health(EndpointHealth(since, [_EVENTS[change]], disabled, reason))
+
+    def _log_transition(self, what: str, attempt: Attempt) -> None:
+        """One line for each change of health or breaker: which endpoint, why, what comes next, what to do."""
+        endpoint, waits = self.endpoint, self._gate.opens_at(trio.current_time()) - trio.current_time()
+        fields = {"endpoint_id": endpoint.id, "endpoint": endpoint.name or endpoint.id}
+        level = logging.INFO
+        if what not in ("recovered", "breaker closed"):
+            level, fields["reason"] = logging.WARNING, attempt.reason
+            fields["next"] = "it is still owed its events"
+            if endpoint.status != ENDPOINT_ACTIVE:
+                fields["action"] = f"mend the receiver, then: unifyport webhooks resume {endpoint.id}"
+            else:
+                fields["next"] += f"; the next attempt is in {max(waits, 0.0):.0f} s"
+                fields["action"] = f"see what it answers: unifyport webhooks deliveries {endpoint.id}"
+        log.log(level, "endpoint %r: %s", fields["endpoint"], what, extra=fields)
 
     def _adopt_version(self, version: int) -> None:
         """The change of health is written, and the row has a new version."""

@@ -75,6 +75,9 @@ account_quota = 0                            # 0: unlimited
 # level = "info"
 # requests = true                            # a line for each API request
 
+# [metrics]
+# accounts = false                           # true: metrics of each account, with its name
+
 # [api]
 # strict = false                             # true: refuse requests with fields that would have no effect
 

@@ -247,5 +247,6 @@ class Assembly:
             events=events,
             reloads=reloads,
             fetching=self.fetching,
+            settings=self.settings,
             ready=self.ready,
         )

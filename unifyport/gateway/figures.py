@@ -12,6 +12,7 @@ from actors.accounts import Accounts
 from actors.delivery import Deliveries
 from actors.normalizer import Normalizers
 from actors.writer import Writer
+from unifyport.config.settings import Settings
 from unifyport.delivery.verdict import Verdict
 from unifyport.files.on_receive import FetchOnReceive
 from unifyport.model.event import name_of
@@ -40,6 +41,17 @@ class AccountFigures:
     refused: dict[tuple[str, str], int]  # commands that were not admitted, by (channel, reason)
     queued: Counter[str]  # commands that wait or are in progress, by channel
     in_progress: Counter[str]  # by channel
+
+
+@attrs.frozen(kw_only=True)
+class OneAccountFigures:
+    """Times are unix ms; None: never since the start, or the platform does not call this account."""
+
+    id: str
+    name: str
+    up: bool
+    accepted_at: int | None = None
+    refused_at: int | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -82,6 +94,7 @@ class Figures:
     _events: EventUseCases
     _reloads: Reloads
     _fetching: FetchOnReceive
+    _settings: Callable[[], Settings]
     ready: Callable[[], str | None]
 
     @property
@@ -120,6 +133,21 @@ class Figures:
             queued=queued,
             in_progress=in_progress,
         )
+
+    def read_each_account(self) -> list[OneAccountFigures]:
+        """Of each account; empty unless `[metrics] accounts` asks for them."""
+        if not self._settings().metrics.accounts:
+            return []
+        return [
+            OneAccountFigures(
+                id=actor.row.id,
+                name=actor.row.name,
+                up=actor.view.status is RuntimeStatus.RUNNING,
+                accepted_at=None if actor.calls is None else actor.calls.accepted_at,
+                refused_at=None if actor.calls is None else actor.calls.refused_at,
+            )
+            for actor in self._accounts
+        ]
 
     def read_road(self) -> RoadFigures:
         partitions = self._normalizers.partitions

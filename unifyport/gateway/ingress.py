@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 import trio
 
 from actors.account.actor import AccountActor
+from actors.account.platform_calls import BEFORE_LOGIN, SIGNATURE
 from actors.accounts import Accounts
 from unifyport.model.inbound import Unparsed, dedupe_key
 from unifyport.model.json_depth import too_deep, too_many_parts
@@ -122,7 +123,14 @@ class Ingress:
                 self._feign(provider, headers, body)
             elif hook.verify(actor.credentials, headers, body):
                 verified()
-                return await self._take(actor, hook, headers, body)
+                outcome = await self._take(actor, hook, headers, body)
+                if outcome is IngressOutcome.COMMITTED:
+                    actor.state.calls.accepted(self._now_ms())
+                elif actor.known_identity is None:
+                    actor.state.calls.refused(self._now_ms(), BEFORE_LOGIN)
+                return outcome
+            else:
+                actor.state.calls.refused(self._now_ms(), SIGNATURE)
             return await self._refuse(account_id)
         finally:
             self._turns.leave(key)

@@ -7,7 +7,9 @@ import attrs
 import trio
 
 from actors.account.actor import AccountActor
+from actors.account.explanation import Explanation, explain_account
 from actors.account.lanes import SendFigures
+from actors.account.platform_calls import PlatformCalls
 from actors.accounts import Accounts
 from supervisors import ChildState, Node
 from unifyport.model.account import ACTIVE, Account, AuthStatus
@@ -57,6 +59,7 @@ class SupervisedAccount:
     last_seen_at: int | None
     interactive: bool  # a human must log it in
     sends: SendFigures
+    calls: PlatformCalls | None  # of an account that its platform calls
 
 
 @attrs.frozen
@@ -141,6 +144,19 @@ class RuntimeUseCases:
             actor.last_seen_at,
             actor.interactive,
             actor.outbox.read_figures(),
+            actor.calls,
+        )
+
+    async def explain(self, account_id: str) -> tuple[SupervisedAccount, Explanation]:
+        """Why an account is not running, what happens by itself, and what the operator must do."""
+        view = await self.read_runtime(account_id)
+        return view, explain_account(
+            view.account,
+            view.state,
+            view.reason,
+            now_ms=self._now_ms(),
+            interactive=view.interactive,
+            calls=view.calls,
         )
 
 

@@ -75,6 +75,13 @@ class Logging:
 
 
 @attrs.frozen
+class Metrics:
+    """`accounts`: metrics of each account, labelled with its id and its name."""
+
+    accounts: bool = False
+
+
+@attrs.frozen
 class Api:
     """`strict`: a request that would be answered with warnings is refused."""
 
@@ -359,6 +366,7 @@ class Settings:
     media: Media = attrs.field(factory=Media)
     logging: Logging = attrs.field(factory=Logging)
     api: Api = attrs.field(factory=Api)
+    metrics: Metrics = attrs.field(factory=Metrics)
     workspace: Workspace = attrs.field(factory=Workspace)
     webhooks: Webhooks = attrs.field(factory=Webhooks)
     api_keys: list[DeclaredKey] = attrs.field(factory=list)

@@ -4,12 +4,16 @@ from typing import Literal, Self
 
 
 class ChannelError(Exception):
-    """`reason` is machine-readable. `maybe_applied`: the platform may have carried out the request."""
+    """`reason` is machine-readable. `maybe_applied`: the platform may have carried out the request.
 
-    def __init__(self, reason: str, *, maybe_applied: bool = False) -> None:
+    `cause`: what the operator should know beside it, such as the host that cannot be reached; no secret.
+    """
+
+    def __init__(self, reason: str, *, maybe_applied: bool = False, cause: str = "") -> None:
         super().__init__(reason)
         self.reason = reason
         self.maybe_applied = maybe_applied
+        self.cause = cause
 
     def __copy__(self) -> Self:
         """The same failure without its traceback, for another task to raise."""
