@@ -457,7 +457,7 @@ class Server:
     def _policies(self, settings: Settings) -> Callable[[Account], Policy]:
         """How an account is supervised: by its own declaration, its channel, the default."""
         supervision = settings.supervision
-        own = {declared.name: declared.supervision for declared in settings.accounts}
+        own = {str(declared.name): declared.supervision for declared in settings.accounts}
 
         of_channels = {channel: supervision.of(channel).policy() for channel in self.registry.channels}
 

@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from trio.testing import MockClock
 
 from tests.scripted import ScriptedPeers
-from unifyport import __version__
 from unifyport.delivery import client
 from unifyport.delivery.client import EXCERPT, MAX_ANSWER, HttpDeliveryClient, parse_retry_after
 from unifyport.delivery.scripted import END, RESET, SILENCE, ScriptedWire, Step, answer
@@ -25,6 +24,7 @@ from unifyport.net import connection, pool, sweeper
 from unifyport.net.answer import MAX_HEAD
 from unifyport.net.guard import Address, AddressGuard, Target, UrlNotAllowed
 from unifyport.net.wire import LocalTrouble
+from unifyport.version import VERSION
 
 URL = "https://shop.example/hook?a=1"
 FIRST, SECOND, PRIVATE = "93.184.216.34", "2606:2800:220:1::1", "10.0.0.5"
@@ -70,7 +70,7 @@ async def test_a_request_to_the_byte(autojump_clock: MockClock, world: World) ->
     assert world.requests == [
         b"POST /hook?a=1 HTTP/1.1\r\nhost: shop.example\r\nuser-agent: UnifyPort/%b\r\n"
         b"content-type: application/json\r\naccept-encoding: identity\r\n"
-        b"x-a: b\r\ncontent-length: 6\r\n\r\n{\xe1\xbb\x95n}" % __version__.encode()
+        b"x-a: b\r\ncontent-length: 6\r\n\r\n{\xe1\xbb\x95n}" % VERSION.encode()
     ]
 
 

@@ -2,7 +2,7 @@
 
 import click
 
-from unifyport import __version__
+from unifyport.version import VERSION
 
 from .backup import backup, restore
 from .config import config, reload
@@ -17,7 +17,7 @@ from .webhooks import webhooks
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="unifyport")
+@click.version_option(VERSION, prog_name="unifyport")
 def main() -> None:
     """One port for WhatsApp, Telegram, LINE, TikTok, Zalo and X."""
 

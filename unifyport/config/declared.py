@@ -20,6 +20,7 @@ from unifyport.model.account import ACTIVE, Account, AuthStatus, Origin
 from unifyport.model.ids import new_id
 from unifyport.model.proxy import Proxy
 from unifyport.model.structuring import Problems
+from unifyport.model.texts import as_name
 from unifyport.model.webhook import ENDPOINT_ACTIVE, ENDPOINT_INACTIVE, WebhookEndpoint
 from unifyport.net.guard import AddressGuard, UrlNotAllowed
 from unifyport.providers.registry import Registry
@@ -182,15 +183,17 @@ async def _plan_keys(made: Plan, settings: Settings, store: Store, now_ms: int) 
     """A key is identified by its value, so it can be renamed, else by its name, so it can be rotated."""
     known = {key.hash: key for key in await store.api_keys() if key.origin == Origin.FILE}
     hashes = {hash_key(declared.key) for declared in settings.api_keys}
-    stale = {key.name: key for key in known.values() if key.hash not in hashes}
+    stale = {as_name(key.name): key for key in known.values() if key.hash not in hashes}
     steps: list[tuple[str, Action, PutApiKey, list[str]]] = []
     for declared in settings.api_keys:
-        name, hashed = declared.name, hash_key(declared.key)
+        name, hashed = str(declared.name), hash_key(declared.key)
         old = known.get(hashed)
         if old is not None and old.name != name:
             steps.append((name, Action.UPDATE, PutApiKey(attrs.evolve(old, name=name)), ["name"]))
         elif old is None and (rotated := stale.pop(name, None)) is not None:
-            steps.append((name, Action.UPDATE, PutApiKey(attrs.evolve(rotated, hash=hashed)), ["key"]))
+            steps.append(
+                (name, Action.UPDATE, PutApiKey(attrs.evolve(rotated, name=name, hash=hashed)), ["key"])
+            )
         elif old is None:
             key = ApiKey(new_id("ak"), name, "file", hashed, created_at=now_ms, origin=Origin.FILE)
             steps.append((name, Action.CREATE, PutApiKey(key), []))
@@ -204,7 +207,7 @@ async def _plan_endpoints(made: Plan, settings: Settings, store: Store, now_ms: 
     kind: Kind = "webhook_endpoint"
     ring, defaults = settings.key_ring, settings.webhooks.defaults
     known: dict[str | None, WebhookEndpoint] = {
-        e.name: e for e in await store.endpoints() if e.origin is Origin.FILE and e.name is not None
+        as_name(e.name): e for e in await store.endpoints() if e.origin is Origin.FILE and e.name is not None
     }
     for entry in settings.webhook_endpoints:
         # The digest does not cover names: a rename alone changes nothing else, not even a pause.
@@ -250,7 +253,7 @@ def _plan_accounts(
     running: Callable[[Account], bool],
 ) -> None:
     ring = settings.key_ring
-    known = {account.name: account for account in stored if account.origin is Origin.FILE}
+    known = {as_name(account.name): account for account in stored if account.origin is Origin.FILE}
     problems = []
     for entry in settings.accounts:
         digest = _compute_digest(ring, attrs.asdict(entry))
@@ -328,6 +331,7 @@ def _make_account(
         )
     account = attrs.evolve(
         base,
+        name=entry.name,  # another spelling of the same
         provider=entry.provider,
         channel=channel.name,
         region=entry.region,

@@ -15,13 +15,13 @@ from typing import Protocol
 
 import trio
 
-from unifyport import __version__
 from unifyport.net.answer import Answer, Headers
 from unifyport.net.connection import LOST, UNSENT, Connection, dial
 from unifyport.net.guard import AddressGuard, NameNotResolved, Network, Target, UrlNotAllowed
 from unifyport.net.pool import Pool
 from unifyport.net.sweeper import Sweeper
 from unifyport.net.wire import Backend, DialFailed, LocalTrouble, Wire
+from unifyport.version import VERSION
 
 from .verdict import LOCAL_TROUBLE, URL_NOT_ALLOWED, Attempt
 
@@ -166,7 +166,7 @@ def _make_attempt(connection: _Connection, error: str | None, began: float) -> A
 def _head(target: Target) -> bytes:
     """The request line and headers that are the same in every request to a target."""
     return (
-        f"POST {target.path} HTTP/1.1\r\nhost: {target.authority}\r\nuser-agent: UnifyPort/{__version__}\r\n"
+        f"POST {target.path} HTTP/1.1\r\nhost: {target.authority}\r\nuser-agent: UnifyPort/{VERSION}\r\n"
         "content-type: application/json\r\naccept-encoding: identity\r\n"
     ).encode()
 

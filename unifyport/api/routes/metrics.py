@@ -14,12 +14,12 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from unifyport import __version__
 from unifyport.front.connections import Connections, Phase
 from unifyport.front.tls import Certificate
 from unifyport.gateway.figures import EndpointFigures, Figures, OneAccountFigures
 from unifyport.model.tally import Tally
 from unifyport.process.watchdog import Watchdog
+from unifyport.version import VERSION
 
 from ..ingress import IngressFront
 
@@ -83,7 +83,7 @@ class _Gateway(Collector):
         return ()  # nothing is counted yet when it is registered
 
     def _process(self) -> Iterator[Metric]:
-        yield _gauge("unifyport_info", "The running version", ["version"], [((__version__,), 1)])
+        yield _gauge("unifyport_info", "The running version", ["version"], [((VERSION,), 1)])
         ready = self._figures.ready() is None
         yield _gauge("unifyport_ready", "1 when the gateway can do its work", [], [((), ready)])
 

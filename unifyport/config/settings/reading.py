@@ -18,6 +18,7 @@ from unifyport.model.duration import parse_duration
 from unifyport.model.rates import parse_rate
 from unifyport.model.sizes import parse_size
 from unifyport.model.structuring import Problems, Wrong
+from unifyport.model.texts import as_name, name_problem
 from unifyport.model.token_bucket import Limit
 from unifyport.net.urls import in_ascii
 from unifyport.process.redaction import HeldSecrets
@@ -32,6 +33,7 @@ from .values import (
     OFF,
     DeclaredAccount,
     Duration,
+    Name,
     PaceLimit,
     Rate,
     Secret,
@@ -131,6 +133,7 @@ def _hooks(secret: Callable[[Any], str]) -> dict[Any, Callable[[Any], Any]]:
         Size: lambda value: _read_value(parse_size, value),
         Rate: lambda value: _read_value(parse_rate, value),
         PaceLimit: lambda value: _read_value(Limit.parse, value) or OFF,
+        Name: _read_name,
         Secret: secret,
     }
 
@@ -140,6 +143,15 @@ def _read_value(parse_: Callable[[Any], Any], value: Any) -> Any:
         return parse_(value)
     except ValueError as error:
         raise Wrong(str(error).partition(", got ")[0]) from None  # `Source` adds the value
+
+
+def _read_name(value: Any) -> str:
+    if not isinstance(value, str):
+        raise Wrong("must be a string")
+    name = as_name(value)
+    if problem := name_problem(name):
+        raise Wrong(problem)
+    return name
 
 
 def read_secret(value: Any, directory: Path, environ: Mapping[str, str], secrets: HeldSecrets) -> str:

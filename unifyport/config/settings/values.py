@@ -15,6 +15,7 @@ from unifyport.net.guard import Network
 from unifyport.process.redaction import HeldSecrets
 from unifyport.storage.sealing import KeyRing
 
+Name = NewType("Name", str)  # in its one spelling, `model/texts.py`
 Secret = NewType("Secret", str)
 Duration = NewType("Duration", float)
 Size = NewType("Size", int)
@@ -128,7 +129,7 @@ class Workspace:
 
 @attrs.frozen
 class DeclaredKey:
-    name: str
+    name: Name
     key: Secret
 
 
@@ -149,7 +150,7 @@ class Webhooks:
 class DeclaredEndpoint:
     """`previous_signing_secret` also signs, for `delivery.secret_overlap` after the new one was declared."""
 
-    name: str
+    name: Name
     url: str
     subscribed_events: list[str] = attrs.field(factory=list)
     signing_secret: Secret = Secret("")
@@ -157,7 +158,7 @@ class DeclaredEndpoint:
     retry_policy: dict[str, Any] = attrs.field(factory=dict)
     delivery: dict[str, Any] = attrs.field(factory=dict)
     status: Literal["active", "inactive"] = "active"  # inactive: paused, but events are still owed to it
-    renamed_from: str | None = None
+    renamed_from: Name | None = None
 
 
 @attrs.frozen
@@ -342,7 +343,7 @@ class PaceOverride:
 
 @attrs.frozen
 class DeclaredAccount:
-    name: str
+    name: Name
     provider: str
     credentials: dict[str, Any] = attrs.field(factory=dict)
     auth_mode: str = "token"
