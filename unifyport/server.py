@@ -82,6 +82,7 @@ from unifyport.process.watchdog import Watchdog
 from unifyport.providers.registry import Registry, standard
 from unifyport.storage.contract import Committed, RecoverCommands, Refused, StoreUnavailable
 from unifyport.storage.sqlite.store import SqliteStore
+from unifyport.welcome import Counts, welcome
 
 log = logging.getLogger("unifyport.server")
 
@@ -176,6 +177,7 @@ class Server:
         self._listeners = Listeners(settings.server, settings.directory, settings.socket)
         self.reloader: Reloader
         self._root: RestForOne
+        self._counts: Counts
 
     async def run(self, task_status: trio.TaskStatus[list[str]] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until SIGINT or SIGTERM, reload on SIGHUP; `task_status` gets the base URLs.
@@ -237,6 +239,11 @@ class Server:
         road = await self._road(base)
         admissions = self._admissions()
         accounts = await self._accounts(base, road, admissions)
+        self._counts = Counts(
+            accounts=len(accounts),
+            webhook_endpoints=len(await self._store.endpoints()),
+            api_keys=len(await self._store.api_keys()),
+        )
         deliveries = self._deliveries(base, road.writer)
         road.on_events.append(deliveries.events_committed)
         parts = self._assembly(base, road, accounts, deliveries)
@@ -501,9 +508,11 @@ class Server:
         def listening() -> None:
             self.bound, self._up = self._listeners.urls, True
             me.started()
-            log.info("listening on %s", ", ".join(self.bound))
             if first:
+                welcome(self.bound, self._listeners.docs_url, self.settings.database, self._counts)
                 task_status.started(self.bound)
+            else:
+                log.info("listening on %s", ", ".join(self.bound))
 
         async def stopping() -> None:
             await me.stopping()

@@ -49,6 +49,7 @@ from .routes import (
     providers,
     qr,
     reload,
+    status,
     supervisors,
     templates,
     webhook_endpoints,
@@ -76,6 +77,7 @@ ROUTES: tuple[Route, ...] = (
     *deliveries.ROUTES,
     *events.ROUTES,
     *health.ROUTES,
+    *status.ROUTES,
 )
 
 

@@ -12,7 +12,7 @@ from .keys import keys
 from .login import login
 from .messages import listen, send
 from .serving import init, sandbox, serve
-from .status import status
+from .status import explain, status
 from .webhooks import webhooks
 
 
@@ -28,6 +28,7 @@ for command in (
     sandbox,
     demo,
     status,
+    explain,
     login,
     send,
     listen,

@@ -52,6 +52,7 @@ from .repeats import Repeats
 from .runtime import RuntimeUseCases, SupervisionTree
 from .sends import SendUseCases
 from .session_files import SessionFiles
+from .status import StatusUseCases
 from .workspace import ProviderUseCases, WorkspaceUseCases
 from .writes import TimedWriter
 
@@ -140,6 +141,7 @@ class Assembly:
             logins=self._logins(accounts),
             login_pages=LoginPageUseCases(self.accounts, self.login_links),
             runtime=RuntimeUseCases(self.accounts, lookup, now_ms),
+            status=StatusUseCases(self.accounts, self.deliveries, self.ready, now_ms),
             supervision=SupervisionTree(read_tree, now_ms),
             platform=platform,
             conversations=ConversationUseCases(store, self.normalizers, self.accounts, platform, now_ms),

@@ -21,6 +21,7 @@ from .message_actions import MessageActionUseCases
 from .platform import PlatformUseCases
 from .runtime import RuntimeUseCases, SupervisionTree
 from .sends import SendUseCases
+from .status import StatusUseCases
 from .workspace import ProviderUseCases, WorkspaceUseCases
 
 
@@ -35,6 +36,7 @@ class Gateway:
     logins: LoginUseCases
     login_pages: LoginPageUseCases
     runtime: RuntimeUseCases
+    status: StatusUseCases
     supervision: SupervisionTree
     platform: PlatformUseCases
     conversations: ConversationUseCases

@@ -165,3 +165,55 @@ class Reload:
     needs_restart: list[str]
     policies_changed: int
     left: list[str]
+
+
+@attrs.define
+class AccountStatus:
+    """One account. `problem`: it should run and does not, or calls of its platform are refused."""
+
+    id: str
+    name: str
+    provider: str
+    runtime_status: str
+    since: str
+    reason: str
+    detail: str
+    next: str
+    action: str
+    next_retry_at: str
+    budget_left: int
+    auth_status: str
+    last_error: str
+    problem: bool
+
+
+@attrs.define
+class EndpointStatus:
+    """An endpoint that is not active, or fails."""
+
+    id: str
+    name: str
+    status: str
+    reason: str
+    breaker_open: bool
+    failing_since: str | None = None
+
+
+@attrs.define
+class GatewayStatus:
+    """What runs and what does not. `counts`: all accounts by runtime status; `problems`: how many have one.
+
+    `accounts`: those that were asked for, problems first; `matching`: how many there are in all.
+    `not_ready`: why the gateway is not ready.
+    """
+
+    ready: bool
+    version: str
+    counts: dict[str, int]
+    problems: int
+    accounts: list[AccountStatus]
+    matching: int
+    endpoint_count: int
+    endpoint_problems: int
+    endpoints: list[EndpointStatus]
+    not_ready: str | None = None

@@ -386,7 +386,7 @@ class Settings:
         """The pace of an account from the one that its connection declares: its channel's, then its own
         entry's.
         """
-        own = {entry.name: entry.pace for entry in self.accounts if entry.pace is not None}
+        own = {str(entry.name): entry.pace for entry in self.accounts if entry.pace is not None}
 
         def pace_of(account: Account, declared: Pace) -> Pace:
             declared_here = own.get(account.name) if account.origin is Origin.FILE else None
