@@ -50,7 +50,7 @@ key = { env = "NOT_SET" }
 name = "crm"
 url = "https://crm.example/"
 signing_secret = { file = "not-here.secret" }
-delivery = { signatures = ["standard-webhooks"] }
+delivery = { signatures = ["standard"] }
 [[accounts]]
 name = "bot"
 provider = "telegram"

@@ -48,6 +48,7 @@ from .routes import (
     metrics,
     providers,
     qr,
+    quarantine,
     reload,
     status,
     supervisors,
@@ -78,6 +79,7 @@ ROUTES: tuple[Route, ...] = (
     *events.ROUTES,
     *health.ROUTES,
     *status.ROUTES,
+    *quarantine.ROUTES,
 )
 
 

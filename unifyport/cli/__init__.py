@@ -11,6 +11,7 @@ from .doctor import doctor
 from .keys import keys
 from .login import login
 from .messages import listen, send
+from .quarantine import quarantine
 from .serving import init, sandbox, serve
 from .status import explain, status
 from .webhooks import webhooks
@@ -34,6 +35,7 @@ for command in (
     listen,
     keys,
     webhooks,
+    quarantine,
     config,
     reload,
     backup,

@@ -48,6 +48,7 @@ from .logins import LoginUseCases
 from .lookup import AccountLookup
 from .message_actions import MessageActionUseCases
 from .platform import PlatformUseCases
+from .quarantine import QuarantineUseCases
 from .repeats import Repeats
 from .runtime import RuntimeUseCases, SupervisionTree
 from .sends import SendUseCases
@@ -154,6 +155,7 @@ class Assembly:
             callers=Callers(self.keys, self.writes, self.settings, now_ms),
             workspace=WorkspaceUseCases(store, self.writes, self.settings),
             providers=ProviderUseCases(self.registry, self.settings),
+            quarantine=QuarantineUseCases(store, self.writes, self.accounts, lookup, now_ms),
             configuration=ConfigurationUseCases(reloads),
             linked_files=LinkedFiles(store, self.links, self.media, self.uploads, self.pictures),
             uploads=UploadUseCases(self.uploads, self.settings),

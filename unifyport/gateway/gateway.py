@@ -19,6 +19,7 @@ from .login_pages import LoginPageUseCases
 from .logins import LoginUseCases
 from .message_actions import MessageActionUseCases
 from .platform import PlatformUseCases
+from .quarantine import QuarantineUseCases
 from .runtime import RuntimeUseCases, SupervisionTree
 from .sends import SendUseCases
 from .status import StatusUseCases
@@ -49,6 +50,7 @@ class Gateway:
     callers: Callers
     workspace: WorkspaceUseCases
     providers: ProviderUseCases
+    quarantine: QuarantineUseCases
     configuration: ConfigurationUseCases
     linked_files: LinkedFiles
     uploads: UploadUseCases

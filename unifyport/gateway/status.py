@@ -82,7 +82,7 @@ class StatusUseCases:
 
     def read(self, words: str, limit: int, *, problems_only: bool = False) -> GatewayStatus:
         """`words`: only accounts whose id, name, provider or runtime status has this in it. No checkpoint."""
-        wanted, found, problems = words.casefold(), list[tuple[bool, str, str, AccountActor]](), 0
+        wanted, found, problems = words.casefold(), list[tuple[bool, int, AccountActor]](), 0
         counts: Counter[str] = Counter()
         for actor in self._accounts:
             row, status = actor.row, actor.view.status
@@ -90,8 +90,8 @@ class StatusUseCases:
             problem = has_problem(actor)
             problems += problem
             if (problem or not problems_only) and _matches(wanted, row.id, row.name, row.provider, status):
-                found.append((not problem, row.name, row.id, actor))
-        first = heapq.nsmallest(limit, found, key=lambda each: each[:3])
+                found.append((not problem, row.no, actor))
+        first = heapq.nsmallest(limit, found, key=lambda each: each[:2])
         unwell = [actor.endpoint for actor in self._deliveries if not _is_well(actor.endpoint)]
         return GatewayStatus(
             not_ready=self._ready(),

@@ -167,6 +167,7 @@ class ApiKey:
     created_at: int = 0
     last_used_at: int | None = None
     origin: str = "api"
+    expires_at: int | None = None  # unix ms; from then on it is refused
 
 
 @attrs.define
@@ -187,6 +188,7 @@ class ChangeApiKey:
     hash: bytes | None = None
     status: str | None = None
     keep_one: bool = False
+    expires_at: int | None = None
 
 
 @attrs.define
@@ -199,7 +201,10 @@ class UseApiKey:
 
 @attrs.define
 class DeleteApiKey:
+    """`keep_one`: refused as `last_active_key` if no other active key is left."""
+
     key_id: str
+    keep_one: bool = False
 
 
 @attrs.define
@@ -351,8 +356,16 @@ class Purge:
     messages_before: int = 0  # what became of messages
 
 
+@attrs.define
+class DropQuarantined:
+    """Delete items of the quarantine by their numbers. Value: how many there were."""
+
+    numbers: list[int]
+
+
 Write = (
     Unit
+    | DropQuarantined
     | Settle
     | PutAccount
     | DeleteAccount
@@ -441,6 +454,17 @@ class QuarantineEntry:
     at: int
     reason: str
     raw: bytes
+
+
+@attrs.define
+class QuarantineRow:
+    """`QuarantineEntry` without its contents. `size`: bytes as stored, a little more than they are."""
+
+    n: int
+    account_no: int
+    at: int
+    reason: str
+    size: int
 
 
 class Store(Protocol):
@@ -564,5 +588,11 @@ class Store(Protocol):
         """Those of these keys whose messages were deleted."""
 
     async def quarantine(self, limit: int) -> list[QuarantineEntry]: ...
+    async def quarantine_entry(self, n: int) -> QuarantineEntry | None: ...
+    async def quarantined(
+        self, before: int | None, limit: int, account_no: int | None = None
+    ) -> list[QuarantineRow]:
+        """The newest first, with a number below `before`."""
+
     async def lane_key(self) -> bytes:
         """The key with which lanes are hashed: random, made with the database."""

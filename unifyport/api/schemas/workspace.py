@@ -5,7 +5,7 @@ from typing import Literal
 import attrs
 
 from .common import ProviderName
-from .fields import KeyPrefix, Name
+from .fields import KeyPrefix, Name, Time
 
 
 @attrs.define
@@ -33,12 +33,16 @@ class APIKey:
     origin: Literal["api", "file"]
     created_at: str
     last_used_at: str | None = None  # to the minute
+    expires_at: str | None = None
 
 
 @attrs.define
 class APIKeyCreateRequest:
+    """`expires_at`: RFC 3339; from then on the key is refused."""
+
     name: Name
     prefix: KeyPrefix | None = None
+    expires_at: Time | None = None
 
 
 @attrs.define
@@ -217,3 +221,30 @@ class GatewayStatus:
     endpoint_problems: int
     endpoints: list[EndpointStatus]
     not_ready: str | None = None
+
+
+@attrs.define
+class QuarantinedItem:
+    """An item that could not be read. `size`: bytes as stored. `text` or `base64`: its contents."""
+
+    id: str
+    at: str
+    reason: str
+    size: int
+    account_id: str | None = None
+    text: str | None = None
+    base64: str | None = None
+
+
+@attrs.define
+class QuarantinePage:
+    items: list[QuarantinedItem]
+    has_more: bool
+    next_cursor: str
+
+
+@attrs.define
+class Purged:
+    """How many items were deleted."""
+
+    purged: int

@@ -22,6 +22,7 @@ from ..contract import (
     DeliveryRecord,
     LoggedEvent,
     QuarantineEntry,
+    QuarantineRow,
     Workspace,
 )
 from ..sealing import KeyRing
@@ -212,6 +213,27 @@ def command(db: sqlite3.Connection, command_id: str) -> CommandRecord | None:
 def original(db: sqlite3.Connection, ring: KeyRing, event_id: str) -> bytes | None:
     row = db.execute("select sealed from original where event_id = ?", (event_id,)).fetchone()
     return None if row is None else ring.open("original", ["original", event_id], row[0])
+
+
+def quarantine_entry(db: sqlite3.Connection, ring: KeyRing, n: int) -> QuarantineEntry | None:
+    row = db.execute(
+        "select account_no, at, reason, key, payload from quarantine where n = ?", (n,)
+    ).fetchone()
+    if row is None:
+        return None
+    account_no, at, reason, key, payload = row
+    return QuarantineEntry(n, account_no, at, reason, ring.open("quarantine", ["quarantine", key], payload))
+
+
+def quarantined(
+    db: sqlite3.Connection, before: int | None, limit: int, account_no: int | None
+) -> list[QuarantineRow]:
+    rows = db.execute(
+        "select n, account_no, at, reason, length(payload) from quarantine"
+        " where (?1 is null or n < ?1) and (?2 is null or account_no = ?2) order by n desc limit ?3",
+        (before, account_no, limit),
+    )
+    return [QuarantineRow(*row) for row in rows]
 
 
 def quarantine(db: sqlite3.Connection, ring: KeyRing, limit: int) -> list[QuarantineEntry]:

@@ -34,6 +34,7 @@ from ..contract import (
     DeliveryStatus,
     LoggedEvent,
     QuarantineEntry,
+    QuarantineRow,
     Refused,
     Result,
     SchemaTooNew,
@@ -477,6 +478,14 @@ class SqliteStore:
 
     async def quarantine(self, limit: int) -> list[QuarantineEntry]:
         return await self._read(lambda db: reads.quarantine(db, self._ring, limit))
+
+    async def quarantine_entry(self, n: int) -> QuarantineEntry | None:
+        return await self._read(lambda db: reads.quarantine_entry(db, self._ring, n))
+
+    async def quarantined(
+        self, before: int | None, limit: int, account_no: int | None = None
+    ) -> list[QuarantineRow]:
+        return await self._read(lambda db: reads.quarantined(db, before, limit, account_no))
 
     async def lane_key(self) -> bytes:
         return await self._read(reads.lane_key)

@@ -27,6 +27,7 @@ from ..contract import (
     DeleteApiKey,
     DeleteEndpoint,
     DropOwed,
+    DropQuarantined,
     Duplicate,
     EraseMessages,
     Fenced,
@@ -455,7 +456,7 @@ class Writes:
         self._db.execute(
             f"insert into api_key({names}) values({', '.join(f':{name}' for name in key)})"
             " on conflict(id) do update set name = excluded.name, prefix = excluded.prefix,"
-            " hash = excluded.hash, status = excluded.status",
+            " hash = excluded.hash, status = excluded.status, expires_at = excluded.expires_at",
             key,
         )
         self._raise_keys_version()
@@ -465,14 +466,14 @@ class Writes:
         row = self._db.execute("select status from api_key where id = ?", (write.key_id,)).fetchone()
         if row is None:
             return Refused("no_such_key")
-        if write.keep_one and row[0] == ACTIVE and write.status not in (None, ACTIVE):
-            others = "select 1 from api_key where id != ? and status = ?"
-            if self._db.execute(others, (write.key_id, ACTIVE)).fetchone() is None:
-                return Refused("last_active_key")
+        goes = row[0] == ACTIVE and write.status not in (None, ACTIVE)
+        if write.keep_one and goes and not self._other_active_key(write.key_id):
+            return Refused("last_active_key")
         self._db.execute(
             "update api_key set name = coalesce(?, name), prefix = coalesce(?, prefix),"
-            " hash = coalesce(?, hash), status = coalesce(?, status) where id = ?",
-            (write.name, write.prefix, write.hash, write.status, write.key_id),
+            " hash = coalesce(?, hash), status = coalesce(?, status), expires_at = coalesce(?, expires_at)"
+            " where id = ?",
+            (write.name, write.prefix, write.hash, write.status, write.expires_at, write.key_id),
         )
         self._raise_keys_version()
         return Committed(reads.api_key_by_id(self._db, write.key_id))
@@ -484,10 +485,21 @@ class Writes:
         )
         return Committed()
 
+    def _other_active_key(self, key_id: str) -> bool:
+        others = "select 1 from api_key where id != ? and status = ? and coalesce(expires_at, ?) >= ?"
+        values = (key_id, ACTIVE, self._now, self._now)
+        return self._db.execute(others, values).fetchone() is not None
+
     def delete_api_key(self, write: DeleteApiKey) -> Result:
+        if write.keep_one and not self._other_active_key(write.key_id):
+            return Refused("last_active_key")
         self._db.execute("delete from api_key where id = ?", (write.key_id,))
         self._raise_keys_version()
         return Committed()
+
+    def drop_quarantined(self, write: DropQuarantined) -> Result:
+        numbers = [(number,) for number in write.numbers]
+        return Committed(self._db.executemany("delete from quarantine where n = ?", numbers).rowcount)
 
     def _raise_keys_version(self) -> None:
         """A process that holds keys in memory compares this version with the one that it knows."""
@@ -622,6 +634,7 @@ def _fetch_one(cursor: sqlite3.Cursor) -> sqlite3.Row | None:
 
 _APPLY: dict[type, Callable[[Writes, Any], Result]] = {
     Unit: Writes.write_unit,
+    DropQuarantined: Writes.drop_quarantined,
     Settle: Writes.settle,
     PutAccount: Writes.put_account,
     DeleteAccount: Writes.delete_account,
