@@ -24,6 +24,7 @@ from unifyport.delivery.slots import Slots
 from unifyport.delivery.verdict import EXPIRED, INTERNAL_ERROR, Attempt, Verdict, judge
 from unifyport.fleet.doorbells import Bus
 from unifyport.fleet.leases import Fleet, Lease
+from unifyport.model.account import Origin
 from unifyport.model.event import GatewayEventType, in_form
 from unifyport.model.owed import LaneKey, Owed, Stretch
 from unifyport.model.tally import Tally
@@ -381,6 +382,7 @@ class EndpointActor:
         try:
             policy = self._policy
             body = in_form(row.body, policy.body, provider_data=policy.provider_data)
+            self._client.shows_private = endpoint.origin is Origin.FILE
             fields = self._signer_at(now)(row.event_id, delivery_id, now, body, replay=row.round > 0)
             return await self._client.post(endpoint.url, fields, body, policy.timeout), delivery_id
         except Exception:

@@ -14,9 +14,8 @@ async def test_items_are_listed_read_released_and_purged(tmp_path: Path) -> None
         more = account() + endpoint(inbox.url, events=events) + platform.sandbox.config()
         async with gateway(settings_of(tmp_path, more)) as api:
             await platform.write("before")
-            await platform.post("faults", {"kind": "garbage", "count": 3})
-            for text in ("one", "two", "three"):
-                await platform.write(text)
+            for number in range(3):
+                await platform.post("updates", {"to": BOT, "update": {"never_seen": {"a": number}}})
             page = await api.until(lambda found: len(found["items"]) == 3, "/v1/quarantine")
             [bot] = await api.data("GET", "/v1/accounts")
             newest, second, oldest = page["items"]
@@ -60,8 +59,8 @@ async def test_a_release_that_was_cut_off_makes_its_event_once(tmp_path: Path) -
     async with sandbox() as platform, receiver() as inbox:
         more = account() + endpoint(inbox.url, events='["provider.event"]') + platform.sandbox.config()
         async with gateway(settings_of(tmp_path, more)) as api:
-            await platform.post("faults", {"kind": "garbage", "count": 1})
-            await platform.write("one")
+            await platform.write("before")
+            await platform.post("updates", {"to": BOT, "update": {"never_seen": {"a": 1}}})
             page = await api.until(lambda found: len(found["items"]) == 1, "/v1/quarantine")
             path = f"/v1/quarantine/{page['items'][0]['id']}/release"
             transport = httpx.AsyncHTTPTransport(uds=str(tmp_path / "unifyport.db.sock"))

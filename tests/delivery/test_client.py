@@ -174,6 +174,16 @@ async def test_private_addresses_show_nothing_but_status_and_size(
     assert await world.post() == Attempt(400, retry_after=5, response=None, response_size=6, ms=0)
 
 
+async def test_an_endpoint_of_the_file_shows_what_a_private_address_answers(
+    autojump_clock: MockClock, world: World
+) -> None:
+    world.guard.allow = (ipaddress.ip_network("10.0.0.0/8"),)
+    world.names["shop.example"] = [PRIVATE]
+    world.script = [[answer(400, b"why")]]
+    world.client.shows_private = True
+    assert (await world.post()).response == b"why"
+
+
 @pytest.mark.parametrize(
     ("value", "seconds"),
     [
