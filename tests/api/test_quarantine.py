@@ -30,7 +30,7 @@ async def test_items_are_listed_read_released_and_purged(tmp_path: Path) -> None
             path = f"/v1/quarantine/{oldest['id']}"
             for method, where in (("GET", path), ("POST", f"{path}/release")):  # a caller with a key
                 refused = await api(method, where)
-                assert (refused.status_code, "only the owner" in refused.text) == (400, True)
+                assert (refused.status_code, "only the owner" in refused.text) == (403, True)
             transport = httpx.AsyncHTTPTransport(uds=str(tmp_path / "unifyport.db.sock"))
             async with httpx.AsyncClient(base_url="http://local", transport=transport) as owner:
                 shown = (await owner.get(path)).json()["data"]

@@ -126,14 +126,13 @@ async def test_an_expired_key_is_refused(tmp_path: Path) -> None:
         assert made["key"]["expires_at"] == body["expires_at"]
         short = Client(str(api.http.base_url), key)
         assert (await short("GET", "/v1/workspace")).status_code == 200
-        for wrong in ("soon", rfc3339(now - 1000)):
-            refused = await api("POST", "/v1/api-keys", {"name": "x", "expires_at": wrong})
-            assert refused.status_code == 400
+        refused = await api("POST", "/v1/api-keys", {"name": "x", "expires_at": "soon"})
+        assert refused.status_code == 400
         ahead = 3_601_000
         refused = await short("GET", "/v1/workspace")
         assert (refused.status_code, "has expired" in refused.text) == (401, True)
-        kept = await api("POST", f"/v1/api-keys/{key_id}/rotate", {"name": "short"})
-        assert (kept.status_code, "another expires_at" in kept.text) == (400, True)
+        kept = await api.data("POST", f"/v1/api-keys/{key_id}/rotate", {"name": "short"})
+        assert kept["key"]["expires_at"] == body["expires_at"]
         later = {"name": "short", "expires_at": rfc3339(now + 7_200_000)}
         renewed = await api.data("POST", f"/v1/api-keys/{key_id}/rotate", later)
         again = Client(str(api.http.base_url), renewed["api_key"])

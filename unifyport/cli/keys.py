@@ -104,8 +104,6 @@ class StoredKeys:
 
     def rotate(self, key: Shown, expires_at: int | None) -> tuple[Shown, str]:
         record = self._record(key)
-        if expires_at is None and record.expires_at is not None and record.expires_at <= wall_clock_ms():
-            fail("the key has expired: give it another --expires")
         return self._new_secret(attrs.evolve(record, expires_at=expires_at or record.expires_at))
 
     def delete(self, key: Shown) -> None:

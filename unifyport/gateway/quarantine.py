@@ -17,7 +17,7 @@ from unifyport.model.json_text import UNREADABLE
 from unifyport.model.provider_data import ProviderData
 from unifyport.storage.contract import DropQuarantined, QuarantineEntry, QuarantineRow, Store
 
-from .errors import OperationFailure, UseCaseError, not_found
+from .errors import OWNER_ONLY, OperationFailure, UseCaseError, not_found
 from .lookup import AccountLookup
 from .writes import TimedWriter
 
@@ -127,4 +127,4 @@ def number_of(item_id: str) -> int:
 def _require(owner: bool) -> None:
     if not owner:
         text = "only the owner may: unifyport quarantine, on the server's machine, through its socket"
-        raise UseCaseError(OperationFailure.REFUSED, text)
+        raise UseCaseError(OWNER_ONLY, text)

@@ -3,11 +3,12 @@
 import base64
 from typing import Any
 
+from unifyport.gateway import errors as codes
 from unifyport.gateway.quarantine import QuarantinedItem, id_of
 from unifyport.model.times import rfc3339
 
 from .. import schemas
-from ..http.errors import INVALID_REQUEST, NOT_FOUND, refusal
+from ..http.errors import INVALID_REQUEST, NOT_FOUND, error, refusal
 from ..http.paging import CURSOR, LIMIT, limit_of
 from ..http.routing import Call, Query, Route
 
@@ -63,7 +64,7 @@ async def purge_all(call: Call) -> schemas.Purged:
 def _route(
     operation_id: str, method: Any, path: str, handler: Any, summary: str, data: Any, **more: Any
 ) -> Route:
-    errors = (INVALID_REQUEST, refusal(_CODE), NOT_FOUND)
+    errors = (INVALID_REQUEST, refusal(_CODE), NOT_FOUND, *more.pop("errors", ()))
     return Route(
         operation_id,
         method,
@@ -105,6 +106,7 @@ ROUTES = [
         get_item,
         "One item with its contents; only through the owner's socket",
         schemas.QuarantinedItem,
+        errors=(error(codes.OWNER_ONLY),),
     ),
     _route(
         "releaseQuarantinedItem",
@@ -115,6 +117,7 @@ ROUTES = [
         schemas.OkData,
         body=dict,
         body_required=False,
+        errors=(error(codes.OWNER_ONLY),),
     ),
     _route("purgeQuarantinedItem", "DELETE", _ONE, purge_item, "Delete one item", None, success=204),
 ]

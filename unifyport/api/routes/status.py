@@ -3,18 +3,24 @@
 import attrs
 import trio
 
+from unifyport.gateway.errors import invalid
 from unifyport.model.times import rfc3339
 from unifyport.version import VERSION
 
 from .. import schemas
+from ..http.errors import INVALID_REQUEST
 from ..http.paging import LIMIT, limit_of
 from ..http.routing import Call, Query, Route
+
+_FLAGS = ("true", "false", "")
 
 
 async def get_status(call: Call) -> schemas.GatewayStatus:
     await trio.lowlevel.checkpoint()
     query = call.query
-    problems_only = query.get("problems", "") in ("true", "1")
+    if (problems := query.get("problems", "")) not in _FLAGS:
+        raise invalid("problems", "must be true or false")
+    problems_only = problems == "true"
     found = call.gateway.status.read(query.get("q", ""), limit_of(query), problems_only=problems_only)
     return schemas.GatewayStatus(
         ready=found.not_ready is None,
@@ -52,9 +58,10 @@ ROUTES = [
         schemas.GatewayStatus,
         query=(
             Query("q", description="only accounts whose id, name, provider or runtime status has this in it"),
-            Query("problems", more={"enum": ["true", "false", "1", "0", ""]}),
+            Query("problems", more={"enum": [*_FLAGS]}),
             LIMIT,
         ),
+        errors=(INVALID_REQUEST,),
         extension=True,
     ),
 ]
