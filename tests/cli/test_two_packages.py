@@ -6,6 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from tests.harness import settings_of
+from unifyport.cli.doctor import check_packages
+
 ROOT = Path(__file__).parents[2]
 OURS = ROOT / "unifyport"
 # What the SDK's own file does: it imports modules that are there, and one that is hidden by ours.
@@ -37,6 +42,19 @@ def test_the_command_line_works_with_the_init_of_the_sdk(tmp_path: Path) -> None
     checked = run("config", "check")
     assert (checked.returncode, checked.stderr) == (0, "")
     assert "9.9.9" not in run("--version").stdout
+
+
+def test_the_doctor_names_the_other_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    info = tmp_path / "unifyport_sdk-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: unifyport-sdk\nVersion: 1.0\n")
+    (info / "RECORD").write_text("unifyport/__init__.py,,\nunifyport/client.py,,\n")
+    settings = settings_of(tmp_path)
+    assert list(check_packages(settings, False)) == []
+    monkeypatch.syspath_prepend(str(tmp_path))
+    [finding] = check_packages(settings, False)
+    assert not finding.good
+    assert "unifyport-sdk" in finding.text
 
 
 def test_nothing_of_ours_needs_the_package_itself() -> None:
