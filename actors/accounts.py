@@ -17,6 +17,7 @@ from unifyport.model.account import ACTIVE, Account, AuthStatus
 from unifyport.model.message import Answer, FetchMedia, MarkRead, PlatformCall, SendCommand
 from unifyport.providers.contract.base import ConnectionSpec
 from unifyport.providers.contract.capabilities import CAPABILITIES
+from unifyport.providers.contract.errors import MAX_RETRY_AFTER
 from unifyport.providers.contract.login import ExportedSession
 from unifyport.providers.registry import Registry
 
@@ -112,7 +113,10 @@ class Accounts:
         actor = AccountActor(row, lease, spec, self._services, announce=self._pump.mark, spawn=self.beside)
         self._actors[row.id] = actor
         self._identities.add(actor)
-        wait = None if row.not_before is None else (row.not_before - self._services.now_ms()) / 1000
+        wait = None
+        if row.not_before is not None:  # the wall clock may be another one now
+            left = (row.not_before - self._services.now_ms()) / 1000
+            wait = min(left, MAX_RETRY_AFTER)
         self.supervisor.add(
             ChildSpec(
                 row.id,

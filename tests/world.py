@@ -29,6 +29,7 @@ from unifyport.model.event import Event, EventType
 from unifyport.model.unit import Item, Unit
 from unifyport.model.webhook import WebhookEndpoint
 from unifyport.net.guard import Address, AddressGuard
+from unifyport.process.clock import Clock
 from unifyport.storage.contract import PutAccount, PutEndpoint
 from unifyport.storage.sealing import KeyRing
 from unifyport.storage.sqlite.store import SqliteStore
@@ -137,7 +138,7 @@ class World:
             self.bus,
             LocalFleet(self.store, "t"),
             lambda: HttpDeliveryClient(guard, self._backend, services.sweeper),
-            now_ms,
+            Clock.without_steps(now_ms),
             draw=lambda: 0.0,
         )
         self.deliveries = Deliveries(services)

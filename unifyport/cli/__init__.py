@@ -5,6 +5,7 @@ import click
 from unifyport.version import VERSION
 
 from .backup import backup, restore
+from .clock import clock
 from .config import config, reload
 from .demo import demo
 from .doctor import doctor
@@ -41,5 +42,6 @@ for command in (
     backup,
     restore,
     doctor,
+    clock,
 ):
     main.add_command(command)

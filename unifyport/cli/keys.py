@@ -22,7 +22,7 @@ from unifyport.model.account import Origin
 from unifyport.model.duration import parse_duration
 from unifyport.model.ids import new_id
 from unifyport.model.times import parse_rfc3339, rfc3339
-from unifyport.server import wall_clock_ms
+from unifyport.process.clock import wall_clock_ms
 from unifyport.storage.contract import (
     ACTIVE,
     ApiKey,

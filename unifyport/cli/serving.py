@@ -11,10 +11,11 @@ import trio
 from unifyport.config.declared import hash_key, new_key
 from unifyport.model.ids import new_id
 from unifyport.model.structuring import Problems
+from unifyport.process.clock import wall_clock_ms
 from unifyport.providers.registry import standard
 from unifyport.sandbox.control import CONTROL_PORT, Sandbox
 from unifyport.sandbox.serving import NotLoopback
-from unifyport.server import AddressInUse, run, wall_clock_ms
+from unifyport.server import AddressInUse, run
 from unifyport.storage.contract import ApiKey, PutApiKey, SchemaTooNew, StoreLocked, StoreUnavailable
 from unifyport.storage.sealing import KeyRing, SealError
 

@@ -23,6 +23,7 @@ from unifyport.model.structuring import Problems
 from unifyport.model.texts import as_name
 from unifyport.model.webhook import ENDPOINT_ACTIVE, ENDPOINT_INACTIVE, WebhookEndpoint
 from unifyport.net.guard import AddressGuard, UrlNotAllowed
+from unifyport.process.clock import Moment
 from unifyport.providers.registry import Registry
 from unifyport.storage.contract import (
     ApiKey,
@@ -149,7 +150,7 @@ async def plan(
     settings: Settings,
     registry: Registry,
     store: Store,
-    now_ms: int,
+    now: Moment,
     *,
     running: Callable[[Account], bool] = lambda stored: True,
     prune: bool = False,
@@ -162,12 +163,12 @@ async def plan(
     """
     made = Plan()
     await _plan_workspace(made, settings, store)
-    await _plan_keys(made, settings, store, now_ms)
-    await _plan_endpoints(made, settings, store, now_ms)
+    await _plan_keys(made, settings, store, now.wall)
+    await _plan_endpoints(made, settings, store, now.steady)
     _plan_accounts(
-        made, settings, registry=registry, stored=await store.accounts(), now_ms=now_ms, running=running
+        made, settings, registry=registry, stored=await store.accounts(), now_ms=now.wall, running=running
     )
-    _plan_left(made, now_ms, running, prune=prune)
+    _plan_left(made, now.wall, running, prune=prune)
     return made
 
 
@@ -203,7 +204,7 @@ async def _plan_keys(made: Plan, settings: Settings, store: Store, now_ms: int) 
         made.add("api_key", name, action, write, fields=fields)
 
 
-async def _plan_endpoints(made: Plan, settings: Settings, store: Store, now_ms: int) -> None:
+async def _plan_endpoints(made: Plan, settings: Settings, store: Store, now: int) -> None:
     kind: Kind = "webhook_endpoint"
     ring, defaults = settings.key_ring, settings.webhooks.defaults
     known: dict[str | None, WebhookEndpoint] = {
@@ -233,7 +234,7 @@ async def _plan_endpoints(made: Plan, settings: Settings, store: Store, now_ms: 
         )
         _, policy = endpoint.policies(defaults)
         endpoint = endpoint.with_secrets(
-            entry.signing_secret, entry.previous_signing_secret, policy.secret_overlap, now_ms
+            entry.signing_secret, entry.previous_signing_secret, policy.secret_overlap, now
         )
         if old is None:
             made.add(kind, entry.name, Action.CREATE, PutEndpoint(endpoint))

@@ -19,6 +19,7 @@ from unifyport.model.event import name_of
 from unifyport.model.runtime_status import RuntimeStatus
 from unifyport.model.tally import Tally
 from unifyport.model.webhook import ENDPOINT_ACTIVE
+from unifyport.process.clock import Clock
 from unifyport.providers.registry import Registry
 from unifyport.storage.contract import Store
 
@@ -96,6 +97,7 @@ class Figures:
     _fetching: FetchOnReceive
     _settings: Callable[[], Settings]
     ready: Callable[[], str | None]
+    clock: Clock
 
     @property
     def files_to_fetch(self) -> int:

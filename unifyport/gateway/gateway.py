@@ -7,6 +7,7 @@ import attrs
 from .accounts import AccountUseCases
 from .api_keys import ApiKeyUseCases
 from .callers import Callers
+from .clock import ClockUseCases
 from .configuration import ConfigurationUseCases
 from .conversations import ConversationUseCases
 from .deliveries import DeliveryUseCases
@@ -52,6 +53,7 @@ class Gateway:
     providers: ProviderUseCases
     quarantine: QuarantineUseCases
     configuration: ConfigurationUseCases
+    clock: ClockUseCases
     linked_files: LinkedFiles
     uploads: UploadUseCases
     ingress: Ingress

@@ -5,7 +5,8 @@ contract fixes the boundaries of transactions: a unit is never split, and fan-ou
 that writes the events. The SQL is up to the implementation.
 
 Reads return plain values. Row numbers (`seq`, `no`) are opaque outside this room: they may be compared and
-passed back, but not computed with. Times are unix milliseconds.
+passed back, but not computed with. Times are unix milliseconds of the wall clock. What the store measures
+ages by is of the steady clock (`unifyport.process.clock`), and so are the bounds of `Purge`.
 """
 
 from collections.abc import Sequence
@@ -19,6 +20,7 @@ from unifyport.model.message import CommandState, SendCommand
 from unifyport.model.owed import Blocked, LaneKey, Owed, Stretch
 from unifyport.model.unit import Unit
 from unifyport.model.webhook import WebhookEndpoint
+from unifyport.process.clock import Remembered
 
 # -- errors -----------------------------------------------------------------------------------------------
 
@@ -148,8 +150,6 @@ class AcceptCommand:
 @attrs.define
 class RecoverCommands:
     """At boot: accepted commands become `not_sent`, sending ones `unknown`. Value: the two counts."""
-
-    now: int
 
 
 ACTIVE = "active"  # of an API key; no other one admits a request
@@ -301,7 +301,6 @@ class Replay:
 
     endpoint_id: str
     which: DeadLetters | LoggedEvents
-    now: int
     round: int = 0
     after: int = 0  # `Replayed.last` of the page before
     upto: int = 0  # the last position of the log that is part of the replay
@@ -363,6 +362,13 @@ class DropQuarantined:
     numbers: list[int]
 
 
+@attrs.define
+class RememberClock:
+    """Store what the next process needs of this one's clock."""
+
+    clock: Remembered
+
+
 Write = (
     Unit
     | DropQuarantined
@@ -384,6 +390,7 @@ Write = (
     | RetryNow
     | EraseMessages
     | Purge
+    | RememberClock
 )
 
 # -- what reading returns -----------------------------------------------------------------------------------
@@ -593,6 +600,9 @@ class Store(Protocol):
         self, before: int | None, limit: int, account_no: int | None = None
     ) -> list[QuarantineRow]:
         """The newest first, with a number below `before`."""
+
+    async def clock(self) -> Remembered | None:
+        """What `RememberClock` stored; None at the first start."""
 
     async def lane_key(self) -> bytes:
         """The key with which lanes are hashed: random, made with the database."""

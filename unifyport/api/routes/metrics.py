@@ -87,6 +87,14 @@ class _Gateway(Collector):
         ready = self._figures.ready() is None
         yield _gauge("unifyport_ready", "1 when the gateway can do its work", [], [((), ready)])
 
+        clock = self._figures.clock
+        yield _gauge(
+            "unifyport_clock_in_doubt",
+            "1 while the wall clock is in doubt and nothing is purged or called stale",
+            [],
+            [((), clock.in_doubt)],
+        )
+        yield _counter("unifyport_clock_steps", "Steps of the wall clock", [], [((), clock.steps)])
         configuration = self._figures.read_configuration()
         yield _gauge(
             "unifyport_config_last_reload_successful",

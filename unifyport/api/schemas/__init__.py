@@ -20,6 +20,7 @@ from .accounts import (
     RuntimeSends,
 )
 from .common import (
+    Clock,
     Error,
     ErrorEnvelope,
     FieldWarning,
@@ -127,6 +128,7 @@ __all__ = [
     "AuthPasswordRequest",
     "AuthSessionImportRequest",
     "ChannelCapabilities",
+    "Clock",
     "Command",
     "ConnectionCapabilities",
     "ContactCard",

@@ -17,6 +17,7 @@ from unifyport.model.event import without_secrets
 from unifyport.model.message import CommandState
 from unifyport.model.unit import CommandChange, CommandResolution, Item, Unit
 from unifyport.model.webhook import WebhookEndpoint
+from unifyport.process.clock import Moment
 
 from ..contract import (
     ACTIVE,
@@ -38,6 +39,7 @@ from ..contract import (
     PutWorkspace,
     RecoverCommands,
     Refused,
+    RememberClock,
     Replay,
     Result,
     RetryNow,
@@ -86,13 +88,13 @@ class Writes:
     """The writes of one transaction, and the fan-out of their events."""
 
     def __init__(
-        self, connection: sqlite3.Connection, ring: KeyRing, now: int, aliases: SealedAliases
+        self, connection: sqlite3.Connection, ring: KeyRing, now: Moment, aliases: SealedAliases
     ) -> None:
         self._db = connection
         self._ring = ring
         self._aliases = aliases
         self._now = now
-        self._day = now // _DAY_MS
+        self._day = now.steady // _DAY_MS
         self.before = self.newest = 0  # positions of the log around what `run` wrote
 
     def run(self, writes: Sequence[Write]) -> list[Result]:
@@ -137,7 +139,7 @@ class Writes:
             return Refused("command_state")
         if (unit.session or unit.new_session) and self._read_login(unit) != unit.login:
             return Refused("login_changed")
-        fresh = 0
+        fresh, now = 0, self._now.steady
         for item in unit.items:
             seen = self._db.execute(
                 "insert into seen(account_no, key, day) values(?, ?, ?)"
@@ -152,7 +154,7 @@ class Writes:
                 "insert into event(id, account_no, kind, lane, occurred_at, committed_at, expires_at, body)"
                 " values(?, ?, ?, ?, ?, ?, ?, ?)",
                 [
-                    (e.id, unit.account_no, e.kind, e.lane, e.occurred_at, self._now, e.expires_at, e.body)
+                    (e.id, unit.account_no, e.kind, e.lane, e.occurred_at, now, e.expires_at, e.body)
                     for e in item.events
                     if e.id != left_out
                 ],
@@ -163,7 +165,7 @@ class Writes:
                     (
                         unit.account_no,
                         item.key,
-                        self._now,
+                        now,
                         item.quarantined.reason,
                         self._ring.seal("quarantine", ["quarantine", item.key], item.quarantined.raw),
                     ),
@@ -206,7 +208,7 @@ class Writes:
         self._db.execute(
             "update command set state = ?, answer = ?, finished_at = coalesce(finished_at, ?)"
             " where account_no = ? and client_ref = ? and state in ('sending', 'unknown')",
-            (settled.state.value, settled.answer.decode(), self._now, account_no, settled.client_ref),
+            (settled.state.value, settled.answer.decode(), self._now.steady, account_no, settled.client_ref),
         )
 
     def _write_session(self, unit: Unit) -> None:
@@ -321,7 +323,7 @@ class Writes:
         return Committed(state)
 
     def recover_commands(self, write: RecoverCommands) -> Result:
-        return Committed(self._end_commands("", write.now))
+        return Committed(self._end_commands("", self._now.steady))
 
     def _end_commands(self, which: str, now: int, values: Sequence[Any] = ()) -> tuple[int, int]:
         """End open commands of which nothing more will be recorded. `which`: SQL; `values`: of its places.
@@ -432,10 +434,10 @@ class Writes:
             "delete from account where id = ? returning no", (write.account_id,)
         ).fetchone()
         if row is not None:
-            self._end_commands("account_no = ? and", self._now, row)
+            self._end_commands("account_no = ? and", self._now.steady, row)
             self._db.execute(
                 "insert into deleted_account(id, at) values(?, ?) on conflict(id) do nothing",
-                (write.account_id, self._now),
+                (write.account_id, self._now.steady),
             )
         self._db.execute("delete from lease where resource = ?", (f"account:{write.account_id}",))
         return Committed()
@@ -536,6 +538,14 @@ class Writes:
             values.append(result.value)
         self._db.execute("release together")
         return Committed(values)
+
+    def remember_clock(self, write: RememberClock) -> Result:
+        self._db.execute(
+            "insert into meta(key, value) values('clock', ?)"
+            " on conflict(key) do update set value = excluded.value",
+            (msgspec.json.encode(write.clock),),
+        )
+        return Committed()
 
     # -- retention -------------------------------------------------------------------------------------------
 
@@ -649,8 +659,9 @@ _APPLY: dict[type, Callable[[Writes, Any], Result]] = {
     PutWorkspace: Writes.put_workspace,
     Together: Writes.write_together,
     DropOwed: lambda writes, write: deliveries.drop_owed(writes._db, write),
-    Replay: lambda writes, write: deliveries.replay(writes._db, write),
+    Replay: lambda writes, write: deliveries.replay(writes._db, writes._now, write),
     RetryNow: lambda writes, write: deliveries.retry_now(writes._db, write),
     EraseMessages: Writes.erase_messages,
     Purge: Writes.purge,
+    RememberClock: Writes.remember_clock,
 }
