@@ -328,8 +328,10 @@ class Accounts:
     # -- the operator's verbs: True when the verb took effect and is durable within `VERB_SECONDS` -----------
 
     async def start(self, account_id: str) -> bool:
-        """Raises `NoSuchAccount`, as all verbs do."""
-        self._actor(account_id).state.set_desired("running")
+        """Connect now, also if the platform told it to wait. Raises `NoSuchAccount`, as all verbs do."""
+        state = self._actor(account_id).state
+        state.set_desired("running")
+        state.forget_wait()
         return await self._done(account_id, self.supervisor.start(account_id))
 
     async def stop(self, account_id: str) -> bool:
@@ -346,6 +348,7 @@ class Accounts:
         actor.outbox.reopen()
         if actor.row.terminal is not None:
             actor.state.clear_terminal()
+        actor.state.forget_wait()
         return await self._done(account_id, self.supervisor.reset(account_id))
 
     # -- logins ---------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ A task makes one attempt after another while a head may start, so a busy endpoin
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import attrs
 import trio
@@ -211,6 +211,7 @@ class EndpointActor:
         more, rung_at, self._rung_at = False, self._rung_at, None
         if self._steps != self._services.clock.steps:  # the times of retries are of the wall clock
             self._void = True
+            self._gate.open()  # what a receiver refused was perhaps our clock
         try:
             if self._void and not await self._renew_window():
                 await self.wake.wait()
@@ -243,10 +244,13 @@ class EndpointActor:
         self._replaying, self._ordered, self._orders_after = True, True, (0, 0)
         return True
 
-    def _clamp(self, blocked: Sequence[Blocked]) -> list[Blocked]:
+    def _clamp(self, blocked: list[Blocked]) -> list[Blocked]:
         """`blocked` with no retry later than its rule can give from now: the clock may have been set back."""
-        latest = self._services.clock.now_ms() + round(self._retries.longest_delay * 1000)
-        return [attrs.evolve(each, due=min(each.due, latest)) for each in blocked]
+        now = self._services.clock.now_ms()
+        for each in blocked:
+            longest = self._retries.delay(max(1, each.attempts), 1.0)
+            each.due = min(each.due, now + round(longest * 1000))
+        return blocked
 
     # -- reading ---------------------------------------------------------------------------------------------
 

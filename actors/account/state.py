@@ -211,6 +211,11 @@ class AccountState:
         if self._row.desired != desired:
             self.publish(Change([], {"desired": desired}))
 
+    def forget_wait(self) -> None:
+        """The operator does not wait as long as the platform said."""
+        if self._row.not_before is not None:
+            self.publish(Change([], {"not_before": None}))
+
     def clear_terminal(self) -> None:
         """Let the account be started again after a failure that ended it."""
         self.publish(Change([], {"terminal": None}))

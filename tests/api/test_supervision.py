@@ -225,6 +225,7 @@ async def test_the_supervision_tree(tmp_path: Path) -> None:
             assert [child["id"] for child in services["children"]] == [
                 "garbage",
                 "keys",
+                "clock",
                 "retention",
                 "eraser",
                 "fetching",

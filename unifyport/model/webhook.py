@@ -29,7 +29,6 @@ MOST_ATTEMPTS = 2**53 - 1  # the largest integer that every JSON reader keeps ex
 MOST_EVENTS = 100  # names in a subscription
 LONGEST_SECRET = 1024  # characters
 LONGEST_URL = 2048  # characters
-SPREAD = 0.2  # of a delay
 DEFAULT_SCHEDULE = (5.0, 30.0, 120.0, 600.0, 3600.0)  # seconds; the last delay repeats
 MOST_IN_FLIGHT = 256
 LONGEST_TIMEOUT = 60.0
@@ -77,12 +76,7 @@ class RetryPolicy:
 
     def delay(self, attempts: int, draw: float) -> float:
         """Seconds until the next try after `attempts` outcomes; `draw` in [-1, 1] spreads by 20 %."""
-        return self.schedule[min(attempts, len(self.schedule)) - 1] * (1 + SPREAD * draw)
-
-    @property
-    def longest_delay(self) -> float:
-        """The longest that `delay` can give."""
-        return max(self.schedule) * (1 + SPREAD)
+        return self.schedule[min(attempts, len(self.schedule)) - 1] * (1 + 0.2 * draw)
 
 
 @attrs.frozen

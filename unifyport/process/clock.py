@@ -203,4 +203,7 @@ class Clock:
 
 
 def _span(ms: int) -> str:
-    return f"{format_duration(abs(ms) // 1000)} {'ahead' if ms > 0 else 'back'}"
+    """A difference in words, to the minute where it is longer than that."""
+    seconds = abs(ms) / 1000
+    shown = round(seconds) if seconds < 3600 else round(seconds / 60) * 60
+    return f"{format_duration(shown)} {'ahead' if ms > 0 else 'back'}"

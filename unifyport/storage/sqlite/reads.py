@@ -309,7 +309,7 @@ def ordered(db: sqlite3.Connection, endpoint_no: int, after: tuple[int, int], li
 
 def blocked(db: sqlite3.Connection, endpoint_no: int) -> list[Blocked]:
     sql = (
-        "select d.lane, d.seq, d.due, coalesce(e.account_no, 0), d.round"
+        "select d.lane, d.seq, d.due, coalesce(e.account_no, 0), d.round, d.attempts"
         " from delivery d join event e using(seq)"
         " where d.endpoint_no = ? and d.due is not null and (d.round = 0 or d.attempts > 0)"
     )
