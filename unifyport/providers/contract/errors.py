@@ -27,14 +27,16 @@ class Transient(ChannelError):
 
 
 Scope = Literal["account", "conversation"]
-MAX_RETRY_AFTER = 86_400.0  # seconds; after a longer wait the platform is asked again
+# Seconds. After a longer wait the platform is asked again; with a shorter one it would be asked in a loop.
+MIN_RETRY_AFTER, MAX_RETRY_AFTER = 1.0, 86_400.0
 ACCOUNT: Scope = "account"
 CONVERSATION: Scope = "conversation"
 
 
 class RateLimited(ChannelError):
     """The platform told us to wait `retry_after` seconds; nothing was applied. `scope`: all sends, or this
-    conversation.
+    conversation. Whatever number a platform says, the wait is between `MIN_RETRY_AFTER` and
+    `MAX_RETRY_AFTER`.
     """
 
     def __init__(
@@ -45,7 +47,9 @@ class RateLimited(ChannelError):
         scope: Scope = ACCOUNT,
     ) -> None:
         super().__init__(reason)
-        self.retry_after = min(retry_after, MAX_RETRY_AFTER) if retry_after > 0 else 0.0  # NaN: 0
+        # NaN is not above the least wait either.
+        known = retry_after if retry_after > MIN_RETRY_AFTER else MIN_RETRY_AFTER
+        self.retry_after = min(known, MAX_RETRY_AFTER)
         self.scope = scope
 
 
