@@ -33,8 +33,8 @@ from unifyport.storage.sealing import KeyRing
 from unifyport.storage.sqlite.store import SqliteStore
 
 NOW = 1_780_790_400_000
-NUMBERS = ["-1", "0", "1e15", "1000000000000000", "1e308", "NaN", '"soon"', "1" + "0" * 400]
-_HERE = "the number is here"
+NUMBERS = ["-1", "0", "1e15", "1000000000000000", "1e308", "NaN", '"soon"']
+MARK = "the number is here"
 NUMBER = "106540352242922"
 
 
@@ -119,7 +119,7 @@ def with_number(value: Any) -> Iterator[Any]:
     elif (isinstance(value, int | float) and not isinstance(value, bool)) or (
         isinstance(value, str) and value.isdigit()
     ):
-        yield _HERE
+        yield MARK
 
 
 class Road:
@@ -150,7 +150,7 @@ async def test_no_number_of_an_event_breaks_anything(tmp_path: Path, name: str, 
     events, tried = [], 0
     for example in examples:
         for changed in with_number(example):
-            body = json.dumps(changed).replace(f'"{_HERE}"', number)
+            body = json.dumps(changed).replace(f'"{MARK}"', number)
             body = with_content_as_text(body) if name == "tiktok" else body
             events += parse(body.encode())
             tried += 1
