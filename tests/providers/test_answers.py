@@ -263,7 +263,7 @@ async def test_a_malformed_answer_is_a_failure_class(
 @pytest.mark.parametrize("told", ["5", -1, 0, 1e15, 1e308, None, [], {"x": 1}])
 @pytest.mark.parametrize("name", ["retry_after", "migrate_to_chat_id", "error_code"])
 async def test_a_limit_is_a_limit_whatever_its_numbers_are(name: str, told: Any) -> None:
-    error = copy.deepcopy(BOT_ERROR)
+    error: Any = copy.deepcopy(BOT_ERROR)
     del error["parameters"]["migrate_to_chat_id"]
     if name == "retry_after":
         error["parameters"][name] = told
