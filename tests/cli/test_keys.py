@@ -13,7 +13,8 @@ import trio
 from tests.cli.test_commands import unifyport
 from tests.harness import KEY, Client, Process, free_port, gateway, settings_of, write_config
 from unifyport.model.times import rfc3339
-from unifyport.server import Parts, wall_clock_ms
+from unifyport.process.clock import Clock, wall_clock_ms
+from unifyport.server import Parts
 
 
 @attrs.frozen
@@ -118,7 +119,7 @@ def test_keys_expire_and_are_deleted_while_the_server_is_down(tmp_path: Path) ->
 async def test_an_expired_key_is_refused(tmp_path: Path) -> None:
     now = wall_clock_ms()
     ahead = 0
-    parts = Parts(now_ms=lambda: wall_clock_ms() + ahead)
+    parts = Parts(clock=Clock.without_steps(lambda: wall_clock_ms() + ahead))
     async with gateway(settings_of(tmp_path), parts=parts) as api:
         body = {"name": "short", "expires_at": rfc3339(now + 3_600_000)}
         made = await api.data("POST", "/v1/api-keys", body)

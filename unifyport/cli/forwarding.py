@@ -9,7 +9,7 @@ from unifyport.delivery.signing import Signer
 from unifyport.model.ids import new_id
 from unifyport.model.webhook import Signatures
 from unifyport.net.clients import ssl_context
-from unifyport.server import wall_clock_ms
+from unifyport.process.clock import wall_clock_ms
 
 SECONDS = 10.0
 

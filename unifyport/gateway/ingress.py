@@ -127,12 +127,12 @@ class Ingress:
                 verified()
                 outcome = await self._take(actor, hook, headers, body)
                 if outcome is IngressOutcome.COMMITTED:
-                    actor.state.calls.accepted(self._now_ms())
+                    actor.state.calls.accepted(self._clock.now_ms())
                 elif actor.known_identity is None:
-                    actor.state.calls.refused(self._now_ms(), BEFORE_LOGIN)
+                    actor.state.calls.refused(self._clock.now_ms(), BEFORE_LOGIN)
                 return outcome
             else:
-                actor.state.calls.refused(self._now_ms(), SIGNATURE)
+                actor.state.calls.refused(self._clock.now_ms(), SIGNATURE)
             return await self._refuse(account_id)
         finally:
             self._turns.leave(key)

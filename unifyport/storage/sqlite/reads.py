@@ -217,16 +217,16 @@ def original(db: sqlite3.Connection, ring: KeyRing, event_id: str) -> bytes | No
     return None if row is None else ring.open("original", ["original", event_id], row[0])
 
 
-def quarantine_entry(
-    db: sqlite3.Connection, ring: KeyRing, n: int, ahead: int
-) -> QuarantineEntry | None:
+def quarantine_entry(db: sqlite3.Connection, ring: KeyRing, n: int, ahead: int) -> QuarantineEntry | None:
     row = db.execute(
         "select account_no, at, reason, key, payload from quarantine where n = ?", (n,)
     ).fetchone()
     if row is None:
         return None
     account_no, at, reason, key, payload = row
-    return QuarantineEntry(n, account_no, at + ahead, reason, ring.open("quarantine", ["quarantine", key], payload))
+    return QuarantineEntry(
+        n, account_no, at + ahead, reason, ring.open("quarantine", ["quarantine", key], payload)
+    )
 
 
 def quarantined(
