@@ -160,7 +160,7 @@ class Figures:
             events={name_of(kind): count for kind, count in kinds.items()},
             quarantined=sum(partition.quarantined for partition in partitions),
             unsupported=sum((partition.unsupported for partition in partitions), Counter()),
-            storage_available=self._writer.unavailable is None,
+            storage_available=self._writer.unavailable is None and self._store.trouble is None,
             queued_writes=len(self._writer.mailbox),
             writes=self._writer.writes,
             commits=self._writer.commits,

@@ -489,6 +489,10 @@ class Store(Protocol):
     async def claim(self, resources: Sequence[str], owner: str) -> list[int]:
         """Raise the epoch of each lease and return the new ones."""
 
+    @property
+    def trouble(self) -> str | None:
+        """Why the database cannot be used now, as far as reads and checks have shown it."""
+
     def wal_bytes(self) -> int:
         """The size of the write-ahead log."""
 

@@ -190,7 +190,7 @@ class _Gateway(Collector):
         )
         yield _gauge(
             "unifyport_storage_available",
-            "0 while the disk takes no writes",
+            "0 while the database cannot be read or written",
             [],
             [((), road.storage_available)],
         )
