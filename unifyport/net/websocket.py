@@ -130,7 +130,7 @@ async def open_websocket(
     timeout: float = 20.0,
     limit: int = 16 * 1024 * 1024,
 ) -> WebSocket:
-    """Connect to a `ws` or `wss` URL within `timeout` seconds. Raises `WebSocketFailed`. Cancelled: closed."""
+    """Connect to a `ws` or `wss` URL within `timeout` s. Raises `WebSocketFailed`. Cancelled: closed."""
     if proxy is not None and proxy.type == "https":
         raise WebSocketFailed("proxy_not_supported")
     scheme, host, port, path = _locate(url)

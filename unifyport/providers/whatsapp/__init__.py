@@ -3,8 +3,8 @@
 https://developers.facebook.com/docs/whatsapp/cloud-api: the platform calls us; its app dashboard holds our
 address (`Callback URL`) and the `verify_token`. An app has one address for all its numbers.
 
-A linked device (`device/`) is what https://web.whatsapp.com is: not an API that Meta offers to programs. It is
-linked by a QR code, or by a code that is typed on the phone.
+A linked device (`device/`) is what https://web.whatsapp.com is: not an API that Meta offers to programs. It
+is linked by a QR code, or by a code that is typed on the phone.
 """
 
 import attrs

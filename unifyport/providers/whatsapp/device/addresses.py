@@ -62,7 +62,7 @@ def read(text: str) -> Address:
     if not at:
         return Address("", text)
     user, _, device = name.partition(":")
-    user, _, agent = user.partition("_")
+    user = user.partition("_")[0]  # an agent, of which there is one
     if len(text) > 256 or (device and not (device.isascii() and device.isdigit() and len(device) < 6)):
         raise ValueError("not an address")
     return Address(user, _HOSTED.get(server, server), int(device or 0))
