@@ -1,0 +1,115 @@
+"""Orders of the control port: what phones, their owners and the platform do, by the name in `do`."""
+
+from collections.abc import Callable
+from typing import Any
+
+from unifyport.protocols.binary_node import Jid, MalformedJid, Node
+
+from .directory import Device
+from .groups import Group
+from .media import MediaServer
+from .relay import Relay
+
+
+class Orders:
+    """Obeys orders by the name in their field `do`."""
+
+    def __init__(self, relay: Relay, media: MediaServer) -> None:
+        self._relay = relay
+        self._media = media
+        self._known: dict[str, Callable[[dict[str, Any]], dict[str, Any] | None]] = {
+            "scan": self._scan,
+            "group": self._group,
+            "join": self._join,
+            "leave": self._leave,
+            "timer": self._timer,
+            "drop_prekeys": self._drop_prekeys,
+            "stream_error": self._stream_error,
+            "refuse": self._refuse,
+            "unlink": self._unlink,
+            "silent": self._silent,
+            "expire_media": self._expire_media,
+        }
+
+    def obey(self, order: dict[str, Any]) -> dict[str, Any] | None:
+        """Raises `ValueError` naming the wrong field."""
+        act = self._known.get(str(order.get("do")))
+        if act is None:
+            raise ValueError(f"do: must be one of account, {', '.join(self._known)}")
+        return act(order)
+
+    def _scan(self, order: dict[str, Any]) -> dict[str, Any]:
+        device = self._relay.pairing.scan(_text(order, "qr"), self._relay.account(_text(order, "phone")))
+        return {"jid": str(device.phone_jid), "lid": str(device.lid_jid)}
+
+    def _group(self, order: dict[str, Any]) -> dict[str, Any]:
+        people = [self._relay.account(str(phone)) for phone in order.get("phones") or ()]
+        if not people:
+            raise ValueError("phones: must name the members, the creator first")
+        lid = order.get("addressing", "lid") == "lid"
+        group = self._relay.groups.create(people[0], _text(order, "subject"), people[1:], lid_addressed=lid)
+        return {"id": str(group.jid)}
+
+    def _join(self, order: dict[str, Any]) -> None:
+        group = self._find_group(order)
+        self._relay.groups.add(group, [self._relay.account(_text(order, "phone"))], group.creator)
+
+    def _leave(self, order: dict[str, Any]) -> None:
+        account = self._relay.account(_text(order, "phone"))
+        self._relay.groups.remove(self._find_group(order), [account], account)
+
+    def _timer(self, order: dict[str, Any]) -> None:
+        group = self._find_group(order)
+        self._relay.groups.set_timer(group, int(order.get("seconds", 0)), group.creator)
+
+    def _drop_prekeys(self, order: dict[str, Any]) -> None:
+        for device in self._devices(order):
+            self._relay.prekeys.drop(device, int(order.get("left", 0)))
+
+    def _stream_error(self, order: dict[str, Any]) -> None:
+        attrs = {"code": str(order["code"])} if "code" in order else {}
+        conflict = order.get("conflict")
+        content = (Node("conflict", {"type": str(conflict)}),) if conflict else ()
+        for device in self._devices(order):
+            self._relay.stream_error(device, attrs, content)
+
+    def _refuse(self, order: dict[str, Any]) -> None:
+        """From now on the account's logins are refused; without a reason, they are accepted again."""
+        account = self._relay.account(_text(order, "phone"))
+        refusal = {name: str(value) for name, value in order.items() if name not in ("do", "phone")}
+        account.refusal = refusal or None
+
+    def _unlink(self, order: dict[str, Any]) -> None:
+        for device in self._devices(order):
+            self._relay.unlink(device)
+
+    def _silent(self, order: dict[str, Any]) -> None:
+        """The connections that are open stay open, and nothing on them is answered."""
+        for device in self._devices(order):
+            if device.receiver is not None:
+                device.receiver.silent = True  # type: ignore[attr-defined]
+
+    def _expire_media(self, order: dict[str, Any]) -> None:
+        self._media.expire()
+
+    def _devices(self, order: dict[str, Any]) -> list[Device]:
+        """The linked devices of an account, or the one that `device` names."""
+        account = self._relay.account(_text(order, "phone"))
+        number = order.get("device")
+        return [device for device in account.companions if number in (None, device.number)]
+
+    def _find_group(self, order: dict[str, Any]) -> Group:
+        try:
+            group = self._relay.groups.find(Jid.parse(_text(order, "group")))
+        except MalformedJid:
+            group = None
+        if group is None:
+            raise ValueError("group: there is no such group")
+        return group
+
+
+def _text(order: dict[str, Any], name: str) -> str:
+    value = order.get(name)
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"{name}: must be a text")
+    return value
