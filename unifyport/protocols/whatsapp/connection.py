@@ -33,7 +33,7 @@ class Channel:
         return to_frame(self._transport.encrypt(stanza))
 
     def open(self, frame: bytes) -> bytes:
-        """The stanza of a frame of `FrameReader`. Raises `NoiseError` for what was changed, replayed or lost."""
+        """The stanza of a frame. Raises `NoiseError` for one that was changed, replayed or reordered."""
         return self._transport.decrypt(frame)
 
 
