@@ -105,7 +105,7 @@ def node(source: Path = HERE / "node") -> Path:
             shutil.copytree(source, directory, ignore=shutil.ignore_patterns("node_modules"))
             run("npm", "ci", "--no-audit", "--no-fund", cwd=directory)
             (directory / ".done").touch()
-        for script in source.glob("*.cjs"):
+        for script in (*source.glob("*.cjs"), *source.glob("*.mjs")):
             there = directory / script.name
             if not there.exists() or not filecmp.cmp(script, there, shallow=False):
                 shutil.copy(script, there)
@@ -144,6 +144,24 @@ def go_tool(source: Path, package: str) -> str:
                 shutil.copy(source / name, directory)
             run(program, "build", "-o", "tool", package, cwd=directory)
     return str(directory / "tool")
+
+
+def go_program(source: Path) -> str:
+    """The path of the program that the Go module in `source` is.
+
+    The Go that is installed builds it (`GOTOOLCHAIN=local`). Skips the test where Go is missing.
+    """
+    program = go()
+    files = sorted(path for path in source.iterdir() if path.suffix in (".go", ".mod", ".sum"))
+    directory = _cached(f"go-{source.name}", *files)
+    with _one_at_a_time():
+        if not (directory / "program").exists():
+            shutil.rmtree(directory, ignore_errors=True)
+            directory.mkdir(parents=True)
+            for file in files:
+                shutil.copy(file, directory)
+            run("env", "GOTOOLCHAIN=local", program, "build", "-o", "program", ".", cwd=directory)
+    return str(directory / "program")
 
 
 class Peer:

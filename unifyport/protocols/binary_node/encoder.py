@@ -27,7 +27,8 @@ def encode(node: Node) -> bytes:
     """The stanza, uncompressed. Raises `MalformedNode` for a node that the format cannot hold.
 
     A text that is the canonical form of a JID on a known server is written as a JID, as the platform expects
-    of `to`, `from`, `participant` and `jid`. It reads back as the same text.
+    of `to`, `from`, `participant` and `jid`. It reads back as the same text. A server alone is written as a
+    JID without a user in `to` and `from`: whatsmeow takes orders from no other address of the server.
     """
     out = bytearray(b"\0")
     _write_node(out, node)
@@ -41,7 +42,10 @@ def _write_node(out: bytearray, node: Node) -> None:
     _write_text(out, node.tag)
     for name, value in node.attrs.items():
         _write_text(out, name)
-        _write_text(out, value)
+        if value in SERVERS and name in ("to", "from"):
+            _write_jid(out, Jid("", value))
+        else:
+            _write_text(out, value)
     if isinstance(node.content, bytes):
         _write_bytes(out, node.content)
     elif node.content is not None:
@@ -128,5 +132,5 @@ def _write_jid(out: bytearray, jid: Jid) -> None:
         _write_text(out, jid.server)
     else:
         out.append(tokens.JID_PAIR)
-        _write_text(out, jid.user)
+        _write_text(out, jid.user) if jid.user else out.append(tokens.LIST_EMPTY)
         _write_text(out, jid.server)

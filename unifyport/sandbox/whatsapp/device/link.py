@@ -3,23 +3,24 @@
 One task encrypts and writes what is pushed, in the order of the calls; nobody waits for a slow client.
 """
 
+from collections import deque
 from collections.abc import Callable
-from typing import TypeVar
 
 import attrs
 import trio
-from google.protobuf.message import DecodeError, Message
+from google.protobuf.message import DecodeError
 
 from unifyport.protocols.binary_node import Node, decode, encode
-from unifyport.protocols.noise import NoiseError, Responder, Transport
-from unifyport.protocols.noise.handshake import Part
-from unifyport.protocols.whatsapp.login_pb2 import ClientPayload, HandshakeMessage
+from unifyport.protocols.noise import NoiseError
+from unifyport.protocols.whatsapp.connection import Channel, ServerHandshake
+from unifyport.protocols.whatsapp.frames import FrameReader, MalformedFrame
+from unifyport.protocols.whatsapp.login_pb2 import ClientPayload
 
 from ...sockets import Cut, WebSocket
 from .trust import ServerKeys
 
-PROLOGUE = b"WA\x06\x03"  # "WA", and the versions of the protocol and of the token tables
 HANDSHAKE_SECONDS = 20.0
+CLOSING_SECONDS = 2.0  # for a client to read what came last and to close by itself
 MAX_WAITING = 20_000  # stanzas that a client has not taken
 
 
@@ -38,12 +39,12 @@ class Hello:
 class Link:
     """A connection after its handshake."""
 
-    def __init__(self, websocket: WebSocket, transport: Transport, frames: "Frames", hello: Hello) -> None:
+    def __init__(self, websocket: WebSocket, channel: Channel, frames: "Frames", hello: Hello) -> None:
         self.hello = hello
         self.batches = False  # the client asks for what was kept in batches
         self.silent = False  # the client's stanzas are dropped without an answer
         self._websocket = websocket
-        self._transport = transport
+        self._channel = channel
         self._frames = frames
         self._waiting: list[Node | None] = []
         self._news = trio.Event()
@@ -59,7 +60,7 @@ class Link:
         self._news.set()
 
     def close(self) -> None:
-        """Close the connection once everything that was pushed is sent."""
+        """Close the connection once everything that was pushed is sent, and the client had time to read it."""
         if not self._closing:
             self._waiting.append(None)
             self._news.set()
@@ -77,7 +78,7 @@ class Link:
             while True:
                 frame = await self._frames.next()
                 try:
-                    node = decode(self._transport.decrypt(frame))
+                    node = decode(self._channel.open(frame))
                 except (NoiseError, ValueError) as error:
                     raise BadClient(str(error)) from error
                 handle(node)
@@ -89,69 +90,39 @@ class Link:
             waiting, self._waiting = self._waiting, []
             for node in waiting:
                 if node is None:
+                    await trio.sleep(CLOSING_SECONDS)
                     scope.cancel()
                     return
-                await self._frames.send(self._transport.encrypt(encode(node)))
+                await self._websocket.send(self._channel.seal(encode(node)))
 
 
 class Frames:
-    """Frames of a WebSocket: 3 bytes of length and the bytes; the first one of a client has a prologue."""
+    """The frames of a client, one at a time, however its WebSocket messages cut them."""
 
     def __init__(self, websocket: WebSocket) -> None:
         self._websocket = websocket
-        self._buffer = bytearray()
-
-    async def prologue(self) -> None:
-        await self._fill(len(PROLOGUE))
-        if bytes(self._buffer[: len(PROLOGUE)]) != PROLOGUE:
-            raise BadClient("the prologue is not WhatsApp's")
-        del self._buffer[: len(PROLOGUE)]
+        self._reader = FrameReader(reads_prologue=True)
+        self._read: deque[bytes] = deque()
 
     async def next(self) -> bytes:
-        await self._fill(3)
-        size = int.from_bytes(self._buffer[:3], "big")
-        await self._fill(3 + size)
-        frame = bytes(self._buffer[3 : 3 + size])
-        del self._buffer[: 3 + size]
-        return frame
-
-    async def send(self, frame: bytes) -> None:
-        await self._websocket.send(len(frame).to_bytes(3, "big") + frame)
-
-    async def _fill(self, size: int) -> None:
-        while len(self._buffer) < size:
-            self._buffer += await self._websocket.receive()
+        """Raises `BadClient`, `trio_websocket.ConnectionClosed`."""
+        while not self._read:
+            try:
+                self._read += self._reader.feed(await self._websocket.receive())
+            except MalformedFrame as error:
+                raise BadClient(str(error)) from error
+        return self._read.popleft()
 
 
 async def shake_hands(websocket: WebSocket, keys: ServerKeys) -> Link:
     """Answer a client's handshake. Raises `BadClient`, `Cut`, `trio_websocket.ConnectionClosed`."""
     frames = Frames(websocket)
+    handshake = ServerHandshake(keys.static, keys.chain)
     with trio.move_on_after(HANDSHAKE_SECONDS):
-        await frames.prologue()
-        noise = Responder(keys.static, PROLOGUE)
         try:
-            first = _read(HandshakeMessage(), await frames.next())
-            noise.read(Part(first.clientHello.ephemeral, payload=None))
-            part = noise.write(keys.chain)
-            answer = HandshakeMessage()
-            answer.serverHello.ephemeral, answer.serverHello.static = part.ephemeral, part.static
-            answer.serverHello.payload = part.payload or b""
-            await frames.send(answer.SerializeToString())
-            last = _read(HandshakeMessage(), await frames.next())
-            payload = noise.read(Part(static=last.clientFinish.static, payload=last.clientFinish.payload))
-        except NoiseError as error:
+            await websocket.send(handshake.reply(await frames.next()))
+            payload = ClientPayload.FromString(handshake.finish(await frames.next()))
+        except (NoiseError, DecodeError) as error:
             raise BadClient(str(error)) from error
-        hello = Hello(noise.remote_static, _read(ClientPayload(), payload))
-        return Link(websocket, noise.finish(), frames, hello)
+        return Link(websocket, handshake.channel, frames, Hello(handshake.client_static, payload))
     raise Cut
-
-
-_M = TypeVar("_M", bound=Message)
-
-
-def _read(message: _M, data: bytes) -> _M:
-    try:
-        message.ParseFromString(data)
-    except DecodeError as error:
-        raise BadClient("not a message of the handshake") from error
-    return message

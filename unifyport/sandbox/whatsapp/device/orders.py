@@ -1,6 +1,6 @@
 """Orders of the control port: what phones, their owners and the platform do, by the name in `do`."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from unifyport.protocols.binary_node import Jid, MalformedJid, Node
@@ -10,6 +10,8 @@ from .groups import Group
 from .media import MediaServer
 from .relay import Relay
 
+Order = Callable[[dict[str, Any]], dict[str, Any] | Awaitable[None] | None]
+
 
 class Orders:
     """Obeys orders by the name in their field `do`."""
@@ -17,8 +19,9 @@ class Orders:
     def __init__(self, relay: Relay, media: MediaServer) -> None:
         self._relay = relay
         self._media = media
-        self._known: dict[str, Callable[[dict[str, Any]], dict[str, Any] | None]] = {
+        self._known: dict[str, Order] = {
             "scan": self._scan,
+            "enter_code": self._enter_code,
             "group": self._group,
             "join": self._join,
             "leave": self._leave,
@@ -31,16 +34,18 @@ class Orders:
             "expire_media": self._expire_media,
         }
 
-    def obey(self, order: dict[str, Any]) -> dict[str, Any] | None:
+    def obey(self, order: dict[str, Any]) -> dict[str, Any] | Awaitable[None] | None:
         """Raises `ValueError` naming the wrong field."""
         act = self._known.get(str(order.get("do")))
         if act is None:
             raise ValueError(f"do: must be one of account, {', '.join(self._known)}")
         return act(order)
 
-    def _scan(self, order: dict[str, Any]) -> dict[str, Any]:
-        device = self._relay.pairing.scan(_text(order, "qr"), self._relay.account(_text(order, "phone")))
-        return {"jid": str(device.phone_jid), "lid": str(device.lid_jid)}
+    def _scan(self, order: dict[str, Any]) -> None:
+        self._relay.pairing.scan(_text(order, "qr"), self._relay.account(_text(order, "phone")))
+
+    async def _enter_code(self, order: dict[str, Any]) -> None:
+        await self._relay.pairing.enter_code(_text(order, "code"), self._relay.account(_text(order, "phone")))
 
     def _group(self, order: dict[str, Any]) -> dict[str, Any]:
         people = [self._relay.account(str(phone)) for phone in order.get("phones") or ()]

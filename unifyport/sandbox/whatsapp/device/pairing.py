@@ -5,8 +5,6 @@ https://github.com/tulir/whatsmeow (`pair.go`, `pair-code.go`)
 """
 
 import base64
-import hashlib
-import hmac
 import os
 import time
 
@@ -14,34 +12,35 @@ import attrs
 import trio
 
 from unifyport.protocols.binary_node import Node
-from unifyport.protocols.curve import sign, verify
-from unifyport.protocols.whatsapp.login_pb2 import (
-    E2EE,
-    ADVDeviceIdentity,
-    ADVSignedDeviceIdentity,
-    ADVSignedDeviceIdentityHMAC,
-    ClientPairingProps,
-)
+from unifyport.protocols.curve import verify
+from unifyport.protocols.whatsapp.link_code import LinkCodeError, Primary
+from unifyport.protocols.whatsapp.login_pb2 import E2EE, ADVDeviceIdentity, ClientPairingProps
+from unifyport.protocols.whatsapp.pairing import is_signed_by_device, offer_pairing, read_qr
 
 from .directory import Account, Device, Directory, SignedPreKey
 from .link import Link
-from .stanzas import SERVER, Refused, new_id, now
+from .stanzas import SERVER, Refused, new_id, notification, now
 
 REFS = 6
 FIRST_SECONDS, NEXT_SECONDS = 60, 20  # how long a code can be scanned
 LIFE_SECONDS = FIRST_SECONDS + (REFS - 1) * NEXT_SECONDS
-ACCOUNT_SIGNATURE = b"\x06\x00"
-DEVICE_SIGNATURE = b"\x06\x01"
 
 
 @attrs.define(eq=False)
 class Attempt:
-    """A device that asks to be linked. `device` is set once the phone has agreed."""
+    """A device that asks to be linked.
+
+    `hello`: what it sent to be linked by a code. `phone`: the phone's side of that, once its owner has typed
+    the code. `device` is set once the phone has agreed.
+    """
 
     link: Link
     began: float
+    hello: Node | None = None
+    code_ref: bytes = b""
+    phone: Primary | None = None
+    account: Account | None = None
     device: Device | None = None
-    details: bytes = b""
 
 
 class Pairing:
@@ -66,46 +65,79 @@ class Pairing:
         attempt = self._attempts.pop(link, None)
         self._refs = {ref: kept for ref, kept in self._refs.items() if kept[0] is not attempt}
 
-    def answer(self, link: Link, iq: Node) -> tuple[Node, ...]:
-        """Answer a device that wants to be linked by a code. Raises `Refused`."""
-        raise Refused(501, "feature-not-implemented")
-
-    def scan(self, code: str, account: Account) -> Device:
+    def scan(self, code: str, account: Account) -> None:
         """The phone of `account` scans a code. Raises `ValueError` if it is none of ours, or too old."""
-        parts = code.rpartition("#")[2].split(",")
-        if len(parts) < 4 or parts[0] not in self._refs:
+        try:
+            scanned = read_qr(code)
+        except ValueError as error:
+            raise ValueError("qr: this is not a code of a device") from error
+        if scanned.ref not in self._refs:
             raise ValueError("qr: no device shows this code")
-        attempt, until = self._refs[parts[0]]
+        attempt, until = self._refs[scanned.ref]
         if trio.current_time() > until:
             raise ValueError("qr: this code has expired")
-        registration = attempt.link.hello.payload.devicePairingData
-        noise_key, identity, secret = (base64.b64decode(part) for part in parts[1:4])
-        if noise_key != attempt.link.hello.static or identity != registration.eIdent:
+        hello = attempt.link.hello
+        if (scanned.noise, scanned.identity) != (hello.static, hello.payload.devicePairingData.eIdent):
             raise ValueError("qr: the keys are not those of the device that connected")
-        return self.agree(attempt.link, account, secret)
+        self._agree(attempt, account, scanned.adv_secret)
 
-    def agree(self, link: Link, account: Account, secret: bytes) -> Device:
+    def answer(self, link: Link, iq: Node) -> tuple[Node, ...]:
+        """Answer a device that is linked by a code. Raises `Refused`, `MalformedNode`."""
+        node, attempt = iq.child("link_code_companion_reg"), self._attempts.get(link)
+        if node is None or attempt is None:
+            raise Refused(400, "bad-request")
+        if node.get("stage") == "companion_hello":
+            if self._directory.of_jid(node.jid("jid")) is None:
+                raise Refused(404, "item-not-found")
+            attempt.hello, attempt.code_ref = node, os.urandom(16)
+            ref = Node("link_code_pairing_ref", {}, attempt.code_ref)
+            return (Node("link_code_companion_reg", {"stage": "companion_hello"}, [ref]),)
+        if node.get("stage") == "companion_finish":
+            self._finish_code(attempt, node)
+        return ()
+
+    async def enter_code(self, code: str, account: Account) -> None:
+        """The phone's owner types the code that a device shows. Raises `ValueError`."""
+        asking = [each for each in self._attempts.values() if _asks(each, account)]
+        if not asking:
+            raise ValueError("phone: no device asks to be linked to this account")
+        attempt, typed = asking[-1], code.replace("-", "").upper()
+        assert attempt.hello is not None
+        hello = attempt.hello.bytes_of("link_code_pairing_wrapped_companion_ephemeral_pub") or b""
+        attempt.account = account
+        attempt.phone = await trio.to_thread.run_sync(Primary.answer, typed, hello, account.identity)
+        content = [
+            Node("link_code_pairing_wrapped_primary_ephemeral_pub", {}, attempt.phone.hello),
+            Node("primary_identity_pub", {}, account.identity.public),
+            Node("link_code_pairing_ref", {}, attempt.code_ref),
+        ]
+        told = Node("link_code_companion_reg", {"stage": "primary_hello"}, content)
+        attempt.link.push(notification("link_code_companion_reg", {"from": SERVER}, [told]))
+
+    def _finish_code(self, attempt: Attempt, node: Node) -> None:
+        bundle = node.bytes_of("link_code_pairing_wrapped_key_bundle") or b""
+        identity = node.bytes_of("companion_identity_public") or b""
+        if attempt.phone is None or attempt.account is None:
+            raise Refused(400, "bad-request")
+        try:
+            secret = attempt.phone.finish(bundle, identity)
+        except LinkCodeError as error:  # another code was typed
+            raise Refused(403, "forbidden") from error
+        self._agree(attempt, attempt.account, secret)
+
+    def _agree(self, attempt: Attempt, account: Account, secret: bytes) -> None:
         """The phone signs the device's identity; the relay passes it on. `secret`: known to both devices."""
-        attempt = self._attempts[link]
-        data = link.hello.payload.devicePairingData
+        data = attempt.link.hello.payload.devicePairingData
         signed = SignedPreKey(data.eSkeyID, data.eSkeyVal, data.eSkeySig)
         if not verify(data.eIdent, b"\x05" + data.eSkeyVal, data.eSkeySig):
             raise ValueError("qr: the device's signed prekey is not signed by its identity key")
         number, account.next_number = account.next_number, account.next_number + 1
-        attempt.device = Device(account, number, data.eRegid, data.eIdent, signed, link.hello.static)
-        attempt.details = ADVDeviceIdentity(
+        attempt.device = Device(account, number, data.eRegid, data.eIdent, signed, attempt.link.hello.static)
+        details = ADVDeviceIdentity(
             rawID=7, timestamp=int(time.time()), keyIndex=number, accountType=E2EE, deviceType=E2EE
-        ).SerializeToString()
-        identity = ADVSignedDeviceIdentity(
-            details=attempt.details,
-            accountSignatureKey=account.identity.public,
-            accountSignature=sign(
-                account.identity.private, ACCOUNT_SIGNATURE + attempt.details + data.eIdent
-            ),
-        ).SerializeToString()
-        seal = hmac.new(secret, identity, hashlib.sha256).digest()
-        link.push(_success(attempt.device, ADVSignedDeviceIdentityHMAC(details=identity, HMAC=seal)))
-        return attempt.device
+        )
+        identity = offer_pairing(account.identity, adv_secret=secret, identity=data.eIdent, details=details)
+        attempt.link.push(_success(attempt.device, identity))
 
     def complete(self, link: Link, answer: Node) -> Device:
         """Take the device's own signature; the account then has the device. Raises `Refused`."""
@@ -113,22 +145,23 @@ class Pairing:
         node = answer.child("pair-device-sign", "device-identity")
         if attempt is None or attempt.device is None or node is None:
             raise Refused(400, "bad-request")
-        identity = ADVSignedDeviceIdentity.FromString(node.bytes_of() or b"")
         device = attempt.device
-        signed = DEVICE_SIGNATURE + attempt.details + device.identity + device.account.identity.public
-        if identity.details != attempt.details or not verify(
-            device.identity, signed, identity.deviceSignature
-        ):
+        account_key = device.account.identity.public
+        if not is_signed_by_device(node.bytes_of() or b"", account_key=account_key, identity=device.identity):
             raise Refused(401, "signature-mismatch")
         device.account.devices[device.number] = device
         return device
+
+
+def _asks(attempt: Attempt, account: Account) -> bool:
+    return attempt.hello is not None and attempt.hello.jid("jid") == account.phone_jid
 
 
 def _order(*content: Node) -> Node:
     return Node("iq", {"from": SERVER, "type": "set", "id": new_id(), "xmlns": "md", "t": now()}, content)
 
 
-def _success(device: Device, identity: ADVSignedDeviceIdentityHMAC) -> Node:
+def _success(device: Device, identity: bytes) -> Node:
     account = device.account
     props = ClientPairingProps(
         isChatDbLidMigrated=account.lid_addressed, isSyncdPureLidSession=account.lid_addressed
@@ -138,7 +171,7 @@ def _success(device: Device, identity: ADVSignedDeviceIdentityHMAC) -> Node:
             "pair-success",
             {},
             [
-                Node("device-identity", {}, identity.SerializeToString()),
+                Node("device-identity", {}, identity),
                 Node("biz", {"name": ""}),
                 Node("device", {"jid": str(device.phone_jid), "lid": str(device.lid_jid)}),
                 Node("platform", {"name": "android"}),

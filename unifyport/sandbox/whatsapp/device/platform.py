@@ -1,5 +1,6 @@
 """WhatsApp's multi-device protocol, played on loopback: the relay, its media server, and the control port."""
 
+from collections.abc import Awaitable
 from typing import Any
 
 import trio
@@ -16,6 +17,7 @@ from .relay import Relay
 from .settings import Settings
 from .trust import ServerKeys
 
+ORIGIN = "https://web.whatsapp.com"  # of every client
 FIRST_LID = 100_000_000_000_000
 
 
@@ -31,15 +33,17 @@ class DevicePlatform(HttpPlatform):
         self.relay = Relay(Settings(self.media))
         self.orders = Orders(self.relay, self.media)
         self.links: set[Link] = set()
+        self.addresses: dict[str, str] = {}  # what `endpoints` gave out
         self.protocols = [
-            websocket(self, "chat", ("device_url",), self._attend),
+            websocket(self, "chat", ("device_url",), self._attend, origin=ORIGIN),
             http(self.app, "media", ("device_media_url",)),
         ]
 
     def endpoints(self, addresses: dict[str, str]) -> dict[str, str]:
         """Also the key that clients are to trust."""
         self.media.base_url = addresses["media"]
-        return {**super().endpoints(addresses), "device_root_key": self.keys.root.public.hex()}
+        self.addresses = {**super().endpoints(addresses), "device_root_key": self.keys.root.public.hex()}
+        return self.addresses
 
     async def _attend(self, websocket: WebSocket) -> None:
         try:
@@ -72,7 +76,7 @@ class DevicePlatform(HttpPlatform):
         """A customer writes. Raises `ValueError`."""
         raise ValueError("the phones of customers cannot write yet")
 
-    def push(self, order: dict[str, Any]) -> dict[str, Any] | None:
+    def push(self, order: dict[str, Any]) -> dict[str, Any] | Awaitable[None] | None:
         """Everything that a phone, its owner or the platform does. Raises `ValueError`."""
         if order.get("do") == "account":
             wanted = {name: value for name, value in order.items() if name not in ("do", "phone")}

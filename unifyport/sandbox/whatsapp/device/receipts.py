@@ -22,7 +22,7 @@ class Receipts:
         self.taken: list[tuple[Device, Node]] = []
 
     def take(self, sender: Device, node: Node) -> Node:
-        """Pass a receipt on; the ack. The receipt of a message acknowledges it, too. Raises `MalformedNode`."""
+        """Pass a receipt on; the ack. A message's receipt acknowledges it. Raises `MalformedNode`."""
         for id in message_ids(node):
             sender.pending.acknowledge("message", Node("receipt", {**node.attrs, "id": id}))
         self.taken.append((sender, node))

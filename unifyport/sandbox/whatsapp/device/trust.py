@@ -2,10 +2,10 @@
 
 import time
 
-from unifyport.protocols.curve import KeyPair, sign
-from unifyport.protocols.whatsapp.login_pb2 import CertChain
+from unifyport.protocols.curve import KeyPair
+from unifyport.protocols.whatsapp.certificates import issue_chain
 
-_LIFE = 365 * 86_400
+LIFE_SECONDS = 365 * 86_400
 
 
 class ServerKeys:
@@ -14,21 +14,9 @@ class ServerKeys:
     def __init__(self) -> None:
         self.root = KeyPair.generate()
         self.static = KeyPair.generate()
-        self.chain = certificate_chain(self.root, self.static.public)
+        self.issue(self.static.public)
 
-
-def certificate_chain(root: KeyPair, static: bytes, *, leaf_key: bytes | None = None) -> bytes:
-    """Certificates for the key `static`; with `leaf_key` in the leaf instead of it, they are a forgery."""
-    intermediate = KeyPair.generate()
-    now = int(time.time())
-    Details = CertChain.NoiseCertificate.Details
-    details = Details(
-        serial=1, issuerSerial=0, key=intermediate.public, notBefore=now - 60, notAfter=now + _LIFE
-    )
-    leaf = Details(serial=2, issuerSerial=1, key=leaf_key or static, notBefore=now - 60, notAfter=now + _LIFE)
-    chain = CertChain()
-    chain.intermediate.details = details.SerializeToString()
-    chain.intermediate.signature = sign(root.private, chain.intermediate.details)
-    chain.leaf.details = leaf.SerializeToString()
-    chain.leaf.signature = sign(intermediate.private, chain.leaf.details)
-    return chain.SerializeToString()
+    def issue(self, key: bytes) -> None:
+        """Make certificates for a key; for another key than `static` they prove nothing."""
+        now = int(time.time())
+        self.chain = issue_chain(self.root, key, not_before=now - 3600, not_after=now + LIFE_SECONDS)
