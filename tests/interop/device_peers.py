@@ -13,6 +13,7 @@ from typing import Any
 
 import trio
 
+from unifyport.protocols.whatsapp.whatsapp_pb2 import Message
 from unifyport.sandbox.serving import bind
 from unifyport.sandbox.whatsapp.device.directory import Account
 from unifyport.sandbox.whatsapp.device.platform import DevicePlatform
@@ -72,14 +73,14 @@ class Client:
             raise Failed(answer["error"])
         return answer["result"]
 
-    async def event(self, kind: str, **fields: Any) -> dict[str, Any]:
-        """The next event of this kind with these fields; others stay for later calls."""
+    async def event(self, name: str, /, **fields: Any) -> dict[str, Any]:
+        """The next event of this name with these fields; others stay for later calls."""
 
         def fitting() -> list[dict[str, Any]]:
-            wanted = {"event": kind, **fields}
+            wanted = {"event": name, **fields}
             return [told for told in self.events if all(told.get(n) == v for n, v in wanted.items())]
 
-        await self._until(fitting, f"{kind} {fields}")
+        await self._until(fitting, f"{name} {fields}")
         found = fitting()[0]
         self.events.remove(found)
         return found
@@ -143,6 +144,17 @@ async def linked(
         platform.relay.pairing.scan(qr["codes"][0], account)
         await running.event("open")
         yield running
+
+
+async def until(ready: Callable[[], Any], seconds: float = SECONDS) -> None:
+    """Wait for what the relay has seen, or has done."""
+    with trio.fail_after(seconds):
+        while not ready():
+            await trio.sleep(0.01)
+
+
+def text_of(message: Message) -> str:
+    return message.conversation or message.extendedTextMessage.text
 
 
 def _baileys() -> list[str]:

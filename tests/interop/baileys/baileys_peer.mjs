@@ -40,6 +40,7 @@ function connect() {
     shouldSyncHistoryMessage: () => false,
     syncFullHistory: false,
     fireInitQueries: false,
+    emitOwnEvents: false,
     enableAutoSessionRecreation: true,
     enableRecentMessageCache: true,
     getMessage: async (key) => messages.get(key.id)?.message,

@@ -138,5 +138,8 @@ func (p *peer) message(e *events.Message) {
 			told["kind"] = m.ProtocolMessage.GetType().String()
 		}
 	}
+	if told["kind"] == "text" && told["text"] == nil {
+		told["kind"] = "other" // a sender key, or a kind that is not told of here
+	}
 	tell(told)
 }

@@ -1,9 +1,9 @@
 """What others and the account itself are told when a device comes or goes."""
 
 from unifyport.protocols.binary_node import Node
+from unifyport.protocols.whatsapp.messages import participant_hash
 
 from .directory import Account, Device
-from .hashes import participant_hash
 from .stanzas import notification, now
 
 

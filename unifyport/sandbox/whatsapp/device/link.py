@@ -60,7 +60,7 @@ class Link:
         self._news.set()
 
     def close(self) -> None:
-        """Close the connection once everything that was pushed is sent, and the client had time to read it."""
+        """Close the connection once everything that was pushed is sent and the client had time to read it."""
         if not self._closing:
             self._waiting.append(None)
             self._news.set()

@@ -21,10 +21,10 @@ from collections.abc import Iterable, Iterator
 import attrs
 
 from unifyport.protocols.binary_node import LID, Jid, Node
+from unifyport.protocols.whatsapp.messages import participant_hash
 
 from .directory import FORGOTTEN_SECONDS, Account, Device, Directory
 from .groups import Groups
-from .hashes import participant_hash
 from .stanzas import ack, now
 
 _PASSED_ON = ("device-identity", "meta", "biz", "bot", "franking")

@@ -13,6 +13,8 @@ from .link import BadClient, Link, shake_hands
 from .media import MediaServer
 from .orders import Orders
 from .pairing import LIFE_SECONDS
+from .phone import Phone
+from .phone_media import PhoneMedia
 from .relay import Relay
 from .settings import Settings
 from .trust import ServerKeys
@@ -32,6 +34,8 @@ class DevicePlatform(HttpPlatform):
         self.media = MediaServer(self)
         self.relay = Relay(Settings(self.media))
         self.orders = Orders(self.relay, self.media)
+        self.phones: dict[Account, Phone] = {}
+        self.phone_media = PhoneMedia(self.media)
         self.links: set[Link] = set()
         self.addresses: dict[str, str] = {}  # what `endpoints` gave out
         self.protocols = [
@@ -68,7 +72,9 @@ class DevicePlatform(HttpPlatform):
         """A new account, with a LID made from its phone number. Raises `ValueError` if it exists."""
         lid = settings.pop("lid", None) or str(FIRST_LID + int(phone))
         name = settings.pop("name", None) or f"+{phone}"
-        return self.relay.directory.add(Account(phone, lid, name, **settings))
+        account = self.relay.directory.add(Account(phone, lid, name, **settings))
+        self.phones[account] = Phone(self.relay, account, self.phone_media)
+        return account
 
     # -- the control port ------------------------------------------------------------------------------------
 

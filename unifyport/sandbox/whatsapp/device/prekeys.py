@@ -70,12 +70,17 @@ class PreKeys:
             Node("identity", {}, device.identity),
             signed_node(signed),
         ]
-        if device.prekeys:
-            id, value = device.prekeys.popleft()
-            self.handed_out += 1
+        id, value = self.take(device)
+        if id is not None and value is not None:
             parts.append(Node("key", {}, [Node("id", {}, id), Node("value", {}, value)]))
-        self.warn(device)
         return Node("user", {"jid": jid, "t": "1"}, parts)
+
+    def take(self, device: Device) -> tuple[bytes, bytes] | tuple[None, None]:
+        """Hand out the next one-time key: its id and the key; Nones if there is none left."""
+        found = device.prekeys.popleft() if device.prekeys else (None, None)
+        self.handed_out += found != (None, None)
+        self.warn(device)
+        return found
 
     def warn(self, device: Device) -> None:
         """Tell a device that few of its keys are left, if it has not been told since its last upload."""
