@@ -7,6 +7,9 @@ A linked device (`device/`) is what https://web.whatsapp.com is: not an API that
 is linked by a QR code, or by a code that is typed on the phone.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 import attrs
 
 from ..contract.base import (
@@ -56,6 +59,12 @@ class Endpoints:
 PHONE = PhoneCredential("phone")
 
 
+def _number(credentials: Mapping[str, Any]) -> str | None:
+    """The digits of the phone number, by which an account of a linked device is known."""
+    phone = PHONE.read(credentials)
+    return phone.removeprefix("+") if phone is not None else None
+
+
 def _linked(auth_mode: str, connector: str, *credentials: Credential) -> ConnectionSpec:
     """The connection of a linked device. Its ways of being linked differ in nothing else."""
     return ConnectionSpec(
@@ -63,7 +72,7 @@ def _linked(auth_mode: str, connector: str, *credentials: Credential) -> Connect
         connector=ConnectorIn("unifyport.providers.whatsapp.device.connector", connector),
         credentials=credentials,
         inbound=Inbound.ACKED,
-        identify=PHONE.read if credentials else lambda credentials: None,
+        identify=_number,
         probed=(POLL,),
         check=limits.check,
         mentions=True,
@@ -122,5 +131,7 @@ CHANNEL = Channel(
             pace=PACE,
             sandbox="unifyport.sandbox.whatsapp.cloud:WhatsAppPlatform",
         ),
+        _linked("qrcode", "QrConnector"),
+        _linked("code", "CodeConnector", PHONE),
     ),
 )

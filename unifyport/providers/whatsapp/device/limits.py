@@ -6,7 +6,7 @@ https://faq.whatsapp.com/1110600769849613 (sizes of files); the length of a text
 from unifyport.model.message import OutboundMessage, OutboundText
 from unifyport.providers.contract.errors import Rejected
 
-from .addresses import is_group, read_recipient
+from .addresses import read_recipient
 
 MEBIBYTE = 1024 * 1024
 MAX_TEXT = 65_536  # characters
@@ -26,7 +26,7 @@ def check(message: OutboundMessage) -> None:
         recipient = read_recipient(message.conversation_id)
     except ValueError:
         raise Rejected("invalid_recipient", "to.id is not a phone number or a WhatsApp id") from None
-    if is_group(recipient) != (message.conversation_type == "group"):
+    if recipient.is_group != (message.conversation_type == "group"):
         raise Rejected("invalid_recipient", f"to.id is not the id of a {message.conversation_type}")
     if isinstance(message, OutboundText) and not message.text:
         raise Rejected("empty_text", "message.text is empty")

@@ -93,27 +93,17 @@ class Draft:
     """Changes that are not handed over yet, on top of what the session holds."""
 
     def __init__(self, records: Records) -> None:
-        self._records = records
+        self.records = records
         self._changes: dict[Place, bytes | None] = {}
 
     async def get(self, name: str, key: bytes = b"") -> bytes | None:
         if (name, key) in self._changes:
             return self._changes[name, key]
-        return await self._records.get(name, key)
+        return await self.records.get(name, key)
 
     def put(self, name: str, key: bytes, value: bytes | None) -> None:
         """Set a record; None deletes it."""
         self._changes[name, key] = value
-
-    def add(self, other: "Draft") -> None:
-        """Take over the changes of a draft that was made on top of this one."""
-        self._changes.update(other._changes)
-
-    def branch(self) -> "Draft":
-        """A draft on top of this one, whose changes count only when they are added to it."""
-        made = Draft(self._records)
-        made._changes = dict(self._changes)
-        return made
 
     @property
     def changes(self) -> list[SessionChange]:

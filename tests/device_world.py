@@ -1,0 +1,89 @@
+"""A gateway with the sandbox of WhatsApp's linked devices and a receiver, and what tests of them say."""
+
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import attrs
+import httpx
+
+from tests.harness import (
+    Client,
+    Platform,
+    Receiver,
+    endpoint,
+    free_port,
+    gateway,
+    public,
+    receiver,
+    sandbox,
+    settings_of,
+)
+from unifyport.sandbox.whatsapp.device.platform import DevicePlatform
+
+SHOP, MEI, TOM = "6590000001", "6590000002", "6590000003"
+ALL = '["*", "provider.event"]'
+QUICK = '[supervision.policies.default]\nbackoff = { initial = "50ms", max = "100ms" }\nmax_restarts = 1000\n'
+
+
+@attrs.define
+class DeviceWorld:
+    platform: Platform
+    inbox: Receiver
+    api: Client
+    ids: dict[str, str] = attrs.field(factory=dict)  # phone -> account
+
+    @property
+    def relay(self) -> DevicePlatform:
+        for found in self.platform.sandbox.platforms.values():
+            if isinstance(found, DevicePlatform):
+                return found
+        raise AssertionError("no relay")
+
+    async def order(self, what: str, **order: Any) -> Any:
+        response = await self.platform.http.post(f"/sandbox/whatsapp-device/{what}", json=order)
+        assert response.is_success, response.text
+        return response.json()
+
+    async def do(self, what: str, **order: Any) -> Any:
+        return await self.order("updates", do=what, **order)
+
+    async def link(self, phone: str, **settings: Any) -> str:
+        """An account at the platform, and one of the gateway that is linked to it by a QR code."""
+        await self.do("account", phone=phone, **settings)
+        made = await self.api.data("POST", "/v1/accounts", {"provider": "whatsapp", "auth_mode": "qrcode"})
+        self.ids[phone] = id_ = made["id"]
+        await self.api.data("POST", f"/v1/accounts/{id_}/auth/qr/start")
+        shown = await self.api.until(
+            lambda auth: auth.get("auth_payload", {}).get("qr_code"), f"/v1/accounts/{id_}/auth"
+        )
+        await self.do("scan", qr=shown["auth_payload"]["qr_code"], phone=phone)
+        await self.running(phone)
+        return id_
+
+    async def running(self, phone: str) -> Any:
+        return await self.api.until(
+            lambda account: account["runtime_status"] == "running", f"/v1/accounts/{self.ids[phone]}"
+        )
+
+    async def send(self, sender: str, to: str, text: str = "hello", **more: Any) -> httpx.Response:
+        """The answer of `POST /v1/messages`."""
+        kind = "group" if to.endswith("@g.us") else "user"
+        message = more.pop("message", {"type": "text", "text": text})
+        body = {"account_id": self.ids[sender], "to": {"id": to, "type": kind}, "message": message, **more}
+        return await self.api("POST", "/v1/messages", body)
+
+    def received(self, phone: str, name: str = "message.received") -> list[dict[str, Any]]:
+        return [event for event in self.inbox.of(name) if event["account_id"] == self.ids[phone]]
+
+    def texts(self, phone: str) -> list[str]:
+        return [event["text"] for event in self.received(phone)]
+
+
+@contextlib.asynccontextmanager
+async def device_world(directory: Path, *, events: str = ALL, more: str = "") -> AsyncIterator[DeviceWorld]:
+    async with sandbox() as platform, receiver() as inbox:
+        file = endpoint(inbox.url, events=events) + platform.sandbox.config() + QUICK + more
+        async with gateway(settings_of(directory, file, **public(free_port()))) as api:
+            yield DeviceWorld(platform, inbox, api)

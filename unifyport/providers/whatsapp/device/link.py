@@ -1,0 +1,367 @@
+"""One connection of a linked device: what reads it, and the parts that work on it.
+
+    reader      reads stanzas; answers go to the requests that wait for them, the rest into the inbox
+    worker      handles stanzas of the inbox in batches: one unit of events and state, then replies
+    pinger      shows the platform, and us, that the connection lives
+    the rest    work that asks the platform for something: keys, tokens, retries, history
+
+The worker never waits for the platform, so that a full inbox cannot keep an answer from being read.
+"""
+
+import functools
+import logging
+import time
+from collections.abc import Awaitable, Callable
+
+import trio
+
+from unifyport.model.inbound import ProviderEvent, Unparsed, dedupe_key
+from unifyport.protocols.binary_node import Jid, MalformedNode, Node
+from unifyport.providers.contract.base import Batch, ConnectorContext, Link
+from unifyport.providers.contract.errors import ChannelError, LoggedOut, Rejected, SessionLost, Transient
+
+from . import upkeep
+from .addresses import SERVER
+from .devices import Devices
+from .errors import login_failure, stream_failure
+from .group_cache import GroupCache
+from .history import History
+from .inbox import Inbox
+from .incoming import Messages
+from .keys import RECORD, DeviceKeys
+from .media import MediaFiles
+from .notifications import Notifications
+from .outcomes import Outcome
+from .outgoing import Outgoing
+from .people import person
+from .prekeys import PreKeys
+from .ratchets import Ratchets
+from .receipts import RETRY, events_of
+from .records import Draft, Records
+from .recovery import Recovery
+from .requests import Requests
+from .retries import Retries
+from .socket import NodeSocket
+from .stanzas import ack, head_of
+from .tokens import Tokens
+
+log = logging.getLogger(__name__)
+PING_SECONDS = 25.0
+MOST_CHANGES = 800  # of a batch; a stanza may add some more
+MOST_WORK = 256
+OFFLINE_BATCH = "100"
+_HANDLED = ("message", "receipt", "notification", "call")
+_LID_ADDRESSED = "9435"  # AB property: persons are named by LID
+
+
+class DeviceLink:
+    """Everything that belongs to one connection."""
+
+    def __init__(
+        self, context: ConnectorContext, records: Records, keys: DeviceKeys, socket: NodeSocket
+    ) -> None:
+        self.records, self.keys, self.socket = records, keys, socket
+        self.requests = Requests(socket)
+        self.ratchets = Ratchets(keys)
+        self.devices = Devices(records, self.requests)
+        self.groups = GroupCache(records, self.requests)
+        self.prekeys = PreKeys(records, keys, self.requests)
+        self.tokens = Tokens(records, self.requests)
+        self.media = MediaFiles(context, keys, self.requests)
+        self.outgoing = Outgoing(
+            records,
+            keys,
+            self.requests,
+            ratchets=self.ratchets,
+            devices=self.devices,
+            groups=self.groups,
+            prekeys=self.prekeys,
+            tokens=self.tokens,
+        )
+        self._retries = Retries(
+            records, keys, ratchets=self.ratchets, prekeys=self.prekeys, outgoing=self.outgoing
+        )
+        self._messages = Messages(
+            keys,
+            ratchets=self.ratchets,
+            groups=self.groups,
+            recovery=Recovery(keys, self.prekeys, keys.me.user),
+            history=History(records, self.tokens, self.media),
+        )
+        self._notifications = Notifications(
+            keys,
+            devices=self.devices,
+            groups=self.groups,
+            prekeys=self.prekeys,
+            tokens=self.tokens,
+            sessions=self,
+            media_answer=self.media.take_answer,
+        )
+        self._inbox = Inbox()
+        self._early: list[tuple[Node, int]] = []
+        self._work, self._works = trio.open_memory_channel[Callable[[], Awaitable[None]]](MOST_WORK)
+        self.lost = trio.Event()
+
+    async def aclose(self) -> None:
+        self.socket.close()
+        await self.media.aclose()
+
+    # -- before it is used ----------------------------------------------------------------------------------
+
+    async def log_in(self) -> None:
+        """Wait for the platform's yes, and prove it by a request. Raises a failure class."""
+        while True:
+            node, _ = await self.socket.receive()
+            if node.tag == "success":
+                break
+            self._raise_if_ended(node)
+        async with self.records.lock:
+            self.keys.logins += 1
+            if node.get("lid") and not self.keys.lid:
+                self.keys.lid = node.get("lid")
+            draft = Draft(self.records)
+            draft.put(*RECORD, self.keys.dump())
+            await self.records.commit(draft.changes)
+        await self.socket.send(
+            Node("iq", {"id": "hello", "to": SERVER, "type": "get", "xmlns": "w:p"}, [Node("ping")])
+        )
+        while True:
+            node, size = await self.socket.receive()
+            if node.tag == "iq" and node.get("id") == "hello":
+                return
+            self._raise_if_ended(node)
+            self._early.append((node, size))
+
+    def _raise_if_ended(self, node: Node) -> None:
+        if node.tag == "failure":
+            raise login_failure(node)
+        if node.tag == "stream:error":
+            raise stream_failure(node)
+        if node.tag == "xmlstreamend":
+            raise Transient("connection_lost")
+
+    # -- in use ---------------------------------------------------------------------------------------------
+
+    async def run(self, link: Link, ready: Callable[[], None]) -> None:
+        """Until the connection is lost. Raises a failure class. `ready` is called when sends may begin."""
+        failure: ChannelError = Transient("connection_lost")
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._read, link)
+                nursery.start_soon(self._handle, link)
+                nursery.start_soon(self._ping)
+                nursery.start_soon(self._do_work)
+                nursery.start_soon(self._begin)
+                nursery.start_soon(self._keep_up, link)
+                ready()
+        except* ChannelError as group:
+            failure = _worst(group)
+        finally:
+            self.requests.fail(failure)
+            self.lost.set()
+            self.socket.close()
+        raise failure
+
+    async def _read(self, link: Link) -> None:
+        for node, size in self._early:
+            await self._sort(node, size)
+        self._early.clear()
+        while True:
+            node, size = await self.socket.receive()
+            link.observed()
+            await self._sort(node, size)
+
+    async def _sort(self, node: Node, size: int) -> None:
+        self._raise_if_ended(node)
+        if node.tag in _HANDLED:
+            await self._inbox.put(node, size)
+        elif node.tag in ("iq", "ack"):
+            if not self.requests.answer(node) and node.tag == "iq" and node.get("type") in ("get", "set"):
+                answer = {"to": node.get("from", SERVER), "type": "result", "id": node.get("id")}
+                await self.socket.send(Node("iq", answer))
+        elif node.tag == "ib":
+            await self._told(node)
+
+    async def _told(self, node: Node) -> None:
+        """`<ib>`: what waited for us is asked for in batches, until there is no more."""
+        if node.child("offline_preview") is not None:
+            batch = Node("offline_batch", {"count": OFFLINE_BATCH})
+            await self.socket.send(Node("ib", {}, [batch]))
+        dirty = node.child("dirty")
+        if dirty is not None and dirty.get("type") in ("groups", "account_sync"):
+            attributes = {"type": dirty.get("type"), "timestamp": dirty.get("timestamp")}
+            clean = functools.partial(
+                self.requests.ask, "urn:xmpp:whatsapp:dirty", "set", Node("clean", attributes)
+            )
+            self.later(functools.partial(_ignoring_answer, clean))
+
+    async def _ping(self) -> None:
+        while True:
+            await trio.sleep(PING_SECONDS)
+            await self.requests.ask("w:p", "get", Node("ping"))
+
+    async def _begin(self) -> None:
+        """What a client asks after it has logged in. A refusal of one of them ends nothing."""
+        active = functools.partial(self.requests.ask, "passive", "set", Node("active"))
+        for step in (active, self.prekeys.keep_up, self._ask_properties):
+            try:
+                await step()
+            except (Rejected, Transient) as error:
+                log.info("whatsapp: a request after the login failed: %s", error.reason)
+
+    async def _ask_properties(self) -> None:
+        answer = await self.requests.ask("abt", "get", Node("props", {"protocol": "1"}))
+        props = answer.child("props")
+        for prop in props.all("prop") if props is not None else ():
+            if prop.get("config_code") == _LID_ADDRESSED:
+                by_lid = prop.get("config_value") in ("1", "true")
+                if by_lid != self.keys.lid_migrated:
+                    await self.outgoing.remember_addressing(by_lid)
+
+    async def probe(self) -> None:
+        await self.requests.ask("w:p", "get", Node("ping"))
+
+    # -- stanzas --------------------------------------------------------------------------------------------
+
+    async def _handle(self, link: Link) -> None:
+        while True:
+            batch = await self._inbox.take()
+            while batch:
+                batch = await self._handle_some(link, batch)
+
+    async def _handle_some(self, link: Link, batch: list[tuple[Node, int]]) -> list[tuple[Node, int]]:
+        """Handle stanzas in one unit, as many as it holds; returns the rest."""
+        outcomes: list[Outcome] = []
+        async with self.records.lock:
+            draft = Draft(self.records)
+            seen = await self.records.session.seen(self._keys_of(batch))
+            taken = 0
+            for node, _ in batch:
+                outcomes.append(await self._outcome(draft, node, seen))
+                taken += 1
+                if len(draft) > MOST_CHANGES:
+                    break
+            events = [event for outcome in outcomes for event in outcome.events]
+            size = sum(size for _, size in batch[:taken])
+            if events or draft.changes:
+                await self.records.deliver(link, Batch(events, draft.changes, size))
+            else:
+                await self.records.commit(())
+        for outcome in outcomes:
+            for reply in outcome.replies:
+                await self.socket.send(reply)
+            for work in outcome.later:
+                self.later(work)
+        return batch[taken:]
+
+    def _keys_of(self, batch: list[tuple[Node, int]]) -> list[bytes]:
+        found = []
+        for node, _ in batch:
+            if node.tag == "message":
+                try:
+                    found.append(self._messages.key_of(node))
+                except MalformedNode:
+                    continue
+        return found
+
+    async def _outcome(self, draft: Draft, node: Node, seen: set[bytes]) -> Outcome:
+        """A stanza that cannot be read costs itself only."""
+        try:
+            match node.tag:
+                case "message":
+                    return await self._messages.read(draft, node, seen)
+                case "receipt":
+                    return await self._receipt(draft, node)
+                case "notification":
+                    return await self._notifications.read(draft, node)
+                case _:
+                    return await self._notifications.call(draft, node)
+        except (MalformedNode, ValueError) as error:
+            raw = str(node)[:4096].encode()
+            key = dedupe_key("whatsapp", self.keys.me.user, "unparsed", node.tag, raw.hex())
+            return Outcome([Unparsed(key, raw, str(error)[:200])], [ack(node, self.keys.me)])
+
+    async def _receipt(self, draft: Draft, node: Node) -> Outcome:
+        if node.get("type") == RETRY:
+            return Outcome(later=[functools.partial(self._answer_retry, node)])
+        head = head_of(node, self.keys)
+        outcome = Outcome(replies=[ack(node, self.keys.me)])
+        if not head.broadcast and not head.newsletter:
+            chat = await self._messages.conversation(draft, head.chat)
+            outcome.events = await events_of(draft, node, self.keys, chat)
+        return outcome
+
+    async def _answer_retry(self, node: Node) -> None:
+        try:
+            await self._retries.answer(node, self.socket)
+        except MalformedNode:
+            log.info("whatsapp: a retry receipt could not be read")
+        await self.socket.send(ack(node, self.keys.me))
+
+    # -- work that asks the platform ------------------------------------------------------------------------
+
+    def later(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Do it beside the stanzas, one after another. What is too much is left out: it comes again."""
+        try:
+            self._work.send_nowait(work)
+        except trio.WouldBlock:
+            log.warning("whatsapp: too much is waiting for the platform")
+
+    async def _do_work(self) -> None:
+        async for work in self._works:
+            try:
+                await work()
+            except (LoggedOut, SessionLost):
+                raise
+            except ChannelError as error:
+                log.info("whatsapp: work beside the stanzas failed: %s", error.reason)
+
+    async def end_sessions(self, person_: Jid) -> None:
+        """See `Notifications`: a person's phone was set up anew."""
+        async with self.records.lock:
+            draft = Draft(self.records)
+            who = await person(draft, person_)
+            for jid in (who.phone, who.lid):
+                if jid is not None:
+                    self.devices.forget(jid)
+                    await self.ratchets.end_all(draft, jid)
+            if draft.changes:
+                await self.records.commit(draft.changes)
+
+    async def _keep_up(self, link: Link) -> None:
+        periods = 0
+        while True:
+            await trio.sleep(upkeep.PERIOD_SECONDS)
+            async with self.records.lock:
+                draft = Draft(self.records)
+                events: list[ProviderEvent] = await upkeep.give_up_old(
+                    self.records, draft, self._messages.given_up
+                )
+                if events:
+                    await self.records.deliver(link, Batch(events, draft.changes))
+            if periods % upkeep.SWEEP_EVERY == 0:
+                await upkeep.sweep(self.records, now=int(time.time()))
+            periods += 1
+
+
+async def _ignoring_answer(ask: Callable[[], Awaitable[Node]]) -> None:
+    await ask()
+
+
+def _worst(group: BaseExceptionGroup[ChannelError]) -> ChannelError:
+    """The failure that says most: the login is void, then a conflict or a wait, then what is lost."""
+    found: list[ChannelError] = []
+
+    def collect(error: BaseException) -> None:
+        if isinstance(error, BaseExceptionGroup):
+            for each in error.exceptions:
+                collect(each)
+        elif isinstance(error, ChannelError):
+            found.append(error)
+
+    collect(group)
+    for kind in (LoggedOut, SessionLost):
+        for error in found:
+            if isinstance(error, kind):
+                return error
+    return next((error for error in found if type(error) is not Transient), found[0])

@@ -1,0 +1,114 @@
+"""Messages that could not be decrypted: what we ask of their sender, and when we give up. Pure but for the
+draft.
+
+A message is asked for at most five times, with fresh keys from the second time on. A sender is asked at most
+`PER_MINUTE` times a minute: somebody whose every message fails must not keep us busy. Whoever is asked and
+never answers is given up after `WAIT_SECONDS`; each such message is then told as `undecryptable`.
+"""
+
+import time
+from collections import OrderedDict
+
+import msgspec
+
+from unifyport.model.inbound import Ignored, ProviderEvent, dedupe_key
+from unifyport.protocols.binary_node import Jid, Node
+
+from .keys import DeviceKeys
+from .prekeys import PreKeys
+from .records import Draft
+from .stanzas import Head
+
+RETRY = "retry"
+MOST_RETRIES = 5
+PER_MINUTE = 30
+WAIT_SECONDS = 600
+_SENDERS = 1024
+
+
+class Asked(msgspec.Struct, array_like=True):
+    """A message that we have asked for. `at`: unix seconds of the first time; `sent_at`: unix ms."""
+
+    count: int
+    at: int
+    chat: str
+    sender: str
+    sent_at: int
+    name: str
+    from_me: bool
+    reason: str
+
+
+class Recovery:
+    def __init__(self, keys: DeviceKeys, prekeys: PreKeys, account: str) -> None:
+        self._keys = keys
+        self._prekeys = prekeys
+        self._account = account
+        self._recent: OrderedDict[tuple[Jid, int], int] = OrderedDict()
+
+    async def ask_again(
+        self, draft: Draft, node: Node, head: Head, *, reason: str, with_keys: bool
+    ) -> tuple[Node, ProviderEvent] | None:
+        """The retry receipt, and the row that says that it was asked for; None: give up."""
+        place = _place(head)
+        stored = await draft.get(RETRY, place)
+        asked = msgspec.msgpack.decode(stored, type=Asked) if stored is not None else None
+        stated = max((enc.number("count") for enc in node.all("enc")), default=0)
+        count = max(asked.count if asked is not None else 0, min(stated, MOST_RETRIES)) + 1
+        if count > MOST_RETRIES or not self._may_ask(head.sender.bare):
+            draft.put(RETRY, place, None)
+            return None
+        now = int(time.time())
+        asked = Asked(
+            count,
+            asked.at if asked is not None else now,
+            str(head.chat),
+            str(head.sender),
+            head.at,
+            head.name,
+            head.from_me,
+            reason,
+        )
+        draft.put(RETRY, place, msgspec.msgpack.encode(asked))
+        receipt = self._receipt(draft, node, count, with_keys=with_keys or count > 1)
+        key = dedupe_key("whatsapp", self._account, "asked", str(head.sender), head.id, count)
+        return receipt, Ignored(key)
+
+    async def succeeded(self, draft: Draft, head: Head) -> None:
+        """A message has come; it may be one that was asked for."""
+        if await draft.get(RETRY, _place(head)) is not None:
+            draft.put(RETRY, _place(head), None)
+
+    def _may_ask(self, sender: Jid) -> bool:
+        minute = int(time.monotonic() // 60)
+        count = self._recent.get((sender, minute), 0) + 1
+        self._recent[sender, minute] = count
+        while len(self._recent) > _SENDERS:
+            self._recent.popitem(last=False)
+        return count <= PER_MINUTE
+
+    def _receipt(self, draft: Draft, node: Node, count: int, *, with_keys: bool) -> Node:
+        id_ = node.get("id")
+        attributes = {"id": id_, "to": node.get("from"), "type": "retry"}
+        attributes |= {name: node.get(name) for name in ("participant", "recipient") if node.get(name)}
+        if node.get("category") == "peer":
+            attributes["category"] = "peer"
+        parts = [
+            Node("retry", {"count": str(count), "id": id_, "t": node.get("t"), "v": "1"}),
+            Node("registration", {}, self._keys.registration_id.to_bytes(4)),
+        ]
+        if with_keys:
+            keys = [
+                Node("type", {}, b"\x05"),
+                Node("identity", {}, self._keys.identity_pair.public),
+                self._prekeys.one_more(draft),
+                self._prekeys.signed_key_node(),
+                Node("device-identity", {}, self._keys.account),
+            ]
+            parts.append(Node("keys", {}, keys))
+        return Node("receipt", attributes, parts)
+
+
+def _place(head: Head) -> bytes:
+    """By the sender, too, who chooses the id."""
+    return dedupe_key(str(head.chat), str(head.sender.bare), head.id) + head.id.encode()
