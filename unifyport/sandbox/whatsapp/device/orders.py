@@ -3,12 +3,18 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from unifyport.protocols.binary_node import Jid, MalformedJid, Node
+from google.protobuf import json_format
 
+from unifyport.protocols.binary_node import Jid, MalformedJid, Node
+from unifyport.protocols.whatsapp.history_pb2 import HistorySync
+
+from . import devices
+from .customers import Customers
 from .directory import Device
 from .groups import Group
 from .media import MediaServer
 from .relay import Relay
+from .tokens import give_token
 
 Order = Callable[[dict[str, Any]], dict[str, Any] | Awaitable[None] | None]
 
@@ -16,10 +22,12 @@ Order = Callable[[dict[str, Any]], dict[str, Any] | Awaitable[None] | None]
 class Orders:
     """Obeys orders by the name in their field `do`."""
 
-    def __init__(self, relay: Relay, media: MediaServer) -> None:
+    def __init__(self, relay: Relay, media: MediaServer, customers: Customers) -> None:
         self._relay = relay
         self._media = media
+        self._customers = customers
         self._known: dict[str, Order] = {
+            "account": self._account,
             "scan": self._scan,
             "enter_code": self._enter_code,
             "group": self._group,
@@ -32,14 +40,26 @@ class Orders:
             "unlink": self._unlink,
             "silent": self._silent,
             "expire_media": self._expire_media,
+            "typing": customers.typing,
+            "call": customers.call,
+            "token": self._token,
+            "identity_change": self._identity_change,
+            "history": self._history,
+            "repeat": self._repeat,
         }
 
     def obey(self, order: dict[str, Any]) -> dict[str, Any] | Awaitable[None] | None:
         """Raises `ValueError` naming the wrong field."""
         act = self._known.get(str(order.get("do")))
         if act is None:
-            raise ValueError(f"do: must be one of account, {', '.join(self._known)}")
+            raise ValueError(f"do: must be one of {', '.join(self._known)}")
         return act(order)
+
+    def _account(self, order: dict[str, Any]) -> dict[str, Any]:
+        """Settings are those of `Account`: `name`, `lid`, `lid_addressed`, `tokens_required`, `passkey`."""
+        wanted = {name: value for name, value in order.items() if name not in ("do", "phone")}
+        account = self._customers.account(_text(order, "phone"), **wanted)
+        return {"jid": str(account.phone_jid), "lid": str(account.lid_jid)}
 
     def _scan(self, order: dict[str, Any]) -> None:
         self._relay.pairing.scan(_text(order, "qr"), self._relay.account(_text(order, "phone")))
@@ -96,6 +116,30 @@ class Orders:
 
     def _expire_media(self, order: dict[str, Any]) -> None:
         self._media.expire()
+
+    def _token(self, order: dict[str, Any]) -> None:
+        """`from` gives `to` a token for writing to it."""
+        give_token(self._relay.account(_text(order, "from")), self._relay.account(_text(order, "to")))
+
+    def _identity_change(self, order: dict[str, Any]) -> None:
+        """The person gets a new phone: a new identity key, and no sessions."""
+        account = self._relay.account(_text(order, "phone"))
+        self._customers.renew(account)
+        devices.identity_changed(account)
+
+    def _history(self, order: dict[str, Any]) -> None:
+        """The phone gives its linked devices a piece of history: `sync`, a `HistorySync` as JSON."""
+        account = self._relay.account(_text(order, "phone"))
+        try:
+            sync = json_format.ParseDict(order.get("sync") or {}, HistorySync())
+        except json_format.ParseError as error:
+            raise ValueError(f"sync: {error}") from None
+        for device in self._devices(order):
+            self._customers.phones[account].share_history(device, sync)
+
+    def _repeat(self, order: dict[str, Any]) -> None:
+        """The next `count` messages are handed over twice."""
+        self._relay.messages.duplicates = int(order.get("count", 1))
 
     def _devices(self, order: dict[str, Any]) -> list[Device]:
         """The linked devices of an account, or the one that `device` names."""

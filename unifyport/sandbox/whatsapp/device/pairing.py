@@ -23,6 +23,11 @@ from .stanzas import SERVER, Refused, new_id, notification, now
 
 REFS = 6
 FIRST_SECONDS, NEXT_SECONDS = 60, 20  # how long a code can be scanned
+_PASSKEY_OPTIONS = Node(
+    "passkey_request_options",
+    {},
+    b'{"challenge":"AAAA","rpId":"whatsapp.com","timeout":600000,"allowCredentials":[]}',
+)
 LIFE_SECONDS = FIRST_SECONDS + (REFS - 1) * NEXT_SECONDS
 
 
@@ -127,6 +132,9 @@ class Pairing:
 
     def _agree(self, attempt: Attempt, account: Account, secret: bytes) -> None:
         """The phone signs the device's identity; the relay passes it on. `secret`: known to both devices."""
+        if account.passkey:
+            attempt.link.push(notification("passkey_prologue_request", {"from": SERVER}, [_PASSKEY_OPTIONS]))
+            return
         data = attempt.link.hello.payload.devicePairingData
         signed = SignedPreKey(data.eSkeyID, data.eSkeyVal, data.eSkeySig)
         if not verify(data.eIdent, b"\x05" + data.eSkeyVal, data.eSkeySig):

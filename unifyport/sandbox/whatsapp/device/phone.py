@@ -10,8 +10,14 @@ import attrs
 
 from unifyport.protocols.binary_node import Jid, Node
 from unifyport.protocols.signal.errors import SignalError
+from unifyport.protocols.whatsapp.history_pb2 import HistorySync
 from unifyport.protocols.whatsapp.messages import MalformedMessage, pad, read_message, unpad
-from unifyport.protocols.whatsapp.whatsapp_pb2 import DeviceSentMessage, Message, SenderKeyDistributionMessage
+from unifyport.protocols.whatsapp.whatsapp_pb2 import (
+    DeviceSentMessage,
+    Message,
+    ProtocolMessage,
+    SenderKeyDistributionMessage,
+)
 
 from .directory import Account, Device
 from .groups import Group
@@ -75,6 +81,14 @@ class Phone:
         attrs = {"id": id, "to": str(device.phone_jid), "type": "text", "category": "peer"}
         self._relay.messages.take(self.device, Node("message", attrs, [_enc(kind, body)]))
         return id
+
+    def share_history(self, device: Device, sync: HistorySync) -> str:
+        """Give an own device a piece of the phone's history; the id of the message that points to it."""
+        told = ProtocolMessage(
+            type=ProtocolMessage.Type.HISTORY_SYNC_NOTIFICATION,
+            historySyncNotification=self._media.history(sync),
+        )
+        return self.write_to_own(device, Message(protocolMessage=told))
 
     def _to_person(self, to: Account, message: Message, id: str) -> Node:
         lid = self.account.lid_addressed

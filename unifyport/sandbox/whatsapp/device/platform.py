@@ -8,6 +8,7 @@ from quart import Response
 
 from ...http import HttpPlatform, as_json, http
 from ...sockets import WebSocket, websocket
+from .customers import Customers
 from .directory import Account
 from .link import BadClient, Link, shake_hands
 from .media import MediaServer
@@ -20,7 +21,6 @@ from .settings import Settings
 from .trust import ServerKeys
 
 ORIGIN = "https://web.whatsapp.com"  # of every client
-FIRST_LID = 100_000_000_000_000
 
 
 class DevicePlatform(HttpPlatform):
@@ -33,9 +33,8 @@ class DevicePlatform(HttpPlatform):
         self.keys = ServerKeys()
         self.media = MediaServer(self)
         self.relay = Relay(Settings(self.media))
-        self.orders = Orders(self.relay, self.media)
-        self.phones: dict[Account, Phone] = {}
-        self.phone_media = PhoneMedia(self.media)
+        self.customers = Customers(self.relay, PhoneMedia(self.media))
+        self.orders = Orders(self.relay, self.media, self.customers)
         self.links: set[Link] = set()
         self.addresses: dict[str, str] = {}  # what `endpoints` gave out
         self.protocols = [
@@ -69,37 +68,29 @@ class DevicePlatform(HttpPlatform):
             self.relay.leave(link, device)
 
     def account(self, phone: str, **settings: Any) -> Account:
-        """A new account, with a LID made from its phone number. Raises `ValueError` if it exists."""
-        lid = settings.pop("lid", None) or str(FIRST_LID + int(phone))
-        name = settings.pop("name", None) or f"+{phone}"
-        account = self.relay.directory.add(Account(phone, lid, name, **settings))
-        self.phones[account] = Phone(self.relay, account, self.phone_media)
-        return account
+        """A new person, with a phone. Raises `ValueError` if there is one with this number."""
+        return self.customers.account(phone, **settings)
+
+    @property
+    def phones(self) -> dict[Account, Phone]:
+        return self.customers.phones
 
     # -- the control port ------------------------------------------------------------------------------------
 
     def receive(self, order: dict[str, Any]) -> dict[str, Any]:
-        """A customer writes. Raises `ValueError`."""
-        raise ValueError("the phones of customers cannot write yet")
+        """Somebody writes from a phone: `Customers.receive`. Raises `ValueError`."""
+        return self.customers.receive(order)
+
+    def receipt(self, order: dict[str, Any]) -> None:
+        """Raises `ValueError`."""
+        self.customers.receipt(order)
 
     def push(self, order: dict[str, Any]) -> dict[str, Any] | Awaitable[None] | None:
-        """Everything that a phone, its owner or the platform does. Raises `ValueError`."""
-        if order.get("do") == "account":
-            wanted = {name: value for name, value in order.items() if name not in ("do", "phone")}
-            account = self.account(str(order.get("phone")), **wanted)
-            return {"jid": str(account.phone_jid), "lid": str(account.lid_jid)}
+        """What a phone, its owner or the platform does, by the name in `do`. Raises `ValueError`."""
         return self.orders.obey(order)
 
     def sent(self) -> list[dict[str, Any]]:
-        return [
-            {
-                "id": sent.node.get("id"),
-                "from": str(sent.sender.phone_jid),
-                "to": sent.node.get("to"),
-                "error": sent.error,
-            }
-            for sent in self.relay.messages.sent
-        ]
+        return self.customers.sent()
 
     def rate_limited(self, seconds: int) -> Response:
         return as_json({"error": "rate limited"}, 429)
