@@ -74,6 +74,16 @@ class DeviceWorld:
         body = {"account_id": self.ids[sender], "to": {"id": to, "type": kind}, "message": message, **more}
         return await self.api("POST", "/v1/messages", body)
 
+    async def act(self, phone: str, action: str, **body: Any) -> None:
+        """`POST /v1/messages/{action}`."""
+        await self.api.data("POST", f"/v1/messages/{action}", {"account_id": self.ids[phone], **body})
+
+    async def read(self, phone: str, chat: str, message_id: str | None = None) -> None:
+        order: dict[str, Any] = {"conversation_id": chat}
+        if message_id is not None:
+            order |= {"up_to_message_id": message_id, "up_to_message_sender_id": chat}
+        await self.api.data("POST", f"/v1/accounts/{self.ids[phone]}/conversations/read", order)
+
     def received(self, phone: str, name: str = "message.received") -> list[dict[str, Any]]:
         return [event for event in self.inbox.of(name) if event["account_id"] == self.ids[phone]]
 

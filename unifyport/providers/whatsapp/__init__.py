@@ -83,6 +83,7 @@ def _linked(auth_mode: str, connector: str, *credentials: Credential) -> Connect
         max_upload=limits.MAX_UPLOAD,
         receipts=(SENT, DELIVERED, READ),
         parallel_sends=limits.PARALLEL_SENDS,
+        mark_read_needs_message=True,
         marks_sending=True,
         sockets=2,
         sandbox="unifyport.sandbox.whatsapp.device.platform:DevicePlatform",

@@ -363,19 +363,19 @@ class Outgoing:
     async def _send_to_new_devices(
         self, route: Route, content: wa.Message, message_id: str, sent_to: set[Jid]
     ) -> None:
-        """The acknowledgement has another hash of the recipients: our lists were old. Devices that we did not
-        know get the message under the same id; it counts as sent whatever becomes of that.
+        """The acknowledgement has another hash of the recipients: our lists were old. Devices of a person that
+        we did not know get the message under the same id; those of a group ask for it, as they lack our key.
+        The message counts as sent whatever becomes of that.
         """
         self._forget(route)
+        if route.group is not None:
+            return
         try:
-            fresh = await self.route(route.group.id if route.group else route.to)
-            people_ = [member.jid for member in fresh.group.members] if fresh.group else [fresh.to]
-            me = self._me(fresh.by_lid)
-            everyone = await self._devices.of([*people_, me.bare])
+            me = self._me(route.by_lid)
+            everyone = await self._devices.of([route.to, me.bare])
             new = [device for device in everyone if device != me and device not in sent_to]
             if new:
-                alone = attrs.evolve(fresh, group=None)
-                node = await self._encrypted(alone, content, message_id, new, hand_over=self._records.commit)
+                node = await self._encrypted(route, content, message_id, new, hand_over=self._records.commit)
                 await self._requests.exchange(node)
         except (Rejected, Transient):
             return
