@@ -1,9 +1,9 @@
-"""Two devices over a network that delays, reorders, repeats and loses, while either is killed between two steps.
+"""Two devices over a network that delays, reorders, repeats and loses, while either is killed between steps.
 
 The rules of a connector are played. What was read is committed before it is acknowledged, and what was not
 acknowledged is delivered again; a send is committed before it goes out, and a kill in between loses it.
-Whatever the order: nothing is read that was not written, nothing is read twice, and every message that arrives
-is read. Of a chain that is five turns of the ratchet old the record keeps no key; its messages are refused.
+Whatever the order: nothing is read that was not written, nothing is read twice, and what arrives is read.
+Of a chain that is five turns of the ratchet old the record keeps no key; its messages are refused.
 """
 
 from hypothesis import settings
