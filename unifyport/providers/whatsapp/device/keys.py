@@ -37,7 +37,11 @@ class DeviceKeys(msgspec.Struct, kw_only=True, omit_defaults=True):
     adv_secret: bytes
     signed_keys: list[SignedKey] = []
     next_prekey: int = 1
-    uploaded_prekey: int = 0  # prekeys up to this id are at the platform
+    uploaded_prekey: int = 0  # the last prekey that is at the platform; 0: none has been uploaded yet
+    uploaded_signed: int = (
+        1  # the signed prekey that is at the platform; the first one is given with the link
+    )
+    uploading: list[int] = []  # first and last prekey of an upload that was not answered yet
     account: bytes = b""
     jid: str = ""
     lid: str = ""

@@ -339,6 +339,7 @@ class DeviceLink:
                 )
                 if events:
                     await self.records.deliver(link, Batch(events, draft.changes))
+            self.later(self.prekeys.keep_up)
             if periods % upkeep.SWEEP_EVERY == 0:
                 await upkeep.sweep(self.records, now=int(time.time()))
             periods += 1

@@ -33,7 +33,7 @@ from .group_cache import GroupCache
 from .groups import changes_of, read_members
 from .keys import DeviceKeys
 from .outcomes import Outcome
-from .prekeys import ENOUGH, UPLOAD, PreKeys
+from .prekeys import PreKeys
 from .records import Draft
 from .stanzas import ack
 from .tokens import Tokens
@@ -88,8 +88,8 @@ class Notifications:
         source = node.jid("from")
         count = node.child("count")
         if count is not None and (source is None or not source.user):
-            if count.number("value") < ENOUGH:
-                outcome.later.append(functools.partial(self._prekeys.upload, UPLOAD))
+            if self._prekeys.told_count(count.number("value")):
+                outcome.later.append(self._prekeys.keep_up)
         elif node.child("identity") is not None and source is not None and is_person(plain(source)):
             person = plain(source)
             if person.device == 0 and not self._keys.is_mine(person):

@@ -1,36 +1,58 @@
 """Prekeys: with one of ours a person can begin a session while we are away, and we with one of theirs.
 
-Ours are stored before they are uploaded, and marked after it; one that was uploaded and not marked is
-uploaded again. https://github.com/tulir/whatsmeow (`prekeys.go`)
+    what may happen                            so that nobody is left without a way to us
+    ---------------------------------------    ------------------------------------------------------------
+    an upload fails, or its answer is lost     keys are stored before it; those that are left go again
+    the platform has few keys (its notice)     an upload, once, however often it is said
+    the platform has lost our keys, or has     its digest is compared after each login; an upload
+    others than we
+    a signed prekey is old                     another one every `ROTATE_DAYS`; the last three are kept, as
+                                               people write with keys that they fetched weeks ago
+
+What fails is due again after a pause that grows from a minute to an hour. A connection begins without pause.
+https://github.com/tulir/whatsmeow (`prekeys.go`), https://github.com/WhiskeySockets/Baileys (`socket.ts`)
 """
 
+import time
 from collections.abc import Collection
 
 import trio
 
 from unifyport.protocols.binary_node import Jid, Node
 from unifyport.protocols.curve import KeyPair
-from unifyport.protocols.signal.keys import Bundle
+from unifyport.protocols.signal.keys import Bundle, next_key_id
+from unifyport.providers.contract.errors import ChannelError, Rejected, SessionLost
 
 from .addresses import read_jid
-from .keys import RECORD, DeviceKeys
+from .bundles import ID_BYTES, KEY_TYPE, bundle_of, key_node, signed_key_node
+from .keys import RECORD, DeviceKeys, SignedKey, new_signed_key
 from .records import Draft, Records
 from .requests import Requests, children
 
 FIRST_UPLOAD = 812  # as WhatsApp Web does
 UPLOAD = 100
 ENOUGH = 30
-_RECORD = "prekey"
-_PAGE = 200  # devices in one request
-_KEY_TYPE = b"\x05"
+ROTATE_DAYS = 27
+SIGNED_KEPT = 3
+PAUSES = (60.0, 3600.0)  # seconds after a failure: the first, the longest
+PREKEY = "prekey"
+_PAGE = 200  # devices in one request, keys made in one go
+_SCAN = 500
+_NO_DIGEST = "no_keys"
 
 
 class PreKeys:
+    """One task at a time keeps them up; the others wait for it."""
+
     def __init__(self, records: Records, keys: DeviceKeys, requests: Requests) -> None:
         self._records = records
         self._keys = keys
         self._requests = requests
-        self._uploading = trio.Lock()
+        self._turn = trio.Lock()
+        self._compared = False
+        self._few = False
+        self._pause = 0.0
+        self._due_at = -float("inf")
 
     # -- of others ------------------------------------------------------------------------------------------
 
@@ -39,102 +61,165 @@ class PreKeys:
         found: dict[Jid, Bundle] = {}
         wanted = list(devices)
         for start in range(0, len(wanted), _PAGE):
-            users = [
-                Node("user", {"jid": str(jid), "reason": "identity"}) for jid in wanted[start : start + _PAGE]
-            ]
+            page = wanted[start : start + _PAGE]
+            users = [Node("user", {"jid": str(jid), "reason": "identity"}) for jid in page]
             answer = await self._requests.ask("encrypt", "get", Node("key", {}, users))
             for user in children(answer, "list"):
-                jid = read_jid(user.get("jid"))
-                bundle = bundle_of(user)
+                jid, bundle = read_jid(user.get("jid")), bundle_of(user)
                 if jid is not None and bundle is not None:
                     found[jid] = bundle
         return {jid: found[jid] for jid in wanted if jid in found}
 
     # -- ours -----------------------------------------------------------------------------------------------
 
+    def told_count(self, count: int) -> bool:
+        """The platform has so many of ours. Returns whether `keep_up` has to be called."""
+        self._few = self._few or count < ENOUGH
+        return self._few
+
     async def keep_up(self) -> None:
-        """Upload keys if the platform has few. Raises a failure class."""
+        """Do what is due, if there is anything. Raises a failure class; it is then due again later."""
+        async with self._turn:
+            if trio.current_time() < self._due_at:
+                return
+            try:
+                await self._keep_up()
+            except SessionLost:
+                raise
+            except ChannelError:
+                self._pause = min(max(2 * self._pause, PAUSES[0]), PAUSES[1])
+                self._due_at = trio.current_time() + self._pause
+                raise
+            self._pause = 0.0
+
+    async def _keep_up(self) -> None:
+        if not self._compared:
+            await self._compare()
+        if self._few or self._keys.uploading:
+            await self._upload()
+        await self._rotate()
+
+    async def _compare(self) -> None:
+        """What the platform holds of this device: it can have lost it, or have that of a former upload."""
         answer = await self._requests.ask("encrypt", "get", Node("count"))
         count = answer.child("count")
-        if count is None or count.number("value") < ENOUGH:
-            await self.upload(UPLOAD if self._keys.uploaded_prekey else FIRST_UPLOAD)
+        self.told_count(count.number("value") if count is not None else 0)
+        if not self._few:
+            try:
+                answer = await self._requests.ask("encrypt", "get", Node("digest"), missing=_NO_DIGEST)
+            except Rejected as error:
+                self._few = error.reason == _NO_DIGEST
+            else:
+                self._few = not self._is_ours(answer.child("digest"))
+        self._compared = True
 
-    async def upload(self, count: int) -> None:
-        async with self._uploading:
-            pairs = await self._make(count)
-            first = [_key_node("key", id_, pair.public) for id_, pair in pairs]
-            identity = self._keys.identity_pair.public
-            await self._requests.ask(
-                "encrypt",
-                "set",
-                Node("registration", {}, self._keys.registration_id.to_bytes(4)),
-                Node("type", {}, _KEY_TYPE),
-                Node("identity", {}, identity),
-                Node("list", {}, first),
-                self.signed_key_node(),
-            )
-            async with self._records.lock:
-                draft = Draft(self._records)
-                self._keys.uploaded_prekey = pairs[-1][0]
-                draft.put(*RECORD, self._keys.dump())
-                await self._records.commit(draft.changes)
+    def _is_ours(self, digest: Node | None) -> bool:
+        if digest is None:
+            return False
+        expected = signed_key_node(self._signed_at_platform)
+        return (
+            digest.bytes_of("identity") in (None, self._keys.identity_pair.public)
+            and digest.bytes_of("registration") in (None, self._registration)
+            and digest.bytes_of("skey", "value") in (None, expected.bytes_of("value"))
+        )
 
-    def one_more(self, draft: Draft) -> Node:
-        """A new key that the platform does not get, for a device that could not decrypt."""
-        [(id_, pair)] = self._add(draft, 1)
-        return _key_node("key", id_, pair.public)
+    async def _upload(self) -> None:
+        pairs = await self._uploading_left() or await self._make(
+            UPLOAD if self._keys.uploaded_prekey else FIRST_UPLOAD
+        )
+        signed = self._keys.signed_keys[-1]
+        await self._requests.ask(
+            "encrypt",
+            "set",
+            Node("registration", {}, self._registration),
+            Node("type", {}, KEY_TYPE),
+            Node("identity", {}, self._keys.identity_pair.public),
+            Node("list", {}, [key_node(id_, pair.public) for id_, pair in pairs]),
+            signed_key_node(signed),
+        )
+        async with self._records.lock:
+            self._keys.uploading = []
+            self._keys.uploaded_prekey = pairs[-1][0]
+            self._keys.uploaded_signed = signed.id
+            await self._commit_keys()
+        self._few = False
 
     async def _make(self, count: int) -> list[tuple[int, KeyPair]]:
-        """New keys, durable."""
+        """New keys, durable, and noted as on their way."""
+        pairs: list[tuple[int, KeyPair]] = []
         async with self._records.lock:
             draft = Draft(self._records)
-            pairs = self._add(draft, count)
+            while len(pairs) < count:
+                pairs += [self._add(draft) for _ in range(min(_PAGE, count - len(pairs)))]
+                await trio.lowlevel.checkpoint()
+            self._keys.uploading = [pairs[0][0], pairs[-1][0]]
+            draft.put(*RECORD, self._keys.dump())
             await self._records.commit(draft.changes)
         return pairs
 
-    def _add(self, draft: Draft, count: int) -> list[tuple[int, KeyPair]]:
-        pairs = []
-        for _ in range(count):
-            id_ = self._keys.next_prekey
-            self._keys.next_prekey = id_ % 0xFFFFFE + 1
-            pair = KeyPair.generate()
-            draft.put(_RECORD, id_.to_bytes(3), pair.private)
-            pairs.append((id_, pair))
+    async def _uploading_left(self) -> list[tuple[int, KeyPair]]:
+        """The keys of an upload that nobody answered, without those that people have used since."""
+        if not self._keys.uploading:
+            return []
+        first, last = self._keys.uploading
+        found: list[tuple[int, KeyPair]] = []
+        after: bytes | None = None
+        while True:
+            page = await self._records.session.scan(PREKEY, after=after, limit=_SCAN)
+            for key, private in page:
+                id_ = int.from_bytes(key)
+                if first <= id_ <= last if first <= last else id_ >= first or id_ <= last:
+                    found.append((id_, KeyPair.from_private(private)))
+            if len(page) < _SCAN:
+                return found
+            after = page[-1][0]
+
+    def _add(self, draft: Draft) -> tuple[int, KeyPair]:
+        id_ = self._keys.next_prekey
+        self._keys.next_prekey = next_key_id(id_)
+        pair = KeyPair.generate()
+        draft.put(PREKEY, id_.to_bytes(ID_BYTES), pair.private)
+        return id_, pair
+
+    async def _rotate(self) -> None:
+        """Another signed prekey, if the newest is old; durable before the platform has it."""
+        newest = self._keys.signed_keys[-1]
+        now = int(time.time())
+        if newest.id == self._keys.uploaded_signed:
+            if now < newest.at + ROTATE_DAYS * 86_400:
+                return
+            newest = new_signed_key(next_key_id(newest.id), self._keys.identity_pair, now)
+            async with self._records.lock:
+                self._keys.signed_keys = [*self._keys.signed_keys, newest][-SIGNED_KEPT:]
+                await self._commit_keys()
+        await self._requests.ask("encrypt", "set", Node("rotate", {}, [signed_key_node(newest)]))
+        async with self._records.lock:
+            self._keys.uploaded_signed = newest.id
+            await self._commit_keys()
+
+    async def _commit_keys(self) -> None:
+        draft = Draft(self._records)
         draft.put(*RECORD, self._keys.dump())
-        return pairs
+        await self._records.commit(draft.changes)
+
+    # -- in a retry receipt ---------------------------------------------------------------------------------
+
+    def one_more(self, draft: Draft) -> Node:
+        """A new key that the platform does not get, for a device whose message could not be decrypted."""
+        id_, pair = self._add(draft)
+        draft.put(*RECORD, self._keys.dump())
+        return key_node(id_, pair.public)
 
     def signed_key_node(self) -> Node:
-        signed = self._keys.signed_keys[-1]
-        node = _key_node("skey", signed.id, signed.pair.public)
-        return Node("skey", {}, [*node.children, Node("signature", {}, signed.signature)])
+        return signed_key_node(self._signed_at_platform)
 
+    # -- what they are ---------------------------------------------------------------------------------------
 
-def _key_node(tag: str, id_: int, public: bytes) -> Node:
-    return Node(tag, {}, [Node("id", {}, id_.to_bytes(3)), Node("value", {}, public)])
+    @property
+    def _registration(self) -> bytes:
+        return self._keys.registration_id.to_bytes(4)
 
-
-def bundle_of(user: Node) -> Bundle | None:
-    """The keys of a device, in an answer or in a retry receipt. None if they are not whole."""
-    keys = user.child("keys") or user
-    registration = user.bytes_of("registration") or b""
-    identity = keys.bytes_of("identity") or b""
-    signed = keys.child("skey")
-    if user.child("error") is not None or signed is None or len(registration) != 4 or len(identity) != 32:
-        return None
-    id_, value = signed.bytes_of("id") or b"", signed.bytes_of("value") or b""
-    signature = signed.bytes_of("signature") or b""
-    if len(id_) != 3 or len(value) != 32 or len(signature) != 64:
-        return None
-    prekey = keys.child("key")
-    prekey_id = (prekey.bytes_of("id") or b"") if prekey is not None else b""
-    prekey_value = (prekey.bytes_of("value") or b"") if prekey is not None else b""
-    whole = len(prekey_id) == 3 and len(prekey_value) == 32
-    return Bundle(
-        int.from_bytes(registration),
-        identity,
-        int.from_bytes(id_),
-        value,
-        signature,
-        int.from_bytes(prekey_id) if whole else None,
-        prekey_value if whole else None,
-    )
+    @property
+    def _signed_at_platform(self) -> SignedKey:
+        found = [key for key in self._keys.signed_keys if key.id == self._keys.uploaded_signed]
+        return found[0] if found else self._keys.signed_keys[-1]

@@ -13,9 +13,10 @@ from unifyport.protocols.signal.errors import NoSession, SignalError
 from unifyport.protocols.signal.keys import Bundle
 from unifyport.protocols.whatsapp import whatsapp_pb2 as wa
 
+from .bundles import bundle_of
 from .keys import DeviceKeys
 from .outgoing import Encryption, Outgoing, as_sent, edit_attribute, media_type, stanza_type
-from .prekeys import PreKeys, bundle_of
+from .prekeys import PreKeys
 from .ratchets import Ratchets
 from .records import Draft, Records
 from .socket import NodeSocket
