@@ -48,7 +48,10 @@ class Client:
         async for chunk in self._process.stdout:
             *lines, buffer = (buffer + chunk).split(b"\n")
             for line in lines:
-                told = json.loads(line)
+                try:
+                    told = json.loads(line)
+                except ValueError:
+                    raise AssertionError((self.name, line)) from None
                 if "n" in told:
                     self._answers[told["n"]] = told
                 else:

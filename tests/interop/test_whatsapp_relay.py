@@ -4,6 +4,7 @@ import hashlib
 from pathlib import Path
 
 import pytest
+import trio
 
 from unifyport.protocols.whatsapp.whatsapp_pb2 import Message
 from unifyport.sandbox.whatsapp.device.platform import DevicePlatform
@@ -144,3 +145,123 @@ async def test_a_message_is_sent_again_after_a_session_is_lost(tmp_path: Path) -
                 await there.ask("forget", to=str(forgotten.lid_jid))
                 await here.ask("text", to=str(to.lid_jid), text="after")
                 await there.event("message", text="after")
+
+
+@pytest.mark.parametrize("lid", [True, False])
+async def test_200_messages_each_way_in_bursts(lid: bool, tmp_path: Path) -> None:
+    """Accounts by LID, and by phone number; whatsmeow always writes by LID, so that Baileys writes there.
+
+    One direction after the other: Baileys and whatsmeow use keys twice when they encrypt and decrypt at once.
+    """
+    async with peers.relay() as platform:
+        alice = platform.account(ALICE, lid_addressed=lid)
+        bob = platform.account(BOB, lid_addressed=lid)
+        async with (
+            peers.linked(platform, "baileys", tmp_path / "a", alice) as a,
+            peers.linked(platform, "whatsmeow" if lid else "baileys", tmp_path / "b", bob) as b,
+        ):
+            for here, there, to in ((a, b, bob), (b, a, alice)):
+                await _burst(here, str(to.jid(lid=lid)))
+                texts = {(await there.event("message"))["text"] for _ in range(200)}
+                assert texts == {f"message {number}" for number in range(200)}
+            assert [event for event in a.all + b.all if event["event"] == "undecryptable"] == []
+
+
+async def _burst(client: peers.Client, to: str) -> None:
+    for number in range(200):
+        await client.ask("text", to=to, text=f"message {number}")
+
+
+async def test_the_kind_of_address_is_checked(tmp_path: Path) -> None:
+    async with peers.relay() as platform:
+        alice = platform.account(ALICE, lid_addressed=False)
+        bob = platform.account(BOB)
+        async with peers.linked(platform, "whatsmeow", tmp_path, alice) as client:
+            with pytest.raises(peers.Failed, match="400"):
+                await client.ask("text", to=str(bob.lid_jid), text="by LID")
+            assert [sent.error for sent in platform.relay.messages.sent] == [400]
+        async with peers.linked(platform, "baileys", tmp_path / "b", bob) as client:
+            sent = await client.ask("text", to=str(alice.phone_jid), text="by number")
+            assert (await client.event("refused", id=sent["id"]))["code"] == "463"
+
+
+async def test_a_stranger_is_reached_with_a_token_only(tmp_path: Path) -> None:
+    async with peers.relay() as platform:
+        alice = platform.account(ALICE, tokens_required=True)
+        bob = platform.account(BOB)
+        async with peers.linked(platform, "whatsmeow", tmp_path, alice) as client:
+            with pytest.raises(peers.Failed, match="463"):
+                await client.ask("text", to=str(bob.lid_jid), text="without a token")
+            platform.push({"do": "token", "from": BOB, "to": ALICE})
+            while not await client.ask("tokens"):
+                await trio.sleep(0.01)
+            await client.ask("text", to=str(bob.lid_jid), text="with a token")
+            assert [peers.text_of(read.message) for read in platform.phones[bob].read] == ["with a token"]
+
+
+@pytest.mark.parametrize("kind", ["baileys", "whatsmeow"])
+async def test_what_came_while_a_device_was_away_is_kept_in_order(kind: str, tmp_path: Path) -> None:
+    async with peers.relay() as platform:
+        alice, bob = platform.account(ALICE), platform.account(BOB)
+        async with peers.linked(platform, kind, tmp_path, alice) as client:
+            await client.ask("disconnect")
+            await peers.until(lambda: alice.devices[1].receiver is None)
+            for number in range(250):
+                platform.receive({"from": BOB, "to": ALICE, "text": str(number)})
+            await client.ask("connect")
+            await client.event("open")
+            texts = [(await client.event("message"))["text"] for _ in range(250)]
+            assert texts == [str(number) for number in range(250)]
+            await peers.until(lambda: not len(alice.devices[1].pending))
+            assert bob.devices[0].pending.held_back == []
+
+
+async def test_own_devices_see_what_each_sends(tmp_path: Path) -> None:
+    async with peers.relay() as platform:
+        alice, bob = platform.account(ALICE), platform.account(BOB)
+        async with (
+            peers.linked(platform, "baileys", tmp_path / "1", alice) as first,
+            peers.linked(platform, "whatsmeow", tmp_path / "2", alice) as second,
+        ):
+            for here, there in ((first, second), (second, first)):
+                sent = await here.ask("text", to=str(bob.lid_jid), text="from an own device")
+                told = await there.event("message", id=sent["id"])
+                assert (told["from_me"], told["chat"]) == (True, str(bob.lid_jid))
+            platform.receive({"from": ALICE, "to": BOB, "text": "from the phone"})
+            for client in (first, second):
+                assert (await client.event("message", text="from the phone"))["from_me"]
+            assert platform.phones[bob].broken == []
+
+
+async def test_reactions_edits_and_deletions(tmp_path: Path) -> None:
+    async with peers.relay() as platform:
+        alice, bob = platform.account(ALICE), platform.account(BOB)
+        async with (
+            peers.linked(platform, "baileys", tmp_path / "a", alice) as a,
+            peers.linked(platform, "whatsmeow", tmp_path / "b", bob) as b,
+        ):
+            for here, there, to, back in ((a, b, bob, alice), (b, a, alice, bob)):
+                sent = await here.ask("text", to=str(to.lid_jid), text="first")
+                await there.event("message", id=sent["id"])
+                at = {"to": str(back.lid_jid), "from": str(back.lid_jid)}
+                await there.ask("react", **at, id=sent["id"], text="👍")
+                told = await here.event("message", kind="reaction")
+                assert (told["target"], told["text"]) == (sent["id"], "👍")
+                await here.ask("edit", to=str(to.lid_jid), id=sent["id"], text="second")
+                told = await there.event("message", kind="edit")
+                assert (told["target"], told["text"]) == (sent["id"], "second")
+                await here.ask("revoke", to=str(to.lid_jid), id=sent["id"])
+                assert (await there.event("message", kind="revoke"))["target"] == sent["id"]
+
+
+async def test_prekeys_run_out_and_are_offered_again(tmp_path: Path) -> None:
+    async with peers.relay() as platform:
+        alice = platform.account(ALICE)
+        async with peers.linked(platform, "whatsmeow", tmp_path, alice) as client:
+            device = alice.devices[1]
+            platform.push({"do": "drop_prekeys", "phone": ALICE})
+            platform.receive({"from": BOB, "to": ALICE, "text": "without a one-time key"})
+            await client.event("message", text="without a one-time key")
+            await peers.until(lambda: len(device.prekeys) >= 50)
+            platform.receive({"from": CAROL, "to": ALICE, "text": "with one"})
+            await client.event("message", text="with one")

@@ -21,6 +21,8 @@ globalThis.fetch = (target, options) => {
   return fetchIt(media.origin + pathname + search, options)
 }
 
+for (const name of ['log', 'info', 'debug', 'warn', 'trace']) console[name] = () => {} // libsignal prints there
+
 const baileys = await import('baileys')
 const { default: pino } = await import('pino')
 baileys.WA_CERT_DETAILS.PUBLIC_KEY = Buffer.from(rootKey, 'hex')

@@ -31,7 +31,10 @@ import (
 
 type object = map[string]any
 
-var writing sync.Mutex
+var (
+	writing sync.Mutex
+	out     = os.Stdout
+)
 
 func tell(what object) {
 	line, err := json.Marshal(what)
@@ -40,7 +43,7 @@ func tell(what object) {
 	}
 	writing.Lock()
 	defer writing.Unlock()
-	os.Stdout.Write(append(line, '\n'))
+	out.Write(append(line, '\n'))
 }
 
 // toRelay sends each request to the address of the relay, over plain HTTP.
@@ -109,6 +112,7 @@ func main() {
 	if err != nil || copy(whatsmeow.WACertPubKey[:], key) != len(whatsmeow.WACertPubKey) {
 		panic("the root key must be 32 bytes in hexadecimal")
 	}
+	os.Stdout = os.Stderr // the Signal library logs there
 	memory := newMemory()
 	log := waLog.Noop
 	if os.Getenv("PEER_LOG") != "" {
