@@ -7,6 +7,7 @@ from typing import Any
 
 import attrs
 import httpx
+from google.protobuf import json_format
 
 from tests.harness import (
     Client,
@@ -20,9 +21,18 @@ from tests.harness import (
     sandbox,
     settings_of,
 )
+from unifyport.protocols.whatsapp.media import Decryptor, MediaKind
+from unifyport.protocols.whatsapp.whatsapp_pb2 import Message
+from unifyport.sandbox.whatsapp.device.directory import Device
 from unifyport.sandbox.whatsapp.device.platform import DevicePlatform
 
 SHOP, MEI, TOM = "6590000001", "6590000002", "6590000003"
+_FILES = {
+    "imageMessage": MediaKind.IMAGE,
+    "videoMessage": MediaKind.VIDEO,
+    "audioMessage": MediaKind.AUDIO,
+    "documentMessage": MediaKind.DOCUMENT,
+}
 ALL = '["*", "provider.event"]'
 QUICK = '[supervision.policies.default]\nbackoff = { initial = "50ms", max = "100ms" }\nmax_restarts = 1000\n'
 
@@ -67,6 +77,18 @@ class DeviceWorld:
             lambda account: account["runtime_status"] == "running", f"/v1/accounts/{self.ids[phone]}"
         )
 
+    def device(self, phone: str) -> Device:
+        """The newest linked device of an account, at the relay."""
+        account = self.relay.relay.account(phone)
+        return account.companions[-1]
+
+    async def logged_in(self, phone: str, logins: int) -> None:
+        """The device has logged in so many times, and the account is up."""
+        await self.api.until(
+            lambda account: self.device(phone).logins >= logins and account["runtime_status"] == "running",
+            f"/v1/accounts/{self.ids[phone]}",
+        )
+
     async def send(self, sender: str, to: str, text: str = "hello", **more: Any) -> httpx.Response:
         """The answer of `POST /v1/messages`."""
         kind = "group" if to.endswith("@g.us") else "user"
@@ -84,8 +106,46 @@ class DeviceWorld:
             order |= {"up_to_message_id": message_id, "up_to_message_sender_id": chat}
         await self.api.data("POST", f"/v1/accounts/{self.ids[phone]}/conversations/read", order)
 
+    async def upload(self, content: bytes, name: str, mime_type: str) -> str:
+        """The key of an uploaded file."""
+        response = await self.api.http.post("/v1/media", files={"file": (name, content, mime_type)})
+        assert response.is_success, response.text
+        return str(response.json()["data"]["file_key"])
+
+    async def sent_by_phones(self, phone: str) -> list[dict[str, Any]]:
+        """What this person's phone decrypted of what linked devices sent."""
+        found = (await self.platform.http.get("/sandbox/whatsapp-device/messages")).json()
+        return [told for told in found if told["phone"] == phone]
+
+    def file_of(self, told: dict[str, Any]) -> bytes:
+        """The file of a message, decrypted as a phone does."""
+        message = json_format.ParseDict(told["message"], Message())
+        [(field, part)] = [(f.name, part) for f, part in message.ListFields() if f.name in _FILES]
+        stored = self.relay.media.get(part.directPath)
+        assert stored is not None
+        reader = Decryptor(
+            part.mediaKey, _FILES[field], file_sha256=part.fileSHA256, file_enc_sha256=part.fileEncSHA256
+        )
+        return reader.update(stored) + reader.finish()
+
+    async def settled(self, phone: str) -> None:
+        """The device has acknowledged everything that the platform has for it."""
+        await self.api.until(lambda _: not len(self.device(phone).pending), f"/v1/accounts/{self.ids[phone]}")
+
+    def named(self, phone: str, name: str) -> list[dict[str, Any]]:
+        """The provider events of this name."""
+        return [
+            event
+            for event in self.received(phone, "provider.event")
+            if event["data"]["event"]["name"] == name
+        ]
+
     def received(self, phone: str, name: str = "message.received") -> list[dict[str, Any]]:
         return [event for event in self.inbox.of(name) if event["account_id"] == self.ids[phone]]
+
+    def has(self, phone: str, message_id: str) -> bool:
+        """Whether this message has come."""
+        return any(event["message_id"] == message_id for event in self.received(phone))
 
     def texts(self, phone: str) -> list[str]:
         return [event["text"] for event in self.received(phone)]

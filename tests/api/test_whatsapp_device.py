@@ -26,9 +26,10 @@ async def test_linked_by_a_qr_code_texts_both_ways(tmp_path: Path, by_lid: tuple
         [back] = world.received(SHOP)
         assert back["data"]["sender"]["name"] == "Mei"
         identities = {each["type"]: each["id"] for each in back["data"]["sender"]["identities"]}
-        assert identities["phone"] == f"+{MEI}" and identities["lid"].endswith("@lid")
+        assert identities["phone"] == f"+{MEI}"
+        assert identities["lid"].endswith("@lid")
         await world.inbox.until(lambda: world.received(SHOP, "message.delivered"))
-        assert not [sent for sent in world.relay.sent() if sent["error"]]
+        assert not [sent.error for sent in world.relay.relay.messages.sent if sent.error]
 
 
 async def test_linked_by_a_code_that_is_typed_on_the_phone(tmp_path: Path) -> None:
@@ -41,7 +42,8 @@ async def test_linked_by_a_code_that_is_typed_on_the_phone(tmp_path: Path) -> No
         shown = await world.api.data("GET", f"/v1/accounts/{id_}/auth")
         assert shown["status"] == "awaiting_code"
         code = shown["auth_payload"]["verify_code"]
-        assert len(code) == 9 and code[4] == "-"
+        assert len(code) == 9
+        assert code[4] == "-"
         await world.do("enter_code", code=code.replace("-", ""), phone=SHOP)
         account = await world.running(SHOP)
         assert account["provider_account_ref"] == SHOP

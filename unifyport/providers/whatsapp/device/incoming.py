@@ -89,7 +89,6 @@ class Messages:
         if head.broadcast or head.newsletter:
             outcome.replies.append(ack(node, self._keys.me))
             return outcome
-        outcome.events += await self._learn(draft, head)
         key = self._key(head)
         if key not in seen:
             try:
@@ -213,8 +212,11 @@ class Messages:
             return Conversation(str(chat), "group", info.subject if info is not None else "")
         return (await people.person(draft, chat)).conversation(title)
 
-    async def _learn(self, draft: Draft, head: Head) -> list[ProviderEvent]:
-        """The ids that stand beside those of the stanza; a person who has another number now."""
+    async def learn(self, draft: Draft, node: Node) -> list[ProviderEvent]:
+        """Take the ids that stand beside those of a stanza. Returns events of persons with another number
+        now. Raises `MalformedNode`.
+        """
+        head = head_of(node, self._keys)
         moved: list[ProviderEvent] = []
         for one, other in ((head.sender, head.sender_other), (head.chat, head.chat_other)):
             former = await people.learn(draft, one, other)

@@ -8,6 +8,7 @@
 The worker never waits for the platform, so that a full inbox cannot keep an answer from being read.
 """
 
+import contextlib
 import functools
 import logging
 import time
@@ -235,13 +236,14 @@ class DeviceLink:
         async with self.records.lock:
             draft = Draft(self.records)
             seen = await self.records.session.seen(self._keys_of(batch))
+            moved = await self._learn(draft, batch)
             taken = 0
             for node, _ in batch:
                 outcomes.append(await self._outcome(draft, node, seen))
                 taken += 1
                 if len(draft) > MOST_CHANGES:
                     break
-            events = [event for outcome in outcomes for event in outcome.events]
+            events = moved + [event for outcome in outcomes for event in outcome.events]
             size = sum(size for _, size in batch[:taken])
             if events or draft.changes:
                 await self.records.deliver(link, Batch(events, draft.changes, size))
@@ -253,6 +255,15 @@ class DeviceLink:
             for work in outcome.later:
                 self.later(work)
         return batch[taken:]
+
+    async def _learn(self, draft: Draft, batch: list[tuple[Node, int]]) -> list[ProviderEvent]:
+        """The ids that all of these stanzas tell, before any is read: a receipt may have one id only."""
+        moved: list[ProviderEvent] = []
+        for node, _ in batch:
+            if node.tag in ("message", "receipt"):
+                with contextlib.suppress(MalformedNode):
+                    moved += await self._messages.learn(draft, node)
+        return moved
 
     def _keys_of(self, batch: list[tuple[Node, int]]) -> list[bytes]:
         found = []

@@ -363,9 +363,9 @@ class Outgoing:
     async def _send_to_new_devices(
         self, route: Route, content: wa.Message, message_id: str, sent_to: set[Jid]
     ) -> None:
-        """The acknowledgement has another hash of the recipients: our lists were old. Devices of a person that
-        we did not know get the message under the same id; those of a group ask for it, as they lack our key.
-        The message counts as sent whatever becomes of that.
+        """The acknowledgement has another hash of the recipients: our lists were old. Devices of a person
+        that we did not know get the message under the same id; those of a group ask for it, as they lack our
+        key. The message counts as sent whatever becomes of that.
         """
         self._forget(route)
         if route.group is not None:

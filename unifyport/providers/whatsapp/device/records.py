@@ -41,16 +41,19 @@ class Records:
     def __init__(self, session: Session) -> None:
         self.session = session
         self.lock = trio.Lock()
+        self._changes = 0  # counts what was handed over
         self._copies: OrderedDict[Place, bytes | None] = OrderedDict()
 
     async def get(self, name: str, key: bytes = b"") -> bytes | None:
+        """As `Session.get`; without a checkpoint where there is a copy."""
         place = name, key
         if place in self._copies:
             self._copies.move_to_end(place)
-            await trio.lowlevel.checkpoint()
             return self._copies[place]
+        changes = self._changes
         value = await self.session.get(name, key)
-        self._keep(place, value)
+        if changes == self._changes:  # else it may be older than what was handed over meanwhile
+            self._keep(place, value)
         return value
 
     async def commit(self, changes: Iterable[SessionChange]) -> None:
@@ -76,9 +79,11 @@ class Records:
     @contextlib.contextmanager
     def _changing(self, changes: Collection[SessionChange]) -> Iterator[None]:
         """While it is unknown whether changes were taken there are no copies of their records."""
+        self._changes += 1
         for change in changes:
             self._copies.pop((change.name, change.key), None)
         yield
+        self._changes += 1
         for change in changes:
             self._keep((change.name, change.key), change.value)
 
