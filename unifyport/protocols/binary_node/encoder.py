@@ -132,5 +132,8 @@ def _write_jid(out: bytearray, jid: Jid) -> None:
         _write_text(out, jid.server)
     else:
         out.append(tokens.JID_PAIR)
-        _write_text(out, jid.user) if jid.user else out.append(tokens.LIST_EMPTY)
+        if jid.user:
+            _write_text(out, jid.user)
+        else:
+            out.append(tokens.LIST_EMPTY)
         _write_text(out, jid.server)

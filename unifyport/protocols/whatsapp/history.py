@@ -46,7 +46,8 @@ class Salt:
 
 @attrs.frozen
 class MessageSecret:
-    """The secret of one message. `participant` is its sender in a group, empty elsewhere and in own messages."""
+    """The secret of one message. `participant` is its sender in a group, empty elsewhere and in own messages.
+    """
 
     chat: str
     message_id: str
@@ -59,8 +60,9 @@ Part = Conversation | PhoneNumberToLIDMapping | Pushname | Salt | MessageSecret
 
 
 class HistoryReader:
-    """Reads one blob. It holds at most one conversation; `skipped` counts records that were damaged or too
-    large.
+    """Reads one blob, of which it holds at most one conversation.
+
+    `skipped` counts the records that were damaged or too large.
     """
 
     def __init__(self, *, max_history: int = MAX_HISTORY, max_record: int = MAX_RECORD) -> None:
