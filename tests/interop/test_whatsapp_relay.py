@@ -104,7 +104,7 @@ async def test_a_group_of_all_clients_with_a_member_who_joins_late(tmp_path: Pat
             await b.event("message", text="three")
             await b.ask("text", to=to, text="four")
             # pyaileys opens the key and the message of one stanza side by side, and loses that message.
-            await c.event("message", kind="key")
+            await c.event("message", kind="key", **{"from": str(bob.devices[1].lid_jid)})
             await b.ask("text", to=to, text="five")
             await c.event("message", text="five")
             phones = [platform.phones[each] for each in (alice, bob, carol)]

@@ -13,7 +13,8 @@ from unifyport.protocols.whatsapp.whatsapp_pb2 import Message
 
 from .directory import Account
 from .groups import Group
-from .phone import Phone, Read
+from .messages import Sent
+from .phone import Phone
 from .phone_media import PhoneMedia
 from .relay import Relay
 from .stanzas import new_id, now
@@ -117,14 +118,22 @@ class Customers:
         return {"call_id": call_id}
 
     def sent(self) -> list[dict[str, Any]]:
-        """What the phones of others decrypted of the messages of linked devices, oldest first."""
-        found = [
-            (phone, read)
+        """The messages of linked devices, oldest first: as the relay saw them, and as a phone decrypted them.
+
+        `error`: why the relay refused it, 0 for what it took. `text`, `message` (`Message` as JSON): what the
+        phone of a recipient read; None if none has.
+        """
+        read = {
+            each.id: each.message
             for phone in self.phones.values()
-            for read in phone.read
-            if read.sender.number and not read.echo
+            for each in phone.read
+            if each.sender.account is not phone.account
+        }
+        return [
+            _told(sent, read.get(sent.node.get("id")))
+            for sent in self._relay.messages.sent
+            if sent.sender.number
         ]
-        return [_told(phone, read) for phone, read in found]
 
     def _chat(self, value: Any) -> Account | Group:
         text = str(value or "")
@@ -169,13 +178,13 @@ class Customers:
         return message
 
 
-def _told(phone: Phone, read: Read) -> dict[str, Any]:
-    chat = read.chat.jid if isinstance(read.chat, Group) else phone.account.phone_jid
+def _told(sent: Sent, message: Message | None) -> dict[str, Any]:
+    text = message.conversation or message.extendedTextMessage.text if message is not None else None
     return {
-        "id": read.id,
-        "from": str(read.sender.phone_jid),
-        "to": str(chat),
-        "phone": phone.account.phone,
-        "text": read.message.conversation or read.message.extendedTextMessage.text,
-        "message": json_format.MessageToDict(read.message),
+        "id": sent.node.get("id"),
+        "from": str(sent.sender.phone_jid),
+        "to": sent.node.get("to"),
+        "error": sent.error,
+        "text": text,
+        "message": json_format.MessageToDict(message) if message is not None else None,
     }
