@@ -50,7 +50,8 @@ from .appearance import appearance_of
 from .group_calls import GroupCalls
 from .keys import RECORD, DeviceKeys
 from .link import DeviceLink
-from .linking import Linking, identity_of
+from .linking import Linking
+from .pairing import identity_of
 from .records import Records
 from .sends import Sends
 from .socket import connect

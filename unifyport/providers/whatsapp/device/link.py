@@ -8,7 +8,6 @@
 The worker never waits for the platform, so that a full inbox cannot keep an answer from being read.
 """
 
-import contextlib
 import functools
 import logging
 import time
@@ -16,96 +15,40 @@ from collections.abc import Awaitable, Callable
 
 import trio
 
-from unifyport.model.inbound import ProviderEvent, Unparsed, dedupe_key
-from unifyport.protocols.binary_node import Jid, MalformedNode, Node
+from unifyport.model.inbound import ProviderEvent
+from unifyport.protocols.binary_node import Node
 from unifyport.providers.contract.base import Batch, ConnectorContext, Link
 from unifyport.providers.contract.errors import ChannelError, LoggedOut, Rejected, SessionLost, Transient
 
 from . import upkeep
 from .addresses import SERVER
-from .devices import Devices
 from .errors import login_failure, stream_failure
-from .group_cache import GroupCache
-from .history import History
-from .inbox import Inbox
-from .incoming import Messages
+from .inbox import MOST_STANZAS, Inbox
 from .keys import RECORD, DeviceKeys
-from .media import MediaFiles
-from .notifications import Notifications
-from .outcomes import Outcome
-from .outgoing import Outgoing
-from .people import person
-from .prekeys import PreKeys
-from .ratchets import Ratchets
-from .receipts import RETRY, events_of
+from .parts import Parts
 from .records import Draft, Records
-from .recovery import Recovery
-from .requests import Requests
-from .retries import Retries
 from .socket import NodeSocket
-from .stanzas import ack, head_of
-from .tokens import Tokens
+from .worker import HANDLED, Worker
 
 log = logging.getLogger(__name__)
 PING_SECONDS = 25.0
-MOST_CHANGES = 800  # of a batch; a stanza may add some more
 MOST_WORK = 256
 OFFLINE_BATCH = "100"
-_HANDLED = ("message", "receipt", "notification", "call")
 _LID_ADDRESSED = "9435"  # AB property: persons are named by LID
 
 
-class DeviceLink:
-    """Everything that belongs to one connection."""
+class DeviceLink(Parts):
+    """One connection, from its login on."""
 
     def __init__(
         self, context: ConnectorContext, records: Records, keys: DeviceKeys, socket: NodeSocket
     ) -> None:
-        self.records, self.keys, self.socket = records, keys, socket
-        self.requests = Requests(socket)
-        self.ratchets = Ratchets(keys)
-        self.devices = Devices(records, self.requests)
-        self.groups = GroupCache(records, self.requests)
-        self.prekeys = PreKeys(records, keys, self.requests)
-        self.tokens = Tokens(records, self.requests)
-        self.media = MediaFiles(context, keys, self.requests)
-        self.outgoing = Outgoing(
-            records,
-            keys,
-            self.requests,
-            ratchets=self.ratchets,
-            devices=self.devices,
-            groups=self.groups,
-            prekeys=self.prekeys,
-            tokens=self.tokens,
-        )
-        self._retries = Retries(
-            records, keys, ratchets=self.ratchets, prekeys=self.prekeys, outgoing=self.outgoing
-        )
-        self._messages = Messages(
-            keys,
-            ratchets=self.ratchets,
-            groups=self.groups,
-            recovery=Recovery(keys, self.prekeys, keys.me.user),
-            history=History(records, self.tokens, self.media),
-        )
-        self._notifications = Notifications(
-            keys,
-            devices=self.devices,
-            groups=self.groups,
-            prekeys=self.prekeys,
-            tokens=self.tokens,
-            sessions=self,
-            media_answer=self.media.take_answer,
-        )
+        super().__init__(context, records, keys, socket)
         self._inbox = Inbox()
+        self._worker = Worker(self, self._inbox, self.later)
         self._early: list[tuple[Node, int]] = []
         self._work, self._works = trio.open_memory_channel[Callable[[], Awaitable[None]]](MOST_WORK)
         self.lost = trio.Event()
-
-    async def aclose(self) -> None:
-        self.socket.close()
-        await self.media.aclose()
 
     # -- before it is used ----------------------------------------------------------------------------------
 
@@ -132,6 +75,8 @@ class DeviceLink:
                 return
             self._raise_if_ended(node)
             self._early.append((node, size))
+            if len(self._early) > MOST_STANZAS:
+                raise Transient("no_answer")
 
     def _raise_if_ended(self, node: Node) -> None:
         if node.tag == "failure":
@@ -149,7 +94,7 @@ class DeviceLink:
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._read, link)
-                nursery.start_soon(self._handle, link)
+                nursery.start_soon(self._worker.run, link)
                 nursery.start_soon(self._ping)
                 nursery.start_soon(self._do_work)
                 nursery.start_soon(self._begin)
@@ -174,7 +119,7 @@ class DeviceLink:
 
     async def _sort(self, node: Node, size: int) -> None:
         self._raise_if_ended(node)
-        if node.tag in _HANDLED:
+        if node.tag in HANDLED:
             await self._inbox.put(node, size)
         elif node.tag in ("iq", "ack"):
             if not self.requests.answer(node) and node.tag == "iq" and node.get("type") in ("get", "set"):
@@ -217,97 +162,10 @@ class DeviceLink:
             if prop.get("config_code") == _LID_ADDRESSED:
                 by_lid = prop.get("config_value") in ("1", "true")
                 if by_lid != self.keys.lid_migrated:
-                    await self.outgoing.remember_addressing(by_lid)
+                    await self.routes.remember_addressing(by_lid)
 
     async def probe(self) -> None:
         await self.requests.ask("w:p", "get", Node("ping"))
-
-    # -- stanzas --------------------------------------------------------------------------------------------
-
-    async def _handle(self, link: Link) -> None:
-        while True:
-            batch = await self._inbox.take()
-            while batch:
-                batch = await self._handle_some(link, batch)
-
-    async def _handle_some(self, link: Link, batch: list[tuple[Node, int]]) -> list[tuple[Node, int]]:
-        """Handle stanzas in one unit, as many as it holds; returns the rest."""
-        outcomes: list[Outcome] = []
-        async with self.records.lock:
-            draft = Draft(self.records)
-            seen = await self.records.session.seen(self._keys_of(batch))
-            moved = await self._learn(draft, batch)
-            taken = 0
-            for node, _ in batch:
-                outcomes.append(await self._outcome(draft, node, seen))
-                taken += 1
-                if len(draft) > MOST_CHANGES:
-                    break
-            events = moved + [event for outcome in outcomes for event in outcome.events]
-            size = sum(size for _, size in batch[:taken])
-            if events or draft.changes:
-                await self.records.deliver(link, Batch(events, draft.changes, size))
-            else:
-                await self.records.commit(())
-        for outcome in outcomes:
-            for reply in outcome.replies:
-                await self.socket.send(reply)
-            for work in outcome.later:
-                self.later(work)
-        return batch[taken:]
-
-    async def _learn(self, draft: Draft, batch: list[tuple[Node, int]]) -> list[ProviderEvent]:
-        """The ids that all of these stanzas tell, before any is read: a receipt may have one id only."""
-        moved: list[ProviderEvent] = []
-        for node, _ in batch:
-            if node.tag in ("message", "receipt"):
-                with contextlib.suppress(MalformedNode):
-                    moved += await self._messages.learn(draft, node)
-        return moved
-
-    def _keys_of(self, batch: list[tuple[Node, int]]) -> list[bytes]:
-        found = []
-        for node, _ in batch:
-            if node.tag == "message":
-                try:
-                    found.append(self._messages.key_of(node))
-                except MalformedNode:
-                    continue
-        return found
-
-    async def _outcome(self, draft: Draft, node: Node, seen: set[bytes]) -> Outcome:
-        """A stanza that cannot be read costs itself only."""
-        try:
-            match node.tag:
-                case "message":
-                    return await self._messages.read(draft, node, seen)
-                case "receipt":
-                    return await self._receipt(draft, node)
-                case "notification":
-                    return await self._notifications.read(draft, node)
-                case _:
-                    return await self._notifications.call(draft, node)
-        except (MalformedNode, ValueError) as error:
-            raw = str(node)[:4096].encode()
-            key = dedupe_key("whatsapp", self.keys.me.user, "unparsed", node.tag, raw.hex())
-            return Outcome([Unparsed(key, raw, str(error)[:200])], [ack(node, self.keys.me)])
-
-    async def _receipt(self, draft: Draft, node: Node) -> Outcome:
-        if node.get("type") == RETRY:
-            return Outcome(later=[functools.partial(self._answer_retry, node)])
-        head = head_of(node, self.keys)
-        outcome = Outcome(replies=[ack(node, self.keys.me)])
-        if not head.broadcast and not head.newsletter:
-            chat = await self._messages.conversation(draft, head.chat)
-            outcome.events = await events_of(draft, node, self.keys, chat)
-        return outcome
-
-    async def _answer_retry(self, node: Node) -> None:
-        try:
-            await self._retries.answer(node, self.socket)
-        except MalformedNode:
-            log.info("whatsapp: a retry receipt could not be read")
-        await self.socket.send(ack(node, self.keys.me))
 
     # -- work that asks the platform ------------------------------------------------------------------------
 
@@ -327,18 +185,6 @@ class DeviceLink:
             except ChannelError as error:
                 log.info("whatsapp: work beside the stanzas failed: %s", error.reason)
 
-    async def end_sessions(self, person_: Jid) -> None:
-        """See `Notifications`: a person's phone was set up anew."""
-        async with self.records.lock:
-            draft = Draft(self.records)
-            who = await person(draft, person_)
-            for jid in (who.phone, who.lid):
-                if jid is not None:
-                    self.devices.forget(jid)
-                    await self.ratchets.end_all(draft, jid)
-            if draft.changes:
-                await self.records.commit(draft.changes)
-
     async def _keep_up(self, link: Link) -> None:
         periods = 0
         while True:
@@ -346,7 +192,7 @@ class DeviceLink:
             async with self.records.lock:
                 draft = Draft(self.records)
                 events: list[ProviderEvent] = await upkeep.give_up_old(
-                    self.records, draft, self._messages.given_up
+                    self.records, draft, self.messages.given_up
                 )
                 if events:
                     await self.records.deliver(link, Batch(events, draft.changes))

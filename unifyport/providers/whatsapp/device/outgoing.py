@@ -1,10 +1,7 @@
-"""From a message to its stanza: for whom it is encrypted, with what, and what the platform answered.
+"""Sending a message: for which devices, with which keys, and what the platform answered.
 
-A message to a person is encrypted for each device of the person, and for the account's own other devices as
-what this device has sent. A message to a group is encrypted once, with our sender key of the group; devices
-that do not have that key get it in the same stanza. All names in a stanza are of one kind, LID or number: a
-group says which, and for persons it is a property of the account, which the platform may change: it then
-refuses the other kind, and the message, which nobody got, is sent again once in the other kind.
+All names in a stanza are of one kind, LID or number (`routes.py`). Where the platform refuses that kind the
+message, which nobody got, is sent again once in the other kind.
 
 https://github.com/tulir/whatsmeow (`send.go`)
 """
@@ -22,20 +19,17 @@ from unifyport.protocols.binary_node import LID, PHONE, Jid, Node
 from unifyport.protocols.signal.errors import NoSession, SignalError
 from unifyport.protocols.signal.keys import Bundle
 from unifyport.protocols.whatsapp import whatsapp_pb2 as wa
-from unifyport.protocols.whatsapp.messages import pad, participant_hash
+from unifyport.protocols.whatsapp.messages import participant_hash
 from unifyport.providers.contract.capabilities import CONTACT_NOT_FOUND
 from unifyport.providers.contract.errors import Rejected, Transient
 
-from . import people
 from .devices import Devices
+from .encryption import Encryptor
 from .errors import message_refusal
-from .group_cache import GroupCache
-from .groups import GroupInfo
-from .keys import RECORD, DeviceKeys
 from .ratchets import Ratchets
 from .records import Draft, Records
 from .requests import Requests
-from .tokens import Tokens
+from .routes import Route, Routes
 
 SENT = "sent"
 _WRONG_ADDRESSING = {400: LID, 463: PHONE}  # refusal -> the kind of name that is refused by it
@@ -57,24 +51,6 @@ class Kept(msgspec.Struct, array_like=True):
     content: bytes
 
 
-@attrs.frozen
-class Route:
-    """Where a stanza goes. `by_lid`: the kind of all names in it."""
-
-    to: Jid
-    by_lid: bool
-    phone: Jid | None = None  # of a person that is named by LID
-    group: GroupInfo | None = None
-
-
-@attrs.define
-class Encryption:
-    """The ciphertexts of a stanza. `first`: one begins a session, so our device identity goes along."""
-
-    nodes: list[Node] = attrs.field(factory=list)
-    first: bool = False
-
-
 def new_message_id() -> str:
     """As ids of WhatsApp Web look: 22 hexadecimal digits."""
     return "3EB0" + os.urandom(9).hex().upper()
@@ -86,23 +62,21 @@ class Outgoing:
     def __init__(
         self,
         records: Records,
-        keys: DeviceKeys,
         requests: Requests,
         *,
-        ratchets: Ratchets,
+        routes: Routes,
         devices: Devices,
-        groups: GroupCache,
+        ratchets: Ratchets,
         prekeys: FetchesKeys,
-        tokens: Tokens,
+        encryptor: Encryptor,
     ) -> None:
         self._records = records
-        self._keys = keys
         self._requests = requests
-        self._ratchets = ratchets
+        self._routes = routes
         self._devices = devices
-        self._groups = groups
+        self._ratchets = ratchets
         self._prekeys = prekeys
-        self._tokens = tokens
+        self._encryptor = encryptor
 
     async def send(self, chat: Jid, content: wa.Message, message_id: str, hand_over: HandOver) -> None:
         """Send a message once; `hand_over` makes its changes durable before the first byte.
@@ -110,59 +84,20 @@ class Outgoing:
         Raises `Rejected`, `RateLimited`, `Transient`, and what `hand_over` raises. It is called again only
         for a message that was refused in one kind of names and is sent in the other.
         """
-        route = await self.route(chat)
+        route = await self._routes.route(chat)
         code, sent_to = await self._send(route, content, message_id, hand_over)
         refused = _WRONG_ADDRESSING.get(code)
         if refused is not None and not chat.is_group and (refused == LID) == route.by_lid:
-            other = await self._other_route(route)
+            other = await self._routes.other_route(route)
             if other is not None:
-                await self.remember_addressing(other.by_lid)
-                route = other
-                code, sent_to = await self._send(route, content, message_id, self._records.commit)
+                second, sent_to = await self._send(other, content, message_id, self._records.commit)
+                if second not in _WRONG_ADDRESSING:  # else it was not the kind of name
+                    await self._routes.remember_addressing(other.by_lid)
+                    code, route = second, other
         if code:
             raise message_refusal(code, group=chat.is_group)
         if sent_to is not None:
             await self._send_to_new_devices(route, content, message_id, sent_to)
-
-    # -- where to -------------------------------------------------------------------------------------------
-
-    async def route(self, chat: Jid) -> Route:
-        """Raises `Rejected` for somebody who is not on WhatsApp, or a group that we are not in."""
-        if chat.is_group:
-            info = await self._groups.get(chat)
-            if not any(self._keys.is_mine(member.jid) for member in info.members):
-                raise Rejected("not_a_member", "the account is not a member of this group")
-            return Route(chat, info.by_lid, group=info)
-        if self._keys.lid_migrated and self._keys.my_lid is not None:
-            if chat.server == LID:
-                phone = await people.phone_of_lid(Draft(self._records), chat)
-                return Route(chat, True, phone)
-            lid = await self._devices.lid_of(chat)
-            if lid is not None:
-                return Route(lid, True, chat)
-            if not await self._devices.of([chat]):
-                raise Rejected(CONTACT_NOT_FOUND, "this number is not on WhatsApp")
-            return Route(chat, False)
-        if chat.server == LID:
-            phone = await people.phone_of_lid(Draft(self._records), chat)
-            return Route(phone, False) if phone is not None else Route(chat, True)
-        return Route(chat, False)
-
-    async def _other_route(self, route: Route) -> Route | None:
-        """The same person by the other kind of name, if it is known."""
-        if route.by_lid:
-            return Route(route.phone, False) if route.phone is not None else None
-        lid = await self._devices.lid_of(route.to)
-        return Route(lid, True, route.to) if lid is not None and self._keys.my_lid is not None else None
-
-    async def remember_addressing(self, by_lid: bool) -> None:
-        async with self._records.lock:
-            self._keys.lid_migrated = by_lid
-            await self._records.commit([SessionChange(*RECORD, self._keys.dump())])
-
-    def _me(self, by_lid: bool) -> Jid:
-        lid = self._keys.my_lid
-        return lid if by_lid and lid is not None else self._keys.me
 
     # -- one stanza -----------------------------------------------------------------------------------------
 
@@ -173,12 +108,12 @@ class Outgoing:
         devices than we do.
         """
         people_ = [member.jid for member in route.group.members] if route.group else [route.to]
-        me = self._me(route.by_lid)
+        me = self._routes.me(route.by_lid)
         everyone = await self._devices.of([*people_, me.bare])
         recipients = [device for device in everyone if device != me]
         others = {person for person in people_ if person != me.bare}
         if not recipients or (others and not any(device.bare in others for device in recipients)):
-            self._forget(route)
+            self._routes.forget(route)
             raise self._nobody(route)
         node = await self._encrypted(route, content, message_id, recipients, hand_over=hand_over)
         phash = participant_hash([*recipients, me])
@@ -187,7 +122,7 @@ class Outgoing:
         answer = await self._requests.exchange(node)
         code = answer.number("error")
         if code in _STALE:
-            self._forget(route)
+            self._routes.forget(route)
         stated = answer.get("phash")
         return code, (set(recipients) if stated and stated != phash and not code else None)
 
@@ -212,7 +147,9 @@ class Outgoing:
                 draft = Draft(self._records)
                 try:
                     await self._begin(draft, bundles)
-                    node = await self._stanza(draft, route, content, message_id, recipients=recipients)
+                    node = await self._encryptor.stanza(
+                        draft, route, content, message_id, recipients=recipients
+                    )
                 except NoSession:
                     continue  # a session ended between the look and the lock
                 self._keep(draft, route.to, content, message_id)
@@ -245,102 +182,6 @@ class Outgoing:
                 except SignalError as error:
                     raise Rejected("recipient_keys_invalid", str(error)) from None
 
-    async def _stanza(
-        self, draft: Draft, route: Route, content: wa.Message, message_id: str, *, recipients: list[Jid]
-    ) -> Node:
-        kind, media = stanza_type(content), media_type(content)
-        attributes = {"id": message_id, "to": str(route.to), "type": kind}
-        shared = {"mediatype": media} if media else {}
-        if edit := edit_attribute(content):
-            attributes["edit"] = edit
-        if edit or kind == "reaction":
-            shared["decrypt-fail"] = "hide"
-        parts: list[Node] = []
-        if route.group is not None:
-            attributes["addressing_mode"] = "lid" if route.by_lid else "pn"
-            found = await self._for_group(draft, route, content, recipients=recipients, shared=shared)
-        else:
-            if route.by_lid and route.phone is not None:
-                attributes["peer_recipient_pn"] = str(route.phone)
-            found = await self._for_devices(draft, route, content, recipients, shared=shared)
-            parts += await self._tokens.nodes(draft, route.to)
-        parts = [*found.nodes, *([self.identity_node()] if found.first else []), *parts]
-        return Node("message", attributes, parts)
-
-    async def _for_devices(
-        self,
-        draft: Draft,
-        route: Route,
-        content: wa.Message,
-        recipients: list[Jid],
-        *,
-        shared: dict[str, str],
-    ) -> Encryption:
-        plain, own = content.SerializeToString(), as_sent(content, route.to).SerializeToString()
-        made = Encryption()
-        me, nodes = self._me(route.by_lid).bare, []
-        for device in recipients:
-            text = own if device.bare == me else plain
-            node = await self.encrypt_for(
-                draft, device, text, made, shared=shared, required=device == route.to
-            )
-            if node is not None:
-                nodes.append(Node("to", {"jid": str(device)}, [node]))
-        made.nodes = [Node("participants", {}, nodes)]
-        return made
-
-    async def _for_group(
-        self,
-        draft: Draft,
-        route: Route,
-        content: wa.Message,
-        *,
-        recipients: list[Jid],
-        shared: dict[str, str],
-    ) -> Encryption:
-        made = Encryption()
-        own = await self._ratchets.own_key(draft, route.to, recipients)
-        new = [device for device in recipients if device not in own.holders]
-        nodes = []
-        if new:
-            told = wa.Message()
-            told.senderKeyDistributionMessage.groupID = str(route.to)
-            told.senderKeyDistributionMessage.axolotlSenderKeyDistributionMessage = own.keys.distribution()
-            text = told.SerializeToString()
-            for device in new:
-                node = await self.encrypt_for(draft, device, text, made, shared={}, required=False)
-                if node is not None:
-                    nodes.append(Node("to", {"jid": str(device)}, [node]))
-                    own.holders.add(device)
-        body = self._ratchets.encrypt_group(draft, route.to, own, pad(content.SerializeToString()))
-        whole = Node("enc", {"v": "2", "type": "skmsg", **shared}, body)
-        made.nodes = [Node("participants", {}, nodes), whole] if nodes else [whole]
-        return made
-
-    async def encrypt_for(
-        self,
-        draft: Draft,
-        device: Jid,
-        plaintext: bytes,
-        made: Encryption,
-        *,
-        shared: dict[str, str],
-        required: bool,
-    ) -> Node | None:
-        """`<enc>` for one device. None for a companion device without keys, which is left out."""
-        try:
-            encrypted = await self._ratchets.encrypt(draft, device, pad(plaintext))
-        except NoSession:
-            if required:
-                raise
-            return None
-        made.first = made.first or encrypted.type == "pkmsg"
-        return Node("enc", {"v": "2", "type": encrypted.type, **shared}, encrypted.body)
-
-    def identity_node(self) -> Node:
-        """What the phone has signed: that this device belongs to the account."""
-        return Node("device-identity", {}, self._keys.account)
-
     def _keep(self, draft: Draft, chat: Jid, content: wa.Message, message_id: str) -> None:
         kept = Kept(str(chat), int(time.time()), content.SerializeToString())
         draft.put(SENT, message_id.encode(), msgspec.msgpack.encode(kept))
@@ -352,14 +193,6 @@ class Outgoing:
 
     # -- devices that the platform knows and we did not -----------------------------------------------------
 
-    def _forget(self, route: Route) -> None:
-        if route.group is not None:
-            self._groups.forget(route.to)
-            for member in route.group.members:
-                self._devices.forget(member.jid)
-        self._devices.forget(route.to)
-        self._devices.forget(self._me(route.by_lid))
-
     async def _send_to_new_devices(
         self, route: Route, content: wa.Message, message_id: str, sent_to: set[Jid]
     ) -> None:
@@ -367,11 +200,11 @@ class Outgoing:
         that we did not know get the message under the same id; those of a group ask for it, as they lack our
         key. The message counts as sent whatever becomes of that.
         """
-        self._forget(route)
+        self._routes.forget(route)
         if route.group is not None:
             return
         try:
-            me = self._me(route.by_lid)
+            me = self._routes.me(route.by_lid)
             everyone = await self._devices.of([route.to, me.bare])
             new = [device for device in everyone if device != me and device not in sent_to]
             if new:
@@ -379,56 +212,3 @@ class Outgoing:
                 await self._requests.exchange(node)
         except (Rejected, Transient):
             return
-
-
-# -- what the platform wants to know of a message ------------------------------------------------------------
-
-
-def as_sent(content: wa.Message, to: Jid) -> wa.Message:
-    """What the account's other devices get: the message, and to whom this device has sent it."""
-    made = wa.Message()
-    made.deviceSentMessage.destinationJID = str(to)
-    made.deviceSentMessage.message.CopyFrom(content)
-    if content.HasField("messageContextInfo"):
-        made.messageContextInfo.CopyFrom(content.messageContextInfo)
-    return made
-
-
-def stanza_type(content: wa.Message) -> str:
-    if content.HasField("reactionMessage"):
-        return "reaction"
-    if content.HasField("pollCreationMessage") or content.HasField("pollUpdateMessage"):
-        return "poll"
-    return "media" if media_type(content) else "text"
-
-
-def media_type(content: wa.Message) -> str:
-    """Empty for what is no media; contact cards are, for the platform."""
-    if content.HasField("documentWithCaptionMessage"):
-        return "document"
-    for field, name in (
-        ("imageMessage", "image"),
-        ("videoMessage", "video"),
-        ("documentMessage", "document"),
-        ("contactMessage", "vcard"),
-        ("contactsArrayMessage", "contact_array"),
-    ):
-        if content.HasField(field):
-            return name
-    if content.HasField("audioMessage"):
-        return "ptt" if content.audioMessage.PTT else "audio"
-    return ""
-
-
-def edit_attribute(content: wa.Message) -> str:
-    """`1`: an edit, `7`: revoked by its sender or a reaction taken back, `8`: revoked by an admin."""
-    change = content.protocolMessage
-    if content.HasField("editedMessage"):
-        change = content.editedMessage.message.protocolMessage
-    if content.HasField("protocolMessage") or content.HasField("editedMessage"):
-        if change.type == wa.ProtocolMessage.REVOKE:
-            return "7" if change.key.fromMe else "8"
-        return "1" if change.type == wa.ProtocolMessage.MESSAGE_EDIT else ""
-    if content.HasField("reactionMessage") and not content.reactionMessage.text:
-        return "7"
-    return ""

@@ -30,6 +30,10 @@ class Person:
         assert found is not None
         return found
 
+    def is_of(self, device: Jid) -> bool:
+        """Whether a device, or an address, is this person's."""
+        return device.bare in (self.phone, self.lid)
+
     def conversation(self, title: str = "") -> Conversation:
         other = self.lid if self.phone is not None and self.lid is not None else None
         aliases = [str(other)] if other is not None else []

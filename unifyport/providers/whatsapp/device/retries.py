@@ -13,13 +13,17 @@ from unifyport.protocols.signal.errors import NoSession, SignalError
 from unifyport.protocols.signal.keys import Bundle
 from unifyport.protocols.whatsapp import whatsapp_pb2 as wa
 
+from .addresses import read_jid
 from .bundles import bundle_of
+from .encryption import Encryption, Encryptor
 from .keys import DeviceKeys
-from .outgoing import Encryption, Outgoing, as_sent, edit_attribute, media_type, stanza_type
+from .outgoing import Kept, Outgoing
+from .people import person
 from .prekeys import PreKeys
 from .ratchets import Ratchets
 from .records import Draft, Records
 from .socket import NodeSocket
+from .stanza_types import as_sent, edit_attribute, media_type, stanza_type
 from .stanzas import Head, head_of
 
 MOST_ANSWERS = 5  # to one device for one message
@@ -35,12 +39,14 @@ class Retries:
         ratchets: Ratchets,
         prekeys: PreKeys,
         outgoing: Outgoing,
+        encryptor: Encryptor,
     ) -> None:
         self._records = records
         self._keys = keys
         self._ratchets = ratchets
         self._prekeys = prekeys
         self._outgoing = outgoing
+        self._encryptor = encryptor
         self._answered: OrderedDict[tuple[str, Jid], int] = OrderedDict()
 
     async def answer(self, node: Node, socket: NodeSocket) -> None:
@@ -50,7 +56,7 @@ class Retries:
             return
         id_, count = retry.get("id", head.id), retry.number("count", 1)
         kept = await self._outgoing.kept(Draft(self._records), id_)
-        if kept is None or not self._may_answer(id_, head.sender):
+        if kept is None or not await self._was_sent_to(kept, head) or not self._may_answer(id_, head.sender):
             return
         content = wa.Message.FromString(kept.content)
         bundle = await self._keys_for(node, head, count)
@@ -64,6 +70,16 @@ class Retries:
                 return
             await self._records.commit(draft.changes)
         await socket.send(stanza)
+
+    async def _was_sent_to(self, kept: Kept, head: Head) -> bool:
+        """Whether the device that asks is of the conversation: nobody else may have the message."""
+        chat = read_jid(kept.chat)
+        if chat is None or head.group or chat.is_group:
+            return chat == head.chat
+        if head.from_me:
+            return True
+        draft = Draft(self._records)
+        return (await person(draft, chat)).is_of(head.sender)
 
     def _may_answer(self, id_: str, device: Jid) -> bool:
         count = self._answered.get((id_, device), 0) + 1
@@ -97,7 +113,7 @@ class Retries:
         shared = {"count": str(count)}
         if media := media_type(content):
             shared["mediatype"] = media
-        part = await self._outgoing.encrypt_for(
+        part = await self._encryptor.encrypt_for(
             draft, head.sender, whole.SerializeToString(), made, shared=shared, required=True
         )
         assert part is not None
@@ -107,7 +123,7 @@ class Retries:
             attributes["device_fanout"] = "false"
         if edit := edit_attribute(content):
             attributes["edit"] = edit
-        return Node("message", attributes, [part, *([self._outgoing.identity_node()] if made.first else [])])
+        return Node("message", attributes, [part, *([self._encryptor.identity_node()] if made.first else [])])
 
     async def _with_sender_key(self, draft: Draft, head: Head, content: wa.Message) -> wa.Message:
         """With our key of the group: the device may lack that as well."""

@@ -85,7 +85,7 @@ class Sends:
         return memory.Timer(0)
 
     async def _names_by_lid(self, chat: Jid) -> bool:
-        return (await self._link.outgoing.route(chat)).by_lid
+        return (await self._link.routes.route(chat)).by_lid
 
     async def _named(self, draft: Draft, jid: Jid, by_lid: bool) -> Jid:
         """A person by the kind of id that the conversation uses, if it is known."""
@@ -136,7 +136,7 @@ class Sends:
         return message_key(await self._wire(chat), target.message_id, from_me=mine, participant=named)
 
     async def _wire(self, chat: Jid) -> Jid:
-        return (await self._link.outgoing.route(chat)).to
+        return (await self._link.routes.route(chat)).to
 
     async def _change(self, chat: Jid, content: wa.Message) -> None:
         await self._link.outgoing.send(chat, content, new_message_id(), self._records.commit)
