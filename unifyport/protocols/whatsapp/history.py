@@ -22,6 +22,7 @@ from unifyport.protocols.whatsapp.history_pb2 import (
     Pushname,
     WebMessageInfo,
 )
+from unifyport.protocols.whatsapp.whatsapp_pb2 import LIDMigrationMapping, LIDMigrationMappingSyncPayload
 
 MAX_HISTORY: Final = 256 << 20  # inflated bytes of one blob
 MAX_RECORD: Final = 8 << 20  # bytes of one conversation; of a larger one nothing is taken
@@ -30,6 +31,7 @@ _CONVERSATION: Final = HistorySync.CONVERSATIONS_FIELD_NUMBER
 _MESSAGE: Final = Conversation.MESSAGES_FIELD_NUMBER
 _MAPPING: Final = HistorySync.PHONENUMBERTOLIDMAPPINGS_FIELD_NUMBER
 _PUSH_NAME: Final = HistorySync.PUSHNAMES_FIELD_NUMBER
+_PAIR: Final = LIDMigrationMappingSyncPayload.PNTOLIDMAPPINGS_FIELD_NUMBER
 _SALT: Final = HistorySync.NCTSALT_FIELD_NUMBER
 
 
@@ -46,13 +48,17 @@ class Salt:
 
 @attrs.frozen
 class MessageSecret:
-    """The secret of one message. `participant` is its sender in a group, empty elsewhere and in own messages.
+    """The secret of one message.
+
+    `participant` is its sender in a group, empty elsewhere and in own messages. `at` is in Unix seconds, by
+    the sender's clock.
     """
 
     chat: str
     message_id: str
     from_me: bool
     participant: str
+    at: int
     secret: bytes = attrs.field(repr=False)
 
 
@@ -160,4 +166,28 @@ def _secret(chat: str, message: WebMessageInfo) -> MessageSecret | None:
     if not secret or not key.ID:
         return None
     participant = key.participant or message.participant
-    return MessageSecret(key.remoteJID or chat, key.ID, key.fromMe, participant, secret)
+    at = message.messageTimestamp
+    return MessageSecret(key.remoteJID or chat, key.ID, key.fromMe, participant, at, secret)
+
+
+def read_mappings(packed: bytes) -> Iterator[tuple[int, int]]:
+    """Phone number and LID of each pair in `encodedMappingPayload`, which is compressed with gzip.
+
+    Raises `MalformedHistory`; what was given before is good.
+    """
+    inflater = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+    try:
+        data = inflater.decompress(packed, MAX_RECORD)
+    except zlib.error as error:
+        raise MalformedHistory("A mapping is damaged") from error
+    if not inflater.eof:
+        raise MalformedHistory("A mapping is truncated or too large")
+    try:
+        for number, _, start, end in wire.records(data):
+            if number == _PAIR:
+                pair = LIDMigrationMapping.FromString(data[start:end])
+                lid = pair.latestLid or pair.assignedLid
+                if pair.pn and lid:
+                    yield pair.pn, lid
+    except (DecodeError, wire.MalformedRecord) as error:
+        raise MalformedHistory("A mapping cannot be read") from error

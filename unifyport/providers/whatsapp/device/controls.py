@@ -9,6 +9,7 @@ from typing import Protocol
 
 from unifyport.protocols.whatsapp import whatsapp_pb2 as wa
 
+from .records import Draft
 from .stanzas import Head
 
 _Type = wa.ProtocolMessage
@@ -28,7 +29,10 @@ _CONTROLS = frozenset(
 
 
 class TakesHistory(Protocol):
-    async def take(self, told: wa.HistorySyncNotification) -> None:
+    def note(self, draft: Draft, message_id: str, told: wa.HistorySyncNotification) -> None:
+        """Keep what was told of a blob, in the unit that acknowledges it."""
+
+    async def take(self, message_id: str, told: wa.HistorySyncNotification) -> None:
         """Fetch a blob of history and take what is needed of it."""
 
     async def take_mapping(self, packed: bytes) -> None:
@@ -42,13 +46,16 @@ def concerns_device(head: Head, message: wa.Message) -> bool:
     return head.category == "peer" or message.protocolMessage.type in _CONTROLS
 
 
-def work_of(message: wa.Message, history: TakesHistory) -> Callable[[], Awaitable[None]] | None:
+def work_of(
+    draft: Draft, head: Head, message: wa.Message, history: TakesHistory
+) -> Callable[[], Awaitable[None]] | None:
     """What is to be done for a message that concerns this device, once it is durable that it came."""
     change = message.protocolMessage
     if change.type == _Type.HISTORY_SYNC_NOTIFICATION:
         told = wa.HistorySyncNotification()
         told.CopyFrom(change.historySyncNotification)
-        return functools.partial(history.take, told)
+        history.note(draft, head.id, told)
+        return functools.partial(history.take, head.id, told)
     if change.type == _Type.LID_MIGRATION_MAPPING_SYNC:
         packed = change.lidMigrationMappingSyncMessage.encodedMappingPayload
         return functools.partial(history.take_mapping, packed)

@@ -185,7 +185,7 @@ class Messages:
             message = message.deviceSentMessage.message
         found = unwrap(message)
         if head.from_me and concerns_device(head, found.message):
-            work = work_of(found.message, self._history)
+            work = work_of(draft, head, found.message, self._history)
             outcome.later += [work] if work is not None else []
             outcome.events.append(Ignored(key))
             return

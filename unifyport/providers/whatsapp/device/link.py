@@ -154,6 +154,7 @@ class DeviceLink(Parts):
                 await step()
             except (Rejected, Transient) as error:
                 log.info("whatsapp: a request after the login failed: %s", error.reason)
+        self.later(self.history.resume)
 
     async def _ask_properties(self) -> None:
         answer = await self.requests.ask("abt", "get", Node("props", {"protocol": "1"}))

@@ -4,6 +4,8 @@ beginning of its text, and its secret; and the disappearing timer of each conver
 `upkeep.py` removes what is old.
 """
 
+import time
+
 import msgspec
 
 from unifyport.model.inbound import message_key
@@ -15,6 +17,8 @@ from .records import Draft
 from .wrappers import Unwrapped, context_of
 
 MESSAGE, CHAT = "message", "chat"
+KEPT_SECONDS = 14 * 86_400
+SECRET_SIZE = 32
 _SNIPPET = 120  # characters
 _MOST_OPTIONS = 32
 
@@ -55,6 +59,16 @@ def remember(
             options = [option.optionName[:128] for option in poll.options[:_MOST_OPTIONS]]
     kept = Remembered(str(sender.bare) if sender else "", at, text[:_SNIPPET], found.secret, options)
     draft.put(MESSAGE, message_key(chat, message_id), msgspec.msgpack.encode(kept))
+
+
+async def remember_secret(draft: Draft, key: bytes, *, sender: Jid | None, at: int, secret: bytes) -> None:
+    """Of a message that came in history; one that is remembered already stays as it is.
+
+    `key`: see `message_key`. `sender` None: the account. `at`: unix seconds, not later than now.
+    """
+    if await draft.get(MESSAGE, key) is None:
+        kept = Remembered(str(sender.bare) if sender else "", min(at, int(time.time())), "", secret)
+        draft.put(MESSAGE, key, msgspec.msgpack.encode(kept))
 
 
 async def recall(draft: Draft, chat: str, message_id: str) -> Remembered | None:

@@ -57,12 +57,13 @@ class Parts:
             outgoing=self.outgoing,
             encryptor=self.encryptor,
         )
+        self.history = History(records, self.tokens, self.media)
         self.messages = Messages(
             keys,
             ratchets=self.ratchets,
             groups=self.groups,
             recovery=Recovery(keys, self.prekeys, keys.me.user),
-            history=History(records, self.tokens, self.media),
+            history=self.history,
         )
         self.notifications = Notifications(
             keys,

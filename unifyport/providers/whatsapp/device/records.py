@@ -12,6 +12,7 @@
     ("chat", address)                       the disappearing timer of a conversation
     ("message", message key)                who sent a message, for replies and receipts; secrets of polls
     ("sent", message id)                    what we sent, for devices that could not decrypt it
+    ("history", message id)                 a blob of history that was told and not read yet
     ("retry", message id)                   how often we asked for a message that could not be decrypted
 
 `Draft` collects changes on top of what the session holds, so that reading one stanza sees what the one before

@@ -8,7 +8,7 @@ import msgspec
 from unifyport.model.inbound import ProviderEvent
 from unifyport.protocols.binary_node import Jid
 
-from .memory import MESSAGE, Remembered
+from .memory import KEPT_SECONDS, MESSAGE, Remembered
 from .outgoing import SENT, Kept
 from .records import Draft, Records
 from .recovery import RETRY, WAIT_SECONDS, Asked
@@ -16,7 +16,6 @@ from .stanzas import Head
 
 PERIOD_SECONDS = 60.0
 DAY_SECONDS = 86_400
-MESSAGE_SECONDS = 14 * DAY_SECONDS
 SENT_SECONDS = 3 * DAY_SECONDS
 _PAGE = 500
 SWEEP_EVERY = 60  # periods
@@ -50,7 +49,7 @@ async def give_up_old(records: Records, draft: Draft, given_up: GivenUp) -> list
 
 async def sweep(records: Records, *, now: int) -> None:
     """Remove what was remembered of old messages, and what was sent days ago. `now`: unix seconds."""
-    for name, shape, life in ((MESSAGE, Remembered, MESSAGE_SECONDS), (SENT, Kept, SENT_SECONDS)):
+    for name, shape, life in ((MESSAGE, Remembered, KEPT_SECONDS), (SENT, Kept, SENT_SECONDS)):
         after: bytes | None = None
         while True:
             page = await records.session.scan(name, after=after, limit=_PAGE)
