@@ -1,5 +1,6 @@
 """Linked devices of WhatsApp: lost sessions at either side, prekeys that run out or get old, repeats."""
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -161,7 +162,7 @@ async def test_an_upload_whose_answer_is_lost_is_repeated_with_the_same_keys(
         room = world.relay.relay.prekeys
         upload, ids = room._upload, []
 
-        def lose(device, iq):  # type: ignore[no-untyped-def]
+        def lose(device, iq):
             ids.append([key.bytes_of("id") for key in iq.child("list").all("key")])
             upload(device, iq)
             if len(ids) == 1:
@@ -200,7 +201,7 @@ async def test_a_signed_prekey_is_replaced_and_the_former_one_is_still_read(
         late = "6581000002"
         phone_of(world, late).keys.encrypt(device, b"")  # begins a session, and its message never comes
         days = prekeys.ROTATE_DAYS * 86_400
-        real = prekeys.time.time
+        real = time.time
         monkeypatch.setattr(prekeys, "time", SimpleNamespace(time=lambda: real() + days))
         await reconnect(world)
         await until(lambda: device.signed_prekey.id != former.id)

@@ -45,9 +45,10 @@ class Judge:
     def bundle(self, prekey_id: int | None = 31) -> Bundle:
         answer = self.ask("bundle", prekey_id=prekey_id, signed_prekey_id=9)
         keys = {"identity", "signed_prekey", "signature", "prekey"}
-        return Bundle(
-            **{name: bytes.fromhex(value) if name in keys else value for name, value in answer.items()}
-        )
+        fields: dict[str, Any] = {
+            name: bytes.fromhex(value) if name in keys else value for name, value in answer.items()
+        }
+        return Bundle(**fields)
 
 
 @pytest.fixture(scope="module")

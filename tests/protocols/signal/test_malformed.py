@@ -19,8 +19,13 @@ from unifyport.protocols.signal.record import Record
 from unifyport.protocols.signal.sender_keys import SenderKeys, decrypt_group, encrypt_group
 from unifyport.protocols.signal.sessions import Encrypted
 
-PARSERS = [PreKeyMessage.parse, SignalMessage.parse, SenderKeyMessage.parse, SenderKeyDistribution.parse]
-DECODERS = [Record.decode, SenderKeys.decode]
+PARSERS: list[Callable[[bytes], object]] = [
+    PreKeyMessage.parse,
+    SignalMessage.parse,
+    SenderKeyMessage.parse,
+    SenderKeyDistribution.parse,
+]
+DECODERS: list[Callable[[bytes], object]] = [Record.decode, SenderKeys.decode]
 
 
 @pytest.mark.parametrize("parse", PARSERS + DECODERS, ids=lambda parse: parse.__qualname__)

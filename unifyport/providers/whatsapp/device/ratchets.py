@@ -5,7 +5,7 @@ from the first read until then. Sessions are kept by the peer's LID once it is k
 the phone number moves there when it is used next.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 import attrs
 import msgspec
@@ -25,6 +25,7 @@ from unifyport.protocols.signal.sessions import (
     encrypt,
     start_session,
 )
+from unifyport.providers.contract.session import MAX_PAGE
 
 from .keys import DeviceKeys
 from .people import cipher_address, phone_of_lid
@@ -64,6 +65,7 @@ class Ratchets:
             record = start_session(record, bundle, self._identity)
         except IdentityChanged:
             record = start_session(record.forget_identity(), bundle, self._identity)
+            await self._forget_holders(draft, lambda holder: holder in (device, address))
         self._save(draft, address, record)
 
     async def encrypt(self, draft: Draft, device: Jid, plaintext: bytes) -> Encrypted:
@@ -80,8 +82,9 @@ class Ratchets:
             message = PreKeyMessage.parse(body)
             try:
                 decrypted = await self._decrypt_first(draft, record, message)
-            except IdentityChanged:
+            except IdentityChanged:  # set up anew: it has lost our group keys, too
                 decrypted = await self._decrypt_first(draft, record.forget_identity(), message)
+                await self._forget_holders(draft, lambda holder: holder in (device, address))
         else:
             decrypted = decrypt(record, body, self._identity)
         if decrypted.prekey_id is not None:
@@ -120,13 +123,17 @@ class Ratchets:
     async def end_all(self, draft: Draft, person: Jid) -> None:
         """The same for all devices of a person, whose groups get our keys again, too."""
         prefix = f"{person.server}/{person.user}/".encode()
-        for key, value in await draft.records.session.scan(_SESSION, prefix, limit=100):
+        for key, value in await _all(draft, _SESSION, prefix):
             record = Record.decode(value)
             if record.has_session:
                 draft.put(_SESSION, key, record.archive().encode())
-        for key, value in await draft.records.session.scan(_OWN_KEY, limit=500):
+        await self._forget_holders(draft, lambda device: device.bare == person.bare)
+
+    async def _forget_holders(self, draft: Draft, gone: Callable[[Jid], bool]) -> None:
+        """These devices get our key of each group again, with the next message to it."""
+        for key, value in await _all(draft, _OWN_KEY, b""):
             kept = msgspec.msgpack.decode(value, type=_OwnKey)
-            left = [each for each in kept.holders if Jid.parse(each).bare != person.bare]
+            left = [each for each in kept.holders if not gone(Jid.parse(each))]
             if len(left) < len(kept.holders):
                 kept.holders = left
                 draft.put(_OWN_KEY, key, msgspec.msgpack.encode(kept))
@@ -195,6 +202,21 @@ class Ratchets:
         if own is not None:
             own.holders -= {device, await cipher_address(draft, device)}
             self.keep_own_key(draft, group, own)
+
+
+async def _all(draft: Draft, name: str, prefix: bytes) -> list[tuple[bytes, bytes]]:
+    """The records of a name, as the draft has them. Those that only the draft has are not among them."""
+    found: list[tuple[bytes, bytes]] = []
+    after: bytes | None = None
+    while True:
+        page = await draft.records.session.scan(name, prefix, after=after, limit=MAX_PAGE)
+        for key, _ in page:
+            value = await draft.get(name, key)
+            if value is not None:
+                found.append((key, value))
+        if len(page) < MAX_PAGE:
+            return found
+        after = page[-1][0]
 
 
 def _key(address: Jid) -> bytes:
