@@ -50,6 +50,7 @@ class Device:
     receiver: Receiver | None = None
     available: bool = False
     logins: int = 0
+    last_counter: int = -1  # `lc` of the last login
     warned_of_prekeys: bool = False
 
     @property

@@ -46,12 +46,15 @@ class Link:
         self._websocket = websocket
         self._channel = channel
         self._frames = frames
-        self._waiting: list[Node | None] = []
+        self._waiting: list[Node | bytes | None] = []
         self._news = trio.Event()
         self._closing = False
 
-    def push(self, node: Node) -> None:
-        """Send a stanza after all that were pushed before; one that comes after `close` is dropped."""
+    def push(self, node: Node | bytes) -> None:
+        """Send a stanza after all that were pushed before; one that comes after `close` is dropped.
+
+        Bytes are sent as a stanza, whatever they are.
+        """
         if self._closing:
             return
         if len(self._waiting) >= MAX_WAITING:
@@ -93,7 +96,8 @@ class Link:
                     await trio.sleep(CLOSING_SECONDS)
                     scope.cancel()
                     return
-                await self._websocket.send(self._channel.seal(encode(node)))
+                data = node if isinstance(node, bytes) else encode(node)
+                await self._websocket.send(self._channel.seal(data))
 
 
 class Frames:

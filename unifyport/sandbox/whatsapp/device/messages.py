@@ -49,13 +49,17 @@ class Sent:
 
 
 class Messages:
-    """`duplicate`, `reorder`: the next messages are handed over twice, or the latest first."""
+    """`duplicates`: so many messages are handed over twice. `reorder`: so many are held, and the latest of
+    them comes first.
+    """
 
     def __init__(self, directory: Directory, groups: Groups) -> None:
         self._directory = directory
         self._groups = groups
         self.sent: list[Sent] = []
         self.duplicates = 0
+        self.reorder = 0
+        self._held: list[tuple[Device, Node]] = []
 
     def take(self, sender: Device, node: Node) -> Node:
         """Pass a message on; the ack. Raises `MalformedNode`."""
@@ -178,6 +182,13 @@ class Messages:
                 yield device, to
 
     def _hand_over(self, device: Device, message: Node) -> None:
+        if self.reorder:
+            self._held.append((device, message))
+            if len(self._held) >= self.reorder:
+                self.reorder, held, self._held = 0, self._held, []
+                for receiver, late in reversed(held):
+                    receiver.deliver(late)
+            return
         device.deliver(message)
         if self.duplicates:
             self.duplicates -= 1

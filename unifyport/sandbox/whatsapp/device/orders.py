@@ -46,6 +46,10 @@ class Orders:
             "identity_change": self._identity_change,
             "history": self._history,
             "repeat": self._repeat,
+            "reorder": self._reorder,
+            "limit": self._limit,
+            "mute": self._mute,
+            "check_payload": self._check_payload,
         }
 
     def obey(self, order: dict[str, Any]) -> dict[str, Any] | Awaitable[None] | None:
@@ -140,6 +144,22 @@ class Orders:
     def _repeat(self, order: dict[str, Any]) -> None:
         """The next `count` messages are handed over twice."""
         self._relay.messages.duplicates = int(order.get("count", 1))
+
+    def _reorder(self, order: dict[str, Any]) -> None:
+        """The next `count` messages to devices are held; the latest of them then comes first."""
+        self._relay.messages.reorder = int(order.get("count", 2))
+
+    def _limit(self, order: dict[str, Any]) -> None:
+        """Queries of this `xmlns` are refused with 429; without one, none is any more."""
+        self._relay.limited = {str(order["xmlns"])} if "xmlns" in order else set()
+
+    def _mute(self, order: dict[str, Any]) -> None:
+        """Queries of this `xmlns` get no answer; without one, all do again."""
+        self._relay.muted = {str(order["xmlns"])} if "xmlns" in order else set()
+
+    def _check_payload(self, order: dict[str, Any]) -> None:
+        """Logins without a raised counter, or with an id of a phone, are accepted and then ignored."""
+        self._relay.checks_payload = bool(order.get("on", True))
 
     def _devices(self, order: dict[str, Any]) -> list[Device]:
         """The linked devices of an account, or the one that `device` names."""

@@ -26,7 +26,9 @@ BATCH = 100
 
 
 class Relay:
-    """`seen`: each stanza of a client, for tests. `muted`: xmlns of queries that get no answer."""
+    """`seen`: each stanza of a client, for tests. `muted`, `limited`: xmlns of queries that get no answer, or
+    are refused with 429. `checks_payload`: a login that no browser makes is accepted, and then ignored.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self.directory = Directory()
@@ -38,6 +40,8 @@ class Relay:
         self.settings = settings
         self.seen: deque[tuple[Device | None, Node]] = deque(maxlen=KEPT)
         self.muted: set[str] = set()
+        self.limited: set[str] = set()
+        self.checks_payload = False
 
     # -- connections -----------------------------------------------------------------------------------------
 
@@ -66,6 +70,10 @@ class Relay:
             previous.push(Node("stream:error", {}, [Node("conflict", {"type": "replaced"})]))
             previous.close()
         device.logins += 1
+        payload = link.hello.payload
+        if self.checks_payload:
+            link.silent = payload.userAgent.HasField("phoneID") or payload.lc <= device.last_counter
+        device.last_counter = payload.lc
         attrs = {"t": now(), "lid": str(device.lid_jid), "props": "27", "companion_enc_static": ""}
         link.push(Node("success", attrs))
         kept = device.pending.hold_back()
@@ -139,6 +147,8 @@ class Relay:
 
     def _answer(self, link: Link, device: Device | None, iq: Node) -> tuple[Node, ...]:
         xmlns = iq.get("xmlns")
+        if xmlns in self.limited:
+            raise Refused(429, "rate-overlimit")
         if xmlns == "md" and iq.child("link_code_companion_reg") is not None:
             return self.pairing.answer(link, iq)
         if device is None:
