@@ -1,7 +1,7 @@
-"""Sessions and sender keys against Signal's own library, both ways.
+"""Sessions and sender keys against Signal's own library, both ways, and sessions against PyPI's `DoubleRatchet`.
 
-The judge is npm `@signalapp/libsignal-client` 0.72.1, the newest release that agrees on sessions by X3DH, as
-WhatsApp's devices do; later ones ask for a Kyber key in each bundle.
+The first judge is npm `@signalapp/libsignal-client` 0.72.1, the newest release that agrees on sessions by X3DH,
+as WhatsApp's devices do; later ones ask for a Kyber key in each bundle.
 """
 
 import json
@@ -280,3 +280,54 @@ def test_we_read_the_judge_s_sender_key(judge: Judge) -> None:
         key, iv = group_keys(seed)
         assert decrypt_cbc(key, iv, bytes.fromhex(message["ciphertext"])) == b"%d" % number
         assert encrypt_cbc(key, iv, b"%d" % number).hex() == message["ciphertext"]
+
+
+@pytest.fixture
+def second() -> Iterator[Judge]:
+    """A second opinion: PyPI's `X3DH` and `DoubleRatchet`."""
+    interpreter = peers.python(peers.HERE / "python" / "double_ratchet.in")
+    command = (str(interpreter), str(peers.HERE / "python" / "double_ratchet_judge.py"))
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=peers.environment()
+    ) as process:
+        yield Judge(process)
+        process.kill()
+
+
+@pytest.mark.parametrize("ours", [True, False], ids=["we begin", "the judge begins"])
+def test_a_second_opinion_on_agreement_and_ratchet(second: Judge, ours: bool) -> None:
+    device, chance = Device(), random.Random(3)
+    if ours:
+        given = {name: bytes.fromhex(value) for name, value in second.ask("bundle").items()}
+        bundle = Bundle(
+            1, given["identity"], 9, given["signed_prekey"], given["signature"], 31, given["prekey"]
+        )
+        device.record = start_session(device.record, bundle, device.identity)
+        first = device.encrypt(b"first")
+        assert second.ask("accept", body=first["body"]) == {"plaintext": b"first".hex()}
+    else:
+        names = ("identity", "signed_prekey", "signature", "prekey")
+        bundle_ = device.bundle()
+        body = second.ask("start", plaintext=b"first", **{name: bundle_[name] for name in names})["body"]
+        assert device.decrypt({"type": "pkmsg", "body": body}) == b"first"
+        assert second.ask("decrypt", **sent_by(device, b"answer")) == {"plaintext": b"answer".hex()}
+    assert device.decrypt({"type": "msg", **second.ask("encrypt", plaintext=b"hi")}) == b"hi"
+    for turn in range(12):
+        ours_, theirs = range(chance.randrange(1, 9)), range(chance.randrange(1, 9))
+        to_judge = [(b"%d %d" % (turn, each), sent_by(device, b"%d %d" % (turn, each))) for each in ours_]
+        to_us = [
+            (b"%d %d" % (turn, each), second.ask("encrypt", plaintext=b"%d %d" % (turn, each)))
+            for each in theirs
+        ]
+        chance.shuffle(to_judge)
+        chance.shuffle(to_us)
+        for plaintext, sent in to_judge:
+            assert second.ask("decrypt", **sent) == {"plaintext": plaintext.hex()}
+        for plaintext, sent in to_us:
+            assert device.decrypt({"type": "msg", **sent}) == plaintext
+
+
+def sent_by(device: Device, plaintext: bytes) -> dict[str, Any]:
+    sent = device.encrypt(plaintext)
+    assert sent["type"] == "msg"
+    return {"body": sent["body"]}
