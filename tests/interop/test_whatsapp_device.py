@@ -60,6 +60,7 @@ async def talk(kind: str, directory: Path, *, lid: bool = True, **more: Any) -> 
             yield Talk(world, client, str(shop.jid(lid=lid)))
 
 
+@pytest.mark.usefixtures("clients")
 @pytest.mark.parametrize("kind", KINDS)
 async def test_text_both_ways(kind: str, tmp_path: Path) -> None:
     async with talk(kind, tmp_path) as t:
@@ -74,6 +75,7 @@ async def test_text_both_ways(kind: str, tmp_path: Path) -> None:
         await t.world.inbox.until(lambda: len(t.world.received(SHOP, "message.delivered")) >= 3)
 
 
+@pytest.mark.usefixtures("clients")
 @pytest.mark.parametrize(("kind", "lid"), [("baileys", False), ("baileys", True), ("whatsmeow", True)])
 async def test_200_messages_each_way(kind: str, lid: bool, tmp_path: Path) -> None:
     """whatsmeow writes by LID always; an account that is not addressed so may not."""
@@ -88,6 +90,7 @@ async def test_200_messages_each_way(kind: str, lid: bool, tmp_path: Path) -> No
         assert t.world.texts(SHOP) == wanted
 
 
+@pytest.mark.usefixtures("baileys", "clients")
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_group_with_a_member_who_joins_late(kind: str, tmp_path: Path) -> None:
     async with talk(kind, tmp_path) as t, _tom(t.world, tmp_path) as tom:
@@ -110,7 +113,7 @@ async def test_a_group_with_a_member_who_joins_late(kind: str, tmp_path: Path) -
 @contextlib.asynccontextmanager
 async def _tom(world: DeviceWorld, directory: Path) -> AsyncIterator[peers.Client]:
     account = world.relay.account(TOM, name="Tom")
-    async with peers.linked(world.relay, "whatsmeow", directory / "tom", account) as client:
+    async with peers.linked(world.relay, "baileys", directory / "tom", account) as client:
         yield client
 
 
@@ -124,6 +127,7 @@ OURS = {
 CONTENT = bytes(range(256)) * 500
 
 
+@pytest.mark.usefixtures("clients")
 @pytest.mark.parametrize("kind", KINDS)
 async def test_files_both_ways(kind: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(CONTENT)
@@ -144,6 +148,7 @@ async def test_files_both_ways(kind: str, tmp_path: Path) -> None:
             assert await t.client.ask("download", id=told["id"]) == {"sha256": digest, "size": len(CONTENT)}
 
 
+@pytest.mark.usefixtures("clients")
 @pytest.mark.parametrize("kind", ["baileys", "whatsmeow"])
 async def test_receipts_reactions_edits_and_deletions(kind: str, tmp_path: Path) -> None:
     async with talk(kind, tmp_path) as t:
@@ -175,6 +180,7 @@ async def test_receipts_reactions_edits_and_deletions(kind: str, tmp_path: Path)
         await t.event("message.deleted", message_id=theirs)
 
 
+@pytest.mark.usefixtures("clients")
 @pytest.mark.parametrize("kind", ["baileys", "whatsmeow"])
 async def test_a_reply_and_a_mention(kind: str, tmp_path: Path) -> None:
     async with talk(kind, tmp_path) as t:
@@ -188,6 +194,7 @@ async def test_a_reply_and_a_mention(kind: str, tmp_path: Path) -> None:
         assert event["data"]["message"]["reply_to_message_id"] == ours
 
 
+@pytest.mark.usefixtures("clients")
 @pytest.mark.parametrize("kind", ["baileys", "whatsmeow"])
 async def test_a_message_is_sent_again_after_they_lost_the_session(kind: str, tmp_path: Path) -> None:
     async with talk(kind, tmp_path) as t:
@@ -203,6 +210,7 @@ async def test_a_message_is_sent_again_after_they_lost_the_session(kind: str, tm
         assert t.world.texts(SHOP) == ["answer", "and back"]
 
 
+@pytest.mark.usefixtures("clients")
 @pytest.mark.parametrize("kind", ["baileys", "whatsmeow"])
 async def test_two_own_devices(kind: str, tmp_path: Path) -> None:
     """Our account and a client of others are devices of one person."""
@@ -228,6 +236,7 @@ def _echoes(world: DeviceWorld) -> list[dict[str, Any]]:
     return [event for event in events if event["data"]["event"]["name"] == "message_echo"]
 
 
+@pytest.mark.usefixtures("clients")
 @pytest.mark.parametrize("kind", ["baileys", "whatsmeow"])
 async def test_prekeys_of_both_sides_run_out(kind: str, tmp_path: Path) -> None:
     async with talk(kind, tmp_path) as t:
@@ -241,6 +250,7 @@ async def test_prekeys_of_both_sides_run_out(kind: str, tmp_path: Path) -> None:
         await peers.until(lambda: len(device.prekeys) > 10)
 
 
+@pytest.mark.usefixtures("clients")
 @pytest.mark.parametrize("kind", ["baileys", "whatsmeow"])
 async def test_stanzas_over_64_kib(kind: str, tmp_path: Path) -> None:
     text = "ớ" * 30_000  # 90,000 bytes
@@ -251,6 +261,7 @@ async def test_stanzas_over_64_kib(kind: str, tmp_path: Path) -> None:
         assert (await t.event("message.received", message_id=id))["text"] == text
 
 
+@pytest.mark.usefixtures("whatsmeow")
 async def test_a_stranger_is_reached_with_a_token_only(tmp_path: Path) -> None:
     async with device_world(tmp_path) as world:
         await world.link(SHOP, tokens_required=True)
