@@ -112,10 +112,10 @@ class DeviceWorld:
         assert response.is_success, response.text
         return str(response.json()["data"]["file_key"])
 
-    async def sent_by_phones(self, phone: str) -> list[dict[str, Any]]:
-        """What this person's phone decrypted of what linked devices sent."""
+    async def sent(self) -> list[dict[str, Any]]:
+        """What linked devices sent and phones decrypted."""
         found = (await self.platform.http.get("/sandbox/whatsapp-device/messages")).json()
-        return [told for told in found if told["phone"] == phone]
+        return [told for told in found if not told["error"] and told["message"] is not None]
 
     def file_of(self, told: dict[str, Any]) -> bytes:
         """The file of a message, decrypted as a phone does."""

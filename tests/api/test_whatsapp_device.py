@@ -107,3 +107,21 @@ async def test_what_is_done_to_a_message(tmp_path: Path) -> None:
         await world.act(SHOP, "revoke", conversation_id=chat, message_id=sent)
         await world.inbox.until(lambda: world.received(MEI, "message.deleted"))
         assert world.received(MEI, "message.deleted")[0]["message_id"] == sent
+
+
+async def test_what_the_capability_list_says(tmp_path: Path) -> None:
+    async with device_world(tmp_path) as world:
+        listed = await world.api.data("GET", "/v1/capabilities")
+        [found] = [each for each in listed if each["provider"] == "whatsapp"]
+        linked = [each for each in found["connections"] if each["auth_mode"] in ("qrcode", "code")]
+        assert len(linked) == 2
+        for connection in linked:
+            assert connection["inbound"] == "acked"
+            assert connection["receipts"] == ["sent", "delivered", "read"]
+            assert connection["can_start_conversation"] is True
+            assert "window_hours" not in connection
+            assert {
+                *("send_text", "send_image", "send_audio", "send_contacts", "send_reply", "edit_message"),
+                *("revoke_message", "react_to_message", "mark_read", "show_typing", "download_media"),
+                *("list_groups", "create_group", "block_contact"),
+            } <= {*connection["capabilities"]}

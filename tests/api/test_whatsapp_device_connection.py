@@ -2,7 +2,12 @@
 
 from pathlib import Path
 
+import trio
+
 from tests.device_world import MEI, SHOP, device_world
+from unifyport.sandbox.whatsapp.device.trust import ServerKeys
+
+STATUS = "account.status.updated"
 
 
 async def test_the_owner_removes_the_device_on_the_phone(tmp_path: Path) -> None:
@@ -57,3 +62,55 @@ async def test_messages_of_an_outage_arrive_once(tmp_path: Path) -> None:
         await world.inbox.until(lambda: len(world.texts(SHOP)) == len(texts))
         assert world.texts(SHOP) == texts
         await world.api.until(lambda _: not len(world.device(SHOP).pending), f"/v1/accounts/{id_}")
+
+
+async def test_a_connection_that_was_replaced_does_not_fight(tmp_path: Path) -> None:
+    async with device_world(tmp_path) as world:
+        id_ = await world.link(SHOP)
+        await world.do("refuse", phone=SHOP, reason=503)  # so that it does not come back while we look
+        await world.do("stream_error", phone=SHOP, conflict="replaced")
+        await world.inbox.until(lambda: "connection_replaced" in str(world.received(SHOP, STATUS)))
+        assert (await world.api.data("GET", f"/v1/accounts/{id_}/auth"))["status"] == "authorized"
+
+
+async def test_a_server_with_another_certificate_is_not_trusted(tmp_path: Path) -> None:
+    async with device_world(tmp_path) as world:
+        await world.link(SHOP)
+        logins = world.device(SHOP).logins
+        world.relay.keys = ServerKeys()
+        await world.do("stream_error", phone=SHOP, code=503)
+        await world.inbox.until(lambda: "untrusted_server" in str(world.received(SHOP, STATUS)))
+        assert world.device(SHOP).logins == logins
+
+
+async def test_a_send_whose_answer_is_lost_is_unknown(tmp_path: Path) -> None:
+    async with device_world(tmp_path) as world:
+        await world.link(SHOP)
+        await world.do("account", phone=MEI)
+        assert (await world.send(SHOP, MEI, "first")).status_code == 200
+        answers = []
+
+        async def send() -> None:
+            answers.append(await world.send(SHOP, MEI, "second"))
+
+        await world.do("silent", phone=SHOP)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(send)
+            while [node.tag for _, node in world.relay.relay.seen].count("message") < 2:
+                await trio.sleep(0.01)  # the relay has no event to wait for
+            world.relay.relay.stream_error(world.device(SHOP), {"code": "503"})
+        assert answers[0].json()["error"]["outcome"] == "unknown", answers[0].text
+
+
+async def test_what_cannot_be_sent(tmp_path: Path) -> None:
+    async with device_world(tmp_path) as world:
+        await world.link(SHOP)
+        unknown = await world.send(SHOP, "6599999999")
+        assert unknown.status_code == 404, unknown.text
+        assert unknown.json()["error"]["reason"] == "contact_not_found"
+        group = await world.send(SHOP, "120363000000000000@g.us")
+        assert group.status_code == 404, group.text
+        odd = await world.send(SHOP, "not a number")
+        assert odd.status_code == 400, odd.text
+        long = await world.send(SHOP, MEI, "x" * 65_537)
+        assert long.status_code == 400, long.text

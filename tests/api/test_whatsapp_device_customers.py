@@ -33,7 +33,7 @@ async def test_files_come_in_and_go_out(tmp_path: Path) -> None:
         message = {"type": "image", "file_key": key, "text": "see this"}
         answer = await world.send(SHOP, MEI, message=message)
         assert answer.status_code == 200, answer.text
-        [told] = await world.sent_by_phones(MEI)
+        [told] = await world.sent()
         assert told["message"]["imageMessage"]["caption"] == "see this"
         assert world.file_of(told) == picture
 
@@ -101,7 +101,7 @@ async def test_the_account_moves_to_lid_addressing(tmp_path: Path) -> None:
         assert (await world.send(SHOP, MEI, "by lid")).status_code == 200
         world.relay.relay.account(SHOP).lid_addressed = False
         assert (await world.send(SHOP, MEI, "by number again")).status_code == 200
-        texts = [told["text"] for told in await world.sent_by_phones(MEI)]
+        texts = [told["text"] for told in await world.sent()]
         assert texts == ["by number", "by lid", "by number again"]
 
 

@@ -22,10 +22,11 @@ class GroupCache:
 
     async def get(self, group: Jid) -> GroupInfo:
         """Raises `Rejected(GROUP_NOT_FOUND)`, `Rejected("not_a_member")` and `Transient`."""
-        if group not in self._known:
-            await self.refresh(group)
+        known = self._known.get(group)
+        if known is None:
+            return await self.refresh(group)
         self._known.move_to_end(group)
-        return self._known[group]
+        return known
 
     async def refresh(self, group: Jid) -> GroupInfo:
         try:
