@@ -13,12 +13,14 @@ from typing import Any
 
 import trio
 
+from tests.relay_client import relay
 from unifyport.protocols.whatsapp.whatsapp_pb2 import Message
-from unifyport.sandbox.serving import bind
 from unifyport.sandbox.whatsapp.device.directory import Account
 from unifyport.sandbox.whatsapp.device.platform import DevicePlatform
 
 from . import peers
+
+__all__ = ["Client", "Failed", "build", "client", "linked", "relay", "text_of", "until"]
 
 HERE = Path(__file__).parent
 SECONDS = 30.0
@@ -101,21 +103,6 @@ class Client:
 def build(kind: str) -> None:
     """Build a kind of client if it is not built yet; skips the test where it cannot be."""
     PROGRAMS[kind]()
-
-
-@contextlib.asynccontextmanager
-async def relay() -> AsyncIterator[DevicePlatform]:
-    """A relay that listens."""
-    platform = DevicePlatform()
-    async with trio.open_nursery() as nursery:
-        addresses = {}
-        for protocol in platform.protocols:
-            listener = bind("127.0.0.1", 0)
-            addresses[protocol.name] = protocol.address_at(listener)
-            nursery.start_soon(protocol.serve, listener)
-        platform.endpoints(addresses)
-        yield platform
-        nursery.cancel_scope.cancel()
 
 
 @contextlib.asynccontextmanager
