@@ -12,7 +12,7 @@ from unifyport.model import directory
 from unifyport.model.times import rfc3339
 from unifyport.protocols.binary_node import GROUP, LID, Jid, MalformedNode, Node
 
-from .addresses import read_jid
+from .addresses import phone_of, read_jid
 
 GROUPS = "w:g2"  # the namespace of requests
 SERVER = GROUP
@@ -54,15 +54,16 @@ class GroupInfo:
         )
 
     def people(self) -> list[directory.ConversationMember]:
-        return [
-            directory.ConversationMember(
-                peer_id=str(member.jid),
-                display_name="",
-                role=member.role,
-                extra={"phone": f"+{member.other.user}"} if member.other and self.by_lid else None,
+        """The members by their LIDs, where these are known, with their numbers beside."""
+        found = []
+        for member in self.members:
+            lid, phone = (member.jid, member.other) if self.by_lid else (member.other, member.jid)
+            extra = {"phone": phone_of(phone)} if phone is not None else None
+            id_ = str(lid or member.jid)
+            found.append(
+                directory.ConversationMember(peer_id=id_, display_name="", role=member.role, extra=extra)
             )
-            for member in self.members
-        ]
+        return found
 
 
 def read_group(node: Node) -> GroupInfo:

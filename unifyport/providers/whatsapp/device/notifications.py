@@ -14,7 +14,7 @@ any other        `provider.event` under that name
 
 import functools
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 from unifyport.model.inbound import (
     Conversation,
@@ -137,7 +137,7 @@ class Notifications:
         chat = Conversation(str(group), "group", info.subject if info is not None else "")
         at = node.number("t") * 1000
         key = dedupe_key("whatsapp", self._keys.me.user, "group", str(group), node.get("id"))
-        changes = changes_of(node)
+        changes = await self._with_people(draft, changes_of(node))
         request = node.child("created_membership_requests") or node.child("membership_approval_request")
         if changes:
             outcome.events.append(GroupChanged(key, chat, str(who.id) if who else "", changes, at))
@@ -148,6 +148,16 @@ class Notifications:
             name = node.children[0].tag if node.children else "changed"
             sender = who.sender(node.get("notify")[:256]) if who is not None else None
             outcome.events.append(PlatformEvent(key, f"group_{name}"[:64], at, chat, sender))
+
+    async def _with_people(self, draft: Draft, changes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Changes whose members are named as senders are in events."""
+        for change in changes:
+            if "member_ids" in change:
+                jids = [Jid.parse(id_) for id_ in change["member_ids"]]
+                change["member_ids"] = [
+                    str((await people.person(draft, jid)).id) if is_person(jid) else str(jid) for jid in jids
+                ]
+        return changes
 
     async def _other(self, draft: Draft, node: Node) -> ProviderEvent:
         kind = node.get("type")[:64] or "notification"

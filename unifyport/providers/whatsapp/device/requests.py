@@ -32,7 +32,7 @@ class Requests:
         *content: Node,
         to: str = SERVER,
         missing: str = "",
-        timeout: float = ANSWER_SECONDS,
+        timeout: float | None = None,
     ) -> Node:
         """Send an `<iq>` and return its answer. Raises what `request_refusal` makes of a refusal, and
         `Transient`. `kind`: `get` or `set`.
@@ -45,7 +45,7 @@ class Requests:
             raise request_refusal(answer, missing)
         return answer
 
-    async def exchange(self, request: Node, *, timeout: float = ANSWER_SECONDS) -> Node:
+    async def exchange(self, request: Node, *, timeout: float | None = None) -> Node:
         """Send a stanza and return the answer with its id. Raises `Transient`, with `maybe_applied` once it
         may have been received.
         """
@@ -55,7 +55,7 @@ class Requests:
         waiter = self._waiting[id_] = _Waiter()
         try:
             await self._socket.send(request)
-            with trio.move_on_after(timeout):
+            with trio.move_on_after(ANSWER_SECONDS if timeout is None else timeout):
                 await waiter.event.wait()
         finally:
             self._waiting.pop(id_, None)

@@ -1,5 +1,6 @@
 """The connection of a device: stanzas over Noise over a WebSocket. It has no task of its own."""
 
+import logging
 import time
 from collections import deque
 from urllib.parse import urlsplit
@@ -16,6 +17,7 @@ from unifyport.protocols.whatsapp.frames import FrameReader, MalformedFrame
 from unifyport.providers.contract.base import ConnectorContext
 from unifyport.providers.contract.errors import Transient
 
+log = logging.getLogger(__name__)
 HANDSHAKE_SECONDS = 20.0
 SILENCE_SECONDS = 90.0  # the platform answers pings, which are sent each 25 s
 _DAMAGED = (NoiseError, MalformedFrame, MalformedNode)
@@ -43,7 +45,17 @@ class NodeSocket:
                 raise Transient("connection_lost", maybe_applied=True) from None
 
     async def receive(self) -> tuple[Node, int]:
-        """The next stanza, and its size in bytes. Raises `Transient`."""
+        """The next stanza that can be read, and its size in bytes. Raises `Transient`."""
+        while True:
+            frame = await self._next_frame()
+            try:
+                return decode(self._channel.open(frame)), len(frame)
+            except NoiseError:
+                raise Transient("malformed_frame") from None
+            except MalformedNode as error:  # the stanzas after it are not affected
+                log.warning("whatsapp: a stanza of %d bytes could not be read: %s", len(frame), error)
+
+    async def _next_frame(self) -> bytes:
         while not self._frames:
             try:
                 with trio.fail_after(SILENCE_SECONDS):
@@ -54,11 +66,7 @@ class NodeSocket:
                 raise Transient("no_answer") from None
             except MalformedFrame:
                 raise Transient("malformed_frame") from None
-        frame = self._frames.popleft()
-        try:
-            return decode(self._channel.open(frame)), len(frame)
-        except NoiseError:
-            raise Transient("malformed_frame") from None
+        return self._frames.popleft()
 
     def close(self) -> None:
         self._socket.close()
