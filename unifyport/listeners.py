@@ -105,6 +105,7 @@ class Listeners:
             certificate=self.certificate,
             trusted=server.proxies,
             proxy_protocol=server.proxy_protocol,
+            refuse=api.refusing(door),
         )
         await listener.serve(until)
 
@@ -115,18 +116,23 @@ class Listeners:
             log.warning("no control socket: its path is too long (%s)", path)
             yield None
             return
-        path.unlink(missing_ok=True)
         with socket.socket(socket.AF_UNIX) as control:
             mask = os.umask(0o177)
             try:
+                path.unlink(missing_ok=True)
                 control.bind(os.fspath(path))
+            except OSError as error:  # a full disk, or one that is read-only
+                log.warning("no control socket: %s cannot be made (%s)", path, error.strerror)
+                yield None
+                return
             finally:
                 os.umask(mask)
             control.listen(_BACKLOG)
             try:
                 yield control
             finally:
-                path.unlink(missing_ok=True)
+                with contextlib.suppress(OSError):
+                    path.unlink(missing_ok=True)
 
 
 def doors(server: ServerSettings) -> dict[str, frozenset[Audience]]:

@@ -12,10 +12,12 @@ Opening order: lock, database, file. Running order: the supervision tree, bottom
                                                      fetching   files of incoming messages, where that is set
                                                      keys       compares the version of the API keys
                                                      garbage    collects when the process has grown
+                                                     watchdog   logs what holds the event loop
 """
 
 import contextlib
 import logging
+import math
 import os
 import random
 import signal
@@ -37,11 +39,14 @@ from supervisors import (
     Admission,
     Backoff,
     ChildSpec,
+    Failure,
     Incarnation,
+    Kind,
     OneForOne,
     OnExhausted,
     Policy,
     RestForOne,
+    classify,
     tree,
 )
 from unifyport.api.app import Front
@@ -73,14 +78,16 @@ from unifyport.net.sweeper import Sweeper
 from unifyport.process.descriptors import limit, raise_limit, share_of_front
 from unifyport.process.garbage import Garbage, tame
 from unifyport.process.logs import set_level, set_up_logs
+from unifyport.process.watchdog import Watchdog
 from unifyport.providers.registry import Registry, standard
-from unifyport.storage.contract import Committed, RecoverCommands, Refused
+from unifyport.storage.contract import Committed, RecoverCommands, Refused, StoreUnavailable
 from unifyport.storage.sqlite.store import SqliteStore
 
 log = logging.getLogger("unifyport.server")
 
 PARTITIONS = 4
 STOP_LIMIT = 40.0
+STOP_LIMIT_WITHOUT_STORAGE = 8.0
 EX_TEMPFAIL = 75
 
 # Parts of the gateway restart at once and often. A part that cannot be kept up ends the process.
@@ -163,6 +170,8 @@ class Server:
         self._lock = DatabaseLock(settings.database)
         self._store = SqliteStore(settings.database, settings.key_ring, self._parts.now_ms)
         self.registry.load_connectors()
+        self._watchdog = Watchdog()
+        self._writer: Writer | None = None
         self._up = False
         self._listeners = Listeners(settings.server, settings.directory, settings.socket)
         self.reloader: Reloader
@@ -205,7 +214,19 @@ class Server:
             asked = True
             log.info("stopping on %s", signal.Signals(number).name)
             incarnation.stop(STOP_LIMIT)
-            trio.lowlevel.spawn_system_task(_exit_after, STOP_LIMIT)
+            trio.lowlevel.spawn_system_task(self._exit_in_time)
+
+    async def _exit_in_time(self) -> None:
+        """End the process if a stop hangs; a crash loses nothing. Without storage there is no use in waiting:
+        what it waits for is a write.
+        """
+        end, since = trio.current_time() + STOP_LIMIT, math.inf
+        while (now := trio.current_time()) < end and now - since < STOP_LIMIT_WITHOUT_STORAGE:
+            since = min(since, now) if self._storage_trouble() else math.inf
+            await trio.sleep(0.1)
+        if (trouble := self._storage_trouble()) is not None:
+            log.error("stopped without writing what was still to be recorded: %s", trouble)
+        os._exit(EX_TEMPFAIL)
 
     # -- composition ----------------------------------------------------------------------------------------
 
@@ -230,7 +251,7 @@ class Server:
         connections = Connections(
             lambda: share_of_front(limit(), sum(actor.spec.sockets for actor in accounts))
         )
-        figures = FrontFigures(connections, self._listeners.certificate)
+        figures = FrontFigures(connections, self._listeners.certificate, self._watchdog)
         front = Front(gateway, Cursors(self.settings.key_ring), figures)
 
         async def serve_front(me: Incarnation) -> None:
@@ -293,6 +314,7 @@ class Server:
                 listener(account_id, links)
 
         writer = Writer(store, events_committed, keys_changed, erased, on_files=files_committed)
+        self._writer = writer
         event_id = EventIds(now_ms, await store.newest_event_id())
         lane_key = await store.lane_key()
         links = MediaLinks(
@@ -386,7 +408,7 @@ class Server:
             new_delivery_client=base.new_delivery_client,
             ingress_url=lambda account: _ingress_url(base.base_url, account),
             now_ms=now_ms,
-            ready=lambda: self._not_ready(road.writer),
+            ready=self._not_ready,
         )
 
     def _adopt(self, parts: Assembly, admissions: dict[str, Admission], settings: Settings) -> None:
@@ -412,22 +434,23 @@ class Server:
         accounts, deliveries, writer = assembly.accounts, assembly.deliveries, assembly.writer
         normalizing = OneForOne()
         for number, partition in enumerate(assembly.normalizers.partitions):
-            normalizing.add(ChildSpec(f"normalizer-{number}", partition.run, _PARTITION))
+            normalizing.add(_part(f"normalizer-{number}", partition.run, policy=_PARTITION))
         retention = Retention(self.settings, writer, assembly.uploads, self._parts.now_ms)
         parts = OneForOne(stop_in_order=True)  # front, then accounts and their sends, then deliveries
-        parts.add(ChildSpec("garbage", Garbage().run, _PART))
-        parts.add(ChildSpec("keys", assembly.keys.run, _PART))
-        parts.add(ChildSpec("retention", retention.run, _PART))
-        parts.add(ChildSpec("eraser", assembly.eraser.run, _PART))
-        parts.add(ChildSpec("fetching", assembly.fetching.run, _PART))
-        parts.add(ChildSpec("deliveries", deliveries.run, _PART, supervisor=deliveries.supervisor))
-        parts.add(ChildSpec("accounts", accounts.run, _PART, supervisor=accounts.supervisor))
-        parts.add(ChildSpec("front", serve_front, _PART))
+        parts.add(_part("watchdog", self._watchdog.run))
+        parts.add(_part("garbage", Garbage().run))
+        parts.add(_part("keys", assembly.keys.run))
+        parts.add(_part("retention", retention.run))
+        parts.add(_part("eraser", assembly.eraser.run))
+        parts.add(_part("fetching", assembly.fetching.run))
+        parts.add(_part("deliveries", deliveries.run, supervisor=deliveries.supervisor))
+        parts.add(_part("accounts", accounts.run, supervisor=accounts.supervisor))
+        parts.add(_part("front", serve_front))
         return RestForOne(
             [
-                ChildSpec("storage", writer.run, _PART),
-                ChildSpec("normalizers", normalizing.run, _PART, supervisor=normalizing),
-                ChildSpec("services", parts.run, _PART, supervisor=parts),
+                _part("storage", writer.run),
+                _part("normalizers", normalizing.run, supervisor=normalizing),
+                _part("services", parts.run, supervisor=parts),
             ]
         )
 
@@ -446,9 +469,13 @@ class Server:
 
         return policy_of
 
-    def _not_ready(self, writer: Writer) -> str | None:
-        if writer.unavailable is not None:
-            return f"storage is unavailable: {writer.unavailable}"
+    def _storage_trouble(self) -> str | None:
+        unwritten = None if self._writer is None else self._writer.unavailable
+        return self._store.trouble or unwritten
+
+    def _not_ready(self) -> str | None:
+        if (trouble := self._storage_trouble()) is not None:
+            return f"storage is unavailable: {trouble}"
         return None if self._up else "starting"
 
     def _public_ingress_url(self, account: Account) -> str | None:
@@ -509,10 +536,15 @@ def _ingress_url(base_url: str, account: Account) -> str:
     return f"{base_url.rstrip('/')}/ingress/{account.channel}/{account.id}"
 
 
-async def _exit_after(seconds: float) -> None:
-    """End the process if a stop hangs; a crash loses nothing."""
-    await trio.sleep(seconds)
-    os._exit(EX_TEMPFAIL)
+def _part(name: str, run: Any, *, policy: Policy = _PART, supervisor: Any = None) -> ChildSpec:
+    return ChildSpec(name, run, policy, classify=_classify, supervisor=supervisor)
+
+
+def _classify(error: BaseException) -> Failure:
+    """Storage that is away is no fault of a part: it is run again, however often."""
+    if isinstance(error, StoreUnavailable):
+        return Failure(Kind.DEFERRED, "storage_unavailable", error.reason, retry_after=1.0)
+    return classify(error)
 
 
 def run(settings: Settings, registry: Registry | None = None, parts: Parts | None = None) -> None:

@@ -146,8 +146,9 @@ class AccountActor:
         if not self.state.may_run or self.leaving:
             return False
         self.connection.observed()
+        events, settled = await self.connection.settle(events)
         unit = self.state.unit()
-        unit.provider_events, unit.session = events, list(state)
+        unit.provider_events, unit.session = events, [*state, *settled]
         try:
             await self.state.commit(unit, size)
         except (LeaseLost, LoggedOut, NotDurable):

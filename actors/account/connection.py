@@ -14,8 +14,9 @@ import trio
 
 from supervisors import Incarnation
 from unifyport.model.account import AuthStatus, Identity
-from unifyport.model.unit import Unit
-from unifyport.providers.contract.base import AnswersProbes, Batch, Connector, KeepsTokens
+from unifyport.model.inbound import ProviderEvent
+from unifyport.model.unit import SessionChange, Unit
+from unifyport.providers.contract.base import AnswersProbes, Batch, Connector, KeepsTokens, SettlesEchoes
 from unifyport.providers.contract.errors import (
     ChannelError,
     Conflict,
@@ -196,6 +197,15 @@ class Connection:
                 return None
             await self._changed.wait()
         return lease
+
+    async def settle(self, events: list[ProviderEvent]) -> tuple[list[ProviderEvent], list[SessionChange]]:
+        """See `SettlesEchoes.settle`; the events as they are where no such connector is up."""
+        settled: tuple[list[ProviderEvent], list[SessionChange]] = (events, [])
+        if self._lease is not None and isinstance(self._lease.connector, SettlesEchoes):
+            async with self._lease.use() as connector:
+                assert isinstance(connector, SettlesEchoes)
+                settled = await connector.settle(events)
+        return settled
 
     def report_lost(self, connector: Connector, error: ChannelError) -> None:
         """A command found the login void or taken: end the incarnation if `connector` is still its own."""

@@ -2,8 +2,10 @@
 
 from supervisors import Failure, Kind, classify
 from unifyport.providers.contract.errors import ChannelError, Conflict, LoggedOut, RateLimited
+from unifyport.storage.contract import StoreUnavailable
 
 ROAD_RETRY_SECONDS = 0.5
+STORE_RETRY_SECONDS = 5.0
 LEASE_LOST = "lease_lost"
 
 
@@ -35,6 +37,8 @@ def failure_of(error: BaseException, *, conflict_is_ours: bool) -> Failure:
         case NotDurable():
             # The gateway's own road failed, not the account: it costs no restart budget.
             return Failure(Kind.DEFERRED, "not_durable", str(error), retry_after=ROAD_RETRY_SECONDS)
+        case StoreUnavailable(reason=reason):
+            return Failure(Kind.DEFERRED, "storage_unavailable", reason, retry_after=STORE_RETRY_SECONDS)
         case LeaseLost():
             return Failure(Kind.TERMINAL, LEASE_LOST)
         case _:

@@ -290,7 +290,13 @@ async def test_with_too_many_in_work_a_request_is_not_looked_at(
         assert 1 <= int(refused.headers.get("retry-after")) <= LONGEST_OVERLOAD_WAIT
         wrong = await dispatcher.dispatch(ask("POST", "/do/x", x_api_key="wrong"))
         assert wrong.status == 401
+        assert dispatcher.refuse("POST", "/do/x", ask("POST", "/do/x", x_api_key="wrong").headers) is None
+        assert dispatcher.refuse("GET", "/do/x", ask("POST", "/do/x").headers) is None
+        by_head = dispatcher.refuse("POST", "/do/x", ask("POST", "/do/x").headers)
+        assert by_head is not None
+        assert (by_head.status, content(by_head)["error"]["code"]) == (503, "op_failed")
         free.set()
+    assert dispatcher.refuse("POST", "/do/y", ask("POST", "/do/y").headers) is None
     assert (await dispatcher.dispatch(ask("POST", "/do/y"))).status == 204
     assert sorted(entered) == [*places, "y"]
 

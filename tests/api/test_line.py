@@ -201,9 +201,12 @@ async def test_garbage_is_kept_and_stops_nothing(tmp_path: Path) -> None:
             assert answer.status_code == 200
         half = {"destination": here.channel.bot, "events": [{"type": "message", "timestamp": "x"}, 7]}
         assert (await post(here, json.dumps(half).encode())).status_code == 200
+        many = f'{{"destination": "{here.channel.bot}", "events": [{{}}'.encode() + b",{}" * 300_000 + b"]}"
+        with trio.fail_after(3):  # it is not read item by item
+            assert (await post(here, many)).status_code == 200
         await here.write("still here")
         metrics = (await here.api.http.get("/metrics")).text
-        assert "unifyport_quarantined_total 6.0" in metrics
+        assert "unifyport_quarantined_total 7.0" in metrics
 
 
 async def test_a_check_of_the_address_is_no_event(tmp_path: Path) -> None:

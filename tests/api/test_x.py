@@ -193,6 +193,28 @@ async def test_two_accounts_of_one_app_share_its_stream(tmp_path: Path) -> None:
         assert opened(world) <= 1 + 2 * 3  # X may have refused one: it notices late that the other is closed
 
 
+@pytest.mark.parametrize("backfill", [True, False])
+async def test_messages_while_the_leading_account_changes(tmp_path: Path, backfill: bool) -> None:
+    """What comes while no account reads the stream is filled in for those that follow, by either way."""
+    users = ("1111", "1112", "1113")
+    accounts = "".join(x_account(f"x{user}", user) for user in users)
+    async with x_world(tmp_path, accounts) as world:
+        world.x.deliveries.backfill = backfill
+        listed = await world.api.data("GET", "/v1/accounts")
+        for account in listed:
+            await world.api.until(lambda a: a["runtime_status"] == "running", f"/v1/accounts/{account['id']}")
+        written: list[str] = []
+        for account in listed:
+            await world.api("POST", f"/v1/accounts/{account['id']}/runtime/reconnect")
+            for user in users:
+                written.append(f"{len(written)} to {user}")
+                await world.write(written[-1], to=user)
+            await world.api.until(lambda a: a["runtime_status"] == "running", f"/v1/accounts/{account['id']}")
+            await world.api.until(lambda _: len(world.x.open) == 1, "/v1/accounts")
+        await world.inbox.until(lambda: len(world.texts()) >= len(written))
+        assert sorted(world.texts()) == sorted(written)
+
+
 async def test_a_conversation_between_two_of_our_accounts(tmp_path: Path) -> None:
     accounts = x_account("x1", "1111") + x_account("x2", "1112")
     async with x_world(tmp_path, accounts) as world:

@@ -4,10 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trio
 
 from tests.api.test_x import PHOTO, echoes
-from tests.api.x_world import ME, MEI, World, x_world
-from unifyport.providers.x.api import uploads
+from tests.api.x_world import ME, MEI, World, x_account, x_world
+from unifyport.providers.x.api import connector, uploads
 
 OFF = '[providers.x.pace]\naccount = "off"\n'
 
@@ -97,8 +98,9 @@ async def test_sends_without_an_answer(tmp_path: Path, fault: str, outcome: str)
         assert (await world.send()).status_code == 200  # the account goes on
 
 
-async def test_a_lost_answer_is_settled_by_the_echo(tmp_path: Path) -> None:
-    async with x_world(tmp_path) as world:
+@pytest.mark.parametrize("receive", ["poll", "webhook"])
+async def test_a_lost_answer_is_settled_by_the_echo(tmp_path: Path, receive: str) -> None:
+    async with x_world(tmp_path, x_account(receive=receive)) as world:
         await world.order("faults", kind="lost_answer", method="messages")
         response = await world.send(message=text("R&D: https://shop.example/a?b=1"))
         error = response.json()["error"]
@@ -113,8 +115,9 @@ async def test_a_lost_answer_is_settled_by_the_echo(tmp_path: Path) -> None:
         await world.inbox.until(lambda: echoes(world))
 
 
-async def test_the_echo_comes_before_the_answer(tmp_path: Path) -> None:
-    async with x_world(tmp_path) as world:
+@pytest.mark.parametrize("receive", ["poll", "webhook"])
+async def test_the_echo_comes_before_the_answer(tmp_path: Path, receive: str) -> None:
+    async with x_world(tmp_path, x_account(receive=receive)) as world:
         world.x.messages.answer_after = 0.5
         sent = await world.send()
         assert sent.status_code == 200
@@ -122,6 +125,19 @@ async def test_the_echo_comes_before_the_answer(tmp_path: Path) -> None:
         await world.inbox.until(lambda: world.texts() == ["next"])
         assert not echoes(world)
         assert not world.inbox.of("message.status.updated")
+
+
+async def test_a_webhook_does_not_wait_for_an_answer_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connector, "HOLD_WEBHOOK_SECONDS", 0.1)
+    async with x_world(tmp_path, x_account(receive="webhook")) as world, trio.open_nursery() as nursery:
+        world.x.messages.answer_after = 1.5
+        nursery.start_soon(world.send)
+        await world.inbox.until(lambda: world.x.sent() and world.inbox.of("message.status.updated"))
+        [status] = world.inbox.of("message.status.updated")
+        assert status["status"] == "sent"  # by its words
+        assert not echoes(world)
 
 
 async def test_the_echo_of_a_message_that_was_sent_before_a_restart(tmp_path: Path) -> None:

@@ -119,6 +119,14 @@ async def test_contents_beside_text(tmp_path: Path) -> None:
             ):
                 await api.data("POST", "/v1/messages", text_to(account, USER, text, provider_data=data))
                 assert bots(platform).sent()[-1][field] == data[field]
+            image = {"type": "image", "url": "https://x.example/b.jpg", "caption": "look"}
+            body = {**text_to(account, USER), "message": image}
+            await api.data("POST", "/v1/messages", body)
+            sent = bots(platform).sent()[-1]
+            assert (sent["photo"], sent["caption"]) == (image["url"], "look")
+            for wrong in ({"url": "http://x.example/b.jpg"}, {"caption": "x" * 2001}, {"type": "video"}):
+                refused = await api("POST", "/v1/messages", {**body, "message": image | wrong})
+                assert 400 <= refused.status_code < 500, wrong
             for text, data, kind in (
                 ("", {"photo": "http://x.example/a.jpg"}, "user"),
                 ("", {"photo": "https://[::"}, "user"),
@@ -131,7 +139,7 @@ async def test_contents_beside_text(tmp_path: Path) -> None:
                 body = text_to(account, USER, text, provider_data=data, type=kind)
                 refused = await api("POST", "/v1/messages", body)
                 assert 400 <= refused.status_code < 500, (text, data)
-            assert len(bots(platform).sent()) == 4
+            assert len(bots(platform).sent()) == 5
 
 
 @pytest.mark.parametrize("status_is_code", [False, True])

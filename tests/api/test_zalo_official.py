@@ -405,7 +405,7 @@ async def test_what_the_connections_declare(tmp_path: Path) -> None:
         assert (official["window_hours"], official["receipts"]) == (168, ["sent", "delivered", "read"])
         assert not bot["can_start_conversation"]
         assert not official["can_start_conversation"]
-        assert set(bot["capabilities"]) == {"send_text", "show_typing", "download_media"}
+        assert set(bot["capabilities"]) == {"send_text", "send_image", "show_typing", "download_media"}
         assert set(official["capabilities"]) == {
             *("send_text", "send_image", "send_document", "send_reply", "react_to_message"),
             *("download_media", "get_contact", "list_groups", "get_group", "list_conversation_members"),

@@ -1,6 +1,6 @@
 """A run that makes every event type and every message kind, and the bodies that a receiver got in it.
 
-Telegram, WhatsApp and LINE send the examples of their documentation through the sandbox. What only devices
+All platforms send the examples of their documentation through the sandbox. What only devices
 see comes from `telling.py`, logins from the reference platform. What a run makes anew each time (ids, times,
 links, codes) is replaced by constants.
 """
@@ -37,6 +37,7 @@ from unifyport.providers.telegram.bot.kinds import KINDS
 from unifyport.providers.telegram.bot.updates import ALLOWED_UPDATES
 
 from .line import of_line
+from .others import of_others
 from .telling import told_by
 
 AT, SHOWN_AT = 1_780_790_400, "2026-06-07T00:00:00Z"  # of the documented examples
@@ -48,8 +49,9 @@ Body = dict[str, Any]
 async def catalogue(directory: Path) -> list[Body]:
     """The bodies that receivers got, with constants."""
     line, now = await of_line(directory)
-    of_line_ = [constant(body, now) for body in line]
-    return [*await _of_bots(directory), *of_line_, *await _of_devices(directory)]
+    others, later = await of_others(directory)
+    of_rest = [*(constant(body, now) for body in line), *(constant(body, later) for body in others)]
+    return [*await _of_bots(directory), *of_rest, *await _of_devices(directory)]
 
 
 # -- Telegram bots and the Cloud API -------------------------------------------------------------------------

@@ -9,11 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.providers.documentation import LINE, WHATSAPP
+from tests.providers.documentation import LINE, TIKTOK, WHATSAPP
 from unifyport.api.http.openapi_events import event_components, schema_name
 from unifyport.api.schemas.events import EVENTS
 from unifyport.model.event import BodyForm, EventType, in_form
 from unifyport.providers.telegram.bot.kinds import KINDS
+from unifyport.providers.x.api.kinds import KINDS as X_KINDS
+from unifyport.providers.zalo.bot.parse import KINDS as ZALO_BOT_KINDS
+from unifyport.providers.zalo.official.kinds import KINDS as ZALO_KINDS
 
 from .choice import examples, messages
 from .page import page
@@ -112,10 +115,14 @@ def _the_flat_form_says_all(bodies: list[dict[str, Any]]) -> None:
 def _all_kinds_are_there(bodies: list[dict[str, Any]]) -> None:
     assert {body["type"] for body in bodies} == set(EventType) == set(EVENTS)
     shown = {(provider, name.partition(",")[0]) for provider, name in messages(bodies)}
+    only_sent = {"list", "template"}
     others = {"interactive", "reaction", "revoke", "edit", "system"}
     assert shown == {
         *(("telegram", kind) for kind in [*KINDS, "callback_query"]),
         *(("whatsapp", kind) for kind in set(WHATSAPP["message"]) - others),
         *(("whatsapp", f"interactive: {kind}") for kind in WHATSAPP["interactive"]),
         *(("line", kind) for kind in [*LINE["message"], "postback"]),
+        *(("tiktok", kind) for kind in set(TIKTOK["message"]) - {"reaction"}),
+        *(("zalo", kind) for kind in (set(ZALO_KINDS) | set(ZALO_BOT_KINDS)) - only_sent),
+        *(("x", kind) for kind in [*X_KINDS, "location", "encrypted"]),
     }

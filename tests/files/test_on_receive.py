@@ -195,6 +195,7 @@ async def test_what_does_not_fit_into_the_queue_is_left_to_its_link(
             await world.until_asked(number)
         await world.picture()
         left = await world.picture()
+        assert "unifyport_files_to_fetch 1.0" in (await api.http.get("/metrics")).text
         world.gate.set()
         await world.until_kept(3, settings)
         assert "more files come than are fetched" in caplog.text
@@ -224,6 +225,8 @@ async def test_an_account_made_through_the_api_says_when(world: World) -> None:
         await api.data("PATCH", path, {"media_fetch": "on_link"})
     async with gateway(world.settings("", '[media]\nfetch = "on_receive"\n')) as api:  # it says so itself
         assert (await api.data("GET", path))["media_fetch"] == "on_link"
+        changed = await api.data("PATCH", path, {"media_fetch": "default"})
+        assert changed["media_fetch"] == "on_receive"  # as the file says
 
 
 async def test_media_fetch_is_the_default_of_accounts(world: World) -> None:

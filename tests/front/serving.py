@@ -14,6 +14,7 @@ from unifyport.front.connections import Connections
 from unifyport.front.exchange import Exchange, Handler
 from unifyport.front.limits import LIMITS, Limits
 from unifyport.front.listener import Listener
+from unifyport.front.lobby import Refuse
 from unifyport.front.tls import Certificate
 from unifyport.net.guard import Network
 
@@ -139,6 +140,7 @@ async def front(
     certificate: Certificate | None = None,
     trusted: Sequence[Network] = (),
     proxy_protocol: bool = False,
+    refuse: Refuse | None = None,
 ) -> AsyncIterator[Front]:
     connections = Connections(lambda: most)
     with socket.create_server(("127.0.0.1", 0), backlog=1024) as listening:
@@ -150,6 +152,7 @@ async def front(
             limits=limits,
             trusted=trusted,
             proxy_protocol=proxy_protocol,
+            refuse=refuse,
         )
         made = Front(listener, connections, listening.getsockname())
 

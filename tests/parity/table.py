@@ -14,7 +14,7 @@ from unifyport.providers.registry import standard
 ROOT = Path(__file__).parents[2]
 CELLS = Path(__file__).with_name("cells")
 RULES = ("interop", "parity", "kill", "fuzz", "docs")
-_CELL_KEYS = {"tests", "cannot", "link", "todo"}
+_KINDS = {"tests", "cannot", "exempt", "todo"}
 _RULE_KEYS = {"status", "evidence", "reason"}
 _STATUSES = ("done", "todo", "exempt")
 BEGIN = "<!-- connections: written by scripts/quality -->"
@@ -66,17 +66,19 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def problems_of_cells(cells: Mapping[str, Mapping[str, Any]], known: Mapping[str, str]) -> Iterator[str]:
-    """Each behaviour has one cell: `tests`, `cannot` with a `link`, or `todo` with what is missing."""
+    """Each behaviour has one cell: `tests`, `cannot` with a `link`, `exempt` with the reason why there is
+    nothing to show yet, or `todo` with what is missing.
+    """
     for name in known.keys() - cells.keys():
         yield f"{name}: has no cell"
     for name, cell in cells.items():
         if name not in known:
             yield f"{name}: there is no such behaviour"
-        if len(cell.keys() & {"tests", "cannot", "todo"}) != 1 or cell.keys() - _CELL_KEYS:
-            yield f"{name}: must have one of tests, cannot, todo"
+        if len(cell.keys() & _KINDS) != 1 or cell.keys() - _KINDS - {"link"}:
+            yield f"{name}: must have one of tests, cannot, exempt, todo"
         elif "cannot" in cell and not str(cell.get("link", "")).startswith("https://"):
             yield f"{name}: cannot needs the link that says so"
-        elif not (cell.get("tests") or cell.get("cannot") or cell.get("todo")):
+        elif not any(cell.get(kind) for kind in _KINDS):
             yield f"{name}: is empty"
 
 
@@ -181,9 +183,8 @@ def _row(connection: Connection) -> str:
 def _shown(rule: str, found: Mapping[str, Any], connection: Connection) -> str:
     if rule != "parity":
         return str(found["status"])
-    cells = connection.cells()
-    done = sum("todo" not in cell for cell in cells.values())
-    return f"{done} of {len(cells)}"
+    cells = [cell for cell in connection.cells().values() if "exempt" not in cell]
+    return f"{sum('todo' not in cell for cell in cells)} of {len(cells)}"
 
 
 def with_matrix(readme: str) -> str:

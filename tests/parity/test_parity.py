@@ -84,6 +84,8 @@ def test_readme_has_the_matrix() -> None:
         ({}, "one of"),
         ({"tests": []}, "is empty"),
         ({"todo": ""}, "is empty"),
+        ({"exempt": ""}, "is empty"),
+        ({"exempt": "a", "todo": "b"}, "one of"),
         ({"tests": ["a.py::b"], "todo": "c"}, "one of"),
         ({"tests": ["a.py::b"], "note": "c"}, "one of"),
         ({"cannot": "no"}, "link"),

@@ -1,7 +1,10 @@
 """Bodies that cannot be read, at each connection that its platform calls: refused or kept, never raised."""
 
+from pathlib import Path
+
 import pytest
 
+from unifyport import providers
 from unifyport.providers.contract.base import ConnectionSpec
 from unifyport.providers.registry import standard
 
@@ -33,3 +36,10 @@ def test_a_body_of_anyone(spec: ConnectionSpec, body: bytes) -> None:
         assert addressed.event.key
     if spec.ingress.acknowledge is not None:
         assert isinstance(spec.ingress.acknowledge(body), bytes)
+
+
+def test_who_decodes_expects_every_error_of_decoding() -> None:
+    """`UNREADABLE` has what `msgspec.DecodeError` lacks: no UTF-8, and nesting without end."""
+    [folder] = providers.__path__
+    sources = {path: path.read_text() for path in Path(folder).rglob("*.py")}
+    assert [path for path, text in sources.items() if "except msgspec.DecodeError" in text] == []

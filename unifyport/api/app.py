@@ -10,6 +10,8 @@ import msgspec
 import trio
 
 from unifyport.front.exchange import Exchange, Handler
+from unifyport.front.http1 import Head
+from unifyport.front.lobby import Refusal, Refuse
 from unifyport.gateway.gateway import Gateway
 
 from . import uploads
@@ -78,7 +80,8 @@ ROUTES: tuple[Route, ...] = (
 
 
 # What is asked for most, and the long pages that strangers may ask for.
-BUSY = frozenset(("/v1/messages", "/v1/events", "/healthz", "/readyz", "/openapi.json", "/docs"))
+_SENDS = "/v1/messages"
+BUSY = frozenset((_SENDS, "/v1/events", "/healthz", "/readyz", "/openapi.json", "/docs"))
 _ONE_EVENT, _STREAM = "/v1/events/", "/v1/events/stream"
 
 
@@ -117,13 +120,14 @@ class Front:
         self._docs = html.encode()
         table = (*routes, account_runtime.UNKNOWN_ACTION)
         router = new_router(table, self._pages())
-        self.dispatch = Dispatcher(
+        dispatcher = Dispatcher(
             gateway,
             cursors,
             router,
             observe=self._requests.observe,
             crowded=lambda: figures.connections.crowded,
-        ).dispatch
+        )
+        self.dispatch, self._refuse = dispatcher.dispatch, dispatcher.refuse
         self._by_quart = quart_app(self.dispatch, max_body=max(route.max_body for route in table))
 
     def behind(self, door: Door) -> Handler:
@@ -142,6 +146,21 @@ class Front:
             return await self._by_quart(door, exchange)
 
         return answer
+
+    def refusing(self, door: Door) -> Refuse:
+        """What refuses requests by their heads for one listener."""
+
+        def refuse(head: Head) -> Refusal | None:
+            if head.path != _SENDS.encode() or not door.admits(_SENDS):
+                return None
+            response = self._refuse(head.method, _SENDS, Headers.from_wire(head.fields))
+            if response is None:
+                return None
+            fields = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers]
+            assert isinstance(response.body, bytes)
+            return Refusal(response.status, fields, response.body)
+
+        return refuse
 
     async def _upload(self, door: Door, exchange: Exchange) -> None:
         began = trio.current_time()

@@ -4,8 +4,10 @@ import click
 
 from unifyport import __version__
 
+from .backup import backup, restore
 from .config import config, reload
 from .demo import demo
+from .doctor import doctor
 from .keys import keys
 from .login import login
 from .messages import listen, send
@@ -20,5 +22,21 @@ def main() -> None:
     """One port for WhatsApp, Telegram, LINE, TikTok, Zalo and X."""
 
 
-for command in (init, serve, sandbox, demo, status, login, send, listen, keys, webhooks, config, reload):
+for command in (
+    init,
+    serve,
+    sandbox,
+    demo,
+    status,
+    login,
+    send,
+    listen,
+    keys,
+    webhooks,
+    config,
+    reload,
+    backup,
+    restore,
+    doctor,
+):
     main.add_command(command)

@@ -160,7 +160,10 @@ class Api:
         if response.is_success:
             return body.get("data")
         error = body.get("error", {})
-        fail(f"{error.get('code')}: {error.get('message')} (request {body.get('request_id')})")
+        lines = [f"{error.get('code')}: {error.get('message')} (request {body.get('request_id')})"]
+        if len(problems := error.get("problems", [])) > 1:
+            lines += problems
+        fail("\n".join(lines))
 
     def stream(self, path: str, query: dict[str, str], *, patient: bool = False) -> Iterator[dict[str, str]]:
         """Messages of server-sent events, also those without data, until the connection is lost.

@@ -18,6 +18,7 @@ from unifyport.server import AddressInUse, run, wall_clock_ms
 from unifyport.storage.contract import ApiKey, PutApiKey, SchemaTooNew, StoreLocked, StoreUnavailable
 from unifyport.storage.sealing import KeyRing, SealError
 
+from .backup import master_key_place
 from .common import (
     DEFAULT_CONFIG,
     WRONG_USAGE,
@@ -189,7 +190,12 @@ def serve(config_path: Path) -> None:
     settings = load_settings(config_path)
     try:
         run(settings)
-    except (StoreLocked, AddressInUse, SchemaTooNew, SealError, StoreUnavailable) as error:
+    except SealError as error:
+        fail(f"{error} (the key is in {master_key_place(settings)})")
+    except StoreUnavailable as error:
+        where = "" if str(settings.database) in error.reason else f" ({settings.database})"
+        fail(f"storage is unavailable: {error}{where}")
+    except (StoreLocked, AddressInUse, SchemaTooNew) as error:
         fail(str(error))
     except Problems as wrong:
         print_problems(wrong)

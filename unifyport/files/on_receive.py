@@ -87,6 +87,11 @@ class FetchOnReceive:
         self._slots = trio.CapacityLimiter(AT_A_TIME)
         self._nursery: trio.Nursery | None = None
 
+    @property
+    def waiting(self) -> int:
+        """Files that are to be fetched and are not yet."""
+        return self._waiting
+
     def note(self, account_id: str, urls: Sequence[str]) -> None:
         """These are links to files of a committed event. Synchronous; not a checkpoint."""
         if not self._wants(account_id):

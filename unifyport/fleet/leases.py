@@ -6,6 +6,7 @@ proves. The lock is not on the database file, because closing a second handle of
 POSIX locks (https://www.sqlite.org/howtocorrupt.html, section 2.2).
 """
 
+import contextlib
 import fcntl
 import os
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ from typing import IO, Protocol
 
 import attrs
 
-from unifyport.storage.contract import Store, StoreLocked
+from unifyport.storage.contract import Store, StoreLocked, StoreUnavailable
 
 
 @attrs.frozen
@@ -61,9 +62,14 @@ class DatabaseLock:
         self._file: IO[str] | None = None
 
     def acquire(self) -> None:
-        """Take the lock. Raises `StoreLocked`, which names the process that holds it."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        file = self._path.open("a+", encoding="ascii")
+        """Take the lock. Raises `StoreLocked`, which names the process that holds it; `StoreUnavailable` if
+        the directory cannot be written to.
+        """
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            file = self._path.open("a+", encoding="ascii")
+        except OSError as error:
+            raise StoreUnavailable(f"cannot write {self._path}: {error.strerror}") from None
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -73,12 +79,14 @@ class DatabaseLock:
             raise StoreLocked(
                 f"another UnifyPort (process {holder}) owns this database; stop it first ({self._path})"
             ) from None
-        file.truncate(0)
-        file.write(f"{os.getpid()}\n")
-        file.flush()
         self._file = file
+        with contextlib.suppress(OSError):  # a full disk: then the lock names nobody
+            file.truncate(0)
+            file.write(f"{os.getpid()}\n")
+            file.flush()
 
     def release(self) -> None:
         if self._file is not None:
-            self._file.close()
+            with contextlib.suppress(OSError):
+                self._file.close()
             self._file = None

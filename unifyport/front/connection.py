@@ -32,7 +32,7 @@ class Connection:
     """A member of `Connections`.
 
     `client`: the address that the application is told. `peer`: the one whose connections are counted, None
-    for a peer that may have all of them.
+    for a peer that may have all of them. `first`: bytes that were read already.
     """
 
     __slots__ = (
@@ -54,7 +54,12 @@ class Connection:
     )
 
     def __init__(
-        self, listener: "Listener", transport: SocketTransport, client: str | None, peer: str | None
+        self,
+        listener: "Listener",
+        transport: SocketTransport,
+        client: str | None,
+        peer: str | None,
+        first: bytes = b"",
     ) -> None:
         self.client = client
         self.peer = peer
@@ -65,9 +70,10 @@ class Connection:
         self._listener = listener
         self._transport: Transport = transport
         self._reader = RequestReader(listener.limits)
+        self._reader.feed(first)
         self._scope = trio.CancelScope()
         self._exchange: ConnectionExchange | None = None
-        self._new = True  # nothing was read yet
+        self._new = not first  # nothing was read yet
         self._refused = False
         self._body_bytes = 0  # of the request in work ...
         self._body_waited = 0.0  # ... and the seconds that were waited for them

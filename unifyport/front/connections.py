@@ -122,11 +122,11 @@ class Connections:
 
     @property
     def crowded(self) -> bool:
-        """Whether connections come faster than they are accepted."""
+        """Whether connections come faster than they are accepted or looked at."""
         return trio.current_time() < self._crowded_until
 
     def note_crowd(self) -> None:
-        """More connections wait to be accepted than the listener accepts at once, and have for some turns."""
+        """More connections wait than are accepted, or looked at, in one turn, and have for some turns."""
         self._crowded_until = trio.current_time() + TICK
 
     def count_phases(self) -> Counter[Phase]:

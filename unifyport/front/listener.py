@@ -18,6 +18,7 @@ from .connections import Connections, Phase, peer_of
 from .exchange import Disconnected, Handler
 from .forwarded import is_trusted
 from .limits import LIMITS, Limits
+from .lobby import Lobby, Refuse
 from .proxy_protocol import ProxyHeaderError, read_client
 from .tls import Certificate
 from .transports import SocketTransport, TlsTransport, Transport, receive_hello
@@ -25,6 +26,7 @@ from .transports import SocketTransport, TlsTransport, Transport, receive_hello
 log = logging.getLogger("unifyport.front")
 
 ACCEPTS = 64  # in one turn of the loop
+_ACCEPTS_IN_A_CROWD = 256  # into the lobby: one costs little
 _FULL = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
 _FULL_PAUSE = 0.05
 _FULL_TURNS = 4  # of accepting, one after another, that make a crowd
@@ -34,7 +36,8 @@ class Listener:
     """One listening socket, and what its connections share.
 
     `trusted`: proxies whose reports of the client are believed. `proxy_protocol`: each connection begins with
-    a PROXY header, and comes from one of them.
+    a PROXY header, and comes from one of them. `refuse`: the answer to a request that the application does
+    not look at, by its head; with it there is a lobby, unless connections begin with something else.
     """
 
     def __init__(
@@ -46,6 +49,7 @@ class Listener:
         certificate: Certificate | None = None,
         trusted: Sequence[Network] = (),
         proxy_protocol: bool = False,
+        refuse: Refuse | None = None,
         limits: Limits = LIMITS,
     ) -> None:
         listening.setblocking(False)
@@ -55,6 +59,8 @@ class Listener:
             listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, limits.unsent_bytes)
         self._certificate = certificate
         self._proxy_protocol = proxy_protocol
+        self._refuse = None if certificate is not None or proxy_protocol else refuse
+        self._lobby: Lobby | None = None  # while it serves
         self._open: set[Connection] = set()
         self.handler = handler
         self.connections = connections
@@ -68,6 +74,9 @@ class Listener:
         async with trio.open_nursery() as serving:
             with _spare_descriptor() as spare:
                 async with trio.open_nursery() as accepting:
+                    if self._refuse is not None:
+                        self._lobby = self._open_lobby(self._refuse, serving)
+                        accepting.start_soon(self._lobby.run)
                     accepting.start_soon(self._accept, serving, spare)
                     await until()
                     accepting.cancel_scope.cancel()
@@ -84,8 +93,9 @@ class Listener:
         while True:
             await wait_readable(self._socket)
             try:
-                for _ in range(ACCEPTS):
-                    self._begin(*self._socket.accept(), serving)
+                lobby = self._lobby if self.connections.crowded else None
+                for _ in range(ACCEPTS if lobby is None else _ACCEPTS_IN_A_CROWD):
+                    self._begin(*self._socket.accept(), serving, lobby)
                 full_turns += 1
                 if full_turns >= _FULL_TURNS:
                     self.connections.note_crowd()
@@ -97,7 +107,9 @@ class Listener:
                     self.connections.refused += 1
                     await trio.sleep(_FULL_PAUSE)
 
-    def _begin(self, accepted: socket.socket, address: object, serving: trio.Nursery) -> None:
+    def _begin(
+        self, accepted: socket.socket, address: object, serving: trio.Nursery, lobby: Lobby | None
+    ) -> None:
         accepted.setblocking(False)
         client = str(address[0]) if isinstance(address, tuple) else None
         trusted = self.trusts(client)
@@ -110,11 +122,23 @@ class Listener:
             return
         if not self._local:
             accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if lobby is not None:
+            lobby.enter(accepted, client, peer)
+            return
         connection = Connection(self, SocketTransport(accepted), client, peer)
         self._open.add(connection)
         self.connections.add(connection)
         opens = self._certificate is not None or self._proxy_protocol
         serving.start_soon(connection.run, self._opener(accepted) if opens else None)
+
+    def _open_lobby(self, refuse: Refuse, serving: trio.Nursery) -> Lobby:
+        def go_on(accepted: socket.socket, client: str | None, peer: str | None, first: bytes) -> None:
+            connection = Connection(self, SocketTransport(accepted), client, peer, first)
+            self._open.add(connection)
+            self.connections.add(connection)
+            serving.start_soon(connection.run, None)
+
+        return Lobby(self.connections, self.limits, refuse, go_on)
 
     def _opener(self, accepted: socket.socket) -> Callable[[Connection], Awaitable[Transport]]:
         async def open_transport(connection: Connection) -> Transport:

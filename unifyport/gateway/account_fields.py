@@ -12,7 +12,7 @@ from unifyport.config.settings import (
     explain_connections,
     find_webhook_problem,
 )
-from unifyport.model.account import ON_LINK, ON_RECEIVE, Account, Origin
+from unifyport.model.account import AS_FILE, ON_LINK, ON_RECEIVE, Account, Origin
 from unifyport.model.proxy import Proxy
 from unifyport.net.guard import AddressGuard, NameNotResolved, UrlNotAllowed
 from unifyport.process.redaction import ShortLivedSecrets
@@ -144,8 +144,10 @@ def check_media_fetch(given: str | None, otherwise: str) -> str:
     """The value to store; `otherwise` if none is given. Raises `UseCaseError`."""
     if given is None:
         return otherwise
+    if given == AS_FILE:
+        return ""
     if given not in (ON_LINK, ON_RECEIVE):
-        raise invalid("media_fetch", f"must be one of {ON_LINK}, {ON_RECEIVE}")
+        raise invalid("media_fetch", f"must be one of {ON_LINK}, {ON_RECEIVE}, {AS_FILE}")
     return given
 
 

@@ -246,5 +246,6 @@ class Assembly:
             deliveries=self.deliveries,
             events=events,
             reloads=reloads,
+            fetching=self.fetching,
             ready=self.ready,
         )

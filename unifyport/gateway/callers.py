@@ -63,6 +63,10 @@ class Callers:
         self._count(key.id)
         return key
 
+    def knows(self, secret: str | None) -> bool:
+        """Whether a key with this secret is in memory; it is not counted as used."""
+        return secret is not None and self._keys.find(hash_key(secret)) is not None
+
     def _count(self, key_id: str) -> None:
         now, use = trio.current_time(), self._use_of(key_id)
         wait = use.bucket.wait(use.limit, now)

@@ -5,7 +5,7 @@ from typing import Protocol
 import attrs
 
 from unifyport.config.declared import Report
-from unifyport.model.structuring import Problems
+from unifyport.model.structuring import Problems, summarize
 
 from .errors import INVALID_CONFIGURATION, NO_FILE, UseCaseError
 
@@ -42,5 +42,6 @@ class ConfigurationUseCases:
         except NoFile:
             raise UseCaseError(NO_FILE, "this server was started without a configuration file") from None
         except Problems as wrong:
-            text = "nothing was changed: " + "; ".join(wrong.problems)
-            raise UseCaseError(INVALID_CONFIGURATION, text, problems=wrong.problems) from None
+            text, first = summarize(wrong.problems)
+            text = f"nothing was changed: {text}"
+            raise UseCaseError(INVALID_CONFIGURATION, text, problems=first) from None

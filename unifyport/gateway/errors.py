@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from actors.accounts import NoSuchAccount
+from unifyport.model.structuring import summarize
 
 INVALID_REQUEST = "invalid_request"
 NOT_FOUND = "not_found"
@@ -98,9 +99,10 @@ def not_bound() -> UseCaseError:
 
 
 def refuse(problems: Sequence[str], code: str | OperationFailure = INVALID_REQUEST) -> None:
-    """Raise one `UseCaseError` with all problems, if there are any."""
+    """Raise one `UseCaseError` with the first problems, if there are any."""
     if problems:
-        raise UseCaseError(code, "; ".join(problems), problems=list(problems))
+        text, first = summarize(problems)
+        raise UseCaseError(code, text, problems=first)
 
 
 @contextlib.contextmanager

@@ -13,6 +13,7 @@ from actors.delivery import Deliveries
 from actors.normalizer import Normalizers
 from actors.writer import Writer
 from unifyport.delivery.verdict import Verdict
+from unifyport.files.on_receive import FetchOnReceive
 from unifyport.model.event import name_of
 from unifyport.model.runtime_status import RuntimeStatus
 from unifyport.model.tally import Tally
@@ -80,7 +81,13 @@ class Figures:
     _deliveries: Deliveries
     _events: EventUseCases
     _reloads: Reloads
+    _fetching: FetchOnReceive
     ready: Callable[[], str | None]
+
+    @property
+    def files_to_fetch(self) -> int:
+        """Files of incoming messages that wait to be fetched, of accounts that fetch them on receipt."""
+        return self._fetching.waiting
 
     @property
     def streams(self) -> int:

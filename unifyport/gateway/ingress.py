@@ -16,7 +16,7 @@ import trio
 from actors.account.actor import AccountActor
 from actors.accounts import Accounts
 from unifyport.model.inbound import Unparsed, dedupe_key
-from unifyport.model.json_depth import too_deep
+from unifyport.model.json_depth import too_deep, too_many_parts
 from unifyport.providers.contract.ingress import Addressed, InboundHook
 from unifyport.providers.registry import Registry
 from unifyport.storage.contract import Store, StoreUnavailable
@@ -177,9 +177,10 @@ class Ingress:
         self, actor: AccountActor, hook: InboundHook, headers: Mapping[str, str], body: bytes
     ) -> dict[AccountActor, list[Addressed]]:
         identity = actor.known_identity or ""
-        if too_deep(body):
+        if (deep := too_deep(body)) or too_many_parts(body):
             key = dedupe_key("ingress", actor.row.id, hmac.digest(b"deep", body, "sha256").hex())
-            items = [Addressed(identity, Unparsed(key, body, "too_deep"), body)]
+            reason = "too_deep" if deep else "too_many_parts"
+            items = [Addressed(identity, Unparsed(key, body, reason), body)]
         else:
             items = hook.parse(body, identity)
         return self._route(actor, hook, items, headers=headers, body=body)

@@ -10,6 +10,8 @@ from collections.abc import Collection
 
 import attrs
 
+from unifyport.model.structuring import summarize
+
 from .errors import INVALID_REQUEST, UseCaseError
 
 UNKNOWN_FIELD = "unknown_field"
@@ -69,4 +71,5 @@ class Remarks:
         refused = [each for each in self.warnings if each.code != CONVERSATION_ALIASED]
         if self.strict and refused:
             problems = [f"{each.path}: {each.message}" for each in refused]
-            raise UseCaseError(INVALID_REQUEST, "; ".join(problems), problems=problems)
+            text, first = summarize(problems)
+            raise UseCaseError(INVALID_REQUEST, text, problems=first)

@@ -29,6 +29,7 @@ class Origin(enum.StrEnum):
 
 
 ACTIVE = "active"
+AS_FILE: Final = "default"  # of a request: as `[media] fetch` says
 ON_LINK: Final = "on_link"  # files of incoming messages are fetched when their link is followed
 ON_RECEIVE: Final = "on_receive"  # they are fetched when the message was received
 

@@ -5,6 +5,8 @@ from typing import Any, TypeVar
 
 import attrs
 
+from .structuring import MOST_PROBLEMS
+
 T = TypeVar("T")
 
 
@@ -59,10 +61,12 @@ class FieldReader:
 
 
 def parse_each(values: list[Any], parse: Callable[[Any], T]) -> tuple[T, ...]:
-    """Parse every item. Raises `FieldsWrong` with every mistake and its index."""
+    """Parse every item. Raises `FieldsWrong` with the first `MOST_PROBLEMS` mistakes, each with its index."""
     found: list[T] = []
     problems: list[FieldProblem] = []
     for index, value in enumerate(values):
+        if len(problems) >= MOST_PROBLEMS:
+            break
         try:
             found.append(parse(value))
         except ValueError as error:

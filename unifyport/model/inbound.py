@@ -34,6 +34,11 @@ def dedupe_key(*fields: str | int) -> bytes:
     return hashlib.blake2b(encoded, digest_size=16).digest()
 
 
+def raw_key(channel: str, account: str, raw: bytes, *more: str) -> bytes:
+    """The key of an item that has no id: the hash of its text. `more` tells facts of one text apart."""
+    return dedupe_key(channel, account, "raw", hashlib.sha256(raw).hexdigest(), *more)
+
+
 def message_key(conversation_id: str, message_id: str) -> bytes:
     """The key of a message, under which its originals and files are found: 16 bytes."""
     return dedupe_key("message", conversation_id, message_id)

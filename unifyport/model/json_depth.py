@@ -1,22 +1,30 @@
-"""How deep JSON text nests, found without decoding it and without a Python loop over its bytes.
+"""How deep JSON text nests and how many values it has, found without decoding it and without a Python loop
+over its bytes.
 
-Decoders recurse, so a body from outside is checked first. A text with few brackets cannot be deep. Any other
-is reduced by passes that run in C, each linear in the length of the text:
+Decoders recurse, and what is decoded is looked at value by value, so a body from outside is checked first. A
+text with few brackets cannot be deep. Any other is reduced by
+passes that run in C, each linear in the length of the text:
 
 1. remove `\\\\`, mark `\\"`, then drop every byte that is neither a quote, a mark nor a bracket;
 2. split at the quotes, 64 KiB at a time: every second part stands outside of strings;
 3. pack the brackets, eight to a byte, and sum them up by a table.
 
 Only step 3 is a loop in Python: one turn for eight brackets outside of strings. If there are too few brackets
-to exceed the limit, they are only counted.
+to exceed the limit, they are only counted. Values are counted by steps 1 and 2, with the commas.
 """
 
 MAX_DEPTH = 64  # of nested objects and lists
+# Of one text of a platform: more than the largest one holds. Each object and each item costs a parser tens of
+# microseconds, and a megabyte has room for 300,000 of them.
+MAX_OBJECTS, MAX_COMMAS = 20_000, 60_000
+MAX_VALUES = 20_000  # of a request: a thousand items, each with some fields
 
 _PIECE = 64 * 1024  # bytes of reduced text that are split at a time
 _MARK = b"\x01"  # stands for an escaped quote
+_OPENING = (b"{", b",")  # a value, or a key, follows each; `[` counts as `{`
 _BRACKETS = bytes.maketrans(b"[]", b"{}")
 _DROPPED = bytes(byte for byte in range(256) if byte not in b'"{}[]' + _MARK)
+_DROPPED_BESIDE_COMMAS = _DROPPED.replace(b",", b"")
 _OTHER_MARKS = bytes.maketrans(_MARK, b" ")
 _BITS = bytes.maketrans(b"{}", b"10")
 
@@ -57,15 +65,40 @@ def too_deep(body: bytes, limit: int = MAX_DEPTH) -> bool:
     return False
 
 
-def _reduced(body: bytes) -> bytes:
-    """Quotes, marks, and brackets as `{` and `}`."""
+def too_many_parts(body: bytes) -> bool:
+    """Whether a text may hold more objects or items than a platform ever sends. Counted in C, with those
+    signs that stand inside of strings.
+    """
+    return body.count(b"{") > MAX_OBJECTS or body.count(b",") > MAX_COMMAS
+
+
+def too_many_values(body: bytes, limit: int = MAX_VALUES) -> bool:
+    """Whether JSON has more values than `limit`: each text, number, list and object counts, keys do not.
+
+    Never raises; text that is not JSON may count as either.
+    """
+    if sum(map(body.count, (b"{", b"[", b","))) <= limit:
+        return False
+    values, in_string, text = 0, 0, _reduced(body, _DROPPED_BESIDE_COMMAS)
+    for start in range(0, len(text), _PIECE):
+        parts = text[start : start + _PIECE].split(b'"')
+        outside = b"".join(parts[in_string::2])
+        values += sum(map(outside.count, _OPENING))
+        if values > limit:
+            return True
+        in_string ^= (len(parts) - 1) & 1
+    return False
+
+
+def _reduced(body: bytes, dropped: bytes = _DROPPED) -> bytes:
+    """Quotes, marks, and brackets as `{` and `}`, and with `_DROPPED_BESIDE_COMMAS` commas."""
     if b"\\" in body:
         if _MARK in body:
             body = body.translate(_OTHER_MARKS)
         body = body.replace(b"\\\\", b"").replace(b'\\"', _MARK)
-        text = body.translate(_BRACKETS, _DROPPED)
+        text = body.translate(_BRACKETS, dropped)
     else:
-        text = body.translate(_BRACKETS, _DROPPED + _MARK)
+        text = body.translate(_BRACKETS, dropped + _MARK)
     return text.replace(b'""', b"")  # two quotes in a row cancel out, inside a string or outside
 
 

@@ -1,17 +1,25 @@
 """JSON from platforms that a strict decoder refuses: half of a surrogate pair, from a text cut in the middle,
-and bytes that are no UTF-8.
+bytes that are no UTF-8, and values that nest too deeply.
 
-They stand for no character. The decoder would refuse the whole document for them, and with it everything else
-that the platform reported.
+They stand for no character, or for nothing that is known. The decoder would refuse the whole document for
+them, and with it everything else that the platform reported; a page that is polled would come for ever.
 """
 
 import re
+from typing import Any, TypeVar
 
 import msgspec
+from msgspec import Raw
+
+from .json_depth import MAX_DEPTH, too_deep
+
+T = TypeVar("T")
 
 # What decoding raises: no JSON or another shape; no UTF-8; nested too deeply.
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
+_OBJECT = msgspec.json.Decoder(dict[str, Any])
+_TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[\]{}]', re.DOTALL)
 _ESCAPES = re.compile(
     rb"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
 )
@@ -29,3 +37,58 @@ def as_utf8(text: bytes) -> bytes:
 def without_lone_surrogates(text: bytes) -> bytes:
     """The text with U+FFFD for each half of a pair; the text itself if there is none."""
     return _ESCAPES.sub(lambda match: b"\\ufffd" if match[1] else match[0], text)
+
+
+def readable(text: bytes) -> bytes:
+    """The text without lone surrogates, and with null for each value that nests deeper than `MAX_DEPTH`."""
+    text = without_lone_surrogates(text)
+    return _shallow(text, MAX_DEPTH) if too_deep(text) else text
+
+
+def _shallow(text: bytes, limit: int) -> bytes:
+    pieces: list[bytes] = []
+    depth = kept = 0
+    for token in _TOKENS.finditer(text):
+        if token[0] in (b"{", b"["):
+            depth += 1
+            if depth == limit + 1:
+                pieces.append(text[kept : token.start()])
+        elif token[0] in (b"}", b"]"):
+            if depth == limit + 1:
+                pieces.append(b"null")
+                kept = token.end()
+            depth -= 1
+    return b"".join([*pieces, text[kept:]]) if depth <= limit else text
+
+
+def decode_text(text: bytes | Raw, decoder: msgspec.json.Decoder[T]) -> T:
+    """JSON in the shape of `decoder`, with U+FFFD for what stands for no character, and where it cannot be
+    decoded otherwise with null for what nests deeper than `MAX_DEPTH`.
+
+    Parts that are decoded later (`Raw`) have that, too. Raises `UNREADABLE`.
+    """
+    body = as_utf8(bytes(text))
+    try:
+        return decoder.decode(body)
+    except UNREADABLE:
+        repaired = readable(body)
+        if repaired == body:
+            raise
+        return decoder.decode(repaired)
+
+
+def decode_object(text: bytes | Raw) -> dict[str, Any]:
+    """Raises `UNREADABLE`, and `ValueError` for an object that nests too deep."""
+    body = bytes(text)
+    if too_deep(body):
+        raise ValueError("too_deep")
+    return decode_text(body, _OBJECT)
+
+
+def without_nulls(value: Any) -> Any:
+    """A copy without fields that are null, which mean the same as fields that are not there."""
+    if isinstance(value, dict):
+        return {name: without_nulls(inner) for name, inner in value.items() if inner is not None}
+    if isinstance(value, list):
+        return [without_nulls(inner) for inner in value]
+    return value

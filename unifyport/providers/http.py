@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar
 
 import msgspec
 
-from unifyport.model.json_text import UNREADABLE
+from unifyport.model.json_text import UNREADABLE, decode_text
 from unifyport.model.message import OutboundMedia, OutboundMessage
 from unifyport.net.bodies import FileBody, FormFile, Multipart
 from unifyport.net.clients import ConnectionLost, NotConnected, Response, TooLarge
@@ -192,7 +192,7 @@ def decode(body: bytes | msgspec.Raw, shape: Any) -> Any:
     `Transient` with `maybe_applied`.
     """
     try:
-        return msgspec.json.decode(body, type=shape)
+        return decode_text(body, msgspec.json.Decoder(shape))
     except UNREADABLE:
         raise Transient("malformed_answer", maybe_applied=True) from None
 

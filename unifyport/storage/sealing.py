@@ -45,6 +45,11 @@ class KeyRing:
         self._subkeys: dict[tuple[bytes, str, str], bytes] = {}
         self._ciphers: dict[tuple[bytes, str, str], AESGCM] = {}
 
+    @property
+    def newest(self) -> bytes:
+        """The id of the key that seals."""
+        return self._newest
+
     @classmethod
     def parse(cls, text: str) -> "KeyRing":
         """Read the text form. Raises `ValueError`, whose message never holds the text."""
@@ -78,7 +83,7 @@ class KeyRing:
 
     def open(self, purpose: str, place: Sequence[str | bytes], sealed: bytes, *, context: str = "") -> bytes:
         """Raises `SealError`; its text does not give the cause, as an attacker could learn from it."""
-        key_id, nonce = sealed[1 : 1 + _ID_BYTES], sealed[1 + _ID_BYTES : 1 + _ID_BYTES + _NONCE_BYTES]
+        key_id, nonce = key_id_of(sealed), sealed[1 + _ID_BYTES : 1 + _ID_BYTES + _NONCE_BYTES]
         if sealed[:1] != bytes([_VERSION]) or key_id not in self._keys:
             raise SealError(f"security.master_key does not open a sealed value ({purpose}): {WHAT_TO_DO}")
         try:
@@ -128,6 +133,11 @@ class KeyRing:
             key = HKDF(SHA256(), _KEY_BYTES, salt=None, info=info).derive(self._keys[key_id])
             self._subkeys[name] = key
         return key
+
+
+def key_id_of(sealed: bytes) -> bytes:
+    """Which key has sealed a value."""
+    return sealed[1 : 1 + _ID_BYTES]
 
 
 def _place(parts: Sequence[str | bytes]) -> bytes:

@@ -17,7 +17,7 @@ from msgspec import UNSET
 from unifyport.gateway.gateway import Gateway
 from unifyport.gateway.remarks import Remarks
 from unifyport.model.ids import new_id
-from unifyport.model.json_depth import too_deep
+from unifyport.model.json_depth import MAX_VALUES, too_deep, too_many_values
 from unifyport.model.json_text import UNREADABLE
 from unifyport.model.structuring import strict_converter, structure
 from unifyport.process.json_lines import as_extra
@@ -40,7 +40,7 @@ from .errors import (
     overloaded,
 )
 from .event_stream import EventStream
-from .messages import Request, Response
+from .messages import Headers, Request, Response
 from .paths import parse_query
 from .router import Match, Router
 from .routing import JSON, Call, Page, PublicPage, Route
@@ -71,7 +71,7 @@ class Dispatcher:
         self._router = router
         self._observe = observe
         self._crowded = crowded
-        self._converter = strict_converter(forbid_extra_keys=False)
+        self._converter = strict_converter(forbid_extra_keys=False, limited=True)
         self._in_work = 0  # requests that are no GET, of callers who were admitted
 
     async def dispatch(self, request: Request) -> Response:
@@ -104,6 +104,23 @@ class Dispatcher:
             unbind(bound)
         return response
 
+    def refuse(self, method: str, path: str, headers: Headers) -> Response | None:
+        """The answer to a request of a known caller that is not looked at, as too many are in work.
+
+        None: the request is to be dispatched.
+        """
+        if not self._overloaded:
+            return None
+        found = self._router.match(method, path)
+        route = found.target if isinstance(found, Match) else None
+        if not isinstance(route, Route) or route.public or route.method == "GET":
+            return None
+        if not self._gateway.callers.knows(headers.get("x-api-key")):
+            return None
+        error = overloaded(route.failure_code)
+        self._observe(route.operation_id, error.status, 0.0)
+        return answer_error(error, new_id("req"), _client_id(headers))
+
     async def _enter(
         self, request: Request, route: Route, path: dict[str, str], request_id: str
     ) -> tuple[Response, bool]:
@@ -113,7 +130,7 @@ class Dispatcher:
                 await admit(self._gateway.callers, request.headers.get("x-api-key"))
                 if route.method != "GET" and self._overloaded:
                     error = overloaded(route.failure_code)
-                    return answer_error(error, request_id, _client_id(request)), False
+                    return answer_error(error, request_id, _client_id(request.headers)), False
         except Exception as error:
             return self._failure(request, error, request_id, route.failure_code), True
         changing = route.method != "GET"
@@ -161,7 +178,7 @@ class Dispatcher:
             else:
                 plain = None if route.data is None else plain_value(data)
                 response = answer_data(
-                    plain, route.success, request_id, _client_id(request), remarks.warnings
+                    plain, route.success, request_id, _client_id(request.headers), remarks.warnings
                 )
         except Exception as error:
             response = self._failure(request, error, request_id, route.failure_code, remarks)
@@ -185,6 +202,8 @@ class Dispatcher:
             return UNSET
         if request.headers.get("content-type").partition(";")[0].strip(" \t").lower() != JSON:
             raise fault(WRONG_MEDIA_TYPE, "send the body as Content-Type: application/json")
+        if too_many_values(raw):
+            raise bad_request(f"the body has more than {MAX_VALUES} values")
         if too_deep(raw):
             raise bad_request("the body is nested too deeply")
         try:
@@ -209,15 +228,15 @@ class Dispatcher:
             log.exception("request %s crashed", request_id, exc_info=error)
             known = internal_error(code)
         warnings = () if remarks is None else remarks.warnings
-        return answer_error(known, request_id, _client_id(request), warnings)
+        return answer_error(known, request_id, _client_id(request.headers), warnings)
 
 
 def _refuse(request: Request, error: ApiError) -> Response:
-    return answer_error(error, new_id("req"), _client_id(request))
+    return answer_error(error, new_id("req"), _client_id(request.headers))
 
 
-def _client_id(request: Request) -> str | None:
-    return envelope.client_request_id(request.headers.get("x-request-id"))
+def _client_id(headers: Headers) -> str | None:
+    return envelope.client_request_id(headers.get("x-request-id"))
 
 
 def _phrase(status: int) -> str:
@@ -227,6 +246,6 @@ def _phrase(status: int) -> str:
 def _log_request(request: Request, status: int, seconds: float, fields: dict[str, Any]) -> None:
     """Ids and numbers: no query, no body, no names."""
     fields |= {"ms": round(seconds * 1000, 1), "client": request.peer or "local"}
-    if (client_id := _client_id(request)) is not None:
+    if (client_id := _client_id(request.headers)) is not None:
         fields["client_request_id"] = client_id
     log.log(logging.WARNING if status >= 500 else logging.INFO, "request", extra=as_extra(fields))

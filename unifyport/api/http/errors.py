@@ -13,7 +13,7 @@ import attrs
 
 from unifyport.gateway import errors as codes
 from unifyport.gateway.errors import OperationFailure, UseCaseError
-from unifyport.model.structuring import Problems
+from unifyport.model.structuring import Problems, summarize
 from unifyport.providers.contract.capabilities import NOT_FOUND_REASONS
 from unifyport.storage.contract import StoreUnavailable
 
@@ -163,7 +163,8 @@ def from_exception(error: BaseException, failure_code: str) -> ApiError | None:
             return ApiError(TOO_SLOW.status, TOO_SLOW.code, "request timeout")
         case Problems(problems=problems):
             spec = INVALID_REQUEST
-            return ApiError(spec.status, spec.code, "; ".join(problems), problems=problems)
+            text, first = summarize(problems)
+            return ApiError(spec.status, spec.code, text, problems=first)
         case StoreUnavailable():
             text = "storage is unavailable, try again"
             return ApiError(_MAY_BE_REPEATED, failure_code, text, retry_after=1)

@@ -19,6 +19,7 @@ from unifyport.front.connections import Connections, Phase
 from unifyport.front.tls import Certificate
 from unifyport.gateway.figures import EndpointFigures, Figures
 from unifyport.model.tally import Tally
+from unifyport.process.watchdog import Watchdog
 
 from ..ingress import IngressFront
 
@@ -41,10 +42,11 @@ class Requests:
 
 @attrs.frozen
 class FrontFigures:
-    """What the listeners know of their connections."""
+    """What the listeners know of their connections, and what of the event loop."""
 
     connections: Connections
     certificate: Certificate | None
+    watchdog: Watchdog
 
 
 def new_registry(
@@ -55,6 +57,7 @@ def new_registry(
     PlatformCollector(registry=registry)
     registry.register(_Gateway(figures, requests, ingress))
     registry.register(_Connections(front))
+    registry.register(_Loop(front.watchdog))
     return registry
 
 
@@ -158,6 +161,12 @@ class _Gateway(Collector):
             "Messages of kinds that no parser knows, repeats included",
             ["provider", "kind"],
             road.unsupported.items(),
+        )
+        yield _gauge(
+            "unifyport_files_to_fetch",
+            "Files of incoming messages that wait to be fetched on receipt",
+            [],
+            [((), self._figures.files_to_fetch)],
         )
         yield _gauge(
             "unifyport_storage_available",
@@ -285,6 +294,27 @@ class _Connections(Collector):
                 [],
                 [((), certificate.problem is not None)],
             )
+
+    def describe(self) -> Iterable[Metric]:
+        return ()
+
+
+class _Loop(Collector):
+    def __init__(self, watchdog: Watchdog) -> None:
+        self._watchdog = watchdog
+
+    def collect(self) -> Iterator[Metric]:
+        watchdog = self._watchdog
+        text = "Turns of the event loop that took longer than 50 ms"
+        yield _counter("unifyport_loop_held", text, [], [((), watchdog.held)])
+        text = "Seconds of those turns"
+        yield _counter("unifyport_loop_held_seconds", text, [], [((), watchdog.held_seconds)])
+        yield _gauge(
+            "unifyport_loop_longest_turn_seconds",
+            "The longest turn of the event loop since the start",
+            [],
+            [((), watchdog.longest)],
+        )
 
     def describe(self) -> Iterable[Metric]:
         return ()

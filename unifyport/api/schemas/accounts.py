@@ -30,7 +30,8 @@ class AccountRequest:
     """`provider` is required to create; an update may name it but not change it.
 
     `provider_data` is write-only. `take_over`: a login may take from others what they claimed there.
-    `media_fetch`: when files of incoming messages are fetched; without it as `[media] fetch` in the file.
+    `media_fetch`: when files of incoming messages are fetched; `default`, and leaving it out when the account
+    is created: as `[media] fetch` in the file.
 
     `proxy`, `proxy_config` and `provider_data.proxy_config` are one and the same; null takes the proxy away.
     """

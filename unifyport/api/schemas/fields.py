@@ -34,7 +34,7 @@ ConversationType = Annotated[str, Meta(extra_json_schema={"enum": ["user", "grou
 EndpointStatus = Annotated[str, Meta(extra_json_schema={"enum": ["active", "inactive"]})]
 ProviderText = Annotated[str, Meta(extra_json_schema={"enum": list(get_args(ProviderName))})]
 Receive = Annotated[str, Meta(extra_json_schema={"enum": ["poll", "webhook"]})]
-MediaFetch = Annotated[str, Meta(extra_json_schema={"enum": ["on_link", "on_receive"]})]
+MediaFetch = Annotated[str, Meta(extra_json_schema={"enum": ["on_link", "on_receive", "default"]})]
 Subscription = Annotated[str, Meta(extra_json_schema={"enum": [ALL_EVENTS, *map(str, EventType)]})]
 Time = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
 Duration = Annotated[int, Meta(ge=0, le=100 * 365 * 86_400)]

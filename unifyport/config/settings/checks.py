@@ -6,6 +6,7 @@ Accounts are checked in `account_checks.py`, supervision policies in `policy_che
 
 from collections import Counter
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from unifyport.front.tls import new_tls_context, why
@@ -34,6 +35,7 @@ LOG_LEVELS = ("debug", "info", "warning", "error")
 MIN_API_KEY = 32  # characters of a key that a file declares
 MIN_SIGNING_SECRET = 8  # characters; the API takes shorter ones, as its contract names no minimum
 MIN_LINK_LIFETIME = 60.0  # seconds
+_OF_ROOT = ("data", "etc", "home", "mnt", "opt", "root", "run", "srv", "tmp", "usr", "var")
 _NAMED = ("api_keys", "webhook_endpoints", "accounts")
 
 
@@ -74,10 +76,24 @@ def _check_server(settings: Settings, mistakes: Mistakes) -> None:
             mistakes.tell(("server", "tls"), _explain_tls(settings, error), others=rests_on)
 
 
+def _looks_absolute(database: Path, directory: Path) -> bool:
+    """Whether a relative path begins as absolute ones do, with a directory that is not there."""
+    try:
+        first = database.relative_to(directory).parts[:-1][:1]
+    except ValueError:
+        return False
+    return bool(first) and first[0] in _OF_ROOT and not (directory / first[0]).is_dir()
+
+
 def _check_storage(settings: Settings, mistakes: Mistakes) -> None:
     storage = settings.storage
     if not storage.url.startswith("sqlite:///"):
         mistakes.tell(("storage", "url"), "must be sqlite:///PATH")
+    elif _looks_absolute(settings.database, settings.directory):
+        mistakes.tell(
+            ("storage", "url"),
+            f"is relative to this file: {settings.database.absolute()}; an absolute path has four slashes, sqlite:////PATH",
+        )
     if storage.alias_retention < 30 * 86400:  # a conversation that is still in use must keep its id
         mistakes.tell(("storage", "alias_retention"), "must be at least 30 days")
     if storage.dedupe_retention < storage.event_retention + 7 * 86400:

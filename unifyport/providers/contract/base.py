@@ -115,6 +115,19 @@ class KeepsTokens(ABC):
         """
 
 
+class SettlesEchoes(ABC):
+    """A connector whose platform reports our own sends to a webhook, perhaps before it answers them."""
+
+    @abstractmethod
+    async def settle(self, events: list[ProviderEvent]) -> tuple[list[ProviderEvent], list[SessionChange]]:
+        """What is to be committed of a request's events: with `Ignored`, or the end of a send, in place of
+        its echo, and the session changes that belong to that.
+
+        May wait for sends in progress, for less than the hook's `commit_seconds`. Cancelled: the platform is
+        told to repeat the request.
+        """
+
+
 # -- what a channel declares ---------------------------------------------------------------------------------
 
 

@@ -5,11 +5,15 @@ commit that has returned is on the disk. The threads have their own limiters, so
 elsewhere (in name look-ups) cannot delay a commit.
 """
 
+import contextlib
+import logging
 import sqlite3
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+import msgspec
 import sqlite_utils
 import trio
 
@@ -41,42 +45,30 @@ from ..contract import (
 from ..sealing import WHAT_TO_DO, KeyRing, SealError
 from . import messages, reads
 from .aliases import SealedAliases, open_aliases
+from .copies import copy_as_it_is, quick_check
+from .damage import Damage
 from .joint_reads import JointReads
+from .marker import Marker
 from .newest import Debts, NewestDebts, read_debts
-from .schema import check_version, migrate
+from .resealing import note_sealing_key
+from .schema import MIGRATIONS, check_version, migrate
+from .trouble import damaged, is_damage, is_unavailable, is_undone
 from .writes import Writes, reason_of
 
 T = TypeVar("T")
 
+log = logging.getLogger("unifyport.storage")
+
 _READERS = 4
-# Primary result codes (https://www.sqlite.org/rescode.html) whose cause is the disk or a lock, not the data.
-_UNAVAILABLE = {
-    sqlite3.SQLITE_BUSY,
-    sqlite3.SQLITE_LOCKED,
-    sqlite3.SQLITE_FULL,
-    sqlite3.SQLITE_IOERR,
-    sqlite3.SQLITE_CANTOPEN,
-    sqlite3.SQLITE_READONLY,
-    sqlite3.SQLITE_NOMEM,
-    sqlite3.SQLITE_PROTOCOL,
-}
+_QUICK_SECONDS = 2.0  # of `quick_check` at the start; `unifyport doctor --deep` checks everything
+_LOG_SECONDS = 60.0
+# What reading a damaged row raises: its values are not what was written.
+_GARBLED = (ValueError, TypeError, LookupError, msgspec.MsgspecError)
 _WRITE_PRAGMAS = """
 pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on;
 pragma busy_timeout = 10000; pragma cache_size = -65536; pragma temp_store = memory;
 pragma wal_autocheckpoint = 4000;
 """
-_UNDONE = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL}  # of those: nothing was committed
-
-
-def is_unavailable(error: sqlite3.Error) -> bool:
-    """Whether the cause of an error is the disk or a lock, so that a later try can succeed."""
-    code = getattr(error, "sqlite_errorcode", None)
-    return isinstance(code, int) and code & 0xFF in _UNAVAILABLE
-
-
-def _is_undone(error: BaseException) -> bool:
-    """Whether a COMMIT that raised `error` has written nothing that could count: full disk, or locked."""
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _UNDONE
 
 
 class SqliteStore:
@@ -88,43 +80,62 @@ class SqliteStore:
         self._now_ms = now_ms
         self._aliases: SealedAliases | None = None
         self._writer: sqlite3.Connection | None = None
+        self._writer_age = 0  # how often there was damage before it was opened
         self._readers: list[sqlite3.Connection] = []
         self._write_turn = trio.CapacityLimiter(1)
         self._read_turns = trio.CapacityLimiter(_READERS)
         self._look_ups = JointReads(self._read)
         self._newest = NewestDebts()
         self._commits: list[Debts] = []  # of the call of `commit` that is in progress
+        self._damage = Damage(path, lambda: self._connect("ro"))
+        self._unreadable: str | None = None  # why the last read failed
+        self._logged = -_LOG_SECONDS
 
     # -- opening -------------------------------------------------------------------------------------------
 
     def open(self) -> None:
         """Create or migrate the database. Raises `SchemaTooNew`, `StoreUnavailable`, `SealError`."""
+        marker = Marker(self._path)
+        marker.require_database()
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreUnavailable(f"cannot open {self._path}: {error.strerror}") from None
+        try:
             connection = self._connect("rwc")
-            self._path.chmod(0o600)
             try:
-                database = sqlite_utils.Database(connection)
-                check_version(database)
-                connection.executescript(_WRITE_PRAGMAS)
-                migrate(database)
+                self._prepare(connection)
+                marker.agree(connection)
+                self._check_ring(connection)
+                note_sealing_key(connection, self._ring)
+                self._aliases = open_aliases(connection, self._ring, self._now_ms())
             except BaseException:
                 connection.close()
                 raise
         except sqlite3.Error as error:
+            if is_damage(error):
+                raise StoreUnavailable(damaged(self._path, str(error))) from None
             raise StoreUnavailable(f"cannot open {self._path}: {error}") from None
-        except OSError as error:
-            raise StoreUnavailable(f"cannot open {self._path}: {error.strerror}") from None
-        try:
-            self._check_ring(connection)
-            self._aliases = open_aliases(connection, self._ring, self._now_ms())
-        except sqlite3.Error as error:
-            connection.close()
-            raise StoreUnavailable(f"cannot open {self._path}: {error}") from None
-        except BaseException:
-            connection.close()
-            raise
         self._writer = connection
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        """Check the file, before anything is written, and bring it to the newest schema; an older one is
+        copied before. Raises `sqlite3.Error`, `SchemaTooNew`, `StoreUnavailable`.
+        """
+        if (found := quick_check(connection, _QUICK_SECONDS)) is not None:
+            raise StoreUnavailable(damaged(self._path, found))
+        database = sqlite_utils.Database(connection)
+        if 0 < (version := check_version(database)) < len(MIGRATIONS):
+            copy_as_it_is(self._path, self._path.with_name(f"{self._path.name}.schema-{version}"))
+        with contextlib.suppress(OSError):  # the next write tells what is wrong with the disk
+            self._path.chmod(0o600)
+        connection.executescript(_WRITE_PRAGMAS)
+        migrate(database)
+
+    @property
+    def trouble(self) -> str | None:
+        """Why the database cannot be used now: its damage, or what the last read failed of."""
+        return self._damage.found or self._unreadable
 
     def close(self) -> None:
         for connection in (*self._readers, self._writer):
@@ -236,9 +247,14 @@ class SqliteStore:
         The connection is closed after an I/O error, because its view of the disk may be wrong then. Raises
         `StoreUnavailable` for such an error, and any other error as it is.
         """
+        if (found := self._damage.look_again()) is not None:
+            raise StoreUnavailable(found)
+        if self._writer_age != self._damage.times:
+            self._roll_back(discard=True)
         committing = False
         try:
             if self._writer is None:
+                self._writer_age = self._damage.times
                 connection = self._connect("rw")
                 connection.executescript(_WRITE_PRAGMAS)
                 self._writer = connection
@@ -249,13 +265,11 @@ class SqliteStore:
             connection.execute("commit")
             return result
         except BaseException as error:
-            broken = isinstance(error, OSError) or (
-                isinstance(error, sqlite3.Error) and is_unavailable(error)
-            )
+            broken = isinstance(error, OSError) or is_unavailable(error)
             self._roll_back(discard=broken)
             if broken:
-                in_doubt = committing and not _is_undone(error)
-                raise StoreUnavailable(str(error), maybe_committed=in_doubt) from None
+                in_doubt = committing and not is_undone(error)
+                raise StoreUnavailable(self._reason(error), maybe_committed=in_doubt) from None
             raise
 
     def _roll_back(self, *, discard: bool) -> None:
@@ -277,6 +291,8 @@ class SqliteStore:
         return await trio.to_thread.run_sync(self._read_in_thread, query, limiter=self._read_turns)
 
     def _read_in_thread(self, query: Callable[[sqlite3.Connection], T]) -> T:
+        self._damage.look_again()
+        age = self._damage.times
         try:
             connection = self._readers.pop() if self._readers else self._connect_reader()
             try:
@@ -286,10 +302,32 @@ class SqliteStore:
                 raise
         except sqlite3.Error as error:
             if is_unavailable(error):
-                raise StoreUnavailable(str(error)) from None
+                raise self._cannot_read(self._reason(error)) from None
             raise
-        self._readers.append(connection)
+        except _GARBLED as error:
+            log.debug("a stored value cannot be read", exc_info=True)
+            raise self._cannot_read(f"a stored value cannot be read ({error!r})") from None
+        self._unreadable = None
+        if age == self._damage.times:
+            self._readers.append(connection)
+        else:
+            connection.close()
         return result
+
+    def _reason(self, error: BaseException) -> str:
+        if not is_damage(error):
+            return str(error)
+        stale, self._readers = self._readers, []  # what they have cached may be wrong
+        for connection in stale:
+            connection.close()
+        return self._damage.note(error)
+
+    def _cannot_read(self, reason: str) -> StoreUnavailable:
+        self._unreadable = reason
+        if time.monotonic() - self._logged >= _LOG_SECONDS:
+            self._logged = time.monotonic()
+            log.error("storage cannot be read: %s", reason)
+        return StoreUnavailable(reason)
 
     def _connect_reader(self) -> sqlite3.Connection:
         connection = self._connect("ro")

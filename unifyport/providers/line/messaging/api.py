@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
+from unifyport.model.json_text import UNREADABLE
 from unifyport.providers.contract.base import ConnectorContext
 from unifyport.providers.contract.errors import ChannelError, LoggedOut
 from unifyport.providers.http import HttpApi, nothing_applied
@@ -76,7 +77,7 @@ class LineApi:
             return
         try:
             found = msgspec.json.decode(answer.body, type=_Verified)
-        except msgspec.DecodeError:
+        except UNREADABLE:
             return
         if found.client_id != self._channel_id:
             raise LoggedOut("token_of_another_channel")

@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 import msgspec
 import trio
 
+from unifyport.model.json_text import UNREADABLE
 from unifyport.net.clients import Response
 from unifyport.providers.contract.base import ConnectorContext
 from unifyport.providers.contract.errors import ChannelError, LoggedOut, RateLimited, Transient
@@ -27,6 +28,13 @@ _FORM = {"content-type": "application/x-www-form-urlencoded"}
 class _Issued(msgspec.Struct):
     access_token: Annotated[str, msgspec.Meta(pattern=r"^[!-~]+$", max_length=8192)]  # goes into a header
     expires_in: float = 0.0  # seconds
+
+
+class _Refused(msgspec.Struct):
+    """Of an OAuth endpoint, or of the API."""
+
+    error: str = ""
+    message: str = ""
 
 
 class ChannelTokens:
@@ -75,11 +83,21 @@ class ChannelTokens:
 
 
 def _refusal(response: Response) -> ChannelError | None:
-    """RFC 6749 section 5.2: 400 and 401 say that the client's id or secret is wrong."""
+    """RFC 6749 section 5.2: 400 and 401 say that the client's id or secret is wrong. An answer that is not
+    LINE's own, such as that of a proxy, says nothing of them.
+    """
     if response.status == 200:
         return None
-    if response.status in (400, 401, 403):
+    if response.status in (400, 401, 403) and _is_of_line(response):
         return LoggedOut("invalid_credentials")
     if response.status == 429:
         return RateLimited(RATE_SECONDS)
     return Transient(f"token_http_{response.status}")
+
+
+def _is_of_line(response: Response) -> bool:
+    try:
+        told = msgspec.json.decode(response.body, type=_Refused)
+    except UNREADABLE:
+        return False
+    return bool(told.error or told.message)

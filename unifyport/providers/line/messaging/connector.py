@@ -11,6 +11,7 @@ import msgspec
 import trio
 
 from unifyport.model.account import Identity
+from unifyport.model.json_text import UNREADABLE
 from unifyport.model.message import OutboundMedia, OutboundMessage, OutboundText
 from unifyport.providers.contract.base import ConnectorContext, Link
 from unifyport.providers.contract.capabilities import (
@@ -150,7 +151,7 @@ class LineConnector(
                 raise failure
             try:
                 status = msgspec.json.decode(answer.body, type=_Preparation).status
-            except msgspec.DecodeError:
+            except UNREADABLE:
                 return
             if status == "failed":
                 raise Rejected("media_not_found")

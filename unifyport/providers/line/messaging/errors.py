@@ -8,6 +8,7 @@ connector asks which one it is (`quota.py`).
 
 import msgspec
 
+from unifyport.model.json_text import UNREADABLE
 from unifyport.net.clients import Response
 from unifyport.providers.contract.capabilities import CONVERSATION_NOT_FOUND
 from unifyport.providers.contract.errors import ChannelError, LoggedOut, RateLimited, Rejected, Transient
@@ -53,7 +54,7 @@ def read_error(response: Response) -> ErrorAnswer:
     """An answer that is not JSON has no message."""
     try:
         return msgspec.json.decode(response.body, type=ErrorAnswer)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return ErrorAnswer("")
 
 

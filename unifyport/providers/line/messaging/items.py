@@ -29,20 +29,6 @@ def event_key(destination: str, event_id: str, item: dict[str, Any]) -> bytes:
     return dedupe_key("line", destination, "said", digest)
 
 
-def raw_key(destination: str, raw: bytes) -> bytes:
-    """The key of what cannot be read: the hash of its text."""
-    return dedupe_key("line", destination, "raw", hashlib.sha256(raw).hexdigest())
-
-
-def without_nulls(value: Any) -> Any:
-    """A copy without fields that are null, which mean the same as fields that are not there."""
-    if isinstance(value, dict):
-        return {name: without_nulls(inner) for name, inner in value.items() if inner is not None}
-    if isinstance(value, list):
-        return [without_nulls(inner) for inner in value]
-    return value
-
-
 def checked_id(id_: str) -> str:
     """Raises `ValueError` for an id that is empty or too long."""
     if not 0 < len(id_) <= LONGEST_ID:

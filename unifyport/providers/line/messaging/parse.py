@@ -11,17 +11,18 @@ from typing import Any
 
 import msgspec
 
-from unifyport.model.inbound import Conversation, ProviderEvent, Reported, Unparsed
-from unifyport.model.json_text import without_lone_surrogates
+from unifyport.model.inbound import Conversation, ProviderEvent, Reported, Unparsed, raw_key
+from unifyport.model.json_text import decode_text, without_nulls
 from unifyport.model.unit import SessionChange
 from unifyport.providers.contract.ingress import Addressed
 
 from .events import EVENTS, STANDBY, Event, message_of, report
-from .items import LONGEST_ID, OBJECT, event_key, item_of, raw_key, without_nulls
+from .items import LONGEST_ID, OBJECT, event_key, item_of
 from .shapes import Head, MessageHead, Webhook
 from .tokens import state_of
 
 _LATEST = 253_402_300_800_000  # unix ms: the year 10,000, which no date can show
+_WEBHOOK = msgspec.json.Decoder(Webhook)
 _CORE = ("type", "timestamp", "webhookEventId", "source", "mode")
 
 
@@ -30,19 +31,12 @@ def parse_webhook(body: bytes, identity: str) -> list[Addressed]:
     raises.
     """
     try:
-        webhook = _decode(body)
+        webhook = decode_text(body, _WEBHOOK)
         if len(webhook.destination) > LONGEST_ID:
             raise ValueError("destination")
     except Exception as error:
         return [_unreadable(body, identity, identity, error)]
     return [_of_event(bytes(raw), webhook.destination, identity) for raw in webhook.events]
-
-
-def _decode(body: bytes) -> Webhook:
-    try:
-        return msgspec.json.decode(body, type=Webhook)
-    except msgspec.DecodeError:
-        return msgspec.json.decode(without_lone_surrogates(body), type=Webhook)
 
 
 def _of_event(raw: bytes, destination: str, identity: str) -> Addressed:
@@ -89,7 +83,7 @@ def _state(event: Event, found: ProviderEvent) -> list[SessionChange]:
 
 def _unreadable(raw: bytes, identity: str, destination: str, error: Exception) -> Addressed:
     reason = f"parse: {type(error).__name__}"
-    return Addressed(identity, Unparsed(raw_key(destination, raw), raw, reason), raw)
+    return Addressed(identity, Unparsed(raw_key("line", destination, raw), raw, reason), raw)
 
 
 def _unreadable_event(event: Event, raw: bytes, error: Exception) -> ProviderEvent:

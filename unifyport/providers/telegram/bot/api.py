@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
-from unifyport.model.json_text import UNREADABLE, as_utf8, without_lone_surrogates
+from unifyport.model.json_text import UNREADABLE, decode_text
 from unifyport.net.clients import Response
 from unifyport.providers.contract.base import ConnectorContext
 from unifyport.providers.contract.errors import LoggedOut, Transient
@@ -28,6 +28,9 @@ class _Answer(Struct):
     parameters: _Parameters | None = None
 
 
+_ANSWER = msgspec.json.Decoder(_Answer)
+
+
 class BotApi:
     """The methods of one bot."""
 
@@ -47,17 +50,9 @@ class BotApi:
         return _result(await self.http.request("POST", f"{self._base}/{method}", **options), login)
 
 
-def _decode(body: bytes) -> _Answer:
-    body = as_utf8(body)  # the result is decoded later, and would fail by itself
-    try:
-        return msgspec.json.decode(body, type=_Answer)
-    except UNREADABLE:
-        return msgspec.json.decode(without_lone_surrogates(body), type=_Answer)
-
-
 def _result(response: Response, login: bool) -> Raw:
     try:
-        answer = _decode(response.body)
+        answer = decode_text(response.body, _ANSWER)
     except UNREADABLE:
         if response.status in (401, 404) and login:
             raise LoggedOut("invalid_credentials") from None

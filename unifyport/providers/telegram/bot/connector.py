@@ -15,6 +15,7 @@ from msgspec import Raw, Struct
 
 from unifyport.model.account import Identity
 from unifyport.model.message import OutboundContacts, OutboundMedia, OutboundMessage, OutboundText
+from unifyport.providers.bot_webhooks import BotWebhooks
 from unifyport.providers.contract.base import WEBHOOK, AnswersProbes, Batch, ConnectorContext, Link
 from unifyport.providers.contract.capabilities import (
     DownloadsMedia,
@@ -38,8 +39,8 @@ from .parse import parse_updates
 from .presses import METHOD, answer_to
 from .render import Request, names_message, render
 from .shapes import User
+from .signature import secret_of
 from .updates import ALLOWED_UPDATES
-from .webhooks import Webhooks
 
 POLL_SECONDS = 50  # the longest poll of the Bot API server (github.com/tdlib/telegram-bot-api, Client.h)
 CHECK_SECONDS = 3600.0
@@ -66,7 +67,14 @@ class BotConnector(
         self._api = BotApi(context)
         self._bot_id = context.credentials["token"].partition(":")[0]
         self._link: Link | None = None
-        self._webhooks = Webhooks(self._api, context)
+        self._webhooks = BotWebhooks(
+            self._api,
+            context,
+            channel="telegram",
+            bot=self._bot_id,
+            secret=secret_of(context.credentials),
+            more={"allowed_updates": ALLOWED_UPDATES},
+        )
         self._webhook: str | None = None
         if context.receive == WEBHOOK:
             if context.ingress_url is None:

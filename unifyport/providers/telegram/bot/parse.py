@@ -22,7 +22,7 @@ from unifyport.model.inbound import (
     Unparsed,
     dedupe_key,
 )
-from unifyport.model.json_text import UNREADABLE, as_utf8, without_lone_surrogates
+from unifyport.model.json_text import decode_text
 from unifyport.model.provider_data import ProviderData, Redactions, provider_data
 from unifyport.providers.contract.ingress import Addressed
 
@@ -69,7 +69,7 @@ def parse_update(raw: bytes, bot_id: str) -> tuple[ProviderEvent, int | None]:
     update_id: int | None = None
     key = dedupe_key("telegram", bot_id, "raw", hashlib.sha256(raw).hexdigest())
     try:
-        fields = _decode(raw)
+        fields = decode_text(raw, _UPDATE)
         update_id = msgspec.convert(fields.get("update_id"), int)
         key = dedupe_key("telegram", bot_id, "update", update_id)
         kind, payload = _only(fields)
@@ -77,13 +77,6 @@ def parse_update(raw: bytes, bot_id: str) -> tuple[ProviderEvent, int | None]:
         return _with_item(event, payload, raw), update_id
     except Exception as error:
         return _unparsed(fields, key, raw, error), update_id
-
-
-def _decode(raw: bytes) -> dict[str, Any]:
-    try:
-        return _UPDATE.decode(raw)
-    except UNREADABLE:
-        return _UPDATE.decode(without_lone_surrogates(as_utf8(raw)))
 
 
 def _only(fields: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:

@@ -60,8 +60,14 @@ def http_failure(status: int) -> ChannelError:
 
 
 def token_failure(error: ChannelError) -> ChannelError:
-    """The failure class of an exchange or a refresh that failed as `error`: what is refused stays refused."""
+    """The failure class of an exchange or a refresh that failed as `error`: what is refused stays refused.
+
+    Another status than 200 comes from a server before the API, such as a proxy, and says nothing of the
+    tokens.
+    """
     match error:
+        case Rejected(reason=reason) if reason.startswith("http_"):
+            return Transient(f"oauth_{reason}")
         case Transient(reason="oauth_client_refused"):
             return LoggedOut(CLIENT_REFUSED)
         case Rejected() | LoggedOut(reason="invalid_credentials"):

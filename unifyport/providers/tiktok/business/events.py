@@ -10,18 +10,18 @@ from typing import Any
 
 import msgspec
 
-from unifyport.model.inbound import PlatformEvent, ProviderEvent
+from unifyport.model.inbound import PlatformEvent, ProviderEvent, raw_key
 from unifyport.model.times import rfc3339
 
 from . import shapes
-from .items import Item, customer, raw_key
+from .items import Item, customer
 from .messages import message_events, place_of, time_of
 
 Reader = Callable[[Item], list[ProviderEvent]]
 
 
 def platform_event(item: Item) -> list[ProviderEvent]:
-    return [PlatformEvent(raw_key(item.business, item.raw), item.event, item.at)]
+    return [PlatformEvent(raw_key("tiktok", item.business, item.raw), item.event, item.at)]
 
 
 def _about_a_conversation(details: Callable[[Item], dict[str, Any]]) -> Reader:
@@ -29,9 +29,8 @@ def _about_a_conversation(details: Callable[[Item], dict[str, Any]]) -> Reader:
         head = msgspec.convert(item.content, shapes.Head)
         chat, who = place_of(item, head)
         at = time_of(item, head)
-        return [
-            PlatformEvent(raw_key(item.business, item.raw), item.event, at, chat, who, details=details(item))
-        ]
+        key = raw_key("tiktok", item.business, item.raw)
+        return [PlatformEvent(key, item.event, at, chat, who, details=details(item))]
 
     return read
 
@@ -50,7 +49,7 @@ def _referral(item: Item) -> dict[str, Any]:
 def _without_content(item: Item) -> list[ProviderEvent]:
     """A customer in the EEA, Switzerland or the United Kingdom wrote: TikTok says neither who nor what."""
     head = msgspec.convert(item.content, shapes.Head)
-    key = raw_key(item.business, item.raw)
+    key = raw_key("tiktok", item.business, item.raw)
     return [PlatformEvent(key, item.event, time_of(item, head), details={"content_withheld": True})]
 
 
@@ -60,7 +59,7 @@ def _comment(item: Item) -> list[ProviderEvent]:
     who = customer(str(head.from_user.id), head.from_, str(head.unique_identifier))
     names = ("comment_id", "comment_text")
     details = {name: str(item.content[name]) for name in names if name in item.content}
-    key = raw_key(item.business, item.raw)
+    key = raw_key("tiktok", item.business, item.raw)
     return [PlatformEvent(key, item.event, time_of(item, head), None, who, details=details)]
 
 

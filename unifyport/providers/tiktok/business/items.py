@@ -4,15 +4,13 @@ One request holds one item. `content` is JSON as text; an item in an event has i
 it can be taken out.
 """
 
-import hashlib
 from typing import Any
 
 import attrs
 import msgspec
 
 from unifyport.model.inbound import Conversation, Identity, Sender, dedupe_key
-from unifyport.model.json_depth import too_deep
-from unifyport.model.json_text import UNREADABLE, as_utf8, without_lone_surrogates
+from unifyport.model.json_text import decode_object, without_nulls
 from unifyport.model.provider_data import ProviderData, Redactions, provider_data
 
 from . import shapes
@@ -26,7 +24,6 @@ REDACTIONS: Redactions = {
     "video": frozenset({"url"}),
     "content": frozenset({"media_url"}),
 }
-_OBJECT = msgspec.json.Decoder(dict[str, Any])
 
 
 @attrs.frozen
@@ -65,30 +62,6 @@ def read_item(raw: bytes) -> Item:
     if not isinstance(content, dict):
         return Item(envelope, {}, whole, raw, _at(envelope))
     return Item(envelope, without_nulls(content), {**whole, "content": content}, raw, _at(envelope))
-
-
-def decode_object(text: bytes) -> dict[str, Any]:
-    """Raises `DecodeError`, and `ValueError` for what nests too deep."""
-    if too_deep(text):
-        raise ValueError("too_deep")
-    try:
-        return _OBJECT.decode(text)
-    except UNREADABLE:
-        return _OBJECT.decode(without_lone_surrogates(as_utf8(text)))
-
-
-def without_nulls(value: Any) -> Any:
-    """A copy without fields that are null, which mean the same as fields that are not there."""
-    if isinstance(value, dict):
-        return {name: without_nulls(inner) for name, inner in value.items() if inner is not None}
-    if isinstance(value, list):
-        return [without_nulls(inner) for inner in value]
-    return value
-
-
-def raw_key(identity: str, raw: bytes) -> bytes:
-    """The key of an item without an id: the hash of its text."""
-    return dedupe_key("tiktok", identity, "raw", hashlib.sha256(raw).hexdigest())
 
 
 def customer(id_: str, username: str, unique_identifier: str) -> Sender:

@@ -6,11 +6,11 @@ One request is one event of one business account:
 accounts that have authorized it; `user_openid` says which it is.
 """
 
-from unifyport.model.inbound import ProviderEvent, Reported, Unparsed
+from unifyport.model.inbound import ProviderEvent, Reported, Unparsed, raw_key
 from unifyport.providers.contract.ingress import Addressed
 
 from .events import READERS, platform_event
-from .items import Item, raw_key, read_item
+from .items import Item, read_item
 from .messages import place_of, read_core, time_of
 
 
@@ -31,7 +31,7 @@ def parse_webhook(body: bytes, identity: str) -> list[Addressed]:
 
 
 def _unparsed(identity: str, raw: bytes, error: Exception) -> Unparsed:
-    return Unparsed(raw_key(identity, raw), raw, f"parse: {type(error).__name__}")
+    return Unparsed(raw_key("tiktok", identity, raw), raw, f"parse: {type(error).__name__}")
 
 
 def _unreadable(item: Item, error: Exception) -> ProviderEvent:

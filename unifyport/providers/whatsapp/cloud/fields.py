@@ -12,12 +12,13 @@ from typing import Any
 import attrs
 import msgspec
 
-from unifyport.model.inbound import Conversation, PlatformEvent, ProviderEvent
+from unifyport.model.inbound import Conversation, PlatformEvent, ProviderEvent, raw_key
+from unifyport.model.json_text import without_nulls
 from unifyport.model.provider_data import ProviderData
 
 from .errors import shown
 from .groups import group_event
-from .items import OBJECT, item_of, made_at, milliseconds, raw_key, without_nulls
+from .items import OBJECT, item_of, made_at, milliseconds
 from .messages import Message, by_customer, by_owner, observed, read_message
 from .people import Customers, chat_with, person
 from .shapes import About, Customer, Error
@@ -77,7 +78,7 @@ def _error(raw: bytes, place: Place) -> list[ProviderEvent]:
     details: dict[str, Any] = {}
     with contextlib.suppress(msgspec.ValidationError, AttributeError):
         details["error"] = shown(msgspec.convert(without_nulls(msgspec.json.decode(raw)), Error))
-    key = raw_key(place.number, raw, place.field, str(place.time))
+    key = raw_key("whatsapp", place.number, raw, place.field, str(place.time))
     return [PlatformEvent(key, ERRORS, made_at(place.time), details=details)]
 
 
@@ -97,7 +98,7 @@ def _reported(raw: bytes, place: Place) -> list[ProviderEvent]:
     with contextlib.suppress(ValueError):
         at = milliseconds(item.timestamp)
     chat = None if who is None else chat_with(who)
-    return [PlatformEvent(raw_key(place.number, raw, place.field), place.field, at, chat, who)]
+    return [PlatformEvent(raw_key("whatsapp", place.number, raw, place.field), place.field, at, chat, who)]
 
 
 def _history(raw: bytes, place: Place) -> list[ProviderEvent]:
@@ -105,7 +106,7 @@ def _history(raw: bytes, place: Place) -> list[ProviderEvent]:
     chunk = OBJECT.decode(raw)
     threads = chunk.get("threads")
     if not isinstance(threads, list) or not threads:
-        return [PlatformEvent(raw_key(place.number, raw, place.field), place.field, None)]
+        return [PlatformEvent(raw_key("whatsapp", place.number, raw, place.field), place.field, None)]
     found: list[ProviderEvent] = []
     for number, thread in enumerate(threads):
         if not isinstance(thread, dict):
@@ -119,7 +120,7 @@ def _history(raw: bytes, place: Place) -> list[ProviderEvent]:
                 for start in range(0, max(len(messages), 1), HISTORY_SLICE)
             ]
         for part, item in enumerate(slices):
-            key = raw_key(place.number, raw, place.field, str(number), str(part))
+            key = raw_key("whatsapp", place.number, raw, place.field, str(number), str(part))
             event = PlatformEvent(key, place.field, None, chat)
             event.provider_data = _slice({**chunk, "threads": [item]})
             found.append(event)

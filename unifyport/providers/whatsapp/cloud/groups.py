@@ -12,16 +12,17 @@ from unifyport.model.inbound import (
     JoinRequested,
     PlatformEvent,
     ProviderEvent,
+    raw_key,
 )
 
-from .items import milliseconds, raw_key
+from .items import milliseconds
 from .shapes import GroupItem, Participant
 
 
 def group_event(raw: bytes, number: str, field: str) -> ProviderEvent:
     """The change of a group, or `provider.event` under the name of the webhook field."""
     item = msgspec.json.decode(raw, type=GroupItem)
-    key, at = raw_key(number, raw, field), milliseconds(item.timestamp)
+    key, at = raw_key("whatsapp", number, raw, field), milliseconds(item.timestamp)
     chat = Conversation(item.group_id, "group")
     if item.type == "group_join_request_created":
         return JoinRequested(key, chat, item.wa_id or item.user_id, item.reason, at)

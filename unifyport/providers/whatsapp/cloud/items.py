@@ -1,14 +1,12 @@
 """Items of a webhook: lists that are decoded one by one, times, keys."""
 
 import contextlib
-import hashlib
 import re
 from typing import Any
 
 import msgspec
 from msgspec import Raw
 
-from unifyport.model.inbound import dedupe_key
 from unifyport.model.json_text import UNREADABLE
 from unifyport.model.provider_data import ProviderData, Redactions, provider_data
 
@@ -48,11 +46,6 @@ def made_at(time: Any) -> int | None:
     return None
 
 
-def raw_key(number: str, raw: bytes, *more: str) -> bytes:
-    """The key of an item without an id: the hash of its text."""
-    return dedupe_key("whatsapp", number, "raw", hashlib.sha256(raw).hexdigest(), *more)
-
-
 def usable_id(id_: str, key: bytes) -> str:
     """The id of a message; where the platform gives an empty one, an id of this item alone.
 
@@ -73,12 +66,3 @@ def decoded(raw: bytes) -> ProviderData | None:
     with contextlib.suppress(*UNREADABLE):
         return item_of(msgspec.json.decode(raw), raw)
     return None
-
-
-def without_nulls(value: Any) -> Any:
-    """A copy without fields that are null, which mean the same as fields that are not there."""
-    if isinstance(value, dict):
-        return {name: without_nulls(inner) for name, inner in value.items() if inner is not None}
-    if isinstance(value, list):
-        return [without_nulls(inner) for inner in value]
-    return value

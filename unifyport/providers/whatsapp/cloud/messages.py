@@ -17,11 +17,12 @@ from unifyport.model.inbound import (
     ProviderEvent,
     ReactionChanged,
     dedupe_key,
+    raw_key,
 )
 
 from . import shapes
 from .content import content
-from .items import LONGEST_ID, milliseconds, raw_key, usable_id
+from .items import LONGEST_ID, milliseconds, usable_id
 from .people import Customers, chat_with, conversation, person, recipient_of, sender_of
 
 _CORE = ("id", "timestamp", "from", "from_user_id", "group_id")
@@ -54,7 +55,7 @@ def read_message(
     """The message of an item without nulls. `kind` is part of its key. Raises `ValueError`."""
     head = head_of(item)
     at = milliseconds(head.timestamp)
-    key = dedupe_key("whatsapp", number, kind, head.id) if head.id else raw_key(number, raw)
+    key = dedupe_key("whatsapp", number, kind, head.id) if head.id else raw_key("whatsapp", number, raw)
     id_ = usable_id(head.id, key)
     return Message(item, head, key, id_, at, customers)
 

@@ -14,16 +14,17 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
-from unifyport.model.inbound import PlatformEvent, ProviderEvent, Reported, Unparsed, dedupe_key
-from unifyport.model.json_text import UNREADABLE, as_utf8, without_lone_surrogates
+from unifyport.model.inbound import PlatformEvent, ProviderEvent, Reported, Unparsed, dedupe_key, raw_key
+from unifyport.model.json_text import UNREADABLE, decode_text, without_nulls
 from unifyport.providers.contract.ingress import Addressed
 
 from .fields import ERRORS, OF_NUMBERS, Place, Reader
-from .items import OBJECT, PARTS, decoded, made_at, milliseconds, raw_key, read_list, without_nulls
+from .items import OBJECT, PARTS, decoded, made_at, milliseconds, read_list
 from .messages import head_of
 from .people import conversation, customers_of, sender_of
 from .shapes import NULL, Change, Entry, Metadata, Webhook
 
+_WEBHOOK = msgspec.json.Decoder(Webhook)
 _METADATA = msgspec.json.Decoder(Metadata | None)
 _BESIDE = frozenset({"messaging_product", "metadata", "contacts"})
 
@@ -32,7 +33,7 @@ def parse_webhook(body: bytes, identity: str) -> list[Addressed]:
     """Every item of a webhook, in order. Items without a number are addressed to `identity`. Never raises."""
     found: list[Addressed] = []
     try:
-        entries = _decode(body).entry
+        entries = decode_text(body, _WEBHOOK).entry
     except Exception as error:
         return [_unreadable(body, identity, error)]
     for raw in entries:
@@ -44,14 +45,6 @@ def parse_webhook(body: bytes, identity: str) -> list[Addressed]:
         for change in entry.changes or []:
             found += _of_change(bytes(change), identity, entry)
     return found
-
-
-def _decode(body: bytes) -> Webhook:
-    body = as_utf8(body)  # the parts are decoded one by one, and each would fail by itself
-    try:
-        return msgspec.json.decode(body, type=Webhook)
-    except msgspec.DecodeError:
-        return msgspec.json.decode(without_lone_surrogates(body), type=Webhook)
 
 
 def _of_change(raw: bytes, identity: str, entry: Entry) -> list[Addressed]:
@@ -90,7 +83,7 @@ def _of_business(raw: bytes, identity: str, entry: Entry, change: Change) -> Add
     """A report about a business account, for all its numbers here."""
     at = made_at(entry.time)
     name = ERRORS if change.field == "messages" else change.field
-    event = PlatformEvent(raw_key(entry.id, raw, str(entry.time)), name, at)
+    event = PlatformEvent(raw_key("whatsapp", entry.id, raw, str(entry.time)), name, at)
     event.provider_data = decoded(bytes(change.value))
     return Addressed(identity, event, raw, at, group=entry.id)
 
@@ -127,7 +120,7 @@ def _time_of(event: ProviderEvent) -> int | None:
 
 def _unknown(name: str, raw: bytes, place: Place) -> Addressed:
     """A part of a value that no table has: `provider.event` under the name of the field."""
-    key = raw_key(place.number, raw, place.field, name, str(place.time))
+    key = raw_key("whatsapp", place.number, raw, place.field, name, str(place.time))
     event = PlatformEvent(key, place.field, made_at(place.time), details={"part": name})
     item: Any = None
     with contextlib.suppress(*UNREADABLE):
@@ -138,7 +131,7 @@ def _unknown(name: str, raw: bytes, place: Place) -> Addressed:
 
 def _unreadable(raw: bytes, identity: str, error: Exception) -> Addressed:
     reason = f"parse: {type(error).__name__}"
-    return Addressed(identity, Unparsed(raw_key(identity, raw), raw, reason), raw)
+    return Addressed(identity, Unparsed(raw_key("whatsapp", identity, raw), raw, reason), raw)
 
 
 def _unreadable_item(raw: bytes, place: Place, error: Exception) -> Addressed:
@@ -146,7 +139,7 @@ def _unreadable_item(raw: bytes, place: Place, error: Exception) -> Addressed:
     is no message is reported as it came.
     """
     if place.field != "messages":
-        key = raw_key(place.number, raw, place.field, str(place.time))
+        key = raw_key("whatsapp", place.number, raw, place.field, str(place.time))
         report = PlatformEvent(key, place.field, made_at(place.time))
         report.provider_data = decoded(raw)
         return Addressed(place.number, report, raw)

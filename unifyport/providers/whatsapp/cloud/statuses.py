@@ -13,9 +13,10 @@ from unifyport.model.inbound import (
     StatusChanged,
     dedupe_key,
 )
+from unifyport.model.json_text import without_nulls
 
 from .errors import shown
-from .items import OBJECT, milliseconds, without_nulls
+from .items import OBJECT, milliseconds
 from .people import Customers, chat_with, person
 from .shapes import Error, StatusItem
 

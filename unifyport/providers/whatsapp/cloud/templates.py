@@ -15,10 +15,8 @@ import msgspec
 from msgspec import Raw, Struct
 
 from unifyport.model import directory
-from unifyport.model.json_text import UNREADABLE
+from unifyport.model.json_text import UNREADABLE, without_nulls
 from unifyport.providers.contract.errors import Rejected
-
-from .items import without_nulls
 
 FIELDS = "name,language,status,category,parameter_format,components"
 APPROVED = "APPROVED"

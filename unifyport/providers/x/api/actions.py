@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from unifyport.model import directory
+from unifyport.model.json_text import UNREADABLE
 from unifyport.providers.contract.capabilities import (
     CONTACT_NOT_FOUND,
     CONVERSATION_NOT_FOUND,
@@ -59,7 +60,7 @@ class XActions(DownloadsMedia, ReadsContacts, BlocksContacts, UnblocksContacts, 
     async def download(self, handle: bytes, sink: Sink, limit: int) -> None:
         try:
             file = msgspec.json.decode(handle, type=Handle)
-        except msgspec.DecodeError:
+        except UNREADABLE:
             raise Rejected("media_not_found") from None
         if file.dm and file.media and file.resource:
             path = f"/2/dm_conversations/media/{file.dm}/{file.media}/{file.resource}"

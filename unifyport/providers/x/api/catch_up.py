@@ -21,6 +21,7 @@ import msgspec
 import trio
 
 from unifyport.model.inbound import ProviderEvent
+from unifyport.model.json_text import UNREADABLE, decode_text
 from unifyport.model.unit import SessionChange
 from unifyport.providers.contract.errors import RateLimited, Rejected, Transient
 from unifyport.providers.contract.session import Session
@@ -37,6 +38,10 @@ PAGE = 50  # events of every page after the first call
 HOUR = 3600.0
 SETTLE_SECONDS = 60.0
 MAX_PAGES = 100
+_LARGEST_PAGE = 1000  # ten times what X gives
+
+
+_PAGE = msgspec.json.Decoder(Page)
 
 
 class _Id(msgspec.Struct):
@@ -134,7 +139,7 @@ class CatchUp:
             query["pagination_token"] = progress.token
         with nothing_applied():
             body = await self._api.ask("GET", with_query(PATH, query), family="dm_events")
-        page = _decoded(body)
+        page = read_page(body)
         ids = [_number(raw) for raw in page.data]
         progress.newest = max([progress.newest, *ids])
         progress.pages += 1
@@ -159,7 +164,7 @@ async def first_mark(api: XApi, me: str) -> list[SessionChange]:
     """The mark of a login, so that what was before is not new; none where X does not answer."""
     try:
         body = await api.ask("GET", with_query(PATH, {"max_results": 1}))
-        return [mark_at(me, max(map(_number, _decoded(body).data), default=0))]
+        return [mark_at(me, max(map(_number, read_page(body).data), default=0))]
     except (Transient, RateLimited, Rejected):
         return []
 
@@ -168,17 +173,21 @@ def mark_at(me: str, id_: int) -> SessionChange:
     return SessionChange(MARK, me.encode(), str(id_).encode())
 
 
-def _decoded(body: bytes) -> Page:
+def read_page(body: bytes) -> Page:
+    """An answer of `GET /2/dm_events`. Raises `Transient`."""
     try:
-        return msgspec.json.decode(body, type=Page)
-    except msgspec.DecodeError:
+        page = decode_text(body, _PAGE)
+    except UNREADABLE:
         raise Transient("malformed_answer") from None
+    if len(page.data) > _LARGEST_PAGE:
+        raise Transient("malformed_answer")
+    return page
 
 
 def _number(raw: msgspec.Raw) -> int:
     """The id of an event; 0 if it cannot be read: such an event is taken wherever it is."""
     try:
         id_ = msgspec.json.decode(raw, type=_Id).id
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return 0
     return int(id_) if id_.isascii() and id_.isdigit() and len(id_) <= 19 else 0

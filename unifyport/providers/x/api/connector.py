@@ -12,9 +12,10 @@ import trio
 from msgspec import Struct
 
 from unifyport.model.account import Identity
+from unifyport.model.inbound import ProviderEvent
 from unifyport.model.message import OutboundMedia, OutboundMessage, OutboundText
 from unifyport.model.unit import SessionChange
-from unifyport.providers.contract.base import WEBHOOK, ConnectorContext, KeepsTokens, Link
+from unifyport.providers.contract.base import WEBHOOK, ConnectorContext, KeepsTokens, Link, SettlesEchoes
 from unifyport.providers.contract.capabilities import SendsImages, SendsText, SendsVideos, Sent
 from unifyport.providers.contract.errors import (
     Rejected,
@@ -27,7 +28,7 @@ from unifyport.providers.oauth import OAuthTokens
 from .actions import XActions
 from .calls import XApi
 from .catch_up import MARK, first_mark
-from .echoes import Echoes
+from .echoes import HOLD_WEBHOOK_SECONDS, Echoes
 from .hub import hub_of
 from .oauth import SCOPES, client_of, page_of, revoke
 from .receiving import Receiver
@@ -53,7 +54,9 @@ class _SentMessage(Struct):
     dm_conversation_id: str = ""
 
 
-class XConnector(Authorizes, KeepsTokens, LogsOut, SendsText, SendsImages, SendsVideos, XActions):
+class XConnector(
+    Authorizes, KeepsTokens, LogsOut, SettlesEchoes, SendsText, SendsImages, SendsVideos, XActions
+):
     """One user of X."""
 
     def __init__(self, context: ConnectorContext) -> None:
@@ -123,6 +126,9 @@ class XConnector(Authorizes, KeepsTokens, LogsOut, SendsText, SendsImages, Sends
             with self._hub.follow(self._me, link.observed) as follower:
                 nursery.start_soon(self._hub.lead, self._context)
                 await receiver.follow(link, follower)
+
+    async def settle(self, events: list[ProviderEvent]) -> tuple[list[ProviderEvent], list[SessionChange]]:
+        return await self._echoes.settle(events, HOLD_WEBHOOK_SECONDS)
 
     async def _watch(self, link: Link, receiver: Receiver, webhook: str) -> None:
         """Fetch what was missed, and check every hour that the webhook is valid and the login good."""

@@ -1,10 +1,10 @@
 """Echoes: X reports what the account sends, also what we sent by the API.
 
 What we sent is known by its id (`answered`). `remember` makes the dedupe key of that id durable, so that its
-echo is a repeat also after a restart, and where it comes by webhook. An echo may come before the answer: it
-is held until no send of its conversation is in progress. Where the answer was lost, the send has left a row
-(`sending`), and the first echo with the same conversation and content within `MATCH_SECONDS` settles it: the
-send of unknown outcome was sent.
+echo is a repeat also after a restart. An echo may come before the answer: it is held until no send of its
+conversation is in progress. Where the answer was lost, the send has left a row (`sending`), and the first
+echo with the same conversation and content within `MATCH_SECONDS` settles it: the send of unknown outcome was
+sent.
 """
 
 import contextlib
@@ -36,6 +36,7 @@ NAME = "out"  # session records, by client_ref
 MATCH_SECONDS = 15 * 60
 SKEW_SECONDS = 120  # between our clock and X's
 HOLD_SECONDS = 30.0
+HOLD_WEBHOOK_SECONDS = 5.0  # X waits for ten, and does not repeat what was not taken
 _MAX_ROWS = 500
 
 
@@ -114,15 +115,20 @@ class Echoes:
             ]
             await link.deliver(Batch(events, changes))
 
-    async def settle(self, events: list[ProviderEvent]) -> tuple[list[ProviderEvent], list[SessionChange]]:
-        """The events to commit, with those that settle a send in place of its echo."""
+    async def settle(
+        self, events: list[ProviderEvent], hold: float = HOLD_SECONDS
+    ) -> tuple[list[ProviderEvent], list[SessionChange]]:
+        """The events to commit, with those that settle a send in place of its echo. An echo waits for at most
+        `hold` seconds.
+        """
         found: list[ProviderEvent] = []
         changes: list[SessionChange] = []
+        until = trio.current_time() + hold
         for event in events:
             if not isinstance(event, PlatformEvent) or event.name != "message_echo" or event.content is None:
                 found.append(event)
                 continue
-            await self._wait_for_sends(event)
+            await self._wait_for_sends(event, until)
             if event.content.id in self._known:
                 found.append(Ignored(event.key))
                 continue
@@ -141,9 +147,9 @@ class Echoes:
             found.append(sent)
         return found, changes
 
-    async def _wait_for_sends(self, event: PlatformEvent) -> None:
+    async def _wait_for_sends(self, event: PlatformEvent, until: float) -> None:
         """Wait until no send of its conversation is in progress, whose answer would name this message."""
-        with trio.move_on_after(HOLD_SECONDS):
+        with trio.move_on_at(until):
             while any(self._in_progress[place] for place in _places(event)):
                 await self._ended.wait()
 

@@ -6,12 +6,14 @@ is of the older API, which answers for some calls. An answer that is no JSON com
 API.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
+from unifyport.model.json_text import UNREADABLE
 from unifyport.net.clients import Response
 from unifyport.providers.contract.capabilities import CONVERSATION_NOT_FOUND
 from unifyport.providers.contract.errors import (
@@ -84,16 +86,17 @@ _CODES = {
 }
 _LOCKED = {63: "account_suspended", 64: "account_suspended", 326: "account_locked"}
 _PAYMENT_REQUIRED = 402
+_CODE = re.compile(r"[0-9]{1,9}")
 
 
 def problem_of(response: Response) -> Problem | None:
     """None: the answer is no JSON object."""
     try:
         return msgspec.json.decode(response.body, type=Problem)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         try:
             fields: Any = msgspec.json.decode(response.body)
-        except msgspec.DecodeError:
+        except UNREADABLE:
             return None
         return Problem() if isinstance(fields, dict) else None
 
@@ -138,7 +141,7 @@ def _too_many(problem: Problem, headers: Mapping[str, str]) -> ChannelError:
 
 def _refusal(status: int, problem: Problem) -> Rejected:
     code, name = problem.code, problem.name
-    number = int(code) if isinstance(code, int) or (isinstance(code, str) and code.isdigit()) else None
+    number = int(code or 0) if _CODE.fullmatch(str(code)) else None
     if status == _PAYMENT_REQUIRED:
         reason = "credits_depleted"
     elif number in _CODES:

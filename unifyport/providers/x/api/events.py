@@ -21,10 +21,11 @@ from unifyport.model.inbound import (
     Status,
     StatusChanged,
     dedupe_key,
+    raw_key,
 )
 
 from . import shapes
-from .items import instant, message_key, milliseconds, raw_key
+from .items import instant, message_key, milliseconds
 from .kinds import of_activity, of_encrypted
 from .people import Users, chat_with, conversation, sender
 
@@ -70,7 +71,7 @@ def head_of(raw: bytes, me: str, users: Users) -> Head:
 def _message(found: Found) -> list[ProviderEvent]:
     kind = msgspec.json.decode(found.raw, type=_Typed).type
     if kind != "message_create":
-        return [PlatformEvent(raw_key(found.me, found.raw, kind), kind[:128] or "direct_message", None)]
+        return [PlatformEvent(raw_key("x", found.me, found.raw, kind), kind[:128] or "direct_message", None)]
     head = head_of(found.raw, found.me, found.users)
     data = msgspec.json.decode(found.raw, type=shapes.DirectMessage).message_create.message_data
     content = of_activity(head.id, data)
@@ -107,7 +108,7 @@ def _receipt(found: Found) -> list[ProviderEvent]:
 
 def _typing(found: Found) -> list[ProviderEvent]:
     """Typing is not reported: nobody has asked for it."""
-    return [Ignored(raw_key(found.me, found.raw, "typing"))]
+    return [Ignored(raw_key("x", found.me, found.raw, "typing"))]
 
 
 def _encrypted(found: Found) -> list[ProviderEvent]:
@@ -132,7 +133,7 @@ def _chat_change(found: Found) -> list[ProviderEvent]:
     payload = msgspec.json.decode(found.raw, type=shapes.Encrypted)
     at = None if payload.created_at_msec is None else milliseconds(payload.created_at_msec)
     activity = found.activity
-    key = raw_key(found.me, found.raw, activity.event_type, activity.event_uuid)
+    key = raw_key("x", found.me, found.raw, activity.event_type, activity.event_uuid)
     chat = conversation(found.me, payload.conversation_id, {})
     return [PlatformEvent(key, activity.event_type, at, chat, sender(payload.sender_id, {}))]
 
@@ -163,7 +164,7 @@ def revocation(activity: shapes.Activity, raw: bytes) -> tuple[str, PlatformEven
     """
     payload = msgspec.json.decode(activity.payload, type=shapes.Revocation)
     at = instant(payload.date_time) if payload.date_time else None
-    key = raw_key(payload.user_id, raw, "oauth.revoke")
+    key = raw_key("x", payload.user_id, raw, "oauth.revoke")
     return payload.user_id, PlatformEvent(key, "oauth.revoke", at)
 
 

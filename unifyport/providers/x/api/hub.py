@@ -24,6 +24,7 @@ import attrs
 import msgspec
 import trio
 
+from unifyport.model.json_text import UNREADABLE, decode_text
 from unifyport.providers.contract.base import ConnectorContext
 from unifyport.providers.contract.errors import ChannelError, Rejected, Transient
 
@@ -188,9 +189,9 @@ class Hub:
     def _hand_over(self, line: bytes) -> None:
         """Give an event to the account that it names. What names no account of ours is for others."""
         try:
-            named = msgspec.json.decode(line, type=_Named)
+            named = decode_text(line, _NAMED)
             user_id = "" if named.data is None else _user_of(named.data)
-        except (msgspec.DecodeError, RecursionError):
+        except UNREADABLE:
             log.warning("a line of the activity stream cannot be read", extra={"bytes": len(line)})
             return
         if named.data is None and named.errors:  # X says why it closes the connection
@@ -211,6 +212,9 @@ class _Data(msgspec.Struct):
 class _Named(msgspec.Struct):
     data: _Data | None = None
     errors: list[object] = []
+
+
+_NAMED = msgspec.json.Decoder(_Named)
 
 
 def _user_of(data: _Data) -> str:

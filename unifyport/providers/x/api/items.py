@@ -1,12 +1,12 @@
 """Items of events: times, keys, and the platform's item for an event."""
 
 import contextlib
-import hashlib
 from datetime import datetime
 
 import msgspec
 
 from unifyport.model.inbound import dedupe_key
+from unifyport.model.json_text import UNREADABLE
 from unifyport.model.provider_data import ANYWHERE, ProviderData, Redactions, provider_data
 
 _FIRST, _LAST = 1_000_000_000_000, 99_999_999_999_999  # unix ms: 2001 to 5138
@@ -48,13 +48,8 @@ def message_key(me: str, id_: str) -> bytes:
     return dedupe_key("x", me, "message", id_)
 
 
-def raw_key(me: str, raw: bytes, *more: str) -> bytes:
-    """The key of an item without an id: the hash of its text."""
-    return dedupe_key("x", me, "raw", hashlib.sha256(raw).hexdigest(), *more)
-
-
 def decoded(raw: bytes) -> ProviderData | None:
     """The item for an event; None if it is not JSON."""
-    with contextlib.suppress(msgspec.DecodeError, RecursionError):
+    with contextlib.suppress(*UNREADABLE):
         return provider_data(msgspec.json.decode(raw), raw, REDACTIONS)
     return None

@@ -12,6 +12,7 @@ from email.utils import parsedate_to_datetime
 
 from unifyport.model.send_pace import Pace
 from unifyport.model.token_bucket import Limit
+from unifyport.providers.contract.errors import MAX_RETRY_AFTER
 
 MEBIBYTE = 1024 * 1024
 PARALLEL_SENDS = 4
@@ -49,7 +50,7 @@ def _until(reset: str, headers: Mapping[str, str]) -> float | None:
         now = parsedate_to_datetime(headers.get("date", "")).timestamp()
     except (ValueError, TypeError):
         now = time.time()
-    return max(1.0, int(reset) - now)
+    return min(max(1.0, int(reset) - now), MAX_RETRY_AFTER)
 
 
 class Windows:

@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 import msgspec
 from msgspec import Struct
 
+from unifyport.model.json_text import UNREADABLE
 from unifyport.providers.contract.base import ConnectorContext
 from unifyport.providers.contract.errors import LoggedOut, Rejected, Transient
 from unifyport.providers.contract.login import Consent, ConsentRequest
@@ -65,7 +66,7 @@ async def revoke(http: HttpApi, session: Session, context: ConnectorContext) -> 
         return
     try:
         token = msgspec.msgpack.decode(stored, type=_Pair).refresh_token
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return
     app = context.credentials
     basic = base64.b64encode(f"{app['client_id']}:{app['client_secret']}".encode()).decode()

@@ -11,21 +11,26 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
-from unifyport.model.inbound import PlatformEvent, ProviderEvent, Reported, Unparsed
-from unifyport.model.json_text import without_lone_surrogates
+from unifyport.model.inbound import PlatformEvent, ProviderEvent, Reported, Unparsed, raw_key
+from unifyport.model.json_depth import too_deep, too_many_parts
+from unifyport.model.json_text import UNREADABLE, decode_text
 from unifyport.providers.contract.ingress import Addressed
 
 from . import shapes
 from .events import EVENTS, OLDER, Found, Reader, head_of, revocation
 from .history import read_event
-from .items import decoded, raw_key
+from .items import decoded
 from .people import Users, included_users, users_of
+
+_ENVELOPE = msgspec.json.Decoder(shapes.Envelope)
 
 
 def parse_activity(raw: bytes, identity: str) -> list[Addressed]:
     """Every item of an event, in order. What names no user is addressed to `identity`."""
     try:
-        envelope = _decode(raw)
+        if too_deep(raw) or too_many_parts(raw):
+            raise ValueError("too_deep")
+        envelope = decode_text(raw, _ENVELOPE)
         if bytes(envelope.data) == b"null":
             return _of_older_form(raw, envelope, identity)
         activity = msgspec.json.decode(envelope.data, type=shapes.Activity)
@@ -41,13 +46,6 @@ def parse_activity(raw: bytes, identity: str) -> list[Addressed]:
         return _of_payload(activity, bytes(envelope.data), me, reader)
     except Exception as error:
         return [_unreadable(raw, me, error)]
-
-
-def _decode(raw: bytes) -> shapes.Envelope:
-    try:
-        return msgspec.json.decode(raw, type=shapes.Envelope)
-    except msgspec.DecodeError:
-        return msgspec.json.decode(without_lone_surrogates(raw), type=shapes.Envelope)
 
 
 def _of_payload(activity: shapes.Activity, raw: bytes, me: str, reader: str | Reader) -> list[Addressed]:
@@ -74,7 +72,7 @@ def _of_older_form(raw: bytes, envelope: shapes.Envelope, identity: str) -> list
             for item in msgspec.json.decode(items, type=list[Raw]):
                 found += _of_item(bytes(item), me, OLDER[name], users, activity)
         elif name.endswith(("_events", "_event")):
-            event = PlatformEvent(raw_key(me, bytes(items), name), name, None)
+            event = PlatformEvent(raw_key("x", me, bytes(items), name), name, None)
             event.provider_data = decoded(bytes(items))
             found.append(Addressed(me, event, bytes(items)))
     return found or [_unreadable(raw, me, ValueError("no event"))]
@@ -108,13 +106,13 @@ def _revoked(activity: shapes.Activity, raw: bytes, me: str) -> list[Addressed]:
 
 def _unknown(activity: shapes.Activity, raw: bytes, me: str) -> Addressed:
     """An event of a type that is on no list, such as one that another program subscribed to."""
-    key = raw_key(me, raw, activity.event_type)
+    key = raw_key("x", me, raw, activity.event_type)
     event = PlatformEvent(key, activity.event_type, None, provider_data=decoded(raw))
     return Addressed(me, event, raw)
 
 
 def _unreadable(raw: bytes, identity: str, error: Exception) -> Addressed:
-    event = Unparsed(raw_key(identity, raw, "unparsed"), raw, f"parse: {type(error).__name__}")
+    event = Unparsed(raw_key("x", identity, raw, "unparsed"), raw, f"parse: {type(error).__name__}")
     return Addressed(identity, event, raw)
 
 
@@ -143,6 +141,8 @@ def parse_page(page: shapes.Page, me: str) -> list[ProviderEvent]:
 
 def _of_page(raw: bytes, me: str, users: Users, media: dict[str, shapes.Media]) -> ProviderEvent:
     try:
+        if too_deep(raw):
+            raise ValueError("too_deep")
         event = read_event(raw, me, users, media)
     except Exception as error:
         return _unreadable(raw, me, error).event
@@ -154,7 +154,7 @@ def _of_page(raw: bytes, me: str, users: Users, media: dict[str, shapes.Media]) 
 def _included_media(items: list[Raw]) -> dict[str, shapes.Media]:
     found: dict[str, shapes.Media] = {}
     for item in items:
-        with contextlib.suppress(msgspec.DecodeError):
+        with contextlib.suppress(*UNREADABLE):
             media: Any = msgspec.json.decode(item, type=shapes.Media)
             found[media.media_key] = media
     return found

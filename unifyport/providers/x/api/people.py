@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Raw
 
 from unifyport.model.inbound import Conversation, Identity, Sender
+from unifyport.model.json_text import UNREADABLE
 
 from .shapes import Entry, Person, Profile
 
@@ -25,12 +26,12 @@ def users_of(raw: Raw) -> dict[str, Profile]:
     found: dict[str, Profile] = {}
     try:
         entries = msgspec.json.decode(raw, type=dict[str, Raw] | None) or {}
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return found
     for id_, item in entries.items():
         try:
             entry = msgspec.json.decode(item, type=Entry)
-        except msgspec.DecodeError:
+        except UNREADABLE:
             continue
         found[id_] = entry.data or Profile(entry.name, entry.screen_name)
     return found
@@ -42,7 +43,7 @@ def included_users(items: list[Raw]) -> dict[str, Profile]:
     for item in items:
         try:
             person = msgspec.json.decode(item, type=Person)
-        except msgspec.DecodeError:
+        except UNREADABLE:
             continue
         found[person.id] = Profile(person.name, person.username)
     return found

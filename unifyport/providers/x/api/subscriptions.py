@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Raw, Struct
 
+from unifyport.model.json_text import UNREADABLE
 from unifyport.providers.contract.errors import Conflict, Rejected, Transient
 from unifyport.providers.http import collect_pages, nothing_applied
 
@@ -172,5 +173,5 @@ def _shared(there: list[Webhook], url: str) -> Webhook | None:
 def _decode(body: bytes | Raw, shape: Any) -> Any:
     try:
         return msgspec.json.decode(body, type=shape)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         raise Transient("malformed_answer") from None

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
-from unifyport.model.json_text import UNREADABLE, without_lone_surrogates
+from unifyport.model.json_text import UNREADABLE, decode_text
 from unifyport.net.clients import Response
 from unifyport.providers.contract.base import ConnectorContext
 from unifyport.providers.contract.errors import LoggedOut, Transient
@@ -22,6 +22,9 @@ class _Answer(Struct):
     result: Raw = Raw(b"null")
     error_code: int = 0
     description: str = ""
+
+
+_ANSWER = msgspec.json.Decoder(_Answer)
 
 
 class BotApi:
@@ -63,11 +66,7 @@ class BotApi:
 
 def _decode(answer: Response, login: bool) -> _Answer:
     try:
-        return msgspec.json.decode(answer.body, type=_Answer)
-    except UNREADABLE:
-        pass
-    try:
-        return msgspec.json.decode(without_lone_surrogates(answer.body), type=_Answer)
+        return decode_text(answer.body, _ANSWER)
     except UNREADABLE:
         if answer.status in (401, 404) and login:
             raise LoggedOut("invalid_credentials") from None

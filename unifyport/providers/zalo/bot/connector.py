@@ -11,9 +11,17 @@ import trio
 from msgspec import Struct
 
 from unifyport.model.account import Identity
-from unifyport.model.message import OutboundText
+from unifyport.model.message import OutboundMedia, OutboundMessage, OutboundText
+from unifyport.providers.bot_webhooks import BotWebhooks
 from unifyport.providers.contract.base import WEBHOOK, AnswersProbes, Batch, ConnectorContext, Link
-from unifyport.providers.contract.capabilities import DownloadsMedia, SendsText, Sent, ShowsTyping, Sink
+from unifyport.providers.contract.capabilities import (
+    DownloadsMedia,
+    SendsImages,
+    SendsText,
+    Sent,
+    ShowsTyping,
+    Sink,
+)
 from unifyport.providers.contract.errors import Conflict, Transient
 from unifyport.providers.contract.login import LogsOut
 
@@ -21,7 +29,7 @@ from ..downloads import download
 from .api import BotApi
 from .parse import parse_update
 from .render import Request, chat_id, render
-from .webhooks import Webhooks
+from .signature import secret_of
 
 POLL_SECONDS = 30  # the timeout in https://bot.zaloplatforms.com/docs/apis/getUpdates
 CHECK_SECONDS = 3600.0
@@ -38,14 +46,15 @@ class _SentMessage(Struct):
     message_id: str
 
 
-class BotConnector(AnswersProbes, LogsOut, SendsText, ShowsTyping, DownloadsMedia):
+class BotConnector(AnswersProbes, LogsOut, SendsText, SendsImages, ShowsTyping, DownloadsMedia):
     """One bot."""
 
     def __init__(self, context: ConnectorContext) -> None:
         self._api = BotApi(context)
         self._bot = context.credentials["bot_token"].partition(":")[0]
         self._hosts = context.endpoints.media_hosts
-        self._webhooks = Webhooks(self._api, context)
+        secret = secret_of(context.credentials)
+        self._webhooks = BotWebhooks(self._api, context, channel="zalo", bot=self._bot, secret=secret)
         self._webhook: str | None = None
         if context.receive == WEBHOOK:
             if context.ingress_url is None:
@@ -92,6 +101,13 @@ class BotConnector(AnswersProbes, LogsOut, SendsText, ShowsTyping, DownloadsMedi
         await self._api.call("getMe", _Bot)
 
     async def send_text(self, message: OutboundText) -> Sent:
+        return await self._send(message)
+
+    async def send_image(self, message: OutboundMedia) -> Sent:
+        """Zalo fetches it, from `message.url` (https://bot.zaloplatforms.com/docs/apis/sendPhoto)."""
+        return await self._send(message)
+
+    async def _send(self, message: OutboundMessage) -> Sent:
         request: Request = message.rendered_by(render)
         sent: _SentMessage = await self._api.call(request.method, _SentMessage, request.fields)
         return Sent(sent.message_id)

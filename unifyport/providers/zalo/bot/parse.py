@@ -23,11 +23,13 @@ from unifyport.model.inbound import (
     Sender,
     Unparsed,
     dedupe_key,
+    raw_key,
 )
-from unifyport.model.provider_data import Redactions
+from unifyport.model.json_text import decode_object, without_nulls
+from unifyport.model.provider_data import Redactions, provider_data
 from unifyport.providers.contract.ingress import Addressed
 
-from ..items import decode_object, item_of, milliseconds, raw_key, usable, without_nulls
+from ..items import milliseconds, usable
 from ..media import file_at
 from .shapes import Body, Head
 
@@ -89,9 +91,9 @@ def parse_update(raw: bytes, bot: str) -> ProviderEvent:
         whole = decode_object(raw)
         item = whole["result"] if isinstance(whole.get("result"), dict) else whole
         event = _event_of(without_nulls(item), raw, bot)
-        event.provider_data = item_of(item, raw, REDACTIONS)
+        event.provider_data = provider_data(item, raw, REDACTIONS)
     except Exception as error:
-        return Unparsed(raw_key(bot, raw), raw, f"parse: {type(error).__name__}")
+        return Unparsed(raw_key("zalo", bot, raw), raw, f"parse: {type(error).__name__}")
     return event
 
 
@@ -101,7 +103,7 @@ def _event_of(update: Mapping[str, Any], raw: bytes, bot: str) -> MessageReceive
     if not isinstance(message, dict):
         if not isinstance(name, str) or not name:
             raise ValueError("neither an event nor a message")
-        return PlatformEvent(raw_key(bot, raw), name, None)
+        return PlatformEvent(raw_key("zalo", bot, raw), name, None)
     kind = _kind_of(name, message)
     if kind is None:
         return _reported(str(name), message, raw, bot)
@@ -111,7 +113,7 @@ def _event_of(update: Mapping[str, Any], raw: bytes, bot: str) -> MessageReceive
     event_name = f"{_PREFIX}{kind}{_SUFFIX}"
     key = dedupe_key("zalo", bot, event_name, head.chat.id, head.from_.id, head.message_id)
     if not head.message_id:
-        key = raw_key(bot, raw)
+        key = raw_key("zalo", bot, raw)
     message_id = usable(head.message_id or f"item:{key.hex()}")
     try:
         content = _content(kind, message, message_id)
@@ -150,7 +152,7 @@ def _content(kind: str, message: Mapping[str, Any], message_id: str) -> Content:
 
 def _reported(name: str, message: Mapping[str, Any], raw: bytes, bot: str) -> PlatformEvent:
     """An event that is no new message, with its place as far as it can be read."""
-    event = PlatformEvent(raw_key(bot, raw), name, None)
+    event = PlatformEvent(raw_key("zalo", bot, raw), name, None)
     with contextlib.suppress(msgspec.ValidationError, ValueError):
         head = msgspec.convert(message, Head)
         event.conversation, event.sender = _conversation(head), _sender(head)

@@ -9,7 +9,7 @@ from typing import Any
 
 import attrs
 
-from unifyport.model.message import OutboundMessage, OutboundText
+from unifyport.model.message import OutboundMedia, OutboundMessage, OutboundText
 from unifyport.net.urls import NotAUrl, locate
 from unifyport.providers.contract.errors import Rejected
 from unifyport.providers.contract.fields import fits, invalid
@@ -30,12 +30,16 @@ class Request:
 
 def render(message: OutboundMessage) -> Request:
     """The request that sends a message. Raises `Rejected` for one that the platform would refuse."""
-    if not isinstance(message, OutboundText):
-        raise Rejected("unsupported_message_type", "Zalo takes texts, and files by a public URL")
     contents = [name for name in CONTENTS if name in message.provider_data]
     if len(contents) > 1:
         raise invalid(contents[1], f"there is {contents[0]}, too")
     chat = {"chat_id": chat_id(message.conversation_id)}
+    if isinstance(message, OutboundMedia):
+        if message.provider_data:
+            raise invalid(next(iter(message.provider_data)), "has an effect on a text only")
+        return Request("sendPhoto", {**chat, **_caption(message), "photo": _file_url(message)})
+    if not isinstance(message, OutboundText):
+        raise Rejected("unsupported_message_type", "Zalo takes texts, and files by a public URL")
     if not contents:
         return Request("sendMessage", {**chat, **_text(message)})
     [name] = contents
@@ -79,10 +83,20 @@ def _styles(styles: list[Any], length: int) -> list[Any]:
 
 
 def _photo(message: OutboundText, url: Any) -> tuple[str, dict[str, Any]]:
+    return "sendPhoto", {**_caption(message), "photo": _public(url, "photo")}
+
+
+def _caption(message: OutboundMessage) -> dict[str, Any]:
     if len(message.text) > MAX_TEXT:
         raise Rejected("caption_too_long", f"Zalo takes at most {MAX_TEXT} characters of a caption")
-    fields = {"photo": _public(url, "photo")}
-    return "sendPhoto", fields | ({"caption": message.text} if message.text else {})
+    return {"caption": message.text} if message.text else {}
+
+
+def _file_url(message: OutboundMedia) -> str:
+    """Where Zalo fetches an image: the caller's URL, or the address of an upload."""
+    if not _is_public(message.url):
+        raise Rejected("url_not_possible", "Zalo fetches files itself, from an https URL")
+    return message.url
 
 
 def _sticker(message: OutboundText, sticker: Any) -> tuple[str, dict[str, Any]]:
@@ -106,10 +120,15 @@ def _refuse_text(message: OutboundText, name: str) -> None:
 
 def _public(url: Any, name: str) -> str:
     """A URL that Zalo fetches the file from."""
+    if not _is_public(url):
+        raise invalid(name, "must be an https URL, from which Zalo fetches the file")
+    return str(url)
+
+
+def _is_public(url: Any) -> bool:
     with contextlib.suppress(NotAUrl):
-        if isinstance(url, str) and len(url) <= _LONGEST_URL and locate(url).scheme == "https":
-            return url
-    raise invalid(name, "must be an https URL, from which Zalo fetches the file")
+        return isinstance(url, str) and len(url) <= _LONGEST_URL and locate(url).scheme == "https"
+    return False
 
 
 _CONTENT = {"photo": _photo, "sticker": _sticker, "voice_url": _voice}

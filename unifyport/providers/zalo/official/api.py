@@ -5,6 +5,7 @@ An answer that refuses the token says that nothing was applied: the token is ren
 once. https://docs.zaloplatforms.com/docs/OA
 """
 
+import contextlib
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
@@ -12,7 +13,7 @@ from urllib.parse import urlencode
 import msgspec
 from msgspec import Raw, Struct
 
-from unifyport.model.json_text import UNREADABLE, without_lone_surrogates
+from unifyport.model.json_text import UNREADABLE, decode_text
 from unifyport.providers.contract.base import ConnectorContext
 from unifyport.providers.http import HttpApi, decode
 from unifyport.providers.oauth import OAuthTokens
@@ -26,6 +27,9 @@ class _Answer(Struct):
     error: int
     message: str = ""
     data: Raw = Raw(b"{}")
+
+
+_ANSWER = msgspec.json.Decoder(_Answer)
 
 
 class OfficialApi:
@@ -68,13 +72,8 @@ class OfficialApi:
         )
         if response.status >= 500 or response.status == 429:
             raise http_failure(response.status)
-        for body in (response.body, None):
-            try:
-                return msgspec.json.decode(
-                    without_lone_surrogates(response.body) if body is None else body, type=_Answer
-                )
-            except UNREADABLE:
-                continue
+        with contextlib.suppress(*UNREADABLE):
+            return decode_text(response.body, _ANSWER)
         if response.status == 401:
             return _Answer(-216, "HTTP 401")
         raise http_failure(response.status)

@@ -24,9 +24,10 @@ from unifyport.model.inbound import (
     StatusChanged,
     Unparsed,
     dedupe_key,
+    raw_key,
 )
 
-from ..items import raw_key, usable
+from ..items import usable
 from . import shapes
 from .kinds import content
 from .people import anonymous_chat, chat_with, customer, group
@@ -58,7 +59,7 @@ class Item:
         return dedupe_key("zalo", self.oa, self.name, *fields)
 
     def raw_key(self) -> bytes:
-        return raw_key(self.oa, self.raw)
+        return raw_key("zalo", self.oa, self.raw)
 
     @property
     def time(self) -> int:

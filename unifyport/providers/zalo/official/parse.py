@@ -8,11 +8,12 @@ from typing import Any
 
 import msgspec
 
-from unifyport.model.inbound import ProviderEvent, Reported, Unparsed
-from unifyport.model.provider_data import Redactions
+from unifyport.model.inbound import ProviderEvent, Reported, Unparsed, raw_key
+from unifyport.model.json_text import decode_object, without_nulls
+from unifyport.model.provider_data import Redactions, provider_data
 from unifyport.providers.contract.ingress import Addressed
 
-from ..items import decode_object, item_of, milliseconds, raw_key, without_nulls
+from ..items import milliseconds
 from .events import Item, event_of
 from .shapes import Envelope
 
@@ -35,9 +36,9 @@ def parse_webhook(body: bytes, identity: str) -> list[Addressed]:
         event: ProviderEvent = event_of(Item(envelope, whole, body, oa, at))
         if isinstance(event, Reported):
             redactions = _LINKS if envelope.event_name.endswith(("_link", "_business_card")) else REDACTIONS
-            event.provider_data = item_of(item, body, redactions)
+            event.provider_data = provider_data(item, body, redactions)
     except Exception as error:
-        event = Unparsed(raw_key(oa, body), body, f"parse: {type(error).__name__}")
+        event = Unparsed(raw_key("zalo", oa, body), body, f"parse: {type(error).__name__}")
     return [Addressed(oa, event, body, at)]
 
 
