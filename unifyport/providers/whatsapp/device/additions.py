@@ -60,12 +60,12 @@ class _Encrypted:
     addition: Addition
 
 
-async def examine(draft: Draft, keys: DeviceKeys, head: Head, chat: str, message: wa.Message) -> Found:
-    """`chat`: the conversation id in events. `message` is without its wrappers."""
+async def examine(draft: Draft, keys: DeviceKeys, head: Head, message: wa.Message) -> Found:
+    """`message` is without its wrappers."""
     encrypted = _encrypted(message)
     if encrypted is None:
-        return Found(foreign=await _is_foreign(draft, keys, head, chat, message.protocolMessage))
-    known = await memory.recall(draft, chat, encrypted.key.ID[:LONGEST_ID])
+        return Found(foreign=await _is_foreign(draft, keys, head, message.protocolMessage))
+    known = await memory.recall(draft, head.chat, encrypted.key.ID[:LONGEST_ID])
     if known is None or len(known.secret) != SECRET_SIZE:
         return Found()
     try:
@@ -131,15 +131,13 @@ async def _addresses(draft: Draft, keys: DeviceKeys, *jids: Jid | None) -> list[
     return [jid.bare for jid in (*known, person.lid, person.phone) if jid is not None]
 
 
-async def _is_foreign(
-    draft: Draft, keys: DeviceKeys, head: Head, chat: str, change: wa.ProtocolMessage
-) -> bool:
+async def _is_foreign(draft: Draft, keys: DeviceKeys, head: Head, change: wa.ProtocolMessage) -> bool:
     """Whether it edits or deletes a message that is known to be of somebody else, who has to do that."""
     edits = change.type == wa.ProtocolMessage.MESSAGE_EDIT
     deletes = change.type == wa.ProtocolMessage.REVOKE and not head.group
     if not change.HasField("type") or not (edits or deletes):
         return False
-    known = await memory.recall(draft, chat, change.key.ID[:LONGEST_ID])
+    known = await memory.recall(draft, head.chat, change.key.ID[:LONGEST_ID])
     return known is not None and not await _is_sender(draft, keys, known, head)
 
 

@@ -197,15 +197,11 @@ class Messages:
             return
         await memory.learn_timer(draft, head.chat, found.message)
         incoming = await self._incoming(draft, head, key, message)
-        about = await examine(draft, self._keys, head, incoming.chat.id, found.message)
+        about = await examine(draft, self._keys, head, found.message)
         incoming = attrs.evolve(incoming, found=about)
         text = content_of(incoming, found, head.id).text
-        sender = None if head.from_me else head.sender
-        chat = incoming.chat.id
-        if (
-            await memory.recall(draft, chat, head.id) is None
-        ):  # a sender chooses the id, maybe that of another
-            memory.remember(draft, chat, head.id, sender=sender, at=head.at // 1000, found=found, text=text)
+        sender, at = None if head.from_me else head.sender, head.at // 1000
+        await memory.remember(draft, head.chat, head.id, sender=sender, at=at, found=found, text=text)
         outcome.events.append(parse(incoming))
 
     async def _incoming(self, draft: Draft, head: Head, key: bytes, message: wa.Message) -> Incoming:
