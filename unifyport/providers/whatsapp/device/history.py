@@ -12,7 +12,6 @@ import time
 import trio
 from google.protobuf.message import DecodeError
 
-from unifyport.model.inbound import message_key
 from unifyport.protocols.binary_node import LID, PHONE
 from unifyport.protocols.whatsapp import whatsapp_pb2 as wa
 from unifyport.protocols.whatsapp.history import (
@@ -191,7 +190,4 @@ async def _take_secret(draft: Draft, part: MessageSecret) -> None:
     sender = None if part.from_me else read_jid(part.participant or part.chat)
     if sender is not None and not is_person(sender):
         return
-    conversation = str(chat if chat.is_group else (await people.person(draft, chat)).id)
-    await memory.remember_secret(
-        draft, message_key(conversation, part.message_id), sender=sender, at=part.at, secret=part.secret
-    )
+    await memory.remember_secret(draft, chat, part.message_id, sender=sender, at=part.at, secret=part.secret)

@@ -15,6 +15,8 @@ Every stanza gets exactly one acknowledgement, whatever became of it.
 import logging
 from collections.abc import Collection
 
+import attrs
+
 from unifyport.model.inbound import (
     Conversation,
     ConversationMoved,
@@ -30,6 +32,7 @@ from unifyport.protocols.whatsapp import whatsapp_pb2 as wa
 from unifyport.protocols.whatsapp.messages import MalformedMessage, read_message, unpad
 
 from . import memory, people
+from .additions import examine
 from .controls import TakesHistory, concerns_device, work_of
 from .group_cache import GroupCache
 from .keys import DeviceKeys
@@ -194,10 +197,11 @@ class Messages:
             return
         await memory.learn_timer(draft, head.chat, found.message)
         incoming = await self._incoming(draft, head, key, message)
+        about = await examine(draft, self._keys, head, found.message)
+        incoming = attrs.evolve(incoming, found=about)
         text = content_of(incoming, found, head.id).text
-        sender = None if head.from_me else head.sender
-        chat = incoming.chat.id
-        memory.remember(draft, chat, head.id, sender=sender, at=head.at // 1000, found=found, text=text)
+        sender, at = None if head.from_me else head.sender, head.at // 1000
+        await memory.remember(draft, head.chat, head.id, sender=sender, at=at, found=found, text=text)
         outcome.events.append(parse(incoming))
 
     async def _incoming(self, draft: Draft, head: Head, key: bytes, message: wa.Message) -> Incoming:

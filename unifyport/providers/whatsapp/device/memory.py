@@ -12,7 +12,9 @@ from unifyport.model.inbound import message_key
 from unifyport.protocols.binary_node import Jid
 from unifyport.protocols.whatsapp import whatsapp_pb2 as wa
 
-from .addresses import read_jid
+from . import people
+from .addresses import is_person, read_jid
+from .kinds import KINDS
 from .records import Draft
 from .wrappers import Unwrapped, context_of
 
@@ -21,6 +23,7 @@ KEPT_SECONDS = 14 * 86_400
 SECRET_SIZE = 32
 _SNIPPET = 120  # characters
 _MOST_OPTIONS = 32
+_POLLS = tuple(name for name in KINDS if name.startswith("pollCreationMessage"))
 
 
 class Remembered(msgspec.Struct, array_like=True):
@@ -48,32 +51,50 @@ class Timer(msgspec.Struct, array_like=True):
     set_at: int = 0
 
 
-def remember(
-    draft: Draft, chat: str, message_id: str, *, sender: Jid | None, at: int, found: Unwrapped, text: str
+async def remember(
+    draft: Draft, chat: Jid, message_id: str, *, sender: Jid | None, at: int, found: Unwrapped, text: str
 ) -> None:
-    """`chat`: the conversation id in events. `sender` None: the account. `at`: unix seconds."""
+    """Unless a message with this id, which senders choose, is remembered already.
+
+    `chat`: any address of the conversation. `sender` None: the account. `at`: unix seconds.
+    """
     options: list[str] = []
-    for name in ("pollCreationMessage", "pollCreationMessageV2", "pollCreationMessageV3"):
+    for name in _POLLS:
         if found.message.HasField(name):
             poll = getattr(found.message, name)
             options = [option.optionName[:128] for option in poll.options[:_MOST_OPTIONS]]
     kept = Remembered(str(sender.bare) if sender else "", at, text[:_SNIPPET], found.secret, options)
-    draft.put(MESSAGE, message_key(chat, message_id), msgspec.msgpack.encode(kept))
+    await _remember(draft, chat, message_id, kept)
 
 
-async def remember_secret(draft: Draft, key: bytes, *, sender: Jid | None, at: int, secret: bytes) -> None:
-    """Of a message that came in history; one that is remembered already stays as it is.
+async def remember_secret(
+    draft: Draft, chat: Jid, message_id: str, *, sender: Jid | None, at: int, secret: bytes
+) -> None:
+    """Of a message that came in history. `at`: unix seconds, by the sender's clock."""
+    kept = Remembered(str(sender.bare) if sender else "", min(at, int(time.time())), "", secret)
+    await _remember(draft, chat, message_id, kept)
 
-    `key`: see `message_key`. `sender` None: the account. `at`: unix seconds, not later than now.
-    """
-    if await draft.get(MESSAGE, key) is None:
-        kept = Remembered(str(sender.bare) if sender else "", min(at, int(time.time())), "", secret)
+
+async def _remember(draft: Draft, chat: Jid, message_id: str, kept: Remembered) -> None:
+    if await recall(draft, chat, message_id) is None:
+        [key, *_] = await _keys(draft, chat, message_id)
         draft.put(MESSAGE, key, msgspec.msgpack.encode(kept))
 
 
-async def recall(draft: Draft, chat: str, message_id: str) -> Remembered | None:
-    stored = await draft.get(MESSAGE, message_key(chat, message_id))
-    return msgspec.msgpack.decode(stored, type=Remembered) if stored is not None else None
+async def recall(draft: Draft, chat: Jid, message_id: str) -> Remembered | None:
+    for key in await _keys(draft, chat, message_id):
+        stored = await draft.get(MESSAGE, key)
+        if stored is not None:
+            return msgspec.msgpack.decode(stored, type=Remembered)
+    return None
+
+
+async def _keys(draft: Draft, chat: Jid, message_id: str) -> list[bytes]:
+    """The keys that a message may have: a person is known by one address first, and later by two."""
+    if not is_person(chat):
+        return [message_key(str(chat), message_id)]
+    who = await people.person(draft, chat)
+    return [message_key(str(jid), message_id) for jid in (who.phone, who.lid) if jid is not None]
 
 
 async def timer_of(draft: Draft, chat: Jid) -> Timer:

@@ -26,6 +26,7 @@ from unifyport.model.inbound import (
 from unifyport.model.provider_data import ProviderData, Redactions, provider_data
 from unifyport.protocols.whatsapp import whatsapp_pb2 as wa
 
+from .additions import Found
 from .addresses import read_jid
 from .kinds import KINDS, attachment
 from .stanzas import LONGEST_ID, Head
@@ -50,18 +51,19 @@ _PINS = {
 
 @attrs.frozen
 class Incoming:
-    """A decrypted message with what is known of it. `key`: its dedupe key."""
+    """A decrypted message with what is known of it. `key`: its dedupe key. `found`: see `additions.py`."""
 
     key: bytes
     head: Head
     chat: Conversation
     sender: Sender
     message: wa.Message
+    found: Found = attrs.field(factory=Found)
 
 
 def parse(incoming: Incoming) -> ProviderEvent:
     """The event of a message."""
-    found = unwrap(incoming.message)
+    found = unwrap(incoming.found.message or incoming.message)
     event = _change(incoming, found) or _said(incoming, found)
     if isinstance(event, Reported):
         event.provider_data = item_of(incoming)
@@ -101,8 +103,10 @@ def _change(incoming: Incoming, found: Unwrapped) -> ProviderEvent | None:
     if message.HasField("protocolMessage"):
         return _protocol(incoming, message.protocolMessage)
     if message.HasField("pollUpdateMessage"):
-        key = message.pollUpdateMessage.pollCreationMessageKey
-        return _report(incoming, "poll_vote", target_message_id=_id(key))
+        details: dict[str, Any] = {"target_message_id": _id(message.pollUpdateMessage.pollCreationMessageKey)}
+        if incoming.found.options is not None:
+            details["options"] = incoming.found.options
+        return _report(incoming, "poll_vote", **details)
     if message.HasField("pinInChatMessage"):
         pin = message.pinInChatMessage
         return _report(incoming, _PINS.get(pin.type, "message_pinned"), target_message_id=_id(pin.key))
@@ -131,6 +135,8 @@ def _reaction(incoming: Incoming, reaction: wa.ReactionMessage) -> ProviderEvent
 
 def _protocol(incoming: Incoming, change: wa.ProtocolMessage) -> ProviderEvent:
     head, target = incoming.head, _id(change.key)
+    if incoming.found.foreign:
+        return _report(incoming, "foreign_change", target_message_id=target)
     if change.type == wa.ProtocolMessage.REVOKE and target:
         if head.from_me:
             return _echo(incoming, None, {"change": "deleted", "target_message_id": target})

@@ -46,15 +46,8 @@ class Sends:
         async def hand_over(changes: list[SessionChange]) -> None:
             more = Draft(self._records)
             text = message.text
-            memory.remember(
-                more,
-                message.conversation_id,
-                id_,
-                sender=None,
-                at=int(time.time()),
-                found=unwrap(content),
-                text=text,
-            )
+            found, at = unwrap(content), int(time.time())
+            await memory.remember(more, chat, id_, sender=None, at=at, found=found, text=text)
             await self._records.sending(message, [*changes, *more.changes], id_)
 
         await self._link.outgoing.send(chat, content, id_, hand_over)
@@ -70,7 +63,7 @@ class Sends:
             by_lid = await self._names_by_lid(chat)
             for id_, jid in mentioned_ids(message).items():
                 names[id_] = await self._named(draft, jid, by_lid)
-        found = await self._quoted(draft, chat, message.conversation_id, quoted) if quoted else None
+        found = await self._quoted(draft, chat, quoted) if quoted else None
         return Beside(quoted=found, timer=timer.seconds, timer_set_at=timer.set_at, names=names)
 
     async def _timer(self, draft: Draft, chat: Jid) -> memory.Timer:
@@ -92,8 +85,8 @@ class Sends:
         who = await people.person(draft, jid)
         return (who.lid if by_lid else who.phone) or jid
 
-    async def _quoted(self, draft: Draft, chat: Jid, conversation: str, quoted: str) -> Quoted:
-        known = await memory.recall(draft, conversation, quoted)
+    async def _quoted(self, draft: Draft, chat: Jid, quoted: str) -> Quoted:
+        known = await memory.recall(draft, chat, quoted)
         if known is None:
             return Quoted(quoted, None if chat.is_group else chat)
         by_lid = await self._names_by_lid(chat)
@@ -127,7 +120,7 @@ class Sends:
         if target.sender_id and sender is None:
             sender = _conversation(target.sender_id)
         if sender is None:
-            known = await memory.recall(draft, target.conversation_id, target.message_id)
+            known = await memory.recall(draft, chat, target.message_id)
             sender = known.sender_jid if known is not None and not known.from_me else None
         mine = sender is None or self._link.keys.is_mine(sender)
         named = None
@@ -154,7 +147,7 @@ class Sends:
             raise Rejected("message_id_required")
         attributes = {"id": message_id, "to": str(chat), "type": "read", "t": str(int(time.time()))}
         draft = Draft(self._records)
-        known = await memory.recall(draft, conversation_id, message_id)
+        known = await memory.recall(draft, chat, message_id)
         sender = known.sender_jid if known is not None else None
         if chat.is_group:
             if sender is None:
