@@ -27,6 +27,7 @@ _MEDIA = {
     "document": ("documentMessage", MediaKind.DOCUMENT, "application/pdf"),
     "sticker": ("stickerMessage", MediaKind.STICKER, "image/webp"),
 }
+_CUSTOMER = 6_580_000_000  # phone number of the first customer of a flood
 _RECEIPTS = {"delivered": "", "read": "read", "played": "played"}
 FIRST_LID = 100_000_000_000_000
 
@@ -76,6 +77,15 @@ class Customers:
         id = self.phones[sender].write(chat, self._message(order), str(order.get("id", "")))
         conversation = chat.jid if isinstance(chat, Group) else sender.jid(lid=chat.lid_addressed)
         return {"message_id": id, "conversation_id": str(conversation)}
+
+    def flood(self, order: dict[str, Any]) -> None:
+        """`{to, texts, customers}`: so many customers write these texts, one after the other, by turns."""
+        account, texts = self.person(order.get("to")), order.get("texts")
+        if not isinstance(texts, list):
+            raise ValueError("texts: must be a list")
+        writers = [self.phones[self.person(_CUSTOMER + n)] for n in range(int(order.get("customers", 1)))]
+        for text, writer in zip(texts, itertools.cycle(writers), strict=False):
+            writer.write(account, Message(conversation=str(text)))
 
     def receipt(self, order: dict[str, Any]) -> None:
         """`{message_id, status}`: the phones with a message say that it is `delivered`, `read`, `played`."""

@@ -42,6 +42,7 @@ class Orders:
             "expire_media": self._expire_media,
             "typing": customers.typing,
             "call": customers.call,
+            "flood": customers.flood,
             "token": self._token,
             "identity_change": self._identity_change,
             "history": self._history,
