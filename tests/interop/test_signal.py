@@ -1,7 +1,7 @@
-"""Sessions and sender keys against Signal's own library, both ways, and sessions against PyPI's `DoubleRatchet`.
+"""Sessions and sender keys against Signal's own library, and sessions against PyPI's `DoubleRatchet`.
 
-The first judge is npm `@signalapp/libsignal-client` 0.72.1, the newest release that agrees on sessions by X3DH,
-as WhatsApp's devices do; later ones ask for a Kyber key in each bundle.
+The first judge is npm `@signalapp/libsignal-client` 0.72.1, the newest release that agrees on sessions by
+X3DH, as WhatsApp's devices do; later ones ask for a Kyber key in each bundle.
 """
 
 import json

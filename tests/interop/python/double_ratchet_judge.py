@@ -67,7 +67,7 @@ def keys(seed):
 
 
 class Version3(AEAD):
-    """The ciphertext is the whole message; the associated data are the identities at its ends and its header."""
+    """The ciphertext is the whole message; the associated data are the identities and the header."""
 
     @staticmethod
     async def encrypt(plaintext, key, associated_data):

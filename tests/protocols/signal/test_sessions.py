@@ -16,7 +16,7 @@ from unifyport.protocols.signal.errors import (
     UnknownPreKey,
     UnknownSignedPreKey,
 )
-from unifyport.protocols.signal.keys import Identity, SignedPreKey, next_key_id
+from unifyport.protocols.signal.keys import Identity, SignedPreKey
 from unifyport.protocols.signal.messages import PreKeyMessage, encode_key
 from unifyport.protocols.signal.record import MAX_ARCHIVED, MAX_RECEIVING, Record
 from unifyport.protocols.signal.sessions import Encrypted, encrypt, start_session
@@ -220,9 +220,3 @@ def test_a_repr_shows_no_key() -> None:
     assert repr(alice.identity.key_pair.private)[2:-1] not in shown
     assert repr(alice.signed_prekey.key_pair.private)[2:-1] not in shown
     assert "plaintext" not in shown
-
-
-def test_key_ids_count_up_and_begin_again() -> None:
-    assert next_key_id(0) == 1
-    assert next_key_id(41) == 42
-    assert next_key_id(2**24 - 1) == 1
