@@ -5,12 +5,13 @@ from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
+import msgspec
 import pytest
 import trio
 
 from tests.device_world import SHOP, DeviceWorld, device_world
-from unifyport.protocols.binary_node import Jid
-from unifyport.protocols.signal.keys import Bundle, Identity
+from unifyport.protocols.binary_node import Jid, Node
+from unifyport.protocols.signal.keys import Bundle
 from unifyport.protocols.signal.record import Record
 from unifyport.protocols.signal.sessions import start_session
 from unifyport.providers.whatsapp.device import prekeys
@@ -36,7 +37,16 @@ async def write(world: DeviceWorld, text: str, sender: str = ANNA) -> None:
 
 
 def read_by_phones(world: DeviceWorld) -> list[str]:
-    return [sent["text"] for sent in world.relay.sent()]
+    """What phones decrypted of what linked devices sent to them, each as often as it did."""
+    read = [each for phone in world.relay.phones.values() for each in phone.read]
+    found = [each for each in read if each.sender.number and not each.echo]
+    return [each.message.conversation or each.message.extendedTextMessage.text for each in found]
+
+
+def bundle_with(device: Device) -> Bundle:
+    """The keys of a device without a one-time prekey."""
+    signed = device.signed_prekey
+    return Bundle(1, device.identity, int.from_bytes(signed.id), signed.public, signed.signature)
 
 
 def receipts(world: DeviceWorld, kind: str) -> int:
@@ -87,23 +97,9 @@ async def test_a_message_of_a_session_that_we_do_not_have_is_asked_for_again(tmp
     async with device_world(tmp_path) as world:
         await greeted(world)
         phone, device = phone_of(world), device_of(world)
-        stranger = Identity.create()
-        pair = stranger.key_pair
-        other = Bundle(
-            1, device.identity, 1, device.signed_prekey.public, device.signed_prekey.signature, None
-        )
-        record = start_session(Record(), other, phone.keys.identity)
+        record = start_session(Record(), bundle_with(device), phone.keys.identity)
         assert record.current is not None
-        current = record.current
-        lost = type(current)(
-            current.base_key,
-            1,
-            current.root_key,
-            pair.private,
-            pair.public,
-            current.sending,
-            current.receiving,
-        )
+        lost = msgspec.structs.replace(record.current, pending=None)  # one that we have never heard of
         phone.keys._records[device] = Record(record.identity, lost)
         await write(world, "can you read this?")
         await world.inbox.until(lambda: len(world.texts(SHOP)) == 2)
@@ -210,3 +206,40 @@ async def test_a_signed_prekey_is_replaced_and_the_former_one_is_still_read(
         await world.inbox.until(lambda: len(world.texts(SHOP)) == 3)
         assert sorted(world.texts(SHOP)) == ["hello", "with the former key", "with the new key"]
         assert receipts(world, "retry") == 0
+
+
+async def test_a_sender_whose_messages_all_fail_uses_up_one_key(tmp_path: Path) -> None:
+    async with device_world(tmp_path) as world:
+        await greeted(world)
+        phone = phone_of(world, "6581000009")
+        other = device_of(world)
+        phone.keys._records[other] = start_session(Record(), bundle_with(other), phone.keys.identity)
+        lost = phone.keys._records[other].current
+        assert lost is not None
+        phone.keys._records[other] = Record(other.identity, msgspec.structs.replace(lost, pending=None))
+        for number in range(10):
+            kind, body = phone.keys.encrypt(other, b"never read")
+            assert kind == "msg"
+            about = {"id": f"X{number}", "from": str(phone.account.phone_jid), "t": "1", "type": "text"}
+            other.deliver(Node("message", about, [Node("enc", {"v": "2", "type": kind}, body)]))
+        await until(lambda: receipts(world, "retry") == 10)
+        given = {
+            node.bytes_of("keys", "key", "id")
+            for _, node in world.relay.relay.seen
+            if node.get("type") == "retry" and node.child("keys") is not None
+        }
+        assert len(given) == 1
+
+
+async def test_a_prekey_that_is_not_kept_any_more_costs_one_retry(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With its properties the connection asks for the last thing after a login; keys are removed by then."""
+    monkeypatch.setattr(prekeys, "KEPT", prekeys.FIRST_UPLOAD - 1)  # all but the first
+    async with device_world(tmp_path) as world:
+        await world.link(SHOP)
+        await until(lambda: len(device_of(world).prekeys) == prekeys.FIRST_UPLOAD)
+        await until(lambda: any(node.get("xmlns") == "abt" for _, node in world.relay.relay.seen))
+        await write(world, "with an old key")
+        await world.inbox.until(lambda: world.texts(SHOP) == ["with an old key"])
+        assert receipts(world, "retry") == 1

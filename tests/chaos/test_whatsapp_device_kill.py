@@ -92,7 +92,9 @@ def judge(traffic: Traffic, inbox: Receiver) -> None:
         told[event["text"]].add(event["id"])
     assert set(told) == set(traffic.written)
     assert [text for text, ids in told.items() if len(ids) > 1] == []
-    read = Counter(str(sent["text"]) for sent in traffic.relay.sent())
+    found = [each for phone in traffic.relay.phones.values() for each in phone.read]
+    messages = [each.message for each in found if each.sender.number and not each.echo]
+    read = Counter(message.conversation or message.extendedTextMessage.text for message in messages)
     assert [text for text, count in read.items() if count > 1] == []
     for text, outcome in traffic.outcomes.items():
         if outcome == "sent":

@@ -5,7 +5,8 @@ from unifyport.protocols.signal.errors import Malformed
 from unifyport.protocols.signal.keys import Identity, SignedPreKey, next_key_id
 from unifyport.protocols.signal.messages import decode_key, encode_key
 
-# https://github.com/signalapp/libsignal-protocol-java (`Curve25519Test`): an identity key and what it has signed
+# An identity key and what it has signed, of
+# https://github.com/signalapp/libsignal-protocol-java (`Curve25519Test`)
 PRIVATE = "c097248412e58bf05df487968205132794178e367637f5818f81e0e6ce73e865"
 PUBLIC = "05ab7e717d4a163b7d9a1d8071dfe9dcf8cdcd1cea3339b6356be84d887e322c64"
 SIGNED = "05edce9d9c415ca78cb7252e72c2c4a554d3eb29485a0e1d503118d1a82d99fb4a"

@@ -14,14 +14,16 @@ https://github.com/tulir/whatsmeow (`prekeys.go`), https://github.com/WhiskeySoc
 """
 
 import time
-from collections.abc import Collection
+from collections.abc import AsyncIterator, Collection
 
 import trio
 
+from unifyport.model.unit import SessionChange
 from unifyport.protocols.binary_node import Jid, Node
 from unifyport.protocols.curve import KeyPair
-from unifyport.protocols.signal.keys import Bundle, next_key_id
+from unifyport.protocols.signal.keys import MAX_KEY_ID, Bundle, next_key_id
 from unifyport.providers.contract.errors import ChannelError, Rejected, SessionLost
+from unifyport.providers.contract.session import MAX_PAGE
 
 from .addresses import read_jid
 from .bundles import ID_BYTES, KEY_TYPE, bundle_of, key_node, signed_key_node
@@ -32,12 +34,12 @@ from .requests import Requests, children
 FIRST_UPLOAD = 812  # as WhatsApp Web does
 UPLOAD = 100
 ENOUGH = 30
+KEPT = 5000  # private keys, the newest
 ROTATE_DAYS = 27
 SIGNED_KEPT = 3
 PAUSES = (60.0, 3600.0)  # seconds after a failure: the first, the longest
-PREKEY = "prekey"
+PREKEY, RETRY_KEY = "prekey", "retry_key"
 _PAGE = 200  # devices in one request, keys made in one go
-_SCAN = 500
 _NO_DIGEST = "no_keys"
 
 
@@ -143,6 +145,7 @@ class PreKeys:
             self._keys.uploaded_signed = signed.id
             await self._commit_keys()
         self._few = False
+        await self._forget_old()
 
     async def _make(self, count: int) -> list[tuple[int, KeyPair]]:
         """New keys, durable, and noted as on their way."""
@@ -162,16 +165,27 @@ class PreKeys:
         if not self._keys.uploading:
             return []
         first, last = self._keys.uploading
-        found: list[tuple[int, KeyPair]] = []
+        return [
+            (id_, KeyPair.from_private(private))
+            async for id_, private in self._all()
+            if (first <= id_ <= last if first <= last else id_ >= first or id_ <= last)
+        ]
+
+    async def _forget_old(self) -> None:
+        """Keys that were given out long ago and never used: a message with one is asked for again."""
+        next_ = self._keys.next_prekey
+        old = [id_ async for id_, _ in self._all() if (next_ - id_) % MAX_KEY_ID > KEPT]
+        async with self._records.lock:
+            await self._records.commit([SessionChange(PREKEY, id_.to_bytes(ID_BYTES), None) for id_ in old])
+
+    async def _all(self) -> AsyncIterator[tuple[int, bytes]]:
         after: bytes | None = None
         while True:
-            page = await self._records.session.scan(PREKEY, after=after, limit=_SCAN)
+            page = await self._records.session.scan(PREKEY, after=after, limit=MAX_PAGE)
             for key, private in page:
-                id_ = int.from_bytes(key)
-                if first <= id_ <= last if first <= last else id_ >= first or id_ <= last:
-                    found.append((id_, KeyPair.from_private(private)))
-            if len(page) < _SCAN:
-                return found
+                yield int.from_bytes(key), private
+            if len(page) < MAX_PAGE:
+                return
             after = page[-1][0]
 
     def _add(self, draft: Draft) -> tuple[int, KeyPair]:
@@ -204,9 +218,18 @@ class PreKeys:
 
     # -- in a retry receipt ---------------------------------------------------------------------------------
 
-    def one_more(self, draft: Draft) -> Node:
-        """A new key that the platform does not get, for a device whose message could not be decrypted."""
+    async def spare_for(self, draft: Draft, device: Jid) -> Node:
+        """A key that the platform does not get, for a device whose message could not be decrypted.
+
+        A device gets the same one until it has used it, however often its messages fail.
+        """
+        place = str(device).encode()
+        given = await draft.get(RETRY_KEY, place)
+        private = await draft.get(PREKEY, given) if given is not None else None
+        if given is not None and private is not None:
+            return key_node(int.from_bytes(given), KeyPair.from_private(private).public)
         id_, pair = self._add(draft)
+        draft.put(RETRY_KEY, place, id_.to_bytes(ID_BYTES))
         draft.put(*RECORD, self._keys.dump())
         return key_node(id_, pair.public)
 

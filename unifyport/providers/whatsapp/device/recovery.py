@@ -21,7 +21,7 @@ from .stanzas import Head
 
 RETRY = "retry"
 MOST_RETRIES = 5
-PER_MINUTE = 30
+PER_MINUTE = 240
 WAIT_SECONDS = 600
 _SENDERS = 1024
 
@@ -70,7 +70,7 @@ class Recovery:
             reason,
         )
         draft.put(RETRY, place, msgspec.msgpack.encode(asked))
-        receipt = self._receipt(draft, node, count, with_keys=with_keys or count > 1)
+        receipt = await self._receipt(draft, node, head, asked, with_keys=with_keys or count > 1)
         key = dedupe_key("whatsapp", self._account, "asked", str(head.sender), head.id, count)
         return receipt, Ignored(key)
 
@@ -87,21 +87,21 @@ class Recovery:
             self._recent.popitem(last=False)
         return count <= PER_MINUTE
 
-    def _receipt(self, draft: Draft, node: Node, count: int, *, with_keys: bool) -> Node:
+    async def _receipt(self, draft: Draft, node: Node, head: Head, asked: Asked, *, with_keys: bool) -> Node:
         id_ = node.get("id")
         attributes = {"id": id_, "to": node.get("from"), "type": "retry"}
         attributes |= {name: node.get(name) for name in ("participant", "recipient") if node.get(name)}
         if node.get("category") == "peer":
             attributes["category"] = "peer"
         parts = [
-            Node("retry", {"count": str(count), "id": id_, "t": node.get("t"), "v": "1"}),
+            Node("retry", {"count": str(asked.count), "id": id_, "t": node.get("t"), "v": "1"}),
             Node("registration", {}, self._keys.registration_id.to_bytes(4)),
         ]
         if with_keys:
             keys = [
                 Node("type", {}, b"\x05"),
                 Node("identity", {}, self._keys.identity_pair.public),
-                self._prekeys.one_more(draft),
+                await self._prekeys.spare_for(draft, head.sender),
                 self._prekeys.signed_key_node(),
                 Node("device-identity", {}, self._keys.account),
             ]
