@@ -88,6 +88,8 @@ def _live_location(message: wa.LiveLocationMessage) -> Said:
 
 
 def _place(latitude: float, longitude: float, name: str, address: str) -> Said:
+    if not (abs(latitude) <= 90 and abs(longitude) <= 180):  # nor a number at all
+        return Said("\n".join(part for part in (name, address) if part))
     shown: dict[str, Any] = {"latitude": latitude, "longitude": longitude}
     shown |= {key: value for key, value in (("name", name), ("address", address)) if value}
     text = "\n".join(part for part in (name, address, f"{latitude:.6f},{longitude:.6f}") if part)
