@@ -29,7 +29,7 @@ from unifyport.model.inbound import (
 from unifyport.protocols.binary_node import Jid, Node
 from unifyport.protocols.signal.errors import Duplicate, NoSession, SignalError
 from unifyport.protocols.whatsapp import whatsapp_pb2 as wa
-from unifyport.protocols.whatsapp.messages import MalformedMessage, read_message, unpad
+from unifyport.protocols.whatsapp.messages import MalformedMessage, read_message, unknown_fields, unpad
 
 from . import memory, people
 from .additions import examine
@@ -41,8 +41,8 @@ from .parse import Incoming, content_of, parse, undecryptable
 from .ratchets import Ratchets
 from .records import Draft
 from .recovery import Recovery
-from .stanzas import Head, ack, head_of
-from .wrappers import unwrap
+from .stanzas import Head, ack
+from .wrappers import BESIDE, unwrap
 
 log = logging.getLogger(__name__)
 DAY_SECONDS = 86_400
@@ -76,23 +76,19 @@ class Messages:
         self._recovery = recovery
         self._history = history
 
-    def key_of(self, node: Node) -> bytes:
-        """The dedupe key of a message. Raises `MalformedNode`."""
-        return self._key(head_of(node, self._keys))
-
-    def _key(self, head: Head) -> bytes:
-        """By the sender, too, who chooses the id; whichever of the person's ids the stanza has first."""
+    def key_of(self, head: Head) -> bytes:
+        """The dedupe key of a message: by its sender, too, who chooses the id. Which of the sender's two ids
+        the stanza has first makes no difference.
+        """
         sender = max(str(head.sender.bare), str((head.sender_other or head.sender).bare))
         return dedupe_key("whatsapp", self._account, "message", sender, head.id)
 
-    async def read(self, draft: Draft, node: Node, seen: Collection[bytes]) -> Outcome:
-        """Raises `MalformedNode`."""
-        head = head_of(node, self._keys)
+    async def read(self, draft: Draft, node: Node, head: Head, seen: Collection[bytes]) -> Outcome:
         outcome = Outcome()
         if head.broadcast or head.newsletter:
             outcome.replies.append(ack(node, self._keys.me))
             return outcome
-        key = self._key(head)
+        key = self.key_of(head)
         if key not in seen:
             try:
                 message = await self._decrypt(draft, node, head)
@@ -216,11 +212,8 @@ class Messages:
             return Conversation(str(chat), "group", info.subject if info is not None else "")
         return (await people.person(draft, chat)).conversation(title)
 
-    async def learn(self, draft: Draft, node: Node) -> list[ProviderEvent]:
-        """Take the ids that stand beside those of a stanza. Returns events of persons with another number
-        now. Raises `MalformedNode`.
-        """
-        head = head_of(node, self._keys)
+    async def learn(self, draft: Draft, head: Head) -> list[ProviderEvent]:
+        """Take the ids that stand beside those of a stanza. Returns events of persons with another number."""
         moved: list[ProviderEvent] = []
         for one, other in ((head.sender, head.sender_other), (head.chat, head.chat_other)):
             former = await people.learn(draft, one, other)
@@ -246,9 +239,5 @@ class Messages:
 
 def _has_content(message: wa.Message) -> bool:
     """Whether it is more than a sender key."""
-    bare = wa.Message()
-    bare.CopyFrom(message)
-    bare.ClearField("senderKeyDistributionMessage")
-    bare.ClearField("fastRatchetKeySenderKeyDistributionMessage")
-    bare.ClearField("messageContextInfo")
-    return bool(bare.ByteSize())
+    known = any(field.name not in BESIDE for field, _ in message.ListFields())
+    return known or bool(unknown_fields(message))

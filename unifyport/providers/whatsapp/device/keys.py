@@ -1,5 +1,6 @@
 """The keys of a linked device and what it knows of itself: one record of the session."""
 
+import functools
 import os
 from typing import Self
 
@@ -80,17 +81,20 @@ class DeviceKeys(msgspec.Struct, kw_only=True, omit_defaults=True):
     @property
     def me(self) -> Jid:
         """This device, by the phone number."""
-        return Jid.parse(self.jid)
+        return _read(self.jid)
 
     @property
     def my_lid(self) -> Jid | None:
         """This device, by the LID."""
-        return Jid.parse(self.lid) if self.lid else None
+        return _read(self.lid) if self.lid else None
 
     def is_mine(self, jid: Jid) -> bool:
         """Whether it is the account itself, or one of its devices."""
         mine = self.my_lid
         return jid.bare == self.me.bare or (mine is not None and jid.bare == mine.bare)
+
+
+_read = functools.lru_cache(maxsize=4096)(Jid.parse)
 
 
 def new_signed_key(id_: int, identity: KeyPair, now: int) -> SignedKey:

@@ -14,19 +14,19 @@ from unifyport.model.inbound import (
 from unifyport.protocols.binary_node import Jid, Node
 
 from . import people
-from .keys import DeviceKeys
 from .records import Draft
-from .stanzas import Head, head_of, message_ids, receipt_participants
+from .stanzas import Head, message_ids, receipt_participants
 
 RETRY = "retry"
 _STATUSES = {"": Status.DELIVERED, "inactive": Status.DELIVERED, "read": Status.READ}
 _PLAYED, _READ_HERE = "played", ("read-self", "played-self")
 
 
-async def events_of(draft: Draft, node: Node, keys: DeviceKeys, chat: Conversation) -> list[ProviderEvent]:
-    """One event for each message and member. Raises `MalformedNode`."""
-    head, kind = head_of(node, keys), node.get("type")
-    account = keys.me.user
+async def events_of(
+    draft: Draft, node: Node, head: Head, chat: Conversation, account: str
+) -> list[ProviderEvent]:
+    """One event for each message and member."""
+    kind = node.get("type")
     if head.from_me:
         if kind in _READ_HERE:
             key = dedupe_key("whatsapp", account, kind, chat.id, head.id)

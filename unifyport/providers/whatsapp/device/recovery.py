@@ -13,6 +13,7 @@ import msgspec
 
 from unifyport.model.inbound import Ignored, ProviderEvent, dedupe_key
 from unifyport.protocols.binary_node import Jid, Node
+from unifyport.providers.contract.session import MAX_PAGE
 
 from .keys import DeviceKeys
 from .prekeys import PreKeys
@@ -24,6 +25,7 @@ MOST_RETRIES = 5
 PER_MINUTE = 240
 WAIT_SECONDS = 600
 _SENDERS = 1024
+_MOST_PLACES = 10_000  # then those that are done are left out
 
 
 class Asked(msgspec.Struct, array_like=True):
@@ -45,6 +47,7 @@ class Recovery:
         self._prekeys = prekeys
         self._account = account
         self._recent: OrderedDict[tuple[Jid, int], int] = OrderedDict()
+        self._places: set[bytes] | None = None  # of messages that were asked for, once they are read
 
     async def ask_again(
         self, draft: Draft, node: Node, head: Head, *, reason: str, with_keys: bool
@@ -70,14 +73,28 @@ class Recovery:
             reason,
         )
         draft.put(RETRY, place, msgspec.msgpack.encode(asked))
+        (await self._asked(draft)).add(place)
         receipt = await self._receipt(draft, node, head, asked, with_keys=with_keys or count > 1)
         key = dedupe_key("whatsapp", self._account, "asked", str(head.sender), head.id, count)
         return receipt, Ignored(key)
 
     async def succeeded(self, draft: Draft, head: Head) -> None:
         """A message has come; it may be one that was asked for."""
-        if await draft.get(RETRY, _place(head)) is not None:
-            draft.put(RETRY, _place(head), None)
+        places = await self._asked(draft)
+        if places and (place := _place(head)) in places:
+            draft.put(RETRY, place, None)
+            places.discard(place)
+
+    async def _asked(self, draft: Draft) -> set[bytes]:
+        """The places of messages that were asked for; some may have come since."""
+        if self._places is None or len(self._places) > _MOST_PLACES:
+            found: set[bytes] = set()
+            after: bytes | None = None
+            while rows := await draft.records.session.scan(RETRY, after=after, limit=MAX_PAGE):
+                found.update(place for place, _ in rows)
+                after = rows[-1][0]
+            self._places = found
+        return self._places
 
     def _may_ask(self, sender: Jid) -> bool:
         minute = int(time.monotonic() // 60)

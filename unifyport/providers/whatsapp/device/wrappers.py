@@ -8,6 +8,14 @@ from unifyport.protocols.whatsapp.messages import unknown_fields
 from .kinds import KINDS
 
 _DEEPEST = 8
+# Fields of `Message` that say nothing by themselves.
+BESIDE = frozenset(
+    {
+        "messageContextInfo",
+        "senderKeyDistributionMessage",
+        "fastRatchetKeySenderKeyDistributionMessage",
+    }
+)
 # Field of `Message` with a message inside -> the flag that it sets on the event's message.
 _WRAPPERS = {
     "ephemeralMessage": "ephemeral",
@@ -62,9 +70,8 @@ def kind_of(message: wa.Message) -> str:
 
 def unknown_kind(message: wa.Message) -> str:
     """The platform's word, or number, for a field that no row of `KINDS` has; empty if there is none."""
-    beside = {"messageContextInfo", "senderKeyDistributionMessage"}
     for field, _ in message.ListFields():
-        if field.name not in beside:
+        if field.name not in BESIDE:
             return field.name.removesuffix("Message")
     numbers = unknown_fields(message)
     return f"field_{numbers[0]}" if numbers else ""
