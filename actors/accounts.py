@@ -17,6 +17,7 @@ from unifyport.model.account import ACTIVE, Account, AuthStatus
 from unifyport.model.message import Answer, FetchMedia, MarkRead, PlatformCall, SendCommand
 from unifyport.providers.contract.base import ConnectionSpec
 from unifyport.providers.contract.capabilities import CAPABILITIES
+from unifyport.providers.contract.errors import MAX_RETRY_AFTER
 from unifyport.providers.contract.login import ExportedSession
 from unifyport.providers.registry import Registry
 
@@ -112,7 +113,10 @@ class Accounts:
         actor = AccountActor(row, lease, spec, self._services, announce=self._pump.mark, spawn=self.beside)
         self._actors[row.id] = actor
         self._identities.add(actor)
-        wait = None if row.not_before is None else (row.not_before - self._services.now_ms()) / 1000
+        wait = None
+        if row.not_before is not None:  # the wall clock may be another one now
+            left = (row.not_before - self._services.now_ms()) / 1000
+            wait = min(left, MAX_RETRY_AFTER)
         self.supervisor.add(
             ChildSpec(
                 row.id,
@@ -324,8 +328,10 @@ class Accounts:
     # -- the operator's verbs: True when the verb took effect and is durable within `VERB_SECONDS` -----------
 
     async def start(self, account_id: str) -> bool:
-        """Raises `NoSuchAccount`, as all verbs do."""
-        self._actor(account_id).state.set_desired("running")
+        """Connect now, also if the platform told it to wait. Raises `NoSuchAccount`, as all verbs do."""
+        state = self._actor(account_id).state
+        state.set_desired("running")
+        state.forget_wait()
         return await self._done(account_id, self.supervisor.start(account_id))
 
     async def stop(self, account_id: str) -> bool:
@@ -342,6 +348,7 @@ class Accounts:
         actor.outbox.reopen()
         if actor.row.terminal is not None:
             actor.state.clear_terminal()
+        actor.state.forget_wait()
         return await self._done(account_id, self.supervisor.reset(account_id))
 
     # -- logins ---------------------------------------------------------------------------------------------

@@ -24,8 +24,9 @@ from unifyport.delivery.slots import Slots
 from unifyport.delivery.verdict import EXPIRED, INTERNAL_ERROR, Attempt, Verdict, judge
 from unifyport.fleet.doorbells import Bus
 from unifyport.fleet.leases import Fleet, Lease
+from unifyport.model.account import Origin
 from unifyport.model.event import GatewayEventType, in_form
-from unifyport.model.owed import LaneKey, Owed, Stretch
+from unifyport.model.owed import Blocked, LaneKey, Owed, Stretch
 from unifyport.model.tally import Tally
 from unifyport.model.webhook import (
     ENDPOINT_ACTIVE,
@@ -35,6 +36,7 @@ from unifyport.model.webhook import (
     WebhookEndpoint,
 )
 from unifyport.net.sweeper import Sweeper
+from unifyport.process.clock import Clock
 from unifyport.storage.contract import EndpointHealth, Settled, Store, StoreUnavailable
 
 from .recorder import Recorder
@@ -59,7 +61,7 @@ class DeliveryServices:
     bus: Bus
     fleet: Fleet
     new_client: NewClient
-    now_ms: Callable[[], int]
+    clock: Clock
     draw: Callable[[], float]
     defaults: WebhookDefaults = attrs.field(factory=WebhookDefaults)
     slots: Slots = attrs.field(factory=Slots)
@@ -97,6 +99,7 @@ class EndpointActor:
         self._fair_share = FairShare()
         self._in_flight = 0
         self._void = True  # the window does not match the store and must be read anew
+        self._steps = self._services.clock.steps  # that the window knows of
         self._ordered = True  # there may be extra attempts to make
         self._orders_after = (0, 0)  # the last order that was read
         self._replaying = True  # there may be replays that were not read
@@ -106,7 +109,7 @@ class EndpointActor:
         self._recorder = Recorder(
             self._services.writer,
             self._lease,
-            self._services.now_ms,
+            self._services.clock.now_ms,
             endpoint=lambda: self.endpoint,
             on_durable=self._release,
             on_version=self._adopt_version,
@@ -206,6 +209,9 @@ class EndpointActor:
 
     async def _turn(self) -> None:
         more, rung_at, self._rung_at = False, self._rung_at, None
+        if self._steps != self._services.clock.steps:  # the times of retries are of the wall clock
+            self._void = True
+            self._gate.open()  # what a receiver refused was perhaps our clock
         try:
             if self._void and not await self._renew_window():
                 await self.wake.wait()
@@ -228,14 +234,23 @@ class EndpointActor:
         await self._recorder.flush()
         # Cleared before the query: a change during the query sets it again.
         self._void, ordering = False, self._policy.ordering
+        self._steps = self._services.clock.steps
         try:
             blocked = await self._services.store.blocked(self.endpoint.no)
         except BaseException:
             self._void = True
             raise
-        self._window = Window(blocked, ordering)
+        self._window = Window(self._clamp(blocked), ordering)
         self._replaying, self._ordered, self._orders_after = True, True, (0, 0)
         return True
+
+    def _clamp(self, blocked: list[Blocked]) -> list[Blocked]:
+        """`blocked` with no retry later than its rule can give from now: the clock may have been set back."""
+        now = self._services.clock.now_ms()
+        for each in blocked:
+            longest = self._retries.delay(max(1, each.attempts), 1.0)
+            each.due = min(each.due, now + round(longest * 1000))
+        return blocked
 
     # -- reading ---------------------------------------------------------------------------------------------
 
@@ -258,7 +273,7 @@ class EndpointActor:
                 raise
             window.add_replays(rows)
             self._replaying |= len(rows) == limit
-        window.wake(self._services.now_ms())
+        window.wake(self._services.clock.now_ms())
         await self._refill()
         more = bool(fresh or (self._replaying and window.room_for_replays) or window.starving)
         self._unread = more or self._replaying or not window.room
@@ -312,7 +327,7 @@ class EndpointActor:
         if self.endpoint.status != ENDPOINT_ACTIVE or self._full:
             return POLL_SECONDS
         now = trio.current_time()
-        wait = min(POLL_SECONDS, (self._window.next_due() - self._services.now_ms()) / 1000)
+        wait = min(POLL_SECONDS, (self._window.next_due() - self._services.clock.now_ms()) / 1000)
         if self._window.next_group() is not None:
             opens_at = self._gate.opens_at(now)
             wait = min(wait, opens_at - now) if opens_at > now else wait
@@ -373,15 +388,19 @@ class EndpointActor:
         return waits or self._stopping or self._void
 
     async def _attempt(self, row: Owed) -> tuple[Attempt, str]:
-        endpoint, now = self.endpoint, self._services.now_ms()
+        endpoint, clock = self.endpoint, self._services.clock
+        now = clock.now_ms()
         delivery_id = f"dlv_{endpoint.no}_{row.seq}_{row.round}.{row.attempts + 1}"
-        if row.expires_at is not None and now >= row.expires_at:
+        if row.expires_at is not None and now >= row.expires_at and not clock.in_doubt:
             await trio.lowlevel.checkpoint()
             return Attempt(error=EXPIRED), delivery_id
         try:
             policy = self._policy
             body = in_form(row.body, policy.body, provider_data=policy.provider_data)
-            fields = self._signer_at(now)(row.event_id, delivery_id, now, body, replay=row.round > 0)
+            self._client.shows_private = endpoint.origin is Origin.FILE
+            fields = self._signer_at(clock.steady_ms())(
+                row.event_id, delivery_id, now, body, replay=row.round > 0
+            )
             return await self._client.post(endpoint.url, fields, body, policy.timeout), delivery_id
         except Exception:
             log.exception("endpoint %s: an attempt crashed", endpoint.id)
@@ -389,7 +408,10 @@ class EndpointActor:
             return Attempt(error=INTERNAL_ERROR), delivery_id
 
     def _signer_at(self, now: int) -> Signer:
-        """The signer with the secrets that are valid now: in a rotation the old one is valid for a time."""
+        """The signer with the secrets that are valid at `now` (steady clock, ms).
+
+        In a rotation the old one is valid for a time.
+        """
         if self._signer is None or (self._signer_until is not None and now >= self._signer_until):
             secrets = self.endpoint.secrets(now)
             self._signer = Signer(secrets, self._policy.signatures)
@@ -401,16 +423,21 @@ class EndpointActor:
 
         Synchronous, so that a cancellation cannot happen between the two.
         """
-        row, verdict = flight.row, judge(attempt)
+        clock = self._services.clock
+        row, verdict = flight.row, judge(attempt, clock_in_doubt=clock.in_doubt)
         self.verdicts[verdict] += 1
         self.seconds.observe(attempt.ms / 1000)
-        now_ms = self._services.now_ms()
+        was_open = self._gate.probing
         counted, change = self._gate.learn(
-            verdict, attempt, row.seq, probe=flight.probe, now=now, now_ms=now_ms
+            verdict, attempt, row.seq, probe=flight.probe, now=now, steady_ms=clock.steady_ms()
         )
+        if self._gate.probing is not was_open:
+            self._log_transition("breaker open" if self._gate.probing else "breaker closed", attempt)
         if change is not None:
             self._report_health(change, attempt)
-        outcome = self._recorder.make_outcome(row, attempt, verdict, delivery_id=delivery_id, now_ms=now_ms)
+        outcome = self._recorder.make_outcome(
+            row, attempt, verdict, delivery_id=delivery_id, now_ms=clock.now_ms()
+        )
         if flight.extra:
             self._conclude_extra(flight, verdict, outcome)
         elif not counted:
@@ -462,8 +489,24 @@ class EndpointActor:
             disabled = "gone" if judge(attempt) is Verdict.GONE else "failing"
             self.endpoint = attrs.evolve(self.endpoint, status=ENDPOINT_DISABLED, reason=disabled)
         self.endpoint = attrs.evolve(self.endpoint, failing_since=since)
+        self._log_transition(f"disabled ({disabled})" if disabled else change.value, attempt)
         reason = attempt.reason if change is Change.FAILING else None
         self._recorder.add_health(EndpointHealth(since, [_EVENTS[change]], disabled, reason))
+
+    def _log_transition(self, what: str, attempt: Attempt) -> None:
+        """One line for each change of health or breaker: which endpoint, why, what comes next, what to do."""
+        endpoint, waits = self.endpoint, self._gate.opens_at(trio.current_time()) - trio.current_time()
+        fields = {"endpoint_id": endpoint.id, "endpoint": endpoint.name or endpoint.id}
+        level = logging.INFO
+        if what not in ("recovered", "breaker closed"):
+            level, fields["reason"] = logging.WARNING, attempt.reason
+            fields["next"] = "it is still owed its events"
+            if endpoint.status != ENDPOINT_ACTIVE:
+                fields["action"] = f"mend the receiver, then: unifyport webhooks resume {endpoint.id}"
+            else:
+                fields["next"] += f"; the next attempt is in {max(waits, 0.0):.0f} s"
+                fields["action"] = f"see what it answers: unifyport webhooks deliveries {endpoint.id}"
+        log.log(level, "endpoint %r: %s", fields["endpoint"], what, extra=fields)
 
     def _adopt_version(self, version: int) -> None:
         """The change of health is written, and the row has a new version."""

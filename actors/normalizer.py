@@ -9,7 +9,6 @@ others.
 import functools
 import hashlib
 import logging
-import time
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -41,6 +40,7 @@ from unifyport.model.inbound import (
 from unifyport.model.message import Answer, CommandState
 from unifyport.model.normalize import Standard, announce, normalize, raw_of
 from unifyport.model.unit import CommandResolution, Edit, Item, Original, Quarantined, Unit
+from unifyport.process.clock import Clock
 from unifyport.storage.contract import Result, Write
 
 from .actor import Actor, Job, Stickiness
@@ -63,15 +63,11 @@ def no_reply_token(*message: str) -> str:
     return ""
 
 
-def system_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
 class Normalizer(Actor[Unit, Result]):
     """One partition.
 
     `event_id` makes ids, `lane_key` is the key of the hash that gives lanes, `link` makes URLs of files, and
-    `reply_token` makes reply tokens. `now_ms`: the time of events whose platform says none.
+    `reply_token` makes reply tokens. `clock`: for events whose platform says no time.
     """
 
     def __init__(
@@ -81,7 +77,7 @@ class Normalizer(Actor[Unit, Result]):
         lane_key: bytes,
         link: MediaLink,
         reply_token: ReplyToken = no_reply_token,
-        now_ms: Callable[[], int] = system_ms,
+        clock: Clock | None = None,
     ) -> None:
         super().__init__()
         self._writer = writer
@@ -89,7 +85,7 @@ class Normalizer(Actor[Unit, Result]):
         self._lane_key = lane_key
         self._link = link
         self._reply_token = reply_token
-        self._now_ms = now_ms
+        self._clock = clock if clock is not None else Clock()
         self.conversations = ConversationIds(writer.store)
         self._sticky = Stickiness()
         self.quarantined = 0
@@ -127,8 +123,8 @@ class Normalizer(Actor[Unit, Result]):
         if isinstance(event, Unparsed):
             item.quarantined = Quarantined(event.reason, event.raw)
         try:
-            now = self._now_ms()
-            item.aliases = self.conversations.resolve(unit, event, now)
+            now = self._clock.now_ms()
+            item.aliases = self.conversations.resolve(unit, event, self._clock.steady_ms())
             for moved in _moves_of(event, item.aliases, now):
                 self._add_event(unit, item, moved)
             for message_id, attachment in files_of(event):

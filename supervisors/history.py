@@ -75,9 +75,9 @@ class History:
         self.try_now = False
 
     def reset(self) -> None:
-        """The operator reset it: forget all but `incarnations`, `not_before` and `recent`."""
+        """The operator reset it: forget all but `incarnations` and `recent`."""
         self.consecutive, self._restarts = 0, None
-        self.ended_at = self.last = self.terminal = None
+        self.ended_at = self.last = self.terminal = self.not_before = None
         self.draw = 0.0
         self.try_now = self.was_stable = False
 

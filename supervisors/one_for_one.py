@@ -136,10 +136,13 @@ class OneForOne:
             del self._children[child_id]
 
     def start(self, child_id: str) -> int:
-        """Set desired to running, and try a child in back-off or parked now. No effect on a running child."""
+        """Set desired to running, and try a child in back-off, deferred or parked now. No effect on a running
+        child.
+        """
         child = self._child(child_id)
         if child.incarnation is None:
             child.history.try_now = True
+            child.history.not_before = None
         return self._loops.command(child, desired=Desired.RUNNING)
 
     def stop(self, child_id: str) -> int:
@@ -157,7 +160,7 @@ class OneForOne:
         return self._loops.command(self._child(child_id), end=CancelReason.RESTART)
 
     def reset(self, child_id: str) -> int:
-        """Forget the child's failures and its terminal reason, but not its `not_before`."""
+        """Forget the child's failures, its terminal reason and its `not_before`."""
         child = self._child(child_id)
         child.history.reset()
         return self._loops.command(child)

@@ -48,6 +48,7 @@ def write_config(
     ring = directory / "master.key"
     if not ring.exists():
         ring.write_text(KeyRing.new_key())
+        ring.chmod(0o600)
     path = directory / "unifyport.toml"
     path.write_text(
         f"""

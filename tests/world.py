@@ -29,12 +29,13 @@ from unifyport.model.event import Event, EventType
 from unifyport.model.unit import Item, Unit
 from unifyport.model.webhook import WebhookEndpoint
 from unifyport.net.guard import Address, AddressGuard
+from unifyport.process.clock import Clock
 from unifyport.storage.contract import PutAccount, PutEndpoint
 from unifyport.storage.sealing import KeyRing
 from unifyport.storage.sqlite.store import SqliteStore
 
 Reaction = int | Ends | Sequence[Step]
-EPOCH_MS = 1_700_000_000_000
+EPOCH_MS = 1_800_000_000_000
 RING = KeyRing.parse(KeyRing.new_key())
 
 
@@ -100,6 +101,8 @@ class World:
         self._backend = ScriptedBackend(self._react)
         self._count: dict[str, int] = defaultdict(int)
         self._epoch = 0
+        self.ahead = 0  # ms by which the wall clock of the gateway is wrong
+        self.clock = Clock(lambda: now_ms() + self.ahead, now_ms)
         self._number = 0
 
     # -- the receiver ----------------------------------------------------------------------------------------
@@ -137,7 +140,7 @@ class World:
             self.bus,
             LocalFleet(self.store, "t"),
             lambda: HttpDeliveryClient(guard, self._backend, services.sweeper),
-            now_ms,
+            self.clock,
             draw=lambda: 0.0,
         )
         self.deliveries = Deliveries(services)

@@ -1,8 +1,5 @@
-"""UnifyPort: one port for WhatsApp, Telegram, LINE, TikTok, Zalo and X, self-hosted."""
+"""UnifyPort: one port for WhatsApp, Telegram, LINE, TikTok, Zalo and X, self-hosted.
 
-from importlib.metadata import PackageNotFoundError, version
-
-try:
-    __version__ = version("unifyport")
-except PackageNotFoundError:  # a source tree that was never installed
-    __version__ = "0+source"
+Nothing of the gateway depends on this file: where the official SDK is installed into the same environment,
+it is the SDK's.
+"""

@@ -63,6 +63,14 @@ class Listeners:
         """The base URL of each listener, that of the API first."""
         return [_url(listening, tls=self._tls is not None) for listening in self._sockets.values()]
 
+    @property
+    def docs_url(self) -> str:
+        """The page of the API, on the listener of operators; empty if there is none."""
+        for bind, audiences in doors(self._server).items():
+            if Audience.OPERATORS in audiences:
+                return f"{_url(self._sockets[bind], tls=self._tls is not None)}/docs"
+        return ""
+
     async def serve(
         self,
         api: Front,

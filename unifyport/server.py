@@ -11,6 +11,7 @@ Opening order: lock, database, file. Running order: the supervision tree, bottom
                                                      eraser     deletes files of deleted messages
                                                      fetching   files of incoming messages, where that is set
                                                      keys       compares the version of the API keys
+                                                     clock      notes steps of the wall clock
                                                      garbage    collects when the process has grown
                                                      watchdog   logs what holds the event loop
 """
@@ -22,7 +23,6 @@ import os
 import random
 import signal
 import ssl
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -33,7 +33,7 @@ from actors.account.services import LoginPages, Services
 from actors.accounts import Accounts
 from actors.delivery import Deliveries
 from actors.endpoint import DeliveryServices
-from actors.normalizer import MediaLink, Normalizer, Normalizers, ReplyToken
+from actors.normalizer import Normalizer, Normalizers
 from actors.writer import Writer
 from supervisors import (
     Admission,
@@ -62,6 +62,7 @@ from unifyport.fleet.leases import DatabaseLock, LocalFleet
 from unifyport.front.connections import Connections
 from unifyport.front.tls import Certificate
 from unifyport.gateway.assembly import Assembly
+from unifyport.gateway.clock import ClockKeeper
 from unifyport.gateway.events import EventUseCases
 from unifyport.gateway.key_cache import KeyCache
 from unifyport.gateway.retention import Retention
@@ -75,6 +76,7 @@ from unifyport.net.clients import ssl_context
 from unifyport.net.guard import AddressGuard, Resolve, Resolver
 from unifyport.net.sockets import Sockets
 from unifyport.net.sweeper import Sweeper
+from unifyport.process.clock import Clock
 from unifyport.process.descriptors import limit, raise_limit, share_of_front
 from unifyport.process.garbage import Garbage, tame
 from unifyport.process.logs import set_level, set_up_logs
@@ -82,6 +84,7 @@ from unifyport.process.watchdog import Watchdog
 from unifyport.providers.registry import Registry, standard
 from unifyport.storage.contract import Committed, RecoverCommands, Refused, StoreUnavailable
 from unifyport.storage.sqlite.store import SqliteStore
+from unifyport.welcome import Counts, welcome
 
 log = logging.getLogger("unifyport.server")
 
@@ -104,18 +107,12 @@ _PART = Policy(
 _PARTITION = attrs.evolve(_PART, backoff=Backoff(initial=0.05, max=0.5), max_restarts=100)
 
 
-def wall_clock_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
 @attrs.define
 class Parts:
     """The parts that a test may replace."""
 
-    new_normalizer: Callable[[Writer, Callable[[], str], bytes, MediaLink, ReplyToken], Normalizer] = (
-        Normalizer
-    )
-    now_ms: Callable[[], int] = wall_clock_ms
+    new_normalizer: Callable[..., Normalizer] = Normalizer  # arguments as of `Normalizer`
+    clock: Clock = attrs.field(factory=Clock)
     new_resolver: Callable[[], Resolve] = Resolver
 
 
@@ -168,7 +165,10 @@ class Server:
         self.bound: list[str] = []  # base URLs, once the front listens
         self._parts = parts if parts is not None else Parts()
         self._lock = DatabaseLock(settings.database)
-        self._store = SqliteStore(settings.database, settings.key_ring, self._parts.now_ms)
+        self._clock = self._parts.clock
+        self._store = SqliteStore(
+            settings.database, settings.key_ring, self._clock.now_ms, self._clock.steady_ms
+        )
         self.registry.load_connectors()
         self._watchdog = Watchdog()
         self._writer: Writer | None = None
@@ -176,6 +176,7 @@ class Server:
         self._listeners = Listeners(settings.server, settings.directory, settings.socket)
         self.reloader: Reloader
         self._root: RestForOne
+        self._counts: Counts
 
     async def run(self, task_status: trio.TaskStatus[list[str]] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until SIGINT or SIGTERM, reload on SIGHUP; `task_status` gets the base URLs.
@@ -232,11 +233,17 @@ class Server:
 
     async def _build(self, task_status: trio.TaskStatus[list[str]]) -> RestForOne:
         """Every part, from the ground up, and the supervision tree of them."""
+        self._clock.resume(await self._store.clock())
         base = self._foundation()
         await self._reconcile(base.guard)
         road = await self._road(base)
         admissions = self._admissions()
         accounts = await self._accounts(base, road, admissions)
+        self._counts = Counts(
+            accounts=len(accounts),
+            webhook_endpoints=len(await self._store.endpoints()),
+            api_keys=len(await self._store.api_keys()),
+        )
         deliveries = self._deliveries(base, road.writer)
         road.on_events.append(deliveries.events_committed)
         parts = self._assembly(base, road, accounts, deliveries)
@@ -274,21 +281,21 @@ class Server:
 
     async def _reconcile(self, guard: AddressGuard) -> None:
         """Make the store agree with the file, and settle sends that the last end of the process cut off."""
-        settings, store, now_ms = self.settings, self._store, self._parts.now_ms
+        settings, store = self.settings, self._store
         await vet(settings, guard, Source.of_file(settings.path))
-        made = await plan(settings, self.registry, store, now_ms())
+        made = await plan(settings, self.registry, store, self._clock.moment())
         match await store.commit([made.write]):
             case [Refused() as refused]:
                 raise made.refused(refused)
         for account in made.left_accounts:
             log.warning("account %r has left the file: stopped, its login is kept", account.name)
-        match await store.commit([RecoverCommands(now_ms())]):
+        match await store.commit([RecoverCommands()]):
             case [Committed(value=(unsent, unknown))] if unsent or unknown:
                 log.warning("sends cut off by the last end: %d not sent, %d unknown", unsent, unknown)
 
     async def _road(self, base: "_Foundation") -> "_Road":
         """The writer and the normalizer partitions, and the links that events carry."""
-        settings, store, now_ms = self.settings, self._store, self._parts.now_ms
+        settings, store = self.settings, self._store
         on_events: list[Callable[[int], None]] = [lambda kinds: base.bus.ring(EVENTS_TOPIC)]
 
         def events_committed(kinds: int) -> None:
@@ -315,14 +322,16 @@ class Server:
 
         writer = Writer(store, events_committed, keys_changed, erased, on_files=files_committed)
         self._writer = writer
-        event_id = EventIds(now_ms, await store.newest_event_id())
+        event_id = EventIds(self._clock.now_ms, await store.newest_event_id())
         lane_key = await store.lane_key()
         links = MediaLinks(
-            settings.key_ring, base.base_url, settings.media, registry=self.registry, now_ms=now_ms
+            settings.key_ring, base.base_url, settings.media, registry=self.registry, clock=self._clock
         )
         reply_tokens = ReplyTokens(settings.key_ring, self.registry)
         partitions = [
-            self._parts.new_normalizer(writer, event_id, lane_key, links.link, reply_tokens.token)
+            self._parts.new_normalizer(
+                writer, event_id, lane_key, links.link, reply_tokens.token, self._clock
+            )
             for _ in range(PARTITIONS)
         ]
         normalizers = Normalizers(partitions)
@@ -335,7 +344,7 @@ class Server:
     async def _accounts(
         self, base: "_Foundation", road: "_Road", admissions: dict[str, Admission]
     ) -> Accounts:
-        settings, now_ms = self.settings, self._parts.now_ms
+        settings = self.settings
         login_links = self._login_links(base)
         services = Services(
             store=self._store,
@@ -345,10 +354,10 @@ class Server:
             endpoints=settings.providers,
             apps=settings.apps,
             ssl_context=base.context,
-            now_ms=now_ms,
+            clock=self._clock,
             ingress_url=self._public_ingress_url,
             proxy_guard=base.proxy_guard,
-            qr_url=QrPictures(settings.key_ring, base.base_url, now_ms).url,
+            qr_url=QrPictures(settings.key_ring, base.base_url, self._clock.now_ms).url,
             login_pages=LoginPages(
                 page_url=login_links.page_url,
                 callback_url=login_links.callback_url,
@@ -376,7 +385,7 @@ class Server:
             base.bus,
             base.fleet,
             base.new_delivery_client,
-            self._parts.now_ms,
+            self._clock,
             draw=lambda: random.uniform(-1.0, 1.0),  # noqa: S311
             defaults=self.settings.webhooks.defaults,
             sweeper=base.sweeper,
@@ -386,7 +395,6 @@ class Server:
     def _assembly(
         self, base: "_Foundation", road: "_Road", accounts: Accounts, deliveries: Deliveries
     ) -> Assembly:
-        now_ms = self._parts.now_ms
         return Assembly(
             settings=lambda: self.settings,
             registry=self.registry,
@@ -398,7 +406,7 @@ class Server:
             deliveries=deliveries,
             links=road.links,
             reply_tokens=road.reply_tokens,
-            pictures=QrPictures(self.settings.key_ring, base.base_url, now_ms),
+            pictures=QrPictures(self.settings.key_ring, base.base_url, self._clock.now_ms),
             login_links=self._login_links(base),
             bus=base.bus,
             guard=base.guard,
@@ -407,7 +415,7 @@ class Server:
             ssl_context=base.context,
             new_delivery_client=base.new_delivery_client,
             ingress_url=lambda account: _ingress_url(base.base_url, account),
-            now_ms=now_ms,
+            clock=self._clock,
             ready=self._not_ready,
         )
 
@@ -435,11 +443,12 @@ class Server:
         normalizing = OneForOne()
         for number, partition in enumerate(assembly.normalizers.partitions):
             normalizing.add(_part(f"normalizer-{number}", partition.run, policy=_PARTITION))
-        retention = Retention(self.settings, writer, assembly.uploads, self._parts.now_ms)
+        retention = Retention(self.settings, writer, assembly.uploads, self._clock)
         parts = OneForOne(stop_in_order=True)  # front, then accounts and their sends, then deliveries
         parts.add(_part("watchdog", self._watchdog.run))
         parts.add(_part("garbage", Garbage().run))
         parts.add(_part("keys", assembly.keys.run))
+        parts.add(_part("clock", ClockKeeper(self._clock, writer).run))
         parts.add(_part("retention", retention.run))
         parts.add(_part("eraser", assembly.eraser.run))
         parts.add(_part("fetching", assembly.fetching.run))
@@ -457,7 +466,7 @@ class Server:
     def _policies(self, settings: Settings) -> Callable[[Account], Policy]:
         """How an account is supervised: by its own declaration, its channel, the default."""
         supervision = settings.supervision
-        own = {declared.name: declared.supervision for declared in settings.accounts}
+        own = {str(declared.name): declared.supervision for declared in settings.accounts}
 
         of_channels = {channel: supervision.of(channel).policy() for channel in self.registry.channels}
 
@@ -501,9 +510,11 @@ class Server:
         def listening() -> None:
             self.bound, self._up = self._listeners.urls, True
             me.started()
-            log.info("listening on %s", ", ".join(self.bound))
             if first:
+                welcome(self.bound, self._listeners.docs_url, self.settings.database, self._counts)
                 task_status.started(self.bound)
+            else:
+                log.info("listening on %s", ", ".join(self.bound))
 
         async def stopping() -> None:
             await me.stopping()
@@ -528,7 +539,7 @@ def _running(parts: Assembly, certificate: Certificate | None) -> Running:
         guard=parts.guard,
         certificate=certificate,
         changing=(parts.changing_accounts, parts.changing_keys),
-        now_ms=parts.now_ms,
+        clock=parts.clock,
     )
 
 

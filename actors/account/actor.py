@@ -9,7 +9,7 @@ from typing import Any
 
 import trio
 
-from supervisors import ChildState, Failure, Incarnation, Kind
+from supervisors import ChildState, Failure, Incarnation
 from unifyport.fleet.leases import Lease
 from unifyport.model.account import Account
 from unifyport.model.inbound import ProviderEvent
@@ -29,6 +29,7 @@ from .login_changes import changes_to_no_session
 from .login_parts import Step
 from .memory_session import MemorySession
 from .outbox import Outbox
+from .platform_calls import PlatformCalls
 from .services import LoginPages, Services
 from .state import AccountState
 from .status import RuntimeView, auth_changed
@@ -73,6 +74,11 @@ class AccountActor:
     @property
     def view(self) -> RuntimeView:
         return self.state.view
+
+    @property
+    def calls(self) -> PlatformCalls | None:
+        """Of an account that its platform calls, what is observed of that; else None."""
+        return self.state.calls if self.called_by_platform else None
 
     @property
     def leaving(self) -> bool:
@@ -123,10 +129,7 @@ class AccountActor:
         await self.connection.run(incarnation)
 
     def classify(self, error: BaseException) -> Failure:
-        failure = failure_of(error, conflict_is_ours=self.connection.just_disconnected)
-        if failure.kind is Kind.CONFLICT and failure.reason != self.view.reason:  # once, not at every try
-            log.warning("account %s: %s; GET explain says what to do", self.row.id, failure.reason)
-        return failure
+        return failure_of(error, conflict_is_ours=self.connection.just_disconnected)
 
     def on_state(self, child: ChildState) -> None:
         """The supervisor's listener. Never waits."""

@@ -71,12 +71,12 @@ class Attempts:
         if refusal := self.refusal(attempt):
             raise NotBegun(refusal)
         attempt.handed_over = True
-        now = self._services.now_ms()
+        now = self._services.steady_ms()
         return CommandChange(attempt.command.id, CommandState.SENDING, now, client_ref=ref)
 
     def refusal(self, attempt: Attempt) -> str:
         """Why not a byte of the command may be written; empty if it may begin."""
-        if self._services.now_ms() >= attempt.command.deadline:
+        if self._services.steady_ms() >= attempt.command.deadline:
             return "deadline"
         if not self._services.fleet.held(self._state.lease):
             return "lease_lost"

@@ -37,7 +37,7 @@ class CommandLog:
     async def mark_sending(self, command: SendCommand) -> bool:
         """Record a send as `sending`, before its first byte. False: it must not begin."""
         sending = CommandChange(
-            command.id, CommandState.SENDING, self._services.now_ms(), client_ref=command.id
+            command.id, CommandState.SENDING, self._services.steady_ms(), client_ref=command.id
         )
         job = self._job(sending)
         await self._services.normalizers.put(job)
@@ -55,7 +55,7 @@ class CommandLog:
             done()
             return
         encoded = msgspec.json.encode(answer)
-        change = CommandChange(command.id, answer.state, self._services.now_ms(), answer=encoded)
+        change = CommandChange(command.id, answer.state, self._services.steady_ms(), answer=encoded)
         job = self._job(change, lambda result: done())
         if self._services.normalizers.put_nowait(job):
             return
@@ -73,7 +73,7 @@ class CommandLog:
         """How long (trio's clock) the record of an outcome that is known now is waited for: `RECORD_SECONDS`,
         but not until more than `LATE_SECONDS` after the deadline, as far as that lies ahead.
         """
-        left = (command.deadline - self._services.now_ms()) / 1000
+        left = (command.deadline - self._services.steady_ms()) / 1000
         return trio.current_time() + min(RECORD_SECONDS, max(SHORTEST_SECONDS, left + LATE_SECONDS))
 
     def count(self, command: Command | FetchMedia, answer: Answer) -> None:

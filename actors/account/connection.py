@@ -185,8 +185,10 @@ class Connection:
     # -- users of the connector -----------------------------------------------------------------------------
 
     async def wait_for_lease(self, deadline_ms: int) -> ConnectionLease | None:
-        """The live connection, waited for until `deadline_ms` (unix); None if the account cannot come up."""
-        with trio.move_on_after(max(0.0, (deadline_ms - self._services.now_ms()) / 1000)):
+        """The live connection, waited for until `deadline_ms` (steady clock); None if the account cannot come
+        up.
+        """
+        with trio.move_on_after(max(0.0, (deadline_ms - self._services.steady_ms()) / 1000)):
             return await self.next_lease()
         return None
 

@@ -75,6 +75,7 @@ class Connectors:
             take_over=row.take_over,
             proxy=await self._checked_proxy(),
             secrets=self._state.secrets,
+            clock=services.clock,
         )
 
     async def _checked_proxy(self) -> Proxy | None:

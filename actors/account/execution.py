@@ -105,7 +105,7 @@ class Execution:
             return None
         else:
             marked = await self._commands.mark_sending(command)
-            late = self._services.now_ms() >= command.deadline
+            late = self._services.steady_ms() >= command.deadline
             if late or not marked:
                 return LATE if late else NOT_RECORDED
         attempt.begun = True
@@ -113,7 +113,7 @@ class Execution:
 
     def left(self, command: Command) -> float:
         """Seconds until its deadline."""
-        left = (command.deadline - self._services.now_ms()) / 1000
+        left = (command.deadline - self._services.steady_ms()) / 1000
         return min(LONGEST, max(0.0, left))
 
     async def _mark_late(self, command: SendCommand) -> None:

@@ -32,8 +32,8 @@ def failure_of(error: BaseException, *, conflict_is_ours: bool) -> Failure:
         case Conflict(reason=reason, with_others=with_others):
             own = conflict_is_ours and not with_others
             return Failure(Kind.TRANSIENT if own else Kind.CONFLICT, reason)
-        case ChannelError(reason=reason):
-            return Failure(Kind.TRANSIENT, reason)
+        case ChannelError(reason=reason, cause=cause):
+            return Failure(Kind.TRANSIENT, reason, cause)
         case NotDurable():
             # The gateway's own road failed, not the account: it costs no restart budget.
             return Failure(Kind.DEFERRED, "not_durable", str(error), retry_after=ROAD_RETRY_SECONDS)

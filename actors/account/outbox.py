@@ -92,7 +92,7 @@ class Outbox:
         The caller passes it to `carry_out` or to `release`, whatever happens to the caller.
         """
         wanted, now = wanted_by(command, self._state.spec.canonical), trio.current_time()
-        left = (command.deadline - self._services.now_ms()) / 1000
+        left = (command.deadline - self._services.steady_ms()) / 1000
         refusal = self._admission.refusal(wanted, now, left)
         if refusal is not None:
             self._services.tallies.refused[self._state.row.channel, refusal.code] += 1
@@ -131,7 +131,7 @@ class Outbox:
         if not begins:
             place.lease = None  # slot and tokens are kept for its turn
         await self._attend(place.lane)
-        left = (command.deadline - self._services.now_ms()) / 1000
+        left = (command.deadline - self._services.steady_ms()) / 1000
         with trio.move_on_after(max(0.0, left) + ANSWER_SECONDS) as place.patience:
             await place.reply.wait()
         return place.answer or NO_ANSWER

@@ -13,6 +13,7 @@ from unifyport.fleet.leases import Fleet
 from unifyport.model.account import Account
 from unifyport.model.send_pace import Pace
 from unifyport.net.guard import AddressGuard
+from unifyport.process.clock import Clock
 from unifyport.providers.registry import Registry
 from unifyport.storage.contract import Store
 
@@ -57,7 +58,7 @@ class Services:
         factory=dict
     )  # channel name -> credentials of its app
     ssl_context: ssl.SSLContext
-    now_ms: Callable[[], int]
+    clock: Clock
     ingress_url: Callable[[Account], str | None]  # where the account's platform calls the gateway
     proxy_guard: AddressGuard
     qr_url: Callable[[str, int, int], str]  # account id, sequence, expiry (unix ms) -> URL of the picture
@@ -65,3 +66,11 @@ class Services:
     pace_of: PaceOf = lambda account, declared: declared
     tallies: Tallies = attrs.field(factory=Tallies)
     generations: Iterator[int] = attrs.field(factory=lambda: itertools.count(1))
+
+    def now_ms(self) -> int:
+        """The wall clock, unix ms."""
+        return self.clock.now_ms()
+
+    def steady_ms(self) -> int:
+        """The clock of deadlines and of what is stored to be aged, unix ms."""
+        return self.clock.steady_ms()

@@ -27,8 +27,10 @@ from ..actor import Job
 from ..reply import Failed, Reply
 from .failures import LEASE_LOST, LeaseLost, NotDurable
 from .login_changes import changes_to_pending_login, changes_to_show_nothing
+from .platform_calls import PlatformCalls
 from .services import Services
 from .status import Change, RuntimeView, StatusSlot, auth_changed, auth_failed, login_failed, status_changed
+from .transitions import log_transition
 
 DUPLICATE = "duplicate_provider_account"
 INTERRUPTED = "login_interrupted"
@@ -49,6 +51,7 @@ class AccountState:
         self.lease = lease
         self.spec = spec
         self.view = RuntimeView()
+        self.calls = PlatformCalls()
         self.leaving = False  # it is being deleted, and takes no more work
         self.secrets = ShortLivedSecrets()  # of its logins and tokens
         self._row = row
@@ -187,9 +190,11 @@ class AccountState:
                 "auth_status": AuthStatus.FAILED,
             }
             announcements += auth_failed(self.with_changes(changes), child.terminal or "", now)
-        was_up = self.view.status is RuntimeStatus.RUNNING
+        before = self.view.status
+        was_up = before is RuntimeStatus.RUNNING
         if self.view.observe(child, now):
             row = self.with_changes(changes)
+            log_transition(row, child, self.view, before, now_ms=now, interactive=self.interactive)
             announcements += status_changed(row, self.view, now, was_up=was_up)
         if announcements or changes:
             self.publish(Change(announcements, changes))
@@ -205,6 +210,11 @@ class AccountState:
         """Record the operator's word, `running` or `stopped`, which survives a restart of the process."""
         if self._row.desired != desired:
             self.publish(Change([], {"desired": desired}))
+
+    def forget_wait(self) -> None:
+        """The operator does not wait as long as the platform said."""
+        if self._row.not_before is not None:
+            self.publish(Change([], {"not_before": None}))
 
     def clear_terminal(self) -> None:
         """Let the account be started again after a failure that ended it."""

@@ -131,7 +131,7 @@ def gateway(rig: Rig, where: Path, setup: Setup, *module: str) -> Iterator[Gatew
     key, config = where / "master.key", where / "unifyport.toml"
     if not key.exists():
         key.write_text(KeyRing.new_key())
-        os.chmod(key, 0o600)
+        key.chmod(0o600)
     config.write_text(config_of(rig, port, setup))
     checkout = setup.gateway or ROOT
     python, environment = python_of(checkout)

@@ -131,6 +131,7 @@ def sandbox_config(port: int) -> str:
 def write_config(where: Path, port: int, more: str, *, public: bool = False) -> Path:
     """Write a master key and a configuration file; returns its path. `public`: with a `public_url`."""
     (where / "master.key").write_text(KeyRing.new_key())
+    (where / "master.key").chmod(0o600)
     path = where / "unifyport.toml"
     path.write_text(
         f"""

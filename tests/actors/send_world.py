@@ -29,6 +29,7 @@ from unifyport.model.ids import EventIds, new_id
 from unifyport.model.message import Answer, CommandState, OutboundText, SendCommand
 from unifyport.model.send_pace import UNPACED, Pace
 from unifyport.model.unit import SessionChange, Unit
+from unifyport.process.clock import Clock
 from unifyport.providers.contract.base import Channel, ConnectionSpec, ConnectorContext, Inbound, Link
 from unifyport.providers.contract.capabilities import SendsText, Sent
 from unifyport.providers.registry import Registry
@@ -179,7 +180,7 @@ class World:
 
     async def recover(self) -> tuple[int, int]:
         """As the next process does it: (not sent, unknown)."""
-        [result] = await self.store.commit([RecoverCommands(now_ms())])
+        [result] = await self.store.commit([RecoverCommands()])
         return cast(Any, result).value
 
 
@@ -219,7 +220,7 @@ async def send_world(directory: Path, channel: Channel | None = None) -> AsyncIt
         normalizers=Normalizers([partition]),
         endpoints={"line": platform},
         ssl_context=cast(Any, None),
-        now_ms=now_ms,
+        clock=Clock.without_steps(now_ms),
         ingress_url=lambda account: None,
         proxy_guard=cast(Any, None),
         qr_url=lambda *_: "",
@@ -236,7 +237,7 @@ async def send_world(directory: Path, channel: Channel | None = None) -> AsyncIt
         files=cast(Any, None),
         link_of_upload=cast(Any, None),
         settings=cast(Any, None),
-        now_ms=now_ms,
+        clock=Clock.without_steps(now_ms),
         find_alias=services.normalizers.find_alias,
     )
     incarnation = Incarnation(1, float("inf"))

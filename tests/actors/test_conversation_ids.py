@@ -18,6 +18,7 @@ from unifyport.model.event import mask_of
 from unifyport.model.ids import EventIds
 from unifyport.model.inbound import ProviderEvent
 from unifyport.model.unit import Unit
+from unifyport.process.clock import Clock
 from unifyport.providers.telegram.bot.parse import parse_update
 from unifyport.providers.whatsapp.cloud.parse import parse_webhook
 from unifyport.storage.contract import Committed, Duplicate, PutAccount, StoreUnavailable
@@ -42,7 +43,7 @@ class World:
 
     def restart(self) -> None:
         self.normalizer = Normalizer(
-            Writer(self.store), self.ids, b"key", lambda *_: "", now_ms=lambda: self.now
+            Writer(self.store), self.ids, b"key", lambda *_: "", clock=Clock.without_steps(lambda: self.now)
         )
 
     async def commit(self, *events: ProviderEvent, generation: int = 1) -> list[Any]:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from trio.testing import MockClock
 
 from supervisors import tree
-from tests.world import EPOCH_MS, Reaction, World, new_world, now_ms
+from tests.world import EPOCH_MS, Reaction, World, new_world
 from unifyport.delivery.scripted import RESET, SILENCE, answer
 from unifyport.storage.contract import DeadLetters, DeliveryRecord, LoggedEvents, Replay, Replayed, RetryNow
 
@@ -144,10 +144,10 @@ class Play:
         world = self.world
         match what:
             case "replay the dead":
-                await self._replay(Replay("we_1", DeadLetters(), now_ms(), page=3))
+                await self._replay(Replay("we_1", DeadLetters(), page=3))
             case "replay the log":
                 newest = await world.store.newest_position()
-                await self._replay(Replay("we_1", LoggedEvents(), now_ms(), upto=newest, page=3))
+                await self._replay(Replay("we_1", LoggedEvents(), upto=newest, page=3))
             case "retry":
                 for record in await world.store.deliveries(1, None, 3, status="retrying"):
                     await world.order(RetryNow(1, record.seq, record.round))

@@ -13,7 +13,7 @@ import msgspec
 import trio
 
 from actors import recorder
-from tests.world import EPOCH_MS, World, now_ms, on_a_mock_clock
+from tests.world import EPOCH_MS, World, on_a_mock_clock
 from unifyport.delivery.scripted import RESET
 from unifyport.delivery.signing import STANDARD_SIGNATURE
 from unifyport.delivery.slots import Slots
@@ -195,7 +195,7 @@ async def test_a_replay_is_marked_and_goes_beside_what_is_new(world: World) -> N
     await world.commit("a", "b", "c")
     await world.until(lambda: world.delivered == ["c"])
     await trio.sleep(1)
-    await world.order(Replay("we_1", DeadLetters(), now_ms()))
+    await world.order(Replay("we_1", DeadLetters()))
     await world.until(lambda: len(world.delivered) == 3)
     assert world.delivered == ["c", "a", "b"]
     again = world.requests[-2:]
@@ -212,7 +212,7 @@ async def test_a_large_replay_leaves_room_for_what_is_new(world: World) -> None:
     await trio.sleep(1)
     world.answer = lambda text, nth: [0.1, b"HTTP/1.1 204 -\r\n\r\n"]
     upto = await world.store.newest_position()
-    await world.order(Replay("we_1", LoggedEvents(), now_ms(), upto=upto))
+    await world.order(Replay("we_1", LoggedEvents(), upto=upto))
     await world.until(lambda: len(world.requests) > 650)
     await world.commit("new", lane=7)
     began = len(world.requests)
@@ -255,7 +255,7 @@ async def test_replays_in_hand_survive_another_order(world: World) -> None:
     await world.commit("a", "b", "c")
     await world.until(lambda: len(world.delivered) == 3)
     await trio.sleep(0.5)
-    await world.order(Replay("we_1", LoggedEvents(), now_ms(), upto=99))
+    await world.order(Replay("we_1", LoggedEvents(), upto=99))
     await trio.sleep(0.5)
     await world.change(delivery={"rate_limit": 1, "ordering": "none"})
     await world.until(lambda: len(world.delivered) == 6)

@@ -28,6 +28,7 @@ from unifyport.model.inbound import (
 )
 from unifyport.model.provider_data import ProviderData
 from unifyport.model.unit import Unit
+from unifyport.process.clock import Clock
 from unifyport.storage.contract import Committed, Duplicate, Purge, PutAccount
 from unifyport.storage.sealing import KeyRing
 from unifyport.storage.sqlite.store import SqliteStore
@@ -43,7 +44,9 @@ class Road:
         self.epoch = epoch
         self.now = NOW
         ids = EventIds(lambda: self.now)
-        self.normalizer = Normalizer(Writer(store), ids, b"key", lambda *_: "", now_ms=lambda: self.now)
+        self.normalizer = Normalizer(
+            Writer(store), ids, b"key", lambda *_: "", clock=Clock.without_steps(lambda: self.now)
+        )
 
     async def commit(self, *events: ProviderEvent) -> Unit:
         unit = Unit(1, "acct_1", "telegram", self.epoch, 1, provider_events=list(events))

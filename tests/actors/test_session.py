@@ -38,6 +38,7 @@ from unifyport.model.ids import EventIds
 from unifyport.model.inbound import Conversation, Status, StatusChanged, dedupe_key
 from unifyport.model.message import Answer, CommandState, OutboundText, SendCommand
 from unifyport.model.unit import SessionChange, Unit
+from unifyport.process.clock import Clock
 from unifyport.providers.contract.errors import NotBegun, SessionLost
 from unifyport.providers.contract.session import MAX_CHANGES, MAX_KEY, MAX_NAME, MAX_VALUE
 from unifyport.providers.registry import Registry
@@ -132,7 +133,7 @@ async def process(store: SqliteStore, *, crashing: bool = False) -> AsyncIterato
         normalizers=road,
         endpoints={},
         ssl_context=cast(Any, None),
-        now_ms=lambda: 1,
+        clock=Clock.without_steps(lambda: 1),
         ingress_url=lambda account: None,
         proxy_guard=cast(Any, None),
         qr_url=lambda *_: "",

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from actors.account.explanation import ACTIONS
 from tests.api.login_world import World, a_world
 from tests.reference.logins import ORIGIN
 from tests.reference.platform import PHONE, SECRETIVE
 from tests.reference.serving import CONSENTING, WITH_CONSENT
-from unifyport.api.routes.explain import ACTIONS
 from unifyport.model.auth import MAX_PASSKEY_ANSWER
 
 

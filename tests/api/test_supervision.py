@@ -10,6 +10,7 @@ import pytest
 import trio
 
 from actors.account.connection import Connection
+from actors.account.explanation import _NEXT, ACTIONS, ACTIONS_IN_FILE, explain
 from actors.writer import Writer
 from supervisors import ChildState, Desired, Phase
 from tests.harness import (
@@ -26,7 +27,6 @@ from tests.harness import (
     whatsapp,
     write_config,
 )
-from unifyport.api.routes.explain import _NEXT, ACTIONS, ACTIONS_IN_FILE, explain
 from unifyport.config.settings import load
 from unifyport.model.account import Account, Origin
 from unifyport.model.structuring import Problems
@@ -225,6 +225,7 @@ async def test_the_supervision_tree(tmp_path: Path) -> None:
             assert [child["id"] for child in services["children"]] == [
                 "garbage",
                 "keys",
+                "clock",
                 "retention",
                 "eraser",
                 "fetching",

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from actors.account.explanation import ACTIONS, ACTIONS_IN_FILE
 from tests.harness import (
     TOKEN,
     Receiver,
@@ -18,7 +19,6 @@ from tests.harness import (
     sandbox,
     settings_of,
 )
-from unifyport.api.routes.explain import ACTIONS, ACTIONS_IN_FILE
 
 THEIRS = "https://another.example/hook"
 QUICK = '[supervision.policies.default]\nbackoff = { initial = "10ms", max = "10ms", jitter = 0.0 }\n'

@@ -45,7 +45,7 @@ class Faults:
         self._told = directory / "faults"
         library = directory / "faults.so"
         source = Path(__file__).with_name("faults.c")
-        command = ["cc", "-shared", "-fPIC", "-o", library, source, "-ldl"]
+        command = ["cc", "-shared", "-fPIC", "-o", str(library), str(source), "-ldl"]
         subprocess.run(command, check=True)
         self.environment = {"LD_PRELOAD": str(library), "FAULTS": str(self._told)}
 

@@ -162,9 +162,9 @@ async def test_serve_status_send_and_a_second_serve(tmp_path: Path) -> None:
 
                 return await trio.to_thread.run_sync(lambda: unifyport(*arguments, cwd=tmp_path))
 
-            shown, _ = json.loads(
-                (await command("status", "--json")).stdout
-            )  # by the socket beside the database
+            found = json.loads((await command("status", "--json")).stdout)  # by the owner's socket
+            shown, _ = found["accounts"]
+            assert (found["ready"], found["problems"], found["counts"]) == (True, 0, {"running": 2})
             assert (shown["name"], shown["runtime_status"], shown["auth_status"]) == (
                 "bot",
                 "running",

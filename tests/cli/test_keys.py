@@ -1,6 +1,7 @@
 """`unifyport keys` while a server runs: through its control socket, and past it."""
 
 import json
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,10 @@ import pytest
 import trio
 
 from tests.cli.test_commands import unifyport
-from tests.harness import KEY, Client, Process, free_port, write_config
+from tests.harness import KEY, Client, Process, free_port, gateway, settings_of, write_config
+from unifyport.model.times import rfc3339
+from unifyport.process.clock import Clock, wall_clock_ms
+from unifyport.server import Parts
 
 
 @attrs.frozen
@@ -95,3 +99,45 @@ async def test_a_change_past_the_server_is_known_within_a_second(running: Runnin
             assert asked < changed + 1.0
     await running.keys("enable", "crm")
     assert await running.admits(made["api_key"])  # what is refused is asked for again each time
+
+
+def test_keys_expire_and_are_deleted_while_the_server_is_down(tmp_path: Path) -> None:
+    write_config(tmp_path)
+    made = json.loads(unifyport("keys", "create", "crm", "--expires", "90d", "--json", cwd=tmp_path).stdout)
+    assert re.fullmatch(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ", made["expires_at"])
+    again = json.loads(
+        unifyport("keys", "rotate", "crm", "--expires", "2098-01-01T00:00:00Z", "--json", cwd=tmp_path).stdout
+    )
+    assert (again["id"], again["expires_at"]) == (made["id"], "2098-01-01T00:00:00Z")
+    for wrong in ("yesterday", "2001-01-01T00:00:00Z", "0s", "99999999d"):
+        refused = unifyport("keys", "create", "x", "--expires", wrong, cwd=tmp_path)
+        assert (refused.returncode, "Traceback" in refused.stderr) == (2, False)
+    assert unifyport("keys", "delete", "crm", cwd=tmp_path).returncode == 0
+    assert json.loads(unifyport("keys", "list", "--json", cwd=tmp_path).stdout) == []
+
+
+async def test_an_expired_key_is_refused(tmp_path: Path) -> None:
+    now = wall_clock_ms()
+    ahead = 0
+    parts = Parts(clock=Clock.without_steps(lambda: wall_clock_ms() + ahead))
+    async with gateway(settings_of(tmp_path), parts=parts) as api:
+        body = {"name": "short", "expires_at": rfc3339(now + 3_600_000)}
+        made = await api.data("POST", "/v1/api-keys", body)
+        key, key_id = made["api_key"], made["key"]["id"]
+        assert made["key"]["expires_at"] == body["expires_at"]
+        short = Client(str(api.http.base_url), key)
+        assert (await short("GET", "/v1/workspace")).status_code == 200
+        refused = await api("POST", "/v1/api-keys", {"name": "x", "expires_at": "soon"})
+        assert refused.status_code == 400
+        ahead = 3_601_000
+        refused = await short("GET", "/v1/workspace")
+        assert (refused.status_code, "has expired" in refused.text) == (401, True)
+        kept = await api.data("POST", f"/v1/api-keys/{key_id}/rotate", {"name": "short"})
+        assert kept["key"]["expires_at"] == body["expires_at"]
+        later = {"name": "short", "expires_at": rfc3339(now + 7_200_000)}
+        renewed = await api.data("POST", f"/v1/api-keys/{key_id}/rotate", later)
+        again = Client(str(api.http.base_url), renewed["api_key"])
+        assert (await again("GET", "/v1/workspace")).status_code == 200
+        assert (await api("DELETE", f"/v1/api-keys/{key_id}")).status_code == 204
+        assert (await again("GET", "/v1/workspace")).status_code == 401
+        assert (await api("DELETE", f"/v1/api-keys/{key_id}")).status_code == 404

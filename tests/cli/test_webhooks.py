@@ -1,6 +1,7 @@
 """`webhooks` and `listen` as people type them, against a running server."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -170,3 +171,82 @@ async def _ended(process: trio.Process, number: signal.Signals) -> str:
         await process.wait()
     assert b"Traceback" not in told
     return told.decode()
+
+
+async def test_an_endpoint_is_made_and_a_delivery_shows_what_the_receiver_said(tmp_path: Path) -> None:
+    command = in_thread(tmp_path)
+    async with sandbox() as platform, receiver(lambda _: 422) as inbox:
+
+        async def refuse() -> tuple[bytes, int]:
+            return b'{"error": "no such field"}', 422
+
+        inbox.replace(refuse)
+        port = free_port()
+        more = account() + platform.sandbox.config()
+        more += endpoint(inbox.url, name="declared", events='["message.received"]')
+        process = Process(write_config(tmp_path, port=port, more=more), port)
+        await process.start()
+        try:
+            made = await command("webhooks", "create", inbox.url, "--event", "message.received", "--json")
+            assert made.returncode == 0, made.stderr
+            found = json.loads(made.stdout)
+            assert len(found["signing_secret"]) >= 32
+            assert found["subscribed_events"] == ["message.received"]
+            short = await command("webhooks", "create", inbox.url, "--secret", "short")
+            assert (short.returncode, "at least 8" in short.stderr) == (2, True)
+            await platform.write("hello")
+            said = {}
+            for name in ("declared", found["id"]):
+                with trio.fail_after(10):
+                    while True:
+                        listed = await command("webhooks", "deliveries", name, "--json")
+                        dead = json.loads(listed.stdout)
+                        if dead and dead[0]["history"]:
+                            break
+                said[name] = (await command("webhooks", "show", dead[0]["id"])).stdout
+                assert "attempt 1 at " in said[name]
+                assert "422" in said[name]
+            assert "no such field" in said["declared"]
+            assert "no such field" not in said[found["id"]]  # its address is private, and the API made it
+        finally:
+            await process.kill()
+
+
+async def test_events_are_forwarded_to_a_receiver_under_development(tmp_path: Path) -> None:
+    async with sandbox() as platform, receiver() as inbox:
+        port = free_port()
+        more = account() + platform.sandbox.config()
+        process = Process(write_config(tmp_path, port=port, more=more), port)
+        await process.start()
+        listening = [
+            sys.executable,
+            "-m",
+            "unifyport",
+            "listen",
+            "--from-start",
+            "--type",
+            "message.received",
+        ]
+        listening += ["--forward-to", inbox.url, "--secret", "receiver-secret"]
+        env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+        try:
+            await platform.write("hello")
+            async with trio.open_nursery() as nursery:
+                child = await nursery.start(
+                    lambda task_status: trio.run_process(
+                        listening,
+                        cwd=tmp_path,
+                        env=env,
+                        check=False,
+                        capture_stderr=True,
+                        stdout=subprocess.DEVNULL,
+                        task_status=task_status,
+                    )
+                )
+                await inbox.until(lambda: len(inbox.of("message.received")) == 1)
+                await platform.write("again")
+                await inbox.until(lambda: len(inbox.of("message.received")) == 2)
+                child.send_signal(signal.SIGINT)
+            assert inbox.bad_signatures == 0
+        finally:
+            await process.kill()

@@ -613,3 +613,38 @@ def test_growth_without_measure_and_many_restarts_are_judged_at_once(tmp_path: P
         load(tmp_path / "unifyport.toml", standard(), {}).supervision.policies.default.max_restarts
         == 20000000
     )
+
+
+NAMES = [
+    ("", "must be 1 to 200 characters"),
+    ("x" * 201, "must be 1 to 200 characters"),
+    (" bot", "must not begin or end with a space"),
+    ("bot\u00a0", "must not begin or end with a space"),
+    ("bo\\u0000t", "must not hold \\u0000"),
+    ("bot\u202etxet", "must not hold \\u202e"),
+    ("b\u200bot", "must not hold \\u200b"),
+]
+
+
+@pytest.mark.parametrize(("name", "why"), NAMES)
+@pytest.mark.parametrize("table", ["accounts", "webhook_endpoints", "api_keys"])
+def test_names_can_be_seen_and_typed(name: str, why: str, table: str, tmp_path: Path) -> None:
+    path = tmp_path / "unifyport.toml"
+    path.write_text(f'security.master_key = "{MASTER_KEY}"\n[[{table}]]\nname = "{name}"\n')
+    with pytest.raises(Problems) as wrong:
+        load(path, standard())
+    [told] = [problem for problem in wrong.value.problems if ".name" in problem]
+    assert why in told
+    assert told.isprintable()
+
+
+def test_two_spellings_of_a_name_are_one_name(tmp_path: Path) -> None:
+    keys = [
+        f'[[api_keys]]\nname = "{name}"\nkey = "{name[:3]}{"k" * 40}"\n' for name in ("Café", "Cafe\u0301")
+    ]
+    path = tmp_path / "unifyport.toml"
+    path.write_text(f'security.master_key = "{MASTER_KEY}"\n{keys[1]}')
+    assert [key.name for key in load(path, standard()).api_keys] == ["Café"]
+    path.write_text(path.read_text() + keys[0].replace("kkk", "jjj"))
+    with pytest.raises(Problems, match="the name 'Café' is used twice"):
+        load(path, standard())

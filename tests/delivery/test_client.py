@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from trio.testing import MockClock
 
 from tests.scripted import ScriptedPeers
-from unifyport import __version__
 from unifyport.delivery import client
 from unifyport.delivery.client import EXCERPT, MAX_ANSWER, HttpDeliveryClient, parse_retry_after
 from unifyport.delivery.scripted import END, RESET, SILENCE, ScriptedWire, Step, answer
@@ -25,6 +24,7 @@ from unifyport.net import connection, pool, sweeper
 from unifyport.net.answer import MAX_HEAD
 from unifyport.net.guard import Address, AddressGuard, Target, UrlNotAllowed
 from unifyport.net.wire import LocalTrouble
+from unifyport.version import VERSION
 
 URL = "https://shop.example/hook?a=1"
 FIRST, SECOND, PRIVATE = "93.184.216.34", "2606:2800:220:1::1", "10.0.0.5"
@@ -70,7 +70,7 @@ async def test_a_request_to_the_byte(autojump_clock: MockClock, world: World) ->
     assert world.requests == [
         b"POST /hook?a=1 HTTP/1.1\r\nhost: shop.example\r\nuser-agent: UnifyPort/%b\r\n"
         b"content-type: application/json\r\naccept-encoding: identity\r\n"
-        b"x-a: b\r\ncontent-length: 6\r\n\r\n{\xe1\xbb\x95n}" % __version__.encode()
+        b"x-a: b\r\ncontent-length: 6\r\n\r\n{\xe1\xbb\x95n}" % VERSION.encode()
     ]
 
 
@@ -172,6 +172,16 @@ async def test_private_addresses_show_nothing_but_status_and_size(
     world.names["shop.example"] = names
     world.script = [[answer(400, b"secret", more="retry-after: 5\r\n")]]
     assert await world.post() == Attempt(400, retry_after=5, response=None, response_size=6, ms=0)
+
+
+async def test_an_endpoint_of_the_file_shows_what_a_private_address_answers(
+    autojump_clock: MockClock, world: World
+) -> None:
+    world.guard.allow = (ipaddress.ip_network("10.0.0.0/8"),)
+    world.names["shop.example"] = [PRIVATE]
+    world.script = [[answer(400, b"why")]]
+    world.client.shows_private = True
+    assert (await world.post()).response == b"why"
 
 
 @pytest.mark.parametrize(

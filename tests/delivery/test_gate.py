@@ -10,7 +10,7 @@ UNGUARDED = DeliveryPolicy(breaker=None)
 
 def failed(gate: Gate, retry_after: float | None = None, *, probe: bool = False) -> bool:
     attempt = Attempt(status=503, retry_after=retry_after)
-    counted, _ = gate.learn(Verdict.ENDPOINT_FAILED, attempt, 1, probe=probe, now=NOW, now_ms=0)
+    counted, _ = gate.learn(Verdict.ENDPOINT_FAILED, attempt, 1, probe=probe, now=NOW, steady_ms=0)
     return counted
 
 

@@ -23,6 +23,7 @@ from unifyport.model.inbound import (
 )
 from unifyport.model.message import FetchMedia
 from unifyport.model.normalize import normalize
+from unifyport.process.clock import Clock
 from unifyport.storage.sealing import KeyRing
 
 BASE, ACCOUNT = "https://gateway.example", "acct_1"
@@ -32,7 +33,9 @@ HANDLE = b"a media key, a path"
 
 
 def links(keys: str = KEY, now: int = NOW) -> MediaLinks:
-    return MediaLinks(KeyRing.parse(keys), BASE, Media(), registry=REGISTRY, now_ms=lambda: now)
+    return MediaLinks(
+        KeyRing.parse(keys), BASE, Media(), registry=REGISTRY, clock=Clock.without_steps(lambda: now)
+    )
 
 
 def token_of(attachment: Attachment, made: MediaLinks | None = None) -> str:
@@ -103,7 +106,11 @@ def test_a_link_has_a_longest_form() -> None:
     wide = "\U0001f600" * 10_000
     longest = Attachment("image", "public", wide, wide, 2**40, handle=os.urandom(MAX_HANDLE))
     url = MediaLinks(
-        KeyRing.parse(KEY), "", Media(max_file=Size(2**50)), registry=REGISTRY, now_ms=lambda: NOW
+        KeyRing.parse(KEY),
+        "",
+        Media(max_file=Size(2**50)),
+        registry=REGISTRY,
+        clock=Clock.without_steps(lambda: NOW),
     ).link(ACCOUNT, CHANNEL, longest)
     assert 0 < len(url) <= MAX_LINK
     assert len(token_of(Attachment("image", "public", handle=bytes(300)))) < 700

@@ -11,19 +11,24 @@ from unifyport.config.settings import Media
 from unifyport.files.outgoing import FileRefused, OutgoingFiles, Sink
 from unifyport.net.clients import ssl_context
 from unifyport.net.guard import AddressGuard, Resolver
+from unifyport.process.clock import Clock
 
 
-class Clock:
+class Time:
     now = 1_800_000_000_000
 
     def __call__(self) -> int:
         return self.now
 
 
-def new(directory: Path, clock: Clock, **limits: float) -> OutgoingFiles:
+def new(directory: Path, clock: Time, **limits: float) -> OutgoingFiles:
     settings = Media(**limits)  # type: ignore[arg-type]
     return OutgoingFiles(
-        directory / "out", settings, guard=AddressGuard(Resolver()), context=ssl_context(), now_ms=clock
+        directory / "out",
+        settings,
+        guard=AddressGuard(Resolver()),
+        context=ssl_context(),
+        clock=Clock.without_steps(clock),
     )
 
 
@@ -32,7 +37,7 @@ async def feed(sink: Sink) -> None:
 
 
 async def test_an_upload_outlives_the_process_and_ends_with_its_time(tmp_path: Path) -> None:
-    clock = Clock()
+    clock = Time()
     upload = await new(tmp_path, clock, upload_lifetime=100.0).keep("a.txt", "", feed)
     assert (upload.mime_type, upload.size) == ("text/plain", 7)
     files = new(tmp_path, clock, upload_lifetime=100.0)
@@ -50,7 +55,7 @@ async def test_an_upload_outlives_the_process_and_ends_with_its_time(tmp_path: P
 
 
 async def test_what_a_kill_has_left_is_tidied_away_once_it_is_old(tmp_path: Path) -> None:
-    clock = Clock()
+    clock = Time()
     files = new(tmp_path, clock)
     upload = await files.keep("a", "", feed)
     (tmp_path / "out" / f"{upload.key}.json").unlink()  # killed before it was described
@@ -65,7 +70,7 @@ async def test_what_a_kill_has_left_is_tidied_away_once_it_is_old(tmp_path: Path
 
 
 async def test_many_at_once_keep_to_the_quota_together(tmp_path: Path) -> None:
-    files, kept = new(tmp_path, Clock(), max_uploads=150), []
+    files, kept = new(tmp_path, Time(), max_uploads=150), []
 
     async def slowly(sink: Sink) -> None:
         for _ in range(5):
@@ -96,6 +101,6 @@ async def test_a_full_disk_is_a_refusal_and_leaves_nothing(
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(FileRefused) as refused:
-        await new(tmp_path, Clock()).keep("a", "", feed)
+        await new(tmp_path, Time()).keep("a", "", feed)
     assert refused.value.reason == "disk"
     assert [name for name in os.listdir(tmp_path / "out") if not name.endswith(".part")] == []

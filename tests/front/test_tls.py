@@ -416,3 +416,21 @@ async def test_a_rejection_ends_when_the_files_are_as_before(pair: Pair, autojum
                 break
         assert certificate.problem is None
         nursery.cancel_scope.cancel()
+
+
+def test_a_certificate_that_expires_soon_is_warned_of_once_a_day(
+    pair: Pair, caplog: pytest.LogCaptureFixture
+) -> None:
+    certificate = Certificate(pair.files)
+    at = certificate.expires_at
+
+    def said(now: float) -> list[str]:
+        caplog.clear()
+        certificate._warn_before_expiry(now)
+        return [record.getMessage() for record in caplog.records]
+
+    assert said(at - 15 * 86_400) == []
+    assert "expires in 13 days" in said(at - 13 * 86_400)[0]
+    assert said(at - 13 * 86_400 + 3600) == []
+    assert "expires in 2 days" in said(at - 2 * 86_400)[0]
+    assert "has expired" in said(at + 60 * 86_400)[0]

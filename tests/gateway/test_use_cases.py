@@ -27,6 +27,7 @@ from unifyport.gateway.workspace import WorkspaceUseCases
 from unifyport.gateway.writes import TimedWriter
 from unifyport.model.message import CommandState, OutboundText
 from unifyport.model.runtime_status import RuntimeStatus
+from unifyport.process.clock import Moment
 from unifyport.providers.contract.capabilities import GET_GROUP, GROUP_NOT_FOUND, LIST_BLOCKLIST
 from unifyport.providers.registry import standard
 from unifyport.storage.contract import ACTIVE, ApiKey, DeleteApiKey, StoreUnavailable
@@ -121,7 +122,7 @@ async def test_a_workspace_keeps_what_is_not_given(desk: Desk, tmp_path: Path) -
     view = await workspace.update_workspace("Store", "active", None)
     assert (view.workspace.name, view.workspace.metadata, view.account_quota) == ("Store", {"a": "b"}, 0)
     named = attrs.evolve(settings, workspace=attrs.evolve(settings.workspace, name="File"))
-    planned = await plan(named, standard(), desk.store, now_ms())
+    planned = await plan(named, standard(), desk.store, Moment(now_ms(), now_ms()))
     await workspace.update_workspace("Store", "closed", {"c": "d"})  # since the plan was made
     await desk.writes.write(planned.write)
     stored = await desk.store.workspace()

@@ -4,6 +4,7 @@ Any other exception would be a bug of ours, and a send that met it would be of u
 """
 
 import contextlib
+import copy
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -19,7 +20,7 @@ from tests.providers.altered import altered
 from tests.providers.platform import Platform, answer, context, scripted
 from unifyport.model.message import OutboundMedia, OutboundText
 from unifyport.providers.contract.capabilities import Target
-from unifyport.providers.contract.errors import ChannelError, Rejected
+from unifyport.providers.contract.errors import ChannelError, RateLimited, Rejected
 from unifyport.providers.http import decode
 from unifyport.providers.telegram import Endpoints as BotEndpoints
 from unifyport.providers.telegram.bot.connector import BotConnector
@@ -257,3 +258,25 @@ async def test_a_malformed_answer_is_a_failure_class(
                             await ask(connector)
                     tried += 1
     assert tried > 100
+
+
+@pytest.mark.parametrize("told", ["5", -1, 0, 1e15, 1e308, None, [], {"x": 1}])
+@pytest.mark.parametrize("name", ["retry_after", "migrate_to_chat_id", "error_code"])
+async def test_a_limit_is_a_limit_whatever_its_numbers_are(name: str, told: Any) -> None:
+    error: Any = copy.deepcopy(BOT_ERROR)
+    del error["parameters"]["migrate_to_chat_id"]
+    if name == "retry_after":
+        error["parameters"][name] = told
+    elif isinstance(told, int):
+        told = str(told)  # another code is another error, and another chat is where it goes on
+    if name == "error_code":
+        error[name] = told
+    elif name == "migrate_to_chat_id":
+        error["parameters"][name] = told
+    async with scripted() as platform:
+        platform.script = [answer(encoded(error), 429)]
+        async with asking(BotConnector, platform) as connector:
+            with pytest.raises(RateLimited) as caught:
+                await connector.send_text(TEXT)
+    assert 1 <= caught.value.retry_after <= 86_400
+    assert not caught.value.maybe_applied

@@ -199,7 +199,7 @@ def test_origins() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "kept"), [(5.0, 5.0), (-1.0, 0.0), (0.0, 0.0), (1e300, 86_400.0), (float("nan"), 0.0)]
+    ("told", "kept"), [(5.0, 5.0), (-1.0, 1.0), (0.0, 1.0), (1e300, 86_400.0), (float("nan"), 1.0)]
 )
 def test_the_wait_of_a_platform_is_bounded(told: float, kept: float) -> None:
     error = RateLimited(told, "slow_mode", scope="conversation")

@@ -77,7 +77,7 @@ class Bench:
 
     async def replay(self, which: DeadLetters | LoggedEvents, **more: Any) -> Replayed:
         upto = await self.store.newest_position()
-        replayed: Replayed = await self.value(Replay("we_1", which, self.now, upto=upto, **more))
+        replayed: Replayed = await self.value(Replay("we_1", which, upto=upto, **more))
         return replayed
 
     async def replayed(self) -> list[tuple[str, int]]:
@@ -113,7 +113,7 @@ async def test_what_is_still_owed_is_left_alone(bench: Bench) -> None:
 async def test_pages_of_one_replay_share_a_round(bench: Bench) -> None:
     await bench.events(7)
     await bench.die(*range(1, 8))
-    order = Replay("we_1", DeadLetters(), NOW, page=3)
+    order = Replay("we_1", DeadLetters(), page=3)
     owed = 0
     for _ in range(10):
         page: Replayed = await bench.value(order)

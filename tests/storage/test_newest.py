@@ -237,6 +237,6 @@ async def _take_step(bench: Bench, name: str, arguments: list[Any]) -> None:
         await bench.store.commit([DropOwed(f"we_{arguments[0]}")])
     elif name == "replay":
         upto = await bench.store.newest_position()
-        await bench.store.commit([Replay(f"we_{arguments[0]}", LoggedEvents(), EPOCH_MS, upto=upto)])
+        await bench.store.commit([Replay(f"we_{arguments[0]}", LoggedEvents(), upto=upto)])
     else:
         await actions[name](*arguments)

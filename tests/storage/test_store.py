@@ -245,7 +245,7 @@ async def test_boot_says_what_became_of_open_commands(store: SqliteStore) -> Non
         command = SendCommand(name, "acct_1", OutboundText("1", "user", "hi"), NOW + 25_000, NOW)
         await store.commit([AcceptCommand(1, command, b"body")])
     await store.commit([attrs.evolve(unit, command=CommandChange("cmd_2", CommandState.SENDING, NOW))])
-    assert await store.commit([RecoverCommands(NOW)]) == [Committed((1, 1))]
+    assert await store.commit([RecoverCommands()]) == [Committed((1, 1))]
     states = [await store.command(name) for name in ("cmd_1", "cmd_2")]
     assert [record.state for record in states if record] == [CommandState.NOT_SENT, CommandState.UNKNOWN]
 

@@ -134,7 +134,7 @@ TABLE = [
         Idle(Why.TERMINAL),
     ),
     ("reset forgets the budget", POLICY, reset(after(*[failed()] * 4)), 4, Run()),
-    ("reset keeps not_before", POLICY, reset(after(failed(Kind.DEFERRED, 70))), 5, Wait(71, Why.DEFERRED)),
+    ("reset forgets not_before", POLICY, reset(after(failed(Kind.DEFERRED, 70))), 5, Run()),
     ("a stable run forgives", POLICY, after(*[failed()] * 9, ran_for=30), 9, Wait(10, Why.BACKING_OFF)),
     ("a short one does not", POLICY, after(*[failed()] * 3, ran_for=29), 3, Wait(7, Why.BACKING_OFF)),
 ]

@@ -51,11 +51,11 @@ def check(history: History, past: list[Run], since_reset: list[Run], now: float)
     assert history.ended_at == (None if stopped or last is None else last.ended_at)
     assert history.was_stable == (last is not None and last.stable)
     assert (history.terminal is not None) == any(is_a(run, Kind.TERMINAL) for run in since_reset)
-    deferred = [run for run in past if is_a(run, Kind.DEFERRED)]
+    deferred = [run for run in since_reset if is_a(run, Kind.DEFERRED)]
     waits = [
         run.ended_at + (run.outcome.failure.retry_after or 0.0) for run in deferred if run.outcome.failure
     ]
-    assert history.not_before == (waits[-1] if waits else None)  # a reset does not forget it
+    assert history.not_before == (waits[-1] if waits else None)
 
 
 def is_a(run: Run, kind: Kind) -> bool:

@@ -249,6 +249,22 @@ async def test_what_an_earlier_process_knew(clock: Any) -> None:
     await run(supervisor, script)
 
 
+@pytest.mark.parametrize("verb", ["start", "reset"])
+async def test_the_operator_does_not_wait_as_long_as_the_platform_said(clock: Any, verb: str) -> None:
+    events: list[str] = []
+    supervisor = OneForOne()
+    supervisor.add(ChildSpec("w", steady(events, "w"), POLICY), not_before=trio.current_time() + 86_400)
+
+    async def script() -> None:
+        await trio.sleep(5)
+        assert supervisor.state("w").phase is Phase.DEFERRED
+        assert await supervisor.settled("w", getattr(supervisor, verb)("w"))
+        await trio.testing.wait_all_tasks_blocked()
+        assert supervisor.state("w").phase is Phase.RUNNING
+
+    await run(supervisor, script)
+
+
 async def test_worst_of_a_group_decides(clock: Any) -> None:
     async def both(incarnation: Incarnation) -> None:
         raise ExceptionGroup("two", [RetryLater(1), ExceptionGroup("in", [Terminal("gone")])])

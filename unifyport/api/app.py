@@ -34,6 +34,7 @@ from .routes import (
     account_runtime,
     accounts,
     api_keys,
+    clock,
     contacts,
     conversations,
     deliveries,
@@ -48,7 +49,9 @@ from .routes import (
     metrics,
     providers,
     qr,
+    quarantine,
     reload,
+    status,
     supervisors,
     templates,
     webhook_endpoints,
@@ -64,6 +67,7 @@ ROUTES: tuple[Route, ...] = (
     *account_runtime.ROUTES,
     *supervisors.ROUTES,
     *reload.ROUTES,
+    *clock.ROUTES,
     *conversations.ROUTES,
     *labels.ROUTES,
     *contacts.ROUTES,
@@ -76,6 +80,8 @@ ROUTES: tuple[Route, ...] = (
     *deliveries.ROUTES,
     *events.ROUTES,
     *health.ROUTES,
+    *status.ROUTES,
+    *quarantine.ROUTES,
 )
 
 

@@ -2,22 +2,24 @@
 
 import click
 
-from unifyport import __version__
+from unifyport.version import VERSION
 
 from .backup import backup, restore
+from .clock import clock
 from .config import config, reload
 from .demo import demo
 from .doctor import doctor
 from .keys import keys
 from .login import login
 from .messages import listen, send
+from .quarantine import quarantine
 from .serving import init, sandbox, serve
-from .status import status
+from .status import explain, status
 from .webhooks import webhooks
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="unifyport")
+@click.version_option(VERSION, prog_name="unifyport")
 def main() -> None:
     """One port for WhatsApp, Telegram, LINE, TikTok, Zalo and X."""
 
@@ -28,15 +30,18 @@ for command in (
     sandbox,
     demo,
     status,
+    explain,
     login,
     send,
     listen,
     keys,
     webhooks,
+    quarantine,
     config,
     reload,
     backup,
     restore,
     doctor,
+    clock,
 ):
     main.add_command(command)

@@ -10,7 +10,7 @@ import click
 
 from unifyport.config.settings import Settings
 from unifyport.fleet.leases import DatabaseLock
-from unifyport.server import wall_clock_ms
+from unifyport.process.clock import wall_clock_ms
 from unifyport.storage.contract import SchemaTooNew, StoreLocked, StoreUnavailable
 from unifyport.storage.sealing import SealError
 from unifyport.storage.sqlite import copies, resealing

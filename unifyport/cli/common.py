@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.tree import Tree
 
-from unifyport.config.settings import Settings, load
+from unifyport.config.settings import Settings, find_database, load, socket_of
 from unifyport.model.structuring import Problems
 from unifyport.net.clients import ssl_context
 from unifyport.providers.registry import standard
@@ -29,6 +29,7 @@ DEFAULT_CONFIG = "unifyport.toml"
 FAILED, WRONG_USAGE = 1, 2
 FILE_WIDTH = 200  # columns of a table that is written to a file or a pipe
 CA_FILE = "unifyport.ca_file"
+SOCKET = "unifyport.socket"
 ANSWER_SECONDS = 5.0
 STREAM_SECONDS = 45.0  # read time-out of a stream; the server sends a keep-alive every 15 s
 
@@ -63,6 +64,8 @@ def config_option(function: F) -> F:
         type=click.Path(path_type=Path),
         default=Path(DEFAULT_CONFIG),
         show_default=True,
+        envvar="UNIFYPORT_CONFIG",
+        show_envvar=True,
         help="The configuration file.",
     )(function)
 
@@ -74,6 +77,14 @@ def json_option(function: F) -> F:
 def server_options(function: F) -> F:
     """Options to reach a running server: by URL and key, or by the socket beside its database."""
     function = click.option("--url", envvar="UNIFYPORT_URL", help="The server's base URL.")(function)
+    function = click.option(
+        "--socket",
+        envvar="UNIFYPORT_SOCKET",
+        type=click.Path(path_type=Path),
+        expose_value=False,
+        callback=_remember_socket,
+        help="The server's socket, instead of the one beside the database that the file names.",
+    )(function)
     function = click.option(
         "--ca-file",
         envvar="UNIFYPORT_CA_FILE",
@@ -90,10 +101,29 @@ def _remember_ca_file(context: click.Context, _: click.Parameter, value: Path | 
     context.meta[CA_FILE] = value
 
 
-def load_settings(path: Path) -> Settings:
-    """The settings of a file. Prints every problem of a wrong file and exits with 2."""
+def _remember_socket(context: click.Context, _: click.Parameter, value: Path | None) -> None:
+    context.meta[SOCKET] = value
+
+
+def find_socket(config_path: Path) -> Path:
+    """The socket of `--socket`, else the one beside the database that the file names."""
+    given: Path | None = click.get_current_context().meta.get(SOCKET)
+    if given is not None:
+        return given
     try:
-        return load(path, standard())
+        return socket_of(find_database(config_path))
+    except OSError as error:
+        text = f"{config_path}: {error.strerror}; name the file (-c, UNIFYPORT_CONFIG), the server's socket"
+        fail(f"{text} (--socket), or its --url and --api-key", WRONG_USAGE)
+
+
+def load_settings(path: Path, *, secrets: bool = True) -> Settings:
+    """The settings of a file. Prints every problem of a wrong file and exits with 2.
+
+    `secrets`: see `load`.
+    """
+    try:
+        return load(path, standard(), secrets=secrets)
     except Problems as wrong:
         print_problems(wrong)
         if not path.exists():
@@ -106,15 +136,20 @@ def print_problems(wrong: Problems) -> None:
         errors.print(f"[red]error:[/red] {escaped(problem)}")
 
 
+class NoAnswer(Exception):
+    """No server answers; the text says where."""
+
+
 class Api:
     """Client of a running server. An error answer ends the command with exit code 1."""
 
     def __init__(self, config_path: Path, url: str | None, api_key: str | None) -> None:
         headers = {"x-api-key": api_key} if api_key else {}
         transport = None
+        where = url
         if url is None and api_key is None:
-            socket = load_settings(config_path).socket
-            transport = httpx.HTTPTransport(uds=str(socket))
+            socket = find_socket(config_path)
+            transport, where = httpx.HTTPTransport(uds=str(socket)), f"the socket {socket}"
         elif not (url and api_key):
             fail("--url (UNIFYPORT_URL) and --api-key (UNIFYPORT_API_KEY) go together", WRONG_USAGE)
         self._client = httpx.Client(
@@ -125,14 +160,22 @@ class Api:
             verify=ssl_context(click.get_current_context().meta.get(CA_FILE)),
             trust_env=False,
         )
-        self._where = url or "the socket beside the database"
+        self._where = where
 
     def __call__(self, method: str, path: str, **arguments: Any) -> Any:
         """Send a request; returns the answer's `data`."""
         try:
+            return self.request(method, path, **arguments)
+        except NoAnswer as lost:
+            fail(str(lost))
+
+    def request(self, method: str, path: str, **arguments: Any) -> Any:
+        """As a call, but raises `NoAnswer` where no server answers."""
+        try:
             response = self._client.request(method, path, **arguments)
         except (httpx.TransportError, httpx.InvalidURL, httpx.UnsupportedProtocol) as lost:
-            fail(f"no server answers at {self._where} ({lost}); is 'unifyport serve' running?")
+            text = f"no server answers at {self._where} ({lost}); is 'unifyport serve' running?"
+            raise NoAnswer(text) from None
         return self._data(response)
 
     def answers(self) -> bool:
@@ -160,6 +203,10 @@ class Api:
         if response.is_success:
             return body.get("data")
         error = body.get("error", {})
+        if error.get("code") == "invalid_configuration":
+            print_problems(Problems(error.get("problems") or [error.get("message", "")]))
+            errors.print("nothing was changed")
+            sys.exit(WRONG_USAGE)
         lines = [f"{error.get('code')}: {error.get('message')} (request {body.get('request_id')})"]
         if len(problems := error.get("problems", [])) > 1:
             lines += problems

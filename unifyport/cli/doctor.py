@@ -5,6 +5,7 @@ is missing or damaged.
 """
 
 import contextlib
+import importlib.metadata
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -86,7 +87,7 @@ def check_contents(settings: Settings, _: bool) -> Iterator[Finding]:
     except SealError:
         yield Finding(False, f"{master_key_place(settings)} does not open it")
     if quarantined:
-        yield Finding(False, f"{quarantined} items of platforms could not be read and are in quarantine")
+        yield Finding(False, f"{quarantined} items of platforms are in quarantine: unifyport quarantine list")
 
 
 def check_disk(settings: Settings, _: bool) -> Iterator[Finding]:
@@ -99,7 +100,16 @@ def check_disk(settings: Settings, _: bool) -> Iterator[Finding]:
         yield Finding(free >= _LEAST_FREE, text)
 
 
-CHECKS: list[Check] = [check_file, check_contents, check_disk]
+def check_packages(_: Settings, __: bool) -> Iterator[Finding]:
+    """That no other package is installed here under our name: the official SDK is imported as `unifyport`."""
+    for each in importlib.metadata.distributions():
+        name, files = each.metadata["Name"], each.files or []
+        if name != "unifyport" and any(str(path) == "unifyport/__init__.py" for path in files):
+            text = f"{name} is imported as unifyport, too: install it into another environment"
+            yield Finding(False, text)
+
+
+CHECKS: list[Check] = [check_file, check_contents, check_disk, check_packages]
 
 
 @click.command()

@@ -19,9 +19,19 @@ from unifyport.config.settings import Settings
 from unifyport.gateway.api_keys import DEFAULT_PREFIX, INACTIVE, check_key
 from unifyport.gateway.errors import UseCaseError
 from unifyport.model.account import Origin
+from unifyport.model.duration import parse_duration
 from unifyport.model.ids import new_id
-from unifyport.server import wall_clock_ms
-from unifyport.storage.contract import ACTIVE, ApiKey, PutApiKey, Refused, SchemaTooNew, StoreUnavailable
+from unifyport.model.times import parse_rfc3339, rfc3339
+from unifyport.process.clock import wall_clock_ms
+from unifyport.storage.contract import (
+    ACTIVE,
+    ApiKey,
+    DeleteApiKey,
+    PutApiKey,
+    Refused,
+    SchemaTooNew,
+    StoreUnavailable,
+)
 from unifyport.storage.sealing import SealError
 from unifyport.storage.sqlite.store import SqliteStore
 
@@ -38,15 +48,16 @@ from .common import (
 from .terminal import escaped
 
 Shown = dict[str, Any]  # what is shown of a key: `FIELDS`, as the API calls them
-FIELDS = ("id", "name", "key_prefix", "status", "origin")
+FIELDS = ("id", "name", "key_prefix", "status", "origin", "expires_at")
 
 
 class Keys(Protocol):
     """Keys, and with a new secret the secret. An error ends the command."""
 
     def read(self) -> list[Shown]: ...
-    def create(self, name: str, prefix: str) -> tuple[Shown, str]: ...
-    def rotate(self, key: Shown) -> tuple[Shown, str]: ...
+    def create(self, name: str, prefix: str, expires_at: int | None) -> tuple[Shown, str]: ...
+    def rotate(self, key: Shown, expires_at: int | None) -> tuple[Shown, str]: ...
+    def delete(self, key: Shown) -> None: ...
     def set_status(self, key: Shown, status: str) -> Shown: ...
 
 
@@ -59,17 +70,22 @@ class ServedKeys:
     def read(self) -> list[Shown]:
         return [_pick(key) for key in self._api("GET", "/v1/api-keys")]
 
-    def create(self, name: str, prefix: str) -> tuple[Shown, str]:
-        return self._new_secret("/v1/api-keys", name, prefix)
+    def create(self, name: str, prefix: str, expires_at: int | None) -> tuple[Shown, str]:
+        return self._new_secret("/v1/api-keys", name, prefix, expires_at)
 
-    def rotate(self, key: Shown) -> tuple[Shown, str]:
-        return self._new_secret(f"/v1/api-keys/{key['id']}/rotate", key["name"], key["key_prefix"])
+    def rotate(self, key: Shown, expires_at: int | None) -> tuple[Shown, str]:
+        path = f"/v1/api-keys/{key['id']}/rotate"
+        return self._new_secret(path, key["name"], key["key_prefix"], expires_at)
+
+    def delete(self, key: Shown) -> None:
+        self._api("DELETE", f"/v1/api-keys/{key['id']}")
 
     def set_status(self, key: Shown, status: str) -> Shown:
         return _pick(self._api("PATCH", f"/v1/api-keys/{key['id']}", json={"status": status}))
 
-    def _new_secret(self, path: str, name: str, prefix: str) -> tuple[Shown, str]:
-        made = self._api("POST", path, json={"name": name, "prefix": prefix})
+    def _new_secret(self, path: str, name: str, prefix: str, expires_at: int | None) -> tuple[Shown, str]:
+        more = {} if expires_at is None else {"expires_at": rfc3339(expires_at)}
+        made = self._api("POST", path, json={"name": name, "prefix": prefix, **more})
         return _pick(made["key"]), made["api_key"]
 
 
@@ -82,11 +98,16 @@ class StoredKeys:
     def read(self) -> list[Shown]:
         return [_show(key) for key in self._records()]
 
-    def create(self, name: str, prefix: str) -> tuple[Shown, str]:
-        return self._new_secret(ApiKey(new_id("ak"), name, prefix, b"", created_at=wall_clock_ms()))
+    def create(self, name: str, prefix: str, expires_at: int | None) -> tuple[Shown, str]:
+        record = ApiKey(new_id("ak"), name, prefix, b"", created_at=wall_clock_ms())
+        return self._new_secret(attrs.evolve(record, expires_at=expires_at))
 
-    def rotate(self, key: Shown) -> tuple[Shown, str]:
-        return self._new_secret(self._record(key))
+    def rotate(self, key: Shown, expires_at: int | None) -> tuple[Shown, str]:
+        record = self._record(key)
+        return self._new_secret(attrs.evolve(record, expires_at=expires_at or record.expires_at))
+
+    def delete(self, key: Shown) -> None:
+        trio.run(self._store.commit, [DeleteApiKey(key["id"])])
 
     def set_status(self, key: Shown, status: str) -> Shown:
         return self._put(attrs.evolve(self._record(key), status=status))
@@ -135,9 +156,31 @@ def open_keys(config_path: Path) -> Iterator[Keys]:
             fail(str(error))
 
 
+def _read_expiry(context: click.Context, parameter: click.Parameter, value: str | None) -> int | None:
+    """Unix ms, of a time or of a duration from now."""
+    if value is None:
+        return None
+    now = wall_clock_ms()
+    try:
+        at = parse_rfc3339(value) if "T" in value.upper() else now + int(parse_duration(value) * 1000)
+    except (ValueError, OverflowError):
+        raise click.BadParameter("must be a duration such as 90d, or a time in RFC 3339") from None
+    if not now < at < _LAST_MS:
+        raise click.BadParameter("must be in the future, and before the year 10000")
+    return at
+
+
+_LAST_MS = 253_402_300_799_000  # the end of the year 9999
+_expires_option = click.option(
+    "--expires",
+    callback=_read_expiry,
+    help="When it expires: a duration from now such as 90d, or a time in RFC 3339.",
+)
+
+
 @click.group()
 def keys() -> None:
-    """List, create, rotate, disable and enable API keys. KEY is an id or a name."""
+    """List, create, rotate, disable, enable and delete API keys. KEY is an id or a name."""
 
 
 @keys.command("list")
@@ -150,37 +193,57 @@ def list_keys(config_path: Path, as_json: bool) -> None:
     if as_json:
         print_json(known)
         return
-    table = Table("id", "name", "prefix", "status", "declared in")
+    table = Table("id", "name", "prefix", "status", "declared in", "expires")
     for key in known:
-        table.add_row(key["id"], escaped(key["name"]), key["key_prefix"], key["status"], key["origin"])
+        row = (key["id"], escaped(key["name"]), key["key_prefix"], key["status"], key["origin"])
+        table.add_row(*row, key.get("expires_at", ""))
     print_shape(table)
 
 
 @keys.command()
 @click.argument("name")
 @click.option("--prefix", default=DEFAULT_PREFIX, show_default=True)
+@_expires_option
 @config_option
 @json_option
-def create(name: str, prefix: str, config_path: Path, as_json: bool) -> None:
+def create(*, name: str, prefix: str, expires: int | None, config_path: Path, as_json: bool) -> None:
     """Make a key and print it, once."""
     try:
         check_key(name, prefix)
     except UseCaseError as wrong:
         raise click.UsageError(str(wrong)) from None
     with open_keys(config_path) as opened:
-        made, secret = opened.create(name, prefix)
+        made, secret = opened.create(name, prefix, expires)
     _print_new(made, secret, as_json)
+
+
+@keys.command()
+@click.argument("key")
+@_expires_option
+@config_option
+@json_option
+def rotate(*, key: str, expires: int | None, config_path: Path, as_json: bool) -> None:
+    """Give a key a new secret and print it, once; the old secret is invalid at once. An expiry stays, unless
+    another one is given.
+    """
+    with open_keys(config_path) as opened:
+        rotated, secret = opened.rotate(_find(opened, key), expires)
+    _print_new(rotated, secret, as_json)
 
 
 @keys.command()
 @click.argument("key")
 @config_option
 @json_option
-def rotate(key: str, config_path: Path, as_json: bool) -> None:
-    """Give a key a new secret and print it, once; the old secret is invalid at once."""
+def delete(key: str, config_path: Path, as_json: bool) -> None:
+    """Delete a key; it is refused from now on."""
     with open_keys(config_path) as opened:
-        rotated, secret = opened.rotate(_find(opened, key))
-    _print_new(rotated, secret, as_json)
+        found = _find(opened, key)
+        opened.delete(found)
+    if as_json:
+        print_json(found)
+    else:
+        console.print(f"{found['id']} ({escaped(found['name'])}) is deleted")
 
 
 @keys.command()
@@ -223,11 +286,13 @@ def _find(opened: Keys, name: str) -> Shown:
 
 
 def _show(key: ApiKey) -> Shown:
-    return dict(zip(FIELDS, (key.id, key.name, key.prefix, key.status, str(key.origin)), strict=True))
+    values = (key.id, key.name, key.prefix, key.status, str(key.origin))
+    expires = {} if key.expires_at is None else {"expires_at": rfc3339(key.expires_at)}
+    return dict(zip(FIELDS, values, strict=False)) | expires
 
 
 def _pick(answered: dict[str, Any]) -> Shown:
-    return {name: answered[name] for name in FIELDS}
+    return {name: answered[name] for name in FIELDS if name in answered}
 
 
 def _print_new(key: Shown, secret: str, as_json: bool) -> None:

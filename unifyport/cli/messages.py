@@ -6,13 +6,14 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
 from unifyport.model.texts import visible
 
 from .common import Api, console, errors, json_option, print_json, server_options
+from .forwarding import Forwarder
 from .terminal import escaped, json_text
 
 RECONNECT_SECONDS = 1.0
@@ -56,6 +57,13 @@ def send(
 @click.option("--after", default="latest", help="A cursor that an earlier run has printed, or `earliest`.")
 @click.option("--from-start", is_flag=True, help="Begin with the oldest event that is kept.")
 @click.option("--type", "event_type", default="", help="Only events of these names, separated by commas.")
+@click.option("--forward-to", help="Also POST each event to this URL, signed as a delivery would be.")
+@click.option(
+    "--secret",
+    default="",
+    envvar="UNIFYPORT_SIGNING_SECRET",
+    help="The signing secret of what is forwarded; without it, no signature.",
+)
 @server_options
 @json_option
 def listen(
@@ -63,6 +71,8 @@ def listen(
     after: str,
     from_start: bool,
     event_type: str,
+    forward_to: str | None,
+    secret: str,
     config_path: Path,
     url: str | None,
     api_key: str | None,
@@ -70,16 +80,23 @@ def listen(
 ) -> None:
     """Print events as they are committed, until interrupted. --json prints one object a line.
 
-    At its end it prints the cursor to continue from: with `--after CURSOR` no event is missed.
+    At its end it prints the cursor to continue from: with `--after CURSOR` no event is missed. With
+    --forward-to each event is sent once, in order, to a receiver under development; what it answered is
+    printed, and nothing is repeated.
     """
     api = Api(config_path, url, api_key)
     follower = _Follower(api, {"type": event_type} if event_type else {}, "earliest" if from_start else after)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # SIGTERM prints the cursor, too
+    forward = None if forward_to is None else Forwarder(forward_to, secret)
+
+    def take(event: dict[str, Any]) -> None:
+        click.echo(json_text(event) if as_json else visible(describe(event)))
+        if forward is not None:
+            errors.print(escaped(f"  {forward_to}: {forward(event)}"))
+
     try:
         with contextlib.suppress(KeyboardInterrupt):
-            follower.follow(
-                lambda event: click.echo(json_text(event) if as_json else visible(describe(event)))
-            )
+            follower.follow(take)
     finally:
         if follower.connected and follower.after not in ("latest", "earliest"):
             errors.print(f"to continue from here: --after {follower.after}")
@@ -94,7 +111,7 @@ class _Follower:
         self._api = api
         self._query = query
 
-    def follow(self, take: Callable[[dict[str, object]], None]) -> NoReturn:
+    def follow(self, take: Callable[[dict[str, Any]], None]) -> NoReturn:
         """Pass events to `take`. Signals are held back until the cursor of a taken event is noted."""
         while True:
             query = {**self._query, "after": self.after}

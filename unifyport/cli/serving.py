@@ -11,10 +11,11 @@ import trio
 from unifyport.config.declared import hash_key, new_key
 from unifyport.model.ids import new_id
 from unifyport.model.structuring import Problems
+from unifyport.process.clock import wall_clock_ms
 from unifyport.providers.registry import standard
 from unifyport.sandbox.control import CONTROL_PORT, Sandbox
 from unifyport.sandbox.serving import NotLoopback
-from unifyport.server import AddressInUse, run, wall_clock_ms
+from unifyport.server import AddressInUse, run
 from unifyport.storage.contract import ApiKey, PutApiKey, SchemaTooNew, StoreLocked, StoreUnavailable
 from unifyport.storage.sealing import KeyRing, SealError
 
@@ -74,6 +75,9 @@ account_quota = 0                            # 0: unlimited
 [logging]
 # level = "info"
 # requests = true                            # a line for each API request
+
+# [metrics]
+# accounts = false                           # true: metrics of each account, with its name
 
 # [api]
 # strict = false                             # true: refuse requests with fields that would have no effect
@@ -145,19 +149,26 @@ def write_new(path: Path, text: str, mode: int) -> None:
 def initialise(directory: Path, port: int = 8080) -> tuple[Path, str]:
     """Make a configuration file, a master key and a first API key; returns the file's path and the API key.
 
-    Raises `FileExistsError`, `OSError`.
+    Raises `FileExistsError`, `OSError`, `StoreUnavailable`; then none of them is left.
     """
     directory.mkdir(parents=True, exist_ok=True)
     config_path, key_path = directory / DEFAULT_CONFIG, directory / "master.key"
     for path in (config_path, key_path):
         if path.exists():
             raise FileExistsError(path)
-    write_new(key_path, KeyRing.new_key() + "\n", 0o600)
-    write_new(config_path, TEMPLATE.format(port=port), 0o600)
-    key = new_key("dk_live")
-    record = ApiKey(new_id("ak"), "first", "dk_live", hash_key(key), created_at=wall_clock_ms())
-    with open_store(load_settings(config_path)) as store:
-        trio.run(store.commit, [PutApiKey(record)])
+    before = set(directory.iterdir())
+    try:
+        write_new(key_path, KeyRing.new_key() + "\n", 0o600)
+        write_new(config_path, TEMPLATE.format(port=port), 0o600)
+        key = new_key("dk_live")
+        record = ApiKey(new_id("ak"), "first", "dk_live", hash_key(key), created_at=wall_clock_ms())
+        with open_store(load_settings(config_path)) as store:
+            trio.run(store.commit, [PutApiKey(record)])
+    except BaseException:  # such as a full disk: the next `init` begins anew
+        for path in set(directory.iterdir()) - before:
+            if path in (config_path, key_path) or path.name.startswith("unifyport.db"):
+                path.unlink(missing_ok=True)
+        raise
     return config_path, key
 
 
@@ -171,7 +182,9 @@ def init(directory: Path, as_json: bool) -> None:
     except FileExistsError as error:
         fail(f"{error} exists; nothing was changed")
     except OSError as error:
-        fail(f"{error.filename}: {error.strerror}")
+        fail(f"{error.filename or directory}: {error.strerror or error}")
+    except StoreUnavailable as error:
+        fail(f"the database cannot be written: {error}")
     if as_json:
         print_json({"config": str(path), "api_key": key})
         return
@@ -197,6 +210,8 @@ def serve(config_path: Path) -> None:
         fail(f"storage is unavailable: {error}{where}")
     except (StoreLocked, AddressInUse, SchemaTooNew) as error:
         fail(str(error))
+    except OSError as error:  # of a file: a directory that cannot be written, a certificate that was replaced
+        fail(f"{error.filename or settings.directory}: {error.strerror or error}")
     except Problems as wrong:
         print_problems(wrong)
         sys.exit(WRONG_USAGE)

@@ -1,6 +1,5 @@
 """`status`: the accounts of a running server with their observed status, or its supervision tree."""
 
-import contextlib
 import time
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,7 @@ import click
 from rich.table import Table
 from rich.tree import Tree
 
-from .common import Api, console, json_option, print_json, print_shape, server_options
+from .common import Api, NoAnswer, console, errors, fail, json_option, print_shape, server_options
 from .terminal import escaped, json_text
 
 WATCH_SECONDS = 2.0
@@ -23,62 +22,70 @@ _COLOURS = {
 
 
 @click.command()
+@click.argument("words", default="")
+@click.option("--problems", is_flag=True, help="Only accounts with a problem.")
 @click.option("--watch", is_flag=True, help="Refresh every two seconds, until interrupted.")
 @click.option("--tree", is_flag=True, help="Show the supervision tree instead.")
+@click.option("--limit", type=click.IntRange(1, 200), default=200, show_default=True, help="Accounts shown.")
 @server_options
 @json_option
 def status(
-    *, watch: bool, tree: bool, config_path: Path, url: str | None, api_key: str | None, as_json: bool
+    *,
+    words: str,
+    problems: bool,
+    watch: bool,
+    tree: bool,
+    limit: int,
+    config_path: Path,
+    url: str | None,
+    api_key: str | None,
+    as_json: bool,
 ) -> None:
-    """Show every account with its observed status, why it is not running, and when it is tried again."""
+    """Show accounts with their observed status, why one is not running, what happens next and what to do;
+    problems first.
+
+    WORDS: only accounts with this in their name, id, provider or status.
+    """
     api = Api(config_path, url, api_key)
-    read, show = (_tree, _print_tree) if tree else (_rows, _print)
-    if not watch:
-        found = read(api)
-        print_json(found) if as_json else show(found)
-        return
-    with contextlib.suppress(KeyboardInterrupt):
-        while True:
-            found = read(api)
-            if as_json:
-                click.echo(json_text(found))
-            else:
+    query = {"q": words, "problems": str(problems).lower(), "limit": str(limit)}
+    path, show = ("/v1/supervisors", _print_tree) if tree else ("/v1/status", _print)
+    while True:
+        try:
+            found = api.request("GET", path, params=None if tree else query)
+        except NoAnswer as lost:
+            if not watch:
+                fail(str(lost))
+            errors.print(f"[yellow]{escaped(str(lost))}[/yellow]")
+        else:
+            if watch and not as_json:
                 click.clear()
+            if as_json:
+                click.echo(json_text(found, indent=None if watch else 2))
+            else:
                 show(found)
+        if not watch:
+            return
+        try:
             time.sleep(WATCH_SECONDS)
+        except KeyboardInterrupt:
+            return
 
 
-def _rows(api: Api) -> list[dict[str, Any]]:
-    rows = []
-    for account in api("GET", "/v1/accounts"):
-        auth = api("GET", f"/v1/accounts/{account['id']}/auth")
-        runtime = api("GET", f"/v1/accounts/{account['id']}/runtime")
-        rows.append(
-            {
-                "id": account["id"],
-                "name": account["name"],
-                "provider": account["provider"],
-                "runtime_status": runtime["runtime_status"],
-                "since": runtime["since"],
-                "reason": runtime["reason"],
-                "next_retry_at": runtime.get("next_retry_at", ""),
-                "budget_left": runtime["budget_left"],
-                "auth_status": auth["status"],
-                "last_error": auth.get("last_error", ""),
-            }
-        )
-    return rows
-
-
-def _print(rows: list[dict[str, Any]]) -> None:
-    if not rows:
-        console.print("no accounts yet")
+def _print(found: Any) -> None:
+    if not found["ready"]:
+        console.print(f"[red]not ready: {escaped(found['not_ready'])}[/red]")
+    console.print(escaped(_summary(found)))
+    for each in found["endpoints"]:
+        why = ", ".join(filter(None, (each["reason"], _since(each), each["breaker_open"] and "breaker open")))
+        name = each["name"] or each["id"]
+        console.print(f"[red]webhook endpoint {escaped(name)}: {each['status']} ({escaped(why)})[/red]")
+    if not found["accounts"]:
         return
     table = Table()
-    for name in ("account", "provider", "runtime", "since", "auth", "reason", "next try", "budget", "id"):
+    for name in ("account", "provider", "runtime", "since", "auth", "why", "next try", "budget", "id"):
         table.add_column(name, overflow="fold")
-    for row in rows:
-        colour = _COLOURS.get(row["runtime_status"], "white")
+    for row in found["accounts"]:
+        colour = "red" if row["problem"] else _COLOURS.get(row["runtime_status"], "white")
         table.add_row(
             escaped(row["name"]),
             row["provider"],
@@ -91,14 +98,29 @@ def _print(rows: list[dict[str, Any]]) -> None:
             row["id"],
         )
     print_shape(table)
+    for row in found["accounts"]:
+        if row["problem"] and row["action"]:
+            detail = f" ({row['detail']})" if row["detail"] else ""
+            console.print(escaped(f"{row['name']}{detail}: {row['action']}"))
+    if (more := found["matching"] - len(found["accounts"])) > 0:
+        console.print(f"and {more} more: name some, or use --problems")
 
 
-def _tree(api: Api) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = api("GET", "/v1/supervisors")
-    return found
+def _summary(found: dict[str, Any]) -> str:
+    """`300 accounts: 298 running, 2 disconnected; 2 with problems; 5 webhook endpoints`."""
+    counts = found["counts"]
+    each = ", ".join(f"{counts[name]} {name}" for name in sorted(counts, key=lambda name: -counts[name]))
+    unwell = f", {found['endpoint_problems']} of them failing or off" if found["endpoint_problems"] else ""
+    problems = f"; {found['problems']} with problems" if found["problems"] else ""
+    accounts = f"{sum(counts.values())} accounts{': ' if each else ''}{each}{problems}"
+    return f"{accounts}; {found['endpoint_count']} webhook endpoints{unwell}"
 
 
-def _print_tree(children: list[dict[str, Any]]) -> None:
+def _since(endpoint: dict[str, Any]) -> str:
+    return f"failing since {endpoint['failing_since']}" if "failing_since" in endpoint else ""
+
+
+def _print_tree(children: Any) -> None:
     root = Tree("unifyport [dim]rest_for_one[/dim]")
     _grow(root, children)
     print_shape(root)
@@ -114,3 +136,21 @@ def _grow(branch: Tree, children: list[dict[str, Any]]) -> None:
             counts = ", ".join(f"{count} {phase}" for phase, count in child["counts"].items())
             line += f" [dim]{child['strategy']}{': ' if counts else ''}{counts}[/dim]"
         _grow(branch.add(line), child.get("children", []))
+
+
+@click.command()
+@click.argument("account")
+@server_options
+@json_option
+def explain(*, account: str, config_path: Path, url: str | None, api_key: str | None, as_json: bool) -> None:
+    """Say why ACCOUNT (its id or name) is not running, what happens next and what to do."""
+    api = Api(config_path, url, api_key)
+    known = api.account(account)
+    found = api("GET", f"/v1/accounts/{known['id']}/explain")
+    if as_json:
+        click.echo(json_text(found, indent=2))
+        return
+    console.print(escaped(f"{known['name']} is {found['runtime_status']}"))
+    for name in ("why", "detail", "next", "action"):
+        if found[name]:
+            console.print(escaped(f"{name}: {found[name]}"))

@@ -1,5 +1,6 @@
 """`webhooks`: endpoints, their deliveries, replays, and the self-test of a receiver."""
 
+import secrets
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from .common import (
 )
 from .terminal import escaped
 
+MIN_SECRET = 8  # characters, as in the file
 _STYLES = {"delivered": "green", "dead": "red", "retrying": "yellow", "expired": "red"}
 
 
@@ -68,6 +70,72 @@ def list_(config_path: Path, url: str | None, api_key: str | None, as_json: bool
         row = (each["id"], each.get("name", ""), each["url"], status, *numbers, runtime["breaker"])
         table.add_row(*map(escaped, row))
     print_shape(table)
+
+
+@webhooks.command()
+@click.argument("endpoint_url", metavar="URL")
+@click.option("--event", "events", multiple=True, help="Only events of this name; may be repeated.")
+@click.option(
+    "--secret", help="The signing secret, of at least 8 characters. Without it one is made and shown."
+)
+@click.option("--inactive", is_flag=True, help="Made, but without deliveries until it is resumed.")
+@server_options
+@json_option
+def create(
+    *,
+    endpoint_url: str,
+    events: tuple[str, ...],
+    secret: str | None,
+    inactive: bool,
+    config_path: Path,
+    url: str | None,
+    api_key: str | None,
+    as_json: bool,
+) -> None:
+    """Deliver events to URL. A signing secret that is made here is shown once."""
+    if secret is not None and len(secret) < MIN_SECRET:
+        raise click.BadParameter(f"must have at least {MIN_SECRET} characters", param_hint="--secret")
+    signing = secret if secret is not None else secrets.token_urlsafe(32)
+    body = {
+        "url": endpoint_url,
+        "status": "inactive" if inactive else "active",
+        "subscribed_events": list(events),
+        "signing_secret": signing,
+    }
+    made = Api(config_path, url, api_key)("POST", "/v1/webhook-endpoints", json=body)
+    shown = {} if secret is not None else {"signing_secret": signing}
+    if as_json:
+        print_json({**made, **shown})
+        return
+    console.print(escaped(f"{made['id']} ({made['url']}) is {made['status']}"))
+    if shown:
+        console.print(f"signing secret, shown only now: [bold]{escaped(signing)}[/bold]")
+    console.print(f"next: unifyport webhooks test {made['id']}")
+
+
+@webhooks.command()
+@click.argument("delivery")
+@server_options
+@json_option
+def show(*, delivery: str, config_path: Path, url: str | None, api_key: str | None, as_json: bool) -> None:
+    """Show DELIVERY with each attempt, and the beginning of what the receiver answered.
+
+    Of a receiver at a private address the answer is shown only if the file declares the endpoint.
+    """
+    found = Api(config_path, url, api_key)("GET", f"/v1/deliveries/{delivery}")
+    if as_json:
+        print_json(found)
+        return
+    names = ("id", "event_id", "event_type", "endpoint_id", "status", "reason", "next_attempt_at")
+    for name in names:
+        if name in found:
+            console.print(escaped(f"{name}: {found[name]}"))
+    for each in found["history"]:
+        answer = each.get("response_status", each.get("error", "-"))
+        line = f"attempt {each['attempt']} at {each['at']}: {each['outcome']}, {answer}"
+        console.print(escaped(f"{line}, {each['duration_ms']} ms, {each['response_size']} bytes"))
+        if each.get("response"):
+            console.print(escaped(each["response"]))
 
 
 @webhooks.command()

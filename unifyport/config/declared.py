@@ -20,8 +20,10 @@ from unifyport.model.account import ACTIVE, Account, AuthStatus, Origin
 from unifyport.model.ids import new_id
 from unifyport.model.proxy import Proxy
 from unifyport.model.structuring import Problems
+from unifyport.model.texts import as_name
 from unifyport.model.webhook import ENDPOINT_ACTIVE, ENDPOINT_INACTIVE, WebhookEndpoint
 from unifyport.net.guard import AddressGuard, UrlNotAllowed
+from unifyport.process.clock import Moment
 from unifyport.providers.registry import Registry
 from unifyport.storage.contract import (
     ApiKey,
@@ -148,7 +150,7 @@ async def plan(
     settings: Settings,
     registry: Registry,
     store: Store,
-    now_ms: int,
+    now: Moment,
     *,
     running: Callable[[Account], bool] = lambda stored: True,
     prune: bool = False,
@@ -161,12 +163,12 @@ async def plan(
     """
     made = Plan()
     await _plan_workspace(made, settings, store)
-    await _plan_keys(made, settings, store, now_ms)
-    await _plan_endpoints(made, settings, store, now_ms)
+    await _plan_keys(made, settings, store, now.wall)
+    await _plan_endpoints(made, settings, store, now.steady)
     _plan_accounts(
-        made, settings, registry=registry, stored=await store.accounts(), now_ms=now_ms, running=running
+        made, settings, registry=registry, stored=await store.accounts(), now_ms=now.wall, running=running
     )
-    _plan_left(made, now_ms, running, prune=prune)
+    _plan_left(made, now.wall, running, prune=prune)
     return made
 
 
@@ -182,15 +184,17 @@ async def _plan_keys(made: Plan, settings: Settings, store: Store, now_ms: int) 
     """A key is identified by its value, so it can be renamed, else by its name, so it can be rotated."""
     known = {key.hash: key for key in await store.api_keys() if key.origin == Origin.FILE}
     hashes = {hash_key(declared.key) for declared in settings.api_keys}
-    stale = {key.name: key for key in known.values() if key.hash not in hashes}
+    stale = {as_name(key.name): key for key in known.values() if key.hash not in hashes}
     steps: list[tuple[str, Action, PutApiKey, list[str]]] = []
     for declared in settings.api_keys:
-        name, hashed = declared.name, hash_key(declared.key)
+        name, hashed = str(declared.name), hash_key(declared.key)
         old = known.get(hashed)
         if old is not None and old.name != name:
             steps.append((name, Action.UPDATE, PutApiKey(attrs.evolve(old, name=name)), ["name"]))
         elif old is None and (rotated := stale.pop(name, None)) is not None:
-            steps.append((name, Action.UPDATE, PutApiKey(attrs.evolve(rotated, hash=hashed)), ["key"]))
+            steps.append(
+                (name, Action.UPDATE, PutApiKey(attrs.evolve(rotated, name=name, hash=hashed)), ["key"])
+            )
         elif old is None:
             key = ApiKey(new_id("ak"), name, "file", hashed, created_at=now_ms, origin=Origin.FILE)
             steps.append((name, Action.CREATE, PutApiKey(key), []))
@@ -200,11 +204,11 @@ async def _plan_keys(made: Plan, settings: Settings, store: Store, now_ms: int) 
         made.add("api_key", name, action, write, fields=fields)
 
 
-async def _plan_endpoints(made: Plan, settings: Settings, store: Store, now_ms: int) -> None:
+async def _plan_endpoints(made: Plan, settings: Settings, store: Store, now: int) -> None:
     kind: Kind = "webhook_endpoint"
     ring, defaults = settings.key_ring, settings.webhooks.defaults
     known: dict[str | None, WebhookEndpoint] = {
-        e.name: e for e in await store.endpoints() if e.origin is Origin.FILE and e.name is not None
+        as_name(e.name): e for e in await store.endpoints() if e.origin is Origin.FILE and e.name is not None
     }
     for entry in settings.webhook_endpoints:
         # The digest does not cover names: a rename alone changes nothing else, not even a pause.
@@ -230,7 +234,7 @@ async def _plan_endpoints(made: Plan, settings: Settings, store: Store, now_ms: 
         )
         _, policy = endpoint.policies(defaults)
         endpoint = endpoint.with_secrets(
-            entry.signing_secret, entry.previous_signing_secret, policy.secret_overlap, now_ms
+            entry.signing_secret, entry.previous_signing_secret, policy.secret_overlap, now
         )
         if old is None:
             made.add(kind, entry.name, Action.CREATE, PutEndpoint(endpoint))
@@ -250,7 +254,7 @@ def _plan_accounts(
     running: Callable[[Account], bool],
 ) -> None:
     ring = settings.key_ring
-    known = {account.name: account for account in stored if account.origin is Origin.FILE}
+    known = {as_name(account.name): account for account in stored if account.origin is Origin.FILE}
     problems = []
     for entry in settings.accounts:
         digest = _compute_digest(ring, attrs.asdict(entry))
@@ -328,6 +332,7 @@ def _make_account(
         )
     account = attrs.evolve(
         base,
+        name=entry.name,  # another spelling of the same
         provider=entry.provider,
         channel=channel.name,
         region=entry.region,

@@ -29,6 +29,7 @@ from unifyport.gateway.writes import TimedWriter, WriteRefused
 from unifyport.model.account import Account
 from unifyport.model.structuring import Problems
 from unifyport.net.guard import AddressGuard
+from unifyport.process.clock import Clock
 from unifyport.providers.registry import Registry
 from unifyport.storage.contract import PutAccount, Refused, Store, StoreUnavailable
 
@@ -62,7 +63,7 @@ class Running:
     guard: AddressGuard
     certificate: Certificate | None  # of the listeners
     changing: tuple[trio.Lock, ...]
-    now_ms: Callable[[], int]
+    clock: Clock
 
 
 class Reloader:
@@ -82,7 +83,7 @@ class Reloader:
         self._bell = Wake()
         self._fingerprint = fingerprint(running.settings().path)
         self.succeeded = True  # the last one
-        self.succeeded_at = running.now_ms()
+        self.succeeded_at = running.clock.now_ms()
 
     @property
     def file_changed(self) -> bool:
@@ -114,7 +115,7 @@ class Reloader:
                 return await self._reload(dry_run=True, prune=prune)
             self.succeeded = False
             report = await self._reload(dry_run=False, prune=prune)
-            self.succeeded, self.succeeded_at = True, self._running.now_ms()
+            self.succeeded, self.succeeded_at = True, self._running.clock.now_ms()
         for line in report.lines:
             log.info("reload: %s", line)
         return report
@@ -177,7 +178,7 @@ class Reloader:
     async def _compare(self, settings: Settings, options: list[str], *, prune: bool) -> Report:
         running = self._running
         made = await plan(
-            settings, running.registry, running.store, running.now_ms(), running=self._runs, prune=prune
+            settings, running.registry, running.store, running.clock.moment(), running=self._runs, prune=prune
         )
         return Report(
             made,

@@ -15,13 +15,13 @@ from typing import Protocol
 
 import trio
 
-from unifyport import __version__
 from unifyport.net.answer import Answer, Headers
 from unifyport.net.connection import LOST, UNSENT, Connection, dial
 from unifyport.net.guard import AddressGuard, NameNotResolved, Network, Target, UrlNotAllowed
 from unifyport.net.pool import Pool
 from unifyport.net.sweeper import Sweeper
 from unifyport.net.wire import Backend, DialFailed, LocalTrouble, Wire
+from unifyport.version import VERSION
 
 from .verdict import LOCAL_TROUBLE, URL_NOT_ALLOWED, Attempt
 
@@ -31,7 +31,12 @@ READ_ON = 2.0  # seconds for the rest of an answer whose status is known
 
 
 class DeliveryClient(Protocol):
-    """One endpoint's client."""
+    """One endpoint's client.
+
+    `shows_private`: whether what a receiver at a private address answers may be shown.
+    """
+
+    shows_private: bool
 
     async def post(self, url: str, fields: bytes, body: bytes, timeout: float) -> Attempt:
         """Make one attempt within `timeout` seconds; `fields` are the header lines of this attempt.
@@ -72,6 +77,7 @@ class HttpDeliveryClient:
     """See `DeliveryClient`. `sweeper` and `backend` are shared by all clients of a process."""
 
     def __init__(self, guard: AddressGuard, backend: Backend, sweeper: Sweeper) -> None:
+        self.shows_private = False
         self._guard = guard
         self._backend = backend
         self._sweeper = sweeper
@@ -88,7 +94,7 @@ class HttpDeliveryClient:
             error = await connection.exchange(_request(connection, fields, body), deadline)
             answer = connection.answer
             if answer.status or answer.heard or error not in _UNHEARD:
-                return _make_attempt(connection, error, began)
+                return self._make_attempt(connection, error, began)
         # There was no connection to reuse, or the receiver closed it before it sent any byte of an answer.
         # Then it may get the event twice.
         return await self._post_anew(pool, fields, body, began=began, deadline=deadline)
@@ -123,9 +129,29 @@ class HttpDeliveryClient:
             error = "connect_timeout"
         else:
             lost = await connection.exchange(_request(connection, fields, body), deadline)
-            return _make_attempt(connection, lost, began)
+            return self._make_attempt(connection, lost, began)
         await trio.lowlevel.checkpoint()  # some of these errors occur without one
         return Attempt(error=error, ms=round((trio.current_time() - began) * 1000))
+
+    def _make_attempt(self, connection: _Connection, error: str | None, began: float) -> Attempt:
+        """The attempt that an exchange was: a status, if the head of the answer was complete, or the error.
+
+        From a private address only status and size are kept, unless the operator has declared the endpoint:
+        deliveries must not be a way to read the operator's internal network.
+        """
+        answer, retry_after = connection.answer, None
+        ms = round((connection.ended - began) * 1000)
+        if not answer.status:
+            return Attempt(error=LOST if error == UNSENT else error, ms=ms)
+        if not 200 <= answer.status < 300:
+            retry_after = parse_retry_after(Headers(answer.head).get("retry-after"), time.time())
+        return Attempt(
+            status=answer.status,
+            retry_after=retry_after,
+            ms=ms,
+            response=None if connection.private and not self.shows_private else answer.body,
+            response_size=answer.size,
+        )
 
     async def _dial(self, pool: _Pool, deadline: float) -> _Connection:
         """A new connection. Raises the errors of the guard and of the backend."""
@@ -142,31 +168,10 @@ def _request(connection: _Connection, fields: bytes, body: bytes) -> bytes:
     return b"%b%bcontent-length: %d\r\n\r\n%b" % (connection.head, fields, len(body), body)
 
 
-def _make_attempt(connection: _Connection, error: str | None, began: float) -> Attempt:
-    """The attempt that an exchange was: a status, if the head of the answer was complete, or the error.
-
-    From a private address only status and size are kept: deliveries must not be a way to read the operator's
-    internal network.
-    """
-    answer, retry_after = connection.answer, None
-    ms = round((connection.ended - began) * 1000)
-    if not answer.status:
-        return Attempt(error=LOST if error == UNSENT else error, ms=ms)
-    if not 200 <= answer.status < 300:
-        retry_after = parse_retry_after(Headers(answer.head).get("retry-after"), time.time())
-    return Attempt(
-        status=answer.status,
-        retry_after=retry_after,
-        ms=ms,
-        response=None if connection.private else answer.body,
-        response_size=answer.size,
-    )
-
-
 def _head(target: Target) -> bytes:
     """The request line and headers that are the same in every request to a target."""
     return (
-        f"POST {target.path} HTTP/1.1\r\nhost: {target.authority}\r\nuser-agent: UnifyPort/{__version__}\r\n"
+        f"POST {target.path} HTTP/1.1\r\nhost: {target.authority}\r\nuser-agent: UnifyPort/{VERSION}\r\n"
         "content-type: application/json\r\naccept-encoding: identity\r\n"
     ).encode()
 

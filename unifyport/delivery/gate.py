@@ -1,7 +1,8 @@
 """The gate of one endpoint: whether an attempt may start now, and what an attempt's result changes.
 
 It combines breaker, rate limit, health and a pause after local errors, so that the endpoint actor makes one
-call before an attempt and one after it. Pure: times are trio's clock, and unix ms where they are stored.
+call before an attempt and one after it. Pure: times are trio's clock, and ms of the steady clock where they
+are stored.
 """
 
 import math
@@ -14,10 +15,11 @@ from .health import Change, Health
 from .verdict import Attempt, Verdict
 
 LOCAL_TROUBLE_SECONDS = 1.0
+CLOCK_SECONDS = 30.0  # until a receiver that refused our clock is asked again
 
 
 class Gate:
-    """`failing_since`: since when the endpoint fails, as stored (unix ms)."""
+    """`failing_since`: since when the endpoint fails, as stored (steady clock, ms)."""
 
     def __init__(self, retries: RetryPolicy, policy: DeliveryPolicy, failing_since: int | None) -> None:
         self._breaker = Breaker(_choose_breaker(retries, policy))
@@ -73,7 +75,7 @@ class Gate:
         return self._breaker.started()
 
     def learn(
-        self, verdict: Verdict, attempt: Attempt, seq: int, *, probe: bool, now: float, now_ms: int
+        self, verdict: Verdict, attempt: Attempt, seq: int, *, probe: bool, now: float, steady_ms: int
     ) -> tuple[bool, Change | None]:
         """Returns whether the attempt counts against its event, and the change of the endpoint's health."""
         match verdict:
@@ -81,7 +83,12 @@ class Gate:
                 counted = self._breaker.failed(seq, now, attempt.retry_after, probe=probe)
                 if attempt.retry_after is not None and self._breaker.policy is None:
                     self._not_before = now + min(max(attempt.retry_after, SHORTEST_WAIT), LONGEST_WAIT)
-                return counted, self._health.failed(now_ms, self._disable_after)
+                return counted, self._health.failed(steady_ms, self._disable_after)
+            case Verdict.CLOCK_REFUSED:
+                self._breaker.failed(seq, now, CLOCK_SECONDS, probe=probe)
+                if self._breaker.policy is None:
+                    self._not_before = now + CLOCK_SECONDS
+                return False, self._health.failed(steady_ms, math.inf)
             case Verdict.DELIVERED | Verdict.DEAD:  # the endpoint works: it answers
                 self._breaker.succeeded()
                 return True, self._health.succeeded()

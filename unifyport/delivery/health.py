@@ -3,7 +3,7 @@
 An endpoint is failing after `FAILURES` endpoint failures in a row, and has recovered after one success. It is
 disabled after it was failing for `disable_after`. Fewer failures are ordinary and not reported.
 
-Pure: times are unix ms, passed in; `disable_after` is seconds.
+Pure: times are ms of the steady clock, passed in; `disable_after` is seconds.
 """
 
 import enum

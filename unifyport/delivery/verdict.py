@@ -2,6 +2,7 @@
 
 2xx                                             delivered
 no connection, TLS, time-out, 408, 429, 5xx     failure of the endpoint: retried, opens the breaker
+400, 401, 403 while our clock is in doubt        failure of the endpoint, not counted
 410                                             gone: the endpoint is disabled, the event stays owed
 any other answer                                failure of the event: dead at once (redirects too)
 a bug of ours                                   retried, counted
@@ -17,6 +18,7 @@ URL_NOT_ALLOWED = "webhook_url_not_allowed"
 INTERNAL_ERROR = "internal_error"
 LOCAL_TROUBLE = "local_resources"
 EXPIRED = "expired"
+_SIGNATURE_REFUSED = (400, 401, 403)
 
 
 @attrs.define
@@ -47,11 +49,13 @@ class Verdict(enum.Enum):
     GONE = "gone"
     EXPIRED = "expired"
     NOT_TRIED = "not_tried"
+    CLOCK_REFUSED = "clock_refused"
 
     __hash__ = object.__hash__  # cheaper than hashing the name, which an enum does; used in each attempt
 
 
-def judge(attempt: Attempt) -> Verdict:
+def judge(attempt: Attempt, *, clock_in_doubt: bool = False) -> Verdict:
+    """`clock_in_doubt`: a receiver that checks the time of the signature may refuse every event."""
     status = attempt.status
     if status is None:
         match attempt.error:
@@ -66,4 +70,6 @@ def judge(attempt: Attempt) -> Verdict:
         return Verdict.DELIVERED
     if status in (408, 429) or status >= 500:
         return Verdict.ENDPOINT_FAILED
+    if clock_in_doubt and status in _SIGNATURE_REFUSED:
+        return Verdict.CLOCK_REFUSED
     return Verdict.GONE if status == 410 else Verdict.DEAD

@@ -11,7 +11,6 @@ import hashlib
 import logging
 import os
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,6 +20,7 @@ from actors.accounts import Accounts, NoSuchAccount
 from unifyport.config.settings import Media
 from unifyport.model.message import CommandState, FetchMedia
 from unifyport.process import disk
+from unifyport.process.clock import Clock
 from unifyport.storage.contract import Store
 
 from .media_links import MediaLinks, MediaUnavailable, Missing, Reference
@@ -65,14 +65,14 @@ class MediaCache:
         links: MediaLinks,
         accounts: Accounts,
         store: Store,
-        now_ms: Callable[[], int],
+        clock: Clock,
     ) -> None:
         self._directory = directory
         self._settings = settings
         self._links = links
         self._accounts = accounts
         self._store = store
-        self._now_ms = now_ms
+        self._clock = clock
         self._locks: dict[Path, trio.Lock] = {}
         self._fetches = trio.CapacityLimiter(FETCHES)
         self._pruning = trio.Lock()
@@ -122,7 +122,7 @@ class MediaCache:
             async with self._fetches:
                 await disk.run(lambda: path.parent.mkdir(mode=0o700, parents=True, exist_ok=True))
                 await disk.run(lambda: part.unlink(missing_ok=True))  # a kill may have left it
-                deadline = self._now_ms() + FETCH_SECONDS * 1000
+                deadline = self._clock.steady_ms() + FETCH_SECONDS * 1000
                 command = FetchMedia(reference.handle, str(part), limit, deadline)
                 answer = await self._accounts.call(account_id, command)
                 if answer.state is not CommandState.SENT:
@@ -157,12 +157,14 @@ class MediaCache:
 
         Returns the bytes that are left.
         """
-        oldest = self._now_ms() / 1000 - self._settings.retention
+        # The times of files are of the wall clock.
+        oldest = self._clock.now_ms() / 1000 - self._settings.retention
+        ages_known = not self._clock.in_doubt
         files: list[tuple[float, int, Path]] = []
         for path in self._directory.glob("acct_*/*"):
             with contextlib.suppress(OSError):
                 status = path.stat()
-                if status.st_mtime < oldest:
+                if ages_known and status.st_mtime < oldest:
                     path.unlink()
                 elif path.suffix != PART and path != newest:
                     files.append((status.st_mtime, status.st_size, path))

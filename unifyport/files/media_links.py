@@ -9,7 +9,6 @@ into the 8 KiB that proxies allow a request line.
 
 import enum
 import logging
-from collections.abc import Callable
 
 import attrs
 import msgspec
@@ -18,6 +17,7 @@ from unifyport.config.settings import Media
 from unifyport.model.file_names import LONGEST_NAME
 from unifyport.model.inbound import MAX_HANDLE, Attachment
 from unifyport.model.json_text import UNREADABLE
+from unifyport.process.clock import Clock
 from unifyport.providers.registry import Registry
 from unifyport.storage.sealing import KeyRing, SealError
 
@@ -90,13 +90,13 @@ class MediaLinks:
         settings: Media,
         *,
         registry: Registry,
-        now_ms: Callable[[], int],
+        clock: Clock,
     ) -> None:
         self._ring = ring
         self._base_url = base_url.rstrip("/")
         self._settings = settings
         self._registry = registry
-        self._now_ms = now_ms
+        self._clock = clock
 
     def limit(self, provider: str) -> int:
         channel = self._registry.find_channel(provider)
@@ -117,7 +117,7 @@ class MediaLinks:
             return ""
         reference = _Sealed(
             handle,
-            self._now_ms() + int(self._settings.link_lifetime * 1000),
+            self._clock.steady_ms() + int(self._settings.link_lifetime * 1000),
             attachment.mime_type[:_LONGEST_TYPE],
             attachment.title[:LONGEST_NAME],
             attachment.size,
@@ -150,7 +150,7 @@ class MediaLinks:
             reference = _decode(plain)
         except (SealError, *UNREADABLE):
             raise MediaUnavailable(Missing.NO_LINK, "not_found") from None
-        if reference.expires_at < self._now_ms():
+        if reference.expires_at < self._clock.steady_ms():
             raise MediaUnavailable(Missing.GONE, "link_expired")
         return account_id, reference
 

@@ -28,6 +28,7 @@ from unifyport.net.clients import ConnectionLost, NotConnected, TooLarge
 from unifyport.net.fetch import Fetched, FetchRefused, fetch
 from unifyport.net.guard import AddressGuard, NameNotResolved, UrlNotAllowed
 from unifyport.process import disk
+from unifyport.process.clock import Clock
 
 log = logging.getLogger("unifyport.outgoing")
 
@@ -67,7 +68,7 @@ class Upload:
     name: str
     mime_type: str
     size: int
-    expires_at: int  # unix ms
+    expires_at: int  # unix ms of the steady clock
 
 
 class OutgoingFiles:
@@ -80,13 +81,13 @@ class OutgoingFiles:
         *,
         guard: AddressGuard,
         context: ssl.SSLContext,
-        now_ms: Callable[[], int],
+        clock: Clock,
     ) -> None:
         self._directory = directory
         self._settings = settings
         self._guard = guard
         self._context = context
-        self._now_ms = now_ms
+        self._clock = clock
         self._turns = trio.CapacityLimiter(FETCHES)
         self._turns_of: dict[str, trio.CapacityLimiter] = {}  # by account, while it has a fetch
         self._held: int | None = None  # bytes of complete uploads; None before the first scan
@@ -121,7 +122,7 @@ class OutgoingFiles:
             await self._write(path, feed, take)
             lifetime = int(self._settings.upload_lifetime * 1000)
             kind = _choose_type(mime_type, name)
-            upload = Upload(path.name, clean_name(name), kind, came, self._now_ms() + lifetime)
+            upload = Upload(path.name, clean_name(name), kind, came, self._clock.steady_ms() + lifetime)
             try:
                 await disk.run(self._write_description, upload)
             except OSError as error:
@@ -140,7 +141,7 @@ class OutgoingFiles:
         Raises `FileRefused` (`unknown_file_key`, `too_large`).
         """
         upload = await disk.run(self._read_description, key) if _KEY.fullmatch(key) else None
-        if upload is None or upload.expires_at <= self._now_ms():
+        if upload is None or upload.expires_at <= self._clock.steady_ms():
             raise FileRefused("unknown_file_key", "no such upload, or it has expired")
         if upload.size > limit:
             raise _too_large(limit)
@@ -271,7 +272,7 @@ class OutgoingFiles:
 
     def _scan(self) -> int:
         """Tidy the directory. Returns the bytes of the uploads that are left."""
-        held, now = 0, self._now_ms()
+        held, now = 0, self._clock.steady_ms()
         with contextlib.suppress(OSError):
             for path in self._directory.iterdir():
                 with contextlib.suppress(OSError):
@@ -291,7 +292,8 @@ class OutgoingFiles:
             return 0
         if upload is not None:
             return upload.size
-        if path.stat().st_mtime < now / 1000 - _LEFT_BEHIND:
+        written = path.stat().st_mtime  # by the wall clock
+        if not self._clock.in_doubt and written < self._clock.now_ms() / 1000 - _LEFT_BEHIND:
             path.unlink()
         return 0
 

@@ -1,7 +1,9 @@
 """The certificate of the front: one for every name, read again when its files change."""
 
 import logging
+import math
 import ssl
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +16,8 @@ from unifyport.process import disk
 log = logging.getLogger("unifyport.front")
 
 LOOK_SECONDS = 60.0
+DAY = 86_400.0
+WARN_DAYS = 14
 HTTP_1_1 = ("http/1.1",)  # names of protocols in ALPN (RFC 7301)
 HTTP_2_TOO = ("h2", "http/1.1")
 
@@ -59,6 +63,7 @@ class Certificate:
         self._protocols = protocols
         self._pair = self.read()
         self._stamp: _Stamp | None = self._pair.stamp  # of the files as they were read last
+        self._warned_at = -math.inf  # seconds since 1970
         self.problem: str | None = None  # why the files as they are now are not in force
 
     @property
@@ -97,11 +102,21 @@ class Certificate:
     async def run(self) -> None:
         """Reload whenever the files have changed, until cancelled."""
         while True:
+            self._warn_before_expiry(time.time())
             await trio.sleep(LOOK_SECONDS)
             if await disk.run(_stamp, self._files) != self._stamp:
                 self.reload()
                 if self.problem is None:
                     log.info("the certificate was read again")
+
+    def _warn_before_expiry(self, now: float) -> None:
+        """Once a day, from `WARN_DAYS` before the pair in force expires. `now`: seconds since 1970."""
+        left = (self.expires_at - now) / DAY
+        if left > WARN_DAYS or abs(now - self._warned_at) < DAY:
+            return
+        self._warned_at = now
+        when = "has expired" if left <= 0 else f"expires in {left:.0f} days"
+        log.warning("the certificate %s: replace %s, it is read again by itself", when, self._files.cert)
 
 
 def why(error: OSError | ValueError) -> str:

@@ -10,9 +10,10 @@ import trio
 from unifyport.config.declared import hash_key, new_key
 from unifyport.model.account import Origin
 from unifyport.model.ids import new_id
-from unifyport.storage.contract import ApiKey, ChangeApiKey, PutApiKey, Store
+from unifyport.model.times import parse_rfc3339
+from unifyport.storage.contract import ACTIVE, ApiKey, ChangeApiKey, DeleteApiKey, PutApiKey, Store
 
-from .errors import OperationFailure, UseCaseError, not_found, refuse
+from .errors import OperationFailure, UseCaseError, invalid, not_found, refuse
 from .fields import MAX_TEXT, is_name
 from .writes import TimedWriter, WriteRefused
 
@@ -44,24 +45,27 @@ class ApiKeyUseCases:
     async def list_keys(self) -> list[ApiKey]:
         return await self._store.api_keys()
 
-    async def create_key(self, name: str, prefix: str | None) -> NewSecret:
+    async def create_key(self, name: str, prefix: str | None, expires_at: str | None = None) -> NewSecret:
+        """`expires_at`: RFC 3339; from then on the key is refused."""
         prefix = prefix or DEFAULT_PREFIX
         check_key(name, prefix)
-        secret = new_key(prefix)
-        record = ApiKey(
-            new_id("ak"), name, prefix, hash_key(secret), created_at=self._now_ms(), origin=Origin.API
-        )
+        secret, now = new_key(prefix), self._now_ms()
+        record = ApiKey(new_id("ak"), name, prefix, hash_key(secret), created_at=now, origin=Origin.API)
+        record.expires_at = _read_expiry(expires_at)
         await self._write(PutApiKey(record))
         return NewSecret(record, secret)
 
-    async def rotate_key(self, key_id: str, name: str, prefix: str | None) -> NewSecret:
-        """Give a key another secret; the old one is refused at once."""
+    async def rotate_key(
+        self, key_id: str, name: str, prefix: str | None, expires_at: str | None = None
+    ) -> NewSecret:
+        """Give a key another secret; the old one is refused at once. An expiry stays, unless one is given."""
+        expires = _read_expiry(expires_at)
         async with self._changing:
             record = await self._find_changeable(key_id)
             prefix = prefix or record.prefix
             check_key(name, prefix)
             secret = new_key(prefix)
-            change = ChangeApiKey(key_id, name=name, prefix=prefix, hash=hash_key(secret))
+            change = ChangeApiKey(key_id, name=name, prefix=prefix, hash=hash_key(secret), expires_at=expires)
             return NewSecret(await self._write(change), secret)
 
     async def change_status(self, key_id: str, status: str, *, owner: bool = False) -> ApiKey:
@@ -71,7 +75,13 @@ class ApiKeyUseCases:
             changed: ApiKey = await self._write(ChangeApiKey(key_id, status=status, keep_one=not owner))
             return changed
 
-    async def _write(self, write: PutApiKey | ChangeApiKey) -> Any:
+    async def delete_key(self, key_id: str, *, owner: bool = False) -> None:
+        """Delete a key. The last active one stays, but for the owner, who needs none."""
+        async with self._changing:
+            key = await self._find_changeable(key_id)
+            await self._write(DeleteApiKey(key_id, keep_one=not owner and key.status == ACTIVE))
+
+    async def _write(self, write: PutApiKey | ChangeApiKey | DeleteApiKey) -> Any:
         """The value of the write."""
         try:
             return await self._writes.write(write)
@@ -98,6 +108,16 @@ class ApiKeyUseCases:
 
 def _no_such_key() -> UseCaseError:
     return not_found("API key")
+
+
+def _read_expiry(text: str | None) -> int | None:
+    """Unix ms. Raises `UseCaseError` for what is no time."""
+    if text is None:
+        return None
+    try:
+        return parse_rfc3339(text)
+    except ValueError as error:
+        raise invalid("expires_at", str(error)) from None
 
 
 def check_key(name: str, prefix: str) -> None:

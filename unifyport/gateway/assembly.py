@@ -24,6 +24,7 @@ from unifyport.links.qr import QrPictures
 from unifyport.links.reply_tokens import ReplyTokens
 from unifyport.model.account import Account
 from unifyport.net.guard import AddressGuard
+from unifyport.process.clock import Clock
 from unifyport.providers.registry import Registry
 from unifyport.storage.contract import Store
 
@@ -31,6 +32,7 @@ from .account_fields import AccountChecks
 from .accounts import AccountUseCases
 from .api_keys import ApiKeyUseCases
 from .callers import Callers
+from .clock import ClockUseCases
 from .configuration import ConfigurationUseCases, Reloads
 from .conversations import ConversationUseCases
 from .deletion import AccountDeletion
@@ -48,10 +50,12 @@ from .logins import LoginUseCases
 from .lookup import AccountLookup
 from .message_actions import MessageActionUseCases
 from .platform import PlatformUseCases
+from .quarantine import QuarantineUseCases
 from .repeats import Repeats
 from .runtime import RuntimeUseCases, SupervisionTree
 from .sends import SendUseCases
 from .session_files import SessionFiles
+from .status import StatusUseCases
 from .workspace import ProviderUseCases, WorkspaceUseCases
 from .writes import TimedWriter
 
@@ -84,7 +88,7 @@ class Assembly:
     ssl_context: ssl.SSLContext
     new_delivery_client: NewClient
     ingress_url: Callable[[Account], str]
-    now_ms: Callable[[], int]
+    clock: Clock
     ready: Callable[[], str | None]
     writes: TimedWriter = attrs.field(init=False)
     media: MediaCache = attrs.field(init=False)
@@ -107,7 +111,7 @@ class Assembly:
             links=self.links,
             accounts=self.accounts,
             store=self.store,
-            now_ms=self.now_ms,
+            clock=self.clock,
         )
         self.eraser = Eraser(directory, self.store)
         self.fetching = FetchOnReceive(
@@ -116,14 +120,14 @@ class Assembly:
             accounts=self.accounts,
             store=self.store,
             default=settings.media.fetch,
-            now_ms=self.now_ms,
+            now_ms=self.clock.now_ms,
         )
         self.uploads = OutgoingFiles(
             directory / "out",
             settings.media,
             guard=self.media_guard,
             context=self.ssl_context,
-            now_ms=self.now_ms,
+            clock=self.clock,
         )
         self.deletion = AccountDeletion(self.store, self.writes, self.accounts, self.media)
         self.bell = EndpointBell(self.bus)
@@ -131,18 +135,19 @@ class Assembly:
 
     def build(self, reloads: Reloads, read_tree: Callable[[], list[Node]]) -> Gateway:
         """The use cases. `read_tree` reads the supervision tree as it is when it is called."""
-        store, lookup, now_ms = self.store, self.lookup, self.now_ms
+        store, lookup, clock, now_ms = self.store, self.lookup, self.clock, self.clock.now_ms
         accounts, endpoints = self._accounts(), self._endpoints()
-        platform = PlatformUseCases(self.registry, self.accounts, lookup, now_ms)
+        platform = PlatformUseCases(self.registry, self.accounts, lookup, clock)
         events = EventUseCases(store, lookup, self.bus)
         return Gateway(
             accounts=accounts,
             logins=self._logins(accounts),
             login_pages=LoginPageUseCases(self.accounts, self.login_links),
             runtime=RuntimeUseCases(self.accounts, lookup, now_ms),
+            status=StatusUseCases(self.accounts, self.deliveries, self.ready, now_ms),
             supervision=SupervisionTree(read_tree, now_ms),
             platform=platform,
-            conversations=ConversationUseCases(store, self.normalizers, self.accounts, platform, now_ms),
+            conversations=ConversationUseCases(store, self.normalizers, self.accounts, platform, clock),
             sends=self._sends(),
             message_actions=MessageActionUseCases(platform, self.writes, self.normalizers.find_alias),
             endpoints=endpoints,
@@ -152,9 +157,11 @@ class Assembly:
             callers=Callers(self.keys, self.writes, self.settings, now_ms),
             workspace=WorkspaceUseCases(store, self.writes, self.settings),
             providers=ProviderUseCases(self.registry, self.settings),
+            quarantine=QuarantineUseCases(store, self.writes, self.accounts, lookup, now_ms),
             configuration=ConfigurationUseCases(reloads),
             linked_files=LinkedFiles(store, self.links, self.media, self.uploads, self.pictures),
-            uploads=UploadUseCases(self.uploads, self.settings),
+            uploads=UploadUseCases(self.uploads, self.settings, clock),
+            clock=ClockUseCases(clock),
             ingress=self._ingress(),
             figures=self._figures(events, reloads),
             ready=self.ready,
@@ -173,7 +180,7 @@ class Assembly:
             deletion=self.deletion,
             changing=self.changing_accounts,
             settings=self.settings,
-            now_ms=self.now_ms,
+            now_ms=self.clock.now_ms,
             ingress_url=self.ingress_url,
         )
 
@@ -185,7 +192,7 @@ class Assembly:
             changes=accounts,
             writes=self.writes,
             files=SessionFiles(self.media_guard, self.ssl_context),
-            now_ms=self.now_ms,
+            now_ms=self.clock.now_ms,
         )
 
     def _sends(self) -> SendUseCases:
@@ -199,7 +206,7 @@ class Assembly:
             files=self.uploads,
             link_of_upload=self.links.link_of_upload,
             settings=self.settings,
-            now_ms=self.now_ms,
+            clock=self.clock,
             find_alias=self.normalizers.find_alias,
         )
 
@@ -211,7 +218,7 @@ class Assembly:
             bell=self.bell,
             guard=self.guard,
             settings=self.settings,
-            now_ms=self.now_ms,
+            clock=self.clock,
         )
 
     def _deliveries(self, endpoints: EndpointUseCases) -> DeliveryUseCases:
@@ -222,7 +229,7 @@ class Assembly:
             bell=self.bell,
             new_client=self.new_delivery_client,
             settings=self.settings,
-            now_ms=self.now_ms,
+            now_ms=self.clock.now_ms,
         )
 
     def _ingress(self) -> Ingress:
@@ -230,7 +237,7 @@ class Assembly:
             self.accounts,
             self.registry,
             self.store,
-            now_ms=self.now_ms,
+            clock=self.clock,
             ready=self.ready,
             dedupe_ms=int(self.settings().storage.dedupe_retention * 1000),
             turns=EntryTurns(self.deliveries.behind),
@@ -247,5 +254,7 @@ class Assembly:
             events=events,
             reloads=reloads,
             fetching=self.fetching,
+            settings=self.settings,
             ready=self.ready,
+            clock=self.clock,
         )

@@ -60,6 +60,8 @@ class Callers:
             key = await self._keys.read(hash_)
         if key is None:
             raise UseCaseError(INVALID_KEY, "the API key is unknown or inactive")
+        if key.expires_at is not None and key.expires_at <= self._now_ms():
+            raise UseCaseError(INVALID_KEY, "the API key has expired")
         self._count(key.id)
         return key
 

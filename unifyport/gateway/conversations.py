@@ -1,6 +1,5 @@
 """Use cases of conversations that need more than a call of the platform."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 
 import attrs
@@ -12,6 +11,7 @@ from unifyport.model.account import Account
 from unifyport.model.event import EventType
 from unifyport.model.message import CommandState, MarkRead
 from unifyport.model.times import parse_rfc3339
+from unifyport.process.clock import Clock
 from unifyport.providers.contract.base import ConnectionSpec
 from unifyport.providers.contract.capabilities import (
     CONVERSATION_NOT_FOUND,
@@ -37,7 +37,7 @@ class ConversationUseCases:
     _normalizers: Normalizers
     _accounts: Accounts
     _platform: PlatformUseCases
-    _now_ms: Callable[[], int]
+    _clock: Clock
 
     async def mark_read(self, account_id: str, conversation_id: str, message_id: str | None) -> None:
         """Mark messages as read up to one; with None, the whole conversation.
@@ -53,7 +53,7 @@ class ConversationUseCases:
                     " give up_to_message_id and up_to_message_sender_id"
                 )
                 raise UseCaseError(CONVERSATION_NOT_FOUND, text)
-        command = MarkRead(conversation_id, message_id, self._now_ms() + DEADLINE_MS)
+        command = MarkRead(conversation_id, message_id, self._clock.steady_ms() + DEADLINE_MS)
         with binding():
             answer = await self._accounts.call(account.id, command)
         if answer.state is not CommandState.SENT:
@@ -94,7 +94,7 @@ class ConversationUseCases:
 
     def _end_of_mute(self, duration: int | None, mute_until: str | None) -> int | None:
         """In unix seconds. A duration of 0 has no end."""
-        now = self._now_ms() // 1000
+        now = self._clock.now_ms() // 1000
         if duration is not None and mute_until is not None:
             raise UseCaseError(INVALID_REQUEST, "duration and mute_until exclude each other")
         if duration is not None:

@@ -132,7 +132,7 @@ class DeliveryUseCases:
                 ENDPOINT_NOT_ACTIVE, "a dead letter is replayed, and a replay keeps to a pause: activate it"
             )
         dead = DeadLetters(places=[(record.seq, record.round)])
-        replayed = await self._write_page(Replay(endpoint.id, dead, self._now_ms()))
+        replayed = await self._write_page(Replay(endpoint.id, dead))
         if not replayed.owed:
             raise UseCaseError(NOT_RETRYABLE, "it was replayed already, under an id of its own")
         self._bell.ring()
@@ -177,7 +177,7 @@ class DeliveryUseCases:
         """Owe an endpoint once more what `which` names, for `REPLAY_SECONDS`. Cancelled: whole pages are
         written.
         """
-        order = Replay(endpoint.id, which, self._now_ms())
+        order = Replay(endpoint.id, which)
         if position is not None:
             order.round, order.after, order.upto = position.round, position.after, position.upto
         elif isinstance(which, LoggedEvents):

@@ -19,6 +19,7 @@ from unifyport.model.webhook import (
     WebhookEndpoint,
 )
 from unifyport.net.guard import AddressGuard, UrlNotAllowed
+from unifyport.process.clock import Clock
 from unifyport.storage.contract import DeleteEndpoint, DropOwed, PutEndpoint, Store, Together
 
 from .errors import OperationFailure, UseCaseError, not_found, refuse
@@ -60,6 +61,8 @@ class EndpointView:
     retries: RetryPolicy
     delivery: DeliveryPolicy
     two_secrets: bool
+    failing_since: int | None
+    previous_until: int | None
     dropped: int | None = None
 
 
@@ -94,7 +97,7 @@ class EndpointUseCases:
     _bell: EndpointBell
     _guard: AddressGuard
     _settings: Callable[[], Settings]
-    _now_ms: Callable[[], int]
+    _clock: Clock
 
     # -- reading ---------------------------------------------------------------------------------------------
 
@@ -122,7 +125,18 @@ class EndpointUseCases:
 
     def _view(self, endpoint: WebhookEndpoint, dropped: int | None = None) -> EndpointView:
         retries, delivery = endpoint.policies(self._settings().webhooks.defaults)
-        return EndpointView(endpoint, retries, delivery, len(endpoint.secrets(self._now_ms())) > 1, dropped)
+        return EndpointView(
+            endpoint,
+            retries,
+            delivery,
+            two_secrets=len(endpoint.secrets(self._clock.steady_ms())) > 1,
+            failing_since=self._wall_of(endpoint.failing_since),
+            previous_until=self._wall_of(endpoint.previous_until),
+            dropped=dropped,
+        )
+
+    def _wall_of(self, steady: int | None) -> int | None:
+        return None if steady is None else self._clock.wall_of(steady)
 
     # -- changing --------------------------------------------------------------------------------------------
 
@@ -214,7 +228,7 @@ class EndpointUseCases:
         if secret is None and previous is None:
             return changed
         overlap = candidate.policies(defaults)[1].secret_overlap
-        return changed.with_secrets(candidate.secret, previous, overlap, self._now_ms())
+        return changed.with_secrets(candidate.secret, previous, overlap, self._clock.steady_ms())
 
 
 def _only_pauses_or_resumes(fields: EndpointFields) -> bool:

@@ -15,6 +15,7 @@ from unifyport.model.structuring import summarize
 
 INVALID_REQUEST = "invalid_request"
 NOT_FOUND = "not_found"
+OWNER_ONLY = "owner_only"
 RATE_LIMITED = "rate_limited"
 NOT_BOUND = "account_binding_not_found"
 DECLARED_IN_FILE = "declared_in_file"

@@ -12,12 +12,14 @@ from actors.accounts import Accounts
 from actors.delivery import Deliveries
 from actors.normalizer import Normalizers
 from actors.writer import Writer
+from unifyport.config.settings import Settings
 from unifyport.delivery.verdict import Verdict
 from unifyport.files.on_receive import FetchOnReceive
 from unifyport.model.event import name_of
 from unifyport.model.runtime_status import RuntimeStatus
 from unifyport.model.tally import Tally
 from unifyport.model.webhook import ENDPOINT_ACTIVE
+from unifyport.process.clock import Clock
 from unifyport.providers.registry import Registry
 from unifyport.storage.contract import Store
 
@@ -40,6 +42,17 @@ class AccountFigures:
     refused: dict[tuple[str, str], int]  # commands that were not admitted, by (channel, reason)
     queued: Counter[str]  # commands that wait or are in progress, by channel
     in_progress: Counter[str]  # by channel
+
+
+@attrs.frozen(kw_only=True)
+class OneAccountFigures:
+    """Times are unix ms; None: never since the start, or the platform does not call this account."""
+
+    id: str
+    name: str
+    up: bool
+    accepted_at: int | None = None
+    refused_at: int | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -82,7 +95,9 @@ class Figures:
     _events: EventUseCases
     _reloads: Reloads
     _fetching: FetchOnReceive
+    _settings: Callable[[], Settings]
     ready: Callable[[], str | None]
+    clock: Clock
 
     @property
     def files_to_fetch(self) -> int:
@@ -121,6 +136,21 @@ class Figures:
             in_progress=in_progress,
         )
 
+    def read_each_account(self) -> list[OneAccountFigures]:
+        """Of each account; empty unless `[metrics] accounts` asks for them."""
+        if not self._settings().metrics.accounts:
+            return []
+        return [
+            OneAccountFigures(
+                id=actor.row.id,
+                name=actor.row.name,
+                up=actor.view.status is RuntimeStatus.RUNNING,
+                accepted_at=None if actor.calls is None else actor.calls.accepted_at,
+                refused_at=None if actor.calls is None else actor.calls.refused_at,
+            )
+            for actor in self._accounts
+        ]
+
     def read_road(self) -> RoadFigures:
         partitions = self._normalizers.partitions
         kinds: Counter[int] = Counter()
@@ -130,7 +160,7 @@ class Figures:
             events={name_of(kind): count for kind, count in kinds.items()},
             quarantined=sum(partition.quarantined for partition in partitions),
             unsupported=sum((partition.unsupported for partition in partitions), Counter()),
-            storage_available=self._writer.unavailable is None,
+            storage_available=self._writer.unavailable is None and self._store.trouble is None,
             queued_writes=len(self._writer.mailbox),
             writes=self._writer.writes,
             commits=self._writer.commits,

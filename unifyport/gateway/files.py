@@ -13,6 +13,7 @@ from unifyport.files.media_links import MediaLinks, MediaUnavailable, Missing, R
 from unifyport.files.outgoing import FileRefused, OutgoingFiles, Sink, Upload
 from unifyport.links.qr import KINDS, NoPicture, QrPictures, code_of, draw
 from unifyport.process import disk
+from unifyport.process.clock import Clock
 from unifyport.storage.contract import Store
 
 from .errors import (
@@ -88,6 +89,7 @@ class UploadUseCases:
 
     _files: OutgoingFiles
     _settings: Callable[[], Settings]
+    _clock: Clock
 
     @property
     def max_file(self) -> int:
@@ -97,12 +99,14 @@ class UploadUseCases:
     async def keep(self, name: str, mime_type: str, feed: Callable[[Sink], Awaitable[None]]) -> Upload:
         """Keep what `feed` gives to the sink. It is on the disk when this returns.
 
-        Raises `UseCaseError`, and what `feed` does. Cancelled: nothing is kept.
+        Its `expires_at` is of the wall clock. Raises `UseCaseError`, and what `feed` does. Cancelled:
+        nothing is kept.
         """
         try:
-            return await self._files.keep(name, mime_type, feed)
+            upload = await self._files.keep(name, mime_type, feed)
         except FileRefused as refused:
             raise _refusal(refused) from None
+        return attrs.evolve(upload, expires_at=self._clock.wall_of(upload.expires_at))
 
 
 def _open(path: str) -> BinaryIO:

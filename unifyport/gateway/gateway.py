@@ -7,6 +7,7 @@ import attrs
 from .accounts import AccountUseCases
 from .api_keys import ApiKeyUseCases
 from .callers import Callers
+from .clock import ClockUseCases
 from .configuration import ConfigurationUseCases
 from .conversations import ConversationUseCases
 from .deliveries import DeliveryUseCases
@@ -19,8 +20,10 @@ from .login_pages import LoginPageUseCases
 from .logins import LoginUseCases
 from .message_actions import MessageActionUseCases
 from .platform import PlatformUseCases
+from .quarantine import QuarantineUseCases
 from .runtime import RuntimeUseCases, SupervisionTree
 from .sends import SendUseCases
+from .status import StatusUseCases
 from .workspace import ProviderUseCases, WorkspaceUseCases
 
 
@@ -35,6 +38,7 @@ class Gateway:
     logins: LoginUseCases
     login_pages: LoginPageUseCases
     runtime: RuntimeUseCases
+    status: StatusUseCases
     supervision: SupervisionTree
     platform: PlatformUseCases
     conversations: ConversationUseCases
@@ -47,7 +51,9 @@ class Gateway:
     callers: Callers
     workspace: WorkspaceUseCases
     providers: ProviderUseCases
+    quarantine: QuarantineUseCases
     configuration: ConfigurationUseCases
+    clock: ClockUseCases
     linked_files: LinkedFiles
     uploads: UploadUseCases
     ingress: Ingress

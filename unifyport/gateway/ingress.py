@@ -9,14 +9,17 @@ import copy
 import enum
 import hmac
 import logging
+import math
 from collections.abc import Callable, Mapping
 
 import trio
 
 from actors.account.actor import AccountActor
+from actors.account.platform_calls import BEFORE_LOGIN, SIGNATURE
 from actors.accounts import Accounts
 from unifyport.model.inbound import Unparsed, dedupe_key
 from unifyport.model.json_depth import too_deep, too_many_parts
+from unifyport.process.clock import Clock
 from unifyport.providers.contract.ingress import Addressed, InboundHook
 from unifyport.providers.registry import Registry
 from unifyport.storage.contract import Store, StoreUnavailable
@@ -51,7 +54,7 @@ class Ingress:
         registry: Registry,
         store: Store,
         *,
-        now_ms: Callable[[], int],
+        clock: Clock,
         ready: Callable[[], str | None],
         dedupe_ms: int,
         turns: EntryTurns,
@@ -59,7 +62,7 @@ class Ingress:
         self._accounts = accounts
         self._registry = registry
         self._store = store
-        self._now_ms = now_ms
+        self._clock = clock
         self._ready = ready
         self._keep_ms = dedupe_ms - _DAY_MS
         self._turns = turns
@@ -120,9 +123,16 @@ class Ingress:
             hook = _hook(actor) if actor is not None else None
             if actor is None or hook is None:
                 self._feign(provider, headers, body)
-            elif hook.verify(actor.credentials, headers, body):
+            elif self._verify(hook, actor, headers, body):
                 verified()
-                return await self._take(actor, hook, headers, body)
+                outcome = await self._take(actor, hook, headers, body)
+                if outcome is IngressOutcome.COMMITTED:
+                    actor.state.calls.accepted(self._clock.now_ms())
+                elif actor.known_identity is None:
+                    actor.state.calls.refused(self._clock.now_ms(), BEFORE_LOGIN)
+                return outcome
+            else:
+                actor.state.calls.refused(self._clock.now_ms(), SIGNATURE)
             return await self._refuse(account_id)
         finally:
             self._turns.leave(key)
@@ -148,6 +158,15 @@ class Ingress:
         except StoreUnavailable:
             return IngressOutcome.UNAVAILABLE
         return IngressOutcome.GONE if gone else IngressOutcome.UNAUTHORIZED
+
+    def _verify(
+        self, hook: InboundHook, actor: AccountActor, headers: Mapping[str, str], body: bytes
+    ) -> bool:
+        """Whether the secrets of an account verify a request; its age is not checked by a clock in doubt."""
+        verify = hook.verify
+        if hook.verify_at_any_time is not None and self._clock.in_doubt:
+            verify = hook.verify_at_any_time
+        return verify(actor.credentials, headers, body)
 
     def _feign(self, provider: str, headers: Mapping[str, str], body: bytes) -> None:
         """Do the work of a verification, so that the time of the answer says nothing."""
@@ -197,7 +216,7 @@ class Ingress:
         """The items by the account that each names, in their order."""
         known: dict[str, AccountActor] = {}
         routed: dict[AccountActor, list[Addressed]] = {}
-        oldest = self._now_ms() - self._keep_ms
+        oldest = -math.inf if self._clock.in_doubt else self._clock.now_ms() - self._keep_ms
         for item in items:
             stale = item.at is not None and item.at < oldest
             if item.group and not stale:
@@ -233,7 +252,7 @@ class Ingress:
             for account in self._accounts
             if _hook(account) is hook
             and hook.group(account.credentials) == group
-            and (account is actor or hook.verify(account.credentials, headers, body))
+            and (account is actor or self._verify(hook, account, headers, body))
         ]
         return found or [actor]
 
@@ -250,7 +269,7 @@ class Ingress:
         found = self._accounts.identified(actor.row.channel, identity)
         if found is None or found is actor:
             return found
-        if _hook(found) is not hook or not hook.verify(found.credentials, headers, body):
+        if _hook(found) is not hook or not self._verify(hook, found, headers, body):
             return None
         return found
 

@@ -20,6 +20,7 @@ import trio
 
 from actors.account.actor import AccountActor
 from actors.account.dialog import PUBLIC_URL_MISSING
+from actors.account.explanation import refused_calls
 from actors.account.failures import LeaseLost, NotDurable
 from actors.account.login import Login, LoginChanged
 from actors.account.question import AnswerTooLong, NotAsked, NotConfirmed
@@ -97,8 +98,10 @@ class LoginUseCases:
         """What has expired is left out: it cannot be used any more."""
         account = await self._lookup.find_stored(account_id)
         actor = self._accounts.actor(account.id)
+        refused = None
         if actor is not None:
             account = actor.row  # changes included that are not durable yet
+            refused = refused_calls(actor.calls)
         imports = actor is not None and issubclass(actor.connector_class, ImportsSession)
         payload, expires_at = account.auth_payload, account.auth_expires_at
         fields = auth.fields_of(account.auth_status, payload, imports=imports)
@@ -110,7 +113,7 @@ class LoginUseCases:
             list(fields),
             payload,
             expires_at if payload else None,
-            account.last_error,
+            account.last_error or refused,
         )
 
     # -- the steps -------------------------------------------------------------------------------------------

@@ -4,7 +4,6 @@ Whether the connector can do it at all is checked first, then whether the accoun
 platform is asked. The accounts actor is the only way to a connector.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import attrs
@@ -12,6 +11,7 @@ import attrs
 from actors.accounts import Accounts, NoSuchAccount
 from unifyport.model.account import Account
 from unifyport.model.message import Answer, CommandState, PlatformCall
+from unifyport.process.clock import Clock
 from unifyport.providers.contract.base import ConnectionSpec
 from unifyport.providers.contract.capabilities import Arguments, Capability, Result
 from unifyport.providers.registry import Registry
@@ -30,7 +30,7 @@ class PlatformUseCases:
     _registry: Registry
     _accounts: Accounts
     _lookup: AccountLookup
-    _now_ms: Callable[[], int]
+    _clock: Clock
 
     async def require_capability(
         self, account_id: str, capability: Capability[..., Any]
@@ -53,7 +53,7 @@ class PlatformUseCases:
         Cancelled: a call that changes something goes on.
         """
         assert not kwargs, "a command carries its arguments by their places"
-        command = PlatformCall(capability.name, args, self._now_ms() + DEADLINE_MS)
+        command = PlatformCall(capability.name, args, self._clock.steady_ms() + DEADLINE_MS)
         answer: Answer
         try:
             answer = await self._accounts.call(account.id, command)

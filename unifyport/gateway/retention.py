@@ -1,7 +1,9 @@
-"""Retention: rows and files past their time are deleted, a page at a time, with pauses for other writes."""
+"""Retention: rows and files past their time are deleted, a page at a time, with pauses for other writes.
+
+Their ages are of the steady clock. While the wall clock is in doubt no row is deleted.
+"""
 
 import logging
-from collections.abc import Callable
 
 import trio
 
@@ -9,6 +11,7 @@ from actors.writer import Writer
 from supervisors import Incarnation
 from unifyport.config.settings import Settings
 from unifyport.files.outgoing import OutgoingFiles
+from unifyport.process.clock import Clock
 from unifyport.storage.contract import Committed, Purge
 
 log = logging.getLogger("unifyport.retention")
@@ -21,16 +24,14 @@ KEYS_SECONDS = DAY  # of idempotency keys; a send of unknown outcome keeps its k
 
 
 class Retention:
-    def __init__(
-        self, settings: Settings, writer: Writer, files: OutgoingFiles, now_ms: Callable[[], int]
-    ) -> None:
+    def __init__(self, settings: Settings, writer: Writer, files: OutgoingFiles, clock: Clock) -> None:
         self._storage = settings.storage
         # as long as a repeat of an edit may come, or a link to a file of the message is good
         links = settings.media.link_lifetime + DAY
         self._messages_kept = max(settings.storage.dedupe_retention, links)
         self._writer = writer
         self._files = files
-        self._now_ms = now_ms
+        self._clock = clock
 
     async def run(self, incarnation: Incarnation) -> None:
         """Purge every minute until cancelled."""
@@ -49,9 +50,11 @@ class Retention:
 
     async def _page(self) -> bool:
         """Delete one page; True if there may be more."""
-        now, kept = self._now_ms(), self._storage
+        if self._clock.in_doubt:
+            return False
+        now, kept = self._clock.steady_ms(), self._storage
         purge = Purge(
-            now=now,
+            now=self._clock.now_ms(),
             events_before=now - _ms(kept.event_retention),
             seen_before=now - _ms(kept.dedupe_retention),
             dead_before=now - _ms(kept.dead_letter_retention),

@@ -7,9 +7,11 @@ import attrs
 import trio
 
 from actors.account.actor import AccountActor
+from actors.account.explanation import Explanation, explain_account
 from actors.account.lanes import SendFigures
+from actors.account.platform_calls import PlatformCalls
 from actors.accounts import Accounts
-from supervisors import ChildState, Node
+from supervisors import ChildState, Node, Phase
 from unifyport.model.account import ACTIVE, Account, AuthStatus
 from unifyport.model.auth import WAITING
 from unifyport.model.runtime_status import RuntimeStatus
@@ -57,6 +59,7 @@ class SupervisedAccount:
     last_seen_at: int | None
     interactive: bool  # a human must log it in
     sends: SendFigures
+    calls: PlatformCalls | None  # of an account that its platform calls
 
 
 @attrs.frozen
@@ -84,7 +87,9 @@ class RuntimeUseCases:
         await self._lookup.find_bound(account_id)
         account = await self._lookup.find_stored(account_id)
         with binding():
-            if verb in _CONNECTS and (waiting := self._refusal(account)):
+            if verb in _CONNECTS:
+                self._check_login(account)
+            if verb is Verb.RECONNECT and (waiting := self._waits(account)):
                 return self._result(account, verb, "failed", waiting)
             done = await self._do(account_id, verb)
         return self._result(account, verb, "succeeded" if done else "pending")
@@ -103,11 +108,8 @@ class RuntimeUseCases:
                 await trio.lowlevel.checkpoint()
                 return True
 
-    def _refusal(self, account: Account) -> str:
-        """Why the account must not connect now, as far as time mends it; empty if it may.
-
-        Raises `UseCaseError` for what only the operator can mend.
-        """
+    def _check_login(self, account: Account) -> None:
+        """Raises `UseCaseError` for an account that must not connect before the operator mends it."""
         actor = self._accounts.actor(account.id)
         terminal = actor.row.terminal if actor is not None else account.terminal
         if terminal is not None:
@@ -118,9 +120,15 @@ class RuntimeUseCases:
         needs_human = actor is not None and (actor.interactive or status in WAITING)
         if needs_human and status is not AuthStatus.AUTHORIZED:
             raise UseCaseError(NOT_BOUND, f"it has not been logged in yet ({status})")
-        if account.not_before is not None and account.not_before > self._now_ms():
-            return f"rate_limited: the platform asked to wait until {rfc3339(account.not_before)}"
-        return ""
+
+    def _waits(self, account: Account) -> str:
+        """Until when the platform told the account to wait; empty if it did not, or that is past."""
+        state = self._accounts.state(account.id)
+        if state.phase is not Phase.DEFERRED or state.next_retry_at is None:
+            return ""
+        left = max(0.0, state.next_retry_at - trio.current_time())
+        until = rfc3339(self._now_ms() + int(left * 1000))
+        return f"rate_limited: the platform asked to wait until {until}; start or reset tries at once"
 
     def _result(self, account: Account, verb: Verb, state: str, error: str = "") -> VerbResult:
         actor = self._accounts.actor(account.id)
@@ -141,6 +149,19 @@ class RuntimeUseCases:
             actor.last_seen_at,
             actor.interactive,
             actor.outbox.read_figures(),
+            actor.calls,
+        )
+
+    async def explain(self, account_id: str) -> tuple[SupervisedAccount, Explanation]:
+        """Why an account is not running, what happens by itself, and what the operator must do."""
+        view = await self.read_runtime(account_id)
+        return view, explain_account(
+            view.account,
+            view.state,
+            view.reason,
+            now_ms=self._now_ms(),
+            interactive=view.interactive,
+            calls=view.calls,
         )
 
 

@@ -26,6 +26,7 @@ from unifyport.model.message import (
     OutboundText,
     SendCommand,
 )
+from unifyport.process.clock import Clock
 from unifyport.providers.contract.base import ConnectionSpec
 from unifyport.providers.contract.capabilities import SEND_REPLY, capability_to_send
 from unifyport.providers.contract.errors import Rejected
@@ -117,7 +118,7 @@ class SendUseCases:
     _files: OutgoingFiles
     _link_of_upload: Callable[[str], str]  # file key -> URL
     _settings: Callable[[], Settings]
-    _now_ms: Callable[[], int]
+    _clock: Clock
     _find_alias: Callable[[int, str], Awaitable[Alias | None]]  # account number, conversation id
 
     async def send(
@@ -154,9 +155,10 @@ class SendUseCases:
             to = message.conversation_id
             message.reply_to_message_id = await self._read_quote(account, connection, to, quote)
         source = self._name_by_url(connection, message, source)
-        now, command_id = self._now_ms(), new_id("cmd")
+        command_id = new_id("cmd")
         message.client_ref = command_id
-        command = SendCommand(command_id, account.id, message, deadline=now + DEADLINE_MS, created_at=now)
+        deadline, now = self._clock.steady_ms() + DEADLINE_MS, self._clock.now_ms()
+        command = SendCommand(command_id, account.id, message, deadline=deadline, created_at=now)
         try:
             rendered = connection.check(message)
         except Rejected as rejected:

@@ -39,3 +39,4 @@ class Blocked:
     due: int
     account_no: int = 0
     round: int = 0
+    attempts: int = 1

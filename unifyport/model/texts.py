@@ -4,6 +4,7 @@ Any letter, sign and emoji is allowed, but no character that can control a termi
 """
 
 import re
+import unicodedata
 
 # As JSON Schema has it (ECMA-262): no control characters, no line or paragraph separators.
 PATTERN = r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$"
@@ -38,3 +39,25 @@ def visible(text: str, *, keep: str = "") -> str:
 def escape(letter: str) -> str:
     """A character as Python, TOML and (below U+10000) JSON write it."""
     return f"\\u{ord(letter):04x}" if ord(letter) < 0x10000 else f"\\U{ord(letter):08x}"
+
+
+LONGEST_NAME = 200  # characters
+
+
+def name_problem(name: str) -> str:
+    """What is wrong with a name in the configuration file; empty: nothing.
+
+    A name is how an operator finds an object, so it is one that can be seen and typed.
+    """
+    if not 0 < len(name) <= LONGEST_NAME:
+        return f"must be 1 to {LONGEST_NAME} characters"
+    if name != name.strip():
+        return "must not begin or end with a space"
+    if found := _ACTING.search(name):
+        return f"must not hold {escape(found[0])}, which is not shown or acts on what shows it"
+    return ""
+
+
+def as_name(name: str) -> str:
+    """The one spelling (NFC) of a name, so that letters and accents that look alike are alike (UAX 15)."""
+    return unicodedata.normalize("NFC", name)

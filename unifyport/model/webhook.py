@@ -177,10 +177,10 @@ class WebhookEndpoint:
     subscribed_events: list[str] = attrs.field(factory=list)
     secret: str = ""
     previous_secret: str = ""
-    previous_until: int | None = None  # unix ms; until then the previous secret signs too
+    previous_until: int | None = None  # steady clock, ms; until then the previous secret signs too
     retry_policy: dict[str, Any] = attrs.field(factory=dict)  # as the caller wrote it
     delivery: dict[str, Any] = attrs.field(factory=dict)  # as the caller wrote it
-    failing_since: int | None = None
+    failing_since: int | None = None  # steady clock, ms
     expired: int = 0  # count of events whose debt ended as expired
     orders: int = 0  # incremented by each replay and retry
     debt: int = 0  # incremented when its debt is dropped
@@ -230,24 +230,22 @@ class WebhookEndpoint:
             _named("signing_secret", lambda: standard_key(self.secret))
             _named("previous_signing_secret", lambda: standard_key(self.previous_secret))
 
-    def secrets(self, now_ms: int) -> tuple[str, ...]:
-        """The secrets that are valid now, the newest first."""
-        if self.previous_secret and self.previous_until is not None and now_ms < self.previous_until:
+    def secrets(self, now: int) -> tuple[str, ...]:
+        """The secrets that are valid at `now` (steady clock, ms), the newest first."""
+        if self.previous_secret and self.previous_until is not None and now < self.previous_until:
             return (self.secret, self.previous_secret)
         return (self.secret,)
 
-    def with_secrets(
-        self, secret: str, previous: str | None, overlap: float, now_ms: int
-    ) -> "WebhookEndpoint":
+    def with_secrets(self, secret: str, previous: str | None, overlap: float, now: int) -> "WebhookEndpoint":
         """The endpoint after a rotation: for `overlap` seconds the previous secret signs beside the new one.
 
-        `previous` None: the current secret.
+        `previous` None: the current secret. `now`: steady clock, ms.
         """
         if secret == self.secret and previous in (None, self.previous_secret):
             return self
         if previous is None:
             previous = self.secret
-        until = now_ms + round(overlap * 1000) if secret and previous and overlap else None
+        until = now + round(overlap * 1000) if secret and previous and overlap else None
         return attrs.evolve(
             self, secret=secret, previous_secret=previous if until else "", previous_until=until
         )

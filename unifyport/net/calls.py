@@ -180,9 +180,12 @@ class CallClient:
             if error is None and answer.heard > answer.most:
                 raise ConnectionLost("response_too_large")
             if error is not UNSENT:
-                raise ConnectionLost(_REASONS.get(error, "remote_protocol_error"))
+                reason = _REASONS.get(error, "remote_protocol_error")
+                raise ConnectionLost(
+                    reason, f"{place.location.host}: {_CAUSES.get(error, 'its answer is not HTTP')}"
+                )
             if not kept:
-                raise self._not_connected("write_error")
+                raise self._not_connected("write_error", place.location, "the connection was closed")
             connection = await self._open(place, connect_by)  # the platform has nothing of the request
 
     def _response(self, answer: Answer, max_body: int) -> Response:
@@ -205,10 +208,11 @@ class CallClient:
             with trio.fail_at(connect_by):
                 wire = await dial(self._backend, await self._target(place.location), connect_by)
         except (DialFailed, LocalTrouble, NameNotResolved) as error:
-            late = str(error) == "connect_timeout"
-            raise self._not_connected("connect_timeout" if late else "connect_error") from None
+            why = "name_not_resolved" if isinstance(error, NameNotResolved) else str(error)
+            reason = "connect_timeout" if why == "connect_timeout" else "connect_error"
+            raise self._not_connected(reason, place.location, why) from None
         except trio.TooSlowError:
-            raise self._not_connected("connect_timeout") from None
+            raise self._not_connected("connect_timeout", place.location, "connect_timeout") from None
         connection = Connection(place.pool, _Queued(wire, turnstile()), Answer(0, 0))
         place.pool.add(connection)
         return connection
@@ -223,8 +227,16 @@ class CallClient:
             raise NameNotResolved(host)
         return Target(at.scheme, at.host, at.port, tuple(addresses), path="", private=False)
 
-    def _not_connected(self, reason: str) -> NotConnected:
-        return NotConnected(reason if self._proxy is None else "proxy_error")
+    def _not_connected(self, reason: str, at: Location, why: str) -> NotConnected:
+        """`why`: the cause, for the operator. The name of a proxy is a secret."""
+        where = at.host if self._proxy is None else "the proxy"
+        return NotConnected(
+            reason if self._proxy is None else "proxy_error", f"{where}: {why.replace('_', ' ')}"
+        )
 
 
 _REASONS: dict[str | None, str] = {LOST: "read_error", TIMEOUT: "timeout"}
+_CAUSES: dict[str | None, str] = {
+    LOST: "the connection was lost before the answer",
+    TIMEOUT: "no answer in time",
+}

@@ -26,11 +26,19 @@ _NOTHING = httpx.ByteStream(b"")
 MAX_RESPONSE = 20 * 1024 * 1024
 
 
-class NotConnected(Exception):
+class HttpFailure(Exception):
+    """There is no answer. The text is a word; `cause` says more to the operator: `host: why`, or nothing."""
+
+    def __init__(self, reason: str, cause: str = "") -> None:
+        super().__init__(reason)
+        self.cause = cause
+
+
+class NotConnected(HttpFailure):
     """The request was not sent: no connection, no TLS, or no slot in the pool."""
 
 
-class ConnectionLost(Exception):
+class ConnectionLost(HttpFailure):
     """The request may have been received: a reset, time-out or invalid answer after sending began."""
 
 
@@ -174,9 +182,16 @@ async def streamed(client: Client, sending: httpx.Request) -> AsyncIterator[http
             await response.aclose()
             response.stream = _NOTHING  # breaks the cycle of response and stream: no garbage collection
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
-        raise NotConnected("proxy_error" if client.proxied else _slug(error)) from None
+        reason = "proxy_error" if client.proxied else _slug(error)
+        raise NotConnected(reason, _cause(client, sending, error)) from None
     except (httpx.TransportError, httpx.StreamError) as error:
-        raise ConnectionLost(_slug(error)) from None
+        raise ConnectionLost(_slug(error), _cause(client, sending, error)) from None
+
+
+def _cause(client: Client, sending: httpx.Request, error: Exception) -> str:
+    """Where it failed, without the URL: that may hold a token, and the name of a proxy is a secret."""
+    where = "the proxy" if client.proxied else sending.url.host
+    return f"{where}: {_slug(error).replace('_', ' ')}"
 
 
 def _slug(error: Exception) -> str:

@@ -96,9 +96,9 @@ class HttpApi:
                     method, url, content=body, headers={**sent, **more}, timeout=timeout
                 )
             except NotConnected as error:
-                raise Transient(str(error)) from None
+                raise Transient(str(error), cause=error.cause) from None
             except ConnectionLost as error:
-                raise Transient(str(error), maybe_applied=True) from None
+                raise Transient(str(error), maybe_applied=True, cause=error.cause) from None
 
         return await self._send(send, lambda answer: answer.status, authorized)
 
@@ -150,7 +150,7 @@ class HttpApi:
                     headers=sent,
                 )
             except (NotConnected, ConnectionLost) as error:
-                raise Transient(str(error)) from None
+                raise Transient(str(error), cause=error.cause) from None
 
         try:
             status, length = await self._send(fetch, lambda answer: answer[0], authorized)
@@ -221,7 +221,7 @@ def nothing_applied() -> Iterator[None]:
     except Transient as error:
         if not error.maybe_applied:
             raise
-        raise Transient(error.reason) from None
+        raise Transient(error.reason, cause=error.cause) from None
 
 
 async def collect_pages(

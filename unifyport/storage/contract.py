@@ -5,7 +5,8 @@ contract fixes the boundaries of transactions: a unit is never split, and fan-ou
 that writes the events. The SQL is up to the implementation.
 
 Reads return plain values. Row numbers (`seq`, `no`) are opaque outside this room: they may be compared and
-passed back, but not computed with. Times are unix milliseconds.
+passed back, but not computed with. Times are unix milliseconds of the wall clock. What the store measures
+ages by is of the steady clock (`unifyport.process.clock`), and so are the bounds of `Purge`.
 """
 
 from collections.abc import Sequence
@@ -19,6 +20,7 @@ from unifyport.model.message import CommandState, SendCommand
 from unifyport.model.owed import Blocked, LaneKey, Owed, Stretch
 from unifyport.model.unit import Unit
 from unifyport.model.webhook import WebhookEndpoint
+from unifyport.process.clock import Remembered
 
 # -- errors -----------------------------------------------------------------------------------------------
 
@@ -149,8 +151,6 @@ class AcceptCommand:
 class RecoverCommands:
     """At boot: accepted commands become `not_sent`, sending ones `unknown`. Value: the two counts."""
 
-    now: int
-
 
 ACTIVE = "active"  # of an API key; no other one admits a request
 
@@ -167,6 +167,7 @@ class ApiKey:
     created_at: int = 0
     last_used_at: int | None = None
     origin: str = "api"
+    expires_at: int | None = None  # unix ms; from then on it is refused
 
 
 @attrs.define
@@ -187,6 +188,7 @@ class ChangeApiKey:
     hash: bytes | None = None
     status: str | None = None
     keep_one: bool = False
+    expires_at: int | None = None
 
 
 @attrs.define
@@ -199,7 +201,10 @@ class UseApiKey:
 
 @attrs.define
 class DeleteApiKey:
+    """`keep_one`: refused as `last_active_key` if no other active key is left."""
+
     key_id: str
+    keep_one: bool = False
 
 
 @attrs.define
@@ -296,7 +301,6 @@ class Replay:
 
     endpoint_id: str
     which: DeadLetters | LoggedEvents
-    now: int
     round: int = 0
     after: int = 0  # `Replayed.last` of the page before
     upto: int = 0  # the last position of the log that is part of the replay
@@ -351,8 +355,23 @@ class Purge:
     messages_before: int = 0  # what became of messages
 
 
+@attrs.define
+class DropQuarantined:
+    """Delete items of the quarantine by their numbers. Value: how many there were."""
+
+    numbers: list[int]
+
+
+@attrs.define
+class RememberClock:
+    """Store what the next process needs of this one's clock."""
+
+    clock: Remembered
+
+
 Write = (
     Unit
+    | DropQuarantined
     | Settle
     | PutAccount
     | DeleteAccount
@@ -371,6 +390,7 @@ Write = (
     | RetryNow
     | EraseMessages
     | Purge
+    | RememberClock
 )
 
 # -- what reading returns -----------------------------------------------------------------------------------
@@ -443,6 +463,17 @@ class QuarantineEntry:
     raw: bytes
 
 
+@attrs.define
+class QuarantineRow:
+    """`QuarantineEntry` without its contents. `size`: bytes as stored, a little more than they are."""
+
+    n: int
+    account_no: int
+    at: int
+    reason: str
+    size: int
+
+
 class Store(Protocol):
     """A database. A method can be cancelled while it waits for its turn; a commit that has begun finishes.
 
@@ -457,6 +488,10 @@ class Store(Protocol):
 
     async def claim(self, resources: Sequence[str], owner: str) -> list[int]:
         """Raise the epoch of each lease and return the new ones."""
+
+    @property
+    def trouble(self) -> str | None:
+        """Why the database cannot be used now, as far as reads and checks have shown it."""
 
     def wal_bytes(self) -> int:
         """The size of the write-ahead log."""
@@ -564,5 +599,14 @@ class Store(Protocol):
         """Those of these keys whose messages were deleted."""
 
     async def quarantine(self, limit: int) -> list[QuarantineEntry]: ...
+    async def quarantine_entry(self, n: int) -> QuarantineEntry | None: ...
+    async def quarantined(
+        self, before: int | None, limit: int, account_no: int | None = None
+    ) -> list[QuarantineRow]:
+        """The newest first, with a number below `before`."""
+
+    async def clock(self) -> Remembered | None:
+        """What `RememberClock` stored; None at the first start."""
+
     async def lane_key(self) -> bytes:
         """The key with which lanes are hashed: random, made with the database."""

@@ -3,7 +3,8 @@
 The newest key of the ring seals, and any key of it opens. The header names the key, so the ring can be
 rotated while old rows stay readable. Each purpose, and each context (an account) within it, has its own
 subkey by HKDF. The place of a value (table, row, column) is authenticated with it: a value that was moved to
-another place does not open.
+another place does not open. Subkeys are kept, within bounds, but not for a value from outside that does not
+open: whoever makes up contexts gains no memory.
 
 Layout of a sealed value: version (1 byte, 1) | key id (4 bytes) | nonce (12 bytes) | ciphertext and tag.
 """
@@ -13,7 +14,10 @@ import binascii
 import hashlib
 import hmac
 import os
+import sys
+import threading
 from collections.abc import Sequence
+from typing import Generic, TypeVar
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -22,8 +26,11 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 _VERSION = 1
 _KEY_BYTES, _ID_BYTES, _NONCE_BYTES = 32, 4, 12
-_CACHED_SUBKEYS = 65_536
+_CACHE_BYTES = 32 * 1024**2  # about 20,000 subkeys
+_ENTRY_BYTES = 1600  # of a cached cipher, its name and its place in the table; without the context
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
+_Name = tuple[bytes, str, str]  # id of the master key, purpose, context
+T = TypeVar("T")
 WHAT_TO_DO = (
     "restore the key that sealed it; a key that was rotated stays in the list, one key on each line and the"
     " newest last"
@@ -42,8 +49,8 @@ class KeyRing:
             raise ValueError(f"a master key is {_KEY_BYTES} bytes in base64, one key on each line")
         self._keys = {hashlib.sha256(b"unifyport key id" + key).digest()[:_ID_BYTES]: key for key in keys}
         self._newest = list(self._keys)[-1]
-        self._subkeys: dict[tuple[bytes, str, str], bytes] = {}
-        self._ciphers: dict[tuple[bytes, str, str], AESGCM] = {}
+        self._subkeys = _Cache[bytes]()
+        self._ciphers = _Cache[AESGCM]()
 
     @property
     def newest(self) -> bytes:
@@ -86,11 +93,16 @@ class KeyRing:
         key_id, nonce = key_id_of(sealed), sealed[1 + _ID_BYTES : 1 + _ID_BYTES + _NONCE_BYTES]
         if sealed[:1] != bytes([_VERSION]) or key_id not in self._keys:
             raise SealError(f"security.master_key does not open a sealed value ({purpose}): {WHAT_TO_DO}")
+        name, ciphertext = (key_id, purpose, context), sealed[1 + _ID_BYTES + _NONCE_BYTES :]
+        known = self._ciphers.get(name)
+        cipher = known if known is not None else self._new_cipher(*name)
         try:
-            cipher = self._cipher(key_id, purpose, context)
-            return cipher.decrypt(nonce, sealed[1 + _ID_BYTES + _NONCE_BYTES :], _place(place))
+            plain = cipher.decrypt(nonce, ciphertext, _place(place))
         except InvalidTag:
             raise SealError(f"sealed value does not open: {purpose}") from None
+        if known is None:
+            self._ciphers.add(name, cipher)
+        return plain
 
     def seal_text(self, purpose: str, plain: bytes, *, context: str, repeatable: bool = False) -> str:
         """A sealed value for callers, in unpadded URL-safe base64, which URLs and headers can hold."""
@@ -119,20 +131,46 @@ class KeyRing:
     def _cipher(self, key_id: bytes, purpose: str, context: str) -> AESGCM:
         name = (key_id, purpose, context)
         if (cipher := self._ciphers.get(name)) is None:
-            if len(self._ciphers) >= _CACHED_SUBKEYS:
-                self._ciphers.clear()
-            cipher = self._ciphers[name] = AESGCM(self._subkey(key_id, purpose, context))
+            cipher = self._new_cipher(*name)
+            self._ciphers.add(name, cipher)
         return cipher
 
     def _subkey(self, key_id: bytes, purpose: str, context: str) -> bytes:
         name = (key_id, purpose, context)
         if (key := self._subkeys.get(name)) is None:
-            if len(self._subkeys) >= _CACHED_SUBKEYS:
-                self._subkeys.clear()
-            info = b"unifyport v1\0" + purpose.encode() + b"\0" + context.encode()
-            key = HKDF(SHA256(), _KEY_BYTES, salt=None, info=info).derive(self._keys[key_id])
-            self._subkeys[name] = key
+            key = self._derive(*name)
+            self._subkeys.add(name, key)
         return key
+
+    def _new_cipher(self, key_id: bytes, purpose: str, context: str) -> AESGCM:
+        return AESGCM(self._derive(key_id, purpose, context))
+
+    def _derive(self, key_id: bytes, purpose: str, context: str) -> bytes:
+        info = b"unifyport v1\0" + purpose.encode() + b"\0" + context.encode()
+        return HKDF(SHA256(), _KEY_BYTES, salt=None, info=info).derive(self._keys[key_id])
+
+
+class _Cache(Generic[T]):
+    """What was derived for a name; emptied when it is full. Threads of the store use it, too."""
+
+    def __init__(self) -> None:
+        self._entries: dict[_Name, T] = {}
+        self._bytes = 0
+        self._lock = threading.Lock()
+
+    def get(self, name: _Name) -> T | None:
+        return self._entries.get(name)
+
+    def add(self, name: _Name, value: T) -> None:
+        size = _ENTRY_BYTES + sys.getsizeof(name[2])
+        with self._lock:
+            if name in self._entries:
+                return
+            if self._bytes + size > _CACHE_BYTES:
+                self._entries.clear()
+                self._bytes = 0
+            self._entries[name] = value
+            self._bytes += size
 
 
 def key_id_of(sealed: bytes) -> bytes:

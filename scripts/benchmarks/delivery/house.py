@@ -30,7 +30,8 @@ from unifyport.net.clients import ssl_context
 from unifyport.net.guard import AddressGuard, Resolver
 from unifyport.net.sockets import Sockets
 from unifyport.net.sweeper import Sweeper
-from unifyport.server import PARTITIONS, wall_clock_ms
+from unifyport.process.clock import Clock, wall_clock_ms
+from unifyport.server import PARTITIONS
 from unifyport.storage.contract import PutAccount, PutEndpoint
 from unifyport.storage.sealing import KeyRing
 from unifyport.storage.sqlite.store import SqliteStore
@@ -131,7 +132,7 @@ def _services(
         return client
 
     return DeliveryServices(
-        *(store, writer, bus, fleet, new_client, wall_clock_ms),
+        *(store, writer, bus, fleet, new_client, Clock()),
         draw=lambda: random.uniform(-1.0, 1.0),
         sweeper=sweeper,
     )

@@ -62,6 +62,7 @@ _STATUSES: dict[int, tuple[str, ...]] = {
         codes.INVALID_CONFIGURATION,
     ),
     401: (codes.MISSING_KEY, codes.INVALID_KEY),
+    403: (codes.OWNER_ONLY,),
     404: (codes.NOT_FOUND, *NOT_FOUND_REASONS),
     409: (
         codes.NOT_BOUND,

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from typing import Any, get_args
 
-from unifyport import __version__
+from unifyport.version import VERSION
 
 from .. import schemas
 from .openapi_components import body_of, components, shape_of
@@ -25,7 +25,7 @@ def document(routes: Iterable[Route]) -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {
             "title": "UnifyPort",
-            "version": __version__,
+            "version": VERSION,
             "license": {"name": "MIT", "identifier": "MIT"},
             "contact": {"name": "The operator of this gateway"},
             "description": (

@@ -20,6 +20,7 @@ _TAGS = {
     "Webhook Endpoints": "Receivers of events, each with its subscription, secret and retry policy.",
     "Deliveries": "What an endpoint got and is owed: attempts, dead letters, replays.",
     "Events": "The event log, and the events that receivers get.",
+    "Quarantine": "Items of platforms that could not be read, kept as they came",
     "Operations": "Health of the process.",
 }
 

@@ -2,13 +2,12 @@
 
 from unifyport.gateway import errors as codes
 from unifyport.gateway.errors import UseCaseError
-from unifyport.gateway.runtime import Verb
+from unifyport.gateway.runtime import SupervisedAccount, Verb
 from unifyport.model.times import rfc3339
 
 from .. import schemas
 from ..http.errors import INVALID_REQUEST, NOT_BOUND, NOT_FOUND, error
 from ..http.routing import Call, Handler, Route
-from .explain import explain
 
 
 def _handler(verb: Verb) -> Handler:
@@ -55,17 +54,27 @@ async def get_runtime(call: Call) -> schemas.Runtime:
         next_retry_at=None if state.next_retry_at is None else wall_time(state.next_retry_at),
         last_seen_at=None if view.last_seen_at is None else rfc3339(view.last_seen_at),
         terminal=state.terminal,
+        calls=_present_calls(view),
+    )
+
+
+def _present_calls(view: SupervisedAccount) -> schemas.PlatformCalls | None:
+    calls = view.calls
+    if calls is None:
+        return None
+    return schemas.PlatformCalls(
+        refused_in_a_row=calls.refused_since,
+        last_accepted_at=None if calls.accepted_at is None else rfc3339(calls.accepted_at),
+        last_refused_at=None if calls.refused_at is None else rfc3339(calls.refused_at),
+        refused_because=calls.refused_because or None,
     )
 
 
 async def get_explanation(call: Call) -> schemas.Explanation:
-    view = await call.gateway.runtime.read_runtime(call.path["account_id"])
-    at = view.state.next_retry_at
-    shown = "" if at is None else call.gateway.supervision.wall_time(at)
-    why, following, action = explain(
-        view.account, view.state, view.reason, shown, interactive=view.interactive
+    view, found = await call.gateway.runtime.explain(call.path["account_id"])
+    return schemas.Explanation(
+        view.account.id, view.status.value, found.why, found.following, found.action, found.detail
     )
-    return schemas.Explanation(view.account.id, view.status.value, why, following, action)
 
 
 def _reading(operation_id: str, path: str, handler: Handler, summary: str, data: type) -> Route:

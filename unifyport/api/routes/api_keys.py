@@ -23,6 +23,7 @@ def present_key(key: ApiKey) -> schemas.APIKey:
         origin=key.origin,  # type: ignore[arg-type]
         created_at=rfc3339(key.created_at),
         last_used_at=None if key.last_used_at is None else rfc3339(key.last_used_at),
+        expires_at=None if key.expires_at is None else rfc3339(key.expires_at),
     )
 
 
@@ -35,17 +36,23 @@ async def list_keys(call: Call) -> list[schemas.APIKey]:
 
 
 async def create_key(call: Call) -> schemas.APIKeyCreateResult:
-    return present_secret(await call.gateway.api_keys.create_key(call.body.name, call.body.prefix))
+    body = call.body
+    return present_secret(await call.gateway.api_keys.create_key(body.name, body.prefix, body.expires_at))
 
 
 async def rotate_key(call: Call) -> schemas.APIKeyCreateResult:
     keys, body = call.gateway.api_keys, call.body
-    return present_secret(await keys.rotate_key(call.path["key_id"], body.name, body.prefix))
+    made = await keys.rotate_key(call.path["key_id"], body.name, body.prefix, body.expires_at)
+    return present_secret(made)
 
 
 async def update_status(call: Call) -> schemas.APIKey:
     keys, status = call.gateway.api_keys, call.body.status
     return present_key(await keys.change_status(call.path["key_id"], status, owner=call.owner))
+
+
+async def delete_key(call: Call) -> None:
+    await call.gateway.api_keys.delete_key(call.path["key_id"], owner=call.owner)
 
 
 def _write(
@@ -94,6 +101,18 @@ ROUTES = [
         "update_api_key_failed",
         schemas.APIKey,
         schemas.APIKeyStatusUpdateRequest,
+    ),
+    Route(
+        "deleteApiKey",
+        "DELETE",
+        "/v1/api-keys/{key_id}",
+        delete_key,
+        _TAG,
+        "Delete a key",
+        "delete_api_key_failed",
+        success=204,
+        errors=(refusal("delete_api_key_failed"), NOT_FOUND),
+        extension=True,
     ),
     _write(
         "rotateApiKey",

@@ -20,7 +20,7 @@ async def readyz(call: Call) -> schemas.Health:
     reason = call.gateway.ready()
     if reason is not None:
         raise UseCaseError(codes.NOT_READY, reason, retry_after=1)
-    return schemas.Health("ready")
+    return schemas.Health("ready", call.gateway.clock.read().doubt)
 
 
 ROUTES = [

@@ -14,12 +14,12 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from unifyport import __version__
 from unifyport.front.connections import Connections, Phase
 from unifyport.front.tls import Certificate
-from unifyport.gateway.figures import EndpointFigures, Figures
+from unifyport.gateway.figures import EndpointFigures, Figures, OneAccountFigures
 from unifyport.model.tally import Tally
 from unifyport.process.watchdog import Watchdog
+from unifyport.version import VERSION
 
 from ..ingress import IngressFront
 
@@ -74,6 +74,7 @@ class _Gateway(Collector):
     def collect(self) -> Iterator[Metric]:
         yield from self._process()
         yield from self._accounts()
+        yield from self._each_account()
         yield from self._road()
         yield from self._deliveries()
         yield from self._http()
@@ -82,10 +83,18 @@ class _Gateway(Collector):
         return ()  # nothing is counted yet when it is registered
 
     def _process(self) -> Iterator[Metric]:
-        yield _gauge("unifyport_info", "The running version", ["version"], [((__version__,), 1)])
+        yield _gauge("unifyport_info", "The running version", ["version"], [((VERSION,), 1)])
         ready = self._figures.ready() is None
         yield _gauge("unifyport_ready", "1 when the gateway can do its work", [], [((), ready)])
 
+        clock = self._figures.clock
+        yield _gauge(
+            "unifyport_clock_in_doubt",
+            "1 while the wall clock is in doubt and nothing is purged or called stale",
+            [],
+            [((), clock.in_doubt)],
+        )
+        yield _counter("unifyport_clock_steps", "Steps of the wall clock", [], [((), clock.steps)])
         configuration = self._figures.read_configuration()
         yield _gauge(
             "unifyport_config_last_reload_successful",
@@ -142,6 +151,17 @@ class _Gateway(Collector):
         ):
             yield _gauge(name, text, ["channel"], (((channel,), count) for channel, count in counts.items()))
 
+    def _each_account(self) -> Iterator[Metric]:
+        accounts = self._figures.read_each_account()
+        labels = ["account", "name"]
+        if accounts:
+            values = [((each.id, each.name), each.up) for each in accounts]
+            yield _gauge("unifyport_account_up", "1 while the account is connected", labels, values)
+        for name, text, read in _OF_ACCOUNTS:
+            times = [((each.id, each.name), at / 1000) for each in accounts if (at := read(each)) is not None]
+            if times:
+                yield _gauge(name, text, labels, times)
+
     def _road(self) -> Iterator[Metric]:
         road = self._figures.read_road()
         yield _counter(
@@ -170,7 +190,7 @@ class _Gateway(Collector):
         )
         yield _gauge(
             "unifyport_storage_available",
-            "0 while the disk takes no writes",
+            "0 while the database cannot be read or written",
             [],
             [((), road.storage_available)],
         )
@@ -320,6 +340,18 @@ class _Loop(Collector):
         return ()
 
 
+_OF_ACCOUNTS: tuple[tuple[str, str, Callable[[OneAccountFigures], int | None]], ...] = (
+    (
+        "unifyport_account_ingress_last_accepted_timestamp_seconds",
+        "When a call of the account's platform was accepted last",
+        attrgetter("accepted_at"),
+    ),
+    (
+        "unifyport_account_ingress_last_refused_timestamp_seconds",
+        "When a call of the account's platform was refused last",
+        attrgetter("refused_at"),
+    ),
+)
 _OF_ENDPOINTS: tuple[tuple[str, str, Callable[[EndpointFigures], float]], ...] = (
     ("unifyport_endpoint_in_flight", "Attempts under way", attrgetter("in_flight")),
     (

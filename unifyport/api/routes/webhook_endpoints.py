@@ -33,8 +33,8 @@ def present_endpoint(view: EndpointView, load: EndpointLoad | None = None) -> sc
         origin=endpoint.origin.value,
         name=endpoint.name,
         reason=endpoint.reason,
-        failing_since=_present_time(endpoint.failing_since),
-        previous_secret_until=_present_time(endpoint.previous_until) if view.two_secrets else None,
+        failing_since=_present_time(view.failing_since),
+        previous_secret_until=_present_time(view.previous_until) if view.two_secrets else None,
         runtime=None if load is None else _present_load(load),
         dropped=view.dropped,
     )

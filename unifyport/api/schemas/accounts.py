@@ -141,6 +141,16 @@ class RuntimeSends:
 
 
 @attrs.define
+class PlatformCalls:
+    """Of an account that its platform calls, what was observed since the gateway started."""
+
+    refused_in_a_row: int
+    last_accepted_at: str | None = None
+    last_refused_at: str | None = None
+    refused_because: str | None = None
+
+
+@attrs.define
 class Runtime:
     """What the supervisor of an account knows: where it is, since when, and what comes next."""
 
@@ -158,12 +168,15 @@ class Runtime:
     next_retry_at: str | None = None
     last_seen_at: str | None = None
     terminal: str | None = None
+    calls: PlatformCalls | None = None
 
 
 @attrs.define
 class Explanation:
     """Why an account is not running, what happens next by itself, and what a human must do (empty:
     nothing).
+
+    `detail` says what `why` does not: the host that cannot be reached, or when the platform called last.
     """
 
     account_id: str
@@ -171,6 +184,7 @@ class Explanation:
     why: str
     next: str
     action: str
+    detail: str = ""
 
 
 @attrs.define

@@ -18,7 +18,20 @@ class OkData:
 
 @attrs.define
 class Health:
+    """`clock`: why the wall clock is in doubt, if it is."""
+
     status: str
+    clock: str | None = None
+
+
+@attrs.define
+class Clock:
+    """`doubt`: why the wall clock is in doubt; `ends_in`: seconds until it no longer is, without a step."""
+
+    in_doubt: bool
+    steps: int
+    doubt: str | None = None
+    ends_in: int | None = None
 
 
 @attrs.define

@@ -5,7 +5,7 @@ from typing import Literal
 import attrs
 
 from .common import ProviderName
-from .fields import KeyPrefix, Name
+from .fields import KeyPrefix, Name, Time
 
 
 @attrs.define
@@ -33,12 +33,16 @@ class APIKey:
     origin: Literal["api", "file"]
     created_at: str
     last_used_at: str | None = None  # to the minute
+    expires_at: str | None = None
 
 
 @attrs.define
 class APIKeyCreateRequest:
+    """`expires_at`: RFC 3339; from then on the key is refused."""
+
     name: Name
     prefix: KeyPrefix | None = None
+    expires_at: Time | None = None
 
 
 @attrs.define
@@ -165,3 +169,82 @@ class Reload:
     needs_restart: list[str]
     policies_changed: int
     left: list[str]
+
+
+@attrs.define
+class AccountStatus:
+    """One account. `problem`: it should run and does not, or calls of its platform are refused."""
+
+    id: str
+    name: str
+    provider: str
+    runtime_status: str
+    since: str
+    reason: str
+    detail: str
+    next: str
+    action: str
+    next_retry_at: str
+    budget_left: int
+    auth_status: str
+    last_error: str
+    problem: bool
+
+
+@attrs.define
+class EndpointStatus:
+    """An endpoint that is not active, or fails."""
+
+    id: str
+    name: str
+    status: str
+    reason: str
+    breaker_open: bool
+    failing_since: str | None = None
+
+
+@attrs.define
+class GatewayStatus:
+    """What runs and what does not. `counts`: all accounts by runtime status; `problems`: how many have one.
+
+    `accounts`: those that were asked for, problems first; `matching`: how many there are in all.
+    `not_ready`: why the gateway is not ready.
+    """
+
+    ready: bool
+    version: str
+    counts: dict[str, int]
+    problems: int
+    accounts: list[AccountStatus]
+    matching: int
+    endpoint_count: int
+    endpoint_problems: int
+    endpoints: list[EndpointStatus]
+    not_ready: str | None = None
+
+
+@attrs.define
+class QuarantinedItem:
+    """An item that could not be read. `size`: bytes as stored. `text` or `base64`: its contents."""
+
+    id: str
+    at: str
+    reason: str
+    size: int
+    account_id: str | None = None
+    text: str | None = None
+    base64: str | None = None
+
+
+@attrs.define
+class QuarantinePage:
+    items: list[QuarantinedItem]
+    has_more: bool
+    next_cursor: str
+
+
+@attrs.define
+class Purged:
+    """How many items were deleted."""
+
+    purged: int

@@ -9,6 +9,7 @@ text that is no TOML. Unknown keys are mistakes: a misspelt option that does not
 from .account_checks import check_credentials, explain_connections, find_webhook_problem
 from .address_checks import split_bind
 from .checks import check
+from .finding import find_database, socket_of
 from .mistakes import Mistake, Mistakes, Source
 from .reading import load, load_with_source
 from .values import DeclaredAccount, DeclaredEndpoint, Media, ServerSettings, Settings, Storage
@@ -26,8 +27,10 @@ __all__ = [
     "check",
     "check_credentials",
     "explain_connections",
+    "find_database",
     "find_webhook_problem",
     "load",
     "load_with_source",
+    "socket_of",
     "split_bind",
 ]

@@ -26,6 +26,7 @@ from unifyport.providers.registry import Registry
 
 from .account_checks import check_accounts
 from .address_checks import Permitted, check_networks, is_http_url, split_bind
+from .file_checks import check_files
 from .lines import KeyPath
 from .mistakes import Mistakes, suggest, suggest_key
 from .policy_checks import check_policies
@@ -44,6 +45,7 @@ def check(settings: Settings, registry: Registry, mistakes: Mistakes) -> None:
     _check_server(settings, mistakes)
     _check_storage(settings, mistakes)
     _check_small_sections(settings, registry, mistakes)
+    check_files(settings, mistakes)
     _check_keys(settings, mistakes)
     permitted = Permitted(settings.security, mistakes)
     _check_webhooks(settings, permitted, mistakes)

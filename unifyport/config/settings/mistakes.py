@@ -64,8 +64,12 @@ class Mistakes:
     def add_unreadable(self, mistake: Mistake) -> None:
         """Add a value that cannot be read. Checks that depend on this value are ignored from now on."""
         self.found.append(mistake)
-        self._unreadable.add(mistake.path)
-        self._around_unreadable.update(mistake.path[:length] for length in range(len(mistake.path)))
+        self.leave_out(mistake.path)
+
+    def leave_out(self, path: KeyPath) -> None:
+        """A value is not read, and that is no mistake. Checks that depend on it are ignored from now on."""
+        self._unreadable.add(path)
+        self._around_unreadable.update(path[:length] for length in range(len(path)))
 
     def add(self, mistake: Mistake) -> None:
         """Add the finding of a check, unless it depends on a value that could not be read."""

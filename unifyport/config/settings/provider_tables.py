@@ -15,7 +15,7 @@ from .checks import explain_channel
 from .lines import KeyPath
 from .mistakes import Mistake, Mistakes, suggest_key
 from .values import PaceOverride
-from .walk import Walk
+from .walk import NotRead, Walk
 
 
 @attrs.frozen
@@ -69,6 +69,9 @@ def _read_app(
             value = secret(table[name])
             if not credential.accepts(value):
                 raise Wrong(f"is not a valid {name}")
+        except NotRead:
+            mistakes.leave_out((*path, name))
+            continue
         except Wrong as error:
             mistakes.add_unreadable(Mistake((*path, name), str(error), show_value=False))
             continue

@@ -18,6 +18,7 @@ from unifyport.model.duration import parse_duration
 from unifyport.model.rates import parse_rate
 from unifyport.model.sizes import parse_size
 from unifyport.model.structuring import Problems, Wrong
+from unifyport.model.texts import as_name, name_problem
 from unifyport.model.token_bucket import Limit
 from unifyport.net.urls import in_ascii
 from unifyport.process.redaction import HeldSecrets
@@ -32,13 +33,14 @@ from .values import (
     OFF,
     DeclaredAccount,
     Duration,
+    Name,
     PaceLimit,
     Rate,
     Secret,
     Settings,
     Size,
 )
-from .walk import Walk
+from .walk import NotRead, Walk
 
 _ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 _NOT_OF_THE_FILE = ("directory", "path", "paces", "apps", "secrets")  # fields of `Settings`
@@ -52,12 +54,20 @@ class Loaded:
     source: Source
 
 
-def load(path: Path, registry: Registry, environ: Mapping[str, str] = os.environ) -> Settings:
-    """Read and check a configuration file. Raises `Problems`, each with file, line and name."""
-    return load_with_source(path, registry, environ).settings
+def load(
+    path: Path, registry: Registry, environ: Mapping[str, str] = os.environ, *, secrets: bool = True
+) -> Settings:
+    """Read and check a configuration file. Raises `Problems`, each with file, line and name.
+
+    Without `secrets`, those that stand elsewhere (`env`, `file`) are not read, nor the files of `server.tls`
+    and `security.ca_file`: the settings are then only for the check.
+    """
+    return load_with_source(path, registry, environ, secrets=secrets).settings
 
 
-def load_with_source(path: Path, registry: Registry, environ: Mapping[str, str] = os.environ) -> Loaded:
+def load_with_source(
+    path: Path, registry: Registry, environ: Mapping[str, str] = os.environ, *, secrets: bool = True
+) -> Loaded:
     """`load`, with the `Source` of the file. Raises `Problems`."""
     try:
         text = path.read_text(encoding="utf-8")
@@ -74,17 +84,23 @@ def load_with_source(path: Path, registry: Registry, environ: Mapping[str, str] 
     except ValueError:  # of Python: a decimal number of more than 4,300 digits
         raise Problems([f"{path}: a number has too many digits"]) from None
     source = Source(str(path), text, document)
-    settings = _parse(source, path.parent, registry, environ)
+    settings = _parse(source, path.parent, registry, environ if secrets else None)
     return Loaded(attrs.evolve(settings, path=path), source)
 
 
-def _parse(source: Source, directory: Path, registry: Registry, environ: Mapping[str, str]) -> Settings:
-    """Raises `Problems`."""
+def _parse(
+    source: Source, directory: Path, registry: Registry, environ: Mapping[str, str] | None
+) -> Settings:
+    """`environ` is None: secrets that stand elsewhere are left out. Raises `Problems`."""
     document = source.document
     mistakes = Mistakes(document)
     secrets = HeldSecrets()
 
     def secret(value: Any) -> str:
+        if environ is None:
+            if isinstance(value, dict) and value.keys() in ({"env"}, {"file"}):
+                raise NotRead
+            return read_secret(value, directory, {}, secrets)
         return read_secret(value, directory, environ, secrets)
 
     walk = Walk(mistakes, _hooks(secret))
@@ -111,6 +127,9 @@ def _parse(source: Source, directory: Path, registry: Registry, environ: Mapping
         for place, account in enumerate(sections["accounts"])
     ]
     settings = Settings(**sections, directory=directory, secrets=secrets)
+    if environ is None:
+        mistakes.leave_out(("server", "tls"))
+        mistakes.leave_out(("security", "ca_file"))
     check(settings, registry, mistakes)
     if mistakes.found:
         raise Problems(source.show(mistakes.found))
@@ -131,6 +150,7 @@ def _hooks(secret: Callable[[Any], str]) -> dict[Any, Callable[[Any], Any]]:
         Size: lambda value: _read_value(parse_size, value),
         Rate: lambda value: _read_value(parse_rate, value),
         PaceLimit: lambda value: _read_value(Limit.parse, value) or OFF,
+        Name: _read_name,
         Secret: secret,
     }
 
@@ -140,6 +160,15 @@ def _read_value(parse_: Callable[[Any], Any], value: Any) -> Any:
         return parse_(value)
     except ValueError as error:
         raise Wrong(str(error).partition(", got ")[0]) from None  # `Source` adds the value
+
+
+def _read_name(value: Any) -> str:
+    if not isinstance(value, str):
+        raise Wrong("must be a string")
+    name = as_name(value)
+    if problem := name_problem(name):
+        raise Wrong(problem)
+    return name
 
 
 def read_secret(value: Any, directory: Path, environ: Mapping[str, str], secrets: HeldSecrets) -> str:
@@ -175,6 +204,9 @@ def _with_secrets(
     def read(where: KeyPath, value: Any) -> Any:
         try:
             return secret(value)
+        except NotRead:
+            mistakes.leave_out(where)
+            return ""
         except Wrong as error:
             mistakes.add_unreadable(Mistake(where, str(error), show_value=False))
             return ""

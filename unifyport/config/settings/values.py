@@ -15,6 +15,7 @@ from unifyport.net.guard import Network
 from unifyport.process.redaction import HeldSecrets
 from unifyport.storage.sealing import KeyRing
 
+Name = NewType("Name", str)  # in its one spelling, `model/texts.py`
 Secret = NewType("Secret", str)
 Duration = NewType("Duration", float)
 Size = NewType("Size", int)
@@ -75,6 +76,13 @@ class Logging:
 
 
 @attrs.frozen
+class Metrics:
+    """`accounts`: metrics of each account, labelled with its id and its name."""
+
+    accounts: bool = False
+
+
+@attrs.frozen
 class Api:
     """`strict`: a request that would be answered with warnings is refused."""
 
@@ -121,7 +129,7 @@ class Workspace:
 
 @attrs.frozen
 class DeclaredKey:
-    name: str
+    name: Name
     key: Secret
 
 
@@ -142,7 +150,7 @@ class Webhooks:
 class DeclaredEndpoint:
     """`previous_signing_secret` also signs, for `delivery.secret_overlap` after the new one was declared."""
 
-    name: str
+    name: Name
     url: str
     subscribed_events: list[str] = attrs.field(factory=list)
     signing_secret: Secret = Secret("")
@@ -150,7 +158,7 @@ class DeclaredEndpoint:
     retry_policy: dict[str, Any] = attrs.field(factory=dict)
     delivery: dict[str, Any] = attrs.field(factory=dict)
     status: Literal["active", "inactive"] = "active"  # inactive: paused, but events are still owed to it
-    renamed_from: str | None = None
+    renamed_from: Name | None = None
 
 
 @attrs.frozen
@@ -335,7 +343,7 @@ class PaceOverride:
 
 @attrs.frozen
 class DeclaredAccount:
-    name: str
+    name: Name
     provider: str
     credentials: dict[str, Any] = attrs.field(factory=dict)
     auth_mode: str = "token"
@@ -359,6 +367,7 @@ class Settings:
     media: Media = attrs.field(factory=Media)
     logging: Logging = attrs.field(factory=Logging)
     api: Api = attrs.field(factory=Api)
+    metrics: Metrics = attrs.field(factory=Metrics)
     workspace: Workspace = attrs.field(factory=Workspace)
     webhooks: Webhooks = attrs.field(factory=Webhooks)
     api_keys: list[DeclaredKey] = attrs.field(factory=list)
@@ -377,7 +386,7 @@ class Settings:
         """The pace of an account from the one that its connection declares: its channel's, then its own
         entry's.
         """
-        own = {entry.name: entry.pace for entry in self.accounts if entry.pace is not None}
+        own = {str(entry.name): entry.pace for entry in self.accounts if entry.pace is not None}
 
         def pace_of(account: Account, declared: Pace) -> Pace:
             declared_here = own.get(account.name) if account.origin is Origin.FILE else None

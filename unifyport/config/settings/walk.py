@@ -19,6 +19,10 @@ from .values import OFF, Off, Secret
 Hook = Callable[[Any], Any]
 
 
+class NotRead(Exception):
+    """Raised by a hook for a value that is left out on purpose, which is no mistake."""
+
+
 class Walk:
     """`hooks`: readers of the project's own types; each raises `Wrong`, whose text holds no value."""
 
@@ -115,6 +119,9 @@ class Walk:
             if (hook := self._hooks.get(kind)) is not None:
                 return hook(value)
             return self._converter.structure(value, kind)
+        except NotRead:
+            self._mistakes.leave_out(path)
+            return self._stand_in(kind)
         except Exception as error:  # as `structure` does: cattrs raises what a type's own hook raises
             known = get_args(kind) if get_origin(kind) is Literal else ()
             text = str(error) if isinstance(error, Wrong) else "has the wrong type"

@@ -36,6 +36,7 @@ from unifyport.model.phone import is_phone, to_e164
 from unifyport.model.proxy import Proxy
 from unifyport.model.send_pace import UNPACED, Pace
 from unifyport.model.unit import SessionChange
+from unifyport.process.clock import Clock
 from unifyport.process.redaction import ShortLivedSecrets
 
 from .fields import NamedFile, ProviderField
@@ -79,6 +80,7 @@ class ConnectorContext:
     take_over: bool = False
     proxy: Proxy | None = None  # resolved and checked; every connection must use it
     secrets: ShortLivedSecrets = attrs.field(factory=ShortLivedSecrets)  # of the account: blanked in logs
+    clock: Clock = attrs.field(factory=Clock)  # while it is in doubt, nothing is too old
 
 
 class Connector(Protocol):

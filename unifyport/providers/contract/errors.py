@@ -4,12 +4,16 @@ from typing import Literal, Self
 
 
 class ChannelError(Exception):
-    """`reason` is machine-readable. `maybe_applied`: the platform may have carried out the request."""
+    """`reason` is machine-readable. `maybe_applied`: the platform may have carried out the request.
 
-    def __init__(self, reason: str, *, maybe_applied: bool = False) -> None:
+    `cause`: what the operator should know beside it, such as the host that cannot be reached; no secret.
+    """
+
+    def __init__(self, reason: str, *, maybe_applied: bool = False, cause: str = "") -> None:
         super().__init__(reason)
         self.reason = reason
         self.maybe_applied = maybe_applied
+        self.cause = cause
 
     def __copy__(self) -> Self:
         """The same failure without its traceback, for another task to raise."""
@@ -23,14 +27,16 @@ class Transient(ChannelError):
 
 
 Scope = Literal["account", "conversation"]
-MAX_RETRY_AFTER = 86_400.0  # seconds; after a longer wait the platform is asked again
+# Seconds. After a longer wait the platform is asked again; with a shorter one it would be asked in a loop.
+MIN_RETRY_AFTER, MAX_RETRY_AFTER = 1.0, 86_400.0
 ACCOUNT: Scope = "account"
 CONVERSATION: Scope = "conversation"
 
 
 class RateLimited(ChannelError):
     """The platform told us to wait `retry_after` seconds; nothing was applied. `scope`: all sends, or this
-    conversation.
+    conversation. Whatever number a platform says, the wait is between `MIN_RETRY_AFTER` and
+    `MAX_RETRY_AFTER`.
     """
 
     def __init__(
@@ -41,7 +47,9 @@ class RateLimited(ChannelError):
         scope: Scope = ACCOUNT,
     ) -> None:
         super().__init__(reason)
-        self.retry_after = min(retry_after, MAX_RETRY_AFTER) if retry_after > 0 else 0.0  # NaN: 0
+        # NaN is not above the least wait either.
+        known = retry_after if retry_after > MIN_RETRY_AFTER else MIN_RETRY_AFTER
+        self.retry_after = min(known, MAX_RETRY_AFTER)
         self.scope = scope
 
 

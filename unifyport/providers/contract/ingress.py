@@ -45,7 +45,8 @@ class InboundHook:
     `commit_seconds` the wait for the commit: it must be shorter than the platform's own time-out. `group`:
     the group that an account belongs to, such as a business with several numbers. `acknowledge`: the JSON
     that answers a body once it is committed, for platforms that read our answers; empty: an answer without
-    a body.
+    a body. `verify_at_any_time`: `verify` without the check of the request's age, for the time while our
+    clock is in doubt; None: `verify` checks no age.
     """
 
     verify: Callable[[Credentials, Headers, bytes], bool]
@@ -55,3 +56,4 @@ class InboundHook:
     commit_seconds: float = 8.0
     group: Callable[[Credentials], str | None] | None = None
     acknowledge: Callable[[bytes], bytes] | None = None
+    verify_at_any_time: Callable[[Credentials, Headers, bytes], bool] | None = None

@@ -12,7 +12,7 @@ from .business.limits import PACE, PARALLEL_SENDS, WINDOW_HOURS
 from .business.parse import parse_webhook
 from .business.render import MAX_TEXT, MAX_UPLOAD, render
 from .business.send_fields import PROVIDER_DATA
-from .business.signature import verify
+from .business.signature import verify, verify_at_any_time
 
 
 @attrs.frozen
@@ -50,7 +50,7 @@ CHANNEL = Channel(
             inbound=Inbound.ACKED,
             receive=(WEBHOOK,),
             https_webhook=True,
-            ingress=InboundHook(verify, parse_webhook),
+            ingress=InboundHook(verify, parse_webhook, verify_at_any_time=verify_at_any_time),
             check=render,
             provider_data=PROVIDER_DATA,
             conversation_types=("user",),

@@ -83,7 +83,12 @@ OFFICIAL = ConnectionSpec(
     identify=lambda credentials: credentials.get("oa_id"),
     receive=(WEBHOOK,),
     # Zalo waits for two seconds.
-    ingress=InboundHook(official_signature.verify, official_parse.parse_webhook, commit_seconds=1.5),
+    ingress=InboundHook(
+        official_signature.verify,
+        official_parse.parse_webhook,
+        commit_seconds=1.5,
+        verify_at_any_time=official_signature.verify_at_any_time,
+    ),
     check=official_render.render,
     provider_data=official_fields.PROVIDER_DATA,
     mentions=True,

@@ -7,9 +7,12 @@ import sqlite3
 from collections.abc import Iterable
 from typing import Any
 
+import attrs
+
 from unifyport.model.event import GatewayEventType, encode_body
 from unifyport.model.ids import EventIds
 from unifyport.model.webhook import ENDPOINT_DISABLED
+from unifyport.process.clock import Moment
 
 from ..contract import (
     Committed,
@@ -35,7 +38,7 @@ EXPIRED_EVERY = 3_600_000  # ms between two events `gateway.endpoint.expired` of
 # -- outcomes ------------------------------------------------------------------------------------------------
 
 
-def settle(db: sqlite3.Connection, now: int, write: Settle) -> Result:
+def settle(db: sqlite3.Connection, now: Moment, write: Settle) -> Result:
     """Record outcomes. A debt that has ended meanwhile (deleted, dropped, expired) is not changed."""
     no = write.endpoint_no
     by: dict[str, list[Settled]] = {"delivered": [], "dead": [], "expired": [], "retry": [], "kept": []}
@@ -54,7 +57,7 @@ def settle(db: sqlite3.Connection, now: int, write: Settle) -> Result:
             " e.occurred_at, ?, ?, ?, ?, e.body, ?, ? from delivery d join event e using(seq)"
             " where d.endpoint_no = ? and d.seq = ? and d.round = ?",
             [
-                (o.attempts, o.reason, o.status, o.at, o.response, o.response_size, no, o.seq, o.round)
+                (o.attempts, o.reason, o.status, now.steady, o.response, o.response_size, no, o.seq, o.round)
                 for o in by["dead"]
             ],
         )
@@ -93,7 +96,7 @@ def _record_attempts(db: sqlite3.Connection, no: int, outcomes: list[Settled]) -
 # -- health --------------------------------------------------------------------------------------------------
 
 
-def _update_health(db: sqlite3.Connection, now: int, write: Settle, health: EndpointHealth) -> int | None:
+def _update_health(db: sqlite3.Connection, now: Moment, write: Settle, health: EndpointHealth) -> int | None:
     """Returns the endpoint's new version; None, and nothing is written, if its version has changed."""
     row = db.execute(
         "update endpoint set failing_since = ?, status = coalesce(?, status), reason = coalesce(?, reason),"
@@ -113,16 +116,16 @@ def _update_health(db: sqlite3.Connection, now: int, write: Settle, health: Endp
     return int(row[0])
 
 
-def _log_event(db: sqlite3.Connection, now: int, event: str, endpoint_id: str, **data: Any) -> None:
+def _log_event(db: sqlite3.Connection, now: Moment, event: str, endpoint_id: str, **data: Any) -> None:
     """Write an operational event to the log. No subscription matches it."""
     kind = GatewayEventType(event)
-    event_id = EventIds(lambda: now)()
+    event_id = EventIds(lambda: now.wall)()
     body = encode_body(
         event_id,
         kind,
         provider="gateway",
         account_id="",
-        occurred_at=now,
+        occurred_at=now.wall,
         data={
             "endpoint": {"id": endpoint_id},
             **{name: value for name, value in data.items() if value is not None},
@@ -130,23 +133,23 @@ def _log_event(db: sqlite3.Connection, now: int, event: str, endpoint_id: str, *
     )
     db.execute(
         "insert into event(id, kind, lane, occurred_at, committed_at, body) values(?, ?, 0, ?, ?, ?)",
-        (event_id, kind.number, now, now, body),
+        (event_id, kind.number, now.wall, now.steady, body),
     )
 
 
-def _count_expired(db: sqlite3.Connection, now: int, no: int, endpoint_id: str, *, count: int) -> None:
+def _count_expired(db: sqlite3.Connection, now: Moment, no: int, endpoint_id: str, *, count: int) -> None:
     """Count expired debts, and log an event for them, at most one in `EXPIRED_EVERY`."""
     if not count:
         return
     row = db.execute(
         "update endpoint set expired = expired + ? where no = ? returning expired, expired_at", (count, no)
     ).fetchone()
-    if row is not None and (row[1] is None or now - row[1] >= EXPIRED_EVERY):
-        db.execute("update endpoint set expired_at = ? where no = ?", (now, no))
+    if row is not None and (row[1] is None or now.steady - row[1] >= EXPIRED_EVERY):
+        db.execute("update endpoint set expired_at = ? where no = ?", (now.steady, no))
         _log_event(db, now, GatewayEventType.ENDPOINT_EXPIRED, endpoint_id, expired=row[0])
 
 
-def expire_debts(db: sqlite3.Connection, now: int, upto: int) -> None:
+def expire_debts(db: sqlite3.Connection, now: Moment, upto: int) -> None:
     """End all debts of events up to a position of the log, and delete their history."""
     for no, endpoint_id in db.execute("select no, id from endpoint").fetchall():
         ended = db.execute("delete from delivery where endpoint_no = ? and seq <= ?", (no, upto)).rowcount
@@ -154,7 +157,7 @@ def expire_debts(db: sqlite3.Connection, now: int, upto: int) -> None:
         _count_expired(db, now, no, endpoint_id, count=ended)
 
 
-def expire_debt(db: sqlite3.Connection, now: int, seq: int) -> None:
+def expire_debt(db: sqlite3.Connection, now: Moment, seq: int) -> None:
     """End all debts of one event, and delete its dead letters: their bodies still hold its secrets."""
     for no, endpoint_id in db.execute("select no, id from endpoint").fetchall():
         ended = db.execute("delete from delivery where endpoint_no = ? and seq = ?", (no, seq)).rowcount
@@ -206,7 +209,8 @@ def retry_now(db: sqlite3.Connection, write: RetryNow) -> Result:
     return Committed()
 
 
-def replay(db: sqlite3.Connection, write: Replay) -> Result:
+def replay(db: sqlite3.Connection, now: Moment, write: Replay) -> Result:
+    write = attrs.evolve(write, which=_by_steady_clock(write.which, now.wall - now.steady))
     row = db.execute(
         "update endpoint set rounds = rounds + ?, orders = orders + 1 where id = ?"
         " returning no, mask, rounds, replayed",
@@ -217,11 +221,17 @@ def replay(db: sqlite3.Connection, write: Replay) -> Result:
     no, mask, newest, replayed = row
     debts = _Debts(db, no, write.round or newest, replayed)
     if isinstance(write.which, DeadLetters):
-        last, more = _revive(db, debts, write, write.which)
+        last, more = _revive(db, now, debts, write)
     else:
         last, more = _replay_log(db, debts, write, write.which, mask=mask)
     db.execute("update endpoint set replayed = ? where no = ?", (debts.ordinal, no))
     return Committed(Replayed(debts.round, debts.owed, debts.already_owed, last, more))
+
+
+def _by_steady_clock(which: DeadLetters | LoggedEvents, ahead: int) -> DeadLetters | LoggedEvents:
+    """`which` with its times as rows have them. `ahead`: ms by which the wall clock is ahead of those."""
+    end = None if which.end is None else which.end - ahead
+    return attrs.evolve(which, start=which.start - ahead if which.start else 0, end=end)
 
 
 class _Debts:
@@ -248,9 +258,10 @@ class _Debts:
         return bool(added)
 
 
-def _revive(db: sqlite3.Connection, debts: _Debts, write: Replay, which: DeadLetters) -> tuple[int, bool]:
+def _revive(db: sqlite3.Connection, now: Moment, debts: _Debts, write: Replay) -> tuple[int, bool]:
     """Owe dead letters again. Returns where the page ends, and whether there are more."""
-    found, last, more = _dead_letters(db, debts.no, write, which)
+    assert isinstance(write.which, DeadLetters)
+    found, last, more = _dead_letters(db, debts.no, write, write.which)
     for seq, round_, lane, logged, _ in found:
         place = (debts.no, seq, round_)
         if not logged:  # purged from the log: it gets a new position there, without fan-out
@@ -258,7 +269,7 @@ def _revive(db: sqlite3.Connection, debts: _Debts, write: Replay, which: DeadLet
                 "insert into event(id, account_no, kind, lane, occurred_at, committed_at, body)"
                 f" select event_id, account_no, kind, lane, occurred_at, ?, body from dead where {_PLACE}"
                 " on conflict(id) do update set id = excluded.id returning seq",
-                (write.now, *place),
+                (now.steady, *place),
             ).fetchone()
         if debts.add(logged, lane):
             db.execute(f"delete from dead where {_PLACE}", place)

@@ -9,10 +9,12 @@ import msgspec
 
 from unifyport.model.account import Account, AuthStatus, Origin
 from unifyport.model.event import name_of, without_secrets
+from unifyport.model.json_text import UNREADABLE
 from unifyport.model.message import CommandState
 from unifyport.model.owed import Blocked, LaneKey, Owed, Stretch
 from unifyport.model.proxy import Proxy
 from unifyport.model.webhook import WebhookEndpoint
+from unifyport.process.clock import Remembered
 from unifyport.process.redaction import register_secrets
 
 from ..contract import (
@@ -22,6 +24,7 @@ from ..contract import (
     DeliveryRecord,
     LoggedEvent,
     QuarantineEntry,
+    QuarantineRow,
     Workspace,
 )
 from ..sealing import KeyRing
@@ -214,12 +217,37 @@ def original(db: sqlite3.Connection, ring: KeyRing, event_id: str) -> bytes | No
     return None if row is None else ring.open("original", ["original", event_id], row[0])
 
 
-def quarantine(db: sqlite3.Connection, ring: KeyRing, limit: int) -> list[QuarantineEntry]:
+def quarantine_entry(db: sqlite3.Connection, ring: KeyRing, n: int, ahead: int) -> QuarantineEntry | None:
+    row = db.execute(
+        "select account_no, at, reason, key, payload from quarantine where n = ?", (n,)
+    ).fetchone()
+    if row is None:
+        return None
+    account_no, at, reason, key, payload = row
+    return QuarantineEntry(
+        n, account_no, at + ahead, reason, ring.open("quarantine", ["quarantine", key], payload)
+    )
+
+
+def quarantined(
+    db: sqlite3.Connection, before: int | None, limit: int, account_no: int | None, ahead: int
+) -> list[QuarantineRow]:
+    rows = db.execute(
+        "select n, account_no, at + ?4, reason, length(payload) from quarantine"
+        " where (?1 is null or n < ?1) and (?2 is null or account_no = ?2) order by n desc limit ?3",
+        (before, account_no, limit, ahead),
+    )
+    return [QuarantineRow(*row) for row in rows]
+
+
+def quarantine(db: sqlite3.Connection, ring: KeyRing, limit: int, ahead: int) -> list[QuarantineEntry]:
     rows = db.execute(
         "select n, account_no, at, reason, key, payload from quarantine order by n desc limit ?", (limit,)
     )
     return [
-        QuarantineEntry(n, account_no, at, reason, ring.open("quarantine", ["quarantine", key], payload))
+        QuarantineEntry(
+            n, account_no, at + ahead, reason, ring.open("quarantine", ["quarantine", key], payload)
+        )
         for n, account_no, at, reason, key, payload in rows
     ]
 
@@ -281,7 +309,7 @@ def ordered(db: sqlite3.Connection, endpoint_no: int, after: tuple[int, int], li
 
 def blocked(db: sqlite3.Connection, endpoint_no: int) -> list[Blocked]:
     sql = (
-        "select d.lane, d.seq, d.due, coalesce(e.account_no, 0), d.round"
+        "select d.lane, d.seq, d.due, coalesce(e.account_no, 0), d.round, d.attempts"
         " from delivery d join event e using(seq)"
         " where d.endpoint_no = ? and d.due is not null and (d.round = 0 or d.attempts > 0)"
     )
@@ -318,7 +346,7 @@ _STANDING = (
     " where d.endpoint_no = :no"
 )
 _DEAD = (
-    "select d.seq, d.round, 'dead', d.event_id, d.kind, d.attempts, null, d.reason, d.died_at"
+    "select d.seq, d.round, 'dead', d.event_id, d.kind, d.attempts, null, d.reason, d.died_at + :ahead"
     " from dead d where d.endpoint_no = :no"
 )
 _SOURCES: dict[str | None, tuple[tuple[str, str], ...]] = {
@@ -340,9 +368,18 @@ def deliveries(
     *,
     status: str | None,
     event_id: str | None,
+    ahead: int,
 ) -> list[DeliveryRecord]:
+    """`ahead`: what a time of the steady clock lacks to be shown as a time of the wall clock, in ms."""
     seq, round_ = before if before is not None else _NEWEST
-    values = {"no": endpoint_no, "seq": seq, "round": round_, "limit": limit, "event": event_id}
+    values = {
+        "no": endpoint_no,
+        "seq": seq,
+        "round": round_,
+        "limit": limit,
+        "event": event_id,
+        "ahead": ahead,
+    }
     found: list[DeliveryRecord] = []
     for table, source in _SOURCES[status]:
         if event_id is not None:
@@ -359,8 +396,10 @@ def deliveries(
     return page
 
 
-def delivery(db: sqlite3.Connection, endpoint_no: int, seq: int, round_: int) -> DeliveryRecord | None:
-    values = {"no": endpoint_no, "seq": seq, "round": round_}
+def delivery(
+    db: sqlite3.Connection, endpoint_no: int, seq: int, round_: int, *, ahead: int
+) -> DeliveryRecord | None:
+    values = {"no": endpoint_no, "seq": seq, "round": round_, "ahead": ahead}
     for table, source in (("d", _DEAD), ("d", _STANDING), ("a", _ENDED), ("a", _REPLAYED)):
         row = db.execute(f"{source} and {table}.seq = :seq and {table}.round = :round", values).fetchone()
         if row is not None:
@@ -456,6 +495,15 @@ def purged(db: sqlite3.Connection, position: int) -> bool:
 def newest_event_id(db: sqlite3.Connection) -> str | None:
     row = db.execute("select max(id) from event").fetchone()
     return row[0] if row is not None else None
+
+
+def clock(db: sqlite3.Connection) -> Remembered | None:
+    """What is remembered of the clock; None if there is nothing, or another version wrote it."""
+    row = db.execute("select value from meta where key = 'clock'").fetchone()
+    try:
+        return None if row is None else msgspec.json.decode(row[0], type=Remembered)
+    except UNREADABLE:
+        return None
 
 
 def lane_key(db: sqlite3.Connection) -> bytes:

@@ -227,7 +227,11 @@ alter table account add column media_fetch text not null default ''
   check(media_fetch in ('', 'on_link', 'on_receive'));
 """
 
-MIGRATIONS = [_V1, _V2, _V3, _V4, _V5, _V6, _V7, _V8, _V9, _V10]
+_V11 = """
+alter table api_key add column expires_at integer;  -- unix ms
+"""
+
+MIGRATIONS = [_V1, _V2, _V3, _V4, _V5, _V6, _V7, _V8, _V9, _V10, _V11]
 
 
 def migrate(database: sqlite_utils.Database) -> None:

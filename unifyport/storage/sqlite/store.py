@@ -22,6 +22,7 @@ from unifyport.model.aliases import Alias
 from unifyport.model.owed import Blocked, LaneKey, Owed, Stretch
 from unifyport.model.unit import Unit
 from unifyport.model.webhook import WebhookEndpoint
+from unifyport.process.clock import Moment, Remembered
 from unifyport.process.redaction import forget_secrets
 
 from ..contract import (
@@ -34,6 +35,7 @@ from ..contract import (
     DeliveryStatus,
     LoggedEvent,
     QuarantineEntry,
+    QuarantineRow,
     Refused,
     Result,
     SchemaTooNew,
@@ -72,12 +74,21 @@ pragma wal_autocheckpoint = 4000;
 
 
 class SqliteStore:
-    """The `Store` of `contract.py`. `now_ms`: the wall clock for the times of commits, in unix ms."""
+    """The `Store` of `contract.py`. `now_ms`: the wall clock, unix ms. `steady_ms`: the clock of ages, which
+    no step of the wall clock moves; None: the same one.
+    """
 
-    def __init__(self, path: Path, ring: KeyRing, now_ms: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        ring: KeyRing,
+        now_ms: Callable[[], int],
+        steady_ms: Callable[[], int] | None = None,
+    ) -> None:
         self._path = path
         self._ring = ring
         self._now_ms = now_ms
+        self._steady_ms = steady_ms if steady_ms is not None else now_ms
         self._aliases: SealedAliases | None = None
         self._writer: sqlite3.Connection | None = None
         self._writer_age = 0  # how often there was damage before it was opened
@@ -108,7 +119,7 @@ class SqliteStore:
                 marker.agree(connection)
                 self._check_ring(connection)
                 note_sealing_key(connection, self._ring)
-                self._aliases = open_aliases(connection, self._ring, self._now_ms())
+                self._aliases = open_aliases(connection, self._ring, self._steady_ms())
             except BaseException:
                 connection.close()
                 raise
@@ -170,6 +181,10 @@ class SqliteStore:
         assert self._aliases is not None, "the store is not open"
         return self._aliases
 
+    def _ahead(self) -> int:
+        """What a stored time of the steady clock lacks to be shown as a time of the wall clock."""
+        return self._now_ms() - self._steady_ms()
+
     def wal_bytes(self) -> int:
         try:
             return self._path.with_name(self._path.name + "-wal").stat().st_size
@@ -221,7 +236,8 @@ class SqliteStore:
         return results
 
     def _write(self, connection: sqlite3.Connection, writes: Sequence[Write]) -> tuple[list[Result], Debts]:
-        group = Writes(connection, self._ring, self._now_ms(), self._rows())
+        now = Moment(self._now_ms(), self._steady_ms())
+        group = Writes(connection, self._ring, now, self._rows())
         results = group.run(writes)
         if self._newest.wanted:
             return results, read_debts(connection, group.before, group.newest)
@@ -432,14 +448,16 @@ class SqliteStore:
         event_id: str | None = None,
     ) -> list[DeliveryRecord]:
         return await self._read(
-            lambda db: reads.deliveries(db, endpoint_no, before, limit, status=status, event_id=event_id)
+            lambda db: reads.deliveries(
+                db, endpoint_no, before, limit, status=status, event_id=event_id, ahead=self._ahead()
+            )
         )
 
     async def delivery(self, endpoint_no: int, seq: int, round_: int) -> DeliveryRecord | None:
-        return await self._read(lambda db: reads.delivery(db, endpoint_no, seq, round_))
+        return await self._read(lambda db: reads.delivery(db, endpoint_no, seq, round_, ahead=self._ahead()))
 
     async def position_at(self, at: int) -> int:
-        return await self._read(lambda db: reads.position_at(db, at))
+        return await self._read(lambda db: reads.position_at(db, at - self._ahead()))
 
     async def events(
         self, after: int, limit: int, *, mask: int, account_no: int | None = None
@@ -476,7 +494,18 @@ class SqliteStore:
         return await self._read(lambda db: messages.erased(db, account_id, keys))
 
     async def quarantine(self, limit: int) -> list[QuarantineEntry]:
-        return await self._read(lambda db: reads.quarantine(db, self._ring, limit))
+        return await self._read(lambda db: reads.quarantine(db, self._ring, limit, self._ahead()))
+
+    async def clock(self) -> Remembered | None:
+        return await self._read(reads.clock)
+
+    async def quarantine_entry(self, n: int) -> QuarantineEntry | None:
+        return await self._read(lambda db: reads.quarantine_entry(db, self._ring, n, self._ahead()))
+
+    async def quarantined(
+        self, before: int | None, limit: int, account_no: int | None = None
+    ) -> list[QuarantineRow]:
+        return await self._read(lambda db: reads.quarantined(db, before, limit, account_no, self._ahead()))
 
     async def lane_key(self) -> bytes:
         return await self._read(reads.lane_key)

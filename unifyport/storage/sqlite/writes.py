@@ -17,6 +17,7 @@ from unifyport.model.event import without_secrets
 from unifyport.model.message import CommandState
 from unifyport.model.unit import CommandChange, CommandResolution, Item, Unit
 from unifyport.model.webhook import WebhookEndpoint
+from unifyport.process.clock import Moment
 
 from ..contract import (
     ACTIVE,
@@ -27,6 +28,7 @@ from ..contract import (
     DeleteApiKey,
     DeleteEndpoint,
     DropOwed,
+    DropQuarantined,
     Duplicate,
     EraseMessages,
     Fenced,
@@ -37,6 +39,7 @@ from ..contract import (
     PutWorkspace,
     RecoverCommands,
     Refused,
+    RememberClock,
     Replay,
     Result,
     RetryNow,
@@ -85,13 +88,13 @@ class Writes:
     """The writes of one transaction, and the fan-out of their events."""
 
     def __init__(
-        self, connection: sqlite3.Connection, ring: KeyRing, now: int, aliases: SealedAliases
+        self, connection: sqlite3.Connection, ring: KeyRing, now: Moment, aliases: SealedAliases
     ) -> None:
         self._db = connection
         self._ring = ring
         self._aliases = aliases
         self._now = now
-        self._day = now // _DAY_MS
+        self._day = now.steady // _DAY_MS
         self.before = self.newest = 0  # positions of the log around what `run` wrote
 
     def run(self, writes: Sequence[Write]) -> list[Result]:
@@ -136,7 +139,7 @@ class Writes:
             return Refused("command_state")
         if (unit.session or unit.new_session) and self._read_login(unit) != unit.login:
             return Refused("login_changed")
-        fresh = 0
+        fresh, now = 0, self._now.steady
         for item in unit.items:
             seen = self._db.execute(
                 "insert into seen(account_no, key, day) values(?, ?, ?)"
@@ -151,7 +154,7 @@ class Writes:
                 "insert into event(id, account_no, kind, lane, occurred_at, committed_at, expires_at, body)"
                 " values(?, ?, ?, ?, ?, ?, ?, ?)",
                 [
-                    (e.id, unit.account_no, e.kind, e.lane, e.occurred_at, self._now, e.expires_at, e.body)
+                    (e.id, unit.account_no, e.kind, e.lane, e.occurred_at, now, e.expires_at, e.body)
                     for e in item.events
                     if e.id != left_out
                 ],
@@ -162,7 +165,7 @@ class Writes:
                     (
                         unit.account_no,
                         item.key,
-                        self._now,
+                        now,
                         item.quarantined.reason,
                         self._ring.seal("quarantine", ["quarantine", item.key], item.quarantined.raw),
                     ),
@@ -205,7 +208,7 @@ class Writes:
         self._db.execute(
             "update command set state = ?, answer = ?, finished_at = coalesce(finished_at, ?)"
             " where account_no = ? and client_ref = ? and state in ('sending', 'unknown')",
-            (settled.state.value, settled.answer.decode(), self._now, account_no, settled.client_ref),
+            (settled.state.value, settled.answer.decode(), self._now.steady, account_no, settled.client_ref),
         )
 
     def _write_session(self, unit: Unit) -> None:
@@ -320,7 +323,7 @@ class Writes:
         return Committed(state)
 
     def recover_commands(self, write: RecoverCommands) -> Result:
-        return Committed(self._end_commands("", write.now))
+        return Committed(self._end_commands("", self._now.steady))
 
     def _end_commands(self, which: str, now: int, values: Sequence[Any] = ()) -> tuple[int, int]:
         """End open commands of which nothing more will be recorded. `which`: SQL; `values`: of its places.
@@ -431,10 +434,10 @@ class Writes:
             "delete from account where id = ? returning no", (write.account_id,)
         ).fetchone()
         if row is not None:
-            self._end_commands("account_no = ? and", self._now, row)
+            self._end_commands("account_no = ? and", self._now.steady, row)
             self._db.execute(
                 "insert into deleted_account(id, at) values(?, ?) on conflict(id) do nothing",
-                (write.account_id, self._now),
+                (write.account_id, self._now.steady),
             )
         self._db.execute("delete from lease where resource = ?", (f"account:{write.account_id}",))
         return Committed()
@@ -455,7 +458,7 @@ class Writes:
         self._db.execute(
             f"insert into api_key({names}) values({', '.join(f':{name}' for name in key)})"
             " on conflict(id) do update set name = excluded.name, prefix = excluded.prefix,"
-            " hash = excluded.hash, status = excluded.status",
+            " hash = excluded.hash, status = excluded.status, expires_at = excluded.expires_at",
             key,
         )
         self._raise_keys_version()
@@ -465,14 +468,14 @@ class Writes:
         row = self._db.execute("select status from api_key where id = ?", (write.key_id,)).fetchone()
         if row is None:
             return Refused("no_such_key")
-        if write.keep_one and row[0] == ACTIVE and write.status not in (None, ACTIVE):
-            others = "select 1 from api_key where id != ? and status = ?"
-            if self._db.execute(others, (write.key_id, ACTIVE)).fetchone() is None:
-                return Refused("last_active_key")
+        goes = row[0] == ACTIVE and write.status not in (None, ACTIVE)
+        if write.keep_one and goes and not self._other_active_key(write.key_id):
+            return Refused("last_active_key")
         self._db.execute(
             "update api_key set name = coalesce(?, name), prefix = coalesce(?, prefix),"
-            " hash = coalesce(?, hash), status = coalesce(?, status) where id = ?",
-            (write.name, write.prefix, write.hash, write.status, write.key_id),
+            " hash = coalesce(?, hash), status = coalesce(?, status), expires_at = coalesce(?, expires_at)"
+            " where id = ?",
+            (write.name, write.prefix, write.hash, write.status, write.expires_at, write.key_id),
         )
         self._raise_keys_version()
         return Committed(reads.api_key_by_id(self._db, write.key_id))
@@ -484,10 +487,21 @@ class Writes:
         )
         return Committed()
 
+    def _other_active_key(self, key_id: str) -> bool:
+        others = "select 1 from api_key where id != ? and status = ? and coalesce(expires_at, ?) >= ?"
+        values = (key_id, ACTIVE, self._now, self._now)
+        return self._db.execute(others, values).fetchone() is not None
+
     def delete_api_key(self, write: DeleteApiKey) -> Result:
+        if write.keep_one and not self._other_active_key(write.key_id):
+            return Refused("last_active_key")
         self._db.execute("delete from api_key where id = ?", (write.key_id,))
         self._raise_keys_version()
         return Committed()
+
+    def drop_quarantined(self, write: DropQuarantined) -> Result:
+        numbers = [(number,) for number in write.numbers]
+        return Committed(self._db.executemany("delete from quarantine where n = ?", numbers).rowcount)
 
     def _raise_keys_version(self) -> None:
         """A process that holds keys in memory compares this version with the one that it knows."""
@@ -524,6 +538,14 @@ class Writes:
             values.append(result.value)
         self._db.execute("release together")
         return Committed(values)
+
+    def remember_clock(self, write: RememberClock) -> Result:
+        self._db.execute(
+            "insert into meta(key, value) values('clock', ?)"
+            " on conflict(key) do update set value = excluded.value",
+            (msgspec.json.encode(write.clock),),
+        )
+        return Committed()
 
     # -- retention -------------------------------------------------------------------------------------------
 
@@ -622,6 +644,7 @@ def _fetch_one(cursor: sqlite3.Cursor) -> sqlite3.Row | None:
 
 _APPLY: dict[type, Callable[[Writes, Any], Result]] = {
     Unit: Writes.write_unit,
+    DropQuarantined: Writes.drop_quarantined,
     Settle: Writes.settle,
     PutAccount: Writes.put_account,
     DeleteAccount: Writes.delete_account,
@@ -636,8 +659,9 @@ _APPLY: dict[type, Callable[[Writes, Any], Result]] = {
     PutWorkspace: Writes.put_workspace,
     Together: Writes.write_together,
     DropOwed: lambda writes, write: deliveries.drop_owed(writes._db, write),
-    Replay: lambda writes, write: deliveries.replay(writes._db, write),
+    Replay: lambda writes, write: deliveries.replay(writes._db, writes._now, write),
     RetryNow: lambda writes, write: deliveries.retry_now(writes._db, write),
     EraseMessages: Writes.erase_messages,
     Purge: Writes.purge,
+    RememberClock: Writes.remember_clock,
 }

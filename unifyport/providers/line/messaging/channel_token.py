@@ -22,6 +22,8 @@ from .errors import RATE_SECONDS
 
 AHEAD_SECONDS = 120.0  # before its expiry a token is replaced
 ISSUE_SECONDS = 10.0
+# Whatever LINE says of a token's lifetime: a shorter one would be asked for in a loop.
+SHORTEST_SECONDS, LONGEST_SECONDS = 60.0, 30 * 86_400.0
 _FORM = {"content-type": "application/x-www-form-urlencoded"}
 
 
@@ -78,8 +80,9 @@ class ChannelTokens:
             )
         self._secrets.register(issued.access_token)
         self._token = issued.access_token
-        ahead = min(AHEAD_SECONDS, issued.expires_in / 4)
-        self._good_until = trio.current_time() + issued.expires_in - ahead
+        lifetime = min(max(issued.expires_in, SHORTEST_SECONDS), LONGEST_SECONDS)
+        ahead = min(AHEAD_SECONDS, lifetime / 4)
+        self._good_until = trio.current_time() + lifetime - ahead
 
 
 def _refusal(response: Response) -> ChannelError | None:

@@ -38,7 +38,7 @@ from .people import USER, is_id
 from .pushes import Pushes
 from .sends import Sends
 from .settling import Settling
-from .tokens import Tokens, now_ms
+from .tokens import Tokens
 
 CHECK_SECONDS = 3600.0
 LOADING_SECONDS = 20  # 5 to 60, a multiple of 5; a message ends it (#display-a-loading-indicator)
@@ -67,8 +67,9 @@ class LineConnector(
     def __init__(self, context: ConnectorContext) -> None:
         self._api = LineApi(context)
         self._session = context.session
-        self._tokens = Tokens(context.session)
-        self._pushes = Pushes(self._api, context.session, now_ms)
+        self._clock = context.clock
+        self._tokens = Tokens(context.session, context.clock.now_ms)
+        self._pushes = Pushes(self._api, context.session, context.clock.now_ms)
         self._sends = Sends(self._api, context.session, self._tokens, self._pushes)
         self._address = WebhookAddress(self._api, context)
         self._url = context.ingress_url
@@ -86,12 +87,13 @@ class LineConnector(
     async def receive(self, link: Link) -> None:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._pushes.flush)
-            nursery.start_soon(Settling(self._session, self._pushes, link, self._bot).run)
+            nursery.start_soon(Settling(self._session, self._pushes, link, self._bot, self._clock).run)
             await self._watch(link)
 
     async def _watch(self, link: Link) -> None:
         while True:
-            await self._tokens.forget_old()
+            if not self._clock.in_doubt:
+                await self._tokens.forget_old()
             await trio.sleep(CHECK_SECONDS)
             await self._api.log_in()
             link.observed()

@@ -17,6 +17,7 @@ import trio
 
 from unifyport.model.inbound import Conversation, Status, StatusChanged, dedupe_key
 from unifyport.model.unit import SessionChange
+from unifyport.process.clock import STEP_MS, Clock
 from unifyport.providers.contract.base import Batch, Link
 from unifyport.providers.contract.errors import ChannelError, SessionLost
 from unifyport.providers.contract.session import MAX_PAGE, Session
@@ -32,7 +33,6 @@ from .pushes import (
     in_progress,
     says_not_sent,
 )
-from .tokens import now_ms
 
 log = logging.getLogger("unifyport.line")
 
@@ -43,11 +43,12 @@ _AT_ONCE = 4
 class Settling:
     """Of one connection. `bot`: the user id of the bot."""
 
-    def __init__(self, session: Session, pushes: Pushes, link: Link, bot: str) -> None:
+    def __init__(self, session: Session, pushes: Pushes, link: Link, bot: str, clock: Clock) -> None:
         self._session = session
         self._pushes = pushes
         self._link = link
         self._bot = bot
+        self._clock = clock
 
     async def run(self) -> None:
         """Until cancelled. Raises `SessionLost`."""
@@ -77,7 +78,9 @@ class Settling:
 
     async def _settle(self, key: str, push: Push) -> bool:
         """Whether there is nothing more to be done for a push."""
-        if now_ms() - push.at > ASKED_FOR_MS:
+        if self._clock.in_doubt:  # whether LINE still knows the retry key is not known
+            return False
+        if not -STEP_MS <= self._clock.now_ms() - push.at <= ASKED_FOR_MS:
             log.warning("a push has no answer after an hour: its outcome stays unknown")
             return await self._forget(key)
         try:
@@ -106,7 +109,7 @@ class Settling:
             Conversation(push.conversation_id, kind),
             [each.id for each in sent],
             Status.SENT,
-            now_ms(),
+            self._clock.now_ms(),
             client_ref=key,
         )
         await self._link.deliver(Batch([event], changes))

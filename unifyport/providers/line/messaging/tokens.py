@@ -13,7 +13,6 @@ A reply token answers one event, once, and within about a minute
 expire; they are kept for two to three periods of 30 days, and a message that is older cannot be quoted.
 """
 
-import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 
@@ -46,10 +45,6 @@ class ReplyToken(msgspec.Struct, array_like=True):
 class MessageTokens(msgspec.Struct, array_like=True):
     quote: str = ""
     read: str = ""
-
-
-def now_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 def state_of(head: Head, conversation_id: str, message: MessageHead | None) -> list[SessionChange]:
@@ -92,7 +87,7 @@ def _period_name(period: int) -> str:
 class Tokens:
     """Reads the records. Every method raises as `Session.get` does. `clock`: unix ms."""
 
-    def __init__(self, session: Session, clock: Callable[[], int] = now_ms) -> None:
+    def __init__(self, session: Session, clock: Callable[[], int]) -> None:
         self._session = session
         self._clock = clock
         self._used: OrderedDict[str, None] = OrderedDict()

@@ -16,16 +16,18 @@ from .limits import PARALLEL_SENDS
 
 
 class _Parameters(Struct):
-    retry_after: float | None = None
-    migrate_to_chat_id: int | None = None
+    """What is of another type is as if it were not there: the error is the same one."""
+
+    retry_after: Any = None
+    migrate_to_chat_id: Any = None
 
 
 class _Answer(Struct):
     ok: bool
     result: Raw = Raw()
-    error_code: int = 0
+    error_code: Any = 0
     description: str = ""
-    parameters: _Parameters | None = None
+    parameters: Any = None
 
 
 _ANSWER = msgspec.json.Decoder(_Answer)
@@ -50,6 +52,13 @@ class BotApi:
         return _result(await self.http.request("POST", f"{self._base}/{method}", **options), login)
 
 
+def _told(parameters: Any) -> _Parameters:
+    try:
+        return msgspec.convert(parameters, _Parameters)
+    except msgspec.ValidationError:
+        return _Parameters()
+
+
 def _result(response: Response, login: bool) -> Raw:
     try:
         answer = decode_text(response.body, _ANSWER)
@@ -59,11 +68,11 @@ def _result(response: Response, login: bool) -> Raw:
         raise Transient(f"http_{response.status}_not_json", maybe_applied=True) from None
     if answer.ok:
         return answer.result
-    told = answer.parameters or _Parameters()
+    told = _told(answer.parameters)
     raise failure(
-        answer.error_code or response.status,
+        answer.error_code if isinstance(answer.error_code, int) and answer.error_code else response.status,
         answer.description,
-        told.retry_after,
-        moved_to=told.migrate_to_chat_id,
+        told.retry_after if isinstance(told.retry_after, int | float) else None,
+        moved_to=told.migrate_to_chat_id if isinstance(told.migrate_to_chat_id, int) else None,
         login=login,
     )

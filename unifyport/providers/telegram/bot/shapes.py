@@ -4,9 +4,11 @@ Only fields that the parser reads are here, and only those are required that it 
 are written into events (`poll`, `location`) leave out what has its default.
 """
 
-from typing import Any
+from typing import Annotated, Any
 
-from msgspec import Struct
+from msgspec import Meta, Struct
+
+UnixTime = Annotated[int, Meta(ge=0, le=253_402_300_799)]  # seconds, until the year 9999
 
 
 class User(Struct):
@@ -39,12 +41,12 @@ class Head(Struct, rename={"from_": "from"}):
     """What every message has beside its content."""
 
     message_id: int
-    date: int
+    date: UnixTime
     chat: Chat
     from_: User | None = None
     sender_chat: Chat | None = None
     sender_business_bot: User | None = None
-    edit_date: int | None = None
+    edit_date: UnixTime | None = None
     business_connection_id: str | None = None
     guest_query_id: str | None = None
     message_thread_id: int | None = None
@@ -132,7 +134,7 @@ class Dice(Struct):
 class Task(Struct, omit_defaults=True):
     id: int
     text: str
-    completion_date: int = 0  # 0: not done
+    completion_date: UnixTime = 0  # 0: not done
 
 
 class Checklist(Struct):
@@ -168,7 +170,7 @@ class Story(Struct):
 
 class Giveaway(Struct, omit_defaults=True):
     winner_count: int
-    winners_selection_date: int = 0
+    winners_selection_date: UnixTime = 0
     chats: list[Named] = []
     prize_description: str = ""
     prize_star_count: int = 0
@@ -178,7 +180,7 @@ class Giveaway(Struct, omit_defaults=True):
 class GiveawayWinners(Struct, omit_defaults=True):
     winner_count: int
     winners: list[Named] = []
-    winners_selection_date: int = 0
+    winners_selection_date: UnixTime = 0
     prize_description: str = ""
     prize_star_count: int = 0
     premium_subscription_month_count: int = 0
@@ -218,7 +220,7 @@ class Origin(Struct, omit_defaults=True):
     """Where a forwarded message was first sent."""
 
     type: str
-    date: int = 0
+    date: UnixTime = 0
     sender_user: Named | None = None
     sender_user_name: str = ""
     sender_chat: Named | None = None
@@ -262,7 +264,7 @@ class ReactionType(Struct):
 class Reaction(Struct):
     chat: Chat
     message_id: int
-    date: int
+    date: UnixTime
     new_reaction: list[ReactionType]
     user: User | None = None
     actor_chat: Chat | None = None
@@ -277,7 +279,7 @@ class Member(Struct):
 class MemberUpdate(Struct, rename={"from_": "from"}):
     chat: Chat
     from_: User
-    date: int
+    date: UnixTime
     old_chat_member: Member
     new_chat_member: Member
 
@@ -285,7 +287,7 @@ class MemberUpdate(Struct, rename={"from_": "from"}):
 class JoinRequest(Struct, rename={"from_": "from"}):
     chat: Chat
     from_: User
-    date: int
+    date: UnixTime
     invite_link: Any = None
 
 
@@ -308,4 +310,4 @@ class About(Struct, rename={"from_": "from"}):
     chat: Chat | None = None
     from_: User | None = None
     user: User | None = None
-    date: int | None = None
+    date: UnixTime | None = None

@@ -6,8 +6,6 @@ happened meanwhile is fetched at each opening (`catch_up.py`). What X reports of
 (`echoes.py`).
 """
 
-import time
-
 import trio
 from msgspec import Struct
 
@@ -70,7 +68,7 @@ class XConnector(
         endpoints = context.endpoints
         self.media_origins = {origin_of(endpoints.video_url), origin_of(endpoints.photo_url)}
         self._me = ""
-        self._echoes = Echoes(context.session, lambda: time.time_ns() // 1_000_000)
+        self._echoes = Echoes(context.session, context.clock)
         self._webhook: str | None = None
         if context.receive == WEBHOOK:
             if context.ingress_url is None:

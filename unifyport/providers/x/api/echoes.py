@@ -10,7 +10,7 @@ sent.
 import contextlib
 import hashlib
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import msgspec
 import trio
@@ -25,6 +25,7 @@ from unifyport.model.inbound import (
 )
 from unifyport.model.message import OutboundMedia, OutboundMessage
 from unifyport.model.unit import SessionChange
+from unifyport.process.clock import Clock
 from unifyport.providers.contract.base import Batch, Link
 from unifyport.providers.contract.errors import ChannelError
 from unifyport.providers.contract.session import Session
@@ -47,11 +48,11 @@ class _Row(Struct, array_like=True):
 
 
 class Echoes:
-    """The sends of one account. `now_ms`: unix milliseconds."""
+    """The sends of one account."""
 
-    def __init__(self, session: Session, now_ms: Callable[[], int]) -> None:
+    def __init__(self, session: Session, clock: Clock) -> None:
         self._session = session
-        self._now_ms = now_ms
+        self._clock = clock
         self._rows: dict[str, _Row] = {}
         self._in_progress: Counter[str] = Counter()
         self._ended = trio.Event()
@@ -62,12 +63,12 @@ class Echoes:
     async def load(self) -> None:
         """Read the rows of sends whose answer is not known, and drop those that no echo can settle."""
         rows = await self._session.scan(NAME, limit=_MAX_ROWS)
-        oldest = self._now_ms() - MATCH_SECONDS * 1000 - SKEW_SECONDS * 1000
+        oldest = self._clock.now_ms() - MATCH_SECONDS * 1000 - SKEW_SECONDS * 1000
         dropped = []
         for key, value in rows:
             with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
                 row = msgspec.msgpack.decode(value, type=_Row)
-                if row.at >= oldest:
+                if row.at >= oldest or self._clock.in_doubt:
                     self._rows[key.decode()] = row
                     continue
             dropped.append(SessionChange(NAME, key, None))
@@ -78,7 +79,7 @@ class Echoes:
     def sending(self, message: OutboundMessage) -> Iterator[SessionChange]:
         """While a message is sent. Gives the change that `Session.sending` makes durable with it."""
         place, ref = canonical(message.conversation_id), message.client_ref
-        row = _Row(place, _digest(message.text, isinstance(message, OutboundMedia)), self._now_ms())
+        row = _Row(place, _digest(message.text, isinstance(message, OutboundMedia)), self._clock.now_ms())
         self._rows[ref] = row
         self._in_progress[place] += 1
         try:
@@ -139,7 +140,7 @@ class Echoes:
             del self._rows[ref]
             changes.append(SessionChange(NAME, ref.encode(), None))
             assert event.conversation is not None
-            at = event.at if event.at is not None else self._now_ms()
+            at = event.at if event.at is not None else self._clock.now_ms()
             sent = StatusChanged(
                 event.key, event.conversation, [event.content.id], Status.SENT, at, client_ref=ref
             )
@@ -156,7 +157,7 @@ class Echoes:
     def _match(self, event: PlatformEvent) -> str | None:
         assert event.content is not None
         digest, places = _digest(event.content.text, bool(event.content.attachments)), _places(event)
-        at = event.at if event.at is not None else self._now_ms()
+        at = event.at if event.at is not None else self._clock.now_ms()
         for ref, row in self._rows.items():
             if row.conversation not in places or row.digest != digest:
                 continue

@@ -1,8 +1,16 @@
 """In plain words: why an account is not running, what happens by itself, and what the operator must do."""
 
+import math
+
+import attrs
+import trio
+
 from supervisors import ChildState, Phase
 from unifyport.model.account import ACTIVE, Account, AuthStatus, Origin
 from unifyport.model.auth import WAITING
+from unifyport.model.times import rfc3339
+
+from .platform_calls import PlatformCalls
 
 # What the operator must do about a reason. A reason that is not here needs no action, or not the operator's.
 ACTIONS = {
@@ -37,6 +45,10 @@ ACTIONS = {
     "credits_depleted": "buy credits for the app in the platform's console",
     "proxy_error": "check the account's proxy",
     "proxy_not_allowed": "permit the proxy's address in security.proxy_allow, or choose another one",
+    "calls_refused": (
+        "compare the secret of the webhook (docs/channels) with the platform's, and give the right one (PATCH"
+        " provider_data)"
+    ),
 }
 
 # The same for an account that the configuration file declares: the API cannot change it.
@@ -64,6 +76,10 @@ ACTIONS_IN_FILE = ACTIONS | {
         "set server.public_url in the configuration file and restart, or set receive to poll and reload"
     ),
     "proxy_error": "check the account's proxy in the configuration file; after a change reload",
+    "calls_refused": (
+        "compare the secret of the webhook (docs/channels) with the platform's, and change it in the"
+        " configuration file and reload"
+    ),
 }
 
 _LOGIN = "log it in: `unifyport login`, or the routes under /auth"
@@ -110,3 +126,72 @@ def explain(
         action = actions.get(word, _LOGIN if interactive else actions["invalid_credentials"])
         return word or account.last_error or "its login is void", following, action
     return word or "it has only begun", following, actions.get(word, "")
+
+
+@attrs.frozen
+class Explanation:
+    """Empty: nothing to say. `detail`: what `why` does not say, such as the host that cannot be reached."""
+
+    why: str = ""
+    following: str = ""
+    action: str = ""
+    detail: str = ""
+
+
+def explain_account(
+    row: Account,
+    state: ChildState,
+    reason: str,
+    *,
+    now_ms: int,
+    interactive: bool = False,
+    calls: PlatformCalls | None = None,
+) -> Explanation:
+    """`explain` at a time (unix ms). `calls`: of an account that its platform calls, else None."""
+    at = wall_time(state.next_retry_at, now_ms)
+    why, following, action = explain(row, state, reason, at, interactive=interactive)
+    if state.phase is Phase.RUNNING and row.status == ACTIVE:
+        if calls is None:
+            return Explanation(why, following, action)
+        if calls.are_refused:
+            actions = ACTIONS_IN_FILE if row.origin is Origin.FILE else ACTIONS
+            return Explanation(CALLS_REFUSED, "", actions[CALLS_REFUSED], describe_calls(calls))
+        return Explanation(why, following, action, describe_calls(calls))
+    return Explanation(why, following, action, _cause(state))
+
+
+CALLS_REFUSED = "calls_refused"
+
+
+def describe_calls(calls: PlatformCalls) -> str:
+    """When the platform called last, in words."""
+    accepted = "none accepted" if calls.accepted_at is None else f"last accepted {rfc3339(calls.accepted_at)}"
+    if calls.refused_at is None:
+        refused = "none refused"
+    else:
+        refused = f"last refused {rfc3339(calls.refused_at)} because {calls.refused_because}"
+    return f"calls of the platform since the gateway started: {accepted}, {refused}"
+
+
+def refused_calls(calls: PlatformCalls | None) -> str | None:
+    """What is wrong with the calls of an account's platform, as its `last_error`; None: nothing."""
+    if calls is None or not calls.are_refused:
+        return None
+    return f"{CALLS_REFUSED}: {describe_calls(calls)}"
+
+
+def wall_time(at: float | None, now_ms: int) -> str:
+    """A time of trio's clock as RFC 3339; empty for none, and for one that no calendar has."""
+    if at is None or not math.isfinite(at):
+        return ""
+    try:
+        return rfc3339(now_ms + int((at - trio.current_time()) * 1000))
+    except (OverflowError, ValueError, OSError):
+        return ""
+
+
+def _cause(state: ChildState) -> str:
+    """What is known of the last failure beside its reason; of a bug the class of its exception."""
+    failed = state.last is not None and state.phase not in (Phase.STOPPED, Phase.STOPPING, Phase.RUNNING)
+    failure = state.last.failure if failed and state.last is not None else None
+    return "" if failure is None else failure.error

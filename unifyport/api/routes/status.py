@@ -1,0 +1,67 @@
+"""The gateway at a glance, in one request: what `unifyport status` shows."""
+
+import attrs
+import trio
+
+from unifyport.gateway.errors import invalid
+from unifyport.model.times import rfc3339
+from unifyport.version import VERSION
+
+from .. import schemas
+from ..http.errors import INVALID_REQUEST
+from ..http.paging import LIMIT, limit_of
+from ..http.routing import Call, Query, Route
+
+_FLAGS = ("true", "false", "")
+
+
+async def get_status(call: Call) -> schemas.GatewayStatus:
+    await trio.lowlevel.checkpoint()
+    query = call.query
+    if (problems := query.get("problems", "")) not in _FLAGS:
+        raise invalid("problems", "must be true or false")
+    problems_only = problems == "true"
+    found = call.gateway.status.read(query.get("q", ""), limit_of(query), problems_only=problems_only)
+    return schemas.GatewayStatus(
+        ready=found.not_ready is None,
+        version=VERSION,
+        counts=dict(found.counts),
+        problems=found.problems,
+        accounts=[schemas.AccountStatus(**attrs.asdict(each)) for each in found.accounts],
+        matching=found.matching,
+        endpoint_count=found.endpoint_count,
+        endpoint_problems=found.endpoint_problems,
+        endpoints=[
+            schemas.EndpointStatus(
+                id=each.id,
+                name=each.name,
+                status=each.status,
+                reason=each.reason,
+                breaker_open=each.breaker_open,
+                failing_since=None if each.failing_since is None else rfc3339(each.failing_since),
+            )
+            for each in found.endpoints
+        ],
+        not_ready=found.not_ready,
+    )
+
+
+ROUTES = [
+    Route(
+        "getStatus",
+        "GET",
+        "/v1/status",
+        get_status,
+        "Operations",
+        "The gateway, its accounts and its endpoints at a glance, problems first",
+        "get_status_failed",
+        schemas.GatewayStatus,
+        query=(
+            Query("q", description="only accounts whose id, name, provider or runtime status has this in it"),
+            Query("problems", more={"enum": [*_FLAGS]}),
+            LIMIT,
+        ),
+        errors=(INVALID_REQUEST,),
+        extension=True,
+    ),
+]
