@@ -14,7 +14,7 @@ https://github.com/tulir/whatsmeow (`prekeys.go`), https://github.com/WhiskeySoc
 """
 
 import time
-from collections.abc import AsyncIterator, Collection
+from collections.abc import Collection
 
 import trio
 
@@ -23,12 +23,11 @@ from unifyport.protocols.binary_node import Jid, Node
 from unifyport.protocols.curve import KeyPair
 from unifyport.protocols.signal.keys import MAX_KEY_ID, Bundle, next_key_id
 from unifyport.providers.contract.errors import ChannelError, Rejected, SessionLost
-from unifyport.providers.contract.session import MAX_PAGE
 
 from .addresses import read_jid
 from .bundles import ID_BYTES, KEY_TYPE, bundle_of, key_node, signed_key_node
 from .keys import RECORD, DeviceKeys, SignedKey, new_signed_key
-from .records import Draft, Records
+from .records import Draft, Records, scan_all
 from .requests import Requests, children
 
 FIRST_UPLOAD = 812  # as WhatsApp Web does
@@ -167,26 +166,19 @@ class PreKeys:
         first, last = self._keys.uploading
         return [
             (id_, KeyPair.from_private(private))
-            async for id_, private in self._all()
+            for id_, private in await self._all()
             if (first <= id_ <= last if first <= last else id_ >= first or id_ <= last)
         ]
 
     async def _forget_old(self) -> None:
         """Keys that were given out long ago and never used: a message with one is asked for again."""
         next_ = self._keys.next_prekey
-        old = [id_ async for id_, _ in self._all() if (next_ - id_) % MAX_KEY_ID > KEPT]
+        old = [id_ for id_, _ in await self._all() if (next_ - id_) % MAX_KEY_ID > KEPT]
         async with self._records.lock:
             await self._records.commit([SessionChange(PREKEY, id_.to_bytes(ID_BYTES), None) for id_ in old])
 
-    async def _all(self) -> AsyncIterator[tuple[int, bytes]]:
-        after: bytes | None = None
-        while True:
-            page = await self._records.session.scan(PREKEY, after=after, limit=MAX_PAGE)
-            for key, private in page:
-                yield int.from_bytes(key), private
-            if len(page) < MAX_PAGE:
-                return
-            after = page[-1][0]
+    async def _all(self) -> list[tuple[int, bytes]]:
+        return [(int.from_bytes(key), value) for key, value in await scan_all(self._records.session, PREKEY)]
 
     def _add(self, draft: Draft) -> tuple[int, KeyPair]:
         id_ = self._keys.next_prekey

@@ -25,11 +25,10 @@ from unifyport.protocols.signal.sessions import (
     encrypt,
     start_session,
 )
-from unifyport.providers.contract.session import MAX_PAGE
 
 from .keys import DeviceKeys
 from .people import cipher_address, phone_of_lid
-from .records import Draft
+from .records import Draft, scan_all
 
 _SESSION, _PREKEY, _SENDER_KEY, _OWN_KEY = "signal", "prekey", "sender_key", "own_sender_key"
 
@@ -207,16 +206,11 @@ class Ratchets:
 async def _all(draft: Draft, name: str, prefix: bytes) -> list[tuple[bytes, bytes]]:
     """The records of a name, as the draft has them. Those that only the draft has are not among them."""
     found: list[tuple[bytes, bytes]] = []
-    after: bytes | None = None
-    while True:
-        page = await draft.records.session.scan(name, prefix, after=after, limit=MAX_PAGE)
-        for key, _ in page:
-            value = await draft.get(name, key)
-            if value is not None:
-                found.append((key, value))
-        if len(page) < MAX_PAGE:
-            return found
-        after = page[-1][0]
+    for key, _ in await scan_all(draft.records.session, name, prefix):
+        value = await draft.get(name, key)
+        if value is not None:
+            found.append((key, value))
+    return found
 
 
 def _key(address: Jid) -> bytes:

@@ -29,9 +29,11 @@ import trio
 from unifyport.model.message import OutboundMessage
 from unifyport.model.unit import SessionChange
 from unifyport.providers.contract.base import Batch, Link
-from unifyport.providers.contract.session import MAX_CHANGES, Session
+from unifyport.providers.contract.session import MAX_CHANGES, MAX_PAGE, Session
 
-_KEPT = 256  # copies of records in memory: as many as the contract allows
+_KEPT = 256  # copies of a name in memory: those of as many conversations as are busy at a time
+_LARGE = 16 * 1024  # bytes of a value of which there is no copy
+_UNIQUE = frozenset({"message", "sent", "retry", "prekey"})  # read once, if ever: no copies
 
 Place = tuple[str, bytes]
 
@@ -43,18 +45,18 @@ class Records:
         self.session = session
         self.lock = trio.Lock()
         self._changes = 0  # counts what was handed over
-        self._copies: OrderedDict[Place, bytes | None] = OrderedDict()
+        self._copies: dict[str, OrderedDict[bytes, bytes | None]] = {}
 
     async def get(self, name: str, key: bytes = b"") -> bytes | None:
         """As `Session.get`; without a checkpoint where there is a copy."""
-        place = name, key
-        if place in self._copies:
-            self._copies.move_to_end(place)
-            return self._copies[place]
+        copies = self._copies.get(name)
+        if copies is not None and key in copies:
+            copies.move_to_end(key)
+            return copies[key]
         changes = self._changes
         value = await self.session.get(name, key)
         if changes == self._changes:  # else it may be older than what was handed over meanwhile
-            self._keep(place, value)
+            self._keep(name, key, value)
         return value
 
     async def commit(self, changes: Iterable[SessionChange]) -> None:
@@ -82,17 +84,21 @@ class Records:
         """While it is unknown whether changes were taken there are no copies of their records."""
         self._changes += 1
         for change in changes:
-            self._copies.pop((change.name, change.key), None)
+            if change.name in self._copies:
+                self._copies[change.name].pop(change.key, None)
         yield
         self._changes += 1
         for change in changes:
-            self._keep((change.name, change.key), change.value)
+            self._keep(change.name, change.key, change.value)
 
-    def _keep(self, place: Place, value: bytes | None) -> None:
-        self._copies[place] = value
-        self._copies.move_to_end(place)
-        if len(self._copies) > _KEPT:
-            self._copies.popitem(last=False)
+    def _keep(self, name: str, key: bytes, value: bytes | None) -> None:
+        if name in _UNIQUE or (value is not None and len(value) > _LARGE):
+            return
+        copies = self._copies.setdefault(name, OrderedDict())
+        copies[key] = value
+        copies.move_to_end(key)
+        if len(copies) > _KEPT:
+            copies.popitem(last=False)
 
 
 class Draft:
@@ -117,3 +123,15 @@ class Draft:
 
     def __len__(self) -> int:
         return len(self._changes)
+
+
+async def scan_all(session: Session, name: str, prefix: bytes = b"") -> list[tuple[bytes, bytes]]:
+    """All records of a name whose keys begin with `prefix`, page by page."""
+    found: list[tuple[bytes, bytes]] = []
+    after: bytes | None = None
+    while True:
+        page = await session.scan(name, prefix, after=after, limit=MAX_PAGE)
+        found += page
+        if len(page) < MAX_PAGE:
+            return found
+        after = page[-1][0]
