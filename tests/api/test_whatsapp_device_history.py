@@ -110,16 +110,17 @@ async def test_a_damaged_blob_costs_only_itself(tmp_path: Path) -> None:
 
 async def test_a_secret_of_history_opens_what_is_added_to_its_message(tmp_path: Path) -> None:
     async with device_world(tmp_path) as world:
-        await world.link(SHOP)
+        await world.link(SHOP, tokens_required=True)
         await world.do("account", phone=MEI)
         mei, secret = person(world, MEI), new_secret()
-        sync = HistorySync(syncType="RECENT")
-        chat = sync.conversations.add(ID=str(mei.lid_jid), pnJID=str(mei.phone_jid))
+        sync = with_token(world)
+        [chat] = sync.conversations
         for message_id, at in (("3AOLD", int(time.time())), ("3AANCIENT", 1_500_000_000)):
             info = chat.messages.add().message
             info.key.remoteJID, info.key.ID = str(mei.lid_jid), message_id
             info.messageTimestamp, info.messageSecret = at, secret
         await share(world, sync)
+        await until_sent(world)
         for message_id in ("3AANCIENT", "3AOLD"):
             await world.order(
                 "messages", **{"from": MEI}, to=SHOP, message=reaction(message_id, secret, mei.lid_jid)

@@ -54,10 +54,7 @@ class Timer(msgspec.Struct, array_like=True):
 async def remember(
     draft: Draft, chat: Jid, message_id: str, *, sender: Jid | None, at: int, found: Unwrapped, text: str
 ) -> None:
-    """Unless a message with this id, which senders choose, is remembered already.
-
-    `chat`: any address of the conversation. `sender` None: the account. `at`: unix seconds.
-    """
+    """`chat`: any address of the conversation. `sender` None: the account. `at`: unix seconds."""
     options: list[str] = []
     for name in _POLLS:
         if found.message.HasField(name):
@@ -76,25 +73,32 @@ async def remember_secret(
 
 
 async def _remember(draft: Draft, chat: Jid, message_id: str, kept: Remembered) -> None:
-    if await recall(draft, chat, message_id) is None:
-        [key, *_] = await _keys(draft, chat, message_id)
+    """A sender chooses the id, maybe that of somebody else's message, which stays as it is remembered.
+
+    That of a person and of the account have different keys; in a group the first one wins.
+    """
+    key = (await _keys(draft, chat, message_id, mine=kept.from_me))[0]
+    if is_person(chat) or kept.from_me or await draft.get(MESSAGE, key) is None:
         draft.put(MESSAGE, key, msgspec.msgpack.encode(kept))
 
 
 async def recall(draft: Draft, chat: Jid, message_id: str) -> Remembered | None:
-    for key in await _keys(draft, chat, message_id):
-        stored = await draft.get(MESSAGE, key)
-        if stored is not None:
-            return msgspec.msgpack.decode(stored, type=Remembered)
+    for mine in (True, False):
+        for key in await _keys(draft, chat, message_id, mine=mine):
+            stored = await draft.get(MESSAGE, key)
+            if stored is not None:
+                return msgspec.msgpack.decode(stored, type=Remembered)
     return None
 
 
-async def _keys(draft: Draft, chat: Jid, message_id: str) -> list[bytes]:
+async def _keys(draft: Draft, chat: Jid, message_id: str, *, mine: bool) -> list[bytes]:
     """The keys that a message may have: a person is known by one address first, and later by two."""
-    if not is_person(chat):
-        return [message_key(str(chat), message_id)]
-    who = await people.person(draft, chat)
-    return [message_key(str(jid), message_id) for jid in (who.phone, who.lid) if jid is not None]
+    jids: list[Jid | None] = [chat]
+    if is_person(chat):
+        who = await people.person(draft, chat)
+        jids = [who.phone, who.lid]
+    whose = "me " if mine else ""
+    return [message_key(f"{whose}{jid}", message_id) for jid in jids if jid is not None]
 
 
 async def timer_of(draft: Draft, chat: Jid) -> Timer:
