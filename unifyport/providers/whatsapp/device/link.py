@@ -10,7 +10,6 @@ The worker never waits for the platform, so that a full inbox cannot keep an ans
 
 import functools
 import logging
-import time
 from collections.abc import Awaitable, Callable
 
 import trio
@@ -44,6 +43,7 @@ class DeviceLink(Parts):
         self, context: ConnectorContext, records: Records, keys: DeviceKeys, socket: NodeSocket
     ) -> None:
         super().__init__(context, records, keys, socket)
+        self._clock = context.clock
         self._inbox = Inbox()
         self._worker = Worker(self, self._inbox, self.later)
         self._early: list[tuple[Node, int]] = []
@@ -192,14 +192,15 @@ class DeviceLink(Parts):
             await trio.sleep(upkeep.PERIOD_SECONDS)
             async with self.records.lock:
                 draft = Draft(self.records)
+                now = self._clock.now_ms() // 1000
                 events: list[ProviderEvent] = await upkeep.give_up_old(
-                    self.records, draft, self.messages.given_up
+                    self.records, draft, self.messages.given_up, now=now
                 )
                 if events:
                     await self.records.deliver(link, Batch(events, draft.changes))
             self.later(self.prekeys.keep_up)
-            if periods % upkeep.SWEEP_EVERY == 0:
-                await upkeep.sweep(self.records, now=int(time.time()))
+            if periods % upkeep.SWEEP_EVERY == 0 and not self._clock.in_doubt:
+                await upkeep.sweep(self.records, now=now)
             periods += 1
 
 

@@ -1,6 +1,5 @@
 """What is removed from the session after a while, and messages that are given up."""
 
-import time
 from collections.abc import Awaitable, Callable
 
 import msgspec
@@ -10,7 +9,7 @@ from unifyport.protocols.binary_node import Jid
 
 from .memory import KEPT_SECONDS, MESSAGE, Remembered
 from .outgoing import SENT, Kept
-from .records import Draft, Records
+from .records import Draft, Records, scan_all
 from .recovery import RETRY, WAIT_SECONDS, Asked
 from .stanzas import Head
 
@@ -19,16 +18,16 @@ DAY_SECONDS = 86_400
 SENT_SECONDS = 3 * DAY_SECONDS
 _PAGE = 500
 SWEEP_EVERY = 60  # periods
+MOST_AT_ONCE = 100  # events of one unit; the others follow in the next period
 
 
 GivenUp = Callable[[Draft, Head, str], Awaitable[ProviderEvent]]
 
 
-async def give_up_old(records: Records, draft: Draft, given_up: GivenUp) -> list[ProviderEvent]:
-    """Events of messages whose senders never answered. The caller holds `Records.lock`."""
+async def give_up_old(records: Records, draft: Draft, given_up: GivenUp, *, now: int) -> list[ProviderEvent]:
+    """Events of messages whose senders never answered. `now`: unix seconds. To be called under the lock."""
     events: list[ProviderEvent] = []
-    now = int(time.time())
-    for key, value in await records.session.scan(RETRY, limit=_PAGE):
+    for key, value in await scan_all(records.session, RETRY):
         asked = msgspec.msgpack.decode(value, type=Asked)
         if asked.at + WAIT_SECONDS > now:
             continue
@@ -42,7 +41,7 @@ async def give_up_old(records: Records, draft: Draft, given_up: GivenUp) -> list
         )
         draft.put(RETRY, key, None)
         events.append(await given_up(draft, head, asked.reason))
-        if len(events) >= 100:
+        if len(events) >= MOST_AT_ONCE:
             break
     return events
 
