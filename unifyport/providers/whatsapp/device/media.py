@@ -17,7 +17,6 @@ import trio
 from unifyport.model.message import OutboundMedia
 from unifyport.net.bodies import FileBody
 from unifyport.net.clients import Response
-from unifyport.net.urls import NotAUrl, locate
 from unifyport.protocols.binary_node import Node
 from unifyport.protocols.whatsapp import media_retry
 from unifyport.protocols.whatsapp.media import (
@@ -39,26 +38,21 @@ from .addresses import read_jid
 from .files import FileHandle
 from .keys import DeviceKeys
 from .limits import PARALLEL_SENDS
+from .media_hosts import MediaHosts
 from .render import Uploaded
-from .requests import Requests, children
+from .requests import Requests
 from .socket import NodeSocket
 
 RETRY_SECONDS = 45.0
 _GONE = (403, 404, 410)
+_UNAUTHORIZED = ("upload_http_401", "upload_http_403")
 _KINDS = {kind.name.lower(): kind for kind in MediaKind}
 _OVERHEAD = 64  # bytes that encryption may add
-_HOST_SECONDS = 300
 
 
 class _Stored(msgspec.Struct):
     url: str = ""
     direct_path: str = ""
-
-
-class _Hosts(msgspec.Struct):
-    auth: str
-    names: list[str]
-    until: float  # trio's clock
 
 
 class EncryptedFile(FileBody):
@@ -80,12 +74,8 @@ class MediaFiles:
 
     def __init__(self, context: ConnectorContext, keys: DeviceKeys, requests: Requests) -> None:
         self._keys = keys
-        self._requests = requests
         self._http = HttpApi(context, parallel_sends=PARALLEL_SENDS)
-        place = locate(context.endpoints.device_media_url)
-        self._scheme, self._host = place.scheme, place.authority
-        self._hosts: _Hosts | None = None
-        self._asking = trio.Lock()
+        self._hosts = MediaHosts(context.endpoints.device_media_url, requests)
         self._waiting: dict[str, _Answer] = {}
 
     async def aclose(self) -> None:
@@ -102,14 +92,14 @@ class MediaFiles:
             size += len(chunk)
         found = measured.encryptor
         token = base64.urlsafe_b64encode(found.file_enc_sha256).rstrip(b"=").decode()
-        hosts = await self._ask_for_hosts()
-        query = urlencode({"auth": hosts.auth, "token": token})
-        url = f"{self._scheme}://{hosts.names[0]}/mms/{kind.path}/{token}?{query}"
-        body = EncryptedFile(message.path, size, key, kind)
-        with nothing_applied():
-            stored = await self._http.call(
-                "POST", url, _Stored, body=body, timeout=UPLOAD_SECONDS, refused=_refused_upload
-            )
+        path = f"/mms/{kind.path}/{token}"
+        try:
+            stored = await self._store(path, token, EncryptedFile(message.path, size, key, kind))
+        except Transient as refused:
+            if refused.reason not in _UNAUTHORIZED:
+                raise
+            self._hosts.forget()  # what authorizes has expired, or is that of another connection
+            stored = await self._store(path, token, EncryptedFile(message.path, size, key, kind))
         if not stored.direct_path.startswith("/"):
             raise Transient("malformed_answer")
         return Uploaded(
@@ -121,6 +111,20 @@ class MediaFiles:
             size=found.file_length,
             at=int(time.time()),
         )
+
+    async def _store(self, path: str, token: str, body: EncryptedFile) -> _Stored:
+        host = await self._hosts.for_upload()
+        query = urlencode({"auth": host.auth, "token": token})
+        with nothing_applied():
+            stored: _Stored = await self._http.call(
+                "POST",
+                f"{host.url}{path}?{query}",
+                _Stored,
+                body=body,
+                timeout=UPLOAD_SECONDS,
+                refused=_refused_upload,
+            )
+        return stored
 
     # -- in -------------------------------------------------------------------------------------------------
 
@@ -142,12 +146,11 @@ class MediaFiles:
 
     async def download(self, file: FileHandle, sink: Sink, limit: int) -> None:
         """Raises `Rejected` (`media_not_found`, `too_large`) and `Transient`."""
-        host = await self._download_host()
         joint = "&" if "?" in file.path else "?"
         hashed = base64.urlsafe_b64encode(file.encrypted_sha256).decode()
         kind = _KINDS.get(file.media, MediaKind.DOCUMENT)
         more = urlencode({"hash": hashed, "mms-type": kind.path, "__wa-mms": ""})
-        url = f"{self._scheme}://{host}{quote(file.path, safe='/?&=%-_.~:,;+')}{joint}{more}"
+        url = f"{self._hosts.url}{quote(file.path, safe='/?&=%-_.~:,;+')}{joint}{more}"
         try:
             reader = _reader(file, kind)
 
@@ -190,39 +193,6 @@ class MediaFiles:
         if answer is not None:
             answer.node = node
             answer.event.set()
-
-    # -- hosts ----------------------------------------------------------------------------------------------
-
-    async def _ask_for_hosts(self) -> _Hosts:
-        async with self._asking:
-            if self._hosts is None or self._hosts.until < trio.current_time():
-                with nothing_applied():
-                    answer = await self._requests.ask("w:m", "set", Node("media_conn"))
-                found = answer.child("media_conn")
-                named = [each.get("hostname") for each in children(found) if each.tag == "host"]
-                names = [name for name in named if self._is_ours(name)]
-                if found is None or not names:
-                    raise Transient("no_media_host")
-                life = min(found.number("ttl", _HOST_SECONDS), 3600)
-                self._hosts = _Hosts(found.get("auth"), names, trio.current_time() + life)
-            return self._hosts
-
-    async def _download_host(self) -> str:
-        """The configured host: paths are the same at all of them."""
-        await trio.lowlevel.checkpoint()
-        return self._host
-
-    def _is_ours(self, name: str) -> bool:
-        """Whether a host that the platform names is the configured one, or has the same parent domain."""
-        try:
-            host = locate(f"{self._scheme}://{name}/").host
-        except NotAUrl:
-            return False
-        own = self._host.partition(":")[0]
-        parent = own.partition(".")[2]
-        return name == self._host or (
-            "." in parent and not parent[-1].isdigit() and host.endswith("." + parent)
-        )
 
 
 class _Answer:
