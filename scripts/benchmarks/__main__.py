@@ -16,9 +16,9 @@ from .process import LOAD_CORE, ROOT
 from .report import missed, render
 from .results import Results, Skipped
 from .rig import Rig
-from .suites import backlog, delivery, ingress, logins, memory, sends, supervision
+from .suites import backlog, delivery, devices, ingress, logins, memory, sends, supervision
 
-_MODULES: tuple[ModuleType, ...] = (ingress, sends, delivery, supervision, memory, logins, backlog)
+_MODULES: tuple[ModuleType, ...] = (ingress, sends, delivery, supervision, memory, logins, backlog, devices)
 SUITES: dict[str, Suite] = {module.SUITE.name: module.SUITE for module in _MODULES}
 REPORT = ROOT / "docs" / "benchmarks.md"
 MOST_CALLERS = 4096  # connections

@@ -46,7 +46,7 @@ signing_secret = "{SIGNING_SECRET}"
 [providers.whatsapp]
 graph_api_url = "{{platforms}}"
 media_url = "{{platforms}}"
-{_PACE_OFF}
+{{whatsapp}}{_PACE_OFF}
 [providers.telegram]
 bot_api_url = "{{platforms}}"
 {_PACE_OFF}
@@ -72,7 +72,7 @@ def telegram_account(number: int, receive: str = "webhook") -> str:
 def config_of(rig: Rig, port: int, setup: Setup) -> str:
     accounts = [whatsapp_account(number) for number in range(setup.whatsapp)]
     accounts += [telegram_account(number, setup.receive) for number in range(setup.telegram)]
-    text = _CONFIG.format(port=port, hook=rig.hook, platforms=rig.platforms.url)
+    text = _CONFIG.format(port=port, hook=rig.hook, platforms=rig.platforms.url, whatsapp=setup.whatsapp_more)
     return "\n".join([text, setup.more, *accounts])
 
 

@@ -6,10 +6,10 @@ from statistics import median
 
 import attrs
 
-from .names import ERLANG, NODE, OURS, SATORI, UNDICI
+from .names import BAILEYS, ERLANG, NODE, OURS, SATORI, UNDICI
 from .results import Results
 from .services import case_of, plural
-from .suites import delivery, ingress, sends, supervision
+from .suites import delivery, devices, ingress, sends, supervision
 
 
 class Verdict(Enum):
@@ -113,5 +113,21 @@ GOALS = [
         "durable pipeline: CPU of Node's, equal semantics / ours",
         _cheaper(delivery.NAME, delivery.PIPELINE, NODE),
         *(1.0, 1.3),
+    ),
+    Goal(
+        "memory of a linked idle WhatsApp device",
+        _ours(devices.NAME, devices.IDLE, "bytes"),
+        *(150, 100, "KiB"),
+        at_most=True,
+    ),
+    Goal(
+        "memory of a linked idle WhatsApp device: Baileys' / ours",
+        lambda results: results.ratios(devices.NAME, devices.IDLE, BAILEYS, "bytes"),
+        *(10.0, 20.0),
+    ),
+    Goal(
+        "a decrypted WhatsApp message: CPU of Baileys / ours",
+        _cheaper(devices.NAME, devices.MESSAGES, BAILEYS),
+        *(1.0, 1.5),
     ),
 ]

@@ -66,6 +66,21 @@ def node_peers() -> Path:
     return directory
 
 
+def baileys_peer() -> Path:
+    """A directory with Baileys and the script that links devices with it."""
+    program(NODE)
+    program(NPM)
+    source = HERE / "baileys"
+    directory, fresh = _cached("baileys", source / "package.json", source / "package-lock.json")
+    if fresh:
+        for name in ("package.json", "package-lock.json", ".npmrc"):
+            shutil.copy(source / name, directory)
+        _run("npm", "ci", "--no-audit", "--no-fund", cwd=directory)
+        _done(directory)
+    shutil.copy(source / "devices.mjs", directory)
+    return directory
+
+
 def python_peers() -> str:
     """The Python of an environment of its own, with the packages of Python's peers."""
     requirements = HERE / "python" / "requirements.in"

@@ -10,6 +10,8 @@ UNDICI = "undici"
 HTTPX = "httpx on trio"
 SSL_STREAM = "trio.SSLStream"
 NAIVE = "httpx pipeline"
+BAILEYS = "Baileys"
+BAILEYS_FILES = "Baileys, keys in files"
 
 ABOUT = {
     OURS: (
@@ -48,6 +50,16 @@ ABOUT = {
         "`trio.SSLStream` and httptools",
         "keep-alive",
         "no pool, time-outs, bounds or address guard",
+    ),
+    BAILEYS: (
+        "npm `baileys` 7.0.0-rc14 in Node, all devices in one process, keys in memory",
+        "decrypts, acknowledges and emits an event for each message",
+        "keeps nothing: no store, no webhook; a restart means linking again",
+    ),
+    BAILEYS_FILES: (
+        "the same, with its own `useMultiFileAuthState`",
+        "as above; keys and sessions are written to files",
+        "no commit of keys and event together, no webhook",
     ),
     NAIVE: (
         "httpx on trio and SQLite, one commit for each step",

@@ -94,6 +94,25 @@ class Rig:
             raise PeerFailed("a delivery has no valid signature")
         return run
 
+    def arrived(self, numbers: range) -> float:
+        """Wait until these messages of somebody else are at the receiver; when the last one came.
+
+        Raises `PeerFailed` if one is missing, or came twice or out of order.
+        """
+        deadline = time.perf_counter() + _LONGEST_SECONDS
+        while (missing := len(numbers) - len(self._received.arrived)) > 0:
+            if time.perf_counter() > deadline:
+                raise PeerFailed(f"{missing} of {len(numbers)} messages did not arrive")
+            time.sleep(_CHECK_SECONDS)
+        found = self._received
+        if found.repeated or found.misordered:
+            raise PeerFailed(f"{found.repeated} came twice, {found.misordered} out of order")
+        return max(found.arrived[number] for number in numbers)
+
+    def expect(self, numbers: range) -> None:
+        """Somebody else is about to send these messages."""
+        self._loop.call(lambda: self._received.expect(numbers))
+
     def outbound(self, load: Load, delay: float = 0.0) -> Run:
         """Messages to customers: they must arrive at the platform, which takes `delay` seconds for each."""
         self.platforms.delay = delay

@@ -11,7 +11,8 @@ from .traffic import WEBHOOKS, Door
 
 @attrs.frozen
 class Setup:
-    """What a subject is started with: numbers of accounts, and for the gateway more of its file.
+    """What a subject is started with: numbers of accounts, and for the gateway more of its file
+    (`whatsapp_more`: of `[providers.whatsapp]`).
 
     `receive`: how Telegram accounts receive. `gateway`: another checkout of UnifyPort.
     """
@@ -20,6 +21,7 @@ class Setup:
     telegram: int = 1
     receive: str = "webhook"
     more: str = ""
+    whatsapp_more: str = ""
     gateway: Path | None = None
 
 

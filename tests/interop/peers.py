@@ -38,10 +38,13 @@ def _missing(what: str) -> None:
 
 
 @contextlib.contextmanager
-def _one_at_a_time() -> Iterator[None]:
-    """Held while something is installed: test files run side by side in several processes."""
+def _one_at_a_time(name: str) -> Iterator[None]:
+    """Held while `name` is installed: test files run side by side in several processes.
+
+    Environments have locks of their own, so that one which takes long (Go) keeps nobody from another one.
+    """
     CACHE.mkdir(parents=True, exist_ok=True)
-    with (CACHE / ".lock").open("w") as lock:
+    with (CACHE / f".lock-{name}").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
@@ -75,37 +78,36 @@ def run(*command: str, cwd: Path | None = None) -> None:
 def _programs(packages: dict[str, str]) -> list[str]:
     """The paths of programs, each of a Debian package."""
     path = f"{os.environ['PATH']}{os.pathsep}/usr/sbin"
-    if not all(shutil.which(program, path=path) for program in packages):
-        if shutil.which("apt-get") and os.geteuid() == 0:
-            run("apt-get", "update", "-q")
-            run("apt-get", "install", "-yq", "--no-install-recommends", *packages.values())
-        else:
-            _missing(f"{' or '.join(packages)} is not installed")
+    with _one_at_a_time("debian"):
+        if not all(shutil.which(program, path=path) for program in packages):
+            if shutil.which("apt-get") and os.geteuid() == 0:
+                run("apt-get", "update", "-q")
+                run("apt-get", "install", "-yq", "--no-install-recommends", *packages.values())
+            else:
+                _missing(f"{' or '.join(packages)} is not installed")
     return [shutil.which(program, path=path) or program for program in packages]
 
 
 def nginx() -> str:
     """The program."""
-    with _one_at_a_time():
-        return _programs({"nginx": "nginx-light"})[0]
+    return _programs({"nginx": "nginx-light"})[0]
 
 
 def node_program() -> str:
-    with _one_at_a_time():
-        return _programs({"node": "nodejs"})[0]
+    return _programs({"node": "nodejs"})[0]
 
 
 def node(source: Path = HERE / "node") -> Path:
     """A directory with `node_modules` of the Node peers of `source` and their scripts."""
-    with _one_at_a_time():
-        _programs({"node": "nodejs", "npm": "npm"})
-        directory = _cached("node", *(source / name for name in ("package.json", "package-lock.json")))
+    _programs({"node": "nodejs", "npm": "npm"})
+    directory = _cached("node", *(source / name for name in ("package.json", "package-lock.json")))
+    with _one_at_a_time(directory.name):
         if not (directory / ".done").exists():
             shutil.rmtree(directory, ignore_errors=True)
             shutil.copytree(source, directory, ignore=shutil.ignore_patterns("node_modules"))
             run("npm", "ci", "--no-audit", "--no-fund", cwd=directory)
             (directory / ".done").touch()
-        for script in source.glob("*.cjs"):
+        for script in (*source.glob("*.cjs"), *source.glob("*.mjs")):
             there = directory / script.name
             if not there.exists() or not filecmp.cmp(script, there, shallow=False):
                 shutil.copy(script, there)
@@ -116,7 +118,7 @@ def python(requirements: Path = HERE / "python" / "requirements.in") -> Path:
     """The interpreter of an environment of Python peers; by default the one that holds those of the tests."""
     directory = _cached("python", requirements)
     pip = [str(directory / "bin" / "python"), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
-    with _one_at_a_time():
+    with _one_at_a_time(directory.name):
         if not (directory / ".done").exists():
             shutil.rmtree(directory, ignore_errors=True)
             run(sys.executable, "-m", "venv", str(directory))
@@ -137,13 +139,31 @@ def go_tool(source: Path, package: str) -> str:
     """The path of a program that is a tool of the Go module in `source`."""
     program = go()
     directory = _cached("go", source / "go.mod", source / "go.sum")
-    with _one_at_a_time():
+    with _one_at_a_time(directory.name):
         if not (directory / "tool").exists():
             directory.mkdir(parents=True, exist_ok=True)
             for name in ("go.mod", "go.sum"):
                 shutil.copy(source / name, directory)
             run(program, "build", "-o", "tool", package, cwd=directory)
     return str(directory / "tool")
+
+
+def go_program(source: Path) -> str:
+    """The path of the program that the Go module in `source` is.
+
+    The Go that is installed builds it (`GOTOOLCHAIN=local`). Skips the test where Go is missing.
+    """
+    program = go()
+    files = sorted(path for path in source.iterdir() if path.suffix in (".go", ".mod", ".sum"))
+    directory = _cached(f"go-{source.name}", *files)
+    with _one_at_a_time(directory.name):
+        if not (directory / "program").exists():
+            shutil.rmtree(directory, ignore_errors=True)
+            directory.mkdir(parents=True)
+            for file in files:
+                shutil.copy(file, directory)
+            run("env", "GOTOOLCHAIN=local", program, "build", "-o", "program", ".", cwd=directory)
+    return str(directory / "program")
 
 
 class Peer:

@@ -21,8 +21,10 @@ from unifyport.providers.registry import standard
 from unifyport.sandbox.control import Sandbox
 from unifyport.sandbox.inspector import Inspector, Received
 
+from . import demo_device
 from .common import console, fail, run_async
 from .demo_channels import CUSTOMERS, SECRET, WHATSAPP, Customer, text_of
+from .demo_device import link_device, write_as_customer
 from .messages import describe
 from .serving import initialise
 from .terminal import escaped
@@ -166,10 +168,45 @@ credentials = {{ {pairs} }}
             await self._event(f"message.{status}", "")
         await self._until(lambda: len(self._statuses()) == 3, "message.status.updated")
         self._verify(written, sent["whatsapp"])
+        await self._device_round(gateway)
         console.print(
             f"[bold green]verified:[/bold green] {len(CUSTOMERS)} channels, inbound -> signed webhook ->"
-            " reply, receipts of WhatsApp, every signature valid"
+            " reply, receipts of WhatsApp, a device linked by QR code, every signature valid"
         )
+
+    async def _device_round(self, gateway: str) -> None:
+        """A phone links a device by its QR code; a customer writes to that number, and is answered."""
+        console.print(f"[bold]{len(CUSTOMERS) + 4}.[/bold] a phone scans the QR code of a WhatsApp device")
+        started = len(self._of("account.started"))
+
+        async def call(method: str, path: str, body: dict[str, Any] | None) -> dict[str, Any]:
+            return await self._request(method, f"{gateway}{path}", body)
+
+        async def order(what: str, body: dict[str, Any]) -> dict[str, Any]:
+            return await self._post(f"{self._control}/sandbox/whatsapp-device/{what}", body)
+
+        await link_device(call, order)
+        await self._until(lambda: len(self._of("account.started")) > started, "account.started")
+        await write_as_customer(order)
+        event = await self._event("message.received", demo_device.QUESTION)
+        conversation = event["data"]["conversation"]
+        message = {"type": "text", "text": demo_device.REPLY}
+        to = {"id": conversation["id"], "type": conversation["type"]}
+        await call("POST", "/v1/messages", {"account_id": event["account_id"], "to": to, "message": message})
+        read = (await self._http.get(f"{self._control}/sandbox/whatsapp-device/messages")).json()
+        if [told["text"] for told in read] != [demo_device.REPLY]:
+            raise DemoFailed(f"the phone did not get the reply: {read}")
+        console.print(f"  [cyan]phone[/cyan]   the customer reads: {escaped(repr(demo_device.REPLY))}")
+        if bad := [received.verdict for received in self.events if received.verdict != "valid"]:
+            raise DemoFailed(f"signatures {bad}")
+
+    async def _request(self, method: str, url: str, body: dict[str, Any] | None) -> dict[str, Any]:
+        response = await self._http.request(method, url, json=body, headers={"x-api-key": self._key})
+        if not response.is_success:
+            raise DemoFailed(f"{url}: HTTP {response.status_code}: {response.text}")
+        answer = response.json()
+        assert isinstance(answer, dict)
+        return answer
 
     async def _accounts(self, gateway: str) -> dict[str, Any]:
         """The accounts by name, once all are online."""

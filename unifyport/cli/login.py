@@ -34,6 +34,7 @@ _TEXTS = {
 )
 @click.option("--session-url", help="Where the exported session can be fetched, by https.")
 @click.option("--pin", help="The PIN that it was exported with.")
+@click.option("--code", is_flag=True, help="By a code that is typed on the phone; not by a QR code.")
 @server_options
 @json_option
 def login(
@@ -42,6 +43,7 @@ def login(
     session_file: Path | None,
     session_url: str | None,
     pin: str | None,
+    code: bool,
     config_path: Path,
     url: str | None,
     api_key: str | None,
@@ -55,6 +57,8 @@ def login(
     api = Api(config_path, url, api_key)
     found = api.account(account)
     path = f"/v1/accounts/{found['id']}"
+    if code and found["auth_mode"] != "code":
+        fail(f"this account logs in by {found['auth_mode']}: create it with auth_mode code and its phone", 2)
     if found["auth_mode"] == "session":
         session = _session(session_file, session_url)
         state = api("POST", f"{path}/auth/session", json={**session, **({"pin": pin} if pin else {})})

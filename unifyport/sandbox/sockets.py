@@ -130,10 +130,18 @@ def tcp(
 
 
 def websocket(
-    platform: LocalPlatform, name: str, endpoints: tuple[str, ...], handler: Handler[WebSocket]
+    platform: LocalPlatform,
+    name: str,
+    endpoints: tuple[str, ...],
+    handler: Handler[WebSocket],
+    *,
+    origin: str | None = None,
 ) -> WireProtocol:
-    """A WebSocket protocol; it accepts every path."""
-    upgraded = partial(_upgrade, handler)
+    """A WebSocket protocol; it accepts every path.
+
+    Web pages of other hosts are refused, except those of `origin`, which the platform's own clients name.
+    """
+    upgraded = partial(_upgrade, handler, origin)
     return WireProtocol(name, "websocket", endpoints, partial(_serve, platform, name, upgraded))
 
 
@@ -159,7 +167,7 @@ async def _serve(
     await trio.serve_listeners(attend, [listener])
 
 
-async def _upgrade(handler: Handler[WebSocket], connection: Connection) -> None:
+async def _upgrade(handler: Handler[WebSocket], origin: str | None, connection: Connection) -> None:
     async with trio.open_nursery() as nursery:
         request = None
         # trio_websocket does not report a client that disconnects before the handshake.
@@ -167,7 +175,7 @@ async def _upgrade(handler: Handler[WebSocket], connection: Connection) -> None:
             request = await trio_websocket.wrap_server_stream(
                 nursery, connection.stream, max_message_size=MAX_BODY
             )
-        if request is not None and _is_foreign(request.headers):
+        if request is not None and _is_foreign(request.headers, origin):
             await request.reject(421, body=b"this is a sandbox: use 127.0.0.1\n")
         elif request is not None:
             websocket = await request.accept()
@@ -179,7 +187,7 @@ async def _upgrade(handler: Handler[WebSocket], connection: Connection) -> None:
         nursery.cancel_scope.cancel()
 
 
-def _is_foreign(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+def _is_foreign(headers: Iterable[tuple[bytes, bytes]], accepted: str | None) -> bool:
     """Whether the request comes from a web page of another host: browsers let any page open WebSockets."""
     origins = [value.decode("latin-1") for name, value in headers if name.lower() == b"origin"]
-    return not all(is_local(urlsplit(origin).netloc) for origin in origins)
+    return not all(origin == accepted or is_local(urlsplit(origin).netloc) for origin in origins)

@@ -1,0 +1,52 @@
+"""What a linked device removes from its session, and when it gives a message up."""
+
+import msgspec
+
+from actors.account.memory_session import MemorySession
+from unifyport.model.inbound import Ignored, ProviderEvent
+from unifyport.protocols.binary_node import Jid
+from unifyport.providers.whatsapp.device import upkeep
+from unifyport.providers.whatsapp.device.memory import KEPT_SECONDS, MESSAGE, Remembered
+from unifyport.providers.whatsapp.device.outgoing import SENT, Kept
+from unifyport.providers.whatsapp.device.records import Draft, Records
+from unifyport.providers.whatsapp.device.recovery import RETRY, WAIT_SECONDS, Asked
+from unifyport.providers.whatsapp.device.stanzas import Head
+
+NOW = 1_790_000_000
+CHAT = Jid.parse("6581000001@s.whatsapp.net")
+
+
+async def test_only_what_is_old_is_removed() -> None:
+    session = MemorySession({})
+    for number in range(1200):
+        key, age = number.to_bytes(2), KEPT_SECONDS + 1 if number % 3 else KEPT_SECONDS - 1
+        session.records[MESSAGE, key] = msgspec.msgpack.encode(Remembered("", NOW - age))
+        age = upkeep.SENT_SECONDS + 1 if number % 3 else upkeep.SENT_SECONDS - 1
+        session.records[SENT, key] = msgspec.msgpack.encode(Kept(str(CHAT), NOW - age, b""))
+    session.records["signal", b"x"] = b"a session"
+    await upkeep.sweep(Records(session), now=NOW)
+    left = sorted(int.from_bytes(key) for name, key in session.records if name == MESSAGE)
+    assert left == list(range(0, 1200, 3))
+    assert sorted(int.from_bytes(key) for name, key in session.records if name == SENT) == left
+    assert session.records["signal", b"x"] == b"a session"
+
+
+async def test_every_message_that_nobody_sent_again_is_told_once() -> None:
+    session = MemorySession({})
+    for number in range(700):
+        at = NOW - WAIT_SECONDS - 1 if number >= 550 else NOW - WAIT_SECONDS + 1
+        asked = Asked(1, at, str(CHAT), str(CHAT), 0, "Anna", False, "BadMac")
+        session.records[RETRY, bytes(16) + f"{number:04}".encode()] = msgspec.msgpack.encode(asked)
+
+    async def given_up(draft: Draft, head: Head, reason: str) -> ProviderEvent:
+        assert (head.chat, head.name, reason) == (CHAT, "Anna", "BadMac")
+        return Ignored(head.id.encode())
+
+    told: list[bytes] = []
+    records = Records(session)
+    for _ in range(3):
+        draft = Draft(records)
+        told += [event.key for event in await upkeep.give_up_old(records, draft, given_up, now=NOW)]
+        await records.commit(draft.changes)
+    assert told == [f"{number:04}".encode() for number in range(550, 700)]
+    assert len(session.records) == 550

@@ -1,0 +1,227 @@
+"""One connection of a linked device: what reads it, and the parts that work on it.
+
+    reader      reads stanzas; answers go to the requests that wait for them, the rest into the inbox
+    worker      handles stanzas of the inbox in batches: one unit of events and state, then replies
+    pinger      shows the platform, and us, that the connection lives
+    the rest    work that asks the platform for something: keys, tokens, retries, history
+
+The worker never waits for the platform, so that a full inbox cannot keep an answer from being read.
+"""
+
+import functools
+import logging
+from collections.abc import Awaitable, Callable
+
+import trio
+
+from unifyport.model.inbound import ProviderEvent
+from unifyport.protocols.binary_node import Node
+from unifyport.providers.contract.base import Batch, ConnectorContext, Link
+from unifyport.providers.contract.errors import ChannelError, LoggedOut, Rejected, SessionLost, Transient
+
+from . import upkeep
+from .addresses import SERVER
+from .errors import login_failure, stream_failure
+from .inbox import MOST_STANZAS, Inbox
+from .keys import RECORD, DeviceKeys
+from .parts import Parts
+from .records import Draft, Records
+from .socket import NodeSocket
+from .worker import HANDLED, Worker
+
+log = logging.getLogger(__name__)
+PING_SECONDS = 25.0
+MOST_WORK = 256
+OFFLINE_BATCH = "100"
+_LID_ADDRESSED = "9435"  # AB property: persons are named by LID
+
+
+class DeviceLink(Parts):
+    """One connection, from its login on."""
+
+    def __init__(
+        self, context: ConnectorContext, records: Records, keys: DeviceKeys, socket: NodeSocket
+    ) -> None:
+        super().__init__(context, records, keys, socket)
+        self._clock = context.clock
+        self._inbox = Inbox()
+        self._worker = Worker(self, self._inbox, self.later)
+        self._early: list[tuple[Node, int]] = []
+        self._work, self._works = trio.open_memory_channel[Callable[[], Awaitable[None]]](MOST_WORK)
+        self.lost = trio.Event()
+
+    # -- before it is used ----------------------------------------------------------------------------------
+
+    async def log_in(self) -> None:
+        """Wait for the platform's yes, and prove it by a request. Raises a failure class."""
+        while True:
+            node, _ = await self.socket.receive()
+            if node.tag == "success":
+                break
+            self._raise_if_ended(node)
+        async with self.records.lock:
+            self.keys.logins += 1
+            if node.get("lid") and not self.keys.lid:
+                self.keys.lid = node.get("lid")
+            draft = Draft(self.records)
+            draft.put(*RECORD, self.keys.dump())
+            await self.records.commit(draft.changes)
+        await self.socket.send(
+            Node("iq", {"id": "hello", "to": SERVER, "type": "get", "xmlns": "w:p"}, [Node("ping")])
+        )
+        while True:
+            node, size = await self.socket.receive()
+            if node.tag == "iq" and node.get("id") == "hello":
+                return
+            self._raise_if_ended(node)
+            self._early.append((node, size))
+            if len(self._early) > MOST_STANZAS:
+                raise Transient("no_answer")
+
+    def _raise_if_ended(self, node: Node) -> None:
+        if node.tag == "failure":
+            raise login_failure(node)
+        if node.tag == "stream:error":
+            raise stream_failure(node)
+        if node.tag == "xmlstreamend":
+            raise Transient("connection_lost")
+
+    # -- in use ---------------------------------------------------------------------------------------------
+
+    async def run(self, link: Link, ready: Callable[[], None]) -> None:
+        """Until the connection is lost. Raises a failure class. `ready` is called when sends may begin."""
+        failure: ChannelError = Transient("connection_lost")
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._read, link)
+                nursery.start_soon(self._worker.run, link)
+                nursery.start_soon(self._ping)
+                nursery.start_soon(self._do_work)
+                nursery.start_soon(self._begin)
+                nursery.start_soon(self._keep_up, link)
+                ready()
+        except* ChannelError as group:
+            failure = _worst(group)
+        finally:
+            self.requests.fail(failure)
+            self.lost.set()
+            self.socket.close()
+        raise failure
+
+    async def _read(self, link: Link) -> None:
+        for node, size in self._early:
+            await self._sort(node, size)
+        self._early.clear()
+        while True:
+            node, size = await self.socket.receive()
+            link.observed()
+            await self._sort(node, size)
+
+    async def _sort(self, node: Node, size: int) -> None:
+        self._raise_if_ended(node)
+        if node.tag in HANDLED:
+            await self._inbox.put(node, size)
+        elif node.tag in ("iq", "ack"):
+            if not self.requests.answer(node) and node.tag == "iq" and node.get("type") in ("get", "set"):
+                answer = {"to": node.get("from", SERVER), "type": "result", "id": node.get("id")}
+                await self.socket.send(Node("iq", answer))
+        elif node.tag == "ib":
+            await self._told(node)
+
+    async def _told(self, node: Node) -> None:
+        """`<ib>`: what waited for us is asked for in batches, until there is no more."""
+        if node.child("offline_preview") is not None:
+            batch = Node("offline_batch", {"count": OFFLINE_BATCH})
+            await self.socket.send(Node("ib", {}, [batch]))
+        dirty = node.child("dirty")
+        if dirty is not None and dirty.get("type") in ("groups", "account_sync"):
+            attributes = {"type": dirty.get("type"), "timestamp": dirty.get("timestamp")}
+            clean = functools.partial(
+                self.requests.ask, "urn:xmpp:whatsapp:dirty", "set", Node("clean", attributes)
+            )
+            self.later(functools.partial(_ignoring_answer, clean))
+
+    async def _ping(self) -> None:
+        while True:
+            await trio.sleep(PING_SECONDS)
+            await self.requests.ask("w:p", "get", Node("ping"))
+
+    async def _begin(self) -> None:
+        """What a client asks after it has logged in. A refusal of one of them ends nothing."""
+        active = functools.partial(self.requests.ask, "passive", "set", Node("active"))
+        for step in (active, self.prekeys.keep_up, self._ask_properties):
+            try:
+                await step()
+            except (Rejected, Transient) as error:
+                log.info("whatsapp: a request after the login failed: %s", error.reason)
+        self.later(self.history.resume)
+
+    async def _ask_properties(self) -> None:
+        answer = await self.requests.ask("abt", "get", Node("props", {"protocol": "1"}))
+        props = answer.child("props")
+        for prop in props.all("prop") if props is not None else ():
+            if prop.get("config_code") == _LID_ADDRESSED:
+                by_lid = prop.get("config_value") in ("1", "true")
+                if by_lid != self.keys.lid_migrated:
+                    await self.routes.remember_addressing(by_lid)
+
+    async def probe(self) -> None:
+        await self.requests.ask("w:p", "get", Node("ping"))
+
+    # -- work that asks the platform ------------------------------------------------------------------------
+
+    def later(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Do it beside the stanzas, one after another. What is too much is left out: it comes again."""
+        try:
+            self._work.send_nowait(work)
+        except trio.WouldBlock:
+            log.warning("whatsapp: too much is waiting for the platform")
+
+    async def _do_work(self) -> None:
+        async for work in self._works:
+            try:
+                await work()
+            except (LoggedOut, SessionLost):
+                raise
+            except ChannelError as error:
+                log.info("whatsapp: work beside the stanzas failed: %s", error.reason)
+
+    async def _keep_up(self, link: Link) -> None:
+        periods = 0
+        while True:
+            await trio.sleep(upkeep.PERIOD_SECONDS)
+            async with self.records.lock:
+                draft = Draft(self.records)
+                now = self._clock.now_ms() // 1000
+                events: list[ProviderEvent] = await upkeep.give_up_old(
+                    self.records, draft, self.messages.given_up, now=now
+                )
+                if events:
+                    await self.records.deliver(link, Batch(events, draft.changes))
+            self.later(self.prekeys.keep_up)
+            if periods % upkeep.SWEEP_EVERY == 0 and not self._clock.in_doubt:
+                await upkeep.sweep(self.records, now=now)
+            periods += 1
+
+
+async def _ignoring_answer(ask: Callable[[], Awaitable[Node]]) -> None:
+    await ask()
+
+
+def _worst(group: BaseExceptionGroup[ChannelError]) -> ChannelError:
+    """The failure that says most: the login is void, then a conflict or a wait, then what is lost."""
+    found: list[ChannelError] = []
+
+    def collect(error: BaseException) -> None:
+        if isinstance(error, BaseExceptionGroup):
+            for each in error.exceptions:
+                collect(each)
+        elif isinstance(error, ChannelError):
+            found.append(error)
+
+    collect(group)
+    for kind in (LoggedOut, SessionLost):
+        for error in found:
+            if isinstance(error, kind):
+                return error
+    return next((error for error in found if type(error) is not Transient), found[0])
