@@ -146,7 +146,7 @@ class Outgoing:
             async with self._records.lock:
                 draft = Draft(self._records)
                 try:
-                    await self._begin(draft, bundles)
+                    await self._begin(draft, route, bundles)
                     node = await self._encryptor.stanza(
                         draft, route, content, message_id, recipients=recipients
                     )
@@ -174,13 +174,15 @@ class Outgoing:
             raise Rejected("recipient_keys_missing", "WhatsApp has no keys of this person's phone")
         return bundles
 
-    async def _begin(self, draft: Draft, bundles: dict[Jid, Bundle]) -> None:
+    async def _begin(self, draft: Draft, route: Route, bundles: dict[Jid, Bundle]) -> None:
+        """Begin sessions. A device whose keys are not valid is left out, unless it is the person's phone."""
         for device, bundle in bundles.items():
             if not await self._ratchets.has_session(draft, device):
                 try:
                     await self._ratchets.begin(draft, device, bundle)
                 except SignalError as error:
-                    raise Rejected("recipient_keys_invalid", str(error)) from None
+                    if device == route.to:
+                        raise Rejected("recipient_keys_invalid", str(error)) from None
 
     def _keep(self, draft: Draft, chat: Jid, content: wa.Message, message_id: str) -> None:
         kept = Kept(str(chat), int(time.time()), content.SerializeToString())

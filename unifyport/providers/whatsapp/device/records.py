@@ -32,6 +32,7 @@ from unifyport.providers.contract.base import Batch, Link
 from unifyport.providers.contract.session import MAX_CHANGES, MAX_PAGE, Session
 
 _KEPT = 256  # copies of a name in memory: those of as many conversations as are busy at a time
+_PAGE = 128  # changes of a commit: hundreds of prekeys at a time would cost each idle account 30 KiB
 _LARGE = 16 * 1024  # bytes of a value of which there is no copy
 _UNIQUE = frozenset({"message", "sent", "retry", "prekey"})  # read once, if ever: no copies
 
@@ -62,8 +63,8 @@ class Records:
     async def commit(self, changes: Iterable[SessionChange]) -> None:
         """As `Session.commit`, in pages: the last of them is what the caller's bytes wait for."""
         pending = list(changes)
-        for start in range(0, max(len(pending), 1), MAX_CHANGES):
-            page = pending[start : start + MAX_CHANGES]
+        for start in range(0, max(len(pending), 1), _PAGE):
+            page = pending[start : start + _PAGE]
             with self._changing(page):
                 await self.session.commit(page)
 
