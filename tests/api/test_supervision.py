@@ -223,6 +223,7 @@ async def test_the_supervision_tree(tmp_path: Path) -> None:
             assert (storage["id"], storage["phase"], "strategy" in storage) == ("storage", "running", False)
             assert normalizers["counts"] == {"running": len(normalizers["children"])}
             assert [child["id"] for child in services["children"]] == [
+                "watchdog",
                 "garbage",
                 "keys",
                 "clock",

@@ -489,7 +489,7 @@ class Writes:
 
     def _other_active_key(self, key_id: str) -> bool:
         others = "select 1 from api_key where id != ? and status = ? and coalesce(expires_at, ?) >= ?"
-        values = (key_id, ACTIVE, self._now, self._now)
+        values = (key_id, ACTIVE, self._now.wall, self._now.wall)
         return self._db.execute(others, values).fetchone() is not None
 
     def delete_api_key(self, write: DeleteApiKey) -> Result:
