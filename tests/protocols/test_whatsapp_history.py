@@ -202,7 +202,9 @@ def test_a_mapping_names_the_latest_lid_of_each_number() -> None:
 
 
 @pytest.mark.parametrize(
-    "packed", [b"", b"x", mapping((1, 2, 3))[:-1], gzip.compress(b"\x0a\x05x"), gzip.compress(bytes(9 << 20))]
+    "packed",
+    [b"", b"x", mapping((1, 2, 3))[:-1], gzip.compress(b"\x0a\x05x"), gzip.compress(bytes(9 << 20))],
+    ids=["empty", "no gzip", "cut off", "no mapping", "too long"],
 )
 def test_a_damaged_mapping_is_an_error(packed: bytes) -> None:
     with pytest.raises(MalformedHistory):
