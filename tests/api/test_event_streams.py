@@ -13,7 +13,6 @@ from unifyport.api.http.cursors import Cursors
 from unifyport.api.http.event_stream import EventStream
 from unifyport.api.http.messages import Response
 from unifyport.fleet.doorbells import LocalBus
-from unifyport.gateway import events
 from unifyport.gateway.errors import TOO_MANY_STREAMS, UseCaseError
 from unifyport.gateway.events import EventUseCases, Selection
 from unifyport.model.event import ALL_MASK
@@ -21,10 +20,9 @@ from unifyport.storage.sealing import KeyRing
 
 
 @pytest.fixture
-def log(monkeypatch: pytest.MonkeyPatch) -> EventUseCases:
-    monkeypatch.setattr(events, "MOST_STREAMS", 1)
+def log() -> EventUseCases:
     unused = cast(Any, None)
-    return EventUseCases(unused, unused, LocalBus())
+    return EventUseCases(unused, unused, LocalBus(), most_streams=1)
 
 
 async def answer(log: EventUseCases) -> Response:

@@ -88,7 +88,7 @@ ROUTES: tuple[Route, ...] = (
 # What is asked for most, and the long pages that strangers may ask for.
 _SENDS = "/v1/messages"
 BUSY = frozenset((_SENDS, "/v1/events", "/healthz", "/readyz", "/openapi.json", "/docs"))
-_ONE_EVENT, _STREAM = "/v1/events/", "/v1/events/stream"
+_EVENTS = "/v1/events/"  # one of them, and their stream
 
 
 def new_router(
@@ -145,7 +145,7 @@ class Front:
                 if audience_of(path) is Audience.PLATFORMS:
                     return await self._ingress.answer(exchange, path)
                 plain = path.rstrip("/")
-                if plain in BUSY or (plain.startswith(_ONE_EVENT) and plain != _STREAM):
+                if plain in BUSY or plain.startswith(_EVENTS):
                     return await answer_directly(self.dispatch, door, exchange)
                 if plain == uploads.PATH and exchange.method == "POST":
                     return await self._upload(door, exchange)

@@ -44,6 +44,7 @@ bind = "127.0.0.1:{port}"
 # tls = {{ cert = "cert.pem", key = "key.pem" }}   # or a reverse proxy, listed in trusted_proxies
 # trusted_proxies = ["10.0.0.0/8"]           # proxies that may set X-Forwarded-For
 # proxy_protocol = false                     # true: trusted_proxies begin each connection with a PROXY header
+# max_streams = 1024                         # readers of the event stream at a time
 # front = "native"                           # the HTTP server; "hypercorn" for HTTP/2
 
 [storage]

@@ -151,6 +151,10 @@ class AsgiExchange:
     async def finish(self) -> None:
         await self._send({"type": "http.response.body", "body": b""})
 
+    async def wait_gone(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+
     async def run_asgi(self, app: AsgiApp, more: Scope) -> None:
         client = None if self.client is None else (self.client, 0)
         await app({**self._scope, "client": client, "scheme": self.scheme, **more}, self._receive, self._send)
@@ -160,6 +164,7 @@ def asgi_app(handler: Handler, trusted: Sequence[Network] = ()) -> AsgiApp:
     """An ASGI application; `trusted`: proxies whose reports of the client are believed."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        await handler(AsgiExchange(scope, receive, send, trusted))
+        with contextlib.suppress(Disconnected):  # the server ends an answer that is cut off
+            await handler(AsgiExchange(scope, receive, send, trusted))
 
     return app

@@ -131,6 +131,9 @@ class ConnectionExchange:
             await self._connection.send(LAST_CHUNK)
         self.finished = not self._left or self.method == "HEAD"
 
+    async def wait_gone(self) -> None:
+        await self.gone.wait()
+
     async def run_asgi(self, app: AsgiApp, more: Scope) -> None:
         await run_asgi(self, app, more, self.gone)
 

@@ -59,6 +59,9 @@ class Exchange(Protocol):
     async def finish(self) -> None:
         """Raises `Disconnected`."""
 
+    async def wait_gone(self) -> None:
+        """Wait until the peer has gone. The body must have been read."""
+
     async def run_asgi(self, app: AsgiApp, more: Scope) -> None:
         """Let an ASGI application answer; `more` is added to its scope."""
 

@@ -138,7 +138,7 @@ class Assembly:
         store, lookup, clock, now_ms = self.store, self.lookup, self.clock, self.clock.now_ms
         accounts, endpoints = self._accounts(), self._endpoints()
         platform = PlatformUseCases(self.registry, self.accounts, lookup, clock)
-        events = EventUseCases(store, lookup, self.bus)
+        events = EventUseCases(store, lookup, self.bus, self.settings().server.max_streams)
         return Gateway(
             accounts=accounts,
             logins=self._logins(accounts),

@@ -7,26 +7,18 @@ import enum
 from collections.abc import AsyncIterator
 
 import attrs
+import trio
 
 from unifyport.fleet.doorbells import EVENTS_TOPIC, Bus
 from unifyport.model.event import ALL_MASK, mask_of_names
 from unifyport.storage.contract import LoggedEvent, Store
 
 from .errors import CURSOR_EXPIRED, TOO_MANY_STREAMS, UseCaseError, invalid, not_found
+from .log_tail import PAGE, POLL_SECONDS, LogTail, Selection, TailEvent
 from .lookup import AccountLookup
 
-MOST_STREAMS = 64
-PAGE = 100
+MOST_STREAMS = 1024
 QUIET_SECONDS = 15.0
-POLL_SECONDS = 1.0
-
-
-@attrs.frozen
-class Selection:
-    """Which events: kinds by their bits, of one account or of all."""
-
-    mask: int
-    account_no: int | None = None
 
 
 @attrs.frozen
@@ -61,7 +53,7 @@ class Followed:
 
     step: LogStep
     position: int
-    event: LoggedEvent | None = None
+    event: TailEvent | None = None
 
 
 @attrs.define
@@ -71,8 +63,13 @@ class EventUseCases:
     _store: Store
     _lookup: AccountLookup
     _bus: Bus
+    _most_streams: int = MOST_STREAMS
+    _tail: LogTail = attrs.field(init=False)
     streams: int = attrs.field(default=0, init=False)  # readers that follow the log
     _ending: bool = attrs.field(default=False, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._tail = LogTail(self._store, self._bus)
 
     # -- reading ---------------------------------------------------------------------------------------------
 
@@ -123,12 +120,12 @@ class EventUseCases:
     async def follow(self, selection: Selection, position: int) -> AsyncIterator[Followed]:
         """Events after `position` until `end_streams` is called. The caller closes the iterator.
 
-        A reader that is slow is behind, and nothing is kept for it in memory: each page is read when the
+        A reader that is slow is behind, and little is kept for it in memory: each page is read when the
         reader has taken the page before. The first step, `LogStep.BEGIN`, waits for nothing: it raises
         `UseCaseError` if too many readers follow the log already, and counts this one among them.
         """
-        if self.streams >= MOST_STREAMS:
-            text = f"{MOST_STREAMS} readers follow the log already"
+        if self.streams >= self._most_streams:
+            text = f"{self._most_streams} readers follow the log already"
             raise UseCaseError(TOO_MANY_STREAMS, text, retry_after=5)
         self.streams += 1
         try:
@@ -136,25 +133,33 @@ class EventUseCases:
             if await self._store.purged(position):
                 position = await self._store.oldest_position()
                 yield Followed(LogStep.GAP, position)
-            bell, quiet = self._bus.count(EVENTS_TOPIC), 0.0
+            quiet_since = trio.current_time()
             while not self._ending:
-                newest = await self._store.newest_position()
-                events = await self._read(selection, position, PAGE)
-                for event in events:
-                    position = event.seq
-                    yield Followed(LogStep.EVENT, position, event)
-                    quiet = 0.0
-                if len(events) == PAGE:
+                bell = self._bus.count(EVENTS_TOPIC)
+                events, upto = await self._next(selection, position)
+                for each in events:
+                    position = each.event.seq
+                    yield Followed(LogStep.EVENT, position, each)
+                    quiet_since = trio.current_time()
+                position = max(position, upto)  # events of other selections are not read again
+                if position < self._tail.end:
+                    await trio.lowlevel.checkpoint()
                     continue
-                position = max(position, newest)  # events of other selections are not read again
-                heard = await self._bus.wait(EVENTS_TOPIC, bell, POLL_SECONDS)
-                quiet += POLL_SECONDS if heard == bell else 0.0
-                bell = heard
-                if quiet >= QUIET_SECONDS:
-                    quiet = 0.0
+                await self._bus.wait(EVENTS_TOPIC, bell, POLL_SECONDS)
+                if trio.current_time() - quiet_since >= QUIET_SECONDS:
+                    quiet_since = trio.current_time()
                     yield Followed(LogStep.QUIET, position)
         finally:
             self.streams -= 1
+
+    async def _next(self, selection: Selection, position: int) -> tuple[list[TailEvent], int]:
+        """Some events after a position, and the position after which there may be more."""
+        newest = await self._tail.refresh()
+        if (taken := self._tail.take(selection, position)) is not None:
+            return taken
+        events = await self._read(selection, position, PAGE)
+        upto = events[-1].seq if len(events) == PAGE else newest
+        return [TailEvent(event, 0.0) for event in events], upto
 
     def begin_streams(self) -> None:
         """Readers may follow the log, after `end_streams` again."""
@@ -164,3 +169,6 @@ class EventUseCases:
         """End all streams. Their readers go on elsewhere, or after the restart, from where they are."""
         self._ending = True
         self._bus.ring(EVENTS_TOPIC)
+
+
+__all__ = ["EventUseCases", "Expired", "Followed", "LogPage", "LogStep", "Selection"]

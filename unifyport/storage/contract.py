@@ -16,6 +16,7 @@ import attrs
 
 from unifyport.model.account import Account
 from unifyport.model.aliases import Alias
+from unifyport.model.event import number_of
 from unifyport.model.message import CommandState, SendCommand
 from unifyport.model.owed import Blocked, LaneKey, Owed, Stretch
 from unifyport.model.unit import Unit
@@ -398,10 +399,17 @@ Write = (
 
 @attrs.define
 class LoggedEvent:
+    """`account_no` is None for the gateway's own events, and of a deleted account."""
+
     seq: int
     id: str
     type: str
     body: bytes
+    account_no: int | None = None
+
+    @property
+    def kind(self) -> int:
+        return number_of(self.type)
 
 
 @attrs.define

@@ -35,9 +35,37 @@ async def answer_directly(dispatch: Dispatch, door: Door, exchange: Exchange) ->
     body = response.body.chunks() if isinstance(response.body, FilePart) else response.body
     async with contextlib.aclosing(cast(AsyncGenerator[bytes, None], body)) as pieces:
         await exchange.start(response.status, fields)
-        async for piece in pieces:
-            await exchange.write(piece)
+        await _send_pieces(exchange, pieces, response.write_seconds)
         await exchange.finish()
+
+
+async def _send_pieces(
+    exchange: Exchange, pieces: AsyncGenerator[bytes, None], write_seconds: float | None
+) -> None:
+    """Raises `Disconnected`, also if the caller does not take a piece in `write_seconds`, or goes away."""
+    over = False
+    async with trio.open_nursery() as nursery:
+
+        async def cancel_when_gone() -> None:
+            await exchange.wait_gone()
+            nursery.cancel_scope.cancel()
+
+        nursery.start_soon(cancel_when_gone)
+        try:
+            async for piece in pieces:
+                with trio.CancelScope() as writing:
+                    if write_seconds is not None:
+                        writing.deadline = trio.current_time() + write_seconds
+                    await exchange.write(piece)
+                if writing.cancelled_caught:
+                    break
+            else:
+                over = True
+        except Disconnected:
+            pass
+        nursery.cancel_scope.cancel()
+    if not over:
+        raise Disconnected
 
 
 @attrs.frozen

@@ -4,7 +4,8 @@
 
 `event: gap` comes first if retention has taken events that the reader had not seen. An id without data says
 where the reader is: at the start, and every 15 s while nothing is new, which also keeps intermediaries from
-closing the connection. When the gateway stops, the stream ends.
+closing the connection. When the gateway stops, the stream ends, and that of a reader that takes nothing for
+`STALLED_SECONDS`.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
@@ -20,6 +21,7 @@ from .messages import Headers, Response
 
 PURPOSE = "events"  # of the cursors
 CONTENT_TYPE = "text/event-stream"
+STALLED_SECONDS = 5.0  # in which a reader must take what it is sent
 _GAP = b'{"reason":"cursor_expired"}'
 
 
@@ -44,9 +46,15 @@ class EventStream:
             await following.aclose()
         headers = Headers((("content-type", CONTENT_TYPE), ("cache-control", "no-store")))
         headers.add("x-accel-buffering", "no")  # nginx
-        return Response(200, headers, _Lines(None if to_head else begin, following, self._shown))
+        lines = _Lines(None if to_head else begin, following, self._shown)
+        return Response(200, headers, lines, write_seconds=STALLED_SECONDS)
 
     def _shown(self, followed: Followed) -> bytes:
+        if (shared := followed.event) is not None:
+            if not shared.line:
+                cursor = self.cursors.write(PURPOSE, followed.position).encode()
+                shared.line = _message(cursor, shared.event.type.encode(), shared.event.body)
+            return shared.line
         cursor = self.cursors.write(PURPOSE, followed.position).encode()
         match followed.step:
             case LogStep.BEGIN:
@@ -56,8 +64,7 @@ class EventStream:
             case LogStep.GAP:
                 return _message(cursor, b"gap", _GAP)
             case LogStep.EVENT:
-                assert followed.event is not None
-                return _message(cursor, followed.event.type.encode(), followed.event.body)
+                raise AssertionError("an event was not given")
 
 
 class _Lines(AsyncIterator[bytes]):

@@ -132,11 +132,15 @@ class FilePart:
 
 @attrs.frozen
 class Response:
-    """A body that is an iterator is closed by the adapter, and has no time limit."""
+    """A body that is an iterator is closed by the adapter, and has no time limit.
+
+    `write_seconds`: in which the caller must take each piece; None: as long as the server allows.
+    """
 
     status: int
     headers: Headers = attrs.field(factory=Headers)
     body: bytes | FilePart | AsyncIterator[bytes] = b""
+    write_seconds: float | None = None
 
 
 Dispatch = Callable[[Request], Awaitable[Response]]

@@ -63,6 +63,8 @@ def _check_server(settings: Settings, mistakes: Mistakes) -> None:
                 split_bind(bind)
         except ValueError as error:
             mistakes.tell(("server", name), str(error))
+    if server.max_streams < 1:
+        mistakes.tell(("server", "max_streams"), "must be at least 1")
     check_networks(("server", "trusted_proxies"), server.trusted_proxies, mistakes)
     if server.proxy_protocol and not server.trusted_proxies:
         mistakes.tell(("server", "proxy_protocol"), "needs trusted_proxies: who may say who the client is")

@@ -45,6 +45,7 @@ class ServerSettings:
     tls: Tls | None = None
     front: Literal["native", "hypercorn"] = "native"
     trusted_proxies: list[str] = attrs.field(factory=list)
+    max_streams: int = 1024  # readers of the event stream at a time
     proxy_protocol: bool = False  # each connection comes from a trusted proxy, and begins with its header
 
     @property

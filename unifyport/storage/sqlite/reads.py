@@ -425,7 +425,7 @@ def _history(db: sqlite3.Connection, of: DeliveryRecord, limit: int) -> list[Att
 # -- the event log -------------------------------------------------------------------------------------------
 
 
-_EVENT = "select seq, id, kind, body, expires_at from event"
+_EVENT = "select seq, id, kind, body, expires_at, account_no from event"
 
 
 def events(
@@ -445,10 +445,10 @@ def event(db: sqlite3.Connection, event_id: str, now: int) -> LoggedEvent | None
 
 def _logged(row: Sequence[Any], now: int) -> LoggedEvent:
     """An expired event is shown without its secrets even before the purge removes them."""
-    seq, id_, number, body, expires_at = row
+    seq, id_, number, body, expires_at, account_no = row
     if expires_at is not None and expires_at <= now:
         body = without_secrets(body)
-    return LoggedEvent(seq, id_, name_of(number), body)
+    return LoggedEvent(seq, id_, name_of(number), body, account_no)
 
 
 def position_at(db: sqlite3.Connection, at: int) -> int:
