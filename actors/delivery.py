@@ -6,6 +6,8 @@ from collections.abc import Iterator
 import trio
 
 from supervisors import Backoff, ChildSpec, Incarnation, OneForOne, OnExhausted, Policy
+from supervisors.turnstile import turnstile
+from supervisors.wake import Wake
 from unifyport.fleet.doorbells import ENDPOINTS_TOPIC
 from unifyport.model.webhook import WebhookDefaults, WebhookEndpoint
 from unifyport.storage.contract import StoreUnavailable
@@ -16,6 +18,9 @@ log = logging.getLogger("unifyport.delivery")
 
 RECONCILE_SECONDS = 5.0
 HEARD_SECONDS = 1.0
+WOKEN_AT_ONCE = 32  # endpoints that one event wakes in one turn of the loop
+ADDED_AT_ONCE = 32
+POLLS_A_SECOND = 100  # of all endpoints together
 POLICY = Policy(
     backoff=Backoff(initial=0.5, max=30.0),
     max_restarts=100,
@@ -32,6 +37,8 @@ class Deliveries:
         self.supervisor = OneForOne()
         self._actors: dict[str, EndpointActor] = {}
         self._reconciled = trio.Event()
+        self._to_wake: dict[EndpointActor, int] = {}  # kinds of the events that it was not told of yet
+        self._some_to_wake = Wake()
 
     def __iter__(self) -> Iterator[EndpointActor]:
         return iter(self._actors.values())
@@ -43,13 +50,26 @@ class Deliveries:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._services.sweeper.run)
             nursery.start_soon(self._reconcile_forever)
+            nursery.start_soon(self._wake_in_turns)
             await self.supervisor.run(incarnation)
             nursery.cancel_scope.cancel()
 
     def events_committed(self, kinds: int) -> None:
-        """Wake the endpoints that subscribe to any of these kinds (bits). Never blocks."""
+        """Wake the endpoints that subscribe to any of these kinds (bits). Never blocks.
+
+        Where many do, some are woken at once, and the others some in each turn of the loop.
+        """
+        woken = 0
         for actor in self:
-            actor.events_committed(kinds)
+            if not actor.mask & kinds:
+                continue
+            woken += 1
+            if woken <= WOKEN_AT_ONCE:
+                actor.events_committed(kinds)
+            else:
+                self._to_wake[actor] = self._to_wake.get(actor, 0) | kinds
+        if self._to_wake:
+            self._some_to_wake.ring()
 
     def behind(self) -> bool:
         """Whether attempts wait for the loop, of an endpoint that could start them."""
@@ -71,22 +91,35 @@ class Deliveries:
             for actor in self:
                 actor.replace(actor.endpoint)
 
+    async def _wake_in_turns(self) -> None:
+        while True:
+            while self._to_wake:
+                await turnstile().enter()
+                if self._to_wake:
+                    actor = next(iter(self._to_wake))
+                    actor.events_committed(self._to_wake.pop(actor))
+            await self._some_to_wake.wait()
+
     async def _reconcile_forever(self) -> None:
         seen = -1
         while True:
             seen = await self._services.bus.wait(ENDPOINTS_TOPIC, seen, RECONCILE_SECONDS)
             try:
-                await self._reconcile(await self._services.store.endpoints())
+                known = {actor.endpoint.id: actor.known for actor in self}
+                await self._reconcile(*await self._services.store.changed_endpoints(known))
             except StoreUnavailable as error:
                 log.warning("endpoints cannot be read: %s", error.reason)
                 await trio.sleep(POLL_SECONDS)
 
-    async def _reconcile(self, rows: list[WebhookEndpoint]) -> None:
+    async def _reconcile(self, rows: list[WebhookEndpoint], gone: list[str]) -> None:
+        """Take over rows that are new or have changed, and stop the actors of those that are gone."""
         new = [row for row in rows if row.id not in self._actors]
         leases = await self._services.fleet.claim([f"endpoint:{row.id}" for row in new]) if new else []
-        for row, lease in zip(new, leases, strict=True):
+        for number, (row, lease) in enumerate(zip(new, leases, strict=True), 1):
             actor = self._actors[row.id] = EndpointActor(row, lease, self._services)
             self.supervisor.add(ChildSpec(row.id, actor.run, POLICY))
+            if number % ADDED_AT_ONCE == 0:
+                await trio.lowlevel.checkpoint()
         for row in rows:
             actor = self._actors[row.id]
             if row.version != actor.endpoint.version:
@@ -95,6 +128,8 @@ class Deliveries:
                 actor.order(row.orders)
         reconciled, self._reconciled = self._reconciled, trio.Event()
         reconciled.set()
-        for gone in self._actors.keys() - {row.id for row in rows}:
-            del self._actors[gone]
-            self.supervisor.remove(gone)
+        for each in gone:
+            self._to_wake.pop(self._actors.pop(each), None)
+            self.supervisor.remove(each)
+            self._services.fleet.release(f"endpoint:{each}")
+        self._services.poll_seconds = max(POLL_SECONDS, len(self._actors) / POLLS_A_SECOND)

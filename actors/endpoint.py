@@ -14,6 +14,7 @@ import trio
 
 from supervisors import Incarnation
 from supervisors.company import FairShare
+from supervisors.turnstile import turnstile
 from supervisors.wake import Wake
 from unifyport.delivery.client import DeliveryClient, NewClient
 from unifyport.delivery.gate import Gate
@@ -66,6 +67,7 @@ class DeliveryServices:
     defaults: WebhookDefaults = attrs.field(factory=WebhookDefaults)
     slots: Slots = attrs.field(factory=Slots)
     sweeper: Sweeper = attrs.field(factory=Sweeper)
+    poll_seconds: float = POLL_SECONDS  # between two reads of an endpoint that no bell announces
 
 
 @attrs.define
@@ -122,6 +124,16 @@ class EndpointActor:
         self._signer_until: int | None = None
 
     # -- state and messages ----------------------------------------------------------------------------------
+
+    @property
+    def known(self) -> tuple[int, int]:
+        """Version and orders of the row that it has."""
+        return self.endpoint.version, self.endpoint.orders
+
+    @property
+    def mask(self) -> int:
+        """The kinds that the endpoint subscribes to (bits)."""
+        return self._mask
 
     @property
     def in_flight(self) -> int:
@@ -208,6 +220,8 @@ class EndpointActor:
         self.wake.ring()
 
     async def _turn(self) -> None:
+        if self._services.poll_seconds > POLL_SECONDS:  # many endpoints may wake up at once
+            await turnstile().enter()
         more, rung_at, self._rung_at = False, self._rung_at, None
         if self._steps != self._services.clock.steps:  # the times of retries are of the wall clock
             self._void = True
@@ -324,10 +338,13 @@ class EndpointActor:
 
     def _compute_wait(self) -> float:
         """Seconds until there may be work that no bell announces."""
+        poll = self._services.poll_seconds
+        if poll > POLL_SECONDS:  # of many endpoints: not all in the same moment
+            poll *= 1 + 0.5 * self._services.draw()
         if self.endpoint.status != ENDPOINT_ACTIVE or self._full:
-            return POLL_SECONDS
+            return poll
         now = trio.current_time()
-        wait = min(POLL_SECONDS, (self._window.next_due() - self._services.clock.now_ms()) / 1000)
+        wait = min(poll, (self._window.next_due() - self._services.clock.now_ms()) / 1000)
         if self._window.next_group() is not None:
             opens_at = self._gate.opens_at(now)
             wait = min(wait, opens_at - now) if opens_at > now else wait

@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -108,6 +108,25 @@ _NOT_OF_AN_ENDPOINT = ("mask", "subscribed", "retry", "rounds", "replayed", "exp
 
 def endpoints(db: sqlite3.Connection, ring: KeyRing) -> list[WebhookEndpoint]:
     return [to_endpoint(row, ring) for row in _rows(db, "select * from endpoint order by no")]
+
+
+def changed_endpoints(
+    db: sqlite3.Connection, ring: KeyRing, known: Mapping[str, tuple[int, int]]
+) -> tuple[list[WebhookEndpoint], list[str]]:
+    """See `Store`. A row costs more than a comparison, so only what has changed is read whole."""
+    stored = {
+        id_: (version, orders)
+        for id_, version, orders in db.execute("select id, version, orders from endpoint")
+    }
+    changed = [id_ for id_, state in stored.items() if known.get(id_) != state]
+    if len(changed) > _MANY and len(changed) > len(stored) // 2:
+        rows = [row for row in endpoints(db, ring) if known.get(row.id) != (row.version, row.orders)]
+    else:
+        rows = [row for id_ in changed if (row := endpoint(db, ring, id_)) is not None]
+    return rows, [id_ for id_ in known if id_ not in stored]
+
+
+_MANY = 16
 
 
 def endpoint(db: sqlite3.Connection, ring: KeyRing, endpoint_id: str) -> WebhookEndpoint | None:

@@ -9,7 +9,7 @@ import contextlib
 import logging
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -364,6 +364,11 @@ class SqliteStore:
 
     async def account_deleted(self, account_id: str) -> bool:
         return await self._read(lambda db: reads.account_deleted(db, account_id))
+
+    async def changed_endpoints(
+        self, known: Mapping[str, tuple[int, int]]
+    ) -> tuple[list[WebhookEndpoint], list[str]]:
+        return await self._read(lambda db: reads.changed_endpoints(db, self._ring, known))
 
     async def endpoints(self) -> list[WebhookEndpoint]:
         return await self._read(lambda db: reads.endpoints(db, self._ring))
