@@ -50,6 +50,7 @@ bind = "127.0.0.1:{port}"
 [storage]
 url = "sqlite:///unifyport.db"               # beside this file
 # event_retention = "7d"                     # how long events can be delivered and read
+# page_cache = "16MiB"                       # of the database in memory, besides the system's own
 # alias_retention = "365d"                   # how long an unused conversation keeps its ids
 
 [security]

@@ -98,6 +98,8 @@ def _check_storage(settings: Settings, mistakes: Mistakes) -> None:
             ("storage", "url"),
             f"is relative to this file: {settings.database.absolute()}; an absolute path has four slashes, sqlite:////PATH",
         )
+    if not 1024**2 <= storage.page_cache <= 16 * 1024**3:
+        mistakes.tell(("storage", "page_cache"), "must be from 1MiB to 16GiB")
     if storage.alias_retention < 30 * 86400:  # a conversation that is still in use must keep its id
         mistakes.tell(("storage", "alias_retention"), "must be at least 30 days")
     if storage.dedupe_retention < storage.event_retention + 7 * 86400:

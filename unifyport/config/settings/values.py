@@ -97,6 +97,7 @@ class Storage:
     dedupe_retention: Duration = Duration(14 * 86400.0)
     dead_letter_retention: Duration = Duration(30 * 86400.0)
     alias_retention: Duration = Duration(365 * 86400.0)
+    page_cache: Size = Size(16 * 1024**2)  # of the connection that writes; four that read have 2 MiB each
 
 
 @attrs.frozen

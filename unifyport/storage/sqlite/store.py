@@ -66,16 +66,18 @@ _QUICK_SECONDS = 2.0  # of `quick_check` at the start; `unifyport doctor --deep`
 _LOG_SECONDS = 60.0
 # What reading a damaged row raises: its values are not what was written.
 _GARBLED = (ValueError, TypeError, LookupError, msgspec.MsgspecError)
+PAGE_CACHE = 16 * 1024**2  # bytes
 _WRITE_PRAGMAS = """
 pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on;
-pragma busy_timeout = 10000; pragma cache_size = -65536; pragma temp_store = memory;
+pragma busy_timeout = 10000; pragma temp_store = memory;
 pragma wal_autocheckpoint = 4000;
 """
 
 
 class SqliteStore:
     """The `Store` of `contract.py`. `now_ms`: the wall clock, unix ms. `steady_ms`: the clock of ages, which
-    no step of the wall clock moves; None: the same one.
+    no step of the wall clock moves; None: the same one. `page_cache`: bytes of the database that the
+    connection which writes may keep in memory.
     """
 
     def __init__(
@@ -84,11 +86,14 @@ class SqliteStore:
         ring: KeyRing,
         now_ms: Callable[[], int],
         steady_ms: Callable[[], int] | None = None,
+        *,
+        page_cache: int = PAGE_CACHE,
     ) -> None:
         self._path = path
         self._ring = ring
         self._now_ms = now_ms
         self._steady_ms = steady_ms if steady_ms is not None else now_ms
+        self._page_cache = page_cache
         self._aliases: SealedAliases | None = None
         self._writer: sqlite3.Connection | None = None
         self._writer_age = 0  # how often there was damage before it was opened
@@ -140,8 +145,12 @@ class SqliteStore:
             copy_as_it_is(self._path, self._path.with_name(f"{self._path.name}.schema-{version}"))
         with contextlib.suppress(OSError):  # the next write tells what is wrong with the disk
             self._path.chmod(0o600)
-        connection.executescript(_WRITE_PRAGMAS)
+        self._set_up_writer(connection)
         migrate(database)
+
+    def _set_up_writer(self, connection: sqlite3.Connection) -> None:
+        connection.executescript(_WRITE_PRAGMAS)
+        connection.execute(f"pragma cache_size = -{self._page_cache // 1024}")
 
     @property
     def trouble(self) -> str | None:
@@ -272,7 +281,7 @@ class SqliteStore:
             if self._writer is None:
                 self._writer_age = self._damage.times
                 connection = self._connect("rw")
-                connection.executescript(_WRITE_PRAGMAS)
+                self._set_up_writer(connection)
                 self._writer = connection
             connection = self._writer
             connection.execute("begin immediate")
