@@ -167,7 +167,11 @@ class Server:
         self._lock = DatabaseLock(settings.database)
         self._clock = self._parts.clock
         self._store = SqliteStore(
-            settings.database, settings.key_ring, self._clock.now_ms, self._clock.steady_ms
+            settings.database,
+            settings.key_ring,
+            self._clock.now_ms,
+            self._clock.steady_ms,
+            page_cache=settings.storage.page_cache,
         )
         self.registry.load_connectors()
         self._watchdog = Watchdog()
@@ -177,6 +181,7 @@ class Server:
         self.reloader: Reloader
         self._root: RestForOne
         self._counts: Counts
+        self._guard: AddressGuard
 
     async def run(self, task_status: trio.TaskStatus[list[str]] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until SIGINT or SIGTERM, reload on SIGHUP; `task_status` gets the base URLs.
@@ -201,8 +206,17 @@ class Server:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._on_signal, signals, incarnation)
             nursery.start_soon(self.reloader.run)
+            nursery.start_soon(self._vet)
             await root.run(incarnation)
             nursery.cancel_scope.cancel()
+
+    async def _vet(self) -> None:
+        """Tell of declared endpoints whose name must not be called. The gateway does not wait for names, and
+        each attempt checks them again.
+        """
+        settings = self.settings
+        for mistake in Source.of_file(settings.path).show(await vet(settings, self._guard)):
+            log.warning("%s; deliveries to it are refused", mistake)
 
     async def _on_signal(self, signals: Any, incarnation: Incarnation) -> None:
         asked = False
@@ -235,7 +249,8 @@ class Server:
         """Every part, from the ground up, and the supervision tree of them."""
         self._clock.resume(await self._store.clock())
         base = self._foundation()
-        await self._reconcile(base.guard)
+        self._guard = base.guard
+        await self._reconcile()
         road = await self._road(base)
         admissions = self._admissions()
         accounts = await self._accounts(base, road, admissions)
@@ -279,10 +294,9 @@ class Server:
             base_url=(settings.server.public_url or self._listeners.urls[0]).rstrip("/"),
         )
 
-    async def _reconcile(self, guard: AddressGuard) -> None:
+    async def _reconcile(self) -> None:
         """Make the store agree with the file, and settle sends that the last end of the process cut off."""
         settings, store = self.settings, self._store
-        await vet(settings, guard, Source.of_file(settings.path))
         made = await plan(settings, self.registry, store, self._clock.moment())
         match await store.commit([made.write]):
             case [Refused() as refused]:

@@ -1,6 +1,8 @@
 """The address guard: every spelling of an address that must not be reached, and what an operator permits."""
 
 import ipaddress
+import socket
+import threading
 from collections.abc import Sequence
 
 import pytest
@@ -258,3 +260,40 @@ async def test_resolver_knows_literals_of_this_machine_and_fails_for_nonsense() 
     assert ipaddress.ip_address("127.0.0.1") in await resolver("localhost")
     with pytest.raises(NameNotResolved):
         await resolver("nothing.invalid")
+
+
+# -- names that hang -----------------------------------------------------------------------------------------
+
+
+async def test_names_that_hang_keep_no_place_from_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten do not answer. They are given up side by side, others are looked up, and no thread is added."""
+    answer, asked = threading.Event(), list[str]()
+
+    def getaddrinfo(host: str, *args: object, **more: object) -> list[tuple[object, ...]]:
+        asked.append(host)
+        if host.startswith("hangs"):
+            answer.wait(30)
+        return [(0, 0, 0, "", ("93.184.216.34", 0))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    resolve = Resolver(timeout=0.1)
+    unknown = list[str]()
+
+    async def look_up(host: str) -> None:
+        try:
+            await resolve(host)
+        except NameNotResolved:
+            unknown.append(host)
+
+    names = [f"hangs-{number}.example" for number in range(10)]
+    try:
+        with trio.fail_after(10):
+            for _ in range(3):
+                async with trio.open_nursery() as nursery:
+                    for name in names:
+                        nursery.start_soon(look_up, name)
+                assert len(await resolve("fine.example")) == 1
+    finally:
+        answer.set()
+    assert sorted(unknown) == sorted(names * 3)
+    assert sorted(asked) == sorted([*names, "fine.example"])

@@ -31,7 +31,12 @@ async def test_only_rows_that_have_changed_are_read(tmp_path: Path, monkeypatch:
         )
         unsealed = list[Any]()
         to_endpoint = reads.to_endpoint
-        monkeypatch.setattr(reads, "to_endpoint", lambda *args: unsealed.append(args) or to_endpoint(*args))
+
+        def count(row: Any, ring: Any) -> WebhookEndpoint:
+            unsealed.append(row)
+            return to_endpoint(row, ring)
+
+        monkeypatch.setattr(reads, "to_endpoint", count)
         changed, gone = await store.changed_endpoints(known)
         assert ({row.id for row in changed}, gone) == ({"we_7", "we_new"}, ["we_9"])
         assert len(unsealed) == 2

@@ -14,8 +14,9 @@ from typing import Any, Literal
 
 import attrs
 import msgspec
+import trio
 
-from unifyport.config.settings import DeclaredAccount, Mistake, Settings, Source
+from unifyport.config.settings import DeclaredAccount, Mistake, Settings
 from unifyport.model.account import ACTIVE, Account, AuthStatus, Origin
 from unifyport.model.ids import new_id
 from unifyport.model.proxy import Proxy
@@ -58,6 +59,7 @@ class Action(enum.StrEnum):
     REMOVE = "remove"
 
 
+VET_SECONDS = 10.0
 LEFT_THE_FILE = "left_the_file"  # why an endpoint is inactive
 
 Kind = Literal["workspace", "api_key", "webhook_endpoint", "account"]
@@ -134,16 +136,24 @@ class Report:
         return lines or ["nothing is different"]
 
 
-async def vet(settings: Settings, guard: AddressGuard, source: Source) -> None:
-    """Look up the names in the endpoint URLs of the file. Raises `Problems` for those that are refused."""
-    mistakes = []
-    for place, endpoint in enumerate(settings.webhook_endpoints):
+async def vet(settings: Settings, guard: AddressGuard) -> list[Mistake]:
+    """Look up the names in the endpoint URLs of the file, side by side. What is refused, in their order.
+
+    A name that is not known, or not within `VET_SECONDS`, is not refused.
+    """
+    found: dict[int, str] = {}
+
+    async def look_up(place: int, url: str) -> None:
         try:
-            await guard.vet(endpoint.url)
+            await guard.vet(url)
         except UrlNotAllowed as error:
-            mistakes.append(Mistake(("webhook_endpoints", place, "url"), str(error)))
-    if mistakes:
-        raise Problems(source.show(mistakes))
+            found[place] = str(error)
+
+    with trio.move_on_after(VET_SECONDS):
+        async with trio.open_nursery() as nursery:
+            for place, endpoint in enumerate(settings.webhook_endpoints):
+                nursery.start_soon(look_up, place, endpoint.url)
+    return [Mistake(("webhook_endpoints", place, "url"), found[place]) for place in sorted(found)]
 
 
 async def plan(

@@ -129,7 +129,8 @@ class Reloader:
         pair = await self._read_certificate()  # first: its metric tells of the files in any case
         settings, options, source = await self._load(path)
         guard = AddressGuard(running.guard.resolve, settings.security.webhook_networks, running.guard.option)
-        await vet(settings, guard, source)
+        if refused := await vet(settings, guard):
+            raise Problems(source.show(refused))
         if running.certificate is not None and pair is None:
             raise Problems([f"server.tls: the files cannot be used: {running.certificate.problem}"])
         for _ in range(TRIES):

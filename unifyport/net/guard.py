@@ -12,7 +12,9 @@ single address. Plain http is accepted only to permitted addresses.
 
 import ipaddress
 import socket
+import threading
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 from urllib.parse import urlsplit
 
 import attrs
@@ -217,18 +219,24 @@ def embedded(address: Address) -> Address:
     return address
 
 
-class Resolver:
-    """Looks up names in its own threads: at most 8, one for each name.
+_MOST_GIVEN_UP = 64  # threads
 
-    A look-up has `timeout` seconds; its result is cached for `ttl` seconds.
+
+class Resolver:
+    """Looks up names in its own threads: 8 at a time, one for each name.
+
+    A look-up has `timeout` seconds; its result is cached for `ttl` seconds. A thread whose name server does
+    not answer goes on after that, and cannot be stopped: it keeps no place, and its name is not asked for
+    again before it ends.
     """
 
     def __init__(self, ttl: float = 30.0, timeout: float = 5.0) -> None:
-        self._limiter = trio.CapacityLimiter(8)
+        self._places = trio.CapacityLimiter(8)
         self._ttl = ttl
         self._timeout = timeout
         self._known: dict[str, tuple[float, list[Address]]] = {}
         self._asking: dict[str, trio.Event] = {}
+        self._given_up: dict[str, threading.Event] = {}  # look-ups that go on; set when they end
 
     async def __call__(self, host: str) -> list[Address]:
         """All addresses, IPv4 first. Raises `NameNotResolved`."""
@@ -248,15 +256,34 @@ class Resolver:
         return addresses
 
     async def _look_up(self, host: str) -> list[Address]:
-        with trio.move_on_after(self._timeout):
+        ended = threading.Event()
+
+        def look_up() -> list[Any]:
             try:
-                found = await trio.to_thread.run_sync(
-                    lambda: socket.getaddrinfo(host, None, type=socket.SOCK_STREAM),
-                    limiter=self._limiter,
-                    abandon_on_cancel=True,
-                )
+                return socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+            finally:
+                ended.set()
+
+        async with self._places:
+            self._given_up = {name: each for name, each in self._given_up.items() if not each.is_set()}
+            if host in self._given_up or len(self._given_up) >= _MOST_GIVEN_UP:
+                raise NameNotResolved(host)
+            await trio.lowlevel.checkpoint_if_cancelled()  # from here on there is a thread that ends
+            try:
+                with trio.move_on_after(self._timeout):
+                    found = await trio.to_thread.run_sync(
+                        look_up, limiter=trio.CapacityLimiter(1), abandon_on_cancel=True
+                    )
+                    return _sorted_addresses(found)
             except (OSError, UnicodeError):  # UnicodeError: not a valid name
                 raise NameNotResolved(host) from None
-            unique = {ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found}
-            return sorted(unique, key=lambda address: (address.version, int(address)))
+            finally:
+                if not ended.is_set():
+                    self._given_up[host] = ended
         raise NameNotResolved(host)
+
+
+def _sorted_addresses(found: list[Any]) -> list[Address]:
+    """Of `getaddrinfo`."""
+    unique = {ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found}
+    return sorted(unique, key=lambda address: (address.version, int(address)))
