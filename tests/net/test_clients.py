@@ -13,7 +13,7 @@ from supervisors.turnstile import Turnstile
 from tests.harness import sandbox
 from unifyport.net.clients import new_client, request, ssl_context
 from unifyport.net.streams import _BACKEND
-from unifyport.process.garbage import LEAST, LOOK_EVERY, TICK, Garbage
+from unifyport.process.garbage import TICK, Garbage
 
 
 async def test_every_read_goes_through_the_turnstile(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,29 +68,6 @@ async def test_nothing_is_looked_at_while_a_crowd_passes(
         monkeypatch.setattr(Turnstile, "crowded", False)
         await trio.sleep(10 * TICK)
         assert asked == [1] * 10
-        nursery.cancel_scope.cancel()
-
-
-async def test_full_collections_come_with_growth(
-    autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    size, full = 10 * LEAST, []
-    monkeypatch.setattr("unifyport.process.garbage.resident", lambda: size)
-    monkeypatch.setattr("gc.collect", lambda generation=2: full.append(size) if generation == 2 else None)
-    period = 10 * LOOK_EVERY * TICK
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(Garbage()._collect)
-        await trio.sleep(period)
-        assert full == []
-        size = 16 * LEAST
-        await trio.sleep(period)
-        assert full == [16 * LEAST]
-        size = 23 * LEAST
-        await trio.sleep(period)
-        assert full == [16 * LEAST]
-        size = 25 * LEAST
-        await trio.sleep(period)
-        assert full == [16 * LEAST, 25 * LEAST]
         nursery.cancel_scope.cancel()
 
 

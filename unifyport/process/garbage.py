@@ -3,23 +3,27 @@
 By default the collector examines every object whenever their number has grown by a quarter. With ten thousand
 accounts that stops the loop for more than a second. So automatic collection is turned off. Young objects are
 collected ten times a second, which takes time in proportion to their number, but not while many tasks wait at
-the turnstile. All objects are collected once the process has grown by half. The project's own objects do not
-depend on it: an account that reconnects leaves no cycles.
+the turnstile. What survives is examined once more when `EXAMINED` memory blocks have been added. If that took
+long, the survivors are set aside: they are the accounts and connections of a large gateway, and are not
+examined again. So no collection examines more than what was added lately, and none takes long.
+
+What was set aside is freed by its reference counts. A cycle in it would stay, so the project's own objects
+make none that live long: a connection that ends, an account that reconnects and an endpoint that is deleted
+leave none. Memory is judged by live blocks: resident memory does not shrink when objects are freed.
 """
 
 import gc
-import resource
-from pathlib import Path
+import sys
+import time
 
 import trio
 
 from supervisors import Incarnation, turnstile
 
 TICK = 0.1
-LOOK_EVERY = 100  # ticks
-GROWTH, LEAST = 1.5, 64 * 1024**2
+EXAMINED = 100_000  # blocks (objects, and tables of some) that are added between two examinations
+LONG = 0.02  # seconds of computing of an examination after which its survivors are set aside
 _YOUNG = 1  # generations 0 and 1
-_PAGE = resource.getpagesize()
 
 
 def tame() -> None:
@@ -29,25 +33,11 @@ def tame() -> None:
     gc.disable()
 
 
-def resident() -> int:
-    """Bytes of resident memory; without `/proc` the maximum so far."""
-    try:
-        return int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE
-    except (OSError, IndexError, ValueError):
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
-def _promote_young() -> None:
-    """Move young objects to the oldest generation unexamined, which takes no time."""
-    gc.freeze()
-    gc.unfreeze()
-
-
 class Garbage:
-    """Collects young objects all the time, and all objects after a growth by half and by 64 MiB."""
+    """Collects young objects all the time, and older ones in portions."""
 
     def __init__(self) -> None:
-        self._base = resident()
+        self._known = sys.getallocatedblocks()  # when the older ones were last examined
 
     async def run(self, me: Incarnation) -> None:
         """Collect until asked to stop."""
@@ -59,12 +49,22 @@ class Garbage:
 
     async def _collect(self) -> None:
         while True:
-            for _ in range(LOOK_EVERY):
-                await trio.sleep(TICK)
-                if turnstile().crowded:
-                    _promote_young()
-                else:
-                    gc.collect(_YOUNG)
-            if resident() > max(self._base * GROWTH, self._base + LEAST):
-                gc.collect()
-                self._base = resident()
+            await trio.sleep(TICK)
+            self.look()
+
+    def look(self) -> None:
+        """Collect what is due now."""
+        blocks = sys.getallocatedblocks()
+        if blocks < self._known:
+            self._known = blocks
+        elif blocks - self._known >= EXAMINED:
+            self._examine()
+        elif not turnstile().crowded:
+            gc.collect(_YOUNG)
+
+    def _examine(self) -> None:
+        began = time.thread_time()
+        gc.collect()
+        if time.thread_time() - began > LONG:
+            gc.freeze()
+        self._known = sys.getallocatedblocks()
