@@ -58,6 +58,19 @@ async def test_a_phone_that_is_not_a_number_is_refused_with_what_it_should_be(tm
         assert refused.json()["error"]["message"] == said
 
 
+async def test_a_number_that_another_account_has_is_explained(tmp_path: Path) -> None:
+    async with device_world(tmp_path) as world:
+        await world.link(SHOP)
+        made = await world.api.data("POST", "/v1/accounts", {"provider": "whatsapp", "auth_mode": "qrcode"})
+        path = f"/v1/accounts/{made['id']}"
+        shown = await world.api.data("POST", f"{path}/auth/qr/start")
+        await world.do("scan", qr=shown["auth_payload"]["qr_code"], phone=SHOP)
+        await world.api.until(lambda auth: auth["status"] == "failed", f"{path}/auth")
+        found = await world.api.data("GET", f"{path}/explain")
+        assert found["why"] == "duplicate_provider_account"
+        assert found["action"] == "delete one of the two accounts that have this identity"
+
+
 async def test_a_group(tmp_path: Path) -> None:
     async with device_world(tmp_path) as world:
         for phone in (SHOP, MEI, TOM):
