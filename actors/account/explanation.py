@@ -43,6 +43,14 @@ ACTIONS = {
     "stream_in_use": "stop the other programs that read this app's stream",
     "webhook_invalid": "the platform got no right answer to its check: see that ingress_url can be reached",
     "credits_depleted": "buy credits for the app in the platform's console",
+    "client_outdated": (
+        "put the current version of the platform's own client into [providers.<channel>] (docs/channels),"
+        " reload, then POST runtime/reset"
+    ),
+    "passkey_required": "none: the platform links this identity with a passkey only",
+    "too_many_codes": "wait before you ask for another code, or use an account with auth_mode qrcode",
+    "banned": "see in the platform's app what can be done about the ban; afterwards log it in again",
+    "account_locked": "unlock the account in the platform's app, then log it in again",
     "proxy_error": "check the account's proxy",
     "proxy_not_allowed": "permit the proxy's address in security.proxy_allow, or choose another one",
     "calls_refused": (
@@ -116,7 +124,9 @@ def explain(
     if account.auth_status in WAITING:
         return f"a login waits for a human ({account.auth_status})", "it starts when that is done", _LOGIN
     if state.phase is Phase.STOPPED and account.auth_status is not AuthStatus.AUTHORIZED and interactive:
-        return account.last_error or "it has not been logged in yet", "nothing", _LOGIN
+        actions = ACTIONS_IN_FILE if declared else ACTIONS
+        error = account.last_error or ""
+        return error or "it has not been logged in yet", "nothing", actions.get(error, _LOGIN)
     following = _NEXT[state.phase].format(at=at or "any moment")
     if account.desired == "stopped":
         return "an operator stopped it", following, "POST runtime/start"

@@ -218,6 +218,8 @@ class Login:
         row = attrs.evolve(self._host.row, **changes)
         announcements = login_failed(row, reason, self._host.now_ms())
         await self._host.commit_login(Step(self.number, changes, announcements))
+        if reason != _BUG:  # which is logged already
+            log.warning("account %r: the login failed (%s)", row.name, reason, extra={"account_id": row.id})
         self._progress.advance()
 
     def _log_bug(self, error: BaseException) -> None:

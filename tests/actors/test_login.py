@@ -310,7 +310,9 @@ async def test_a_bug_has_a_traceback(autojump_clock: MockClock, caplog: pytest.L
     assert [record.exc_info is not None for record in caplog.records] == [True]
 
 
-async def test_logged_in_as_somebody_else_nothing_is_replaced(autojump_clock: MockClock) -> None:
+async def test_logged_in_as_somebody_else_nothing_is_replaced(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
     async def script(dialog: Dialog) -> Authorization:
         await trio.lowlevel.checkpoint()
         return DONE
@@ -319,6 +321,7 @@ async def test_logged_in_as_somebody_else_nothing_is_replaced(autojump_clock: Mo
     host.row = attrs.evolve(host.row, provider_account_ref="you", profile={"id": "you"})
     await finished(host)
     assert (host.row.last_error, host.row.provider_account_ref) == ("identity_changed", "you")
+    assert "the login failed (identity_changed)" in caplog.text
     assert [step.session for step in host.steps] == [None]
     assert host.made.logged_out == 1
     host.row = attrs.evolve(host.row, provider_account_ref="me", profile={"id": "me"})

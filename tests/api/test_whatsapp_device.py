@@ -49,6 +49,28 @@ async def test_linked_by_a_code_that_is_typed_on_the_phone(tmp_path: Path) -> No
         assert account["provider_account_ref"] == SHOP
 
 
+async def test_a_phone_that_is_not_a_number_is_refused_with_what_it_should_be(tmp_path: Path) -> None:
+    async with device_world(tmp_path) as world:
+        body = {"provider": "whatsapp", "auth_mode": "code", "provider_data": {"phone": "hello"}}
+        refused = await world.api.http.post("/v1/accounts", json=body)
+        assert refused.status_code == 400
+        said = "provider_data.phone: is not a phone number with its country code"
+        assert refused.json()["error"]["message"] == said
+
+
+async def test_a_number_that_another_account_has_is_explained(tmp_path: Path) -> None:
+    async with device_world(tmp_path) as world:
+        await world.link(SHOP)
+        made = await world.api.data("POST", "/v1/accounts", {"provider": "whatsapp", "auth_mode": "qrcode"})
+        path = f"/v1/accounts/{made['id']}"
+        shown = await world.api.data("POST", f"{path}/auth/qr/start")
+        await world.do("scan", qr=shown["auth_payload"]["qr_code"], phone=SHOP)
+        await world.api.until(lambda auth: auth["status"] == "failed", f"{path}/auth")
+        found = await world.api.data("GET", f"{path}/explain")
+        assert found["why"] == "duplicate_provider_account"
+        assert found["action"] == "delete one of the two accounts that have this identity"
+
+
 async def test_a_group(tmp_path: Path) -> None:
     async with device_world(tmp_path) as world:
         for phone in (SHOP, MEI, TOM):
@@ -107,6 +129,26 @@ async def test_what_is_done_to_a_message(tmp_path: Path) -> None:
         await world.act(SHOP, "revoke", conversation_id=chat, message_id=sent)
         await world.inbox.until(lambda: world.received(MEI, "message.deleted"))
         assert world.received(MEI, "message.deleted")[0]["message_id"] == sent
+
+
+@pytest.mark.parametrize(
+    ("action", "more"),
+    [("edit", {"content": "hallo"}), ("revoke", {}), ("revoke", {"sender_id": f"{MEI}@s.whatsapp.net"})],
+)
+async def test_a_customer_s_message_is_neither_edited_nor_taken_back(
+    tmp_path: Path, action: str, more: dict[str, str]
+) -> None:
+    async with device_world(tmp_path) as world:
+        await world.link(SHOP)
+        await world.link(MEI)
+        sent = (await world.send(MEI, SHOP, "hello")).json()["data"]["message_id"]
+        await world.inbox.until(lambda: world.texts(SHOP))
+        before = len(world.relay.relay.messages.sent)
+        target = {"conversation_id": f"{MEI}@s.whatsapp.net", "message_id": sent}
+        body = {"account_id": world.ids[SHOP], **target, **more}
+        refused = await world.api.http.post(f"/v1/messages/{action}", json=body)
+        assert refused.json()["error"]["reason"] == "not_allowed", refused.text
+        assert len(world.relay.relay.messages.sent) == before
 
 
 async def test_what_the_capability_list_says(tmp_path: Path) -> None:

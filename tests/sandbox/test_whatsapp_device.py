@@ -195,3 +195,10 @@ async def test_wrong_orders_are_refused(order: dict[str, Any]) -> None:
     platform.account(BOB)
     with pytest.raises(ValueError):
         platform.push(order)
+
+
+async def test_a_customer_who_writes_nothing_is_a_wrong_order() -> None:
+    platform = DevicePlatform()
+    with pytest.raises(ValueError, match="text: is missing"):
+        platform.receive({"from": ALICE, "to": BOB, "reaction": "+1"})
+    assert platform.receive({"from": ALICE, "to": BOB, "text": "hi"})["message_id"]

@@ -194,7 +194,7 @@ def _check_credential(credential: Credential, credentials: Mapping[str, Any], ch
         return Mistake(path, text, others=others) if credential.required else None
     if credential.accepts(value):
         return None
-    return Mistake(path, f"is not a valid {credential.name}", others=others)
+    return Mistake(path, credential.complaint, others=others)
 
 
 def check_credentials(

@@ -159,6 +159,11 @@ class Credential:
     def accepts(self, value: object) -> bool:
         return isinstance(value, str) and re.fullmatch(self.pattern, value) is not None
 
+    @property
+    def complaint(self) -> str:
+        """What is said of a value that is not accepted, without the value."""
+        return f"is not a valid {self.name}"
+
 
 @attrs.frozen
 class PhoneCredential(Credential):
@@ -166,6 +171,10 @@ class PhoneCredential(Credential):
 
     def accepts(self, value: object) -> bool:
         return isinstance(value, str) and is_phone(value)
+
+    @property
+    def complaint(self) -> str:
+        return "is not a phone number with its country code"
 
     def read(self, credentials: Mapping[str, Any]) -> str | None:
         """The number in E.164; None if there is none. Also an `identify`."""

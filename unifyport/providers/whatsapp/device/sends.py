@@ -100,14 +100,17 @@ class Sends:
 
     async def edit(self, target: Target, content: str) -> None:
         chat = _conversation(target.conversation_id)
-        if target.sender_id is not None and not self._is_mine(target.sender_id):
+        key = await self._key(chat, target)
+        if not key.fromMe:
             raise Rejected("not_allowed", "only messages of the account can be edited")
-        key = message_key(await self._wire(chat), target.message_id, from_me=True)
         await self._change(chat, render_edit(key, content, _now()))
 
     async def revoke(self, target: Target) -> None:
         chat = _conversation(target.conversation_id)
-        await self._change(chat, render_revoke(await self._key(chat, target)))
+        key = await self._key(chat, target)
+        if not key.fromMe and not chat.is_group:
+            raise Rejected("not_allowed", "only messages of the account can be taken back here")
+        await self._change(chat, render_revoke(key))
 
     async def react(self, target: Target, emoji: str) -> None:
         chat = _conversation(target.conversation_id)
@@ -133,10 +136,6 @@ class Sends:
 
     async def _change(self, chat: Jid, content: wa.Message) -> None:
         await self._link.outgoing.send(chat, content, new_message_id(), self._records.commit)
-
-    def _is_mine(self, sender_id: str) -> bool:
-        jid = read_jid(sender_id)
-        return jid is not None and self._link.keys.is_mine(jid)
 
     # -- receipts -------------------------------------------------------------------------------------------
 

@@ -166,7 +166,9 @@ class Customers:
                 raise ValueError(f"message: {error}") from None
         if "media" in order:
             return self._file(order["media"])
-        return Message(conversation=str(order.get("text", "")))
+        if "text" not in order:
+            raise ValueError("text: is missing, or `media`, or `message`, WhatsApp's message as JSON")
+        return Message(conversation=str(order["text"]))
 
     def _file(self, value: Any) -> Message:
         if not isinstance(value, dict) or value.get("type") not in _MEDIA:
