@@ -96,7 +96,9 @@ def check_disk(settings: Settings, _: bool) -> Iterator[Finding]:
     directory = settings.database.parent
     for path in (directory, settings.database):
         if path.exists() and not os.access(path, os.W_OK):
-            yield Finding(False, f"{path} cannot be written by this user, as whom 'unifyport serve' would fail")
+            yield Finding(
+                False, f"{path} cannot be written by this user, as whom 'unifyport serve' would fail"
+            )
     with contextlib.suppress(OSError):
         usage = shutil.disk_usage(directory)
         free = usage.free / usage.total
