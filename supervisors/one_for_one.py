@@ -6,6 +6,8 @@ stop, restart, reset, remove) write what is desired and return at once; the loop
 
 import random
 from collections.abc import Callable, Iterable
+from contextvars import Context, copy_context
+from functools import partial
 
 import attrs
 import trio
@@ -52,6 +54,7 @@ class OneForOne:
         self._loops = RestartLoops(draw, self._forget)
         self._came_up = self._loops.mark_up  # one bound method for all children
         self._nursery: trio.Nursery | None = None
+        self._context = Context()  # of `run`: a child does not inherit that of the task that adds it
 
     # -- running ------------------------------------------------------------------------------------------
 
@@ -61,7 +64,7 @@ class OneForOne:
         Raises `Exhausted` when a child escalates.
         """
         async with trio.open_nursery() as nursery:
-            self._nursery = nursery
+            self._nursery, self._context = nursery, copy_context()
             try:
                 self._loops.begin(nursery)
                 for child in self._children.values():
@@ -74,7 +77,7 @@ class OneForOne:
                 self._nursery = None
 
     def _start(self, child: Child, nursery: trio.Nursery) -> None:
-        nursery.start_soon(self._loops.supervise, child, name=child.spec.id)
+        self._context.run(partial(nursery.start_soon, self._loops.supervise, child, name=child.spec.id))
 
     def _forget(self, child: Child) -> None:
         self._children.pop(child.spec.id, None)

@@ -96,6 +96,8 @@ async def test_a_stranger_learns_nothing_and_nothing_is_processed(
                 "unknown",
                 bot["id"],
             ]  # once a minute
+            assert vars(told[0])["action"] == f"see why: unifyport explain {shop['id']}"
+            assert "action" not in vars(told[1])
             assert (await api.data("GET", "/v1/events?type=message.received"))["items"] == []
             assert "unifyport_quarantined_total 0.0" in (await api.http.get("/metrics")).text
             # and the good one, so that the refusals above mean something

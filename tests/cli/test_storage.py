@@ -49,6 +49,33 @@ def test_a_database_in_use_is_not_replaced(made: Path) -> None:
     assert (refused.exit_code, "owns this database" in refused.stderr) == (1, True)
 
 
+def test_each_state_of_the_database_has_one_line_that_says_what_to_do(made: Path) -> None:
+    database = made / "unifyport.db"
+    database.write_bytes(b"x" * database.stat().st_size)
+    failed = run(made, "backup", str(made / "b.db"))
+    assert "unifyport restore FILE" in failed.stderr
+    found = run(made, "doctor", "--deep").stdout
+    assert "unifyport restore FILE" in found
+    assert "doctor --deep" not in found  # which is what was asked
+    database.write_bytes(b"")
+    assert run(made, "doctor").stdout.count("problem") == 1
+    failed = run(made, "backup", str(made / "b.db"))
+    assert "is empty, but" in failed.stderr
+    assert not list(made.glob("b.db*"))
+
+
+def test_what_may_not_be_written_is_a_problem(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run(made, "doctor").exit_code == 0
+    monkeypatch.setattr("os.access", lambda path, mode: path != made)  # root may write everywhere
+    found = run(made, "doctor")
+    assert (found.exit_code, f"{made} cannot be written" in found.stdout) == (1, True)
+
+
+def test_a_delivery_that_is_an_endpoint_is_told(made: Path) -> None:
+    failed = run(made, "webhooks", "show", "crm")
+    assert (failed.exit_code, "unifyport webhooks deliveries crm" in failed.stderr) == (1, True)
+
+
 def test_messages_name_the_file_of_the_key(made: Path) -> None:
     (made / "master.key").write_text(KeyRing.new_key())
     found = run(made, "doctor")

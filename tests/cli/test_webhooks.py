@@ -76,6 +76,25 @@ async def test_endpoints_are_shown_tested_paused_and_replayed(tmp_path: Path) ->
             await process.kill()
 
 
+async def test_status_says_how_to_see_why_an_endpoint_fails(tmp_path: Path) -> None:
+    command = in_thread(tmp_path)
+    async with sandbox() as platform, receiver(lambda _: 500) as inbox:
+        port = free_port()
+        more = account() + endpoint(inbox.url, name="crm") + platform.sandbox.config()
+        process = Process(write_config(tmp_path, port=port, more=more), port)
+        await process.start()
+        try:
+            for each in range(6):
+                await platform.write("hello", each + 1)
+            with trio.fail_after(60):
+                while "failing since" not in (told := (await command("status")).stdout):
+                    pass
+            assert "webhook endpoint crm: active (failing since" in told
+            assert "unifyport webhooks deliveries we_" in told
+        finally:
+            await process.kill()
+
+
 @pytest.mark.parametrize("how", ["--json", ""], ids=["json", "text"])
 async def test_listen_goes_on_where_it_ended(tmp_path: Path, how: str) -> None:
     async with sandbox() as platform:

@@ -132,7 +132,7 @@ phone_number_id = "12"
 app_secrt = "s"
 #! accounts "shop".credentials.app_secrt: unknown credential, auth_mode token has access_token,
 verify_token = { file = "none" }
-#! accounts "shop".credentials.verify_token: file none cannot be read
+#! accounts "shop".credentials.verify_token: file none cannot be read (No such file or directory)
 [accounts.supervision.backoff]
 initial = "7m"
 #! accounts "shop".supervision.backoff.initial: must not be greater than backoff.max (1m40s), got "7m"

@@ -349,8 +349,15 @@ async def test_a_certificate_that_is_replaced_is_used(pair: Pair, mock_clock: Mo
         nursery.cancel_scope.cancel()
 
 
-@pytest.mark.parametrize("broken", ["no file", "no certificate", "the key of another one"])
-async def test_a_pair_that_cannot_be_used_leaves_the_one_before(pair: Pair, broken: str) -> None:
+@pytest.mark.parametrize(
+    ("broken", "told"),
+    [
+        ("no file", "No such file"),
+        ("no certificate", "no certificate in PEM"),
+        ("the key of another one", "the key is not that of the certificate"),
+    ],
+)
+async def test_a_pair_that_cannot_be_used_leaves_the_one_before(pair: Pair, broken: str, told: str) -> None:
     certificate, old = Certificate(pair.files), pair.trusting
     expires_at = certificate.expires_at
     if broken == "no file":
@@ -361,6 +368,7 @@ async def test_a_pair_that_cannot_be_used_leaves_the_one_before(pair: Pair, brok
         pair.renew(key=False)
     certificate.reload()
     assert certificate.problem
+    assert told in certificate.problem
     assert certificate.expires_at == expires_at
     async with front(echo, certificate=certificate) as served:
         peer = await connect(served, old)

@@ -1,6 +1,7 @@
 """The running part: what leaves a child's task, deadlines, verbs, order. All time is a MockClock's."""
 
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from itertools import pairwise
 from typing import Any
 
@@ -530,6 +531,24 @@ async def test_a_supervisor_that_escalated_begins_anew_when_it_is_run_again(
         assert outer.state("inner").incarnations == 2
 
     await run(outer, script)
+
+
+async def test_a_child_has_the_context_of_its_supervisor_not_of_the_task_that_adds_it(clock: Any) -> None:
+    of_request: ContextVar[str] = ContextVar("of_request", default="")
+    supervisor, seen = OneForOne(), list[str]()
+
+    async def body(incarnation: Incarnation) -> None:
+        seen.append(of_request.get())
+        incarnation.started()
+        await trio.sleep_forever()
+
+    async def script() -> None:
+        of_request.set("a request")
+        supervisor.add(ChildSpec("a", body, POLICY))
+        await trio.sleep(1)
+
+    await run(supervisor, script)
+    assert seen == [""]
 
 
 async def test_dynamic_children_have_a_bound(clock: Any) -> None:

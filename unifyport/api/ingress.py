@@ -91,6 +91,8 @@ class IngressFront:
             else status.phrase.lower()
         )
         fields = {"provider": provider[:32], "account_id": account_id or "unknown", "status": int(status)}
+        if account_id:
+            fields["action"] = f"see why: unifyport explain {account_id}"
         log.warning("ingress refused: %s", hint, extra=fields)
 
     @property

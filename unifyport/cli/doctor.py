@@ -6,6 +6,7 @@ is missing or damaged.
 
 import contextlib
 import importlib.metadata
+import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -20,7 +21,7 @@ from unifyport.storage.sealing import SealError
 from unifyport.storage.sqlite import copies
 from unifyport.storage.sqlite.marker import Marker, id_of
 from unifyport.storage.sqlite.schema import MIGRATIONS
-from unifyport.storage.sqlite.trouble import WHAT_TO_DO
+from unifyport.storage.sqlite.trouble import RESTORE, WHAT_TO_DO
 
 from .backup import master_key_place
 from .common import FAILED, config_option, console, json_option, load_settings, print_json
@@ -55,7 +56,7 @@ def check_file(settings: Settings, deep: bool) -> Iterator[Finding]:
     if found := _damage_of(path, deep):
         for line in found:
             yield Finding(False, f"{path}: {line}")
-        yield Finding(False, f"the database is damaged: {WHAT_TO_DO}")
+        yield Finding(False, f"the database is damaged: {RESTORE if deep else WHAT_TO_DO}")
         return
     how = "is whole" if deep else f"has no damage that {_QUICK_SECONDS:.0f} s of looking find (all: --deep)"
     yield Finding(True, f"{path} {how}")
@@ -64,7 +65,7 @@ def check_file(settings: Settings, deep: bool) -> Iterator[Finding]:
 def check_contents(settings: Settings, _: bool) -> Iterator[Finding]:
     """The schema, the key, and what waits for a person."""
     path, ring = settings.database, settings.key_ring
-    if not path.exists():
+    if not path.exists() or not path.stat().st_size:
         return
     try:
         with contextlib.closing(_connect(path)) as connection:
@@ -91,8 +92,13 @@ def check_contents(settings: Settings, _: bool) -> Iterator[Finding]:
 
 
 def check_disk(settings: Settings, _: bool) -> Iterator[Finding]:
-    """Room to write."""
+    """Room to write, and the right to."""
     directory = settings.database.parent
+    for path in (directory, settings.database):
+        if path.exists() and not os.access(path, os.W_OK):
+            yield Finding(
+                False, f"{path} cannot be written by this user, as whom 'unifyport serve' would fail"
+            )
     with contextlib.suppress(OSError):
         usage = shutil.disk_usage(directory)
         free = usage.free / usage.total

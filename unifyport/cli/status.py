@@ -79,6 +79,8 @@ def _print(found: Any) -> None:
         why = ", ".join(filter(None, (each["reason"], _since(each), each["breaker_open"] and "breaker open")))
         name = each["name"] or each["id"]
         console.print(f"[red]webhook endpoint {escaped(name)}: {each['status']} ({escaped(why)})[/red]")
+        if "failing_since" in each:
+            console.print(escaped(f"see what it answers: unifyport webhooks deliveries {each['id']}"))
     if not found["accounts"]:
         return
     table = Table()

@@ -122,6 +122,8 @@ def show(*, delivery: str, config_path: Path, url: str | None, api_key: str | No
 
     Of a receiver at a private address the answer is shown only if the file declares the endpoint.
     """
+    if not delivery.startswith("dlv_"):
+        fail(f"{delivery!r} is no delivery; 'unifyport webhooks deliveries {delivery}' lists an endpoint's")
     found = Api(config_path, url, api_key)("GET", f"/v1/deliveries/{delivery}")
     if as_json:
         print_json(found)

@@ -121,6 +121,11 @@ class Certificate:
 
 def why(error: OSError | ValueError) -> str:
     """Why the files of a pair cannot be used."""
+    if isinstance(error, ssl.SSLError):
+        if error.reason is None:  # OpenSSL says "PEM lib" and not which
+            return "the one holds no certificate in PEM, or the other no key"
+        if error.reason == "KEY_VALUES_MISMATCH":
+            return "the key is not that of the certificate: KEY_VALUES_MISMATCH"
     return getattr(error, "reason", None) or getattr(error, "strerror", None) or str(error)
 
 

@@ -191,8 +191,9 @@ def _read_secret(value: Any, directory: Path, environ: Mapping[str, str]) -> str
         case {"file": str() as name, **rest} if not rest:
             try:
                 return (directory / name).read_text(encoding="utf-8").strip()
-            except (OSError, ValueError):  # ValueError: not UTF-8, or a NUL in the name
-                raise Wrong(f"file {name} cannot be read") from None
+            except (OSError, ValueError) as error:  # ValueError: not UTF-8, or a NUL in the name
+                reason = getattr(error, "strerror", None) or "no text in UTF-8"
+                raise Wrong(f"file {name} cannot be read ({reason})") from None
     raise Wrong('must be a string, { env = "NAME" } or { file = "path" }')
 
 

@@ -18,6 +18,7 @@ from ..contract import StoreUnavailable
 from ..sealing import KeyRing, SealError
 from .marker import Marker, give_id
 from .schema import check_version
+from .trouble import damaged, is_damage
 
 MOST_FINDINGS = 20
 _BESIDE = ("-wal", "-shm", "-journal")
@@ -63,6 +64,7 @@ def back_up(database: Path, file: Path, ring: KeyRing) -> int:
     """
     if file.exists():
         raise FileExistsError(file)
+    Marker(database).require_database()
     with _part_of(file) as part:
         _copy(database, part)
         verify(part, ring)
@@ -129,6 +131,8 @@ def _copy(source: Path, target: Path) -> None:
             from_.backup(to)
             to.execute("pragma journal_mode = delete")
     except sqlite3.Error as error:
+        if is_damage(error):
+            raise StoreUnavailable(damaged(source, str(error))) from None
         raise StoreUnavailable(f"cannot copy {source} to {target}: {error}") from None
 
 

@@ -18,7 +18,8 @@ _AWAY = {
 }
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT}
 _UNDONE = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL}  # of those: nothing was committed
-WHAT_TO_DO = "'unifyport doctor --deep' lists the damage; 'unifyport restore FILE' puts a backup in its place"
+RESTORE = "'unifyport restore FILE' puts a backup in its place"
+WHAT_TO_DO = f"'unifyport doctor --deep' lists the damage; {RESTORE}"
 
 
 def _code(error: BaseException) -> int | None:
