@@ -19,7 +19,6 @@ from tests.harness import (
     receiver,
     sandbox,
     settings_of,
-    whatsapp_data,
 )
 from unifyport.providers.registry import PROVIDER_NAMES, standard
 
@@ -126,6 +125,9 @@ async def test_the_last_active_key_cannot_be_switched_off(tmp_path: Path) -> Non
         assert await refused(second, "PATCH", path, {"status": "inactive"}) == expected
 
 
+WHATSAPP = ("token", "qrcode", "code")  # the auth modes of its connections
+
+
 async def test_regions_and_capabilities(tmp_path: Path) -> None:
     async with gateway(settings_of(tmp_path, '[workspace]\nregions = ["eu", "global"]\n')) as api:
         for provider in PROVIDER_NAMES:
@@ -141,7 +143,9 @@ async def test_regions_and_capabilities(tmp_path: Path) -> None:
                         "auth_modes": [
                             {"auth_mode": mode, "supported": there, "allocatable": there}
                             for mode in ("token", "qrcode", "code", "session")
-                            for there in [built and mode == "token"]
+                            for there in [
+                                built and mode in (WHATSAPP if provider == "whatsapp" else ("token",))
+                            ]
                         ],
                     }
                     for region in ("eu", "global")
@@ -149,7 +153,8 @@ async def test_regions_and_capabilities(tmp_path: Path) -> None:
             }
         assert await refused(api, "GET", "/v1/providers/signal/regions") == (400, "invalid_provider")
         channels = {c["provider"]: c for c in await api.data("GET", "/v1/capabilities")}
-        [cloud] = channels["whatsapp"]["connections"]
+        cloud, *devices = channels["whatsapp"]["connections"]
+        assert [device["auth_mode"] for device in devices] == ["qrcode", "code"]
         assert (cloud["auth_mode"], cloud["receive"], cloud["inbound"]) == ("token", ["webhook"], "acked")
         files = {f"send_{kind}" for kind in ("image", "video", "audio", "document")}
         both = {"send_text", "send_contacts", "send_reply", "react_to_message", "mark_read", "show_typing"}
@@ -232,7 +237,7 @@ async def test_the_auth_steps_of_a_token_account(tmp_path: Path) -> None:
 async def test_auth_modes_that_a_channel_has_not_are_refused(tmp_path: Path) -> None:
     async with gateway(settings_of(tmp_path)) as api:
         for mode in ("qrcode", "code", "session", "nonsense"):
-            body = {"provider": "whatsapp", "auth_mode": mode, "provider_data": whatsapp_data()}
+            body = {"provider": "telegram", "auth_mode": mode, "provider_data": {"token": TOKEN}}
             expected = (400, "unsupported_provider_auth_mode")
             assert await refused(api, "POST", "/v1/accounts", body) == expected
 

@@ -73,7 +73,7 @@ class QuarantineUseCases:
         if actor is None:
             raise UseCaseError(OperationFailure.REFUSED, "its account is deleted; it can only be purged")
         event = PlatformEvent(
-            dedupe_key("released", entry.n, entry.at),
+            dedupe_key("released", entry.n),
             RELEASED,
             self._now_ms(),
             details={"reason": entry.reason, "quarantined_item": id_of(entry.n)},
