@@ -82,11 +82,12 @@ class Lobby:
         self._guests: dict[int, _Guest] = {}
 
     def enter(self, accepted: socket.socket, client: str | None, peer: str | None) -> None:
+        """Raises `OSError` if the kernel watches no more sockets; then nothing has happened."""
+        self._epoll.register(accepted, select.EPOLLIN)
         guest = _Guest(accepted, client, peer, self._leave)
         guest.deadline = guest.since + self._limits.head_seconds
         self._guests[accepted.fileno()] = guest
         self._connections.add(guest)
-        self._epoll.register(accepted, select.EPOLLIN)
 
     async def run(self) -> None:
         """Look after the guests until cancelled; then they are closed."""
