@@ -2,8 +2,8 @@
 over its bytes.
 
 Decoders recurse, and what is decoded is looked at value by value, so a body from outside is checked first. A
-text with few brackets cannot be deep. Any other is reduced by
-passes that run in C, each linear in the length of the text:
+text with few brackets cannot be deep. Any other is reduced by passes that run in C, each linear in the length
+of the text:
 
 1. remove `\\\\`, mark `\\"`, then drop every byte that is neither a quote, a mark nor a bracket;
 2. split at the quotes, 64 KiB at a time: every second part stands outside of strings;
