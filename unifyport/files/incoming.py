@@ -168,7 +168,9 @@ class MediaCache:
                     path.unlink()
                 elif path.suffix != PART and path != newest:
                     files.append((status.st_mtime, status.st_size, path))
-        total = newest.stat().st_size + sum(size for _, size, _ in files) if newest.exists() else 0
+        total = sum(size for _, size, _ in files)
+        with contextlib.suppress(FileNotFoundError):  # another file's turn has deleted it
+            total += newest.stat().st_size
         if total <= self._settings.max_bytes:
             return total
         for _, size, path in sorted(files):
