@@ -16,7 +16,6 @@ from unifyport.protocols.binary_node.decoder import MAX_DEPTH, MAX_ITEMS, MAX_SI
 
 VECTORS = json.loads((Path(__file__).parent / "vectors" / "nodes.json").read_text())["nodes"]
 PING = Node("iq", {"id": "1", "to": "s.whatsapp.net"}, [Node("ping")])
-SHORT_NODE = bytes((tokens.LIST_8, 1, 1))
 
 
 def node_of(data: dict) -> Node:

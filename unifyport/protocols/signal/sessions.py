@@ -29,7 +29,6 @@ from unifyport.protocols.signal.errors import (
     KeyGone,
     Malformed,
     NoSession,
-    SignalError,
     TooFarAhead,
     UnknownPreKey,
     UnknownSignedPreKey,
@@ -209,14 +208,3 @@ def _turn(session: SessionState, root_key: bytes, ratchet_key: bytes) -> Session
 def _check_identity(record: Record, identity: bytes) -> None:
     if record.identity is not None and record.identity != identity:
         raise IdentityChanged(identity)
-
-
-__all__ = [
-    "Decrypted",
-    "Encrypted",
-    "SignalError",
-    "decrypt",
-    "decrypt_prekey_message",
-    "encrypt",
-    "start_session",
-]

@@ -24,7 +24,6 @@ from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
 from unifyport.protocols.curve import KEY_SIZE, InvalidKey, KeyPair, agree
 
 ALPHABET: Final = "123456789ABCDEFGHJKLMNPQRSTVWXYZ"  # no 0, I, O, U
-CODE_LENGTH: Final = 8
 _ROUNDS: Final = 2 << 16
 _SALT_SIZE: Final = 32
 _WRAPPED_SIZE: Final = _SALT_SIZE + 16 + KEY_SIZE

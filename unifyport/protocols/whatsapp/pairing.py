@@ -22,7 +22,6 @@ from unifyport.protocols.whatsapp.login_pb2 import (
     ADVSignedDeviceIdentityHMAC,
 )
 
-ADV_SECRET_SIZE: Final = 32
 QR_PREFIX: Final = "https://wa.me/settings/linked_devices#"
 _ACCOUNT_SIGNATURE: Final = b"\x06\x00"
 _DEVICE_SIGNATURE: Final = b"\x06\x01"
