@@ -1,6 +1,7 @@
 """Curve25519 keys: agreement as in RFC 7748, and signatures that no change survives."""
 
 import pytest
+import xeddsa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -53,8 +54,6 @@ def test_a_signature_is_valid_for_its_message_and_key(message: bytes) -> None:
 
 def test_a_signature_with_the_sign_of_the_point_is_valid() -> None:
     # As older Signal libraries write it: made for the Edwards point whose sign bit is set.
-    import xeddsa
-
     body = xeddsa.ed25519_priv_sign(xeddsa.priv_force_sign(KEYS.private, True), b"message")
     signature = body[:-1] + bytes((body[-1] | 0x80,))
     assert verify(KEYS.public, b"message", signature)

@@ -1,9 +1,12 @@
 """Files of messages: as another client encrypts them, in whatever pieces, and with every kind of damage."""
 
+import hashlib
+import hmac
 import json
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -103,10 +106,6 @@ def test_a_file_of_another_message_is_damage() -> None:
 
 def test_padding_that_is_no_padding_is_damage() -> None:
     # A right MAC over a plaintext whose last byte is no count, as only the sender can make it.
-    import hmac
-
-    from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-
     iv, cipher_key, mac_key = _keys(KEY, MediaKind.IMAGE)
     cipher = Cipher(algorithms.AES(cipher_key), modes.CBC(iv)).encryptor()
     body = cipher.update(bytes(32)) + cipher.finalize()
@@ -116,8 +115,6 @@ def test_padding_that_is_no_padding_is_damage() -> None:
 
 
 def test_a_file_that_is_not_encrypted_is_checked_by_its_hash() -> None:
-    import hashlib
-
     right = hashlib.sha256(b"content").digest()
     assert read(PlainReader(right), b"content", 2) == b"content"
     assert read(PlainReader(), b"content") == b"content"
@@ -133,7 +130,6 @@ def test_paths_of_the_media_server() -> None:
 
 
 # -- asking the phone again
-# -----------------------------------------------------------------------------------
 
 
 def test_a_request_of_baileys_is_read() -> None:

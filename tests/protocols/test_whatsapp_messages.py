@@ -118,7 +118,6 @@ def test_the_hash_of_participants_knows_no_order() -> None:
 
 
 # -- additions
-# ------------------------------------------------------------------------------------------------
 
 
 def test_a_vote_that_baileys_opens_opens_here() -> None:
@@ -182,7 +181,6 @@ def test_whatever_was_added_is_an_error(payload: bytes, iv: bytes) -> None:
 
 
 # -- trusted contacts
-# -----------------------------------------------------------------------------------------
 
 WEEK = trusted_contacts.BUCKET
 

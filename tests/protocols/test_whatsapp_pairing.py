@@ -1,5 +1,7 @@
 """Linking a device by QR code and by a typed code, both sides, and everything that must not link."""
 
+import hmac
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -37,9 +39,7 @@ def offer() -> bytes:
 
 
 def sealed_again(signed: ADVSignedDeviceIdentity) -> bytes:
-    """With a right HMAC, as only who has seen the QR code can make it."""
-    import hmac
-
+    """With a right HMAC, which takes the secret in the QR code."""
     body = signed.SerializeToString()
     mac = hmac.digest(SECRET, body, "sha256")
     return ADVSignedDeviceIdentityHMAC(details=body, HMAC=mac).SerializeToString()
@@ -50,7 +50,6 @@ def signed() -> ADVSignedDeviceIdentity:
 
 
 # -- QR
-# -------------------------------------------------------------------------------------------------------
 
 
 def test_a_qr_code_carries_the_keys_of_the_device() -> None:
@@ -77,8 +76,6 @@ def test_a_device_accepts_the_identity_that_its_phone_signed() -> None:
 
 
 def test_a_device_that_a_business_hosts_is_signed_with_another_prefix() -> None:
-    import hmac
-
     body = ADVDeviceIdentity(keyIndex=1, deviceType=HOSTED).SerializeToString()
     whole = ADVSignedDeviceIdentity(
         details=body,
@@ -123,7 +120,6 @@ def test_no_changed_identity_links(data: st.DataObject) -> None:
 
 
 # -- code
-# -----------------------------------------------------------------------------------------------------
 
 
 def test_phone_and_device_agree_by_a_typed_code() -> None:
@@ -169,7 +165,6 @@ def test_an_identity_of_low_order_is_refused() -> None:
 
 
 # -- payload
-# --------------------------------------------------------------------------------------------------
 
 APPEARANCE = Appearance((2, 3000, 1045649367))
 

@@ -23,7 +23,7 @@ def sent(keys: SenderKeys, count: int) -> tuple[list[bytes], SenderKeys]:
 
 
 def lost(keys: SenderKeys, count: int) -> SenderKeys:
-    """The keys after messages that nobody gets."""
+    """The keys after `count` messages that no member receives."""
     key = keys.states[0]
     _, chain = key.chain.take(key.chain.index + count - 1)
     return keys.moved(msgspec.structs.replace(key, chain=chain.keep(0)))

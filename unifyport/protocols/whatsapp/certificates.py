@@ -1,8 +1,8 @@
 """The certificate chain of the platform's static Noise key: root (pinned) > intermediate > leaf.
 
 Each certificate's details are signed with XEdDSA by the one above it. The leaf's key must be the static key
-of the handshake, else anybody could replay a chain. Facts: whatsmeow `handshake.go`
-(https://github.com/tulir/whatsmeow).
+of the handshake: a chain is sent to every client, and another server could replay it. Facts: whatsmeow
+`handshake.go` (https://github.com/tulir/whatsmeow).
 """
 
 import hmac

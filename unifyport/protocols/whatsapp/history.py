@@ -68,7 +68,8 @@ Part = Conversation | PhoneNumberToLIDMapping | Pushname | Salt | MessageSecret
 class HistoryReader:
     """Reads one blob, of which it holds at most one conversation.
 
-    `skipped` counts the records that were damaged or too large.
+    `skipped` counts the blob's records that were damaged or too large. A damaged message inside a
+    conversation is passed over and not counted.
     """
 
     def __init__(self, *, max_history: int = MAX_HISTORY, max_record: int = MAX_RECORD) -> None:

@@ -1,6 +1,6 @@
 """Additions to a message that are encrypted under the message's own secret: votes, reactions, edits.
 
-A message carries 32 secret bytes (`messageContextInfo.messageSecret`). Who adds to it derives a key from
+A message carries 32 secret bytes (`messageContextInfo.messageSecret`). The key of an addition is derived from
 them, the message id, the message's sender, the adding user and the purpose. Facts: whatsmeow `msgsecret.go`
 (https://github.com/tulir/whatsmeow).
 

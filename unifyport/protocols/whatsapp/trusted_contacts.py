@@ -1,5 +1,5 @@
-"""Tokens that let an account write to somebody who never wrote to it; without one the platform answers error
-463.
+"""Tokens with which an account may write to a user who never wrote to it; without one the platform answers
+error 463.
 
 A `tctoken` is given by the other user, kept under the LID, and valid for four buckets of seven days, counted
 from the epoch. A `cstoken` is made from a salt that the phone's history gives. Facts: whatsmeow `tctoken.go`,
