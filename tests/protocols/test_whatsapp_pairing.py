@@ -90,7 +90,8 @@ def test_a_device_that_a_business_hosts_is_signed_with_another_prefix() -> None:
 @pytest.mark.parametrize("field", ["accountSignature", "accountSignatureKey", "details"])
 def test_an_identity_that_the_phone_did_not_sign_is_refused(field: str) -> None:
     wrong = signed()
-    setattr(wrong, field, getattr(wrong, field)[:-1] + b"\x01")
+    value = getattr(wrong, field)
+    setattr(wrong, field, value[:-1] + bytes((value[-1] ^ 1,)))
     with pytest.raises(PairingRefused) as refused:
         accept_pairing(sealed_again(wrong), adv_secret=SECRET, identity=DEVICE)
     assert (refused.value.text, refused.value.code) == ("signature-mismatch", 401)
