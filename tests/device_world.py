@@ -1,12 +1,13 @@
 """A gateway with the sandbox of WhatsApp's linked devices and a receiver, and what tests of them say."""
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import attrs
 import httpx
+import trio
 from google.protobuf import json_format
 
 from tests.harness import (
@@ -23,7 +24,7 @@ from tests.harness import (
 )
 from unifyport.protocols.whatsapp.media import Decryptor, MediaKind
 from unifyport.protocols.whatsapp.whatsapp_pb2 import Message
-from unifyport.sandbox.whatsapp.device.directory import Device
+from unifyport.sandbox.whatsapp.device.directory import Account, Device
 from unifyport.sandbox.whatsapp.device.platform import DevicePlatform
 
 SHOP, MEI, TOM = "6590000001", "6590000002", "6590000003"
@@ -77,10 +78,13 @@ class DeviceWorld:
             lambda account: account["runtime_status"] == "running", f"/v1/accounts/{self.ids[phone]}"
         )
 
+    def account(self, phone: str) -> Account:
+        """The person with this number, at the relay."""
+        return self.relay.relay.account(phone)
+
     def device(self, phone: str) -> Device:
         """The newest linked device of an account, at the relay."""
-        account = self.relay.relay.account(phone)
-        return account.companions[-1]
+        return self.account(phone).companions[-1]
 
     async def logged_in(self, phone: str, logins: int) -> None:
         """The device has logged in so many times, and the account is up."""
@@ -149,6 +153,13 @@ class DeviceWorld:
 
     def texts(self, phone: str) -> list[str]:
         return [event["text"] for event in self.received(phone)]
+
+
+async def until(enough: Callable[[], object]) -> None:
+    """Wait for what the relay sees, which has no event to wait for."""
+    with trio.fail_after(20):
+        while not enough():
+            await trio.sleep(0.01)
 
 
 @contextlib.asynccontextmanager

@@ -27,10 +27,6 @@ POLL = "3APOLL"
 TARGET = Target(POLL, new_secret())
 
 
-def person(world: DeviceWorld, phone: str) -> Account:
-    return world.relay.relay.account(phone)
-
-
 async def write(world: DeviceWorld, sender: str, to: str, message: Message, **more: Any) -> str:
     shown = json_format.MessageToDict(message, preserving_proto_field_name=True)
     return (await world.order("messages", **{"from": sender}, to=to, message=shown, **more))["message_id"]
@@ -75,7 +71,7 @@ async def test_votes_name_the_options(tmp_path: Path) -> None:
             await world.do("account", phone=phone)
         group = (await world.do("group", subject="Ops", phones=[SHOP, MEI, TOM]))["id"]
         await write_poll(world, MEI, group)
-        mei, tom = person(world, MEI), person(world, TOM)
+        mei, tom = world.account(MEI), world.account(TOM)
         unknown = option_hash("Water")
         await write(world, TOM, group, vote(mei, tom, option_hash("Coffee"), unknown, lid=True))
         await write(world, MEI, group, vote(mei, mei, lid=False))
@@ -90,7 +86,7 @@ async def test_encrypted_reactions_and_edits_are_reactions_and_edits(tmp_path: P
     async with device_world(tmp_path) as world:
         await world.link(SHOP)
         await world.do("account", phone=MEI)
-        mei = person(world, MEI)
+        mei = world.account(MEI)
         await write_poll(world, MEI, SHOP)
         for content in (Message(conversation="Tea?"), change(ProtocolMessage.MESSAGE_EDIT, POLL, "Tea!")):
             sealed = seal_addition(

@@ -4,13 +4,11 @@ connection.
 
 import functools
 import zlib
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import trio
 
-from tests.device_world import MEI, SHOP, DeviceWorld, device_world
+from tests.device_world import MEI, SHOP, DeviceWorld, device_world, until
 from unifyport.protocols.binary_node import Node, encode
 from unifyport.protocols.binary_node.tokens import BINARY_32, LIST_8
 from unifyport.protocols.whatsapp.messages import pad
@@ -62,12 +60,6 @@ def link_of(world: DeviceWorld) -> Link:
     link = world.device(SHOP).receiver
     assert isinstance(link, Link)
     return link
-
-
-async def until(enough: Callable[[], object]) -> None:
-    with trio.fail_after(20):
-        while not enough():
-            await trio.sleep(0.01)  # the relay has no event to wait for
 
 
 def answers(world: DeviceWorld, tag: str, **attrs: str) -> list[Node]:

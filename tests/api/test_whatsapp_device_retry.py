@@ -1,15 +1,13 @@
 """Linked devices of WhatsApp: lost sessions at either side, prekeys that run out or get old, repeats."""
 
 import time
-from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
 import msgspec
 import pytest
-import trio
 
-from tests.device_world import SHOP, DeviceWorld, device_world
+from tests.device_world import SHOP, DeviceWorld, device_world, until
 from unifyport.protocols.binary_node import Jid, Node
 from unifyport.protocols.signal.keys import Bundle
 from unifyport.protocols.signal.record import Record
@@ -56,13 +54,6 @@ def receipts(world: DeviceWorld, kind: str) -> int:
         for device, node in world.relay.relay.seen
         if device
     )
-
-
-async def until(enough: Callable[[], object]) -> None:
-    """Wait for what the platform sees."""
-    with trio.fail_after(20):
-        while not enough():
-            await trio.sleep(0.01)
 
 
 async def greeted(world: DeviceWorld) -> None:

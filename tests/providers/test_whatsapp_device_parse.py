@@ -166,8 +166,7 @@ def check(event: ProviderEvent) -> None:
         json.loads(json.dumps(attrs.asdict(standard), default=str), parse_constant=pytest.fail)
 
 
-# -- what each kind says
-# --------------------------------------------------------------------------------------
+# -- what each kind says -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -288,8 +287,7 @@ def test_a_file_that_cannot_be_at_the_platform_is_not_offered(path: str) -> None
     assert (content.attachments, content.text) == ([], "[image]")
 
 
-# -- what changes another message
-# -----------------------------------------------------------------------------
+# -- what changes another message ----------------------------------------------------------------------------
 
 
 def protocol(type_: Any, **fields: Any) -> wa.Message:
@@ -390,8 +388,7 @@ def test_what_the_owner_does_is_an_echo(message: wa.Message, change: str) -> Non
     check(event)
 
 
-# -- what a hostile sender writes
-# -----------------------------------------------------------------------------
+# -- what a hostile sender writes ----------------------------------------------------------------------------
 
 
 @given(message=drawn(), from_me=st.booleans(), foreign=st.booleans())
