@@ -38,12 +38,11 @@ _SCHEMES = {"ws": ("http", 80), "wss": ("https", 443)}
 
 
 class WebSocketFailed(Exception):
-    """The connection could not be opened. `status`: of the server's refusal; 0: there is no answer."""
+    """The connection could not be opened. `reason`: `http_<status>` where the server refused it."""
 
-    def __init__(self, reason: str, status: int = 0) -> None:
+    def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
-        self.status = status
 
 
 class WebSocketLost(Exception):
@@ -192,7 +191,7 @@ async def _upgrade(
                     case AcceptConnection():
                         return WebSocket(wire, protocol, limit)
                     case RejectConnection(status_code=status) if status:
-                        raise WebSocketFailed(f"http_{status}", status)
+                        raise WebSocketFailed(f"http_{status}")
                     case RejectData() | CloseConnection():
                         break
             if not data:

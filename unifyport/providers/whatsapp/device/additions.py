@@ -45,7 +45,7 @@ class Found:
     """What is known of an addition. `message` stands for an encrypted one that was opened. `options`: of a
     vote.
 
-    `foreign`: it changes a message of somebody else, which it may not.
+    `foreign`: it changes a message that its sender did not write, which it may not.
     """
 
     message: wa.Message | None = None
@@ -132,7 +132,7 @@ async def _addresses(draft: Draft, keys: DeviceKeys, *jids: Jid | None) -> list[
 
 
 async def _is_foreign(draft: Draft, keys: DeviceKeys, head: Head, change: wa.ProtocolMessage) -> bool:
-    """Whether it edits or deletes a message that is known to be of somebody else, who has to do that."""
+    """Whether it edits or deletes a message that is known to be of another sender, who alone may do that."""
     edits = change.type == wa.ProtocolMessage.MESSAGE_EDIT
     deletes = change.type == wa.ProtocolMessage.REVOKE and not head.group
     if not change.HasField("type") or not (edits or deletes):

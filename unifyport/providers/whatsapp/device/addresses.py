@@ -10,7 +10,7 @@ from unifyport.model.inbound import Identity
 from unifyport.protocols.binary_node import GROUP, LID, PHONE, Jid, MalformedJid
 from unifyport.protocols.binary_node.jid import HOSTED, HOSTED_LID
 
-SERVER = PHONE  # what belongs to nobody is addressed to the server itself
+SERVER = PHONE  # the server itself: the address of requests about no person and no group
 STATUS = Jid("status", "broadcast")
 _UNHOSTED = {HOSTED: PHONE, HOSTED_LID: LID}  # devices that a business runs at Meta are devices all the same
 _NUMBER = re.compile(r"\+?([0-9]{5,20})", re.ASCII)

@@ -1,6 +1,6 @@
 """Messages between the account's own devices: history, mappings of ids, keys. They are no events.
 
-Only the account's own devices may send them; the same from anybody else is content.
+Only the account's own devices may send them; from any other sender the same is content.
 """
 
 import functools

@@ -36,7 +36,7 @@ class Devices:
     async def of(self, persons: Iterable[Jid]) -> list[Jid]:
         """All devices of these people, each under the address by which the person is named.
 
-        Somebody who is not on WhatsApp has none. Raises what `Requests.ask` raises.
+        A person who is not on WhatsApp has none. Raises what `Requests.ask` raises.
         """
         wanted = list(dict.fromkeys(jid.bare for jid in persons))
         unknown = [jid for jid in wanted if jid not in self._known]
@@ -60,9 +60,6 @@ class Devices:
     def forget(self, jid: Jid) -> None:
         """Ask again before the next message to this person."""
         self._known.pop(jid.bare, None)
-
-    def forget_all(self) -> None:
-        self._known.clear()
 
     async def _ask(self, persons: list[Jid]) -> None:
         answer = _read(await self._requests.ask("usync", "get", _query(persons)))

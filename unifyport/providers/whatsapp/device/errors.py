@@ -82,7 +82,7 @@ def stream_failure(node: Node) -> ChannelError:
 
 
 def message_refusal(code: int, *, group: bool) -> ChannelError:
-    """Of the error in the acknowledgement of a message, which was not delivered to anybody."""
+    """Of the error in the acknowledgement of a message, which was not delivered."""
     if code == 429:
         return RateLimited(60.0, "rate_limited", scope=CONVERSATION)
     reason = _MESSAGE_REFUSED.get(code, "refused")

@@ -69,7 +69,7 @@ class GroupInfo:
 def read_group(node: Node) -> GroupInfo:
     """Of `<group>`. Raises `MalformedNode`."""
     user = node.need("id").partition("@")[0]
-    members = tuple(_members(node))
+    members = tuple(read_members(node))
     description = node.child("description")
     timer = node.child("ephemeral")
     return GroupInfo(
@@ -84,7 +84,8 @@ def read_group(node: Node) -> GroupInfo:
     )
 
 
-def _members(node: Node) -> list[Member]:
+def read_members(node: Node) -> list[Member]:
+    """The members that a group, or a notification of it, names."""
     found = []
     for child in node.all("participant"):
         jid = read_jid(child.get("jid"))
@@ -94,11 +95,6 @@ def _members(node: Node) -> list[Member]:
         role = _ROLES.get(child.get("type"), "member")
         found.append(Member(jid.bare, other.bare if other is not None else None, role))
     return found[:_MOST_MEMBERS]
-
-
-def read_members(node: Node) -> list[Member]:
-    """The members that a notification names."""
-    return _members(node)
 
 
 def ask_for_group() -> Node:
@@ -175,7 +171,7 @@ def changes_of(notification: Node) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for child in notification.children:
         if child.tag in kinds:
-            ids = [str(member.jid) for member in _members(child)]
+            ids = [str(member.jid) for member in read_members(child)]
             found.append({"kind": kinds[child.tag], "member_ids": ids})
         elif child.tag == "subject":
             found.append({"kind": "renamed", "name": child.get("subject")[:1024]})

@@ -2,8 +2,10 @@
 
     what it is                                      event                    also
     --------------------------------------------    ---------------------    ---------------------------------
-    seen before, or its keys are used up            -                        -
+    told before                                     -                        -
+    its keys are used up: decrypted before          -                        delivery receipt
     decrypts                                        the message              delivery receipt
+    decrypts to what is no message                  the message, `unknown`   -
     does not decrypt                                - (a row of its own)     retry receipt, see `recovery.py`
     does not decrypt, and we have given up          `undecryptable`          -
     from the account's own devices, no content      -                        `controls.py`
@@ -41,11 +43,10 @@ from .parse import Incoming, content_of, parse, undecryptable
 from .ratchets import Ratchets
 from .records import Draft
 from .recovery import Recovery
-from .stanzas import Head, ack
+from .stanzas import Head, ack, members_of
 from .wrappers import BESIDE, unwrap
 
 log = logging.getLogger(__name__)
-DAY_SECONDS = 86_400
 
 
 class Undecryptable(Exception):
@@ -229,7 +230,7 @@ class Messages:
 
     def _delivered(self, node: Node, head: Head) -> Node:
         attributes = {"id": head.id, "to": node.get("from")}
-        attributes |= {name: node.get(name) for name in ("participant", "recipient") if node.get(name)}
+        attributes |= members_of(node)
         if head.category == "peer":
             attributes["type"] = "peer_msg"
         elif head.from_me:

@@ -46,7 +46,6 @@ class DeviceKeys(msgspec.Struct, kw_only=True, omit_defaults=True):
     account: bytes = b""
     jid: str = ""
     lid: str = ""
-    name: str = ""
     lid_migrated: bool = False
     logins: int = 0
 

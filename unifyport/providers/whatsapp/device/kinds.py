@@ -22,7 +22,7 @@ class Said:
     """What a field says. `fields` become fields of the message in the event."""
 
     text: str = ""
-    file: "FileHandle | None" = None
+    file: FileHandle | None = None
     title: str = ""  # of the file
     duration_ms: int | None = None
     fields: dict[str, Any] = attrs.field(factory=dict)

@@ -73,7 +73,7 @@ async def remember_secret(
 
 
 async def _remember(draft: Draft, chat: Jid, message_id: str, kept: Remembered) -> None:
-    """A sender chooses the id, maybe that of somebody else's message, which stays as it is remembered.
+    """A sender chooses the id, maybe that of another sender's message, which stays as it is remembered.
 
     That of a person and of the account have different keys; in a group the first one wins.
     """

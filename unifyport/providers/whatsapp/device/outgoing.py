@@ -1,7 +1,7 @@
 """Sending a message: for which devices, with which keys, and what the platform answered.
 
 All names in a stanza are of one kind, LID or number (`routes.py`). Where the platform refuses that kind the
-message, which nobody got, is sent again once in the other kind.
+message, which was not delivered, is sent again once in the other kind.
 
 https://github.com/tulir/whatsmeow (`send.go`)
 """
@@ -114,7 +114,7 @@ class Outgoing:
         others = {person for person in people_ if person != me.bare}
         if not recipients or (others and not any(device.bare in others for device in recipients)):
             self._routes.forget(route)
-            raise self._nobody(route)
+            raise self._no_recipients(route)
         node = await self._encrypted(route, content, message_id, recipients, hand_over=hand_over)
         phash = participant_hash([*recipients, me])
         if route.group is not None:
@@ -126,7 +126,7 @@ class Outgoing:
         stated = answer.get("phash")
         return code, (set(recipients) if stated and stated != phash and not code else None)
 
-    def _nobody(self, route: Route) -> Rejected:
+    def _no_recipients(self, route: Route) -> Rejected:
         if route.group is not None:
             return Rejected("no_recipients", "WhatsApp names no device of any member of this group")
         return Rejected(CONTACT_NOT_FOUND, "this number is not on WhatsApp")
@@ -158,8 +158,8 @@ class Outgoing:
         raise Transient("recipient_keys_missing")
 
     async def _missing_keys(self, route: Route, recipients: Iterable[Jid]) -> dict[Jid, Bundle]:
-        """Keys of devices that we have no session with and that this stanza is encrypted for. Devices without
-        keys are left out of `recipients` by `_stanza`.
+        """Keys of devices that we have no session with and that this stanza is encrypted for. The stanza
+        leaves out devices without keys.
         """
         draft = Draft(self._records)
         wanted = recipients

@@ -88,7 +88,7 @@ class Pairing:
 def identity_of(keys: DeviceKeys, name: str = "") -> Identity:
     """The account, by its phone number."""
     number = keys.me.user
-    return Identity(number, display_name=name or keys.name, phone=f"+{number}")
+    return Identity(number, display_name=name, phone=f"+{number}")
 
 
 def _lid_migrated(success: Node) -> bool:

@@ -1,6 +1,6 @@
 """Prekeys: with one of ours a person can begin a session while we are away, and we with one of theirs.
 
-    what may happen                            so that nobody is left without a way to us
+    what may happen                            so that each person has a way to us
     ---------------------------------------    ------------------------------------------------------------
     an upload fails, or its answer is lost     keys are stored before it; those that are left go again
     the platform has few keys (its notice)     an upload, once, however often it is said
@@ -160,7 +160,7 @@ class PreKeys:
         return pairs
 
     async def _uploading_left(self) -> list[tuple[int, KeyPair]]:
-        """The keys of an upload that nobody answered, without those that people have used since."""
+        """The keys of an upload that was not answered, without those that people have used since."""
         if not self._keys.uploading:
             return []
         first, last = self._keys.uploading

@@ -40,7 +40,7 @@ class _OwnKey(msgspec.Struct, array_like=True):
 
 @attrs.define
 class OwnSenderKey:
-    """Our sender key of a group, and the devices that have it, by the addresses of their Signal sessions."""
+    """Our sender key of a group, and the devices that have it, as the group names them."""
 
     keys: SenderKeys
     holders: set[Jid]
@@ -104,23 +104,14 @@ class Ratchets:
             record, message, self._identity, signed_prekey=signed_prekey, prekey=prekey
         )
 
-    async def base_key(self, draft: Draft, device: Jid) -> bytes | None:
-        """The name of the session in use; None where there is none."""
-        _, record = await self._load(draft, device)
-        return record.base_key
-
     async def registration_id(self, draft: Draft, device: Jid) -> int | None:
         _, record = await self._load(draft, device)
         return record.registration_id
 
-    async def end(self, draft: Draft, device: Jid) -> None:
-        """Begin no more messages in the session in use: the next one needs a bundle."""
-        address, record = await self._load(draft, device)
-        if record.has_session:
-            self._save(draft, address, record.archive())
-
     async def end_all(self, draft: Draft, person: Jid) -> None:
-        """The same for all devices of a person, whose groups get our keys again, too."""
+        """End the sessions with all devices of a person: the next message to each needs a bundle. They
+        get our keys of groups again, too.
+        """
         prefix = f"{person.server}/{person.user}/".encode()
         for key, value in await _all(draft, _SESSION, prefix):
             record = Record.decode(value)
@@ -194,13 +185,6 @@ class Ratchets:
     def keep_own_key(self, draft: Draft, group: Jid, own: OwnSenderKey) -> None:
         kept = _OwnKey(own.keys.encode(), sorted(map(str, own.holders)))
         draft.put(_OWN_KEY, str(group).encode(), msgspec.msgpack.encode(kept))
-
-    async def forget_holder(self, draft: Draft, group: Jid, device: Jid) -> None:
-        """The device gets our key of the group again with the next message."""
-        own = await self.kept_key(draft, group)
-        if own is not None:
-            own.holders -= {device, await cipher_address(draft, device)}
-            self.keep_own_key(draft, group, own)
 
 
 async def _all(draft: Draft, name: str, prefix: bytes) -> list[tuple[bytes, bytes]]:

@@ -8,16 +8,17 @@
     ("sender_key", group | address)         the sender keys of a member's device
     ("own_sender_key", group)               our sender key of a group, and the devices that have it
     ("lid", phone), ("pn", lid)             the two ids of a person
-    ("token", lid)                          a trusted-contact token
+    ("token", lid), ("salt", b"")           trusted-contact tokens; the salt that makes others
     ("chat", address)                       the disappearing timer of a conversation
-    ("message", message key)                who sent a message, for replies and receipts; secrets of polls
+    ("message", message key)                who sent a message, its beginning and its secret
     ("sent", message id)                    what we sent, for devices that could not decrypt it
     ("history", message id)                 a blob of history that was told and not read yet
-    ("retry", message id)                   how often we asked for a message that could not be decrypted
+    ("retry", hash | message id)            how often we asked for a message that could not be decrypted
+    ("retry_key", device)                   the id of the prekey that a device got with such a request
 
 `Draft` collects changes on top of what the session holds, so that reading one stanza sees what the one before
-has changed, and a batch of them becomes durable in one unit. Whoever reads, computes and hands over holds the
-connection's one lock for that time (`Records.lock`).
+has changed, and a batch of them becomes durable in one unit. A task that reads, computes and hands over
+holds the connection's one lock for that time (`Records.lock`).
 """
 
 import contextlib

@@ -2,8 +2,8 @@
 draft.
 
 A message is asked for at most five times, with fresh keys from the second time on. A sender is asked at most
-`PER_MINUTE` times a minute: somebody whose every message fails must not keep us busy. Whoever is asked and
-never answers is given up after `WAIT_SECONDS`; each such message is then told as `undecryptable`.
+`PER_MINUTE` times a minute: one whose every message fails must not keep us busy. A message that is asked for
+and does not come within `WAIT_SECONDS` is given up, and told as `undecryptable`; so is one beyond the limits.
 """
 
 import time
@@ -15,10 +15,11 @@ from unifyport.model.inbound import Ignored, ProviderEvent, dedupe_key
 from unifyport.protocols.binary_node import Jid, Node
 from unifyport.providers.contract.session import MAX_PAGE
 
+from .bundles import KEY_TYPE
 from .keys import DeviceKeys
 from .prekeys import PreKeys
 from .records import Draft
-from .stanzas import Head
+from .stanzas import Head, members_of
 
 RETRY = "retry"
 MOST_RETRIES = 5
@@ -107,7 +108,7 @@ class Recovery:
     async def _receipt(self, draft: Draft, node: Node, head: Head, asked: Asked, *, with_keys: bool) -> Node:
         id_ = node.get("id")
         attributes = {"id": id_, "to": node.get("from"), "type": "retry"}
-        attributes |= {name: node.get(name) for name in ("participant", "recipient") if node.get(name)}
+        attributes |= members_of(node)
         if node.get("category") == "peer":
             attributes["category"] = "peer"
         parts = [
@@ -116,7 +117,7 @@ class Recovery:
         ]
         if with_keys:
             keys = [
-                Node("type", {}, b"\x05"),
+                Node("type", {}, KEY_TYPE),
                 Node("identity", {}, self._keys.identity_pair.public),
                 await self._prekeys.spare_for(draft, head.sender),
                 self._prekeys.signed_key_node(),

@@ -179,11 +179,6 @@ def mime_type(message: OutboundMedia) -> str:
     return "audio/ogg; codecs=opus" if is_voice(message) else message.mime_type
 
 
-def media_kind(message: OutboundMedia) -> str:
-    """The kind of file that its keys and its place are derived from."""
-    return message.type
-
-
 def mentioned_ids(message: OutboundMessage) -> dict[str, Jid]:
     """The ids of `mentions` that can be read."""
     found = {}

@@ -25,27 +25,19 @@ class Requests:
         self._count = 0
         self._failure: ChannelError | None = None
 
-    async def ask(
-        self,
-        xmlns: str,
-        kind: str,
-        *content: Node,
-        to: str = SERVER,
-        missing: str = "",
-        timeout: float | None = None,
-    ) -> Node:
+    async def ask(self, xmlns: str, kind: str, *content: Node, to: str = SERVER, missing: str = "") -> Node:
         """Send an `<iq>` and return its answer. Raises what `request_refusal` makes of a refusal, and
         `Transient`. `kind`: `get` or `set`.
         """
         self._count += 1
         id_ = f"{self._prefix}.{self._count}"
         request = Node("iq", {"id": id_, "to": to, "type": kind, "xmlns": xmlns}, content or None)
-        answer = await self.exchange(request, timeout=timeout)
+        answer = await self.exchange(request)
         if answer.get("type") == "error":
             raise request_refusal(answer, missing)
         return answer
 
-    async def exchange(self, request: Node, *, timeout: float | None = None) -> Node:
+    async def exchange(self, request: Node) -> Node:
         """Send a stanza and return the answer with its id. Raises `Transient`, with `maybe_applied` once it
         may have been received.
         """
@@ -55,7 +47,7 @@ class Requests:
         waiter = self._waiting[id_] = _Waiter()
         try:
             await self._socket.send(request)
-            with trio.move_on_after(ANSWER_SECONDS if timeout is None else timeout):
+            with trio.move_on_after(ANSWER_SECONDS):
                 await waiter.event.wait()
         finally:
             self._waiting.pop(id_, None)

@@ -1,4 +1,4 @@
-"""Retry receipts: a device of somebody could not decrypt what we sent, and asks for it again.
+"""Retry receipts: a device could not decrypt what we sent, and asks for it again.
 
 It gets the same message under the same id, encrypted for it alone, in a new session where it sent us keys or
 asks for the second time. What was sent is kept for some days; what is not kept is not answered, as an empty
@@ -24,7 +24,7 @@ from .ratchets import Ratchets
 from .records import Draft, Records
 from .socket import NodeSocket
 from .stanza_types import as_sent, edit_attribute, media_type, stanza_type
-from .stanzas import Head, head_of
+from .stanzas import Head, head_of, members_of
 
 MOST_ANSWERS = 5  # to one device for one message
 _KEPT = 4096
@@ -72,7 +72,7 @@ class Retries:
         await socket.send(stanza)
 
     async def _was_sent_to(self, kept: Kept, head: Head) -> bool:
-        """Whether the device that asks is of the conversation: nobody else may have the message."""
+        """Whether the device that asks is of the conversation: no other may have the message."""
         chat = read_jid(kept.chat)
         if chat is None or head.group or chat.is_group:
             return chat == head.chat
@@ -118,7 +118,7 @@ class Retries:
         )
         assert part is not None
         attributes = {"to": node.get("from"), "type": stanza_type(content), "id": id_, "t": node.get("t")}
-        attributes |= {name: node.get(name) for name in ("participant", "recipient") if node.get(name)}
+        attributes |= members_of(node)
         if not head.group:
             attributes["device_fanout"] = "false"
         if edit := edit_attribute(content):

@@ -37,7 +37,7 @@ class Routes:
         self._groups = groups
 
     async def route(self, chat: Jid) -> Route:
-        """Raises `Rejected` for somebody who is not on WhatsApp, or a group that we are not in."""
+        """Raises `Rejected` for a person who is not on WhatsApp, or a group that we are not in."""
         if chat.is_group:
             info = await self._groups.get(chat)
             if not any(self._keys.is_mine(member.jid) for member in info.members):

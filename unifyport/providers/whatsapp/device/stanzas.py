@@ -32,7 +32,6 @@ class Head:
     sender_other: Jid | None = None
     chat_other: Jid | None = None
     category: str = ""
-    offline: bool = False  # it waited for us
 
     @property
     def group(self) -> bool:
@@ -61,7 +60,6 @@ def head_of(node: Node, keys: DeviceKeys) -> Head:
         "at": at,
         "name": node.get("notify")[:256],
         "category": node.get("category"),
-        "offline": bool(node.get("offline")),
     }
     if source.is_group or source.server in (BROADCAST, NEWSLETTER):
         sender = _jid(node, "participant") or source
@@ -84,16 +82,19 @@ def _jid(node: Node, name: str) -> Jid | None:
     return plain(jid) if jid is not None else None
 
 
-def ack(node: Node, me: Jid, error: int = 0) -> Node:
+def members_of(node: Node) -> dict[str, str]:
+    """`participant` and `recipient` of a stanza, which every answer to it repeats."""
+    return {name: node.get(name) for name in ("participant", "recipient") if node.get(name)}
+
+
+def ack(node: Node, me: Jid) -> Node:
     """The acknowledgement of a stanza: the platform does not send it again."""
     attributes = {"class": node.tag, "id": node.get("id"), "to": node.get("from")}
-    attributes |= {name: node.get(name) for name in ("participant", "recipient") if node.get(name)}
+    attributes |= members_of(node)
     if node.tag == "message":
         attributes["from"] = str(me)
     elif node.get("type"):
         attributes["type"] = node.get("type")
-    if error:
-        attributes["error"] = str(error)
     return Node("ack", attributes)
 
 

@@ -1,4 +1,4 @@
-"""Trusted-contact tokens: without one, WhatsApp refuses a message to somebody who has never written (463).
+"""Trusted-contact tokens: without one, WhatsApp refuses a message to a person who has never written (463).
 
 A person's token comes with history, or when the person writes; it is kept under the LID and goes along with
 each message. It is valid for four buckets of seven days. We give the person one of ours once in a bucket.
