@@ -29,7 +29,7 @@ _MEDIA = {
 }
 _CUSTOMER = 6_580_000_000  # phone number of the first customer of a flood
 _RECEIPTS = {"delivered": "", "read": "read", "played": "played"}
-FIRST_LID = 100_000_000_000_000
+_FIRST_LID = 100_000_000_000_000
 
 
 class Customers:
@@ -45,7 +45,7 @@ class Customers:
         """A new person, with a LID made from the phone number. Raises `ValueError`."""
         if not (phone.isascii() and phone.isdigit() and 7 <= len(phone) <= 15):
             raise ValueError("phone: must be 7 to 15 digits")
-        lid = str(settings.pop("lid", None) or FIRST_LID + int(phone))
+        lid = str(settings.pop("lid", None) or _FIRST_LID + int(phone))
         name = str(settings.pop("name", None) or f"+{phone}")
         try:
             account = self._relay.directory.add(Account(phone, lid, name, **settings))
@@ -67,7 +67,7 @@ class Customers:
         self.phones[account] = Phone(self._relay, account, self._media)
 
     def receive(self, order: dict[str, Any]) -> dict[str, Any]:
-        """`{from, to, text | media | message, name}`: somebody writes from a phone.
+        """`{from, to, text | media | message, name}`: a person writes from a phone.
 
         `from`: a phone number; that of a linked account is its owner. `to`: a phone number or a group's id.
         `media`: `{type, content (base64), caption, filename, mime_type}`; `message`: a `Message` as JSON.

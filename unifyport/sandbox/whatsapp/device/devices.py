@@ -1,4 +1,4 @@
-"""What others and the account itself are told when a device comes or goes."""
+"""What the account and the people who know it are told when a device comes or goes."""
 
 from unifyport.protocols.binary_node import Node
 from unifyport.protocols.whatsapp.messages import participant_hash
@@ -8,7 +8,10 @@ from .stanzas import notification, now
 
 
 def announce(device: Device, change: str) -> None:
-    """Tell everybody who knows the account that `device` was added (`add`) or removed (`remove`)."""
+    """Tell the account's other devices, and those of the people who know it, of a change to `device`.
+
+    `change`: `add` or `remove`, as on the wire.
+    """
     account = device.account
     for other in [account, *account.known]:
         for receiver in other.companions:
@@ -21,7 +24,7 @@ def announce(device: Device, change: str) -> None:
 
 
 def identity_changed(account: Account) -> None:
-    """Tell everybody who knows the account that its phone has a new identity key."""
+    """Tell the devices of the people who know the account that its phone has a new identity key."""
     for other in account.known:
         for receiver in other.companions:
             jid = str(account.jid(lid=other.lid_addressed))

@@ -71,7 +71,7 @@ class Device:
             self.receiver.push(node)
 
     def tell(self, node: Node) -> None:
-        """Hand over a stanza that nobody acknowledges (presence); it is lost if the device is away."""
+        """Hand over a stanza that needs no acknowledgement (presence); it is lost if the device is away."""
         if self.receiver is not None:
             self.receiver.push(node)
 
@@ -97,7 +97,6 @@ class Account:
     known: set["Account"] = attrs.field(factory=set, repr=False)  # who shared a chat with it
     wrote_to: set["Account"] = attrs.field(factory=set, repr=False)
     tokens: dict["Account", tuple[bytes, float]] = attrs.field(factory=dict, repr=False)
-    timers: dict["Account", int] = attrs.field(factory=dict, repr=False)
     refusal: dict[str, str] | None = None
 
     @property

@@ -1,6 +1,6 @@
 """One open connection: the server's side of the handshake, then stanzas both ways.
 
-One task encrypts and writes what is pushed, in the order of the calls; nobody waits for a slow client.
+One task encrypts and writes what is pushed, in the order of the calls; a slow client keeps no caller waiting.
 """
 
 from collections import deque

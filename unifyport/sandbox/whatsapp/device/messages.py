@@ -5,7 +5,7 @@ and the key for those who lack it. The relay is strict where WhatsApp is, and an
 
     400    the account does not address people by LID, and the message does
     403    the sender is not a member of the group
-    404    nobody has this address
+    404    no person, device or group has this address
     421    a group's message names devices in the other kind of address
     463    the account addresses people by LID and the message does not; or a token is needed and missing
     479    a device is named that belongs to neither side
@@ -41,7 +41,7 @@ class NotAccepted(Exception):
 
 @attrs.frozen
 class Sent:
-    """A message that the relay took, as a test sees it."""
+    """A message that a device sent. `error`: why the relay refused it, 0 for what it took."""
 
     sender: Device
     node: Node

@@ -40,7 +40,6 @@ class Attempt:
     """
 
     link: Link
-    began: float
     hello: Node | None = None
     code_ref: bytes = b""
     phone: Primary | None = None
@@ -58,10 +57,10 @@ class Pairing:
 
     def begin(self, link: Link) -> None:
         """Give a device the codes that it shows one after the other."""
-        attempt = self._attempts[link] = Attempt(link, trio.current_time())
+        attempt = self._attempts[link] = Attempt(link)
         refs = [base64.b64encode(os.urandom(24)).decode() for _ in range(REFS)]
         for number, ref in enumerate(refs):
-            self._refs[ref] = attempt, attempt.began + FIRST_SECONDS + NEXT_SECONDS * number
+            self._refs[ref] = attempt, trio.current_time() + FIRST_SECONDS + NEXT_SECONDS * number
         codes = [Node("ref", {}, ref.encode()) for ref in refs]
         link.push(_order(Node("pair-device", {}, codes)))
 

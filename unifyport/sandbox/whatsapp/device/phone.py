@@ -22,7 +22,7 @@ from unifyport.protocols.whatsapp.whatsapp_pb2 import (
 from .directory import Account, Device
 from .groups import Group
 from .phone_keys import PhoneKeys
-from .phone_media import PhoneMedia
+from .phone_media import KINDS, PhoneMedia
 from .relay import Relay
 from .stanzas import now
 
@@ -51,10 +51,7 @@ class Phone:
         self.keys = PhoneKeys(account, relay.prekeys)
         self.device = self.keys.device
         self.read: list[Read] = []
-        self.receipts: list[Node] = []
-        self.calls: list[Node] = []
         self.broken: list[tuple[str, SignalError]] = []
-        self.reads_at_once = False  # sends a read receipt for each message
         self._relay = relay
         self._media = media
         self._written: dict[str, tuple[Account | Group, Message]] = {}
@@ -148,11 +145,7 @@ class Phone:
         elif node.tag == "receipt" and node.get("type") == "retry":
             self._send_again(node)
         elif node.tag == "receipt" and node.get("type") == "server-error":
-            self._media.upload_again(self.account, node, self.read)
-        elif node.tag == "receipt":
-            self.receipts.append(node)
-        elif node.tag == "call":
-            self.calls.append(node)
+            self._media.upload_again(self.account, node)
         elif node.tag == "notification" and node.get("type") == "encrypt" and node.child("count"):
             self.keys.refill()
 
@@ -198,8 +191,6 @@ class Phone:
         self._media.keep(read.id, message)
         if not echo:
             self.acknowledge(read)
-            if self.reads_at_once:
-                self.acknowledge(read, "read")
 
     def _cannot_read(self, node: Node, sender: Device, error: SignalError | MalformedMessage) -> None:
         """Ask the sender to send the message again, in a new session."""
@@ -245,5 +236,4 @@ def _type_of(message: Message) -> str:
         return "reaction"
     if message.HasField("pollCreationMessage") or message.HasField("pollUpdateMessage"):
         return "poll"
-    media = ("imageMessage", "videoMessage", "audioMessage", "documentMessage", "stickerMessage")
-    return "media" if any(message.HasField(name) for name in media) else "text"
+    return "media" if any(message.HasField(name) for name in KINDS) else "text"

@@ -50,7 +50,7 @@ class PhoneMedia:
                 if content is not None:
                     self.kept[id] = part.mediaKey, kind, content
 
-    def upload_again(self, account: Account, request: Node, read: Any) -> None:
+    def upload_again(self, account: Account, request: Node) -> None:
         """Answer the request of an own device for a file that the media server no longer has."""
         id = request.need("id")
         key, kind, content = self.kept.get(id, (b"", MediaKind.IMAGE, b""))

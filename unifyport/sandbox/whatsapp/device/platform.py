@@ -59,7 +59,7 @@ class DevicePlatform(HttpPlatform):
         device = self.relay.open(link)
         self.links.add(link)
         try:
-            # A device that nobody links is disconnected when its last code has expired.
+            # A device that no phone links is disconnected when its last code has expired.
             pairing = link.hello.payload.HasField("devicePairingData")
             with trio.move_on_after(LIFE_SECONDS if pairing else float("inf")):
                 await link.run(lambda node: self.relay.handle(link, device, node))
@@ -78,7 +78,7 @@ class DevicePlatform(HttpPlatform):
     # -- the control port ------------------------------------------------------------------------------------
 
     def receive(self, order: dict[str, Any]) -> dict[str, Any]:
-        """Somebody writes from a phone: `Customers.receive`. Raises `ValueError`."""
+        """A person writes from a phone: `Customers.receive`. Raises `ValueError`."""
         return self.customers.receive(order)
 
     def receipt(self, order: dict[str, Any]) -> None:

@@ -12,16 +12,15 @@ from unifyport.protocols.binary_node import Jid, Node
 from .directory import Device, Directory, SignedPreKey
 from .stanzas import SERVER, Refused, notification
 
-FEW = 10
+FEW = 10  # a device with fewer keys is told so, once until it uploads again
 DJB_TYPE = b"\x05"
 
 
 class PreKeys:
-    """`few`: a device with fewer keys than that is told so, once until it uploads again."""
+    """All one-time keys. `handed_out`: how many were, to all devices, for tests."""
 
     def __init__(self, directory: Directory) -> None:
         self._directory = directory
-        self.few = FEW
         self.handed_out = 0
 
     def answer(self, device: Device, iq: Node) -> tuple[Node, ...]:
@@ -84,7 +83,7 @@ class PreKeys:
 
     def warn(self, device: Device) -> None:
         """Tell a device that few of its keys are left, if it has not been told since its last upload."""
-        if len(device.prekeys) < self.few and not device.warned_of_prekeys:
+        if len(device.prekeys) < FEW and not device.warned_of_prekeys:
             device.warned_of_prekeys = True
             count = Node("count", {"value": str(len(device.prekeys))})
             device.deliver(notification("encrypt", {"from": SERVER}, [count]))

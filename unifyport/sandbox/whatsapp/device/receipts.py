@@ -1,7 +1,7 @@
 """Receipts: passed on to whom they are about, in the kind of address that each side uses.
 
 https://github.com/tulir/whatsmeow (`receipt.go`, `retry.go`). No type: delivered. `inactive`: delivered to a
-device that nobody is looking at. `sender`: an own device took an own message. `retry`: send it again.
+device whose owner is not looking at it. `sender`: an own device took an own message. `retry`: send it again.
 """
 
 from unifyport.protocols.binary_node import Jid, Node
@@ -14,7 +14,7 @@ _OWN = ("sender", "read-self", "played-self", "peer_msg", "hist_sync", "server-e
 
 
 class Receipts:
-    """`kept`: what was passed on, oldest first, for tests."""
+    """`taken`: the receipts of all devices and who sent each, oldest first, for tests."""
 
     def __init__(self, directory: Directory, groups: Groups) -> None:
         self._directory = directory

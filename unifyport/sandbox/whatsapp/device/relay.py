@@ -1,4 +1,6 @@
-"""The relay: takes each stanza of a linked device to its room, and keeps what devices have not acknowledged.
+"""The relay: passes stanzas of linked devices to the modules that handle them.
+
+Stanzas that a device has to acknowledge are kept until it does (`Pending`).
 
 Everything here happens at once, without waiting: a stanza is handled before the next one of any device.
 """
@@ -79,7 +81,7 @@ class Relay:
         kept = device.pending.hold_back()
         device.receiver = link
         if kept:
-            link.push(_about_offline("offline_preview", kept))
+            link.push(_offline_preview(kept))
         else:
             link.push(Node("ib", {"from": SERVER}, [Node("offline", {"count": "0"})]))
         self.prekeys.warn(device) if device.logins > 1 else None
@@ -181,7 +183,7 @@ class Relay:
             link.push(node)
         left = device.pending.held_back
         if left:
-            link.push(_about_offline("offline_preview", left))
+            link.push(_offline_preview(left))
         else:
             link.push(Node("ib", {"from": SERVER}, [Node("offline", {"count": str(len(device.pending))})]))
 
@@ -199,7 +201,7 @@ class Relay:
         return account
 
 
-def _about_offline(tag: str, kept: list[Node]) -> Node:
+def _offline_preview(kept: list[Node]) -> Node:
     def count(name: str) -> str:
         return str(sum(node.tag == name for node in kept))
 
@@ -210,4 +212,4 @@ def _about_offline(tag: str, kept: list[Node]) -> Node:
         "receipt": count("receipt"),
         "appdata": "0",
     }
-    return Node("ib", {"from": SERVER}, [Node(tag, counts)])
+    return Node("ib", {"from": SERVER}, [Node("offline_preview", counts)])

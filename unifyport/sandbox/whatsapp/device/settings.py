@@ -16,14 +16,11 @@ MEDIA_SECONDS = "300"
 
 
 class Settings:
-    """`read_receipts`: the privacy setting of every account (`all`, `none`)."""
-
     def __init__(self, media: MediaServer) -> None:
-        self.read_receipts = "all"
         self._media = media
 
     def answer(self, directory: Directory, device: Device, iq: Node) -> tuple[Node, ...]:
-        """Answer a query that no other room answers; what is not known gets an empty result."""
+        """Answer a query that no other module answers; what is not known gets an empty result."""
         match iq.get("xmlns"):
             case "abt":
                 value = "true" if device.account.lid_addressed else "false"
@@ -40,14 +37,10 @@ class Settings:
                 if tokens is not None:
                     give_tokens(directory, device, tokens)
                     return ()
-                return (self._privacy(),)
+                return (_privacy(),)
             case "w:sync:app:state":
                 return (_no_app_state(iq),)
         return ()
-
-    def _privacy(self) -> Node:
-        values = {name: self.read_receipts if name == "readreceipts" else "all" for name in _PRIVACY}
-        return Node("privacy", {}, [Node("category", {"name": n, "value": v}) for n, v in values.items()])
 
     def _media_connection(self) -> Node:
         attrs = {
@@ -68,7 +61,7 @@ class Settings:
                 device.tell(Node("presence", attrs))
 
     def chat_state(self, directory: Directory, device: Device, node: Node) -> None:
-        """Typing is shown to the other side's devices that somebody looks at."""
+        """Typing is shown on the other side's devices that are `available`."""
         account = directory.of_jid(node.jid("to"))
         if account is None:
             return
@@ -76,6 +69,10 @@ class Settings:
             if each.available:
                 attrs = {"from": str(device.jid(lid=account.lid_addressed).bare)}
                 each.tell(Node("chatstate", attrs, node.content))
+
+
+def _privacy() -> Node:
+    return Node("privacy", {}, [Node("category", {"name": name, "value": "all"}) for name in _PRIVACY])
 
 
 def _no_app_state(iq: Node) -> Node:

@@ -1,4 +1,4 @@
-"""Stanzas that several rooms of the relay build."""
+"""Stanzas that several modules of the relay build."""
 
 import itertools
 import time
@@ -31,7 +31,7 @@ def notification(type: str, attrs: Mapping[str, str], content: Iterable[Node]) -
     return Node("notification", {"id": new_id(), "type": type, "t": now(), **attrs}, content)
 
 
-def result(iq: Node, content: Iterable[Node] = ()) -> Node:
+def result(iq: Node, content: Iterable[Node]) -> Node:
     content = tuple(content)
     attrs = {"from": iq.get("to") or SERVER, "type": "result", "id": iq.get("id")}
     return Node("iq", attrs, content or None)
