@@ -95,9 +95,9 @@ class Rig:
         return run
 
     def arrived(self, numbers: range) -> float:
-        """Wait until these messages of somebody else are at the receiver; when the last one came.
+        """Wait until these messages are at the receiver; when the last one came.
 
-        Raises `PeerFailed` if one is missing, or came twice or out of order.
+        The rig does not send them itself. Raises `PeerFailed` if one is missing, came twice or out of order.
         """
         deadline = time.perf_counter() + _LONGEST_SECONDS
         while (missing := len(numbers) - len(self._received.arrived)) > 0:
@@ -110,7 +110,7 @@ class Rig:
         return max(found.arrived[number] for number in numbers)
 
     def expect(self, numbers: range) -> None:
-        """Somebody else is about to send these messages."""
+        """Make the receiver ready for these messages, which the rig does not send itself."""
         self._loop.call(lambda: self._received.expect(numbers))
 
     def outbound(self, load: Load, delay: float = 0.0) -> Run:

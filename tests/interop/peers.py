@@ -1,9 +1,9 @@
 """Environments of foreign peers: built once, cached by the hash of what they install, apart from ours.
 
-Node peers are locked in `node/package-lock.json`, Python peers in `python/requirements.in`, Go peers in
-`go.sum`. A machine without Node or nginx gets Debian's where that can be installed; else the tests that need
-it are skipped with the reason, but under CI nothing may be skipped. Go and curl are used where they are
-installed; where they are missing their tests are skipped with the reason, under CI too.
+Node peers are locked in the `package-lock.json` of their directory, Go peers in `go.sum`; Python peers are
+pinned in `python/*.in`. A machine without Node or nginx gets Debian's where that can be installed; else the
+tests that need it are skipped with the reason, but under CI nothing may be skipped. Go, curl and openssl are
+used where they are installed; where they are missing their tests are skipped with the reason, under CI too.
 """
 
 import contextlib
@@ -41,7 +41,7 @@ def _missing(what: str) -> None:
 def _one_at_a_time(name: str) -> Iterator[None]:
     """Held while `name` is installed: test files run side by side in several processes.
 
-    Environments have locks of their own, so that one which takes long (Go) keeps nobody from another one.
+    Environments have locks of their own: while one is built for long (Go), tests can use the others.
     """
     CACHE.mkdir(parents=True, exist_ok=True)
     with (CACHE / f".lock-{name}").open("w") as lock:
