@@ -94,6 +94,11 @@ class PhoneKeys:
         plaintext, self._theirs[group, device] = decrypt_group(keys, body)
         return plaintext
 
+    def forget(self, device: Device) -> None:
+        """Lose the session with a device and its sender keys, as a phone does that was set up anew."""
+        self._records.pop(device, None)
+        self._theirs = {key: kept for key, kept in self._theirs.items() if key[1] is not device}
+
     def renew(self, device: Device) -> None:
         """Begin a new session with the next message to a device, which asked for one again."""
         if device in self._records:

@@ -17,11 +17,10 @@ DJB_TYPE = b"\x05"
 
 
 class PreKeys:
-    """All one-time keys. `handed_out`: how many were, to all devices, for tests."""
+    """The prekeys of all devices, which each `Device` holds."""
 
     def __init__(self, directory: Directory) -> None:
         self._directory = directory
-        self.handed_out = 0
 
     def answer(self, device: Device, iq: Node) -> tuple[Node, ...]:
         """Answer an `<iq xmlns="encrypt">`. Raises `Refused`."""
@@ -77,7 +76,6 @@ class PreKeys:
     def take(self, device: Device) -> tuple[bytes, bytes] | tuple[None, None]:
         """Hand out the next one-time key: its id and the key; Nones if there is none left."""
         found = device.prekeys.popleft() if device.prekeys else (None, None)
-        self.handed_out += found != (None, None)
         self.warn(device)
         return found
 
