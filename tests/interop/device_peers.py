@@ -20,9 +20,9 @@ from unifyport.sandbox.whatsapp.device.platform import DevicePlatform
 
 from . import peers
 
-__all__ = ["Client", "Failed", "build", "client", "linked", "relay", "text_of", "until"]
+__all__ = ["KINDS", "Client", "Failed", "build", "client", "linked", "relay", "text_of", "until"]
 
-HERE = Path(__file__).parent
+KINDS = ("baileys", "whatsmeow", "pyaileys")
 SECONDS = 30.0
 
 
@@ -31,11 +31,11 @@ class Failed(Exception):
 
 
 class Client:
-    """A running client. `account`: whose device it is, once it is linked."""
+    """A running client. `all`: every event that it has told; `events`: those that no call has taken yet."""
 
     def __init__(self, name: str, process: trio.Process) -> None:
         self.name = name
-        self.events: list[dict[str, Any]] = []  # not taken by `event` yet
+        self.events: list[dict[str, Any]] = []
         self.all: list[dict[str, Any]] = []
         self._process = process
         self._answers: dict[int, dict[str, Any]] = {}
@@ -141,9 +141,9 @@ async def linked(
         yield running
 
 
-async def until(ready: Callable[[], Any], seconds: float = SECONDS) -> None:
+async def until(ready: Callable[[], Any]) -> None:
     """Wait for what the relay has seen, or has done."""
-    with trio.fail_after(seconds):
+    with trio.fail_after(SECONDS):
         while not ready():
             await trio.sleep(0.01)
 
@@ -153,16 +153,16 @@ def text_of(message: Message) -> str:
 
 
 def _baileys() -> list[str]:
-    return [peers.node_program(), str(peers.node(HERE / "baileys") / "baileys_peer.mjs")]
+    return [peers.node_program(), str(peers.node(peers.HERE / "baileys") / "baileys_peer.mjs")]
 
 
 def _pyaileys() -> list[str]:
-    interpreter = peers.python(HERE / "python" / "pyaileys.in")
-    return [str(interpreter), str(HERE / "python" / "pyaileys_peer.py")]
+    interpreter = peers.python(peers.HERE / "python" / "pyaileys.in")
+    return [str(interpreter), str(peers.HERE / "python" / "pyaileys_peer.py")]
 
 
 def _whatsmeow() -> list[str]:
-    return [peers.go_program(HERE / "go")]
+    return [peers.go_program(peers.HERE / "go")]
 
 
 PROGRAMS: dict[str, Callable[[], list[str]]] = {

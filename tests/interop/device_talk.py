@@ -11,7 +11,6 @@ from tests.device_world import MEI, SHOP, DeviceWorld, device_world
 
 from . import device_peers as peers
 
-KINDS = ("baileys", "whatsmeow", "pyaileys")
 SHOP_CHAT, MEI_CHAT = f"{SHOP}@s.whatsapp.net", f"{MEI}@s.whatsapp.net"
 
 

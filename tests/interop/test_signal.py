@@ -4,6 +4,7 @@ The first judge is npm `@signalapp/libsignal-client` 0.72.1, the newest release 
 X3DH, as WhatsApp's devices do; later ones ask for a Kyber key in each bundle.
 """
 
+import contextlib
 import json
 import random
 import subprocess
@@ -58,7 +59,12 @@ def program() -> Path:
 
 @pytest.fixture
 def judge(program: Path) -> Iterator[Judge]:
-    command = (peers.node_program(), str(program))
+    with _running(peers.node_program(), str(program)) as running:
+        yield running
+
+
+@contextlib.contextmanager
+def _running(*command: str) -> Iterator[Judge]:
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=peers.environment()
     ) as process:
@@ -286,12 +292,8 @@ def test_we_read_the_judge_s_sender_key(judge: Judge) -> None:
 def second() -> Iterator[Judge]:
     """A second opinion: PyPI's `X3DH` and `DoubleRatchet`."""
     interpreter = peers.python(peers.HERE / "python" / "double_ratchet.in")
-    command = (str(interpreter), str(peers.HERE / "python" / "double_ratchet_judge.py"))
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=peers.environment()
-    ) as process:
-        yield Judge(process)
-        process.kill()
+    with _running(str(interpreter), str(peers.HERE / "python" / "double_ratchet_judge.py")) as running:
+        yield running
 
 
 @pytest.mark.parametrize("ours", [True, False], ids=["we begin", "the judge begins"])

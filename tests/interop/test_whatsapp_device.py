@@ -11,7 +11,8 @@ import trio
 from tests.device_world import MEI, SHOP, TOM, DeviceWorld, device_world
 
 from . import device_peers as peers
-from .device_talk import KINDS, MEI_CHAT, talk
+from .device_peers import KINDS
+from .device_talk import MEI_CHAT, talk
 
 pytestmark = pytest.mark.interop
 
@@ -103,14 +104,16 @@ def _echoes(world: DeviceWorld) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("kind", ["baileys", "whatsmeow"])
 async def test_prekeys_of_both_sides_run_out(kind: str, tmp_path: Path) -> None:
     async with talk(kind, tmp_path) as t:
+        device = t.world.device(SHOP)
+        former = {id for id, _ in device.prekeys}
         for phone in (SHOP, MEI):
             await t.world.do("drop_prekeys", phone=phone)
         await t.send("without a one-time key")
         await t.client.event("message", text="without a one-time key")
         await t.ask("text", text="and back")
         await t.event("message.received", text="and back")
-        device = t.world.relay.relay.account(SHOP).devices[1]
         await peers.until(lambda: len(device.prekeys) > 10)
+        assert not former & {id for id, _ in device.prekeys}
 
 
 @pytest.mark.usefixtures("whatsmeow")

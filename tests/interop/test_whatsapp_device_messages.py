@@ -7,7 +7,8 @@ import pytest
 
 from tests.device_world import SHOP
 
-from .device_talk import KINDS, MEI_CHAT, SHOP_CHAT, talk
+from .device_peers import KINDS
+from .device_talk import MEI_CHAT, SHOP_CHAT, talk
 
 pytestmark = pytest.mark.interop
 

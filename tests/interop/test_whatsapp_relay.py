@@ -1,23 +1,55 @@
 """The relay, judged by clients that this project did not write, with our phones and with each other."""
 
+import contextlib
 import hashlib
+from collections.abc import AsyncIterator
 from pathlib import Path
 
+import attrs
 import pytest
 import trio
 
+from tests.relay_client import ALICE, BOB
 from unifyport.protocols.whatsapp.whatsapp_pb2 import Message
+from unifyport.sandbox.whatsapp.device.directory import Account
 from unifyport.sandbox.whatsapp.device.platform import DevicePlatform
 
 from . import device_peers as peers
 
 pytestmark = pytest.mark.interop
-KINDS = ("baileys", "whatsmeow", "pyaileys")
-ALICE, BOB, CAROL = "6591110001", "6592220002", "6593330003"
+CAROL = "6593330003"
+
+
+@attrs.frozen
+class Pair:
+    """Two linked clients that write to each other: `a` is a device of `alice`, `b` is one of `bob`."""
+
+    platform: DevicePlatform
+    alice: Account
+    bob: Account
+    a: peers.Client
+    b: peers.Client
+
+    @property
+    def ways(self) -> list[tuple[peers.Client, peers.Client, Account, Account]]:
+        """For each direction: who writes, who reads, the reader's account, the writer's account."""
+        return [(self.a, self.b, self.bob, self.alice), (self.b, self.a, self.alice, self.bob)]
+
+
+@contextlib.asynccontextmanager
+async def _pair(directory: Path) -> AsyncIterator[Pair]:
+    """Baileys and whatsmeow."""
+    async with peers.relay() as platform:
+        alice, bob = platform.account(ALICE), platform.account(BOB)
+        async with (
+            peers.linked(platform, "baileys", directory / "a", alice) as a,
+            peers.linked(platform, "whatsmeow", directory / "b", bob) as b,
+        ):
+            yield Pair(platform, alice, bob, a, b)
 
 
 @pytest.mark.usefixtures("clients")
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", peers.KINDS)
 async def test_a_client_talks_with_a_phone(kind: str, tmp_path: Path) -> None:
     async with peers.relay() as platform:
         alice, bob = platform.account(ALICE, name="Alice"), platform.account(BOB, name="Bob")
@@ -120,53 +152,38 @@ async def test_a_group_of_all_clients_with_a_member_who_joins_late(tmp_path: Pat
 async def test_files_from_baileys_to_whatsmeow_and_back(tmp_path: Path) -> None:
     content = bytes(range(256)) * 500
     (tmp_path / "file").write_bytes(content)
-    async with peers.relay() as platform:
-        alice, bob = platform.account(ALICE), platform.account(BOB)
-        async with (
-            peers.linked(platform, "baileys", tmp_path / "a", alice) as a,
-            peers.linked(platform, "whatsmeow", tmp_path / "b", bob) as b,
-        ):
-            for kind in ("image", "video", "voice", "document", "sticker"):
-                for here, there, to in ((a, b, bob), (b, a, alice)):
-                    file = str(tmp_path / "file")
-                    await here.ask("media", to=str(to.lid_jid), kind=kind, path=file, text="look")
-                    told = await there.event("message", kind=kind)
-                    got = await there.ask("download", id=told["id"])
-                    assert got == {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
+    async with _pair(tmp_path) as p:
+        for kind in ("image", "video", "voice", "document", "sticker"):
+            for here, there, to, _ in p.ways:
+                file = str(tmp_path / "file")
+                await here.ask("media", to=str(to.lid_jid), kind=kind, path=file, text="look")
+                told = await there.event("message", kind=kind)
+                got = await there.ask("download", id=told["id"])
+                assert got == {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
 
 
 @pytest.mark.usefixtures("baileys", "whatsmeow")
 async def test_a_message_is_sent_again_after_a_session_is_lost(tmp_path: Path) -> None:
-    async with peers.relay() as platform:
-        alice, bob = platform.account(ALICE), platform.account(BOB)
-        async with (
-            peers.linked(platform, "baileys", tmp_path / "a", alice) as a,
-            peers.linked(platform, "whatsmeow", tmp_path / "b", bob) as b,
-        ):
-            for here, there, to, forgotten in ((a, b, bob, alice), (b, a, alice, bob)):
-                await here.ask("text", to=str(to.lid_jid), text="before")
-                await there.event("message", text="before")
-                await there.ask("text", to=str(forgotten.lid_jid), text="answer")
-                await here.event("message", text="answer")
-                await there.ask("forget", to=str(forgotten.lid_jid))
-                await here.ask("text", to=str(to.lid_jid), text="after")
-                await there.event("message", text="after")
+    async with _pair(tmp_path) as p:
+        for here, there, to, forgotten in p.ways:
+            await here.ask("text", to=str(to.lid_jid), text="before")
+            await there.event("message", text="before")
+            await there.ask("text", to=str(forgotten.lid_jid), text="answer")
+            await here.event("message", text="answer")
+            await there.ask("forget", to=str(forgotten.lid_jid))
+            await here.ask("text", to=str(to.lid_jid), text="after")
+            await there.event("message", text="after")
 
 
 @pytest.mark.usefixtures("baileys", "whatsmeow")
 async def test_200_messages_each_way_in_bursts(tmp_path: Path) -> None:
     """One way after the other: both clients use keys twice when they encrypt and decrypt at the same time."""
-    async with peers.relay() as platform:
-        alice, bob = platform.account(ALICE), platform.account(BOB)
-        async with (
-            peers.linked(platform, "baileys", tmp_path / "a", alice) as a,
-            peers.linked(platform, "whatsmeow", tmp_path / "b", bob) as b,
-        ):
-            for here, there, to in ((a, b, bob), (b, a, alice)):
-                await _burst(here, str(to.lid_jid))
-                texts = {(await there.event("message"))["text"] for _ in range(200)}
-                assert texts == {f"message {number}" for number in range(200)}
-            assert [event for event in a.all + b.all if event["event"] == "undecryptable"] == []
+    async with _pair(tmp_path) as p:
+        for here, there, to, _ in p.ways:
+            await _burst(here, str(to.lid_jid))
+            texts = {(await there.event("message"))["text"] for _ in range(200)}
+            assert texts == {f"message {number}" for number in range(200)}
+        assert [event for event in p.a.all + p.b.all if event["event"] == "undecryptable"] == []
 
 
 async def _burst(client: peers.Client, to: str) -> None:
@@ -241,24 +258,19 @@ async def test_own_devices_see_what_each_sends(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("baileys", "whatsmeow")
 async def test_reactions_edits_and_deletions(tmp_path: Path) -> None:
-    async with peers.relay() as platform:
-        alice, bob = platform.account(ALICE), platform.account(BOB)
-        async with (
-            peers.linked(platform, "baileys", tmp_path / "a", alice) as a,
-            peers.linked(platform, "whatsmeow", tmp_path / "b", bob) as b,
-        ):
-            for here, there, to, back in ((a, b, bob, alice), (b, a, alice, bob)):
-                sent = await here.ask("text", to=str(to.lid_jid), text="first")
-                await there.event("message", id=sent["id"])
-                at = {"to": str(back.lid_jid), "from": str(back.lid_jid)}
-                await there.ask("react", **at, id=sent["id"], text="👍")
-                told = await here.event("message", kind="reaction")
-                assert (told["target"], told["text"]) == (sent["id"], "👍")
-                await here.ask("edit", to=str(to.lid_jid), id=sent["id"], text="second")
-                told = await there.event("message", kind="edit")
-                assert (told["target"], told["text"]) == (sent["id"], "second")
-                await here.ask("revoke", to=str(to.lid_jid), id=sent["id"])
-                assert (await there.event("message", kind="revoke"))["target"] == sent["id"]
+    async with _pair(tmp_path) as p:
+        for here, there, to, back in p.ways:
+            sent = await here.ask("text", to=str(to.lid_jid), text="first")
+            await there.event("message", id=sent["id"])
+            at = {"to": str(back.lid_jid), "from": str(back.lid_jid)}
+            await there.ask("react", **at, id=sent["id"], text="👍")
+            told = await here.event("message", kind="reaction")
+            assert (told["target"], told["text"]) == (sent["id"], "👍")
+            await here.ask("edit", to=str(to.lid_jid), id=sent["id"], text="second")
+            told = await there.event("message", kind="edit")
+            assert (told["target"], told["text"]) == (sent["id"], "second")
+            await here.ask("revoke", to=str(to.lid_jid), id=sent["id"])
+            assert (await there.event("message", kind="revoke"))["target"] == sent["id"]
 
 
 @pytest.mark.usefixtures("whatsmeow")
@@ -268,8 +280,11 @@ async def test_prekeys_run_out_and_are_offered_again(tmp_path: Path) -> None:
         async with peers.linked(platform, "whatsmeow", tmp_path, alice) as client:
             device = alice.devices[1]
             platform.push({"do": "drop_prekeys", "phone": ALICE})
+            assert not device.prekeys
             platform.receive({"from": BOB, "to": ALICE, "text": "without a one-time key"})
             await client.event("message", text="without a one-time key")
             await peers.until(lambda: len(device.prekeys) >= 50)
+            first = device.prekeys[0]
             platform.receive({"from": CAROL, "to": ALICE, "text": "with one"})
             await client.event("message", text="with one")
+            assert first not in device.prekeys

@@ -178,17 +178,14 @@ const orders = {
   revoke: (order) => send(order, { delete: keyOf({ ...order, own: true }) }),
   read: (order) => socket.readMessages(order.ids.map((id) => keyOf({ ...order, id, own: false }))),
   available: () => socket.sendPresenceUpdate('available'),
-  typing: ({ to }) => socket.sendPresenceUpdate('composing', to),
-  subscribe: ({ to }) => socket.presenceSubscribe(to),
   group: async ({ subject, members }) => ({ id: (await socket.groupCreate(subject, members)).id }),
-  add: ({ to, members }) => socket.groupParticipantsUpdate(to, members, 'add'),
   download: async ({ id }) => {
     const data = await baileys.downloadMediaMessage(messages.get(id), 'buffer', {}, {
       logger, reuploadRequest: socket.updateMediaMessage,
     })
     return { sha256: createHash('sha256').update(data).digest('hex'), size: data.length }
   },
-  // The Signal sessions and sender keys with one user, as after a loss of data.
+  // Lose the Signal sessions with one user, as after a loss of data.
   forget: async ({ to }) => {
     const user = to.split('@')[0]
     const lid = (await socket.signalRepository.lidMapping.getLIDForPN(to))?.split(/[:@]/)[0]

@@ -61,7 +61,7 @@ func (p *peer) event(event any) {
 	}
 }
 
-// kept returns the media of a message: what it is called here, and what downloads it.
+// attached returns the media of a message: what it is called here, and what downloads it.
 func attached(m *waE2E.Message) (string, whatsmeow.DownloadableMessage) {
 	switch {
 	case m.ImageMessage != nil:

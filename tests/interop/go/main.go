@@ -2,7 +2,7 @@
 // and tells answers and events as JSON lines on standard output. Its only trust anchor is the relay's key and
 // each of its connections goes to the relay.
 //
-// usage: peer WEBSOCKET_URL ROOT_KEY_HEX MEDIA_URL
+// usage: peer WEBSOCKET_URL ROOT_KEY_HEX MEDIA_URL DIRECTORY (nothing is kept in it)
 package main
 
 import (
@@ -176,8 +176,6 @@ func (p *peer) obey(ctx context.Context, o order) (any, error) {
 		return nil, p.client.MarkRead(ctx, o.IDs, time.Now(), jid(o.To), jid(o.From))
 	case "available":
 		return nil, p.client.SendPresence(ctx, types.PresenceAvailable)
-	case "typing":
-		return nil, p.client.SendChatPresence(ctx, jid(o.To), types.ChatPresenceComposing, types.ChatPresenceMediaText)
 	case "group":
 		request := whatsmeow.ReqCreateGroup{Name: o.Subject}
 		for _, member := range o.Members {

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"maps"
 	"strings"
 	"sync"
 	"time"
@@ -45,6 +46,21 @@ func newMemory() *memory {
 	}
 }
 
+// forget deletes what is kept of all devices of a user, by their addresses.
+func forget[V any](kept map[string]V, user string) {
+	maps.DeleteFunc(kept, func(address string, _ V) bool { return strings.HasPrefix(address, user+":") })
+}
+
+// rename moves what is kept under addresses that begin with from to those that begin with to.
+func rename[V any](kept map[string]V, from, to string) {
+	for address, value := range kept {
+		if rest, ok := strings.CutPrefix(address, from); ok {
+			kept[to+rest] = value
+			delete(kept, address)
+		}
+	}
+}
+
 func (m *memory) PutIdentity(_ context.Context, address string, key [32]byte) error {
 	m.lock.Lock()
 	defer m.lock.Unlock()
@@ -62,11 +78,7 @@ func (m *memory) DeleteIdentity(_ context.Context, address string) error {
 func (m *memory) DeleteAllIdentities(_ context.Context, phone string) error {
 	m.lock.Lock()
 	defer m.lock.Unlock()
-	for address := range m.identities {
-		if strings.HasPrefix(address, phone+":") {
-			delete(m.identities, address)
-		}
-	}
+	forget(m.identities, phone)
 	return nil
 }
 
@@ -124,11 +136,7 @@ func (m *memory) DeleteSession(_ context.Context, address string) error {
 func (m *memory) DeleteAllSessions(_ context.Context, phone string) error {
 	m.lock.Lock()
 	defer m.lock.Unlock()
-	for address := range m.sessions {
-		if strings.HasPrefix(address, phone+":") {
-			delete(m.sessions, address)
-		}
-	}
+	forget(m.sessions, phone)
 	return nil
 }
 
@@ -136,18 +144,8 @@ func (m *memory) MigratePNToLID(_ context.Context, pn, lid types.JID) error {
 	m.lock.Lock()
 	defer m.lock.Unlock()
 	from, to := pn.SignalAddressUser()+":", lid.SignalAddressUser()+":"
-	for address, session := range m.sessions {
-		if rest, ok := strings.CutPrefix(address, from); ok {
-			m.sessions[to+rest] = session
-			delete(m.sessions, address)
-		}
-	}
-	for address, key := range m.identities {
-		if rest, ok := strings.CutPrefix(address, from); ok {
-			m.identities[to+rest] = key
-			delete(m.identities, address)
-		}
-	}
+	rename(m.sessions, from, to)
+	rename(m.identities, from, to)
 	for name, key := range m.senderKeys {
 		group, address, _ := strings.Cut(name, "|")
 		if rest, ok := strings.CutPrefix(address, from); ok {

@@ -121,52 +121,9 @@ class Orders:
         }[kind]
         return {"id": await send()}
 
-    async def react(self, to, id, text, from_me=False, **_):
-        message = proto.Message()
-        message.reactionMessage.key.id = id
-        message.reactionMessage.key.remoteJid = to
-        message.reactionMessage.key.fromMe = from_me
-        message.reactionMessage.text = text
-        return await self._send(to, message, "reaction")
-
-    async def revoke(self, to, id, **_):
-        message = proto.Message()
-        message.protocolMessage.type = proto.Message.ProtocolMessage.Type.REVOKE
-        self._point_to(message.protocolMessage.key, to, id)
-        return await self._send(to, message, "text")
-
-    async def edit(self, to, id, text, **_):
-        message = proto.Message()
-        message.protocolMessage.type = proto.Message.ProtocolMessage.Type.MESSAGE_EDIT
-        self._point_to(message.protocolMessage.key, to, id)
-        message.protocolMessage.editedMessage.conversation = text
-        return await self._send(to, message, "text")
-
-    def _point_to(self, key, to, id):
-        key.id, key.remoteJid, key.fromMe = id, to, True
-
-    async def _send(self, to, message, stanza_type):
-        id = await self._client._send_message(
-            to,
-            message,
-            stanza_type=stanza_type,
-            enc_extra_attrs=None,
-            fanout=True,
-            include_phash=False,
-            wait_ack=True,
-            timeout_s=15.0,
-        )
-        return {"id": id}
-
     async def download(self, id, **_):
         data = await self._client.download_message_media(received[id])
         return {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data)}
-
-    async def typing(self, to, **_):
-        await self._client.set_typing(to)
-
-    async def available(self, **_):
-        await self._client.set_presence()
 
 
 async def obey(orders, order):
