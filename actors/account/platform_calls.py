@@ -1,7 +1,7 @@
 """What is observed of a platform's calls to one account: when it called last, and when it was refused.
 
 It is known since the process started. A connection that only waits for calls looks well whatever its platform
-does, so this is what tells a wrong secret, or an address that nobody calls.
+does, so this is what tells a wrong secret, or an address that the platform does not call.
 """
 
 import attrs

@@ -184,7 +184,7 @@ async def test_an_extra_attempt_is_ordered_of_what_waits_for_its_retry_only(benc
     assert (ordered.seq, ordered.attempts) == (1, 1)
     endpoint = await bench.store.endpoint("we_1")
     assert endpoint is not None
-    assert (endpoint.orders, endpoint.version) == (1, 1)  # nobody's change of it is refused for that
+    assert (endpoint.orders, endpoint.version) == (1, 1)  # no change of it by a caller is refused for that
     await bench.settle(Settled(1, 0, "kept", 1, NOW, reason="timeout"))
     assert await bench.store.ordered(1, (0, 0), 9) == []
     [blocked] = await bench.store.blocked(1)

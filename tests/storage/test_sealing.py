@@ -15,7 +15,7 @@ def ring() -> KeyRing:
 
 
 def test_values_that_do_not_open_leave_nothing_in_memory(ring: KeyRing) -> None:
-    """Whoever has seen one link knows the id of the master key, and can make up contexts."""
+    """A caller that has seen one link knows the id of the master key, and can make up contexts."""
     seen = ring.seal_text("media", b"a handle", context="acc_1")
     forged = base64.urlsafe_b64encode(base64.urlsafe_b64decode(seen + "==")[:17] + bytes(24)).decode()
 

@@ -2,7 +2,7 @@
 
 2xx                                             delivered
 no connection, TLS, time-out, 408, 429, 5xx     failure of the endpoint: retried, opens the breaker
-400, 401, 403 while our clock is in doubt        failure of the endpoint, not counted
+400, 401, 403 while our clock is in doubt       failure of the endpoint, not counted
 410                                             gone: the endpoint is disabled, the event stays owed
 any other answer                                failure of the event: dead at once (redirects too)
 a bug of ours                                   retried, counted

@@ -80,7 +80,7 @@ class DatabaseLock:
                 f"another UnifyPort (process {holder}) owns this database; stop it first ({self._path})"
             ) from None
         self._file = file
-        with contextlib.suppress(OSError):  # a full disk: then the lock names nobody
+        with contextlib.suppress(OSError):  # of a full disk: then the file has no process id
             file.truncate(0)
             file.write(f"{os.getpid()}\n")
             file.flush()

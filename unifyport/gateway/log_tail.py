@@ -1,7 +1,7 @@
 """The newest events in memory: readers that have come to the end of the log share one read of what is new.
 
 An event stays for `KEPT_SECONDS`. A reader that is further behind reads the store by itself. Nothing is read
-while nobody follows.
+while no reader follows the log.
 """
 
 from collections import deque
@@ -95,7 +95,7 @@ class LogTail:
         done = self._reading = trio.Event()
         try:
             bell = self._bus.count(EVENTS_TOPIC)
-            if self._end < 0 or self._age >= KEPT_SECONDS:  # nobody followed meanwhile
+            if self._end < 0 or self._age >= KEPT_SECONDS:  # no reader followed the log meanwhile
                 self._events.clear()
                 self._bytes = 0
                 self._begin = self._end = await self._store.newest_position()

@@ -73,7 +73,8 @@ def too_many_parts(body: bytes) -> bool:
 
 
 def too_many_values(body: bytes, limit: int = MAX_VALUES) -> bool:
-    """Whether JSON has more values than `limit`: each text, number, list and object counts, keys do not.
+    """Whether JSON has more values than `limit`: each text, number, list and object inside of the outermost
+    one counts, an empty list or object twice; keys do not.
 
     Never raises; text that is not JSON may count as either.
     """

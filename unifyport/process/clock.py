@@ -46,7 +46,7 @@ def wall_clock_ms() -> int:
 
 
 def elapsed_ms() -> int:
-    """Milliseconds of a clock that nobody can set, from any origin."""
+    """The machine's monotonic clock, in ms; its origin has no meaning."""
     return time.clock_gettime_ns(_CLOCK_ID) // 1_000_000
 
 

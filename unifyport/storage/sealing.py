@@ -3,8 +3,8 @@
 The newest key of the ring seals, and any key of it opens. The header names the key, so the ring can be
 rotated while old rows stay readable. Each purpose, and each context (an account) within it, has its own
 subkey by HKDF. The place of a value (table, row, column) is authenticated with it: a value that was moved to
-another place does not open. Subkeys are kept, within bounds, but not for a value from outside that does not
-open: whoever makes up contexts gains no memory.
+another place does not open. Subkeys are cached, within bounds, but not for a value from outside that does not
+open: a caller that makes up contexts fills no memory.
 
 Layout of a sealed value: version (1 byte, 1) | key id (4 bytes) | nonce (12 bytes) | ciphertext and tag.
 """

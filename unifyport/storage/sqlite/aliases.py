@@ -1,8 +1,8 @@
 """Rows of conversations with several ids, sealed. See `unifyport/model/aliases.py`.
 
 The ids are telephone numbers and other personal data. A row is found by a hash of its id (HMAC-SHA256 with a
-key of the database's own, which is sealed) and holds the ids sealed. Whoever has the file, but not the master
-key, cannot try telephone numbers against it. Each account has hashes of its own.
+key of the database's own, which is sealed) and holds the ids sealed. With the file, but without the master
+key, telephone numbers cannot be tried against it. Each account has hashes of its own.
 """
 
 import hmac
