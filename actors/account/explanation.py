@@ -109,11 +109,15 @@ _NEXT = {
 }
 
 
+def _actions_of(account: Account) -> dict[str, str]:
+    return ACTIONS_IN_FILE if account.origin is Origin.FILE else ACTIONS
+
+
 def explain(
     account: Account, state: ChildState, reason: str, at: str, *, interactive: bool = False
 ) -> tuple[str, str, str]:
     """(why, next, action). `at`: when the next try is, as text; empty when none is planned."""
-    declared = account.origin is Origin.FILE
+    declared, actions = account.origin is Origin.FILE, _actions_of(account)
     if account.status != ACTIVE:
         action = (
             "declare it in the configuration file again and reload" if declared else "PATCH status to active"
@@ -124,14 +128,12 @@ def explain(
     if account.auth_status in WAITING:
         return f"a login waits for a human ({account.auth_status})", "it starts when that is done", _LOGIN
     if state.phase is Phase.STOPPED and account.auth_status is not AuthStatus.AUTHORIZED and interactive:
-        actions = ACTIONS_IN_FILE if declared else ACTIONS
         error = account.last_error or ""
         return error or "it has not been logged in yet", "nothing", actions.get(error, _LOGIN)
     following = _NEXT[state.phase].format(at=at or "any moment")
     if account.desired == "stopped":
         return "an operator stopped it", following, "POST runtime/start"
     word = state.terminal or reason
-    actions = ACTIONS_IN_FILE if declared else ACTIONS
     if state.phase is Phase.TERMINAL:  # whatever the platform's word is, a human must act
         action = actions.get(word, _LOGIN if interactive else actions["invalid_credentials"])
         return word or account.last_error or "its login is void", following, action
@@ -164,8 +166,7 @@ def explain_account(
         if calls is None:
             return Explanation(why, following, action)
         if calls.are_refused:
-            actions = ACTIONS_IN_FILE if row.origin is Origin.FILE else ACTIONS
-            return Explanation(CALLS_REFUSED, "", actions[CALLS_REFUSED], describe_calls(calls))
+            return Explanation(CALLS_REFUSED, "", _actions_of(row)[CALLS_REFUSED], describe_calls(calls))
         return Explanation(why, following, action, describe_calls(calls))
     return Explanation(why, following, action, _cause(state))
 

@@ -45,7 +45,7 @@ def quick_check(connection: sqlite3.Connection, seconds: float) -> str | None:
 def find_damage(path: Path) -> list[str]:
     """Everything that SQLite finds wrong, at most `MOST_FINDINGS` lines; reads the whole file."""
     try:
-        with contextlib.closing(_open(path, "ro")) as connection:
+        with contextlib.closing(open_file(path, "ro")) as connection:
             found = [str(row[0]) for row in connection.execute(f"pragma integrity_check({MOST_FINDINGS})")]
             found += [f"a row of {row[0]} names no row of {row[2]}" for row in _orphans(connection)]
     except sqlite3.Error as error:
@@ -68,7 +68,7 @@ def back_up(database: Path, file: Path, ring: KeyRing) -> int:
     with _part_of(file) as part:
         _copy(database, part)
         verify(part, ring)
-        with contextlib.closing(_open(part, "rw")) as copy:
+        with contextlib.closing(open_file(part, "rw")) as copy:
             give_id(copy)
     return file.stat().st_size
 
@@ -87,7 +87,7 @@ def verify(file: Path, ring: KeyRing) -> None:
         raise StoreUnavailable(f"{file} is not a file")
     if found := find_damage(file):
         raise StoreUnavailable(f"{file} is damaged: {found[0]}")
-    with contextlib.closing(_open(file, "ro")) as connection:
+    with contextlib.closing(open_file(file, "ro")) as connection:
         check_version(sqlite_utils.Database(connection))
         try:
             row = connection.execute("select value from meta where key = 'ring_check'").fetchone()
@@ -110,14 +110,15 @@ def restore(file: Path, database: Path, ring: KeyRing, now: int) -> Path | None:
     kept = database.with_name(f"{database.name}.before-restore-{now}")
     with _part_of(database, kept=kept) as part:
         _copy(file, part)
-        with contextlib.closing(_open(part, "rw")) as copy:
+        with contextlib.closing(open_file(part, "rw")) as copy:
             copy.execute("update sqlite_sequence set seq = seq + ? where name = 'event'", [_SEQ_LEAP])
             id_ = give_id(copy)
     Marker(database).write(id_)  # until then the database is refused, and can be restored again
     return kept if kept.exists() else None
 
 
-def _open(path: Path, mode: str) -> sqlite3.Connection:
+def open_file(path: Path, mode: str) -> sqlite3.Connection:
+    """A connection beside those of a gateway. `mode`: of SQLite's URI. Raises `sqlite3.Error`."""
     uri = f"{path.absolute().as_uri()}?mode={mode}"
     connection = sqlite3.connect(uri, uri=True, isolation_level=None)
     connection.execute("pragma busy_timeout = 10000")
@@ -127,7 +128,10 @@ def _open(path: Path, mode: str) -> sqlite3.Connection:
 def _copy(source: Path, target: Path) -> None:
     """Copy one snapshot. The copy needs no other file."""
     try:
-        with contextlib.closing(_open(source, "ro")) as from_, contextlib.closing(_open(target, "rwc")) as to:
+        with (
+            contextlib.closing(open_file(source, "ro")) as from_,
+            contextlib.closing(open_file(target, "rwc")) as to,
+        ):
             from_.backup(to)
             to.execute("pragma journal_mode = delete")
     except sqlite3.Error as error:

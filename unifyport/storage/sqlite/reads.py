@@ -237,15 +237,8 @@ def original(db: sqlite3.Connection, ring: KeyRing, event_id: str) -> bytes | No
 
 
 def quarantine_entry(db: sqlite3.Connection, ring: KeyRing, n: int, ahead: int) -> QuarantineEntry | None:
-    row = db.execute(
-        "select account_no, at, reason, key, payload from quarantine where n = ?", (n,)
-    ).fetchone()
-    if row is None:
-        return None
-    account_no, at, reason, key, payload = row
-    return QuarantineEntry(
-        n, account_no, at + ahead, reason, ring.open("quarantine", ["quarantine", key], payload)
-    )
+    row = db.execute(f"{_QUARANTINED} where n = ?", (n,)).fetchone()
+    return None if row is None else _to_entry(row, ring, ahead)
 
 
 def quarantined(
@@ -260,15 +253,18 @@ def quarantined(
 
 
 def quarantine(db: sqlite3.Connection, ring: KeyRing, limit: int, ahead: int) -> list[QuarantineEntry]:
-    rows = db.execute(
-        "select n, account_no, at, reason, key, payload from quarantine order by n desc limit ?", (limit,)
+    rows = db.execute(f"{_QUARANTINED} order by n desc limit ?", (limit,))
+    return [_to_entry(row, ring, ahead) for row in rows]
+
+
+_QUARANTINED = "select n, account_no, at, reason, key, payload from quarantine"
+
+
+def _to_entry(row: Sequence[Any], ring: KeyRing, ahead: int) -> QuarantineEntry:
+    n, account_no, at, reason, key, payload = row
+    return QuarantineEntry(
+        n, account_no, at + ahead, reason, ring.open("quarantine", ["quarantine", key], payload)
     )
-    return [
-        QuarantineEntry(
-            n, account_no, at + ahead, reason, ring.open("quarantine", ["quarantine", key], payload)
-        )
-        for n, account_no, at, reason, key, payload in rows
-    ]
 
 
 # -- debts ---------------------------------------------------------------------------------------------------

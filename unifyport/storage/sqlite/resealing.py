@@ -16,6 +16,7 @@ import attrs
 
 from ..contract import StoreUnavailable
 from ..sealing import KeyRing, SealError, key_id_of
+from .copies import open_file
 
 PAGE = 500
 NEWEST = "ring_newest"
@@ -81,10 +82,8 @@ def reseal(database: Path, ring: KeyRing) -> Resealed:
     """Reseal everything. Raises `StoreUnavailable`."""
     result = Resealed()
     try:
-        uri = f"{database.absolute().as_uri()}?mode=rw"
-        with contextlib.closing(sqlite3.connect(uri, uri=True, isolation_level=None)) as connection:
+        with contextlib.closing(open_file(database, "rw")) as connection:
             connection.row_factory = sqlite3.Row
-            connection.execute("pragma busy_timeout = 10000")
             for column in COLUMNS:
                 for page in _pages(connection, column, ring):
                     _reseal_page(connection, column, page, ring, result)
@@ -97,8 +96,7 @@ def reseal(database: Path, ring: KeyRing) -> Resealed:
 
 def sealing_key(database: Path) -> bytes | None:
     """The id of the key with which the process seals that opened it last. Raises `sqlite3.Error`."""
-    uri = f"{database.absolute().as_uri()}?mode=ro"
-    with contextlib.closing(sqlite3.connect(uri, uri=True)) as connection:
+    with contextlib.closing(open_file(database, "ro")) as connection:
         row = connection.execute("select value from meta where key = ?", [NEWEST]).fetchone()
     return None if row is None else bytes(row[0])
 

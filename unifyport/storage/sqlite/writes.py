@@ -323,13 +323,14 @@ class Writes:
         return Committed(state)
 
     def recover_commands(self, write: RecoverCommands) -> Result:
-        return Committed(self._end_commands("", self._now.steady))
+        return Committed(self._end_commands(""))
 
-    def _end_commands(self, which: str, now: int, values: Sequence[Any] = ()) -> tuple[int, int]:
+    def _end_commands(self, which: str, values: Sequence[Any] = ()) -> tuple[int, int]:
         """End open commands of which nothing more will be recorded. `which`: SQL; `values`: of its places.
 
         Returns how many are `not_sent`, and how many `unknown`.
         """
+        now = self._now.steady
         unsent = self._db.execute(
             f"update command set state = 'not_sent', key = null, finished_at = ?"
             f" where {which} state = 'accepted'",
@@ -434,7 +435,7 @@ class Writes:
             "delete from account where id = ? returning no", (write.account_id,)
         ).fetchone()
         if row is not None:
-            self._end_commands("account_no = ? and", self._now.steady, row)
+            self._end_commands("account_no = ? and", row)
             self._db.execute(
                 "insert into deleted_account(id, at) values(?, ?) on conflict(id) do nothing",
                 (write.account_id, self._now.steady),
