@@ -17,7 +17,8 @@ def compute_for_long() -> None:
         pass
 
 
-async def watched(times: int) -> Watchdog:
+async def watched(times: int, *, waits: float = 0.0) -> Watchdog:
+    """A watchdog whose loop was held `times`, and then had nothing to do for `waits` seconds."""
     watchdog, me = Watchdog(), Incarnation(1, float("inf"))
     async with trio.open_nursery() as nursery:
         nursery.start_soon(watchdog.run, me)
@@ -25,6 +26,7 @@ async def watched(times: int) -> Watchdog:
         for _ in range(times):
             compute_for_long()
             await trio.testing.wait_all_tasks_blocked()
+        await trio.to_thread.run_sync(time.sleep, waits)
         me.stop(1.0)
     return watchdog
 
@@ -39,6 +41,6 @@ async def test_what_holds_the_loop_is_named(caplog: pytest.LogCaptureFixture) ->
 
 
 async def test_a_loop_that_waits_is_not_held(caplog: pytest.LogCaptureFixture) -> None:
-    watchdog = await watched(times=0)
+    watchdog = await watched(times=0, waits=8 * LIMIT)
     assert watchdog.held == 0
     assert not caplog.records

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 import trio
 
@@ -16,7 +17,8 @@ from unifyport.fleet.leases import LocalFleet
 from unifyport.model.aliases import Alias, AliasChanges
 from unifyport.model.event import ALL_MASK
 from unifyport.model.message import OutboundText, SendCommand
-from unifyport.model.unit import Item, Quarantined, SessionChange, Unit
+from unifyport.model.proxy import Proxy
+from unifyport.model.unit import Item, Original, Quarantined, SessionChange, Unit
 from unifyport.model.webhook import WebhookEndpoint
 from unifyport.storage.contract import AcceptCommand, Committed, PutAccount, PutEndpoint, StoreUnavailable
 from unifyport.storage.sealing import KeyRing, SealError
@@ -26,6 +28,7 @@ from unifyport.storage.sqlite.store import SqliteStore
 
 DAMAGE = [0.003, 0.01, 0.05, 0.3]  # of the pages
 PAGE = 4096
+PROXY = Proxy("http", "proxy.example", 8080, "user", "secret-2")
 
 
 def opened(path: Path, ring: str = RING) -> SqliteStore:
@@ -175,6 +178,7 @@ async def test_damage_is_a_state(tmp_path: Path, part: float, seed: int) -> None
             await read()
         except (StoreUnavailable, SealError):
             failed += 1
+    assert part < 0.05 or store._damage.found is not None  # so many pages are met by these reads
     if failed and store._damage.found is not None:
         assert "is damaged (" in store._damage.found
         with pytest.raises(StoreUnavailable, match=r"is damaged .*unifyport restore FILE"):
@@ -186,12 +190,17 @@ async def test_damage_is_a_state(tmp_path: Path, part: float, seed: int) -> None
 
 
 async def everything_sealed(store: SqliteStore) -> None:
-    """A row in each table that has sealed values."""
+    """A value in each sealed column."""
     endpoint = {"secret": "secret-1", "previous_secret": "secret-0", "previous_until": NOW + 10**9}
     unit = await ready(store, **endpoint)
+    [account] = await store.accounts()
+    await store.commit([PutAccount(attrs.evolve(account, proxy=PROXY, auth_payload={"qr": "1"}))])
     unit.session = [SessionChange("ratchet", b"\x00key", b"state")]
     changes = AliasChanges([Alias("65@s", "65@s", "65", None, learnt_at=NOW)])
-    unit.items = [Item(b"k1", [], quarantined=Quarantined("why", b"raw"), aliases=changes)]
+    unit.items = [
+        Item(b"k1", [], quarantined=Quarantined("why", b"raw"), aliases=changes),
+        Item(b"k2", [event(1)], originals=[Original("evt_0001", b"message", b"as it came")]),
+    ]
     assert await store.commit([unit]) == [Committed()]
     command = SendCommand("cmd_1", "acct_1", OutboundText("65", "user", "hello"), NOW + 1, NOW)
     await store.commit([AcceptCommand(1, command, b'{"text":"hello"}')])
@@ -214,7 +223,9 @@ async def test_a_resealed_database_needs_the_old_key_no_more(tmp_path: Path) -> 
     path, old = tmp_path / "a.db", KeyRing.parse(RING)
     store = opened(path)
     await everything_sealed(store)
+    columns = {(each.table, each.column) for each in resealing.COLUMNS}
     assert len(sealed_by(path, old.newest)) >= 7
+    assert set(sealed_by(path, old.newest)) == columns | {("meta", "value")}
     new_key = KeyRing.new_key()
     both, only_new = KeyRing.parse(f"{RING}\n{new_key}"), KeyRing.parse(new_key)
     assert resealing.sealing_key(path) == old.newest  # a gateway that runs does not know the new key yet
@@ -233,6 +244,8 @@ async def test_a_resealed_database_needs_the_old_key_no_more(tmp_path: Path) -> 
     assert account.credentials == {"token": "canary-token"}
     assert (endpoint.secret, endpoint.previous_secret) == ("secret-1", "secret-0")
     assert await store.session(1) == {("ratchet", b"\x00key"): b"state"}
+    assert (account.proxy, account.auth_payload) == (PROXY, {"qr": "1"})
+    assert await store.original("evt_0001") == b"as it came"
     assert (await store.quarantine(1))[0].raw == b"raw"
     assert (await store.aliases(1, ["65@s"]))["65@s"].lane == "65"
     store.close()
