@@ -35,7 +35,7 @@ class Log:
     def __init__(self, path: Path) -> None:
         self.store = CountingStore(path, RING, lambda: EPOCH_MS)
         self.bus = LocalBus()
-        self.use_cases = EventUseCases(self.store, cast(Any, None), self.bus)
+        self.use_cases = EventUseCases(self.store, cast(Any, None), self.bus, most_streams=1000)
         self.number = 0
 
     async def open(self) -> None:

@@ -13,8 +13,8 @@ QUESTION, REPLY = "Are you open on Sunday?", "From ten to four."
 _POLL_SECONDS = 0.05
 
 
-async def link_device(call: Call, order: Order) -> str:
-    """Create an account, show its QR code, and scan it with the owner's phone. Returns the account's id."""
+async def link_device(call: Call, order: Order) -> None:
+    """Create an account, show its QR code, and scan it with the owner's phone."""
     await order("updates", {"do": "account", "phone": OWNER, "name": "Shop"})
     wanted = {"provider": "whatsapp", "auth_mode": "qrcode", "name": "demo-device"}
     account = (await call("POST", "/v1/accounts", wanted))["data"]
@@ -23,7 +23,6 @@ async def link_device(call: Call, order: Order) -> str:
     while not (code := (await call("GET", path, None))["data"].get("auth_payload", {}).get("qr_code")):
         await trio.sleep(_POLL_SECONDS)
     await order("updates", {"do": "scan", "qr": code, "phone": OWNER})
-    return str(account["id"])
 
 
 async def write_as_customer(order: Order) -> None:

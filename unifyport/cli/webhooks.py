@@ -7,6 +7,8 @@ from typing import Any
 import click
 from rich.table import Table
 
+from unifyport.config.settings.checks import MIN_SIGNING_SECRET
+
 from .common import (
     FAILED,
     Api,
@@ -19,7 +21,6 @@ from .common import (
 )
 from .terminal import escaped
 
-MIN_SECRET = 8  # characters, as in the file
 _STYLES = {"delivered": "green", "dead": "red", "retrying": "yellow", "expired": "red"}
 
 
@@ -93,8 +94,8 @@ def create(
     as_json: bool,
 ) -> None:
     """Deliver events to URL. A signing secret that is made here is shown once."""
-    if secret is not None and len(secret) < MIN_SECRET:
-        raise click.BadParameter(f"must have at least {MIN_SECRET} characters", param_hint="--secret")
+    if secret is not None and len(secret) < MIN_SIGNING_SECRET:
+        raise click.BadParameter(f"must have at least {MIN_SIGNING_SECRET} characters", param_hint="--secret")
     signing = secret if secret is not None else secrets.token_urlsafe(32)
     body = {
         "url": endpoint_url,

@@ -17,7 +17,6 @@ from .errors import CURSOR_EXPIRED, TOO_MANY_STREAMS, UseCaseError, invalid, not
 from .log_tail import PAGE, POLL_SECONDS, LogTail, Selection, TailEvent
 from .lookup import AccountLookup
 
-MOST_STREAMS = 1024
 QUIET_SECONDS = 15.0
 
 
@@ -63,7 +62,7 @@ class EventUseCases:
     _store: Store
     _lookup: AccountLookup
     _bus: Bus
-    _most_streams: int = MOST_STREAMS
+    _most_streams: int
     _tail: LogTail = attrs.field(init=False)
     streams: int = attrs.field(default=0, init=False)  # readers that follow the log
     _ending: bool = attrs.field(default=False, init=False)

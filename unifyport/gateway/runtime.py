@@ -133,7 +133,7 @@ class RuntimeUseCases:
     def _result(self, account: Account, verb: Verb, state: str, error: str = "") -> VerbResult:
         actor = self._accounts.actor(account.id)
         status = RuntimeStatus.UNKNOWN if actor is None else actor.view.status
-        return VerbResult(account, verb, state, status, error or _reason(account, actor))
+        return VerbResult(account, verb, state, status, error or reason_of(account, actor))
 
     async def read_runtime(self, account_id: str) -> SupervisedAccount:
         """What the supervisor knows of an account."""
@@ -145,7 +145,7 @@ class RuntimeUseCases:
             actor.row,
             self._accounts.state(account.id),
             actor.view.status,
-            _reason(actor.row, actor),
+            reason_of(actor.row, actor),
             actor.last_seen_at,
             actor.interactive,
             actor.outbox.read_figures(),
@@ -165,7 +165,7 @@ class RuntimeUseCases:
         )
 
 
-def _reason(account: Account, actor: AccountActor | None) -> str:
+def reason_of(account: Account, actor: AccountActor | None) -> str:
     """Why an account is not running; empty if it is."""
     if account.status != ACTIVE:
         return f"account_{account.status}"

@@ -18,6 +18,8 @@ from unifyport.model.auth import WAITING
 from unifyport.model.runtime_status import RuntimeStatus
 from unifyport.model.webhook import ENDPOINT_ACTIVE, WebhookEndpoint
 
+from .runtime import reason_of
+
 _WELL = (RuntimeStatus.RUNNING, RuntimeStatus.STARTING)
 
 
@@ -107,7 +109,7 @@ class StatusUseCases:
     def _of_account(self, actor: AccountActor) -> AccountStatus:
         row, now = actor.row, self._now_ms()
         state = self._accounts.state(row.id)
-        reason = actor.view.reason if row.status == ACTIVE else f"account_{row.status}"
+        reason = reason_of(row, actor)
         found = explain_account(
             row, state, reason, now_ms=now, interactive=actor.interactive, calls=actor.calls
         )
@@ -141,7 +143,7 @@ class StatusUseCases:
 
 
 def has_problem(actor: AccountActor) -> bool:
-    """Whether an account that should run does not, or nobody could tell that its platform reaches it."""
+    """Whether an account that should run does not, or calls of its platform are refused."""
     row = actor.row
     if row.status != ACTIVE or row.desired != "running":
         return False

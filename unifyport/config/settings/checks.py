@@ -96,7 +96,8 @@ def _check_storage(settings: Settings, mistakes: Mistakes) -> None:
     elif _looks_absolute(settings.database, settings.directory):
         mistakes.tell(
             ("storage", "url"),
-            f"is relative to this file: {settings.database.absolute()}; an absolute path has four slashes, sqlite:////PATH",
+            f"is relative to this file: {settings.database.absolute()};"
+            " an absolute path has four slashes, sqlite:////PATH",
         )
     if not 1024**2 <= storage.page_cache <= 16 * 1024**3:
         mistakes.tell(("storage", "page_cache"), "must be from 1MiB to 16GiB")
