@@ -8,6 +8,12 @@ import trio
 from tests.harness import BOT, account, endpoint, gateway, receiver, sandbox, settings_of
 
 
+def owner_of(directory: Path) -> httpx.AsyncClient:
+    """A client of the socket beside the database."""
+    transport = httpx.AsyncHTTPTransport(uds=str(directory / "unifyport.db.sock"))
+    return httpx.AsyncClient(base_url="http://local", transport=transport)
+
+
 async def test_items_are_listed_read_released_and_purged(tmp_path: Path) -> None:
     async with sandbox() as platform, receiver() as inbox:
         events = '["message.received", "provider.event"]'
@@ -31,8 +37,7 @@ async def test_items_are_listed_read_released_and_purged(tmp_path: Path) -> None
             for method, where in (("GET", path), ("POST", f"{path}/release")):  # a caller with a key
                 refused = await api(method, where)
                 assert (refused.status_code, "only the owner" in refused.text) == (403, True)
-            transport = httpx.AsyncHTTPTransport(uds=str(tmp_path / "unifyport.db.sock"))
-            async with httpx.AsyncClient(base_url="http://local", transport=transport) as owner:
+            async with owner_of(tmp_path) as owner:
                 shown = (await owner.get(path)).json()["data"]
                 assert shown.get("text") or shown.get("base64")
                 released = await owner.post(f"{path}/release")
@@ -55,7 +60,9 @@ async def test_items_are_listed_read_released_and_purged(tmp_path: Path) -> None
 
 
 async def test_a_release_that_was_cut_off_makes_its_event_once(tmp_path: Path) -> None:
-    """The item is deleted after its event is durable: whoever was stopped in between releases it again."""
+    """The item is deleted after its event is durable: a release that was stopped in between
+    is done again.
+    """
     async with sandbox() as platform, receiver() as inbox:
         more = account() + endpoint(inbox.url, events='["provider.event"]') + platform.sandbox.config()
         async with gateway(settings_of(tmp_path, more)) as api:
@@ -63,8 +70,7 @@ async def test_a_release_that_was_cut_off_makes_its_event_once(tmp_path: Path) -
             await platform.post("updates", {"to": BOT, "update": {"never_seen": {"a": 1}}})
             page = await api.until(lambda found: len(found["items"]) == 1, "/v1/quarantine")
             path = f"/v1/quarantine/{page['items'][0]['id']}/release"
-            transport = httpx.AsyncHTTPTransport(uds=str(tmp_path / "unifyport.db.sock"))
-            async with httpx.AsyncClient(base_url="http://local", transport=transport) as owner:
+            async with owner_of(tmp_path) as owner:
                 codes = []
 
                 async def release() -> None:

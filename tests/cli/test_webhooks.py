@@ -65,7 +65,7 @@ async def test_endpoints_are_shown_tested_paused_and_replayed(tmp_path: Path) ->
             assert (await data("webhooks", "pause", "crm"))["status"] == "inactive"
             assert (await command("reload")).returncode == 0
             [paused] = await data("webhooks", "list")
-            assert paused["status"] == "inactive"  # until somebody says otherwise
+            assert paused["status"] == "inactive"  # until it is resumed
             assert (await data("webhooks", "resume", "crm", "--now"))["status"] == "active"
             assert (await command("webhooks", "test", "nobody")).returncode == 1
             tested = await command("webhooks", "test", "crm")  # this receiver looks at no time
@@ -139,7 +139,7 @@ async def test_listen_outlives_a_restart_of_the_gateway(tmp_path: Path) -> None:
         try:
             await platform.write("first")
             await _printed(listening, "first")
-            assert await process.stop(10) == 0  # nobody who reads the log holds it up
+            assert await process.stop(10) == 0  # a reader of the log does not delay it
             await process.start()
             await platform.write("second")
             assert b"first" not in await _printed(listening, "second")
