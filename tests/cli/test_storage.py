@@ -34,6 +34,9 @@ def test_a_backup_is_made_and_restored(made: Path) -> None:
     assert json.loads(done.stdout) == {"file": str(file), "bytes": file.stat().st_size}
     again = run(made, "backup", str(file))
     assert (again.exit_code, "exists; nothing was written" in again.stderr) == (1, True)
+    missing = run(made, "backup", str(made / "disk" / "backup.db"))
+    assert (missing.exit_code, "no directory" in missing.stderr) == (1, True)
+    assert not (made / "disk").exists()
     (made / "unifyport.db").unlink()
     assert "is missing, but" in run(made, "doctor").stdout
     assert run(made, "restore", str(file)).exit_code == 0

@@ -64,6 +64,8 @@ def back_up(database: Path, file: Path, ring: KeyRing) -> int:
     """
     if file.exists():
         raise FileExistsError(file)
+    if not file.parent.is_dir():  # a disk for backups that is not mounted looks like this
+        raise StoreUnavailable(f"there is no directory {file.parent}: make it, or mount what it is on, first")
     Marker(database).require_database()
     with _part_of(file) as part:
         _copy(database, part)
