@@ -136,5 +136,10 @@ def judge(
 
 
 def _log(spec: ChildSpec, errors: Sequence[BaseException], when: str) -> None:
+    """A traceback is for bugs: a failure that the child declares, or its classifier knows, is one line."""
     for error in errors:
-        log.error("child %s %s", spec.id, when, exc_info=error)
+        failure = spec.classify(error)
+        if failure.kind is _BUG:
+            log.error("child %s %s", spec.id, when, exc_info=error)
+        else:
+            log.info("child %s %s: %s", spec.id, when, failure.reason)

@@ -1,5 +1,6 @@
 """The running part: what leaves a child's task, deadlines, verbs, order. All time is a MockClock's."""
 
+import logging
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from itertools import pairwise
@@ -101,6 +102,32 @@ async def test_a_child_that_raises_in_its_cleanup_takes_no_sibling_down(clock: A
 
     await run(supervisor, script)
     assert events == ["good up", "good down"]
+
+
+@pytest.mark.parametrize(
+    ("error", "traceback"), [(ValueError("a bug"), True), (Terminal("lease_lost"), False)]
+)
+async def test_only_a_bug_leaves_a_traceback_while_its_child_stops(
+    clock: Any, caplog: pytest.LogCaptureFixture, error: Exception, traceback: bool
+) -> None:
+    async def body(incarnation: Incarnation) -> None:
+        incarnation.started()
+        await incarnation.stopping()
+        raise error
+
+    supervisor = OneForOne()
+    supervisor.add(ChildSpec("child", body, POLICY))
+    caplog.set_level(logging.INFO, "supervisors")
+
+    async def script() -> None:
+        await trio.sleep(1)
+        supervisor.remove("child")
+        await trio.sleep(1)
+
+    await run(supervisor, script)
+    [told] = [record for record in caplog.records if "while stopping" in record.getMessage()]
+    assert (told.exc_info is not None) is traceback
+    assert traceback or told.getMessage() == "child child while stopping: lease_lost"
 
 
 async def test_cancel_from_outside_while_children_raise(clock: Any) -> None:
