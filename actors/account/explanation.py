@@ -5,7 +5,7 @@ import math
 import attrs
 import trio
 
-from supervisors import ChildState, Phase
+from supervisors import ChildState, Desired, Phase
 from unifyport.model.account import ACTIVE, Account, AuthStatus, Origin
 from unifyport.model.auth import WAITING
 from unifyport.model.times import rfc3339
@@ -134,6 +134,8 @@ def explain(
     if account.desired == "stopped":
         return "an operator stopped it", following, "POST runtime/start"
     word = state.terminal or reason
+    if state.phase is Phase.STOPPED and state.desired is Desired.RUNNING:  # its supervisor ends
+        return "the gateway stops", "it starts again with the gateway", ""
     if state.phase is Phase.TERMINAL:  # whatever the platform's word is, a human must act
         action = actions.get(word, _LOGIN if interactive else actions["invalid_credentials"])
         return word or account.last_error or "its login is void", following, action

@@ -103,6 +103,15 @@ def test_an_account_of_the_file_is_never_to_be_changed_through_the_api() -> None
     )
 
 
+def test_an_account_that_stops_with_the_gateway_starts_with_it() -> None:
+    row = Account("acct_1", "bot", "telegram", "telegram", "global", "token")
+    state = ChildState("acct_1", Phase.STOPPED, 0, Desired.RUNNING, 1, 0, 1, None, None, None, ())
+    assert explain(row, state, "", "")[1] == "it starts again with the gateway"
+    by_operator = attrs.evolve(row, desired="stopped")
+    state = attrs.evolve(state, desired=Desired.STOPPED)
+    assert explain(by_operator, state, "", "")[1] == "nothing, until it is started"
+
+
 @pytest.mark.parametrize(("interactive", "action"), [(True, "log it in"), (False, "give new credentials")])
 def test_a_login_that_is_void_needs_a_human_whatever_the_word_is(interactive: bool, action: str) -> None:
     row = Account("acct_1", "a", "line", "line", "global", "token", terminal="session_revoked")
