@@ -31,6 +31,8 @@ FILE_WIDTH = 200  # columns of a table that is written to a file or a pipe
 CA_FILE = "unifyport.ca_file"
 SOCKET = "unifyport.socket"
 ANSWER_SECONDS = 5.0
+# What OpenSSL says to an answer that is not TLS, by its version.
+_NOT_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG")
 STREAM_SECONDS = 45.0  # read time-out of a stream; the server sends a keep-alive every 15 s
 
 
@@ -161,6 +163,7 @@ class Api:
             trust_env=False,
         )
         self._where = where
+        self._is_plain_url = url is not None and url.startswith("http://")
 
     def __call__(self, method: str, path: str, **arguments: Any) -> Any:
         """Send a request; returns the answer's `data`."""
@@ -174,9 +177,19 @@ class Api:
         try:
             response = self._client.request(method, path, **arguments)
         except (httpx.TransportError, httpx.InvalidURL, httpx.UnsupportedProtocol) as lost:
-            text = f"no server answers at {self._where} ({lost}); is 'unifyport serve' running?"
-            raise NoAnswer(text) from None
+            raise NoAnswer(self._describe(lost)) from None
         return self._data(response)
+
+    def _describe(self, lost: Exception) -> str:
+        """Why nothing answers, with the likely cause: a wrong scheme looks like a server that is broken."""
+        hint = "is 'unifyport serve' running?"
+        if isinstance(lost, httpx.UnsupportedProtocol | httpx.InvalidURL):
+            hint = "a URL begins with http:// or https://"
+        elif any(word in str(lost) for word in _NOT_TLS):
+            hint = "does it speak plain http? Try the URL with http://"
+        elif self._is_plain_url and isinstance(lost, httpx.RemoteProtocolError | httpx.ReadError):
+            hint = "does it speak TLS? Try the URL with https://"
+        return f"no server answers at {self._where} ({lost}); {hint}"
 
     def answers(self) -> bool:
         """Whether a server answers there at all."""
@@ -236,7 +249,7 @@ class Api:
                         message = {}
         except httpx.ConnectError as lost:
             if not patient:
-                fail(f"no server answers at {self._where} ({lost}); is 'unifyport serve' running?")
+                fail(self._describe(lost))
         except httpx.TransportError:
             return
 
