@@ -7,6 +7,7 @@ does, so this is what tells a wrong secret, or an address that the platform does
 import attrs
 
 SIGNATURE = "the signature does not match"
+TOO_OLD = "the signature is right, but the time in it is too far from that of this machine"
 BEFORE_LOGIN = "the account has not logged in yet"
 _IN_A_ROW = 3  # refused calls after an accepted one that are a problem: a stranger may know the address
 

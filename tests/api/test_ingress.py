@@ -96,6 +96,13 @@ async def test_a_stranger_learns_nothing_and_nothing_is_processed(
                 "unknown",
                 bot["id"],
             ]  # once a minute
+            assert [record.getMessage() for record in told] == [
+                "ingress refused for account 'shop': the signature does not match",
+                "ingress refused: no account has the id in its path",
+                "ingress refused for account 'bot': the account takes no calls: its connection fetches by"
+                " itself",
+            ]
+            assert vars(told[0])["account"] == "shop"
             assert vars(told[0])["action"] == f"see why: unifyport explain {shop['id']}"
             assert "action" not in vars(told[1])
             assert (await api.data("GET", "/v1/events?type=message.received"))["items"] == []

@@ -5,6 +5,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.api.tiktok_world import APP, APP_SECRET, BUSINESS, CUSTOMER, a_world
 from tests.providers.documentation import TIKTOK
 from unifyport.providers.tiktok.business.signature import SIGNATURE, sign
@@ -141,3 +143,18 @@ async def test_what_the_capability_list_says(tmp_path: Path) -> None:
             business["capabilities"]
         )
         assert not {"send_video", "edit_message", "react_to_message"} & set(business["capabilities"])
+
+
+async def test_a_request_that_is_only_too_old_is_told_so(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The operator must not look for a wrong secret."""
+    async with a_world(tmp_path) as world:
+        [account] = await world.online()
+        old = {SIGNATURE: sign(APP_SECRET, b"{}", int(time.time()) - 4000)}
+        refused = await world.api.http.post(account["ingress_url"], content=b"{}", headers=old)
+        assert refused.status_code == 401
+        [told] = [each for each in caplog.records if each.message.startswith("ingress refused")]
+        assert told.message.startswith("ingress refused for account 'shop': the signature is right, but the")
+        explained = await world.api.data("GET", f"/v1/accounts/{account['id']}/explain")
+        assert "because the signature is right, but" in explained["detail"]

@@ -14,6 +14,7 @@ from collections import Counter
 from http import HTTPStatus
 from urllib.parse import parse_qsl
 
+import attrs
 import trio
 
 from unifyport.front.exchange import BodyTooSlow, Disconnected, Exchange, answer_text
@@ -31,6 +32,9 @@ _RETRY_AFTER = (b"retry-after", b"5")
 _JSON = (b"content-type", b"application/json")
 _NO_SNIFF = (b"x-content-type-options", b"nosniff")
 _MAX_PARAMETERS = 16
+_CHALLENGE = (
+    "the platform's check of the address has another verify token, or the account takes no such check"
+)
 
 _STATUS = {
     IngressOutcome.UNAUTHORIZED: HTTPStatus.UNAUTHORIZED,
@@ -41,6 +45,16 @@ _STATUS = {
 
 class BodyTooLong(Exception):
     pass
+
+
+@attrs.define
+class _Answer:
+    """`text`, or JSON that a platform reads. `check`: what failed, for the log; empty: see the status."""
+
+    status: HTTPStatus
+    text: str = ""
+    json: bytes = b""
+    check: str = ""
 
 
 class IngressFront:
@@ -55,45 +69,46 @@ class IngressFront:
     async def answer(self, exchange: Exchange, path: str) -> None:
         """`path` is decoded."""
         provider, account_id = self._split_path(path)
-        text, acknowledgement = "", b""
         try:
             if exchange.method == "POST":
-                status, acknowledgement = await self._post(provider, account_id, exchange)
+                answer = await self._post(provider, account_id, exchange)
             else:
-                status, text = self._get(provider, account_id, exchange)
-                if text.startswith("{"):  # some platforms want the answer to their check as JSON
-                    acknowledgement = text.encode()
+                answer = self._get(provider, account_id, exchange)
         except Disconnected:
             return
         except Exception:
             log.exception("ingress crashed", extra={"provider": provider, "account_id": account_id})
-            status, acknowledgement = HTTPStatus.SERVICE_UNAVAILABLE, b""
+            answer = _Answer(HTTPStatus.SERVICE_UNAVAILABLE)
+        status = answer.status
         self.answers[self._ingress.channel_name(provider) or "unknown", status] += 1
         if status is not HTTPStatus.OK:
-            self._log_refusal(provider, account_id, status)
-        if acknowledgement:
-            await exchange.respond(int(status), [_JSON, _NO_SNIFF], acknowledgement)
+            self._log_refusal(provider, account_id, answer)
+        if answer.json:
+            await exchange.respond(int(status), [_JSON, _NO_SNIFF], answer.json)
             return
         fields = (_NO_SNIFF, _RETRY_AFTER) if status is HTTPStatus.SERVICE_UNAVAILABLE else (_NO_SNIFF,)
-        await answer_text(exchange, status, text, fields=fields)
+        await answer_text(exchange, status, answer.text, fields=fields)
 
-    def _log_refusal(self, provider: str, account_id: str, status: HTTPStatus) -> None:
+    def _log_refusal(self, provider: str, account_id: str, answer: _Answer) -> None:
         """Log one line a minute for each account: strangers cannot fill the log, a wrong secret is seen."""
         if not self._ingress.runs(account_id):
             account_id = ""
         now = trio.current_time()
         if now - self._logged.get(account_id, -SILENCE_SECONDS) < SILENCE_SECONDS:
             return
-        self._logged[account_id] = now
-        hint = (
-            "the signature or the account is wrong"
-            if status is HTTPStatus.UNAUTHORIZED
-            else status.phrase.lower()
-        )
-        fields = {"provider": provider[:32], "account_id": account_id or "unknown", "status": int(status)}
-        if account_id:
-            fields["action"] = f"see why: unifyport explain {account_id}"
-        log.warning("ingress refused: %s", hint, extra=fields)
+        self._logged.pop(account_id, None)
+        self._logged[account_id] = now  # in the order of their times; those that silence nothing go
+        while now - next(iter(self._logged.values())) >= SILENCE_SECONDS:
+            del self._logged[next(iter(self._logged))]
+        why = answer.check or answer.status.phrase.lower()
+        fields = {"provider": provider[:32], "account_id": account_id or "unknown"}
+        fields["status"] = str(int(answer.status))
+        if not account_id:
+            log.warning("ingress refused: %s", why, extra=fields)
+            return
+        fields["account"] = name = self._ingress.account_name(account_id)
+        fields["action"] = f"see why: unifyport explain {account_id}"
+        log.warning("ingress refused for account %r: %s", name, why, extra=fields)
 
     @property
     def bytes_held(self) -> int:
@@ -105,43 +120,50 @@ class IngressFront:
         provider, _, account_id = path.removeprefix(INGRESS_PREFIX).partition("/")
         return provider, account_id
 
-    def _get(self, provider: str, account_id: str, exchange: Exchange) -> tuple[HTTPStatus, str]:
-        """A platform checks our address."""
+    def _get(self, provider: str, account_id: str, exchange: Exchange) -> _Answer:
+        """A platform checks our address. Some platforms want the answer as JSON."""
         if exchange.method != "GET":
-            return HTTPStatus.METHOD_NOT_ALLOWED, ""
+            return _Answer(HTTPStatus.METHOD_NOT_ALLOWED)
         try:
             pairs = parse_qsl(exchange.query.decode("ascii"), max_num_fields=_MAX_PARAMETERS)
         except ValueError:
-            return HTTPStatus.UNAUTHORIZED, ""
-        answer = self._ingress.challenge(provider, account_id, dict(pairs))
-        return (HTTPStatus.UNAUTHORIZED, "") if answer is None else (HTTPStatus.OK, answer)
+            return _Answer(HTTPStatus.UNAUTHORIZED, check="its query cannot be read")
+        text = self._ingress.challenge(provider, account_id, dict(pairs))
+        if text is None:
+            return _Answer(HTTPStatus.UNAUTHORIZED, check=_CHALLENGE)
+        as_json = text.encode() if text.startswith("{") else b""
+        return _Answer(HTTPStatus.OK, text, as_json)
 
-    async def _post(self, provider: str, account_id: str, exchange: Exchange) -> tuple[HTTPStatus, bytes]:
-        """The status, and the JSON of an answer that the platform reads."""
+    async def _post(self, provider: str, account_id: str, exchange: Exchange) -> _Answer:
         ingress = self._ingress
         if not ingress.accepting:
-            return HTTPStatus.SERVICE_UNAVAILABLE, b""
+            return _Answer(HTTPStatus.SERVICE_UNAVAILABLE, check="the gateway is not ready")
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in exchange.fields}
         length, limit = declared_length(headers.get("content-length", "")), ingress.limit(provider)
         if length > limit:
-            return HTTPStatus.REQUEST_ENTITY_TOO_LARGE, b""
-        held = HeldBody(self._room, account_id if ingress.runs(account_id) else None)
+            return _Answer(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        held, checks = HeldBody(self._room, account_id if ingress.runs(account_id) else None), list[str]()
         try:
             body = await exchange.read()
             if len(body) != length or not length:
                 body = await _read_rest(exchange, body, limit, held)
             outcome = await ingress.receive(
-                provider, account_id, headers, body, verified=lambda: held.verify(len(body))
+                provider,
+                account_id,
+                headers,
+                body,
+                verified=lambda: held.verify(len(body)),
+                refused=checks.append,
             )
             if outcome is not IngressOutcome.COMMITTED:
-                return _STATUS[outcome], b""
-            return HTTPStatus.OK, ingress.acknowledgement(provider, account_id, body)
+                return _Answer(_STATUS[outcome], check="".join(checks[:1]))
+            return _Answer(HTTPStatus.OK, json=ingress.acknowledgement(provider, account_id, body))
         except NoRoom:
-            return HTTPStatus.SERVICE_UNAVAILABLE, b""
+            return _Answer(HTTPStatus.SERVICE_UNAVAILABLE, check="too many bodies are held already")
         except BodyTooLong:
-            return HTTPStatus.REQUEST_ENTITY_TOO_LARGE, b""
+            return _Answer(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         except BodyTooSlow:
-            return HTTPStatus.REQUEST_TIMEOUT, b""
+            return _Answer(HTTPStatus.REQUEST_TIMEOUT)
         finally:
             held.release()
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 import trio
 
 from actors.account.actor import AccountActor
-from actors.account.platform_calls import BEFORE_LOGIN, SIGNATURE
+from actors.account.platform_calls import BEFORE_LOGIN, SIGNATURE, TOO_OLD
 from actors.accounts import Accounts
 from unifyport.model.inbound import Unparsed, dedupe_key
 from unifyport.model.json_depth import too_deep, too_many_parts
@@ -76,6 +76,11 @@ class Ingress:
         """Whether this gateway has an account of that id, of any provider."""
         return self._accounts.actor(account_id) is not None
 
+    def account_name(self, account_id: str) -> str:
+        """Empty if this gateway has no such account."""
+        actor = self._accounts.actor(account_id)
+        return "" if actor is None else actor.row.name
+
     def channel_name(self, provider: str) -> str | None:
         """The channel of a provider; None if there is none."""
         channel = self._registry.find_channel(provider)
@@ -110,11 +115,13 @@ class Ingress:
         body: bytes,
         *,
         verified: Callable[[], None] = lambda: None,
+        refused: Callable[[str], None] = lambda check: None,
     ) -> IngressOutcome:
         """One request of a platform. Header names are in lower case.
 
         `verified` is called once the signature is known to be good; what it raises ends the request.
-        Cancelled: the request may still be committed.
+        `refused` is called with the check that failed, in words for the operator. Cancelled: the request
+        may still be committed.
         """
         actor = self._actor(provider, account_id)
         key = STRANGER if actor is None else actor.row.id
@@ -123,6 +130,7 @@ class Ingress:
             hook = _hook(actor) if actor is not None else None
             if actor is None or hook is None:
                 self._feign(provider, headers, body)
+                refused(self._describe_address(provider, account_id))
             elif self._verify(hook, actor, headers, body):
                 verified()
                 outcome = await self._take(actor, hook, headers, body)
@@ -130,9 +138,12 @@ class Ingress:
                     actor.state.calls.accepted(self._clock.now_ms())
                 elif actor.known_identity is None:
                     actor.state.calls.refused(self._clock.now_ms(), BEFORE_LOGIN)
+                    refused(BEFORE_LOGIN)
                 return outcome
             else:
-                actor.state.calls.refused(self._clock.now_ms(), SIGNATURE)
+                check = _describe_signature(hook, actor.credentials, headers, body)
+                actor.state.calls.refused(self._clock.now_ms(), check)
+                refused(check)
             return await self._refuse(account_id)
         finally:
             self._turns.leave(key)
@@ -151,6 +162,15 @@ class Ingress:
         if channel is None:
             return None
         return next((c.ingress for c in channel.connections if c.ingress is not None), None)
+
+    def _describe_address(self, provider: str, account_id: str) -> str:
+        """What is wrong with the address of a request that no account takes."""
+        actor = self._accounts.actor(account_id)
+        if actor is None:
+            return "no account has the id in its path"
+        if self.channel_name(provider) != actor.row.channel:
+            return f"the account is one of {actor.row.channel}, which its path does not say"
+        return "the account takes no calls: its connection fetches by itself"
 
     async def _refuse(self, account_id: str) -> IngressOutcome:
         try:
@@ -173,6 +193,7 @@ class Ingress:
         hook = self._any_hook(provider)
         if hook is not None:
             hook.verify({}, headers, body)
+            _describe_signature(hook, {}, headers, body)
         else:
             hmac.digest(b"no account", body, "sha256")
 
@@ -291,6 +312,16 @@ async def _ingest_all(routed: Mapping[AccountActor, list[Addressed]], size: int)
         for target, items in routed.items():
             nursery.start_soon(ingest, target, items)
     return all(durable)
+
+
+def _describe_signature(
+    hook: InboundHook, credentials: Mapping[str, str], headers: Mapping[str, str], body: bytes
+) -> str:
+    """Which check of a request that is not verified failed: its signature, or only its age."""
+    at_any_time = hook.verify_at_any_time
+    if at_any_time is not None and at_any_time(credentials, headers, body):
+        return TOO_OLD
+    return SIGNATURE
 
 
 def _hook(actor: AccountActor) -> InboundHook | None:
