@@ -152,6 +152,22 @@ class EndpointActor:
     def congested(self) -> bool:
         return self._window.congested
 
+    @property
+    def last_error(self) -> str:
+        """Why its last attempt failed, or that its host's name has no address; empty: neither."""
+        return self._gate.last_error
+
+    def note_name(self, *, resolves: bool) -> None:
+        """It was looked up, without an attempt, whether the name of the endpoint's host has an address."""
+        if self._gate.note_name(resolves=resolves):
+            name = self.endpoint.name or self.endpoint.id
+            fields = {"endpoint_id": self.endpoint.id, "endpoint": name}
+            if resolves:
+                log.info("endpoint %r: its host's name is resolved again", name, extra=fields)
+                return
+            fields["action"] = "check the host in its url, and the name servers of this machine"
+            log.warning("endpoint %r: its host's name is not resolved", name, extra=fields)
+
     def replace(self, endpoint: WebhookEndpoint) -> None:
         """Take over a changed row or changed defaults.
 
@@ -164,6 +180,7 @@ class EndpointActor:
         self._gate.forget_health(endpoint.failing_since)
         if old.url != endpoint.url or (endpoint.status == ENDPOINT_ACTIVE and old.status != ENDPOINT_ACTIVE):
             self._gate.open()
+            self._gate.last_error = ""
         if old.debt != endpoint.debt or ordering is not self._policy.ordering:
             self._void = True
         self.wake.ring()
@@ -195,7 +212,9 @@ class EndpointActor:
 
     async def run(self, incarnation: Incarnation) -> None:
         """Deliver until asked to stop; attempts in flight then finish and are recorded."""
+        last_error = self._gate.last_error
         self._reset()
+        self._gate.last_error = last_error
         self._client = self._services.new_client()
         try:
             async with trio.open_nursery() as nursery:
@@ -251,12 +270,20 @@ class EndpointActor:
         self._steps = self._services.clock.steps
         try:
             blocked = await self._services.store.blocked(self.endpoint.no)
+            await self._recall_last_error()
         except BaseException:
             self._void = True
             raise
         self._window = Window(self._clamp(blocked), ordering)
         self._replaying, self._ordered, self._orders_after = True, True, (0, 0)
         return True
+
+    async def _recall_last_error(self) -> None:
+        """After a start: what an endpoint that is failing, or disabled for that, failed with before."""
+        endpoint = self.endpoint
+        failing = endpoint.failing_since is not None or endpoint.status == ENDPOINT_DISABLED
+        if failing and not self._gate.last_error:
+            self._gate.last_error = await self._services.store.delivery_error(endpoint.no) or ""
 
     def _clamp(self, blocked: list[Blocked]) -> list[Blocked]:
         """`blocked` with no retry later than its rule can give from now: the clock may have been set back."""

@@ -52,9 +52,9 @@ from supervisors import (
 from unifyport.api.app import Front
 from unifyport.api.http.cursors import Cursors
 from unifyport.api.routes.metrics import FrontFigures
-from unifyport.config.declared import plan, vet
+from unifyport.config.declared import plan
 from unifyport.config.reload import Reloader, Running
-from unifyport.config.settings import Settings, Source
+from unifyport.config.settings import Settings
 from unifyport.delivery.client import HttpDeliveryClient
 from unifyport.files.media_links import MediaLinks
 from unifyport.fleet.doorbells import EVENTS_TOPIC, KEYS_TOPIC, LocalBus
@@ -63,6 +63,7 @@ from unifyport.front.connections import Connections
 from unifyport.front.tls import Certificate
 from unifyport.gateway.assembly import Assembly
 from unifyport.gateway.clock import ClockKeeper
+from unifyport.gateway.endpoint_names import EndpointNames
 from unifyport.gateway.events import EventUseCases
 from unifyport.gateway.key_cache import KeyCache
 from unifyport.gateway.retention import Retention
@@ -181,7 +182,7 @@ class Server:
         self.reloader: Reloader
         self._root: RestForOne
         self._counts: Counts
-        self._guard: AddressGuard
+        self._names: EndpointNames
 
     async def run(self, task_status: trio.TaskStatus[list[str]] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until SIGINT or SIGTERM, reload on SIGHUP; `task_status` gets the base URLs.
@@ -206,17 +207,9 @@ class Server:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._on_signal, signals, incarnation)
             nursery.start_soon(self.reloader.run)
-            nursery.start_soon(self._vet)
+            nursery.start_soon(self._names.watch)
             await root.run(incarnation)
             nursery.cancel_scope.cancel()
-
-    async def _vet(self) -> None:
-        """Tell of declared endpoints whose name must not be called. The gateway does not wait for names, and
-        each attempt checks them again.
-        """
-        settings = self.settings
-        for mistake in Source.of_file(settings.path).show(await vet(settings, self._guard)):
-            log.warning("%s; deliveries to it are refused", mistake)
 
     async def _on_signal(self, signals: Any, incarnation: Incarnation) -> None:
         asked = False
@@ -249,7 +242,6 @@ class Server:
         """Every part, from the ground up, and the supervision tree of them."""
         self._clock.resume(await self._store.clock())
         base = self._foundation()
-        self._guard = base.guard
         await self._reconcile()
         road = await self._road(base)
         admissions = self._admissions()
@@ -261,6 +253,7 @@ class Server:
         )
         deliveries = self._deliveries(base, road.writer)
         road.on_events.append(deliveries.events_committed)
+        self._names = EndpointNames(deliveries, base.guard, lambda: self.settings)
         parts = self._assembly(base, road, accounts, deliveries)
         road.on_erased.append(parts.eraser.note)
         road.on_files.append(parts.fetching.note)

@@ -370,3 +370,21 @@ def test_a_policy_reads_back_what_it_writes() -> None:
     assert as_written(RetryPolicy.parse(written)) == written
     policy = DeliveryPolicy.parse({"breaker": "off", "timeout": "1m", "signatures": ["standard"]})
     assert DeliveryPolicy.parse(as_written(policy)) == policy
+
+
+@on_a_mock_clock(delivery={"breaker": "off"})
+async def test_the_last_error_is_known_again_after_a_restart_while_the_endpoint_fails(world: World) -> None:
+    world.answer = lambda text, nth: RESET
+    for lane in range(6):
+        await world.commit(f"m{lane}", lane=lane)
+    [actor] = world.deliveries
+    await world.until(lambda: actor.endpoint.failing_since is not None)
+    assert actor.last_error == "connection_lost"
+    await world.until(lambda: actor.endpoint.version > 1)
+    actor._reset()  # as in a new process
+    world.answer = lambda text, nth: [600.0]
+    actor.wake.ring()
+    await world.until(lambda: actor.last_error)
+    assert actor.last_error == "connection_lost"
+    await world.change(url="https://other.example")
+    await world.until(lambda: not actor.last_error)

@@ -35,3 +35,31 @@ def test_retry_after_holds_everything_back_also_without_a_breaker() -> None:
     assert gate.opens_at(NOW) == NOW + 30
     assert failed(gate, retry_after=1e9)
     assert gate.opens_at(NOW) == NOW + 3600
+
+
+def test_the_last_error_is_that_of_the_last_attempt_that_says_something_of_the_endpoint() -> None:
+    gate = Gate(RetryPolicy(), UNGUARDED, None)
+
+    def learn(verdict: Verdict, attempt: Attempt) -> str:
+        gate.learn(verdict, attempt, 1, probe=False, now=NOW, steady_ms=0)
+        return gate.last_error
+
+    assert gate.last_error == ""
+    assert learn(Verdict.ENDPOINT_FAILED, Attempt(error="connect_error")) == "connect_error"
+    assert learn(Verdict.NOT_TRIED, Attempt(error="local_resources")) == "connect_error"
+    assert learn(Verdict.EXPIRED, Attempt(error="expired")) == "connect_error"
+    assert learn(Verdict.DEAD, Attempt(status=404)) == "http_404"
+    assert learn(Verdict.DELIVERED, Attempt(status=204)) == ""
+
+
+def test_a_name_without_an_address_is_known_before_an_attempt() -> None:
+    gate = Gate(RetryPolicy(), UNGUARDED, None)
+    assert gate.note_name(resolves=False)
+    assert gate.last_error == "name_not_resolved"
+    assert not gate.note_name(resolves=False)
+    assert gate.note_name(resolves=True)
+    assert gate.last_error == ""
+    assert not gate.note_name(resolves=True)
+    failed(gate)
+    assert not gate.note_name(resolves=True)  # what an attempt came to stays
+    assert gate.last_error == "http_503"

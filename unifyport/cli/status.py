@@ -12,6 +12,7 @@ from .common import Api, NoAnswer, console, errors, fail, json_option, print_sha
 from .terminal import escaped, json_text
 
 WATCH_SECONDS = 2.0
+PAGE = 200
 _COLOURS = {
     "running": "green",
     "error": "red",
@@ -26,7 +27,7 @@ _COLOURS = {
 @click.option("--problems", is_flag=True, help="Only accounts with a problem.")
 @click.option("--watch", is_flag=True, help="Refresh every two seconds, until interrupted.")
 @click.option("--tree", is_flag=True, help="Show the supervision tree instead.")
-@click.option("--limit", type=click.IntRange(1, 200), default=200, show_default=True, help="Accounts shown.")
+@click.option("--limit", type=click.IntRange(1), default=1000, show_default=True, help="Accounts shown.")
 @server_options
 @json_option
 def status(
@@ -47,11 +48,10 @@ def status(
     WORDS: only accounts with this in their name, id, provider or status.
     """
     api = Api(config_path, url, api_key)
-    query = {"q": words, "problems": str(problems).lower(), "limit": str(limit)}
-    path, show = ("/v1/supervisors", _print_tree) if tree else ("/v1/status", _print)
+    query, show = {"q": words, "problems": str(problems).lower()}, _print_tree if tree else _print
     while True:
         try:
-            found = api.request("GET", path, params=None if tree else query)
+            found = api.request("GET", "/v1/supervisors") if tree else _read(api, query, limit)
         except NoAnswer as lost:
             if not watch:
                 fail(str(lost))
@@ -71,15 +71,28 @@ def status(
             return
 
 
+def _read(api: Api, query: dict[str, str], limit: int) -> Any:
+    """The status with `limit` accounts, from as many pages as that takes. Raises `NoAnswer`."""
+    found: Any = None
+    cursor, left = "", limit
+    while left:
+        page = {**query, "limit": str(min(left, PAGE)), "cursor": cursor}
+        answer = api.request("GET", "/v1/status", params=page)
+        answer["accounts"] = [*found["accounts"], *answer["accounts"]] if found else answer["accounts"]
+        found, cursor = answer, answer["next_cursor"]
+        left = limit - len(found["accounts"]) if cursor else 0
+    return found
+
+
 def _print(found: Any) -> None:
     if not found["ready"]:
         console.print(f"[red]not ready: {escaped(found['not_ready'])}[/red]")
     console.print(escaped(_summary(found)))
     for each in found["endpoints"]:
-        why = ", ".join(filter(None, (each["reason"], _since(each), each["breaker_open"] and "breaker open")))
+        why = ", ".join(filter(None, (each["reason"], _since(each), _last(each), _breaker(each))))
         name = each["name"] or each["id"]
         console.print(f"[red]webhook endpoint {escaped(name)}: {each['status']} ({escaped(why)})[/red]")
-        if "failing_since" in each:
+        if "failing_since" in each or each["last_error"]:
             console.print(escaped(f"see what it answers: unifyport webhooks deliveries {each['id']}"))
     if not found["accounts"]:
         return
@@ -105,7 +118,7 @@ def _print(found: Any) -> None:
             detail = f" ({row['detail']})" if row["detail"] else ""
             console.print(escaped(f"{row['name']}{detail}: {row['action']}"))
     if (more := found["matching"] - len(found["accounts"])) > 0:
-        console.print(f"and {more} more: name some, or use --problems")
+        console.print(f"and {more} more: name some, or use --problems or --limit")
 
 
 def _summary(found: dict[str, Any]) -> str:
@@ -120,6 +133,14 @@ def _summary(found: dict[str, Any]) -> str:
 
 def _since(endpoint: dict[str, Any]) -> str:
     return f"failing since {endpoint['failing_since']}" if "failing_since" in endpoint else ""
+
+
+def _last(endpoint: dict[str, Any]) -> str:
+    return f"last error {endpoint['last_error']}" if endpoint["last_error"] else ""
+
+
+def _breaker(endpoint: dict[str, Any]) -> str:
+    return "breaker open" if endpoint["breaker_open"] else ""
 
 
 def _print_tree(children: Any) -> None:

@@ -67,6 +67,8 @@ def list_(config_path: Path, url: str | None, api_key: str | None, as_json: bool
         if "failing_since" in each:
             status += f", failing since {each['failing_since']}"
         runtime = each["runtime"]
+        if "last_error" in runtime:
+            status += f", last error {runtime['last_error']}"
         numbers = (str(runtime["owed"]), str(runtime["dead"]), str(each["expired"]))
         row = (each["id"], each.get("name", ""), each["url"], status, *numbers, runtime["breaker"])
         table.add_row(*map(escaped, row))

@@ -136,24 +136,36 @@ class Report:
         return lines or ["nothing is different"]
 
 
-async def vet(settings: Settings, guard: AddressGuard) -> list[Mistake]:
-    """Look up the names in the endpoint URLs of the file, side by side. What is refused, in their order.
+@attrs.frozen
+class Vetted:
+    """`refused`: in the order of the endpoints in the file. `unresolved`: names of endpoints."""
 
-    A name that is not known, or not within `VET_SECONDS`, is not refused.
+    refused: list[Mistake]
+    unresolved: set[str]
+
+
+async def vet(settings: Settings, guard: AddressGuard) -> Vetted:
+    """Look up the names in the endpoint URLs of the file, side by side.
+
+    An https URL whose name is not known, or not within `VET_SECONDS`, is not refused.
     """
     found: dict[int, str] = {}
+    unresolved = {str(endpoint.name) for endpoint in settings.webhook_endpoints}
 
     async def look_up(place: int, url: str) -> None:
         try:
-            await guard.vet(url)
+            resolves = await guard.vet(url)
         except UrlNotAllowed as error:
-            found[place] = str(error)
+            found[place], resolves = str(error), True
+        if resolves:
+            unresolved.discard(settings.webhook_endpoints[place].name)
 
     with trio.move_on_after(VET_SECONDS):
         async with trio.open_nursery() as nursery:
             for place, endpoint in enumerate(settings.webhook_endpoints):
                 nursery.start_soon(look_up, place, endpoint.url)
-    return [Mistake(("webhook_endpoints", place, "url"), found[place]) for place in sorted(found)]
+    refused = [Mistake(("webhook_endpoints", place, "url"), found[place]) for place in sorted(found)]
+    return Vetted(refused, unresolved)
 
 
 async def plan(

@@ -129,7 +129,7 @@ class Reloader:
         pair = await self._read_certificate()  # first: its metric tells of the files in any case
         settings, options, source = await self._load(path)
         guard = AddressGuard(running.guard.resolve, settings.security.webhook_networks, running.guard.option)
-        if refused := await vet(settings, guard):
+        if refused := (await vet(settings, guard)).refused:
             raise Problems(source.show(refused))
         if running.certificate is not None and pair is None:
             raise Problems([f"server.tls: the files cannot be used: {running.certificate.problem}"])

@@ -23,7 +23,7 @@ from unifyport.net.sweeper import Sweeper
 from unifyport.net.wire import Backend, DialFailed, LocalTrouble, Wire
 from unifyport.version import VERSION
 
-from .verdict import LOCAL_TROUBLE, URL_NOT_ALLOWED, Attempt
+from .verdict import LOCAL_TROUBLE, NAME_NOT_RESOLVED, URL_NOT_ALLOWED, Attempt
 
 MAX_ANSWER = 96 * 1024  # bytes of an answer; after a longer one the connection is closed
 EXCERPT = 1024  # bytes of the body that the history keeps
@@ -120,7 +120,7 @@ class HttpDeliveryClient:
         except UrlNotAllowed:
             error = URL_NOT_ALLOWED
         except NameNotResolved:
-            error = "name_not_resolved"
+            error = NAME_NOT_RESOLVED
         except LocalTrouble:
             error = LOCAL_TROUBLE
         except DialFailed as failed:

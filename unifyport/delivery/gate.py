@@ -12,14 +12,17 @@ from unifyport.model.webhook import BreakerPolicy, DeliveryPolicy, RetryPolicy
 
 from .breaker import LONGEST_WAIT, SHORTEST_WAIT, Breaker
 from .health import Change, Health
-from .verdict import Attempt, Verdict
+from .verdict import NAME_NOT_RESOLVED, Attempt, Verdict
 
 LOCAL_TROUBLE_SECONDS = 1.0
 CLOCK_SECONDS = 30.0  # until a receiver that refused our clock is asked again
 
 
 class Gate:
-    """`failing_since`: since when the endpoint fails, as stored (steady clock, ms)."""
+    """`failing_since`: since when the endpoint fails, as stored (steady clock, ms).
+
+    `last_error`: why the last attempt that was answered, or could not be, failed; empty: it did not.
+    """
 
     def __init__(self, retries: RetryPolicy, policy: DeliveryPolicy, failing_since: int | None) -> None:
         self._breaker = Breaker(_choose_breaker(retries, policy))
@@ -29,6 +32,7 @@ class Gate:
         self._health = Health(failing_since)
         self._disable_after = policy.disable_after
         self._not_before = -math.inf
+        self.last_error = ""
 
     def adopt(self, retries: RetryPolicy, policy: DeliveryPolicy) -> None:
         """Use these policies from now on."""
@@ -51,6 +55,18 @@ class Gate:
     @property
     def failing_since(self) -> int | None:
         return self._health.since
+
+    def note_name(self, *, resolves: bool) -> bool:
+        """Whether the host's name has an address was observed without an attempt. True: it changes what is
+        known.
+        """
+        if resolves:
+            changed = self.last_error == NAME_NOT_RESOLVED and self.failing_since is None
+        else:
+            changed = self.last_error != NAME_NOT_RESOLVED
+        if changed:
+            self.last_error = "" if resolves else NAME_NOT_RESOLVED
+        return changed
 
     @property
     def probing(self) -> bool:
@@ -78,6 +94,10 @@ class Gate:
         self, verdict: Verdict, attempt: Attempt, seq: int, *, probe: bool, now: float, steady_ms: int
     ) -> tuple[bool, Change | None]:
         """Returns whether the attempt counts against its event, and the change of the endpoint's health."""
+        if verdict is Verdict.DELIVERED:
+            self.last_error = ""
+        elif verdict not in (Verdict.EXPIRED, Verdict.NOT_TRIED):  # which say nothing of the endpoint
+            self.last_error = attempt.reason
         match verdict:
             case Verdict.ENDPOINT_FAILED:
                 counted = self._breaker.failed(seq, now, attempt.retry_after, probe=probe)

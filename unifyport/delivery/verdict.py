@@ -15,6 +15,7 @@ import enum
 import attrs
 
 URL_NOT_ALLOWED = "webhook_url_not_allowed"
+NAME_NOT_RESOLVED = "name_not_resolved"
 INTERNAL_ERROR = "internal_error"
 LOCAL_TROUBLE = "local_resources"
 EXPIRED = "expired"

@@ -144,7 +144,7 @@ class Assembly:
             logins=self._logins(accounts),
             login_pages=LoginPageUseCases(self.accounts, self.login_links),
             runtime=RuntimeUseCases(self.accounts, lookup, now_ms),
-            status=StatusUseCases(self.accounts, self.deliveries, self.ready, now_ms),
+            status=StatusUseCases(self.accounts, self.deliveries, self.ready, clock),
             supervision=SupervisionTree(read_tree, now_ms),
             platform=platform,
             conversations=ConversationUseCases(store, self.normalizers, self.accounts, platform, clock),

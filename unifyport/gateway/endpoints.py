@@ -68,13 +68,14 @@ class EndpointView:
 
 @attrs.frozen
 class EndpointLoad:
-    """What an endpoint is owed, counted up to `COUNTED`, and what holds it up."""
+    """What an endpoint is owed, counted up to `COUNTED`, and what holds it up. `last_error`: see `Gate`."""
 
     owed: int
     dead: int
     in_flight: int
     breaker_open: bool
     congested: bool
+    last_error: str = ""
 
 
 @attrs.frozen
@@ -120,6 +121,7 @@ class EndpointUseCases:
             in_flight=0 if actor is None else actor.in_flight,
             breaker_open=actor is not None and actor.breaker_open,
             congested=actor is not None and actor.congested,
+            last_error="" if actor is None else actor.last_error,
         )
         return self._view(endpoint), load
 

@@ -13,14 +13,20 @@ from actors.account.actor import AccountActor
 from actors.account.explanation import explain_account, refused_calls, wall_time
 from actors.accounts import Accounts
 from actors.delivery import Deliveries
+from actors.endpoint import EndpointActor
+from unifyport.delivery.verdict import NAME_NOT_RESOLVED
 from unifyport.model.account import ACTIVE
 from unifyport.model.auth import WAITING
 from unifyport.model.runtime_status import RuntimeStatus
-from unifyport.model.webhook import ENDPOINT_ACTIVE, WebhookEndpoint
+from unifyport.model.webhook import ENDPOINT_ACTIVE
+from unifyport.process.clock import Clock
 
 from .runtime import reason_of
 
 _WELL = (RuntimeStatus.RUNNING, RuntimeStatus.STARTING)
+
+
+Position = tuple[bool, int]  # whether an account has no problem, and its number: they are in this order
 
 
 @attrs.frozen(kw_only=True)
@@ -45,13 +51,14 @@ class AccountStatus:
 
 @attrs.frozen(kw_only=True)
 class EndpointStatus:
-    """One endpoint that is not well. `failing_since`: unix ms."""
+    """One endpoint that is not well. `failing_since`: unix ms. `last_error`: empty if none is known."""
 
     id: str
     name: str
     status: str
     reason: str
     failing_since: int | None
+    last_error: str
     breaker_open: bool
 
 
@@ -60,7 +67,8 @@ class GatewayStatus:
     """`not_ready`: why the gateway is not ready, or None. `counts`: of all accounts, by runtime status.
 
     `accounts`: those that were asked for, problems first, as many as were asked for; `matching`: how many
-    there are. `problems`, `endpoint_problems`: of all accounts and all endpoints.
+    there are; `last`: the position of the last one if there are more. `problems`, `endpoint_problems`: of all
+    accounts and all endpoints.
     """
 
     not_ready: str | None
@@ -68,6 +76,7 @@ class GatewayStatus:
     problems: int
     accounts: list[AccountStatus]
     matching: int
+    last: Position | None
     endpoint_count: int
     endpoint_problems: int
     endpoints: list[EndpointStatus]
@@ -80,10 +89,15 @@ class StatusUseCases:
     _accounts: Accounts
     _deliveries: Deliveries
     _ready: Callable[[], str | None]
-    _now_ms: Callable[[], int]
+    _clock: Clock
 
-    def read(self, words: str, limit: int, *, problems_only: bool = False) -> GatewayStatus:
-        """`words`: only accounts whose id, name, provider or runtime status has this in it. No checkpoint."""
+    def read(
+        self, words: str, limit: int, *, problems_only: bool = False, after: Position | None = None
+    ) -> GatewayStatus:
+        """`words`: only accounts whose id, name, provider or runtime status has this in it. `after`: only
+        those behind this position; one that got or lost a problem meanwhile may be shown twice, or not.
+        No checkpoint.
+        """
         wanted, found, problems = words.casefold(), list[tuple[bool, int, AccountActor]](), 0
         counts: Counter[str] = Counter()
         for actor in self._accounts:
@@ -93,21 +107,23 @@ class StatusUseCases:
             problems += problem
             if (problem or not problems_only) and _matches(wanted, row.id, row.name, row.provider, status):
                 found.append((not problem, row.no, actor))
-        first = heapq.nsmallest(limit, found, key=lambda each: each[:2])
-        unwell = [actor.endpoint for actor in self._deliveries if not _is_well(actor.endpoint)]
+        behind = found if after is None else [each for each in found if each[:2] > after]
+        first = heapq.nsmallest(limit, behind, key=lambda each: each[:2])
+        unwell = [actor for actor in self._deliveries if not _is_well(actor)]
         return GatewayStatus(
             not_ready=self._ready(),
             counts=counts,
             problems=problems,
             accounts=[self._of_account(actor) for *_, actor in first],
             matching=len(found),
+            last=first[-1][:2] if len(behind) > len(first) else None,
             endpoint_count=len(list(self._deliveries)),
             endpoint_problems=len(unwell),
-            endpoints=[self._of_endpoint(endpoint) for endpoint in unwell[:limit]],
+            endpoints=[self._of_endpoint(actor) for actor in unwell[:limit]],
         )
 
     def _of_account(self, actor: AccountActor) -> AccountStatus:
-        row, now = actor.row, self._now_ms()
+        row, now = actor.row, self._clock.now_ms()
         state = self._accounts.state(row.id)
         reason = reason_of(row, actor)
         found = explain_account(
@@ -130,15 +146,16 @@ class StatusUseCases:
             problem=has_problem(actor),
         )
 
-    def _of_endpoint(self, endpoint: WebhookEndpoint) -> EndpointStatus:
-        actor = self._deliveries.actor(endpoint.id)
+    def _of_endpoint(self, actor: EndpointActor) -> EndpointStatus:
+        endpoint, since = actor.endpoint, actor.endpoint.failing_since
         return EndpointStatus(
             id=endpoint.id,
             name=endpoint.name or "",
             status=endpoint.status,
             reason=endpoint.reason or "",
-            failing_since=endpoint.failing_since,
-            breaker_open=actor is not None and actor.breaker_open,
+            failing_since=None if since is None else self._clock.wall_of(since),
+            last_error=actor.last_error,
+            breaker_open=actor.breaker_open,
         )
 
 
@@ -152,8 +169,9 @@ def has_problem(actor: AccountActor) -> bool:
     return actor.calls is not None and actor.calls.are_refused
 
 
-def _is_well(endpoint: WebhookEndpoint) -> bool:
-    return endpoint.status == ENDPOINT_ACTIVE and endpoint.failing_since is None
+def _is_well(actor: EndpointActor) -> bool:
+    active, since = actor.endpoint.status == ENDPOINT_ACTIVE, actor.endpoint.failing_since
+    return active and since is None and actor.last_error != NAME_NOT_RESOLVED
 
 
 def _matches(wanted: str, *texts: str) -> bool:

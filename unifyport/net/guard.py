@@ -79,18 +79,20 @@ class AddressGuard:
     allow: tuple[Network, ...] = ()
     option: str = ""
 
-    async def vet(self, url: str) -> None:
+    async def vet(self, url: str) -> bool:
         """Check a URL before it is stored; a name that does not resolve now is accepted if it is https.
 
-        Raises `UrlNotAllowed`.
+        Returns whether it resolves. Raises `UrlNotAllowed`.
         """
         try:
             await self.target(url)
+            return True
         except NameNotResolved:
             if urlsplit(url).scheme == "http":
                 raise self._refused(
                     "plain http is only for permitted addresses, and the name is unknown"
                 ) from None
+            return False
 
     def check_unresolved(self, url: str) -> None:
         """Check as much of a URL as needs no look-up. Raises `UrlNotAllowed`."""

@@ -553,6 +553,9 @@ class Store(Protocol):
     async def blocked(self, endpoint_no: int) -> list[Blocked]:
         """All debts that wait for a retry; with lanes these are the heads of their lanes."""
 
+    async def delivery_error(self, endpoint_no: int) -> str | None:
+        """What the debt failed with whose retry is the last one; None: none waits for a retry."""
+
     async def in_lanes(self, endpoint_no: int, stretches: Sequence[Stretch], limit: int) -> list[list[Owed]]:
         """Owed events of each stretch in order, at most `limit`."""
 

@@ -9,7 +9,7 @@ from unifyport.version import VERSION
 
 from .. import schemas
 from ..http.errors import INVALID_REQUEST
-from ..http.paging import LIMIT, limit_of
+from ..http.paging import CURSOR, LIMIT, limit_of
 from ..http.routing import Call, Query, Route
 
 _FLAGS = ("true", "false", "")
@@ -20,8 +20,12 @@ async def get_status(call: Call) -> schemas.GatewayStatus:
     query = call.query
     if (problems := query.get("problems", "")) not in _FLAGS:
         raise invalid("problems", "must be true or false")
-    problems_only = problems == "true"
-    found = call.gateway.status.read(query.get("q", ""), limit_of(query), problems_only=problems_only)
+    words, problems_only, after = query.get("q", ""), problems == "true", None
+    purpose = f"status {problems_only} {words}"
+    if cursor := query.get("cursor"):
+        well, number = call.cursors.read(purpose, cursor, count=2)
+        after = (bool(well), number)
+    found = call.gateway.status.read(words, limit_of(query), problems_only=problems_only, after=after)
     return schemas.GatewayStatus(
         ready=found.not_ready is None,
         version=VERSION,
@@ -29,6 +33,8 @@ async def get_status(call: Call) -> schemas.GatewayStatus:
         problems=found.problems,
         accounts=[schemas.AccountStatus(**attrs.asdict(each)) for each in found.accounts],
         matching=found.matching,
+        has_more=found.last is not None,
+        next_cursor="" if found.last is None else call.cursors.write(purpose, *map(int, found.last)),
         endpoint_count=found.endpoint_count,
         endpoint_problems=found.endpoint_problems,
         endpoints=[
@@ -37,6 +43,7 @@ async def get_status(call: Call) -> schemas.GatewayStatus:
                 name=each.name,
                 status=each.status,
                 reason=each.reason,
+                last_error=each.last_error,
                 breaker_open=each.breaker_open,
                 failing_since=None if each.failing_since is None else rfc3339(each.failing_since),
             )
@@ -60,6 +67,7 @@ ROUTES = [
             Query("q", description="only accounts whose id, name, provider or runtime status has this in it"),
             Query("problems", more={"enum": [*_FLAGS]}),
             LIMIT,
+            CURSOR,
         ),
         errors=(INVALID_REQUEST,),
         extension=True,

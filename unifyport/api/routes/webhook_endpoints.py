@@ -47,6 +47,7 @@ def _present_load(load: EndpointLoad) -> schemas.EndpointRuntime:
         in_flight=load.in_flight,
         breaker="open" if load.breaker_open else "closed",
         congested=load.congested,
+        last_error=load.last_error or None,
     )
 
 

@@ -54,13 +54,17 @@ class WebhookEndpoint:
 
 @attrs.define
 class EndpointRuntime:
-    """What is owed (counted up to 10,000, as are dead letters), and what holds it up."""
+    """What is owed (counted up to 10,000, as are dead letters), and what holds it up.
+
+    `last_error`: why the last attempt failed, or `name_not_resolved`; absent once one succeeds.
+    """
 
     owed: int
     dead: int
     in_flight: int
     breaker: Literal["closed", "open"]
     congested: bool
+    last_error: str | None = None
 
 
 @attrs.define

@@ -193,12 +193,16 @@ class AccountStatus:
 
 @attrs.define
 class EndpointStatus:
-    """An endpoint that is not active, or fails."""
+    """An endpoint that is not active, or fails, or whose host's name has no address.
+
+    `last_error`: why its last attempt failed, or `name_not_resolved`; empty: not known.
+    """
 
     id: str
     name: str
     status: str
     reason: str
+    last_error: str
     breaker_open: bool
     failing_since: str | None = None
 
@@ -207,7 +211,8 @@ class EndpointStatus:
 class GatewayStatus:
     """What runs and what does not. `counts`: all accounts by runtime status; `problems`: how many have one.
 
-    `accounts`: those that were asked for, problems first; `matching`: how many there are in all.
+    `accounts`: those that were asked for, problems first; `matching`: how many there are in all. While
+    `has_more`, call again with `next_cursor`.
     `not_ready`: why the gateway is not ready.
     """
 
@@ -217,6 +222,8 @@ class GatewayStatus:
     problems: int
     accounts: list[AccountStatus]
     matching: int
+    has_more: bool
+    next_cursor: str
     endpoint_count: int
     endpoint_problems: int
     endpoints: list[EndpointStatus]

@@ -331,6 +331,12 @@ def blocked(db: sqlite3.Connection, endpoint_no: int) -> list[Blocked]:
     return [Blocked(*row) for row in db.execute(sql, (endpoint_no,))]
 
 
+def delivery_error(db: sqlite3.Connection, endpoint_no: int) -> str | None:
+    sql = "select error from delivery where endpoint_no = ? and due is not null order by due desc limit 1"
+    row = db.execute(sql, (endpoint_no,)).fetchone()
+    return None if row is None else row[0]
+
+
 def owed(db: sqlite3.Connection, endpoint_no: int, most: int) -> tuple[int, int]:
     pending, dead = (
         db.execute(

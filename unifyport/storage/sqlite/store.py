@@ -438,6 +438,9 @@ class SqliteStore:
     async def blocked(self, endpoint_no: int) -> list[Blocked]:
         return await self._read(lambda db: reads.blocked(db, endpoint_no))
 
+    async def delivery_error(self, endpoint_no: int) -> str | None:
+        return await self._read(lambda db: reads.delivery_error(db, endpoint_no))
+
     async def in_lanes(self, endpoint_no: int, stretches: Sequence[Stretch], limit: int) -> list[list[Owed]]:
         return await self._read(
             lambda db: [reads.in_lane(db, endpoint_no, stretch, limit) for stretch in stretches]
