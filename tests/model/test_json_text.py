@@ -6,24 +6,27 @@ from typing import Any
 import msgspec
 import pytest
 
-from unifyport.model.json_depth import MAX_DEPTH
-from unifyport.model.json_text import readable
+from unifyport.model.json_depth import too_deep
+from unifyport.model.json_text import KEPT_DEPTH, readable
 
 DEEP = "[" * 100_000 + "]" * 100_000
+QUOTED = "what was too deep"
 
 
 @pytest.mark.parametrize(
     ("text", "value"),
     [
-        (f'{{"a":1,"b":{DEEP},"c":"]]"}}', {"a": 1, "c": "]]"}),
-        (f'[{{"a":{DEEP}}},{{"b":"\\"["}},2]', [{}, {"b": '"['}, 2]),
+        (f'{{"a":1,"b":{DEEP},"c":"]]"}}', {"a": 1, "b": QUOTED, "c": "]]"}),
+        (f'[{{"a":{DEEP}}},{{"b":"\\"["}},2]', [{"a": QUOTED}, {"b": '"['}, 2]),
         ('{"a":"\\ud83d"}', {"a": "\ufffd"}),
     ],
 )
-def test_what_nests_too_deeply_is_left_out_alone(text: str, value: Any) -> None:
-    got = msgspec.json.decode(readable(text.encode()))
-    assert depth_of(got) <= MAX_DEPTH
-    assert without_lists(got) == value
+def test_what_nests_too_deeply_is_quoted_alone(text: str, value: Any) -> None:
+    repaired = readable(text.encode())
+    got = msgspec.json.decode(repaired)
+    assert depth_of(got) <= KEPT_DEPTH
+    assert too_deep(repaired) is (DEEP in text)  # so that it is seen that it was
+    assert innermost(got) == value
 
 
 @pytest.mark.parametrize(
@@ -41,12 +44,13 @@ def depth_of(value: Any) -> int:
     )
 
 
-def without_lists(value: Any) -> Any:
-    """Without the remains of what was too deep."""
+def innermost(value: Any) -> Any:
+    """With the text alone in place of lists around a quoted one."""
     if isinstance(value, dict):
-        kept = {name: without_lists(each) for name, each in value.items()}
-        return {name: each for name, each in kept.items() if each is not None}
+        return {name: innermost(each) for name, each in value.items()}
     if isinstance(value, list):
-        kept_items = [each for each in map(without_lists, value) if each is not None]
-        return kept_items or None
+        items = [innermost(each) for each in value]
+        if len(items) == 1 and isinstance(items[0], str):
+            return QUOTED if items[0].strip("[]") == "" else items[0]
+        return items
     return value

@@ -15,11 +15,13 @@ from .json_depth import MAX_DEPTH, too_deep
 
 T = TypeVar("T")
 
+KEPT_DEPTH = MAX_DEPTH + 16  # of an answer; the items in it begin at a depth of 16 at most
+
 # What decoding raises: no JSON or another shape; no UTF-8; nested too deeply.
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 _OBJECT = msgspec.json.Decoder(dict[str, Any])
-_TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[\]{}]', re.DOTALL)
+_TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[{]+|[\]}]+', re.DOTALL)
 _ESCAPES = re.compile(
     rb"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
 )
@@ -40,32 +42,37 @@ def without_lone_surrogates(text: bytes) -> bytes:
 
 
 def readable(text: bytes) -> bytes:
-    """The text without lone surrogates, and with null for each value that nests deeper than `MAX_DEPTH`."""
+    """The text without lone surrogates, and with a string that quotes it for each value that nests deeper
+    than `KEPT_DEPTH`.
+    """
     text = without_lone_surrogates(text)
-    return _shallow(text, MAX_DEPTH) if too_deep(text) else text
+    return _shallow(text, KEPT_DEPTH) if too_deep(text, KEPT_DEPTH) else text
 
 
 def _shallow(text: bytes, limit: int) -> bytes:
     pieces: list[bytes] = []
-    depth = kept = 0
+    depth = kept = began = 0
     for token in _TOKENS.finditer(text):
-        if token[0] in (b"{", b"["):
-            depth += 1
-            if depth == limit + 1:
-                pieces.append(text[kept : token.start()])
-        elif token[0] in (b"}", b"]"):
-            if depth == limit + 1:
-                pieces.append(b"null")
-                kept = token.end()
-            depth -= 1
+        first, length = token[0][0], len(token[0])
+        if first in b"{[":
+            if depth <= limit < depth + length:
+                began = token.start() + limit - depth
+                pieces.append(text[kept:began])
+            depth += length
+        elif first in b"}]":
+            if depth - length <= limit < depth:
+                kept = token.start() + depth - limit
+                pieces.append(msgspec.json.encode(text[began:kept].decode()))
+            depth -= length
     return b"".join([*pieces, text[kept:]]) if depth <= limit else text
 
 
 def decode_text(text: bytes | Raw, decoder: msgspec.json.Decoder[T]) -> T:
     """JSON in the shape of `decoder`, with U+FFFD for what stands for no character, and where it cannot be
-    decoded otherwise with null for what nests deeper than `MAX_DEPTH`.
+    decoded otherwise with a string for what nests deeper than `KEPT_DEPTH`.
 
-    Parts that are decoded later (`Raw`) have that, too. Raises `UNREADABLE`.
+    Parts that are decoded later (`Raw`) have that, too: an item in which something was quoted is still
+    `too_deep`, so its parser puts it into quarantine with all that it said. Raises `UNREADABLE`.
     """
     body = as_utf8(bytes(text))
     try:

@@ -22,6 +22,7 @@ from unifyport.model.inbound import (
     Unparsed,
     dedupe_key,
 )
+from unifyport.model.json_depth import too_deep
 from unifyport.model.json_text import decode_text
 from unifyport.model.provider_data import ProviderData, Redactions, provider_data
 from unifyport.providers.contract.ingress import Addressed
@@ -33,6 +34,7 @@ from .updates import UPDATES, Update
 # The Bot API names files by ids that open nothing without the bot's token, and shows no URLs of its own.
 REDACTIONS: Redactions = {}
 _UPDATE = msgspec.json.Decoder(dict[str, Any])
+_REASONS = ("unknown_update", "too_deep")
 _MESSAGE = frozenset({"message_id", "date", "chat"})
 
 
@@ -72,6 +74,8 @@ def parse_update(raw: bytes, bot_id: str) -> tuple[ProviderEvent, int | None]:
         fields = decode_text(raw, _UPDATE)
         update_id = msgspec.convert(fields.get("update_id"), int)
         key = dedupe_key("telegram", bot_id, "update", update_id)
+        if too_deep(raw):
+            raise ValueError("too_deep")
         kind, payload = _only(fields)
         event = UPDATES[_known(kind, payload)](Update(kind, payload, key, bot_id, update_id))
         return _with_item(event, payload, raw), update_id
@@ -112,7 +116,7 @@ def _number(fields: Mapping[str, Any]) -> int:
 
 def _unparsed(fields: Mapping[str, Any], key: bytes, raw: bytes, error: Exception) -> Unparsed:
     """What could not be read. A new message is also emitted, as far as its head could be read."""
-    reason = "unknown_update" if str(error) == "unknown_update" else f"parse: {type(error).__name__}"
+    reason = str(error) if str(error) in _REASONS else f"parse: {type(error).__name__}"
     unparsed = Unparsed(key, raw, reason)
     payloads = [value for name, value in fields.items() if name in UPDATES and not name.startswith("edited")]
     for payload in payloads:
@@ -126,5 +130,6 @@ def _unparsed(fields: Mapping[str, Any], key: bytes, raw: bytes, error: Exceptio
         unparsed.sent_at = head.date * 1000
         unparsed.conversation = conversation(head.chat, head.business_connection_id, head.guest_query_id)
         unparsed.sender = author(head)
-        unparsed.provider_data = ProviderData(payload, raw)
+        if reason != "too_deep":
+            unparsed.provider_data = ProviderData(payload, raw)
     return unparsed
