@@ -1,4 +1,4 @@
-"""Items of polled answers that nest 100,000 deep: set aside with all that they say, and not asked for again."""
+"""Items of polled answers that nest 100,000 deep: set aside with all that they say, and not polled again."""
 
 import json
 from typing import Any
