@@ -1,7 +1,8 @@
 """`scripts/chaos soak`: mixed load on one gateway, for long: does its memory have a plateau?
 
 Messages come in and are sent, links are forged, readers of the event stream come and go, and so do endpoints,
-accounts and API keys. Memory, descriptors and the time of /healthz are recorded each second.
+accounts and API keys. Memory, descriptors, the time of /healthz and what the gateway's watchdog says
+of its event loop are recorded each second.
 """
 
 import contextlib
@@ -44,6 +45,9 @@ class Sample:
     resident: int  # bytes
     descriptors: int
     health: float  # seconds
+    held: int = 0  # turns of the loop longer than 50 ms, so far
+    held_seconds: float = 0.0  # of those turns
+    longest: float = 0.0  # turn so far, seconds
 
 
 @attrs.define
@@ -125,12 +129,27 @@ class Load:
             await trio.sleep(0.02)
 
 
+def loop_figures(metrics: str) -> tuple[int, float, float]:
+    """`held`, `held_seconds` and `longest` of a sample, from the text of `/metrics`."""
+    found: dict[str, float] = {}
+    for line in metrics.splitlines():
+        name, _, value = line.rpartition(" ")
+        if name.startswith("unifyport_loop_"):
+            found[name] = float(value)
+    return (
+        int(found["unifyport_loop_held_total"]),
+        found["unifyport_loop_held_seconds_total"],
+        found["unifyport_loop_longest_turn_seconds"],
+    )
+
+
 async def _record(api: Api, gateway: Running, samples: list[Sample]) -> None:
     while True:
         began = trio.current_time()
         await api.http.get("/healthz")
         took = trio.current_time() - began
-        samples.append(Sample(began, gateway.resident(), gateway.descriptors(), took))
+        loop = loop_figures((await api.http.get("/metrics")).text)
+        samples.append(Sample(began, gateway.resident(), gateway.descriptors(), took, *loop))
         await trio.sleep(1)
 
 
@@ -160,8 +179,14 @@ async def run(seconds: float, figures: Path | None = None) -> bool:
 
 
 def _write(samples: list[Sample], figures: Path) -> None:
-    lines = [f"{s.at - samples[0].at:.0f},{s.resident},{s.descriptors},{s.health:.4f}" for s in samples]
-    figures.write_text("\n".join(["seconds,resident,descriptors,healthz", *lines]) + "\n")
+    """One line a sample: seconds, bytes, descriptors, seconds, turns, seconds, seconds."""
+    lines = [
+        f"{s.at - samples[0].at:.0f},{s.resident},{s.descriptors},{s.health:.4f}"
+        f",{s.held},{s.held_seconds:.4f},{s.longest:.4f}"
+        for s in samples
+    ]
+    head = "seconds,resident,descriptors,healthz,held,held_seconds,longest_turn"
+    figures.write_text("\n".join([head, *lines]) + "\n")
 
 
 def _judge(samples: list[Sample], load: Load, crashes: int, code: int) -> bool:
@@ -169,16 +194,21 @@ def _judge(samples: list[Sample], load: Load, crashes: int, code: int) -> bool:
     part = max(1, len(last) // 4)
     first, final = (statistics.median(s.resident for s in group) for group in (last[:part], last[-part:]))
     slowest = max(sample.health for sample in samples[len(samples) // 10 :])
-    descriptors = [sample.descriptors for sample in last]
+    descriptors, end = [sample.descriptors for sample in last], samples[-1]
     limits = [
         (final <= first * FLAT, f"memory in the last third: {first / 2**20:.0f} -> {final / 2**20:.0f} MiB"),
         (max(descriptors) <= 200, f"descriptors: {min(descriptors)} to {max(descriptors)}"),
         (slowest <= HEALTH_LIMIT, f"/healthz: at most {slowest * 1000:.0f} ms"),
+        (end.longest <= HEALTH_LIMIT, f"longest turn of the loop: {end.longest * 1000:.0f} ms"),
         (load.failed == 0, f"requests that failed: {load.failed}"),
         (code == 0, f"exit code {code}"),
         crash_limit(crashes),
     ]
-    notes = [", ".join(f"{name} {count}" for name, count in load.done.items())]
+    share = end.held_seconds / max(1.0, end.at - samples[0].at)
+    notes = [
+        ", ".join(f"{name} {count}" for name, count in load.done.items()),
+        f"turns of the loop over 50 ms: {end.held}, {share:.2%} of the time",
+    ]
     return print_verdicts(console, limits, notes)
 
 

@@ -1,12 +1,31 @@
 """`scripts/chaos soak`, reduced: mixed load for half a minute; the script runs for 30."""
 
+from pathlib import Path
+
 import pytest
 
 from scripts.scenarios import soak
 
-pytestmark = pytest.mark.chaos
+METRICS = """# TYPE unifyport_loop_held_total counter
+unifyport_loop_held_total 3.0
+unifyport_loop_held_seconds_total 0.25
+unifyport_loop_longest_turn_seconds 0.12
+unifyport_loops_of_others 7
+"""
 
 
+def test_a_line_of_the_figures_has_memory_descriptors_and_the_lag_of_the_loop(tmp_path: Path) -> None:
+    loop = soak.loop_figures(METRICS)
+    assert loop == (3, 0.25, 0.12)
+    samples = [soak.Sample(10.0, 1 << 20, 30, 0.002), soak.Sample(11.0, 2 << 20, 31, 0.003, *loop)]
+    soak._write(samples, tmp_path / "soak.csv")
+    assert (tmp_path / "soak.csv").read_text().splitlines()[1:] == [
+        "0,1048576,30,0.0020,0,0.0000,0.0000",
+        "1,2097152,31,0.0030,3,0.2500,0.1200",
+    ]
+
+
+@pytest.mark.chaos
 async def test_memory_has_a_plateau_under_mixed_load(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(soak, "HEALTH_LIMIT", 5.0)  # what a liveness probe commonly waits
     assert await soak.run(40)
