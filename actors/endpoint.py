@@ -232,6 +232,8 @@ class EndpointActor:
                 nursery.cancel_scope.cancel()
         finally:
             self._client.close()
+            self._recorder.detach()
+            del self._nursery  # it holds the task, and with the recorder's calls this actor: no cycle stays
 
     async def _wake_on_stop(self, incarnation: Incarnation) -> None:
         await incarnation.stopping()

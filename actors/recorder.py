@@ -97,6 +97,12 @@ class Recorder:
             self._urgent.set()
         self._bell.ring()
 
+    def detach(self) -> None:
+        """Its actor has ended: hold nothing of it, so that its last reference frees both at once."""
+        endpoint = self._endpoint()
+        self._endpoint = lambda: endpoint
+        self._on_durable = self._on_version = lambda _: None
+
     @property
     def full(self) -> bool:
         """Whether so many outcomes are not recorded yet that no further attempt should start."""

@@ -41,6 +41,8 @@ def quart_app(dispatch: Dispatch, *, max_body: int) -> Answer:
 
     @app.before_request
     async def answer() -> QuartResponse:
+        # Quart's router finds no route. Its exception has a traceback, and so is in a cycle with the request.
+        current_request.routing_exception = None
         return _to_quart(await dispatch(_from_quart(current_request)))
 
     @app.errorhandler(Exception)
