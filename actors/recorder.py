@@ -101,7 +101,8 @@ class Recorder:
         """Its actor has ended: hold nothing of it, so that its last reference frees both at once."""
         endpoint = self._endpoint()
         self._endpoint = lambda: endpoint
-        self._on_durable = self._on_version = lambda _: None
+        self._on_durable = lambda _: None
+        self._on_version = lambda _: None
 
     @property
     def full(self) -> bool:

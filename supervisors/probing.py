@@ -99,6 +99,7 @@ class Prober:
         """Stop probing: the incarnation ends. Later calls do nothing."""
         if not watch.over:
             watch.over = True
+            del watch.probed  # `_due` holds the watch until its time has come
             del self._watches[watch]
             self.silent -= watch.failures > 0
         if watch.scope is not None:

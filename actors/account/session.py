@@ -152,8 +152,9 @@ class AccountSession:
     # -- the end --------------------------------------------------------------------------------------------
 
     def close(self) -> None:
-        """Take nothing more; every call from now on raises `SessionLost`."""
+        """Take nothing more; every later call raises `SessionLost`, and `lost` is not called any more."""
         self.closed = True
+        self._lost = _ignore  # it refers to the connection, which refers to this session
 
     async def drained(self) -> None:
         """Wait until everything that was handed over is answered: then the next incarnation may read."""
@@ -237,6 +238,10 @@ class AccountSession:
     def _check_open(self) -> None:
         if self.closed:
             raise SessionLost
+
+
+def _ignore(_: Exception) -> None:
+    """Why a session was lost that is closed already."""
 
 
 def _reason_of(answer: Answer) -> Exception:
