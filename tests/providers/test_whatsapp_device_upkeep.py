@@ -1,6 +1,7 @@
 """What a linked device removes from its session, and when it gives a message up."""
 
 import msgspec
+import pytest
 
 from actors.account.memory_session import MemorySession
 from unifyport.model.inbound import Ignored, ProviderEvent
@@ -50,3 +51,26 @@ async def test_every_message_that_nobody_sent_again_is_told_once() -> None:
         await records.commit(draft.changes)
     assert told == [f"{number:04}".encode() for number in range(550, 700)]
     assert len(session.records) == 550
+
+
+async def test_what_was_sent_is_bounded_in_bytes_and_the_oldest_goes_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(upkeep, "MOST_SENT_BYTES", 100_000)
+    session = MemorySession({})
+    for number in range(1000):  # one a minute
+        kept = Kept(str(CHAT), NOW - 60 * number, bytes(1000))
+        session.records[SENT, f"{number * 7919 % 1000:04}".encode()] = msgspec.msgpack.encode(kept)
+    await upkeep.sweep(Records(session), now=NOW)
+    left = [msgspec.msgpack.decode(value, type=Kept).at for _, value in session.records.items()]
+    assert 90 <= len(left) < 100
+    assert sorted(left, reverse=True) == [NOW - 60 * number for number in range(len(left))]
+
+
+async def test_the_newest_minute_is_kept_whatever_its_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upkeep, "MOST_SENT_BYTES", 1000)
+    session = MemorySession({})
+    for number, at in enumerate((NOW, NOW, NOW - 60)):
+        session.records[SENT, bytes([number])] = msgspec.msgpack.encode(Kept(str(CHAT), at, bytes(900)))
+    await upkeep.sweep(Records(session), now=NOW)
+    assert sorted(key for _, key in session.records) == [b"\0", b"\1"]

@@ -199,7 +199,9 @@ class DeviceLink(Parts):
                 if events:
                     await self.records.deliver(link, Batch(events, draft.changes))
             self.later(self.prekeys.keep_up)
-            if periods % upkeep.SWEEP_EVERY == 0 and not self._clock.in_doubt:
+            due = periods % upkeep.SWEEP_EVERY == 0 or self.outgoing.unswept > upkeep.MOST_SENT_BYTES // 4
+            if due and not self._clock.in_doubt:
+                self.outgoing.unswept = 0
                 await upkeep.sweep(self.records, now=now)
             periods += 1
 

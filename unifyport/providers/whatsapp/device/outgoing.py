@@ -33,6 +33,7 @@ from .routes import Route, Routes
 
 SENT = "sent"
 _WRONG_ADDRESSING = {400: LID, 463: PHONE}  # refusal -> the kind of name that is refused by it
+LARGEST_KEPT = 192 * 1024  # bytes of a message; a record of the session may have 256 KiB
 _STALE = (400, 421, 463, 479)  # refusals after which device lists and groups are asked for again
 
 HandOver = Callable[[list[SessionChange]], Awaitable[None]]
@@ -77,6 +78,7 @@ class Outgoing:
         self._ratchets = ratchets
         self._prekeys = prekeys
         self._encryptor = encryptor
+        self.unswept = 0  # bytes that were kept since `upkeep.sweep` has looked at all of them
 
     async def send(self, chat: Jid, content: wa.Message, message_id: str, hand_over: HandOver) -> None:
         """Send a message once; `hand_over` makes its changes durable before the first byte.
@@ -185,8 +187,13 @@ class Outgoing:
                         raise Rejected("recipient_keys_invalid", str(error)) from None
 
     def _keep(self, draft: Draft, chat: Jid, content: wa.Message, message_id: str) -> None:
-        kept = Kept(str(chat), int(time.time()), content.SerializeToString())
-        draft.put(SENT, message_id.encode(), msgspec.msgpack.encode(kept))
+        """Keep what is sent for those who ask for it again; a message that is too large is sent once."""
+        body = content.SerializeToString()
+        if len(body) > LARGEST_KEPT:
+            return
+        kept = msgspec.msgpack.encode(Kept(str(chat), int(time.time()), body))
+        draft.put(SENT, message_id.encode(), kept)
+        self.unswept += len(kept)
 
     async def kept(self, draft: Draft, message_id: str) -> Kept | None:
         """What was sent under this id; None if it is not kept any more."""

@@ -1,6 +1,7 @@
 """What is removed from the session after a while, and messages that are given up."""
 
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import msgspec
 
@@ -16,6 +17,7 @@ from .stanzas import Head
 PERIOD_SECONDS = 60.0
 DAY_SECONDS = 86_400
 SENT_SECONDS = 3 * DAY_SECONDS
+MOST_SENT_BYTES = 16 * 1024 * 1024  # of what was sent, for one account
 _PAGE = 500
 SWEEP_EVERY = 60  # periods
 MOST_AT_ONCE = 100  # events of one unit; the others follow in the next period
@@ -47,21 +49,52 @@ async def give_up_old(records: Records, draft: Draft, given_up: GivenUp, *, now:
 
 
 async def sweep(records: Records, *, now: int) -> None:
-    """Remove what was remembered of old messages, and what was sent days ago. `now`: unix seconds."""
-    for name, shape, life in ((MESSAGE, Remembered, KEPT_SECONDS), (SENT, Kept, SENT_SECONDS)):
-        after: bytes | None = None
-        while True:
-            page = await records.session.scan(name, after=after, limit=_PAGE)
-            old = [key for key, value in page if _read(value, shape).at + life < now]
-            if old:
-                async with records.lock:
-                    draft = Draft(records)
-                    for key in old:
-                        draft.put(name, key, None)
-                    await records.commit(draft.changes)
-            if len(page) < _PAGE:
-                break
-            after = page[-1][0]
+    """Remove what was remembered of old messages, and what was sent days ago or is too much to be kept.
+    `now`: unix seconds.
+    """
+    await _remove(records, MESSAGE, Remembered, before=now - KEPT_SECONDS)
+    oldest = await _oldest_to_keep(records, now)
+    await _remove(records, SENT, Kept, before=max(now - SENT_SECONDS, oldest))
+
+
+async def _remove(records: Records, name: str, shape: type[Remembered] | type[Kept], *, before: int) -> None:
+    """Remove the records that are older than `before`, in unix seconds."""
+    async for page in _pages(records, name):
+        old = [key for key, value in page if _read(value, shape).at < before]
+        if old:
+            async with records.lock:
+                draft = Draft(records)
+                for key in old:
+                    draft.put(name, key, None)
+                await records.commit(draft.changes)
+
+
+async def _oldest_to_keep(records: Records, now: int) -> int:
+    """The time, in unix seconds, from which on all that was sent fits into `MOST_SENT_BYTES`.
+
+    It is found by the minute, so that no list of messages is held; the newest minute is always kept.
+    """
+    sizes: Counter[int] = Counter()
+    async for page in _pages(records, SENT):
+        for key, value in page:
+            sizes[min(_read(value, Kept).at, now) // 60] += len(key) + len(value)
+    oldest, total = min(sizes, default=0), 0
+    for minute in sorted(sizes, reverse=True):
+        total += sizes[minute]
+        if total > MOST_SENT_BYTES and minute < max(sizes):
+            return oldest * 60
+        oldest = minute
+    return 0
+
+
+async def _pages(records: Records, name: str) -> AsyncIterator[list[tuple[bytes, bytes]]]:
+    """The records of a name. Those of a page may be removed before the next one is read."""
+    after: bytes | None = None
+    while page := await records.session.scan(name, after=after, limit=_PAGE):
+        yield page
+        if len(page) < _PAGE:
+            break
+        after = page[-1][0]
 
 
 def _read(value: bytes, shape: type[Remembered] | type[Kept]) -> Remembered | Kept:
