@@ -74,7 +74,7 @@ class Encryptor:
         for device in recipients:
             text = own if device.bare == me else plain
             node = await self.encrypt_for(
-                draft, device, text, made, shared=shared, required=device == route.to
+                draft, device, text, made, shared=shared, required=self._routes.is_needed(route, device)
             )
             if node is not None:
                 nodes.append(Node("to", {"jid": str(device)}, [node]))
@@ -100,7 +100,8 @@ class Encryptor:
             told.senderKeyDistributionMessage.axolotlSenderKeyDistributionMessage = own.keys.distribution()
             text = told.SerializeToString()
             for device in new:
-                node = await self.encrypt_for(draft, device, text, made, shared={}, required=False)
+                required = self._routes.is_needed(route, device)
+                node = await self.encrypt_for(draft, device, text, made, shared={}, required=required)
                 if node is not None:
                     nodes.append(Node("to", {"jid": str(device)}, [node]))
                     own.holders.add(device)

@@ -6,6 +6,7 @@ message, which was not delivered, is sent again once in the other kind.
 https://github.com/tulir/whatsmeow (`send.go`)
 """
 
+import logging
 import os
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterable
@@ -31,6 +32,7 @@ from .records import Draft, Records
 from .requests import Requests
 from .routes import Route, Routes
 
+log = logging.getLogger(__name__)
 SENT = "sent"
 _WRONG_ADDRESSING = {400: LID, 463: PHONE}  # refusal -> the kind of name that is refused by it
 LARGEST_KEPT = 192 * 1024  # bytes of a message; a record of the session may have 256 KiB
@@ -172,19 +174,24 @@ class Outgoing:
         if not missing:
             return {}
         bundles = await self._prekeys.fetch(missing)
-        if route.group is None and route.to in missing and route.to not in bundles:
-            raise Rejected("recipient_keys_missing", "WhatsApp has no keys of this person's phone")
+        for device in missing:
+            if device not in bundles and self._routes.is_needed(route, device):
+                raise Rejected("recipient_keys_missing", f"WhatsApp has no keys of the phone of {device.bare}")
         return bundles
 
     async def _begin(self, draft: Draft, route: Route, bundles: dict[Jid, Bundle]) -> None:
-        """Begin sessions. A device whose keys are not valid is left out, unless it is the person's phone."""
+        """Begin sessions. A companion device whose keys are broken or forged is left out, and asked for again
+        with the next message; without the phone of a person nothing is sent.
+        """
         for device, bundle in bundles.items():
             if not await self._ratchets.has_session(draft, device):
                 try:
                     await self._ratchets.begin(draft, device, bundle)
                 except SignalError as error:
-                    if device == route.to:
-                        raise Rejected("recipient_keys_invalid", str(error)) from None
+                    if self._routes.is_needed(route, device):
+                        detail = f"the keys of the phone of {device.bare} are not valid: {error}"
+                        raise Rejected("recipient_keys_invalid", detail) from None
+                    log.info("whatsapp: a companion device is left out: %s", type(error).__name__)
 
     def _keep(self, draft: Draft, chat: Jid, content: wa.Message, message_id: str) -> None:
         """Keep what is sent for those who ask for it again; a message that is too large is sent once."""

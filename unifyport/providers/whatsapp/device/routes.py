@@ -74,6 +74,15 @@ class Routes:
         lid = self._keys.my_lid
         return lid if by_lid and lid is not None else self._keys.me
 
+    def is_needed(self, route: Route, device: Jid) -> bool:
+        """Whether nothing is sent without this device: the phone of the person, or of a member of the group.
+
+        Other devices of theirs, and those of the account, are left out where they cannot be written to.
+        """
+        if route.group is None:
+            return device == route.to
+        return device == device.bare and not self._keys.is_mine(device)
+
     def forget(self, route: Route) -> None:
         """Ask for the group and for all devices of these people again before the next message to them."""
         if route.group is not None:
