@@ -51,7 +51,9 @@ class Platform:
         self.requests.answer(answer)
 
     async def fetch(self, devices: Collection[Jid]) -> dict[Jid, Bundle]:
-        return {device: _bundle(self.bad.get(device)) for device in devices if self.bad.get(device) != MISSING}
+        return {
+            device: _bundle(self.bad.get(device)) for device in devices if self.bad.get(device) != MISSING
+        }
 
     def written_to(self) -> set[Jid]:
         """The devices that the last message has a ciphertext or a sender key for."""
@@ -115,7 +117,9 @@ async def test_without_the_keys_of_a_phone_nothing_is_sent(chat: Jid, wrong: str
     platform = Platform({MEI: wrong})
     with pytest.raises(Rejected) as refused:
         await send(platform, chat)
-    assert refused.value.reason == ("recipient_keys_missing" if wrong == MISSING else "recipient_keys_invalid")
+    assert refused.value.reason == (
+        "recipient_keys_missing" if wrong == MISSING else "recipient_keys_invalid"
+    )
     assert str(MEI) in refused.value.detail
     assert platform.messages == []
 

@@ -10,7 +10,7 @@ from unifyport.model.inbound import Conversation, Sender
 from unifyport.protocols.binary_node import Jid
 from unifyport.protocols.whatsapp.whatsapp_pb2 import Message
 from unifyport.providers.whatsapp.device.additions import Found
-from unifyport.providers.whatsapp.device.parse import Incoming
+from unifyport.providers.whatsapp.device.contents import Incoming
 from unifyport.providers.whatsapp.device.stanzas import Head
 
 NOW = 1_780_790_400_000  # ms

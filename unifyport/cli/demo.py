@@ -3,12 +3,10 @@
 It runs the gateway, the sandbox platforms, a webhook receiver, and the customers' side.
 """
 
-import json
 import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,24 +14,20 @@ import click
 import httpx
 import trio
 
-from unifyport.model.toml_strings import toml_string
 from unifyport.providers.registry import standard
 from unifyport.sandbox.control import Sandbox
-from unifyport.sandbox.inspector import Inspector, Received
+from unifyport.sandbox.inspector import Inspector
 
 from . import demo_device
 from .common import console, fail, run_async
 from .demo_channels import CUSTOMERS, SECRET, WHATSAPP, Customer, text_of
 from .demo_device import link_device, write_as_customer
-from .messages import describe
+from .demo_inbox import DemoFailed, DemoInbox
+from .demo_texts import add_settings, explain
 from .serving import initialise
 from .terminal import escaped
 
-START_SECONDS, STEP_SECONDS = 30, 15
-
-
-class DemoFailed(Exception):
-    """A step of the demo did not happen in time."""
+START_SECONDS = 30
 
 
 class Demo:
@@ -43,25 +37,11 @@ class Demo:
         self.directory = directory
         self.port = port
         self.config, self._key = initialise(directory, port)
-        self.events: list[Received] = []
-        self._verified = False
-        self._news = trio.Event()
+        self._inbox = DemoInbox()
         self._sandbox = Sandbox(standard().channels.values())
-        self._inspector = Inspector(SECRET, self._on_event)
+        self._inspector = Inspector(SECRET, self._inbox.take)
         self._http = httpx.AsyncClient(trust_env=False, timeout=10.0)
         self._control = ""
-
-    def _on_event(self, received: Received) -> None:
-        self.events.append(received)
-        if self._verified:
-            return  # the round is over: print nothing more
-        colour = "green" if received.verdict == "valid" else "red"
-        console.print(
-            f"  [cyan]webhook[/cyan] {escaped(describe(received.event))}"
-            f"  [{colour}]signature {received.verdict}[/{colour}]"
-        )
-        self._news.set()
-        self._news = trio.Event()
 
     async def run(self, *, once: bool) -> None:
         """Raises `DemoFailed`."""
@@ -70,13 +50,13 @@ class Demo:
                 lambda task_status: self._sandbox.run(port=0, task_status=task_status)
             )
             hook = await nursery.start(lambda task_status: self._inspector.run(task_status=task_status))
-            self._configure(hook)
+            add_settings(self.config, self.port, hook, self._sandbox.config())
             gateway = await self._start()
             try:
                 await self._round(f"http://127.0.0.1:{self.port}")
-                self._verified = once
+                self._inbox.silent = once
                 if not once:
-                    self._explain()
+                    explain(self.config, self._control, key=self._key)
                     await self._live()
             finally:
                 gateway.terminate()
@@ -89,27 +69,6 @@ class Demo:
             nursery.cancel_scope.cancel()
 
     # -- set-up ----------------------------------------------------------------------------------------------
-
-    def _configure(self, hook: str) -> None:
-        text = self.config.read_text(encoding="utf-8")
-        where = f'public_url = "http://127.0.0.1:{self.port}"'
-        text = text.replace('# public_url = "https://gateway.example"', where)
-        text += f"""
-[[webhook_endpoints]]
-name = "demo"
-url = {toml_string(hook)}
-signing_secret = "{SECRET}"
-"""
-        for customer in CUSTOMERS:
-            pairs = ", ".join(f"{name} = {toml_string(text)}" for name, text in customer.credentials.items())
-            text += f"""
-[[accounts]]
-name = "{customer.account}"
-provider = "{customer.channel}"
-credentials = {{ {pairs} }}
-"""
-        text += f"\n{self._sandbox.config()}"
-        self.config.write_text(text, encoding="utf-8")
 
     async def _start(self) -> trio.Process:
         console.print(
@@ -159,15 +118,15 @@ credentials = {{ {pairs} }}
                 f"{self._control}/sandbox/{customer.channel}/messages",
                 {**customer.order, "text": customer.question},
             )
-            event = await self._event("message.received", customer.question)
+            event = await self._inbox.event("message.received", customer.question)
             sent[customer.channel] = await self._reply(gateway, event, customer)
         console.print(f"[bold]{len(CUSTOMERS) + 3}.[/bold] WhatsApp says what became of it")
         for status in ("delivered", "read"):
             receipt = {"message_id": sent["whatsapp"], "status": status}
             await self._post(f"{self._control}/sandbox/whatsapp/receipts", receipt)
-            await self._event(f"message.{status}", "")
-        await self._until(lambda: len(self._statuses()) == 3, "message.status.updated")
-        self._verify(written, sent["whatsapp"])
+            await self._inbox.event(f"message.{status}", "")
+        await self._inbox.until(lambda: len(self._inbox.statuses()) == 3, "message.status.updated")
+        self._inbox.verify(written, sent["whatsapp"])
         await self._device_round(gateway)
         console.print(
             f"[bold green]verified:[/bold green] {len(CUSTOMERS)} channels, inbound -> signed webhook ->"
@@ -177,7 +136,7 @@ credentials = {{ {pairs} }}
     async def _device_round(self, gateway: str) -> None:
         """A phone links a device by its QR code; a customer writes to that number, and is answered."""
         console.print(f"[bold]{len(CUSTOMERS) + 4}.[/bold] a phone scans the QR code of a WhatsApp device")
-        started = len(self._of("account.started"))
+        started = len(self._inbox.of("account.started"))
 
         async def call(method: str, path: str, body: dict[str, Any] | None) -> dict[str, Any]:
             return await self._request(method, f"{gateway}{path}", body)
@@ -186,9 +145,9 @@ credentials = {{ {pairs} }}
             return await self._post(f"{self._control}/sandbox/whatsapp-device/{what}", body)
 
         await link_device(call, order)
-        await self._until(lambda: len(self._of("account.started")) > started, "account.started")
+        await self._inbox.until(lambda: len(self._inbox.of("account.started")) > started, "account.started")
         await write_as_customer(order)
-        event = await self._event("message.received", demo_device.QUESTION)
+        event = await self._inbox.event("message.received", demo_device.QUESTION)
         conversation = event["data"]["conversation"]
         message = {"type": "text", "text": demo_device.REPLY}
         to = {"id": conversation["id"], "type": conversation["type"]}
@@ -197,8 +156,7 @@ credentials = {{ {pairs} }}
         if [told["text"] for told in read] != [demo_device.REPLY]:
             raise DemoFailed(f"the phone did not get the reply: {read}")
         console.print(f"  [cyan]phone[/cyan]   the customer reads: {escaped(repr(demo_device.REPLY))}")
-        if bad := [received.verdict for received in self.events if received.verdict != "valid"]:
-            raise DemoFailed(f"signatures {bad}")
+        self._inbox.verify_signatures()
 
     async def _request(self, method: str, url: str, body: dict[str, Any] | None) -> dict[str, Any]:
         response = await self._http.request(method, url, json=body, headers={"x-api-key": self._key})
@@ -210,7 +168,9 @@ credentials = {{ {pairs} }}
 
     async def _accounts(self, gateway: str) -> dict[str, Any]:
         """The accounts by name, once all are online."""
-        await self._until(lambda: len(self._of("account.started")) == len(CUSTOMERS), "account.started")
+        await self._inbox.until(
+            lambda: len(self._inbox.of("account.started")) == len(CUSTOMERS), "account.started"
+        )
         response = await self._http.get(f"{gateway}/v1/accounts", headers={"x-api-key": self._key})
         return {account["name"]: account for account in response.json()["data"]}
 
@@ -231,41 +191,6 @@ credentials = {{ {pairs} }}
         console.print(f"  [cyan]phone[/cyan]   the customer reads: {escaped(repr(arrived[0]))}")
         return str(sent["message_id"])
 
-    def _of(self, name: str) -> list[dict[str, Any]]:
-        return [received.event for received in self.events if received.event["type"] == name]
-
-    def _statuses(self) -> list[tuple[str, str]]:
-        """What WhatsApp said of messages."""
-        told = [event for event in self._of("message.status.updated") if event["provider"] == "whatsapp"]
-        return [(event["message_id"], event["status"]) for event in told]
-
-    def _verify(self, written: dict[str, Any], sent: str) -> None:
-        """Check everything that was received. Raises `DemoFailed`."""
-        bad = [received.verdict for received in self.events if received.verdict != "valid"]
-        ids = [received.event["id"] for received in self.events]
-        if bad or len(ids) != len(set(ids)):
-            raise DemoFailed(f"signatures {bad}, ids {ids}")
-        messages = {event["provider"]: event["message_id"] for event in self._of("message.received")}
-        if messages != {channel: order["message_id"] for channel, order in written.items()}:
-            raise DemoFailed(f"messages received: {messages}")
-        statuses = self._statuses()
-        if statuses != [(sent, "sent"), (sent, "delivered"), (sent, "read")]:
-            raise DemoFailed(f"statuses received: {statuses}")
-
-    async def _until(self, enough: Callable[[], bool], what: str) -> None:
-        with trio.move_on_after(STEP_SECONDS):
-            while not enough():
-                await self._news.wait()
-            return
-        raise DemoFailed(f"{what} did not arrive within {STEP_SECONDS} s")
-
-    async def _event(self, name: str, text: str) -> dict[str, Any]:
-        def found() -> list[dict[str, Any]]:
-            return [event for event in self._of(name) if event.get("text", "") == text]
-
-        await self._until(lambda: bool(found()), name)
-        return found()[0]
-
     async def _post(
         self, url: str, body: dict[str, Any], headers: dict[str, str] | None = None
     ) -> dict[str, Any]:
@@ -277,24 +202,6 @@ credentials = {{ {pairs} }}
         return answer
 
     # -- afterwards ------------------------------------------------------------------------------------------
-
-    def _explain(self) -> None:
-        mei = CUSTOMERS[0]
-        console.print(
-            "\nIt goes on until Ctrl-C."
-            " Type a line to write as the WhatsApp customer, or from another terminal:"
-        )
-        for customer in CUSTOMERS:
-            console.print(
-                "  curl -H 'content-type: application/json'"
-                f" -d '{json.dumps({**customer.order, 'text': 'hello'})}'"
-                f" {self._control}/sandbox/{customer.channel}/messages"
-            )
-        console.print(
-            f"  unifyport send -c {self.config} {mei.account} {mei.order['from']} 'hello'", soft_wrap=True
-        )
-        console.print(f"  unifyport status -c {self.config}", soft_wrap=True)
-        console.print(f"API key: {self._key}   log: {self.directory / 'gateway.log'}\n", soft_wrap=True)
 
     async def _live(self) -> None:
         limiter, mei = trio.CapacityLimiter(1), CUSTOMERS[0]

@@ -3,7 +3,6 @@
 One connection serves `login` and `receive`: the platform takes a second one for a replacement of the first.
 """
 
-import contextlib
 from typing import Literal
 
 import trio
@@ -11,7 +10,6 @@ import trio
 from unifyport.model import directory
 from unifyport.model.account import Identity
 from unifyport.model.message import OutboundContacts, OutboundMedia, OutboundMessage, OutboundText
-from unifyport.protocols.binary_node import Node
 from unifyport.protocols.whatsapp.payload import login_payload
 from unifyport.providers.contract.base import AnswersProbes, ConnectorContext, Link
 from unifyport.providers.contract.capabilities import (
@@ -55,6 +53,7 @@ from .pairing import identity_of
 from .records import Records
 from .sends import Sends
 from .socket import connect
+from .unlinking import unlink
 
 _READY_SECONDS = 20.0
 
@@ -131,12 +130,7 @@ class DeviceConnector(
         link = await self._open()
         try:
             await link.log_in()
-            removed = {"jid": str(link.keys.me), "reason": "user_initiated"}
-            request = {"id": "unlink", "to": "s.whatsapp.net", "type": "set", "xmlns": "md"}
-            await link.socket.send(Node("iq", request, [Node("remove-companion-device", removed)]))
-            with contextlib.suppress(Transient, LoggedOut), trio.move_on_after(5):
-                while (await link.socket.receive())[0].tag not in ("iq", "stream:error"):
-                    continue
+            await unlink(link)
         finally:
             await link.aclose()
 

@@ -35,11 +35,12 @@ from unifyport.protocols.whatsapp.messages import MalformedMessage, read_message
 
 from . import memory, people
 from .additions import examine
+from .contents import Incoming, content_of
 from .controls import TakesHistory, concerns_device, work_of
 from .group_cache import GroupCache
 from .keys import DeviceKeys
 from .outcomes import Outcome
-from .parse import Incoming, content_of, parse, undecryptable
+from .parse import parse, undecryptable
 from .ratchets import Ratchets
 from .records import Draft
 from .recovery import Recovery

@@ -176,7 +176,9 @@ class Outgoing:
         bundles = await self._prekeys.fetch(missing)
         for device in missing:
             if device not in bundles and self._routes.is_needed(route, device):
-                raise Rejected("recipient_keys_missing", f"WhatsApp has no keys of the phone of {device.bare}")
+                raise Rejected(
+                    "recipient_keys_missing", f"WhatsApp has no keys of the phone of {device.bare}"
+                )
         return bundles
 
     async def _begin(self, draft: Draft, route: Route, bundles: dict[Jid, Bundle]) -> None:
