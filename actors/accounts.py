@@ -11,7 +11,17 @@ from typing import Any
 import attrs
 import trio
 
-from supervisors import Admission, ChildSpec, ChildState, Desired, Incarnation, OneForOne, Policy, Prober
+from supervisors import (
+    Admission,
+    ChildSpec,
+    ChildState,
+    Desired,
+    Incarnation,
+    OneForOne,
+    Phase,
+    Policy,
+    Prober,
+)
 from unifyport.fleet.leases import Lease
 from unifyport.model.account import ACTIVE, Account, AuthStatus
 from unifyport.model.message import Answer, FetchMedia, MarkRead, PlatformCall, SendCommand
@@ -140,10 +150,13 @@ class Accounts:
     def update(self, row: Account, *, reconnect: bool) -> None:
         """Take over a stored change. `reconnect`: credentials changed, so a new login is due and may succeed.
 
+        A connection that is up ends, too, where `metadata` asks for other things than before.
+
         Raises `NoSuchAccount`.
         """
         actor = self._actor(row.id)
         changed = _login_would_differ(actor.row, row)
+        wanted = actor.spec.wanted(actor.row.metadata)
         abandoned = changed and actor.login is not None and actor.login.abandon()
         if (actor.row.login, actor.row.auth_mode) != (row.login, row.auth_mode):
             actor.outbox.drop_waiting()  # messages of the old identity are not sent as the new one
@@ -157,6 +170,9 @@ class Accounts:
         if reconnect:
             self._connect_again(actor)
         else:
+            connected = self.supervisor.state(row.id).phase in (Phase.STARTING, Phase.RUNNING)
+            if connected and actor.state.spec.wanted(row.metadata) != wanted:
+                self.supervisor.restart(row.id)  # the next connection tells what is wanted now
             self._follow(actor)
 
     def _connect_again(self, actor: AccountActor) -> None:

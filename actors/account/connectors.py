@@ -76,6 +76,8 @@ class Connectors:
             proxy=await self._checked_proxy(),
             secrets=self._state.secrets,
             clock=services.clock,
+            wanted=self._state.spec.wanted(row.metadata),
+            counts=attrs.evolve(services.tallies.connectors, channel=row.channel),
         )
 
     async def _checked_proxy(self) -> Proxy | None:

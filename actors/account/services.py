@@ -14,6 +14,7 @@ from unifyport.model.account import Account
 from unifyport.model.send_pace import Pace
 from unifyport.net.guard import AddressGuard
 from unifyport.process.clock import Clock
+from unifyport.providers.contract.counts import Counts
 from unifyport.providers.registry import Registry
 from unifyport.storage.contract import Store
 
@@ -30,6 +31,7 @@ class Tallies:
     incarnations: Counter[str] = attrs.field(factory=Counter)
     commands: Counter[tuple[str, str, str]] = attrs.field(factory=Counter)  # channel, command, outcome
     refused: Counter[tuple[str, str]] = attrs.field(factory=Counter)  # channel, reason: not admitted
+    connectors: Counts = attrs.field(factory=Counts)  # what connectors count
 
 
 @attrs.frozen(kw_only=True)

@@ -42,6 +42,8 @@ class AccountFigures:
     refused: dict[tuple[str, str], int]  # commands that were not admitted, by (channel, reason)
     queued: Counter[str]  # commands that wait or are in progress, by channel
     in_progress: Counter[str]  # by channel
+    undecryptable: Counter[tuple[str, str]]  # messages by (channel, reason)
+    not_asked_for: Counter[tuple[str, str]]  # by (channel, kind)
 
 
 @attrs.frozen(kw_only=True)
@@ -134,6 +136,8 @@ class Figures:
             refused=tallies.refused,
             queued=queued,
             in_progress=in_progress,
+            undecryptable=tallies.connectors.undecryptable,
+            not_asked_for=tallies.connectors.not_asked_for,
         )
 
     def read_each_account(self) -> list[OneAccountFigures]:

@@ -141,6 +141,18 @@ class _Gateway(Collector):
             ["channel", "reason"],
             accounts.refused.items(),
         )
+        yield _counter(
+            "unifyport_undecryptable",
+            "Messages that could not be decrypted, repeats included",
+            ["channel", "reason"],
+            accounts.undecryptable.items(),
+        )
+        yield _counter(
+            "unifyport_not_asked_for",
+            "Posts and messages of kinds that accounts have not asked for",
+            ["channel", "kind"],
+            accounts.not_asked_for.items(),
+        )
         for name, text, counts in (
             ("unifyport_commands_queued", "Commands that wait or are in progress", accounts.queued),
             (

@@ -39,6 +39,7 @@ from unifyport.model.unit import SessionChange
 from unifyport.process.clock import Clock
 from unifyport.process.redaction import ShortLivedSecrets
 
+from .counts import Counts
 from .fields import NamedFile, ProviderField
 from .ingress import InboundHook
 from .session import Session
@@ -81,6 +82,8 @@ class ConnectorContext:
     proxy: Proxy | None = None  # resolved and checked; every connection must use it
     secrets: ShortLivedSecrets = attrs.field(factory=ShortLivedSecrets)  # of the account: blanked in logs
     clock: Clock = attrs.field(factory=Clock)  # while it is in doubt, nothing is too old
+    wanted: frozenset[str] = frozenset()  # of `ConnectionSpec.on_request`, what the account has asked for
+    counts: Counts = attrs.field(factory=Counts)
 
 
 class Connector(Protocol):
@@ -184,6 +187,7 @@ class PhoneCredential(Credential):
 
 TOKEN = "token"  # noqa: S105 (an auth mode, not a secret)
 POLL, WEBHOOK = "poll", "webhook"
+ON = "on"
 Receipt = Literal["sent", "delivered", "read"]
 SENT: Receipt = "sent"
 DELIVERED: Receipt = "delivered"
@@ -247,6 +251,13 @@ class ConnectionSpec:
     sockets: int = 2  # that a connected account keeps open
     sandbox: str | None = None  # `module:Class` of the local platform for the sandbox
     name: str = ""
+    # What is told only to an account whose `metadata` has this name with the value `on`. A change of that
+    # ends the connection, and the next one knows it.
+    on_request: tuple[str, ...] = ()
+
+    def wanted(self, metadata: Mapping[str, Any]) -> frozenset[str]:
+        """What an account with this metadata has asked for."""
+        return frozenset(name for name in self.on_request if metadata.get(name) == ON)
 
     def with_app(self, credentials: Mapping[str, Any], app: Mapping[str, str]) -> Mapping[str, Any]:
         """`credentials` of an account, and those of `app` that it lacks and that this connection takes."""

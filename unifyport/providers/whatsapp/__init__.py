@@ -86,6 +86,7 @@ def _linked(auth_mode: str, connector: str, *credentials: Credential) -> Connect
         mark_read_needs_message=True,
         marks_sending=True,
         sockets=2,
+        on_request=("presence", "status_posts", "newsletters", "broadcasts"),
         sandbox="unifyport.sandbox.whatsapp.device.platform:DevicePlatform",
     )
 

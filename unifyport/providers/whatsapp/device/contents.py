@@ -41,6 +41,8 @@ def content_of(incoming: Incoming, found: Unwrapped, message_id: str) -> Content
         content = Content(message_id, "unknown", f"[unsupported: {word}]", kind=word, unsupported=True)
     for flag in sorted(found.flags):
         content.fields[flag] = True
+    if incoming.head.listed:
+        content.fields["broadcast"] = True
     context = context_of(message)
     if context is not None:
         _add_context(content, context)

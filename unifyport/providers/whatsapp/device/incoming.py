@@ -9,11 +9,12 @@
     does not decrypt                                - (a row of its own)     retry receipt, see `recovery.py`
     does not decrypt, and we have given up          `undecryptable`          -
     from the account's own devices, no content      -                        `controls.py`
-    of a status broadcast or newsletter             -                        -
+    of a status broadcast or newsletter             on request, `posts.py`   -
 
 Every stanza gets exactly one acknowledgement, whatever became of it.
 """
 
+import functools
 import logging
 from collections.abc import Collection
 
@@ -29,34 +30,29 @@ from unifyport.model.inbound import (
     dedupe_key,
 )
 from unifyport.protocols.binary_node import Jid, Node
-from unifyport.protocols.signal.errors import Duplicate, NoSession, SignalError
 from unifyport.protocols.whatsapp import whatsapp_pb2 as wa
-from unifyport.protocols.whatsapp.messages import MalformedMessage, read_message, unknown_fields, unpad
+from unifyport.protocols.whatsapp.messages import MalformedMessage
 
 from . import memory, people
 from .additions import examine
+from .addresses import STATUS
 from .contents import Incoming, content_of
 from .controls import TakesHistory, concerns_device, work_of
+from .decryption import Decryption, Undecryptable, has_content
+from .failures import Failures
 from .group_cache import GroupCache
 from .keys import DeviceKeys
 from .outcomes import Outcome
 from .parse import parse, undecryptable
+from .posts import BROADCASTS, NEWSLETTERS, OnRequest, is_over, kind_of, newsletter_events, post_of
+from .presence import Presence
 from .ratchets import Ratchets
 from .records import Draft
 from .recovery import Recovery
 from .stanzas import Head, ack, members_of
-from .wrappers import BESIDE, unwrap
+from .wrappers import unwrap
 
 log = logging.getLogger(__name__)
-
-
-class Undecryptable(Exception):
-    """`reason`: a word. `with_keys`: the sender needs keys of ours, as it has, or we have, no session."""
-
-    def __init__(self, reason: str, *, with_keys: bool = False) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.with_keys = with_keys
 
 
 class Messages:
@@ -70,13 +66,19 @@ class Messages:
         groups: GroupCache,
         recovery: Recovery,
         history: TakesHistory,
+        on_request: OnRequest,
+        failures: Failures,
+        presence: Presence,
     ) -> None:
         self._keys = keys
         self._account = keys.me.user
-        self._ratchets = ratchets
+        self._decryption = Decryption(ratchets)
         self._groups = groups
         self._recovery = recovery
         self._history = history
+        self._on_request = on_request
+        self._failures = failures
+        self._presence = presence
 
     def key_of(self, head: Head) -> bytes:
         """The dedupe key of a message: by its sender, too, who chooses the id. Which of the sender's two ids
@@ -86,14 +88,16 @@ class Messages:
         return dedupe_key("whatsapp", self._account, "message", sender, head.id)
 
     async def read(self, draft: Draft, node: Node, head: Head, seen: Collection[bytes]) -> Outcome:
-        outcome = Outcome()
-        if head.broadcast or head.newsletter:
-            outcome.replies.append(ack(node, self._keys.me))
-            return outcome
+        outcome, kind = Outcome(), kind_of(head)
         key = self.key_of(head)
-        if key not in seen:
+        if not self._on_request.allows(kind):
+            pass
+        elif kind == NEWSLETTERS:
+            outcome.events += newsletter_events(node, self._account)
+        elif key not in seen:
+            head = attrs.evolve(head, chat=head.sender.bare, listed=True) if kind == BROADCASTS else head
             try:
-                message = await self._decrypt(draft, node, head)
+                message = await self._decryption.read(draft, node, head)
             except Undecryptable as failed:
                 await self._recover(draft, node, head, outcome, failed=failed)
             except MalformedMessage:
@@ -106,57 +110,12 @@ class Messages:
         outcome.replies.append(ack(node, self._keys.me))
         return outcome
 
-    # -- decryption -----------------------------------------------------------------------------------------
-
-    async def _decrypt(self, draft: Draft, node: Node, head: Head) -> wa.Message | None:
-        """The message; None if it was handled before. Raises `Undecryptable`, `MalformedMessage`."""
-        found: wa.Message | None = None
-        parts = list(node.all("enc"))
-        if not parts:
-            raise Undecryptable("unavailable" if node.child("unavailable") is not None else "no_content")
-        for part in parts:
-            try:
-                plaintext = await self._decrypt_part(draft, head, part)
-            except Duplicate:
-                continue
-            except NoSession:
-                raise Undecryptable("no_session", with_keys=True) from None
-            except SignalError as error:
-                raise Undecryptable(type(error).__name__) from None
-            message = read_message(plaintext)
-            await self._take_sender_key(draft, head, message)
-            if found is None or _has_content(message):
-                found = message
-        return found
-
-    async def _decrypt_part(self, draft: Draft, head: Head, part: Node) -> bytes:
-        kind, body = part.get("type"), part.bytes_of() or b""
-        sender = head.sender_other if head.sender_other is not None and head.sender_other.is_lid else None
-        device = sender.on_device(head.sender.device) if sender is not None else head.sender
-        if kind in ("pkmsg", "msg"):
-            padded = await self._ratchets.decrypt(draft, device, kind, body)
-        elif kind == "skmsg" and head.group:
-            padded = await self._ratchets.decrypt_group(draft, head.chat, device, body)
-        else:
-            raise Undecryptable("unknown_encryption")
-        return unpad(padded, part.number("v", 2))
-
-    async def _take_sender_key(self, draft: Draft, head: Head, message: wa.Message) -> None:
-        if not message.HasField("senderKeyDistributionMessage") or not head.group:
-            return
-        told = message.senderKeyDistributionMessage
-        if told.groupID and told.groupID != str(head.chat):
-            return
-        try:
-            await self._ratchets.accept_sender_key(
-                draft, head.chat, head.sender, told.axolotlSenderKeyDistributionMessage
-            )
-        except SignalError as error:
-            log.info("whatsapp: a sender key could not be taken: %s", type(error).__name__)
-
     async def _recover(
         self, draft: Draft, node: Node, head: Head, outcome: Outcome, *, failed: Undecryptable
     ) -> None:
+        self._failures.add(head.sender, failed.reason)
+        if is_over(head):
+            return
         asked = await self._recovery.ask_again(
             draft, node, head, reason=failed.reason, with_keys=failed.with_keys
         )
@@ -170,11 +129,15 @@ class Messages:
     async def given_up(self, draft: Draft, head: Head, reason: str) -> ProviderEvent:
         """The event of a message that never came in a form that can be read. A later success has its own."""
         key = dedupe_key("whatsapp", self._account, "undecryptable", str(head.sender.bare), head.id)
+        if head.status:
+            return Ignored(key)
         return undecryptable(await self._incoming(draft, head, key, wa.Message()), reason)
 
     async def _unreadable(self, draft: Draft, node: Node, head: Head, key: bytes) -> ProviderEvent:
         found = await self._incoming(draft, head, key, wa.Message())
         raw = f"{node.tag} {dict(node.attrs)}".encode()
+        if head.status:
+            return Unparsed(key, raw, "malformed_message")
         return Unparsed(key, raw, "malformed_message", found.chat, found.sender, head.id, head.at or None)
 
     # -- what a message says --------------------------------------------------------------------------------
@@ -190,11 +153,19 @@ class Messages:
             outcome.later += [work] if work is not None else []
             outcome.events.append(Ignored(key))
             return
-        if not _has_content(message):
+        if not has_content(message):
+            outcome.events.append(Ignored(key))
+            return
+        incoming = await self._incoming(draft, head, key, message)
+        if head.status:
+            outcome.events.append(post_of(parse(incoming), "status_post"))
+            return
+        if head.listed and head.from_me:  # the phone shows it in the conversation with each of the list
             outcome.events.append(Ignored(key))
             return
         await memory.learn_timer(draft, head.chat, found.message)
-        incoming = await self._incoming(draft, head, key, message)
+        if not head.group and not head.listed and self._presence.is_new(head.chat):
+            outcome.later.append(functools.partial(self._presence.follow, head.chat))
         about = await examine(draft, self._keys, head, found.message)
         incoming = attrs.evolve(incoming, found=about)
         text = content_of(incoming, found, head.id).text
@@ -209,6 +180,8 @@ class Messages:
 
     async def conversation(self, draft: Draft, chat: Jid, title: str = "") -> Conversation:
         """A conversation as events show it."""
+        if chat == STATUS:
+            return Conversation(str(chat), "channel")
         if chat.is_group:
             info = self._groups.peek(chat)
             return Conversation(str(chat), "group", info.subject if info is not None else "")
@@ -220,11 +193,11 @@ class Messages:
         for one, other in ((head.sender, head.sender_other), (head.chat, head.chat_other)):
             former = await people.learn(draft, one, other)
             if former is not None and not head.group:
-                moved.append(await self._moved(draft, head, former))
+                moved.append(await self._moved(draft, head, one, former))
         return moved
 
-    async def _moved(self, draft: Draft, head: Head, former: Jid) -> ProviderEvent:
-        person = await people.person(draft, head.chat)
+    async def _moved(self, draft: Draft, head: Head, jid: Jid, former: Jid) -> ProviderEvent:
+        person = await people.person(draft, jid)
         key = dedupe_key("whatsapp", self._account, "moved", str(former), str(person.id))
         reason = MoveReason.NUMBER_CHANGED
         return ConversationMoved(key, person.conversation(), str(former), reason, "number_changed", head.at)
@@ -237,9 +210,3 @@ class Messages:
         elif head.from_me:
             attributes["type"] = "sender"
         return Node("receipt", attributes)
-
-
-def _has_content(message: wa.Message) -> bool:
-    """Whether it is more than a sender key."""
-    known = any(field.name not in BESIDE for field, _ in message.ListFields())
-    return known or bool(unknown_fields(message))

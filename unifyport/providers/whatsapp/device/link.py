@@ -25,6 +25,7 @@ from .errors import login_failure, stream_failure
 from .inbox import MOST_STANZAS, Inbox
 from .keys import RECORD, DeviceKeys
 from .parts import Parts
+from .presence import TAGS
 from .records import Draft, Records
 from .socket import NodeSocket
 from .worker import HANDLED, Worker
@@ -119,7 +120,7 @@ class DeviceLink(Parts):
 
     async def _sort(self, node: Node, size: int) -> None:
         self._raise_if_ended(node)
-        if node.tag in HANDLED:
+        if node.tag in HANDLED or (node.tag in TAGS and self.presence.wanted):
             await self._inbox.put(node, size)
         elif node.tag in ("iq", "ack"):
             if not self.requests.answer(node) and node.tag == "iq" and node.get("type") in ("get", "set"):
@@ -149,7 +150,7 @@ class DeviceLink(Parts):
     async def _begin(self) -> None:
         """What a client asks after it has logged in. A refusal of one of them ends nothing."""
         active = functools.partial(self.requests.ask, "passive", "set", Node("active"))
-        for step in (active, self.prekeys.keep_up, self._ask_properties):
+        for step in (active, self.prekeys.keep_up, self._ask_properties, self.presence.begin):
             try:
                 await step()
             except (Rejected, Transient) as error:

@@ -5,6 +5,7 @@ type             what becomes of it
 encrypt          few prekeys: upload now; an identity changed: end its sessions
 devices          ask for that person's devices again
 account_sync     the same for the account's own devices
+newsletter       its messages, on request of the account (`posts.py`)
 w:gp2            `group.updated`, `group.join_request`; the group is asked for again
 privacy_token    a person's trusted-contact token
 mediaretry       the answer of a phone that was asked to upload a file again
@@ -33,12 +34,13 @@ from .group_cache import GroupCache
 from .groups import changes_of, read_members
 from .keys import DeviceKeys
 from .outcomes import Outcome
+from .posts import NEWSLETTERS, OnRequest, newsletter_events
 from .prekeys import PreKeys
 from .records import Draft
 from .stanzas import ack
 from .tokens import Tokens
 
-_SILENT = frozenset({"server_sync", "link_code_companion_reg", "psa", "hosted", "server", "newsletter"})
+_SILENT = frozenset({"server_sync", "link_code_companion_reg", "psa", "hosted", "server"})
 
 
 class EndsSessions(Protocol):
@@ -56,6 +58,7 @@ class Notifications:
         prekeys: PreKeys,
         tokens: Tokens,
         sessions: EndsSessions,
+        on_request: OnRequest,
         media_answer: Callable[[Node], None],
     ) -> None:
         self._keys = keys
@@ -64,6 +67,7 @@ class Notifications:
         self._prekeys = prekeys
         self._tokens = tokens
         self._sessions = sessions
+        self._on_request = on_request
         self._media_answer = media_answer
 
     async def read(self, draft: Draft, node: Node) -> Outcome:
@@ -76,6 +80,7 @@ class Notifications:
             "w:gp2": self._group,
             "privacy_token": self._token,
             "mediaretry": self._media,
+            "newsletter": self._newsletter,
         }.get(node.get("type"))
         if handler is not None:
             await handler(draft, node, outcome)
@@ -121,6 +126,10 @@ class Notifications:
 
     async def _media(self, draft: Draft, node: Node, outcome: Outcome) -> None:
         self._media_answer(node)
+
+    async def _newsletter(self, draft: Draft, node: Node, outcome: Outcome) -> None:
+        if self._on_request.allows(NEWSLETTERS):
+            outcome.events += newsletter_events(node, self._keys.me.user)
 
     async def _group(self, draft: Draft, node: Node, outcome: Outcome) -> None:
         group = node.jid("from")

@@ -5,6 +5,7 @@ from unifyport.providers.contract.base import ConnectorContext
 
 from .devices import Devices
 from .encryption import Encryptor
+from .failures import Failures
 from .group_cache import GroupCache
 from .history import History
 from .incoming import Messages
@@ -13,7 +14,9 @@ from .media import MediaFiles
 from .notifications import Notifications
 from .outgoing import Outgoing
 from .people import person
+from .posts import OnRequest
 from .prekeys import PreKeys
+from .presence import PRESENCE, Presence
 from .ratchets import Ratchets
 from .records import Draft, Records
 from .recovery import Recovery
@@ -57,6 +60,15 @@ class Parts:
             outgoing=self.outgoing,
             encryptor=self.encryptor,
         )
+        self.presence = Presence(
+            keys,
+            records,
+            socket,
+            tokens=self.tokens,
+            groups=self.groups,
+            wanted=PRESENCE in context.wanted,
+        )
+        on_request = OnRequest(context.wanted, context.counts)
         self.history = History(records, self.tokens, self.media)
         self.messages = Messages(
             keys,
@@ -64,6 +76,9 @@ class Parts:
             groups=self.groups,
             recovery=Recovery(keys, self.prekeys, keys.me.user),
             history=self.history,
+            on_request=on_request,
+            failures=Failures(context.counts),
+            presence=self.presence,
         )
         self.notifications = Notifications(
             keys,
@@ -72,6 +87,7 @@ class Parts:
             prekeys=self.prekeys,
             tokens=self.tokens,
             sessions=self,
+            on_request=on_request,
             media_answer=self.media.take_answer,
         )
 

@@ -10,7 +10,7 @@ import attrs
 
 from unifyport.protocols.binary_node import BROADCAST, LID, NEWSLETTER, Jid, MalformedNode, Node
 
-from .addresses import is_person, plain, read_jid
+from .addresses import STATUS, is_person, plain, read_jid
 from .keys import DeviceKeys
 
 LONGEST_ID = 128
@@ -32,6 +32,7 @@ class Head:
     sender_other: Jid | None = None
     chat_other: Jid | None = None
     category: str = ""
+    listed: bool = False  # it came by a broadcast list
 
     @property
     def group(self) -> bool:
@@ -40,6 +41,15 @@ class Head:
     @property
     def broadcast(self) -> bool:
         return self.chat.server == BROADCAST
+
+    @property
+    def status(self) -> bool:
+        return self.chat == STATUS
+
+    @property
+    def by_sender_key(self) -> bool:
+        """Whether what is written there is encrypted once for all, with a sender key."""
+        return self.group or self.status
 
     @property
     def newsletter(self) -> bool:

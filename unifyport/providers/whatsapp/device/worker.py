@@ -96,6 +96,8 @@ class Worker:
                     return await self._receipt(draft, node, _present(head))
                 case "notification":
                     return await self._parts.notifications.read(draft, node)
+                case "chatstate" | "presence":
+                    return await self._parts.presence.read(draft, node)
                 case _:
                     return await self._parts.notifications.call(draft, node)
         except ChannelError:
