@@ -170,7 +170,7 @@ def explain_account(
         if calls.are_refused:
             return Explanation(CALLS_REFUSED, "", _actions_of(row)[CALLS_REFUSED], describe_calls(calls))
         return Explanation(why, following, action, describe_calls(calls))
-    return Explanation(why, following, action, _cause(state))
+    return Explanation(why, following, action, _cause(state) or str(row.auth_payload.get("detail", "")))
 
 
 CALLS_REFUSED = "calls_refused"

@@ -24,13 +24,12 @@ from unifyport.providers.contract.login import (
     Authorizes,
     ExportedSession,
     ImportsSession,
-    WrongPasscode,
 )
 
 from .connectors import close, log_out
 from .dialog import FIRST_STEP_SECONDS, LoginDialog
 from .failures import LEASE_LOST, LeaseLost, NotDurable
-from .login_changes import changes_to_show_nothing
+from .login_changes import changes_to_show_nothing, shown_of_failure
 from .login_parts import Host, Progress, Step, StepDeadline
 from .memory_session import MemorySession
 from .state import DUPLICATE
@@ -213,8 +212,7 @@ class Login:
             return  # the row belongs to other credentials, or to another process
         reason = _reason_of(error)
         changes = {**self._end_of_login(LoginOutcome.FAILED), "last_error": reason}
-        if isinstance(error, WrongPasscode):
-            changes["auth_payload"] = {"guesses_left": error.guesses_left}
+        changes["auth_payload"] = shown_of_failure(error, imported=self._exported is not None)
         row = attrs.evolve(self._host.row, **changes)
         announcements = login_failed(row, reason, self._host.now_ms())
         await self._host.commit_login(Step(self.number, changes, announcements))

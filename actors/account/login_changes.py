@@ -3,6 +3,11 @@
 from typing import Any
 
 from unifyport.model.account import AuthStatus
+from unifyport.model.texts import one_line
+from unifyport.providers.contract.errors import Rejected
+from unifyport.providers.contract.login import WrongPasscode
+
+MAX_DETAIL = 256  # characters of what is shown to a human
 
 
 def changes_to_pending_login() -> dict[str, Any]:
@@ -13,6 +18,18 @@ def changes_to_pending_login() -> dict[str, Any]:
 def changes_to_show_nothing() -> dict[str, Any]:
     """The row of an account that shows nothing to log in with."""
     return {"auth_payload": {}, "auth_expires_at": None}
+
+
+def shown_of_failure(error: BaseException, *, imported: bool) -> dict[str, Any]:
+    """`auth_payload` of a login that has failed: what `last_error`, a word for programs, does not say.
+
+    Nothing of an import, whose error might quote the session.
+    """
+    if isinstance(error, WrongPasscode):
+        return {"guesses_left": error.guesses_left}
+    if isinstance(error, Rejected) and error.detail and not imported:
+        return {"detail": one_line(error.detail, MAX_DETAIL)}
+    return {}
 
 
 def changes_to_no_session() -> dict[str, Any]:

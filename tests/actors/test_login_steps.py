@@ -11,6 +11,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from actors.account.dialog import MAX_PAYLOAD
 from actors.account.login import Login
+from actors.account.login_changes import shown_of_failure
 from actors.account.question import AnswerTooLong, NotAsked, NotConfirmed
 from actors.account.services import LoginPages
 from tests.actors.login_world import DONE, ScriptedHost, finished
@@ -244,6 +245,26 @@ async def test_a_wrong_passcode_ends_it_and_says_how_many_are_left(autojump_cloc
     assert (host.row.last_error, host.row.auth_payload) == ("invalid_passcode", {"guesses_left": 4})
     [event] = host.steps[-1].announcements
     assert (event.data["last_error"], event.data["guesses_left"]) == ("invalid_passcode", 4)
+
+
+async def test_the_sentence_of_a_refusal_is_shown(autojump_clock: MockClock) -> None:
+    async def script(dialog: Dialog) -> Authorization:
+        raise Rejected("another_phone", "the code was typed on the phone of another number\n" + "x" * 500)
+
+    host = ScriptedHost(script)
+    await finished(host)
+    assert host.row.last_error == "another_phone"
+    detail = host.row.auth_payload["detail"]
+    assert detail.startswith("the code was typed on the phone of another number")
+    assert "\n" not in detail
+    assert len(detail) <= 256
+    assert host.steps[-1].announcements[0].data["last_error"] == "another_phone"
+
+
+async def test_the_sentence_of_a_refused_import_is_not_shown() -> None:
+    refusal = Rejected("invalid_session", "it contains 'a secret'")
+    assert shown_of_failure(refusal, imported=True) == {}
+    assert shown_of_failure(refusal, imported=False) == {"detail": "it contains 'a secret'"}
 
 
 # -- passkeys ------------------------------------------------------------------------------------------------

@@ -100,7 +100,9 @@ class _Conversation:
         while state["status"] != "authorized":
             self._say(state)
             if state["status"] == "failed":
-                fail(f"the login failed: {state.get('last_error', 'no reason is known')}")
+                detail = state.get("auth_payload", {}).get("detail", "")
+                why = f"{state.get('last_error', 'no reason is known')}{f' ({detail})' if detail else ''}"
+                fail(f"the login failed: {why}")
             if state["status"] == "pending_auth" and (self._waited or time.monotonic() > deadline):
                 fail("the login was given up" if self._waited else "the platform does not answer")
             self._waited |= state["status"] != "pending_auth"
