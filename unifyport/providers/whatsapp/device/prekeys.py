@@ -27,6 +27,7 @@ from unifyport.providers.contract.errors import ChannelError, Rejected, SessionL
 from .addresses import read_jid
 from .bundles import ID_BYTES, KEY_TYPE, bundle_of, key_node, signed_key_node
 from .keys import RECORD, DeviceKeys, SignedKey, new_signed_key
+from .making import making
 from .records import Draft, Records, scan_all
 from .requests import Requests, children
 
@@ -125,22 +126,26 @@ class PreKeys:
         )
 
     async def _upload(self) -> None:
-        pairs = await self._uploading_left() or await self._make(
-            UPLOAD if self._keys.uploaded_prekey else FIRST_UPLOAD
-        )
         signed = self._keys.signed_keys[-1]
-        await self._requests.ask(
-            "encrypt",
-            "set",
-            Node("registration", {}, self._registration),
-            Node("type", {}, KEY_TYPE),
-            Node("identity", {}, self._keys.identity_pair.public),
-            Node("list", {}, [key_node(id_, pair.public) for id_, pair in pairs]),
-            signed_key_node(signed),
-        )
+        async with making():
+            pairs = await self._uploading_left() or await self._make(
+                UPLOAD if self._keys.uploaded_prekey else FIRST_UPLOAD
+            )
+            last = pairs[-1][0]
+            asking = self._requests.ask(
+                "encrypt",
+                "set",
+                Node("registration", {}, self._registration),
+                Node("type", {}, KEY_TYPE),
+                Node("identity", {}, self._keys.identity_pair.public),
+                Node("list", {}, [key_node(id_, pair.public) for id_, pair in pairs]),
+                signed_key_node(signed),
+            )
+            del pairs
+        await asking
         async with self._records.lock:
             self._keys.uploading = []
-            self._keys.uploaded_prekey = pairs[-1][0]
+            self._keys.uploaded_prekey = last
             self._keys.uploaded_signed = signed.id
             await self._commit_keys()
         self._few = False

@@ -31,8 +31,11 @@ class Requests:
         """
         self._count += 1
         id_ = f"{self._prefix}.{self._count}"
-        request = Node("iq", {"id": id_, "to": to, "type": kind, "xmlns": xmlns}, content or None)
-        answer = await self.exchange(request)
+        asking = self.exchange(
+            Node("iq", {"id": id_, "to": to, "type": kind, "xmlns": xmlns}, content or None)
+        )
+        del content  # prekeys are several hundred KiB as nodes: they do not wait for the answer
+        answer = await asking
         if answer.get("type") == "error":
             raise request_refusal(answer, missing)
         return answer
@@ -46,7 +49,9 @@ class Requests:
         id_ = request.need("id")
         waiter = self._waiting[id_] = _Waiter()
         try:
-            await self._socket.send(request)
+            sending = self._socket.send(request)
+            del request
+            await sending
             with trio.move_on_after(ANSWER_SECONDS):
                 await waiter.event.wait()
         finally:

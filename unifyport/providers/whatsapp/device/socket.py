@@ -38,6 +38,7 @@ class NodeSocket:
     async def send(self, node: Node) -> None:
         """Raises `Transient`. Cancelled while it is written: the connection is closed."""
         data = encode(node)
+        del node
         async with self._sealing:
             try:
                 await self._socket.send(self._channel.seal(data))
