@@ -59,8 +59,7 @@ class Presence:
     async def begin(self) -> None:
         """Say that this device is available. Raises `Transient`."""
         if self.wanted:
-            name = {"name": self._keys.name} if self._keys.name else {}
-            await self._socket.send(Node("presence", {**name, "type": "available"}))
+            await self._socket.send(Node("presence", {"type": "available"}))
 
     def is_new(self, person: Jid) -> bool:
         """Whether `follow` is to be called: somebody has written for the first time on this connection."""
