@@ -437,7 +437,7 @@ class EndpointActor:
         endpoint, clock = self.endpoint, self._services.clock
         now = clock.now_ms()
         delivery_id = f"dlv_{endpoint.no}_{row.seq}_{row.round}.{row.attempts + 1}"
-        if row.expires_at is not None and now >= row.expires_at and not clock.in_doubt:
+        if row.expires_at is not None and clock.has_passed(row.expires_at):
             await trio.lowlevel.checkpoint()
             return Attempt(error=EXPIRED), delivery_id
         try:

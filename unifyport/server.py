@@ -173,6 +173,7 @@ class Server:
             self._clock.now_ms,
             self._clock.steady_ms,
             page_cache=settings.storage.page_cache,
+            has_passed=self._clock.has_passed,
         )
         self.registry.load_connectors()
         self._watchdog = Watchdog()
@@ -364,7 +365,7 @@ class Server:
             clock=self._clock,
             ingress_url=self._public_ingress_url,
             proxy_guard=base.proxy_guard,
-            qr_url=QrPictures(settings.key_ring, base.base_url, self._clock.now_ms).url,
+            qr_url=QrPictures(settings.key_ring, base.base_url, self._clock).url,
             login_pages=LoginPages(
                 page_url=login_links.page_url,
                 callback_url=login_links.callback_url,
@@ -413,7 +414,7 @@ class Server:
             deliveries=deliveries,
             links=road.links,
             reply_tokens=road.reply_tokens,
-            pictures=QrPictures(self.settings.key_ring, base.base_url, self._clock.now_ms),
+            pictures=QrPictures(self.settings.key_ring, base.base_url, self._clock),
             login_links=self._login_links(base),
             bus=base.bus,
             guard=base.guard,

@@ -12,6 +12,7 @@ from tests.reference.platform import PHONE, ReferencePlatform
 from tests.reference.serving import CHANNEL, REGISTRY, places, reference_platform
 from unifyport.config.settings import Settings
 from unifyport.providers.registry import Registry
+from unifyport.server import Parts
 
 
 @attrs.define
@@ -51,12 +52,17 @@ class World:
 
 @contextlib.asynccontextmanager
 async def a_world(
-    directory: Path, registry: Registry = REGISTRY, *channels: str, more: str = "", **sections: Any
+    directory: Path,
+    registry: Registry = REGISTRY,
+    *channels: str,
+    more: str = "",
+    parts: Parts | None = None,
+    **sections: Any,
 ) -> AsyncIterator[World]:
     """`channels`: those of `registry` beside the usual ones that the platform stands for."""
     sections = {"security": 'proxy_allow = ["127.0.0.0/8"]\n', **sections}
     async with reference_platform() as reference, receiver() as inbox:
         file = endpoint(inbox.url) + places(reference, *channels) + more
         settings = settings_of(directory, file, registry=registry, **sections)
-        async with gateway(settings, list(registry.channels.values())) as api:
+        async with gateway(settings, list(registry.channels.values()), parts) as api:
             yield World(reference.platform, inbox, api, settings)

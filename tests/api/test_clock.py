@@ -11,6 +11,7 @@ import pytest
 import trio
 from click.testing import CliRunner
 
+from tests.api.login_world import a_world
 from tests.api.test_ingress import message, signed
 from tests.harness import (
     Client,
@@ -28,6 +29,7 @@ from tests.harness import (
 from unifyport.cli import main
 from unifyport.config.settings import Settings
 from unifyport.delivery.signing import TIMESTAMP
+from unifyport.model.times import rfc3339
 from unifyport.process.clock import Clock, wall_clock_ms
 from unifyport.server import Parts
 
@@ -168,6 +170,36 @@ async def test_a_clock_that_is_wrong_at_start(tmp_path: Path, step: int) -> None
             [owed] = await api.data("GET", "/v1/webhook-endpoints")
             assert await dead_letters(api, owed["id"]) == []
             assert owed["expired"] == 0
+
+
+async def test_a_code_and_a_key_do_not_expire_by_a_clock_that_is_wrong(tmp_path: Path) -> None:
+    """Neither what a login shows nor an API key is past its expiry while the clock is in doubt."""
+    machine, port = Machine(), free_port()
+    async with a_world(tmp_path, parts=machine.parts, **public(port)) as world:
+        api = world.api
+        body = {"name": "short", "expires_at": rfc3339(wall_clock_ms() + DAY // 2)}
+        short = Client(str(api.http.base_url), (await api.data("POST", "/v1/api-keys", body))["api_key"])
+        id_ = await world.account("qrcode")
+        shown = await world.step(id_, "qr/start")
+        picture = shown["auth_payload"]["url"]
+        await world.inbox.until(lambda: bool(world.of(id_, "account.auth.required")))
+        [event] = world.of(id_, "account.auth.required")
+
+        machine.ahead = DAY
+        state = await api.data("GET", f"/v1/accounts/{id_}/auth")
+        assert state["auth_payload"] == shown["auth_payload"]
+        assert (await api.http.get(picture)).status_code == 200
+        logged = await api.data("GET", f"/v1/events/{event['id']}")
+        assert "auth_payload" in logged["data"]
+        assert (await short("GET", "/v1/workspace")).status_code == 200
+        made = await api("POST", "/v1/api-keys", {**body, "name": "made while the clock is wrong"})
+        assert made.status_code == 201
+
+        await api.data("POST", "/v1/clock/accept")
+        assert "auth_payload" not in await api.data("GET", f"/v1/accounts/{id_}/auth")
+        assert (await api.http.get(picture)).status_code == 404
+        assert "auth_payload" not in (await api.data("GET", f"/v1/events/{event['id']}"))["data"]
+        assert (await short("GET", "/v1/workspace")).status_code == 401
 
 
 async def test_the_operator_accepts_the_clock_by_the_command_line(tmp_path: Path) -> None:

@@ -116,6 +116,19 @@ def test_keys_expire_and_are_deleted_while_the_server_is_down(tmp_path: Path) ->
     assert json.loads(unifyport("keys", "list", "--json", cwd=tmp_path).stdout) == []
 
 
+@pytest.mark.parametrize("wrong", ["9999-12-31T23:59:59-01:00", "2001-01-01T00:00:00Z", "soon"])
+async def test_an_expiry_that_cannot_be_is_refused_by_its_name(tmp_path: Path, wrong: str) -> None:
+    async with gateway(settings_of(tmp_path)) as api:
+        made = await api.data("POST", "/v1/api-keys", {"name": "crm"})
+        body = {"name": "crm", "expires_at": wrong}
+        for path in ("", f"/{made['key']['id']}/rotate"):
+            refused = await api("POST", f"/v1/api-keys{path}", body)
+            error = refused.json()["error"]
+            assert (refused.status_code, "expires_at" in error["message"]) == (400, True)
+        listed = await api.data("GET", "/v1/api-keys")
+        assert [key.get("expires_at") for key in listed] == [None, None]
+
+
 async def test_an_expired_key_is_refused(tmp_path: Path) -> None:
     now = wall_clock_ms()
     ahead = 0

@@ -27,6 +27,7 @@ from unifyport.gateway.callers import USE_SECONDS, Callers
 from unifyport.gateway.errors import UseCaseError
 from unifyport.gateway.key_cache import TRUST_SECONDS, KeyCache
 from unifyport.gateway.writes import NotKnownYet, TimedWriter, WriteRefused
+from unifyport.process.clock import Clock
 from unifyport.storage.contract import (
     ApiKey,
     DeleteApiKey,
@@ -118,7 +119,8 @@ async def new_desk(directory: Path, more: str = "") -> AsyncIterator[Desk]:
         nursery.start_soon(writer.run, Incarnation(1, float("inf")))
         nursery.start_soon(keys.run, Incarnation(1, float("inf")))
         await trio.testing.wait_all_tasks_blocked()
-        yield Desk(store, other, writer, writes, keys, Callers(keys, writes, lambda: settings, now_ms))
+        callers = Callers(keys, writes, lambda: settings, Clock.without_steps(now_ms))
+        yield Desk(store, other, writer, writes, keys, callers)
         nursery.cancel_scope.cancel()
     store.close()
     other.close()

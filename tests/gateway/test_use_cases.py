@@ -27,7 +27,7 @@ from unifyport.gateway.workspace import WorkspaceUseCases
 from unifyport.gateway.writes import TimedWriter
 from unifyport.model.message import CommandState, OutboundText
 from unifyport.model.runtime_status import RuntimeStatus
-from unifyport.process.clock import Moment
+from unifyport.process.clock import Clock, Moment
 from unifyport.providers.contract.capabilities import GET_GROUP, GROUP_NOT_FOUND, LIST_BLOCKLIST
 from unifyport.providers.registry import standard
 from unifyport.storage.contract import ACTIVE, ApiKey, DeleteApiKey, StoreUnavailable
@@ -59,8 +59,12 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     store.close()
 
 
+def keys_of(desk: Desk) -> ApiKeyUseCases:
+    return ApiKeyUseCases(desk.store, desk.writes, trio.Lock(), Clock.without_steps(now_ms))
+
+
 async def test_a_key_is_made_rotated_and_the_last_one_stays(desk: Desk) -> None:
-    keys = ApiKeyUseCases(desk.store, desk.writes, trio.Lock(), now_ms)
+    keys = keys_of(desk)
     made = await keys.create_key("backend", None)
     assert made.secret.startswith("dk_live")
     assert await desk.store.api_key(hash_key(made.secret)) == made.key
@@ -76,8 +80,8 @@ async def test_a_key_is_made_rotated_and_the_last_one_stays(desk: Desk) -> None:
 
 async def test_a_change_of_a_key_undoes_no_other_one(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each changes what it is to change, whatever was read before."""
-    keys = ApiKeyUseCases(desk.store, desk.writes, trio.Lock(), now_ms)
-    others = ApiKeyUseCases(desk.store, desk.writes, trio.Lock(), now_ms)  # of another process
+    keys = keys_of(desk)
+    others = keys_of(desk)  # of another process
     made = await keys.create_key("backend", None)
     second = await keys.create_key("second", None)
     read, rotated = desk.store.api_keys, list[NewSecret]()

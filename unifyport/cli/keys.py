@@ -21,7 +21,7 @@ from unifyport.gateway.errors import UseCaseError
 from unifyport.model.account import Origin
 from unifyport.model.duration import parse_duration
 from unifyport.model.ids import new_id
-from unifyport.model.times import parse_rfc3339, rfc3339
+from unifyport.model.times import LAST_MS, parse_rfc3339, rfc3339
 from unifyport.process.clock import wall_clock_ms
 from unifyport.storage.contract import (
     ACTIVE,
@@ -165,12 +165,11 @@ def _read_expiry(context: click.Context, parameter: click.Parameter, value: str 
         at = parse_rfc3339(value) if "T" in value.upper() else now + int(parse_duration(value) * 1000)
     except (ValueError, OverflowError):
         raise click.BadParameter("must be a duration such as 90d, or a time in RFC 3339") from None
-    if not now < at < _LAST_MS:
+    if not now < at <= LAST_MS:
         raise click.BadParameter("must be in the future, and before the year 10000")
     return at
 
 
-_LAST_MS = 253_402_300_799_000  # the end of the year 9999
 _expires_option = click.option(
     "--expires",
     callback=_read_expiry,

@@ -1,7 +1,6 @@
 """Use cases of API keys: the secret is shown once, a hash is kept, a deactivated key is refused at once."""
 
 import re
-from collections.abc import Callable
 from typing import Any
 
 import attrs
@@ -10,11 +9,11 @@ import trio
 from unifyport.config.declared import hash_key, new_key
 from unifyport.model.account import Origin
 from unifyport.model.ids import new_id
-from unifyport.model.times import parse_rfc3339
+from unifyport.process.clock import Clock
 from unifyport.storage.contract import ACTIVE, ApiKey, ChangeApiKey, DeleteApiKey, PutApiKey, Store
 
-from .errors import OperationFailure, UseCaseError, invalid, not_found, refuse
-from .fields import MAX_TEXT, is_name
+from .errors import OperationFailure, UseCaseError, not_found, refuse
+from .fields import MAX_TEXT, is_name, read_future
 from .writes import TimedWriter, WriteRefused
 
 DEFAULT_PREFIX = "dk_live"
@@ -40,7 +39,7 @@ class ApiKeyUseCases:
     _store: Store
     _writes: TimedWriter
     _changing: trio.Lock
-    _now_ms: Callable[[], int]
+    _clock: Clock
 
     async def list_keys(self) -> list[ApiKey]:
         return await self._store.api_keys()
@@ -49,9 +48,9 @@ class ApiKeyUseCases:
         """`expires_at`: RFC 3339; from then on the key is refused."""
         prefix = prefix or DEFAULT_PREFIX
         check_key(name, prefix)
-        secret, now = new_key(prefix), self._now_ms()
+        secret, now = new_key(prefix), self._clock.now_ms()
         record = ApiKey(new_id("ak"), name, prefix, hash_key(secret), created_at=now, origin=Origin.API)
-        record.expires_at = _read_expiry(expires_at)
+        record.expires_at = self._read_expiry(expires_at)
         await self._write(PutApiKey(record))
         return NewSecret(record, secret)
 
@@ -59,7 +58,7 @@ class ApiKeyUseCases:
         self, key_id: str, name: str, prefix: str | None, expires_at: str | None = None
     ) -> NewSecret:
         """Give a key another secret; the old one is refused at once. An expiry stays, unless one is given."""
-        expires = _read_expiry(expires_at)
+        expires = self._read_expiry(expires_at)
         async with self._changing:
             record = await self._find_changeable(key_id)
             prefix = prefix or record.prefix
@@ -80,6 +79,10 @@ class ApiKeyUseCases:
         async with self._changing:
             key = await self._find_changeable(key_id)
             await self._write(DeleteApiKey(key_id, keep_one=not owner and key.status == ACTIVE))
+
+    def _read_expiry(self, text: str | None) -> int | None:
+        """Unix ms. Raises `UseCaseError` for what is no time, and for one that has passed."""
+        return None if text is None else read_future("expires_at", text, self._clock)
 
     async def _write(self, write: PutApiKey | ChangeApiKey | DeleteApiKey) -> Any:
         """The value of the write."""
@@ -108,16 +111,6 @@ class ApiKeyUseCases:
 
 def _no_such_key() -> UseCaseError:
     return not_found("API key")
-
-
-def _read_expiry(text: str | None) -> int | None:
-    """Unix ms. Raises `UseCaseError` for what is no time."""
-    if text is None:
-        return None
-    try:
-        return parse_rfc3339(text)
-    except ValueError as error:
-        raise invalid("expires_at", str(error)) from None
 
 
 def check_key(name: str, prefix: str) -> None:

@@ -153,8 +153,8 @@ class Assembly:
             endpoints=endpoints,
             deliveries=self._deliveries(endpoints),
             events=events,
-            api_keys=ApiKeyUseCases(store, self.writes, self.changing_keys, now_ms),
-            callers=Callers(self.keys, self.writes, self.settings, now_ms),
+            api_keys=ApiKeyUseCases(store, self.writes, self.changing_keys, clock),
+            callers=Callers(self.keys, self.writes, self.settings, clock),
             workspace=WorkspaceUseCases(store, self.writes, self.settings),
             providers=ProviderUseCases(self.registry, self.settings),
             quarantine=QuarantineUseCases(store, self.writes, self.accounts, lookup, now_ms),
@@ -192,7 +192,7 @@ class Assembly:
             changes=accounts,
             writes=self.writes,
             files=SessionFiles(self.media_guard, self.ssl_context),
-            now_ms=self.clock.now_ms,
+            clock=self.clock,
         )
 
     def _sends(self) -> SendUseCases:

@@ -13,6 +13,7 @@ import trio
 from unifyport.config.declared import hash_key
 from unifyport.config.settings import Settings
 from unifyport.model.token_bucket import Bucket, Limit
+from unifyport.process.clock import Clock
 from unifyport.storage.contract import ApiKey, UseApiKey
 
 from .errors import INVALID_KEY, RATE_LIMITED, UseCaseError
@@ -45,7 +46,7 @@ class Callers:
     _keys: KeyCache
     _writes: TimedWriter
     _settings: Callable[[], Settings]
-    _now_ms: Callable[[], int]
+    _clock: Clock
     _uses: OrderedDict[str, _Use] = attrs.field(factory=OrderedDict, init=False)  # by id, last used last
 
     async def admit(self, secret: str) -> ApiKey:
@@ -60,7 +61,7 @@ class Callers:
             key = await self._keys.read(hash_)
         if key is None:
             raise UseCaseError(INVALID_KEY, "the API key is unknown or inactive")
-        if key.expires_at is not None and key.expires_at <= self._now_ms():
+        if key.expires_at is not None and self._clock.has_passed(key.expires_at):
             raise UseCaseError(INVALID_KEY, "the API key has expired")
         self._count(key.id)
         return key
@@ -75,7 +76,9 @@ class Callers:
         if wait > 0:
             raise UseCaseError(RATE_LIMITED, "this API key is used too often", retry_after=wait)
         use.bucket.take(use.limit, now)
-        if now - use.written_at >= USE_SECONDS and self._writes.offer(UseApiKey(key_id, self._now_ms())):
+        if now - use.written_at < USE_SECONDS:
+            return
+        if self._writes.offer(UseApiKey(key_id, self._clock.now_ms())):
             use.written_at = now
 
     def _use_of(self, key_id: str) -> _Use:

@@ -1,7 +1,5 @@
 """Use cases of conversations that need more than a call of the platform."""
 
-from datetime import UTC, datetime
-
 import attrs
 import msgspec
 
@@ -10,7 +8,6 @@ from actors.normalizer import Normalizers
 from unifyport.model.account import Account
 from unifyport.model.event import EventType
 from unifyport.model.message import CommandState, MarkRead
-from unifyport.model.times import parse_rfc3339
 from unifyport.process.clock import Clock
 from unifyport.providers.contract.base import ConnectionSpec
 from unifyport.providers.contract.capabilities import (
@@ -22,7 +19,7 @@ from unifyport.providers.contract.capabilities import (
 from unifyport.storage.contract import Store
 
 from .errors import INVALID_REQUEST, UseCaseError, binding, invalid
-from .fields import check_id
+from .fields import check_id, read_future
 from .outcomes import failed
 from .platform import DEADLINE_MS, PlatformUseCases
 
@@ -103,11 +100,4 @@ class ConversationUseCases:
             return now + duration if duration else None
         if mute_until is None:
             return None
-        try:
-            until = parse_rfc3339(mute_until) // 1000
-        except ValueError as error:
-            raise invalid("mute_until", str(error)) from None
-        if until <= now:
-            shown = datetime.now(UTC).isoformat(timespec="seconds")
-            raise invalid("mute_until", f"must be in the future (it is {shown})")
-        return until
+        return read_future("mute_until", mute_until, self._clock) // 1000

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 
 from unifyport.model.texts import is_one_line
+from unifyport.model.times import parse_rfc3339, rfc3339
+from unifyport.process.clock import Clock
 from unifyport.providers.contract.base import ConnectionSpec
 
 from .errors import INVALID_CONVERSATION_TYPE, UNSUPPORTED_CONVERSATION_TYPE, UseCaseError, invalid
@@ -39,6 +41,17 @@ def require_conversation_type(connection: ConnectionSpec, provider: str, value: 
     """Raises `UseCaseError` for a type that the connection does not have."""
     if value not in connection.conversation_types:
         raise UseCaseError(UNSUPPORTED_CONVERSATION_TYPE, f"{provider} has no {value}")
+
+
+def read_future(name: str, text: str, clock: Clock) -> int:
+    """Unix ms of an RFC 3339 time. Raises `UseCaseError` for what is no time, and for one that has passed."""
+    try:
+        at = parse_rfc3339(text)
+    except ValueError as error:
+        raise invalid(name, str(error)) from None
+    if clock.has_passed(at):
+        raise invalid(name, f"must be in the future (it is {rfc3339(clock.now_ms())})")
+    return at
 
 
 def is_name(value: str) -> bool:

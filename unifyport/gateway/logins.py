@@ -12,7 +12,6 @@ returns at the login's next step, or after `STEP_SECONDS` with its current state
     session      import_session     (by itself)
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import attrs
@@ -29,6 +28,7 @@ from unifyport.model import auth
 from unifyport.model.account import ACTIVE, Account, AuthStatus
 from unifyport.model.auth import MAX_ANSWER, MAX_PASSKEY_ANSWER, Wanted
 from unifyport.model.texts import is_one_line
+from unifyport.process.clock import Clock
 from unifyport.providers.contract.base import ConnectionSpec
 from unifyport.providers.contract.errors import ChannelError, LoggedOut, RateLimited, Rejected
 from unifyport.providers.contract.login import Authorizes, ExportedSession, ImportsSession
@@ -92,7 +92,7 @@ class LoginUseCases:
     _changes: AccountUseCases
     _writes: TimedWriter
     _files: SessionFiles
-    _now_ms: Callable[[], int]
+    _clock: Clock
 
     async def read_state(self, account_id: str) -> LoginState:
         """What has expired is left out: it cannot be used any more."""
@@ -105,7 +105,7 @@ class LoginUseCases:
         imports = actor is not None and issubclass(actor.connector_class, ImportsSession)
         payload, expires_at = account.auth_payload, account.auth_expires_at
         fields = auth.fields_of(account.auth_status, payload, imports=imports)
-        if expires_at is not None and expires_at <= self._now_ms():
+        if expires_at is not None and self._clock.has_passed(expires_at):
             payload = {}
         return LoginState(
             account.id,

@@ -7,7 +7,7 @@ import attrs
 import trio
 
 from actors.account.actor import AccountActor
-from actors.account.explanation import Explanation, explain_account
+from actors.account.explanation import Explanation, explain_account, wall_time
 from actors.account.lanes import SendFigures
 from actors.account.platform_calls import PlatformCalls
 from actors.accounts import Accounts
@@ -15,7 +15,6 @@ from supervisors import ChildState, Node, Phase
 from unifyport.model.account import ACTIVE, Account, AuthStatus
 from unifyport.model.auth import WAITING
 from unifyport.model.runtime_status import RuntimeStatus
-from unifyport.model.times import rfc3339
 
 from .errors import NO_ADAPTER, NOT_BOUND, UseCaseError, binding
 from .lookup import AccountLookup
@@ -69,9 +68,9 @@ class SupervisionTree:
     read_tree: Callable[[], list[Node]]
     now_ms: Callable[[], int]
 
-    def wall_time(self, at: float) -> str:
-        """A time of trio's clock, as RFC 3339."""
-        return rfc3339(self.now_ms() + int((at - trio.current_time()) * 1000))
+    def wall_time(self, at: float | None) -> str:
+        """A time of trio's clock, as RFC 3339; empty for none, and for one that no calendar has."""
+        return wall_time(at, self.now_ms())
 
 
 @attrs.frozen
@@ -126,8 +125,7 @@ class RuntimeUseCases:
         state = self._accounts.state(account.id)
         if state.phase is not Phase.DEFERRED or state.next_retry_at is None:
             return ""
-        left = max(0.0, state.next_retry_at - trio.current_time())
-        until = rfc3339(self._now_ms() + int(left * 1000))
+        until = wall_time(max(state.next_retry_at, trio.current_time()), self._now_ms())
         return f"rate_limited: the platform asked to wait until {until}; start or reset tries at once"
 
     def _result(self, account: Account, verb: Verb, state: str, error: str = "") -> VerbResult:

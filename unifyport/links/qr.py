@@ -5,12 +5,12 @@ shows the stored code while the account is at that step and the code has not exp
 """
 
 import io
-from collections.abc import Callable
 
 import msgspec
 import segno
 
 from unifyport.model.account import Account
+from unifyport.process.clock import Clock
 from unifyport.storage.sealing import KeyRing, SealError
 
 _SCALE = 8  # pixels for each module of the code
@@ -29,10 +29,10 @@ class _Shown(msgspec.Struct, array_like=True):
 class QrPictures:
     """Makes links and reads them."""
 
-    def __init__(self, ring: KeyRing, base_url: str, now_ms: Callable[[], int]) -> None:
+    def __init__(self, ring: KeyRing, base_url: str, clock: Clock) -> None:
         self._ring = ring
         self._base_url = base_url.rstrip("/")
-        self._now_ms = now_ms
+        self._clock = clock
 
     def url(self, account_id: str, sequence: int, expires_at: int) -> str:
         token = self._ring.seal_text(
@@ -48,7 +48,7 @@ class QrPictures:
         except SealError:
             raise NoPicture from None
         shown = msgspec.json.decode(plain, type=_Shown)
-        if shown.expires_at <= self._now_ms():
+        if self._clock.has_passed(shown.expires_at):
             raise NoPicture
         return account_id, shown.sequence
 

@@ -4,6 +4,8 @@ import functools
 import re
 from datetime import UTC, datetime
 
+FIRST_MS = -62_135_596_800_000  # 0001-01-01T00:00:00Z
+LAST_MS = 253_402_300_799_999  # the end of 9999-12-31, UTC
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)")
 
 
@@ -18,10 +20,13 @@ def _of_second(seconds: int) -> str:
 
 
 def parse_rfc3339(text: str) -> int:
-    """Unix milliseconds. Raises `ValueError`."""
+    """Unix milliseconds, of a time that `rfc3339` can show. Raises `ValueError`."""
     if not _RFC3339.fullmatch(text):
         raise ValueError("must be a time such as 2026-06-07T00:00:00Z")
     try:
-        return round(datetime.fromisoformat(text.upper()).timestamp() * 1000)
+        ms = round(datetime.fromisoformat(text.upper()).timestamp() * 1000)
     except (ValueError, OverflowError):
         raise ValueError("must be a time such as 2026-06-07T00:00:00Z") from None
+    if not FIRST_MS <= ms <= LAST_MS:
+        raise ValueError("must be from the year 1 to the year 9999, in UTC")
+    return ms

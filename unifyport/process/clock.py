@@ -110,6 +110,10 @@ class Clock:
         """What the wall clock, as it is set now, shows for a time of the steady clock."""
         return steady + self._base - self._steady_base
 
+    def has_passed(self, wall: int) -> bool:
+        """Whether a time of the wall clock (unix ms) is over; while the clock is in doubt, none is."""
+        return wall <= self.now_ms() and not self.in_doubt
+
     @property
     def in_doubt(self) -> bool:
         self.now_ms()

@@ -51,7 +51,7 @@ async def get_runtime(call: Call) -> schemas.Runtime:
             service_seconds=round(view.sends.service_seconds, 3),
             begins_in_seconds=round(view.sends.begins_in, 3),
         ),
-        next_retry_at=None if state.next_retry_at is None else wall_time(state.next_retry_at),
+        next_retry_at=wall_time(state.next_retry_at) or None,
         last_seen_at=None if view.last_seen_at is None else rfc3339(view.last_seen_at),
         terminal=state.terminal,
         calls=_present_calls(view),

@@ -14,7 +14,7 @@ from typing import Any, get_origin
 
 import attrs
 
-from unifyport.model.duration import parse_duration
+from unifyport.model.duration import format_duration, parse_duration
 from unifyport.model.rates import parse_rate
 from unifyport.model.sizes import parse_size
 from unifyport.model.structuring import Problems, Wrong
@@ -43,6 +43,7 @@ from .values import (
 from .walk import NotRead, Walk
 
 _ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
+LONGEST_DURATION = 36_500 * 86_400.0  # so that a time so far from now has a date
 _NOT_OF_THE_FILE = ("directory", "path", "paces", "apps", "secrets")  # fields of `Settings`
 
 
@@ -146,7 +147,7 @@ def _with_ascii_url(settings: Settings) -> Settings:
 
 def _hooks(secret: Callable[[Any], str]) -> dict[Any, Callable[[Any], Any]]:
     return {
-        Duration: lambda value: _read_value(parse_duration, value),
+        Duration: lambda value: _read_value(_parse_duration, value),
         Size: lambda value: _read_value(parse_size, value),
         Rate: lambda value: _read_value(parse_rate, value),
         PaceLimit: lambda value: _read_value(Limit.parse, value) or OFF,
@@ -160,6 +161,13 @@ def _read_value(parse_: Callable[[Any], Any], value: Any) -> Any:
         return parse_(value)
     except ValueError as error:
         raise Wrong(str(error).partition(", got ")[0]) from None  # `Source` adds the value
+
+
+def _parse_duration(value: Any) -> float:
+    seconds = parse_duration(value)
+    if seconds > LONGEST_DURATION:
+        raise ValueError(f"must be at most {format_duration(LONGEST_DURATION)}")
+    return seconds
 
 
 def _read_name(value: Any) -> str:

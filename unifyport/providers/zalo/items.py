@@ -5,11 +5,12 @@ from typing import Any
 
 import msgspec
 
+from unifyport.model.times import LAST_MS
+
 LONGEST_ID = 256
 _OBJECT = msgspec.json.Decoder(dict[str, Any])
 _DIGITS = re.compile(r"[0-9]{1,15}")
 _FIRST_MS = 10**12  # smaller numbers are seconds
-_LAST_MS = 253_402_300_799_999  # of the year 9999
 
 
 def milliseconds(value: str | int) -> int | None:
@@ -18,7 +19,7 @@ def milliseconds(value: str | int) -> int | None:
         return None
     at = int(value)
     at = at * 1000 if at < _FIRST_MS else at
-    return at if at <= _LAST_MS else None
+    return at if at <= LAST_MS else None
 
 
 def usable(id_: str) -> str:

@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -450,24 +450,30 @@ _EVENT = "select seq, id, kind, body, expires_at, account_no from event"
 
 
 def events(
-    db: sqlite3.Connection, after: int, limit: int, *, mask: int, account_no: int | None, now: int
+    db: sqlite3.Connection,
+    after: int,
+    limit: int,
+    *,
+    mask: int,
+    account_no: int | None,
+    has_passed: Callable[[int], bool],
 ) -> list[LoggedEvent]:
     sql, values = f"{_EVENT} where seq > ? and (? >> kind) & 1", [after, mask]
     if account_no is not None:
         sql, values = sql + " and account_no = ?", [*values, account_no]
     rows = db.execute(sql + " order by seq limit ?", [*values, limit])
-    return [_logged(row, now) for row in rows]
+    return [_logged(row, has_passed) for row in rows]
 
 
-def event(db: sqlite3.Connection, event_id: str, now: int) -> LoggedEvent | None:
+def event(db: sqlite3.Connection, event_id: str, has_passed: Callable[[int], bool]) -> LoggedEvent | None:
     row = db.execute(f"{_EVENT} where id = ?", (event_id,)).fetchone()
-    return None if row is None else _logged(row, now)
+    return None if row is None else _logged(row, has_passed)
 
 
-def _logged(row: Sequence[Any], now: int) -> LoggedEvent:
+def _logged(row: Sequence[Any], has_passed: Callable[[int], bool]) -> LoggedEvent:
     """An expired event is shown without its secrets even before the purge removes them."""
     seq, id_, number, body, expires_at, account_no = row
-    if expires_at is not None and expires_at <= now:
+    if expires_at is not None and has_passed(expires_at):
         body = without_secrets(body)
     return LoggedEvent(seq, id_, name_of(number), body, account_no)
 

@@ -77,7 +77,8 @@ pragma wal_autocheckpoint = 4000;
 class SqliteStore:
     """The `Store` of `contract.py`. `now_ms`: the wall clock, unix ms. `steady_ms`: the clock of ages, which
     no step of the wall clock moves; None: the same one. `page_cache`: bytes of the database that the
-    connection which writes may keep in memory.
+    connection which writes may keep in memory. `has_passed`: whether a time of the wall clock is over; None:
+    by `now_ms`.
     """
 
     def __init__(
@@ -88,12 +89,14 @@ class SqliteStore:
         steady_ms: Callable[[], int] | None = None,
         *,
         page_cache: int = PAGE_CACHE,
+        has_passed: Callable[[int], bool] | None = None,
     ) -> None:
         self._path = path
         self._ring = ring
         self._now_ms = now_ms
         self._steady_ms = steady_ms if steady_ms is not None else now_ms
         self._page_cache = page_cache
+        self._has_passed = has_passed if has_passed is not None else lambda at: at <= now_ms()
         self._aliases: SealedAliases | None = None
         self._writer: sqlite3.Connection | None = None
         self._writer_age = 0  # how often there was damage before it was opened
@@ -480,11 +483,13 @@ class SqliteStore:
         self, after: int, limit: int, *, mask: int, account_no: int | None = None
     ) -> list[LoggedEvent]:
         return await self._read(
-            lambda db: reads.events(db, after, limit, mask=mask, account_no=account_no, now=self._now_ms())
+            lambda db: reads.events(
+                db, after, limit, mask=mask, account_no=account_no, has_passed=self._has_passed
+            )
         )
 
     async def event(self, event_id: str) -> LoggedEvent | None:
-        return await self._read(lambda db: reads.event(db, event_id, self._now_ms()))
+        return await self._read(lambda db: reads.event(db, event_id, self._has_passed))
 
     async def newest_in_lane(self, account_no: int, lane: int, kind: int) -> bytes | None:
         return await self._read(lambda db: reads.newest_in_lane(db, account_no, lane, kind))

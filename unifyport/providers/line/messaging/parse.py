@@ -13,6 +13,7 @@ import msgspec
 
 from unifyport.model.inbound import Conversation, ProviderEvent, Reported, Unparsed, raw_key
 from unifyport.model.json_text import decode_text, without_nulls
+from unifyport.model.times import LAST_MS
 from unifyport.model.unit import SessionChange
 from unifyport.providers.contract.ingress import Addressed
 
@@ -21,7 +22,6 @@ from .items import LONGEST_ID, OBJECT, event_key, item_of
 from .shapes import Head, MessageHead, Webhook
 from .tokens import state_of
 
-_LATEST = 253_402_300_800_000  # unix ms: the year 10,000, which no date can show
 _WEBHOOK = msgspec.json.Decoder(Webhook)
 _CORE = ("type", "timestamp", "webhookEventId", "source", "mode")
 
@@ -64,7 +64,7 @@ def _head_of(item: dict[str, Any]) -> Head:
         head = msgspec.convert(item, Head)
     except msgspec.ValidationError:
         head = msgspec.convert({name: item[name] for name in _CORE if name in item}, Head)
-    if not 0 <= head.timestamp < _LATEST or not head.type or len(head.webhook_event_id) > LONGEST_ID:
+    if not 0 <= head.timestamp <= LAST_MS or not head.type or len(head.webhook_event_id) > LONGEST_ID:
         raise ValueError("timestamp, type or id")
     return head
 
