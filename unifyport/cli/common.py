@@ -1,6 +1,5 @@
 """What commands share: loading the configuration, calling a running server, printing, failing."""
 
-import json
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
@@ -139,7 +138,7 @@ def print_problems(wrong: Problems) -> None:
 
 
 class NoAnswer(Exception):
-    """No server answers; the text says where."""
+    """No server answers, or not now; the text says where and what."""
 
 
 class Api:
@@ -173,11 +172,13 @@ class Api:
             fail(str(lost))
 
     def request(self, method: str, path: str, **arguments: Any) -> Any:
-        """As a call, but raises `NoAnswer` where no server answers."""
+        """As a call, but raises `NoAnswer` where no server answers, and where it may answer another time."""
         try:
             response = self._client.request(method, path, **arguments)
         except (httpx.TransportError, httpx.InvalidURL, httpx.UnsupportedProtocol) as lost:
             raise NoAnswer(self._describe(lost)) from None
+        if _may_pass(response):
+            raise NoAnswer("\n".join(_explain(response, _body_of(response))))
         return self._data(response)
 
     def _describe(self, lost: Exception) -> str:
@@ -209,35 +210,29 @@ class Api:
 
     @staticmethod
     def _data(response: httpx.Response) -> Any:
-        try:
-            body = response.json() if response.content else {}
-        except json.JSONDecodeError:
-            fail(f"HTTP {response.status_code}: the answer is not from UnifyPort")
-        if response.is_success:
+        body = _body_of(response)
+        if response.is_success and body is not None:
             return body.get("data")
-        error = body.get("error", {})
+        error = {} if body is None else body.get("error", {})
         if error.get("code") == "invalid_configuration":
             print_problems(Problems(error.get("problems") or [error.get("message", "")]))
             errors.print("nothing was changed")
             sys.exit(WRONG_USAGE)
-        lines = [f"{error.get('code')}: {error.get('message')} (request {body.get('request_id')})"]
-        if len(problems := error.get("problems", [])) > 1:
-            lines += problems
-        fail("\n".join(lines))
+        fail("\n".join(_explain(response, body)))
 
     def stream(self, path: str, query: dict[str, str], *, patient: bool = False) -> Iterator[dict[str, str]]:
         """Messages of server-sent events, also those without data, until the connection is lost.
 
-        If the server cannot be reached, or answers with 5xx, the command ends; with `patient`, only the
-        iteration ends.
+        If the server cannot be reached, or answers with 5xx or 429, the command ends; with `patient`, only
+        the iteration ends.
         """
         quiet = httpx.Timeout(30.0, read=STREAM_SECONDS)
         try:
             with self._client.stream("GET", path, params=query, timeout=quiet) as response:
                 if not response.is_success:
-                    if patient and response.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
-                        return
                     response.read()
+                    if patient and _may_pass(response):
+                        return
                     self._data(response)
                 message: dict[str, str] = {}
                 for line in _lines(response.iter_bytes()):
@@ -252,6 +247,30 @@ class Api:
                 fail(self._describe(lost))
         except httpx.TransportError:
             return
+
+
+def _may_pass(response: httpx.Response) -> bool:
+    """Whether the same request may be answered another time: the server is not ready, a proxy has lost it."""
+    return response.is_server_error or response.status_code == httpx.codes.TOO_MANY_REQUESTS
+
+
+def _body_of(response: httpx.Response) -> dict[str, Any] | None:
+    """The JSON object of an answer; None if the answer is not from UnifyPort."""
+    try:
+        body = response.json() if response.content else {}
+    except (ValueError, RecursionError):
+        return None
+    return body if isinstance(body, dict) and isinstance(body.get("error", {}), dict) else None
+
+
+def _explain(response: httpx.Response, body: dict[str, Any] | None) -> list[str]:
+    """An answer that is an error, in lines."""
+    if body is None or "error" not in body:
+        return [f"HTTP {response.status_code}: the answer is not from UnifyPort"]
+    error = body["error"]
+    line = f"{error.get('code')}: {error.get('message')} (request {body.get('request_id')})"
+    problems = error.get("problems", [])
+    return [line, *problems] if len(problems) > 1 else [line]
 
 
 def _lines(pieces: Iterator[bytes]) -> Iterator[str]:

@@ -1,8 +1,10 @@
 """`status`: the accounts of a running server with their observed status, or its supervision tree."""
 
+import contextlib
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 from rich.table import Table
@@ -49,26 +51,38 @@ def status(
     """
     api = Api(config_path, url, api_key)
     query, show = {"q": words, "problems": str(problems).lower()}, _print_tree if tree else _print
+
+    def read() -> Any:
+        return api.request("GET", "/v1/supervisors") if tree else _read(api, query, limit)
+
+    if watch:
+        with contextlib.suppress(KeyboardInterrupt):
+            _watch(read, show, as_json=as_json)
+        return
+    try:
+        found = read()
+    except NoAnswer as lost:
+        fail(str(lost))
+    if as_json:
+        click.echo(json_text(found, indent=2))
+    else:
+        show(found)
+
+
+def _watch(read: Callable[[], Any], show: Callable[[Any], None], *, as_json: bool) -> NoReturn:
+    """Show what `read` returns, every two seconds; what it could not read is said, and it goes on."""
     while True:
         try:
-            found = api.request("GET", "/v1/supervisors") if tree else _read(api, query, limit)
+            found = read()
         except NoAnswer as lost:
-            if not watch:
-                fail(str(lost))
             errors.print(f"[yellow]{escaped(str(lost))}[/yellow]")
         else:
-            if watch and not as_json:
-                click.clear()
             if as_json:
-                click.echo(json_text(found, indent=None if watch else 2))
+                click.echo(json_text(found, indent=None))
             else:
+                click.clear()
                 show(found)
-        if not watch:
-            return
-        try:
-            time.sleep(WATCH_SECONDS)
-        except KeyboardInterrupt:
-            return
+        time.sleep(WATCH_SECONDS)
 
 
 def _read(api: Api, query: dict[str, str], limit: int) -> Any:
