@@ -9,6 +9,7 @@ import pytest
 
 from tests import harness, loopback
 from tests.loopback import only_loopback as only_loopback  # for every test
+from unifyport.process import redaction
 
 loopback.install()
 hypothesis.settings.register_profile("untimed", deadline=None)  # a busy machine is no fault
@@ -19,6 +20,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if (marker := metafunc.definition.get_closest_marker("front")) is not None:
         metafunc.fixturenames.insert(0, "http_server")  # before those that start a gateway
         metafunc.parametrize("http_server", marker.args or ["native", "hypercorn"], indirect=True)
+
+
+@pytest.fixture(autouse=True)
+def _no_owner_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ids of tests repeat, those of a gateway do not."""
+    monkeypatch.setattr(redaction, "_gone", {})
 
 
 @pytest.fixture

@@ -117,3 +117,11 @@ def test_secrets_of_a_file_live_as_long_as_its_settings() -> None:
     gc.collect()
     forget_secrets("nobody")  # takes the note of what is gone
     assert redact("in-both-files in-the-refused-one") == "[secret] in-the-refused-one"
+
+
+def test_of_the_owners_that_are_gone_only_the_newest_are_known() -> None:
+    for number in range(redaction.MOST_GONE + 10):
+        forget_secrets(f"we_{number}")
+    assert len(redaction._gone) == redaction.MOST_GONE
+    register_secrets("we_20", ["late-secret"])
+    assert redact("late-secret") == "late-secret"

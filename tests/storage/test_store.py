@@ -4,12 +4,14 @@ import contextlib
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import attrs
 import pytest
+import trio
 
 from unifyport.fleet.leases import DatabaseLock, LocalFleet
 from unifyport.model.account import Account, Origin
@@ -44,7 +46,7 @@ from unifyport.storage.contract import (
     Together,
 )
 from unifyport.storage.sealing import KeyRing, SealError
-from unifyport.storage.sqlite import schema
+from unifyport.storage.sqlite import reads, schema
 from unifyport.storage.sqlite.store import SqliteStore
 
 RING = KeyRing.new_key()
@@ -590,3 +592,34 @@ async def test_secrets_are_blanked_while_their_owner_has_them(store: SqliteStore
     )
     assert blanked("hook-70-4", "hook-71-first")  # the newest former ones
     assert not [text for text in ("token-77-4", "proxy-77", "token-77-3") if blanked(text)]
+
+
+async def test_a_read_that_ends_after_a_deletion_registers_no_secret(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lists of accounts and of endpoints have read their rows, which are deleted before they are unsealed."""
+    monkeypatch.setattr(redaction, "MOST_FORMER", 0)
+    await store.commit([PutAccount(attrs.evolve(new_account(78), credentials={"token": "token-of-78"}))])
+    await store.commit([PutEndpoint(WebhookEndpoint("we_78", "https://x.example", secret="hook-of-78"))])
+    assert redact("token-of-78 hook-of-78") == "[secret] [secret]"
+    begun, deleted = threading.Semaphore(0), threading.Event()
+    for name in ("to_account", "to_endpoint"):
+        monkeypatch.setattr(reads, name, _late(getattr(reads, name), begun, deleted))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(store.accounts)
+        nursery.start_soon(store.endpoints)
+        for _ in range(2):
+            await trio.to_thread.run_sync(begun.acquire)
+        await store.commit([DeleteAccount("acct_78"), DeleteEndpoint("we_78")])
+        assert redact("token-of-78 hook-of-78") == "token-of-78 hook-of-78"
+        deleted.set()
+    assert redact("token-of-78 hook-of-78") == "token-of-78 hook-of-78"
+
+
+def _late(read: Any, begun: threading.Semaphore, deleted: threading.Event) -> Any:
+    def wait_and_read(*given: Any) -> Any:
+        begun.release()
+        assert deleted.wait(10)
+        return read(*given)
+
+    return wait_and_read

@@ -5,6 +5,9 @@ A secret is blanked while something holds it: the account or the endpoint that i
 What an account or an endpoint does not have any more may be in texts that are still to come, so the newest
 `MOST_FORMER` of those secrets are blanked, too.
 
+An owner that is gone does not come back: a read that began before its deletion, and ends after it, registers
+nothing. The newest `MOST_GONE` owners are known for that.
+
 Secrets are looked up by their first letters, so the cost of a text does not depend on their number. Threads
 of the store register secrets, too.
 """
@@ -15,6 +18,7 @@ from collections import Counter, deque
 from collections.abc import Iterable
 
 MOST_FORMER = 1024
+MOST_GONE = 4096
 _SHORTEST = 6  # a shorter value would blank ordinary words
 _BLANK = "[secret]"
 _LONGEST_SHORT_LIVED = 8192  # a token of OAuth may be as long
@@ -23,6 +27,7 @@ _secrets: dict[str, set[str]] = {}  # first letters -> secrets that begin with t
 _holders: Counter[str] = Counter()  # how many hold a secret
 _owned: dict[str, tuple[str, ...]] = {}  # by owner
 _former: dict[str, None] = {}  # what owners do not have any more, in that order
+_gone: dict[str, None] = {}  # owners that were forgotten, in that order
 _NONE: dict[str, None] = {}  # what every `HeldSecrets` holds before the first one
 _left: deque[Iterable[str]] = deque()  # what holders held that are gone
 
@@ -37,14 +42,18 @@ def register_secrets(owner: str, values: Iterable[object]) -> None:
         return
     with _lock:
         _release_left()
-        _replace(owner, wanted)
+        if owner not in _gone:
+            _replace(owner, wanted)
 
 
 def forget_secrets(owner: str) -> None:
-    """The owner is gone, and its secrets are former ones."""
+    """The owner is gone for good, and its secrets are former ones."""
     with _lock:
         _release_left()
         _replace(owner, ())
+        _gone[owner] = None
+        if len(_gone) > MOST_GONE:
+            del _gone[next(iter(_gone))]
 
 
 def _replace(owner: str, wanted: tuple[str, ...]) -> None:
