@@ -1,8 +1,9 @@
 """The actor of one webhook endpoint: it delivers owed events as lanes, breaker and rate limit allow.
 
-It reads rows into a bounded window, attempts heads in a few tasks, and has outcomes recorded. Only the
-delivery rows decide what is owed: the actor can be killed at any point and starts again from the lowest row.
-A task makes one attempt after another while a head may start, so a busy endpoint spawns no tasks.
+It reads rows into a bounded window (`endpoint_rows.py`), attempts heads in a few tasks
+(`endpoint_attempts.py`), and has outcomes recorded. Only the delivery rows decide what is owed: the actor can
+be killed at any point and starts again from the lowest row. A task makes one attempt after another while a
+head may start, so a busy endpoint spawns no tasks.
 """
 
 import logging
@@ -16,23 +17,20 @@ from supervisors import Incarnation
 from supervisors.company import FairShare
 from supervisors.turnstile import turnstile
 from supervisors.wake import Wake
-from unifyport.delivery.client import DeliveryClient, NewClient
+from unifyport.delivery.client import NewClient
 from unifyport.delivery.gate import Gate
 from unifyport.delivery.health import Change
-from unifyport.delivery.lanes import ROWS_PER_LANE, Window
-from unifyport.delivery.signing import Signer
+from unifyport.delivery.lanes import Window
 from unifyport.delivery.slots import Slots
-from unifyport.delivery.verdict import EXPIRED, INTERNAL_ERROR, Attempt, Verdict, judge
+from unifyport.delivery.verdict import Attempt, Verdict, judge
 from unifyport.fleet.doorbells import Bus
 from unifyport.fleet.leases import Fleet, Lease
-from unifyport.model.account import Origin
-from unifyport.model.event import GatewayEventType, in_form
-from unifyport.model.owed import Blocked, LaneKey, Owed, Stretch
+from unifyport.model.event import GatewayEventType
+from unifyport.model.owed import Blocked, LaneKey, Owed
 from unifyport.model.tally import Tally
 from unifyport.model.webhook import (
     ENDPOINT_ACTIVE,
     ENDPOINT_DISABLED,
-    Ordering,
     WebhookDefaults,
     WebhookEndpoint,
 )
@@ -40,13 +38,13 @@ from unifyport.net.sweeper import Sweeper
 from unifyport.process.clock import Clock
 from unifyport.storage.contract import EndpointHealth, Settled, Store, StoreUnavailable
 
+from .endpoint_attempts import Attempts
+from .endpoint_rows import PAGE, RowReader
 from .recorder import Recorder
 from .writer import Writer
 
 log = logging.getLogger("unifyport.delivery")
 
-PAGE = 100
-REFILLS = 16  # lanes that are read again in one turn, so that fresh rows do not wait for all of them
 POLL_SECONDS = 1.0
 SHORTEST_WAIT = 0.01  # seconds; keeps the loop from spinning if clocks disagree
 LAST_WORDS_SECONDS = 3.0
@@ -90,7 +88,7 @@ class EndpointActor:
         self.seconds = Tally()  # of attempts
         self._lease = lease
         self._services = services
-        self._client: DeliveryClient
+        self._attempts: Attempts
         self._nursery: trio.Nursery
         self._reset()
 
@@ -102,10 +100,9 @@ class EndpointActor:
         self._in_flight = 0
         self._void = True  # the window does not match the store and must be read anew
         self._steps = self._services.clock.steps  # that the window knows of
+        self._rows = RowReader(self._services.store, self.endpoint.no)
         self._ordered = True  # there may be extra attempts to make
         self._orders_after = (0, 0)  # the last order that was read
-        self._replaying = True  # there may be replays that were not read
-        self._unread = True  # there may be rows that the window has not read
         self._stopping = False
         self._rung_at: float | None = None  # when the bell rang for events that were not read since
         self._recorder = Recorder(
@@ -120,8 +117,6 @@ class EndpointActor:
     def _adopt_policies(self) -> None:
         self._retries, self._policy = self.endpoint.policies(self._services.defaults)
         self._mask = self.endpoint.mask
-        self._signer: Signer | None = None
-        self._signer_until: int | None = None
 
     # -- state and messages ----------------------------------------------------------------------------------
 
@@ -205,7 +200,7 @@ class EndpointActor:
     def order(self, orders: int) -> None:
         """Replays or extra attempts were ordered."""
         self.endpoint = attrs.evolve(self.endpoint, orders=orders)
-        self._ordered, self._replaying, self._orders_after = True, True, (0, 0)
+        self._ordered, self._rows.replaying, self._orders_after = True, True, (0, 0)
         self.wake.ring()
 
     # -- the loop --------------------------------------------------------------------------------------------
@@ -215,7 +210,7 @@ class EndpointActor:
         last_error = self._gate.last_error
         self._reset()
         self._gate.last_error = last_error
-        self._client = self._services.new_client()
+        self._attempts = Attempts(self._services.new_client(), self._services.clock)
         try:
             async with trio.open_nursery() as nursery:
                 self._nursery = nursery
@@ -231,7 +226,7 @@ class EndpointActor:
                     await self._recorder.flush()
                 nursery.cancel_scope.cancel()
         finally:
-            self._client.close()
+            self._attempts.close()
             self._recorder.detach()
             del self._nursery  # it holds the task, and with the recorder's calls this actor: no cycle stays
 
@@ -253,7 +248,8 @@ class EndpointActor:
                 return
             if self._ordered:
                 await self._carry_out_orders()
-            more = await self._read()
+            if self.endpoint.status == ENDPOINT_ACTIVE:
+                more = await self._rows.read(self._window, self._services.clock.now_ms())
         except StoreUnavailable:
             await trio.sleep(POLL_SECONDS)
         self._start()
@@ -277,7 +273,7 @@ class EndpointActor:
             self._void = True
             raise
         self._window = Window(self._clamp(blocked), ordering)
-        self._replaying, self._ordered, self._orders_after = True, True, (0, 0)
+        self._rows.replaying, self._ordered, self._orders_after = True, True, (0, 0)
         return True
 
     async def _recall_last_error(self) -> None:
@@ -294,55 +290,6 @@ class EndpointActor:
             longest = self._retries.delay(max(1, each.attempts), 1.0)
             each.due = min(each.due, now + round(longest * 1000))
         return blocked
-
-    # -- reading ---------------------------------------------------------------------------------------------
-
-    async def _read(self) -> bool:
-        """Fill the window. Returns whether there is more to read at once."""
-        if self.endpoint.status != ENDPOINT_ACTIVE:
-            return False
-        window, store, no = self._window, self._services.store, self.endpoint.no
-        fresh = False
-        if (limit := min(PAGE, window.room)) > 0:
-            rows = await store.fresh(no, window.pos, limit)
-            window.add_fresh(rows)
-            fresh = len(rows) == limit
-        if self._replaying and (limit := min(PAGE, window.room_for_replays)) > 0:
-            self._replaying = False  # before the query, as with orders
-            try:
-                rows = await store.replays(no, window.replay_pos, limit)
-            except BaseException:
-                self._replaying = True
-                raise
-            window.add_replays(rows)
-            self._replaying |= len(rows) == limit
-        window.wake(self._services.clock.now_ms())
-        await self._refill()
-        more = bool(fresh or (self._replaying and window.room_for_replays) or window.starving)
-        self._unread = more or self._replaying or not window.room
-        return more
-
-    async def _refill(self) -> None:
-        """Read on in some lanes whose rows in the window are used up."""
-        window, store, no = self._window, self._services.store, self.endpoint.no
-        hungry: list[Stretch] = []
-        while len(hungry) < REFILLS and (stretch := window.next_hungry()) is not None:
-            hungry.append(stretch)
-        if not hungry:
-            return
-        try:
-            if window.ordering is Ordering.NONE:
-                limit = 2  # more than there can be
-                read = await store.owed_ones(no, [stretch.key for stretch in hungry])
-            else:
-                limit = ROWS_PER_LANE
-                read = await store.in_lanes(no, hungry, limit)
-        except BaseException:
-            for stretch in reversed(hungry):
-                window.still_hungry(stretch.key)
-            raise
-        for stretch, rows in zip(hungry, read, strict=True):
-            window.refill(stretch.key, rows, limit)
 
     async def _carry_out_orders(self) -> None:
         """Start a page of ordered extra attempts, whatever the endpoint's status, breaker or rate limit."""
@@ -416,7 +363,7 @@ class EndpointActor:
         """Make one attempt after another, while one may start."""
         while flight is not None:
             try:
-                attempt, delivery_id = await self._attempt(flight.row)
+                attempt, delivery_id = await self._attempts.make(self.endpoint, self._policy, flight.row)
             finally:
                 self._in_flight -= 1
                 awaited = self._services.slots.give()
@@ -430,39 +377,8 @@ class EndpointActor:
     def _has_to_turn(self) -> bool:
         """Whether there is work for the loop: to read, to wait for the gate, to renew the window, to end."""
         window = self._window
-        waits = self._unread or self._ordered or window.hungry or window.next_group() is not None
+        waits = self._rows.unread or self._ordered or window.hungry or window.next_group() is not None
         return waits or self._stopping or self._void
-
-    async def _attempt(self, row: Owed) -> tuple[Attempt, str]:
-        endpoint, clock = self.endpoint, self._services.clock
-        now = clock.now_ms()
-        delivery_id = f"dlv_{endpoint.no}_{row.seq}_{row.round}.{row.attempts + 1}"
-        if row.expires_at is not None and clock.has_passed(row.expires_at):
-            await trio.lowlevel.checkpoint()
-            return Attempt(error=EXPIRED), delivery_id
-        try:
-            policy = self._policy
-            body = in_form(row.body, policy.body, provider_data=policy.provider_data)
-            self._client.shows_private = endpoint.origin is Origin.FILE
-            fields = self._signer_at(clock.steady_ms())(
-                row.event_id, delivery_id, now, body, replay=row.round > 0
-            )
-            return await self._client.post(endpoint.url, fields, body, policy.timeout), delivery_id
-        except Exception:
-            log.exception("endpoint %s: an attempt crashed", endpoint.id)
-            await trio.lowlevel.checkpoint()
-            return Attempt(error=INTERNAL_ERROR), delivery_id
-
-    def _signer_at(self, now: int) -> Signer:
-        """The signer with the secrets that are valid at `now` (steady clock, ms).
-
-        In a rotation the old one is valid for a time.
-        """
-        if self._signer is None or (self._signer_until is not None and now >= self._signer_until):
-            secrets = self.endpoint.secrets(now)
-            self._signer = Signer(secrets, self._policy.signatures)
-            self._signer_until = self.endpoint.previous_until if len(secrets) > 1 else None
-        return self._signer
 
     def _conclude(self, flight: _Flight, attempt: Attempt, delivery_id: str, now: float) -> None:
         """Record the outcome of an attempt, in the window and for the store.

@@ -1,15 +1,12 @@
 """Platforms that call us: verify, read, route, commit. Only then is there an acknowledgement.
 
 A request without a valid signature learns nothing: an account that does not exist, one of another provider
-and a wrong signature get the same outcome after the same work. What an item says about itself is believed
-only after the secrets of the account that it names have verified the request as well.
+and a wrong signature get the same outcome after the same work. Which account gets what: `ingress_routing.py`.
 """
 
-import copy
 import enum
 import hmac
 import logging
-import math
 from collections.abc import Callable, Mapping
 
 import trio
@@ -17,14 +14,13 @@ import trio
 from actors.account.actor import AccountActor
 from actors.account.platform_calls import BEFORE_LOGIN, SIGNATURE, TOO_OLD
 from actors.accounts import Accounts
-from unifyport.model.inbound import Unparsed, dedupe_key
-from unifyport.model.json_depth import too_deep, too_many_parts
 from unifyport.process.clock import Clock
-from unifyport.providers.contract.ingress import Addressed, InboundHook
+from unifyport.providers.contract.ingress import InboundHook
 from unifyport.providers.registry import Registry
 from unifyport.storage.contract import Store, StoreUnavailable
 
 from .entry_turns import STRANGER, EntryTurns
+from .ingress_routing import Router, SignedRequest, commit, hook_of
 
 log = logging.getLogger("unifyport.ingress")
 
@@ -64,7 +60,7 @@ class Ingress:
         self._store = store
         self._clock = clock
         self._ready = ready
-        self._keep_ms = dedupe_ms - _DAY_MS
+        self._router = Router(accounts, clock, dedupe_ms - _DAY_MS)
         self._turns = turns
 
     @property
@@ -95,7 +91,7 @@ class Ingress:
     def challenge(self, provider: str, account_id: str, query: Mapping[str, str]) -> str | None:
         """The answer to a platform that checks our address; None: the check is refused."""
         actor = self._actor(provider, account_id)
-        hook = _hook(actor) if actor is not None else self._any_hook(provider)
+        hook = hook_of(actor) if actor is not None else self._any_hook(provider)
         if hook is None or hook.challenge is None:
             return None
         answer = hook.challenge(actor.credentials if actor is not None else {}, query)
@@ -104,7 +100,7 @@ class Ingress:
     def acknowledgement(self, provider: str, account_id: str, body: bytes) -> bytes:
         """The JSON that answers a committed request of a platform that reads our answers; empty: none."""
         actor = self._actor(provider, account_id)
-        hook = None if actor is None else _hook(actor)
+        hook = None if actor is None else hook_of(actor)
         return b"" if hook is None or hook.acknowledge is None else hook.acknowledge(body)
 
     async def receive(
@@ -127,13 +123,13 @@ class Ingress:
         key = STRANGER if actor is None else actor.row.id
         await self._turns.enter(key)
         try:
-            hook = _hook(actor) if actor is not None else None
+            hook = hook_of(actor) if actor is not None else None
             if actor is None or hook is None:
                 self._feign(provider, headers, body)
                 refused(self._describe_address(provider, account_id))
-            elif self._verify(hook, actor, headers, body):
+            elif self._router.verify(request := SignedRequest(hook, headers, body), actor):
                 verified()
-                outcome = await self._take(actor, hook, headers, body)
+                outcome = await self._take(request, actor)
                 if outcome is IngressOutcome.COMMITTED:
                     actor.state.calls.accepted(self._clock.now_ms())
                 elif actor.known_identity is None:
@@ -155,7 +151,7 @@ class Ingress:
         actor, channel = self._accounts.actor(account_id), self._registry.find_channel(provider)
         if actor is None or channel is None or channel.name != actor.row.channel:
             return None
-        return actor if _hook(actor) is not None else None
+        return actor if hook_of(actor) is not None else None
 
     def _any_hook(self, provider: str) -> InboundHook | None:
         channel = self._registry.find_channel(provider)
@@ -179,15 +175,6 @@ class Ingress:
             return IngressOutcome.UNAVAILABLE
         return IngressOutcome.GONE if gone else IngressOutcome.UNAUTHORIZED
 
-    def _verify(
-        self, hook: InboundHook, actor: AccountActor, headers: Mapping[str, str], body: bytes
-    ) -> bool:
-        """Whether the secrets of an account verify a request; its age is not checked by a clock in doubt."""
-        verify = hook.verify
-        if hook.verify_at_any_time is not None and self._clock.in_doubt:
-            verify = hook.verify_at_any_time
-        return verify(actor.credentials, headers, body)
-
     def _feign(self, provider: str, headers: Mapping[str, str], body: bytes) -> None:
         """Do the work of a verification, so that the time of the answer says nothing."""
         hook = self._any_hook(provider)
@@ -199,119 +186,13 @@ class Ingress:
 
     # -- the events ------------------------------------------------------------------------------------------
 
-    async def _take(
-        self, actor: AccountActor, hook: InboundHook, headers: Mapping[str, str], body: bytes
-    ) -> IngressOutcome:
+    async def _take(self, request: SignedRequest, actor: AccountActor) -> IngressOutcome:
         if actor.known_identity is None:  # before the first login it is not known whom an item is for
             return IngressOutcome.UNAVAILABLE
-        routed, durable = self._read(actor, hook, headers, body), False
-        with trio.move_on_after(hook.commit_seconds):
-            if len(routed) == 1:
-                [(target, items)] = routed.items()
-                durable = await _ingest(target, items, len(body))
-            else:
-                durable = await _ingest_all(routed, len(body))
+        routed, durable = self._router.read(request, actor), False
+        with trio.move_on_after(request.hook.commit_seconds):
+            durable = await commit(routed, len(request.body))
         return IngressOutcome.COMMITTED if durable else IngressOutcome.UNAVAILABLE
-
-    def _read(
-        self, actor: AccountActor, hook: InboundHook, headers: Mapping[str, str], body: bytes
-    ) -> dict[AccountActor, list[Addressed]]:
-        identity = actor.known_identity or ""
-        if (deep := too_deep(body)) or too_many_parts(body):
-            key = dedupe_key("ingress", actor.row.id, hmac.digest(b"deep", body, "sha256").hex())
-            reason = "too_deep" if deep else "too_many_parts"
-            items = [Addressed(identity, Unparsed(key, body, reason), body)]
-        else:
-            items = hook.parse(body, identity)
-        return self._route(actor, hook, items, headers=headers, body=body)
-
-    def _route(
-        self,
-        actor: AccountActor,
-        hook: InboundHook,
-        items: list[Addressed],
-        *,
-        headers: Mapping[str, str],
-        body: bytes,
-    ) -> dict[AccountActor, list[Addressed]]:
-        """The items by the account that each names, in their order."""
-        known: dict[str, AccountActor] = {}
-        routed: dict[AccountActor, list[Addressed]] = {}
-        oldest = -math.inf if self._clock.in_doubt else self._clock.now_ms() - self._keep_ms
-        for item in items:
-            stale = item.at is not None and item.at < oldest
-            if item.group and not stale:
-                for member in self._members(actor, hook, item.group, headers=headers, body=body):
-                    routed.setdefault(member, []).append(copy.deepcopy(item))
-                continue
-            if item.identity not in known:
-                known[item.identity] = (
-                    self._holder(actor, hook, item.identity, headers=headers, body=body) or actor
-                )
-            target = known[item.identity]
-            if self._accounts.identified(actor.row.channel, item.identity) is not target:
-                item.event, item.state = Unparsed(item.event.key, item.raw, "no_such_account"), []
-            elif stale:
-                item.event, item.state = Unparsed(item.event.key, item.raw, "stale"), []
-            routed.setdefault(target, []).append(item)
-        return routed
-
-    def _members(
-        self,
-        actor: AccountActor,
-        hook: InboundHook,
-        group: str,
-        *,
-        headers: Mapping[str, str],
-        body: bytes,
-    ) -> list[AccountActor]:
-        """The accounts of a group whose own secrets verify the request; if there is none, `actor`."""
-        if hook.group is None:
-            return [actor]
-        found = [
-            account
-            for account in self._accounts
-            if _hook(account) is hook
-            and hook.group(account.credentials) == group
-            and (account is actor or self._verify(hook, account, headers, body))
-        ]
-        return found or [actor]
-
-    def _holder(
-        self,
-        actor: AccountActor,
-        hook: InboundHook,
-        identity: str,
-        *,
-        headers: Mapping[str, str],
-        body: bytes,
-    ) -> AccountActor | None:
-        """The account that holds an identity, of this app: its own secrets must verify the request too."""
-        found = self._accounts.identified(actor.row.channel, identity)
-        if found is None or found is actor:
-            return found
-        if _hook(found) is not hook or not self._verify(hook, found, headers, body):
-            return None
-        return found
-
-
-async def _ingest(target: AccountActor, items: list[Addressed], size: int) -> bool:
-    """Whether the items of an account are durable."""
-    state = [change for item in items for change in item.state]
-    return await target.ingest([item.event for item in items], size, state)
-
-
-async def _ingest_all(routed: Mapping[AccountActor, list[Addressed]], size: int) -> bool:
-    """Whether the items of every account are durable."""
-    durable: list[bool] = []
-
-    async def ingest(target: AccountActor, items: list[Addressed]) -> None:
-        durable.append(await _ingest(target, items, size))
-
-    async with trio.open_nursery() as nursery:
-        for target, items in routed.items():
-            nursery.start_soon(ingest, target, items)
-    return all(durable)
 
 
 def _describe_signature(
@@ -322,7 +203,3 @@ def _describe_signature(
     if at_any_time is not None and at_any_time(credentials, headers, body):
         return TOO_OLD
     return SIGNATURE
-
-
-def _hook(actor: AccountActor) -> InboundHook | None:
-    return actor.spec.ingress if actor.called_by_platform else None

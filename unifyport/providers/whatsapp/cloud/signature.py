@@ -4,7 +4,7 @@
 address by a GET with `hub.mode`, `hub.verify_token` and `hub.challenge`
 (https://developers.facebook.com/docs/graph-api/webhooks/getting-started). The body holds no signed time: a
 replayed request is recognised by the dedupe keys of its items, and items older than the keys are kept are set
-aside as stale (`unifyport/gateway/ingress.py`).
+aside as stale (`unifyport/gateway/ingress_routing.py`).
 """
 
 import hmac
