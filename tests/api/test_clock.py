@@ -1,6 +1,7 @@
 """The whole gateway with a wall clock that is wrong, while it runs and between two runs."""
 
 import contextlib
+import sqlite3
 import time
 from collections.abc import AsyncIterator
 from datetime import datetime
@@ -200,6 +201,23 @@ async def test_a_code_and_a_key_do_not_expire_by_a_clock_that_is_wrong(tmp_path:
         assert (await api.http.get(picture)).status_code == 404
         assert "auth_payload" not in (await api.data("GET", f"/v1/events/{event['id']}"))["data"]
         assert (await short("GET", "/v1/workspace")).status_code == 401
+
+
+async def test_a_wait_that_a_clock_ahead_has_stored_is_a_day_at_most(tmp_path: Path) -> None:
+    """And the operator's start ends it."""
+    async with sandbox() as platform:
+        settings = settings_of(tmp_path, account() + platform.sandbox.config())
+        async with gateway(settings) as api:
+            await api.until(lambda found: found[0]["runtime_status"] == "running", "/v1/accounts")
+        with contextlib.closing(sqlite3.connect(tmp_path / "unifyport.db")) as db, db:
+            db.execute("update account set not_before = ?", [wall_clock_ms() + 400 * DAY])
+        async with gateway(settings) as api:
+            [bot] = await api.data("GET", "/v1/accounts")
+            path = f"/v1/accounts/{bot['id']}/runtime"
+            found = await api.until(lambda runtime: runtime["phase"] == "deferred", path)
+            assert rfc3339(wall_clock_ms()) < found["next_retry_at"] <= rfc3339(wall_clock_ms() + DAY)
+            await api.data("POST", f"{path}/start")
+            await api.until(lambda runtime: runtime["runtime_status"] == "running", path)
 
 
 async def test_the_operator_accepts_the_clock_by_the_command_line(tmp_path: Path) -> None:

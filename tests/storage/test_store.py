@@ -623,3 +623,23 @@ def _late(read: Any, begun: threading.Semaphore, deleted: threading.Event) -> An
         return read(*given)
 
     return wait_and_read
+
+
+async def test_leases_end_with_what_they_are_of(store: SqliteStore, tmp_path: Path) -> None:
+    await store.commit(
+        [PutAccount(new_account(1)), PutEndpoint(WebhookEndpoint("we_1", "https://x.example"))]
+    )
+    await store.claim(["account:acct_1", "endpoint:we_1", "account:acct_2"], "test")
+    await store.commit([DeleteAccount("acct_1"), DeleteEndpoint("we_1")])
+    with contextlib.closing(sqlite3.connect(tmp_path / "test.db")) as db:
+        assert db.execute("select resource from lease").fetchall() == [("account:acct_2",)]
+
+
+async def test_the_page_cache_is_as_large_as_it_was_set(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "test.db", KeyRing.parse(RING), lambda: NOW, page_cache=3 * 1024**2)
+    store.open()
+    sizes = await store._in_writer(
+        lambda: store._transaction(lambda db: db.execute("pragma cache_size").fetchone())
+    )
+    assert sizes == (-3 * 1024,)
+    store.close()
