@@ -33,6 +33,7 @@ from unifyport.providers.registry import Registry
 
 from .account.actor import AccountActor
 from .account.execution import NOT_RUNNING, STOPPING
+from .account.explanation import LOG_IN
 from .account.lanes import Place, Prepare
 from .account.login import Login
 from .account.pump import StatusPump
@@ -485,8 +486,12 @@ def _login_would_differ(old: Account, new: Account) -> bool:
 
 
 def _with_reason(answer: Answer, actor: AccountActor) -> Answer:
-    """The answer to a command that was not begun, with the reason why the login of its account is void."""
+    """The answer to a command that was not begun, with the reason why its account has no login."""
     terminal = actor.row.terminal
-    if terminal is None or answer.message or answer.code not in (NOT_RUNNING.code, STOPPING.code):
+    if answer.message or answer.code not in (NOT_RUNNING.code, STOPPING.code):
         return answer
-    return attrs.evolve(answer, message=f"{answer.code}, the login is void ({terminal})")
+    if terminal is not None:
+        return attrs.evolve(answer, message=f"{answer.code}, the login is void ({terminal})")
+    if actor.interactive and actor.row.auth_status is not AuthStatus.AUTHORIZED:
+        return attrs.evolve(answer, message=f"{answer.code}, it is not logged in; {LOG_IN}")
+    return answer

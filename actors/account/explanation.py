@@ -90,7 +90,7 @@ ACTIONS_IN_FILE = ACTIONS | {
     ),
 }
 
-_LOGIN = "log it in: `unifyport login`, or the routes under /auth"
+LOG_IN = "log it in: `unifyport login`, or the routes under /auth"
 
 _NEXT = {
     Phase.WAITING: "it starts as soon as it is its turn",
@@ -126,10 +126,10 @@ def explain(
     if state.phase is Phase.RUNNING:
         return "", "", ""
     if account.auth_status in WAITING:
-        return f"a login waits for a human ({account.auth_status})", "it starts when that is done", _LOGIN
+        return f"a login waits for a human ({account.auth_status})", "it starts when that is done", LOG_IN
     if state.phase is Phase.STOPPED and account.auth_status is not AuthStatus.AUTHORIZED and interactive:
         error = account.last_error or ""
-        return error or "it has not been logged in yet", "nothing", actions.get(error, _LOGIN)
+        return error or "it has not been logged in yet", "nothing", actions.get(error, LOG_IN)
     following = _NEXT[state.phase].format(at=at or "any moment")
     if account.desired == "stopped":
         return "an operator stopped it", following, "POST runtime/start"
@@ -137,7 +137,7 @@ def explain(
     if state.phase is Phase.STOPPED and state.desired is Desired.RUNNING:  # its supervisor ends
         return "the gateway stops", "it starts again with the gateway", ""
     if state.phase is Phase.TERMINAL:  # whatever the platform's word is, a human must act
-        action = actions.get(word, _LOGIN if interactive else actions["invalid_credentials"])
+        action = actions.get(word, LOG_IN if interactive else actions["invalid_credentials"])
         return word or account.last_error or "its login is void", following, action
     return word or "it has only begun", following, actions.get(word, "")
 

@@ -7,21 +7,27 @@ id of a conversation with a person is the number where it is known, else the LID
 import re
 
 from unifyport.model.inbound import Identity
+from unifyport.model.phone import to_e164
 from unifyport.protocols.binary_node import GROUP, LID, PHONE, Jid, MalformedJid
 from unifyport.protocols.binary_node.jid import HOSTED, HOSTED_LID
 
 SERVER = PHONE  # the server itself: the address of requests about no person and no group
 STATUS = Jid("status", "broadcast")
 _UNHOSTED = {HOSTED: PHONE, HOSTED_LID: LID}  # devices that a business runs at Meta are devices all the same
-_NUMBER = re.compile(r"\+?([0-9]{5,20})", re.ASCII)
+_NUMBER = re.compile(r"\+?([1-9][0-9]{4,19})", re.ASCII)
 _USER = re.compile(r"[0-9]{1,32}(?:-[0-9]{1,20})?", re.ASCII)
 
 
 def read_recipient(text: str) -> Jid:
-    """The conversation that a caller names: a phone number, or an id. Raises `ValueError`."""
+    """The conversation that a caller names: a phone number, or an id. Raises `ValueError`.
+
+    Digits are taken as they are; WhatsApp knows some numbers by other digits than those of E.164.
+    """
     number = _NUMBER.fullmatch(text)
     if number is not None:
         return Jid(number[1], PHONE)
+    if "@" not in text:
+        return Jid(to_e164(text).removeprefix("+"), PHONE)
     jid = Jid.parse(text) if len(text) <= 128 else Jid("", "")
     server = PHONE if jid.server == "c.us" else jid.server
     if server not in (PHONE, LID, GROUP) or not _USER.fullmatch(jid.user):

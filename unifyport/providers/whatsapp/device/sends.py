@@ -11,7 +11,7 @@ from unifyport.providers.contract.capabilities import CONVERSATION_NOT_FOUND, Se
 from unifyport.providers.contract.errors import Rejected
 
 from . import memory, people
-from .addresses import read_jid, read_recipient
+from .addresses import read_recipient
 from .link import DeviceLink
 from .outgoing import new_message_id
 from .records import Draft
@@ -26,6 +26,8 @@ from .render import (
     render_revoke,
 )
 from .wrappers import unwrap
+
+_UNKNOWN = "no message of this conversation in the last 14 days is known by this id"
 
 
 class Sends:
@@ -117,14 +119,17 @@ class Sends:
         await self._change(chat, render_reaction(await self._key(chat, target), emoji, _now()))
 
     async def _key(self, chat: Jid, target: Target) -> wa.MessageKey:
-        """Of the message that is named. A sender who is not named is looked up, else it is the account."""
+        """Of the message that is named, whose sender is looked up where none is named.
+
+        Raises `Rejected` for a message that is not known: phones say nothing of a change to no message.
+        """
         draft = Draft(self._records)
-        sender = read_jid(target.sender_id) if target.sender_id else None
-        if target.sender_id and sender is None:
-            sender = _conversation(target.sender_id)
+        sender = _conversation(target.sender_id) if target.sender_id else None
         if sender is None:
             known = await memory.recall(draft, chat, target.message_id)
-            sender = known.sender_jid if known is not None and not known.from_me else None
+            if known is None:
+                raise Rejected("message_not_found", _UNKNOWN)
+            sender = None if known.from_me else known.sender_jid
         mine = sender is None or self._link.keys.is_mine(sender)
         named = None
         if sender is not None and chat.is_group:

@@ -74,7 +74,7 @@ class Customers:
         """
         sender = self.person(order.get("from", "6590000001"), order.get("name"))
         chat = self._chat(order.get("to"))
-        id = self.phones[sender].write(chat, self._message(order), str(order.get("id", "")))
+        id = self.phones[sender].write(chat, self.message_of(order), str(order.get("id", "")))
         conversation = chat.jid if isinstance(chat, Group) else sender.jid(lid=chat.lid_addressed)
         return {"message_id": id, "conversation_id": str(conversation)}
 
@@ -158,7 +158,8 @@ class Customers:
             raise ValueError("to: there is no such group or person")
         return found
 
-    def _message(self, order: dict[str, Any]) -> Message:
+    def message_of(self, order: dict[str, Any]) -> Message:
+        """What `text`, `media` or `message` of an order say. Raises `ValueError`."""
         if "message" in order:
             try:
                 return json_format.ParseDict(order["message"], Message())

@@ -9,10 +9,12 @@ from collections.abc import Callable, Iterable
 
 import attrs
 
-from unifyport.protocols.binary_node import GROUP, Jid, Node
+from unifyport.protocols.binary_node import BROADCAST, GROUP, Jid, Node
 
 from .directory import Account, Device, Directory
 from .stanzas import Refused, notification, now
+
+STATUS = Jid("status", BROADCAST)
 
 
 @attrs.define(eq=False)
@@ -35,10 +37,17 @@ class Groups:
     def __init__(self, directory: Directory) -> None:
         self._directory = directory
         self._by_jid: dict[Jid, Group] = {}
+        self._audiences: dict[Account, Group] = {}
         self._numbers = itertools.count(1)
 
     def find(self, jid: Jid | None) -> Group | None:
         return self._by_jid.get(jid.bare) if jid is not None else None
+
+    def audience(self, author: Account) -> Group:
+        """Those who get the status posts of an account, as a group; at first only the account."""
+        if author not in self._audiences:
+            self._audiences[author] = Group(STATUS, "", author, [author], set())
+        return self._audiences[author]
 
     def create(
         self, creator: Account, subject: str, members: Iterable[Account], *, lid_addressed: bool = True

@@ -24,7 +24,7 @@ from unifyport.protocols.binary_node import LID, Jid, Node
 from unifyport.protocols.whatsapp.messages import participant_hash
 
 from .directory import FORGOTTEN_SECONDS, Account, Device, Directory
-from .groups import Groups
+from .groups import STATUS, Group, Groups
 from .stanzas import ack, now
 
 _PASSED_ON = ("device-identity", "meta", "biz", "bot", "franking")
@@ -74,6 +74,8 @@ class Messages:
     def _route(self, sender: Device, node: Node) -> str | None:
         to = node.jid("to")
         if to is not None and to.is_group:
+            return self._to_group(sender, node, to)
+        if to == STATUS and not sender.number:  # a post of a phone
             return self._to_group(sender, node, to)
         if to is not None and to.server in ("broadcast", "newsletter"):
             return None
@@ -140,7 +142,7 @@ class Messages:
     # -- to a group ------------------------------------------------------------------------------------------
 
     def _to_group(self, sender: Device, node: Node, to: Jid) -> str | None:
-        group = self._groups.find(to)
+        group = self._groups.audience(sender.account) if to == STATUS else self._groups.find(to)
         if group is None:
             raise NotAccepted(404)
         if sender.account not in group.members:
@@ -159,8 +161,7 @@ class Messages:
             return None
         named = dict(self._named(node, group.members, lid=group.lid_addressed, code=421))
         shared = tuple(node.all("enc"))
-        devices = [each for member in group.members for each in member.devices.values() if each is not sender]
-        for device in devices:
+        for device in _readers(group, sender):
             own = named[device].children if device in named else ()
             self._hand_over(device, Node("message", at, (*own, *shared, *_passed_on(node))))
         return None
@@ -193,6 +194,14 @@ class Messages:
         if self.duplicates:
             self.duplicates -= 1
             device.deliver(message)
+
+
+def _readers(group: Group, sender: Device) -> list[Device]:
+    """The other devices of the members; a status post is shown on linked devices only, as phones here show
+    none.
+    """
+    devices = [device for member in group.members for device in member.devices.values()]
+    return [each for each in devices if each is not sender and (each.number or group.jid != STATUS)]
 
 
 def _base_attrs(sender: Device, node: Node) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import attrs
 from google.protobuf import json_format
 
 from unifyport.protocols.binary_node import Jid, MalformedJid, Node
@@ -13,6 +14,7 @@ from .customers import Customers
 from .directory import Device
 from .groups import Group
 from .media import MediaServer
+from .posts import Posts
 from .relay import Relay
 from .tokens import give_token
 
@@ -26,6 +28,7 @@ class Orders:
         self._relay = relay
         self._media = media
         self._customers = customers
+        posts = Posts(relay, customers)
         self._known: dict[str, Order] = {
             "account": self._account,
             "scan": self._scan,
@@ -46,6 +49,10 @@ class Orders:
             "token": self._token,
             "identity_change": self._identity_change,
             "history": self._history,
+            "status": posts.status,
+            "newsletter": posts.newsletter,
+            "broadcast": posts.broadcast,
+            "forge_keys": self._forge_keys,
             "repeat": self._repeat,
             "reorder": self._reorder,
             "limit": self._limit,
@@ -97,11 +104,11 @@ class Orders:
             self._relay.prekeys.drop(device, int(order.get("left", 0)))
 
     def _stream_error(self, order: dict[str, Any]) -> None:
-        attrs = {"code": str(order["code"])} if "code" in order else {}
+        about = {"code": str(order["code"])} if "code" in order else {}
         conflict = order.get("conflict")
         content = (Node("conflict", {"type": str(conflict)}),) if conflict else ()
         for device in self._devices(order):
-            self._relay.stream_error(device, attrs, content)
+            self._relay.stream_error(device, about, content)
 
     def _refuse(self, order: dict[str, Any]) -> None:
         """From now on the account's logins are refused; without a reason, they are accepted again."""
@@ -141,6 +148,15 @@ class Orders:
             raise ValueError(f"sync: {error}") from None
         for device in self._devices(order):
             self._customers.phones[account].share_history(device, sync)
+
+    def _forge_keys(self, order: dict[str, Any]) -> None:
+        """The signed prekey of a device (`device` 0: the phone) is given out with a wrong signature."""
+        account = self._relay.account(_text(order, "phone"))
+        number = order.get("device")
+        for device in account.devices.values():
+            if number in (None, device.number):
+                key = device.signed_prekey
+                device.signed_prekey = attrs.evolve(key, signature=key.signature[::-1])
 
     def _repeat(self, order: dict[str, Any]) -> None:
         """The next `count` messages are handed over twice."""

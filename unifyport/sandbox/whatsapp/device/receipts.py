@@ -7,7 +7,7 @@ device whose owner is not looking at it. `sender`: an own device took an own mes
 from unifyport.protocols.binary_node import Jid, Node
 
 from .directory import Account, Device, Directory
-from .groups import Group, Groups
+from .groups import STATUS, Group, Groups
 from .stanzas import ack, now
 
 _OWN = ("sender", "read-self", "played-self", "peer_msg", "hist_sync", "server-error")
@@ -28,6 +28,8 @@ class Receipts:
         self.taken.append((sender, node))
         to = node.jid("to")
         group = self._groups.find(to)
+        if to == STATUS and (author := self._directory.of_jid(node.jid("participant"))) is not None:
+            group = self._groups.audience(author)
         if node.get("type") in _OWN:
             self._to_own_devices(sender, node)
         elif group is not None:
