@@ -21,6 +21,7 @@ from tests.harness import (
     receiver,
     sandbox,
     settings_of,
+    write_config,
 )
 from unifyport.protocols.whatsapp.media import Decryptor, MediaKind
 from unifyport.protocols.whatsapp.whatsapp_pb2 import Message
@@ -43,6 +44,7 @@ class DeviceWorld:
     platform: Platform
     inbox: Receiver
     api: Client
+    write_more: Callable[[str], object]  # the configuration file, with more at its end
     ids: dict[str, str] = attrs.field(factory=dict)  # phone -> account
 
     @property
@@ -64,14 +66,18 @@ class DeviceWorld:
         """An account at the platform, and one of the gateway that is linked to it by a QR code."""
         await self.do("account", phone=phone, **settings)
         made = await self.api.data("POST", "/v1/accounts", {"provider": "whatsapp", "auth_mode": "qrcode"})
-        self.ids[phone] = id_ = made["id"]
+        await self.scan(phone, made["id"])
+        return str(made["id"])
+
+    async def scan(self, phone: str, id_: str) -> None:
+        """Link an account of the gateway to one of the platform."""
+        self.ids[phone] = id_
         await self.api.data("POST", f"/v1/accounts/{id_}/auth/qr/start")
         shown = await self.api.until(
             lambda auth: auth.get("auth_payload", {}).get("qr_code"), f"/v1/accounts/{id_}/auth"
         )
         await self.do("scan", qr=shown["auth_payload"]["qr_code"], phone=phone)
         await self.running(phone)
-        return id_
 
     async def running(self, phone: str) -> Any:
         return await self.api.until(
@@ -166,5 +172,8 @@ async def until(enough: Callable[[], object]) -> None:
 async def device_world(directory: Path, *, events: str = ALL, more: str = "") -> AsyncIterator[DeviceWorld]:
     async with sandbox() as platform, receiver() as inbox:
         file = endpoint(inbox.url, events=events) + platform.sandbox.config() + QUICK + more
-        async with gateway(settings_of(directory, file, **public(free_port()))) as api:
-            yield DeviceWorld(platform, inbox, api)
+        here = public(free_port())
+        async with gateway(settings_of(directory, file, **here)) as api:
+            yield DeviceWorld(
+                platform, inbox, api, lambda more: write_config(directory, more=file + more, **here)
+            )

@@ -52,6 +52,22 @@ async def test_a_change_of_metadata_connects_again_and_posts_are_told(tmp_path: 
         assert listed["data"]["conversation"]["id"] == f"{MEI}@s.whatsapp.net"
 
 
+async def test_the_metadata_of_a_declared_account_is_followed_at_a_reload(tmp_path: Path) -> None:
+    declared = '[[accounts]]\nname = "shop"\nprovider = "whatsapp"\nauth_mode = "qrcode"\n'
+    async with device_world(tmp_path, more=declared) as world:
+        await world.do("account", phone=SHOP)
+        await world.do("account", phone=MEI)
+        [account] = await world.api.data("GET", "/v1/accounts")
+        await world.scan(SHOP, account["id"])
+        logins = world.device(SHOP).logins
+        world.write_more('metadata = { newsletters = "on" }\n')
+        await world.api.data("POST", "/v1/reload", {})
+        await world.logged_in(SHOP, logins + 1)
+        await post_all(world)
+        await world.inbox.until(lambda: world.named(SHOP, "newsletter_message"))
+        assert world.named(SHOP, "status_post") == []
+
+
 async def test_metadata_that_nobody_reads_leaves_the_connection_up(tmp_path: Path) -> None:
     async with device_world(tmp_path) as world:
         await world.link(SHOP)
