@@ -40,7 +40,7 @@ async def test_a_code_is_shown_scanned_and_the_account_starts(
         await world.do("scan", qr=code, phone=SHOP)
         await world.inbox.until(lambda: world.received(SHOP, "account.started"))
         [succeeded] = world.received(SHOP, "account.auth.succeeded")
-        assert succeeded["data"]["provider_account_ref"] == SHOP
+        assert succeeded["data"]["account"]["provider_account_ref"] == SHOP
         names = [event["type"] for event in world.inbox.deliveries]
         assert names.index("account.auth.succeeded") < names.index("account.started")
 
