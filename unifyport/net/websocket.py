@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import trio
 from wsproto import ConnectionType, WSConnection
+from wsproto.connection import Connection
 from wsproto.events import (
     AcceptConnection,
     BytesMessage,
@@ -52,10 +53,11 @@ class WebSocketLost(Exception):
 class WebSocket:
     """An open connection. One task may receive while others send; a message is sent whole.
 
-    `limit`: bytes of one incoming message.
+    `protocol`: without its opening handshake, which is half of its memory. `limit`: bytes of one incoming
+    message.
     """
 
-    def __init__(self, wire: Wire, protocol: WSConnection, limit: int) -> None:
+    def __init__(self, wire: Wire, protocol: Connection, limit: int) -> None:
         self._wire = wire
         self._protocol = protocol
         self._limit = limit
@@ -188,8 +190,8 @@ async def _upgrade(
             protocol.receive_data(data or None)
             for event in protocol.events():
                 match event:
-                    case AcceptConnection():
-                        return WebSocket(wire, protocol, limit)
+                    case AcceptConnection() if protocol.connection is not None:
+                        return WebSocket(wire, protocol.connection, limit)
                     case RejectConnection(status_code=status) if status:
                         raise WebSocketFailed(f"http_{status}")
                     case RejectData() | CloseConnection():

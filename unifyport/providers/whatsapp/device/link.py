@@ -2,8 +2,8 @@
 
     reader      reads stanzas; answers go to the requests that wait for them, the rest into the inbox
     worker      handles stanzas of the inbox in batches: one unit of events and state, then replies
-    pinger      shows the platform, and us, that the connection lives
-    the rest    work that asks the platform for something: keys, tokens, retries, history
+    pinger      shows the platform, and us, that the connection lives; says when upkeep is due
+    the rest    work that asks the platform for something, while there is any: keys, tokens, retries, history
 
 The worker never waits for the platform, so that a full inbox cannot keep an answer from being read.
 """
@@ -48,7 +48,10 @@ class DeviceLink(Parts):
         self._inbox = Inbox()
         self._worker = Worker(self, self._inbox, self.later)
         self._early: list[tuple[Node, int]] = []
-        self._work, self._works = trio.open_memory_channel[Callable[[], Awaitable[None]]](MOST_WORK)
+        self._work: list[Callable[[], Awaitable[None]]] = []
+        self._nursery: trio.Nursery | None = None
+        self._working = False
+        self._periods = 0
         self.lost = trio.Event()
 
     # -- before it is used ----------------------------------------------------------------------------------
@@ -94,16 +97,16 @@ class DeviceLink(Parts):
         failure: ChannelError = Transient("connection_lost")
         try:
             async with trio.open_nursery() as nursery:
+                self._nursery = nursery
                 nursery.start_soon(self._read, link)
                 nursery.start_soon(self._worker.run, link)
-                nursery.start_soon(self._ping)
-                nursery.start_soon(self._do_work)
+                nursery.start_soon(self._ping, link)
                 nursery.start_soon(self._begin)
-                nursery.start_soon(self._keep_up, link)
                 ready()
         except* ChannelError as group:
             failure = _worst(group)
         finally:
+            self._nursery = None
             self.requests.fail(failure)
             self.lost.set()
             self.socket.close()
@@ -142,10 +145,14 @@ class DeviceLink(Parts):
             )
             self.later(functools.partial(_ignoring_answer, clean))
 
-    async def _ping(self) -> None:
+    async def _ping(self, link: Link) -> None:
+        kept_up = trio.current_time()
         while True:
             await trio.sleep(PING_SECONDS)
             await self.requests.ask("w:p", "get", Node("ping"))
+            if trio.current_time() - kept_up >= upkeep.PERIOD_SECONDS:
+                kept_up = trio.current_time()
+                self.later(functools.partial(self._keep_up, link))
 
     async def _begin(self) -> None:
         """What a client asks after it has logged in. A refusal of one of them ends nothing."""
@@ -173,38 +180,41 @@ class DeviceLink(Parts):
 
     def later(self, work: Callable[[], Awaitable[None]]) -> None:
         """Do it beside the stanzas, one after another. What is too much is left out: it comes again."""
-        try:
-            self._work.send_nowait(work)
-        except trio.WouldBlock:
+        if len(self._work) >= MOST_WORK:
             log.warning("whatsapp: too much is waiting for the platform")
+            return
+        self._work.append(work)
+        if self._nursery is not None and not self._working:
+            self._working = True
+            self._nursery.start_soon(self._do_work)
 
     async def _do_work(self) -> None:
-        async for work in self._works:
+        """Until there is no more: a task for each connection that waits would be memory of its own."""
+        while self._work:
+            work = self._work.pop(0)
             try:
                 await work()
             except (LoggedOut, SessionLost):
                 raise
             except ChannelError as error:
                 log.info("whatsapp: work beside the stanzas failed: %s", error.reason)
+        self._working = False
 
     async def _keep_up(self, link: Link) -> None:
-        periods = 0
-        while True:
-            await trio.sleep(upkeep.PERIOD_SECONDS)
-            async with self.records.lock:
-                draft = Draft(self.records)
-                now = self._clock.now_ms() // 1000
-                events: list[ProviderEvent] = await upkeep.give_up_old(
-                    self.records, draft, self.messages.given_up, now=now
-                )
-                if events:
-                    await self.records.deliver(link, Batch(events, draft.changes))
-            self.later(self.prekeys.keep_up)
-            due = periods % upkeep.SWEEP_EVERY == 0 or self.outgoing.unswept > upkeep.MOST_SENT_BYTES // 4
-            if due and not self._clock.in_doubt:
-                self.outgoing.unswept = 0
-                await upkeep.sweep(self.records, now=now)
-            periods += 1
+        async with self.records.lock:
+            draft = Draft(self.records)
+            now = self._clock.now_ms() // 1000
+            events: list[ProviderEvent] = await upkeep.give_up_old(
+                self.records, draft, self.messages.given_up, now=now
+            )
+            if events:
+                await self.records.deliver(link, Batch(events, draft.changes))
+        due = self._periods % upkeep.SWEEP_EVERY == 0 or self.outgoing.unswept > upkeep.MOST_SENT_BYTES // 4
+        if due and not self._clock.in_doubt:
+            self.outgoing.unswept = 0
+            await upkeep.sweep(self.records, now=now)
+        self._periods += 1
+        await self.prekeys.keep_up()
 
 
 async def _ignoring_answer(ask: Callable[[], Awaitable[Node]]) -> None:
