@@ -101,7 +101,7 @@ def _echoes(world: DeviceWorld) -> list[dict[str, Any]]:
 
 
 @pytest.mark.usefixtures("clients")
-@pytest.mark.parametrize("kind", ["baileys", "whatsmeow"])
+@pytest.mark.parametrize("kind", KINDS)
 async def test_prekeys_of_both_sides_run_out(kind: str, tmp_path: Path) -> None:
     async with talk(kind, tmp_path) as t:
         device = t.world.device(SHOP)

@@ -107,7 +107,7 @@ async def test_a_message_is_sent_again_after_they_lost_the_session(kind: str, tm
 
 
 @pytest.mark.usefixtures("clients")
-@pytest.mark.parametrize("kind", ["baileys", "whatsmeow"])
+@pytest.mark.parametrize("kind", KINDS)
 async def test_stanzas_over_64_kib(kind: str, tmp_path: Path) -> None:
     text = "ớ" * 30_000  # 90,000 bytes
     async with talk(kind, tmp_path) as t:
