@@ -1,5 +1,6 @@
-"""Every duration of the file has an upper bound, so that a time so far from now has a date."""
+"""Durations and rates of the file have bounds, so that a time so far from now has a date."""
 
+import re
 import types
 from collections.abc import Iterator
 from pathlib import Path
@@ -53,3 +54,13 @@ async def test_a_time_that_is_as_far_as_it_may_be_is_shown(tmp_path: Path) -> No
         assert found["next_retry_at"] > "2100"
         for each in ("/v1/status", "/v1/supervisors", f"{path}/explain", "/v1/accounts"):
             assert (await api("GET", each)).status_code == 200
+
+
+@pytest.mark.parametrize("rate", ["0.1/h", f"0.{'0' * 330}5/h", f"{'9' * 400}/s", "2000000/s"])
+def test_rates_without_measure_are_refused(tmp_path: Path, rate: str) -> None:
+    more = f'[workspace]\nkey_rate = "{rate}"\n[supervision.policies.default]\nstart_rate = "{rate}"\n'
+    with pytest.raises(Problems) as refused:
+        load(write_config(tmp_path, more=more), standard())
+    assert [re.search(r"\S+_rate: .* a?\s?rate", each) is not None for each in refused.value.problems] == [
+        True
+    ] * 2

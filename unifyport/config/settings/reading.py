@@ -43,6 +43,7 @@ from .values import (
 from .walk import NotRead, Walk
 
 _ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
+SLOWEST, FASTEST = 1 / 3600, 1_000_000.0  # per second
 LONGEST_DURATION = 36_500 * 86_400.0  # so that a time so far from now has a date
 _NOT_OF_THE_FILE = ("directory", "path", "paces", "apps", "secrets")  # fields of `Settings`
 
@@ -149,7 +150,7 @@ def _hooks(secret: Callable[[Any], str]) -> dict[Any, Callable[[Any], Any]]:
     return {
         Duration: lambda value: _read_value(_parse_duration, value),
         Size: lambda value: _read_value(parse_size, value),
-        Rate: lambda value: _read_value(parse_rate, value),
+        Rate: lambda value: _read_value(_parse_rate, value),
         PaceLimit: lambda value: _read_value(Limit.parse, value) or OFF,
         Name: _read_name,
         Secret: secret,
@@ -168,6 +169,13 @@ def _parse_duration(value: Any) -> float:
     if seconds > LONGEST_DURATION:
         raise ValueError(f"must be at most {format_duration(LONGEST_DURATION)}")
     return seconds
+
+
+def _parse_rate(value: Any) -> float:
+    rate = parse_rate(value)
+    if not SLOWEST <= rate <= FASTEST:
+        raise ValueError("the rate must be from 1/h to 1000000/s")
+    return rate
 
 
 def _read_name(value: Any) -> str:
