@@ -96,6 +96,8 @@ async def test_a_wrong_app_secret_is_seen(tmp_path: Path) -> None:
                 False,
             )
             assert "signature" in (await api.data("GET", f"{path}/auth"))["last_error"]
+            [bad] = (await api.data("GET", "/v1/status?problems=true"))["accounts"]
+            assert (bad["name"], "the signature does not match" in bad["last_error"]) == ("shop", True)
 
             await platform.connect(shop["ingress_url"], secret=APP_SECRET)
             await platform.whatsapp("messages", {"text": "hello"})
