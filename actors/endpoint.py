@@ -6,7 +6,6 @@ be killed at any point and starts again from the lowest row. A task makes one at
 head may start, so a busy endpoint spawns no tasks.
 """
 
-import logging
 from collections import Counter
 from collections.abc import Callable
 
@@ -39,11 +38,10 @@ from unifyport.process.clock import Clock
 from unifyport.storage.contract import EndpointHealth, Settled, Store, StoreUnavailable
 
 from .endpoint_attempts import Attempts
+from .endpoint_log import log_name, log_transition
 from .endpoint_rows import PAGE, RowReader
 from .recorder import Recorder
 from .writer import Writer
-
-log = logging.getLogger("unifyport.delivery")
 
 POLL_SECONDS = 1.0
 SHORTEST_WAIT = 0.01  # seconds; keeps the loop from spinning if clocks disagree
@@ -155,13 +153,7 @@ class EndpointActor:
     def note_name(self, *, resolves: bool) -> None:
         """It was looked up, without an attempt, whether the name of the endpoint's host has an address."""
         if self._gate.note_name(resolves=resolves):
-            name = self.endpoint.name or self.endpoint.id
-            fields = {"endpoint_id": self.endpoint.id, "endpoint": name}
-            if resolves:
-                log.info("endpoint %r: its host's name is resolved again", name, extra=fields)
-                return
-            fields["action"] = "check the host in its url, and the name servers of this machine"
-            log.warning("endpoint %r: its host's name is not resolved", name, extra=fields)
+            log_name(self.endpoint, resolves=resolves)
 
     def replace(self, endpoint: WebhookEndpoint) -> None:
         """Take over a changed row or changed defaults.
@@ -394,7 +386,7 @@ class EndpointActor:
             verdict, attempt, row.seq, probe=flight.probe, now=now, steady_ms=clock.steady_ms()
         )
         if self._gate.probing is not was_open:
-            self._log_transition("breaker open" if self._gate.probing else "breaker closed", attempt)
+            self._log("breaker open" if self._gate.probing else "breaker closed", attempt)
         if change is not None:
             self._report_health(change, attempt)
         outcome = self._recorder.make_outcome(
@@ -451,24 +443,13 @@ class EndpointActor:
             disabled = "gone" if judge(attempt) is Verdict.GONE else "failing"
             self.endpoint = attrs.evolve(self.endpoint, status=ENDPOINT_DISABLED, reason=disabled)
         self.endpoint = attrs.evolve(self.endpoint, failing_since=since)
-        self._log_transition(f"disabled ({disabled})" if disabled else change.value, attempt)
+        self._log(f"disabled ({disabled})" if disabled else change.value, attempt)
         reason = attempt.reason if change is Change.FAILING else None
         self._recorder.add_health(EndpointHealth(since, [_EVENTS[change]], disabled, reason))
 
-    def _log_transition(self, what: str, attempt: Attempt) -> None:
-        """One line for each change of health or breaker: which endpoint, why, what comes next, what to do."""
-        endpoint, waits = self.endpoint, self._gate.opens_at(trio.current_time()) - trio.current_time()
-        fields = {"endpoint_id": endpoint.id, "endpoint": endpoint.name or endpoint.id}
-        level = logging.INFO
-        if what not in ("recovered", "breaker closed"):
-            level, fields["reason"] = logging.WARNING, attempt.reason
-            fields["next"] = "it is still owed its events"
-            if endpoint.status != ENDPOINT_ACTIVE:
-                fields["action"] = f"mend the receiver, then: unifyport webhooks resume {endpoint.id}"
-            else:
-                fields["next"] += f"; the next attempt is in {max(waits, 0.0):.0f} s"
-                fields["action"] = f"see what it answers: unifyport webhooks deliveries {endpoint.id}"
-        log.log(level, "endpoint %r: %s", fields["endpoint"], what, extra=fields)
+    def _log(self, what: str, attempt: Attempt) -> None:
+        now = trio.current_time()
+        log_transition(self.endpoint, what, attempt, self._gate.opens_at(now) - now)
 
     def _adopt_version(self, version: int) -> None:
         """The change of health is written, and the row has a new version."""
