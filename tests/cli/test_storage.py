@@ -74,6 +74,15 @@ def test_what_may_not_be_written_is_a_problem(made: Path, monkeypatch: pytest.Mo
     assert (found.exit_code, f"{made} cannot be written" in found.stdout) == (1, True)
 
 
+def test_a_directory_for_files_that_is_a_file_is_a_problem(made: Path) -> None:
+    file = made / "unifyport.toml"
+    file.write_text(file.read_text() + '[media]\ndirectory = "files/of/customers"\n')
+    assert run(made, "doctor").exit_code == 0  # it is made when the first file comes
+    (made / "files").touch()
+    found = run(made, "doctor")
+    assert (found.exit_code, f"{made / 'files/of/customers'}, for files" in found.stdout) == (1, True)
+
+
 def test_a_delivery_that_is_an_endpoint_is_told(made: Path) -> None:
     failed = run(made, "webhooks", "show", "crm")
     assert (failed.exit_code, "unifyport webhooks deliveries crm" in failed.stderr) == (1, True)

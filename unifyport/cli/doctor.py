@@ -99,6 +99,10 @@ def check_disk(settings: Settings, _: bool) -> Iterator[Finding]:
             yield Finding(
                 False, f"{path} cannot be written by this user, as whom 'unifyport serve' would fail"
             )
+    media = settings.media_directory
+    place = next(each for each in (media, *media.absolute().parents) if each.exists())
+    if not place.is_dir() or not os.access(place, os.W_OK):
+        yield Finding(False, f"{media}, for files of customers, cannot be written by this user")
     with contextlib.suppress(OSError):
         usage = shutil.disk_usage(directory)
         free = usage.free / usage.total
