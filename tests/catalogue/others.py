@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +41,17 @@ async def of_others(directory: Path) -> tuple[list[Body], int]:
             for sandbox_name, body in order(_now(now)):
                 seen = len(inbox.deliveries)
                 await zalo.order(platform, "updates", body, of=sandbox_name)
-                await inbox.until(lambda seen=seen: len(inbox.deliveries) > seen)  # type: ignore[misc]
+                await inbox.until(partial(_has_come, inbox, body, seen))
     return [body for body in inbox.deliveries if "provider_data" in body["data"]], now
+
+
+def _has_come(inbox: Receiver, order: Body, seen: int) -> bool:
+    """Whether a receiver that had `seen` bodies got what an order makes: known by its text, if it has one of
+    its own, as one order may make several events.
+    """
+    own = order.get("payload", {}).get("of")
+    newer = inbox.deliveries[seen:]
+    return bool(newer) and (own is None or any(f'"{own}"' in json.dumps(body) for body in newer))
 
 
 @asynccontextmanager
