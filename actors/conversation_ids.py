@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 import attrs
 import trio
 
+from supervisors import Slices
 from unifyport.model.aliases import Alias, AliasChanges, ids_of, join, move
 from unifyport.model.inbound import (
     Conversation,
@@ -59,30 +60,39 @@ class ConversationIds:
         pause = _FIRST_RETRY
         self._make_room()
         self._repeats.clear()
+        slices = Slices()
         for unit in units:
             while True:
                 try:
-                    await self._load(unit)
+                    await self._load(unit, slices)
                     break
                 except StoreUnavailable as error:
                     log.error("conversations cannot be read: %s", error)
                     await trio.sleep(pause)
                     pause = min(2 * pause, _LAST_RETRY)
 
-    async def _load(self, unit: Unit) -> None:
+    async def _load(self, unit: Unit, slices: Slices) -> None:
         events = [event for event in unit.provider_events if _conversation_of(event) is not None]
         if not events:
             return
         self._units += 1
         rows = await self._rows_of(unit)
-        wanted = [id_ for event in events for id_ in _ids(event) if rows.any or _may_change(event)]
-        missing = [id_ for id_ in dict.fromkeys(wanted) if id_ not in rows.known]
+        wanted: dict[str, None] = {}
+        for event in events:
+            if rows.any or _may_change(event):
+                wanted |= dict.fromkeys(_ids(event))
+            await slices.pause()
+        missing = [id_ for id_ in wanted if id_ not in rows.known]
         for start in range(0, len(missing), _READ_AT_ONCE):
             page = missing[start : start + _READ_AT_ONCE]
             found = await self._store.aliases(unit.account_no, page) if rows.any else {}
             rows.known |= {id_: found.get(id_) for id_ in page}
             self._kept += len(page)
-        new = [event.key for event in events if _may_change(event) and self._is_new(rows, event)]
+        new = []
+        for event in events:
+            if _may_change(event) and self._is_new(rows, event):
+                new.append(event.key)
+            await slices.pause()
         if new:
             seen = await self._store.seen(unit.account_no, new)
             self._repeats |= {(unit.account_no, key) for key in seen}

@@ -16,6 +16,7 @@ from typing import Any
 import attrs
 import msgspec
 
+from supervisors import Slices
 from unifyport.model.aliases import Alias, AliasChanges
 from unifyport.model.event import Event, EventType, encode_body
 from unifyport.model.fitting import fit
@@ -97,12 +98,13 @@ class Normalizer(Actor[Unit, Result]):
 
     async def handle(self, batch: list[Job[Unit, Result]]) -> None:
         await self.conversations.load(job.work for job in batch)
+        slices = Slices()
         for job in batch:
             unit = job.work
             if self._sticky.refuses(unit.account_no, unit.generation):
                 job.reply.answer(Failed("generation_failed"))
                 continue
-            self.fill(unit)
+            await self.fill(unit, slices)
             await self._writer.mailbox.put(_as_write(job), job.size)
             job.handed_on = True
 
@@ -110,9 +112,12 @@ class Normalizer(Actor[Unit, Result]):
         self._sticky.fail(job.work.account_no, job.work.generation)
         self.conversations.forget(job.work.account_no)
 
-    def fill(self, unit: Unit) -> None:
-        """Set `unit.items` from its provider events and announcements."""
-        unit.items = [self._make_item(unit, event) for event in unit.provider_events]
+    async def fill(self, unit: Unit, slices: Slices) -> None:
+        """Set `unit.items` from its provider events and announcements. Cancelled: some are missing."""
+        unit.items = []
+        for each in unit.provider_events:
+            unit.items.append(self._make_item(unit, each))
+            await slices.pause()
         for announcement in unit.announcements:
             event, _ = self._make_event(unit, announce(announcement))
             event.expires_at = announcement.expires_at

@@ -13,6 +13,7 @@ that can be read. The library has nothing to do with messaging and imports only 
     admission.py   how many children start at a time, how fast, and in which order
     one_for_one.py independent, dynamic children      rest_for_one.py  ordered children, also one_for_all
     turnstile.py   limits how many tasks wake up in one turn of the event loop
+    slices.py      long computations in slices
     introspection.py  the tree as data
 """
 
@@ -28,6 +29,7 @@ from .phase import Phase
 from .policy import Backoff, OnExhausted, Policy, PolicyProblem, Probe, Restart
 from .probing import Probed, Prober
 from .rest_for_one import OneForAll, RestForOne
+from .slices import Slices
 from .spec import ChildSpec
 from .turnstile import Turnstile, turnstile
 from .wake import Wake
@@ -62,6 +64,7 @@ __all__ = [
     "Restart",
     "RetryLater",
     "Run",
+    "Slices",
     "Terminal",
     "Ticket",
     "TooManyChildren",

@@ -12,6 +12,7 @@ import trio
 from actors.conversation_ids import ConversationIds
 from actors.normalizer import Normalizer
 from actors.writer import Writer
+from supervisors import Slices
 from unifyport.fleet.leases import LocalFleet
 from unifyport.model.account import Account
 from unifyport.model.event import mask_of
@@ -52,7 +53,7 @@ class World:
         self.now += 1000
         unit = Unit(1, "acct_1", "whatsapp", self.epoch, generation, provider_events=list(events))
         await self.normalizer.conversations.load([unit])
-        self.normalizer.fill(unit)
+        await self.normalizer.fill(unit, Slices())
         [result] = await self.store.commit([unit])
         assert isinstance(result, Committed | Duplicate), result
         logged = await self.store.events(before, 100, mask=ALL)
@@ -208,7 +209,7 @@ async def test_a_repeat_changes_nothing(world: World) -> None:
 async def test_what_was_refused_is_read_again_by_the_next_generation(world: World) -> None:
     unit = Unit(1, "acct_1", "whatsapp", world.epoch, 1, provider_events=[world.message(HIDDEN)])
     await world.normalizer.conversations.load([unit])
-    world.normalizer.fill(unit)  # and it is never committed
+    await world.normalizer.fill(unit, Slices())  # and it is never committed
     [body] = await world.commit(world.message(BOTH), generation=2)
     assert body["data"]["conversation"]["id"] == PHONE
 

@@ -10,6 +10,7 @@ import pytest
 
 from actors.normalizer import Normalizer
 from actors.writer import Writer
+from supervisors import Slices
 from unifyport.fleet.leases import LocalFleet
 from unifyport.model.account import Account
 from unifyport.model.event import ALL_MASK, EventType
@@ -50,14 +51,14 @@ class Road:
 
     async def commit(self, *events: ProviderEvent) -> Unit:
         unit = Unit(1, "acct_1", "telegram", self.epoch, 1, provider_events=list(events))
-        self.normalizer.fill(unit)
+        await self.normalizer.fill(unit, Slices())
         [result] = await self.store.commit([unit])
         assert isinstance(result, Committed), result
         return unit
 
     async def repeat(self, *events: ProviderEvent) -> None:
         unit = Unit(1, "acct_1", "telegram", self.epoch, 1, provider_events=list(events))
-        self.normalizer.fill(unit)
+        await self.normalizer.fill(unit, Slices())
         [result] = await self.store.commit([unit])
         assert isinstance(result, Duplicate), result
 

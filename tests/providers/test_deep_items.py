@@ -20,11 +20,11 @@ def with_deep(item: dict[str, Any]) -> str:
     return json.dumps(item)[:-1] + f', "deep": {DEEP}}}'
 
 
-def test_telegram_goes_on_behind_it() -> None:
+async def test_telegram_goes_on_behind_it() -> None:
     deep = f'{{"update_id": 11, "message": {with_deep(HEAD)}}}'
     well = json.dumps({"update_id": 12, "message": HEAD})
     answer = decode_text(f'{{"ok": true, "result": [{deep}, {well}]}}'.encode(), msgspec.json.Decoder(Answer))
-    [first, second], highest = parse_updates(answer.result, "1")
+    [first, second], highest = await parse_updates(answer.result, "1")
     assert isinstance(first, Unparsed)
     assert (first.reason, first.message_id is not None, highest) == ("too_deep", True, 12)
     assert first.raw.count(b"[") == 100_000

@@ -12,6 +12,7 @@ import pytest
 
 from actors.normalizer import Normalizer
 from actors.writer import Writer
+from supervisors import Slices
 from tests.providers.documentation import LINE, TELEGRAM, TIKTOK, WHATSAPP, ZALO, X
 from unifyport.fleet.leases import LocalFleet
 from unifyport.model.account import Account
@@ -132,7 +133,7 @@ class Road:
 
     async def commit(self, provider: str, events: list[ProviderEvent]) -> Unit:
         unit = Unit(1, "acct_1", provider, self.epoch, 1, provider_events=events)
-        self.normalizer.fill(unit)
+        await self.normalizer.fill(unit, Slices())
         [result] = await self.store.commit([unit])
         assert isinstance(result, Committed | Duplicate), result
         return unit

@@ -5,7 +5,7 @@ Each parser must make events of it that can be shown: none raises, all are JSON 
 
 import copy
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -70,7 +70,9 @@ def _parse_page(raw: bytes, me: str) -> list[ProviderEvent]:
         return []
 
 
-def _events(parse: Callable[[bytes, str], list[Addressed]]) -> Callable[[bytes, str], list[ProviderEvent]]:
+def _events(
+    parse: Callable[[bytes, str], Iterable[Addressed]],
+) -> Callable[[bytes, str], list[ProviderEvent]]:
     return lambda raw, identity: [addressed.event for addressed in parse(raw, identity)]
 
 

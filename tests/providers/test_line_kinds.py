@@ -86,7 +86,7 @@ NAMES = {"unfollow": "contact_blocked", "videoPlayComplete": "played"}
 
 
 def webhook(*events: Any) -> list[Addressed]:
-    return parse_webhook(json.dumps({"destination": BOT, "events": events}).encode(), "1656789012")
+    return list(parse_webhook(json.dumps({"destination": BOT, "events": events}).encode(), "1656789012"))
 
 
 def one(event: Any) -> Standard:

@@ -157,15 +157,15 @@ def test_poison_with_a_readable_sender_becomes_an_unknown_message() -> None:
     assert normalize(parse({"update_id": 1, "message": {}})) == []
 
 
-def test_a_batch_keeps_its_order_and_its_highest_id() -> None:
+async def test_a_batch_keeps_its_order_and_its_highest_id() -> None:
     raw = [
         msgspec.Raw(msgspec.json.encode(u))
         for u in ({"update_id": 5, "x": 1}, {"update_id": 7, "message": message(text="a")}, None)
     ]
-    events, highest = parse_updates(raw, "42")
+    events, highest = await parse_updates(raw, "42")
     assert [type(event) for event in events] == [Unparsed, MessageReceived, Unparsed]
     assert highest == 7
-    assert parse_updates([msgspec.Raw(b"null")], "42")[1] is None
+    assert (await parse_updates([msgspec.Raw(b"null")], "42"))[1] is None
 
 
 def test_keys_name_the_bot_and_the_update() -> None:

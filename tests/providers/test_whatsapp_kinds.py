@@ -82,7 +82,7 @@ OF_THE_BUSINESS = {name for name, value in FIELDS.items() if "metadata" not in v
 
 def webhook(field: str, value: Any) -> list[Addressed]:
     entry = {"id": BUSINESS, "time": AT, "changes": [{"field": field, "value": value}]}
-    found = parse_webhook(json.dumps({"object": "x", "entry": [entry]}).encode(), "path")
+    found = list(parse_webhook(json.dumps({"object": "x", "entry": [entry]}).encode(), "path"))
     assert not [addressed for addressed in found if isinstance(addressed.event, Unparsed)]
     return found
 

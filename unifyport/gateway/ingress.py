@@ -20,7 +20,7 @@ from unifyport.providers.registry import Registry
 from unifyport.storage.contract import Store, StoreUnavailable
 
 from .entry_turns import STRANGER, EntryTurns
-from .ingress_routing import Router, SignedRequest, commit, hook_of
+from .ingress_routing import Router, SignedRequest, commit, hook_of, look_through
 
 log = logging.getLogger("unifyport.ingress")
 
@@ -58,6 +58,7 @@ class Ingress:
         self._accounts = accounts
         self._registry = registry
         self._store = store
+        self._strangers = trio.CapacityLimiter(1)  # long bodies that are not verified, one at a time
         self._clock = clock
         self._ready = ready
         self._router = Router(accounts, clock, dedupe_ms - _DAY_MS)
@@ -125,9 +126,9 @@ class Ingress:
         try:
             hook = hook_of(actor) if actor is not None else None
             if actor is None or hook is None:
-                self._feign(provider, headers, body)
+                await look_through(body, self._strangers, self._feign, provider, headers, body)
                 refused(self._describe_address(provider, account_id))
-            elif self._router.verify(request := SignedRequest(hook, headers, body), actor):
+            elif await self._router.verify_beside(request := SignedRequest(hook, headers, body), actor):
                 verified()
                 outcome = await self._take(request, actor)
                 if outcome is IngressOutcome.COMMITTED:
@@ -137,7 +138,9 @@ class Ingress:
                     refused(BEFORE_LOGIN)
                 return outcome
             else:
-                check = _describe_signature(hook, actor.credentials, headers, body)
+                check = await look_through(
+                    body, self._strangers, _describe_signature, hook, actor.credentials, headers, body
+                )
                 actor.state.calls.refused(self._clock.now_ms(), check)
                 refused(check)
             return await self._refuse(account_id)
@@ -189,7 +192,7 @@ class Ingress:
     async def _take(self, request: SignedRequest, actor: AccountActor) -> IngressOutcome:
         if actor.known_identity is None:  # before the first login it is not known whom an item is for
             return IngressOutcome.UNAVAILABLE
-        routed, durable = self._router.read(request, actor), False
+        routed, durable = await self._router.read(request, actor), False
         with trio.move_on_after(request.hook.commit_seconds):
             durable = await commit(routed, len(request.body))
         return IngressOutcome.COMMITTED if durable else IngressOutcome.UNAVAILABLE

@@ -76,7 +76,7 @@ class Run:
         """Parse and commit updates, as an account actor does with an answer of its platform."""
         self._handed_in += len(updates)
         unit = self._house.unit(account)
-        unit.provider_events, _ = parse_updates([Raw(update) for update in updates], "42")
+        unit.provider_events, _ = await parse_updates([Raw(update) for update in updates], "42")
         answer = await self._house.normalizers.commit(unit, sum(map(len, updates)))
         if not isinstance(answer, Committed):
             raise RuntimeError(repr(answer))

@@ -6,7 +6,7 @@ if that account's own secrets verify the request too. Then both accounts belong 
 cannot write into an account whose secret it does not know.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import attrs
@@ -39,7 +39,9 @@ class Addressed:
 
 @attrs.frozen
 class InboundHook:
-    """`verify` compares in constant time. `parse` never raises: what it cannot read becomes `Unparsed`.
+    """`verify` compares in constant time. `parse` never raises: what it cannot read becomes `Unparsed`. Where
+    a request may hold many items it yields each one as soon as it is read, so that the caller can pause
+    between them.
 
     `challenge` answers the platform's check of the address; None refuses it. `limit` bounds a body in bytes,
     `commit_seconds` the wait for the commit: it must be shorter than the platform's own time-out. `group`:
@@ -50,7 +52,7 @@ class InboundHook:
     """
 
     verify: Callable[[Credentials, Headers, bytes], bool]
-    parse: Callable[[bytes, str], list[Addressed]]  # body, identity of the account in the path
+    parse: Callable[[bytes, str], Iterable[Addressed]]  # body, identity of the account in the path
     challenge: Callable[[Credentials, Query], str | None] | None = None
     limit: int = 1024 * 1024
     commit_seconds: float = 8.0

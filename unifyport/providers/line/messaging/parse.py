@@ -7,6 +7,7 @@ one that cannot be read becomes `Unparsed` and never stops the others. The table
 """
 
 import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -26,7 +27,7 @@ _WEBHOOK = msgspec.json.Decoder(Webhook)
 _CORE = ("type", "timestamp", "webhookEventId", "source", "mode")
 
 
-def parse_webhook(body: bytes, identity: str) -> list[Addressed]:
+def parse_webhook(body: bytes, identity: str) -> Iterator[Addressed]:
     """Every event of a webhook, in order, addressed to `identity`: a channel has a webhook of its own. Never
     raises.
     """
@@ -35,8 +36,10 @@ def parse_webhook(body: bytes, identity: str) -> list[Addressed]:
         if len(webhook.destination) > LONGEST_ID:
             raise ValueError("destination")
     except Exception as error:
-        return [_unreadable(body, identity, identity, error)]
-    return [_of_event(bytes(raw), webhook.destination, identity) for raw in webhook.events]
+        yield _unreadable(body, identity, identity, error)
+        return
+    for raw in webhook.events:
+        yield _of_event(bytes(raw), webhook.destination, identity)
 
 
 def _of_event(raw: bytes, destination: str, identity: str) -> Addressed:

@@ -116,7 +116,7 @@ class BotConnector(
                     await trio.sleep_until(began + _SHORTEST_POLL)
                 offset = None
                 continue
-            events, highest = parse_updates(updates, self._bot_id)
+            events, highest = await parse_updates(updates, self._bot_id)
             await link.deliver(Batch(events, size=size))
             await self._answer_presses(updates)
             if highest is None:

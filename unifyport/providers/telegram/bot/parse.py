@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
+from supervisors import Slices
 from unifyport.model.inbound import (
     MessageEdited,
     MessageReceived,
@@ -38,15 +39,17 @@ _REASONS = ("unknown_update", "too_deep")
 _MESSAGE = frozenset({"message_id", "date", "chat"})
 
 
-def parse_updates(updates: Sequence[Raw], bot_id: str) -> tuple[list[ProviderEvent], int | None]:
+async def parse_updates(updates: Sequence[Raw], bot_id: str) -> tuple[list[ProviderEvent], int | None]:
     """The provider events of a `getUpdates` answer, in order, and the highest `update_id` in it."""
     events: list[ProviderEvent] = []
     highest: int | None = None
+    slices = Slices()
     for raw in updates:
         event, update_id = parse_update(bytes(raw), bot_id)
         events.append(event)
         if update_id is not None:
             highest = update_id if highest is None else max(highest, update_id)
+        await slices.pause()
     return events, highest
 
 

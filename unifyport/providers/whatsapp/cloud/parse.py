@@ -8,7 +8,7 @@ becomes `Unparsed` and never stops the others. The tables of what is known: `fie
 """
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -29,25 +29,24 @@ _METADATA = msgspec.json.Decoder(Metadata | None)
 _BESIDE = frozenset({"messaging_product", "metadata", "contacts"})
 
 
-def parse_webhook(body: bytes, identity: str) -> list[Addressed]:
+def parse_webhook(body: bytes, identity: str) -> Iterator[Addressed]:
     """Every item of a webhook, in order. Items without a number are addressed to `identity`. Never raises."""
-    found: list[Addressed] = []
     try:
         entries = decode_text(body, _WEBHOOK).entry
     except Exception as error:
-        return [_unreadable(body, identity, error)]
+        yield _unreadable(body, identity, error)
+        return
     for raw in entries:
         try:
             entry = msgspec.json.decode(raw, type=Entry)
         except Exception as error:
-            found.append(_unreadable(bytes(raw), identity, error))
+            yield _unreadable(bytes(raw), identity, error)
             continue
         for change in entry.changes or []:
-            found += _of_change(bytes(change), identity, entry)
-    return found
+            yield from _of_change(bytes(change), identity, entry)
 
 
-def _of_change(raw: bytes, identity: str, entry: Entry) -> list[Addressed]:
+def _of_change(raw: bytes, identity: str, entry: Entry) -> Iterator[Addressed]:
     change: Change | None = None
     try:
         change = msgspec.json.decode(raw, type=Change)
@@ -57,21 +56,21 @@ def _of_change(raw: bytes, identity: str, entry: Entry) -> list[Addressed]:
             raise ValueError("no metadata")
     except Exception as error:
         if change is None or change.field == "messages":
-            return [_unreadable(raw, identity, error)]
+            yield _unreadable(raw, identity, error)
+            return
         metadata = None
     if metadata is None:
-        return [_of_business(raw, identity, entry, change)]
+        yield _of_business(raw, identity, entry, change)
+        return
     customers = customers_of(value.get("contacts", NULL))
     number, phone = metadata.phone_number_id, metadata.display_phone_number
     place = Place(change.field, number, phone, customers, entry.time)
     readers = OF_NUMBERS.get(change.field, {})
-    found: list[Addressed] = []
     for name, items in value.items():
         if name in readers:
-            found += _of_list(name, items, place)
+            yield from _of_list(name, items, place)
         elif name not in _BESIDE and bytes(items) not in (b"null", b"[]"):
-            found.append(_unknown(name, bytes(items), place))
-    return found
+            yield _unknown(name, bytes(items), place)
 
 
 def _is_of_business(value: Mapping[str, Raw]) -> bool:
@@ -88,14 +87,18 @@ def _of_business(raw: bytes, identity: str, entry: Entry, change: Change) -> Add
     return Addressed(identity, event, raw, at, group=entry.id)
 
 
-def _of_list(name: str, items: Raw, place: Place) -> list[Addressed]:
+def _of_list(name: str, items: Raw, place: Place) -> Iterator[Addressed]:
     read = OF_NUMBERS[place.field][name]
     try:
-        return [addressed for item in read_list(items) for addressed in _of_item(bytes(item), read, place)]
+        found = read_list(items)
     except UNREADABLE as error:
         if place.field != "messages" or name == ERRORS:
-            return [_unknown(name, bytes(items), place)]
-        return [_unreadable(bytes(items), place.number, error)]
+            yield _unknown(name, bytes(items), place)
+        else:
+            yield _unreadable(bytes(items), place.number, error)
+        return
+    for item in found:
+        yield from _of_item(bytes(item), read, place)
 
 
 def _of_item(raw: bytes, read: Reader, place: Place) -> list[Addressed]:

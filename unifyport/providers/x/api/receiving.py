@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import trio
 
+from supervisors import Slices
 from unifyport.model.inbound import MessageReceived, PlatformEvent, ProviderEvent, Unparsed
 from unifyport.model.unit import SessionChange
 from unifyport.providers.contract.base import Batch, Link
@@ -64,7 +65,10 @@ class Receiver:
                 ending = more
                 break
             raws.append(more)
-        found = [each.event for raw in raws for each in parse_activity(raw, self._me)]
+        found, slices = list[ProviderEvent](), Slices()
+        for raw in raws:
+            found += [each.event for each in parse_activity(raw, self._me)]
+            await slices.pause()
         await self._commit(link, found, size=sum(map(len, raws)))
         self._catch_up.note(_ids(found))
         return ending
