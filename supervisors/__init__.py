@@ -29,7 +29,7 @@ from .phase import Phase
 from .policy import Backoff, OnExhausted, Policy, PolicyProblem, Probe, Restart
 from .probing import Probed, Prober
 from .rest_for_one import OneForAll, RestForOne
-from .slices import Slices
+from .slices import Slices, map_in_slices
 from .spec import ChildSpec
 from .turnstile import Turnstile, turnstile
 from .wake import Wake
@@ -76,6 +76,7 @@ __all__ = [
     "classify",
     "count_children",
     "decide",
+    "map_in_slices",
     "split",
     "tree",
     "turnstile",

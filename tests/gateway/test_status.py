@@ -52,16 +52,16 @@ async def test_pages_have_every_account_once_problems_first() -> None:
         accounts.append(Actor(row, View(status)))
     use_cases, shown, after = status_of(accounts, []), list[str](), None
     for size in (200, 100):
-        page = use_cases.read("", 200, after=after)
+        page = await use_cases.read("", 200, after=after)
         assert (len(page.accounts), page.matching, page.problems) == (size, 300, 3)
         shown += [each.id for each in page.accounts]
         after = page.last
     assert after is None
     assert shown[:4] == ["acct_99", "acct_199", "acct_299", "acct_0"]
     assert (len(shown), len(set(shown))) == (300, 300)
-    few = use_cases.read("", 3)
+    few = await use_cases.read("", 3)
     assert few.last == (False, 299)
-    assert use_cases.read("", 1, after=few.last).accounts[0].id == "acct_0"
+    assert (await use_cases.read("", 1, after=few.last)).accounts[0].id == "acct_0"
 
 
 async def test_a_failing_endpoint_says_since_when_by_the_wall_clock_and_with_what() -> None:
@@ -72,9 +72,9 @@ async def test_a_failing_endpoint_says_since_when_by_the_wall_clock_and_with_wha
     wall[0] += 400 * DAY
     clock.check()
     well = WebhookEndpoint("we_2", "https://y.example")
-    found = status_of(Accounts(), [Endpoint(failing, "http_502"), Endpoint(well, "http_404")], clock).read(
-        "", 5
-    )
+    found = await status_of(
+        Accounts(), [Endpoint(failing, "http_502"), Endpoint(well, "http_404")], clock
+    ).read("", 5)
     [shown] = found.endpoints
     assert (shown.id, shown.failing_since, shown.last_error) == ("we_1", 410 * DAY, "http_502")
     assert (found.endpoint_count, found.endpoint_problems) == (2, 1)

@@ -118,7 +118,7 @@ class Front:
         self._ingress = IngressFront(gateway.ingress)
         self._uploads = uploads.UploadFront(gateway.uploads, gateway.callers)
         self._requests = metrics.Requests()
-        self._metrics = metrics.new_registry(gateway.figures, self._requests, self._ingress, figures)
+        self._metrics = metrics.Exposition(gateway.figures, self._requests, self._ingress, figures)
         described = document(list(routes))
         describe(described, gateway.providers.registry)
         self._document = msgspec.json.encode(described)
@@ -190,8 +190,7 @@ class Front:
         return await qr.serve(self._gateway.linked_files, path["name"])
 
     async def _scrape(self, _: dict[str, str]) -> Response:
-        await trio.lowlevel.checkpoint()
-        return _page(metrics.CONTENT_TYPE, metrics.expose(self._metrics))
+        return _page(metrics.CONTENT_TYPE, await self._metrics.expose())
 
     async def _read(self, _: dict[str, str]) -> Response:
         await trio.lowlevel.checkpoint()

@@ -7,6 +7,7 @@ import attrs
 import trio
 
 from actors.accounts import Accounts
+from supervisors import map_in_slices
 from unifyport.config.declared import with_new_login
 from unifyport.config.settings import Settings
 from unifyport.model.account import ACTIVE, Account, AuthStatus
@@ -71,7 +72,7 @@ class AccountUseCases:
 
     async def list_accounts(self) -> list[AccountView]:
         """Raises `StoreUnavailable`."""
-        return [self._view(account) for account in await self._store.accounts()]
+        return await map_in_slices(self._view, await self._store.accounts())
 
     async def read_account(self, account_id: str) -> AccountView:
         """Raises `UseCaseError`, `StoreUnavailable`."""

@@ -6,6 +6,7 @@ from typing import Any
 import attrs
 
 from actors.delivery import Deliveries
+from supervisors import map_in_slices
 from unifyport.config.settings import Settings
 from unifyport.fleet.doorbells import ENDPOINTS_TOPIC, Bus
 from unifyport.model.account import Origin
@@ -109,7 +110,7 @@ class EndpointUseCases:
         return endpoint
 
     async def list_endpoints(self) -> list[EndpointView]:
-        return [self._view(endpoint) for endpoint in await self._store.endpoints()]
+        return await map_in_slices(self._view, await self._store.endpoints())
 
     async def read_endpoint(self, endpoint_id: str) -> tuple[EndpointView, EndpointLoad]:
         endpoint = await self.find_endpoint(endpoint_id)

@@ -4,7 +4,7 @@ The actors count in plain integers as they go, and each method reads them as the
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 
 import attrs
 
@@ -12,6 +12,7 @@ from actors.accounts import Accounts
 from actors.delivery import Deliveries
 from actors.normalizer import Normalizers
 from actors.writer import Writer
+from supervisors import Slices
 from unifyport.config.settings import Settings
 from unifyport.delivery.verdict import Verdict
 from unifyport.files.on_receive import FetchOnReceive
@@ -118,16 +119,18 @@ class Figures:
             file_changed=self._reloads.file_changed,
         )
 
-    def read_accounts(self) -> AccountFigures:
+    async def read_accounts(self) -> AccountFigures:
         channels = self._registry.channels
         statuses: Counter[tuple[str, str]] = Counter({(c, s): 0 for c in channels for s in RuntimeStatus})
         queued: Counter[str] = Counter(dict.fromkeys(channels, 0))
         in_progress: Counter[str] = Counter(dict.fromkeys(channels, 0))
-        for actor in self._accounts:
+        slices = Slices()
+        for actor in list(self._accounts):
             statuses[actor.row.channel, actor.view.status] += 1
             sends = actor.outbox.read_figures()
             queued[actor.row.channel] += sends.queued
             in_progress[actor.row.channel] += sends.in_progress
+            await slices.pause()
         tallies = self._accounts.tallies
         return AccountFigures(
             statuses=statuses,
@@ -140,20 +143,16 @@ class Figures:
             not_asked_for=tallies.connectors.not_asked_for,
         )
 
-    def read_each_account(self) -> list[OneAccountFigures]:
-        """Of each account; empty unless `[metrics] accounts` asks for them."""
-        if not self._settings().metrics.accounts:
-            return []
-        return [
-            OneAccountFigures(
+    def read_each_account(self) -> Iterator[OneAccountFigures]:
+        """Of each account; none unless `[metrics] accounts` asks for them."""
+        for actor in list(self._accounts) if self._settings().metrics.accounts else []:
+            yield OneAccountFigures(
                 id=actor.row.id,
                 name=actor.row.name,
                 up=actor.view.status is RuntimeStatus.RUNNING,
                 accepted_at=None if actor.calls is None else actor.calls.accepted_at,
                 refused_at=None if actor.calls is None else actor.calls.refused_at,
             )
-            for actor in self._accounts
-        ]
 
     def read_road(self) -> RoadFigures:
         partitions = self._normalizers.partitions
@@ -171,8 +170,8 @@ class Figures:
             wal_bytes=self._store.wal_bytes(),
         )
 
-    def read_endpoints(self) -> Iterable[EndpointFigures]:
-        for actor in self._deliveries:
+    def read_endpoints(self) -> Iterator[EndpointFigures]:
+        for actor in list(self._deliveries):
             endpoint = actor.endpoint
             yield EndpointFigures(
                 id=endpoint.id,

@@ -3,6 +3,7 @@
 It is read from memory, so it is answered while the storage takes nothing.
 """
 
+import contextlib
 import heapq
 from collections import Counter
 from collections.abc import Callable
@@ -11,9 +12,10 @@ import attrs
 
 from actors.account.actor import AccountActor
 from actors.account.explanation import explain_account, refused_calls, wall_time
-from actors.accounts import Accounts
+from actors.accounts import Accounts, NoSuchAccount
 from actors.delivery import Deliveries
 from actors.endpoint import EndpointActor
+from supervisors import Slices
 from unifyport.delivery.verdict import NAME_NOT_RESOLVED
 from unifyport.model.account import ACTIVE
 from unifyport.model.auth import WAITING
@@ -91,36 +93,50 @@ class StatusUseCases:
     _ready: Callable[[], str | None]
     _clock: Clock
 
-    def read(
+    async def read(
         self, words: str, limit: int, *, problems_only: bool = False, after: Position | None = None
     ) -> GatewayStatus:
         """`words`: only accounts whose id, name, provider or runtime status has this in it. `after`: only
         those behind this position; one that got or lost a problem meanwhile may be shown twice, or not.
-        No checkpoint.
         """
         wanted, found, problems = words.casefold(), list[tuple[bool, int, AccountActor]](), 0
         counts: Counter[str] = Counter()
-        for actor in self._accounts:
+        slices = Slices()
+        for actor in list(self._accounts):
             row, status = actor.row, actor.view.status
             counts[status] += 1
             problem = has_problem(actor)
             problems += problem
             if (problem or not problems_only) and _matches(wanted, row.id, row.name, row.provider, status):
                 found.append((not problem, row.no, actor))
+            await slices.pause()
         behind = found if after is None else [each for each in found if each[:2] > after]
         first = heapq.nsmallest(limit, behind, key=lambda each: each[:2])
-        unwell = [actor for actor in self._deliveries if not _is_well(actor)]
+        unwell, endpoints = list[EndpointActor](), list(self._deliveries)
+        for endpoint in endpoints:
+            if not _is_well(endpoint):
+                unwell.append(endpoint)
+            await slices.pause()
         return GatewayStatus(
             not_ready=self._ready(),
             counts=counts,
             problems=problems,
-            accounts=[self._of_account(actor) for *_, actor in first],
+            accounts=await self._of_accounts([actor for *_, actor in first]),
             matching=len(found),
             last=first[-1][:2] if len(behind) > len(first) else None,
-            endpoint_count=len(list(self._deliveries)),
+            endpoint_count=len(endpoints),
             endpoint_problems=len(unwell),
             endpoints=[self._of_endpoint(actor) for actor in unwell[:limit]],
         )
+
+    async def _of_accounts(self, actors: list[AccountActor]) -> list[AccountStatus]:
+        """Of those that are still there."""
+        slices, found = Slices(), list[AccountStatus]()
+        for actor in actors:
+            with contextlib.suppress(NoSuchAccount):
+                found.append(self._of_account(actor))
+            await slices.pause()
+        return found
 
     def _of_account(self, actor: AccountActor) -> AccountStatus:
         row, now = actor.row, self._clock.now_ms()

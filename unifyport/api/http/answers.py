@@ -5,6 +5,7 @@ from typing import Any
 
 import attrs
 
+from supervisors import map_in_slices
 from unifyport.gateway.remarks import FieldWarning
 
 from . import envelope
@@ -12,6 +13,7 @@ from .errors import ApiError
 from .messages import Headers, Response
 
 JSON = "application/json"
+_NAMES: dict[type[Any], tuple[str, ...] | None] = {}  # of the types that answers are made of
 
 
 def answer_json(content: dict[str, Any], status: int, request_id: str, client_id: str | None) -> Response:
@@ -48,12 +50,25 @@ def answer_error(
     return response
 
 
+async def plain_data(data: Any) -> Any:
+    """`plain_value` of what a handler returned; a long list is read in slices."""
+    if isinstance(data, list):
+        return await map_in_slices(plain_value, data)
+    return plain_value(data)
+
+
 def plain_value(data: Any) -> Any:
     """attrs values as JSON values, without what is absent."""
-    if attrs.has(type(data)):
-        fields = attrs.fields(type(data))
-        pairs = ((field.name, getattr(data, field.name)) for field in fields)
+    if (names := _names(type(data))) is not None:
+        pairs = ((name, getattr(data, name)) for name in names)
         return {name: plain_value(value) for name, value in pairs if value is not None}
     if isinstance(data, list):
         return [plain_value(item) for item in data]
     return data
+
+
+def _names(kind: type[Any]) -> tuple[str, ...] | None:
+    """The fields of an attrs class; None for any other type."""
+    if kind not in _NAMES:
+        _NAMES[kind] = tuple(field.name for field in attrs.fields(kind)) if attrs.has(kind) else None
+    return _NAMES[kind]

@@ -24,7 +24,7 @@ from unifyport.process.json_lines import as_extra
 from unifyport.process.logs import bind, unbind
 
 from . import envelope
-from .answers import answer_data, answer_error, plain_value
+from .answers import answer_data, answer_error, plain_data
 from .callers import admit
 from .cursors import Cursors
 from .errors import (
@@ -176,7 +176,7 @@ class Dispatcher:
                 response = await data.response(to_head=request.method == "HEAD")
                 response.headers.add("x-request-id", request_id)
             else:
-                plain = None if route.data is None else plain_value(data)
+                plain = None if route.data is None else await plain_data(data)
                 response = answer_data(
                     plain, route.success, request_id, _client_id(request.headers), remarks.warnings
                 )

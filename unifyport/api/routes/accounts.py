@@ -4,6 +4,7 @@ from typing import Any
 
 from msgspec import UNSET
 
+from supervisors import map_in_slices
 from unifyport.gateway import errors as codes
 from unifyport.gateway.account_fields import AccountFields
 from unifyport.gateway.accounts import AccountView
@@ -71,7 +72,7 @@ def _read(call: Call) -> AccountFields:
 
 
 async def list_accounts(call: Call) -> list[schemas.Account]:
-    return [present_account(view) for view in await call.gateway.accounts.list_accounts()]
+    return await map_in_slices(present_account, await call.gateway.accounts.list_accounts())
 
 
 async def get_account(call: Call) -> schemas.Account:

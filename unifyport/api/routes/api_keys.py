@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from supervisors import map_in_slices
 from unifyport.gateway.api_keys import NewSecret
 from unifyport.model.times import rfc3339
 from unifyport.storage.contract import ApiKey
@@ -32,7 +33,7 @@ def present_secret(made: NewSecret) -> schemas.APIKeyCreateResult:
 
 
 async def list_keys(call: Call) -> list[schemas.APIKey]:
-    return [present_key(key) for key in await call.gateway.api_keys.list_keys()]
+    return await map_in_slices(present_key, await call.gateway.api_keys.list_keys())
 
 
 async def create_key(call: Call) -> schemas.APIKeyCreateResult:

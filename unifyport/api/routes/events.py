@@ -38,7 +38,7 @@ async def list_events(call: Call) -> schemas.EventPage:
         raise UseCaseError(expired.code, expired.message, oldest=oldest) from None
     page = await events.read_page(selection, position, limit_of(call.query), newest=newest)
     return schemas.EventPage(
-        items=[msgspec.json.decode(event.body) for event in page.events],
+        items=[msgspec.Raw(event.body) for event in page.events],  # type: ignore[misc]
         has_more=page.more,
         next_cursor=call.cursors.write(PURPOSE, page.position),
     )

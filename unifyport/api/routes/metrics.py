@@ -4,25 +4,29 @@ The actors count in plain integers as they go; a scrape reads them. Only HTTP re
 each metric means is in `docs/metrics.md`.
 """
 
+import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import attrgetter
 
 import attrs
+import trio
 from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from supervisors import Slices
 from unifyport.front.connections import Connections, Phase
 from unifyport.front.tls import Certificate
-from unifyport.gateway.figures import EndpointFigures, Figures, OneAccountFigures
+from unifyport.gateway.figures import AccountFigures, EndpointFigures, Figures, OneAccountFigures
 from unifyport.model.tally import Tally
 from unifyport.process.watchdog import Watchdog
 from unifyport.version import VERSION
 
 from ..ingress import IngressFront
 
+_AT_ONCE = 50  # accounts or endpoints that are read in one step
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -49,27 +53,56 @@ class FrontFigures:
     watchdog: Watchdog
 
 
-def new_registry(
-    figures: Figures, requests: Requests, ingress: IngressFront, front: FrontFigures
-) -> CollectorRegistry:
-    registry = CollectorRegistry()
-    ProcessCollector(registry=registry)
-    PlatformCollector(registry=registry)
-    registry.register(_Gateway(figures, requests, ingress))
-    registry.register(_Connections(front))
-    registry.register(_Loop(front.watchdog))
-    return registry
+class Exposition:
+    """What `/metrics` shows."""
+
+    def __init__(
+        self, figures: Figures, requests: Requests, ingress: IngressFront, front: FrontFigures
+    ) -> None:
+        self._figures = figures
+        self._gateway = _Gateway(figures, requests, ingress)
+        self._registry = CollectorRegistry()
+        ProcessCollector(registry=self._registry)
+        PlatformCollector(registry=self._registry)
+        self._registry.register(self._gateway)
+        self._registry.register(_Connections(front))
+        self._registry.register(_Loop(front.watchdog))
+
+    async def expose(self) -> bytes:
+        """Thousands of endpoints have a hundred thousand lines: they are collected in slices, and written
+        beside the loop.
+        """
+        self._gateway.accounts = await self._figures.read_accounts()
+        families: dict[str, Metric] = {}
+        slices = Slices()
+        for family in self._registry.collect():
+            if family is not (known := families.setdefault(family.name, family)):
+                known.samples += family.samples
+            await slices.pause()
+        registry = CollectorRegistry()
+        registry.register(_Collected(families.values()))
+        return await trio.to_thread.run_sync(generate_latest, registry)
 
 
-def expose(registry: CollectorRegistry) -> bytes:
-    return generate_latest(registry)
+class _Collected(Collector):
+    def __init__(self, families: Iterable[Metric]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterable[Metric]:
+        return self._families
+
+    def describe(self) -> Iterable[Metric]:
+        return ()
 
 
 class _Gateway(Collector):
+    """Yields some families several times, each time for some endpoints. `accounts`: read before `collect`."""
+
     def __init__(self, figures: Figures, requests: Requests, ingress: IngressFront) -> None:
         self._figures = figures
         self._requests = requests
         self._ingress = ingress
+        self.accounts: AccountFigures | None = None
 
     def collect(self) -> Iterator[Metric]:
         yield from self._process()
@@ -116,7 +149,8 @@ class _Gateway(Collector):
         )
 
     def _accounts(self) -> Iterator[Metric]:
-        accounts = self._figures.read_accounts()
+        accounts = self.accounts
+        assert accounts is not None
         yield _gauge(
             "unifyport_accounts",
             "Accounts by channel and observed runtime status",
@@ -164,11 +198,14 @@ class _Gateway(Collector):
             yield _gauge(name, text, ["channel"], (((channel,), count) for channel, count in counts.items()))
 
     def _each_account(self) -> Iterator[Metric]:
-        accounts = self._figures.read_each_account()
+        found = self._figures.read_each_account()
+        while accounts := list(itertools.islice(found, _AT_ONCE)):
+            yield from self._some_accounts(accounts)
+
+    def _some_accounts(self, accounts: list[OneAccountFigures]) -> Iterator[Metric]:
         labels = ["account", "name"]
-        if accounts:
-            values = [((each.id, each.name), each.up) for each in accounts]
-            yield _gauge("unifyport_account_up", "1 while the account is connected", labels, values)
+        values = [((each.id, each.name), each.up) for each in accounts]
+        yield _gauge("unifyport_account_up", "1 while the account is connected", labels, values)
         for name, text, read in _OF_ACCOUNTS:
             times = [((each.id, each.name), at / 1000) for each in accounts if (at := read(each)) is not None]
             if times:
@@ -219,7 +256,15 @@ class _Gateway(Collector):
         )
 
     def _deliveries(self) -> Iterator[Metric]:
-        endpoints = list(self._figures.read_endpoints())
+        found = self._figures.read_endpoints()
+        endpoints = list(itertools.islice(found, _AT_ONCE))
+        yield from self._some_deliveries(endpoints)
+        while endpoints := list(itertools.islice(found, _AT_ONCE)):
+            yield from self._some_deliveries(endpoints)
+        streams = self._figures.streams
+        yield _gauge("unifyport_event_streams", "Readers that follow the event log", [], [((), streams)])
+
+    def _some_deliveries(self, endpoints: list[EndpointFigures]) -> Iterator[Metric]:
         yield _counter(
             "unifyport_deliveries",
             "Attempts by endpoint and outcome",
@@ -245,8 +290,6 @@ class _Gateway(Collector):
             ["endpoint_id"],
             (((endpoint.id,), endpoint.expired) for endpoint in endpoints),
         )
-        streams = self._figures.streams
-        yield _gauge("unifyport_event_streams", "Readers that follow the event log", [], [((), streams)])
 
     def _http(self) -> Iterator[Metric]:
         yield _counter(

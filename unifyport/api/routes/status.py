@@ -25,13 +25,13 @@ async def get_status(call: Call) -> schemas.GatewayStatus:
     if cursor := query.get("cursor"):
         well, number = call.cursors.read(purpose, cursor, count=2)
         after = (bool(well), number)
-    found = call.gateway.status.read(words, limit_of(query), problems_only=problems_only, after=after)
+    found = await call.gateway.status.read(words, limit_of(query), problems_only=problems_only, after=after)
     return schemas.GatewayStatus(
         ready=found.not_ready is None,
         version=VERSION,
         counts=dict(found.counts),
         problems=found.problems,
-        accounts=[schemas.AccountStatus(**attrs.asdict(each)) for each in found.accounts],
+        accounts=[schemas.AccountStatus(**attrs.asdict(each, recurse=False)) for each in found.accounts],
         matching=found.matching,
         has_more=found.last is not None,
         next_cursor="" if found.last is None else call.cursors.write(purpose, *map(int, found.last)),

@@ -4,6 +4,7 @@ from typing import Any
 
 import attrs
 
+from supervisors import map_in_slices
 from unifyport.gateway.endpoints import EndpointFields, EndpointLoad, EndpointView
 from unifyport.model.times import rfc3339
 from unifyport.model.webhook import (
@@ -66,7 +67,7 @@ def read_fields(body: schemas.WebhookEndpointRequest) -> EndpointFields:
 
 
 async def list_endpoints(call: Call) -> list[schemas.WebhookEndpoint]:
-    return [present_endpoint(view) for view in await call.gateway.endpoints.list_endpoints()]
+    return await map_in_slices(present_endpoint, await call.gateway.endpoints.list_endpoints())
 
 
 async def get_endpoint(call: Call) -> schemas.WebhookEndpoint:
