@@ -7,6 +7,7 @@ from typing import cast
 import attrs
 import trio
 
+from supervisors import Slices
 from unifyport.front.exchange import BodyTooSlow as PeerTooSlow
 from unifyport.front.exchange import Disconnected, Exchange
 
@@ -51,12 +52,14 @@ async def _send_pieces(
             nursery.cancel_scope.cancel()
 
         nursery.start_soon(cancel_when_gone)
+        slices = Slices()
         try:
             async for piece in pieces:
                 with trio.CancelScope() as writing:
                     if write_seconds is not None:
                         writing.deadline = trio.current_time() + write_seconds
                     await exchange.write(piece)
+                    await slices.pause()
                 if writing.cancelled_caught:
                     break
             else:
