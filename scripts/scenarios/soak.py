@@ -10,6 +10,7 @@ import itertools
 import statistics
 import sys
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 import attrs
@@ -36,6 +37,7 @@ from .verdicts import count_crashes, crash_limit, print_verdicts
 console = Console(soft_wrap=True)
 FLAT = 1.05  # memory of the last third: the median of its end by that of its beginning
 HEALTH_LIMIT = 1.0  # seconds
+PAUSE = 0.02  # seconds between two repeats of each kind of work
 ACCOUNT = '[[accounts]]\nname = "bot"\nprovider = "telegram"\ncredentials = { token = "4242:soak-token" }\n'
 
 
@@ -52,11 +54,12 @@ class Sample:
 
 @attrs.define
 class Load:
-    """What is done again and again, each in a task; `done` counts."""
+    """What is done again and again, each in a task, with a pause in seconds; `done` counts."""
 
     api: Api
     port: int
     control: str
+    pause: float
     done: dict[str, int] = attrs.field(factory=dict)
     failed: int = 0
 
@@ -126,7 +129,7 @@ class Load:
                 self.failed += 1
                 if self.failed <= 5:
                     console.print(f"{work.__name__}: {error!r}")
-            await trio.sleep(0.02)
+            await trio.sleep(self.pause)
 
 
 def loop_figures(metrics: str) -> tuple[int, float, float]:
@@ -153,7 +156,7 @@ async def _record(api: Api, gateway: Running, samples: list[Sample]) -> None:
         await trio.sleep(1)
 
 
-async def run(seconds: float, figures: Path | None = None) -> bool:
+async def run(seconds: float, figures: Path | None = None, *, pause: float = PAUSE) -> bool:
     """Load a gateway for so long. Whether every limit was kept."""
     pin(OTHER_CORE)
     samples = list[Sample]()
@@ -165,7 +168,7 @@ async def run(seconds: float, figures: Path | None = None) -> bool:
             async with started(GATEWAY_CORE, command, where / "gateway.log") as gateway:
                 api = Api(port, gateway)
                 await api.until_running("telegram", 1, 60)
-                load = Load(api, port, f"http://127.0.0.1:{control}")
+                load = Load(api, port, f"http://127.0.0.1:{control}", pause)
                 with trio.move_on_after(seconds):
                     async with trio.open_nursery() as nursery:
                         nursery.start_soon(load.run)
@@ -205,7 +208,9 @@ def _judge(samples: list[Sample], load: Load, crashes: int, code: int) -> bool:
         crash_limit(crashes),
     ]
     share = end.held_seconds / max(1.0, end.at - samples[0].at)
+    thirds = [samples[min(len(samples) - 1, len(samples) * n // 3)].resident >> 20 for n in range(4)]
     notes = [
+        f"memory at the start, after each third and at the end, MiB: {', '.join(map(str, thirds))}",
         ", ".join(f"{name} {count}" for name, count in load.done.items()),
         f"turns of the loop over 50 ms: {end.held}, {share:.2%} of the time",
     ]
@@ -214,11 +219,12 @@ def _judge(samples: list[Sample], load: Load, crashes: int, code: int) -> bool:
 
 @click.command()
 @click.option("--minutes", default=30.0, show_default=True)
+@click.option("--pause", default=PAUSE, show_default=True, help="Seconds between two repeats of each work.")
 @click.option("--figures", type=click.Path(path_type=Path), help="Write the samples as CSV.")
-def main(minutes: float, figures: Path | None) -> None:
+def main(minutes: float, pause: float, figures: Path | None) -> None:
     """Mixed load on one gateway; its memory must have a plateau."""
     with contextlib.suppress(KeyboardInterrupt):
-        sys.exit(0 if trio.run(run, minutes * 60, figures) else 1)
+        sys.exit(0 if trio.run(partial(run, pause=pause), minutes * 60, figures) else 1)
 
 
 if __name__ == "__main__":

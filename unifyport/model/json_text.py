@@ -38,6 +38,8 @@ def as_utf8(text: bytes) -> bytes:
 
 def without_lone_surrogates(text: bytes) -> bytes:
     """The text with U+FFFD for each half of a pair; the text itself if there is none."""
+    if b"\\ud" not in text and b"\\uD" not in text:
+        return text
     return _ESCAPES.sub(lambda match: b"\\ufffd" if match[1] else match[0], text)
 
 

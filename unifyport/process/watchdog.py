@@ -33,7 +33,7 @@ class Watchdog(trio.abc.Instrument):
     def __init__(self) -> None:
         self.held = 0  # turns longer than `LIMIT`
         self.held_seconds = 0.0  # of those turns
-        self.longest = 0.0  # turn, in seconds
+        self.longest = 0.0  # of all turns, in seconds
         self._turn_began: float | None = None  # None: the loop waits for work
         self._turn = 0
         self._ended = False
@@ -66,10 +66,11 @@ class Watchdog(trio.abc.Instrument):
         if self._turn_began is None:
             return
         took, self._turn_began = time.perf_counter() - self._turn_began, None
+        if took > self.longest:
+            self.longest = took
         if took > LIMIT:
             self.held += 1
             self.held_seconds += took
-            self.longest = max(self.longest, took)
 
     def _watch(self, loop: int) -> None:
         seen: tuple[int, int] | None = None  # the turn, and the task that was found in it

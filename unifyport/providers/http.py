@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from typing import Any, Protocol, TypeVar
 
 import msgspec
+import trio
 
 from unifyport.model.json_text import UNREADABLE, decode_text
 from unifyport.model.message import OutboundMedia, OutboundMessage
@@ -28,6 +29,7 @@ CALL_SECONDS = 20.0
 UPLOAD_SECONDS = 120.0  # the command's own deadline is shorter
 DOWNLOAD_SECONDS = 120.0
 MAX_PAGES = 100
+LONG = 256 * 1024  # bytes of an answer that is decoded beside the event loop
 
 T = TypeVar("T")
 # The failure class of an answer that refuses the request; None for an answer that grants it.
@@ -185,6 +187,13 @@ def refuse_status(answer: Response) -> ChannelError | None:
     if 200 <= answer.status < 300:
         return None
     return Transient(f"http_{answer.status}", maybe_applied=answer.status >= 500)
+
+
+async def decode_answer(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
+    """`decode_text`, of a long answer beside the event loop. Raises `UNREADABLE`."""
+    if len(body) <= LONG:
+        return decode_text(body, decoder)
+    return await trio.to_thread.run_sync(decode_text, body, decoder)
 
 
 def decode(body: bytes | msgspec.Raw, shape: Any) -> Any:

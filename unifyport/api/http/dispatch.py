@@ -14,6 +14,7 @@ import msgspec
 import trio
 from msgspec import UNSET
 
+from supervisors import Slices
 from unifyport.gateway.gateway import Gateway
 from unifyport.gateway.remarks import Remarks
 from unifyport.model.ids import new_id
@@ -202,14 +203,19 @@ class Dispatcher:
             return UNSET
         if request.headers.get("content-type").partition(";")[0].strip(" \t").lower() != JSON:
             raise fault(WRONG_MEDIA_TYPE, "send the body as Content-Type: application/json")
+        slices = Slices()
         if too_many_values(raw):
             raise bad_request(f"the body has more than {MAX_VALUES} values")
+        await slices.pause()
         if too_deep(raw):
             raise bad_request("the body is nested too deeply")
+        await slices.pause()
         try:
-            return msgspec.json.decode(raw)
+            value = msgspec.json.decode(raw)
         except UNREADABLE as error:
             raise bad_request(f"the body is not valid JSON: {error}") from None
+        await slices.pause()
+        return value
 
     def _structure(self, value: Any, into: type) -> Any:
         if value is UNSET:

@@ -5,11 +5,11 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
-from unifyport.model.json_text import UNREADABLE, decode_text
+from unifyport.model.json_text import UNREADABLE
 from unifyport.net.clients import Response
 from unifyport.providers.contract.base import ConnectorContext
 from unifyport.providers.contract.errors import LoggedOut, Transient
-from unifyport.providers.http import HttpApi, decode
+from unifyport.providers.http import HttpApi, decode, decode_answer
 
 from .errors import failure
 from .limits import PARALLEL_SENDS
@@ -49,7 +49,7 @@ class BotApi:
 
     async def ask(self, method: str, *, login: bool = False, **options: Any) -> Raw:
         """Call a method; returns the `result` of an `ok` answer. Raises a failure class."""
-        return _result(await self.http.request("POST", f"{self._base}/{method}", **options), login)
+        return await _result(await self.http.request("POST", f"{self._base}/{method}", **options), login)
 
 
 def _told(parameters: Any) -> _Parameters:
@@ -59,9 +59,9 @@ def _told(parameters: Any) -> _Parameters:
         return _Parameters()
 
 
-def _result(response: Response, login: bool) -> Raw:
+async def _result(response: Response, login: bool) -> Raw:
     try:
-        answer = decode_text(response.body, _ANSWER)
+        answer = await decode_answer(response.body, _ANSWER)
     except UNREADABLE:
         if response.status in (401, 404) and login:
             raise LoggedOut("invalid_credentials") from None

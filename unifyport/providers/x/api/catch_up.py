@@ -25,7 +25,7 @@ from unifyport.model.json_text import UNREADABLE, decode_text
 from unifyport.model.unit import SessionChange
 from unifyport.providers.contract.errors import RateLimited, Rejected, Transient
 from unifyport.providers.contract.session import Session
-from unifyport.providers.http import nothing_applied
+from unifyport.providers.http import LONG, nothing_applied
 
 from .calls import XApi, with_query
 from .history import QUERY
@@ -139,7 +139,7 @@ class CatchUp:
             query["pagination_token"] = progress.token
         with nothing_applied():
             body = await self._api.ask("GET", with_query(PATH, query), family="dm_events")
-        page = read_page(body)
+        page = await trio.to_thread.run_sync(read_page, body) if len(body) > LONG else read_page(body)
         ids = [_number(raw) for raw in page.data]
         progress.newest = max([progress.newest, *ids])
         progress.pages += 1

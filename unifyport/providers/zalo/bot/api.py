@@ -7,11 +7,11 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
-from unifyport.model.json_text import UNREADABLE, decode_text
+from unifyport.model.json_text import UNREADABLE
 from unifyport.net.clients import Response
 from unifyport.providers.contract.base import ConnectorContext
 from unifyport.providers.contract.errors import LoggedOut, Transient
-from unifyport.providers.http import CALL_SECONDS, HttpApi, decode
+from unifyport.providers.http import CALL_SECONDS, HttpApi, decode, decode_answer
 
 from .errors import IDLE, failure
 from .limits import PARALLEL_SENDS
@@ -40,7 +40,7 @@ class BotApi:
     ) -> Any:
         """Call a method; returns its `result`, decoded as `shape`. Raises a failure class."""
         answer = await self.http.request("POST", f"{self._base}/{method}", json=body or {})
-        told = _decode(answer, login)
+        told = await _decode(answer, login)
         if not told.ok:
             raise failure(told.error_code or answer.status, told.description, login=login)
         return decode(told.result, shape)
@@ -55,7 +55,7 @@ class BotApi:
         )
         if answer.status in IDLE:
             return None
-        told = _decode(answer, login=False)
+        told = await _decode(answer, login=False)
         if not told.ok:
             code = told.error_code or answer.status
             if code in IDLE:
@@ -64,9 +64,9 @@ class BotApi:
         return None if bytes(told.result) in (b"null", b"{}", b"[]") else told.result
 
 
-def _decode(answer: Response, login: bool) -> _Answer:
+async def _decode(answer: Response, login: bool) -> _Answer:
     try:
-        return decode_text(answer.body, _ANSWER)
+        return await decode_answer(answer.body, _ANSWER)
     except UNREADABLE:
         if answer.status in (401, 404) and login:
             raise LoggedOut("invalid_credentials") from None

@@ -13,9 +13,9 @@ from urllib.parse import urlencode
 import msgspec
 from msgspec import Raw, Struct
 
-from unifyport.model.json_text import UNREADABLE, decode_text
+from unifyport.model.json_text import UNREADABLE
 from unifyport.providers.contract.base import ConnectorContext
-from unifyport.providers.http import HttpApi, decode
+from unifyport.providers.http import HttpApi, decode, decode_answer
 from unifyport.providers.oauth import OAuthTokens
 
 from .errors import BAD_TOKEN, failure, http_failure
@@ -73,7 +73,7 @@ class OfficialApi:
         if response.status >= 500 or response.status == 429:
             raise http_failure(response.status)
         with contextlib.suppress(*UNREADABLE):
-            return decode_text(response.body, _ANSWER)
+            return await decode_answer(response.body, _ANSWER)
         if response.status == 401:
             return _Answer(-216, "HTTP 401")
         raise http_failure(response.status)
