@@ -9,6 +9,7 @@ import attrs
 
 from unifyport.gateway.errors import invalid
 from unifyport.gateway.remarks import Remarks
+from unifyport.model.structuring import MOST_ITEMS
 
 from .messages import Headers
 from .routing import Query, Route
@@ -53,7 +54,7 @@ def _note(remarks: Remarks, value: Any, kind: type, place: str) -> None:
             remarks.unknown(path, fields.keys())
         elif (each := fields[name]) is not None:
             if isinstance(inner, list):
-                for number, item in enumerate(inner):
+                for number, item in enumerate(inner[:MOST_ITEMS]):  # a longer list is refused
                     _note(remarks, item, each, f"{path}[{number}].")
             else:
                 _note(remarks, inner, each, f"{path}.")

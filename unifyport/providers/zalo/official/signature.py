@@ -65,9 +65,12 @@ def verify(
     ]
     good = False
     for first in dict.fromkeys(each for each in ids if each):
+        begun = hashlib.sha256(first.encode())
+        begun.update(body)  # once for all times: it may be long
         for stamp in dict.fromkeys((str(signed.timestamp), headers.get(TIMESTAMP, ""))):
-            expected = sign(first, body, stamp, secret).removeprefix("mac=")
-            same = hmac.compare_digest(expected.encode(), given.encode())
+            expected = begun.copy()
+            expected.update(stamp.encode() + secret.encode())
+            same = hmac.compare_digest(expected.hexdigest().encode(), given.encode())
             good |= same and (now is None or _is_recent(stamp, now()))
     return good and bool(secret)
 
