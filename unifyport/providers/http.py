@@ -196,6 +196,13 @@ async def decode_answer(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
     return await trio.to_thread.run_sync(decode_text, body, decoder)
 
 
+async def decode_long(body: bytes | msgspec.Raw, shape: Any) -> Any:
+    """`decode`, of a long body beside the event loop."""
+    if len(body) <= LONG:
+        return decode(body, shape)
+    return await trio.to_thread.run_sync(decode, body, shape)
+
+
 def decode(body: bytes | msgspec.Raw, shape: Any) -> Any:
     """JSON as `shape`. An answer that cannot be read does not say whether the request was applied: raises
     `Transient` with `maybe_applied`.

@@ -157,8 +157,10 @@ class Dispatcher:
             raw = UNSET if route.body is None else await self._read_body(request, route)
             query = parse_query(request.query)
             remarks = read_remarks(request.headers, always=self._gateway.strict())
+            slices = Slices()
             note_unknown(remarks, route, query, raw)
             body = None if route.body is None else self._structure(raw, route.body)
+            await slices.pause()
             if not route.settles:
                 remarks.settle()
             call = Call(

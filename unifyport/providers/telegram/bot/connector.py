@@ -28,7 +28,14 @@ from unifyport.providers.contract.capabilities import (
 )
 from unifyport.providers.contract.errors import ChannelError, Conflict, Rejected, Transient
 from unifyport.providers.contract.login import LogsOut
-from unifyport.providers.http import CALL_SECONDS, UPLOAD_SECONDS, decode, form_with_files, new_form
+from unifyport.providers.http import (
+    CALL_SECONDS,
+    UPLOAD_SECONDS,
+    decode,
+    decode_long,
+    form_with_files,
+    new_form,
+)
 
 from . import albums
 from .actions import BotActions
@@ -153,7 +160,7 @@ class BotConnector(
             await self._webhooks.remove()
             return [], 0
         link.observed()
-        return decode(raw, list[Raw]), len(raw)
+        return await decode_long(raw, list[Raw]), len(raw)
 
     async def probe(self) -> None:
         await self._api.call("getMe", User)
