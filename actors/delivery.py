@@ -1,7 +1,12 @@
-"""Keeps one actor for each endpoint in the table. It learns of changes from the table and a doorbell only."""
+"""Keeps one actor for each endpoint in the table. It learns of changes from the table and a doorbell only.
+
+Whoever writes a row in this process also says which one, so that a change costs what one row costs however
+many there are. A ring that says nothing, and the time, make it compare the whole table with what it has.
+"""
 
 import logging
-from collections.abc import Iterator
+import math
+from collections.abc import Collection, Iterator
 
 import trio
 
@@ -36,6 +41,8 @@ class Deliveries:
         self._services = services
         self.supervisor = OneForOne()
         self._actors: dict[str, EndpointActor] = {}
+        self._changed: set[str] = set()  # ids of rows that were written
+        self._told = 0  # rings that came with one of them, since the bell was heard last
         self._reconciled = trio.Event()
         self._to_wake: dict[EndpointActor, int] = {}  # kinds of the events that it was not told of yet
         self._some_to_wake = Wake()
@@ -71,6 +78,12 @@ class Deliveries:
         if self._to_wake:
             self._some_to_wake.ring()
 
+    def changed(self, endpoint_id: str) -> None:
+        """Look at this row: it, or an order to the endpoint, was written. Never blocks."""
+        self._changed.add(endpoint_id)
+        self._told += 1
+        self._services.bus.ring(ENDPOINTS_TOPIC)
+
     def behind(self) -> bool:
         """Whether attempts wait for the loop, of an endpoint that could start them."""
         now = trio.current_time()
@@ -101,15 +114,30 @@ class Deliveries:
             await self._some_to_wake.wait()
 
     async def _reconcile_forever(self) -> None:
-        seen = -1
+        bus, seen, all_due = self._services.bus, -1, -math.inf
         while True:
-            seen = await self._services.bus.wait(ENDPOINTS_TOPIC, seen, RECONCILE_SECONDS)
+            rings = await bus.wait(ENDPOINTS_TOPIC, seen, max(0.0, all_due - trio.current_time()))
+            untold = rings - seen > self._told
+            seen, self._told = rings, 0
+            changed, self._changed = self._changed, set()
             try:
-                known = {actor.endpoint.id: actor.known for actor in self}
-                await self._reconcile(*await self._services.store.changed_endpoints(known))
+                if untold or trio.current_time() >= all_due:
+                    all_due = trio.current_time() + RECONCILE_SECONDS
+                    await self._compare(None)
+                else:
+                    await self._compare(changed)
             except StoreUnavailable as error:
+                all_due = -math.inf
                 log.warning("endpoints cannot be read: %s", error.reason)
                 await trio.sleep(POLL_SECONDS)
+
+    async def _compare(self, among: Collection[str] | None) -> None:
+        """Compare these rows with what the actors have; None: all rows. Raises `StoreUnavailable`."""
+        if among is None:
+            known = {actor.endpoint.id: actor.known for actor in self}
+        else:
+            known = {id_: actor.known for id_ in among if (actor := self._actors.get(id_)) is not None}
+        await self._reconcile(*await self._services.store.changed_endpoints(known, among))
 
     async def _reconcile(self, rows: list[WebhookEndpoint], gone: list[str]) -> None:
         """Take over rows that are new or have changed, and stop the actors of those that are gone."""

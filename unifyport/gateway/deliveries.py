@@ -11,6 +11,7 @@ from typing import Any
 import attrs
 import trio
 
+from actors.delivery import Deliveries
 from unifyport.config.settings import Settings
 from unifyport.delivery import selftest
 from unifyport.delivery.client import NewClient
@@ -28,7 +29,7 @@ from unifyport.storage.contract import (
     Store,
 )
 
-from .endpoints import EndpointBell, EndpointUseCases
+from .endpoints import EndpointUseCases
 from .errors import ENDPOINT_NOT_ACTIVE, NOT_RETRYABLE, UseCaseError, not_found, refuse
 from .writes import TimedWriter, WriteRefused
 
@@ -74,7 +75,7 @@ class DeliveryUseCases:
     _store: Store
     _writes: TimedWriter
     _endpoints: EndpointUseCases
-    _bell: EndpointBell
+    _deliveries: Deliveries
     _new_client: NewClient
     _settings: Callable[[], Settings]
     _now_ms: Callable[[], int]
@@ -122,7 +123,7 @@ class DeliveryUseCases:
             raise UseCaseError(
                 NOT_RETRYABLE, f"it does not wait for a retry, it is {record.status}"
             ) from None
-        self._bell.ring()
+        self._deliveries.changed(endpoint.id)
         return endpoint, record
 
     async def _replay_one(self, endpoint: WebhookEndpoint, record: DeliveryRecord) -> DeliveryRecord:
@@ -135,7 +136,7 @@ class DeliveryUseCases:
         replayed = await self._write_page(Replay(endpoint.id, dead))
         if not replayed.owed:
             raise UseCaseError(NOT_RETRYABLE, "it was replayed already, under an id of its own")
-        self._bell.ring()
+        self._deliveries.changed(endpoint.id)
         again = await self._store.deliveries(endpoint.no, None, 1, event_id=record.event_id)
         return again[0] if again else record
 
@@ -189,7 +190,7 @@ class DeliveryUseCases:
             page = await self._write_page(order)
             owed, already = owed + page.owed, already + page.already_owed
             order.round, order.after, more = page.round, page.last, page.more
-        self._bell.ring()
+        self._deliveries.changed(endpoint.id)
         rest = ReplayPosition(order.round, order.after, order.upto) if more else None
         return ReplayProgress(owed, already, rest)
 

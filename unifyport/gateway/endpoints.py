@@ -81,7 +81,7 @@ class EndpointLoad:
 
 @attrs.frozen
 class EndpointBell:
-    """Rung when an endpoint, or an order to one, was written."""
+    """Rung when endpoints were written; of which it says nothing (see `Deliveries.changed`)."""
 
     _bus: Bus
 
@@ -96,7 +96,6 @@ class EndpointUseCases:
     _store: Store
     _writes: TimedWriter
     _deliveries: Deliveries
-    _bell: EndpointBell
     _guard: AddressGuard
     _settings: Callable[[], Settings]
     _clock: Clock
@@ -176,15 +175,15 @@ class EndpointUseCases:
         if endpoint.name in {declared.name for declared in self._settings().webhook_endpoints}:
             _refuse_declared(endpoint)
         await self._writes.write(DeleteEndpoint(endpoint.id))
-        self._bell.ring()
+        self._deliveries.changed(endpoint.id)
 
     async def _put(self, write: PutEndpoint | Together) -> EndpointView:
         try:
             stored = await self._writes.write(write)
         except WriteRefused:
             raise _ChangedMeanwhile from None
-        self._bell.ring()
         endpoint, dropped = stored if isinstance(write, Together) else (stored, None)
+        self._deliveries.changed(endpoint.id)
         await self._deliveries.heard(endpoint)  # every attempt after the answer is as the change says
         return self._view(endpoint, dropped)
 

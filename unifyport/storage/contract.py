@@ -9,7 +9,7 @@ passed back, but not computed with. Times are unix milliseconds of the wall cloc
 ages by is of the steady clock (`unifyport.process.clock`), and so are the bounds of `Purge`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
 import attrs
@@ -514,9 +514,12 @@ class Store(Protocol):
         """Whether this account was deleted; known for as long as quarantine is kept."""
 
     async def changed_endpoints(
-        self, known: Mapping[str, tuple[int, int]]
+        self, known: Mapping[str, tuple[int, int]], among: Collection[str] | None = None
     ) -> tuple[list[WebhookEndpoint], list[str]]:
-        """Endpoints whose (version, orders) is not the known one, and ids of known ones that are gone."""
+        """Endpoints whose (version, orders) is not the known one, and ids of known ones that are gone.
+
+        `among`: look at the endpoints with these ids only, to which those of `known` belong.
+        """
 
     async def endpoints(self) -> list[WebhookEndpoint]: ...
     async def endpoint(self, endpoint_id: str) -> WebhookEndpoint | None: ...

@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -111,9 +111,17 @@ def endpoints(db: sqlite3.Connection, ring: KeyRing) -> list[WebhookEndpoint]:
 
 
 def changed_endpoints(
-    db: sqlite3.Connection, ring: KeyRing, known: Mapping[str, tuple[int, int]]
+    db: sqlite3.Connection,
+    ring: KeyRing,
+    known: Mapping[str, tuple[int, int]],
+    among: Collection[str] | None = None,
 ) -> tuple[list[WebhookEndpoint], list[str]]:
     """See `Store`. A row costs more than a comparison, so only what has changed is read whole."""
+    if among is not None:
+        some = {id_: endpoint(db, ring, id_) for id_ in among}
+        there = [row for row in some.values() if row is not None]
+        changed_rows = [row for row in there if known.get(row.id) != (row.version, row.orders)]
+        return changed_rows, [id_ for id_, row in some.items() if row is None and id_ in known]
     stored = {
         id_: (version, orders)
         for id_, version, orders in db.execute("select id, version, orders from endpoint")

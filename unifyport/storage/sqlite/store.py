@@ -9,7 +9,7 @@ import contextlib
 import logging
 import sqlite3
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -378,9 +378,9 @@ class SqliteStore:
         return await self._read(lambda db: reads.account_deleted(db, account_id))
 
     async def changed_endpoints(
-        self, known: Mapping[str, tuple[int, int]]
+        self, known: Mapping[str, tuple[int, int]], among: Collection[str] | None = None
     ) -> tuple[list[WebhookEndpoint], list[str]]:
-        return await self._read(lambda db: reads.changed_endpoints(db, self._ring, known))
+        return await self._read(lambda db: reads.changed_endpoints(db, self._ring, known, among))
 
     async def endpoints(self) -> list[WebhookEndpoint]:
         return await self._read(lambda db: reads.endpoints(db, self._ring))
