@@ -282,7 +282,7 @@ async def test_lists_and_what_an_operator_reads(tmp_path: Path) -> None:
         ]
         paths += [
             f"/v1/events?limit={PAGE}",
-            f"/v1/status?limit={PAGE}",
+            "/v1/status?limit=1000",
             "/v1/supervisors",
             "/v1/capabilities",
         ]

@@ -24,7 +24,7 @@ class Pages:
 
 @pytest.mark.parametrize(
     ("accounts", "limit", "shown", "pages"),
-    [(300, 1000, 300, 2), (300, 250, 250, 2), (300, 200, 200, 1), (0, 1000, 0, 1), (400, 1000, 400, 2)],
+    [(300, 1000, 300, 1), (300, 250, 250, 1), (1200, 1100, 1100, 2), (0, 1000, 0, 1), (2000, 2000, 2000, 2)],
 )
 def test_as_many_pages_as_it_takes(accounts: int, limit: int, shown: int, pages: int) -> None:
     server: Any = Pages(accounts)

@@ -14,7 +14,7 @@ from .common import Api, NoAnswer, console, errors, fail, json_option, print_sha
 from .terminal import escaped, json_text
 
 WATCH_SECONDS = 2.0
-PAGE = 200
+PAGE = 1000  # as the route gives at most
 _COLOURS = {
     "running": "green",
     "error": "red",

@@ -51,10 +51,17 @@ def answer_error(
 
 
 async def plain_data(data: Any) -> Any:
-    """`plain_value` of what a handler returned; a long list is read in slices."""
+    """`plain_value` of what a handler returned; a long list, or one in an object, is read in slices."""
     if isinstance(data, list):
         return await map_in_slices(plain_value, data)
-    return plain_value(data)
+    if (names := _names(type(data))) is None:
+        return data
+    found = {name: getattr(data, name) for name in names}
+    return {
+        name: await map_in_slices(plain_value, value) if isinstance(value, list) else plain_value(value)
+        for name, value in found.items()
+        if value is not None
+    }
 
 
 def plain_value(data: Any) -> Any:

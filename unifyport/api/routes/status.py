@@ -3,15 +3,18 @@
 import attrs
 import trio
 
+from supervisors import map_in_slices
 from unifyport.gateway.errors import invalid
+from unifyport.gateway.status import AccountStatus
 from unifyport.model.times import rfc3339
 from unifyport.version import VERSION
 
 from .. import schemas
 from ..http.errors import INVALID_REQUEST
-from ..http.paging import CURSOR, LIMIT, limit_of
+from ..http.paging import CURSOR, limit_of, limit_query
 from ..http.routing import Call, Query, Route
 
+MOST = 1000  # accounts of a page: what an operator looks at in one request
 _FLAGS = ("true", "false", "")
 
 
@@ -25,13 +28,15 @@ async def get_status(call: Call) -> schemas.GatewayStatus:
     if cursor := query.get("cursor"):
         well, number = call.cursors.read(purpose, cursor, count=2)
         after = (bool(well), number)
-    found = await call.gateway.status.read(words, limit_of(query), problems_only=problems_only, after=after)
+    found = await call.gateway.status.read(
+        words, limit_of(query, MOST), problems_only=problems_only, after=after
+    )
     return schemas.GatewayStatus(
         ready=found.not_ready is None,
         version=VERSION,
         counts=dict(found.counts),
         problems=found.problems,
-        accounts=[schemas.AccountStatus(**attrs.asdict(each, recurse=False)) for each in found.accounts],
+        accounts=await map_in_slices(_present_account, found.accounts),
         matching=found.matching,
         has_more=found.last is not None,
         next_cursor="" if found.last is None else call.cursors.write(purpose, *map(int, found.last)),
@@ -53,6 +58,10 @@ async def get_status(call: Call) -> schemas.GatewayStatus:
     )
 
 
+def _present_account(account: AccountStatus) -> schemas.AccountStatus:
+    return schemas.AccountStatus(**attrs.asdict(account, recurse=False))
+
+
 ROUTES = [
     Route(
         "getStatus",
@@ -66,7 +75,7 @@ ROUTES = [
         query=(
             Query("q", description="only accounts whose id, name, provider or runtime status has this in it"),
             Query("problems", more={"enum": [*_FLAGS]}),
-            LIMIT,
+            limit_query(MOST),
             CURSOR,
         ),
         errors=(INVALID_REQUEST,),
