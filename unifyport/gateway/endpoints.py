@@ -235,7 +235,9 @@ class EndpointUseCases:
 
 def _only_pauses_or_resumes(fields: EndpointFields) -> bool:
     """What the operator may also do with an endpoint that the configuration file declares."""
-    changes = {name: value for name, value in attrs.asdict(fields).items() if value is not None}
+    changes = {
+        name: value for name, value in attrs.asdict(fields, recurse=False).items() if value is not None
+    }
     resume = changes.pop("delivery", None)
     return changes.keys() <= {"status"} and (resume is None or resume.keys() == {"resume"})
 
