@@ -1,4 +1,4 @@
-"""`scripts/chaos soak`, reduced: mixed load for half a minute; the script runs for 30."""
+"""`scripts/chaos soak`, reduced: mixed load for two minutes; the script runs for 30."""
 
 from pathlib import Path
 
@@ -25,7 +25,17 @@ def test_a_line_of_the_figures_has_memory_descriptors_and_the_lag_of_the_loop(tm
     ]
 
 
+def grown(by: float) -> list[soak.Sample]:
+    """Two minutes, in which memory grows evenly by this share."""
+    return [soak.Sample(at, round((100 << 20) * (1 + by * at / 120)), 30, 0.002) for at in range(120)]
+
+
+@pytest.mark.parametrize(("by", "kept"), [(0.0, True), (0.1, True), (0.3, False)])
+def test_memory_that_grows_is_found(by: float, kept: bool) -> None:
+    assert soak._judge(grown(by), soak.Load(None, 0, "", 0.0), 0, 0) is kept  # type: ignore[arg-type]
+
+
 @pytest.mark.chaos
 async def test_memory_has_a_plateau_under_mixed_load(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(soak, "HEALTH_LIMIT", 5.0)  # what a liveness probe commonly waits
-    assert await soak.run(40)
+    assert await soak.run(120, pause=0.05)
