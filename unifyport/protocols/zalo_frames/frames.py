@@ -104,5 +104,5 @@ def ping_frame(now_ms: int) -> bytes:
 
 def old_frame(command: Command, last_id: str | None, request: int) -> bytes:
     """Ask for what came after the message `last_id`; None: for the newest. `request`: a number of its own."""
-    body = {"first": True, "lastId": last_id, "preIds": [], "req_id": f"req_{request}"}
+    body: dict[str, Any] = {"first": True, "lastId": last_id, "preIds": [], "req_id": f"req_{request}"}
     return json_frame(command, 1, body)
