@@ -132,7 +132,7 @@ def test_the_login_info() -> None:
     assert call.url == "https://tt-chat2-wpa.chat.zalo.me/api/message/sms"
     assert call.form is not None
     assert json.loads(session.cipher.open(call.form["params"])) == {"clientId": 1}
-    get = session.call("chat", "/keepalive", {}, method="GET", retry=False)
+    get = session.call("chat", "/keepalive", {}, method="GET")
     assert (get.form, set(get.query)) == (None, {"params", "zpw_ver", "zpw_type"})
     with pytest.raises(Transient, match="service_missing"):
         session.call("file", "/x", {})

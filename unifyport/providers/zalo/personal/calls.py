@@ -72,24 +72,26 @@ class Session:
     send_to_me: str = ""
 
     def call(
-        self,
-        service: str,
-        path: str,
-        parameters: Mapping[str, Any],
-        *,
-        method: str = "POST",
-        retry: bool = True,
+        self, service: str, path: str, parameters: Mapping[str, Any], *, method: str = "POST", **query: str
     ) -> Call:
-        """A request with encrypted parameters. Raises `Transient` if Zalo did not name the service."""
+        """A request with encrypted parameters: in the form, of a GET in the query, where `query` is, too.
+
+        Raises `Transient` if Zalo did not name the service.
+        """
+        call = self.upload(service, path, parameters, **query)
+        if method == "GET":
+            return attrs.evolve(call, method="GET")
+        beside = {name: value for name, value in call.query.items() if name != "params"}
+        return attrs.evolve(call, query=beside, form={"params": call.query["params"]})
+
+    def upload(self, service: str, path: str, parameters: Mapping[str, Any], **query: str) -> Call:
+        """A POST whose parameters are in the query, as the body is a file."""
         base = self.services.get(service)
         if base is None:
             raise Transient("service_missing", cause=service)
-        query = {"nretry": "0"} if retry else {}
-        query |= {"zpw_ver": str(API_VERSION), "zpw_type": str(API_TYPE)}
+        common = {"zpw_ver": str(API_VERSION), "zpw_type": str(API_TYPE)}
         sealed = self.cipher.seal(msgspec.json.encode(dict(parameters)))
-        if method == "GET":
-            return Call("GET", base + path, query | {"params": sealed})
-        return Call(method, base + path, query, {"params": sealed})
+        return Call("POST", base + path, {**query, **common, "params": sealed})
 
 
 def allowed_url(url: object, schemes: tuple[str, ...], hosts: str = HOSTS) -> str:

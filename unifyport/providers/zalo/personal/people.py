@@ -40,3 +40,8 @@ def person(id_: str, name: str = "") -> Conversation:
 def sender(id_: str, name: str = "") -> Sender:
     id_ = usable(id_)
     return Sender(id_, "user", name, identities=[Identity("user_id", id_)])
+
+
+def receiver(conversation_id: str) -> dict[str, str]:
+    """The field of a request that says where it goes."""
+    return {"grid" if is_group(conversation_id) else "toid": bare(conversation_id)}
