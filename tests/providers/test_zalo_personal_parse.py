@@ -180,6 +180,14 @@ def test_details_of_files() -> None:
     assert link.provider_data.item["content"]["href"] == "https://e.com/"
 
 
+def test_no_address_of_a_file_is_shown() -> None:
+    for kind in ("chat.photo", "share.file", "chat.new"):
+        for content in ({"href": URL, "params": json.dumps({"hd": URL})}, json.dumps({"href": URL})):
+            event = one(501, msgs=[said(content, msgType=kind)])
+            assert "zdn.vn" not in json.dumps(event.provider_data.item)
+            assert event.provider_data.redacted
+
+
 def test_a_card_of_a_person_is_a_contact() -> None:
     found = one(501, msgs=[said(PERSON, msgType="chat.recommended")]).content
     assert (found.type, found.text.splitlines()[0]) == ("contact", "BEGIN:VCARD")
@@ -213,6 +221,13 @@ def test_an_undone_message() -> None:
     own = one(521, groupMsgs=[said(inner, msgType="chat.undo", uidFrom="0", idTo=GROUP)])
     assert own.details == {"change": "deleted", "target_message_id": str(LARGE)}
     assert (own.name, own.direction) == ("message_echo", "outbound")
+
+
+def test_a_text_cannot_undo_a_message() -> None:
+    text = json.dumps({"globalMsgId": 5, "deleteMsg": 1})
+    event = one(501, msgs=[said(text)])
+    assert isinstance(event, MessageReceived)
+    assert event.content.text == text
 
 
 def reacted(icon: str, type_: int = 5, **fields: Any) -> dict[str, Any]:

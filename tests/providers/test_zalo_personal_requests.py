@@ -148,7 +148,8 @@ def test_files() -> None:
     file = files.File(file_id="7", url="https://f", name="d.pdf", size=9, md5="0" * 32)
     named = sent(files.file_call(SESSION, AN, file, "c7"))
     assert (named["extention"], named["fileUrl"], named["clientId"]) == ("pdf", "https://f", "c7")
-    for odd in (None, [], {"photoId": 1.5}, {"normalUrl": 5}):
+    odds: tuple[Any, ...] = (None, [], {"photoId": 1.5}, {"normalUrl": 5})
+    for odd in odds:
         with pytest.raises(Transient, match="malformed_answer"):
             files.chunk_of(odd)
     with pytest.raises(Transient, match="malformed_answer"):

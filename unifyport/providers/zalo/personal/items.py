@@ -15,8 +15,9 @@ from .shapes import exact
 # as text. `href` of a link stays: a person wrote it.
 _PICTURES = frozenset({"thumb", "thumbUrl", "attach", "avatar", "avatar_25", "avt", "fullAvt"})
 REDACTIONS: Redactions = {"*": _PICTURES}
-FILE_REDACTIONS: Redactions = {"*": _PICTURES | {"href", "params", "hdUrl", "oriUrl", "normalUrl", "rawUrl"}}
-UPLOAD_REDACTIONS: Redactions = {"*": _PICTURES | {"url"}}
+_FILES = _PICTURES | {"href", "params", "hdUrl", "oriUrl", "normalUrl", "rawUrl", "url"}
+FILE_REDACTIONS: Redactions = {"*": _FILES}
+TEXT_REDACTIONS: Redactions = {"*": _FILES | {"content"}}  # the content is JSON as text
 
 
 @attrs.frozen

@@ -22,13 +22,15 @@ from unifyport.model.inbound import (
     Unparsed,
 )
 from unifyport.model.inbound import Status as MessageStatus
+from unifyport.model.provider_data import Redactions
 
 from . import people, shapes
 from .icons import REMOVED, emoji_of
-from .items import FILE_REDACTIONS, REDACTIONS, Item, with_data
+from .items import FILE_REDACTIONS, REDACTIONS, TEXT_REDACTIONS, Item, with_data
 from .kinds import KINDS, add_mentions, content
 from .shapes import exact, inner_object, number
 
+UNDO = "chat.undo"
 QUOTED_TEXT = 1024  # characters of a message that are kept for a quote
 
 
@@ -61,20 +63,21 @@ def message(item: Item, *, in_group: bool) -> Message:
     chat = item.place(value.uidFrom, value.idTo, in_group=in_group, name=value.dName)
     at, message_id, client_id = item.time(value.ts), exact(value.msgId), exact(value.cliMsgId)
     mine = who == item.me
-    inner = inner_object(value.content)
-    if "deleteMsg" in inner:
+    # A person can write such JSON as a text: only an object, or this kind, is Zalo's own word.
+    inner = inner_object(value.content) if value.msgType == UNDO else value.content
+    if isinstance(inner, dict) and "deleteMsg" in inner:
         return Message(_undone(item, value, chat.id, inner, in_group=in_group))
     if not message_id:
         raise ValueError("msgId")
     key = item.key("message", chat.id, who, client_id or f"id:{message_id}")
     author = people.sender(who, value.dName)
-    redactions = FILE_REDACTIONS if value.msgType in KINDS and KINDS[value.msgType].file else REDACTIONS
+    redactions = _redactions(value)
     try:
         said = _content(value, message_id)
     except Exception as error:
         reason = f"parse: {type(error).__name__}"
         event: ProviderEvent = Unparsed(key, item.raw, reason, chat, author, message_id, at)
-        return Message(with_data(event, item, FILE_REDACTIONS))
+        return Message(with_data(event, item, TEXT_REDACTIONS))
     if mine:
         event = PlatformEvent(key, "message_echo", at, chat, author, said, "outbound")
     else:
@@ -84,6 +87,14 @@ def message(item: Item, *, in_group: bool) -> Message:
         chat.id, message_id, client_id, who, exact(value.idTo), value.msgType, at, text[:QUOTED_TEXT]
     )
     return Message(with_data(event, item, redactions), reference)
+
+
+def _redactions(value: shapes.Message) -> Redactions:
+    """Of a kind that we do not know, addresses are taken out as from a file."""
+    kind = KINDS.get(value.msgType)
+    if kind is not None and not kind.file:
+        return REDACTIONS
+    return TEXT_REDACTIONS if isinstance(value.content, str) else FILE_REDACTIONS
 
 
 def settled(event: ProviderEvent, client_ref: str) -> StatusChanged | None:
