@@ -13,7 +13,7 @@ import contextlib
 import logging
 import socket
 import struct
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -98,9 +98,15 @@ class Connection:
 class WebSocket(Connection):
     """One open WebSocket connection: `send` sends one binary message."""
 
-    def __init__(self, connection: Connection, websocket: trio_websocket.WebSocketConnection) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        websocket: trio_websocket.WebSocketConnection,
+        headers: Sequence[tuple[bytes, bytes]],
+    ) -> None:
         super().__init__(connection._platform, connection.protocol, connection.stream)
         self.websocket = websocket
+        self.headers = headers  # of the client's request
 
     @property
     def path(self) -> str:
@@ -180,7 +186,7 @@ async def _upgrade(handler: Handler[WebSocket], origin: str | None, connection: 
         elif request is not None:
             websocket = await request.accept()
             try:
-                await handler(WebSocket(connection, websocket))
+                await handler(WebSocket(connection, websocket, request.headers))
             finally:
                 with trio.move_on_after(1):
                     await websocket.aclose()
