@@ -140,7 +140,10 @@ class Answer:
 
 
 class Headers(Mapping[str, str]):
-    """The headers of the answer in `head`: names in lower case, the values of one name joined by commas."""
+    """The headers of the answer in `head`: names in lower case, the values of one name joined by commas.
+
+    Values of `set-cookie`, which have commas of their own, are joined by line ends (RFC 9110, section 5.3).
+    """
 
     __slots__ = ("_fields", "_head")
 
@@ -184,7 +187,8 @@ class _Fields:
     def on_header(self, name: bytes, value: bytes) -> None:
         if not self._complete:
             key, text = name.decode("latin-1").lower(), value.decode("latin-1")
-            self.found[key] = f"{self.found[key]}, {text}" if key in self.found else text
+            between = "\n" if key == "set-cookie" else ", "
+            self.found[key] = f"{self.found[key]}{between}{text}" if key in self.found else text
 
     def on_headers_complete(self) -> None:
         if 100 <= self._parser.get_status_code() < 200 and self._parser.get_status_code() != 101:

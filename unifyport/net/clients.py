@@ -52,6 +52,13 @@ class Response:
     headers: Mapping[str, str]
     body: bytes
 
+    @property
+    def set_cookies(self) -> list[str]:
+        """The values of `set-cookie`, one for each cookie."""
+        if isinstance(self.headers, httpx.Headers):
+            return self.headers.get_list("set-cookie")
+        return self.headers["set-cookie"].split("\n") if "set-cookie" in self.headers else []
+
 
 @functools.lru_cache
 def ssl_context(ca_file: Path | None = None) -> ssl.SSLContext:

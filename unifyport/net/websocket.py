@@ -47,7 +47,14 @@ class WebSocketFailed(Exception):
 
 
 class WebSocketLost(Exception):
-    """The connection has ended, in whichever way. The text is a machine-readable reason."""
+    """The connection has ended, in whichever way. The text is a machine-readable reason.
+
+    `code`: that of the peer's close frame (RFC 6455, section 7.4); None if there was none.
+    """
+
+    def __init__(self, reason: str, code: int | None = None) -> None:
+        super().__init__(reason)
+        self.code = code
 
 
 class WebSocket:
@@ -87,9 +94,9 @@ class WebSocket:
                     case Ping():
                         async with self._writing:
                             await self._write(event.response())
-                    case CloseConnection():
+                    case CloseConnection(code=code):
                         self.close()
-                        raise WebSocketLost("closed_by_peer")
+                        raise WebSocketLost("closed_by_peer", code)
             await self._read()
 
     def close(self) -> None:

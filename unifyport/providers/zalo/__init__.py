@@ -1,7 +1,10 @@
-"""Zalo: bots over the Bot Platform, and Official Accounts over the Official Account API.
+"""Zalo: bots over the Bot Platform, Official Accounts over the Official Account API, and personal accounts.
 
 https://bot.zaloplatforms.com/docs, https://docs.zaloplatforms.com/docs/OA. Both connect by a token: the
 credentials that an account gives say which of them it is.
+
+A personal account (`personal/`) is what https://chat.zalo.me is in a browser: not an API that Zalo offers to
+programs. It is logged in by a QR code, or by the cookies of a browser.
 """
 
 import attrs
@@ -30,16 +33,25 @@ from .official import parse as official_parse
 from .official import render as official_render
 from .official import send_fields as official_fields
 from .official import signature as official_signature
+from .personal import limits as personal_limits
+from .personal import render as personal_render
+from .personal import send_fields as personal_fields
 
 
 @attrs.frozen
 class Endpoints:
-    """`[providers.zalo]`. `media_hosts`: suffixes of the hosts that files of customers are fetched from."""
+    """`[providers.zalo]`. `media_hosts`: suffixes of the hosts that files of customers are fetched from.
+
+    `personal_url`, `personal_socket_url`: asked in place of all hosts of Zalo Web, with the host's name as
+    the first part of the path; empty: the hosts themselves.
+    """
 
     bot_api_url: str = "https://bot-api.zaloplatforms.com"
     openapi_url: str = "https://openapi.zalo.me"
     oauth_url: str = "https://oauth.zaloapp.com"
     media_hosts: str = MEDIA_HOSTS
+    personal_url: str = ""
+    personal_socket_url: str = ""
 
 
 BOT = ConnectionSpec(
@@ -104,4 +116,34 @@ OFFICIAL = ConnectionSpec(
     pace=official_limits.PACE,
     sandbox="unifyport.sandbox.zalo.official:ZaloOfficialPlatform",
 )
-CHANNEL = Channel("zalo", Endpoints, (BOT, OFFICIAL))
+
+
+def _personal(auth_mode: str, connector: str) -> ConnectionSpec:
+    """The connection of a personal account. Its ways of being logged in differ in nothing else."""
+    return ConnectionSpec(
+        name="personal account",
+        auth_mode=auth_mode,
+        connector=ConnectorIn("unifyport.providers.zalo.personal.connector", connector),
+        credentials=(),
+        inbound=Inbound.REPLAYABLE,
+        probed=(POLL,),
+        check=personal_render.check,
+        provider_data=personal_fields.PROVIDER_DATA,
+        mentions=True,
+        conversation_types=("user", "group"),
+        max_text=personal_render.MAX_TEXT,
+        max_download=personal_limits.MAX_DOWNLOAD,
+        max_upload=personal_limits.MAX_UPLOAD,
+        receipts=(SENT, DELIVERED, READ),
+        parallel_sends=personal_limits.PARALLEL_SENDS,
+        mark_read_needs_message=True,
+        marks_sending=True,
+        sandbox="unifyport.sandbox.zalo.personal:ZaloPersonalPlatform",
+    )
+
+
+CHANNEL = Channel(
+    "zalo",
+    Endpoints,
+    (BOT, OFFICIAL, _personal("qrcode", "QrConnector"), _personal("session", "SessionConnector")),
+)

@@ -34,7 +34,8 @@ _READ = frozenset(
 class Read:
     """What a frame said. `last_user`, `last_group`: the highest message ids, from which a gap is fetched.
 
-    `unknown`: names of acts and lists that no table has, for a counter.
+    `unknown`: names of acts and lists that no table has, for a counter. `known`: messages left out because
+    they are not after the id that was given.
     """
 
     events: list[ProviderEvent] = attrs.field(factory=list)
@@ -43,13 +44,16 @@ class Read:
     unknown: list[str] = attrs.field(factory=list)
     last_user: int = 0
     last_group: int = 0
+    known: int = 0
 
 
 Reader = Callable[[Item, Read], None]
 
 
-def parse(command: int, text: bytes, me: str, now_ms: int, *, presence: bool = False) -> Read:
-    """The events of a frame. `text`: the JSON of its payload. `presence`: typing is wanted."""
+def parse(command: int, text: bytes, me: str, now_ms: int, *, presence: bool = False, after: int = 0) -> Read:
+    """The events of a frame. `text`: the JSON of its payload. `presence`: typing is wanted. `after`: messages
+    up to this id are left out.
+    """
     read = Read()
     if command not in _READ:
         read.unknown.append(f"command {command}")
@@ -66,7 +70,7 @@ def parse(command: int, text: bytes, me: str, now_ms: int, *, presence: bool = F
         for value in values[:left]:
             if name == "actions" and not presence:
                 continue
-            _read(name, value, Where(command, me, now_ms), read)
+            _read(name, value, Where(command, me, now_ms, after), read)
         left -= min(left, len(values))
     return read
 
@@ -76,6 +80,7 @@ class Where:
     command: int
     me: str
     now_ms: int
+    after: int = 0
 
 
 def _read(name: str, value: Any, where: Where, read: Read) -> None:
@@ -91,6 +96,9 @@ def _read(name: str, value: Any, where: Where, read: Read) -> None:
             raise ValueError("action")
         item = Item(without_nulls(inner), inner, raw, where.me, where.now_ms)
         if reader is not None:
+            if where.after and 0 < _id_of(item) <= where.after:
+                read.known += 1
+                return
             reader(item, read)
             return
         read.unknown.append(f"{where.command}.{name}"[:64])
@@ -117,12 +125,16 @@ def _message(item: Item, read: Read, *, in_group: bool) -> None:
     read.events.append(found.event)
     if found.reference is not None:
         read.references.append(found.reference)
+    if in_group:
+        read.last_group = max(read.last_group, _id_of(item))
+    else:
+        read.last_user = max(read.last_user, _id_of(item))
+
+
+def _id_of(item: Item) -> int:
+    """The id of a message as a number; 0 if it is none."""
     id_ = str(item.value.get("msgId", ""))
-    if id_.isascii() and id_.isdigit() and len(id_) <= 32:
-        if in_group:
-            read.last_group = max(read.last_group, int(id_))
-        else:
-            read.last_user = max(read.last_user, int(id_))
+    return int(id_) if id_.isascii() and id_.isdigit() and len(id_) <= 32 else 0
 
 
 def _control(item: Item, read: Read) -> None:

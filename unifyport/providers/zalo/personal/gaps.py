@@ -1,0 +1,89 @@
+"""What came in while the account was not connected: asked for by the highest message id that was committed.
+
+The first connection of a session has no such id: what the platform has then is only looked at for it, as it
+is from before the login. An answer that brings nothing newer ends the fetch. If it has only older messages,
+the newest are asked for once, as Zalo publishes neither the order of an answer nor what `lastId` counts from.
+"""
+
+from typing import Final
+
+from unifyport.protocols.zalo_frames import Command
+from unifyport.protocols.zalo_frames.frames import old_frame
+
+from .parse import Read
+from .records import Marks
+
+COMMANDS: Final = (Command.OLD_USER_MESSAGES, Command.OLD_GROUP_MESSAGES)
+MAX_REQUESTS: Final = 100  # of one fetch
+SECONDS: Final = 10.0  # for so long newer messages wait for an answer
+
+
+class Gap:
+    """One fetch, of messages from people or in groups. `after` None: the first connection."""
+
+    def __init__(self, command: Command, after: int | None) -> None:
+        self.command = command
+        self.open = True
+        self._after = after
+        self._asked_newest = not after
+        self._requests = 0
+
+    @property
+    def after(self) -> int:
+        """Messages up to this id are known."""
+        return self._after or 0
+
+    def request(self, number: int) -> bytes:
+        self._requests += 1
+        last = None if self._asked_newest or not self._after else str(self._after)
+        return old_frame(self.command, last, number)
+
+    def take(self, read: Read) -> bool:
+        """An answer: leave out of it what is from before the login; whether to ask again."""
+        highest = read.last_group if self.command == Command.OLD_GROUP_MESSAGES else read.last_user
+        if self._after is None:
+            read.events.clear()
+            read.references.clear()
+            self.open = False
+        elif highest > self._after and self._requests < MAX_REQUESTS:
+            self._after = highest
+        elif read.known and not self._asked_newest:
+            self._asked_newest = True
+        else:
+            self.open = False
+        return self.open
+
+
+class Gaps:
+    """Both fetches of a connection."""
+
+    def __init__(self, marks: Marks | None) -> None:
+        self._requests = 0
+        afters = (None, None) if marks is None else (marks.user, marks.group)
+        self._gaps = {command: Gap(command, after) for command, after in zip(COMMANDS, afters, strict=True)}
+
+    @property
+    def open(self) -> bool:
+        return any(gap.open for gap in self._gaps.values())
+
+    def requests(self) -> list[bytes]:
+        """The first requests."""
+        return [self._request(gap) for gap in self._gaps.values()]
+
+    def after(self, command: int) -> int:
+        """Up to which id messages of an answer are known; of any other frame 0."""
+        gap = self._gaps.get(Command(command)) if command in COMMANDS else None
+        return gap.after if gap is not None else 0
+
+    def take(self, command: int, read: Read) -> bytes | None:
+        """An answer of `COMMANDS`; the next request, if there is one."""
+        gap = self._gaps[Command(command)]
+        return self._request(gap) if gap.open and gap.take(read) else None
+
+    def give_up(self) -> None:
+        for gap in self._gaps.values():
+            gap.open = False
+
+    def _request(self, gap: Gap) -> bytes:
+        self._requests += 1
+        return gap.request(self._requests)

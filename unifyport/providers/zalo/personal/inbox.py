@@ -1,0 +1,110 @@
+"""Makes what the frames said durable, in batches, and what is told of sends from their echoes.
+
+It never waits for an answer of the platform; delivered receipts are handed to `later`.
+"""
+
+import logging
+from collections.abc import Callable
+
+import attrs
+import trio
+
+from unifyport.model.inbound import Ignored, PlatformEvent, ProviderEvent
+from unifyport.model.unit import SessionChange
+from unifyport.providers.contract.base import Batch, Link
+from unifyport.providers.contract.session import Session
+
+from .messages import Reference, settled
+from .own_changes import OwnChanges
+from .parse import Read
+from .records import SENT, Marks
+from .references import Draft, References
+
+log = logging.getLogger(__name__)
+MOST_EVENTS = 200  # of one unit: each may change four records
+MOST_FRAMES = 64  # that wait
+
+
+@attrs.define
+class Frame:
+    """`size`: bytes of its payload."""
+
+    read: Read
+    size: int = 0
+
+
+class Inbox:
+    """`received` is called with what was committed of customers' messages."""
+
+    def __init__(
+        self,
+        session: Session,
+        references: References,
+        own_changes: OwnChanges,
+        received: Callable[[list[Reference]], None],
+    ) -> None:
+        self._session = session
+        self._references = references
+        self._own_changes = own_changes
+        self._received = received
+        self._put, self._take = trio.open_memory_channel[Frame](MOST_FRAMES)
+        self.marks = Marks()
+
+    async def put(self, frame: Frame) -> None:
+        await self._put.send(frame)
+
+    async def run(self, link: Link, marks: Marks | None) -> None:
+        """Until cancelled. Raises a failure class. `marks`: what is durable."""
+        self.marks = marks or Marks()
+        stored = marks
+        while True:
+            frames = [await self._take.receive()]
+            try:
+                while sum(len(frame.read.events) for frame in frames) < MOST_EVENTS:
+                    frames.append(self._take.receive_nowait())
+            except trio.WouldBlock:
+                pass
+            for frame in frames:
+                self.marks = self.marks.raised(Marks(frame.read.last_user, frame.read.last_group))
+            state = [] if self.marks == stored else [self.marks.change()]
+            await self._deliver(link, frames, state)
+            stored = self.marks
+
+    async def _deliver(self, link: Link, frames: list[Frame], state: list[SessionChange]) -> None:
+        """All events of these frames, in units; the last one has `state`."""
+        events = [event for frame in frames for event in frame.read.events]
+        known = {
+            (ref.conversation_id, ref.message_id): ref for frame in frames for ref in frame.read.references
+        }
+        size = sum(frame.size for frame in frames)
+        for start in range(0, len(events), MOST_EVENTS) or (0,):
+            some = events[start : start + MOST_EVENTS]
+            draft = Draft(self._session)
+            told = [await self._told(draft, event, known) for event in some]
+            if start + MOST_EVENTS >= len(events):
+                for change in state:
+                    draft.add(change)
+            if told or draft.changes:
+                await link.deliver(Batch(told, draft.changes, size))
+            self._received([ref for event in told if (ref := _reference(event, known)) is not None])
+
+    async def _told(
+        self, draft: Draft, event: ProviderEvent, known: dict[tuple[str, str], Reference]
+    ) -> ProviderEvent:
+        reference = _reference(event, known)
+        if reference is not None:
+            await self._references.remember(draft, reference)
+        await self._references.translate(draft, event)
+        if not isinstance(event, PlatformEvent) or event.name != "message_echo":
+            return event
+        if reference is not None and reference.client_id:
+            if await draft.get(SENT, reference.client_id.encode()[:256]) is not None:
+                return settled(event, reference.client_id) or event
+        return Ignored(event.key) if self._own_changes.has(event) else event
+
+
+def _reference(event: ProviderEvent, known: dict[tuple[str, str], Reference]) -> Reference | None:
+    conversation, content = getattr(event, "conversation", None), getattr(event, "content", None)
+    if conversation is None or content is None:
+        return None
+    return known.get((conversation.id, content.id))

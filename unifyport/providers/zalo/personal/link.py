@@ -1,0 +1,259 @@
+"""One connection of a personal account: what reads it, and the parts that work on it.
+
+    reader      reads frames; what a file's upload waits for goes there, all else into the inbox
+    inbox       makes it durable in batches
+    pinger      pings as often as the server asks, and keeps the HTTP session alive
+    keeper      commits renewed cookies, and what is remembered of sent messages
+    the rest    receipts that tell senders that their messages came in
+
+Until both fetches of the gap have ended, frames with newer messages are held back, so that the messages of a
+conversation are told in their order.
+"""
+
+import functools
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable
+from itertools import groupby
+
+import trio
+
+from unifyport.model.inbound import PlatformEvent, dedupe_key
+from unifyport.model.unit import SessionChange
+from unifyport.protocols.zalo_frames import Command
+from unifyport.protocols.zalo_frames.frames import old_frame, ping_frame
+from unifyport.providers.contract.base import ConnectorContext, Link
+from unifyport.providers.contract.errors import ChannelError, LoggedOut, SessionLost, Transient
+
+from . import gaps, references, requests
+from .calls import Session, read_answer
+from .inbox import Frame, Inbox
+from .login_info import Limits
+from .messages import Reference
+from .own_changes import OwnChanges
+from .parse import Read, parse
+from .records import CLIENT, Marks
+from .references import References
+from .socket import FrameSocket
+from .transport import Transport
+from .uploads import Uploads
+
+log = logging.getLogger(__name__)
+SWEEP_SECONDS = 6 * 3600.0
+MOST_WORK = 256
+MOST_HELD = 1000  # frames
+
+
+class PersonalLink:
+    """One connection, from its login on. `marks` None: the first one of its session."""
+
+    def __init__(
+        self,
+        context: ConnectorContext,
+        transport: Transport,
+        session: Session,
+        limits: Limits,
+        socket: FrameSocket,
+        *,
+        marks: Marks | None,
+        last_client_id: int,
+    ) -> None:
+        self.transport = transport
+        self.session = session
+        self.records = context.session
+        self.clock = context.clock
+        self.lost = trio.Event()
+        self.own_changes = OwnChanges()
+        self.references = References(context.session)
+        self.uploads = Uploads(transport, session, limits)
+        self.names: dict[str, str] = {}  # of people, as they were shown last
+        self._limits = limits
+        self._socket = socket
+        self._marks = marks
+        self._last_client_id = last_client_id
+        self._gaps = gaps.Gaps(marks)
+        self._held: deque[Frame] = deque()
+        self._releasing = trio.Lock()
+        self._inbox = Inbox(context.session, self.references, self.own_changes, self._confirm)
+        self._pending: list[SessionChange] = []
+        self._requests = 1000  # of probes, so that they differ from those of the gap
+        self._answered = trio.Event()
+        self._work, self._works = trio.open_memory_channel[Callable[[], Awaitable[None]]](MOST_WORK)
+
+    async def aclose(self) -> None:
+        self._socket.close()
+        await self.transport.aclose()
+
+    # -- in use ---------------------------------------------------------------------------------------------
+
+    async def run(self, link: Link, ready: Callable[[], None]) -> None:
+        """Until the connection is lost. Raises a failure class. `ready` is called when sends may begin."""
+        failure: ChannelError = Transient("connection_lost")
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._read, link)
+                nursery.start_soon(self._inbox.run, link, self._marks)
+                nursery.start_soon(self._fetch_gap)
+                for work in (self._ping, self._keep_alive, self._keep, self._do_work, self._sweep):
+                    nursery.start_soon(work)
+                ready()
+        except* ChannelError as group:
+            failure = _worst(group)
+        finally:
+            self.lost.set()
+            self.uploads.fail()
+            self._socket.close()
+        raise failure
+
+    async def _read(self, link: Link) -> None:
+        while True:
+            command, text = await self._socket.receive()
+            link.observed()
+            if text:
+                await self._take(command, text)
+
+    async def _take(self, command: int, text: bytes) -> None:
+        after = self._gaps.after(command)
+        read = parse(command, text, self.session.uid, self.clock.now_ms(), after=after)
+        for uploaded in read.uploaded:
+            self.uploads.take(uploaded)
+        if read.unknown:
+            log.info("zalo: not known: %s", ", ".join(read.unknown[:8]))
+        if command in gaps.COMMANDS:
+            self._answered.set()
+            self._answered = trio.Event()
+            following = self._gaps.take(command, read)
+            await self._inbox.put(Frame(read, len(text)))
+            if following is not None:
+                await self._socket.send(following)
+            if not self._gaps.open:
+                await self._release()
+        elif self._gaps.open or self._held:
+            self._held.append(Frame(read, len(text)))
+            if len(self._held) >= MOST_HELD:
+                self._gaps.give_up()
+                await self._release()
+        else:
+            await self._inbox.put(Frame(read, len(text)))
+
+    async def _release(self) -> None:
+        async with self._releasing:
+            while self._held:
+                await self._inbox.put(self._held.popleft())
+
+    async def _fetch_gap(self) -> None:
+        for request in self._gaps.requests():
+            await self._socket.send(request)
+        await trio.sleep(gaps.SECONDS)
+        if not self._gaps.open:
+            return
+        self._gaps.give_up()
+        if self._marks is not None:
+            now = self.clock.now_ms()
+            key = dedupe_key("zalo", self.session.uid, "gap", now)
+            await self._inbox.put(Frame(Read([PlatformEvent(key, "gap", now)])))
+        await self._release()
+
+    async def _ping(self) -> None:
+        while True:
+            await trio.sleep(self._limits.ping_seconds)
+            await self._socket.send(ping_frame(self.clock.now_ms()))
+
+    async def _keep_alive(self) -> None:
+        while True:
+            await trio.sleep(self._limits.keep_alive_seconds)
+            try:
+                read_answer(await self.transport.ask(requests.keep_alive_call(self.session)), None)
+            except LoggedOut:
+                raise
+            except ChannelError as error:
+                log.info("zalo: the session could not be kept alive: %s", error.reason)
+
+    async def probe(self) -> None:
+        """Ask for messages over the socket: it may be deaf although it is open."""
+        self._requests += 1
+        last = str(self._inbox.marks.user) if self._inbox.marks.user else None
+        await self._socket.send(old_frame(Command.OLD_USER_MESSAGES, last, self._requests))
+        await self._answered.wait()
+
+    # -- what becomes durable beside events -----------------------------------------------------------------
+
+    def next_client_id(self) -> int:
+        """Above all that were used, and like a time, as the platform's own clients have it."""
+        self._last_client_id = max(self.clock.now_ms(), self._last_client_id + 1)
+        return self._last_client_id
+
+    def client_change(self) -> SessionChange:
+        return SessionChange(CLIENT, b"", str(self._last_client_id).encode())
+
+    def remember_sent(self, reference: Reference) -> None:
+        """A message that the account has sent; it is made durable soon."""
+        self._pending.append(self.references.keep_sent(reference))
+        self.transport.changed.set()
+
+    async def _keep(self) -> None:
+        while True:
+            changed = self.transport.changed
+            pending, self._pending = self._pending, []
+            if pending:
+                await self.records.commit(pending)
+            await self.transport.save()
+            await changed.wait()
+            if self.transport.changed is changed:
+                self.transport.changed = trio.Event()
+
+    async def _sweep(self) -> None:
+        while True:
+            await trio.sleep(SWEEP_SECONDS)
+            if not self.clock.in_doubt:
+                await references.sweep(self.records, self.clock.now_ms())
+
+    # -- work that asks the platform ------------------------------------------------------------------------
+
+    def later(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Do it beside the frames, one after another. What is too much is left out."""
+        try:
+            self._work.send_nowait(work)
+        except trio.WouldBlock:
+            log.warning("zalo: too much is waiting for the platform")
+
+    async def _do_work(self) -> None:
+        async for work in self._works:
+            try:
+                await work()
+            except (LoggedOut, SessionLost):
+                raise
+            except ChannelError as error:
+                log.info("zalo: work beside the frames failed: %s", error.reason)
+
+    def _confirm(self, received: list[Reference]) -> None:
+        """Tell senders that their messages have come in."""
+        theirs = [ref for ref in received if ref.sender != self.session.uid and ref.client_id]
+        for _, some in groupby(theirs, key=lambda ref: ref.conversation_id):
+            targets = list(some)
+            for start in range(0, len(targets), requests.MAX_RECEIPTS):
+                page = targets[start : start + requests.MAX_RECEIPTS]
+                self.later(functools.partial(self._send_receipt, page))
+
+    async def _send_receipt(self, targets: list[Reference]) -> None:
+        call = requests.receipt_call(self.session, targets, seen=False)
+        read_answer(await self.transport.ask(call), self.session.cipher)
+
+
+def _worst(group: BaseExceptionGroup[ChannelError]) -> ChannelError:
+    """The failure that says most: the login is void, then a conflict or a wait, then what is lost."""
+    found: list[ChannelError] = []
+
+    def collect(error: BaseException) -> None:
+        if isinstance(error, BaseExceptionGroup):
+            for each in error.exceptions:
+                collect(each)
+        elif isinstance(error, ChannelError):
+            found.append(error)
+
+    collect(group)
+    for kind in (LoggedOut, SessionLost):
+        for error in found:
+            if isinstance(error, kind):
+                return error
+    return next((error for error in found if type(error) is not Transient), found[0])

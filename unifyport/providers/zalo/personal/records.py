@@ -1,0 +1,78 @@
+"""The session of a personal account, as records.
+
+record                                    holds
+---------------------------------------   -------------------------------------------------------------
+("device", b"")                           what the session is bound to: `calls.Device`
+("cookies", b"")                          the jar, as `cookies.stored` writes it
+("proxy", b"")                            hash of the proxy that the session was used through last
+("marks", b"")                            the highest ids of messages: where a gap begins
+("client", b"")                           the last client id that was given to a message
+("sent", client id)                       when a message was sent under this client id
+("msg", conversation NUL message id)      what requests about a message need: `messages.Reference`
+("cli", conversation NUL sender NUL client id)   in groups, the first id of a message
+"""
+
+import hashlib
+
+import msgspec
+
+from unifyport.model.proxy import Proxy
+from unifyport.model.unit import SessionChange
+from unifyport.providers.contract.errors import LoggedOut
+from unifyport.providers.contract.session import Session
+
+from .calls import Device
+
+DEVICE, COOKIES, PROXY, MARKS = "device", "cookies", "proxy", "marks"
+CLIENT, SENT, MESSAGE, FIRST = "client", "sent", "msg", "cli"
+
+
+class Marks(msgspec.Struct, array_like=True, frozen=True):
+    """The highest ids of messages that were committed; 0: none."""
+
+    user: int = 0
+    group: int = 0
+
+    def raised(self, other: "Marks") -> "Marks":
+        return Marks(max(self.user, other.user), max(self.group, other.group))
+
+    def change(self) -> SessionChange:
+        return SessionChange(MARKS, b"", msgspec.msgpack.encode((str(self.user), str(self.group))))
+
+
+def device_change(device: Device) -> SessionChange:
+    kept = (device.imei, device.user_agent, device.language)
+    return SessionChange(DEVICE, b"", msgspec.msgpack.encode(kept))
+
+
+def proxy_change(proxy: Proxy | None) -> SessionChange:
+    return SessionChange(PROXY, b"", proxy_digest(proxy))
+
+
+def proxy_digest(proxy: Proxy | None) -> bytes:
+    """Zalo sees the address of the proxy, not its password."""
+    text = "" if proxy is None else f"{proxy.type}://{proxy.host}:{proxy.port}"
+    return hashlib.sha256(text.encode()).digest()
+
+
+async def load_device(session: Session) -> Device:
+    """Raises `LoggedOut` if there is no session."""
+    stored = await session.get(DEVICE)
+    if stored is None:
+        raise LoggedOut("not_linked")
+    imei, user_agent, language = msgspec.msgpack.decode(stored, type=tuple[str, str, str])
+    return Device(imei, user_agent, language)
+
+
+async def load_marks(session: Session) -> Marks | None:
+    """None: nothing was ever read, so that there is no gap."""
+    stored = await session.get(MARKS)
+    if stored is None:
+        return None
+    user, group = msgspec.msgpack.decode(stored, type=tuple[str, str])
+    return Marks(int(user), int(group))
+
+
+async def load_client_id(session: Session) -> int:
+    stored = await session.get(CLIENT)
+    return int(stored) if stored is not None else 0

@@ -1,0 +1,152 @@
+"""What a command is on this connection: rendered, sent, and remembered.
+
+A message is marked as sending, with its client id as `client_ref`, right before the request that sends it;
+a file is uploaded before that. The echo of the message brings the client id back and settles a send whose
+answer was lost.
+"""
+
+from typing import Any
+
+from unifyport.model.message import OutboundContacts, OutboundMedia, OutboundMessage
+from unifyport.model.unit import SessionChange
+from unifyport.providers.contract.capabilities import Sent, Target
+from unifyport.providers.contract.errors import Rejected, Transient
+from unifyport.providers.http import nothing_applied
+
+from . import requests
+from .calls import Call, read_answer
+from .files import File, Picture, file_call, is_picture, picture_call, sticker_call
+from .icons import icon_of
+from .link import PersonalLink
+from .messages import Reference
+from .records import SENT
+from .render import text_call, text_of
+from .shapes import exact
+from .voice import voice_call
+
+_NAMES = {"image": "image.jpg", "video": "video.mp4", "audio": "audio.m4a", "document": "file"}
+
+
+class Sends:
+    """The sending commands of a connection that is up."""
+
+    def __init__(self, link: PersonalLink) -> None:
+        self._link = link
+
+    # -- messages -------------------------------------------------------------------------------------------
+
+    async def send(self, message: OutboundMessage, quoted: str | None = None) -> Sent:
+        """Send a message of a command, once."""
+        if isinstance(message, OutboundContacts):
+            raise Rejected("unsupported_message_type", "Zalo sends cards of its own users only")
+        if isinstance(message, OutboundMedia):
+            if quoted is not None:
+                raise Rejected("only_texts_quote", "Zalo takes a quote with a text only")
+            return await self._send_file(message)
+        client_id = self._link.next_client_id()
+        session = self._link.session
+        if sticker := message.provider_data.get("sticker"):
+            call = sticker_call(session, message.conversation_id, sticker, client_id)
+            return await self._post(message, call, str(client_id), "chat.sticker")
+        reference = None
+        if quoted is not None:
+            reference = await self._reference(message.conversation_id, quoted)
+        said = text_of(message, self._link.names)
+        call = text_call(session, message, said, client_id=client_id, quoted=reference)
+        return await self._post(message, call, str(client_id), "webchat", said.text)
+
+    async def _send_file(self, message: OutboundMedia) -> Sent:
+        session, chat = self._link.session, message.conversation_id
+        name = message.name or _NAMES[message.type]
+        if message.type == "image" and not is_picture(name):
+            name += {"image/png": ".png", "image/webp": ".webp"}.get(message.mime_type, ".jpg")
+        client_id = self._link.next_client_id()
+        found = await self._link.uploads.upload(message, name, client_id)
+        match found.content:
+            case Picture() as picture:
+                call = picture_call(session, chat, picture, message.text, client_id=client_id)
+                return await self._post(message, call, str(client_id), "chat.photo", message.text)
+            case File() as file if message.voice is not None:
+                call = voice_call(session, chat, file, client_id)
+                return await self._post(message, call, str(client_id), "chat.voice")
+            case File() as file:
+                call = file_call(session, chat, file, found.client_id)
+                return await self._post(message, call, found.client_id, "share.file", name)
+
+    async def _post(
+        self, message: OutboundMessage, call: Call, client_id: str, kind: str, text: str = ""
+    ) -> Sent:
+        """Mark the message as sending, send it, and remember it."""
+        link, now = self._link, self._link.clock.now_ms()
+        marked = SessionChange(SENT, client_id.encode(), str(now).encode())
+        await link.records.sending(message, [marked, link.client_change()], client_ref=client_id)
+        data = read_answer(await link.transport.ask(call), link.session.cipher)
+        message_id = _message_id(data)
+        link.remember_sent(
+            Reference(
+                message.conversation_id,
+                message_id,
+                client_id,
+                link.session.uid,
+                "",
+                kind,
+                now,
+                text[:1024],
+            )
+        )
+        return Sent(message_id)
+
+    # -- what changes a message -----------------------------------------------------------------------------
+
+    async def revoke(self, target: Target) -> None:
+        reference = await self._reference(target.conversation_id, target.message_id)
+        if reference.sender != self._link.session.uid:
+            raise Rejected("not_allowed", "only messages of the account can be taken back")
+        self._link.own_changes.deleted(target.conversation_id, reference.message_id)
+        await self._change(requests.undo_call(self._link.session, reference, self._link.next_client_id()))
+
+    async def react(self, target: Target, emoji: str) -> None:
+        icon = icon_of(emoji) if emoji else None
+        if emoji and icon is None:
+            raise Rejected("unsupported_reaction", "Zalo has no such reaction")
+        reference = await self._reference(target.conversation_id, target.message_id)
+        shown = icon.emoji if icon is not None else ""
+        self._link.own_changes.reacted(target.conversation_id, reference.message_id, shown)
+        await self._change(
+            requests.react_call(self._link.session, reference, icon, self._link.next_client_id())
+        )
+
+    async def mark_read(self, conversation_id: str, message_id: str | None) -> None:
+        if message_id is None:
+            raise Rejected("message_id_required")
+        reference = await self._reference(conversation_id, message_id)
+        await self._change(requests.receipt_call(self._link.session, [reference], seen=True))
+
+    async def show_typing(self, conversation_id: str) -> None:
+        await self._change(requests.typing_call(self._link.session, conversation_id))
+
+    async def _change(self, call: Call) -> Any:
+        return read_answer(await self._link.transport.ask(call), self._link.session.cipher)
+
+    async def look_up(self, call: Call) -> Any:
+        """The answer to a request that changes nothing."""
+        with nothing_applied():
+            return await self._change(call)
+
+    async def _reference(self, conversation_id: str, message_id: str) -> Reference:
+        """Raises `Rejected("message_not_found")` for a message that is not remembered."""
+        found = await self._link.references.of(conversation_id, message_id)
+        if found is None:
+            raise Rejected("message_not_found", "nothing is known of this message any more")
+        return found
+
+
+def _message_id(data: Any) -> str:
+    """Of the answer to a send. One that cannot be read does not say whether it was applied."""
+    try:
+        found = exact(data.get("msgId")) if isinstance(data, dict) else ""
+    except ValueError:
+        found = ""
+    if not found:
+        raise Transient("malformed_answer", maybe_applied=True)
+    return found
