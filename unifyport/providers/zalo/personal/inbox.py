@@ -12,13 +12,14 @@ import trio
 from unifyport.model.inbound import Ignored, PlatformEvent, ProviderEvent
 from unifyport.model.unit import SessionChange
 from unifyport.providers.contract.base import Batch, Link
-from unifyport.providers.contract.session import Session
+from unifyport.providers.contract.session import MAX_KEY
+from unifyport.providers.records import Draft, Records
 
 from .messages import Reference, settled
 from .own_changes import OwnChanges
 from .parse import Read
 from .records import SENT, Marks
-from .references import Draft, References
+from .references import References
 
 log = logging.getLogger(__name__)
 MOST_EVENTS = 200  # of one unit: each may change four records
@@ -38,12 +39,12 @@ class Inbox:
 
     def __init__(
         self,
-        session: Session,
+        records: Records,
         references: References,
         own_changes: OwnChanges,
         received: Callable[[list[Reference]], None],
     ) -> None:
-        self._session = session
+        self._records = records
         self._references = references
         self._own_changes = own_changes
         self._received = received
@@ -79,13 +80,14 @@ class Inbox:
         size = sum(frame.size for frame in frames)
         for start in range(0, len(events), MOST_EVENTS) or (0,):
             some = events[start : start + MOST_EVENTS]
-            draft = Draft(self._session)
-            told = [await self._told(draft, event, known) for event in some]
-            if start + MOST_EVENTS >= len(events):
-                for change in state:
-                    draft.add(change)
-            if told or draft.changes:
-                await link.deliver(Batch(told, draft.changes, size))
+            async with self._records.lock:
+                draft = Draft(self._records)
+                told = [await self._told(draft, event, known) for event in some]
+                if start + MOST_EVENTS >= len(events):
+                    for change in state:
+                        draft.put(change.name, change.key, change.value)
+                if told or len(draft):
+                    await self._records.deliver(link, Batch(told, draft.changes, size))
             self._received([ref for event in told if (ref := _reference(event, known)) is not None])
 
     async def _told(
@@ -97,9 +99,9 @@ class Inbox:
         await self._references.translate(draft, event)
         if not isinstance(event, PlatformEvent) or event.name != "message_echo":
             return event
-        if reference is not None and reference.client_id:
-            if await draft.get(SENT, reference.client_id.encode()[:256]) is not None:
-                return settled(event, reference.client_id) or event
+        ref = reference.client_id if reference is not None else ""
+        if ref and await draft.get(SENT, ref.encode()[:MAX_KEY]) is not None:
+            return settled(event, ref) or event
         return Ignored(event.key) if self._own_changes.has(event) else event
 
 

@@ -24,6 +24,7 @@ from unifyport.protocols.zalo_frames import Command
 from unifyport.protocols.zalo_frames.frames import old_frame, ping_frame
 from unifyport.providers.contract.base import ConnectorContext, Link
 from unifyport.providers.contract.errors import ChannelError, LoggedOut, SessionLost, Transient
+from unifyport.providers.records import Records
 
 from . import gaps, references, requests
 from .calls import Session, read_answer
@@ -60,11 +61,11 @@ class PersonalLink:
     ) -> None:
         self.transport = transport
         self.session = session
-        self.records = context.session
+        self.records = Records(context.session)
         self.clock = context.clock
         self.lost = trio.Event()
         self.own_changes = OwnChanges()
-        self.references = References(context.session)
+        self.references = References(self.records)
         self.uploads = Uploads(transport, session, limits)
         self.names: dict[str, str] = {}  # of people, as they were shown last
         self._limits = limits
@@ -74,7 +75,7 @@ class PersonalLink:
         self._gaps = gaps.Gaps(marks)
         self._held: deque[Frame] = deque()
         self._releasing = trio.Lock()
-        self._inbox = Inbox(context.session, self.references, self.own_changes, self._confirm)
+        self._inbox = Inbox(self.records, self.references, self.own_changes, self._confirm)
         self._pending: list[SessionChange] = []
         self._requests = 1000  # of probes, so that they differ from those of the gap
         self._answered = trio.Event()
@@ -188,7 +189,7 @@ class PersonalLink:
 
     def remember_sent(self, reference: Reference) -> None:
         """A message that the account has sent; it is made durable soon."""
-        self._pending.append(self.references.keep_sent(reference))
+        self._pending.append(SessionChange(*references.change_of(reference)))
         self.transport.changed.set()
 
     async def _keep(self) -> None:

@@ -61,16 +61,22 @@ class Linking:
         return False
 
     async def _wait_for_phone(self, version: str, code: QrCode) -> bool:
-        """Raises `Rejected("login_declined")`."""
-        while True:
-            scanned = login_steps.scan_of(await self._poll(login_steps.scan_call(version, code.code)))
-            if scanned is not None:
-                break
+        """False: the platform does not know the code any more. Raises `Rejected("login_declined")`."""
+        try:
+            while True:
+                scanned = login_steps.scan_of(await self._poll(login_steps.scan_call(version, code.code)))
+                if scanned is not None:
+                    break
+                await trio.sleep(AGAIN_SECONDS)
+            await self._dialog.confirm_on_phone(scanned.display_name, scanned.picture_url)
+            while not login_steps.confirm_of(await self._poll(login_steps.confirm_call(version, code.code))):
+                await trio.sleep(AGAIN_SECONDS)
+            return True
+        except Rejected as refused:
+            if refused.reason == "login_declined":
+                raise
             await trio.sleep(AGAIN_SECONDS)
-        await self._dialog.confirm_on_phone(scanned.display_name, scanned.picture_url)
-        while not login_steps.confirm_of(await self._poll(login_steps.confirm_call(version, code.code))):
-            await trio.sleep(AGAIN_SECONDS)
-        return True
+            return False
 
     async def _ask(self, call: Call) -> bytes:
         return await self._transport.ask(call)

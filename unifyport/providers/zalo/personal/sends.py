@@ -79,7 +79,7 @@ class Sends:
         """Mark the message as sending, send it, and remember it."""
         link, now = self._link, self._link.clock.now_ms()
         marked = SessionChange(SENT, client_id.encode(), str(now).encode())
-        await link.records.sending(message, [marked, link.client_change()], client_ref=client_id)
+        await link.records.sending(message, [marked, link.client_change()], client_id)
         data = read_answer(await link.transport.ask(call), link.session.cipher)
         message_id = _message_id(data)
         link.remember_sent(
