@@ -2,7 +2,7 @@
 
 import pytest
 
-from . import device_peers
+from . import device_peers, zalo_peers
 
 
 @pytest.fixture
@@ -26,3 +26,8 @@ def clients(request: pytest.FixtureRequest) -> None:
     parameters = request.node.callspec.params
     for kind in {parameters.get("kind"), *parameters.get("pair", ())} - {None}:
         device_peers.build(kind)
+
+
+@pytest.fixture
+def zca_js() -> None:
+    zalo_peers.build()

@@ -55,12 +55,13 @@ class ZaloPersonalPlatform(HttpPlatform):
         ]
         self._send_later, self._due = trio.open_memory_channel[tuple[float, Callable[[], None]]](1000)
         self._calls: dict[Rule, tuple[Any, Handler]] = {}
-        for owner, calls in (
+        tables: list[tuple[Any, dict[Rule, Any]]] = [
             (self.mail, messages.CALLS),
             (self.groups, groups.CALLS),
             (self.people, people.CALLS),
             (self.uploads, uploads.CALLS),
-        ):
+        ]
+        for owner, calls in tables:
             self._calls |= {rule: (owner, handler) for rule, handler in calls.items()}
         add = self.app.add_url_rule
         add("/files/<path:name>", "file", self._file, methods=["GET"])

@@ -1,6 +1,6 @@
 """Users, their web sessions, groups and messages: what the platform knows.
 
-Ids are numbers of up to 19 digits, above 2**53 as Zalo's are.
+Ids of users and groups are numbers of 19 digits, above 2**53 as Zalo's are.
 """
 
 import base64
@@ -14,7 +14,7 @@ import attrs
 
 _FIRST_USER = 1_500_000_000_000_000_003
 _FIRST_GROUP = 6_100_000_000_000_000_007
-_FIRST_MESSAGE = 9_007_199_254_740_993  # 2**53 + 1
+_FIRST_MESSAGE = 7_200_000_000_001  # answers have it as a number, which clients read as a double
 
 
 class Refused(Exception):
