@@ -1,5 +1,6 @@
 """Groups: who is in them, who may change them, and the controls by which members learn of changes."""
 
+import os
 from typing import Any
 
 import msgspec
@@ -10,6 +11,11 @@ from .calls import Asked, Rule
 from .world import Group, Refused, User, World, invalid
 
 NOT_A_MEMBER, NOT_ALLOWED, NOT_WAITING = 165, 166, 170
+
+_SETTINGS = (
+    *("blockName", "signAdminMsg", "setTopicOnly", "enableMsgHistory", "joinAppr", "lockCreatePost"),
+    *("lockCreatePoll", "lockSendMsg", "lockViewMember"),
+)
 
 
 class Groups:
@@ -55,6 +61,10 @@ class Groups:
         for member in group.members:
             if group.may_administer(member):
                 self._push(member, "join_request", data)
+
+    def enable_link(self, group: Group, by: User) -> None:
+        group.link = f"https://zalo.me/g/{os.urandom(4).hex()}"
+        self.tell(group, "new_link", by, [])
 
     def tell(
         self, group: Group, act: str, by: User, users: list[User], told: list[User] | None = None
@@ -163,6 +173,26 @@ class Groups:
                 self.add(group, [user], asked.session.user)
         return answer
 
+    def settings(self, asked: Asked) -> dict[str, Any]:
+        group = self._group(asked, administered=True)
+        if asked.fields.get("blocked_members") != []:
+            raise invalid("blocked_members")
+        group.setting |= {name: asked.number(name) for name in _SETTINGS}
+        self.tell(group, "update_setting", asked.session.user, [])
+        return {}
+
+    def link(self, asked: Asked) -> dict[str, Any]:
+        """Without one, `link` is missing."""
+        group = self._group(asked)
+        if not group.link:
+            return {"enabled": 0, "expiration_date": 0}
+        return {"enabled": 1, "expiration_date": -1, "link": group.link}
+
+    def new_link(self, asked: Asked) -> dict[str, Any]:
+        group = self._group(asked, administered=True)
+        self.enable_link(group, asked.session.user)
+        return self.link(asked)
+
     def _group(self, asked: Asked, *, administered: bool = False) -> Group:
         group = self._world.groups.get(asked.text("grid"))
         if group is None:
@@ -196,6 +226,9 @@ CALLS = {
     Rule("GET", "group", "/api/group/admins/remove"): Groups.remove_admins,
     Rule("POST", "group", "/api/group/updateinfo"): Groups.change_name,
     Rule("POST", "group", "/api/group/leave"): Groups.leave,
+    Rule("GET", "group", "/api/group/setting/update"): Groups.settings,
+    Rule("GET", "group", "/api/group/link/detail"): Groups.link,
+    Rule("GET", "group", "/api/group/link/new"): Groups.new_link,
     Rule("GET", "group", "/api/group/pending-mems/list"): Groups.pending,
     Rule("GET", "group", "/api/group/pending-mems/review"): Groups.review,
 }

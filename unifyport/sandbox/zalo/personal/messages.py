@@ -1,4 +1,4 @@
-"""Requests about messages: texts, uploaded files, stickers, cards, undo, reactions, receipts, typing.
+"""Requests about messages: texts, uploaded files, stickers, cards, undo, reactions, typing.
 
 Each handler gets the session and the decrypted fields; `CALLS` says under which service and path. What a
 client sends becomes the content that other clients get.
@@ -11,8 +11,6 @@ import msgspec
 from .calls import Asked, Rule
 from .mail import Mail
 from .world import Group, Message, invalid
-
-_MAX_RECEIPTS = 50
 
 
 def _text(mail: Mail, asked: Asked) -> dict[str, Any]:
@@ -149,43 +147,6 @@ def _react(mail: Mail, asked: Asked) -> dict[str, Any]:
     return {"msgIds": [int(id_) for id_ in ids]}
 
 
-def _receipts(mail: Mail, asked: Asked, *, seen: bool) -> dict[str, Any]:
-    infos = asked.inner("msgInfos")
-    items = infos.get("data")
-    if not isinstance(items, list) or not 0 < len(items) <= _MAX_RECEIPTS:
-        raise invalid("data")
-    if seen and "grid" not in infos and "senderId" not in infos:
-        raise invalid("senderId")
-    user = asked.session.user
-    for item in items:
-        found = mail.find(user, item["gmi"])
-        wanted = {"si": found.sender.id, "cmi": found.client_id, "mt": found.kind}
-        if isinstance(found.thread, Group):
-            wanted["di"] = found.thread.id
-            if str(infos.get("grid")) != found.thread.id:
-                raise invalid("grid")
-        else:
-            wanted["di"] = "0"
-        for name, value in wanted.items():
-            if str(item.get(name)) != value:
-                raise invalid(name)
-        if seen:
-            mail.seen(user, found)
-        else:
-            mail.delivered(user, found)
-            if infos.get("seen") == 1:
-                mail.seen(user, found)
-    return {"status": 1}
-
-
-def _delivered(mail: Mail, asked: Asked) -> dict[str, Any]:
-    return _receipts(mail, asked, seen=False)
-
-
-def _seen(mail: Mail, asked: Asked) -> dict[str, Any]:
-    return _receipts(mail, asked, seen=True)
-
-
 def _typing(mail: Mail, asked: Asked) -> dict[str, Any]:
     mail.typing(asked.session.user, mail.thread(asked.fields))
     return {"status": 0}
@@ -247,10 +208,6 @@ CALLS = {
     Rule("POST", "group", "/api/group/undomsg"): _undo,
     Rule("POST", "reaction", "/api/message/reaction"): _react,
     Rule("POST", "reaction", "/api/group/reaction"): _react,
-    Rule("POST", "chat", "/api/message/deliveredv2"): _delivered,
-    Rule("POST", "group", "/api/group/deliveredv2"): _delivered,
-    Rule("POST", "chat", "/api/message/seenv2"): _seen,
-    Rule("POST", "group", "/api/group/seenv2"): _seen,
     Rule("POST", "chat", "/api/message/typing"): _typing,
     Rule("POST", "group", "/api/group/typing"): _typing,
 }

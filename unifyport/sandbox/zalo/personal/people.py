@@ -7,7 +7,7 @@ import msgspec
 from unifyport.protocols.zalo_frames import Command
 
 from .calls import Asked, Rule
-from .world import User, World, invalid
+from .world import Refused, User, World, invalid
 
 
 class People:
@@ -118,6 +118,26 @@ class People:
             user.pinned -= set(threads)
         return {}
 
+    def mark_unread(self, asked: Asked) -> dict[str, Any]:
+        told = asked.inner("param")
+        for each in [*told["convsUser"], *told["convsGroup"]]:
+            asked.session.user.unread.add(str(each["id"]))
+        return {"data": _json({"updateId": 1}), "status": 0}
+
+    def unmark_unread(self, asked: Asked) -> dict[str, Any]:
+        told = asked.inner("param")
+        asked.session.user.unread -= {str(each) for each in [*told["convsUser"], *told["convsGroup"]]}
+        return {"data": _json({"updateId": 2}), "status": 0}
+
+    def by_phone(self, asked: Asked) -> dict[str, Any]:
+        """Numbers are written with their country's code and without a plus sign."""
+        asked.number("reqSrc")
+        for user in self._world.users.values():
+            if user.phone == asked.text("phone"):
+                names = {"display_name": user.name, "zalo_name": user.name}
+                return {"uid": user.id, "avatar": user.picture, "gender": 0, **names}
+        raise Refused(216, "there is no such user")
+
     def qr(self, asked: Asked) -> dict[str, Any]:
         return {id_: f"https://qr-talk.zdn.vn/{id_}.jpg" for id_ in asked.ids("fids")}
 
@@ -155,5 +175,8 @@ CALLS = {
     Rule("POST", "friend", "/api/friend/unblock"): People.unblock,
     Rule("POST", "profile", "/api/social/profile/setmute"): People.mute,
     Rule("POST", "conversation", "/api/pinconvers/updatev2"): People.pin,
+    Rule("POST", "conversation", "/api/conv/addUnreadMark"): People.mark_unread,
+    Rule("POST", "conversation", "/api/conv/removeUnreadMark"): People.unmark_unread,
+    Rule("GET", "friend", "/api/friend/profile/get"): People.by_phone,
     Rule("POST", "friend", "/api/friend/mget-qr"): People.qr,
 }

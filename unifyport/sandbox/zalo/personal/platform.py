@@ -15,18 +15,20 @@ from unifyport.protocols.zalo_frames import Command, Frame
 
 from ...http import HttpPlatform, as_json, http
 from ...sockets import WebSocket, websocket
-from . import groups, messages, people, uploads
+from . import groups, messages, people, receipts, uploads
 from .calls import Asked, Handler, Rule, document, opened, sealed
 from .groups import Groups
 from .listener import Listener, Manner
 from .login import NOT_A_SESSION, SERVICE_OF, Login, renewal
 from .mail import Mail
+from .orders import Orders
 from .people import People
 from .qr import QrCodes
 from .uploads import Uploads
 from .users import Users
 from .world import Refused, Session, World
 
+FORMER_SECONDS = 5.0  # for requests that are under way when a cookie is renewed
 ORIGIN = "https://chat.zalo.me"  # of every client
 _OLD = {Command.OLD_USER_MESSAGES: False, Command.OLD_GROUP_MESSAGES: True}
 _OLD_REACTIONS = {Command.OLD_USER_REACTIONS: "reacts", Command.OLD_GROUP_REACTIONS: "reactGroups"}
@@ -47,16 +49,18 @@ class ZaloPersonalPlatform(HttpPlatform):
         self.people = People(self.world)
         self.uploads = Uploads(self.world, self.later)
         self.manner = Manner()
-        self.users = Users(self)
+        self.users = Users(self.world, self.mail, self.uploads)
+        self.orders = Orders(self)
         self.addresses: dict[str, str] = {}  # what `endpoints` gave out
         self.protocols = [
             http(self.app, "web", ("personal_url",)),
             websocket(self, "socket", ("personal_socket_url",), self._attend, origin=ORIGIN),
         ]
-        self._send_later, self._due = trio.open_memory_channel[tuple[float, Callable[[], None]]](1000)
+        self._send_later, self._due = trio.open_memory_channel[tuple[float, Callable[[], object]]](1000)
         self._calls: dict[Rule, tuple[Any, Handler]] = {}
         tables: list[tuple[Any, dict[Rule, Any]]] = [
             (self.mail, messages.CALLS),
+            (self.mail, receipts.CALLS),
             (self.groups, groups.CALLS),
             (self.people, people.CALLS),
             (self.uploads, uploads.CALLS),
@@ -73,12 +77,12 @@ class ZaloPersonalPlatform(HttpPlatform):
         self.addresses = {**super().endpoints(addresses), "media_hosts": "127.0.0.1"}
         return self.addresses
 
-    def later(self, seconds: float, act: Callable[[], None]) -> None:
+    def later(self, seconds: float, act: Callable[[], object]) -> None:
         """Call `act` after so many seconds, while the platform runs."""
         self._send_later.send_nowait((seconds, act))
 
     async def run(self) -> None:
-        async def wait(seconds: float, act: Callable[[], None]) -> None:
+        async def wait(seconds: float, act: Callable[[], object]) -> None:
             await trio.sleep(seconds)
             act()
 
@@ -127,7 +131,7 @@ class ZaloPersonalPlatform(HttpPlatform):
             bare = rule.method == "GET" and given is None
             fields = {} if bare else opened(session, query, given)
             if path == "/keepalive":
-                return _renewing(session, as_json({"error_code": 0, "error_message": "", "data": {}}))
+                return self._renewing(session, as_json({"error_code": 0, "error_message": "", "data": {}}))
             owner, handler = self._calls[rule]
             file = next(iter(files.values()), None)
             content = None if file is None else file.stream.read()
@@ -139,7 +143,15 @@ class ZaloPersonalPlatform(HttpPlatform):
         except (KeyError, TypeError, ValueError, AttributeError, msgspec.DecodeError):
             data = document(session, 114, "Invalid parameter", None)
         answer = as_json({"error_code": 0, "error_message": "Successful.", "data": data})
-        return _renewing(session, answer)
+        return self._renewing(session, answer)
+
+    def _renewing(self, session: Session, answer: Response) -> Response:
+        """An answer that also sets the session's new cookie, if it has one; the former one ends then."""
+        if session.former:
+            former, session.former = session.former, ""
+            self.later(FORMER_SECONDS, lambda: self.world.sessions.pop(former, None))
+            answer.headers.add("set-cookie", renewal(session))
+        return answer
 
     async def _file(self, name: str) -> Response:
         await trio.lowlevel.checkpoint()
@@ -203,7 +215,7 @@ class ZaloPersonalPlatform(HttpPlatform):
 
     def push(self, order: dict[str, Any]) -> dict[str, Any] | None:
         """What users and the platform do, by the name in `do`. Raises `ValueError`."""
-        return self.users.obey(order)
+        return self.orders.obey(order)
 
     def sent(self) -> list[dict[str, Any]]:
         """What web clients sent, oldest first."""
@@ -228,14 +240,6 @@ _PAGES: dict[tuple[str, str, str], Callable[[Login], Awaitable[Response]]] = {
 
 def _refusal(refused: Refused) -> Response:
     return as_json({"error_code": refused.code, "error_message": refused.message, "data": None})
-
-
-def _renewing(session: Session, answer: Response) -> Response:
-    """An answer that also sets the session's new cookie, if it has one."""
-    if session.renewed:
-        session.renewed = ""
-        answer.headers.add("set-cookie", renewal(session))
-    return answer
 
 
 __all__ = ["NOT_A_SESSION", "ZaloPersonalPlatform"]

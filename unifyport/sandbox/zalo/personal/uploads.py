@@ -14,7 +14,7 @@ import attrs
 from unifyport.protocols.zalo_frames import Command
 
 from .calls import Asked, Rule
-from .world import User, World, invalid
+from .world import Session, User, World, invalid
 
 _CHUNK_MISSING = "-1"
 
@@ -39,13 +39,13 @@ class FileDone:
 class Uploads:
     """`later`: calls something after so many seconds."""
 
-    def __init__(self, world: World, later: Callable[[float, Callable[[], None]], None]) -> None:
+    def __init__(self, world: World, later: Callable[[float, Callable[[], object]], None]) -> None:
         self.files: dict[str, tuple[bytes, str]] = {}  # name in the URL -> content, MIME type
         self.base_url = ""
         self.file_done = FileDone()
         self._later = later
         self._world = world
-        self._open: dict[tuple[str, int], _Upload] = {}
+        self._open: dict[tuple[Session, int], _Upload] = {}
         self._ids = itertools.count(7_100_000_000_000_000_001)
 
     def keep(self, content: bytes, name: str, mime_type: str = "application/octet-stream") -> str:
@@ -115,7 +115,7 @@ class Uploads:
             raise invalid("type")
         if asked.file is None or not 1 <= number <= total or asked.text("imei") != asked.session.imei:
             raise invalid("chunkId")
-        key = (asked.session.cookie, asked.number("clientId"))
+        key = (asked.session, asked.number("clientId"))
         upload = self._open.setdefault(key, _Upload(asked.text("fileName"), size, {}, total))
         if (upload.name, upload.size, upload.total) != (asked.fields["fileName"], size, total):
             raise invalid("clientId")

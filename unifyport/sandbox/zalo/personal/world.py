@@ -50,7 +50,7 @@ class Session:
     secret: bytes = attrs.field(factory=lambda: os.urandom(16), repr=False)
     logins: int = 0
     ended: bool = False
-    renewed: str = attrs.field(default="", repr=False)  # the cookie that the next answer sets
+    former: str = attrs.field(default="", repr=False)  # a cookie that is good until the next answer
     socket: Socket | None = None
 
 
@@ -66,6 +66,7 @@ class User:
     blocked: set["User"] = attrs.field(factory=set, repr=False)
     muted: dict[str, int] = attrs.field(factory=dict)  # thread -> seconds, -1: for ever
     pinned: set[str] = attrs.field(factory=set)  # `u` or `g` and the id
+    unread: set[str] = attrs.field(factory=set)  # threads that were marked so
     sessions: list[Session] = attrs.field(factory=list, repr=False)
 
     @property
@@ -101,6 +102,8 @@ class Group:
     admins: set[User] = attrs.field(factory=set, repr=False)
     waiting: list[User] = attrs.field(factory=list, repr=False)
     version: int = 1
+    link: str = ""
+    setting: dict[str, Any] = attrs.field(factory=lambda: {"joinAppr": 0, "lockSendMsg": 0})
     log: list["Message"] = attrs.field(factory=list, repr=False)
 
     def may_administer(self, user: User) -> bool:
@@ -126,7 +129,7 @@ class Group:
             "totalMember": len(self.members),
             "maxMember": 500,
             "hasMoreMember": 0,
-            "setting": {"joinAppr": 0},
+            "setting": self.setting,
         }
 
 
@@ -221,9 +224,8 @@ class World:
         return session
 
     def renew(self, session: Session) -> None:
-        """Give a session another cookie, which its next answer sets; the present one is worth nothing."""
-        self.sessions.pop(session.cookie, None)
-        session.cookie = session.renewed = f"r{os.urandom(24).hex()}"
+        """Give a session another cookie, which its next answer sets; until then the present one is good."""
+        session.former, session.cookie = session.cookie, f"r{os.urandom(24).hex()}"
         self.sessions[session.cookie] = session
 
     def groups_of(self, user: User) -> Iterator[Group]:
