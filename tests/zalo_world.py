@@ -144,8 +144,8 @@ class ZaloWorld:
 
 
 @contextlib.asynccontextmanager
-async def zalo_world(directory: Path, *, events: str = ALL, more: str = "") -> AsyncIterator[ZaloWorld]:
+async def zalo_world(directory: Path, *, events: str = ALL, policy: str = QUICK) -> AsyncIterator[ZaloWorld]:
     async with sandbox() as platform, receiver() as inbox:
-        file = endpoint(inbox.url, events=events) + platform.sandbox.config() + QUICK + more
+        file = endpoint(inbox.url, events=events) + platform.sandbox.config() + policy
         async with gateway(settings_of(directory, file, **public(free_port()))) as api:
             yield ZaloWorld(platform, inbox, api)

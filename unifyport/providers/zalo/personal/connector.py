@@ -9,13 +9,14 @@ import logging
 import trio
 
 from unifyport.model.account import Identity
-from unifyport.model.message import OutboundMedia, OutboundMessage, OutboundText
+from unifyport.model.message import OutboundContacts, OutboundMedia, OutboundMessage, OutboundText
 from unifyport.providers.contract.base import AnswersProbes, ConnectorContext, Link
 from unifyport.providers.contract.capabilities import (
     DownloadsMedia,
     MarksRead,
     ReactsToMessages,
     RevokesMessages,
+    SendsContacts,
     SendsFiles,
     SendsReplies,
     SendsText,
@@ -35,6 +36,8 @@ from unifyport.providers.contract.login import (
 
 from ..downloads import download
 from . import cookies, linking
+from .conversations import Conversations
+from .groups import Groups
 from .link import PersonalLink
 from .login_info import limits_call, read_limits
 from .records import (
@@ -63,6 +66,9 @@ class PersonalConnector(
     MarksRead,
     ShowsTyping,
     DownloadsMedia,
+    SendsContacts,
+    Conversations,
+    Groups,
     AnswersProbes,
 ):
     """A session of Zalo Web."""
@@ -133,28 +139,34 @@ class PersonalConnector(
             raise Transient("connection_lost")
         return link
 
+    async def _sends(self) -> Sends:
+        return Sends(await self._up())
+
     # -- messages -------------------------------------------------------------------------------------------
 
     async def send_text(self, message: OutboundText) -> Sent:
-        return await Sends(await self._up()).send(message)
+        return await (await self._sends()).send(message)
 
     async def send_file(self, message: OutboundMedia) -> Sent:
-        return await Sends(await self._up()).send(message)
+        return await (await self._sends()).send(message)
+
+    async def send_contacts(self, message: OutboundContacts) -> Sent:
+        return await (await self._sends()).send_card(message)
 
     async def send_reply(self, message: OutboundMessage, quoted_message_id: str) -> Sent:
-        return await Sends(await self._up()).send(message, quoted_message_id)
+        return await (await self._sends()).send(message, quoted_message_id)
 
     async def revoke_message(self, target: Target) -> None:
-        await Sends(await self._up()).revoke(target)
+        await (await self._sends()).revoke(target)
 
     async def react_to_message(self, target: Target, emoji: str) -> None:
-        await Sends(await self._up()).react(target, emoji)
+        await (await self._sends()).react(target, emoji)
 
     async def mark_read(self, conversation_id: str, message_id: str | None) -> None:
-        await Sends(await self._up()).mark_read(conversation_id, message_id)
+        await (await self._sends()).mark_read(conversation_id, message_id)
 
     async def show_typing(self, conversation_id: str, message_id: str | None) -> None:
-        await Sends(await self._up()).show_typing(conversation_id)
+        await (await self._sends()).show_typing(conversation_id)
 
     async def download(self, handle: bytes, sink: Sink, limit: int) -> None:
         link = await self._up()

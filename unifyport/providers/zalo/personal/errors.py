@@ -6,7 +6,14 @@ Zalo publishes no list. 102 and 600 are what a session that has ended is told
 only the number is known: the request is refused, and the connection goes on.
 """
 
-from unifyport.providers.contract.errors import ChannelError, Conflict, LoggedOut, Rejected, Transient
+from unifyport.providers.contract.errors import (
+    ChannelError,
+    Conflict,
+    LoggedOut,
+    Rejected,
+    SessionLost,
+    Transient,
+)
 
 WAIT, DECLINED = 8, -13  # of the login by QR code
 SESSION_ENDED = frozenset({102, 600})
@@ -37,3 +44,22 @@ def close_failure(code: int | None, since_own_close: float | None) -> ChannelErr
             return Transient("own_connection_lingers")
         return Conflict("connection_replaced")
     return Transient("socket_closed" if code is None else f"socket_closed_{code}"[:64])
+
+
+def worst(group: BaseExceptionGroup[ChannelError]) -> ChannelError:
+    """The failure that says most: the login is void, then a conflict or a wait, then what is lost."""
+    found: list[ChannelError] = []
+
+    def collect(error: BaseException) -> None:
+        if isinstance(error, BaseExceptionGroup):
+            for each in error.exceptions:
+                collect(each)
+        elif isinstance(error, ChannelError):
+            found.append(error)
+
+    collect(group)
+    for kind in (LoggedOut, SessionLost):
+        for error in found:
+            if isinstance(error, kind):
+                return error
+    return next((error for error in found if type(error) is not Transient), found[0])

@@ -82,20 +82,26 @@ class Inbox:
             some = events[start : start + MOST_EVENTS]
             async with self._records.lock:
                 draft = Draft(self._records)
-                told = [await self._told(draft, event, known) for event in some]
+                fresh: list[Reference] = []
+                told = [await self._told(draft, event, known, fresh) for event in some]
                 if start + MOST_EVENTS >= len(events):
                     for change in state:
                         draft.put(change.name, change.key, change.value)
                 if told or len(draft):
                     await self._records.deliver(link, Batch(told, draft.changes, size))
-            self._received([ref for event in told if (ref := _reference(event, known)) is not None])
+            self._received(fresh)
 
     async def _told(
-        self, draft: Draft, event: ProviderEvent, known: dict[tuple[str, str], Reference]
+        self,
+        draft: Draft,
+        event: ProviderEvent,
+        known: dict[tuple[str, str], Reference],
+        fresh: list[Reference],
     ) -> ProviderEvent:
+        """What is committed of an event. A message that was not known by another id joins `fresh`."""
         reference = _reference(event, known)
-        if reference is not None:
-            await self._references.remember(draft, reference)
+        if reference is not None and await self._references.remember(draft, reference):
+            fresh.append(reference)
         await self._references.translate(draft, event)
         if not isinstance(event, PlatformEvent) or event.name != "message_echo":
             return event

@@ -28,6 +28,7 @@ from unifyport.providers.records import Records
 
 from . import gaps, references, requests
 from .calls import Session, read_answer
+from .errors import worst
 from .inbox import Frame, Inbox
 from .login_info import Limits
 from .messages import Reference
@@ -99,7 +100,7 @@ class PersonalLink:
                     nursery.start_soon(work)
                 ready()
         except* ChannelError as group:
-            failure = _worst(group)
+            failure = worst(group)
         finally:
             self.lost.set()
             self.uploads.fail()
@@ -239,22 +240,3 @@ class PersonalLink:
     async def _send_receipt(self, targets: list[Reference]) -> None:
         call = requests.receipt_call(self.session, targets, seen=False)
         read_answer(await self.transport.ask(call), self.session.cipher)
-
-
-def _worst(group: BaseExceptionGroup[ChannelError]) -> ChannelError:
-    """The failure that says most: the login is void, then a conflict or a wait, then what is lost."""
-    found: list[ChannelError] = []
-
-    def collect(error: BaseException) -> None:
-        if isinstance(error, BaseExceptionGroup):
-            for each in error.exceptions:
-                collect(each)
-        elif isinstance(error, ChannelError):
-            found.append(error)
-
-    collect(group)
-    for kind in (LoggedOut, SessionLost):
-        for error in found:
-            if isinstance(error, kind):
-                return error
-    return next((error for error in found if type(error) is not Transient), found[0])

@@ -50,15 +50,18 @@ class References:
         """Of a message that is remembered, by any of its ids; `message_id` of it is the first one."""
         return await _find(Draft(self._records), conversation_id, message_id)
 
-    async def remember(self, draft: Draft, reference: Reference) -> None:
-        """Remember a message that came; its first id is that of an earlier one with the same client id."""
+    async def remember(self, draft: Draft, reference: Reference) -> bool:
+        """Remember a message that came. False: it was known by another id, as one with the same sender and
+        client id came before.
+        """
         first = await self._first(draft, reference)
         if first != reference.message_id:
             known = await _find(draft, reference.conversation_id, first)
             original = known or attrs.evolve(reference, message_id=first)
             draft.put(*change_of(original, reference.message_id))
-            return
+            return False
         draft.put(*change_of(reference))
+        return True
 
     async def _first(self, draft: Draft, reference: Reference) -> str:
         """The id under which the message came first."""

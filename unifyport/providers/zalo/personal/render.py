@@ -13,7 +13,7 @@ import attrs
 import msgspec
 
 from unifyport.model.entities import in_utf16
-from unifyport.model.message import OutboundMessage
+from unifyport.model.message import OutboundContacts, OutboundMedia, OutboundMessage, OutboundText
 from unifyport.providers.contract.errors import Rejected
 from unifyport.providers.contract.fields import invalid
 
@@ -60,6 +60,34 @@ def check(message: OutboundMessage) -> None:
     if len(message.text) > MAX_TEXT:
         raise Rejected("text_too_long", f"at most {MAX_TEXT} characters")
     styles_of(message.text, message.provider_data.get("styles", []))
+    sticker = message.provider_data.get("sticker")
+    if sticker is not None:
+        _check_sticker(message, sticker)
+    match message:
+        case OutboundText() if not message.text and sticker is None:
+            raise Rejected("empty_text", "message.text is empty")
+        case OutboundMedia() | OutboundContacts() if message.reply_to_message_id is not None:
+            raise Rejected("only_texts_quote", "Zalo takes a quote with a text only")
+        case OutboundContacts():
+            phone_of(message)
+
+
+def _check_sticker(message: OutboundMessage, sticker: Mapping[str, Any]) -> None:
+    for name in ("id", "cateId", "type"):
+        number = sticker.get(name)
+        if type(number) is not int or not 0 <= number < 2**53:
+            raise invalid(f"sticker.{name}", "must be a number of the catalogue")
+    if message.text or message.reply_to_message_id is not None:
+        raise Rejected("no_caption", "Zalo shows neither a text nor a quote with a sticker")
+
+
+def phone_of(message: OutboundContacts) -> str:
+    """The digits of the one number of the one contact. Raises `Rejected`."""
+    [contact, *others] = message.contacts
+    digits = re.sub(r"[^0-9]", "", contact.phones[0].number) if contact.phones else ""
+    if others or not digits:
+        raise Rejected("unsupported_contact", "Zalo takes one contact in a message, with a phone number")
+    return digits
 
 
 def text_of(message: OutboundMessage, names: Mapping[str, str]) -> Text:

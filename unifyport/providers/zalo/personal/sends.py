@@ -9,18 +9,18 @@ from typing import Any
 
 from unifyport.model.message import OutboundContacts, OutboundMedia, OutboundMessage
 from unifyport.model.unit import SessionChange
-from unifyport.providers.contract.capabilities import Sent, Target
+from unifyport.providers.contract.capabilities import CONTACT_NOT_FOUND, Sent, Target
 from unifyport.providers.contract.errors import Rejected, Transient
 from unifyport.providers.http import nothing_applied
 
-from . import requests
+from . import lookups, requests
 from .calls import Call, read_answer
 from .files import File, Picture, file_call, is_picture, picture_call, sticker_call
 from .icons import icon_of
 from .link import PersonalLink
 from .messages import Reference
 from .records import SENT
-from .render import text_call, text_of
+from .render import phone_of, text_call, text_of
 from .shapes import exact
 from .voice import voice_call
 
@@ -32,19 +32,18 @@ class Sends:
 
     def __init__(self, link: PersonalLink) -> None:
         self._link = link
+        self.session = link.session
+        self.next_client_id = link.next_client_id
+        self.now_ms = link.clock.now_ms
 
     # -- messages -------------------------------------------------------------------------------------------
 
     async def send(self, message: OutboundMessage, quoted: str | None = None) -> Sent:
         """Send a message of a command, once."""
-        if isinstance(message, OutboundContacts):
-            raise Rejected("unsupported_message_type", "Zalo sends cards of its own users only")
         if isinstance(message, OutboundMedia):
-            if quoted is not None:
-                raise Rejected("only_texts_quote", "Zalo takes a quote with a text only")
             return await self._send_file(message)
         client_id = self._link.next_client_id()
-        session = self._link.session
+        session = self.session
         if sticker := message.provider_data.get("sticker"):
             call = sticker_call(session, message.conversation_id, sticker, client_id)
             return await self._post(message, call, str(client_id), "chat.sticker")
@@ -55,8 +54,26 @@ class Sends:
         call = text_call(session, message, said, client_id=client_id, quoted=reference)
         return await self._post(message, call, str(client_id), "webchat", said.text)
 
+    async def send_card(self, message: OutboundContacts) -> Sent:
+        """A card of a person whom Zalo knows by the phone number."""
+        link, chat = self._link, message.conversation_id
+        phone = phone_of(message)
+        try:
+            found = await self.look_up(lookups.find_call(link.session, phone))
+        except Rejected as refused:
+            raise Rejected(CONTACT_NOT_FOUND, "nobody at Zalo has this number", code=refused.code) from None
+        user_id = exact(found.get("uid")) if isinstance(found, dict) else ""
+        if not user_id:
+            raise Rejected(CONTACT_NOT_FOUND, "nobody at Zalo has this number")
+        pictures = await self.look_up(lookups.qr_call(link.session, user_id))
+        picture = pictures.get(user_id) if isinstance(pictures, dict) else None
+        card = {"contactUid": user_id, "qrCodeUrl": picture or "", "phone": phone}
+        client_id = link.next_client_id()
+        call = lookups.card_call(link.session, chat, card, client_id)
+        return await self._post(message, call, str(client_id), "chat.recommended")
+
     async def _send_file(self, message: OutboundMedia) -> Sent:
-        session, chat = self._link.session, message.conversation_id
+        session, chat = self.session, message.conversation_id
         name = message.name or _NAMES[message.type]
         if message.type == "image" and not is_picture(name):
             name += {"image/png": ".png", "image/webp": ".webp"}.get(message.mime_type, ".jpg")
@@ -100,10 +117,10 @@ class Sends:
 
     async def revoke(self, target: Target) -> None:
         reference = await self._reference(target.conversation_id, target.message_id)
-        if reference.sender != self._link.session.uid:
+        if reference.sender != self.session.uid:
             raise Rejected("not_allowed", "only messages of the account can be taken back")
         self._link.own_changes.deleted(target.conversation_id, reference.message_id)
-        await self._change(requests.undo_call(self._link.session, reference, self._link.next_client_id()))
+        await self.change(requests.undo_call(self.session, reference, self._link.next_client_id()))
 
     async def react(self, target: Target, emoji: str) -> None:
         icon = icon_of(emoji) if emoji else None
@@ -112,26 +129,25 @@ class Sends:
         reference = await self._reference(target.conversation_id, target.message_id)
         shown = icon.emoji if icon is not None else ""
         self._link.own_changes.reacted(target.conversation_id, reference.message_id, shown)
-        await self._change(
-            requests.react_call(self._link.session, reference, icon, self._link.next_client_id())
-        )
+        await self.change(requests.react_call(self.session, reference, icon, self._link.next_client_id()))
 
     async def mark_read(self, conversation_id: str, message_id: str | None) -> None:
         if message_id is None:
             raise Rejected("message_id_required")
         reference = await self._reference(conversation_id, message_id)
-        await self._change(requests.receipt_call(self._link.session, [reference], seen=True))
+        await self.change(requests.receipt_call(self.session, [reference], seen=True))
 
     async def show_typing(self, conversation_id: str) -> None:
-        await self._change(requests.typing_call(self._link.session, conversation_id))
+        await self.change(requests.typing_call(self.session, conversation_id))
 
-    async def _change(self, call: Call) -> Any:
-        return read_answer(await self._link.transport.ask(call), self._link.session.cipher)
+    async def change(self, call: Call) -> Any:
+        """The answer to a request. Raises its failure class."""
+        return read_answer(await self._link.transport.ask(call), self.session.cipher)
 
     async def look_up(self, call: Call) -> Any:
         """The answer to a request that changes nothing."""
         with nothing_applied():
-            return await self._change(call)
+            return await self.change(call)
 
     async def _reference(self, conversation_id: str, message_id: str) -> Reference:
         """Raises `Rejected("message_not_found")` for a message that is not remembered."""

@@ -1,0 +1,221 @@
+"""How the connection of a personal account ends, what becomes of the account, and what it had missed."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.zalo_world import MAI, QUICK, SHOP, ZaloWorld, zalo_world
+from unifyport.providers.zalo.personal import gaps, uploads
+
+STATUS = "account.status.updated"
+
+
+async def stop(world: ZaloWorld, user: str) -> str:
+    id_ = world.ids[user]
+    await world.api.data("POST", f"/v1/accounts/{id_}/runtime/stop")
+    await world.api.until(lambda found: found["runtime_status"] == "stopped", f"/v1/accounts/{id_}")
+    return id_
+
+
+async def start(world: ZaloWorld, user: str) -> None:
+    await world.api.data("POST", f"/v1/accounts/{world.ids[user]}/runtime/start")
+    await world.running(user)
+
+
+def logins(world: ZaloWorld, user: str) -> int:
+    return sum(session.logins for session in world.zalo.world.users[user].sessions)
+
+
+async def test_messages_of_an_outage_arrive_once_and_in_order(tmp_path: Path) -> None:
+    async with zalo_world(tmp_path) as world:
+        await world.link(SHOP)
+        await world.users(MAI)
+        await world.write(MAI, SHOP, "before")
+        group = (await world.do("group", name="Ops", members=[MAI, SHOP]))["id"]
+        await world.write(MAI, group, "before")
+        await world.inbox.until(lambda: world.texts(SHOP) == ["before", "before"])
+        await stop(world, SHOP)
+        texts = [f"text {number}" for number in range(120)]
+        for text in texts:
+            await world.write(MAI, SHOP, text)
+            await world.write(MAI, group, f"group {text}")
+        await start(world, SHOP)
+        await world.write(MAI, SHOP, "after")
+        await world.inbox.until(lambda: len(world.texts(SHOP)) == 2 * len(texts) + 3)
+        said = [e["text"] for e in world.received(SHOP) if e["conversation_id"] == MAI]
+        assert said == ["before", *texts, "after"]
+        said = [e["text"] for e in world.received(SHOP) if e["conversation_id"] == group]
+        assert said == ["before", *(f"group {text}" for text in texts)]
+
+
+async def test_messages_from_before_the_login_are_not_told(tmp_path: Path) -> None:
+    async with zalo_world(tmp_path) as world:
+        await world.users(SHOP)
+        await world.write(MAI, SHOP, "old")
+        await world.link(SHOP)
+        await world.write(MAI, SHOP, "new")
+        await world.inbox.until(lambda: "new" in world.texts(SHOP))
+        assert world.texts(SHOP) == ["new"]
+
+
+async def test_a_gap_that_the_platform_does_not_answer_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with zalo_world(tmp_path) as world:
+        await world.link(SHOP)
+        await world.write(MAI, SHOP, "first")
+        await world.inbox.until(lambda: world.texts(SHOP) == ["first"])
+        monkeypatch.setattr(gaps, "SECONDS", 0.2)
+        monkeypatch.setattr(world.zalo, "_frame", lambda session, listener, frame: None)
+        await stop(world, SHOP)
+        await start(world, SHOP)
+        await world.write(MAI, SHOP, "second")
+        await world.inbox.until(lambda: world.texts(SHOP) == ["first", "second"])
+        assert world.named(SHOP, "gap")
+
+
+@pytest.mark.parametrize("code", [3000, 3003])
+async def test_another_connection_is_not_fought(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    """Three quick tries, as for every connection, and then one an hour."""
+    monkeypatch.setattr("actors.account.connection.OWN_CONFLICT_SECONDS", 0.0)
+    policy = '[supervision.policies.default]\nbackoff = { initial = "20ms", max = "1h" }\n'
+    async with zalo_world(tmp_path, policy=policy) as world:
+        id_ = await world.link(SHOP)
+        first = logins(world, SHOP)
+        for number in range(4):
+            await world.api.until(
+                lambda found, number=number: (
+                    logins(world, SHOP) == first + number and found["runtime_status"] == "running"
+                ),
+                f"/v1/accounts/{id_}",
+            )
+            await world.do("kick", user=SHOP, code=code)
+        runtime = f"/v1/accounts/{id_}/runtime"
+        await world.api.until(lambda found: found["runtime_status"] == "reconnecting", runtime)
+        assert logins(world, SHOP) == first + 3
+        assert (await world.api.data("GET", f"/v1/accounts/{id_}/auth"))["status"] == "authorized"
+        await world.inbox.until(lambda: "connection_replaced" in str(world.received(SHOP, STATUS)))
+
+
+async def test_other_closes_are_dialled_again(tmp_path: Path) -> None:
+    async with zalo_world(tmp_path) as world:
+        await world.link(SHOP)
+        for code in (1000, 1006, 4001):
+            before = logins(world, SHOP)
+            await (world.do("break", user=SHOP) if code == 1006 else world.do("kick", user=SHOP, code=code))
+            await world.api.until(
+                lambda found, before=before: (
+                    logins(world, SHOP) > before and found["runtime_status"] == "running"
+                ),
+                f"/v1/accounts/{world.ids[SHOP]}",
+            )
+        await world.write(MAI, SHOP)
+        await world.inbox.until(lambda: world.texts(SHOP) == ["hello"])
+
+
+async def test_a_session_that_has_ended(tmp_path: Path) -> None:
+    async with zalo_world(tmp_path) as world:
+        await world.link(SHOP)
+        await world.do("end_session", user=SHOP, close=1000)
+        failed = await world.auth(SHOP, "failed")
+        assert failed["last_error"] == "session_expired"
+        await world.inbox.until(lambda: world.received(SHOP, "account.auth.failed"))
+
+
+async def test_a_session_that_ends_while_a_message_is_sent(tmp_path: Path) -> None:
+    async with zalo_world(tmp_path) as world:
+        await world.link(SHOP)
+        await world.users(MAI)
+        await world.do("end_session", user=SHOP)
+        answer = await world.send(SHOP, MAI)
+        assert answer.json()["error"]["outcome"] == "not_sent", answer.text
+        assert (await world.auth(SHOP, "failed"))["last_error"] == "session_expired"
+
+
+async def test_a_renewed_cookie_is_kept(tmp_path: Path) -> None:
+    async with zalo_world(tmp_path) as world:
+        await world.link(SHOP)
+        await world.users(MAI)
+        await world.do("renew", user=SHOP)
+        assert (await world.send(SHOP, MAI)).status_code == 200
+        await stop(world, SHOP)
+        await start(world, SHOP)
+        assert (await world.send(SHOP, MAI)).status_code == 200
+
+
+async def test_a_send_whose_answer_is_lost_is_settled_by_its_echo(tmp_path: Path) -> None:
+    async with zalo_world(tmp_path) as world:
+        await world.link(SHOP)
+        await world.users(MAI)
+        await world.order("faults", kind="lost_answer", method="api/message/sms")
+        answer = await world.send(SHOP, MAI, "once")
+        error = answer.json()["error"]
+        path = f"/v1/commands/{error['command_id']}"
+        settled = await world.api.until(lambda command: command["outcome"] == "sent", path)
+        [told] = await world.sent()
+        assert (settled["message_id"], told["text"]) == (told["id"], "once")
+        assert not world.named(SHOP, "message_echo")
+
+
+async def test_a_send_of_unknown_outcome_is_settled_after_a_restart(tmp_path: Path) -> None:
+    async with zalo_world(tmp_path) as world:
+        await world.link(SHOP)
+        await world.write(MAI, SHOP, "first")
+        await world.inbox.until(lambda: world.texts(SHOP) == ["first"])
+        await world.do("deaf", user=SHOP)
+        await world.order("faults", kind="lost_answer", method="api/message/sms")
+        error = (await world.send(SHOP, MAI, "once")).json()["error"]
+        assert error["outcome"] == "unknown"
+        await stop(world, SHOP)
+        await start(world, SHOP)
+        await world.api.until(
+            lambda command: command["outcome"] == "sent", f"/v1/commands/{error['command_id']}"
+        )
+        assert len(await world.sent()) == 1
+
+
+async def test_a_deaf_socket_is_found_by_a_probe(tmp_path: Path) -> None:
+    policy = 'probe = { interval = "300ms", timeout = "200ms", failures = 1 }\n'
+    async with zalo_world(tmp_path, policy=QUICK + policy) as world:
+        await world.link(SHOP)
+        await world.write(MAI, SHOP, "first")
+        await world.inbox.until(lambda: world.texts(SHOP) == ["first"])
+        await world.do("deaf", user=SHOP)
+        await world.write(MAI, SHOP, "unheard")
+        await world.inbox.until(lambda: world.texts(SHOP) == ["first", "unheard"])
+
+
+async def test_frames_of_every_kind_of_encryption(tmp_path: Path) -> None:
+    async with zalo_world(tmp_path) as world:
+        await world.do("manner", modes=[0, 1, 2, 3])
+        await world.link(SHOP)
+        texts = [f"text {number}" for number in range(8)]
+        for text in texts:
+            await world.write(MAI, SHOP, text)
+        await world.inbox.until(lambda: world.texts(SHOP) == texts)
+
+
+async def test_a_socket_without_a_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("unifyport.providers.zalo.personal.socket.KEY_SECONDS", 0.2)
+    async with zalo_world(tmp_path) as world:
+        id_ = await world.link(SHOP)
+        await world.do("manner", gives_key=False)
+        await world.do("break", user=SHOP)
+        await world.api.until(lambda found: "no_answer" in str(found), f"/v1/accounts/{id_}/runtime")
+        await world.do("manner", gives_key=True)
+        await world.running(SHOP)
+
+
+async def test_an_upload_whose_end_is_never_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uploads, "DONE_SECONDS", 0.2)
+    async with zalo_world(tmp_path) as world:
+        await world.link(SHOP)
+        await world.users(MAI)
+        await world.do("file_done", never=True)
+        key = await world.upload(b"%PDF", "paper.pdf", "application/pdf")
+        message = {"type": "document", "file_key": key}
+        answer = await world.send(SHOP, MAI, message=message)
+        assert answer.json()["error"]["outcome"] == "not_sent", answer.text
+        assert not await world.sent()
