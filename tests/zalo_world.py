@@ -147,5 +147,6 @@ class ZaloWorld:
 async def zalo_world(directory: Path, *, events: str = ALL, policy: str = QUICK) -> AsyncIterator[ZaloWorld]:
     async with sandbox() as platform, receiver() as inbox:
         file = endpoint(inbox.url, events=events) + platform.sandbox.config() + policy
-        async with gateway(settings_of(directory, file, **public(free_port()))) as api:
+        local = {"security": 'media_allow = ["127.0.0.0/8"]'}
+        async with gateway(settings_of(directory, file, **public(free_port()), **local)) as api:
             yield ZaloWorld(platform, inbox, api)

@@ -68,7 +68,6 @@ class PersonalLink:
         self.own_changes = OwnChanges()
         self.references = References(self.records)
         self.uploads = Uploads(transport, session, limits)
-        self.names: dict[str, str] = {}  # of people, as they were shown last
         self._limits = limits
         self._socket = socket
         self._marks = marks

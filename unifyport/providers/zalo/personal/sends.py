@@ -19,8 +19,9 @@ from .files import File, Picture, file_call, is_picture, picture_call, sticker_c
 from .icons import icon_of
 from .link import PersonalLink
 from .messages import Reference
+from .people import is_group
 from .records import SENT
-from .render import phone_of, text_call, text_of
+from .render import MAX_MENTIONS, phone_of, text_call, text_of
 from .shapes import exact
 from .voice import voice_call
 
@@ -50,7 +51,7 @@ class Sends:
         reference = None
         if quoted is not None:
             reference = await self._reference(message.conversation_id, quoted)
-        said = text_of(message, self._link.names)
+        said = text_of(message, await self._names(message))
         call = text_call(session, message, said, client_id=client_id, quoted=reference)
         return await self._post(message, call, str(client_id), "webchat", said.text)
 
@@ -71,6 +72,21 @@ class Sends:
         client_id = link.next_client_id()
         call = lookups.card_call(link.session, chat, card, client_id)
         return await self._post(message, call, str(client_id), "chat.recommended")
+
+    async def _names(self, message: OutboundMessage) -> dict[str, str]:
+        """The names of those whom a text of a group mentions, as far as Zalo says them."""
+        ids = [id_ for id_ in message.mentions if id_.isdigit()][:MAX_MENTIONS]
+        if not ids or not is_group(message.conversation_id):
+            return {}
+        try:
+            data = await self.look_up(lookups.members_info_call(self.session, ids))
+        except Rejected:
+            return {}
+        profiles = data.get("profiles") if isinstance(data, dict) else None
+        found = profiles if isinstance(profiles, dict) else {}
+        shown = {id_.partition("_")[0]: value for id_, value in found.items() if isinstance(value, dict)}
+        names = {id_: value.get("displayName") for id_, value in shown.items()}
+        return {id_: name for id_, name in names.items() if isinstance(name, str) and name}
 
     async def _send_file(self, message: OutboundMedia) -> Sent:
         session, chat = self.session, message.conversation_id
