@@ -2,7 +2,8 @@
 
 Zalo publishes no list. 102 and 600 are what a session that has ended is told
 (https://github.com/RFS-ADRENO/zca-js/issues/35, /issues/315); 165 and 166 are of group operations
-(zca-js 2.2.0, `src/apis/removeUserFromGroup.ts`); 8 and -13 are of the login by QR code. Of any other code
+(zca-js 2.2.0, `src/apis/removeUserFromGroup.ts`); 123 is a receiver who takes no messages from the account
+(/issues/229), 221 too many requests (/issues/173); 8 and -13 are of the login by QR code. Of any other code
 only the number is known: the request is refused, and the connection goes on.
 """
 
@@ -10,6 +11,7 @@ from unifyport.providers.contract.errors import (
     ChannelError,
     Conflict,
     LoggedOut,
+    RateLimited,
     Rejected,
     SessionLost,
     Transient,
@@ -17,7 +19,9 @@ from unifyport.providers.contract.errors import (
 
 WAIT, DECLINED = 8, -13  # of the login by QR code
 SESSION_ENDED = frozenset({102, 600})
-_REASONS = {165: "not_a_member", 166: "not_allowed"}
+_REASONS = {123: "blocked_by_recipient", 165: "not_a_member", 166: "not_allowed"}
+TOO_MANY = 221
+WAIT_SECONDS = 60.0  # Zalo does not say for how long it takes no more
 # Codes with which the socket is closed.
 OTHER_CONNECTION, KICKED = 3000, 3003
 OWN_CLOSE_SECONDS = 90.0  # for so long Zalo may take our own last connection for another one
@@ -27,6 +31,8 @@ def failure(code: int, message: str) -> ChannelError:
     """Of an answer with a code that is not 0. Nothing was applied."""
     if code in SESSION_ENDED:
         return LoggedOut("session_expired")
+    if code == TOO_MANY:
+        return RateLimited(WAIT_SECONDS)
     return Rejected(_REASONS.get(code, f"zalo_{code}"), message[:512], code=code)
 
 

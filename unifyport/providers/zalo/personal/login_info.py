@@ -11,7 +11,7 @@ import msgspec
 
 from unifyport.model.json_text import UNREADABLE
 from unifyport.protocols.zalo_frames import LoginCipher, SessionCipher, ZaloProtocolError, sign
-from unifyport.providers.contract.errors import LoggedOut, Rejected, Transient
+from unifyport.providers.contract.errors import LoggedOut, RateLimited, Rejected, Transient
 
 from . import errors
 from .calls import (
@@ -66,7 +66,7 @@ def read_info(answer: bytes, login: LoginCipher, device: Device, *, hosts: str =
         if not urls or not services:
             raise ValueError("addresses")
         return Session(uid, cipher, services, urls, device, exact(data.get("send2me_id")))
-    except LoggedOut:
+    except (LoggedOut, RateLimited):
         raise
     except Rejected as refused:
         raise errors.login_failure(int(refused.code), refused.detail) from None

@@ -13,11 +13,12 @@ import trio
 from unifyport.model.unit import SessionChange
 from unifyport.net.clients import Response
 from unifyport.providers.contract.base import ConnectorContext
-from unifyport.providers.contract.errors import Transient
+from unifyport.providers.contract.errors import RateLimited, Transient
 from unifyport.providers.http import CALL_SECONDS, HttpApi
 
 from . import cookies
 from .calls import HOSTS, Call, Device, allowed_url
+from .errors import WAIT_SECONDS
 from .limits import PARALLEL_SENDS
 from .records import COOKIES
 
@@ -75,6 +76,8 @@ class Transport:
             self._accept(url, answer)
             if answer.status == 200:
                 return answer.body
+            if answer.status == 429:
+                raise RateLimited(WAIT_SECONDS)
             if method != "GET" or answer.status not in _REDIRECTS:
                 raise Transient(f"http_{answer.status}", maybe_applied=answer.status >= 500)
             url = _redirect(url, answer)

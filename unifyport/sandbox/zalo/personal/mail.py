@@ -94,7 +94,7 @@ class Mail:
             if sender not in thread.members:
                 raise Refused(165, "you are not a member of this group")
         elif sender in thread.blocked:
-            raise Refused(-216, "this user does not receive your messages")
+            raise Refused(123, "this user does not receive your messages")
 
     def old_messages(self, user: User, last_id: str | None, *, in_group: bool) -> dict[str, Any]:
         """A page of what came after `last_id`, oldest first; without one, the newest."""
