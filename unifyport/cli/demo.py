@@ -18,10 +18,9 @@ from unifyport.providers.registry import standard
 from unifyport.sandbox.control import Sandbox
 from unifyport.sandbox.inspector import Inspector
 
-from . import demo_device
 from .common import console, fail, run_async
 from .demo_channels import CUSTOMERS, SECRET, WHATSAPP, Customer, text_of
-from .demo_device import link_device, write_as_customer
+from .demo_device import LINKED, Linked, link, write_as_customer
 from .demo_inbox import DemoFailed, DemoInbox
 from .demo_texts import add_settings, explain
 from .serving import initialise
@@ -127,35 +126,36 @@ class Demo:
             await self._inbox.event(f"message.{status}", "")
         await self._inbox.until(lambda: len(self._inbox.statuses()) == 3, "message.status.updated")
         self._inbox.verify(written, sent["whatsapp"])
-        await self._device_round(gateway)
+        for number, linked in enumerate(LINKED, len(CUSTOMERS) + 4):
+            await self._linked_round(gateway, number, linked)
         console.print(
             f"[bold green]verified:[/bold green] {len(CUSTOMERS)} channels, inbound -> signed webhook ->"
-            " reply, receipts of WhatsApp, a device linked by QR code, every signature valid"
+            f" reply, receipts of WhatsApp, {len(LINKED)} accounts linked by QR code, every signature valid"
         )
 
-    async def _device_round(self, gateway: str) -> None:
-        """A phone links a device by its QR code; a customer writes to that number, and is answered."""
-        console.print(f"[bold]{len(CUSTOMERS) + 4}.[/bold] a phone scans the QR code of a WhatsApp device")
+    async def _linked_round(self, gateway: str, number: int, linked: Linked) -> None:
+        """A phone links an account by its QR code; a customer writes to it, and is answered."""
+        console.print(f"[bold]{number}.[/bold] a phone scans the QR code of {linked.shown}")
         started = len(self._inbox.of("account.started"))
 
         async def call(method: str, path: str, body: dict[str, Any] | None) -> dict[str, Any]:
             return await self._request(method, f"{gateway}{path}", body)
 
         async def order(what: str, body: dict[str, Any]) -> dict[str, Any]:
-            return await self._post(f"{self._control}/sandbox/whatsapp-device/{what}", body)
+            return await self._post(f"{self._control}/sandbox/{linked.platform}/{what}", body)
 
-        await link_device(call, order)
+        await link(linked, call, order)
         await self._inbox.until(lambda: len(self._inbox.of("account.started")) > started, "account.started")
-        await write_as_customer(order)
-        event = await self._inbox.event("message.received", demo_device.QUESTION)
+        await write_as_customer(linked, order)
+        event = await self._inbox.event("message.received", linked.question)
         conversation = event["data"]["conversation"]
-        message = {"type": "text", "text": demo_device.REPLY}
+        message = {"type": "text", "text": linked.reply}
         to = {"id": conversation["id"], "type": conversation["type"]}
         await call("POST", "/v1/messages", {"account_id": event["account_id"], "to": to, "message": message})
-        read = (await self._http.get(f"{self._control}/sandbox/whatsapp-device/messages")).json()
-        if [told["text"] for told in read] != [demo_device.REPLY]:
+        read = (await self._http.get(f"{self._control}/sandbox/{linked.platform}/messages")).json()
+        if [told["text"] for told in read] != [linked.reply]:
             raise DemoFailed(f"the phone did not get the reply: {read}")
-        console.print(f"  [cyan]phone[/cyan]   the customer reads: {escaped(repr(demo_device.REPLY))}")
+        console.print(f"  [cyan]phone[/cyan]   the customer reads: {escaped(repr(linked.reply))}")
         self._inbox.verify_signatures()
 
     async def _request(self, method: str, url: str, body: dict[str, Any] | None) -> dict[str, Any]:
