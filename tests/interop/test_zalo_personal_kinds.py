@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,12 +46,13 @@ async def test_kinds_that_we_send(tmp_path: Path) -> None:
         key = await t.world.upload(b"\0\1" * 500, "film.mp4", "video/mp4")
         url = t.world.zalo.uploads.keep(b"said", "said.m4a", "audio/mp4")
         contact = {"name": "Tâm", "phones": [{"number": "+84 900 000 007"}]}
-        sticker = {"provider_data": {"sticker": {"id": 46, "cateId": 1, "type": 7}}}
+        sticker: dict[str, Any] = {"provider_data": {"sticker": {"id": 46, "cateId": 1, "type": 7}}}
+        none: dict[str, Any] = {}
         for message, more, kind in (
             ({"type": "text"}, sticker, "chat.sticker"),
-            ({"type": "audio", "url": json.dumps({"url": url, "seconds": 3})}, {}, "chat.voice"),
-            ({"type": "video", "file_key": key}, {}, "share.file"),
-            ({"type": "contact", "contacts": [contact]}, {}, "chat.recommended"),
+            ({"type": "audio", "url": json.dumps({"url": url, "seconds": 3})}, none, "chat.voice"),
+            ({"type": "video", "file_key": key}, none, "share.file"),
+            ({"type": "contact", "contacts": [contact]}, none, "chat.recommended"),
         ):
             sent = await t.world.sent_id(SHOP, MAI, message=message, **more)
             told = await t.client.event("message", id=sent)

@@ -10,7 +10,7 @@ import msgspec
 
 from .calls import Asked, Rule
 from .mail import Mail
-from .world import Group, Message, invalid
+from .world import Group, Message, User, invalid
 
 
 def _text(mail: Mail, asked: Asked) -> dict[str, Any]:
@@ -124,8 +124,7 @@ def _forward(mail: Mail, asked: Asked) -> dict[str, Any]:
 def _undo(mail: Mail, asked: Asked) -> dict[str, Any]:
     found = mail.find(asked.session.user, asked.text("msgId"))
     asked.number("clientId")
-    if mail.thread(asked.fields) is not found.thread:
-        raise invalid("toid")
+    _check_place(mail, asked, found)
     if asked.text("cliMsgIdUndo") != found.client_id:
         raise invalid("cliMsgIdUndo")
     mail.undo(asked.session.user, found)
@@ -133,18 +132,27 @@ def _undo(mail: Mail, asked: Asked) -> dict[str, Any]:
 
 
 def _react(mail: Mail, asked: Asked) -> dict[str, Any]:
-    mail.thread(asked.fields)
     ids = []
     for each in asked.fields.get("react_list") or []:
         told = msgspec.json.decode(each["message"])
         for target in told["rMsg"]:
             found = mail.find(asked.session.user, target["gMsgID"])
+            _check_place(mail, asked, found)
             if str(target["cMsgID"]) != found.client_id:
                 raise invalid("cMsgID")
             ids.append(mail.react(asked.session.user, found, told["rIcon"], told["rType"], told["source"]))
     if not ids:
         raise invalid("react_list")
     return {"msgIds": [int(id_) for id_ in ids]}
+
+
+def _check_place(mail: Mail, asked: Asked, message: Message) -> None:
+    """The request names the group, or the other side of the conversation. Raises `Refused`."""
+    place: User | Group = message.thread
+    if place is asked.session.user:
+        place = message.sender
+    if mail.thread(asked.fields) is not place:
+        raise invalid("toid")
 
 
 def _typing(mail: Mail, asked: Asked) -> dict[str, Any]:
