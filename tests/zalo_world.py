@@ -139,6 +139,25 @@ class ZaloWorld:
             event for event in self.received(user, "provider.event") if event["data"]["event"]["name"] == name
         ]
 
+    async def told(self, user: str, text: str) -> None:
+        """Wait until a message with this text has come."""
+        await self.inbox.until(lambda: text in self.texts(user))
+
+    async def came(self, user: str, name: str) -> None:
+        """Wait until an event of this name has come."""
+        await self.inbox.until(lambda: self.received(user, name))
+
+    async def logged_in(self, user: str, logins: int) -> None:
+        """Wait until the account is up, and has logged in so often."""
+        await self.api.until(
+            lambda found: found["runtime_status"] == "running" and self.logins(user) == logins,
+            f"/v1/accounts/{self.ids[user]}",
+        )
+
+    def logins(self, user: str) -> int:
+        """How often sessions of a user have asked for the login info."""
+        return sum(session.logins for session in self.zalo.world.users[user].sessions)
+
     def texts(self, user: str) -> list[str]:
         return [event["text"] for event in self.received(user)]
 
@@ -147,6 +166,6 @@ class ZaloWorld:
 async def zalo_world(directory: Path, *, events: str = ALL, policy: str = QUICK) -> AsyncIterator[ZaloWorld]:
     async with sandbox() as platform, receiver() as inbox:
         file = endpoint(inbox.url, events=events) + platform.sandbox.config() + policy
-        local = {"security": 'media_allow = ["127.0.0.0/8"]'}
-        async with gateway(settings_of(directory, file, **public(free_port()), **local)) as api:
+        local = public(free_port()) | {"security": 'media_allow = ["127.0.0.0/8"]'}
+        async with gateway(settings_of(directory, file, **local)) as api:
             yield ZaloWorld(platform, inbox, api)

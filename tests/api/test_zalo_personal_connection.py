@@ -22,10 +22,6 @@ async def start(world: ZaloWorld, user: str) -> None:
     await world.running(user)
 
 
-def logins(world: ZaloWorld, user: str) -> int:
-    return sum(session.logins for session in world.zalo.world.users[user].sessions)
-
-
 async def test_messages_of_an_outage_arrive_once_and_in_order(tmp_path: Path) -> None:
     async with zalo_world(tmp_path) as world:
         await world.link(SHOP)
@@ -83,18 +79,13 @@ async def test_another_connection_is_not_fought(
     policy = '[supervision.policies.default]\nbackoff = { initial = "20ms", max = "1h" }\n'
     async with zalo_world(tmp_path, policy=policy) as world:
         id_ = await world.link(SHOP)
-        first = logins(world, SHOP)
+        first = world.logins(SHOP)
         for number in range(4):
-            await world.api.until(
-                lambda found, number=number: (
-                    logins(world, SHOP) == first + number and found["runtime_status"] == "running"
-                ),
-                f"/v1/accounts/{id_}",
-            )
+            await world.logged_in(SHOP, first + number)
             await world.do("kick", user=SHOP, code=code)
         runtime = f"/v1/accounts/{id_}/runtime"
         await world.api.until(lambda found: found["runtime_status"] == "reconnecting", runtime)
-        assert logins(world, SHOP) == first + 3
+        assert world.logins(SHOP) == first + 3
         assert (await world.api.data("GET", f"/v1/accounts/{id_}/auth"))["status"] == "authorized"
         await world.inbox.until(lambda: "connection_replaced" in str(world.received(SHOP, STATUS)))
 
@@ -103,14 +94,9 @@ async def test_other_closes_are_dialled_again(tmp_path: Path) -> None:
     async with zalo_world(tmp_path) as world:
         await world.link(SHOP)
         for code in (1000, 1006, 4001):
-            before = logins(world, SHOP)
+            before = world.logins(SHOP)
             await (world.do("break", user=SHOP) if code == 1006 else world.do("kick", user=SHOP, code=code))
-            await world.api.until(
-                lambda found, before=before: (
-                    logins(world, SHOP) > before and found["runtime_status"] == "running"
-                ),
-                f"/v1/accounts/{world.ids[SHOP]}",
-            )
+            await world.logged_in(SHOP, before + 1)
         await world.write(MAI, SHOP)
         await world.inbox.until(lambda: world.texts(SHOP) == ["hello"])
 

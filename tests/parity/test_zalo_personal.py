@@ -63,7 +63,7 @@ async def test_receipts_out_of_order_are_told_as_they_come(tmp_path: Path) -> No
         sent = await world.sent_id(SHOP, MAI)
         for status, name in (("read", "message.read"), ("delivered", "message.delivered")):
             await world.order("receipts", message_id=sent, status=status)
-            await world.inbox.until(lambda name=name: world.received(SHOP, name))
+            await world.came(SHOP, name)
 
 
 async def test_too_many_requests(tmp_path: Path) -> None:
@@ -97,11 +97,7 @@ async def test_no_answer_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     async with zalo_world(tmp_path) as world:
         await world.link(SHOP)
         await world.users(MAI)
-        monkeypatch.setattr(
-            transport.Transport.ask,
-            "__kwdefaults__",
-            {**transport.Transport.ask.__kwdefaults__, "timeout": 0.2},
-        )
+        monkeypatch.setattr(transport, "CALL_SECONDS", 0.2)
         await of_zalo(world, kind="delay", value=3, method="api/message/sms")
         answer = await world.send(SHOP, MAI)
         assert answer.json()["error"]["outcome"] == "unknown", answer.text
@@ -133,7 +129,7 @@ async def test_while_the_store_is_slow_the_mark_does_not_move(
         finally:
             disk.go_on()
         await world.inbox.until(lambda: world.texts(SHOP) == ["first", "second"])
-        await world.api.until(lambda _: world.zalo.world.messages[id_].delivered, "/v1/accounts")
+        await world.api.until(lambda _: bool(world.zalo.world.messages[id_].delivered), "/v1/accounts")
 
 
 async def test_a_file_is_fetched_on_receipt_and_may_be_gone(tmp_path: Path) -> None:
@@ -179,7 +175,7 @@ async def test_a_page_of_old_messages_that_does_not_move_on(
         for number in range(3):
             await world.do("break", user=SHOP)
             await world.write(MAI, SHOP, f"missed {number}")
-            await world.inbox.until(lambda number=number: f"missed {number}" in world.texts(SHOP))
+            await world.told(SHOP, f"missed {number}")
         await world.api.until(lambda found: found["runtime_status"] == "running", f"/v1/accounts/{id_}")
         assert world.texts(SHOP) == ["first", "missed 0", "missed 1", "missed 2"]
         assert len(asked) <= 3 * 2 * 3

@@ -58,7 +58,7 @@ class Transport:
         *,
         body: bytes | None = None,
         content_type: str = "application/x-www-form-urlencoded",
-        timeout: float = CALL_SECONDS,
+        timeout: float | None = None,
     ) -> bytes:
         """The body of the answer with status 200. Raises `Transient`, with `maybe_applied` as `HttpApi` has
         it. The redirects of a GET are followed, to Zalo's hosts only.
@@ -71,7 +71,7 @@ class Transport:
             if body is not None:
                 headers["content-type"] = content_type
             answer = await self.http.request(
-                method, address(url, self._base), body=body, headers=headers, timeout=timeout
+                method, address(url, self._base), body=body, headers=headers, timeout=timeout or CALL_SECONDS
             )
             self._accept(url, answer)
             if answer.status == 200:
