@@ -14,7 +14,7 @@ from .parse import Read
 from .records import Marks
 
 COMMANDS: Final = (Command.OLD_USER_MESSAGES, Command.OLD_GROUP_MESSAGES)
-MAX_REQUESTS: Final = 100  # of one fetch
+MAX_REQUESTS: Final = 1000  # of one fetch
 SECONDS: Final = 10.0  # for so long newer messages wait for an answer
 
 
@@ -23,48 +23,63 @@ class Gap:
 
     def __init__(self, command: Command, after: int | None) -> None:
         self.command = command
+        self.after = after  # messages up to this id are known
         self.open = True
-        self._after = after
         self._asked_newest = not after
         self._requests = 0
 
-    @property
-    def after(self) -> int:
-        """Messages up to this id are known."""
-        return self._after or 0
-
     def request(self, number: int) -> bytes:
         self._requests += 1
-        last = None if self._asked_newest or not self._after else str(self._after)
+        last = None if self._asked_newest or not self.after else str(self.after)
         return old_frame(self.command, last, number)
+
+    def begin_again(self) -> None:
+        self._asked_newest = not self.after
+        self._requests = 0
 
     def take(self, read: Read) -> bool:
         """An answer: leave out of it what is from before the login; whether to ask again."""
         highest = read.last_group if self.command == Command.OLD_GROUP_MESSAGES else read.last_user
-        if self._after is None:
+        again = False
+        if self.after is None:
             read.events.clear()
             read.references.clear()
-            self.open = False
-        elif highest > self._after and self._requests < MAX_REQUESTS:
-            self._after = highest
+            self.after = highest
+        elif highest > self.after:
+            self.after = highest
+            again = self._requests < MAX_REQUESTS
         elif read.known and not self._asked_newest:
-            self._asked_newest = True
-        else:
-            self.open = False
-        return self.open
+            self._asked_newest = again = True
+        self.open = self.open and again
+        return again
+
+    @property
+    def cut_off(self) -> bool:
+        """Whether there may be more than was fetched."""
+        return self._requests >= MAX_REQUESTS
 
 
 class Gaps:
-    """Both fetches of a connection."""
+    """Both fetches of a connection. `marks`: what is durable."""
 
-    def __init__(self, marks: Marks | None) -> None:
-        self._requests = 0
-        afters = (None, None) if marks is None else (marks.user, marks.group)
+    def __init__(self, marks: Marks) -> None:
+        self._numbers = 0
+        afters = (marks.user, marks.group)
         self._gaps = {command: Gap(command, after) for command, after in zip(COMMANDS, afters, strict=True)}
 
     @property
     def open(self) -> bool:
         return any(gap.open for gap in self._gaps.values())
+
+    @property
+    def cut_off(self) -> bool:
+        return any(gap.cut_off for gap in self._gaps.values())
+
+    @property
+    def looked_at(self) -> Marks:
+        """What is known to the fetches."""
+        user, group = (self._gaps[command].after for command in COMMANDS)
+        return Marks(user, group)
 
     def requests(self) -> list[bytes]:
         """The first requests."""
@@ -73,17 +88,26 @@ class Gaps:
     def after(self, command: int) -> int:
         """Up to which id messages of an answer are known; of any other frame 0."""
         gap = self._gaps.get(Command(command)) if command in COMMANDS else None
-        return gap.after if gap is not None else 0
+        return gap.after or 0 if gap is not None else 0
 
     def take(self, command: int, read: Read) -> bytes | None:
         """An answer of `COMMANDS`; the next request, if there is one."""
         gap = self._gaps[Command(command)]
-        return self._request(gap) if gap.open and gap.take(read) else None
+        return self._request(gap) if gap.take(read) else None
 
-    def give_up(self) -> None:
+    def give_up(self) -> bool:
+        """Fetch no more; whether something may be missing that came after the first connection."""
+        missing = any(gap.open and gap.after is not None for gap in self._gaps.values())
         for gap in self._gaps.values():
             gap.open = False
+        return missing
+
+    def ask_again(self) -> bytes:
+        """A request for what came from people since then: its answer is one of `COMMANDS`."""
+        gap = self._gaps[Command.OLD_USER_MESSAGES]
+        gap.begin_again()
+        return self._request(gap)
 
     def _request(self, gap: Gap) -> bytes:
-        self._requests += 1
-        return gap.request(self._requests)
+        self._numbers += 1
+        return gap.request(self._numbers)

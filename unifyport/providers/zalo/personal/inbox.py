@@ -3,6 +3,7 @@
 It never waits for an answer of the platform; delivered receipts are handed to `later`.
 """
 
+import functools
 import logging
 from collections.abc import Callable
 
@@ -28,10 +29,11 @@ MOST_FRAMES = 64  # that wait
 
 @attrs.define
 class Frame:
-    """`size`: bytes of its payload."""
+    """`size`: bytes of its payload. `marks`: what is known when it is durable."""
 
     read: Read
     size: int = 0
+    marks: Marks = attrs.field(factory=Marks)
 
 
 class Inbox:
@@ -49,15 +51,12 @@ class Inbox:
         self._own_changes = own_changes
         self._received = received
         self._put, self._take = trio.open_memory_channel[Frame](MOST_FRAMES)
-        self.marks = Marks()
 
     async def put(self, frame: Frame) -> None:
         await self._put.send(frame)
 
-    async def run(self, link: Link, marks: Marks | None) -> None:
-        """Until cancelled. Raises a failure class. `marks`: what is durable."""
-        self.marks = marks or Marks()
-        stored = marks
+    async def run(self, link: Link, stored: Marks) -> None:
+        """Until cancelled. Raises a failure class. `stored`: what is durable."""
         while True:
             frames = [await self._take.receive()]
             try:
@@ -65,11 +64,9 @@ class Inbox:
                     frames.append(self._take.receive_nowait())
             except trio.WouldBlock:
                 pass
-            for frame in frames:
-                self.marks = self.marks.raised(Marks(frame.read.last_user, frame.read.last_group))
-            state = [] if self.marks == stored else [self.marks.change()]
-            await self._deliver(link, frames, state)
-            stored = self.marks
+            marks = functools.reduce(Marks.raised, (frame.marks for frame in frames), stored)
+            await self._deliver(link, frames, [] if marks == stored else [marks.change()])
+            stored = marks
 
     async def _deliver(self, link: Link, frames: list[Frame], state: list[SessionChange]) -> None:
         """All events of these frames, in units; the last one has `state`."""
@@ -88,7 +85,7 @@ class Inbox:
                     for change in state:
                         draft.put(change.name, change.key, change.value)
                 if told or len(draft):
-                    await self._records.deliver(link, Batch(told, draft.changes, size))
+                    await self._records.deliver(link, Batch(told, draft.changes, 0 if start else size))
             self._received(fresh)
 
     async def _told(

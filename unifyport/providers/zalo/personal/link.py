@@ -20,8 +20,7 @@ import trio
 
 from unifyport.model.inbound import PlatformEvent, dedupe_key
 from unifyport.model.unit import SessionChange
-from unifyport.protocols.zalo_frames import Command
-from unifyport.protocols.zalo_frames.frames import old_frame, ping_frame
+from unifyport.protocols.zalo_frames.frames import ping_frame
 from unifyport.providers.contract.base import ConnectorContext, Link
 from unifyport.providers.contract.errors import ChannelError, LoggedOut, SessionLost, Transient
 from unifyport.providers.records import Records
@@ -47,7 +46,7 @@ MOST_HELD = 1000  # frames
 
 
 class PersonalLink:
-    """One connection, from its login on. `marks` None: the first one of its session."""
+    """One connection, from its login on. `marks`: up to where messages are durable."""
 
     def __init__(
         self,
@@ -57,7 +56,7 @@ class PersonalLink:
         limits: Limits,
         socket: FrameSocket,
         *,
-        marks: Marks | None,
+        marks: Marks,
         last_client_id: int,
     ) -> None:
         self.transport = transport
@@ -77,7 +76,6 @@ class PersonalLink:
         self._releasing = trio.Lock()
         self._inbox = Inbox(self.records, self.references, self.own_changes, self._confirm)
         self._pending: list[SessionChange] = []
-        self._requests = 1000  # of probes, so that they differ from those of the gap
         self._answered = trio.Event()
         self._work, self._works = trio.open_memory_channel[Callable[[], Awaitable[None]]](MOST_WORK)
 
@@ -120,22 +118,22 @@ class PersonalLink:
             self.uploads.take(uploaded)
         if read.unknown:
             log.info("zalo: not known: %s", ", ".join(read.unknown[:8]))
+        marks = Marks(read.last_user or None, read.last_group or None)
         if command in gaps.COMMANDS:
+            following = self._gaps.take(command, read)
             self._answered.set()
             self._answered = trio.Event()
-            following = self._gaps.take(command, read)
-            await self._inbox.put(Frame(read, len(text)))
+            await self._inbox.put(Frame(read, len(text), self._gaps.looked_at))
             if following is not None:
                 await self._socket.send(following)
             if not self._gaps.open:
                 await self._release()
         elif self._gaps.open or self._held:
-            self._held.append(Frame(read, len(text)))
+            self._held.append(Frame(read, len(text), marks))
             if len(self._held) >= MOST_HELD:
-                self._gaps.give_up()
-                await self._release()
+                await self._give_up()
         else:
-            await self._inbox.put(Frame(read, len(text)))
+            await self._inbox.put(Frame(read, len(text), marks))
 
     async def _release(self) -> None:
         async with self._releasing:
@@ -145,15 +143,24 @@ class PersonalLink:
     async def _fetch_gap(self) -> None:
         for request in self._gaps.requests():
             await self._socket.send(request)
-        await trio.sleep(gaps.SECONDS)
-        if not self._gaps.open:
-            return
-        self._gaps.give_up()
-        if self._marks is not None:
-            now = self.clock.now_ms()
-            key = dedupe_key("zalo", self.session.uid, "gap", now)
-            await self._inbox.put(Frame(Read([PlatformEvent(key, "gap", now)])))
+        while self._gaps.open:
+            with trio.move_on_after(gaps.SECONDS) as waiting:
+                await self._answered.wait()
+            if waiting.cancelled_caught:
+                await self._give_up()
+        if self._gaps.cut_off:
+            await self._tell_gap()
+
+    async def _give_up(self) -> None:
+        """Fetch no more of the gap: what waits for it is told."""
+        if self._gaps.give_up():
+            await self._tell_gap()
         await self._release()
+
+    async def _tell_gap(self) -> None:
+        now = self.clock.now_ms()
+        key = dedupe_key("zalo", self.session.uid, "gap", now)
+        await self._inbox.put(Frame(Read([PlatformEvent(key, "gap", now)])))
 
     async def _ping(self) -> None:
         while True:
@@ -172,9 +179,7 @@ class PersonalLink:
 
     async def probe(self) -> None:
         """Ask for messages over the socket: it may be deaf although it is open."""
-        self._requests += 1
-        last = str(self._inbox.marks.user) if self._inbox.marks.user else None
-        await self._socket.send(old_frame(Command.OLD_USER_MESSAGES, last, self._requests))
+        await self._socket.send(self._gaps.ask_again())
         await self._answered.wait()
 
     # -- what becomes durable beside events -----------------------------------------------------------------

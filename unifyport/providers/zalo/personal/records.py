@@ -28,16 +28,21 @@ CLIENT, SENT, MESSAGE, FIRST = "client", "sent", "msg", "cli"
 
 
 class Marks(msgspec.Struct, array_like=True, frozen=True):
-    """The highest ids of messages that were committed; 0: none."""
+    """The highest ids of messages that were committed; 0: there was none, None: nothing was looked at yet."""
 
-    user: int = 0
-    group: int = 0
+    user: int | None = None
+    group: int | None = None
 
     def raised(self, other: "Marks") -> "Marks":
-        return Marks(max(self.user, other.user), max(self.group, other.group))
+        return Marks(_higher(self.user, other.user), _higher(self.group, other.group))
 
     def change(self) -> SessionChange:
-        return SessionChange(MARKS, b"", msgspec.msgpack.encode((str(self.user), str(self.group))))
+        kept = ["" if mark is None else str(mark) for mark in (self.user, self.group)]
+        return SessionChange(MARKS, b"", msgspec.msgpack.encode(kept))
+
+
+def _higher(one: int | None, other: int | None) -> int | None:
+    return other if one is None else one if other is None else max(one, other)
 
 
 def device_change(device: Device) -> SessionChange:
@@ -64,13 +69,12 @@ async def load_device(session: Session) -> Device:
     return Device(imei, user_agent, language)
 
 
-async def load_marks(session: Session) -> Marks | None:
-    """None: nothing was ever read, so that there is no gap."""
+async def load_marks(session: Session) -> Marks:
     stored = await session.get(MARKS)
     if stored is None:
-        return None
+        return Marks()
     user, group = msgspec.msgpack.decode(stored, type=tuple[str, str])
-    return Marks(int(user), int(group))
+    return Marks(int(user) if user else None, int(group) if group else None)
 
 
 async def load_client_id(session: Session) -> int:

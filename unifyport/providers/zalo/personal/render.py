@@ -68,6 +68,8 @@ def check(message: OutboundMessage) -> None:
             raise Rejected("empty_text", "message.text is empty")
         case OutboundMedia() | OutboundContacts() if message.reply_to_message_id is not None:
             raise Rejected("only_texts_quote", "Zalo takes a quote with a text only")
+        case OutboundMedia() if message.text and message.type != "image":
+            raise Rejected("no_caption", "Zalo shows no text with a file that is no picture")
         case OutboundContacts():
             phone_of(message)
 

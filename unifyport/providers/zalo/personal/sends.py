@@ -25,7 +25,8 @@ from .render import MAX_MENTIONS, phone_of, text_call, text_of
 from .shapes import exact
 from .voice import voice_call
 
-_NAMES = {"image": "image.jpg", "video": "video.mp4", "audio": "audio.m4a", "document": "file"}
+_EXTENSIONS = {"image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp"}
+_NAMES = {"image": "image", "video": "video.mp4", "audio": "audio.m4a", "document": "file"}
 
 
 class Sends:
@@ -91,8 +92,10 @@ class Sends:
     async def _send_file(self, message: OutboundMedia) -> Sent:
         session, chat = self.session, message.conversation_id
         name = message.name or _NAMES[message.type]
-        if message.type == "image" and not is_picture(name):
-            name += {"image/png": ".png", "image/webp": ".webp"}.get(message.mime_type, ".jpg")
+        if not is_picture(name):
+            name += _EXTENSIONS.get(message.mime_type, "") if message.type == "image" else ""
+        if message.text and not is_picture(name):
+            raise Rejected("no_caption", "Zalo shows no text with a file that is no picture")
         client_id = self._link.next_client_id()
         found = await self._link.uploads.upload(message, name, client_id)
         match found.content:

@@ -1,0 +1,76 @@
+"""Which missed messages are asked for, and when that ends."""
+
+import msgspec
+
+from unifyport.protocols.zalo_frames import Command, read_frame
+from unifyport.providers.zalo.personal.gaps import COMMANDS, MAX_REQUESTS, Gaps
+from unifyport.providers.zalo.personal.parse import Read
+from unifyport.providers.zalo.personal.records import Marks
+
+USER, GROUP = COMMANDS
+
+
+def last_of(request: bytes) -> tuple[int, str | None]:
+    frame = read_frame(request)
+    return frame.command, msgspec.json.decode(frame.body)["lastId"]
+
+
+def said(user: int = 0, group: int = 0, known: int = 0) -> Read:
+    return Read(events=[object()], last_user=user, last_group=group, known=known)  # type: ignore[list-item]
+
+
+def test_the_first_connection_looks_only_where_it_is() -> None:
+    gaps = Gaps(Marks())
+    assert [last_of(request) for request in gaps.requests()] == [(USER, None), (GROUP, None)]
+    old = said(user=70)
+    assert gaps.take(USER, old) is None
+    assert (old.events, gaps.looked_at, gaps.open) == ([], Marks(70, None), True)
+    assert gaps.take(GROUP, said()) is None
+    assert (gaps.looked_at, gaps.open) == (Marks(70, 0), False)
+    assert not gaps.give_up()
+
+
+def test_pages_are_asked_for_until_there_is_nothing_newer() -> None:
+    gaps = Gaps(Marks(70, 0))
+    assert [last_of(request) for request in gaps.requests()] == [(USER, "70"), (GROUP, None)]
+    page = said(user=90)
+    following = gaps.take(USER, page)
+    assert following is not None
+    assert last_of(following) == (USER, "90")
+    assert (len(page.events), gaps.after(USER), gaps.after(Command.USER_MESSAGES)) == (1, 90, 0)
+    assert gaps.take(USER, said()) is None
+    assert gaps.open
+    assert gaps.take(GROUP, said()) is None
+    assert not gaps.open
+
+
+def test_an_answer_with_older_messages_only_asks_for_the_newest_once() -> None:
+    gaps = Gaps(Marks(70, 1))
+    gaps.requests()
+    following = gaps.take(USER, said(known=50))
+    assert following is not None
+    assert last_of(following) == (USER, None)
+    assert gaps.take(USER, said(known=50)) is None
+
+
+def test_a_fetch_has_an_end_and_what_may_be_missing_is_known() -> None:
+    gaps = Gaps(Marks(1, 1))
+    gaps.requests()
+    number = 1
+    while gaps.take(USER, said(user=number + 1)) is not None:
+        number += 1
+    assert number < MAX_REQUESTS + 1
+    assert gaps.cut_off
+    assert gaps.give_up()  # of the groups nothing has come
+    assert not gaps.open
+
+
+def test_a_probe_asks_for_what_came_since_then() -> None:
+    gaps = Gaps(Marks(70, 0))
+    gaps.requests()
+    gaps.take(USER, said(user=90))
+    gaps.give_up()
+    assert last_of(gaps.ask_again()) == (USER, "90")
+    following = gaps.take(USER, said(user=95))
+    assert following is not None
+    assert not gaps.open
