@@ -38,7 +38,10 @@ _PC_REFERER = f"{ID_URL}/account?continue=https%3A%2F%2Fzalo.me%2Fpc"
 
 @attrs.frozen
 class QrCode:
-    """`code` names it in requests, `text` is what the phone reads. Both are secrets while they live."""
+    """`code` names it in requests, `text` is what the phone reads: `token` of the answer, which also has the
+    picture of it (https://2kvn.com/lam-chuc-nang-dang-nhap-bang-qr-code-giong-zalo-p5f39343830). Both are
+    secrets while they live.
+    """
 
     code: str = attrs.field(repr=False)
     text: str = attrs.field(repr=False)
