@@ -171,6 +171,22 @@ async def test_a_deaf_socket_is_found_by_a_probe(tmp_path: Path) -> None:
         await world.do("deaf", user=SHOP)
         await world.write(MAI, SHOP, "unheard")
         await world.inbox.until(lambda: world.texts(SHOP) == ["first", "unheard"])
+        logins = world.logins(SHOP)
+        await world.write(MAI, SHOP, "unheard again")
+        await world.logged_in(SHOP, logins + 1)
+        await world.inbox.until(lambda: world.texts(SHOP) == ["first", "unheard", "unheard again"])
+
+
+async def test_a_silent_socket_is_replaced(tmp_path: Path) -> None:
+    """It is open, and not even pings are answered."""
+    policy = 'probe = { interval = "300ms", timeout = "200ms", failures = 1 }\n'
+    async with zalo_world(tmp_path, policy=QUICK + policy) as world:
+        await world.link(SHOP)
+        logins = world.logins(SHOP)
+        await world.do("silent", user=SHOP)
+        await world.write(MAI, SHOP, "unheard")
+        await world.logged_in(SHOP, logins + 1)
+        await world.inbox.until(lambda: world.texts(SHOP) == ["unheard"])
 
 
 async def test_frames_of_every_kind_of_encryption(tmp_path: Path) -> None:

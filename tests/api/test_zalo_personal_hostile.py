@@ -165,17 +165,3 @@ async def test_a_person_cannot_speak_for_the_platform(tmp_path: Path) -> None:
         await beaten(world)
         assert world.received(SHOP, "message.deleted") == []
         assert world.received(SHOP, "group.updated") == []
-
-
-async def test_busy_groups_tell_a_message_under_three_ids(tmp_path: Path) -> None:
-    """A receipt for any of the ids is one for the message."""
-    async with zalo_world(tmp_path) as world:
-        await world.link(SHOP)
-        await world.users(MAI)
-        group = (await world.do("group", name="Ops", members=[MAI, SHOP]))["id"]
-        await world.do("repeat", count=2, copies=3)
-        await world.write(MAI, group, "one")
-        await world.write(MAI, group, "two")
-        await world.write(MAI, group, "three")
-        await world.inbox.until(lambda: "three" in world.texts(SHOP))
-        assert world.texts(SHOP) == ["one", "two", "three"]

@@ -24,7 +24,6 @@ TOO_MANY = 221
 WAIT_SECONDS = 60.0  # Zalo does not say for how long it takes no more
 # Codes with which the socket is closed.
 OTHER_CONNECTION, KICKED = 3000, 3003
-OWN_CLOSE_SECONDS = 90.0  # for so long Zalo may take our own last connection for another one
 
 
 def failure(code: int, message: str) -> ChannelError:
@@ -43,11 +42,9 @@ def login_failure(code: int, message: str) -> ChannelError:
     return Transient(f"login_refused_{code}", cause=message[:256])
 
 
-def close_failure(code: int | None, since_own_close: float | None) -> ChannelError:
-    """Of a socket that was closed. `since_own_close`: seconds since this account's last connection ended."""
+def close_failure(code: int | None) -> ChannelError:
+    """Of a socket that was closed."""
     if code in (OTHER_CONNECTION, KICKED):
-        if since_own_close is not None and since_own_close < OWN_CLOSE_SECONDS:
-            return Transient("own_connection_lingers")
         return Conflict("connection_replaced")
     return Transient("socket_closed" if code is None else f"socket_closed_{code}"[:64])
 

@@ -3,6 +3,10 @@
 The first connection of a session has no such id: what the platform has then is only looked at for it, as it
 is from before the login. An answer that brings nothing newer ends the fetch. If it has only older messages,
 the newest are asked for once, as Zalo publishes neither the order of an answer nor what `lastId` counts from.
+
+Later the same is asked now and then, as a socket may answer after days and have no news any more
+(https://github.com/RFS-ADRENO/zca-js/issues/153); a fresh login with the same cookies heals that. A message
+in an answer that no frame had told may have come while the answer was made: two in a row are proof (`deaf`).
 """
 
 from typing import Final
@@ -15,6 +19,7 @@ from .records import Marks
 
 COMMANDS: Final = (Command.OLD_USER_MESSAGES, Command.OLD_GROUP_MESSAGES)
 MAX_REQUESTS: Final = 1000  # of one fetch
+PROOF: Final = 2  # answers in a row with a message that no frame had told
 SECONDS: Final = 10.0  # for so long newer messages wait for an answer
 
 
@@ -25,6 +30,8 @@ class Gap:
         self.command = command
         self.after = after  # messages up to this id are known
         self.open = True
+        self.unheard = 0  # answers in a row to `begin_again`
+        self._begun_again = False
         self._asked_newest = not after
         self._requests = 0
 
@@ -33,13 +40,23 @@ class Gap:
         last = None if self._asked_newest or not self.after else str(self.after)
         return old_frame(self.command, last, number)
 
+    def told(self, highest: int) -> None:
+        """A frame of news."""
+        if not self.open and self.after is not None:
+            self.after = max(self.after, highest)
+
     def begin_again(self) -> None:
+        self._begun_again = True
         self._asked_newest = not self.after
         self._requests = 0
 
     def take(self, read: Read) -> bool:
         """An answer: leave out of it what is from before the login; whether to ask again."""
         highest = read.last_group if self.command == Command.OLD_GROUP_MESSAGES else read.last_user
+        if self._begun_again:
+            self._begun_again = False
+            unheard = self.after is not None and highest > self.after
+            self.unheard = self.unheard + 1 if unheard else 0
         again = False
         if self.after is None:
             read.events.clear()
@@ -82,7 +99,7 @@ class Gaps:
         return Marks(user, group)
 
     def requests(self) -> list[bytes]:
-        """The first requests."""
+        """For both kinds of conversations."""
         return [self._request(gap) for gap in self._gaps.values()]
 
     def after(self, command: int) -> int:
@@ -102,11 +119,22 @@ class Gaps:
             gap.open = False
         return missing
 
-    def ask_again(self) -> bytes:
-        """A request for what came from people since then: its answer is one of `COMMANDS`."""
-        gap = self._gaps[Command.OLD_USER_MESSAGES]
-        gap.begin_again()
-        return self._request(gap)
+    def told(self, read: Read) -> None:
+        """A frame that is no answer."""
+        if read.last_user or read.last_group:
+            for gap, highest in zip(self._gaps.values(), (read.last_user, read.last_group), strict=True):
+                gap.told(highest)
+                gap.unheard = 0
+
+    @property
+    def deaf(self) -> bool:
+        return any(gap.unheard >= PROOF for gap in self._gaps.values())
+
+    def ask_again(self) -> list[bytes]:
+        """Requests for what came since then: the answers are of `COMMANDS`."""
+        for gap in self._gaps.values():
+            gap.begin_again()
+        return self.requests()
 
     def _request(self, gap: Gap) -> bytes:
         self._numbers += 1

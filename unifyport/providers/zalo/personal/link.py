@@ -2,7 +2,7 @@
 
     reader      reads frames; what a file's upload waits for goes there, all else into the inbox
     inbox       makes it durable in batches
-    pinger      pings as often as the server asks, and keeps the HTTP session alive
+    alive       pings, keeps the HTTP session alive, and asks for messages that a deaf socket does not tell
     keeper      commits renewed cookies, and what is remembered of sent messages
     the rest    receipts that tell senders that their messages came in
 
@@ -20,12 +20,12 @@ import trio
 
 from unifyport.model.inbound import PlatformEvent, dedupe_key
 from unifyport.model.unit import SessionChange
-from unifyport.protocols.zalo_frames.frames import ping_frame
 from unifyport.providers.contract.base import ConnectorContext, Link
 from unifyport.providers.contract.errors import ChannelError, LoggedOut, SessionLost, Transient
 from unifyport.providers.records import Records
 
 from . import gaps, references, requests
+from .alive import Alive
 from .calls import Session, read_answer
 from .errors import worst
 from .inbox import Frame, Inbox
@@ -67,7 +67,6 @@ class PersonalLink:
         self.own_changes = OwnChanges()
         self.references = References(self.records)
         self.uploads = Uploads(transport, session, limits)
-        self._limits = limits
         self._socket = socket
         self._marks = marks
         self._last_client_id = last_client_id
@@ -75,6 +74,9 @@ class PersonalLink:
         self._held: deque[Frame] = deque()
         self._releasing = trio.Lock()
         self._inbox = Inbox(self.records, self.references, self.own_changes, self._confirm)
+        self._alive = Alive(
+            transport, session, limits, socket, clock=context.clock, questions=self._gaps.ask_again
+        )
         self._pending: list[SessionChange] = []
         self._answered = trio.Event()
         self._work, self._works = trio.open_memory_channel[Callable[[], Awaitable[None]]](MOST_WORK)
@@ -93,7 +95,8 @@ class PersonalLink:
                 nursery.start_soon(self._read, link)
                 nursery.start_soon(self._inbox.run, link, self._marks)
                 nursery.start_soon(self._fetch_gap)
-                for work in (self._ping, self._keep_alive, self._keep, self._do_work, self._sweep):
+                alive = (self._alive.ping, self._alive.keep_alive)
+                for work in (*alive, self._keep, self._do_work, self._sweep):
                     nursery.start_soon(work)
                 ready()
         except* ChannelError as group:
@@ -128,7 +131,11 @@ class PersonalLink:
                 await self._socket.send(following)
             if not self._gaps.open:
                 await self._release()
-        elif self._gaps.open or self._held:
+            if self._gaps.deaf:
+                raise Transient("deaf_socket")
+            return
+        self._gaps.told(read)
+        if self._gaps.open or self._held:
             self._held.append(Frame(read, len(text), marks))
             if len(self._held) >= MOST_HELD:
                 await self._give_up()
@@ -162,25 +169,11 @@ class PersonalLink:
         key = dedupe_key("zalo", self.session.uid, "gap", now)
         await self._inbox.put(Frame(Read([PlatformEvent(key, "gap", now)])))
 
-    async def _ping(self) -> None:
-        while True:
-            await trio.sleep(self._limits.ping_seconds)
-            await self._socket.send(ping_frame(self.clock.now_ms()))
-
-    async def _keep_alive(self) -> None:
-        while True:
-            await trio.sleep(self._limits.keep_alive_seconds)
-            try:
-                read_answer(await self.transport.ask(requests.keep_alive_call(self.session)), None)
-            except LoggedOut:
-                raise
-            except ChannelError as error:
-                log.info("zalo: the session could not be kept alive: %s", error.reason)
-
     async def probe(self) -> None:
         """Ask for messages over the socket: it may be deaf although it is open."""
-        await self._socket.send(self._gaps.ask_again())
-        await self._answered.wait()
+        answered = self._answered
+        await self._alive.ask_for_news()
+        await answered.wait()
 
     # -- what becomes durable beside events -----------------------------------------------------------------
 

@@ -82,7 +82,7 @@ class FrameSocket:
             try:
                 message = await self._socket.receive()
             except WebSocketLost as lost:
-                raise close_failure(lost.code, None) from None
+                raise close_failure(lost.code) from None
             try:
                 frame = read_frame(message)
             except ZaloProtocolError as error:
@@ -90,7 +90,7 @@ class FrameSocket:
                 continue
             if frame.command == OTHER_CONNECTION:
                 self.close()
-                raise close_failure(OTHER_CONNECTION, None)
+                raise close_failure(OTHER_CONNECTION)
             return frame
 
 
