@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterable, Iterator
 
 import attrs
+import httpx
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from unifyport.delivery.client import EXCERPT, MAX_ANSWER
 from unifyport.delivery.scripted import answer as written
 from unifyport.net.answer import MAX_HEAD, Answer, Headers, InvalidAnswer
+from unifyport.net.clients import Response
 
 PIECE = 1000
 CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
@@ -152,6 +154,18 @@ def test_the_facts_are_the_same_wherever_it_is_cut(data: bytes, facts: Facts) ->
 def test_what_follows_to_no_question_only_costs_the_connection(first: bytes, more: bytes) -> None:
     assert read([first + more]) == Facts(200, b"ok")
     assert read([first[:-1], first[-1:] + more]) == Facts(200, b"ok")
+
+
+def test_cookies_are_not_joined_by_commas() -> None:
+    """`Expires` has a comma of its own (RFC 9110, section 5.3)."""
+    cookies = ["a=1; Expires=Wed, 18 Nov 2026 10:00:00 GMT", "b=2; Path=/"]
+    head = f"HTTP/1.1 200 OK\r\nset-cookie: {cookies[0]}\r\nx: 1\r\nX: 2\r\nSet-Cookie: {cookies[1]}\r\n\r\n"
+    read = Headers(head.encode())
+    assert read["x"] == "1, 2"
+    assert Response(200, read, b"").set_cookies == cookies
+    pairs = [("set-cookie", cookie) for cookie in cookies]
+    assert Response(200, httpx.Headers(pairs), b"").set_cookies == cookies
+    assert Response(200, Headers(b"HTTP/1.1 200 OK\r\n\r\n"), b"").set_cookies == []
 
 
 def test_a_length_that_is_too_short_is_an_answer_to_no_question() -> None:
