@@ -70,7 +70,22 @@ def test_a_probe_asks_for_what_came_since_then() -> None:
     gaps.requests()
     gaps.take(USER, said(user=90))
     gaps.give_up()
-    assert last_of(gaps.ask_again()) == (USER, "90")
+    gaps.told(said(user=93))
+    assert [last_of(request) for request in gaps.ask_again()] == [(USER, "93"), (GROUP, None)]
     following = gaps.take(USER, said(user=95))
     assert following is not None
-    assert not gaps.open
+    assert (gaps.open, gaps.deaf) == (False, False)
+
+
+def test_two_answers_in_a_row_with_news_show_that_a_socket_is_deaf() -> None:
+    gaps = Gaps(Marks(70, 0))
+    gaps.requests()
+    gaps.give_up()
+    for highest in (80, 90):
+        assert not gaps.deaf
+        gaps.ask_again()
+        gaps.take(USER, said(user=highest))
+        gaps.take(USER, said())  # the page after it
+    assert gaps.deaf
+    gaps.told(said(user=91))
+    assert not gaps.deaf

@@ -40,7 +40,7 @@ from .transport import Transport
 from .uploads import Uploads
 
 log = logging.getLogger(__name__)
-SWEEP_SECONDS = 6 * 3600.0
+FIRST_SWEEP_SECONDS, SWEEP_SECONDS = 600.0, 6 * 3600.0
 MOST_WORK = 256
 MOST_HELD = 1000  # frames
 
@@ -202,10 +202,11 @@ class PersonalLink:
                 self.transport.changed = trio.Event()
 
     async def _sweep(self) -> None:
+        await trio.sleep(FIRST_SWEEP_SECONDS)
         while True:
-            await trio.sleep(SWEEP_SECONDS)
             if not self.clock.in_doubt:
                 await references.sweep(self.records, self.clock.now_ms())
+            await trio.sleep(SWEEP_SECONDS)
 
     # -- work that asks the platform ------------------------------------------------------------------------
 
