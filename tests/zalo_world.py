@@ -25,6 +25,7 @@ from unifyport.sandbox.zalo.personal.platform import ZaloPersonalPlatform
 
 SHOP, MAI, TAM = "9007199254740993", "9007199254740995", "9007199254740997"  # above 2**53
 ALL = '["*", "provider.event"]'
+LOCAL = 'media_allow = ["127.0.0.0/8"]\nproxy_allow = ["127.0.0.0/8"]\n'
 QUICK = '[supervision.policies.default]\nbackoff = { initial = "50ms", max = "100ms" }\nmax_restarts = 1000\n'
 
 
@@ -166,6 +167,6 @@ class ZaloWorld:
 async def zalo_world(directory: Path, *, events: str = ALL, policy: str = QUICK) -> AsyncIterator[ZaloWorld]:
     async with sandbox() as platform, receiver() as inbox:
         file = endpoint(inbox.url, events=events) + platform.sandbox.config() + policy
-        local = public(free_port()) | {"security": 'media_allow = ["127.0.0.0/8"]'}
+        local = public(free_port()) | {"security": LOCAL}
         async with gateway(settings_of(directory, file, **local)) as api:
             yield ZaloWorld(platform, inbox, api)

@@ -221,3 +221,21 @@ async def test_an_upload_whose_end_is_never_told(tmp_path: Path, monkeypatch: py
         answer = await world.send(SHOP, MAI, message=message)
         assert answer.json()["error"]["outcome"] == "not_sent", answer.text
         assert not await world.sent()
+
+
+@pytest.mark.parametrize("kind", ["http", "socks5"])
+async def test_another_proxy_is_told_and_a_dead_one_not_gone_round(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, kind: str
+) -> None:
+    async with zalo_world(tmp_path) as world:
+        id_ = await world.link(SHOP)
+        down = {"proxy": {"type": kind, "host": "127.0.0.1", "port": 1}}
+        await world.api.data("PATCH", f"/v1/accounts/{id_}", down)
+        await world.api.until(lambda found: found["recent_failures"], f"/v1/accounts/{id_}/runtime")
+        seen = len(world.zalo.connections)
+        assert "another proxy" in caplog.text
+        await world.api("POST", f"/v1/accounts/{id_}/runtime/reconnect")
+        await world.api.until(lambda found: len(found["recent_failures"]) > 2, f"/v1/accounts/{id_}/runtime")
+        assert len(world.zalo.connections) == seen
+        await world.api.data("PATCH", f"/v1/accounts/{id_}", {"proxy": None})
+        await world.running(SHOP)
