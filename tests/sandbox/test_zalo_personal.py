@@ -214,3 +214,23 @@ async def test_the_socket_needs_a_session() -> None:
                     await connection.get_message()
                 assert connection.closed is not None
                 assert connection.closed.code == 3000
+
+
+async def test_faults_of_messages_and_sockets() -> None:
+    async with web() as client:
+        client.platform.order_fault({"kind": "conflict"})
+        async with socket(client) as connection:
+            with pytest.raises(trio_websocket.ConnectionClosed):
+                await connection.get_message()
+            assert connection.closed is not None
+            assert connection.closed.code == 3003
+        async with socket(client) as connection:
+            key = key_of(await frame_of(connection))
+            client.platform.order_fault({"kind": "duplicate"})
+            told = client.platform.receive({"from": MAI, "to": LAN, "text": "twice"})
+            for _ in range(2):
+                news = json.loads(open_payload((await frame_of(connection)).body, key))
+                assert [message["msgId"] for message in news["data"]["msgs"]] == [told["message_id"]]
+        session = await client.log_in()
+        client.platform.order_fault({"kind": "logout"})
+        assert await client.code(requests.friends_call(session, 1, 10)) == 600

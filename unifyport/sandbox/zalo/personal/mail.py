@@ -11,6 +11,7 @@ import msgspec
 
 from unifyport.protocols.zalo_frames import Command
 
+from ...faults import Faults
 from .world import Group, Message, Refused, User, World, invalid
 
 PAGE = 50  # messages in one answer to a question for old ones
@@ -27,8 +28,9 @@ class Repeats:
 
 
 class Mail:
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, faults: Faults) -> None:
         self.repeats = Repeats()
+        self._faults = faults
         self._world = world
 
     # -- messages --------------------------------------------------------------------------------------------
@@ -77,6 +79,8 @@ class Mail:
     def _copies(self, message: Message) -> Iterable[str]:
         """The ids with which a message is told."""
         yield message.id
+        if self._faults.next("message", "duplicate") is not None:
+            yield message.id
         if self.repeats.count > 0:
             self.repeats.count -= 1
             for _ in range(self.repeats.copies - 1):

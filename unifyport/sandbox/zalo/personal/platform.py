@@ -44,7 +44,7 @@ class ZaloPersonalPlatform(HttpPlatform):
         self.world = World()
         self.qr_codes = QrCodes()
         self.login = Login(self.world, self.qr_codes)
-        self.mail = Mail(self.world)
+        self.mail = Mail(self.world, self.faults)
         self.groups = Groups(self.world)
         self.people = People(self.world)
         self.uploads = Uploads(self.world, self.later)
@@ -173,6 +173,9 @@ class ZaloPersonalPlatform(HttpPlatform):
             session = self.login.session(headers)
         except Refused as refused:
             await connection.websocket.aclose(1008, refused.message)
+            return
+        if self.faults.next("socket", "conflict") is not None:
+            await connection.websocket.aclose(3003, "another connection was opened")
             return
         listener = Listener(connection, self.manner)
         for other in session.user.sessions:
