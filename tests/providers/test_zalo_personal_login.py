@@ -188,9 +188,6 @@ def test_the_limits_of_the_server() -> None:
     features = {
         "socket": {
             "ping_interval": 60_000,
-            "retries": {"1006": {"max": 3, "times": [1000, "2000", -1]}, "3003": {"times": 5}, "x": {}},
-            "close_and_retry_codes": [1006, "1000", None],
-            "rotate_error_codes": [],
         },
         "sharefile": {
             "chunk_size_file": 3_145_728,
@@ -202,8 +199,6 @@ def test_the_limits_of_the_server() -> None:
     for whole in (data, {"settings": data["setttings"]}):
         limits = login_info.read_limits(answer(data=whole))
         assert (limits.ping_seconds, limits.keep_alive_seconds) == (60.0, 60)
-        assert limits.retries == {1006: login_info.Retry(3, (1000, 2000)), 3003: login_info.Retry(0, (5,))}
-        assert limits.retry_codes == frozenset({1006, 1000})
         assert (limits.chunk_bytes, limits.max_file_bytes) == (3_145_728, 1 << 30)
         assert limits.refused_extensions == frozenset({"exe"})
     assert login_info.read_limits(answer()) == login_info.Limits()

@@ -267,7 +267,6 @@ OPERATIONS: list[tuple[Call, str, str, dict[str, Any]]] = [
     ),
     (requests.block_call(SESSION, AN, blocked=True), "POST", "friend/api/friend/block", {"fid": AN}),
     (requests.block_call(SESSION, AN, blocked=False), "POST", "friend/api/friend/unblock", {"fid": AN}),
-    (requests.accept_friend_call(SESSION, AN), "POST", "friend/api/friend/accept", {"fid": AN}),
 ]
 
 

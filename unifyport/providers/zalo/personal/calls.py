@@ -62,14 +62,13 @@ class Call:
 
 @attrs.frozen
 class Session:
-    """What the login info says. `services`: name -> base URL. `send_to_me`: the id of "My Documents"."""
+    """What the login info says. `services`: name -> base URL."""
 
     uid: str
     cipher: SessionCipher = attrs.field(repr=False)
     services: Mapping[str, str]
     websockets: tuple[str, ...]
     device: Device
-    send_to_me: str = ""
 
     def call(
         self, service: str, path: str, parameters: Mapping[str, Any], *, method: str = "POST", **query: str

@@ -65,7 +65,7 @@ def read_info(answer: bytes, login: LoginCipher, device: Device, *, hosts: str =
         urls = tuple(url for each in sockets[:16] if (url := allowed_url(each, ("wss",), hosts)))
         if not urls or not services:
             raise ValueError("addresses")
-        return Session(uid, cipher, services, urls, device, exact(data.get("send2me_id")))
+        return Session(uid, cipher, services, urls, device)
     except (LoggedOut, RateLimited):
         raise
     except Rejected as refused:
@@ -86,21 +86,10 @@ def _services(value: Any, hosts: str) -> dict[str, str]:
 
 
 @attrs.frozen
-class Retry:
-    """How often, and after which milliseconds, a socket that was closed with a code may be dialled again."""
-
-    most: int
-    waits_ms: tuple[int, ...]
-
-
-@attrs.frozen
 class Limits:
     """What `getServerInfo` says; each field has a default for a server that does not say it."""
 
     ping_seconds: float = 180.0
-    retries: dict[int, Retry] = attrs.field(factory=dict)
-    retry_codes: frozenset[int] = frozenset()
-    rotate_codes: frozenset[int] = frozenset()
     chunk_bytes: int = 512 * 1024
     max_file_bytes: int = 1024 * 1024 * 1024
     refused_extensions: frozenset[str] = frozenset()
@@ -140,9 +129,6 @@ def read_limits(answer: bytes) -> Limits:
     extensions = share.get("restricted_ext_file")
     return Limits(
         _within((ping or 0) / 1000 or default.ping_seconds, _SHORTEST_PING, _LONGEST_PING),
-        _retries(socket.get("retries")),
-        _codes(socket.get("close_and_retry_codes")),
-        _codes(socket.get("rotate_error_codes")),
         chunk if chunk and 1024 <= chunk <= 64 * 1024 * 1024 else default.chunk_bytes,
         largest * 1024 * 1024 if largest and 0 < largest <= 16 * 1024 else default.max_file_bytes,
         frozenset(each.lower() for each in extensions if isinstance(each, str))
@@ -155,24 +141,6 @@ def read_limits(answer: bytes) -> Limits:
 def _object(value: Any, name: str) -> dict[str, Any]:
     inner = value.get(name) if isinstance(value, dict) else None
     return inner if isinstance(inner, dict) else {}
-
-
-def _codes(value: Any) -> frozenset[int]:
-    found = [number(each) for each in value[:256]] if isinstance(value, list) else []
-    return frozenset(each for each in found if each is not None)
-
-
-def _retries(value: Any) -> dict[int, Retry]:
-    found: dict[int, Retry] = {}
-    for name, each in list(value.items())[:256] if isinstance(value, dict) else []:
-        code = number(name)
-        if code is None or not isinstance(each, dict):
-            continue
-        times = each.get("times")
-        waits = [number(time) for time in (times[:64] if isinstance(times, list) else [times])]
-        usable = tuple(wait for wait in waits if wait is not None and 0 <= wait <= 86_400_000)
-        found[code] = Retry(max(number(each.get("max")) or 0, 0), usable)
-    return found
 
 
 def _within(value: float, least: float, most: float) -> float:

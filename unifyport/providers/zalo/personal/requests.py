@@ -205,10 +205,5 @@ def block_call(session: Session, user_id: str, *, blocked: bool) -> Call:
     return session.call("friend", f"/api/friend/{action}", {"fid": user_id, "imei": session.device.imei})
 
 
-def accept_friend_call(session: Session, user_id: str) -> Call:
-    fields = {"fid": user_id, "language": session.device.language}
-    return session.call("friend", "/api/friend/accept", fields)
-
-
 def _json(value: Any) -> str:
     return msgspec.json.encode(value).decode()
