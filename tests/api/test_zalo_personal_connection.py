@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.zalo_world import MAI, QUICK, SHOP, ZaloWorld, zalo_world
-from unifyport.providers.zalo.personal import gaps, uploads
+from unifyport.providers.zalo.personal import gaps, inbox, link, uploads
 
 STATUS = "account.status.updated"
 
@@ -42,6 +42,18 @@ async def test_messages_of_an_outage_arrive_once_and_in_order(tmp_path: Path) ->
         assert said == ["before", *texts, "after"]
         said = [e["text"] for e in world.received(SHOP) if e["conversation_id"] == group]
         assert said == ["before", *(f"group {text}" for text in texts)]
+
+
+async def test_frames_wait_while_there_is_too_much(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inbox, "MOST_BYTES", 1)
+    monkeypatch.setattr(link, "MOST_HELD", 2)
+    async with zalo_world(tmp_path) as world:
+        await world.link(SHOP)
+        texts = [f"text {number}" for number in range(30)]
+        for text in texts:
+            await world.write(MAI, SHOP, text)
+        await world.told(SHOP, texts[-1])
+        assert world.texts(SHOP) == texts
 
 
 async def test_messages_from_before_the_login_are_not_told(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from .references import References
 log = logging.getLogger(__name__)
 MOST_EVENTS = 200  # of one unit: each may change four records
 MOST_FRAMES = 64  # that wait
+MOST_BYTES = 8 * 1024 * 1024  # of payloads that wait or are being committed; one may be larger
 
 
 @attrs.define
@@ -51,9 +52,17 @@ class Inbox:
         self._own_changes = own_changes
         self._received = received
         self._put, self._take = trio.open_memory_channel[Frame](MOST_FRAMES)
+        self._putting = trio.Lock()
+        self._bytes = 0
+        self._committed = trio.Event()  # set and replaced
 
     async def put(self, frame: Frame) -> None:
-        await self._put.send(frame)
+        """In the order of the calls. Waits while there is too much."""
+        async with self._putting:
+            while self._bytes and self._bytes + frame.size > MOST_BYTES:
+                await self._committed.wait()
+            self._bytes += frame.size
+            await self._put.send(frame)
 
     async def run(self, link: Link, stored: Marks) -> None:
         """Until cancelled. Raises a failure class. `stored`: what is durable."""
@@ -67,6 +76,9 @@ class Inbox:
             marks = functools.reduce(Marks.raised, (frame.marks for frame in frames), stored)
             await self._deliver(link, frames, [] if marks == stored else [marks.change()])
             stored = marks
+            self._bytes -= sum(frame.size for frame in frames)
+            self._committed.set()
+            self._committed = trio.Event()
 
     async def _deliver(self, link: Link, frames: list[Frame], state: list[SessionChange]) -> None:
         """All events of these frames, in units; the last one has `state`."""

@@ -42,7 +42,7 @@ from .uploads import Uploads
 log = logging.getLogger(__name__)
 FIRST_SWEEP_SECONDS, SWEEP_SECONDS = 600.0, 6 * 3600.0
 MOST_WORK = 256
-MOST_HELD = 1000  # frames
+MOST_HELD, MOST_HELD_BYTES = 1000, 8 * 1024 * 1024  # frames, and their payloads
 
 
 class PersonalLink:
@@ -72,6 +72,7 @@ class PersonalLink:
         self._last_client_id = last_client_id
         self._gaps = gaps.Gaps(marks)
         self._held: deque[Frame] = deque()
+        self._held_bytes = 0
         self._releasing = trio.Lock()
         self._inbox = Inbox(self.records, self.references, self.own_changes, self._confirm)
         self._alive = Alive(
@@ -137,7 +138,8 @@ class PersonalLink:
         self._gaps.told(read)
         if self._gaps.open or self._held:
             self._held.append(Frame(read, len(text), marks))
-            if len(self._held) >= MOST_HELD:
+            self._held_bytes += len(text)
+            if len(self._held) >= MOST_HELD or self._held_bytes >= MOST_HELD_BYTES:
                 await self._give_up()
         else:
             await self._inbox.put(Frame(read, len(text), marks))
@@ -145,7 +147,9 @@ class PersonalLink:
     async def _release(self) -> None:
         async with self._releasing:
             while self._held:
-                await self._inbox.put(self._held.popleft())
+                frame = self._held.popleft()
+                self._held_bytes -= frame.size
+                await self._inbox.put(frame)
 
     async def _fetch_gap(self) -> None:
         for request in self._gaps.requests():
