@@ -8,7 +8,7 @@ import msgspec
 
 from unifyport.protocols.zalo_frames import SessionCipher, ZaloProtocolError
 
-from .world import Refused, Session, invalid
+from .world import Session, invalid
 
 API_TYPE = "30"
 
@@ -90,6 +90,3 @@ def sealed(session: Session, data: Any) -> str:
 def document(session: Session, code: int, message: str, data: Any) -> str:
     told = {"error_code": code, "error_message": message, "data": data}
     return SessionCipher(session.secret).seal(msgspec.json.encode(told))
-
-
-__all__ = ["Asked", "Handler", "Refused", "Rule", "document", "opened", "sealed"]

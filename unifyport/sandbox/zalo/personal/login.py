@@ -1,5 +1,6 @@
 """The pages of a login on id., chat. and jr.chat.zalo.me, and the two requests of wpa.chat.zalo.me."""
 
+import base64
 import time
 from email.utils import formatdate
 from typing import Any
@@ -13,7 +14,7 @@ from unifyport.protocols.zalo_frames.signatures import is_signed
 
 from ...http import as_json
 from .qr import PAGE, VERSION, QrCodes
-from .world import Refused, Session, World, invalid, secret_text
+from .world import Refused, Session, World, invalid
 
 YEAR = 365 * 86_400
 SERVICES = (
@@ -196,7 +197,7 @@ class Login:
 def _login_info(session: Session) -> dict[str, Any]:
     return {
         "uid": session.user.id,
-        "zpw_enk": secret_text(session),
+        "zpw_enk": base64.b64encode(session.secret).decode(),
         "zpw_ws": list(SOCKETS),
         "zpw_service_map_v3": {service: [f"https://{service_host(service)}"] for service in SERVICES},
         "send2me_id": session.user.id,

@@ -68,9 +68,7 @@ class Mail:
             fields=fields or {},
             from_web=fields is not None,
         )
-        self._world.messages[message.id] = self._world.by_client_id[key] = message
-        if isinstance(thread, Group):
-            thread.log.append(message)
+        self._world.keep(message)
         for text in self._copies(message):
             for reader in message.readers:
                 self._tell(reader, message, text)

@@ -19,7 +19,7 @@ from . import groups, messages, people, receipts, uploads
 from .calls import Asked, Handler, Rule, document, opened, sealed
 from .groups import Groups
 from .listener import Listener, Manner
-from .login import NOT_A_SESSION, SERVICE_OF, Login, renewal
+from .login import SERVICE_OF, Login, renewal
 from .mail import Mail
 from .orders import Orders
 from .people import People
@@ -243,6 +243,3 @@ _PAGES: dict[tuple[str, str, str], Callable[[Login], Awaitable[Response]]] = {
 
 def _refusal(refused: Refused) -> Response:
     return as_json({"error_code": refused.code, "error_message": refused.message, "data": None})
-
-
-__all__ = ["NOT_A_SESSION", "ZaloPersonalPlatform"]

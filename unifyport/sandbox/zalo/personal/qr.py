@@ -14,6 +14,7 @@ from typing import Any, Literal
 import attrs
 import trio
 
+from ...platform import KEPT
 from .world import Refused, User
 
 LIFE_SECONDS = 100.0
@@ -56,6 +57,8 @@ class QrCodes:
     def make(self) -> dict[str, Any]:
         made = QrCode()
         self.by_code[made.code] = made
+        if len(self.by_code) > KEPT:
+            self.by_code.pop(next(iter(self.by_code)))
         return {
             "code": made.code,
             "image": "data:image/png;base64,iVBORw0KGgo=",

@@ -3,7 +3,6 @@
 Ids of users and groups are numbers of 19 digits, above 2**53 as Zalo's are.
 """
 
-import base64
 import itertools
 import os
 import time
@@ -11,6 +10,8 @@ from collections.abc import Iterator
 from typing import Any, Protocol
 
 import attrs
+
+from ...platform import KEPT
 
 _FIRST_USER = 1_500_000_000_000_000_003
 _FIRST_GROUP = 6_100_000_000_000_000_007
@@ -104,7 +105,6 @@ class Group:
     version: int = 1
     link: str = ""
     setting: dict[str, Any] = attrs.field(factory=lambda: {"joinAppr": 0, "lockSendMsg": 0})
-    log: list["Message"] = attrs.field(factory=list, repr=False)
 
     def may_administer(self, user: User) -> bool:
         return user is self.owner or user in self.admins
@@ -153,6 +153,10 @@ class Message:
     reactions: dict[User, str] = attrs.field(factory=dict, repr=False)
 
     @property
+    def key(self) -> tuple[str, str, str]:
+        return self.sender.id, self.thread.id, self.client_id
+
+    @property
     def readers(self) -> list[User]:
         """All sides, the sender included."""
         if isinstance(self.thread, Group):
@@ -177,9 +181,6 @@ class Message:
             "ttl": 0,
             "userId": "0",
             "uin": "0",
-            "topOut": "0",
-            "topOutTimeOut": "0",
-            "topOutImprTimeOut": "0",
             "propertyExt": {"color": 0, "size": 0, "type": 0, "subType": 0, "ext": ""},
             "paramsExt": {"countUnread": 1, "containType": 0, "platformType": 1},
             "cmd": 521 if in_group else 501,
@@ -231,6 +232,13 @@ class World:
     def groups_of(self, user: User) -> Iterator[Group]:
         return (group for group in self.groups.values() if user in group.members)
 
+    def keep(self, message: Message) -> None:
+        """Remember a message, and forget the oldest of more than `KEPT`."""
+        self.messages[message.id] = self.by_client_id[message.key] = message
+        if len(self.messages) > KEPT:
+            oldest = self.messages.pop(next(iter(self.messages)))
+            self.by_client_id.pop(oldest.key, None)
+
     def message_id(self) -> str:
         return str(next(self._message_ids))
 
@@ -238,8 +246,3 @@ class World:
         """Unix milliseconds, no value twice."""
         self._last_ms = max(int(time.time() * 1000), self._last_ms + 1)
         return self._last_ms
-
-
-def secret_text(session: Session) -> str:
-    """`zpw_enk`."""
-    return base64.b64encode(session.secret).decode()

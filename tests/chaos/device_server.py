@@ -1,5 +1,5 @@
-"""A gateway of all channels that kills itself at a commit of a personal account of Zalo: `-c CONFIG`, and
-DIE_AT as in `dying_server.py`, with the point `login` of this connection.
+"""A gateway of all channels that kills itself at a commit of an account that a QR code links: `-c CONFIG`,
+and DIE_AT as in `dying_server.py`, with the point `login`.
 """
 
 import os
