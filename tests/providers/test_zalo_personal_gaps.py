@@ -1,13 +1,16 @@
 """Which missed messages are asked for, and when that ends."""
 
+import attrs
 import msgspec
 
+from unifyport.model.inbound import Content, Conversation, MessageReceived, Sender
 from unifyport.protocols.zalo_frames import Command, read_frame
 from unifyport.providers.zalo.personal.gaps import COMMANDS, MAX_REQUESTS, Gaps
 from unifyport.providers.zalo.personal.parse import Read
 from unifyport.providers.zalo.personal.records import Marks
 
 USER, GROUP = COMMANDS
+HEARD = MessageReceived(b"", Conversation("1", "user"), Sender("1", "user"), Content("1", "text"), 1)
 
 
 def last_of(request: bytes) -> tuple[int, str | None]:
@@ -84,8 +87,12 @@ def test_two_answers_in_a_row_with_news_show_that_a_socket_is_deaf() -> None:
     for highest in (80, 90):
         assert not gaps.deaf
         gaps.ask_again()
-        gaps.take(USER, said(user=highest))
+        gaps.take(USER, attrs.evolve(said(user=highest), events=[HEARD]))
         gaps.take(USER, said())  # the page after it
     assert gaps.deaf
     gaps.told(said(user=91))
     assert not gaps.deaf
+    for highest in (92, 93):  # messages of our own prove nothing
+        gaps.ask_again()
+        gaps.take(USER, said(user=highest))
+        assert not gaps.deaf

@@ -10,13 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from unifyport.protocols.zalo_frames import Command, LoginCipher, SessionCipher
+from unifyport.protocols.zalo_frames import LoginCipher, SessionCipher
 from unifyport.protocols.zalo_frames.signatures import is_signed
 from unifyport.providers.contract.errors import ChannelError, Conflict, LoggedOut, Rejected, Transient
 from unifyport.providers.contract.session import MAX_VALUE
-from unifyport.providers.zalo.personal import calls, cookies, errors, gaps, login_info, login_steps
-from unifyport.providers.zalo.personal.parse import Read
-from unifyport.providers.zalo.personal.records import Marks
+from unifyport.providers.zalo.personal import calls, cookies, errors, login_info, login_steps
 
 DEVICE = calls.Device("8a1b0d3e-1f5b-4b0e-9c4b-1d2f3a4b5c6d", "Mozilla/5.0 (X11)")
 NOW, KEY = 1_780_790_400_000, bytes(range(16))
@@ -231,28 +229,6 @@ def test_a_connection_that_was_replaced_is_a_conflict() -> None:
         assert isinstance(errors.close_failure(code), Conflict)
     assert errors.close_failure(1006).reason == "socket_closed_1006"
     assert errors.close_failure(None).reason == "socket_closed"
-
-
-def test_a_deaf_socket_is_proved_by_two_answers_in_a_row() -> None:
-    fetch = gaps.Gaps(Marks(user=10, group=10))
-    user, group = Command.OLD_USER_MESSAGES, Command.OLD_GROUP_MESSAGES
-
-    def answer(last_user: int, last_group: int) -> bool:
-        """Both questions are asked, and answered until nothing new comes."""
-        fetch.ask_again()
-        for _ in range(2):
-            fetch.take(user, Read(last_user=last_user))
-            fetch.take(group, Read(last_group=last_group))
-        return fetch.deaf
-
-    assert not answer(10, 10)
-    assert not answer(11, 10)  # it may have come while the answer was made
-    fetch.told(Read(last_user=12))
-    assert not answer(13, 10)
-    assert not answer(13, 11)
-    assert not answer(13, 11)
-    assert not answer(14, 11)
-    assert answer(15, 11)
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,13 @@ the newest are asked for once, as Zalo publishes neither the order of an answer 
 
 Later the same is asked now and then, as a socket may answer after days and have no news any more
 (https://github.com/RFS-ADRENO/zca-js/issues/153); a fresh login with the same cookies heals that. A message
-in an answer that no frame had told may have come while the answer was made: two in a row are proof (`deaf`).
+of others in an answer that no frame had told may have come while the answer was made: two answers in a row
+are proof (`deaf`).
 """
 
 from typing import Final
 
+from unifyport.model.inbound import MessageReceived
 from unifyport.protocols.zalo_frames import Command
 from unifyport.protocols.zalo_frames.frames import old_frame
 
@@ -55,7 +57,7 @@ class Gap:
         highest = read.last_group if self.command == Command.OLD_GROUP_MESSAGES else read.last_user
         if self._begun_again:
             self._begun_again = False
-            unheard = self.after is not None and highest > self.after
+            unheard = self.after is not None and any(isinstance(e, MessageReceived) for e in read.events)
             self.unheard = self.unheard + 1 if unheard else 0
         again = False
         if self.after is None:
