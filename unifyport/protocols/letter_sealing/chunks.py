@@ -1,10 +1,10 @@
 """The parts of a sealed message as they travel in its field `chunks`: five byte strings.
 
-    0  salt, 16 bytes
-    1  ciphertext; in version 2 with the 16 bytes of the tag of GCM
-    2  nonce of GCM (version 2: 12 bytes from LINE's clients, 16 from some others), or the tag of version 1 (16)
-    3  id of the sender's key, 4 bytes, big-endian
-    4  id of the receiver's key: of the user, or of the group
+0  salt, 16 bytes
+1  ciphertext; in version 2 with the 16 bytes of the tag of GCM
+2  nonce of GCM (version 2: 12 bytes from LINE's clients, 16 from some others), or the tag of version 1 (16)
+3  id of the sender's key, 4 bytes, big-endian
+4  id of the receiver's key: of the user, or of the group
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""AES in the three forms that Letter Sealing uses beside GCM, and its key derivation: SHA-256 over a label."""
+"""AES in the forms that Letter Sealing uses beside GCM, and its key derivation: SHA-256 with a label."""
 
 import hashlib
 

@@ -1,6 +1,6 @@
 """What a sealed message contains: a JSON object.
 
-    text        {"text": "…"}, with further members for emoji and mentions (`REPLACE`, `MENTION`: JSON or objects)
+    text        {"text": "…"}, with members for emoji and mentions (`REPLACE`, `MENTION`: JSON or objects)
     location    {"location": {"title", "address", "latitude", "longitude"}}
     file        {"keyMaterial": base64, "fileName": "…"}
 

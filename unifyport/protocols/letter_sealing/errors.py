@@ -1,4 +1,6 @@
-"""What can be wrong with a sealed message, a key or a sealed file. Where one is raised, nothing is to be trusted."""
+"""What can be wrong with a sealed message, a key or a sealed file. Where one is raised, nothing is to be
+trusted.
+"""
 
 
 class LetterSealingError(Exception):

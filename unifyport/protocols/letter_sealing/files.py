@@ -1,14 +1,17 @@
 """Sealed files: AES-256-CTR with a tag of 32 bytes behind it.
 
-32 random bytes, the key material, travel in the sealed message as `keyMaterial` (base64). HKDF-SHA-256 without a salt,
-info `FileEncryption`, makes 76 bytes of them: cipher key (32), key of the tag (32), first 12 bytes of the counter block.
-The tag is HMAC-SHA-256, of the ciphertext for images, audio, files and previews; for videos, of the SHA-256 digests of
-its 128 KiB pieces behind each other. A reader takes either form, as the message does not say which one it is.
+32 random bytes, the key material, travel in the sealed message as `keyMaterial` (base64). HKDF-SHA-256
+without a salt, info `FileEncryption`, makes 76 bytes of them: cipher key (32), key of the tag (32), first 12
+bytes of the counter block. The tag is HMAC-SHA-256, of the ciphertext for images, audio, files and previews;
+for videos, of the SHA-256 digests of its 128 KiB pieces behind each other. A reader takes either form, as the
+message does not say which one it is.
 
-A preview is sealed with the key material of its picture, so both use the same key stream: who has both ciphertexts
-learns the XOR of their first bytes. That is how LINE's clients read them; a sender that minds sends no preview.
+A preview is sealed with the key material of its picture, so both use the same key stream: who has both
+ciphertexts learns the XOR of their first bytes. That is how LINE's clients read them; a sender that minds
+sends no preview.
 
-Source: `base/e2ee` of https://github.com/evex-dev/linejs, `pkg/connector/media.go` of https://github.com/beeper/line.
+Source: `base/e2ee` of https://github.com/evex-dev/linejs, `pkg/connector/media.go` of
+https://github.com/beeper/line.
 """
 
 import hashlib
@@ -97,7 +100,8 @@ class FileSealer:
 class FileOpener:
     """Opens one file part by part.
 
-    What `update` returns is not authenticated before `finish` has returned: keep it back, or be able to take it back.
+    What `update` returns is not authenticated before `finish` has returned: keep it back, or be able to take
+    it back.
     """
 
     def __init__(self, key_material: bytes) -> None:
@@ -114,7 +118,9 @@ class FileOpener:
         return self._decryptor.update(body)
 
     def finish(self) -> TagForm:
-        """Check the tag and say which form it has. Raises `BadSeal`, `Malformed` for a file that is too short."""
+        """Check the tag and say which form it has. Raises `BadSeal`, `Malformed` for a file that is too
+        short.
+        """
         if len(self._held) != TAG_BYTES:
             raise Malformed("a sealed file that is shorter than its tag")
         for form in TagForm:

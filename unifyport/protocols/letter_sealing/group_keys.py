@@ -1,8 +1,9 @@
 """The private key of a group, sealed for one member by the member who made it.
 
-AES-256-CBC with PKCS #7 padding under the shared secret of the creator's and the member's key; there is no tag, so
-what is opened is a key only if a message of the group opens with it. The server keeps one sealed key for each member
-(`registerE2EEGroupKey`, `getLastE2EEGroupSharedKey`). Source: `base/e2ee` of https://github.com/evex-dev/linejs.
+AES-256-CBC with PKCS #7 padding under the shared secret of the creator's and the member's key; there is no
+tag, so what is opened is a key only if a message of the group opens with it. The server keeps one sealed key
+for each member (`registerE2EEGroupKey`, `getLastE2EEGroupSharedKey`). Source: `base/e2ee` of
+https://github.com/evex-dev/linejs.
 """
 
 from unifyport.protocols.letter_sealing.ciphers import decrypt_cbc, derive, encrypt_cbc, fold, pad, unpad

@@ -1,10 +1,11 @@
 """The key chain that a user's phone hands to a device that logs in by QR code.
 
-The device puts a fresh public key into the QR code's URL (`secret`, base64, and `e2eeVersion=1`). The answer to the
-login brings the public key of the sealing side and a Thrift structure (compact encoding) with all key pairs of the
-user, AES-256-CBC under the shared secret, filled with zeros to whole blocks. It has no tag: a pair counts only if its
-public half is the one that the chain names, and is stored only if the server has that one registered
-(`KeyPair.belongs_to`). An answer without a chain: a new pair is registered (`registerE2EEPublicKey`).
+The device puts a fresh public key into the QR code's URL (`secret`, base64, and `e2eeVersion=1`). The answer
+to the login brings the public key of the sealing side and a Thrift structure (compact encoding) with all key
+pairs of the user, AES-256-CBC under the shared secret, filled with zeros to whole blocks. It has no tag: a
+pair counts only if its public half is the one that the chain names, and is stored only if the server has that
+one registered (`KeyPair.belongs_to`). An answer without a chain: a new pair is registered
+(`registerE2EEPublicKey`).
 
 Source: `base/e2ee` and `base/login` of https://github.com/evex-dev/linejs, `e2ee.py` of PyPI CHRLINE.
 """
@@ -54,7 +55,8 @@ def qr_suffix(device: KeyPair) -> str:
 def open_key_chain(sealed: bytes, device: KeyPair, sender: bytes) -> list[KeyPair]:
     """The pairs of a chain that are sound; `sender` is the public key that came with it.
 
-    A pair whose halves do not belong together is left out. Raises `Malformed`, and `BadSeal` where none is left.
+    A pair whose halves do not belong together is left out. Raises `Malformed`, and `BadSeal` where none is
+    left.
     """
     if len(sealed) > MAX_CHAIN_BYTES:
         raise Malformed(f"a key chain of {len(sealed)} bytes")

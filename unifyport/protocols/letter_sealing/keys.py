@@ -1,9 +1,9 @@
 """Keys of users and groups: X25519 pairs with ids that the server gives when a public key is registered.
 
-A user registers a new public key with each login of a device that brings no key chain, and the primary device with
-each renewal; a message names the ids of both keys that seal it, so former private keys are kept to read with. A group
-has a key pair of its own, whose private half every member gets, sealed for each of them. The server gives it a new id
-with each renewal, which a change of members asks for.
+A user registers a new public key with each login of a device that brings no key chain, and the primary device
+with each renewal; a message names the ids of both keys that seal it, so former private keys are kept to read
+with. A group has a key pair of its own, whose private half every member gets, sealed for each of them. The
+server gives it a new id with each renewal, which a change of members asks for.
 """
 
 import hmac

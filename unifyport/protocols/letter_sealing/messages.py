@@ -7,12 +7,14 @@ Both versions derive their key from the shared secret of two X25519 keys and a f
     between users       own private, receiver's public       own private, sender's public
     group               group's private, own public          group's private, sender's public
 
-so the side that opens needs the keys that the message names. Version 2 authenticates chat, sender, both key ids,
-version and content type with AES-256-GCM. Version 1 authenticates the ciphertext only: a server could hand out one
-message as that of another chat or type. It is read because old conversations hold it, and never written.
+so the side that opens needs the keys that the message names. Version 2 authenticates chat, sender, both key
+ids, version and content type with AES-256-GCM. Version 1 authenticates the ciphertext only: a server could
+hand out one message as that of another chat or type. It is read because old conversations hold it, and never
+written.
 
-https://d.line-scdn.net/stf/linecorp/en/csr/line-encryption-whitepaper-ver2.1.pdf describes both; form of the chunks and
-order of what is authenticated: `base/e2ee` of https://github.com/evex-dev/linejs and `e2ee.py` of PyPI CHRLINE.
+https://d.line-scdn.net/stf/linecorp/en/csr/line-encryption-whitepaper-ver2.1.pdf describes both; form of the
+chunks and order of what is authenticated: `base/e2ee` of https://github.com/evex-dev/linejs and `e2ee.py` of
+PyPI CHRLINE.
 """
 
 import hmac
@@ -32,7 +34,9 @@ VERSION = 2
 
 @frozen
 class Address:
-    """What a seal of version 2 binds a message to. `to` is the mid of the user or chat, as the message names it."""
+    """What a seal of version 2 binds a message to. `to` is the mid of the user or chat, as the message names
+    it.
+    """
 
     sender: str
     to: str
@@ -59,7 +63,7 @@ def keys_from_user(own: KeyPair, peer: PublicKey) -> Keys:
 
 
 def keys_in_group(group: KeyPair, sender: PublicKey) -> Keys:
-    """For a message of a group, on either side; `sender` is the public key of its author, also of ourselves."""
+    """For a message of a group, on either side; `sender`: its author's public key, even if that is ours."""
     return Keys(sender.key_id, group.key_id, agree(group.private, sender.data))
 
 
