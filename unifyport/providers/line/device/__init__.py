@@ -1,0 +1,1 @@
+"""LINE through a login as a secondary device."""

@@ -1,0 +1,34 @@
+"""Ids of chats, users and messages, and the chat of a message. Pure."""
+
+from typing import Any
+
+from unifyport.model.inbound import Conversation, dedupe_key
+
+from .structures import USER, Message
+
+LONGEST_ID = 64
+
+
+def message_key_of(account: str, message: Message) -> bytes:
+    """The key of a message: the same for an operation and for history."""
+    return dedupe_key("line-device", account, "message", id_of(message.id))
+
+
+def conversation_of(mid: str) -> Conversation:
+    """A chat by its mid: `u…` is a user, `c…` a group, `r…` a room."""
+    return Conversation(mid, "user" if mid.startswith("u") else "group")
+
+
+def chat_of(message: Message, account: str) -> Conversation:
+    """The chat of a message: in a chat of two the other user. Raises `ValueError`."""
+    sender, to = id_of(message.sender), id_of(message.to)
+    if message.to_type not in (None, USER) or not to.startswith("u"):
+        return conversation_of(to)
+    return conversation_of(to if sender == account else sender)
+
+
+def id_of(value: Any) -> str:
+    """An id of a user, chat or message. Raises `ValueError`."""
+    if isinstance(value, str) and 0 < len(value) <= LONGEST_ID and value.isascii() and value.isalnum():
+        return value
+    raise ValueError("an id that is none")
