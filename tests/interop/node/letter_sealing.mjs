@@ -1,7 +1,6 @@
 // Letter Sealing a second time, on Node's `crypto` alone, from public descriptions of the algorithm:
-// LINE Encryption Overview (https://d.line-scdn.net/stf/linecorp/en/csr/line-encryption-whitepaper-ver2.1.pdf),
-// and for the form of chunks, group keys, key chains and files the clients https://github.com/evex-dev/linejs and
-// https://github.com/beeper/line. It shares no code with `unifyport.protocols.letter_sealing`.
+// https://github.com/evex-dev/linejs and https://github.com/beeper/line. The tag of version 1 is not confirmed. It
+// shares no code with `unifyport.protocols.letter_sealing`.
 //
 // Reads one JSON object per line, {op, …} with bytes in base64, and answers one per line. `node letter_sealing.mjs
 // vectors` prints the vectors of tests/protocols/vectors/letter_sealing.json instead.

@@ -12,9 +12,9 @@ ids, version and content type with AES-256-GCM. Version 1 authenticates the ciph
 hand out one message as that of another chat or type. It is read because old conversations hold it, and never
 written.
 
-https://d.line-scdn.net/stf/linecorp/en/csr/line-encryption-whitepaper-ver2.1.pdf describes both; form of the
-chunks and order of what is authenticated: `base/e2ee` of https://github.com/evex-dev/linejs and `e2ee.py` of
-PyPI CHRLINE.
+Form of the chunks, keys, and what is authenticated in which order: `base/e2ee` of
+https://github.com/evex-dev/linejs and `e2ee.py` of PyPI CHRLINE. Those do not check the tag of version 1;
+that it is AES of the folded SHA-256 of the ciphertext has not been confirmed by a published source.
 """
 
 import hmac
