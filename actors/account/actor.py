@@ -198,7 +198,7 @@ class AccountActor:
 
     async def new_connector(self, session: MemorySession) -> Connector:
         """One for a login, which keeps its state in `session`. Raises a failure class."""
-        return await self.connectors.construct(session)
+        return await self.connectors.construct_for_login(session)
 
     async def commit_login(self, step: Step) -> None:
         """Make a step of a login durable and take it over.

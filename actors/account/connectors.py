@@ -34,6 +34,11 @@ class Connectors:
         """Raises `Transient` where the proxy cannot be used, and what the constructor raises."""
         return self._state.connector_class(await self._context(session))
 
+    async def construct_for_login(self, session: Session) -> Connector:
+        """As `construct`; the connector can read the session that its login will replace."""
+        former = MemorySession(await self._services.store.session(self._state.row.no))
+        return self._state.connector_class(await self._context(session, former))
+
     async def prepare_log_out(self) -> ConnectorContext | None:
         """What a connector that logs out is constructed from; None where the platform need not be told.
 
@@ -63,7 +68,7 @@ class Connectors:
         finally:
             await close(account_id, connector)
 
-    async def _context(self, session: Session) -> ConnectorContext:
+    async def _context(self, session: Session, former: Session | None = None) -> ConnectorContext:
         row, services = self._state.row, self._services
         return ConnectorContext(
             credentials=self._state.credentials,
@@ -78,6 +83,7 @@ class Connectors:
             clock=services.clock,
             wanted=self._state.spec.wanted(row.metadata),
             counts=attrs.evolve(services.tallies.connectors, channel=row.channel),
+            former=former,
         )
 
     async def _checked_proxy(self) -> Proxy | None:

@@ -84,6 +84,7 @@ class ConnectorContext:
     clock: Clock = attrs.field(factory=Clock)  # while it is in doubt, nothing is too old
     wanted: frozenset[str] = frozenset()  # of `ConnectionSpec.on_request`, what the account has asked for
     counts: Counts = attrs.field(factory=Counts)
+    former: Session | None = None  # of a login: the session that it will replace, to read from
 
 
 class Connector(Protocol):

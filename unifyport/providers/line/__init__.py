@@ -1,13 +1,28 @@
-"""LINE. So far: Official Accounts, over the Messaging API.
+"""LINE: Official Accounts over the Messaging API, and personal accounts as a logged-in device.
 
-https://developers.line.biz/en/docs/messaging-api/. The platform calls us: a channel has one webhook, which
+https://developers.line.biz/en/docs/messaging-api/: the platform calls us; a channel has one webhook, which
 the gateway sets.
+
+A device (`device/`) is what LINE's application for computers is: not an API that LINE offers to programs. It
+is logged in by a QR code and a PIN.
 """
 
 import attrs
 
-from ..contract.base import WEBHOOK, Channel, ConnectionSpec, ConnectorIn, Credential, Inbound
+from ..contract.base import (
+    POLL,
+    READ,
+    SENT,
+    WEBHOOK,
+    Channel,
+    ConnectionSpec,
+    ConnectorIn,
+    Credential,
+    Inbound,
+)
 from ..contract.ingress import InboundHook
+from .device import limits
+from .device import sent_fields as device_fields
 from .messaging.limits import MAX_DOWNLOAD, MAX_TEXT, MAX_UPLOAD, PACE, PARALLEL_SENDS
 from .messaging.parse import parse_webhook
 from .messaging.render import render
@@ -17,10 +32,21 @@ from .messaging.signature import verify
 
 @attrs.frozen
 class Endpoints:
-    """`[providers.line]`: the two hosts of the Messaging API; the second one has the files of customers."""
+    """`[providers.line]`: the two hosts of the Messaging API; the second one has the files of customers.
+
+    The fields that begin with `device_` are those of a logged-in device: the gateway, the object store, the
+    host of profile pictures, and what the device says of itself. LINE accepts certain types and versions
+    only (`device/appearance.py`); an empty version is the default of the type.
+    """
 
     api_url: str = "https://api.line.me"
     data_api_url: str = "https://api-data.line.me"
+    device_url: str = "https://legy.line-apps.com"
+    device_media_url: str = "https://obs.line-apps.com"
+    device_picture_url: str = "https://profile.line-scdn.net"
+    device_type: str = "DESKTOPMAC"
+    device_version: str = ""
+    device_name: str = "UnifyPort"
 
 
 CHANNEL = Channel(
@@ -54,6 +80,25 @@ CHANNEL = Channel(
             marks_sending=True,
             pace=PACE,
             sandbox="unifyport.sandbox.line.messaging:LinePlatform",
+        ),
+        ConnectionSpec(
+            auth_mode="qrcode",
+            connector=ConnectorIn("unifyport.providers.line.device.connector", "LineDeviceConnector"),
+            credentials=(),
+            inbound=Inbound.REPLAYABLE,
+            probed=(POLL,),
+            check=limits.check,
+            provider_data=device_fields.PROVIDER_DATA,
+            mentions=True,
+            conversation_types=("user", "group"),
+            max_text=limits.MAX_TEXT,
+            max_download=limits.MAX_DOWNLOAD,
+            max_upload=limits.MAX_UPLOAD,
+            receipts=(SENT, READ),
+            parallel_sends=limits.PARALLEL_SENDS,
+            mark_read_needs_message=True,
+            marks_sending=True,
+            sandbox="unifyport.sandbox.line.device.platform:LineDevicePlatform",
         ),
     ),
 )

@@ -90,3 +90,8 @@ def key_decision(error: TalkException) -> KeyDecision | None:
     sealed message that comes from there.
     """
     return _KEYS.get(error.code) if error.code is not None else None
+
+
+def no_group_key(error: TalkException) -> bool:
+    """Whether a group has no key yet."""
+    return error.code == 5

@@ -17,22 +17,25 @@ PAGE = 100
 
 @frozen
 class Revisions:
-    """The last operation, and the last global and individual events, that were read."""
+    """The last operation, and the last global and individual events, that were read. `at`: the time of the
+    newest operation so far, unix ms; 0: there was none.
+    """
 
     operation: int = 0
     globals: int = 0
     individual: int = 0
+    at: int = 0
 
     def request(self, count: int = PAGE) -> SyncRequest:
         return SyncRequest(self.operation, count, self.globals, self.individual)
 
     def dump(self) -> bytes:
-        return msgspec.msgpack.encode((self.operation, self.globals, self.individual))
+        return msgspec.msgpack.encode((self.operation, self.globals, self.individual, self.at))
 
     @classmethod
     def load(cls, data: bytes) -> "Revisions":
         """Raises `msgspec.DecodeError`."""
-        return cls(*msgspec.msgpack.decode(data, type=tuple[int, int, int]))
+        return cls(*msgspec.msgpack.decode(data, type=tuple[int, int, int, int]))
 
 
 @frozen
@@ -64,6 +67,7 @@ def after(revisions: Revisions, answer: SyncAnswer) -> Page:
         max([revisions.operation, *((one.revision or 0) for one in new)]),
         max(revisions.globals, events[0]),
         max(revisions.individual, events[1]),
+        max([revisions.at, *(one.created or 0 for one in new)]),
     )
     return Page(new, moved, more=bool(found.more) and moved != revisions)
 

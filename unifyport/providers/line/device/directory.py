@@ -1,0 +1,196 @@
+"""The commands and look-ups about chats, contacts and groups."""
+
+from unifyport.model import directory
+from unifyport.model.times import rfc3339
+from unifyport.providers.contract.capabilities import (
+    CONTACT_NOT_FOUND,
+    CONVERSATION_NOT_FOUND,
+    GROUP_NOT_FOUND,
+)
+from unifyport.providers.contract.errors import Rejected
+
+from . import call_structures as of
+from . import structures as line
+from .chats import id_of
+from .echoes import Echoes
+from .people import AT_A_TIME, FOUND_BY_USER, People, shown_name
+from .talk import Talk
+
+_MISSING = ("not_found", "invalid_argument", "invalid_recipient", "not_a_member")
+
+
+class Directory:
+    """Look-ups of one connection. `picture_url`: where profile pictures are."""
+
+    def __init__(self, talk: Talk, people: People, echoes: Echoes, picture_url: str) -> None:
+        self._talk = talk
+        self._people = people
+        self._echoes = echoes
+        self._picture_url = picture_url
+
+    # -- contacts -------------------------------------------------------------------------------------------
+
+    async def list_contacts(
+        self, q: str | None, after: str | None, limit: int
+    ) -> directory.Page[directory.Contact]:
+        """Contacts by their mid. `q`: a part of a name, in any case."""
+        mids = sorted(await self._talk.read("getAllContactIds", of.ReasonArguments(FOUND_BY_USER)))
+        blocked = set(await self._blocked())
+        rest = [mid for mid in mids if after is None or mid > after]
+        found: list[directory.Contact] = []
+        for start in range(0, len(rest), AT_A_TIME):
+            part = rest[start : start + AT_A_TIME]
+            for contact in await self._talk.read("getContacts", of.ContactsArguments(tuple(part))):
+                shown = self._contact(contact, blocked)
+                if q is None or q.casefold() in shown.display_name.casefold():
+                    found.append(shown)
+            if len(found) > limit:
+                break
+        page = found[:limit]
+        return directory.Page(page, page[-1].id if len(found) > limit else None)
+
+    async def get_contact(self, contact_id: str) -> directory.Contact:
+        mid = _mid(contact_id, CONTACT_NOT_FOUND, "u")
+        try:
+            found = await self._talk.read("getContact", of.ContactArguments(mid))
+        except Rejected as refused:
+            raise _missing(refused, CONTACT_NOT_FOUND) from None
+        return self._contact(found, set(await self._blocked()))
+
+    async def blocklist(self) -> directory.ContactBlocklist:
+        return directory.ContactBlocklist(sorted(await self._blocked()))
+
+    async def set_blocked(self, contact_id: str, blocked: bool) -> None:
+        mid = _mid(contact_id, CONTACT_NOT_FOUND, "u")
+        number = await self._echoes.number()
+        try:
+            await self._talk.write(
+                "blockContact" if blocked else "unblockContact", of.BlockContactArguments(number, mid)
+            )
+        except Rejected as refused:
+            raise _missing(refused, CONTACT_NOT_FOUND) from None
+
+    async def _blocked(self) -> tuple[str, ...]:
+        found: tuple[str, ...] = await self._talk.read(
+            "getBlockedContactIds", of.ReasonArguments(FOUND_BY_USER)
+        )
+        return found
+
+    def _contact(self, contact: line.Contact, blocked: set[str]) -> directory.Contact:
+        mid = contact.mid or ""
+        return directory.Contact(
+            id=mid,
+            conversation_id=mid,
+            display_name=shown_name(contact),
+            provider_user_id=mid,
+            avatar_url=self.picture(contact.picture_path),
+            is_blocked=mid in blocked,
+            extra={"status_message": contact.status_message} if contact.status_message else None,
+        )
+
+    def picture(self, path: str | None) -> str:
+        """The URL of a profile's picture; empty where there is none."""
+        return f"{self._picture_url}{path}" if path and path.startswith("/") and len(path) < 512 else ""
+
+    # -- groups ---------------------------------------------------------------------------------------------
+
+    async def list_groups(self, after: str | None, limit: int) -> directory.Page[directory.Group]:
+        arguments = of.GetAllChatMidsArguments(of.GetAllChatMidsRequest(), FOUND_BY_USER)
+        known = await self._talk.read("getAllChatMids", arguments)
+        mids = sorted(mid for mid in known.members or () if after is None or mid > after)
+        page = mids[:limit]
+        groups = [self._group(chat) for chat in await self._chats(page)]
+        return directory.Page(groups, page[-1] if len(mids) > limit else None)
+
+    async def get_group(self, group_id: str) -> directory.Group:
+        return self._group(await self._chat(_mid(group_id, GROUP_NOT_FOUND, "cr"), GROUP_NOT_FOUND))
+
+    async def list_members(
+        self, conversation_id: str, after: str | None, limit: int
+    ) -> directory.Page[directory.ConversationMember]:
+        mid = _mid(conversation_id, CONVERSATION_NOT_FOUND, "ucr")
+        if mid.startswith("u"):
+            names = await self._people.names_of([mid])
+            return directory.Page([directory.ConversationMember(mid, names.get(mid, ""), role="member")])
+        chat = await self._chat(mid, CONVERSATION_NOT_FOUND)
+        group = chat.extra.group if chat.extra is not None else None
+        members = dict(group.members or {}) if group is not None else {}
+        owner = group.creator if group is not None else None
+        mids = sorted(one for one in members if after is None or one > after)
+        page = mids[:limit]
+        names = await self._people.names_of(page)
+        shown = [
+            directory.ConversationMember(
+                one,
+                names.get(one, ""),
+                role="owner" if one == owner else "member",
+                joined_at=rfc3339(members[one]) if members[one] > 0 else None,
+            )
+            for one in page
+        ]
+        return directory.Page(shown, page[-1] if len(mids) > limit else None)
+
+    async def get_conversation(self, conversation_id: str) -> directory.Conversation:
+        mid = _mid(conversation_id, CONVERSATION_NOT_FOUND, "ucr")
+        if mid.startswith("u"):
+            try:
+                found = await self._talk.read("getContact", of.ContactArguments(mid))
+            except Rejected as refused:
+                raise _missing(refused, CONVERSATION_NOT_FOUND) from None
+            picture = self.picture(found.picture_path)
+            return directory.Conversation(mid, "user", shown_name(found), picture)
+        chat = await self._chat(mid, CONVERSATION_NOT_FOUND)
+        group = self._group(chat)
+        return directory.Conversation(
+            mid,
+            "group",
+            group.name,
+            group.avatar_url,
+            is_muted=bool(chat.muted),
+            created_at=group.created_at,
+            members_count=group.member_count,
+        )
+
+    async def _chats(self, mids: list[str]) -> tuple[line.Chat, ...]:
+        if not mids:
+            return ()
+        arguments = of.GetChatsArguments(of.GetChatsRequest(tuple(mids)), FOUND_BY_USER)
+        found = await self._talk.read("getChats", arguments)
+        return found.chats or ()
+
+    async def _chat(self, mid: str, missing: str) -> line.Chat:
+        try:
+            found = await self._chats([mid])
+        except Rejected as refused:
+            raise _missing(refused, missing) from None
+        if not found:
+            raise Rejected(missing)
+        return found[0]
+
+    def _group(self, chat: line.Chat) -> directory.Group:
+        mid = chat.mid or ""
+        group = chat.extra.group if chat.extra is not None else None
+        members = len(group.members) if group is not None and group.members else None
+        return directory.Group(
+            id=mid,
+            conversation_id=mid,
+            name=chat.name or "",
+            avatar_url=self.picture(chat.picture_path),
+            created_at=rfc3339(chat.created) if chat.created and chat.created > 0 else None,
+            member_count=members,
+        )
+
+
+def _mid(text: str, missing: str, prefixes: str) -> str:
+    """Raises `Rejected(missing)`."""
+    try:
+        mid = id_of(text)
+    except ValueError:
+        raise Rejected(missing) from None
+    if mid[0] not in prefixes:
+        raise Rejected(missing)
+    return mid
+
+
+def _missing(refused: Rejected, reason: str) -> Rejected:
+    return Rejected(reason, code=refused.code) if refused.reason in _MISSING else refused

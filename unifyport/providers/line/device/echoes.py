@@ -1,0 +1,111 @@
+"""Our own calls as the platform reports them back: settled, not told again.
+
+A message is recognised by the number of its call and its chat; it is kept until its echo comes, or for a day.
+Other calls (a read mark, an unsend) are remembered in memory only: after a restart their echo is told, as if
+the account's phone had made it.
+"""
+
+from collections.abc import Iterable
+
+import msgspec
+import trio
+
+from unifyport.model.inbound import Conversation, Ignored, ProviderEvent, Status, StatusChanged, dedupe_key
+from unifyport.model.message import OutboundMessage
+from unifyport.model.unit import SessionChange
+from unifyport.process.clock import Clock
+from unifyport.providers.records import scan_all
+
+from .chats import chat_of
+from .memory import Recent
+from .operations import ECHOES
+from .records import COUNTER, SENT, Me, Records, SentCall, number_key
+from .structures import SEND_MESSAGE, Operation
+
+KEPT_MS = 86_400_000
+MOST_KEPT = 1000  # sends whose echo has not come
+_OTHER_CALLS = 512
+_FIRST, _LAST = 1, 2**31 - 1
+
+
+class Echoes:
+    """The numbers of calls of one connection."""
+
+    def __init__(self, records: Records, me: Me, clock: Clock) -> None:
+        self._records = records
+        self._me = me
+        self._clock = clock
+        self._lock = trio.Lock()
+        self._others: Recent[int, bool] = Recent(_OTHER_CALLS)
+
+    async def number(self) -> int:
+        """The number of a call that is no message; durable before it is used."""
+        async with self._lock:
+            number = await self._next()
+            await self._records.commit([_counter(number)])
+        self._others.put(number, True)
+        return number
+
+    async def sending(self, message: OutboundMessage, *, again: bool = False) -> int:
+        """The number of a message: its command is recorded as sending. `again`: it was recorded already, and
+        the platform has refused it. Raises what `Session.sending` raises.
+        """
+        async with self._lock:
+            number = await self._next()
+            sent = SentCall(message.conversation_id, self._clock.now_ms())
+            kept = SessionChange(SENT, number_key(number), msgspec.msgpack.encode(sent))
+            changes = [_counter(number), kept]
+            if again:
+                await self._records.commit(changes)
+            else:
+                await self._records.sending(message, changes, self._me.client_ref(number))
+        return number
+
+    async def settle(self, operation: Operation) -> tuple[ProviderEvent, list[SessionChange]] | None:
+        """The end of a send, or nothing to tell, for the echo of a call of ours; None for any other."""
+        number = operation.req_seq or 0
+        if operation.type not in ECHOES or not _FIRST <= number <= _LAST:
+            return None
+        if operation.type != SEND_MESSAGE:
+            if self._others.get(number) is None:
+                return None
+            return Ignored(self._key(operation)), []
+        stored = await self._records.get(SENT, number_key(number))
+        message = operation.message
+        if stored is None or message is None:
+            return None
+        if message.to != msgspec.msgpack.decode(stored, type=SentCall).chat:
+            return None
+        chat, client_ref = chat_of(message, self._me.mid), self._me.client_ref(number)
+        return self._sent(operation, chat, client_ref), [SessionChange(SENT, number_key(number), None)]
+
+    async def sweep(self) -> None:
+        """Forget sends whose echo will not come."""
+        oldest = self._clock.now_ms() - KEPT_MS
+        found = await scan_all(self._records.session, SENT)
+        old = [key for key, value in found if msgspec.msgpack.decode(value, type=SentCall).at < oldest]
+        too_many = [key for key, _ in found[: max(len(found) - MOST_KEPT, 0)]]
+        gone: Iterable[bytes] = dict.fromkeys([*old, *too_many])
+        if changes := [SessionChange(SENT, key, None) for key in gone]:
+            await self._records.commit(changes)
+
+    # -- inside ---------------------------------------------------------------------------------------------
+
+    def _key(self, operation: Operation) -> bytes:
+        return dedupe_key("line-device", self._me.mid, "operation", operation.revision or 0)
+
+    def _sent(self, operation: Operation, chat: Conversation, client_ref: str) -> ProviderEvent:
+        message = operation.message
+        assert message is not None
+        at = message.created or operation.created or 0
+        ids = [message.id or ""]
+        return StatusChanged(self._key(operation), chat, ids, Status.SENT, at, client_ref=client_ref)
+
+    async def _next(self) -> int:
+        stored = await self._records.get(*COUNTER)
+        number = int.from_bytes(stored) + 1 if stored is not None else _FIRST
+        return number if number <= _LAST else _FIRST
+
+
+def _counter(number: int) -> SessionChange:
+    return SessionChange(*COUNTER, number_key(number))

@@ -1,0 +1,147 @@
+"""A login by QR code and PIN with a human (`qr_login.py` has its steps).
+
+A QR code that was not scanned is replaced by that of a new session, until the dialog's time is over. The PIN
+is shown only where the platform does not know the certificate of a former login. What the login brings is
+kept before the device introduces itself by it: tokens, certificate, and those keys that the server has
+registered.
+"""
+
+import base64
+import binascii
+
+from unifyport.model.account import Identity
+from unifyport.model.unit import SessionChange
+from unifyport.protocols.letter_sealing import keys
+from unifyport.protocols.letter_sealing.errors import LetterSealingError
+from unifyport.protocols.letter_sealing.key_chain import open_key_chain
+from unifyport.protocols.letter_sealing.keys import KeyPair
+from unifyport.providers.contract.base import ConnectorContext
+from unifyport.providers.contract.errors import Rejected, Transient
+from unifyport.providers.contract.login import Authorization, Dialog
+from unifyport.providers.http import nothing_applied
+
+from . import call_structures as of
+from . import tokens as rules
+from .gateway import Gateway, Silence
+from .keyring import Keyring
+from .qr_login import (
+    LOGIN_PATH,
+    POLL_PATH,
+    STEPS,
+    Login,
+    LoginFailed,
+    Step,
+    advance,
+    arguments,
+    refuse,
+    sealed_keys,
+    silent,
+)
+from .records import ME, TOKENS, Me, Records
+from .structures import Profile
+from .talk import Talk
+from .token_keeper import TokenKeeper, dump
+
+
+class Linking:
+    """One login with a human."""
+
+    def __init__(self, context: ConnectorContext, gateway: Gateway, dialog: Dialog) -> None:
+        self._context = context
+        self._gateway = gateway
+        self._dialog = dialog
+
+    async def run(self) -> Authorization:
+        """Raises a failure class. The dialog bounds the time."""
+        certificate = await self._former_certificate()
+        while True:
+            try:
+                login = Login(keys.generate(), certificate)
+                while login.step is not Step.DONE:
+                    login = await self._advance(login)
+                return await self._finish(login)
+            except LoginFailed as failed:
+                if failed.reason != "login_expired":
+                    raise Rejected(failed.reason, code=failed.code or "") from None
+
+    async def _former_certificate(self) -> str:
+        """Of the login before, which the platform may still know."""
+        former = self._context.former
+        stored = await former.get(*ME) if former is not None else None
+        return Me.load(stored).certificate if stored is not None else ""
+
+    async def _advance(self, login: Login) -> Login:
+        """The login after its next answer; a QR code and a PIN are shown. Raises `LoginFailed`."""
+        step = login.step
+        try:
+            login = await self._ask(login)
+        except Silence:
+            return silent(login)
+        if step is Step.QR_CODE:
+            await self._dialog.show_qr(login.url, login.lifetime)
+        elif step is Step.PIN:
+            await self._dialog.show_pin(login.pin, login.lifetime)
+        return login
+
+    async def _ask(self, login: Login) -> Login:
+        call, device = STEPS[login.step], self._gateway.device
+        asked = arguments(login, device.system, self._gateway.name)
+        with nothing_applied():
+            if call.poll:
+                result, _ = await self._gateway.poll(
+                    POLL_PATH,
+                    call.name,
+                    asked,
+                    call.result,
+                    access=login.session,
+                    seconds=login.poll_seconds,
+                )
+            else:
+                result, _ = await self._gateway.call(LOGIN_PATH, call.name, asked, call.result)
+        error, success = getattr(result, "error", None), getattr(result, "success", None)
+        return refuse(login, error) if error is not None else advance(login, success)
+
+    # -- the end --------------------------------------------------------------------------------------------
+
+    async def _finish(self, login: Login) -> Authorization:
+        answer = login.answer
+        assert answer is not None
+        assert answer.mid is not None
+        assert answer.tokens is not None
+        me = Me.new(answer.mid, answer.certificate or login.certificate)
+        tokens = rules.issued(answer.tokens, self._context.clock.now_ms() / 1000)
+        records = Records(self._context.session)
+        await records.commit([SessionChange(*ME, me.dump()), SessionChange(*TOKENS, dump(tokens))])
+        keeper = TokenKeeper(self._context, self._gateway, me.login)
+        talk = Talk(self._gateway, keeper, self._context.clock.now_ms)
+        await Keyring(talk, records, me, self._context.clock).adopt(_pairs_of(login))
+        profile = await talk.read("getProfile", of.ReasonArguments(8))
+        return Authorization(identity_of(profile, self._context.endpoints.device_picture_url))
+
+
+def _pairs_of(login: Login) -> list[KeyPair]:
+    """The pairs of the phone's key chain; empty where it sent none that can be opened."""
+    assert login.answer is not None
+    found = sealed_keys(login.answer)
+    if found is None:
+        return []
+    try:
+        sealed, sender = (
+            base64.b64decode(found[name], validate=True) for name in ("encryptedKeyChain", "publicKey")
+        )
+        return open_key_chain(sealed, login.device, sender)
+    except (LetterSealingError, binascii.Error, ValueError):
+        return []
+
+
+def identity_of(profile: Profile, picture_url: str) -> Identity:
+    """The account as the platform describes it. Raises `Transient` for a profile without a mid."""
+    if not profile.mid:
+        raise Transient("malformed_answer")
+    path = profile.picture_path or ""
+    return Identity(
+        profile.mid,
+        display_name=profile.display_name or "",
+        picture_url=f"{picture_url}{path}" if path.startswith("/") else "",
+        bio=profile.status_message or "",
+    )
