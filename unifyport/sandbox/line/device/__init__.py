@@ -1,0 +1,1 @@
+"""LINE's device protocol, played on loopback."""

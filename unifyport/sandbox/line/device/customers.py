@@ -1,0 +1,259 @@
+"""The phones' side of the played LINE, for the control port: what people write and do, and what fails."""
+
+import base64
+import os
+import time
+from collections.abc import Callable
+from typing import Any
+
+from unifyport.protocols.letter_sealing.content import file_content
+from unifyport.protocols.letter_sealing.files import KEY_MATERIAL_BYTES, seal_file
+from unifyport.providers.line.device import structures as line
+from unifyport.providers.line.device.operations import REACTIONS
+
+from .logins import Logins
+from .objects import ObjectStore
+from .phone import Phones, shown
+from .talk import READ_BY_THEM, READ_BY_US, UNSENT_BY_THEM, UNSENT_BY_US, TalkService
+from .world import Account, Device, Group, World
+
+_MEDIA = {"image": ("emi", 1), "video": ("emv", 2), "audio": ("ema", 3), "file": ("emf", 14)}
+JOINED, LEFT, JOINED_SELF, REMOVED = 130, 128, 129, 133
+
+
+class Customers:
+    """Obeys orders of the control port. All of them raise `ValueError`."""
+
+    def __init__(self, world: World, talk: TalkService, logins: Logins, objects: ObjectStore) -> None:
+        self._world = world
+        self._talk = talk
+        self._logins = logins
+        self._objects = objects
+        self.phones = Phones(world)
+        self._orders: dict[str, Callable[[dict[str, Any]], dict[str, Any] | None]] = {
+            "account": self._account,
+            "scan": lambda order: self._logins.scan(_text(order, "qr"), self._person(order, "name")),
+            "enter_pin": lambda order: self._logins.type_pin(
+                _text(order, "pin"), self._person(order, "name")
+            ),
+            "expire_logins": lambda order: self._logins.expire(),
+            "forget_certificates": lambda order: self._person(order, "name").certificates.clear(),
+            "group": self._group,
+            "join": self._join,
+            "leave": self._leave,
+            "renew_key": self._renew_key,
+            "renew_group_key": self._renew_group_key,
+            "sealing": self._sealing,
+            "expire_token": self._expire_token,
+            "log_out": self._log_out,
+            "unsend": self._unsend,
+            "react": self._react,
+            "lose_operations": self._lose_operations,
+            "operation": self._operation,
+            "repeat": self._repeat,
+            "processing": self._processing,
+        }
+
+    def obey(self, order: dict[str, Any]) -> dict[str, Any] | None:
+        """What a phone, its owner or the platform does, by the name in `do`."""
+        act = self._orders.get(str(order.get("do")))
+        if act is None:
+            raise ValueError(f"do: must be one of {', '.join(self._orders)}")
+        return act(order)
+
+    # -- messages -------------------------------------------------------------------------------------------
+
+    def receive(self, order: dict[str, Any]) -> dict[str, Any]:
+        """A person writes from a phone: `{from, to, text}`; `to` is a person's name, `group` a group's.
+
+        `media` (`{type, content (base64), filename}`) sends a file, `location`, `quote` (a message's id),
+        `plain: true` does not seal; `content_type` and `metadata` are sent as they are.
+        """
+        sender = self._person(order, "from", "Mei")
+        to = self._find_group(order).mid if "group" in order else self._person(order, "to").mid
+        content: dict[str, Any] = {}
+        parts: dict[str, Any] = {
+            "content_type": int(order.get("content_type", 0)),
+            "metadata": dict(order.get("metadata") or {}),
+        }
+        if "media" in order:
+            content, file = self._file(order["media"])
+            parts |= {"content_type": file.pop("content_type"), "metadata": parts["metadata"] | file}
+        elif "location" in order:
+            content, parts["content_type"] = {"location": dict(order["location"])}, 15
+        elif "text" in order:
+            content = {"text": str(order["text"])}
+        if "quote" in order:
+            parts |= {"related_id": str(order["quote"]), "relation": line.REPLY, "related_service": line.TALK}
+        written = self.phones.write(sender, to, content, plain=bool(order.get("plain")), **parts)
+        made = self._world.new_message(written, sender)
+        self._world.deliver(made, sender)
+        chat = to if to in self._world.groups else sender.mid
+        return {"message_id": made.id, "conversation_id": chat}
+
+    def _file(self, value: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        if not isinstance(value, dict) or value.get("type") not in _MEDIA:
+            raise ValueError(f"media.type: must be one of {', '.join(_MEDIA)}")
+        space, content_type = _MEDIA[value["type"]]
+        try:
+            content = base64.b64decode(value["content"], validate=True)
+        except (KeyError, ValueError, TypeError):
+            raise ValueError("media.content: must be base64") from None
+        material = os.urandom(KEY_MATERIAL_BYTES)
+        sealed = seal_file(content, material)
+        oid = self._objects.put(space, "reqid-phone", sealed)
+        name = str(value.get("filename", "a.bin"))
+        metadata = {"SID": space, "OID": oid, "FILE_SIZE": str(len(sealed))}
+        return file_content(material, name), {"content_type": content_type, **metadata}
+
+    def receipt(self, order: dict[str, Any]) -> None:
+        """A person has read up to a message: `{from, message_id}`."""
+        reader = self._person(order, "from", "Mei")
+        message = self._message(order)
+        chat = self._talk.chat_for(reader, message)
+        self._world.tell(reader, READ_BY_US, param1=chat, param2=message.id)
+        for account in self._world.audience(chat, reader):
+            seen = chat if chat in self._world.groups else reader.mid
+            self._world.tell(account, READ_BY_THEM, param1=seen, param2=reader.mid, param3=message.id)
+
+    def sent(self) -> list[dict[str, Any]]:
+        """What devices sent, as the phones that got it read it, oldest first."""
+        found = []
+        for told in self._world.sent:
+            try:
+                opened = self.phones.open(told["message"])
+            except Exception as error:  # told, not raised: a test looks at it
+                opened = {"error": f"{type(error).__name__}: {error}"}
+            found.append({"account": told["account"], **shown(told["message"], opened)})
+        return found
+
+    def _unsend(self, order: dict[str, Any]) -> None:
+        message = self._message(order)
+        author = self._world.accounts[message.sender or ""]
+        self._world.tell(author, UNSENT_BY_US, param1=message.to, param2=message.id)
+        for account in self._world.audience(message.to or "", author):
+            self._world.tell(
+                account, UNSENT_BY_THEM, param1=self._talk.chat_for(account, message), param2=message.id
+            )
+
+    def _react(self, order: dict[str, Any]) -> None:
+        kinds = {emoji: number for number, emoji in REACTIONS.items()}
+        emoji = str(order.get("emoji", ""))
+        if emoji and emoji not in kinds:
+            raise ValueError(f"emoji: must be one of {' '.join(kinds)}")
+        self._talk.react(
+            self._person(order, "from", "Mei"),
+            self._message(order),
+            kinds.get(emoji) if emoji else None,
+            None,
+        )
+
+    # -- people and groups ----------------------------------------------------------------------------------
+
+    def _account(self, order: dict[str, Any]) -> dict[str, Any]:
+        """Settings: `status_message`, `picture_path`, `seals`, `contacts` (names)."""
+        known = ("status_message", "picture_path", "seals")
+        account = self._world.account(
+            _text(order, "name"), **{name: order[name] for name in known if name in order}
+        )
+        for name in order.get("contacts") or ():
+            account.contacts[self._world.account(str(name)).mid] = ""
+        return {"mid": account.mid}
+
+    def _group(self, order: dict[str, Any]) -> dict[str, Any]:
+        """`{subject, names}`: a group, its creator first."""
+        members = [self._world.account(str(name)) for name in order.get("names") or ()]
+        if not members:
+            raise ValueError("names: must name the members, the creator first")
+        return {"id": self._world.group(_text(order, "subject"), members).mid}
+
+    def _join(self, order: dict[str, Any]) -> None:
+        group, account = self._find_group(order), self._person(order, "name")
+        group.members[account.mid] = time.time_ns() // 1_000_000
+        group.stale = True
+        self._world.tell(account, JOINED_SELF, param1=group.mid)
+        for member in self._world.audience(group.mid, account):
+            self._world.tell(member, JOINED, param1=group.mid, param2=account.mid)
+
+    def _leave(self, order: dict[str, Any]) -> None:
+        group, account = self._find_group(order), self._person(order, "name")
+        group.members.pop(account.mid, None)
+        group.stale = True
+        for member in self._world.members(group):
+            self._world.tell(member, LEFT, param1=group.mid, param2=account.mid)
+
+    # -- keys -----------------------------------------------------------------------------------------------
+
+    def _renew_key(self, order: dict[str, Any]) -> dict[str, Any]:
+        """The phone registers another key; devices do not get its private half."""
+        return {"key_id": self._world.renew_key(self._person(order, "name")).key_id}
+
+    def _renew_group_key(self, order: dict[str, Any]) -> None:
+        group = self._find_group(order)
+        self.phones.make_group_key(group, self._world.accounts[group.creator])
+
+    def _sealing(self, order: dict[str, Any]) -> None:
+        """Turn a person's Letter Sealing `on` or off."""
+        self._person(order, "name").seals = bool(order.get("on", True))
+
+    # -- the platform ---------------------------------------------------------------------------------------
+
+    def _devices(self, order: dict[str, Any]) -> list[Device]:
+        return list(self._person(order, "name").devices)
+
+    def _expire_token(self, order: dict[str, Any]) -> None:
+        for device in self._devices(order):
+            device.expired = True
+
+    def _log_out(self, order: dict[str, Any]) -> None:
+        for device in self._devices(order):
+            self._world.log_out(device)
+
+    def _lose_operations(self, order: dict[str, Any]) -> None:
+        """What has happened so far is not replayed to the person's devices any more."""
+        account = self._person(order, "name")
+        account.lost_before = account.revision
+
+    def _operation(self, order: dict[str, Any]) -> dict[str, Any]:
+        """Any operation: `{name, type, param1, param2, param3}`."""
+        parts = {name: str(order[name]) for name in ("param1", "param2", "param3") if name in order}
+        made = self._world.tell(self._person(order, "name"), int(order.get("type", 0)), **parts)
+        return {"revision": made.revision}
+
+    def _repeat(self, order: dict[str, Any]) -> None:
+        """The newest message operation of a person comes once more, under another revision."""
+        account = self._person(order, "name")
+        newest = next(one for one in reversed(account.operations) if one.message is not None)
+        self._world.tell(account, newest.type or 0, message=newest.message)
+
+    def _processing(self, order: dict[str, Any]) -> None:
+        """All files are answered 202 for the next `count` requests."""
+        for stored in self._objects.files.values():
+            stored.processing = int(order.get("count", 1))
+
+    # -- what orders name -----------------------------------------------------------------------------------
+
+    def _person(self, order: dict[str, Any], field: str, default: str = "") -> Account:
+        name = order.get(field, default)
+        if not isinstance(name, str) or not name:
+            raise ValueError(f"{field}: must be a person's name")
+        return self._world.account(name)
+
+    def _find_group(self, order: dict[str, Any]) -> Group:
+        group = self._world.groups.get(str(order.get("group")))
+        if group is None:
+            raise ValueError("group: there is no such group")
+        return group
+
+    def _message(self, order: dict[str, Any]) -> line.Message:
+        message = self._world.messages.get(str(order.get("message_id")))
+        if message is None:
+            raise ValueError("message_id: there is no such message")
+        return message
+
+
+def _text(order: dict[str, Any], name: str) -> str:
+    value = order.get(name)
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"{name}: must be a text")
+    return value
