@@ -9,6 +9,7 @@ import logging
 
 from unifyport.model.inbound import Content
 from unifyport.protocols.letter_sealing.errors import BadSeal, LetterSealingError, UnsupportedVersion
+from unifyport.providers.contract.counts import Counts
 from unifyport.providers.contract.errors import RateLimited, Transient
 
 from .keyring import Keyring, NoKey
@@ -22,9 +23,10 @@ log = logging.getLogger(__name__)
 class Opener:
     """Reads messages of one account."""
 
-    def __init__(self, keyring: Keyring, account: str) -> None:
+    def __init__(self, keyring: Keyring, account: str, counts: Counts) -> None:
         self._keyring = keyring
         self._account = account
+        self._counts = counts
 
     async def content(self, message: Message) -> Content:
         """What a message says. Raises a failure class where the platform cannot be reached."""
@@ -48,6 +50,7 @@ class Opener:
 
     def _given_up(self, message: Message, reason: str) -> Content:
         log.info("line: a message could not be decrypted: %s", reason)
+        self._counts.add_undecryptable(reason)
         return undecryptable(message, reason)
 
 

@@ -39,7 +39,7 @@ class Parts:
             media=self.media,
         )
         readers = Readers(
-            opener=Opener(self.keyring, me.mid),
+            opener=Opener(self.keyring, me.mid, context.counts),
             echoes=self.echoes,
             people=self.people,
             keyring=self.keyring,

@@ -141,12 +141,8 @@ class Customers:
         emoji = str(order.get("emoji", ""))
         if emoji and emoji not in kinds:
             raise ValueError(f"emoji: must be one of {' '.join(kinds)}")
-        self._talk.react(
-            self._person(order, "from", "Mei"),
-            self._message(order),
-            kinds.get(emoji) if emoji else None,
-            None,
-        )
+        who, message = self._person(order, "from", "Mei"), self._message(order)
+        self._talk.react(who, message, kinds.get(emoji) if emoji else None, None)
 
     # -- people and groups ----------------------------------------------------------------------------------
 

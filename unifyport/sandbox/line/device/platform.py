@@ -83,7 +83,7 @@ class LineDevicePlatform(HttpPlatform):
         who = device.account.name if device is not None else ""
         return await self.answer(who, head.name, answer)
 
-    async def _answer(self, head: Head, reader: Any, device: Device | None, seconds: float) -> object | None:
+    async def _answer(self, head: Head, reader: Any, device: Device | None, seconds: float) -> Any:
         """The structure of the answer; None: a poll ended without one."""
         if head.name in _LOGIN_CALLS or head.name in _OLD_LOGIN:
             return await self._log_in(head.name, reader, seconds)
@@ -96,7 +96,7 @@ class LineDevicePlatform(HttpPlatform):
             return call.result(error=line.TalkException(code=NOT_AUTHORIZED, reason="NOT_AUTHORIZED_DEVICE"))
         if device.expired:
             return call.result(error=line.TalkException(code=MUST_REFRESH, reason="MUST_REFRESH_V3_TOKEN"))
-        arguments = thrift.read(reader, call.arguments)
+        arguments: Any = thrift.read(reader, call.arguments)
         if head.name == "sync":
             return await self._sync(device, arguments, seconds)
         try:
@@ -105,10 +105,10 @@ class LineDevicePlatform(HttpPlatform):
             return call.result(error=refused.error)
         return call.result() if call.void else call.result(success=success)
 
-    async def _log_in(self, name: str, reader: Any, seconds: float) -> object | None:
+    async def _log_in(self, name: str, reader: Any, seconds: float) -> Any:
         call = _LOGIN_CALLS[_OLD_LOGIN.get(name, name)]
         result = OldLoginResult if name == "qrCodeLogin" else call.result
-        arguments = thrift.read(reader, _ARGUMENTS.get(name, Arguments))
+        arguments: Any = thrift.read(reader, _ARGUMENTS.get(name, Arguments))
         try:
             success = await self.logins.carry_out(name, arguments, seconds)
         except logins.Refused as refused:
