@@ -118,6 +118,10 @@ class LineDeviceWorld:
     def received(self, name: str, event: str = "message.received") -> list[dict[str, Any]]:
         return [found for found in self.inbox.of(event) if found["account_id"] == self.ids[name]]
 
+    def has(self, name: str, message_id: str) -> bool:
+        """Whether this message has come."""
+        return any(event["message_id"] == message_id for event in self.received(name))
+
     def texts(self, name: str) -> list[str]:
         return [found["text"] for found in self.received(name)]
 

@@ -111,15 +111,22 @@ async def client(platform: DevicePlatform, kind: str, directory: Path) -> AsyncI
     at = platform.addresses
     directory.mkdir(parents=True, exist_ok=True)
     where = [at["device_url"], at["device_root_key"], at["device_media_url"]]
+    async with started(kind, [*PROGRAMS[kind](), *where, str(directory)]) as running:
+        yield running
+
+
+@contextlib.asynccontextmanager
+async def started(name: str, command: list[str]) -> AsyncIterator[Client]:
+    """A client that this command starts; it is killed at the end."""
     process = await trio.lowlevel.open_process(
-        [*PROGRAMS[kind](), *where, str(directory)],
+        command,
         env=peers.environment(),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )
     try:
         async with trio.open_nursery() as nursery:
-            running = Client(kind, process)
+            running = Client(name, process)
             nursery.start_soon(running.read)
             yield running
             nursery.cancel_scope.cancel()

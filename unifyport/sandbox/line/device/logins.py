@@ -102,6 +102,8 @@ class Logins:
                 if request.nonce != session.nonce or not session.nonce:
                     raise Refused(REFUSED, "nonce")
                 return self._log_in(session, old=False)
+            case "qrCodeLoginV2":
+                return self._log_in(session, old=False)
             case "qrCodeLogin":
                 return self._log_in(session, old=True)
         raise Refused(REFUSED, name)
@@ -137,7 +139,7 @@ class Logins:
         if old:
             return OldLoginAnswer(certificate, device.access, metadata, account.mid)
         tokens = IssuedToken(device.access, device.refresh, TOKEN_SECONDS)
-        return of.LoginAnswer(certificate, tokens, account.mid, metadata=metadata)
+        return of.LoginAnswer(certificate, tokens, account.mid, metadata=metadata, key_chain=metadata)
 
     def _key_chain(self, session: Session, account: Account) -> dict[str, str]:
         """The phone's keys for the device, if its code has a key and the account seals."""

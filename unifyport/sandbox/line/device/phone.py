@@ -13,8 +13,6 @@ from unifyport.providers.line.device import structures as line
 
 from .world import Account, Group, GroupKey, World
 
-TO_TYPES = {"u": line.USER, "r": line.ROOM, "c": line.GROUP}
-
 
 class Phones:
     """What the phones of all accounts do with messages."""
@@ -29,7 +27,7 @@ class Phones:
 
         `content` is what is sealed: `text`, `location`, `keyMaterial`; `parts` are fields of `Message`.
         """
-        made = line.Message(sender=sender.mid, to=to, to_type=TO_TYPES[to[0]], **parts)
+        made = line.Message(sender=sender.mid, to=to, **parts)
         keys = None if plain or not content else self._keys(sender, to)
         if keys is None:
             place = content.get("location")

@@ -36,7 +36,11 @@ from .world import TOKEN_SECONDS, Device, World
 NOT_AUTHORIZED, MUST_REFRESH, RATE_LIMITED, INTERNAL = 8, 119, 4, 20
 LONGEST_POLL = 180.0
 _CONTENT_TYPES = {"image": 1, "video": 2, "audio": 3, "file": 14}
-_OLD_LOGIN = {"createQrCode": "createQrCodeForSecure", "qrCodeLogin": "qrCodeLoginV2ForSecure"}
+_OLD_LOGIN = {
+    "createQrCode": "createQrCodeForSecure",
+    "qrCodeLogin": "qrCodeLoginV2ForSecure",
+    "qrCodeLoginV2": "qrCodeLoginV2ForSecure",
+}
 _LOGIN_CALLS = {step.name: step for step in STEPS.values()}
 
 

@@ -21,6 +21,7 @@ from ...platform import KEPT
 FIRST_REVISION = 9_100_000_000_000_000
 FIRST_MESSAGE = 560_000_000_000_000_001
 TOKEN_SECONDS = 604_800
+TO_TYPES = {"u": line.USER, "r": line.ROOM, "c": line.GROUP}
 
 
 def mid_of(name: str, prefix: str = "u") -> str:
@@ -176,7 +177,13 @@ class World:
 
     def new_message(self, message: line.Message, sender: Account) -> line.Message:
         """The message with what the server gives it."""
-        made = attrs.evolve(message, sender=sender.mid, id=str(next(self._messages)), created=now())
+        made = attrs.evolve(
+            message,
+            sender=sender.mid,
+            to_type=TO_TYPES.get((message.to or "u")[0], line.USER),
+            id=str(next(self._messages)),
+            created=now(),
+        )
         assert made.id is not None
         self.messages[made.id] = made
         return made
