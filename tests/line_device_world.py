@@ -133,10 +133,10 @@ class LineDeviceWorld:
 
 @contextlib.asynccontextmanager
 async def line_device_world(
-    directory: Path, *, events: str = ALL, more: str = ""
+    directory: Path, *, events: str = ALL, policy: str = QUICK, more: str = ""
 ) -> AsyncIterator[LineDeviceWorld]:
     async with sandbox() as platform, receiver() as inbox:
-        file = endpoint(inbox.url, events=events) + platform.sandbox.config() + QUICK + more
+        file = endpoint(inbox.url, events=events) + platform.sandbox.config() + policy + more
         async with gateway(settings_of(directory, file, **public(free_port()))) as api:
             world = LineDeviceWorld(platform, inbox, api)
             await world.do("account", name=MEI)

@@ -188,10 +188,10 @@ def test_many_calls_refresh_once() -> None:
 
 
 def test_a_device_that_is_not_authorized() -> None:
-    assert tokens.after_not_authorized(PAIR, 0, False, NOW) is Decision.LOGGED_OUT
-    assert tokens.after_not_authorized(PAIR, 0, False, NOW + 600) is Decision.REFRESH
-    assert tokens.after_not_authorized(PAIR, 0, True, NOW + 600) is Decision.LOGGED_OUT
-    assert tokens.after_not_authorized(evolve(PAIR, number=1), 0, False, NOW) is Decision.REPEAT
+    assert tokens.after_not_authorized(PAIR, 0, False) is Decision.REFRESH
+    assert tokens.after_not_authorized(evolve(PAIR, refresh=""), 0, False) is Decision.LOGGED_OUT
+    assert tokens.after_not_authorized(PAIR, 0, True) is Decision.LOGGED_OUT
+    assert tokens.after_not_authorized(evolve(PAIR, number=1), 0, False) is Decision.REPEAT
 
 
 def test_a_refused_refresh() -> None:

@@ -11,7 +11,7 @@ from unifyport.protocols.thrift import (
     encode_message,
 )
 from unifyport.providers.contract.base import ConnectorContext
-from unifyport.providers.contract.errors import Transient
+from unifyport.providers.contract.errors import RateLimited, Transient
 from unifyport.providers.http import CALL_SECONDS, HttpApi
 
 from .appearance import device_of, headers
@@ -87,6 +87,8 @@ _SILENT = frozenset({*(f"http_{status}" for status in _NOTHING), "timeout"})
 
 
 def _read(answer: Response, result: type) -> object:
+    if answer.status == 429:
+        raise RateLimited(_seconds(answer.headers.get("retry-after", "")))
     if answer.status != 200:
         raise Transient(f"http_{answer.status}", maybe_applied=answer.status >= 500)
     try:
@@ -95,3 +97,8 @@ def _read(answer: Response, result: type) -> object:
         raise Transient(f"call_refused_{refused.exception.type}") from None
     except ThriftError:
         raise Transient("malformed_answer", maybe_applied=True) from None
+
+
+def _seconds(retry_after: str) -> float:
+    """The wait that an answer asks for (RFC 9110 section 10.2.3); a minute where it names none."""
+    return float(retry_after) if retry_after.isascii() and retry_after.isdigit() else 60.0

@@ -213,9 +213,14 @@ KINDS: dict[int, Kind] = {
     1: Kind("image", "image", _file("image")),
     2: Kind("video", "video", _file("video")),
     3: Kind("audio", "audio", _file("audio")),
+    4: Kind("unknown", "html", _named("text")),
+    5: Kind("unknown", "pdf", _named("FILE_NAME")),
     6: Kind("unknown", "call", _named("TYPE")),
     7: Kind("sticker", "sticker", _sticker),
+    8: Kind("unknown", "presence", _named("text")),
     9: Kind("unknown", "gift", _named("TYPE")),
+    10: Kind("unknown", "group_board", _named("text")),
+    11: Kind("unknown", "app_link", _named("text", "ALT_TEXT", "linkUri")),
     12: Kind("text", "link", _named("linkUri")),
     13: Kind("contact", "contact", _contact),
     14: Kind("document", "file", _file("document")),
@@ -224,6 +229,7 @@ KINDS: dict[int, Kind] = {
     17: Kind("unknown", "rich", _named("ALT_TEXT")),
     19: Kind("unknown", "music", _named("text", "linkUri")),
     20: Kind("unknown", "payment", _named("text")),
+    21: Kind("image", "external_image", _file("image")),
     22: Kind("unknown", "flex", _flex),
 }
 CHAT_EVENT = 18

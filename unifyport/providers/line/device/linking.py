@@ -37,7 +37,8 @@ from .qr_login import (
     sealed_keys,
     silent,
 )
-from .records import ME, TOKENS, Me, Records
+from .records import ME, REVISIONS, TOKENS, Me, Records
+from .revisions import Revisions
 from .structures import Profile
 from .talk import Talk
 from .token_keeper import TokenKeeper, dump
@@ -113,10 +114,17 @@ class Linking:
         records = Records(self._context.session)
         await records.commit([SessionChange(*ME, me.dump()), SessionChange(*TOKENS, dump(tokens))])
         keeper = TokenKeeper(self._context, self._gateway, me.login)
-        talk = Talk(self._gateway, keeper, self._context.clock.now_ms)
+        talk = Talk(self._gateway, keeper)
+        await self._mark(talk, records)
         await Keyring(talk, records, me, self._context.clock).adopt(_pairs_of(login))
         profile = await talk.read("getProfile", of.ReasonArguments(8))
         return Authorization(identity_of(profile, self._context.endpoints.device_picture_url))
+
+    async def _mark(self, talk: Talk, records: Records) -> None:
+        """Operations are read from the login on."""
+        newest: int = await talk.read("getLastOpRevision", of.NoArguments())
+        begin = Revisions(max(newest, 0), at=self._context.clock.now_ms())
+        await records.commit([SessionChange(*REVISIONS, begin.dump())])
 
 
 def _pairs_of(login: Login) -> list[KeyPair]:

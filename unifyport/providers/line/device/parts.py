@@ -24,7 +24,7 @@ class Parts:
         endpoints, clock = context.endpoints, context.clock
         self.me = me
         self.tokens = TokenKeeper(context, gateway, me.login)
-        self.talk = Talk(gateway, self.tokens, clock.now_ms)
+        self.talk = Talk(gateway, self.tokens)
         self.keyring = Keyring(self.talk, records, me, clock)
         self.echoes = Echoes(records, me, clock)
         self.people = People(self.talk)

@@ -14,10 +14,10 @@ forgotten before the operations after it are read.
 import logging
 
 import attrs
-import msgspec
 import trio
 
 from unifyport.model.inbound import ProviderEvent
+from unifyport.model.json_text import UNREADABLE
 from unifyport.model.unit import SessionChange
 from unifyport.process.clock import Clock
 from unifyport.providers.contract.base import Batch, Link
@@ -79,7 +79,7 @@ class Sync:
         if stored is not None:
             try:
                 return Revisions.load(stored)
-            except msgspec.DecodeError:
+            except UNREADABLE:
                 log.warning("line: the revisions that were stored cannot be read")
         revisions = Revisions(await self._newest(), at=self._clock.now_ms())
         await self._records.deliver(link, Batch([], [_change(revisions)]))

@@ -4,10 +4,9 @@ A call that is refused because of its token is made once more with a newer one: 
 leave `Transient` without `maybe_applied`.
 """
 
-from collections.abc import Callable
 from typing import Any, Protocol
 
-from unifyport.providers.contract.errors import ChannelError, Transient
+from unifyport.providers.contract.errors import ChannelError, LoggedOut, Transient
 from unifyport.providers.http import CALL_SECONDS, nothing_applied
 
 from . import tokens as rules
@@ -42,10 +41,9 @@ class _Result(Protocol):
 class Talk:
     """The calls of one connection."""
 
-    def __init__(self, gateway: Gateway, tokens: TokenKeeper, now: Callable[[], int]) -> None:
+    def __init__(self, gateway: Gateway, tokens: TokenKeeper) -> None:
         self._gateway = gateway
         self._tokens = tokens
-        self._now = now
 
     async def read(self, name: str, arguments: object) -> Any:
         """The result of a call that changes nothing. Raises a failure class."""
@@ -89,7 +87,10 @@ class Talk:
                 raise TalkRefusal(result.error)
             if decision is Decision.LOGGED_OUT:
                 raise failure_of(result.error)
-            await self._tokens.decide(decision, used)
+            try:
+                await self._tokens.decide(decision, used)
+            except LoggedOut:
+                raise failure_of(result.error) from None
             repeated = True
 
     async def _send(self, call: Call, arguments: object, used: Tokens, seconds: float) -> _Result:
@@ -107,7 +108,7 @@ class Talk:
         if error.code == MUST_REFRESH:
             return rules.after_must_refresh(newest, used.number, repeated)
         if error.code in (NOT_AUTHORIZED_DEVICE, NOT_AUTHORIZED_SESSION):
-            return rules.after_not_authorized(newest, used.number, repeated, self._now() / 1000)
+            return rules.after_not_authorized(newest, used.number, repeated)
         return None
 
 

@@ -6,7 +6,8 @@
       start, for a token that ran out
     a call answers MUST_REFRESH_V3_TOKEN     REFRESH, then the call once more; the second time: LOGGED_OUT
       for an older token than the newest     REPEAT with the newest: another call has refreshed meanwhile
-    a call answers NOT_AUTHORIZED_DEVICE     LOGGED_OUT; REFRESH, once, where the token is due
+    a call answers NOT_AUTHORIZED_DEVICE     REFRESH, once: the answer of a former refresh may have been
+                                             lost; otherwise, and where that is refused: LOGGED_OUT
     an answer has `x-line-next-access`       that token replaces the old one; the refresh token stays
     the refresh is refused                   LOGGED_OUT, unless the refusal asks for a RETRY
     the refresh brings no access token       nothing changes, RETRY
@@ -160,13 +161,15 @@ def after_must_refresh(tokens: Tokens, used: int, repeated: bool) -> Decision:
     return Decision.REFRESH
 
 
-def after_not_authorized(tokens: Tokens, used: int, repeated: bool, now: float) -> Decision:
-    """NOT_AUTHORIZED_DEVICE or NOT_AUTHORIZED_SESSION: the device was logged out, unless the token is only
-    old.
+def after_not_authorized(tokens: Tokens, used: int, repeated: bool) -> Decision:
+    """NOT_AUTHORIZED_DEVICE or NOT_AUTHORIZED_SESSION: the device was logged out, unless another token has
+    replaced the one that was used.
     """
-    if used < tokens.number and not repeated:
+    if repeated:
+        return Decision.LOGGED_OUT
+    if used < tokens.number:
         return Decision.REPEAT
-    return Decision.REFRESH if tokens.due(now) and not repeated else Decision.LOGGED_OUT
+    return Decision.REFRESH if tokens.refresh else Decision.LOGGED_OUT
 
 
 def after_refusal(error: RefreshException) -> Decision:

@@ -194,7 +194,9 @@ class LineDevicePlatform(HttpPlatform):
         return await self.answer("", "download", answer)
 
     def rate_limited(self, seconds: int) -> Response:
-        return as_json({"message": "too many requests"}, 429)
+        answer = as_json({"message": "too many requests"}, 429)
+        answer.headers["retry-after"] = str(seconds)
+        return answer
 
     def failed(self) -> Response:
         return as_json({"message": "internal error"}, 500)

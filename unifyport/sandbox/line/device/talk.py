@@ -35,7 +35,7 @@ class TalkService:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._calls: dict[str, Callable[[Device, Any], Any]] = {
+        self.calls: dict[str, Callable[[Device, Any], Any]] = {
             "logoutV2": lambda device, _: world.log_out(device),
             "getLastOpRevision": lambda device, _: device.account.revision,
             "getProfile": lambda device, _: _profile(device.account),
@@ -67,7 +67,7 @@ class TalkService:
 
     def carry_out(self, name: str, device: Device, arguments: Any) -> Any:
         """Raises `Refused`."""
-        return self._calls[name](device, arguments)
+        return self.calls[name](device, arguments)
 
     # -- messages -------------------------------------------------------------------------------------------
 
