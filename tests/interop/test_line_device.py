@@ -34,7 +34,7 @@ async def text_both_ways(world: LineDeviceWorld, client: Client, to: str, chat: 
             True,
         )
         id_ = (await client.ask("send", to=chat, text=f"{number} xin chào"))["id"]
-        await world.inbox.until(lambda wanted=id_: world.has(SHOP, wanted))
+        await world.inbox.until(lambda: world.has(SHOP, id_))  # noqa: B023
         [event] = [event for event in world.received(SHOP) if event["message_id"] == id_]
         assert event["text"] == f"{number} xin chào"
 

@@ -206,7 +206,7 @@ async def test_a_file_is_fetched_on_receipt(tmp_path: Path) -> None:
         order = {"type": "image", "content": base64.b64encode(content).decode()}
         await world.order("messages", **{"from": MEI, "to": SHOP, "media": order})
         await world.inbox.until(lambda: world.received(SHOP))
-        await world.api.until(lambda _: _kept(tmp_path), "/v1/accounts")
+        await world.api.until(lambda _: bool(_kept(tmp_path)), "/v1/accounts")
         world.line.objects.files.clear()
         [file] = world.received(SHOP)[0]["data"]["message"]["attachments"]
         assert (await world.api.http.get(file["url"])).content == content
@@ -239,7 +239,12 @@ async def test_pages_that_do_not_move_on(tmp_path: Path, monkeypatch: pytest.Mon
         await world.do("lose_operations", name=SHOP)
         calls, newest = world.line.talk.calls, tuple(world.line.world.messages.values())[:-21:-1]
         asked: list[object] = []
-        monkeypatch.setitem(calls, PREVIOUS, lambda _, arguments: asked.append(arguments) or newest)
+
+        def answer(device: object, arguments: object) -> object:
+            asked.append(arguments)
+            return newest
+
+        monkeypatch.setitem(calls, PREVIOUS, answer)
         await world.api.data("POST", f"/v1/accounts/{id_}/runtime/start")
         await world.inbox.until(lambda: len(world.texts(SHOP)) == 20)
         await world.says(MEI, SHOP, "end")
