@@ -159,7 +159,7 @@ async def test_no_answer_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         await world.link(SHOP)
         await world.sends(SHOP, MEI, "before")
         call = gateway.Gateway.call
-        monkeypatch.setattr(call, "__kwdefaults__", {**call.__kwdefaults__, "timeout": 0.3})
+        monkeypatch.setattr(call, "__kwdefaults__", {**(call.__kwdefaults__ or {}), "timeout": 0.3})
         monkeypatch.setattr("unifyport.providers.line.device.talk.CALL_SECONDS", 0.3)
         await world.order("faults", kind="delay", value=3, method="sendMessage")
         answer = await world.send(SHOP, MEI)
