@@ -1,10 +1,12 @@
-"""Arguments and results of the calls about keys of Letter Sealing."""
+"""Arguments and results of the calls about keys of Letter Sealing, and keys as the server hands them out."""
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, TypeGuard
 
 from attrs import field, frozen
 
+from unifyport.protocols.letter_sealing.errors import LetterSealingError
+from unifyport.protocols.letter_sealing.keys import MAX_KEY_ID, PublicKey
 from unifyport.protocols.thrift import I32
 
 from . import structures as line
@@ -91,3 +93,18 @@ class RegisterGroupKeyArguments:
     members: Annotated[tuple[str, ...], 4] = ()
     key_ids: Annotated[tuple[I32, ...], 5] = ()
     sealed: Annotated[tuple[bytes, ...], 6] = field(default=(), repr=False)
+
+
+def is_key_id(value: int | None) -> TypeGuard[int]:
+    """Whether a server's word is a key id."""
+    return value is not None and 0 <= value <= MAX_KEY_ID
+
+
+def public_key(found: line.PublicKey | None) -> PublicKey | None:
+    """A key as the server hands it out; None for one that is none."""
+    if found is None or found.data is None or not is_key_id(found.key_id):
+        return None
+    try:
+        return PublicKey(found.key_id, found.data)
+    except LetterSealingError:
+        return None

@@ -8,14 +8,14 @@
     of a group           the current one, in the session       `getLastE2EEGroupSharedKey` to send,
                          others in memory                      `getE2EEGroupSharedKey` by that id
 
-A key of the account is kept only if the server has its public half registered. A group without a key gets one
+A group without a key gets one
 from the first member that writes; after a change of members the server asks for another.
 """
 
 import contextlib
-from typing import TypeGuard
 
 import msgspec
+import trio
 
 from unifyport.model.unit import SessionChange
 from unifyport.process.clock import Clock
@@ -26,11 +26,10 @@ from unifyport.providers.contract.errors import Rejected, Transient
 
 from . import key_structures as of
 from . import structures as line
-from .call_structures import NoArguments
 from .errors import no_group_key
 from .memory import Recent
-from .records import GROUP, NEWEST_KEY, OWN_KEY, PEER, GroupState, Me, PeerState, Records, number_key
-from .records import own_key_changes as own_keys
+from .own_keys import OwnKeys
+from .records import GROUP, PEER, GroupState, Me, PeerState, Records
 from .sealing import Need, UserKey
 from .talk import Talk, TalkRefusal
 
@@ -47,6 +46,7 @@ class Keyring:
     """The keys of one connection."""
 
     def __init__(self, talk: Talk, records: Records, me: Me, clock: Clock) -> None:
+        self.own = OwnKeys(talk, records, clock)
         self._talk = talk
         self._records = records
         self._me = me
@@ -61,7 +61,7 @@ class Keyring:
         if need.group_key_id is not None:
             return await self._group_key(chat, need.group_key_id), await self.public(need.peer)
         assert need.own_key_id is not None
-        pair = await self._own(need.own_key_id)
+        pair = await self.own.get(need.own_key_id)
         if pair is None:
             raise NoKey("own_key_missing")
         return pair, await self.public(need.peer)
@@ -76,7 +76,7 @@ class Keyring:
             asked = of.PublicKeyArguments(user.mid, key_id=user.key_id)
             found = await self._read("getE2EEPublicKey", asked, "peer_key_missing")
             assert isinstance(found, line.PublicKey)
-            known = _public(found)
+            known = of.public_key(found)
             if known is None or known.key_id != user.key_id:
                 raise NoKey("peer_key_missing")
             self._public.put(user, known)
@@ -100,12 +100,12 @@ class Keyring:
             state = await self._negotiate(mid)
         if state.key_id < 0:
             return None
-        own = await self.newest()
+        own = await self.own.newest()
         return messages.keys_to_user(own, PublicKey(state.key_id, state.key))
 
     async def to_group(self, chat: str) -> messages.Keys:
         """The keys of a message to a group, which gets a key if it has none. Raises failure classes."""
-        own = await self.newest()
+        own = await self.own.newest()
         stored = await self._records.get(GROUP, chat.encode())
         if stored is None:
             pair = await self._newest_group_key(chat, own)
@@ -114,38 +114,6 @@ class Keyring:
             state = msgspec.msgpack.decode(stored, type=GroupState)
             pair = KeyPair(state.key_id, state.private)
         return messages.keys_in_group(pair, own.public)
-
-    async def newest(self) -> KeyPair:
-        """The account's registered pair, registered anew where it has none. Raises failure classes."""
-        key_id = await self._records.get(*NEWEST_KEY)
-        pair = await self._own(int.from_bytes(key_id)) if key_id is not None else None
-        return pair if pair is not None else await self.register()
-
-    async def register(self) -> KeyPair:
-        """Register a new pair of the account. Raises failure classes."""
-        made = keys.generate()
-        key = line.PublicKey(version=1, key_id=0, data=made.public.data, created=self._clock.now_ms())
-        found: line.PublicKey = await self._talk.write(
-            "registerE2EEPublicKey", of.RegisterPublicKeyArguments(0, key)
-        )
-        registered = _public(found)
-        if registered is None or registered.data != made.public.data:
-            raise Transient("malformed_answer", maybe_applied=True)
-        pair = KeyPair(registered.key_id, made.private)
-        await self._records.commit(own_keys([pair], pair.key_id))
-        return pair
-
-    async def adopt(self, pairs: list[KeyPair]) -> None:
-        """Keep those of the phone's key chain that the server has registered. Raises failure classes."""
-        found = await self._talk.read("getE2EEPublicKeys", NoArguments())
-        registered = {key.key_id: key for one in found if (key := _public(one)) is not None}
-        ours = [
-            pair for pair in pairs if pair.key_id in registered and pair.belongs_to(registered[pair.key_id])
-        ]
-        if not ours:
-            await self.register()
-            return
-        await self._records.commit(own_keys(ours, max(pair.key_id for pair in ours)))
 
     # -- what has become void -------------------------------------------------------------------------------
 
@@ -163,14 +131,10 @@ class Keyring:
 
     async def renew_group(self, chat: str) -> None:
         """Give a group a new key, as its members have changed. Raises failure classes."""
-        pair = await self._make_group_key(chat, await self.newest())
+        pair = await self._make_group_key(chat, await self.own.newest())
         await self._commit(GROUP, chat, GroupState(pair.key_id, pair.private))
 
     # -- inside ---------------------------------------------------------------------------------------------
-
-    async def _own(self, key_id: int) -> KeyPair | None:
-        private = await self._records.get(OWN_KEY, number_key(key_id))
-        return KeyPair(key_id, private) if private is not None else None
 
     async def _peer(self, mid: str) -> PeerState:
         stored = await self._records.get(PEER, mid.encode())
@@ -184,7 +148,7 @@ class Keyring:
 
     async def _negotiate(self, mid: str) -> PeerState:
         found: line.Negotiation = await self._talk.read("negotiateE2EEPublicKey", of.NegotiateArguments(mid))
-        key = _public(found.public_key)
+        key = of.public_key(found.public_key)
         if key is None or (found.spec_version is not None and found.spec_version < 1):
             state = PeerState(plain_until=self._clock.now_ms() + PLAIN_MS)
         else:
@@ -212,8 +176,8 @@ class Keyring:
 
     async def _open_group_key(self, chat: str, found: line.GroupKey) -> KeyPair:
         """The pair of a group, of what its creator has sealed for us. Raises `NoKey`."""
-        own = await self._own(found.receiver_key_id) if _is_id(found.receiver_key_id) else None
-        if own is None or not found.creator or not _is_id(found.creator_key_id):
+        own = await self.own.get(found.receiver_key_id) if of.is_key_id(found.receiver_key_id) else None
+        if own is None or not found.creator or not of.is_key_id(found.creator_key_id):
             raise NoKey("group_key_not_for_us")
         creator = await self.public(UserKey(found.creator, found.creator_key_id))
         try:
@@ -237,33 +201,25 @@ class Keyring:
     async def _make_group_key(self, chat: str, own: KeyPair) -> KeyPair:
         found = await self._talk.read("getLastE2EEPublicKeys", of.MemberKeysArguments(chat))
         members = {
-            mid: key for mid, one in list(found.items())[:MOST_MEMBERS] if (key := _public(one)) is not None
+            mid: key
+            for mid, one in list(found.items())[:MOST_MEMBERS]
+            if (key := of.public_key(one)) is not None
         }
         members[self._me.mid] = own.public
         made = keys.generate()
+        sealed = []
+        for key in members.values():
+            sealed.append(group_keys.seal_group_key(made, own, key))
+            await trio.lowlevel.checkpoint()  # a large group would hold the loop
         arguments = of.RegisterGroupKeyArguments(
             chat_mid=chat,
             members=tuple(members),
             key_ids=tuple(key.key_id for key in members.values()),
-            sealed=tuple(group_keys.seal_group_key(made, own, key) for key in members.values()),
+            sealed=tuple(sealed),
         )
         registered: line.GroupKey = await self._talk.write("registerE2EEGroupKey", arguments)
-        if not _is_id(registered.group_key_id):
+        if not of.is_key_id(registered.group_key_id):
             raise Transient("malformed_answer", maybe_applied=True)
         pair = KeyPair(registered.group_key_id, made.private)
         self._groups.put((chat, pair.key_id), pair)
         return pair
-
-
-def _is_id(value: int | None) -> TypeGuard[int]:
-    return value is not None and 0 <= value <= keys.MAX_KEY_ID
-
-
-def _public(found: line.PublicKey | None) -> PublicKey | None:
-    """A key as the server hands it out; None for one that is none."""
-    if found is None or found.data is None or not _is_id(found.key_id):
-        return None
-    try:
-        return PublicKey(found.key_id, found.data)
-    except LetterSealingError:
-        return None

@@ -23,7 +23,7 @@ from unifyport.providers.http import nothing_applied
 from . import call_structures as of
 from . import tokens as rules
 from .gateway import Gateway, Silence
-from .keyring import Keyring
+from .own_keys import OwnKeys
 from .qr_login import (
     LOGIN_PATH,
     POLL_PATH,
@@ -116,7 +116,7 @@ class Linking:
         keeper = TokenKeeper(self._context, self._gateway, me.login)
         talk = Talk(self._gateway, keeper)
         await self._mark(talk, records)
-        await Keyring(talk, records, me, self._context.clock).adopt(_pairs_of(login))
+        await OwnKeys(talk, records, self._context.clock).adopt(_pairs_of(login))
         profile = await talk.read("getProfile", of.ReasonArguments(8))
         return Authorization(identity_of(profile, self._context.endpoints.device_picture_url))
 

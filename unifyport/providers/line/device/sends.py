@@ -105,7 +105,7 @@ class Sends:
     async def _repair(self, decision: KeyDecision, mid: str) -> None:
         match decision:
             case KeyDecision.OWN_KEY:
-                await self._keyring.register()
+                await self._keyring.own.register()
             case KeyDecision.PEER_KEY | KeyDecision.SEAL_AGAIN:
                 await self._keyring.forget_peer(mid)
                 await self._keyring.forget_group(mid)

@@ -26,10 +26,11 @@ from unifyport.providers.line.device.login_structures import (
 from unifyport.providers.line.device.qr_login import STEPS
 
 from ...http import HttpPlatform, as_json, http
-from . import logins, talk
+from . import logins
 from .customers import Customers
 from .logins import Logins, OldLoginResult
 from .objects import ObjectStore
+from .refusals import Refused
 from .talk import TalkService, operations_after
 from .world import TOKEN_SECONDS, Device, World
 
@@ -105,7 +106,7 @@ class LineDevicePlatform(HttpPlatform):
             return await self._sync(device, arguments, seconds)
         try:
             success = self.talk.carry_out(head.name, device, arguments)
-        except talk.Refused as refused:
+        except Refused as refused:
             return call.result(error=refused.error)
         return call.result() if call.void else call.result(success=success)
 

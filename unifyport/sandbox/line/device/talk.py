@@ -10,10 +10,11 @@ from typing import Any
 from unifyport.protocols.letter_sealing.chunks import from_chunks
 from unifyport.protocols.letter_sealing.errors import LetterSealingError
 from unifyport.providers.line.device import call_structures as of
-from unifyport.providers.line.device import key_structures as keys
 from unifyport.providers.line.device import structures as line
 
-from .world import Account, Device, Group, GroupKey, World
+from .keys import KeyService
+from .refusals import Refused
+from .world import Account, Device, Group, World
 
 READ_BY_US, READ_BY_THEM = 40, 55
 UNSENT_BY_US, UNSENT_BY_THEM = 64, 65
@@ -22,19 +23,12 @@ BLOCKED, UNBLOCKED = 6, 7
 MOST_OPERATIONS = 100
 
 
-class Refused(Exception):
-    """`TalkException`."""
-
-    def __init__(self, code: int, reason: str = "") -> None:
-        super().__init__(reason)
-        self.error = line.TalkException(code=code, reason=reason)
-
-
 class TalkService:
     """All calls but `sync`, which waits. `carry_out` returns what stands in the field `success`."""
 
     def __init__(self, world: World) -> None:
         self._world = world
+        keys = KeyService(world)
         self.calls: dict[str, Callable[[Device, Any], Any]] = {
             "logoutV2": lambda device, _: world.log_out(device),
             "getLastOpRevision": lambda device, _: device.account.revision,
@@ -55,14 +49,14 @@ class TalkService:
             "getMessageBoxes": self._boxes,
             "getPreviousMessagesV2WithRequest": self._previous,
             "acquireEncryptedAccessToken": lambda device, _: f"{device.account.mid}\x1e{device.access}",
-            "negotiateE2EEPublicKey": self._negotiate,
-            "getE2EEPublicKey": self._public_key,
-            "getE2EEPublicKeys": lambda device, _: tuple(map(_key, device.account.registered.values())),
-            "getLastE2EEPublicKeys": self._member_keys,
-            "registerE2EEPublicKey": self._register,
-            "getLastE2EEGroupSharedKey": self._last_group_key,
-            "getE2EEGroupSharedKey": self._group_key,
-            "registerE2EEGroupKey": self._register_group_key,
+            "negotiateE2EEPublicKey": keys.negotiate,
+            "getE2EEPublicKey": keys.public_key,
+            "getE2EEPublicKeys": lambda device, _: keys.own(device.account),
+            "getLastE2EEPublicKeys": keys.member_keys,
+            "registerE2EEPublicKey": keys.register,
+            "getLastE2EEGroupSharedKey": keys.last_group_key,
+            "getE2EEGroupSharedKey": keys.group_key,
+            "registerE2EEGroupKey": keys.register_group_key,
         }
 
     def carry_out(self, name: str, device: Device, arguments: Any) -> Any:
@@ -235,65 +229,6 @@ class TalkService:
             return account.mid in group.members
         return account.mid in (message.sender, message.to)
 
-    # -- keys -----------------------------------------------------------------------------------------------
-
-    def _negotiate(self, device: Device, asked: keys.NegotiateArguments) -> line.Negotiation:
-        account = self._world.accounts.get(asked.mid)
-        if account is None:
-            raise Refused(5, "no such user")
-        if account.key is None:
-            return line.Negotiation(frozenset(), None, -1)
-        return line.Negotiation(frozenset({0, 1, 2, 3, 14, 15}), _key(account.key), 2)
-
-    def _public_key(self, device: Device, asked: keys.PublicKeyArguments) -> line.PublicKey:
-        account = self._world.accounts.get(asked.mid)
-        if account is None or asked.key_id not in account.registered:
-            raise Refused(5, "no such key")
-        return _key(account.registered[asked.key_id])
-
-    def _member_keys(self, device: Device, asked: keys.MemberKeysArguments) -> dict[str, line.PublicKey]:
-        group = self._group(device.account, asked.chat_mid)
-        return {one.mid: _key(one.key) for one in self._world.members(group) if one.key is not None}
-
-    def _register(self, device: Device, asked: keys.RegisterPublicKeyArguments) -> line.PublicKey:
-        if asked.key is None or asked.key.data is None or len(asked.key.data) != 32:
-            raise Refused(85, "key")
-        return _key(self._world.register(device.account, asked.key.data))
-
-    def _group(self, account: Account, mid: str) -> Group:
-        group = self._world.groups.get(mid)
-        if group is None or account.mid not in group.members:
-            raise Refused(10, "not a member")
-        return group
-
-    def _last_group_key(self, device: Device, asked: keys.LastGroupKeyArguments) -> line.GroupKey:
-        group = self._group(device.account, asked.chat_mid)
-        if not group.keys:
-            raise Refused(5, "no group key")
-        return _group_key(group.keys[-1], device.account)
-
-    def _group_key(self, device: Device, asked: keys.GroupKeyArguments) -> line.GroupKey:
-        group = self._group(device.account, asked.chat_mid)
-        for key in group.keys:
-            if key.id == asked.group_key_id:
-                return _group_key(key, device.account)
-        raise Refused(5, "no such group key")
-
-    def _register_group_key(self, device: Device, asked: keys.RegisterGroupKeyArguments) -> line.GroupKey:
-        account = device.account
-        group = self._group(account, asked.chat_mid)
-        sealing = {one.mid for one in self._world.members(group) if one.key is not None}
-        if set(asked.members) != sealing or account.key is None:
-            raise Refused(99, "members have changed")
-        sealed = dict(zip(asked.members, zip(asked.key_ids, asked.sealed, strict=True), strict=True))
-        key = GroupKey(self._world.new_key_id(), account.mid, account.key.key_id, sealed)
-        self.add_group_key(group, key)
-        return _group_key(key, account)
-
-    def add_group_key(self, group: Group, key: GroupKey) -> None:
-        group.keys.append(key)
-        group.stale = False
-
 
 def _profile(account: Account) -> line.Profile:
     return line.Profile(
@@ -302,25 +237,6 @@ def _profile(account: Account) -> line.Profile:
         display_name=account.name,
         status_message=account.status_message or None,
         picture_path=account.picture_path or None,
-    )
-
-
-def _key(key: Any) -> line.PublicKey:
-    return line.PublicKey(version=1, key_id=key.key_id, data=key.data, created=0)
-
-
-def _group_key(key: GroupKey, account: Account) -> line.GroupKey:
-    if account.mid not in key.sealed:
-        raise Refused(5, "not sealed for this member")
-    receiver_key_id, sealed = key.sealed[account.mid]
-    return line.GroupKey(
-        version=2,
-        group_key_id=key.id,
-        creator=key.creator,
-        creator_key_id=key.creator_key_id,
-        receiver=account.mid,
-        receiver_key_id=receiver_key_id,
-        sealed=sealed,
     )
 
 
