@@ -7,6 +7,8 @@ from unifyport.model.inbound import Conversation, dedupe_key
 from .structures import USER, Message
 
 LONGEST_ID = 64
+LONGEST_NAME = 512
+LATEST = 253_402_300_800_000  # unix ms: the year 10,000
 
 
 def message_key_of(account: str, message: Message) -> bytes:
@@ -25,6 +27,16 @@ def chat_of(message: Message, account: str) -> Conversation:
     if message.to_type not in (None, USER) or not to.startswith("u"):
         return conversation_of(to)
     return conversation_of(to if sender == account else sender)
+
+
+def time_of(value: int | None) -> int:
+    """A time, unix ms; 0 where there is none that can be."""
+    return value if value is not None and 0 <= value < LATEST else 0
+
+
+def name_of(value: str | None) -> str:
+    """A name as it is shown, cut to `LONGEST_NAME`."""
+    return (value or "")[:LONGEST_NAME]
 
 
 def id_of(value: Any) -> str:

@@ -11,7 +11,7 @@ from unifyport.providers.contract.errors import Rejected
 
 from . import call_structures as of
 from . import structures as line
-from .chats import id_of
+from .chats import id_of, name_of, time_of
 from .echoes import Echoes
 from .people import AT_A_TIME, FOUND_BY_USER, People, shown_name
 from .talk import Talk
@@ -124,7 +124,7 @@ class Directory:
                 one,
                 names.get(one, ""),
                 role="owner" if one == owner else "member",
-                joined_at=rfc3339(members[one]) if members[one] > 0 else None,
+                joined_at=_time(members[one]),
             )
             for one in page
         ]
@@ -174,11 +174,17 @@ class Directory:
         return directory.Group(
             id=mid,
             conversation_id=mid,
-            name=chat.name or "",
+            name=name_of(chat.name),
             avatar_url=self.picture(chat.picture_path),
-            created_at=rfc3339(chat.created) if chat.created and chat.created > 0 else None,
+            created_at=_time(chat.created),
             member_count=members,
         )
+
+
+def _time(value: int | None) -> str | None:
+    """A time of the platform (unix ms); None where there is none."""
+    at = time_of(value)
+    return rfc3339(at) if at else None
 
 
 def _mid(text: str, missing: str, prefixes: str) -> str:

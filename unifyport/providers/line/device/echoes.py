@@ -16,7 +16,7 @@ from unifyport.model.unit import SessionChange
 from unifyport.process.clock import Clock
 from unifyport.providers.records import scan_all
 
-from .chats import chat_of
+from .chats import chat_of, time_of
 from .memory import Recent
 from .operations import ECHOES
 from .records import COUNTER, SENT, Me, Records, SentCall, number_key
@@ -97,7 +97,7 @@ class Echoes:
     def _sent(self, operation: Operation, chat: Conversation, client_ref: str) -> ProviderEvent:
         message = operation.message
         assert message is not None
-        at = message.created or operation.created or 0
+        at = time_of(message.created) or time_of(operation.created)
         ids = [message.id or ""]
         return StatusChanged(self._key(operation), chat, ids, Status.SENT, at, client_ref=client_ref)
 

@@ -22,6 +22,7 @@ from unifyport.providers.http import nothing_applied
 
 from . import call_structures as of
 from . import tokens as rules
+from .chats import name_of
 from .gateway import Gateway, Silence
 from .own_keys import OwnKeys
 from .qr_login import (
@@ -149,7 +150,7 @@ def identity_of(profile: Profile, picture_url: str) -> Identity:
     path = profile.picture_path or ""
     return Identity(
         profile.mid,
-        display_name=profile.display_name or "",
+        display_name=name_of(profile.display_name),
         picture_url=f"{picture_url}{path}" if path.startswith("/") else "",
         bio=profile.status_message or "",
     )

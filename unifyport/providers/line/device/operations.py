@@ -53,12 +53,11 @@ from unifyport.model.inbound import (
     dedupe_key,
 )
 
-from .chats import chat_of, conversation_of, id_of, message_key_of
+from .chats import chat_of, conversation_of, id_of, message_key_of, time_of
 from .items import item_of
 from .kinds import CHAT_EVENT, content_of
 from .structures import Message, Operation
 
-LATEST = 253_402_300_800_000  # unix ms: the year 10,000
 # MessageReactionType -> the emoji that LINE's pictures show.
 REACTIONS = {2: "👍", 3: "❤️", 4: "😆", 5: "😮", 6: "😢", 7: "😱"}
 # Operations of the account itself, which our own calls cause too.
@@ -102,8 +101,7 @@ class Read:
 
     @property
     def at(self) -> int:
-        created = self.operation.created
-        return created if created is not None and 0 <= created < LATEST else 0
+        return time_of(self.operation.created)
 
 
 def read_operation(operation: Operation, account: str, content: Content | None = None) -> ProviderEvent:
@@ -125,7 +123,7 @@ def _message(read: Read) -> ProviderEvent:
     if message is None:
         raise ValueError("no message")
     key, chat = message_key_of(read.account, message), chat_of(message, read.account)
-    at = message.created if message.created is not None and 0 <= message.created < LATEST else read.at
+    at = time_of(message.created) or read.at
     sender = Sender(id_of(message.sender))
     if (message.content_type or 0) == CHAT_EVENT:
         return PlatformEvent(read.key, "chat_event", at, chat, sender, details=_chat_event(message))

@@ -8,6 +8,7 @@ from unifyport.providers.contract.errors import ChannelError, LoggedOut, Session
 
 from . import call_structures as of
 from . import structures as line
+from .chats import name_of
 from .memory import Recent
 from .talk import Talk
 
@@ -62,14 +63,14 @@ class People:
             part = mids[start : start + AT_A_TIME]
             request = of.GetChatsRequest(tuple(part), with_members=False)
             found = await self._talk.read("getChats", of.GetChatsArguments(request, FOUND_BY_USER))
-            known = {one.mid: one.name or "" for one in found.chats or ()}
+            known = {one.mid: name_of(one.name) for one in found.chats or ()}
             for mid in part:
                 self._names.put(mid, known.get(mid, ""))
 
 
 def shown_name(contact: line.Contact) -> str:
     """The name that the account gave a user, else the user's own."""
-    return contact.overridden or contact.display_name or ""
+    return name_of(contact.overridden or contact.display_name)
 
 
 def _mids(event: ProviderEvent) -> list[str]:

@@ -68,6 +68,7 @@ class Sync:
             started = trio.current_time()
             page = await self._next(revisions)
             link.observed()
+            page = attrs.evolve(page, revisions=self._dated(page.revisions))
             if page.gap:
                 await self._tell_missed(link, revisions.at)
             revisions = await self._tell(link, page)
@@ -101,6 +102,10 @@ class Sync:
             newest = attrs.evolve(revisions, operation=await self._newest())
             return Page((), newest, gap=True)
         return after(revisions, answer)
+
+    def _dated(self, revisions: Revisions) -> Revisions:
+        """With a time that is not ahead of the clock, whatever the operations say."""
+        return attrs.evolve(revisions, at=min(revisions.at, self._clock.now_ms()))
 
     async def _tell(self, link: Link, page: Page) -> Revisions:
         """Deliver what a page brings, with the revisions after it."""
