@@ -32,7 +32,7 @@ class Customers:
         self.phones = Phones(world)
         self._orders: dict[str, Callable[[dict[str, Any]], dict[str, Any] | None]] = {
             "account": self._account,
-            "scan": lambda order: self._logins.scan(_text(order, "qr"), self._person(order, "name")),
+            "scan": self._scan,
             "enter_pin": lambda order: self._logins.type_pin(
                 _text(order, "pin"), self._person(order, "name")
             ),
@@ -60,6 +60,11 @@ class Customers:
         if act is None:
             raise ValueError(f"do: must be one of {', '.join(self._orders)}")
         return act(order)
+
+    def _scan(self, order: dict[str, Any]) -> None:
+        """`confirm: true`: the owner types the PIN as soon as there is one."""
+        account, confirms = self._person(order, "name"), bool(order.get("confirm"))
+        self._logins.scan(_text(order, "qr"), account, confirms=confirms)
 
     # -- messages -------------------------------------------------------------------------------------------
 

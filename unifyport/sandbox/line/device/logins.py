@@ -58,6 +58,7 @@ class Session:
     account: Account | None = None
     pin: str = ""
     trusted: bool = False  # the PIN was typed, or the certificate is known
+    confirms: bool = False  # the owner types the PIN as soon as there is one
     expired: bool = False
     news: trio.Event = attrs.field(factory=trio.Event)
 
@@ -95,6 +96,7 @@ class Logins:
                 return self._verify(session, request.certificate)
             case "createPinCode":
                 session.pin = f"{secrets.randbelow(10_000):04}"
+                session.trusted = session.confirms
                 return of.PinAnswer(session.pin)
             case "checkPinCodeVerified":
                 return await self._wait(session, lambda: session.trusted, poll_seconds)
@@ -156,15 +158,17 @@ class Logins:
 
     # -- the phone ------------------------------------------------------------------------------------------
 
-    def scan(self, qr: str, account: Account) -> None:
-        """The phone scans a code. Raises `ValueError` for one that is not, or no longer, valid."""
+    def scan(self, qr: str, account: Account, *, confirms: bool = False) -> None:
+        """The phone scans a code; `confirms`: its owner will type the PIN at once. Raises `ValueError` for a
+        code that is not, or no longer, valid.
+        """
         parts = urlsplit(qr)
         session = self.sessions.get(parts.path.rpartition("/")[2])
         if session is None or session.expired:
             raise ValueError("qr: it is not the code of a login, or has expired")
         secret = parse_qs(parts.query).get("secret", [""])[0]
         session.secret = base64.b64decode(secret)
-        session.account = account
+        session.account, session.confirms = account, confirms
         session.changed()
 
     def type_pin(self, pin: str, account: Account) -> None:
