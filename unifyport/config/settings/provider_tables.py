@@ -80,9 +80,11 @@ def _read_app(
 
 
 def _check_urls(path: KeyPath, endpoints: Any, mistakes: Mistakes) -> None:
-    """Tokens are sent to these URLs, so http and ws are allowed to the loopback only."""
+    """Tokens are sent to these URLs, so http and ws are allowed to the loopback only. One that is empty by
+    default is no mistake.
+    """
     for field, url in attrs.asdict(endpoints).items():
-        if not field.endswith("_url"):
+        if not field.endswith("_url") or (not url and url == getattr(type(endpoints)(), field)):
             continue
         try:
             parts = urlsplit(url)
