@@ -8,5 +8,6 @@
     session, server_session    calls, answers, acknowledgements, salts, clocks, repetition
     rpc_errors                 what an error of a call asks for
 
-Objects of the API stay bytes; a TL library reads them. `now` is always the wall clock in seconds of the epoch.
+Objects of the API stay bytes; a TL library reads them. `now` is always the wall clock in seconds of the
+epoch.
 """

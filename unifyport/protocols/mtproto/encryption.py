@@ -4,7 +4,8 @@
     in clear    zero (8), msg_id (8), length (4), body
 
 https://core.telegram.org/mtproto/description; the checks are those of
-https://core.telegram.org/mtproto/security_guidelines. A sender pads with 12 to 1024 bytes; `msg_key` covers them.
+https://core.telegram.org/mtproto/security_guidelines. A sender pads with 12 to 1024 bytes; `msg_key` covers
+them.
 """
 
 import enum
@@ -53,7 +54,7 @@ class AuthKey:
 
 @attrs.frozen
 class Envelope:
-    """What a packet holds. 64-bit numbers are unsigned here; `body` is one TL object, a multiple of 4 bytes."""
+    """What a packet holds. 64-bit numbers are unsigned here; `body` is one TL object."""
 
     salt: int
     session_id: int

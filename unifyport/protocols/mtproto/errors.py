@@ -1,4 +1,4 @@
-"""What can be wrong with the peer's bytes. Each of them ends the connection; none ends the login by itself."""
+"""What can be wrong with the peer's bytes. Each ends the connection; none ends the login by itself."""
 
 
 class MTProtoError(Exception):
@@ -10,7 +10,7 @@ class Malformed(MTProtoError):
 
 
 class SecurityError(MTProtoError):
-    """A check of https://core.telegram.org/mtproto/security_guidelines failed: nothing of the packet is used."""
+    """A check of https://core.telegram.org/mtproto/security_guidelines failed: nothing is used."""
 
 
 class TransportFailure(MTProtoError):

@@ -1,7 +1,8 @@
-"""Message identifiers and sequence numbers (https://core.telegram.org/mtproto/description#message-identifier-msg-id).
+"""Message identifiers and sequence numbers
+(https://core.telegram.org/mtproto/description#message-identifier-msg-id).
 
-An identifier is the sender's server time in units of 2**-32 s, strictly increasing, and its last two bits tell
-who sent it: 0 the client; 1 the server, in answer to the client; 3 the server, of its own accord.
+An identifier is the sender's server time in units of 2**-32 s, strictly increasing, and its last two bits
+tell who sent it: 0 the client; 1 the server, in answer to the client; 3 the server, of its own accord.
 """
 
 import heapq

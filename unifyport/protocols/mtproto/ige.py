@@ -2,9 +2,10 @@
 
     c[i] = E(m[i] ^ c[i-1]) ^ m[i-1]        iv = c[-1] + m[-1]
 
-https://core.telegram.org/mtproto/AES-IGE. `cryptg` is used where it is installed. Without it, encryption is CBC
-over m[i] ^ m[i-2], since c[i] ^ m[i-1] = E(m[i] ^ m[i-2] ^ (c[i-1] ^ m[i-2])); decryption has no such form and
-goes block by block. IGE does not authenticate: what is decrypted is not to be used before its hash is checked.
+https://core.telegram.org/mtproto/AES-IGE. `cryptg` is used where it is installed. Without it, encryption is
+CBC over m[i] ^ m[i-2], since c[i] ^ m[i-1] = E(m[i] ^ m[i-2] ^ (c[i-1] ^ m[i-2])); decryption has no such form
+and goes block by block. IGE does not authenticate: what is decrypted is not to be used before its hash is
+checked.
 """
 
 from typing import Final
@@ -20,7 +21,7 @@ BLOCK: Final = 16  # bytes
 
 
 def encrypt(plaintext: bytes, key: bytes, iv: bytes) -> bytes:
-    """The ciphertext, as long as `plaintext`. `key` and `iv` are 32 bytes. Raises `ValueError` for lengths."""
+    """The ciphertext, as long as `plaintext`. `key`, `iv`: 32 bytes. Raises `ValueError` for lengths."""
     _check(plaintext, key, iv)
     if cryptg is not None:
         return bytes(cryptg.encrypt_ige(plaintext, key, iv))
@@ -39,7 +40,7 @@ def encrypt_by_cbc(plaintext: bytes, key: bytes, iv: bytes) -> bytes:
     size = len(plaintext)
     before = (iv[BLOCK:] + plaintext)[:size]
     two_before = (bytes(BLOCK) + iv[BLOCK:] + plaintext)[:size]
-    encryptor = Cipher(algorithms.AES256(key), modes.CBC(iv[:BLOCK])).encryptor()  # noqa: S305
+    encryptor = Cipher(algorithms.AES256(key), modes.CBC(iv[:BLOCK])).encryptor()
     return _xor(encryptor.update(_xor(plaintext, two_before)), before)
 
 

@@ -1,7 +1,7 @@
 """The messages of the protocol itself, which are not of the API.
 
-https://core.telegram.org/mtproto/service_messages and .../service_messages_about_messages. `parse` gives one of
-the classes below, or `Unknown` for everything else: an update, a query, a result. Lists are bounded as the
+https://core.telegram.org/mtproto/service_messages and .../service_messages_about_messages. `parse` gives one
+of the classes below, or `Unknown` for everything else: an update, a query, a result. Lists are bounded as the
 specification bounds them. `Container`, `Gzipped` and the body of `RpcResult` are unpacked in `unpacking`.
 """
 
@@ -159,7 +159,7 @@ class ResendRequest:
 
 @attrs.frozen
 class DetailedInfo:
-    """There is an answer to `msg_id` (0: a message of the server's own accord) that the server sent before."""
+    """There is an answer to `msg_id` (0: of the server's own accord) that was sent before."""
 
     CONSTRUCTOR: ClassVar[int] = 0x276D3EC6
     NEW_CONSTRUCTOR: ClassVar[int] = 0x809DB6DF

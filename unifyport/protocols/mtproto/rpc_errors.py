@@ -10,8 +10,8 @@
     420    FLOOD_WAIT_30              WAIT      not before that many seconds
     -503, 500 and above               SERVER    the server's fault; it may have acted
 
-https://core.telegram.org/api/errors. Names are matched as a whole, numbers are read as numbers; what is not in
-the table is REFUSED with its name.
+https://core.telegram.org/api/errors. Names are matched as a whole, numbers are read as numbers; what is not
+in the table is REFUSED with its name.
 """
 
 import enum

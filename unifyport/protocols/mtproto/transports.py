@@ -1,15 +1,15 @@
 """How packets follow each other on a TCP stream, in the clear or obfuscated.
 
     framing         first bytes    a packet
-    ------------    -----------    ----------------------------------------------------------------------------
+    ------------    -----------    ---------------------------------------------------------------------------
     abridged        ef             length / 4 in one byte, or 7f and three bytes; the packet
     intermediate    eeeeeeee       length in four bytes (little-endian); the packet
     padded          dddddddd       length in four bytes; the packet and 0 to 15 random bytes
 
-https://core.telegram.org/mtproto/mtproto-transports. Only the client writes the first bytes. In a client's packet
-the highest bit of the length asks for a quick acknowledgement: the server's side removes it and gives none, the
-client's side never asks. Four bytes that are a negative number, in place of a packet, are a transport error.
-Sans-IO: bytes in, packets out. After an error the connection is of no use.
+https://core.telegram.org/mtproto/mtproto-transports. Only the client writes the first bytes. In a client's
+packet the highest bit of the length asks for a quick acknowledgement: the server's side removes it and gives
+none, the client's side never asks. Four bytes that are a negative number, in place of a packet, are a transport
+error. Sans-IO: bytes in, packets out. After an error the connection is of no use.
 """
 
 import enum
@@ -34,18 +34,19 @@ class Framing(enum.Enum):
 
     @property
     def preamble(self) -> bytes:
-        return self.value[:1] if self is Framing.ABRIDGED else self.value
+        tag: bytes = self.value
+        return tag[:1] if self is Framing.ABRIDGED else tag
 
 
 def to_frame(packet: bytes, framing: Framing, *, random: Random = os.urandom) -> bytes:
-    """`packet` with its length before it. Raises `ValueError` for a packet that is not a multiple of 4 bytes."""
+    """`packet` with its length before it. Raises `ValueError` unless it is a multiple of 4 bytes."""
     if not packet or len(packet) % 4:
         raise ValueError("A packet is a multiple of 4 bytes")
     if framing is Framing.ABRIDGED:
         words = len(packet) // 4
         return (bytes((words,)) if words < 0x7F else b"\x7f" + words.to_bytes(3, "little")) + packet
     if framing is Framing.PADDED:
-        packet += random(secrets.randbelow(_MAX_PADDING + 1))
+        packet = packet + random(secrets.randbelow(_MAX_PADDING + 1))
     return len(packet).to_bytes(4, "little") + packet
 
 
@@ -61,8 +62,8 @@ class FrameReader:
     def feed(self, data: bytes) -> list[bytes]:
         """The packets that `data` completes.
 
-        Raises `Malformed`, and `TransportFailure` for a server's error; what came before it in `data` is lost,
-        as the connection is.
+        Raises `Malformed`, and `TransportFailure` for a server's error; what came before it in `data` is
+        lost, as the connection is.
         """
         self._buffer += data
         packets: list[bytes] = []
@@ -128,7 +129,7 @@ class ClientTransport:
             self._first, self._ciphers = initiate(framing.value, secret=secret, dc=dc, random=random)
 
     def send(self, packet: bytes) -> bytes:
-        """What is to be written, in the order of the calls; the first call adds what begins the connection."""
+        """What is to be written, in the order of the calls; the first one begins the connection."""
         data = to_frame(packet, self._framing)
         if self._ciphers is not None:
             data = self._ciphers.encrypt(data)

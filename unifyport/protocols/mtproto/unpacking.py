@@ -1,7 +1,7 @@
 """From one packet to its messages: containers opened, compressed objects unpacked, both within limits.
 
-A container holds no container, a compressed object no compressed object, by whatever way one got there; what all
-compressed objects of one packet unpack to is bounded together.
+A container holds no container, a compressed object no compressed object, by whatever way one got there; what
+all compressed objects of one packet unpack to is bounded together.
 """
 
 import zlib
@@ -33,7 +33,10 @@ class Unpacker:
         self._left = limit
 
     def unpack(self, message: Message) -> list[Item]:
-        """The messages in `message`, one unless it is a container. Raises `Malformed`."""
+        """The messages in `message`, one unless it is a container; errors of calls can be parsed.
+
+        Raises `Malformed`.
+        """
         parsed = self._parse(message.body)
         if not isinstance(parsed, Container):
             return [Item(message.msg_id, message.seq_no, parsed)]
@@ -57,7 +60,9 @@ class Unpacker:
             result = self._inflate(compressed.data)
             if tl.constructor_of(result) == messages.GZIP_PACKED:
                 raise Malformed("A compressed object in a compressed object")
-            return RpcResult(parsed.req_msg_id, result)
+            parsed = RpcResult(parsed.req_msg_id, result)
+        if isinstance(parsed, RpcResult):
+            messages.parse_rpc_error(parsed.result)
         return parsed
 
     def _inflate(self, data: bytes) -> bytes:

@@ -1,0 +1,289 @@
+"""The client's side of a session: calls, answers, acknowledgements, salts, the server's clock, repetition.
+
+The owner of the connection calls `call`, `flush` (and writes the packets), `receive`, and `reconnect` when it
+has a new connection for the same session. It decides when: pings by its own timer, and `flush` within some
+seconds after `has_output`.
+
+    the server says              what follows
+    -------------------------    ---------------------------------------------------------------------------
+    bad_server_salt (48)         the salt is taken over, the call sent again under a new identifier
+    16, 17 (time)                the clock is taken over; the same, unless the call was sent twice
+    20 (too old to know)         repeatable calls are sent again, others are lost
+    32, 33 and what is our bug   a new session begins; as for 20
+    new_session_created          as for 20, for calls sent before the session's first message
+
+https://core.telegram.org/mtproto/service_messages_about_messages. `receive` raises `SecurityError` and
+`Malformed`; then the connection is closed and nothing of that packet has been used.
+"""
+
+import os
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Final
+
+from unifyport.protocols.mtproto import events, messages
+from unifyport.protocols.mtproto.calls import Call, Calls
+from unifyport.protocols.mtproto.encryption import AuthKey, Envelope, Random, Role, open_packet, seal
+from unifyport.protocols.mtproto.errors import SecurityError
+from unifyport.protocols.mtproto.identifiers import (
+    MessageIds,
+    ReplayWindow,
+    SequenceNumbers,
+    is_timely,
+    state_of,
+    time_of,
+)
+from unifyport.protocols.mtproto.messages import Message, parse_rpc_error
+from unifyport.protocols.mtproto.packing import pack
+from unifyport.protocols.mtproto.rpc_errors import classify
+from unifyport.protocols.mtproto.salts import Salts
+from unifyport.protocols.mtproto.unpacking import Item, Unpacker
+
+MAX_IGNORED: Final = 10  # untimely packets in a row, then the clocks have to be compared anew
+_BAD_SALT: Final = 48
+_BAD_TIME: Final = (16, 17)
+_DUPLICATE_CONTAINER: Final = 19
+_TOO_OLD: Final = 20
+_FORMER_SESSIONS: Final = 4
+_MAX_CREATED: Final = 16
+
+
+class ClientSession:
+    """One session with one authorization key. It outlives connections, not the process."""
+
+    def __init__(
+        self, key: AuthKey, *, salt: int = 0, time_offset: float = 0.0, random: Random = os.urandom
+    ) -> None:
+        """`salt` and `time_offset` are what was learnt before; wrong ones cost one round trip."""
+        self._key = key
+        self._random = random
+        self._salts = Salts(salt)
+        self._ids = MessageIds(Role.CLIENT, time_offset)
+        self._calls = Calls()
+        self._former: deque[int] = deque(maxlen=_FORMER_SESSIONS)
+        self._begin_session()
+
+    def _begin_session(self) -> None:
+        self._session_id = int.from_bytes(self._random(8), "little")
+        self._window = ReplayWindow(Role.SERVER)
+        self._numbers = SequenceNumbers()
+        self._acks: dict[int, None] = {}
+        self._services: list[tuple[bytes, bool]] = []  # body, content-related
+        self._created: deque[int] = deque(maxlen=_MAX_CREATED)
+        self._ignored = 0
+
+    @property
+    def time_offset(self) -> float:
+        return self._ids.offset
+
+    @property
+    def has_output(self) -> bool:
+        """Whether `flush` has something to send, be it acknowledgements only."""
+        return bool(self._acks or self._services or self._calls.has_queued)
+
+    def call(self, body: bytes, *, repeatable: bool = True) -> int:
+        """Queue a call of the API; its number. `repeatable`: executing it twice does no harm.
+
+        Raises `TooManyCalls` and `ValueError`.
+        """
+        return self._calls.add(body, repeatable=repeatable)
+
+    def forget(self, number: int) -> None:
+        """Nobody waits for this call any more. The server may have executed it."""
+        self._calls.remove_number(number)
+
+    def ping(self, ping_id: int, *, disconnect_delay: int | None = None) -> None:
+        self._services.append((messages.Ping(ping_id, disconnect_delay).to_bytes(), True))
+
+    def ask_for_salts(self, count: int = 16) -> None:
+        self._services.append((messages.GetFutureSalts(count).to_bytes(), True))
+
+    def reconnect(self) -> None:
+        """There is a new connection: send again, under its identifier, what the server has not confirmed."""
+        for call in self._calls:
+            if call.msg_id and not call.is_acked:
+                self._calls.queue_again(call)
+
+    def flush(self, now: float) -> list[bytes]:
+        """The packets to write, in order."""
+        waiting: list[tuple[Message, Call | None]] = []
+        for msg_ids in _pages(list(self._acks)):
+            waiting.append((self._message(messages.Acks(msg_ids).to_bytes(), now, content=False), None))
+        for body, content in self._services:
+            waiting.append((self._message(body, now, content=content), None))
+        self._acks, self._services = {}, []
+        for call in self._calls.take_queued():
+            if not call.msg_id:
+                message = self._message(call.body, now, content=True)
+                self._calls.identify(call, message.msg_id, message.seq_no)
+            waiting.append((Message(call.msg_id, call.seq_no, call.body), call))
+        salt = self._salts.current(now + self._ids.offset)
+        packets = []
+        for group in pack(waiting):
+            outer = group.wrap(lambda body: self._message(body, now, content=False))
+            self._calls.note_sent(outer.msg_id, group.calls)
+            envelope = Envelope(salt, self._session_id, outer.msg_id, outer.seq_no, outer.body)
+            packets.append(seal(self._key, envelope, Role.CLIENT, random=self._random))
+        return packets
+
+    def receive(self, packet: bytes, now: float) -> list[events.Event]:
+        """Read one packet. Raises `SecurityError`, `Malformed`."""
+        envelope = open_packet(self._key, packet, Role.SERVER)
+        if envelope.session_id != self._session_id:
+            if envelope.session_id in self._former:
+                return [events.Ignored("former session")]
+            raise SecurityError("The packet is for another session")
+        self._window.check_parity(envelope.msg_id)
+        items = Unpacker().unpack(Message(envelope.msg_id, envelope.seq_no, envelope.body))
+        for item in items:
+            self._window.check_parity(item.msg_id)
+        happened: list[events.Event] = []
+        if not self._check_time(envelope.msg_id, items, now, happened):
+            return happened
+        is_container = len(items) != 1 or items[0].msg_id != envelope.msg_id
+        if is_container and not self._window.accept(envelope.msg_id):
+            self._acks.update((item.msg_id, None) for item in items if item.seq_no & 1)
+            return [*happened, events.Ignored("repeated")]
+        for item in items:
+            self._take(item, now, happened)
+            if envelope.session_id != self._session_id:
+                break  # a complaint ended the session: what follows would be acknowledged in the wrong one
+        return happened
+
+    def _check_time(self, msg_id: int, items: list[Item], now: float, happened: list[events.Event]) -> bool:
+        """Whether the packet is timely.
+
+        The first packet of a session sets the clock: as the session's number was drawn at random, nothing older
+        can carry it. So does a complaint about the time of one of our messages.
+        """
+        if is_timely(msg_id, now + self._ids.offset):
+            self._ignored = 0
+            return True
+        if self._window.highest == 0 or any(self._is_complaint(item) for item in items):
+            self._synchronise(msg_id, now, happened)
+            return True
+        self._ignored += 1
+        if self._ignored >= MAX_IGNORED:
+            raise SecurityError("Too many packets in a row do not agree with the clock")
+        happened.append(events.Ignored("untimely"))
+        return False
+
+    def _is_complaint(self, item: Item) -> bool:
+        bad = item.message
+        return (
+            isinstance(bad, messages.BadMessage)
+            and bad.code in _BAD_TIME
+            and self._calls.is_ours(bad.bad_msg_id)
+        )
+
+    def _synchronise(self, msg_id: int, now: float, happened: list[events.Event]) -> None:
+        self._ids.synchronise(time_of(msg_id), now)
+        self._ignored = 0
+        happened.append(events.TimeChanged(self._ids.offset))
+
+    def _take(self, item: Item, now: float, happened: list[events.Event]) -> None:
+        if item.seq_no & 1:
+            self._acks[item.msg_id] = None
+        if not self._window.accept(item.msg_id):
+            happened.append(events.Ignored("repeated"))
+            return
+        handle = self._HANDLERS.get(type(item.message))
+        if handle is not None:
+            handle(self, item.message, happened)
+        elif isinstance(item.message, messages.Unknown):
+            happened.append(events.Update(item.msg_id, item.message.body))
+        elif isinstance(item.message, messages.BadMessage):
+            self._take_complaint(item.message, item.msg_id, now, happened)
+        elif isinstance(item.message, messages.StateRequest):
+            info = messages.StateInfo(item.msg_id, state_of(self._window, item.message.msg_ids))
+            self._services.append((info.to_bytes(), False))
+        elif isinstance(item.message, messages.Ping):
+            self._services.append((messages.Pong(item.msg_id, item.message.ping_id).to_bytes(), False))
+
+    def _take_result(self, result: messages.RpcResult, happened: list[events.Event]) -> None:
+        error = parse_rpc_error(result.result)
+        call = self._calls.pop(result.req_msg_id)
+        if call is not None:
+            failure = None if error is None else classify(*error)
+            happened.append(
+                events.Result(call.number, result.result)
+                if failure is None
+                else events.Failure(call.number, failure)
+            )
+
+    def _take_complaint(
+        self, bad: messages.BadMessage, msg_id: int, now: float, happened: list[events.Event]
+    ) -> None:
+        if not self._calls.is_ours(bad.bad_msg_id):
+            return
+        calls = self._calls.sent_as(bad.bad_msg_id)
+        if bad.new_salt is not None:
+            self._salts.replace(bad.new_salt)
+            happened.append(events.SaltChanged(bad.new_salt))
+        elif bad.code in _BAD_TIME and not any(isinstance(event, events.TimeChanged) for event in happened):
+            self._synchronise(msg_id, now, happened)
+        elif bad.code not in (*_BAD_TIME, _BAD_SALT, _TOO_OLD, _DUPLICATE_CONTAINER):
+            self._former.append(self._session_id)
+            self._begin_session()
+            others = [call for call in self._calls if call.msg_id and call not in calls]
+            self._repeat(others, executed=True, reason=f"code {bad.code}", happened=happened)
+        for call in calls:
+            executed = bad.code == _TOO_OLD or call.transmissions > 1
+            self._repeat([call], executed=executed, reason=f"code {bad.code}", happened=happened)
+
+    def _repeat(
+        self, calls: list[Call], *, executed: bool, reason: str, happened: list[events.Event]
+    ) -> None:
+        """Send `calls` under new identifiers. `executed`: the server may have executed them."""
+        for call in calls:
+            if (executed and not call.repeatable) or not self._calls.renew(call):
+                self._calls.remove(call)
+                happened.append(events.Lost(call.number, reason))
+
+    def _take_created(self, created: messages.NewSessionCreated, happened: list[events.Event]) -> None:
+        if created.unique_id in self._created:
+            return
+        self._created.append(created.unique_id)
+        self._salts.replace(created.salt)
+        earlier = [call for call in self._calls if 0 < call.msg_id < created.first_msg_id]
+        self._repeat(earlier, executed=True, reason="new session", happened=happened)
+        happened += events.SaltChanged(created.salt), events.SessionCreated()
+
+    def _take_acks(self, acks: messages.Acks, happened: list[events.Event]) -> None:
+        for msg_id in acks.msg_ids:
+            for call in self._calls.sent_as(msg_id):
+                call.is_acked = True
+
+    def _take_info(self, info: messages.DetailedInfo, happened: list[events.Event]) -> None:
+        if info.answer_msg_id in self._window:
+            self._acks[info.answer_msg_id] = None
+        else:
+            self._services.append((messages.ResendRequest((info.answer_msg_id,)).to_bytes(), True))
+
+    def _take_resend(self, request: messages.ResendRequest, happened: list[events.Event]) -> None:
+        for msg_id in request.msg_ids:
+            for call in self._calls.sent_as(msg_id):
+                self._calls.queue_again(call)
+
+    def _take_salts(self, salts: messages.FutureSalts, happened: list[events.Event]) -> None:
+        self._salts.plan(salts.salts)
+
+    def _take_pong(self, pong: messages.Pong, happened: list[events.Event]) -> None:
+        happened.append(events.Ponged(pong.ping_id))
+
+    def _message(self, body: bytes, now: float, *, content: bool) -> Message:
+        return Message(self._ids.make(now), self._numbers.make(content=content), body)
+
+    _HANDLERS: Final[dict[type, Callable[[Any, Any, list[events.Event]], None]]] = {
+        messages.RpcResult: _take_result,
+        messages.NewSessionCreated: _take_created,
+        messages.Acks: _take_acks,
+        messages.DetailedInfo: _take_info,
+        messages.ResendRequest: _take_resend,
+        messages.FutureSalts: _take_salts,
+        messages.Pong: _take_pong,
+    }
+
+
+def _pages(msg_ids: list[int], size: int = 8192) -> list[tuple[int, ...]]:
+    return [tuple(msg_ids[at : at + size]) for at in range(0, len(msg_ids), size)]
