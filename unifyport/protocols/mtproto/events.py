@@ -43,7 +43,7 @@ class Update:
 
 @attrs.frozen
 class SessionCreated:
-    """The server knows nothing of this session from before: updates may be missing, ask for the difference."""
+    """The server knows nothing of this session from before: updates may be missing, get the difference."""
 
 
 @attrs.frozen

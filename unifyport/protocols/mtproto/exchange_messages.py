@@ -173,7 +173,7 @@ class Encrypted:
 
 @attrs.frozen
 class Verdict:
-    """`dh_gen_ok`, `dh_gen_retry`, `dh_gen_fail`, `server_DH_params_fail`: a hash that only the peer knows."""
+    """`dh_gen_ok`, `_retry`, `_fail`, `server_DH_params_fail`: a hash that proves the new nonce."""
 
     constructor: int
     nonces: Nonces

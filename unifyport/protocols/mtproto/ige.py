@@ -3,9 +3,9 @@
     c[i] = E(m[i] ^ c[i-1]) ^ m[i-1]        iv = c[-1] + m[-1]
 
 https://core.telegram.org/mtproto/AES-IGE. `cryptg` is used where it is installed. Without it, encryption is
-CBC over m[i] ^ m[i-2], since c[i] ^ m[i-1] = E(m[i] ^ m[i-2] ^ (c[i-1] ^ m[i-2])); decryption has no such form
-and goes block by block. IGE does not authenticate: what is decrypted is not to be used before its hash is
-checked.
+CBC over m[i] ^ m[i-2], since c[i] ^ m[i-1] = E(m[i] ^ m[i-2] ^ (c[i-1] ^ m[i-2])); decryption has no such
+form and goes block by block. IGE does not authenticate: what is decrypted is not to be used before its hash
+is checked.
 """
 
 from typing import Final

@@ -153,8 +153,8 @@ class ClientSession:
     def _check_time(self, msg_id: int, items: list[Item], now: float, happened: list[events.Event]) -> bool:
         """Whether the packet is timely.
 
-        The first packet of a session sets the clock: as the session's number was drawn at random, nothing older
-        can carry it. So does a complaint about the time of one of our messages.
+        The first packet of a session sets the clock: as the session's number was drawn at random, nothing
+        older can carry it. So does a complaint about the time of one of our messages.
         """
         if is_timely(msg_id, now + self._ids.offset):
             self._ignored = 0

@@ -8,8 +8,8 @@
 
 https://core.telegram.org/mtproto/mtproto-transports. Only the client writes the first bytes. In a client's
 packet the highest bit of the length asks for a quick acknowledgement: the server's side removes it and gives
-none, the client's side never asks. Four bytes that are a negative number, in place of a packet, are a transport
-error. Sans-IO: bytes in, packets out. After an error the connection is of no use.
+none, the client's side never asks. Four bytes that are a negative number, in place of a packet, are a
+transport error. Sans-IO: bytes in, packets out. After an error the connection is of no use.
 """
 
 import enum
