@@ -113,11 +113,14 @@ class Calls:
         if call not in self._queue:
             self._queue.append(call)
 
-    def renew(self, call: Call) -> bool:
-        """Send it once more under a new identifier; False if that was done too often."""
+    def renew(self, call: Call, *, keep: bool = False) -> bool:
+        """Send it once more, under a new identifier unless `keep`; False if that was done too often."""
         if call.renewals >= MAX_RENEWALS:
             return False
         call.renewals += 1
+        if keep:
+            self.queue_again(call)
+            return True
         if call.msg_id:
             call.former.append(call.msg_id)
         call.msg_id, call.transmissions = 0, 0

@@ -6,7 +6,7 @@ seconds after `has_output`.
 
     the server says              what follows
     -------------------------    ---------------------------------------------------------------------------
-    bad_server_salt (48)         the salt is taken over, the call sent again under a new identifier
+    bad_server_salt (48)         the salt is taken over, the call sent again
     16, 17 (time)                the clock is taken over; the same, unless the call was sent twice
     20 (too old to know)         repeatable calls are sent again, others are lost
     32, 33 and what is our bug   a new session begins; as for 20
@@ -228,6 +228,8 @@ class ClientSession:
             others = [call for call in self._calls if call.msg_id and call not in calls]
             self._repeat(others, executed=True, reason=f"code {bad.code}", happened=happened)
         for call in calls:
+            if bad.new_salt is not None and call.transmissions > 1 and self._calls.renew(call, keep=True):
+                continue  # the server may know this identifier from before: then it answers once more
             executed = bad.code == _TOO_OLD or call.transmissions > 1
             self._repeat([call], executed=executed, reason=f"code {bad.code}", happened=happened)
 
