@@ -32,7 +32,9 @@ def keys(private: crypto_rsa.RSAPrivateKey) -> dict[int, ServerKey]:
 
 
 def run(
-    client: ClientExchange, server: ServerExchange, tamper: Callable[[int, bytes], bytes] = lambda _, body: body
+    client: ClientExchange,
+    server: ServerExchange,
+    tamper: Callable[[int, bytes], bytes] = lambda _, body: body,
 ) -> Agreed:
     body = client.start()
     for step in range(8):

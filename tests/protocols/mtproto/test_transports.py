@@ -1,5 +1,6 @@
 """Packets on a stream: each framing, obfuscated and not, cut anywhere; errors; MTProxy secrets."""
 
+import itertools
 import json
 from pathlib import Path
 
@@ -27,7 +28,7 @@ PACKETS += [seal(KEY, Envelope(1, 2, 3, 1, b"body" * size), Role.SERVER) for siz
 
 def pieces(data: bytes, cuts: list[int]) -> list[bytes]:
     places = sorted({cut % (len(data) + 1) for cut in cuts} | {0, len(data)})
-    return [data[start:end] for start, end in zip(places, places[1:], strict=False)]
+    return [data[start:end] for start, end in itertools.pairwise(places)]
 
 
 @pytest.mark.parametrize("secret", [b"", SECRET], ids=["open", "secret"])
@@ -96,7 +97,9 @@ def test_the_obfuscated_header_is_as_published() -> None:
     assert server.decrypt(bytes.fromhex(VECTOR["client"])) == b"abcd"
 
 
-@pytest.mark.parametrize("reserved", [b"\xef123", b"HEAD", b"POST", b"GET ", b"\x16\x03\x01\x02", b"\xdd" * 4])
+@pytest.mark.parametrize(
+    "reserved", [b"\xef123", b"HEAD", b"POST", b"GET ", b"\x16\x03\x01\x02", b"\xdd" * 4]
+)
 def test_a_header_never_begins_like_another_protocol(reserved: bytes) -> None:
     draws = iter([reserved + b"x" * 60, b"abcd" + bytes(4) + b"x" * 56, b"abcdefgh" + b"x" * 56])
     header, _ = initiate(Framing.ABRIDGED.value, random=lambda size: next(draws))
