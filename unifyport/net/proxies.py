@@ -36,7 +36,7 @@ class ThroughProxy:
         try:
             if not forwards(self._proxy, target.scheme):
                 await self._tunnel(_Peer(plain), target)
-            return plain if target.scheme == "http" else await self._sockets.secure(plain, target)
+            return await self._sockets.secure(plain, target) if target.scheme == "https" else plain
         except BaseException as error:
             plain.close()
             if isinstance(error, OSError):

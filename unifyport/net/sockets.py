@@ -42,7 +42,7 @@ class Sockets:
 
     async def connect(self, target: Target, address: Address) -> Wire:
         plain = await self.open(address, target.port)
-        return plain if target.scheme == "http" else await self.secure(plain, target)
+        return await self.secure(plain, target) if target.scheme == "https" else plain
 
     async def open(self, address: Address, port: int) -> Plain:
         """Dial without TLS. Errors and cancellation as with `connect`."""

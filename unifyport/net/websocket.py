@@ -28,11 +28,11 @@ from wsproto.utilities import LocalProtocolError, RemoteProtocolError
 from unifyport.model.proxy import Proxy
 
 from .connection import dial
-from .guard import NameNotResolved, Target
+from .guard import NameNotResolved
 from .proxies import ThroughProxy
-from .shared import shared
 from .sockets import Sockets
-from .urls import NotAUrl, authority, host_of, read_address
+from .tcp import locate
+from .urls import NotAUrl, authority, host_of
 from .wire import Backend, DialFailed, LocalTrouble, Wire
 
 _SCHEMES = {"ws": ("http", 80), "wss": ("https", 443)}
@@ -147,7 +147,7 @@ async def open_websocket(
         with trio.fail_at(deadline):
             sockets = Sockets(context, resume=False)
             backend: Backend = sockets if proxy is None else ThroughProxy(sockets, proxy)
-            target = await _target(scheme, host, port, proxy)
+            target = await locate(scheme, host, port, proxy)
             wire = await dial(backend, target, deadline)
             try:
                 return await _upgrade(
@@ -173,15 +173,6 @@ def _locate(url: str) -> tuple[str, str, int, str]:
         raise WebSocketFailed("unsupported_url") from None
     path = parts.path or "/"
     return scheme, host, port, f"{path}?{parts.query}" if parts.query else path
-
-
-async def _target(scheme: str, host: str, port: int, proxy: Proxy | None) -> Target:
-    dialled = host if proxy is None else proxy.host.strip("[]")
-    literal = read_address(dialled)
-    addresses = [literal] if literal is not None else await shared().resolver(dialled)
-    if not addresses:
-        raise NameNotResolved(dialled)
-    return Target(scheme, host, port, tuple(addresses), path="", private=False)
 
 
 async def _upgrade(

@@ -1,8 +1,22 @@
-"""Telegram. So far: bots, over the Bot API (https://core.telegram.org/bots/api)."""
+"""Telegram: bots over the Bot API (https://core.telegram.org/bots/api), and personal accounts over MTProto
+(https://core.telegram.org/api), which need the operator's own `api_id` and `api_hash` of
+https://my.telegram.org.
+"""
 
 import attrs
 
-from ..contract.base import POLL, WEBHOOK, Channel, ConnectionSpec, ConnectorIn, Credential, Inbound
+from ..contract.base import (
+    POLL,
+    READ,
+    SENT,
+    WEBHOOK,
+    Channel,
+    ConnectionSpec,
+    ConnectorIn,
+    Credential,
+    Inbound,
+    PhoneCredential,
+)
 from ..contract.ingress import InboundHook
 from .bot.albums import album_files
 from .bot.limits import PACE, PARALLEL_SENDS
@@ -11,13 +25,48 @@ from .bot.presses import acknowledge
 from .bot.render import MAX_DOWNLOAD, MAX_TEXT, MAX_UPLOAD, render
 from .bot.send_fields import PROVIDER_DATA
 from .bot.signature import verify
+from .user import limits
 
 
 @attrs.frozen
 class Endpoints:
-    """`[providers.telegram]`: the base URL of the Bot API, or of a self-hosted Bot API server."""
+    """`[providers.telegram]`: the base URL of the Bot API, or of a self-hosted Bot API server.
+
+    The fields that begin with `user_` are those of a personal account: the addresses of the data centres
+    (`1=host:port,2=host:port`; `2m=` for files, `203c=` of a CDN) and the RSA keys in PEM by which they prove
+    who they are, both of Telegram itself if empty; and what a device says of itself.
+    """
 
     bot_api_url: str = "https://api.telegram.org"
+    user_dc_addresses: str = ""
+    user_rsa_keys: str = ""
+    user_device_name: str = "UnifyPort"
+    user_app_version: str = ""  # empty: that of the gateway
+
+
+API_ID = Credential("api_id", pattern=r"[1-9][0-9]{0,9}", app=True)
+API_HASH = Credential("api_hash", pattern=r"[0-9a-f]{32}", app=True)
+PHONE = PhoneCredential("phone")
+
+
+def _personal(auth_mode: str, connector: str, *credentials: Credential) -> ConnectionSpec:
+    """The connection of a personal account. Its ways of logging in differ in nothing else."""
+    return ConnectionSpec(
+        auth_mode=auth_mode,
+        connector=ConnectorIn("unifyport.providers.telegram.user.connector", connector),
+        credentials=(API_ID, API_HASH, *credentials),
+        inbound=Inbound.REPLAYABLE,
+        probed=(POLL,),
+        mentions=True,
+        max_text=limits.MAX_TEXT,
+        max_download=limits.MAX_DOWNLOAD,
+        max_upload=limits.MAX_UPLOAD,
+        receipts=(SENT, READ),
+        parallel_sends=limits.PARALLEL_SENDS,
+        marks_sending=True,
+        sockets=2,
+        sandbox="unifyport.sandbox.telegram.user.platform:UserPlatform",
+    )
 
 
 CHANNEL = Channel(
@@ -49,5 +98,8 @@ CHANNEL = Channel(
             pace=PACE,
             sandbox="unifyport.sandbox.telegram.bot:TelegramPlatform",
         ),
+        _personal("code", "CodeConnector", PHONE),
+        _personal("qrcode", "QrConnector"),
+        _personal("session", "SessionConnector"),
     ),
 )

@@ -1,0 +1,115 @@
+"""The connection of a personal account: a thin shell around `link.py`, which has its parts.
+
+What reads Telethon's classes is imported when an account needs it, not with this module.
+"""
+
+from typing import TYPE_CHECKING
+
+import trio
+
+from unifyport.model.account import Identity
+from unifyport.providers.contract.base import AnswersProbes, ConnectorContext, Link
+from unifyport.providers.contract.errors import LoggedOut, Rejected, Transient
+from unifyport.providers.contract.login import (
+    Authorization,
+    Authorizes,
+    Dialog,
+    ExportedSession,
+    ImportsSession,
+    LogsOut,
+)
+from unifyport.providers.records import Records
+
+from .actions import UserActions
+
+if TYPE_CHECKING:
+    from .link import UserLink
+
+_READY_SECONDS = 20.0
+
+
+class UserConnector(UserActions, AnswersProbes, LogsOut):
+    """An account that is logged in."""
+
+    def __init__(self, context: ConnectorContext) -> None:
+        self._context = context
+        self._records = Records(context.session)
+        self._link: UserLink | None = None
+        self._ready = trio.Event()
+
+    async def login(self) -> Identity:
+        from .opening import open_link
+
+        self._link = await open_link(self._context, self._records)
+        return self._link.me.identity
+
+    async def receive(self, link: Link) -> None:
+        assert self._link is not None, "login comes first"
+        try:
+            await self._link.run(link, self._ready)
+        finally:
+            self._ready.set()
+
+    async def probe(self) -> None:
+        await (await self._up()).probe()
+
+    async def aclose(self) -> None:
+        if self._link is not None:
+            self._link.close()
+        await trio.lowlevel.cancel_shielded_checkpoint()
+
+    async def log_out(self) -> None:
+        """End the login. One that the platform does not know any more has ended already."""
+        from telethon.tl.functions.auth import LogOutRequest
+
+        from .opening import open_link
+
+        try:
+            link = await open_link(self._context, self._records)
+            try:
+                await link.rpc.call(LogOutRequest())
+            finally:
+                link.close()
+        except LoggedOut:
+            return
+
+    async def _up(self) -> "UserLink":
+        """The connection, once it can be used. Raises `Transient`."""
+        with trio.move_on_after(_READY_SECONDS):
+            await self._ready.wait()
+        link = self._link
+        if link is None or link.lost.is_set() or not self._ready.is_set():
+            raise Transient("connection_lost")
+        return link
+
+
+class CodeConnector(UserConnector, Authorizes):
+    """Logged in by a code that Telegram sends to the phone number."""
+
+    async def authorize(self, dialog: Dialog) -> Authorization:
+        from unifyport.providers.telegram import PHONE
+
+        from .login import Login
+
+        phone = PHONE.read(self._context.credentials)
+        if phone is None:
+            raise Rejected("phone_missing")
+        return await Login(self._context, dialog, phone).run()
+
+
+class QrConnector(UserConnector, Authorizes):
+    """Logged in by a QR code that a device of the account scans."""
+
+    async def authorize(self, dialog: Dialog) -> Authorization:
+        from .login import Login
+
+        return await Login(self._context, dialog).run()
+
+
+class SessionConnector(UserConnector, ImportsSession):
+    """Logged in by a session that another program has exported."""
+
+    async def import_session(self, exported: ExportedSession) -> Authorization:
+        from .import_session import import_session
+
+        return await import_session(self._context, exported)

@@ -1,0 +1,129 @@
+"""The connection of a logged-in account: what reads it, and the parts that work on it.
+
+connection    reads answers and updates, acknowledges, pings
+updates       the update box: gaps, order, and what becomes an event (`updates.py`)
+media         connections with other data centres
+watcher       ends it all when the login is void, whichever call found that out
+"""
+
+import logging
+
+import trio
+
+from unifyport.model.unit import SessionChange
+from unifyport.providers.contract.base import ConnectorContext, Link
+from unifyport.providers.contract.errors import ChannelError, LoggedOut, SessionLost, Transient
+from unifyport.providers.records import Records
+
+from .connection import Connection
+from .keys import AuthRecord, Me, auth_key, dump
+from .media_connections import MediaConnections
+from .records import AUTH, ME
+from .rpc import Rpc, read_object
+from .sends import Sends
+from .updates import Updates
+
+log = logging.getLogger(__name__)
+
+
+class UserLink:
+    """One connection, from its login on. `lost` is set at its end."""
+
+    def __init__(
+        self,
+        context: ConnectorContext,
+        records: Records,
+        connection: Connection,
+        rpc: Rpc,
+        *,
+        media: MediaConnections,
+        me: Me,
+        auth: AuthRecord,
+    ) -> None:
+        self.context = context
+        self.records = records
+        self.rpc = rpc
+        self.me = me
+        self.lost = trio.Event()
+        self._connection = connection
+        self._media = media
+        self._auth = auth
+        self._kept = trio.Event()
+        self.updates = Updates(self)
+        self.sends = Sends(self)
+        connection.listener = self
+
+    async def run(self, link: Link, ready: trio.Event) -> None:
+        """Until the connection is lost. Raises a failure class. `ready` is set when sends may begin."""
+        failure: ChannelError = Transient("connection_lost")
+        self._connection.observed = link.observed
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._connection.run)
+                nursery.start_soon(self._media.run)
+                nursery.start_soon(self._watch)
+                nursery.start_soon(self._keep_records)
+                nursery.start_soon(self.updates.run, link)
+                ready.set()
+        except* ChannelError as group:
+            failure = _worst(group)
+        finally:
+            self.close()
+        raise failure
+
+    async def probe(self) -> None:
+        await self._connection.ping()
+
+    def close(self) -> None:
+        self.lost.set()
+        self._connection.close()
+
+    async def _watch(self) -> None:
+        await self.rpc.ended.wait()
+        assert self.rpc.failure is not None
+        raise self.rpc.failure
+
+    # -- what the connection hears ------------------------------------------------------------------------
+
+    def push(self, body: bytes) -> None:
+        try:
+            update = read_object(body)
+        except ValueError as error:  # what it held is a gap in the counters, and is asked for
+            log.warning("telegram: an update of %d bytes: %s", len(body), error)
+            self.updates.gap()
+            return
+        self.updates.push(update)
+
+    def gap(self) -> None:
+        self.updates.gap()
+
+    def keep(self, salt: int, time_offset: float) -> None:
+        self._auth.salt, self._auth.time_offset = salt, time_offset
+        self._kept.set()
+
+    async def _keep_records(self) -> None:
+        """Who the account is, and the salt and clock of its key as they change."""
+        await self.records.commit([SessionChange(ME, b"", dump(self.me))])
+        while True:
+            await self._kept.wait()
+            self._kept = trio.Event()
+            await self.records.commit([SessionChange(AUTH, auth_key(self.me.dc), dump(self._auth))])
+
+
+def _worst(group: BaseExceptionGroup[ChannelError]) -> ChannelError:
+    """The failure that says most: the login is void, then the session, then a wait, then what is lost."""
+    found: list[ChannelError] = []
+
+    def collect(error: BaseException) -> None:
+        if isinstance(error, BaseExceptionGroup):
+            for each in error.exceptions:
+                collect(each)
+        elif isinstance(error, ChannelError):
+            found.append(error)
+
+    collect(group)
+    for kind in (LoggedOut, SessionLost):
+        for error in found:
+            if isinstance(error, kind):
+                return error
+    return next((error for error in found if type(error) is not Transient), found[0])
