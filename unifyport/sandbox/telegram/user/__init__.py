@@ -1,0 +1,1 @@
+"""Telegram's servers as user accounts meet them: MTProto, several data centres, updates."""

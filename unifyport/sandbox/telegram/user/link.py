@@ -1,0 +1,121 @@
+"""One TCP connection of a client to a data centre: the key exchange, then packets of its sessions.
+
+What is to be sent is collected in the sessions; one task writes it, so that their order is the wire's.
+"""
+
+import time
+from typing import TYPE_CHECKING
+
+import trio
+
+from unifyport.protocols.mtproto.encryption import is_plain, open_plain, seal_plain
+from unifyport.protocols.mtproto.errors import MTProtoError
+from unifyport.protocols.mtproto.server_exchange import ServerExchange
+from unifyport.protocols.mtproto.transports import ServerTransport
+
+from ...sockets import Connection
+from .authorizations import Authorization, Session
+
+if TYPE_CHECKING:
+    from .server import Centre
+
+_NO_KEY = 404
+_CHUNK = 65_536
+
+
+class Link:
+    """`closing`: set to end the connection, after what is written."""
+
+    def __init__(self, centre: "Centre", connection: Connection) -> None:
+        self._centre = centre
+        self._connection = connection
+        self._transport = ServerTransport()
+        self._exchange: ServerExchange | None = None
+        self._sessions: list[Session] = []
+        self._plain: list[bytes] = []
+        self._news = trio.Event()
+        self._closing = False
+        self._last_plain_id = 0
+        self.peer = connection.peer
+
+    def wake(self) -> None:
+        """There is something to write."""
+        self._news.set()
+
+    def close(self) -> None:
+        self._closing = True
+        self.wake()
+
+    def cut(self) -> None:
+        """Reset the connection; what was not written stays unwritten."""
+        self._connection.reset()
+
+    async def run(self) -> None:
+        """Serve the connection until it ends."""
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._write)
+                await self._read()
+                nursery.cancel_scope.cancel()
+        finally:
+            for session in self._sessions:
+                if session.link is self:
+                    session.link = None
+
+    async def _read(self) -> None:
+        while not self._closing:
+            data = await self._connection.stream.receive_some(_CHUNK)
+            if not data:
+                return
+            try:
+                for packet in self._transport.receive(data):
+                    self._take(packet)
+            except MTProtoError:
+                return  # the server closes the connection of a client that breaks the protocol
+            self.wake()
+
+    async def _write(self) -> None:
+        while True:
+            await self._news.wait()
+            self._news = trio.Event()
+            now = time.time()
+            packets, self._plain = self._plain, []
+            for session in self._sessions:
+                packets += self._centre.server.noise.lose(session.protocol.flush(now))
+            for packet in packets:
+                await self._connection.send(self._transport.send(packet))
+            if self._closing:
+                await self._connection.stream.aclose()
+                return
+
+    def _take(self, packet: bytes) -> None:
+        now = time.time() + self._centre.server.skew
+        if is_plain(packet):
+            self._exchange_keys(packet, now)
+            return
+        authorization = self._centre.authorizations.get(packet[:8])
+        if authorization is None:
+            self._fail(_NO_KEY)
+            return
+        session, calls = authorization.receive(packet, now)
+        if session.link is not self:
+            session.link = self
+            self._sessions.append(session)
+            session.protocol.reconnect()
+        for called in calls:
+            self._centre.answer(session, called)
+
+    def _exchange_keys(self, packet: bytes, now: float) -> None:
+        _, body = open_plain(packet)
+        if self._exchange is None or self._exchange.key is not None:
+            self._exchange = ServerExchange(self._centre.server.private_key)
+        answer = self._exchange.receive(body, now)
+        self._last_plain_id = max(self._last_plain_id + 4, (int(now * 2**32) & ~3) | 1)
+        self._plain.append(seal_plain(self._last_plain_id, answer))
+        if (key := self._exchange.key) is not None:
+            made = Authorization(key, self._centre.dc, self._exchange.salt)
+            self._centre.authorizations[key.id] = made
+
+    def _fail(self, code: int) -> None:
+        self._plain.append((-code).to_bytes(4, "little", signed=True))
+        self.close()
