@@ -149,7 +149,7 @@ class Channel:
         return list(self.members)
 
 
-Chat = Union[Person, Group, Channel]
+Chat = Person | Group | Channel
 
 
 @attrs.define(eq=False)

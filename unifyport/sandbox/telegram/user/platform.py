@@ -41,8 +41,8 @@ class UserPlatform(LocalPlatform):
         self.orders = Orders(self)
         self.links: set[Link] = set()
         self.protocols = [
-            *(tcp(self, f"dc{dc}", ("user_data_centres",), self._at(self.server.centres[dc])) for dc in DCS),
-            tcp(self, f"media{MEDIA}", ("user_media_data_centres",), self._at(self.server.centres[MEDIA])),
+            *(tcp(self, f"dc{dc}", ("user_dc_addresses",), self._at(self.server.centres[dc])) for dc in DCS),
+            tcp(self, f"media{MEDIA}", ("user_dc_addresses",), self._at(self.server.centres[MEDIA])),
         ]
 
     def endpoints(self, addresses: dict[str, str]) -> dict[str, str]:
@@ -50,9 +50,8 @@ class UserPlatform(LocalPlatform):
         self.server.addresses = dict(addresses)
         listed = ",".join(f"{dc}={addresses[f'dc{dc}']}" for dc in DCS)
         return {
-            "user_data_centres": listed,
-            "user_media_data_centres": f"{MEDIA}={addresses[f'media{MEDIA}']}",
-            "user_server_keys": self.server.public_key,
+            "user_dc_addresses": f"{listed},{MEDIA}m={addresses[f'media{MEDIA}']}",
+            "user_rsa_keys": self.server.public_key,
         }
 
     def _at(self, centre: Centre) -> Any:
