@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from unifyport.protocols.mtproto.encryption import AuthKey, Role, open_packet
-from unifyport.protocols.mtproto.server_session import Called, ServerSession
+from unifyport.protocols.mtproto.server_session import ServerSession
 
 if TYPE_CHECKING:
     from .directory import Person
@@ -63,15 +63,15 @@ class Authorization:
     created: int = attrs.field(factory=lambda: int(time.time()))
     sessions: dict[int, Session] = attrs.field(factory=dict, repr=False)
 
-    def receive(self, packet: bytes, now: float) -> tuple[Session, list[Called]]:
-        """The session of a packet and its calls. Raises `MTProtoError`."""
+    def session_of(self, packet: bytes) -> Session:
+        """The session that a packet is for, a new one if need be. Raises `MTProtoError`."""
         number = open_packet(self.key, packet, Role.CLIENT).session_id
         session = self.sessions.get(number)
         if session is None:
             self._make_room()
             session = Session(self, ServerSession(self.key, salt=self.salt))
             self.sessions[number] = session
-        return session, session.protocol.receive(packet, now)
+        return session
 
     def _make_room(self) -> None:
         idle = [number for number, each in self.sessions.items() if each.link is None]

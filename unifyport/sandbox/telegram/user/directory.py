@@ -11,7 +11,7 @@ import itertools
 import os
 import time
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, Union
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -115,7 +115,7 @@ class Group:
     about: str = ""
     version: int = 1
     photo: Any = None
-    migrated_to: Union["Channel", None] = None
+    migrated_to: "Channel | None" = None
     left: set[Person] = attrs.field(factory=set, repr=False)
 
     @property

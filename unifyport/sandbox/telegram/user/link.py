@@ -97,12 +97,12 @@ class Link:
         if authorization is None:
             self._fail(_NO_KEY)
             return
-        session, calls = authorization.receive(packet, now)
+        session = authorization.session_of(packet)
         if session.link is not self:
             session.link = self
             self._sessions.append(session)
             session.protocol.reconnect()
-        for called in calls:
+        for called in session.protocol.receive(packet, now):
             self._centre.answer(session, called)
 
     def _exchange_keys(self, packet: bytes, now: float) -> None:

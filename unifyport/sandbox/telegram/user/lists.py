@@ -118,12 +118,12 @@ class Lists:
             at = next((at for at, row in enumerate(rows) if row[0] is after), -1)
             rows = rows[at + 1 :]
         page = rows[: min(query.limit or _PAGE, _PAGE)]
-        shown = [posts[0].see(person) for _, posts in page]
+        last = [posts[0].see(person) for _, posts in page]
         listed = [self.dialog(person, chat, posts) for chat, posts in page]
-        named = described(self._server, person, shown, [chat for chat, _ in page])
+        named = described(self._server, person, last, [chat for chat, _ in page])
         if len(page) == total:
-            return messages.Dialogs(dialogs=listed, messages=shown, **named)
-        return messages.DialogsSlice(count=total, dialogs=listed, messages=shown, **named)
+            return messages.Dialogs(dialogs=listed, messages=last, **named)
+        return messages.DialogsSlice(count=total, dialogs=listed, messages=last, **named)
 
     def _peer_dialogs(self, call: "Call", query: Any) -> Any:
         person = call.person

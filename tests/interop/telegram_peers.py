@@ -1,0 +1,79 @@
+"""Telegram clients that this project did not write, and the sandbox's data centres that they connect to.
+
+Each is a process that takes orders and tells events as JSON lines (`device_peers.Client`).
+"""
+
+import contextlib
+import subprocess
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import trio
+
+from unifyport.sandbox.serving import bind
+from unifyport.sandbox.telegram.user.platform import UserPlatform
+
+from . import peers
+from .device_peers import Client
+
+KINDS = ("telethon", "kurigram")
+
+
+@contextlib.asynccontextmanager
+async def centres() -> AsyncIterator[UserPlatform]:
+    """The sandbox's data centres."""
+    platform = UserPlatform()
+    async with trio.open_nursery() as nursery:
+        addresses = {}
+        for protocol in platform.protocols:
+            listener = bind("127.0.0.1", 0)
+            addresses[protocol.name] = protocol.address_at(listener)
+            nursery.start_soon(protocol.serve, listener)
+        platform.endpoints(addresses)
+        yield platform
+        nursery.cancel_scope.cancel()
+
+
+@contextlib.asynccontextmanager
+async def client(
+    platform: UserPlatform, kind: str, directory: Path, *, dc: int = 2, transport: str = "abridged"
+) -> AsyncIterator[Client]:
+    """A client of this kind that is connected, first to this data centre."""
+    directory.mkdir(parents=True, exist_ok=True)
+    key = directory / "key.pem"
+    key.write_text(platform.server.public_key)
+    address = platform.server.addresses[f"dc{dc}"]
+    process = await trio.lowlevel.open_process(
+        [*build(kind), str(dc), address, str(key), str(directory), transport],
+        env=peers.environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    try:
+        async with trio.open_nursery() as nursery:
+            running = Client(kind, process)
+            nursery.start_soon(running.read)
+            await running.event("connected")
+            yield running
+            nursery.cancel_scope.cancel()
+    finally:
+        process.kill()
+        with trio.CancelScope(shield=True):
+            await process.wait()
+
+
+def build(kind: str) -> list[str]:
+    """The command that runs a kind of client; builds its environment if that is not there yet."""
+    interpreter = peers.python(peers.HERE / "python" / f"{kind}.in")
+    return [str(interpreter), str(peers.HERE / "python" / f"{kind}_peer.py")]
+
+
+async def log_in(platform: UserPlatform, running: Client, phone: str, password: str = "") -> int:
+    """Log in by a code, and with the password if there is one. Returns the account's identifier."""
+    await running.ask("send_code", phone=f"+{phone}")
+    code = platform.logins.codes[phone].value
+    answer: Any = await running.ask("sign_in", phone=f"+{phone}", code=code)
+    if answer.get("password"):
+        answer = await running.ask("password", password=password)
+    return int(answer["id"])
