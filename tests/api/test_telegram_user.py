@@ -1,6 +1,9 @@
 """Personal accounts of Telegram through the API: how they log in, and how a login ends."""
 
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from tests.telegram_world import SHOP, telegram_world
 
@@ -18,3 +21,139 @@ async def test_logged_in_by_a_code(tmp_path: Path) -> None:
         assert account["provider_account_ref"] == str(made["id"])
         assert account["provider_profile"]["phone"] == f"+{SHOP}"
         assert account["provider_profile"]["username"] == "shop"
+
+
+async def test_a_code_that_is_wrong_is_asked_for_again(tmp_path: Path) -> None:
+    async with telegram_world(tmp_path) as world:
+        await world.do("account", phone=SHOP)
+        code = await world.start_by_code(SHOP)
+        wrong = f"{(int(code) + 1) % 100_000:05}"
+        await world.give(SHOP, "code", wrong)
+        path = f"/v1/accounts/{world.ids[SHOP]}/auth"
+        asked = await world.api.until(lambda auth: auth.get("last_error") == "invalid_code", path)
+        assert asked["status"] == "awaiting_code"
+        await world.give(SHOP, "code", code)
+        await world.running(SHOP)
+
+
+async def test_a_code_that_has_expired_ends_the_login(tmp_path: Path) -> None:
+    async with telegram_world(tmp_path) as world:
+        await world.do("account", phone=SHOP)
+        code = await world.start_by_code(SHOP)
+        await world.do("code", phone=SHOP, expire=True)
+        await world.give(SHOP, "code", code)
+        failed = await world.auth(SHOP, "failed")
+        assert failed["last_error"] == "code_expired"
+        await world.inbox.until(lambda: world.received(SHOP, "account.auth.failed"))
+        [event] = world.received(SHOP, "account.auth.failed")
+        assert event["data"]["auth_status"] == "failed"
+        assert event["data"]["last_error"] == "code_expired"
+        await world.give(SHOP, "code", await world.start_by_code(SHOP))  # a new login gets a new code
+        await world.running(SHOP)
+
+
+@pytest.mark.parametrize("dc", [2, 4])
+async def test_a_password_is_asked_for_with_its_hint_at_any_data_centre(tmp_path: Path, dc: int) -> None:
+    async with telegram_world(tmp_path) as world:
+        await world.do("account", phone=SHOP, password="correct horse", hint="a horse", dc=dc)
+        await world.give(SHOP, "code", await world.start_by_code(SHOP))
+        asked = await world.auth(SHOP, "awaiting_password")
+        assert asked["auth_payload"]["password_hint"] == "a horse"
+        await world.give(SHOP, "password", "correct horse")
+        await world.running(SHOP)
+
+
+async def test_a_wrong_password_ends_the_login(tmp_path: Path) -> None:
+    async with telegram_world(tmp_path) as world:
+        await world.do("account", phone=SHOP, password="correct horse")
+        await world.give(SHOP, "code", await world.start_by_code(SHOP))
+        await world.auth(SHOP, "awaiting_password")
+        await world.give(SHOP, "password", "wrong horse")
+        failed = await world.auth(SHOP, "failed")
+        assert failed["last_error"] == "invalid_password"
+        await world.inbox.until(lambda: world.received(SHOP, "account.auth.failed"))
+
+
+@pytest.mark.parametrize("dc", [2, 4])
+async def test_logged_in_by_a_qr_code(tmp_path: Path, dc: int) -> None:
+    async with telegram_world(tmp_path) as world:
+        made = await world.do("account", phone=SHOP, dc=dc)
+        await world.do("scan", qr=await world.start_by_qr(SHOP), phone=SHOP)
+        account = await world.running(SHOP)
+        assert account["provider_account_ref"] == str(made["id"])
+
+
+@pytest.mark.parametrize("dc", [2, 4])
+async def test_a_qr_code_and_a_password(tmp_path: Path, dc: int) -> None:
+    async with telegram_world(tmp_path) as world:
+        await world.do("account", phone=SHOP, dc=dc, password="correct horse", hint="a horse")
+        await world.do("scan", qr=await world.start_by_qr(SHOP), phone=SHOP)
+        asked = await world.auth(SHOP, "awaiting_password")
+        assert asked["auth_payload"]["password_hint"] == "a horse"
+        await world.give(SHOP, "password", "correct horse")
+        await world.running(SHOP)
+
+
+async def test_a_connection_lost_while_the_human_types_is_opened_again(tmp_path: Path) -> None:
+    async with telegram_world(tmp_path) as world:
+        await world.do("account", phone=SHOP)
+        code = await world.start_by_code(SHOP)
+        await world.do("cut")
+        await world.give(SHOP, "code", code)
+        await world.running(SHOP)
+
+
+@pytest.mark.parametrize(
+    ("order", "reason"),
+    [
+        ({"do": "revoke", "phone": SHOP}, "session_revoked"),
+        ({"do": "revoke", "phone": SHOP, "error": "AUTH_KEY_UNREGISTERED"}, "auth_key_unregistered"),
+        ({"do": "revoke", "phone": SHOP, "error": "AUTH_KEY_DUPLICATED", "code": 406}, "auth_key_duplicated"),
+        ({"do": "revoke", "phone": SHOP, "forget": True}, "auth_key_unknown"),
+        ({"do": "delete_account", "phone": SHOP}, "user_deactivated"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+async def test_a_login_that_ends_while_it_runs(tmp_path: Path, order: dict[str, Any], reason: str) -> None:
+    async with telegram_world(tmp_path) as world:
+        await world.link(SHOP)
+        await world.order("updates", **order)
+        failed = await world.auth(SHOP, "failed")
+        assert failed["last_error"] == reason
+        await world.account(SHOP, "disconnected")
+        await world.inbox.until(lambda: world.received(SHOP, "account.auth.failed"))
+        [event] = world.received(SHOP, "account.auth.failed")
+        assert event["data"]["last_error"] == reason
+        refused = await world.send(SHOP, "1")
+        assert refused.status_code == 409
+
+
+async def test_a_number_without_an_account_is_told_to_sign_up(tmp_path: Path) -> None:
+    async with telegram_world(tmp_path) as world:
+        await world.create(SHOP, "code")
+        await world.give(SHOP, "code", await world.start_by_code(SHOP))
+        failed = await world.auth(SHOP, "failed")
+        assert failed["last_error"] == "sign_up_required"
+
+
+async def test_an_account_that_is_deleted_logs_out_at_the_platform(tmp_path: Path) -> None:
+    async with telegram_world(tmp_path) as world:
+        await world.link(SHOP)
+        person = world.user_platform.server.directory.by_phone(SHOP)
+        assert person is not None
+        assert len(person.authorizations) == 1
+        assert (await world.api("DELETE", f"/v1/accounts/{world.ids[SHOP]}")).is_success
+        assert person.authorizations == []
+
+
+async def test_a_salt_that_changes_and_a_cut_cost_nothing(tmp_path: Path) -> None:
+    async with telegram_world(tmp_path) as world:
+        await world.link(SHOP)
+        await world.do("new_salt")
+        await world.do("cut")
+        await world.api.until(
+            lambda found: found["runtime_status"] == "running" and len(world.user_platform.links) == 1,
+            f"/v1/accounts/{world.ids[SHOP]}",
+        )
+        await world.do("forget_sessions")
+        await world.running(SHOP)

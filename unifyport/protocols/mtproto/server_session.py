@@ -86,8 +86,10 @@ class ServerSession:
         self._put(body, now, content=True)
 
     def reconnect(self) -> None:
-        """Send again what was not acknowledged."""
-        self._queue = list(self._unacked.values())
+        """Send again what was not acknowledged, before what is queued already."""
+        queued = {message.msg_id for message in self._queue}
+        again = [message for message in self._unacked.values() if message.msg_id not in queued]
+        self._queue = again + self._queue
 
     def flush(self, now: float) -> list[bytes]:
         """The packets to write, in order."""

@@ -81,6 +81,11 @@ class ClientSession:
         """Whether `flush` has something to send, be it acknowledgements only."""
         return bool(self._acks or self._services or self._calls.has_queued)
 
+    @property
+    def has_urgent_output(self) -> bool:
+        """Whether it has more to send than acknowledgements."""
+        return bool(self._services or self._calls.has_queued)
+
     def call(self, body: bytes, *, repeatable: bool = True) -> int:
         """Queue a call of the API; its number. `repeatable`: executing it twice does no harm.
 

@@ -190,7 +190,9 @@ class Connection:
             raise self._fail(Transient("malformed_packet")) from None
         except Transient as error:
             raise self._fail(error) from None
-        if self._session.has_output:
+        if self._session.has_urgent_output:
+            await self._flush()
+        elif self._session.has_output:
             self._output.set()
         self.observed()
 

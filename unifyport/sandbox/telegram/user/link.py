@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _NO_KEY = 404
 _CHUNK = 65_536
+_LAST_SECONDS = 5  # for what is written last
 
 
 class Link:
@@ -56,7 +57,9 @@ class Link:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._write)
                 await self._read()
-                nursery.cancel_scope.cancel()
+                if not self._closing:
+                    nursery.cancel_scope.cancel()
+                nursery.cancel_scope.deadline = trio.current_time() + _LAST_SECONDS
         finally:
             for session in self._sessions:
                 if session.link is self:
