@@ -1,11 +1,17 @@
 """Personal accounts of Telegram through the API: how they log in, and how a login ends."""
 
+import base64
+import os
+import struct
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.telegram_world import SHOP, telegram_world
+from tests.telegram_world import SHOP, TelegramWorld, telegram_world
+from unifyport.protocols.mtproto.encryption import AuthKey
+from unifyport.providers.telegram.user.session_formats import to_telethon
+from unifyport.sandbox.telegram.user.authorizations import Authorization
 
 
 async def test_logged_in_by_a_code(tmp_path: Path) -> None:
@@ -157,3 +163,42 @@ async def test_a_salt_that_changes_and_a_cut_cost_nothing(tmp_path: Path) -> Non
         )
         await world.do("forget_sessions")
         await world.running(SHOP)
+
+
+@pytest.mark.parametrize("program", ["telethon", "pyrogram"])
+async def test_an_imported_session_is_used_at_the_address_of_our_table(tmp_path: Path, program: str) -> None:
+    async with telegram_world(tmp_path) as world:
+        made = await world.do("account", phone=SHOP)
+        key = foreign_login(world, SHOP)
+        if program == "telethon":
+            session = to_telethon(2, key, "198.51.100.7", 1)
+        else:
+            packed = struct.pack(">BI?256sQ?", 2, 1, False, key, made["id"], False)
+            session = base64.urlsafe_b64encode(packed).rstrip(b"=").decode()
+        await world.create(SHOP, "session")
+        path = f"/v1/accounts/{world.ids[SHOP]}/auth/session"
+        await world.api.data("POST", path, {"session": session})
+        account = await world.running(SHOP)
+        assert account["provider_account_ref"] == str(made["id"])
+
+
+async def test_a_session_that_is_revoked_is_not_imported(tmp_path: Path) -> None:
+    async with telegram_world(tmp_path) as world:
+        await world.create(SHOP, "session")
+        session = to_telethon(2, bytes(range(256)), "198.51.100.7", 1)
+        await world.api.http.post(f"/v1/accounts/{world.ids[SHOP]}/auth/session", json={"session": session})
+        failed = await world.auth(SHOP, "failed")
+        assert failed["last_error"] == "invalid_session"
+
+
+def foreign_login(world: TelegramWorld, phone: str) -> bytes:
+    """The key of a device that another program has logged in."""
+    platform = world.user_platform
+    person = platform.server.directory.by_phone(phone)
+    assert person is not None
+    key = AuthKey(os.urandom(256))
+    authorization = Authorization(key, 2, 1)
+    authorization.person = person
+    person.authorizations.append(authorization)
+    platform.server.centres[2].authorizations[key.id] = authorization
+    return key.value

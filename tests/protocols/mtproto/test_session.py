@@ -394,3 +394,17 @@ def test_any_authentic_bytes_are_read_or_refused(tail: bytes, which: int) -> Non
     with contextlib.suppress(Malformed, SecurityError):
         forged.say(body)
     forged.client.flush(NOW)
+
+
+def test_a_complaint_survives_that_the_session_comes_back_on_a_new_connection() -> None:
+    pair = Pair()
+    pair.client.call(BODY)
+    pair.settle()
+    pair.server.salt += 1
+    number = pair.client.call(BODY)
+    for packet in pair.client.flush(pair.now):
+        pair.server.receive(packet, pair.now)
+    pair.server.reconnect()
+    pair.down()
+    pair.settle()
+    assert events.Result(number, RESULT) in pair.events
