@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from telethon.tl import types as T
 
-from .directory import Channel, Chat, Group, Member, Person
+from .directory import Channel, Chat, Group, Person
 from .posts import Post
 
 if TYPE_CHECKING:
@@ -80,35 +80,6 @@ class Customers:
         if "filename" in value:
             listed.append(T.DocumentAttributeFilename(str(value["filename"])))
         return self._platform.files.document(file, str(value.get("mime_type", mime_type)), listed)
-
-    def group(self, title: str, people: list[Person]) -> Group:
-        """A basic group; the first is its creator."""
-        group = self._server.directory.add_group(title)
-        self._fill(group, people)
-        self._platform.delivery.publish(
-            Post(
-                people[0],
-                group,
-                self._server.now,
-                action=T.MessageActionChatCreate(title, [each.id for each in people]),
-            )
-        )
-        return group
-
-    def channel(self, title: str, people: list[Person], **settings: Any) -> Channel:
-        channel = self._server.directory.add_channel(title, **settings)
-        self._fill(channel, people)
-        action = T.MessageActionChannelCreate(title)
-        self._platform.delivery.publish(Post(people[0], channel, self._server.now, action=action))
-        return channel
-
-    def _fill(self, chat: Group | Channel, people: list[Person]) -> None:
-        for person in people:
-            rank = "creator" if person is people[0] else ""
-            chat.members[person] = Member(person, self._server.now, people[0], rank)
-            person.dialog(chat)
-            if isinstance(chat, Channel):
-                person.channels.add(chat)
 
     def sent(self) -> list[dict[str, Any]]:
         """What clients sent."""

@@ -12,6 +12,7 @@ from telethon.tl import functions as F
 from telethon.tl import types as T
 from telethon.tl.types import storage, upload
 
+from .cdn import Cdn
 from .errors import Refused, bad
 
 if TYPE_CHECKING:
@@ -43,10 +44,13 @@ class File:
 
 
 class Files:
-    """`dc`: where what is uploaded is stored. `expire`: references of all files so far are refused."""
+    """`dc`: where what is uploaded is stored. `on_cdn`: clients that
+    support it are sent to the CDN."""
 
-    def __init__(self, server: "Server") -> None:
+    def __init__(self, server: "Server", cdn: Cdn) -> None:
         self._server = server
+        self._cdn = cdn
+        self.on_cdn = False
         self.files: dict[int, File] = {}
         self.dc: int | None = None  # None: where it was uploaded
         self._parts: dict[tuple[int, int], dict[int, bytes]] = {}  # by (key, file_id)
@@ -119,6 +123,8 @@ class Files:
             raise bad("FILE_REFERENCE_EXPIRED")
         if file.dc != call.centre.dc:
             raise Refused(303, f"FILE_MIGRATE_{file.dc}")
+        if self.on_cdn and query.cdn_supported:
+            return self._cdn.redirect(file, query.offset)
         offset, limit = query.offset, query.limit
         step = 1024 if query.precise else 4096
         if offset % step:

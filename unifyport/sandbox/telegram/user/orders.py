@@ -185,13 +185,14 @@ class Orders:
     def _group(self, order: dict[str, Any]) -> dict[str, Any]:
         """`{title, phones}`: a basic group; the first makes it."""
         people = [self._customers.person(phone) for phone in order.get("phones", [])]
-        return {"id": bot_id(self._customers.group(str(order.get("title", "Group")), people))}
+        return {"id": bot_id(self._platform.members.make_group(str(order.get("title", "Group")), people))}
 
     def _channel(self, order: dict[str, Any]) -> dict[str, Any]:
         """`{title, phones, megagroup, forum, username}`."""
         people = [self._customers.person(phone) for phone in order.get("phones", [])]
         settings = {name: order[name] for name in ("megagroup", "forum", "username") if name in order}
-        return {"id": bot_id(self._customers.channel(str(order.get("title", "Channel")), people, **settings))}
+        title = str(order.get("title", "Channel"))
+        return {"id": bot_id(self._platform.members.make_channel(title, people, **settings))}
 
     def _post(self, order: dict[str, Any], person: Person) -> Post:
         """The message `id` of the chat `to`, as this person numbers it. Raises `ValueError`."""

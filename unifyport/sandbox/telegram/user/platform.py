@@ -4,17 +4,22 @@ from typing import Any
 
 from ...platform import LocalPlatform
 from ...sockets import Connection, tcp
+from .cdn import CDN, Cdn
 from .changes import Changes
+from .channels import Channels
 from .customers import Customers
 from .delivery import Delivery
 from .directory import Person
 from .files import Files
+from .groups import Groups
 from .link import Link
 from .lists import Configuration, Lists
 from .login import Logins
+from .members import Members
 from .orders import Orders
 from .sends import Sends
 from .server import Centre, Server
+from .settings import Settings
 from .states import States
 
 DCS = (1, 2, 4)
@@ -28,13 +33,18 @@ class UserPlatform(LocalPlatform):
 
     def __init__(self) -> None:
         super().__init__()
-        self.server = Server(DCS)
+        self.server = Server((*DCS, CDN))
         self.delivery = Delivery(self.server)
-        self.files = Files(self.server)
+        self.cdn = Cdn(self.server)
+        self.files = Files(self.server, self.cdn)
+        self.members = Members(self.server, self.delivery)
         self.logins = Logins(self.server)
         self.states = States(self.server)
         self.sends = Sends(self.server, self.delivery, self.files)
         self.changes = Changes(self.server, self.delivery, self.files)
+        self.groups = Groups(self.server, self.delivery, self.members, self.files)
+        self.channels = Channels(self.server, self.members, self.groups)
+        self.settings = Settings(self.server, self.delivery)
         self.lists = Lists(self.server)
         self.configuration = Configuration(self.server)
         self.customers = Customers(self)
@@ -43,14 +53,16 @@ class UserPlatform(LocalPlatform):
         self.protocols = [
             *(tcp(self, f"dc{dc}", ("user_dc_addresses",), self._at(self.server.centres[dc])) for dc in DCS),
             tcp(self, f"media{MEDIA}", ("user_dc_addresses",), self._at(self.server.centres[MEDIA])),
+            tcp(self, f"cdn{CDN}", ("user_dc_addresses",), self._at(self.server.centres[CDN])),
         ]
 
     def endpoints(self, addresses: dict[str, str]) -> dict[str, str]:
         """Also the key that clients are to trust."""
         self.server.addresses = dict(addresses)
-        listed = ",".join(f"{dc}={addresses[f'dc{dc}']}" for dc in DCS)
+        listed = [f"{dc}={addresses[f'dc{dc}']}" for dc in DCS]
+        media = f"{MEDIA}m={addresses[f'media{MEDIA}']}"
         return {
-            "user_dc_addresses": f"{listed},{MEDIA}m={addresses[f'media{MEDIA}']}",
+            "user_dc_addresses": ",".join((*listed, media, f"{CDN}c={addresses[f'cdn{CDN}']}")),
             "user_rsa_keys": self.server.public_key,
         }
 
