@@ -1,4 +1,7 @@
-"""Calls about channels, supergroups and their topics: https://core.telegram.org/api/channel, .../api/forum."""
+"""Calls about channels, supergroups and their topics.
+
+https://core.telegram.org/api/channel, https://core.telegram.org/api/forum.
+"""
 
 from typing import TYPE_CHECKING, Any
 
