@@ -47,7 +47,7 @@ def service_of(message: Mapping[str, Any]) -> str | None:
     return next((name for name in message if name in SERVICES and message[name] is not None), None)
 
 
-def _reported(service: Service) -> ProviderEvent:
+def reported(service: Service) -> ProviderEvent:
     head = service.head
     return PlatformEvent(
         service.key,
@@ -126,6 +126,6 @@ SERVICES: dict[str, Callable[[Service], ProviderEvent]] = {
         " suggested_post_paid suggested_post_refunded video_chat_scheduled video_chat_started"
         " video_chat_ended video_chat_participants_invited community_chat_added community_chat_removed"
         " community_chat_joined".split(),
-        _reported,
+        reported,
     ),
 }
