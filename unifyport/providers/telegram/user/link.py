@@ -15,9 +15,12 @@ from unifyport.providers.contract.base import ConnectorContext, Link
 from unifyport.providers.contract.errors import ChannelError, LoggedOut, SessionLost, Transient
 from unifyport.providers.records import Records
 
+from .chats import Chats
 from .connection import Connection
 from .keys import AuthRecord, Me, auth_key, dump
+from .media import Media
 from .media_connections import MediaConnections
+from .peers import Peers
 from .records import AUTH, ME
 from .rpc import Rpc, read_object
 from .sends import Sends
@@ -49,6 +52,9 @@ class UserLink:
         self._media = media
         self._auth = auth
         self._kept = trio.Event()
+        self.peers = Peers(records)
+        self.chats = Chats(self)
+        self.media = Media(self)
         self.updates = Updates(self)
         self.sends = Sends(self)
         connection.listener = self

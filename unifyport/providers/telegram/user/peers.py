@@ -17,7 +17,6 @@ from telethon.tl import types
 
 from unifyport.providers.contract.capabilities import CONTACT_NOT_FOUND, CONVERSATION_NOT_FOUND
 from unifyport.providers.contract.errors import Rejected
-
 from unifyport.providers.records import Draft, Records
 
 RECORD: Final = "peer"
@@ -74,6 +73,14 @@ def id_of(peer: Any) -> int:
         case types.PeerChannel() | types.InputPeerChannel() | types.InputPeerChannelFromMessage():
             return channel_id(peer.channel_id)
     return 0
+
+
+def peer_of_id(id_: int) -> Any:
+    """The `Peer...` of an id as in events."""
+    if id_ > 0:
+        return types.PeerUser(id_)
+    number = number_of(id_)
+    return types.PeerChannel(number) if id_ < -_CHANNELS else types.PeerChat(number)
 
 
 def channel_id(number: int) -> int:

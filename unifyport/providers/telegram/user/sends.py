@@ -1,18 +1,130 @@
-"""Sends messages."""
+"""What a command that sends is on this connection: looked up, uploaded, marked, and sent once.
 
-from typing import TYPE_CHECKING
+The platform executes a `random_id` once, so it is the command's `client_ref`. An answer that is lost leaves a
+row (`pending.py`), by which the send is settled later.
+"""
 
-from unifyport.model.message import OutboundMessage
+import secrets
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+import trio
+from telethon.tl import types
+
+from unifyport.model.message import OutboundMedia, OutboundMessage
 from unifyport.providers.contract.capabilities import Sent
-from unifyport.providers.contract.errors import Rejected
+from unifyport.providers.contract.errors import ChannelError, LoggedOut, SessionLost, Transient
+
+from ..bot.render import Request
+from .answers import sent_ids
+from .entities import mentioned_users
+from .peers import peer_of_id
+from .pending import Row, digest_of
+from .plan import plan
+from .render import Target, contents, facts_of, render, render_album, uploaded
+from .settling import DUPLICATE
+from .unpacking import sent_message
 
 if TYPE_CHECKING:
     from .link import UserLink
 
+_KEPT_REQUEST: Final = 64 * 1024  # bytes
+_ANSWER_SECONDS: Final = 20.0
+
 
 class Sends:
+    """The sending commands of a connection."""
+
     def __init__(self, parts: "UserLink") -> None:
         self._parts = parts
 
     async def send(self, message: OutboundMessage, quoted_message_id: str | None = None) -> Sent:
-        raise Rejected("not_supported")
+        """Send a message of a command, once."""
+        if quoted_message_id is not None:
+            message = attrs.evolve(message, reply_to_message_id=quoted_message_id)
+        made: Request = message.rendered_by(plan)
+        if quoted_message_id is not None and "reply_parameters" not in made.fields:
+            made = plan(message)
+        conversation = await self._parts.chats.resolve(message.conversation_id)
+        peer = await self._parts.peers.input_peer(conversation)
+        count = len(made.fields["media"]) if made.method == "sendMediaGroup" else 1
+        random_ids = [secrets.randbits(63) or 1 for _ in range(count)]
+        target = Target(peer, random_ids, await self._users(made), await self._reply_peer(made))
+        request, text = await self._request(made, message, target)
+        return await self._send(message, conversation, request, random_ids, text=text)
+
+    async def _request(self, made: Request, message: OutboundMessage, target: Target) -> tuple[Any, str]:
+        """The call, and the text that the message will have."""
+        if made.method == "sendMediaGroup":
+            media = await self._parts.media.album(made, message, target.peer)
+            caption = str(made.fields["media"][0].get("caption", ""))
+            return render_album(made, target, media), caption
+        if isinstance(message, OutboundMedia):
+            file = await self._parts.media.upload(message.path, message.size, message.name)
+            facts = facts_of(made, message)
+            return render(made, target, uploaded(file, facts)), str(made.fields.get("caption", ""))
+        found = contents(made, target)
+        return render(made, target, found), str(made.fields.get("text", ""))
+
+    async def _users(self, made: Request) -> dict[int, Any]:
+        """The users that entities name."""
+        entities = [*made.fields.get("entities", ()), *made.fields.get("caption_entities", ())]
+        for item in made.fields.get("media", ()) if made.method == "sendMediaGroup" else ():
+            entities += item.get("caption_entities", ())
+        return {id_: await self._parts.peers.input_user(id_) for id_ in mentioned_users(entities)}
+
+    async def _reply_peer(self, made: Request) -> Any:
+        chat = (made.fields.get("reply_parameters") or {}).get("chat_id")
+        if chat is None:
+            return None
+        return await self._parts.peers.input_peer(await self._parts.chats.resolve(str(chat)))
+
+    async def _send(
+        self, message: OutboundMessage, conversation: int, request: Any, random_ids: list[int], *, text: str
+    ) -> Sent:
+        body = bytes(request)
+        has_media = not hasattr(request, "no_webpage")
+        row = Row(
+            conversation,
+            digest_of(text, has_media),
+            self._parts.context.clock.now_ms(),
+            body if len(body) <= _KEPT_REQUEST else b"",
+        )
+        pending, first = self._parts.updates.pending, random_ids[0]
+        with pending.sending([first], row) as changes:
+            await self._parts.records.sending(message, changes, str(first))
+            try:
+                found = await self._call(request, conversation)
+            except ChannelError as error:
+                if not error.maybe_applied:
+                    self._parts.updates.answered(None, (first,))
+                raise
+        if isinstance(found, types.UpdateShortSentMessage):
+            found = sent_message(found, peer_of_id(conversation), text)
+        ids = sent_ids(found, random_ids)
+        if not ids:  # it was accepted; the message comes with the difference
+            self._parts.updates.gap()
+            raise Transient("no_message_in_answer", maybe_applied=True)
+        for id_ in ids:
+            pending.note_answered(id_)
+        self._parts.updates.answered(found, (first,))
+        return Sent(str(ids[0]))
+
+    async def _call(self, request: Any, conversation: int) -> Any:
+        """Send. What the server may have executed without saying so is asked for again once, under the same
+        `random_id`.
+        """
+        rpc, peer = self._parts.rpc, str(conversation)
+        try:
+            return await rpc.call(request, peer=peer, repeatable=False, max_wait=0)
+        except Transient as error:
+            if not error.maybe_applied or self._parts.lost.is_set() or DUPLICATE in error.reason:
+                raise
+        try:
+            with trio.move_on_after(_ANSWER_SECONDS):
+                return await rpc.call(request, peer=peer, repeatable=False, max_wait=0)
+        except (LoggedOut, SessionLost):
+            raise
+        except ChannelError:  # whatever it says is said of the repeat
+            pass
+        raise Transient("no_answer", maybe_applied=True)

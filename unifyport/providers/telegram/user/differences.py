@@ -1,0 +1,233 @@
+"""What was missed, fetched from the platform: differences, and histories where a difference is too long.
+
+    answer                       what follows
+    -------------------------    ---------------------------------------------------------------------------
+    a slice                      its updates are told, and the next one is asked for
+    channelDifferenceTooLong     the channel's history from the last message that was told on, page by page
+    differenceTooLong            the same for each private chat and basic group with newer messages
+    more than `MOST_MISSED`      the rest is left out, and a `gap` event says between which messages
+
+https://core.telegram.org/api/updates#recovering-gaps
+"""
+
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+from telethon.tl import functions, types
+
+from unifyport.providers.contract.errors import ChannelError, Rejected
+
+from .peers import channel_id, id_of
+from .positions import ChannelState, State
+from .update_box import ACCOUNT
+
+if TYPE_CHECKING:
+    from .link import UserLink
+
+MOST_MISSED: Final = 1000  # messages of a conversation
+_PAGE: Final = 100
+_DIALOGS: Final = 500
+_LIMIT: Final = 100
+_LONG_DIFFERENCE: Final = 10_000
+_GONE: Final = frozenset(
+    {"CHANNEL_PRIVATE", "CHANNEL_INVALID", "CHANNEL_PUBLIC_GROUP_NA", "USER_BANNED_IN_CHANNEL"}
+)
+
+
+@attrs.frozen
+class History:
+    """The part of a history that is still to be fetched: of conversation `chat` what is above message `after`,
+    up to `until`, at most `left` messages; then that of the `others`: (conversation, its newest message).
+    """
+
+    chat: int
+    after: int
+    until: int
+    pts: int  # to be reached with the last message
+    left: int = MOST_MISSED
+    others: tuple[tuple[int, int], ...] = ()
+    start: int = 0  # `after` of the others
+
+
+@attrs.frozen
+class Fetched:
+    """A part of what was missed, of the sequence `box`. `gap`: messages between these two were left out."""
+
+    box: int
+    messages: list[Any] = attrs.field(factory=list)  # updates of new messages
+    updates: list[Any] = attrs.field(factory=list)
+    entities: list[Any] = attrs.field(factory=list)
+    pts: int = 0
+    is_final: bool = True
+    state: Any = None  # of the account
+    history: History | None = None
+    gap: tuple[int, int] | None = None
+    error: ChannelError | None = None
+
+    @property
+    def is_gone(self) -> bool:
+        """The account has no access to the channel any more."""
+        if self.box == ACCOUNT or not isinstance(self.error, Rejected):
+            return False
+        return self.error.code in _GONE or self.error.reason == "contact_not_reachable"
+
+
+class Differences:
+    """Calls of one account. Every method raises failure classes."""
+
+    def __init__(self, parts: "UserLink") -> None:
+        self._parts = parts
+
+    async def beginning(self) -> tuple[State, dict[int, ChannelState], list[Any]]:
+        """Where the account's updates are now, and the peers of its newest conversations."""
+        told = await self._call(functions.updates.GetStateRequest())
+        state = State(told.pts, told.qts, int(told.date.timestamp()), told.seq)
+        channels: dict[int, ChannelState] = {}
+        entities: list[Any] = []
+        for found in await self._dialogs():
+            entities += [*found.users, *found.chats]
+            for dialog in found.dialogs:
+                if isinstance(dialog.peer, types.PeerChannel):
+                    known = ChannelState(dialog.pts or 0, dialog.top_message)
+                    channels[dialog.peer.channel_id] = known
+                else:
+                    state.top = max(state.top, dialog.top_message)
+        return state, channels, entities
+
+    async def _dialogs(self) -> list[Any]:
+        """Pages of the newest conversations."""
+        pages: list[Any] = []
+        date, number, peer = None, 0, types.InputPeerEmpty()
+        count = 0
+        while count < _DIALOGS:
+            found = await self._call(
+                functions.messages.GetDialogsRequest(date, number, peer, _LIMIT, 0, exclude_pinned=count > 0)
+            )
+            pages.append(found)
+            count += len(found.dialogs)
+            if not isinstance(found, types.messages.DialogsSlice) or not found.dialogs:
+                break
+            last = found.dialogs[-1]
+            dates = {
+                (id_of(each.peer_id), each.id): each.date for each in found.messages if hasattr(each, "date")
+            }
+            next_date = dates.get((id_of(last.peer), last.top_message))
+            if next_date is None or (next_date, last.top_message) == (date, number):
+                break
+            date, number = next_date, last.top_message
+            peer = input_peer_of(last.peer, [*found.users, *found.chats])
+        return pages
+
+    async def of_account(self, state: State, pts: int) -> Fetched:
+        found = await self._call(
+            functions.updates.GetDifferenceRequest(max(pts, 1), state.time, state.qts, _LONG_DIFFERENCE)
+        )
+        match found:
+            case types.updates.DifferenceEmpty():
+                moved = types.updates.State(pts, state.qts, found.date, found.seq, 0)
+                return Fetched(ACCOUNT, pts=pts, state=_plain_state(moved))
+            case types.updates.DifferenceTooLong():
+                return await self._too_long(state, found.pts)
+        is_final = isinstance(found, types.updates.Difference)
+        reached = found.state if is_final else found.intermediate_state
+        return Fetched(
+            ACCOUNT,
+            [types.UpdateNewMessage(each, 0, 0) for each in found.new_messages],
+            found.other_updates,
+            [*found.users, *found.chats],
+            reached.pts,
+            is_final,
+            _plain_state(reached),
+        )
+
+    async def _too_long(self, state: State, pts: int) -> Fetched:
+        entities: list[Any] = []
+        newer: list[tuple[int, int]] = []
+        for page in await self._dialogs():
+            entities += [*page.users, *page.chats]
+            newer += [
+                (id_of(dialog.peer), dialog.top_message)
+                for dialog in page.dialogs
+                if not isinstance(dialog.peer, types.PeerChannel) and dialog.top_message > state.top
+            ]
+        if not newer or not state.top:
+            return Fetched(ACCOUNT, entities=entities, pts=pts, is_final=False)
+        (chat, until), *others = newer
+        history = History(chat, state.top, until, pts, others=tuple(others), start=state.top)
+        return Fetched(ACCOUNT, entities=entities, is_final=False, history=history)
+
+    async def of_channel(self, number: int, pts: int, top: int) -> Fetched:
+        channel = await self._parts.peers.input_channel(channel_id(number))
+        found = await self._call(
+            functions.updates.GetChannelDifferenceRequest(
+                channel, types.ChannelMessagesFilterEmpty(), max(pts, 1), _LIMIT
+            ),
+            channel_id(number),
+        )
+        match found:
+            case types.updates.ChannelDifferenceEmpty():
+                return Fetched(number, pts=found.pts)
+            case types.updates.ChannelDifferenceTooLong():
+                entities = [*found.users, *found.chats]
+                reached, newest = found.dialog.pts or 0, found.dialog.top_message
+                if not top or newest <= top:
+                    return Fetched(number, entities=entities, pts=reached)
+                history = History(channel_id(number), top, newest, reached)
+                return Fetched(number, entities=entities, is_final=False, history=history)
+        return Fetched(
+            number,
+            [types.UpdateNewChannelMessage(each, 0, 0) for each in found.new_messages],
+            found.other_updates,
+            [*found.users, *found.chats],
+            found.pts,
+            bool(found.final),
+        )
+
+    async def more(self, box: int, history: History) -> Fetched:
+        """The next page of a history, the oldest messages first."""
+        peer = await self._parts.peers.input_peer(history.chat)
+        found = await self._call(
+            functions.messages.GetHistoryRequest(
+                peer, history.after + 1, None, -_PAGE, _PAGE, 0, history.after, 0
+            ),
+            history.chat,
+        )
+        messages = sorted(
+            (each for each in found.messages if history.after < each.id <= history.until),
+            key=lambda each: each.id,
+        )[: history.left]
+        make = types.UpdateNewMessage if box == ACCOUNT else types.UpdateNewChannelMessage
+        updates = [make(each, 0, 0) for each in messages]
+        entities = [*found.users, *found.chats]
+        after = messages[-1].id if messages else history.until
+        left = history.left - len(messages)
+        if messages and after < history.until and left > 0:
+            more = attrs.evolve(history, after=after, left=left)
+            return Fetched(box, updates, entities=entities, is_final=False, history=more)
+        gap = (after, history.until) if messages and after < history.until else None
+        if history.others:
+            (chat, until), *others = history.others
+            more = History(chat, history.start, until, history.pts, others=tuple(others), start=history.start)
+            return Fetched(box, updates, entities=entities, is_final=False, history=more, gap=gap)
+        return Fetched(box, updates, entities=entities, pts=history.pts, is_final=box != ACCOUNT, gap=gap)
+
+    async def _call(self, request: Any, peer: int = 0) -> Any:
+        return await self._parts.rpc.call(request, peer=str(peer) if peer else "")
+
+
+def _plain_state(told: Any) -> State:
+    date = int(told.date.timestamp()) if told.date is not None else 0
+    return State(told.pts, told.qts or 0, date, told.seq or 0)
+
+
+def input_peer_of(peer: Any, entities: list[Any]) -> Any:
+    """The `InputPeer...` of a peer that came with an answer."""
+    id_ = id_of(peer)
+    if isinstance(peer, types.PeerChat):
+        return types.InputPeerChat(peer.chat_id)
+    for each in entities:
+        if isinstance(each, types.User) and each.id == id_:
+            return types.InputPeerUser(each.id, each.access_hash or 0)
+        if isinstance(each, types.Channel | types.ChannelForbidden) and channel_id(each.id) == id_:
+            return types.InputPeerChannel(each.id, each.access_hash or 0)
+    return types.InputPeerEmpty()
