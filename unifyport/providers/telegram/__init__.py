@@ -26,6 +26,8 @@ from .bot.render import MAX_DOWNLOAD, MAX_TEXT, MAX_UPLOAD, render
 from .bot.send_fields import PROVIDER_DATA
 from .bot.signature import verify
 from .user import limits
+from .user.plan import PROVIDER_DATA as USER_PROVIDER_DATA
+from .user.plan import plan
 
 
 @attrs.frozen
@@ -57,7 +59,10 @@ def _personal(auth_mode: str, connector: str, *credentials: Credential) -> Conne
         credentials=(API_ID, API_HASH, *credentials),
         inbound=Inbound.REPLAYABLE,
         probed=(POLL,),
-        mentions=True,
+        check=plan,
+        provider_data=USER_PROVIDER_DATA,
+        named_files=album_files,
+        canonical=limits.canonical,
         max_text=limits.MAX_TEXT,
         max_download=limits.MAX_DOWNLOAD,
         max_upload=limits.MAX_UPLOAD,

@@ -36,8 +36,8 @@ _GONE: Final = frozenset(
 
 @attrs.frozen
 class History:
-    """The part of a history that is still to be fetched: of conversation `chat` what is above message `after`,
-    up to `until`, at most `left` messages; then that of the `others`: (conversation, its newest message).
+    """The part of a history that is still to be fetched: of conversation `chat` what is above message
+    `after`, up to `until`, at most `left` messages; then that of the `others`, each with its newest message.
     """
 
     chat: int

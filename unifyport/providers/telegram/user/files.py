@@ -1,7 +1,7 @@
 """Photos and documents of messages -> files as the Bot API shows them, and what it takes to fetch them.
 
-A file is fetched by a location that holds a `file_reference`, which expires; then the message that it came
-with is asked for again (https://core.telegram.org/api/file_reference). The handle of an attachment holds both.
+A file is fetched by a location with a `file_reference`, which expires; then the message that it came with
+is asked for again (https://core.telegram.org/api/file_reference). The handle of an attachment holds both.
 """
 
 import contextlib
@@ -114,7 +114,7 @@ def _seconds(duration: Any) -> int:
 def _bytes_of(size: Any) -> int:
     match size:
         case types.PhotoSize(size=int(number)):
-            return number
+            return int(number)
         case types.PhotoSizeProgressive(sizes=[*numbers]) if numbers:
             return int(max(numbers))
     return 0

@@ -262,7 +262,7 @@ def _reacted(update: Any, context: Context) -> list[ProviderEvent]:
 _reaction = reactions.ReactionChanged
 
 
-# -- read marks and the account's own list of chats -------------------------------------------------------------
+# -- read marks and the account's own list of chats ----------------------------------------------------------
 
 
 def _read_by_others(update: Any, context: Context) -> list[ProviderEvent]:
@@ -322,7 +322,7 @@ def _list_changed(context: Context, chat: int, changes: dict[str, Any], at: str)
     return [ConversationChanged(key, context.conversation(chat), changes, context.now)]
 
 
-# -- groups ----------------------------------------------------------------------------------------------------
+# -- groups --------------------------------------------------------------------------------------------------
 
 
 def _admin(update: Any, context: Context) -> list[ProviderEvent]:

@@ -27,7 +27,9 @@ USER, GROUP, SUPERGROUP, CHANNEL = "private", "group", "supergroup", "channel"
 
 
 class Peer(msgspec.Struct, array_like=True, frozen=True, omit_defaults=True):
-    """`type`: as in the Bot API. `access_hash` 0: not known. `seen_in`: (conversation, message) of a min peer."""
+    """`type`: as in the Bot API. `access_hash` 0: not known. `seen_in`: conversation and message of a min
+    peer.
+    """
 
     id: int  # as in events
     type: str
@@ -99,11 +101,6 @@ def read_id(conversation_id: str) -> int:
     if not (digits.isascii() and digits.isdigit() and len(digits) <= 19) or int(conversation_id) == 0:
         raise Rejected(CONVERSATION_NOT_FOUND, "it is not the id of a chat of Telegram")
     return int(conversation_id)
-
-
-def canonical(conversation_id: str) -> str:
-    """The form that events use: a number, or a name of a public chat in lower case."""
-    return conversation_id.lower() if conversation_id.startswith("@") else conversation_id
 
 
 def key_of(id_: int) -> bytes:

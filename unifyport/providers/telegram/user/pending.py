@@ -85,8 +85,8 @@ class Pending:
         return frozenset(self._answered)
 
     def match(self, message: Any) -> int | None:
-        """The send that a message of the account is, where the platform does not say: the oldest with the same
-        conversation and content.
+        """The send that a message of the account is, where the platform does not say: the oldest one of the
+        same conversation and content.
         """
         at, digest = int(message.date.timestamp()) * 1000, None
         for random_id, row in self.rows.items():

@@ -72,7 +72,7 @@ def _marked_item(place: int, item: Any) -> Any:
 
 
 def _marked_poll(value: Any) -> Any:
-    """A poll, whose texts may have modes of their own; only the question and the explanation may be marked."""
+    """A poll, whose question and explanation may have modes of their own."""
     if not isinstance(value, Mapping):
         return value
     found = dict(value)

@@ -127,7 +127,7 @@ def _entities(field: str, entities: Any, target: Target) -> list[Any] | None:
     return rendered(field, entities, target.users) if entities else None
 
 
-# -- contents that are no file ----------------------------------------------------------------------------------
+# -- contents that are no file -------------------------------------------------------------------------------
 
 
 def contents(made: Request, target: Target) -> Any:
@@ -216,7 +216,7 @@ def _marks(fields: Fields, name: str, target: Target) -> list[Any] | None:
     return _entities(f"poll.{name}_entities", in_utf16(fields[name], entities), target)
 
 
-# -- files -----------------------------------------------------------------------------------------------------
+# -- files ---------------------------------------------------------------------------------------------------
 
 _METHODS = {
     "sendPhoto": "photo",

@@ -1,6 +1,7 @@
-"""Sends whose answers were lost are asked for again, under the same `random_id`, until it is known what became
-of them. The platform executes a `random_id` once: it answers the repeat as the first time, or says that it had
-it already, and then the message is in the conversation's history. After an hour nothing is asked any more.
+"""Sends whose answers were lost are asked for again, under the same `random_id`, until it is known what
+became of them. The platform executes a `random_id` once: it answers the repeat as the first time, or says
+that it had it already, and then the message is in the conversation's history. After an hour nothing is asked
+any more.
 """
 
 import logging

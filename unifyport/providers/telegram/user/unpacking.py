@@ -11,8 +11,8 @@ from telethon.tl import types
 
 @attrs.define
 class Container:
-    """`seq_start` and `seq` 0: not ordered by it. `date`: unix seconds; 0: not said. `is_whole` False: it names
-    people by numbers only, or says that there is too much: get the difference.
+    """`seq_start` and `seq` 0: not ordered by it. `date`: unix seconds; 0: not said. `is_too_long`: get the
+    difference. `users`: people whom it names by numbers only, who must be known.
     """
 
     updates: list[Any] = attrs.field(factory=list)
@@ -21,7 +21,7 @@ class Container:
     seq_start: int = 0
     seq: int = 0
     is_too_long: bool = False
-    users: frozenset[int] = frozenset()  # who must be known already
+    users: frozenset[int] = frozenset()
 
 
 def unpack(found: Any, me: int) -> Container:

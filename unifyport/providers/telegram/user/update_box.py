@@ -110,7 +110,7 @@ class UpdateBox(Generic[T]):
         return min(waiting, default=math.inf)
 
     def begin(self, now: float, limit: int) -> list[int]:
-        """The sequences whose difference is to be fetched now, at most `limit`; they count as being fetched."""
+        """The sequences to fetch the difference of now, at most `limit`; they count as being fetched."""
         due = [box for box, each in self._sequences.items() if each.wanted_at <= now and not each.is_fetching]
         due.sort(key=lambda box: (box != ACCOUNT, self._sequences[box].wanted_at))
         for box in due[: max(limit, 0)]:

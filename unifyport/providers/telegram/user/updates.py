@@ -1,7 +1,7 @@
 """The one owner of an account's update state: what comes is put in order, told, and made durable.
 
-    pushed by the server          an inbox that never makes the reader wait; when it is full it is dropped, and
-                                  the difference asked for
+    pushed by the server          an inbox that never makes the reader wait; when it is full it is dropped,
+                                  and the difference asked for
     answers to calls of ours      the same inbox: they move the same sequences
     differences, histories        fetched beside, at most one of each sequence, and handed back
 
@@ -274,7 +274,7 @@ class Updates:
         self._changed.add(number)
 
     def _note_tops(self, items: list[Item]) -> None:
-        """The newest message of each sequence, from which a history goes on that is too long for a difference."""
+        """Note the newest messages: a history that is too long for a difference goes on from them."""
         for item in items:
             if not isinstance(item.update, types.UpdateNewMessage | types.UpdateNewChannelMessage):
                 continue
