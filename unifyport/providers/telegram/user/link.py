@@ -66,7 +66,7 @@ class UserLink:
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._connection.run)
-                nursery.start_soon(self._media.run)
+                await nursery.start(self._media.run)
                 nursery.start_soon(self._watch)
                 nursery.start_soon(self._keep_records)
                 nursery.start_soon(self.updates.run, link)

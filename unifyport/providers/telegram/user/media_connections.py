@@ -45,10 +45,11 @@ class MediaConnections:
         self._opening: dict[int, trio.Lock] = {}
         self._nursery: trio.Nursery | None = None
 
-    async def run(self) -> None:
-        """Keep the connections until cancelled."""
+    async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Keep the connections until cancelled; started once they can be opened."""
         try:
             async with trio.open_nursery() as self._nursery:
+                task_status.started()
                 await trio.sleep_forever()
         finally:
             self._nursery = None

@@ -34,7 +34,7 @@ class Session:
 
     def push(self, body: bytes) -> None:
         """Send now, or when the session comes back."""
-        self.protocol.push(body, time.time())
+        self.protocol.push(body, time.time() if self.link is None else self.link.now)
         self.wake()
 
     def wake(self) -> None:

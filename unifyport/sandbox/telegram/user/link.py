@@ -39,6 +39,11 @@ class Link:
         self._last_plain_id = 0
         self.peer = connection.peer
 
+    @property
+    def now(self) -> float:
+        """The server's clock, in seconds of the epoch."""
+        return time.time() + self._centre.server.skew
+
     def wake(self) -> None:
         """There is something to write."""
         self._news.set()
@@ -81,7 +86,7 @@ class Link:
         while True:
             await self._news.wait()
             self._news = trio.Event()
-            now = time.time()
+            now = self.now
             packets, self._plain = self._plain, []
             for session in self._sessions:
                 packets += self._centre.server.noise.lose(session.protocol.flush(now))
@@ -92,7 +97,7 @@ class Link:
                 return
 
     def _take(self, packet: bytes) -> None:
-        now = time.time() + self._centre.server.skew
+        now = self.now
         if is_plain(packet):
             self._exchange_keys(packet, now)
             return
