@@ -1,5 +1,6 @@
 """Calls of a personal account of Telegram: waits, other data centres, and how a connection ends."""
 
+import contextlib
 import time
 
 import pytest
@@ -11,6 +12,7 @@ from tests.providers.telegram_user import PHONE, Account, account
 from unifyport.providers.contract.errors import LoggedOut, RateLimited, Transient
 from unifyport.providers.telegram.user.errors import RpcRejected
 from unifyport.providers.telegram.user.records import AUTH
+from unifyport.sandbox.telegram.user.cdn import CDN
 
 METHOD = "messages.getHistory"
 CHATS = ("6590000002", "6590000003")
@@ -81,11 +83,19 @@ async def test_another_data_centre_gets_the_account_once() -> None:
         assert (await made.link.records.get(AUTH, b"4")) is not None
 
 
-async def test_another_data_centre_that_forgets_the_account_gets_it_again() -> None:
+@pytest.mark.parametrize("wholly", [False, True])
+async def test_another_data_centre_that_forgets_the_account_gets_it_again(wholly: bool) -> None:
     async with account() as made:
         await made.link.rpc.call(F.help.GetConfigRequest(), dc=4)
-        [known] = made.platform.server.centres[4].authorizations.values()
-        known.refusal = (401, "AUTH_KEY_UNREGISTERED")
+        keys = made.platform.server.centres[4].authorizations
+        [known] = keys.values()
+        if wholly:
+            keys.clear()
+            known.close()
+        else:
+            known.refusal = (401, "AUTH_KEY_UNREGISTERED")
+        with contextlib.suppress(Transient):  # its connection may be lost only while it is used
+            await made.link.rpc.call(F.help.GetConfigRequest(), dc=4)
         await made.link.rpc.call(F.help.GetConfigRequest(), dc=4)
         assert made.link.rpc.failure is None  # the account's own login stands
 
@@ -131,3 +141,13 @@ async def test_a_call_whose_connection_is_lost_says_that_its_outcome_is_unknown(
         with pytest.raises(Transient):
             await made.link.rpc.call(F.help.GetConfigRequest())
         assert made.person.phone == PHONE
+
+
+async def test_a_content_delivery_network_is_asked_without_a_login() -> None:
+    async with account() as made:
+        for _ in range(2):
+            with pytest.raises(RpcRejected, match="file_token_invalid"):
+                await made.link.rpc.call(F.upload.GetCdnFileRequest(b"x", 0, 4096), dc=CDN)
+        methods = [seen.method for seen in made.platform.server.seen]
+        assert "auth.exportAuthorization" not in methods
+        assert len(made.platform.server.centres[CDN].authorizations) == 1

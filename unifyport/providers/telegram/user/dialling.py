@@ -42,6 +42,9 @@ class Dialler:
     def knows(self, dc: int) -> bool:
         return self._data_centres.find(dc) is not None
 
+    def is_cdn(self, dc: int) -> bool:
+        return not self.knows(dc) and self._data_centres.find(dc, Kind.CDN) is not None
+
     async def connect(
         self, dc: int, auth: AuthRecord | None, kind: Kind = Kind.MAIN
     ) -> tuple[Connection, AuthRecord]:

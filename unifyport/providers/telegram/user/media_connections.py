@@ -1,4 +1,4 @@
-"""Connections with other data centres than the account's own, for files.
+"""Connections with other data centres than the account's own, and with a CDN, for files.
 
 A data centre takes the account after its authorization was exported from its own one and imported there
 (https://core.telegram.org/api/datacenter#working-with-a-session-in-another-data-center); the key of that
@@ -63,7 +63,7 @@ class MediaConnections:
                 return found
             if self._nursery is None or len(self._open) >= _MOST:
                 raise Transient(f"no_connection_with_data_centre_{dc}")
-            connection = await self._connect(dc, rpc)
+            connection = await self._connect_anew(dc, rpc)
             self._open[dc] = connection
             self._nursery.start_soon(self._serve, connection)
             return connection
@@ -75,14 +75,46 @@ class MediaConnections:
             connection.close()
         await self._records.commit([SessionChange(AUTH, auth_key(dc), None)])
 
+    async def _connect_anew(self, dc: int, rpc: "Rpc") -> Connection:
+        """`_connect`; with a new key where the data centre does not know ours any more."""
+        try:
+            return await self._connect(dc, rpc)
+        except LoggedOut:
+            if rpc.failure is not None:  # the account's own login is void
+                raise
+            await self.forget(dc)
+        try:
+            return await self._connect(dc, rpc)
+        except LoggedOut as error:
+            if rpc.failure is not None:
+                raise
+            raise Transient("media_key_unknown", cause=error.reason) from None
+
     async def _connect(self, dc: int, rpc: "Rpc") -> Connection:
         stored = await self._records.get(AUTH, auth_key(dc))
         auth = load_auth(stored) if stored is not None else None
+        if self._dialler.is_cdn(dc):
+            return await self._connect_to_cdn(dc, auth)
         connection, auth = await self._dialler.connect(dc, auth, Kind.MEDIA)
         try:
             if not auth.is_used or not await self._is_known(connection):
                 await self._bring_account(connection, auth, rpc)
             return connection
+        except BaseException:
+            connection.close()
+            raise
+
+    async def _connect_to_cdn(self, dc: int, auth: AuthRecord | None) -> Connection:
+        """Nobody is logged in there; whoever has the token of a file gets it."""
+        connection, made = await self._dialler.connect(dc, auth, Kind.CDN)
+        try:
+            await connection.call(introduce(self._context, GetConfigRequest()))
+            if auth is None:
+                await self._records.commit([SessionChange(AUTH, auth_key(dc), dump(made))])
+            return connection
+        except Refused as refused:
+            connection.close()
+            raise failure_of(refused.error) from None
         except BaseException:
             connection.close()
             raise
@@ -94,8 +126,6 @@ class MediaConnections:
             if refused.error.kind is ErrorClass.UNAUTHORIZED:
                 return False
             raise failure_of(refused.error) from None
-        except LoggedOut:  # the key is unknown there
-            raise Transient("media_key_unknown") from None
         return True
 
     async def _bring_account(self, connection: Connection, auth: AuthRecord, rpc: "Rpc") -> None:

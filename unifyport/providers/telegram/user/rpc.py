@@ -96,7 +96,9 @@ class Rpc:
                 self._note_wait(method, peer, error.seconds)
             elif error.kind is ErrorClass.MIGRATE and error.subject == "FILE" and dc != error.dc:
                 dc = error.dc
-            elif error.kind is ErrorClass.UNAUTHORIZED and elsewhere and attempts == 1:
+            elif error.kind is ErrorClass.UNAUTHORIZED and elsewhere:
+                if attempts > 1:
+                    raise Transient("media_login_refused", cause=error.name)
                 await self._forget_authorization(dc)
             elif error.kind is ErrorClass.SERVER and repeatable and attempts < _ATTEMPTS:
                 await trio.sleep(_PAUSE_SECONDS * attempts)

@@ -1,7 +1,8 @@
 """Files of a content delivery network: https://core.telegram.org/cdn.
 
 The data centre redirects to a CDN, whose copy is encrypted (AES-256 in counter mode), and tells the hashes
-of its pieces. A CDN has its own public key, and its clients do not log in.
+of its pieces, which are those of the decrypted file. A CDN has its own public key, and its clients do not
+log in.
 """
 
 import hashlib
@@ -61,8 +62,8 @@ class Cdn:
             content = Cipher(algorithms.AES256(key), modes.CTR(iv)).encryptor().update(file.content)
             hashes = [
                 T.FileHash(at, len(piece), hashlib.sha256(piece).digest())
-                for at in range(0, len(content), _PIECE)
-                if (piece := content[at : at + _PIECE])
+                for at in range(0, len(file.content), _PIECE)
+                if (piece := file.content[at : at + _PIECE])
             ]
             copy = Copy(file, os.urandom(16), key, iv, content, hashes)
             self._copies[copy.token] = copy
