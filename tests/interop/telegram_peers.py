@@ -4,6 +4,7 @@ Each is a process that takes orders and tells events as JSON lines (`device_peer
 """
 
 import contextlib
+import json
 import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -11,7 +12,9 @@ from typing import Any
 
 import trio
 
+from unifyport.protocols.mtproto.rsa import ServerKey
 from unifyport.sandbox.serving import bind
+from unifyport.sandbox.telegram.user.directory import Person
 from unifyport.sandbox.telegram.user.platform import UserPlatform
 
 from . import peers
@@ -41,8 +44,8 @@ async def client(
 ) -> AsyncIterator[Client]:
     """A client of this kind that is connected, first to this data centre."""
     directory.mkdir(parents=True, exist_ok=True)
-    key = directory / "key.pem"
-    key.write_text(platform.server.public_key)
+    key = directory / "key"
+    key.write_text(_key(platform, kind))
     address = platform.server.addresses[f"dc{dc}"]
     process = await trio.lowlevel.open_process(
         [*build(kind), str(dc), address, str(key), str(directory), transport],
@@ -63,6 +66,14 @@ async def client(
             await process.wait()
 
 
+def _key(platform: UserPlatform, kind: str) -> str:
+    if kind == "telethon":
+        return platform.server.public_key
+    numbers = platform.server.private_key.public_key().public_numbers()
+    fingerprint = ServerKey(numbers.n, numbers.e).fingerprint
+    return json.dumps({"n": numbers.n, "e": numbers.e, "fingerprint": fingerprint})
+
+
 def build(kind: str) -> list[str]:
     """The command that runs a kind of client; builds its environment if that is not there yet."""
     interpreter = peers.python(peers.HERE / "python" / f"{kind}.in")
@@ -77,3 +88,8 @@ async def log_in(platform: UserPlatform, running: Client, phone: str, password: 
     if answer.get("password"):
         answer = await running.ask("password", password=password)
     return int(answer["id"])
+
+
+def scan(platform: UserPlatform, url: str, person: Person) -> None:
+    """The person's phone scans a QR code."""
+    platform.orders.obey({"do": "scan", "qr": url, "phone": person.phone})

@@ -47,22 +47,36 @@ class Customers:
         `media`: `{type, content (base64), mime_type, filename}`. Returns the identifiers that the message has
         in the boxes, by the owner's phone number or by `channel`.
         """
-        sender, chat = self.person(order.get("from")), self.chat(order.get("to"))
-        post = Post(sender, chat, int(order.get("date", self._server.now)), str(order.get("text", "")))
-        if isinstance(chat, Channel) and not chat.megagroup:
-            post.sender = chat
-        elif not isinstance(chat, Person) and sender not in chat.members:
-            raise ValueError("from: is not in this chat")
-        if "media" in order:
-            post.media = self.media(order["media"])
-        post.entities = [_entity(each) for each in order.get("entities", [])]
-        post.grouped_id = order.get("grouped_id")
-        post.topic = order.get("topic")
-        if "reply_to" in order:
-            posts = chat.posts if isinstance(chat, Channel) else sender.posts
-            post.reply_to = posts.get(int(order["reply_to"]))
-        self._platform.delivery.publish(post)
+        chat = self.chat(order.get("to"))
+        post = self.write(
+            self.person(order.get("from")),
+            chat,
+            str(order.get("text", "")),
+            media=self.media(order["media"]) if "media" in order else None,
+            date=int(order.get("date", self._server.now)),
+            entities=[_entity(each) for each in order.get("entities", [])],
+            grouped_id=order.get("grouped_id"),
+            topic=order.get("topic"),
+            reply_to=order.get("reply_to"),
+        )
         return ids(post)
+
+    def write(
+        self, sender: Person, to: Chat | str, text: str = "", *, reply_to: int | None = None, **fields: Any
+    ) -> Post:
+        """A message; `to` may be a phone number, `reply_to` is a number of the sender's (or the channel's)
+        box, `fields` are those of `Post`. Raises `ValueError`.
+        """
+        chat = self.person(to) if isinstance(to, str) else to
+        if isinstance(chat, Group | Channel) and sender not in chat.members:
+            raise ValueError("from: is not in this chat")
+        author = chat if isinstance(chat, Channel) and not chat.megagroup else sender
+        post = Post(author, chat, fields.pop("date", self._server.now), text, **fields)
+        if reply_to is not None:
+            posts = chat.posts if isinstance(chat, Channel) else sender.posts
+            post.reply_to = posts.get(int(reply_to))
+        self._platform.delivery.publish(post)
+        return post
 
     def media(self, value: dict[str, Any]) -> Any:
         """Raises `ValueError`."""

@@ -54,6 +54,7 @@ class Link:
 
     def cut(self) -> None:
         """Reset the connection; what was not written stays unwritten."""
+        self._leave()
         self._connection.reset()
 
     async def run(self) -> None:
@@ -66,9 +67,12 @@ class Link:
                     nursery.cancel_scope.cancel()
                 nursery.cancel_scope.deadline = trio.current_time() + _LAST_SECONDS
         finally:
-            for session in self._sessions:
-                if session.link is self:
-                    session.link = None
+            self._leave()
+
+    def _leave(self) -> None:
+        for session in self._sessions:
+            if session.link is self:
+                session.link = None
 
     async def _read(self) -> None:
         while not self._closing:
