@@ -122,22 +122,18 @@ async def test_files(first: str, second: str, tmp_path: Path) -> None:
             assert await p.ben.ask("download", chat=p.ann_id, id=told["id"]) == digest
 
 
-@pytest.mark.parametrize(("kind", "on_cdn"), [("telethon", False), ("kurigram", False), ("kurigram", True)])
-async def test_a_file_on_another_data_centre(kind: str, on_cdn: bool, tmp_path: Path) -> None:
-    """Or on a content delivery network, which Telethon does not ask for."""
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_file_on_another_data_centre(kind: str, tmp_path: Path) -> None:
     content = bytes(range(256)) * 4000
     async with centres() as platform:
         _, ben = platform.account(ANN, "Ann"), platform.account(BEN, "Ben", username="benny")
         async with client(platform, kind, tmp_path) as running:
             await log_in(platform, running, ANN)
-            platform.files.on_cdn = on_cdn
-            file = platform.files.add(content, 2 if on_cdn else 4)
+            file = platform.files.add(content, 4)
             platform.customers.write(ben, ANN, media=platform.files.document(file, "application/pdf", []))
             told = await running.event("message", kind="document")
             found = await running.ask("download", chat=ben.id, id=told["id"])
             assert found["sha256"] == hashlib.sha256(content).hexdigest()
-            methods = {seen.method for seen in platform.server.seen}
-            assert ("upload.getCdnFile" in methods) == on_cdn
 
 
 @pytest.mark.parametrize(("first", "second"), PAIRS)
