@@ -4,10 +4,7 @@ The first judge is npm `@signalapp/libsignal-client` 0.72.1, the newest release 
 X3DH, as WhatsApp's devices do; later ones ask for a Kyber key in each bundle.
 """
 
-import contextlib
-import json
 import random
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +12,7 @@ from typing import Any
 import attrs
 import pytest
 
-from tests.interop import peers
+from tests.interop import judges, peers
 from unifyport.protocols.curve import sign, verify
 from unifyport.protocols.signal.ciphers import decrypt_cbc, derive, encrypt_cbc, group_keys
 from unifyport.protocols.signal.errors import BadMac, BadSignature, Duplicate
@@ -28,20 +25,8 @@ from unifyport.protocols.signal.sessions import decrypt, decrypt_prekey_message,
 pytestmark = pytest.mark.interop
 
 
-class Judge:
+class Judge(judges.Judge):
     """The other device, in a process of its own."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self._process = process
-
-    def ask(self, do: str, **fields: Any) -> dict[str, Any]:
-        request = {name: value.hex() if isinstance(value, bytes) else value for name, value in fields.items()}
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps({"do": do, **request}) + "\n")
-        self._process.stdin.flush()
-        answer: dict[str, Any] = json.loads(self._process.stdout.readline())
-        return answer
 
     def bundle(self, prekey_id: int | None = 31) -> Bundle:
         answer = self.ask("bundle", prekey_id=prekey_id, signed_prekey_id=9)
@@ -59,17 +44,8 @@ def program() -> Path:
 
 @pytest.fixture
 def judge(program: Path) -> Iterator[Judge]:
-    with _running(peers.node_program(), str(program)) as running:
+    with judges.running(Judge, peers.node_program(), str(program)) as running:
         yield running
-
-
-@contextlib.contextmanager
-def _running(*command: str) -> Iterator[Judge]:
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=peers.environment()
-    ) as process:
-        yield Judge(process)
-        process.kill()
 
 
 class Device:
@@ -292,7 +268,9 @@ def test_we_read_the_judge_s_sender_key(judge: Judge) -> None:
 def second() -> Iterator[Judge]:
     """A second opinion: PyPI's `X3DH` and `DoubleRatchet`."""
     interpreter = peers.python(peers.HERE / "python" / "double_ratchet.in")
-    with _running(str(interpreter), str(peers.HERE / "python" / "double_ratchet_judge.py")) as running:
+    with judges.running(
+        Judge, str(interpreter), str(peers.HERE / "python" / "double_ratchet_judge.py")
+    ) as running:
         yield running
 
 

@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 from unifyport.protocols.mtproto import messages, tl
 from unifyport.protocols.mtproto.errors import Malformed
 from unifyport.protocols.mtproto.messages import Container, Message, RpcResult, parse
-from unifyport.protocols.mtproto.rpc_errors import MAX_WAIT, ErrorClass, classify
+from unifyport.protocols.mtproto.rpc_errors import (
+    MAX_WAIT,
+    RPC_ERROR,
+    ErrorClass,
+    classify,
+    parse_rpc_error,
+    rpc_error,
+)
+from unifyport.protocols.mtproto.salts import FutureSalts, GetFutureSalts, Salt
 from unifyport.protocols.mtproto.unpacking import Unpacker, compress
 
 UPDATE = b"\x01\x02\x03\x04" + bytes(8)
@@ -27,8 +35,8 @@ SERVICE = [
     messages.ResendRequest((4,)),
     messages.DetailedInfo(4, 5, 100),
     messages.DetailedInfo(0, 5, 100),
-    messages.FutureSalts(4, 1000, (messages.Salt(1, 2, 3),)),
-    messages.GetFutureSalts(4),
+    FutureSalts(4, 1000, (Salt(1, 2, 3),)),
+    GetFutureSalts(4),
     RpcResult(4, UPDATE),
     Container((Message(4, 1, UPDATE), Message(8, 3, UPDATE))),
 ]
@@ -140,11 +148,11 @@ def test_compressing_never_makes_larger() -> None:
 
 
 def test_an_error_that_cannot_be_read_is_noticed_when_the_packet_is_unpacked() -> None:
-    bad = RpcResult(4, tl.constructor(messages.RPC_ERROR) + bytes(2)).to_bytes()
+    bad = RpcResult(4, tl.constructor(RPC_ERROR) + bytes(2)).to_bytes()
     with pytest.raises(Malformed):
         Unpacker().unpack(message(bad))
-    assert messages.parse_rpc_error(messages.rpc_error(420, "FLOOD_WAIT_3")) == (420, "FLOOD_WAIT_3")
-    assert messages.parse_rpc_error(UPDATE) is None
+    assert parse_rpc_error(rpc_error(420, "FLOOD_WAIT_3")) == (420, "FLOOD_WAIT_3")
+    assert parse_rpc_error(UPDATE) is None
 
 
 @given(st.sampled_from(SERVICE), st.binary(max_size=60), st.integers(0, 40))

@@ -14,8 +14,10 @@ from unifyport.protocols.mtproto.errors import Malformed, SecurityError, TooMany
 from unifyport.protocols.mtproto.identifiers import MessageIds, ReplayWindow, state_of
 from unifyport.protocols.mtproto.messages import Container, Message
 from unifyport.protocols.mtproto.rpc_errors import ErrorClass
+from unifyport.protocols.mtproto.salts import GetFutureSalts
 from unifyport.protocols.mtproto.server_session import Called, ServerSession
-from unifyport.protocols.mtproto.session import MAX_IGNORED, ClientSession
+from unifyport.protocols.mtproto.session import ClientSession
+from unifyport.protocols.mtproto.timeliness import MAX_IGNORED
 
 KEY = AuthKey(bytes(range(256)))
 NOW = 1_800_000_000.0
@@ -387,9 +389,15 @@ def test_nothing_is_lost_or_executed_twice_while_packets_are_lost(seed: int) -> 
 @settings(max_examples=200, deadline=None)
 def test_any_authentic_bytes_are_read_or_refused(tail: bytes, which: int) -> None:
     forged = Forged()
-    heads = [messages.Acks(()), messages.BadMessage(forged.sent.msg_id, 1, 16), messages.Pong(1, 2)]
-    heads += [messages.RpcResult(forged.sent.msg_id, b""), Container(()), messages.GetFutureSalts(1)]  # type: ignore[list-item]
-    body = heads[which % len(heads)].to_bytes()[: 4 + 2 * which] + tail
+    heads = [
+        messages.Acks(()).to_bytes(),
+        messages.BadMessage(forged.sent.msg_id, 1, 16).to_bytes(),
+        messages.Pong(1, 2).to_bytes(),
+        messages.RpcResult(forged.sent.msg_id, b"").to_bytes(),
+        Container(()).to_bytes(),
+        GetFutureSalts(1).to_bytes(),
+    ]
+    body = heads[which % len(heads)][: 4 + 2 * which] + tail
     body += bytes(-len(body) % 4)
     with contextlib.suppress(Malformed, SecurityError):
         forged.say(body)

@@ -12,16 +12,13 @@ import attrs
 
 from unifyport.protocols.mtproto import tl
 from unifyport.protocols.mtproto.errors import Malformed
+from unifyport.protocols.mtproto.salts import FutureSalts, GetFutureSalts
 
 MAX_CONTAINER: Final = 1020  # messages
 MAX_IDS: Final = 8192
-MAX_SALTS: Final = 64
 RPC_RESULT: Final = 0xF35C6D01
-RPC_ERROR: Final = 0x2144CA19
 CONTAINER: Final = 0x73F1F8DC
 GZIP_PACKED: Final = 0x3072CFA1
-FUTURE_SALTS: Final = 0xAE500895
-GET_FUTURE_SALTS: Final = 0xB921BD04
 
 
 @attrs.frozen
@@ -176,37 +173,6 @@ class DetailedInfo:
 
 
 @attrs.frozen
-class Salt:
-    """Valid between two times of the server's clock, in seconds of the epoch."""
-
-    valid_since: int
-    valid_until: int
-    salt: int
-
-
-@attrs.frozen
-class FutureSalts:
-    req_msg_id: int
-    now: int
-    salts: tuple[Salt, ...]
-
-    def to_bytes(self) -> bytes:
-        parts = [tl.constructor(FUTURE_SALTS), tl.int64(self.req_msg_id), tl.int32(self.now)]
-        parts.append(tl.int32(len(self.salts)))
-        for salt in self.salts:
-            parts += tl.int32(salt.valid_since), tl.int32(salt.valid_until), tl.int64(salt.salt)
-        return b"".join(parts)
-
-
-@attrs.frozen
-class GetFutureSalts:
-    count: int
-
-    def to_bytes(self) -> bytes:
-        return tl.constructor(GET_FUTURE_SALTS) + tl.int32(self.count)
-
-
-@attrs.frozen
 class Unknown:
     """An object that is not of the protocol itself."""
 
@@ -217,20 +183,6 @@ ServiceMessage = (
     Container | Gzipped | RpcResult | Acks | BadMessage | NewSessionCreated | Ping | Pong | StateRequest
     | StateInfo | ResendRequest | DetailedInfo | FutureSalts | GetFutureSalts | Unknown
 )  # fmt: skip
-
-
-def rpc_error(code: int, name: str) -> bytes:
-    return tl.constructor(RPC_ERROR) + tl.int32(code) + tl.string(name.encode())
-
-
-def parse_rpc_error(result: bytes) -> tuple[int, str] | None:
-    """Code and name, or None if `result` is no error. Raises `Malformed`."""
-    if tl.constructor_of(result) != RPC_ERROR:
-        return None
-    reader = tl.Reader(result[4:])
-    code, name = reader.int32(), reader.string()
-    reader.finish()
-    return code, name.decode("utf-8", "replace")
 
 
 def parse(body: bytes) -> ServiceMessage:
@@ -252,12 +204,6 @@ def _container(reader: tl.Reader) -> Container:
             raise Malformed("A message in a container has a wrong length")
         messages.append(Message(msg_id, seq_no, reader.take(size)))
     return Container(tuple(messages))
-
-
-def _future_salts(reader: tl.Reader) -> FutureSalts:
-    req_msg_id, now = reader.int64(), reader.int32()
-    salts = [Salt(reader.int32(), reader.int32(), reader.int64()) for _ in range(reader.count(16, MAX_SALTS))]
-    return FutureSalts(req_msg_id, now, tuple(salts))
 
 
 _READERS: Final[dict[int, Callable[[tl.Reader], ServiceMessage]]] = {
@@ -284,6 +230,6 @@ _READERS: Final[dict[int, Callable[[tl.Reader], ServiceMessage]]] = {
     DetailedInfo.NEW_CONSTRUCTOR: lambda reader: DetailedInfo(
         0, reader.int64(), reader.int32(), reader.int32()
     ),
-    FUTURE_SALTS: _future_salts,
-    GET_FUTURE_SALTS: lambda reader: GetFutureSalts(reader.int32()),
+    FutureSalts.CONSTRUCTOR: FutureSalts.read,
+    GetFutureSalts.CONSTRUCTOR: lambda reader: GetFutureSalts(reader.int32()),
 }

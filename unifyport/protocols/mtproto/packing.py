@@ -42,3 +42,8 @@ def pack(waiting: Iterable[tuple[Message, Call | None]]) -> Iterator[Group]:
             group.calls.append(call)
     if group.messages:
         yield group
+
+
+def pages(msg_ids: list[int], size: int = 8192) -> list[tuple[int, ...]]:
+    """`msg_ids` in groups of at most `size`, as one acknowledgement may name."""
+    return [tuple(msg_ids[at : at + size]) for at in range(0, len(msg_ids), size)]

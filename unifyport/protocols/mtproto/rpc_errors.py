@@ -20,6 +20,9 @@ from typing import Final
 
 import attrs
 
+from unifyport.protocols.mtproto import tl
+
+RPC_ERROR: Final = 0x2144CA19
 MAX_WAIT: Final = 10**7  # seconds; more is no number that a server means
 
 _MIGRATE: Final = re.compile(r"(PHONE|NETWORK|USER|FILE|STATS)_MIGRATE_([0-9]{1,4})")
@@ -67,3 +70,17 @@ def classify(code: int, name: str) -> RpcError:
     if code < 0 or code >= 500:
         return RpcError(ErrorClass.SERVER, code, name)
     return RpcError(ErrorClass.REFUSED, code, name)
+
+
+def rpc_error(code: int, name: str) -> bytes:
+    return tl.constructor(RPC_ERROR) + tl.int32(code) + tl.string(name.encode())
+
+
+def parse_rpc_error(result: bytes) -> tuple[int, str] | None:
+    """Code and name, or None if `result` is no error. Raises `Malformed`."""
+    if tl.constructor_of(result) != RPC_ERROR:
+        return None
+    reader = tl.Reader(result[4:])
+    code, name = reader.int32(), reader.string()
+    reader.finish()
+    return code, name.decode("utf-8", "replace")

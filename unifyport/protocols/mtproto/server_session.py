@@ -31,6 +31,8 @@ from unifyport.protocols.mtproto.identifiers import (
 )
 from unifyport.protocols.mtproto.messages import Message
 from unifyport.protocols.mtproto.packing import pack
+from unifyport.protocols.mtproto.rpc_errors import rpc_error
+from unifyport.protocols.mtproto.salts import FutureSalts, GetFutureSalts, Salt
 from unifyport.protocols.mtproto.unpacking import Item, Unpacker
 
 _MAX_UNACKED: Final = 4096
@@ -79,7 +81,7 @@ class ServerSession:
             self._answers.popitem(last=False)
 
     def fail(self, msg_id: int, code: int, name: str, *, now: float) -> None:
-        self.answer(msg_id, messages.rpc_error(code, name), now)
+        self.answer(msg_id, rpc_error(code, name), now)
 
     def push(self, body: bytes, now: float) -> None:
         """Send an object of the server's own accord: an update."""
@@ -163,9 +165,9 @@ class ServerSession:
             self._put(info.to_bytes(), now, answer=True)
         elif isinstance(message, messages.ResendRequest):
             self._queue += [self._unacked[each] for each in message.msg_ids if each in self._unacked]
-        elif isinstance(message, messages.GetFutureSalts):
-            salt = messages.Salt(int(now), int(now) + _SALT_TIME, self.salt)
-            salts = messages.FutureSalts(item.msg_id, int(now), (salt,))
+        elif isinstance(message, GetFutureSalts):
+            salt = Salt(int(now), int(now) + _SALT_TIME, self.salt)
+            salts = FutureSalts(item.msg_id, int(now), (salt,))
             self._put(salts.to_bytes(), now, answer=True)
 
     def _put(self, body: bytes, now: float, *, content: bool = False, answer: bool = False) -> Message:

@@ -25,23 +25,15 @@ from unifyport.protocols.mtproto import events, messages
 from unifyport.protocols.mtproto.calls import Call, Calls
 from unifyport.protocols.mtproto.encryption import AuthKey, Envelope, Random, Role, open_packet, seal
 from unifyport.protocols.mtproto.errors import SecurityError
-from unifyport.protocols.mtproto.identifiers import (
-    MessageIds,
-    ReplayWindow,
-    SequenceNumbers,
-    is_timely,
-    state_of,
-    time_of,
-)
-from unifyport.protocols.mtproto.messages import Message, parse_rpc_error
-from unifyport.protocols.mtproto.packing import pack
-from unifyport.protocols.mtproto.rpc_errors import classify
-from unifyport.protocols.mtproto.salts import Salts
+from unifyport.protocols.mtproto.identifiers import MessageIds, ReplayWindow, SequenceNumbers, state_of
+from unifyport.protocols.mtproto.messages import Message
+from unifyport.protocols.mtproto.packing import pack, pages
+from unifyport.protocols.mtproto.rpc_errors import classify, parse_rpc_error
+from unifyport.protocols.mtproto.salts import FutureSalts, GetFutureSalts, Salts
+from unifyport.protocols.mtproto.timeliness import BAD_TIME, Timeliness
 from unifyport.protocols.mtproto.unpacking import Item, Unpacker
 
-MAX_IGNORED: Final = 10  # untimely packets in a row, then the clocks have to be compared anew
 _BAD_SALT: Final = 48
-_BAD_TIME: Final = (16, 17)
 _DUPLICATE_CONTAINER: Final = 19
 _TOO_OLD: Final = 20
 _FORMER_SESSIONS: Final = 4
@@ -70,7 +62,7 @@ class ClientSession:
         self._acks: dict[int, None] = {}
         self._services: list[tuple[bytes, bool]] = []  # body, content-related
         self._created: deque[int] = deque(maxlen=_MAX_CREATED)
-        self._ignored = 0
+        self._timeliness = Timeliness(self._ids, self._calls)
 
     @property
     def time_offset(self) -> float:
@@ -101,7 +93,7 @@ class ClientSession:
         self._services.append((messages.Ping(ping_id, disconnect_delay).to_bytes(), True))
 
     def ask_for_salts(self, count: int = 16) -> None:
-        self._services.append((messages.GetFutureSalts(count).to_bytes(), True))
+        self._services.append((GetFutureSalts(count).to_bytes(), True))
 
     def reconnect(self) -> None:
         """There is a new connection: send again, under its identifier, what the server has not confirmed."""
@@ -112,7 +104,7 @@ class ClientSession:
     def flush(self, now: float) -> list[bytes]:
         """The packets to write, in order."""
         waiting: list[tuple[Message, Call | None]] = []
-        for msg_ids in _pages(list(self._acks)):
+        for msg_ids in pages(list(self._acks)):
             waiting.append((self._message(messages.Acks(msg_ids).to_bytes(), now, content=False), None))
         for body, content in self._services:
             waiting.append((self._message(body, now, content=content), None))
@@ -143,7 +135,8 @@ class ClientSession:
         for item in items:
             self._window.check_parity(item.msg_id)
         happened: list[events.Event] = []
-        if not self._check_time(envelope.msg_id, items, now, happened):
+        is_first = self._window.highest == 0
+        if not self._timeliness.check(envelope.msg_id, items, now, happened, is_first=is_first):
             return happened
         is_container = len(items) != 1 or items[0].msg_id != envelope.msg_id
         if is_container and not self._window.accept(envelope.msg_id):
@@ -154,37 +147,6 @@ class ClientSession:
             if envelope.session_id != self._session_id:
                 break  # a complaint ended the session: what follows would be acknowledged in the wrong one
         return happened
-
-    def _check_time(self, msg_id: int, items: list[Item], now: float, happened: list[events.Event]) -> bool:
-        """Whether the packet is timely.
-
-        The first packet of a session sets the clock: as the session's number was drawn at random, nothing
-        older can carry it. So does a complaint about the time of one of our messages.
-        """
-        if is_timely(msg_id, now + self._ids.offset):
-            self._ignored = 0
-            return True
-        if self._window.highest == 0 or any(self._is_complaint(item) for item in items):
-            self._synchronise(msg_id, now, happened)
-            return True
-        self._ignored += 1
-        if self._ignored >= MAX_IGNORED:
-            raise SecurityError("Too many packets in a row do not agree with the clock")
-        happened.append(events.Ignored("untimely"))
-        return False
-
-    def _is_complaint(self, item: Item) -> bool:
-        bad = item.message
-        return (
-            isinstance(bad, messages.BadMessage)
-            and bad.code in _BAD_TIME
-            and self._calls.is_ours(bad.bad_msg_id)
-        )
-
-    def _synchronise(self, msg_id: int, now: float, happened: list[events.Event]) -> None:
-        self._ids.synchronise(time_of(msg_id), now)
-        self._ignored = 0
-        happened.append(events.TimeChanged(self._ids.offset))
 
     def _take(self, item: Item, now: float, happened: list[events.Event]) -> None:
         if item.seq_no & 1:
@@ -225,9 +187,9 @@ class ClientSession:
         if bad.new_salt is not None:
             self._salts.replace(bad.new_salt)
             happened.append(events.SaltChanged(bad.new_salt))
-        elif bad.code in _BAD_TIME and not any(isinstance(event, events.TimeChanged) for event in happened):
-            self._synchronise(msg_id, now, happened)
-        elif bad.code not in (*_BAD_TIME, _BAD_SALT, _TOO_OLD, _DUPLICATE_CONTAINER):
+        elif bad.code in BAD_TIME and not any(isinstance(event, events.TimeChanged) for event in happened):
+            self._timeliness.synchronise(msg_id, now, happened)
+        elif bad.code not in (*BAD_TIME, _BAD_SALT, _TOO_OLD, _DUPLICATE_CONTAINER):
             self._former.append(self._session_id)
             self._begin_session()
             others = [call for call in self._calls if call.msg_id and call not in calls]
@@ -272,12 +234,6 @@ class ClientSession:
             for call in self._calls.sent_as(msg_id):
                 self._calls.queue_again(call)
 
-    def _take_salts(self, salts: messages.FutureSalts, happened: list[events.Event]) -> None:
-        self._salts.plan(salts.salts)
-
-    def _take_pong(self, pong: messages.Pong, happened: list[events.Event]) -> None:
-        happened.append(events.Ponged(pong.ping_id))
-
     def _message(self, body: bytes, now: float, *, content: bool) -> Message:
         return Message(self._ids.make(now), self._numbers.make(content=content), body)
 
@@ -287,10 +243,6 @@ class ClientSession:
         messages.Acks: _take_acks,
         messages.DetailedInfo: _take_info,
         messages.ResendRequest: _take_resend,
-        messages.FutureSalts: _take_salts,
-        messages.Pong: _take_pong,
+        FutureSalts: lambda self, salts, happened: self._salts.plan(salts.salts),
+        messages.Pong: lambda self, pong, happened: happened.append(events.Ponged(pong.ping_id)),
     }
-
-
-def _pages(msg_ids: list[int], size: int = 8192) -> list[tuple[int, ...]]:
-    return [tuple(msg_ids[at : at + size]) for at in range(0, len(msg_ids), size)]

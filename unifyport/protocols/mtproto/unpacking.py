@@ -12,6 +12,7 @@ import attrs
 from unifyport.protocols.mtproto import messages, tl
 from unifyport.protocols.mtproto.errors import Malformed
 from unifyport.protocols.mtproto.messages import Container, Gzipped, Message, RpcResult, ServiceMessage
+from unifyport.protocols.mtproto.rpc_errors import parse_rpc_error
 
 MAX_UNPACKED: Final = 16 << 20  # bytes in all, for one packet
 _GZIP: Final = 16 + zlib.MAX_WBITS
@@ -62,7 +63,7 @@ class Unpacker:
                 raise Malformed("A compressed object in a compressed object")
             parsed = RpcResult(parsed.req_msg_id, result)
         if isinstance(parsed, RpcResult):
-            messages.parse_rpc_error(parsed.result)
+            parse_rpc_error(parsed.result)
         return parsed
 
     def _inflate(self, data: bytes) -> bytes:
