@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa as crypto_rsa
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from unifyport.protocols.mtproto import exchange_messages as objects
@@ -69,7 +69,9 @@ def test_every_changed_byte_of_the_server_is_noticed(step: int, place: int, chan
     def tamper(at: int, body: bytes) -> bytes:
         changed = bytearray(body)
         if at == step:
-            changed[place % len(body)] ^= change
+            number = place % len(body)
+            assume(step > 0 or number not in _PADDING)
+            changed[number] ^= change
         return bytes(changed)
 
     # A changed server nonce or pq of the first answer is noticed by an honest server.
@@ -77,6 +79,7 @@ def test_every_changed_byte_of_the_server_is_noticed(step: int, place: int, chan
         run(ClientExchange(keys(private), dc=2), ServerExchange(private), tamper)
 
 
+_PADDING = range(45, 48)  # of the number pq in the first answer
 _PRIVATE = crypto_rsa.generate_private_key(65537, 2048)
 
 
