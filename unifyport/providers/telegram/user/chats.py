@@ -15,7 +15,7 @@ from .peers import id_of, read_id
 if TYPE_CHECKING:
     from .link import UserLink
 
-_NAME: Final = re.compile(r"@[A-Za-z0-9_]{4,32}")
+_NAME: Final = re.compile(r"@[A-Za-z0-9_]{1,32}")
 _UNKNOWN: Final = frozenset({"USERNAME_NOT_OCCUPIED", "USERNAME_INVALID", "PHONE_NOT_OCCUPIED"})
 
 

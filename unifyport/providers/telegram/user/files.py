@@ -116,5 +116,5 @@ def _bytes_of(size: Any) -> int:
         case types.PhotoSize(size=int(number)):
             return int(number)
         case types.PhotoSizeProgressive(sizes=[*numbers]) if numbers:
-            return int(max(numbers))
+            return max(map(int, numbers))
     return 0

@@ -15,9 +15,13 @@ from unifyport.providers.contract.base import ConnectorContext, Link
 from unifyport.providers.contract.errors import ChannelError, LoggedOut, SessionLost, Transient
 from unifyport.providers.records import Records
 
+from .addresses import Kind, parse_table
+from .changes import Changes
 from .chats import Chats
 from .connection import Connection
+from .groups import Groups
 from .keys import AuthRecord, Me, auth_key, dump
+from .lists import Lists
 from .media import Media
 from .media_connections import MediaConnections
 from .peers import Peers
@@ -55,6 +59,9 @@ class UserLink:
         self.peers = Peers(records)
         self.chats = Chats(self)
         self.media = Media(self)
+        self.changes = Changes(self)
+        self.lists = Lists(self)
+        self.groups = Groups(self)
         self.updates = Updates(self)
         self.sends = Sends(self)
         connection.listener = self
@@ -76,6 +83,11 @@ class UserLink:
         finally:
             self.close()
         raise failure
+
+    @property
+    def has_cdn(self) -> bool:
+        """Whether files may be fetched from data centres of others."""
+        return bool(parse_table(self.context.endpoints.user_dc_addresses)[Kind.CDN])
 
     async def probe(self) -> None:
         await self._connection.ping()

@@ -26,7 +26,7 @@ from unifyport.providers.records import Draft, scan_all
 
 from . import positions
 from .differences import Differences, Fetched, History
-from .peers import channel_id
+from .peers import channel_id, number_of, peer_of_id
 from .pending import Pending
 from .positions import CHANNEL, STATE, ChannelState, State
 from .reading import Item, Reader
@@ -91,6 +91,14 @@ class Updates:
         that it ends; `settles`: a send that nobody waits for any more.
         """
         self._put(_Pushed(found, not settles, random_ids, settles))
+
+    def affected(self, conversation: int, pts: int, count: int) -> None:
+        """An answer says that a call of this account has moved a sequence, and no more."""
+        number = number_of(conversation) if isinstance(peer_of_id(conversation), types.PeerChannel) else 0
+        update: Any = types.UpdateDeleteMessages([], pts, count)
+        if number:
+            update = types.UpdateDeleteChannelMessages(number, [], pts, count)
+        self.answered(types.Updates([update], [], [], None, 0))
 
     def _put(self, pushed: _Pushed) -> None:
         if len(self._inbox) >= MOST_WAITING:
