@@ -117,8 +117,8 @@ async def test_files_are_uploaded_and_sent(tmp_path: Path) -> None:
             message = {"type": kind, "file_key": key, "text": kind}
             answer = await world.send(SHOP, mei, message=message)
             assert answer.status_code == 200, answer.text
-        voice = {"type": "audio", "file_key": key, "voice": {"seconds": 3}}
-        answer = await world.send(SHOP, mei, message=voice)
+        voice = {"type": "audio", "file_key": key}
+        answer = await world.send(SHOP, mei, message=voice, provider_data={"send_as": "voice", "duration": 3})
         assert answer.status_code == 200, answer.text
         person = world.user_platform.customers.person(MEI)
         sent = [post for post in person.posts.values() if post.media is not None]

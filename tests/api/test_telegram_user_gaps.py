@@ -1,0 +1,123 @@
+"""Updates that the platform does not push, pushes twice, or pushes to a connection that is cut: every message
+is told once, in the order of its conversation.
+"""
+
+import random
+from pathlib import Path
+from typing import Any
+
+from tests.telegram_world import SHOP, TelegramWorld, telegram_world
+
+PEOPLE = [f"65911111{number:02}" for number in range(8)]
+
+
+async def _chats(world: TelegramWorld, channels: int = 2) -> list[tuple[str, str]]:
+    """An account that is linked; (who writes, where): private chats, a basic group, channels."""
+    await world.do("account", phone=SHOP, name="Shop")
+    for phone in PEOPLE:
+        await world.do("account", phone=phone, name=phone)
+    group = (await world.do("group", title="Group", phones=[PEOPLE[0], SHOP]))["id"]
+    found = [(phone, SHOP) for phone in PEOPLE] + [(PEOPLE[0], str(group))]
+    for number in range(channels):
+        phones = [PEOPLE[number], SHOP]
+        made = await world.do("channel", title=f"Channel {number}", phones=phones, megagroup=number % 2 == 0)
+        found.append((PEOPLE[number], str(made["id"])))
+    await world.give(SHOP, "code", await world.start_by_code(SHOP))
+    await world.running(SHOP)
+    return found
+
+
+async def _write(world: TelegramWorld, where: tuple[str, str], text: str) -> None:
+    await world.order("messages", **{"from": where[0], "to": where[1], "text": text})
+
+
+def _told(world: TelegramWorld) -> dict[str, list[str]]:
+    """The texts of each conversation, as they were told."""
+    found: dict[str, list[str]] = {}
+    for event in world.received(SHOP):
+        found.setdefault(event["data"]["conversation"]["id"], []).append(event["text"])
+    return found
+
+
+async def _until_told(world: TelegramWorld, written: dict[int, list[str]]) -> None:
+    expected = sorted(map(tuple, written.values()))
+    await world.inbox.until(lambda: len(world.received(SHOP)) >= sum(map(len, expected)))
+    assert sorted(map(tuple, _told(world).values())) == expected
+    ids = [event["id"] for event in world.inbox.events]
+    assert len(ids) == len(set(ids))
+
+
+async def test_gaps_duplicates_and_cuts_lose_nothing(tmp_path: Path) -> None:
+    dice = random.Random(7)
+    async with telegram_world(tmp_path) as world:
+        chats = await _chats(world)
+        await world.do("slices", slice=10, channel_slice=10)
+        written: dict[int, list[str]] = {}
+        for number in range(300):
+            place = dice.randrange(len(chats))
+            noise = dice.choice(["gap", "gap", "duplicate", "cut", "too_long", *[""] * 20])
+            if noise:
+                await world.do(noise, phone=SHOP)
+            await _write(world, chats[place], f"{place}.{number}")
+            written.setdefault(place, []).append(f"{place}.{number}")
+        for place in range(len(chats)):  # what ends a gap that nothing else ends
+            await _write(world, chats[place], f"{place}.last")
+            written.setdefault(place, []).append(f"{place}.last")
+        await _until_told(world, written)
+
+
+async def test_what_came_while_the_connection_was_away_is_fetched(tmp_path: Path) -> None:
+    async with telegram_world(tmp_path) as world:
+        chats = await _chats(world)
+        await world.do("slices", slice=7, channel_slice=7)
+        account = f"/v1/accounts/{world.ids[SHOP]}"
+        await world.api.data("POST", f"{account}/stop")
+        await world.account(SHOP, "stopped")
+        written: dict[int, list[str]] = {}
+        for number in range(60):
+            for place, chat in enumerate(chats):
+                if number < 20 or place > 7:
+                    await _write(world, chat, f"{place}.{number}")
+                    written.setdefault(place, []).append(f"{place}.{number}")
+        await world.api.data("POST", f"{account}/start")
+        await _until_told(world, written)
+
+
+async def test_a_history_is_fetched_where_the_difference_is_too_long(tmp_path: Path) -> None:
+    async with telegram_world(tmp_path) as world:
+        chats = await _chats(world)
+        written: dict[int, list[str]] = {}
+
+        async def write(place: int, number: int) -> None:
+            await _write(world, chats[place], f"{place}.{number}")
+            written.setdefault(place, []).append(f"{place}.{number}")
+
+        for place in range(len(chats)):
+            await write(place, 0)
+        await _until_told(world, written)
+        account = f"/v1/accounts/{world.ids[SHOP]}"
+        await world.api.data("POST", f"{account}/stop")
+        await world.account(SHOP, "stopped")
+        await world.do("slices", most=5, channel_most=5)
+        for number in range(1, 150):
+            await write(len(chats) - 1, number)
+            if number < 20:
+                await write(0, number)
+                await write(8, number)
+        await world.api.data("POST", f"{account}/start")
+        await _until_told(world, written)
+
+
+async def test_one_channel_without_a_difference_holds_up_nothing(tmp_path: Path) -> None:
+    async with telegram_world(tmp_path) as world:
+        chats = await _chats(world)
+        error: dict[str, Any] = {"code": 500, "name": "PERSISTENT_TIMESTAMP_OUTDATED", "count": 3}
+        await world.do("error", method="updates.getChannelDifference", **error)
+        await world.do("gap")
+        for number in range(3):
+            await _write(world, chats[-1], f"channel {number}")
+        await _write(world, chats[0], "private")
+        await world.inbox.until(lambda: "private" in world.texts(SHOP))
+        await world.inbox.until(lambda: len(world.texts(SHOP)) == 4)
+        channel = [text for text in world.texts(SHOP) if text.startswith("channel")]
+        assert channel == ["channel 0", "channel 1", "channel 2"]
