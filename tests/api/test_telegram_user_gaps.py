@@ -2,13 +2,40 @@
 is told once, in the order of its conversation.
 """
 
+import contextlib
 import random
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-from tests.telegram_world import SHOP, TelegramWorld, telegram_world
+import attrs
+
+from tests.harness import endpoint, free_port, gateway, public, receiver, sandbox, settings_of
+from tests.telegram_world import ALL, QUICK, SHOP, TelegramWorld, telegram_world
 
 PEOPLE = [f"65911111{number:02}" for number in range(8)]
+
+
+@attrs.define
+class Rig:
+    """A sandbox and a receiver, beside which gateways on one data directory come and go."""
+
+    directory: Path
+    platform: Any
+    inbox: Any
+    ids: dict[str, str] = attrs.field(factory=dict)
+
+    @contextlib.asynccontextmanager
+    async def gateway(self) -> AsyncIterator[TelegramWorld]:
+        file = endpoint(self.inbox.url, events=ALL) + self.platform.sandbox.config() + QUICK
+        async with gateway(settings_of(self.directory, file, **public(free_port()))) as api:
+            yield TelegramWorld(self.platform, self.inbox, api, self.ids)
+
+
+@contextlib.asynccontextmanager
+async def _rig(directory: Path) -> AsyncIterator[Rig]:
+    async with sandbox() as platform, receiver() as inbox:
+        yield Rig(directory, platform, inbox)
 
 
 async def _chats(world: TelegramWorld, channels: int = 2) -> list[tuple[str, str]]:
@@ -43,7 +70,7 @@ async def _until_told(world: TelegramWorld, written: dict[int, list[str]]) -> No
     expected = sorted(map(tuple, written.values()))
     await world.inbox.until(lambda: len(world.received(SHOP)) >= sum(map(len, expected)))
     assert sorted(map(tuple, _told(world).values())) == expected
-    ids = [event["id"] for event in world.inbox.events]
+    ids = [event["id"] for event in world.inbox.deliveries]
     assert len(ids) == len(set(ids))
 
 
@@ -66,46 +93,42 @@ async def test_gaps_duplicates_and_cuts_lose_nothing(tmp_path: Path) -> None:
         await _until_told(world, written)
 
 
-async def test_what_came_while_the_connection_was_away_is_fetched(tmp_path: Path) -> None:
-    async with telegram_world(tmp_path) as world:
-        chats = await _chats(world)
-        await world.do("slices", slice=7, channel_slice=7)
-        account = f"/v1/accounts/{world.ids[SHOP]}"
-        await world.api.data("POST", f"{account}/stop")
-        await world.account(SHOP, "stopped")
-        written: dict[int, list[str]] = {}
-        for number in range(60):
+async def test_what_came_while_the_gateway_was_away_is_fetched(tmp_path: Path) -> None:
+    written: dict[int, list[str]] = {}
+    async with _rig(tmp_path) as rig:
+        async with rig.gateway() as world:
+            chats = await _chats(world)
+            await world.do("slices", slice=7, channel_slice=7)
+        for number in range(40):
             for place, chat in enumerate(chats):
-                if number < 20 or place > 7:
+                if number < 10 or place > 7:
                     await _write(world, chat, f"{place}.{number}")
                     written.setdefault(place, []).append(f"{place}.{number}")
-        await world.api.data("POST", f"{account}/start")
-        await _until_told(world, written)
+        async with rig.gateway() as world:
+            await _until_told(world, written)
 
 
 async def test_a_history_is_fetched_where_the_difference_is_too_long(tmp_path: Path) -> None:
-    async with telegram_world(tmp_path) as world:
-        chats = await _chats(world)
-        written: dict[int, list[str]] = {}
+    written: dict[int, list[str]] = {}
 
-        async def write(place: int, number: int) -> None:
-            await _write(world, chats[place], f"{place}.{number}")
-            written.setdefault(place, []).append(f"{place}.{number}")
+    async def write(world: TelegramWorld, place: int, number: int) -> None:
+        await _write(world, chats[place], f"{place}.{number}")
+        written.setdefault(place, []).append(f"{place}.{number}")
 
-        for place in range(len(chats)):
-            await write(place, 0)
-        await _until_told(world, written)
-        account = f"/v1/accounts/{world.ids[SHOP]}"
-        await world.api.data("POST", f"{account}/stop")
-        await world.account(SHOP, "stopped")
-        await world.do("slices", most=5, channel_most=5)
+    async with _rig(tmp_path) as rig:
+        async with rig.gateway() as world:
+            chats = await _chats(world)
+            for place in range(len(chats)):
+                await write(world, place, 0)
+            await _until_told(world, written)
+            await world.do("slices", most=5, channel_most=5)
         for number in range(1, 150):
-            await write(len(chats) - 1, number)
+            await write(world, len(chats) - 1, number)
             if number < 20:
-                await write(0, number)
-                await write(8, number)
-        await world.api.data("POST", f"{account}/start")
-        await _until_told(world, written)
+                await write(world, 0, number)
+                await write(world, 8, number)
+        async with rig.gateway() as world:
+            await _until_told(world, written)
 
 
 async def test_one_channel_without_a_difference_holds_up_nothing(tmp_path: Path) -> None:

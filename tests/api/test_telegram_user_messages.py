@@ -146,7 +146,7 @@ async def test_contents_of_other_kinds_are_sent(tmp_path: Path) -> None:
             assert answer.status_code == 200, answer.text
             person = world.user_platform.customers.person(MEI)
             assert type(list(person.posts.values())[-1].media).__name__ == kind
-        contact = {"type": "contact", "contacts": [{"name": "Tom", "phones": [{"phone": "+6590000009"}]}]}
+        contact = {"type": "contact", "contacts": [{"name": "Tom", "phones": [{"number": "+6590000009"}]}]}
         answer = await world.send(SHOP, mei, message=contact)
         assert answer.status_code == 200, answer.text
 

@@ -83,6 +83,7 @@ class Post:
             reactions=self.reactions_for(viewer) if self.reactions else None,
             pinned=self.pinned or None,
             views=1 if broadcast else None,
+            forwards=0 if broadcast else None,
             **shared,
             **self.content,
         )
@@ -114,6 +115,7 @@ class Post:
                 answer.option,
                 voters=sum(answer.option in votes for votes in self.votes.values()),
                 chosen=answer.option in self.votes.get(viewer, []) or None,
+                recent_voters=[],
             )
             for answer in poll.answers
         ]
