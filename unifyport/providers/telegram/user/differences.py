@@ -17,8 +17,9 @@ from telethon.tl import functions, types
 
 from unifyport.providers.contract.errors import ChannelError, Rejected
 
+from .beginning import dialogs
 from .peers import channel_id, id_of
-from .positions import ChannelState, State
+from .positions import State
 from .update_box import ACCOUNT
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 MOST_MISSED: Final = 1000  # messages of a conversation
 _PAGE: Final = 100
-_DIALOGS: Final = 500
 _LIMIT: Final = 100
 _LONG_DIFFERENCE: Final = 10_000
 _GONE: Final = frozenset(
@@ -78,46 +78,6 @@ class Differences:
     def __init__(self, parts: "UserLink") -> None:
         self._parts = parts
 
-    async def beginning(self) -> tuple[State, dict[int, ChannelState], list[Any]]:
-        """Where the account's updates are now, and the peers of its newest conversations."""
-        told = await self._call(functions.updates.GetStateRequest())
-        state = State(told.pts, told.qts, int(told.date.timestamp()), told.seq)
-        channels: dict[int, ChannelState] = {}
-        entities: list[Any] = []
-        for found in await self._dialogs():
-            entities += [*found.users, *found.chats]
-            for dialog in found.dialogs:
-                if isinstance(dialog.peer, types.PeerChannel):
-                    known = ChannelState(dialog.pts or 0, dialog.top_message)
-                    channels[dialog.peer.channel_id] = known
-                else:
-                    state.top = max(state.top, dialog.top_message)
-        return state, channels, entities
-
-    async def _dialogs(self) -> list[Any]:
-        """Pages of the newest conversations."""
-        pages: list[Any] = []
-        date, number, peer = None, 0, types.InputPeerEmpty()
-        count = 0
-        while count < _DIALOGS:
-            found = await self._call(
-                functions.messages.GetDialogsRequest(date, number, peer, _LIMIT, 0, exclude_pinned=count > 0)
-            )
-            pages.append(found)
-            count += len(found.dialogs)
-            if not isinstance(found, types.messages.DialogsSlice) or not found.dialogs:
-                break
-            last = found.dialogs[-1]
-            dates = {
-                (id_of(each.peer_id), each.id): each.date for each in found.messages if hasattr(each, "date")
-            }
-            next_date = dates.get((id_of(last.peer), last.top_message))
-            if next_date is None or (next_date, last.top_message) == (date, number):
-                break
-            date, number = next_date, last.top_message
-            peer = input_peer_of(last.peer, [*found.users, *found.chats])
-        return pages
-
     async def of_account(self, state: State, pts: int) -> Fetched:
         found = await self._call(
             functions.updates.GetDifferenceRequest(max(pts, 1), state.time, state.qts, _LONG_DIFFERENCE)
@@ -143,7 +103,7 @@ class Differences:
     async def _too_long(self, state: State, pts: int) -> Fetched:
         entities: list[Any] = []
         newer: list[tuple[int, int]] = []
-        for page in await self._dialogs():
+        for page in await dialogs(self._call):
             entities += [*page.users, *page.chats]
             newer += [
                 (id_of(dialog.peer), dialog.top_message)
@@ -218,16 +178,3 @@ class Differences:
 def _plain_state(told: Any) -> State:
     date = int(told.date.timestamp()) if told.date is not None else 0
     return State(told.pts, told.qts or 0, date, told.seq or 0)
-
-
-def input_peer_of(peer: Any, entities: list[Any]) -> Any:
-    """The `InputPeer...` of a peer that came with an answer."""
-    id_ = id_of(peer)
-    if isinstance(peer, types.PeerChat):
-        return types.InputPeerChat(peer.chat_id)
-    for each in entities:
-        if isinstance(each, types.User) and each.id == id_:
-            return types.InputPeerUser(each.id, each.access_hash or 0)
-        if isinstance(each, types.Channel | types.ChannelForbidden) and channel_id(each.id) == id_:
-            return types.InputPeerChannel(each.id, each.access_hash or 0)
-    return types.InputPeerEmpty()

@@ -112,9 +112,6 @@ def _seconds(duration: Any) -> int:
 
 
 def _bytes_of(size: Any) -> int:
-    match size:
-        case types.PhotoSize(size=int(number)):
-            return int(number)
-        case types.PhotoSizeProgressive(sizes=[*numbers]) if numbers:
-            return max(map(int, numbers))
-    return 0
+    if isinstance(size, types.PhotoSizeProgressive):
+        return max(size.sizes, default=0)
+    return int(size.size) if isinstance(size, types.PhotoSize) else 0

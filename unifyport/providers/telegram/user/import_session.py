@@ -6,7 +6,7 @@ from unifyport.providers.contract.login import Authorization, ExportedSession
 
 from .dialling import Dialler
 from .keys import AuthRecord
-from .login_session import keep
+from .login_session import keep, note_beginning
 from .opening import fetch_me
 from .rpc import Rpc
 from .session_formats import NotASession, read_exported
@@ -28,8 +28,10 @@ async def import_session(context: ConnectorContext, exported: ExportedSession) -
         raise Rejected(_INVALID, "the session names a data centre that is not configured")
     connection, auth = await dialler.connect(found.dc, AuthRecord(found.key))
     try:
-        me = await fetch_me(Rpc(context, connection), found.dc)
+        rpc = Rpc(context, connection)
+        me = await fetch_me(rpc, found.dc)
         await keep(context.session, me, auth)
+        await note_beginning(context.session, rpc.call)
     except LoggedOut as error:
         raise Rejected(_INVALID, f"Telegram does not accept the session ({error.reason})") from None
     finally:

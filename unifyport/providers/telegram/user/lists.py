@@ -12,8 +12,7 @@ from unifyport.providers.contract.errors import Rejected
 
 from ..bot.people import conversation, full_name
 from ..bot.shapes import Chat
-from .differences import input_peer_of
-from .peers import CHANNEL, SUPERGROUP, USER, Peer, id_of, peer_of
+from .peers import CHANNEL, SUPERGROUP, USER, Peer, id_of, input_peer_of, peer_of
 
 if TYPE_CHECKING:
     from .link import UserLink

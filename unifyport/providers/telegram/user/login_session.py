@@ -12,11 +12,12 @@ from telethon.tl import TLRequest, types
 
 from unifyport.model.unit import SessionChange
 from unifyport.providers.contract.base import ConnectorContext
-from unifyport.providers.contract.errors import ChannelError, LoggedOut, Rejected, Transient
+from unifyport.providers.contract.errors import ChannelError, LoggedOut, RateLimited, Rejected, Transient
 from unifyport.providers.contract.login import Authorization
-from unifyport.providers.contract.session import Session
+from unifyport.providers.contract.session import MAX_CHANGES, Session
 
 from .addresses import FIRST
+from .beginning import Call, beginning
 from .connection import Connection
 from .dialling import Dialler
 from .errors import Migrate
@@ -87,6 +88,7 @@ class LoginSession:
         assert self._auth is not None
         me = me_of(user, self.dc)
         await keep(session, me, self._auth)
+        await note_beginning(session, self.call)
         return Authorization(me.identity)
 
     def close(self) -> None:
@@ -142,6 +144,17 @@ async def opened(context: ConnectorContext) -> AsyncIterator[LoginSession]:
 async def keep(session: Session, me: Me, auth: AuthRecord) -> None:
     """The two records with which an account connects."""
     await session.commit([SessionChange(AUTH, auth_key(me.dc), dump(auth)), SessionChange(ME, b"", dump(me))])
+
+
+async def note_beginning(session: Session, call: Call) -> None:
+    """Keep where the account's updates are now. What fails is done by the first connection."""
+    try:
+        changes = await beginning(call)
+    except (Transient, RateLimited) as error:
+        log.warning("telegram: the state of updates is not known yet: %s", error.reason)
+        return
+    for start in range(0, len(changes), MAX_CHANGES):
+        await session.commit(changes[start : start + MAX_CHANGES])
 
 
 def _updates_in(update: Any) -> list[Any]:

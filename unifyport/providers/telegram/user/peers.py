@@ -19,7 +19,7 @@ from unifyport.providers.contract.capabilities import CONTACT_NOT_FOUND, CONVERS
 from unifyport.providers.contract.errors import Rejected
 from unifyport.providers.records import Draft, Records
 
-RECORD: Final = "peer"
+PEER_RECORD: Final = "peer"
 _CHANNELS: Final = 10**12
 _LONGEST_NAME: Final = 256
 
@@ -148,6 +148,23 @@ def _username(entity: Any) -> str:
     return _name(getattr(entity, "username", None) or (active[0] if active else ""))
 
 
+def input_peer_of(peer: Any, entities: list[Any]) -> Any:
+    """The `InputPeer...` of a peer that came with an answer."""
+    id_ = id_of(peer)
+    if isinstance(peer, types.PeerChat):
+        return types.InputPeerChat(peer.chat_id)
+    for each in entities:
+        if isinstance(each, types.User) and each.id == id_:
+            return types.InputPeerUser(each.id, each.access_hash or 0)
+        if isinstance(each, types.Channel | types.ChannelForbidden) and channel_id(each.id) == id_:
+            return types.InputPeerChannel(each.id, each.access_hash or 0)
+    return types.InputPeerEmpty()
+
+
+def dump_peer(peer: Peer) -> bytes:
+    return msgspec.msgpack.encode(peer)
+
+
 class Peers:
     """The peers of one account."""
 
@@ -155,7 +172,7 @@ class Peers:
         self._records = records
 
     async def get(self, id_: int, draft: Draft | None = None) -> Peer | None:
-        stored = await (draft or self._records).get(RECORD, key_of(id_))
+        stored = await (draft or self._records).get(PEER_RECORD, key_of(id_))
         return msgspec.msgpack.decode(stored, type=Peer) if stored is not None else None
 
     async def learn(self, draft: Draft, entities: Iterable[Any]) -> dict[int, Peer]:
@@ -168,7 +185,7 @@ class Peers:
             known = await self.get(told.id, draft)
             kept = _join(known, told)
             if kept != known:
-                draft.put(RECORD, key_of(kept.id), msgspec.msgpack.encode(kept))
+                draft.put(PEER_RECORD, key_of(kept.id), dump_peer(kept))
             found[kept.id] = kept
         return found
 
@@ -177,7 +194,7 @@ class Peers:
         if peer.access_hash or not peer.is_min or peer.seen_in == (conversation, message_id):
             return
         seen = msgspec.structs.replace(peer, seen_in=(conversation, message_id))
-        draft.put(RECORD, key_of(peer.id), msgspec.msgpack.encode(seen))
+        draft.put(PEER_RECORD, key_of(peer.id), dump_peer(seen))
 
     async def input_peer(self, id_: int) -> Any:
         """An `InputPeer...`. Raises `Rejected` for a peer that this account has no way to reach."""

@@ -25,6 +25,7 @@ from unifyport.providers.contract.errors import ChannelError, LoggedOut, Session
 from unifyport.providers.records import Draft, scan_all
 
 from . import positions
+from .beginning import beginning
 from .differences import Differences, Fetched, History
 from .peers import channel_id, number_of, peer_of_id
 from .pending import Pending
@@ -128,9 +129,10 @@ class Updates:
     async def _load(self) -> None:
         await self.pending.load()
         stored = await self._records.get(STATE)
-        if stored is None:
-            await self._begin_anew()
-            return
+        if stored is None:  # the login did not get that far
+            await self._records.commit(await beginning(self._parts.rpc.call))
+            stored = await self._records.get(STATE)
+            assert stored is not None
         self._state = msgspec.msgpack.decode(stored, type=State)
         channels = await scan_all(self._records.session, CHANNEL)
         self._channels = {
@@ -141,20 +143,6 @@ class Updates:
         now = trio.current_time()
         self._box.want(ACCOUNT, now)
         self._want_channels(now)
-
-    async def _begin_anew(self) -> None:
-        """After a login: the account's history is not told, only what comes from now on."""
-        self._state, channels, entities = await self._differences.beginning()
-        async with self._records.lock:
-            draft = Draft(self._records)
-            await self._parts.peers.learn(draft, entities)
-            self._channels = channels
-            self._box.load([(ACCOUNT, self._state.pts)])
-            self._box.load((number, each.pts) for number, each in channels.items())
-            self._changed.update((ACCOUNT, *channels))
-            await self._records.commit(draft.changes)
-            await self._records.commit(self._positions(Draft(self._records)).changes)
-        self.is_complete.set()
 
     def _positions(self, draft: Draft) -> Draft:
         """Put the positions that have changed into `draft`."""

@@ -1,0 +1,68 @@
+"""Where an account's updates stand when it logs in: what comes from then on is told, and nothing before.
+
+It is asked for as a part of the login, so that nothing falls between the login and the first connection. The
+newest conversations are asked for with it, as the position of each channel is told there, and how to reach
+people.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from telethon.tl import functions, types
+
+from unifyport.model.unit import SessionChange
+from unifyport.providers.contract.errors import Rejected
+
+from .peers import PEER_RECORD, dump_peer, id_of, input_peer_of, key_of, peer_of
+from .positions import CHANNEL, STATE, ChannelState, State, channel_key, dump
+
+Call = Callable[[Any], Awaitable[Any]]
+
+MOST_DIALOGS: Final = 500
+_LIMIT: Final = 100
+
+
+async def beginning(call: Call) -> list[SessionChange]:
+    """The records with which an account begins. Raises failure classes."""
+    told = await call(functions.updates.GetStateRequest())
+    state = State(told.pts, told.qts, int(told.date.timestamp()), told.seq)
+    channels: dict[int, ChannelState] = {}
+    entities: list[Any] = []
+    for page in await dialogs(call):
+        entities += [*page.users, *page.chats]
+        for dialog in page.dialogs:
+            if isinstance(dialog.peer, types.PeerChannel):
+                channels[dialog.peer.channel_id] = ChannelState(dialog.pts or 0, dialog.top_message)
+            elif isinstance(dialog, types.Dialog):
+                state.top = max(state.top, dialog.top_message)
+    peers = {peer.id: peer for each in entities if (peer := peer_of(each)) is not None}
+    return [
+        SessionChange(STATE, b"", dump(state)),
+        *(SessionChange(CHANNEL, channel_key(number), dump(each)) for number, each in channels.items()),
+        *(SessionChange(PEER_RECORD, key_of(id_), dump_peer(peer)) for id_, peer in peers.items()),
+    ]
+
+
+async def dialogs(call: Call) -> list[Any]:
+    """Pages of the newest conversations. Raises failure classes."""
+    pages: list[Any] = []
+    date, number, peer, count = None, 0, types.InputPeerEmpty(), 0
+    while count < MOST_DIALOGS:
+        request = functions.messages.GetDialogsRequest(
+            date, number, peer, _LIMIT, 0, exclude_pinned=count > 0 or None
+        )
+        found = await call(request)
+        if isinstance(found, types.messages.DialogsNotModified):
+            raise Rejected("unexpected_answer")
+        pages.append(found)
+        count += len(found.dialogs)
+        if not isinstance(found, types.messages.DialogsSlice) or not found.dialogs:
+            break
+        last = found.dialogs[-1]
+        dates = {(id_of(each.peer_id), each.id): getattr(each, "date", None) for each in found.messages}
+        next_date = dates.get((id_of(last.peer), last.top_message))
+        if next_date is None or (next_date, last.top_message) == (date, number):
+            break
+        date, number = next_date, last.top_message
+        peer = input_peer_of(last.peer, [*found.users, *found.chats])
+    return pages
