@@ -31,7 +31,6 @@ async def open_link(context: ConnectorContext, records: Records) -> UserLink:
         rpc = Rpc(context, connection, media)
         link = UserLink(context, records, connection, rpc, media=media, me=me, auth=auth)
         link.me = await fetch_me(rpc, me.dc)
-        await link.updates.prepare()
         return link
     except BaseException:
         connection.close()

@@ -110,11 +110,6 @@ class Updates:
         self._inbox.append(pushed)
         self._wake.set()
 
-    async def prepare(self) -> None:
-        """After a login, before the account is up: what comes from here on is told. Raises a failure class."""
-        if await self._records.get(STATE) is None:
-            await self._begin_anew()
-
     async def run(self, link: Link) -> None:
         """Until cancelled. Raises a failure class."""
         self._link = link
