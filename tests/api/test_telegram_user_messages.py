@@ -96,7 +96,7 @@ async def test_edits_deletions_reactions_and_read_marks_come(tmp_path: Path) -> 
 
 async def test_files_go_both_ways(tmp_path: Path) -> None:
     async with telegram_world(tmp_path) as world:
-        mei = await _meet(world)
+        await _meet(world)
         body = bytes(range(256)) * 5000  # three parts
         media = {"type": "document", "content": base64.b64encode(body).decode(), "filename": "a.bin", "dc": 4}
         await world.order("messages", **{"from": MEI, "to": SHOP, "text": "a file", "media": media})

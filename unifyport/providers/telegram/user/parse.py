@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import attrs
-from telethon.tl import types
+from telethon.tl import TLObject, types
 
 from unifyport.model.inbound import (
     Content,
@@ -25,6 +25,7 @@ from unifyport.model.inbound import (
     MessageReceived,
     PlatformEvent,
     ProviderEvent,
+    ReactionChanged,
     Reported,
     Status,
     StatusChanged,
@@ -95,14 +96,20 @@ def parse(update: Any, context: Context) -> list[ProviderEvent]:
             found = handle(update, context)
         for event in found:
             if isinstance(event, Reported) and event.provider_data is None:
-                event.provider_data = item_of(getattr(update, "message", None) or update)
+                event.provider_data = item_of(_item_in(update))
         return found
     except Exception as error:
         log.info("telegram: an update could not be read: %s", type(error).__name__)
-        return [_unparsed(update, context, error)]
+        return [unparsed(update, context, error)]
 
 
-def _unparsed(update: Any, context: Context, error: Exception) -> Unparsed:
+def _item_in(update: Any) -> Any:
+    """What an update is about: its message, if it has one."""
+    message = getattr(update, "message", None)
+    return message if isinstance(message, TLObject) else update
+
+
+def unparsed(update: Any, context: Context, error: Exception) -> Unparsed:
     """What could not be read. A message is also emitted, as far as its head can be read."""
     try:
         raw = bytes(update)
@@ -249,7 +256,9 @@ def _reacted(update: Any, context: Context) -> list[ProviderEvent]:
         at, emoji = change.at or context.now, change.emoji
         if change.who != context.me:
             who, id_ = context.sender(change.who), f"{update.msg_id}.{change.who}"
-            found.append(_reaction(key, context.conversation(chat), who, id_, str(update.msg_id), emoji, at))
+            found.append(
+                ReactionChanged(key, context.conversation(chat), who, id_, str(update.msg_id), emoji, at)
+            )
         elif not context.own:
             details = {"change": "reaction", "target_message_id": str(update.msg_id), "reaction": emoji}
             there, who = context.conversation(chat), context.sender(context.me)
@@ -257,9 +266,6 @@ def _reacted(update: Any, context: Context) -> list[ProviderEvent]:
                 PlatformEvent(key, "message_echo", at, there, who, None, "outbound", details=details)
             )
     return found
-
-
-_reaction = reactions.ReactionChanged
 
 
 # -- read marks and the account's own list of chats ----------------------------------------------------------

@@ -10,11 +10,7 @@ from typing import Any
 import attrs
 from telethon.tl import types
 
-from unifyport.model.inbound import ReactionChanged
-
 from .peers import id_of
-
-__all__ = ["Change", "ReactionChanged", "changes", "emoji_of", "state_of"]
 
 
 @attrs.frozen

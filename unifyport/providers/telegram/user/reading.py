@@ -1,5 +1,6 @@
 """Updates that are in order -> events, with what has to be looked up for them."""
 
+import logging
 from collections.abc import Iterable
 from typing import Any
 
@@ -8,14 +9,15 @@ from telethon.tl import TLObject, types
 
 from unifyport.model.inbound import ProviderEvent
 from unifyport.process.clock import Clock
+from unifyport.providers.contract.errors import ChannelError
 from unifyport.providers.records import Draft
 
 from . import positions, reactions
-from .parse import Context, parse
+from .parse import Context, parse, unparsed
 from .peers import Peer, Peers, channel_id, id_of
 from .pending import Pending
 
-_NEW = (types.UpdateNewMessage, types.UpdateNewChannelMessage)
+log = logging.getLogger(__name__)
 
 
 @attrs.frozen
@@ -48,9 +50,15 @@ class Reader:
             if isinstance(item.update, types.UpdateMessageID):
                 random_ids[item.update.id] = item.update.random_id
                 continue
-            context = await self._context(draft, item, gone, random_ids)
-            found += parse(item.update, context)
-            await self._remember(draft, item.update, context)
+            try:
+                context = await self._context(draft, item, gone, random_ids)
+                found += parse(item.update, context)
+                await self._remember(draft, item.update, context)
+            except ChannelError:
+                raise
+            except Exception as error:  # an update that a mistake of ours is about costs itself only
+                log.exception("telegram: an update could not be read")
+                found.append(unparsed(item.update, self.context(), error))
         return found
 
     async def _context(
