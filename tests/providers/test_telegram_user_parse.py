@@ -170,7 +170,7 @@ def test_a_rich_message_is_read() -> None:
         ),
     ]
     found = received(rich_message=types.RichMessage(blocks, [PHOTO], [])).data["message"]
-    assert (found["type"], found["kind"], found["text"]) == (
+    assert (found["type"], found["kind"], found["text"].rstrip()) == (
         "text",
         "rich_message",
         "Order\nblack\nplease two",
