@@ -1,5 +1,5 @@
-"""Sends whose answers are lost: they are settled by asking again under the same `random_id`, or by the message
-coming back, and nothing is sent twice.
+"""Sends whose answers are lost: they are settled by asking again under the same `random_id`, or by the
+message coming back, and nothing is sent twice.
 """
 
 from pathlib import Path
