@@ -9,7 +9,7 @@ from tests.telegram_world import MEI, SHOP, TOM, TelegramWorld, telegram_world
 
 
 async def _world(world: TelegramWorld) -> tuple[str, str, str]:
-    """An account with a contact who has written; the path of the account, the contact's and a stranger's id."""
+    """An account with a contact who has written; its path, the contact's id and a stranger's."""
     mei = await world.do("account", phone=MEI, name="Mei", username="mei")
     tom = await world.do("account", phone=TOM, name="Tom", username="tom")
     id_ = await world.link(SHOP, name="Shop", contacts=[MEI])

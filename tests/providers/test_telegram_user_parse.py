@@ -2,11 +2,14 @@
 Bot API shows, too, is the same event here.
 """
 
+import contextlib
 import datetime
 import random
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from telethon.tl import TLObject, types
 
 from tests.providers.telegram_objects import make
@@ -14,11 +17,13 @@ from tests.providers.test_telegram_kinds import CONTENT, GROUP_CHANGES
 from unifyport.model.event import EventType
 from unifyport.model.inbound import Unparsed
 from unifyport.model.normalize import normalize
+from unifyport.providers.contract.errors import Rejected
 from unifyport.providers.telegram.bot.services import SERVICES
 from unifyport.providers.telegram.user.entities import ENTITIES
 from unifyport.providers.telegram.user.files import read_handle
 from unifyport.providers.telegram.user.parse import QUIET, UPDATES, Context, parse
 from unifyport.providers.telegram.user.peers import Peer
+from unifyport.providers.telegram.user.reading import mentioned
 from unifyport.providers.telegram.user.services import ACTIONS
 from unifyport.providers.telegram.user.shapes import CONTENTS, name_of
 
@@ -282,17 +287,37 @@ def test_reactions_are_told_as_they_change() -> None:
     assert standard.data["event"]["name"] == "message_echo"
 
 
-@pytest.mark.parametrize("kind", [*UPDATES, *sorted(QUIET, key=lambda kind: kind.__name__)])
-def test_no_values_of_an_update_stop_the_account(kind: type) -> None:
+KINDS_OF_UPDATES = sorted(
+    {*UPDATES, *QUIET} - {types.UpdateEmojiGameInfo, types.UpdateSentPhoneCode},  # of types named elsewhere
+    key=lambda kind: kind.__name__,
+)
+
+
+@pytest.mark.parametrize("kind", KINDS_OF_UPDATES)
+def test_every_kind_of_update_is_read(kind: type) -> None:
+    read(make(kind, random.Random(kind.__name__)))
+
+
+def read(update: Any) -> None:
+    for event in parse(update, context(chats={1: MEI, 5: MEI})):
+        assert not isinstance(event, Unparsed), update
+        for standard in normalize(event, 1_780_790_400_000):
+            assert standard.type
+    assert mentioned(update) >= set()
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.sampled_from(sorted(UPDATES, key=lambda kind: kind.__name__)), st.integers(0, 2**32))
+def test_no_values_of_an_update_stop_the_account(kind: type, seed: int) -> None:
     """Any values that the types allow: each is read, and shown."""
-    if kind in (types.UpdateEmojiGameInfo, types.UpdateSentPhoneCode):
-        return  # of types that Telethon names elsewhere
-    for seed in range(20):
-        update = make(kind, random.Random(f"{kind.__name__} {seed}"))
-        for event in parse(update, context(chats={1: MEI, 5: MEI})):
-            assert not isinstance(event, Unparsed), update
-            for standard in normalize(event, 1_780_790_400_000):
-                assert standard.type
+    read(make(kind, random.Random(seed)))
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.binary(max_size=400))
+def test_any_handle_of_a_file_is_read_or_refused(handle: bytes) -> None:
+    with contextlib.suppress(Rejected):
+        read_handle(handle).location()
 
 
 def test_an_object_of_another_type_is_set_aside() -> None:

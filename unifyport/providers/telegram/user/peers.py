@@ -43,6 +43,7 @@ class Peer(msgspec.Struct, array_like=True, frozen=True, omit_defaults=True):
     seen_in: tuple[int, int] = (0, 0)
     is_forum: bool = False
     is_bot: bool = False
+    is_left: bool = False  # a group or channel that the account is not in
 
     @property
     def number(self) -> int:
@@ -123,7 +124,7 @@ def peer_of(entity: Any) -> Peer | None:
                 is_bot=bool(entity.bot),
             )
         case types.Chat() | types.ChatForbidden():
-            return Peer(-entity.id, GROUP, title=_name(entity.title))
+            return Peer(-entity.id, GROUP, title=_name(entity.title), is_left=_is_left(entity))
         case types.Channel() | types.ChannelForbidden():
             is_min = bool(getattr(entity, "min", False))
             return Peer(
@@ -134,8 +135,14 @@ def peer_of(entity: Any) -> Peer | None:
                 username=_username(entity),
                 is_min=is_min,
                 is_forum=bool(getattr(entity, "forum", False)),
+                is_left=_is_left(entity),
             )
     return None
+
+
+def _is_left(entity: Any) -> bool:
+    is_forbidden = isinstance(entity, types.ChatForbidden | types.ChannelForbidden)
+    return is_forbidden or bool(entity.left)
 
 
 def _name(text: Any) -> str:
@@ -195,6 +202,12 @@ class Peers:
             return
         seen = msgspec.structs.replace(peer, seen_in=(conversation, message_id))
         draft.put(PEER_RECORD, key_of(peer.id), dump_peer(seen))
+
+    async def note_left(self, draft: Draft, id_: int) -> None:
+        """The account was removed from a group."""
+        known = await self.get(id_, draft)
+        if known is not None and not known.is_left:
+            draft.put(PEER_RECORD, key_of(id_), dump_peer(msgspec.structs.replace(known, is_left=True)))
 
     async def input_peer(self, id_: int) -> Any:
         """An `InputPeer...`. Raises `Rejected` for a peer that this account has no way to reach."""

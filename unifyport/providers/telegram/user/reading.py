@@ -112,6 +112,9 @@ class Reader:
                 now = reactions.state_of(update.reactions)
                 await positions.remember_reactions(draft, id_of(update.peer), update.msg_id, now)
         message = getattr(update, "message", None)
+        action = getattr(message, "action", None)
+        if isinstance(action, types.MessageActionChatDeleteUser) and action.user_id == self._me:
+            await self._peers.note_left(draft, id_of(message.peer_id))
         if isinstance(message, types.Message) and message.from_id is not None:
             peer = context.known.get(id_of(message.from_id))
             if peer is not None:

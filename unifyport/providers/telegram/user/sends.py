@@ -13,7 +13,7 @@ from telethon.tl import types
 
 from unifyport.model.message import OutboundMedia, OutboundMessage
 from unifyport.providers.contract.capabilities import Sent
-from unifyport.providers.contract.errors import ChannelError, LoggedOut, SessionLost, Transient
+from unifyport.providers.contract.errors import ChannelError, LoggedOut, Rejected, SessionLost, Transient
 
 from ..bot.render import Request
 from .answers import sent_ids
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 _KEPT_REQUEST: Final = 64 * 1024  # bytes
 _ANSWER_SECONDS: Final = 20.0
+_NO_WRITING: Final = frozenset({"CHAT_WRITE_FORBIDDEN", "PEER_ID_INVALID", "CHAT_ID_INVALID"})
 
 
 class Sends:
@@ -98,7 +99,7 @@ class Sends:
             except ChannelError as error:
                 if not error.maybe_applied:
                     self._parts.updates.answered(None, (first,))
-                raise
+                raise await self._refusal(error, conversation) from None
         if isinstance(found, types.UpdateShortSentMessage):
             found = sent_message(found, peer_of_id(conversation), text)
         ids = sent_ids(found, random_ids)
@@ -109,6 +110,13 @@ class Sends:
             pending.note_answered(id_)
         self._parts.updates.answered(found, (first,))
         return Sent(str(ids[0]))
+
+    async def _refusal(self, error: ChannelError, conversation: int) -> ChannelError:
+        """Of groups that the account is not in the platform says no more than that it must not write."""
+        known = await self._parts.peers.get(conversation)
+        if getattr(error, "code", "") in _NO_WRITING and known is not None and known.is_left:
+            return Rejected("not_a_member", "the account is not in this group", code=error.code)  # type: ignore[attr-defined]
+        return error
 
     async def _call(self, request: Any, conversation: int) -> Any:
         """Send. What the server may have executed without saying so is asked for again once, under the same
