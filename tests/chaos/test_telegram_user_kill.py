@@ -119,7 +119,7 @@ class Traffic:
         elif kind < 0.95:
             self.delete(self.rng.choice(posts[-20:]))
         elif not isinstance(chat, Channel):
-            self.rig.platform.changes.read(self.rig.shop, chat, self.rig.shop.last_post)  # type: ignore[arg-type]
+            self.rig.platform.reading.read(self.rig.shop, chat, self.rig.shop.last_post)
 
     def write(self, chat: Chat, text: str) -> None:
         if isinstance(chat, Person):

@@ -188,7 +188,8 @@ class Directory:
 
     def by_username(self, username: str) -> Person | Channel | None:
         name = username.lstrip("@").lower()
-        for each in (*self.people.values(), *self.channels.values()):
+        everybody: list[Person | Channel] = [*self.people.values(), *self.channels.values()]
+        for each in everybody:
             if each.username is not None and each.username.lower() == name:
                 return each
         return None

@@ -117,8 +117,8 @@ class Members:
 
     def announce(self, room: Room, actor: Person, action: Any, *, origin: Any = None) -> Entry | None:
         """A service message."""
-        broadcast = isinstance(room, Channel) and not room.megagroup
-        post = Post(room if broadcast else actor, room, self._server.now, action=action)
+        sender = room if isinstance(room, Channel) and not room.megagroup else actor
+        post = Post(sender, room, self._server.now, action=action)
         return self._delivery.publish(post, origin=origin)
 
     def migrate(self, group: Group, actor: Person, *, origin: Any = None) -> Channel:

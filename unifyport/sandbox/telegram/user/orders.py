@@ -207,9 +207,9 @@ class Orders:
         """`{from, to, id}`: the person has read the chat, up to `id`."""
         person, chat = self._customers.person(order.get("from")), self._customers.chat(order.get("to"))
         if isinstance(chat, Channel):
-            self._platform.changes.read_channel(person, chat, int(order.get("id", chat.last_post)))
+            self._platform.reading.read_channel(person, chat, int(order.get("id", chat.last_post)))
         else:
-            self._platform.changes.read(person, chat, int(order.get("id", person.last_post)))
+            self._platform.reading.read(person, chat, int(order.get("id", person.last_post)))
 
     def _edit(self, order: dict[str, Any]) -> None:
         """`{from, to, id, text}`."""

@@ -17,6 +17,7 @@ from .lists import Configuration, Lists
 from .login import Logins
 from .members import Members
 from .orders import Orders
+from .reading import Reading
 from .sends import Sends
 from .server import Centre, Server
 from .settings import Settings
@@ -45,6 +46,7 @@ class UserPlatform(LocalPlatform):
         self.groups = Groups(self.server, self.delivery, self.members, self.files)
         self.channels = Channels(self.server, self.members, self.groups)
         self.settings = Settings(self.server, self.delivery)
+        self.reading = Reading(self.server, self.delivery)
         self.lists = Lists(self.server)
         self.configuration = Configuration(self.server)
         self.customers = Customers(self)

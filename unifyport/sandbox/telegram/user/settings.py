@@ -116,10 +116,9 @@ class Settings:
         if len(text) < 3:
             raise bad("SEARCH_QUERY_EMPTY" if not text else "QUERY_TOO_SHORT")
         directory = self._server.directory
+        everybody: list[Person | Channel] = [*directory.people.values(), *directory.channels.values()]
         found: list[Chat] = [
-            each
-            for each in (*directory.people.values(), *directory.channels.values())
-            if each.username is not None and text in each.username.lower()
+            each for each in everybody if each.username is not None and text in each.username.lower()
         ]
         mine = [each for each in call.person.contacts if text in each.name.lower()]
         named = described(self._server, call.person, [], [*mine, *found])
