@@ -17,8 +17,9 @@ import trio
 from supervisors import split
 from unifyport.model import auth
 from unifyport.model.auth import LoginOutcome, PasskeyPage, Wanted
+from unifyport.model.times import rfc3339
 from unifyport.providers.contract.base import Connector
-from unifyport.providers.contract.errors import ChannelError, Rejected
+from unifyport.providers.contract.errors import ChannelError, RateLimited, Rejected
 from unifyport.providers.contract.login import (
     Authorization,
     Authorizes,
@@ -213,6 +214,10 @@ class Login:
         reason = _reason_of(error)
         changes = {**self._end_of_login(LoginOutcome.FAILED), "last_error": reason}
         changes["auth_payload"] = shown_of_failure(error, imported=self._exported is not None)
+        if isinstance(error, RateLimited):
+            changes["auth_payload"] = {
+                "retry_at": rfc3339(self._host.now_ms() + int(error.retry_after * 1000))
+            }
         row = attrs.evolve(self._host.row, **changes)
         announcements = login_failed(row, reason, self._host.now_ms())
         await self._host.commit_login(Step(self.number, changes, announcements))

@@ -3,6 +3,7 @@
 import base64
 import os
 import struct
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -202,3 +203,15 @@ def foreign_login(world: TelegramWorld, phone: str) -> bytes:
     person.authorizations.append(authorization)
     platform.server.centres[2].authorizations[key.id] = authorization
     return key.value
+
+
+async def test_a_wait_before_a_code_is_sent_says_until_when(tmp_path: Path) -> None:
+    async with telegram_world(tmp_path) as world:
+        await world.do("account", phone=SHOP)
+        await world.do("flood", method="auth.sendCode", seconds=60_259)
+        await world.create(SHOP, "code")
+        await world.api("POST", f"/v1/accounts/{world.ids[SHOP]}/auth/start")
+        failed = await world.auth(SHOP, "failed")
+        assert failed["last_error"] == "rate_limited"
+        left = datetime.fromisoformat(failed["auth_payload"]["retry_at"]) - datetime.now(UTC)
+        assert 60_000 < left.total_seconds() <= 60_259

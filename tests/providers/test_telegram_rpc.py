@@ -9,6 +9,8 @@ from telethon.tl import functions as F
 from telethon.tl import types as T
 
 from tests.providers.telegram_user import PHONE, Account, account
+from tests.providers.tunnels import tunnel
+from unifyport.model.proxy import Proxy
 from unifyport.providers.contract.errors import LoggedOut, RateLimited, Transient
 from unifyport.providers.telegram.user.errors import RpcRejected
 from unifyport.providers.telegram.user.records import AUTH
@@ -152,3 +154,20 @@ async def test_a_content_delivery_network_is_asked_without_a_login() -> None:
         methods = [seen.method for seen in made.platform.server.seen]
         assert "auth.exportAuthorization" not in methods
         assert len(made.platform.server.centres[CDN].authorizations) == 1
+
+
+@pytest.mark.parametrize("kind", ["http", "socks5"])
+async def test_all_connections_of_an_account_go_through_its_proxy(kind: str) -> None:
+    async with tunnel(kind) as found, account(proxy=Proxy(kind, "127.0.0.1", found.port)) as made:
+        await made.link.rpc.call(F.help.GetConfigRequest(), dc=4)
+        seen = {link.peer for link in made.platform.links}
+        assert len(seen) == 2
+        assert seen <= found.passed_on
+
+
+@pytest.mark.parametrize("kind", ["http", "socks5"])
+async def test_without_its_proxy_an_account_does_not_connect(kind: str) -> None:
+    with pytest.raises(ExceptionGroup) as caught:
+        async with account(proxy=Proxy(kind, "127.0.0.1", 1)):
+            pass
+    assert caught.group_contains(Transient, match="not_connected: proxy_error")
