@@ -43,7 +43,7 @@ async def test_an_older_edit_and_one_of_a_message_that_was_never_seen(tmp_path: 
         id_ = (await _write(world, "first"))["ids"]
         await world.do("edit", **{"from": MEI, "to": SHOP, "id": id_[MEI], "text": "newer"})
         post = world.user_platform.customers.person(MEI).posts[id_[MEI]]
-        post.text, post.edit_date = "older", post.edit_date - 100
+        post.text, post.edit_date = "older", (post.edit_date or 0) - 100
         world.user_platform.delivery.edited(post)
         await _write(world, "last")
         await world.inbox.until(lambda: "last" in world.texts(SHOP))

@@ -21,7 +21,7 @@ MIN = types.User(2**40, min=True, access_hash=5, first_name="M")
 
 
 def _channel(**more: object) -> types.Channel:
-    return types.Channel(10**10, "Ops", types.ChatPhotoEmpty(), None, megagroup=True, **more)  # type: ignore[arg-type]
+    return types.Channel(10**10, "Ops", types.ChatPhotoEmpty(), None, megagroup=True, **more)
 
 
 @pytest.fixture

@@ -19,10 +19,12 @@ from unifyport.model.inbound import Unparsed
 from unifyport.model.normalize import normalize
 from unifyport.providers.contract.errors import Rejected
 from unifyport.providers.telegram.bot.services import SERVICES
+from unifyport.providers.telegram.user.context import Context
 from unifyport.providers.telegram.user.entities import ENTITIES
 from unifyport.providers.telegram.user.files import read_handle
-from unifyport.providers.telegram.user.parse import QUIET, UPDATES, Context, parse
+from unifyport.providers.telegram.user.parse import UPDATES, parse
 from unifyport.providers.telegram.user.peers import Peer
+from unifyport.providers.telegram.user.quiet import QUIET
 from unifyport.providers.telegram.user.reading import mentioned
 from unifyport.providers.telegram.user.services import ACTIONS
 from unifyport.providers.telegram.user.shapes import CONTENTS, name_of

@@ -105,7 +105,7 @@ def _read_attribute(attribute: Any, file: dict[str, Any], kind: str) -> str:
     return max(kind, found, key=_RANKS.index)
 
 
-def _seconds(duration: Any) -> int:
+def _seconds(duration: float) -> int:
     with contextlib.suppress(TypeError, ValueError, OverflowError):
         return max(0, round(duration))
     return 0

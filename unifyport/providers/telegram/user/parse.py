@@ -7,19 +7,15 @@ name. Every update is parsed in its own `try`. https://core.telegram.org/type/Up
 
 import hashlib
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-import attrs
 from telethon.tl import TLObject, types
 
 from unifyport.model.inbound import (
     Content,
     Conversation,
-    ConversationChanged,
-    GroupChanged,
     Ignored,
-    JoinRequested,
     MessageDeleted,
     MessageEdited,
     MessageReceived,
@@ -30,60 +26,20 @@ from unifyport.model.inbound import (
     Status,
     StatusChanged,
     Unparsed,
-    dedupe_key,
 )
 
 from ..bot.content import content
-from ..bot.people import author, conversation, head_of, sender
-from ..bot.shapes import Chat, User
+from ..bot.people import author, conversation, head_of
 from . import reactions
+from .context import Context
 from .items import item_of
-from .peers import SUPERGROUP, USER, Known, Peer, channel_id, id_of
+from .parse_lists import LIST_UPDATES, report_unknown
+from .peers import channel_id, id_of
+from .quiet import QUIET
 from .services import service_event
-from .shapes import Shaper, name_of
+from .shapes import Shaper
 
 log = logging.getLogger(__name__)
-
-
-@attrs.define
-class Context:
-    """What is known where an update is read.
-
-    `own`: it is part of the answer to a call of ours, so that it tells the caller nothing new. `settled`: ids
-    of messages whose send was recorded and not answered -> its `client_ref`. `chats`: of messages that are
-    deleted, where the platform names no conversation. `reacted`: (conversation, message) -> reactions before.
-    """
-
-    me: int
-    known: Known
-    now: int  # unix ms
-    own: bool = False
-    answered: frozenset[int] = frozenset()  # ids of messages that our sends were answered with
-    settled: Mapping[int, str] = attrs.field(factory=dict)
-    chats: Mapping[int, int] = attrs.field(factory=dict)
-    reacted: Mapping[tuple[int, int], dict[str, str]] = attrs.field(factory=dict)
-    gone: frozenset[int] = frozenset()  # channels that the account has just left or was removed from
-
-    def key(self, *fields: str | int) -> bytes:
-        return dedupe_key("telegram", str(self.me), *fields)
-
-    def peer(self, id_: int) -> Peer:
-        found = self.known.get(id_)
-        if found is None:
-            found = Peer(id_, USER if id_ > 0 else "group" if id_ > -(10**12) else SUPERGROUP)
-        return found
-
-    def conversation(self, id_: int) -> Conversation:
-        peer = self.peer(id_)
-        return conversation(Chat(id_, peer.type, peer.title, peer.first_name, peer.last_name, peer.username))
-
-    def sender(self, id_: int) -> Any:
-        peer = self.peer(id_)
-        chat = Chat(id_, peer.type, peer.title, peer.first_name, peer.last_name, peer.username)
-        user = User(id_, peer.first_name, peer.last_name, peer.username) if id_ > 0 else None
-        found = sender(user, chat)
-        found.phone = peer.phone
-        return found
 
 
 def parse(update: Any, context: Context) -> list[ProviderEvent]:
@@ -91,7 +47,7 @@ def parse(update: Any, context: Context) -> list[ProviderEvent]:
     try:
         handle = UPDATES.get(type(update))
         if handle is None:
-            found = [] if type(update) in QUIET else _unknown(update, context)
+            found = [] if type(update) in QUIET else report_unknown(update, context)
         else:
             found = handle(update, context)
         for event in found:
@@ -268,130 +224,6 @@ def _reacted(update: Any, context: Context) -> list[ProviderEvent]:
     return found
 
 
-# -- read marks and the account's own list of chats ----------------------------------------------------------
-
-
-def _read_by_others(update: Any, context: Context) -> list[ProviderEvent]:
-    """Everything up to a message was read: the platform names the last one."""
-    chat = channel_id(update.channel_id) if hasattr(update, "channel_id") else id_of(update.peer)
-    key = context.key("read", chat, update.max_id)
-    there = context.conversation(chat)
-    return [StatusChanged(key, there, [str(update.max_id)], Status.READ, context.now)]
-
-
-def _read_by_owner(update: Any, context: Context) -> list[ProviderEvent]:
-    if context.own:
-        return []
-    chat = channel_id(update.channel_id) if hasattr(update, "channel_id") else id_of(update.peer)
-    return _list_changed(context, chat, {"read": update.still_unread_count == 0}, str(update.max_id))
-
-
-def _marked(update: Any, context: Context) -> list[ProviderEvent]:
-    return _of_dialog(update.peer, context, {"read": not update.unread})
-
-
-def _pinned(update: Any, context: Context) -> list[ProviderEvent]:
-    return _of_dialog(update.peer, context, {"pinned": bool(update.pinned)})
-
-
-def _notify(update: Any, context: Context) -> list[ProviderEvent]:
-    peer = getattr(update.peer, "peer", None)
-    if peer is None:
-        return []
-    until = update.notify_settings.mute_until
-    seconds = int(until.timestamp()) if until is not None else 0
-    if seconds < 0 or seconds >= 2**31 - 1:
-        changes: dict[str, Any] = {"muted": True, "mute_forever": True}
-    elif seconds * 1000 > context.now:
-        changes = {"muted": True, "mute_until": seconds}
-    else:
-        changes = {"muted": False}
-    return [] if context.own else _list_changed(context, id_of(peer), changes, str(seconds))
-
-
-def _archived(update: Any, context: Context) -> list[ProviderEvent]:
-    found: list[ProviderEvent] = []
-    for each in update.folder_peers:
-        archived = {"archived": each.folder_id == 1}
-        found += _list_changed(context, id_of(each.peer), archived, str(update.pts))
-    return found
-
-
-def _of_dialog(peer: Any, context: Context, changes: dict[str, Any]) -> list[ProviderEvent]:
-    if context.own or not isinstance(peer, types.DialogPeer):
-        return []
-    return _list_changed(context, id_of(peer.peer), changes, str(context.now))
-
-
-def _list_changed(context: Context, chat: int, changes: dict[str, Any], at: str) -> list[ProviderEvent]:
-    key = context.key("list", chat, *(f"{name}={value}" for name, value in changes.items()), at)
-    return [ConversationChanged(key, context.conversation(chat), changes, context.now)]
-
-
-# -- groups --------------------------------------------------------------------------------------------------
-
-
-def _admin(update: Any, context: Context) -> list[ProviderEvent]:
-    kind = "promoted" if update.is_admin else "demoted"
-    chat = -update.chat_id
-    key = context.key("admin", chat, update.user_id, update.version)
-    change = {"kind": kind, "member_ids": [str(update.user_id)]}
-    return [GroupChanged(key, context.conversation(chat), str(chat), [change], context.now)]
-
-
-def _channel(update: Any, context: Context) -> list[ProviderEvent]:
-    """The account came into a channel or supergroup, or is no longer in it; the platform says no more."""
-    chat = channel_id(update.channel_id)
-    if chat not in context.gone or context.own:
-        return []
-    key = context.key("gone", chat, context.now)
-    change = {"kind": "member_removed", "member_ids": [str(context.me)]}
-    return [GroupChanged(key, context.conversation(chat), "", [change], context.now)]
-
-
-def _requests(update: Any, context: Context) -> list[ProviderEvent]:
-    chat = id_of(update.peer)
-    return [
-        JoinRequested(
-            context.key("join", chat, user, update.requests_pending),
-            context.conversation(chat),
-            str(user),
-            "",
-            context.now,
-        )
-        for user in update.recent_requesters
-    ]
-
-
-# -- what has no standard event ------------------------------------------------------------------------------
-
-
-def _report(name: str) -> Callable[[Any, Context], list[ProviderEvent]]:
-    return lambda update, context: _reported(update, context, name)
-
-
-def _unknown(update: Any, context: Context) -> list[ProviderEvent]:
-    return _reported(update, context, name_of(update, "Update"))
-
-
-def _reported(update: Any, context: Context, name: str) -> list[ProviderEvent]:
-    peer = getattr(update, "peer", None) or getattr(update, "peer_id", None)
-    chat = id_of(peer)
-    if not chat and isinstance(getattr(update, "channel_id", None), int):
-        chat = channel_id(update.channel_id)
-    raw = hashlib.sha256(bytes(update)).hexdigest()
-    at = None if getattr(update, "pts", None) else context.now
-    key = context.key("update", name, raw, at or 0)
-    return [PlatformEvent(key, name, context.now, context.conversation(chat) if chat else None)]
-
-
-def _notification(update: Any, context: Context) -> list[ProviderEvent]:
-    """Telegram itself says something to the account, outside of any chat."""
-    key = context.key("notification", update.type, update.message, str(update.inbox_date))
-    said = Content(update.type, "text", update.message, kind="service_notification")
-    return [PlatformEvent(key, "service_notification", context.now, None, None, said, "inbound")]
-
-
 UPDATES: dict[type, Callable[[Any, Context], list[ProviderEvent]]] = {
     types.UpdateNewMessage: _new,
     types.UpdateNewChannelMessage: _new,
@@ -400,58 +232,5 @@ UPDATES: dict[type, Callable[[Any, Context], list[ProviderEvent]]] = {
     types.UpdateDeleteMessages: _deleted,
     types.UpdateDeleteChannelMessages: _deleted_in_channel,
     types.UpdateMessageReactions: _reacted,
-    types.UpdateReadHistoryOutbox: _read_by_others,
-    types.UpdateReadChannelOutbox: _read_by_others,
-    types.UpdateReadHistoryInbox: _read_by_owner,
-    types.UpdateReadChannelInbox: _read_by_owner,
-    types.UpdateDialogUnreadMark: _marked,
-    types.UpdateDialogPinned: _pinned,
-    types.UpdateNotifySettings: _notify,
-    types.UpdateFolderPeers: _archived,
-    types.UpdateChatParticipantAdmin: _admin,
-    types.UpdateChannel: _channel,
-    types.UpdatePendingJoinRequests: _requests,
-    types.UpdateServiceNotification: _notification,
-    types.UpdateMessagePoll: _report("poll"),
-    types.UpdatePeerBlocked: _report("peer_blocked"),
-    types.UpdatePinnedMessages: _report("pinned_messages"),
-    types.UpdatePinnedChannelMessages: _report("pinned_messages"),
-    types.UpdatePhoneCall: _report("phone_call"),
-    types.UpdateNewAuthorization: _report("new_authorization"),
-    types.UpdatePeerHistoryTTL: _report("history_ttl"),
+    **LIST_UPDATES,
 }
-# Presence is not reported; what an app shows or keeps for itself is nothing that a customer did; secret chats
-# are not supported; the last group is for bots, which have the other connection, or is part of other updates.
-QUIET = frozenset(
-    getattr(types, f"Update{name}")
-    for name in (
-        "UserTyping ChatUserTyping ChannelUserTyping EncryptedChatTyping UserStatus UserEmojiStatus"
-        " ChannelMessageViews ChannelMessageForwards ReadMessagesContents ChannelReadMessagesContents"
-        " ReadChannelDiscussionInbox ReadChannelDiscussionOutbox ReadMonoForumInbox ReadMonoForumOutbox"
-        " AiComposeTones AttachMenuBots AutoSaveSettings BotCommands BotMenuButton ChannelAvailableMessages"
-        " ChannelTooLong ChannelViewForumAsMessages ChannelWebPage Chat ChatDefaultBannedRights"
-        " ChatParticipants ChatParticipantAdd ChatParticipantDelete ChatParticipantRank Config ContactsReset"
-        " DcOptions DeleteGroupCallMessages DeleteQuickReply DeleteQuickReplyMessages"
-        " DeleteScheduledMessages DialogFilter DialogFilterOrder DialogFilters DraftMessage EmojiGameInfo"
-        " EncryptedMessagesRead Encryption FavedStickers GeoLiveViewed GroupCall GroupCallChainBlocks"
-        " GroupCallConnection GroupCallEncryptedMessage GroupCallMessage GroupCallParticipants LangPack"
-        " LangPackTooLong LoginToken MessageExtendedMedia MessageID MonoForumNoPaidException"
-        " MoveStickerSetToTop NewEncryptedMessage NewQuickReply NewScheduledMessage NewStickerSet"
-        " NewStoryReaction PaidReactionPrivacy PeerLocated PeerSettings PeerWallpaper PhoneCallSignalingData"
-        " PinnedDialogs PinnedForumTopic PinnedForumTopics PinnedSavedDialogs Privacy PtsChanged QuickReplies"
-        " QuickReplyMessage ReadFeaturedEmojiStickers ReadFeaturedStickers ReadStories RecentEmojiStatuses"
-        " RecentReactions RecentStickers SavedDialogPinned SavedGifs SavedReactionTags SavedRingtones"
-        " SentPhoneCode SentStoryReaction SmsJob StarGiftAuctionState StarGiftAuctionUserState"
-        " StarGiftCraftFail StarsBalance StarsRevenueStatus StickerSets StickerSetsOrder StoriesStealthMode"
-        " Story StoryID Theme TranscribedAudio User UserName UserPhone WebBrowserException"
-        " WebBrowserSettings WebPage WebViewResultSent JoinChatWebViewDecision"
-        # of bots
-        " BotBusinessConnect BotCallbackQuery BotChatBoost BotChatInviteRequester BotDeleteBusinessMessage"
-        " BotEditBusinessMessage BotGuestChatQuery BotInlineQuery BotInlineSend BotMessageReaction"
-        " BotMessageReactions BotNewBusinessMessage BotPrecheckoutQuery BotPurchasedPaidMedia"
-        " BotShippingQuery BotStarsSubscription BotStopped BotWebhookJSON BotWebhookJSONQuery"
-        " BusinessBotCallbackQuery ChannelParticipant ChatParticipant InlineBotCallbackQuery ManagedBot"
-        " MessagePollVote NewBotConnection EphemeralBotCallbackQuery NewEphemeralMessage"
-        " EditEphemeralMessage DeleteEphemeralMessages"
-    ).split()
-)

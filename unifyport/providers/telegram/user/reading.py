@@ -13,7 +13,8 @@ from unifyport.providers.contract.errors import ChannelError
 from unifyport.providers.records import Draft
 
 from . import positions, reactions
-from .parse import Context, parse, unparsed
+from .context import Context
+from .parse import parse, unparsed
 from .peers import Peer, Peers, channel_id, id_of
 from .pending import Pending
 
@@ -106,12 +107,12 @@ class Reader:
 
     async def _remember(self, draft: Draft, update: Any, context: Context) -> None:
         match update:
-            case types.UpdateNewMessage(message=types.Message() | types.MessageService() as message):
-                await positions.remember_chat(draft, message.id, id_of(message.peer_id))
+            case types.UpdateNewMessage(message=types.Message() | types.MessageService() as new):
+                await positions.remember_chat(draft, new.id, id_of(new.peer_id))
             case types.UpdateMessageReactions():
                 now = reactions.state_of(update.reactions)
                 await positions.remember_reactions(draft, id_of(update.peer), update.msg_id, now)
-        message = getattr(update, "message", None)
+        message: Any = getattr(update, "message", None)
         action = getattr(message, "action", None)
         if isinstance(action, types.MessageActionChatDeleteUser) and action.user_id == self._me:
             await self._peers.note_left(draft, id_of(message.peer_id))

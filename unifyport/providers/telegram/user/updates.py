@@ -15,25 +15,24 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
-import msgspec
 import trio
 from telethon.tl import types
 
 from unifyport.model.inbound import PlatformEvent, ProviderEvent
 from unifyport.providers.contract.base import Batch, Link
 from unifyport.providers.contract.errors import ChannelError, LoggedOut, SessionLost
-from unifyport.providers.records import Draft, scan_all
+from unifyport.providers.records import Draft
 
-from . import positions
 from .beginning import beginning
 from .differences import Differences, Fetched, History
 from .peers import channel_id, number_of, peer_of_id
 from .pending import Pending
-from .positions import CHANNEL, STATE, ChannelState, State
+from .positions import ChannelState
 from .reading import Item, Reader
 from .settling import settle
+from .standing import Standing
 from .unpacking import Container, box_of, unpack
-from .update_box import ACCOUNT, UpdateBox
+from .update_box import ACCOUNT
 
 if TYPE_CHECKING:
     from .link import UserLink
@@ -64,15 +63,13 @@ class Updates:
         self.pending = Pending(parts.records)
         self._reader = Reader(self._me, parts.peers, self.pending, self._clock)
         self._differences = Differences(parts)
-        self._box = UpdateBox[Item]()
-        self._state = State()
-        self._channels: dict[int, ChannelState] = {}
+        self._standing = Standing(parts.records, self._clock)
+        self._box = self._standing.box
         self._inbox: deque[_Pushed] = deque()
         self._fetched: deque[Fetched] = deque()
         self._fetching = 0
         self._wake = trio.Event()
         self._heard: dict[int, float] = {}  # channel -> when something came last
-        self._changed: set[int] = set()  # sequences whose position is not durable
         self._link: Link | None = None
         self._nursery: trio.Nursery | None = None
         self.is_complete = trio.Event()  # the difference after the connection was applied
@@ -128,39 +125,12 @@ class Updates:
 
     async def _load(self) -> None:
         await self.pending.load()
-        stored = await self._records.get(STATE)
-        if stored is None:  # the login did not get that far
+        if not await self._standing.load():  # the login did not get that far
             await self._records.commit(await beginning(self._parts.rpc.call))
-            stored = await self._records.get(STATE)
-            assert stored is not None
-        self._state = msgspec.msgpack.decode(stored, type=State)
-        channels = await scan_all(self._records.session, CHANNEL)
-        self._channels = {
-            int.from_bytes(key): msgspec.msgpack.decode(value, type=ChannelState) for key, value in channels
-        }
-        self._box.load([(ACCOUNT, self._state.pts)])
-        self._box.load((number, each.pts) for number, each in self._channels.items())
+            await self._standing.load()
         now = trio.current_time()
         self._box.want(ACCOUNT, now)
         self._want_channels(now)
-
-    def _positions(self, draft: Draft) -> Draft:
-        """Put the positions that have changed into `draft`."""
-        minute = self._clock.now_ms() // 60_000 * 60
-        for box in self._changed:
-            pts = self._box.position(box)
-            if box == ACCOUNT:
-                self._state.pts = pts
-                draft.put(STATE, b"", positions.dump(self._state))
-            elif pts:
-                known = self._channels.setdefault(box, ChannelState())
-                known.pts, known.at = pts, minute
-                draft.put(CHANNEL, positions.channel_key(box), positions.dump(known))
-            else:
-                self._channels.pop(box, None)
-                draft.put(CHANNEL, positions.channel_key(box), None)
-        self._changed.clear()
-        return draft
 
     # -- the work ------------------------------------------------------------------------------------------
 
@@ -203,8 +173,7 @@ class Updates:
 
     def _want_channels(self, now: float) -> None:
         """Of channels the platform may be silent after a gap: those that were busy last are asked for."""
-        busy = sorted(self._channels, key=lambda number: -self._channels[number].at)
-        for number in busy[:_POLLED_AT_START]:
+        for number in self._standing.busiest(_POLLED_AT_START):
             self._box.want(number, now)
 
     async def _learn(self, draft: Draft, entities: list[Any]) -> set[int]:
@@ -214,18 +183,13 @@ class Updates:
             channel_id(each.id)
             for each in entities
             if isinstance(each, types.ChannelForbidden)
-            or (isinstance(each, types.Channel) and each.left and each.id in self._channels)
+            or (isinstance(each, types.Channel) and each.left and each.id in self._standing.channels)
         }
 
     def _in_order(self, container: Container, pushed: _Pushed) -> list[Item]:
         """The updates of a container that are in order, and those before that they complete."""
-        now, state = trio.current_time(), self._state
-        is_old = 0 < container.seq_start <= state.seq
-        if container.seq_start > state.seq + 1 and state.seq:
-            self._box.want(ACCOUNT, now)
-        elif container.seq > state.seq:
-            state.seq, state.date = container.seq, max(state.date, container.date)
-            self._changed.add(ACCOUNT)
+        now = trio.current_time()
+        is_new = self._standing.take_seq(container, now)
         found: list[Item] = []
         for update in _sorted(container.updates):
             item = Item(update, pushed.own, pushed.settles)
@@ -236,27 +200,26 @@ class Updates:
                 found += self._offer(box_of(update), pts, count, item, now)
             elif isinstance(update, types.UpdatePtsChanged):
                 self._box.want(ACCOUNT, now)
-            elif not is_old:
-                if isinstance(qts := getattr(update, "qts", None), int) and qts > state.qts:
-                    state.qts = qts
-                    self._changed.add(ACCOUNT)
+            elif is_new:
+                if isinstance(qts := getattr(update, "qts", None), int):
+                    self._standing.take_qts(qts)
                 found.append(item)
         return found
 
     def _offer(self, box: int, pts: int, count: int, item: Item, now: float) -> list[Item]:
         found = self._box.offer(box, pts, count, item, now)
         if found:
-            self._changed.add(box)
+            self._standing.changed.add(box)
             self._heard[box] = now
         return found
 
     async def _deliver(self, draft: Draft, items: list[Item], gone: frozenset[int] = frozenset()) -> None:
         """Read updates, and commit their events with the positions that they lead to."""
-        self._note_tops(items)
+        self._standing.note_tops(items)
         events = await self._reader.read(draft, items, gone)
         for each in gone:
-            self._leave(-each - 10**12)
-        await self._commit(events, self._positions(draft))
+            self._standing.leave(-each - 10**12)
+        await self._commit(events, self._standing.write(draft))
 
     async def _commit(self, events: list[ProviderEvent], draft: Draft) -> None:
         assert self._link is not None
@@ -264,23 +227,6 @@ class Updates:
             await self._records.deliver(self._link, Batch(events, draft.changes))
         elif draft.changes:
             await self._records.commit(draft.changes)
-
-    def _leave(self, number: int) -> None:
-        self._box.forget(number)
-        self._changed.add(number)
-
-    def _note_tops(self, items: list[Item]) -> None:
-        """Note the newest messages: a history that is too long for a difference goes on from them."""
-        for item in items:
-            if not isinstance(item.update, types.UpdateNewMessage | types.UpdateNewChannelMessage):
-                continue
-            message, box = item.update.message, box_of(item.update)
-            if box == ACCOUNT:
-                self._state.top = max(self._state.top, message.id)
-            else:
-                known = self._channels.setdefault(box, ChannelState())
-                known.top = max(known.top, message.id)
-            self._changed.add(box)
 
     # -- differences ---------------------------------------------------------------------------------------
 
@@ -299,9 +245,9 @@ class Updates:
             if history is not None:
                 found = await self._differences.more(box, history)
             elif box == ACCOUNT:
-                found = await self._differences.of_account(self._state, self._box.position(ACCOUNT))
+                found = await self._differences.of_account(self._standing.state, self._box.position(ACCOUNT))
             else:
-                known = self._channels.get(box, ChannelState())
+                known = self._standing.channels.get(box, ChannelState())
                 found = await self._differences.of_channel(box, self._box.position(box), known.top)
         except (LoggedOut, SessionLost):
             raise
@@ -317,8 +263,8 @@ class Updates:
             log.info("telegram: a difference could not be fetched: %s", found.error.reason)
             if found.is_gone:
                 async with self._records.lock:
-                    self._leave(box)
-                    await self._commit([], self._positions(Draft(self._records)))
+                    self._standing.leave(box)
+                    await self._commit([], self._standing.write(Draft(self._records)))
             else:
                 self._box.fail(box, now, getattr(found.error, "retry_after", 0.0))
             return
@@ -358,16 +304,15 @@ class Updates:
         """Commit a difference in batches. Positions go with the last: after a kill it is fetched again, and
         what was told is known by its keys.
         """
-        changed = self._changed | {found.box}
-        self._changed = set()
+        standing = self._standing
+        changed, standing.changed = standing.changed | {found.box}, set()
         while len(items) > MOST_EVENTS:
             part, items = items[:MOST_EVENTS], items[MOST_EVENTS:]
             draft = Draft(self._records)
             await self._commit(await self._reader.read(draft, part), draft)
-        self._changed = changed
+        standing.changed = changed
         if found.box == ACCOUNT and found.state is not None:
-            self._state.qts, self._state.seq = found.state.qts, found.state.seq
-            self._state.date = max(self._state.date, found.state.date)
+            standing.take_state(found.state)
         draft = Draft(self._records)
         if found.gap is not None:
             assert self._link is not None
@@ -392,7 +337,9 @@ class Updates:
         while True:
             await trio.sleep(_POLL_SECONDS)
             now = trio.current_time()
-            silent = [box for box in self._channels if now - self._heard.get(box, start) > _QUIET_SECONDS]
+            silent = [
+                box for box in self._standing.channels if now - self._heard.get(box, start) > _QUIET_SECONDS
+            ]
             if silent:
                 longest = min(silent, key=lambda box: self._heard.get(box, -math.inf))
                 self._heard[longest] = now

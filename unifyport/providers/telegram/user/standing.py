@@ -1,0 +1,100 @@
+"""How far an account has got in its updates: what is applied, and what of that is not durable yet."""
+
+from collections.abc import Iterable
+
+import msgspec
+from telethon.tl import types
+
+from unifyport.process.clock import Clock
+from unifyport.providers.records import Draft, Records, scan_all
+
+from .positions import CHANNEL, STATE, ChannelState, State, channel_key, dump
+from .reading import Item
+from .unpacking import Container, box_of
+from .update_box import ACCOUNT, UpdateBox
+
+
+class Standing:
+    """The sequences of one account, with the newest message of each. `changed`: what is not durable."""
+
+    def __init__(self, records: Records, clock: Clock) -> None:
+        self.box = UpdateBox[Item]()
+        self.state = State()
+        self.channels: dict[int, ChannelState] = {}
+        self.changed: set[int] = set()
+        self._records = records
+        self._clock = clock
+
+    async def load(self) -> bool:
+        """Take what is kept; False if nothing is."""
+        stored = await self._records.get(STATE)
+        if stored is None:
+            return False
+        self.state = msgspec.msgpack.decode(stored, type=State)
+        for key, value in await scan_all(self._records.session, CHANNEL):
+            self.channels[int.from_bytes(key)] = msgspec.msgpack.decode(value, type=ChannelState)
+        self.box.load([(ACCOUNT, self.state.pts)])
+        self.box.load((number, each.pts) for number, each in self.channels.items())
+        return True
+
+    def write(self, draft: Draft) -> Draft:
+        """Put the positions that have changed into `draft`."""
+        minute = self._clock.now_ms() // 60_000 * 60
+        for box in self.changed:
+            pts = self.box.position(box)
+            if box == ACCOUNT:
+                self.state.pts = pts
+                draft.put(STATE, b"", dump(self.state))
+            elif pts:
+                known = self.channels.setdefault(box, ChannelState())
+                known.pts, known.at = pts, minute
+                draft.put(CHANNEL, channel_key(box), dump(known))
+            else:
+                self.channels.pop(box, None)
+                draft.put(CHANNEL, channel_key(box), None)
+        self.changed.clear()
+        return draft
+
+    def leave(self, number: int) -> None:
+        """The account is no longer in a channel."""
+        self.box.forget(number)
+        self.changed.add(number)
+
+    def note_tops(self, items: Iterable[Item]) -> None:
+        """Note the newest messages: a history that is too long for a difference goes on from them."""
+        for item in items:
+            if not isinstance(item.update, types.UpdateNewMessage | types.UpdateNewChannelMessage):
+                continue
+            message, box = item.update.message, box_of(item.update)
+            if box == ACCOUNT:
+                self.state.top = max(self.state.top, message.id)
+            else:
+                known = self.channels.setdefault(box, ChannelState())
+                known.top = max(known.top, message.id)
+            self.changed.add(box)
+
+    def take_seq(self, container: Container, now: float) -> bool:
+        """Whether what has no position of its own in a container is new."""
+        state = self.state
+        if 0 < container.seq_start <= state.seq:
+            return False
+        if container.seq_start > state.seq + 1 and state.seq:
+            self.box.want(ACCOUNT, now)
+        elif container.seq > state.seq:
+            state.seq, state.date = container.seq, max(state.date, container.date)
+            self.changed.add(ACCOUNT)
+        return True
+
+    def take_qts(self, qts: int) -> None:
+        if qts > self.state.qts:
+            self.state.qts = qts
+            self.changed.add(ACCOUNT)
+
+    def take_state(self, told: State) -> None:
+        """What a difference says of the account's state, beside its position."""
+        self.state.qts, self.state.seq = told.qts, told.seq
+        self.state.date = max(self.state.date, told.date)
+
+    def busiest(self, count: int) -> list[int]:
+        """The channels where something came last."""
+        return sorted(self.channels, key=lambda number: -self.channels[number].at)[:count]
