@@ -2,7 +2,7 @@
 
 import pytest
 
-from . import device_peers, zalo_peers
+from . import device_peers, telegram_peers, zalo_peers
 
 
 @pytest.fixture
@@ -31,3 +31,9 @@ def clients(request: pytest.FixtureRequest) -> None:
 @pytest.fixture
 def zca_js() -> None:
     zalo_peers.build()
+
+
+@pytest.fixture
+def telegram_clients() -> None:
+    for kind in telegram_peers.KINDS:
+        telegram_peers.build(kind)

@@ -14,7 +14,7 @@ from unifyport.sandbox.telegram.user.platform import UserPlatform
 from .device_peers import Client, Failed, until
 from .telegram_peers import KINDS, centres, client, log_in, scan
 
-pytestmark = pytest.mark.interop
+pytestmark = [pytest.mark.interop, pytest.mark.usefixtures("telegram_clients")]
 
 ANN, BEN, CAT = "6590000011", "6590000012", "6590000013"
 PAIRS = [("telethon", "kurigram"), ("kurigram", "telethon")]

@@ -15,7 +15,7 @@ from unifyport.sandbox.telegram.user.directory import Person
 from .device_peers import Client
 from .telegram_peers import KINDS, client, log_in
 
-pytestmark = pytest.mark.interop
+pytestmark = [pytest.mark.interop, pytest.mark.usefixtures("telegram_clients")]
 
 CONTENT = bytes(range(256)) * 500
 FILES = {"photo": "a.jpg", "voice": "a.ogg", "document": "a.pdf", "video": "a.mp4"}
