@@ -69,7 +69,7 @@ async def rig(directory: Path) -> AsyncIterator[Rig]:
         more = endpoint(inbox.url, events=ALL) + platforms.sandbox.config() + QUICK
         process = Process(write_config(directory, port=port, more=more), port, SCRIPT)
         shop = platform.account(SHOP, "Shop")
-        await process.start()
+        await process.start(60)
         try:
             found = Rig(platform, inbox, process, shop)
             await found.log_in()
@@ -210,7 +210,7 @@ async def kill_at_random(traffic: Traffic) -> None:
         with trio.move_on_after(60):
             await rig.inbox.until(lambda aim=aim: len(rig.inbox.of("message.received")) >= aim, 60)  # type: ignore[misc]
         await rig.process.kill()
-        await rig.process.start()
+        await rig.process.start(60)
 
 
 async def test_updates_under_cuts_and_kills(tmp_path: Path) -> None:
@@ -285,7 +285,7 @@ async def test_a_send_is_made_once_whenever_it_is_killed(tmp_path: Path) -> None
             for when, what in moments:
                 await found.process.start_with({"DIE_AT": f"{when} {what} {rng.randint(1, 3)}"})
                 assert await found.process.ended() == -signal.SIGKILL, f"it did not come to {when} {what}"
-            await found.process.start()
+            await found.process.start(60)
             with trio.move_on_after(1):  # both directions go on
                 await trio.sleep_forever()
             sending.over = True
