@@ -89,7 +89,7 @@ async def test_a_person_who_blocked_us_and_a_group_that_we_left(tmp_path: Path) 
         await world.inbox.until(lambda: world.received(SHOP, "group.updated"))
         refused = await world.send(SHOP, f"-{group.id}")
         told = refused.json()["error"]
-        assert (told["reason"], told["outcome"]) == ("not_allowed", "rejected"), refused.text
+        assert (told["reason"], told["outcome"]) == ("not_a_member", "rejected"), refused.text
 
 
 async def test_an_answer_that_is_lost_is_settled_by_asking_again(tmp_path: Path) -> None:
