@@ -208,3 +208,19 @@ def test_files_are_checked(platform: UserPlatform) -> None:
     file.expire()
     with pytest.raises(Refused, match="FILE_REFERENCE_EXPIRED"):
         there(F.upload.GetFileRequest(location, 0, 4096))
+
+
+def test_who_asks_to_join_is_let_in_by_an_administrator(platform: UserPlatform) -> None:
+    ann, ben = person(platform, ANN), person(platform, BEN)
+    channel = platform.members.make_channel("Ops", [ann], megagroup=True)
+    platform.orders.obey({"do": "ask_to_join", "from": BEN, "to": f"-100{channel.id}"})
+    device = Device(platform, ann)
+    named = T.InputPeerChannel(channel.id, platform.server.directory.access_hash(ann, channel))
+    asked = F.messages.GetChatInviteImportersRequest(named, None, T.InputUserEmpty(), 10, requested=True)
+    assert [each.user_id for each in device(asked).importers] == [ben.id]
+    user = T.InputUser(ben.id, platform.server.directory.access_hash(ann, ben))
+    device(F.messages.HideChatJoinRequestRequest(named, user, approved=True))
+    assert ben in channel.members
+    assert device(asked).importers == []
+    with pytest.raises(Refused, match="HIDE_REQUESTER_MISSING"):
+        device(F.messages.HideChatJoinRequestRequest(named, user, approved=True))

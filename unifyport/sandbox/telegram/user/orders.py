@@ -46,6 +46,7 @@ class Orders:
             "forget_sessions": self._forget_sessions,
             "group": self._group,
             "channel": self._channel,
+            "ask_to_join": self._ask_to_join,
             "read": self._read,
             "edit": self._edit,
             "delete": self._delete,
@@ -193,6 +194,13 @@ class Orders:
         settings = {name: order[name] for name in ("megagroup", "forum", "username") if name in order}
         title = str(order.get("title", "Channel"))
         return {"id": bot_id(self._platform.members.make_channel(title, people, **settings))}
+
+    def _ask_to_join(self, order: dict[str, Any]) -> None:
+        """`{from, to}`: a person asks to be let into a group or channel."""
+        room = self._customers.chat(order.get("to"))
+        if isinstance(room, Person):
+            raise ValueError("to: must be a group or channel")
+        self._platform.joins.ask(room, self._customers.person(order.get("from")))
 
     def _post(self, order: dict[str, Any], person: Person) -> Post:
         """The message `id` of the chat `to`, as this person numbers it. Raises `ValueError`."""

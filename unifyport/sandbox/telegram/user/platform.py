@@ -12,6 +12,7 @@ from .delivery import Delivery
 from .directory import Person
 from .files import Files
 from .groups import Groups
+from .joins import Joins
 from .link import Link
 from .lists import Configuration, Lists
 from .login import Logins
@@ -44,6 +45,7 @@ class UserPlatform(LocalPlatform):
         self.sends = Sends(self.server, self.delivery, self.files)
         self.changes = Changes(self.server, self.delivery, self.files)
         self.groups = Groups(self.server, self.delivery, self.members, self.files)
+        self.joins = Joins(self.server, self.delivery, self.members, self.groups)
         self.channels = Channels(self.server, self.members, self.groups)
         self.settings = Settings(self.server, self.delivery)
         self.reading = Reading(self.server, self.delivery)
