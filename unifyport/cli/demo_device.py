@@ -29,6 +29,7 @@ class Linked:
     question: str
     reply: str
     scan: Mapping[str, Any] = attrs.field(factory=dict)
+    provider_data: Mapping[str, str] = attrs.field(factory=dict)
 
 
 LINKED = (
@@ -56,6 +57,17 @@ LINKED = (
         reply="Có, từ chín giờ sáng.",
         scan={"confirm": True},
     ),
+    Linked(
+        channel="telegram",
+        platform="telegram-user",
+        shown="a personal account of Telegram",
+        owner={"phone": "6590000010"},
+        people=({"phone": "6590000010", "name": "Shop"}, {"phone": "6590000011", "name": "Tom"}),
+        written={"from": "6590000011", "to": "6590000010"},
+        question="Is it still there?",
+        reply="Yes, until Friday.",
+        provider_data={"api_id": "1", "api_hash": "0" * 32},
+    ),
 )
 
 
@@ -63,7 +75,13 @@ async def link(linked: Linked, call: Call, order: Order) -> None:
     """Create an account, show its QR code, and scan it with the owner's phone."""
     for person in linked.people:
         await order("updates", {"do": "account", **person})
-    wanted = {"provider": linked.channel, "auth_mode": "qrcode", "name": f"demo-{linked.platform}"}
+    wanted: dict[str, Any] = {
+        "provider": linked.channel,
+        "auth_mode": "qrcode",
+        "name": f"demo-{linked.platform}",
+    }
+    if linked.provider_data:
+        wanted["provider_data"] = dict(linked.provider_data)
     account = (await call("POST", "/v1/accounts", wanted))["data"]
     path = f"/v1/accounts/{account['id']}/auth"
     await call("POST", f"{path}/qr/start", None)
