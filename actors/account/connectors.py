@@ -10,7 +10,7 @@ from unifyport.model.proxy import Proxy
 from unifyport.net.guard import NameNotResolved, UrlNotAllowed
 from unifyport.providers.contract.base import Connector, ConnectorContext
 from unifyport.providers.contract.errors import ChannelError, Transient
-from unifyport.providers.contract.login import LogsOut
+from unifyport.providers.contract.login import ExportsSession, LogsOut
 from unifyport.providers.contract.session import Session
 
 from .memory_session import MemorySession
@@ -67,6 +67,19 @@ class Connectors:
             await log_out(account_id, connector)
         finally:
             await close(account_id, connector)
+
+    async def export_session(self) -> str:
+        """The account's session, in a format of the platform's tools; for a connector that exports it.
+
+        Raises a failure class, `StoreUnavailable`.
+        """
+        stored = MemorySession(await self._services.store.session(self._state.row.no))
+        connector = self._state.connector_class(await self._context(stored))
+        assert isinstance(connector, ExportsSession), "the use case checks this"
+        try:
+            return await connector.export_session()
+        finally:
+            await close(self._state.row.id, connector)
 
     async def _context(self, session: Session, former: Session | None = None) -> ConnectorContext:
         row, services = self._state.row, self._services

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from tests.api.test_quarantine import owner_of
 from tests.telegram_world import SHOP, TelegramWorld, telegram_world
 from unifyport.protocols.mtproto.encryption import AuthKey
-from unifyport.providers.telegram.user.session_formats import to_telethon
+from unifyport.providers.telegram.user.session_formats import Exported, read_exported, to_telethon
 from unifyport.sandbox.telegram.user.authorizations import Authorization
 
 
@@ -215,3 +216,24 @@ async def test_a_wait_before_a_code_is_sent_says_until_when(tmp_path: Path) -> N
         assert failed["last_error"] == "rate_limited"
         left = datetime.fromisoformat(failed["auth_payload"]["retry_at"]) - datetime.now(UTC)
         assert 60_000 < left.total_seconds() <= 60_259
+
+
+async def test_the_owner_exports_the_session_of_a_stopped_account(tmp_path: Path) -> None:
+    async with telegram_world(tmp_path) as world:
+        id_ = await world.link(SHOP)
+        path = f"/v1/accounts/{id_}/auth/session/export"
+        refused = await world.api("POST", path)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (403, "owner_only")
+        async with owner_of(tmp_path) as owner:
+            refused = await owner.post(path)
+            assert refused.status_code == 400
+            assert "must be stopped first" in refused.text
+            await world.api.data("POST", f"/v1/accounts/{id_}/runtime/stop")
+            await world.account(SHOP, "stopped")
+            exported = (await owner.post(path)).json()["data"]["session"]
+        person = world.user_platform.server.directory.by_phone(SHOP)
+        assert person is not None
+        [authorization] = person.authorizations
+        assert read_exported(exported.encode()) == Exported(2, authorization.key.value)
+        await world.api.data("POST", f"/v1/accounts/{id_}/runtime/start")
+        await world.running(SHOP)

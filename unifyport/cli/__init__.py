@@ -9,6 +9,7 @@ from .clock import clock
 from .config import config, reload
 from .demo import demo
 from .doctor import doctor
+from .export_session import export_session
 from .keys import keys
 from .login import login
 from .messages import listen, send
@@ -32,6 +33,7 @@ for command in (
     status,
     explain,
     login,
+    export_session,
     send,
     listen,
     keys,

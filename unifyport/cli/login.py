@@ -1,5 +1,6 @@
 """`login`: a human logs an account in at the terminal, with the QR code drawn there."""
 
+import base64
 import io
 import time
 from collections.abc import Iterator
@@ -79,9 +80,13 @@ def _session(file: Path | None, url: str | None) -> dict[str, str]:
 def _read(file: Path | None) -> str:
     assert file is not None
     try:
-        return file.read_text()
-    except (OSError, UnicodeDecodeError) as error:
+        content = file.read_bytes()
+    except OSError as error:
         fail(f"{file}: {error}")
+    try:
+        return content.decode()
+    except UnicodeDecodeError:  # a binary file, such as Telethon's
+        return base64.b64encode(content).decode()
 
 
 class _Conversation:

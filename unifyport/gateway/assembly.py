@@ -54,6 +54,7 @@ from .quarantine import QuarantineUseCases
 from .repeats import Repeats
 from .runtime import RuntimeUseCases, SupervisionTree
 from .sends import SendUseCases
+from .session_export import SessionExport
 from .session_files import SessionFiles
 from .status import StatusUseCases
 from .workspace import ProviderUseCases, WorkspaceUseCases
@@ -158,6 +159,7 @@ class Assembly:
             workspace=WorkspaceUseCases(store, self.writes, self.settings),
             providers=ProviderUseCases(self.registry, self.settings),
             quarantine=QuarantineUseCases(store, self.writes, self.accounts, lookup, now_ms),
+            session_export=SessionExport(self.accounts, lookup),
             configuration=ConfigurationUseCases(reloads),
             linked_files=LinkedFiles(store, self.links, self.media, self.uploads, self.pictures),
             uploads=UploadUseCases(self.uploads, self.settings, clock),

@@ -23,6 +23,7 @@ from .platform import PlatformUseCases
 from .quarantine import QuarantineUseCases
 from .runtime import RuntimeUseCases, SupervisionTree
 from .sends import SendUseCases
+from .session_export import SessionExport
 from .status import StatusUseCases
 from .workspace import ProviderUseCases, WorkspaceUseCases
 
@@ -52,6 +53,7 @@ class Gateway:
     workspace: WorkspaceUseCases
     providers: ProviderUseCases
     quarantine: QuarantineUseCases
+    session_export: SessionExport
     configuration: ConfigurationUseCases
     clock: ClockUseCases
     linked_files: LinkedFiles

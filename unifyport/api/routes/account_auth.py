@@ -75,6 +75,11 @@ async def import_session(call: Call) -> schemas.AccountSession:
     return present_login(await call.gateway.logins.import_session(call.path["account_id"], given))
 
 
+async def export_session(call: Call) -> schemas.ExportedSession:
+    session = await call.gateway.session_export.export(call.path["account_id"], owner=call.owner)
+    return schemas.ExportedSession(session)
+
+
 async def cancel_auth(call: Call) -> schemas.AccountSession:
     return present_login(await call.gateway.logins.cancel(call.path["account_id"]))
 
@@ -186,6 +191,25 @@ ROUTES = [
         error(codes.DECLARED_IN_FILE),
         body=schemas.AuthSessionImportRequest,
         failure=_SESSION_FAILED,
+    ),
+    Route(
+        "exportAccountAuthSession",
+        "POST",
+        "/v1/accounts/{account_id}/auth/session/export",
+        export_session,
+        _TAG,
+        "The session of a stopped account, for another program; only through the owner's socket",
+        _SESSION_FAILED,
+        schemas.ExportedSession,
+        errors=(
+            INVALID_REQUEST,
+            NOT_BOUND,
+            NOT_FOUND,
+            error(codes.NO_ADAPTER),
+            error(codes.OWNER_ONLY),
+            error(codes.UNSUPPORTED),
+        ),
+        extension=True,
     ),
     _route(
         "cancelAccountAuth",

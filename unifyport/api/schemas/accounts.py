@@ -121,6 +121,13 @@ class AuthSessionImportRequest:
 
 
 @attrs.define
+class ExportedSession:
+    """A session as tools of its platform read it. Whoever has it is the account."""
+
+    session: str
+
+
+@attrs.define
 class RuntimeFailure:
     """`kind`: transient, deferred (told to wait), conflict, terminal, bug."""
 

@@ -179,6 +179,16 @@ class ImportsSession(ABC):
         """
 
 
+class ExportsSession(ABC):
+    @abstractmethod
+    async def export_session(self) -> str:
+        """The session, in a format of the platform's tools that `import_session` of this connection reads.
+
+        Called on a connector that is constructed for it, with the session in memory, while no connection of
+        the account is up. Reads records only. Raises `Rejected` where there is nothing to export.
+        """
+
+
 class LogsOut(ABC):
     @abstractmethod
     async def log_out(self) -> None:

@@ -15,12 +15,17 @@ from unifyport.providers.contract.login import (
     Authorizes,
     Dialog,
     ExportedSession,
+    ExportsSession,
     ImportsSession,
     LogsOut,
 )
 from unifyport.providers.records import Records
 
 from .actions import UserActions
+from .addresses import read_data_centres
+from .keys import auth_key, load_auth, load_me
+from .records import AUTH, ME
+from .session_formats import to_telethon
 
 if TYPE_CHECKING:
     from .link import UserLink
@@ -28,7 +33,7 @@ if TYPE_CHECKING:
 _READY_SECONDS = 20.0
 
 
-class UserConnector(UserActions, AnswersProbes, LogsOut):
+class UserConnector(UserActions, AnswersProbes, LogsOut, ExportsSession):
     """An account that is logged in."""
 
     def __init__(self, context: ConnectorContext) -> None:
@@ -72,6 +77,19 @@ class UserConnector(UserActions, AnswersProbes, LogsOut):
                 link.close()
         except LoggedOut:
             return
+
+    async def export_session(self) -> str:
+        """A string that Telethon reads."""
+        stored = await self._records.get(ME)
+        me = load_me(stored) if stored is not None else None
+        auth = await self._records.get(AUTH, auth_key(me.dc)) if me is not None else None
+        place = read_data_centres(self._context.endpoints).find(me.dc) if me is not None else None
+        if me is None or auth is None or place is None:
+            raise Rejected("not_logged_in")
+        try:
+            return to_telethon(me.dc, load_auth(auth).key, place.host, place.port)
+        except ValueError:  # the table names a host, and the string has room for an address only
+            raise Rejected("address_not_literal") from None
 
     async def _up(self) -> "UserLink":
         """The connection, once it can be used. Raises `Transient`."""
