@@ -62,3 +62,33 @@ async def test_a_send_whose_connection_was_cut_is_settled_by_its_message(tmp_pat
         assert command["message_id"]
         assert _got(world) == ["first", "once"]
         assert world.received(SHOP, "provider.event") == []
+
+
+async def test_a_message_that_comes_back_ahead_of_its_answer_ends_the_send(tmp_path: Path) -> None:
+    async with telegram_world(tmp_path) as world:
+        await _meet(world)
+        await world.send(SHOP, "@mei", "first")
+        await world.do("mute", method="messages.sendMessage")
+        answers: list[Any] = []
+
+        async def send() -> None:
+            answers.append(await world.send(SHOP, "@mei", "same words"))
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(send)
+            with trio.fail_after(10):
+                while "same words" not in _got(world):
+                    await trio.sleep(0.01)
+            await world.order("messages", **{"from": SHOP, "to": MEI, "text": "same words"})
+        [answer] = answers
+        assert answer.status_code == 200, answer.text
+        sent = [each for each in await _sent(world) if each["text"] == "same words"]
+        assert answer.json()["data"]["message_id"] in {str(each["ids"][SHOP]) for each in sent}
+        await world.inbox.until(lambda: world.received(SHOP, "provider.event"))
+        [echo] = world.received(SHOP, "provider.event")
+        assert echo["data"]["message"]["text"] == "same words"
+        assert echo["data"]["message"]["id"] != answer.json()["data"]["message_id"]
+
+
+async def _sent(world: TelegramWorld) -> list[dict[str, Any]]:
+    return list((await world.platform.http.get("/sandbox/telegram-user/messages")).json())

@@ -97,7 +97,7 @@ def message_events(message: Any, context: Context) -> list[ProviderEvent]:
     if isinstance(message, types.MessageService):
         return [service_event(Shaper(message, context.known, context.me), key)]
     if message.out and message.id in context.settled:
-        return [_settled(message, context, key)]
+        return [_settled(message, context), Ignored(key)]
     if message.out and (context.own or message.id in context.answered):
         return [Ignored(key)]
     shaper = Shaper(message, context.known, context.me)
@@ -120,11 +120,14 @@ def _read(shaper: Shaper, context: Context) -> tuple[Content, Any, Conversation]
     return said, head, conversation(head.chat)
 
 
-def _settled(message: Any, context: Context, key: bytes) -> ProviderEvent:
-    """A send whose answer never came was sent: here is its message."""
+def _settled(message: Any, context: Context) -> ProviderEvent:
+    """A send whose answer never came was sent: here is its message. The key is that of the send, as the
+    message may have been read while the answer was still waited for.
+    """
     at = int(message.date.timestamp()) * 1000
     there = context.conversation(id_of(message.peer_id))
     ref = context.settled[message.id]
+    key = context.key("settled", ref)
     return StatusChanged(key, there, [str(message.id)], Status.SENT, at, client_ref=ref)
 
 

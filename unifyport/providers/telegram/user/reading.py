@@ -24,12 +24,13 @@ log = logging.getLogger(__name__)
 @attrs.frozen
 class Item:
     """`own`: part of the answer to a call of ours. `settles`: the `random_id` of a send that nobody waits for
-    any more, whose message this is.
+    any more, whose message this is. `is_fetched`: it is part of a difference.
     """
 
     update: Any
     own: bool = False
     settles: int = 0
+    is_fetched: bool = False
 
 
 class Reader:
@@ -93,11 +94,13 @@ class Reader:
         message = item.update.message
         ref = item.settles or random_id
         if not ref and not item.own and message.id not in context.answered:
-            ref = self._pending.match(message) or 0
+            ref = self._pending.match(message, is_fetched=item.is_fetched) or 0
         if not ref:
             return
         if ref in self._pending.in_progress:
             context.own = True
+            if not item.own:
+                self._pending.tell(ref, message.id)
         elif ref in self._pending.rows and not item.own:
             change = self._pending.end(ref, message.id)
             draft.put(change.name, change.key, change.value)

@@ -95,21 +95,52 @@ class Sends:
         with pending.sending([first], row) as changes:
             await self._parts.records.sending(message, changes, str(first))
             try:
-                found = await self._call(request, conversation)
+                found = await self._call_or_find(request, conversation, first)
+                return self._sent(found, random_ids, conversation, text)
             except ChannelError as error:
                 if not error.maybe_applied:
+                    pending.known(first)
                     self._parts.updates.answered(None, (first,))
                 raise await self._refusal(error, conversation) from None
+
+    def _sent(self, found: Any, random_ids: list[int], conversation: int, text: str) -> Sent:
+        """What an answer says, which goes on to the updates. Raises `Transient` if it names no message."""
+        pending, updates, first = self._parts.updates.pending, self._parts.updates, random_ids[0]
+        if isinstance(found, int):
+            pending.known(first, found)
+            updates.answered(None, (first,))
+            return Sent(str(found))
         if isinstance(found, types.UpdateShortSentMessage):
             found = sent_message(found, peer_of_id(conversation), text)
         ids = sent_ids(found, random_ids)
         if not ids:  # it was accepted; the message comes with the difference
-            self._parts.updates.gap()
+            updates.gap()
             raise Transient("no_message_in_answer", maybe_applied=True)
         for id_ in ids:
-            pending.note_answered(id_)
-        self._parts.updates.answered(found, (first,))
-        return Sent(str(ids[0]))
+            pending.known(first, id_)
+        updates.answered(found, (first,))
+        return Sent(str(ids[0]), ",".join(map(str, ids)) if len(ids) > 1 else "")
+
+    async def _call_or_find(self, request: Any, conversation: int, random_id: int) -> Any:
+        """The answer, or the id of the message if it comes back before the answer."""
+        found: list[int] = []
+        failures: list[ChannelError] = []
+        answers: list[Any] = []
+
+        async def look() -> None:
+            found.append(await self._parts.updates.pending.wait_found(random_id))
+            nursery.cancel_scope.cancel()
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(look)
+            try:
+                answers.append(await self._call(request, conversation))
+            except ChannelError as error:
+                failures.append(error)
+            nursery.cancel_scope.cancel()
+        if answers or found:
+            return (answers or found)[0]
+        raise failures[0]
 
     async def _refusal(self, error: ChannelError, conversation: int) -> ChannelError:
         """Of groups that the account is not in the platform says no more than that it must not write."""

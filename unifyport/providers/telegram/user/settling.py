@@ -5,6 +5,7 @@ any more.
 """
 
 import logging
+import math
 from typing import TYPE_CHECKING, Any, Final
 
 import trio
@@ -34,6 +35,7 @@ async def settle(parts: "UserLink", pending: Pending) -> None:
     await parts.updates.is_complete.wait()  # a message that came back has settled its send
     pause = _FIRST_PAUSE
     while True:
+        pending.lost = trio.Event()
         left = [random_id for random_id in list(pending.rows) if random_id not in pending.in_progress]
         for random_id in left:
             try:
@@ -42,8 +44,9 @@ async def settle(parts: "UserLink", pending: Pending) -> None:
                 raise
             except ChannelError as error:
                 log.info("telegram: a send without an answer is not settled yet: %s", error.reason)
-        await trio.sleep(pause)
-        pause = min(pause * 2, _LONGEST_PAUSE) if left else _FIRST_PAUSE
+        with trio.move_on_after(pause if left else math.inf) as waiting:
+            await pending.lost.wait()
+        pause = min(pause * 2, _LONGEST_PAUSE) if waiting.cancelled_caught else _FIRST_PAUSE
 
 
 async def _settle(parts: "UserLink", pending: Pending, random_id: int) -> None:

@@ -288,16 +288,18 @@ class Updates:
 
     def _items_of(self, found: Fetched, now: float) -> list[Item]:
         """What a difference holds, in order: new messages before what happened to them."""
-        items = [Item(each) for each in found.updates if isinstance(each, types.UpdateMessageID)]
-        items += [Item(each) for each in found.messages]
+        items = [
+            Item(each, is_fetched=True) for each in found.updates if isinstance(each, types.UpdateMessageID)
+        ]
+        items += [Item(each, is_fetched=True) for each in found.messages]
         for update in found.updates:
             pts, count, box = getattr(update, "pts", None), getattr(update, "pts_count", None), box_of(update)
             if isinstance(update, types.UpdateChannelTooLong):
                 self._box.want(update.channel_id, now)
             elif isinstance(pts, int) and isinstance(count, int) and box != found.box:
-                items += self._offer(box, pts, count, Item(update), now)
+                items += self._offer(box, pts, count, Item(update, is_fetched=True), now)
             elif not isinstance(update, types.UpdateMessageID):
-                items.append(Item(update))
+                items.append(Item(update, is_fetched=True))
         return items
 
     async def _deliver_all(self, found: Fetched, items: list[Item], gone: frozenset[int]) -> None:
