@@ -110,8 +110,8 @@ async def test_what_is_said_and_done_in_a_private_chat(first: str, second: str, 
 @pytest.mark.parametrize(("first", "second"), [*PAIRS, ("telethon", "telethon")])
 async def test_files(first: str, second: str, tmp_path: Path) -> None:
     """Kurigram encrypts too slowly for a file of more than 10 MiB, which is uploaded in another way."""
-    small = bytes(range(256)) * 400
-    large = bytes(range(256)) * (48_000 if first == second else 4_000)
+    small = bytes(range(256)) * 200
+    large = bytes(range(256)) * (48_000 if first == second else 600)
     async with pair(tmp_path, first, second) as p:
         for content, kind in ((small, "photo"), (small, "voice"), (large, "document")):
             path = tmp_path / {"photo": "a.jpg", "voice": "a.ogg", "document": "a.pdf"}[kind]
@@ -124,7 +124,7 @@ async def test_files(first: str, second: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_file_on_another_data_centre(kind: str, tmp_path: Path) -> None:
-    content = bytes(range(256)) * 4000
+    content = bytes(range(256)) * 800
     async with centres() as platform:
         _, ben = platform.account(ANN, "Ann"), platform.account(BEN, "Ben", username="benny")
         async with client(platform, kind, tmp_path) as running:

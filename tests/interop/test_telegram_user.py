@@ -17,7 +17,7 @@ from .telegram_peers import KINDS, client, log_in
 
 pytestmark = [pytest.mark.interop, pytest.mark.usefixtures("telegram_clients")]
 
-CONTENT = bytes(range(256)) * 500
+CONTENT = bytes(range(256)) * 200
 FILES = {"photo": "a.jpg", "voice": "a.ogg", "document": "a.pdf", "video": "a.mp4"}
 
 
