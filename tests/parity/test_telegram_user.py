@@ -8,6 +8,7 @@ import pytest
 import trio
 from telethon.tl import types
 
+from tests.harness import TOKEN
 from tests.parity.disk import SlowDisk
 from tests.telegram_world import MEI, SHOP, TOM, TelegramWorld, telegram_world
 
@@ -203,3 +204,31 @@ async def test_what_the_capability_list_says(tmp_path: Path) -> None:
                 each["capabilities"]
             )
             assert not {"list_labels", "list_message_templates"} & set(each["capabilities"])
+
+
+async def test_a_bot_beside_its_owner(tmp_path: Path) -> None:
+    """Two identities of one channel, each with the ids of its conversations."""
+    async with telegram_world(tmp_path) as world:
+        await _meet(world)
+        body = {"provider": "telegram", "auth_mode": "token", "provider_data": {"token": TOKEN}}
+        made = await world.api.data("POST", "/v1/accounts", body)
+        path = f"/v1/accounts/{made['id']}"
+        bot = await world.api.until(lambda found: found["runtime_status"] == "running", path)
+        shop = await world.running(SHOP)
+        assert bot["provider_account_ref"] != shop["provider_account_ref"]
+        await _write(world, "to the owner")
+        await world.inbox.until(lambda: "to the owner" in world.texts(SHOP))
+
+
+async def test_one_account_logs_in_twice(tmp_path: Path) -> None:
+    """The user is one identity: the second login says so, and the first goes on."""
+    async with telegram_world(tmp_path) as world:
+        await _meet(world)
+        first = world.ids.pop(SHOP)
+        code = await world.start_by_code(SHOP)
+        path = f"/v1/accounts/{world.ids[SHOP]}/auth/code"
+        refused = await world.api("POST", path, {"code": code})
+        assert refused.json()["error"]["code"] == "duplicate_provider_account"
+        world.ids[SHOP] = first
+        await _write(world, "still here")
+        await world.inbox.until(lambda: "still here" in world.texts(SHOP))
