@@ -168,3 +168,17 @@ async def test_an_album_is_sent(tmp_path: Path) -> None:
         assert [post.text for post in sent] == ["one", "two"]
         assert len({post.grouped_id for post in sent}) == 1
         assert world.received(SHOP, "provider.event") == []
+
+
+async def test_people_are_mentioned_by_their_names(tmp_path: Path) -> None:
+    async with telegram_world(tmp_path) as world:
+        mei = await _meet(world)
+        for mode, dot in (("MarkdownV2", "\\."), ("HTML", "."), ("", ".")):
+            text = {"HTML": "<b>Hi</b> "}.get(mode, "*Hi* " if mode else "Hi ") + f"{{{{@{mei}}}}}{dot}"
+            data = {"parse_mode": mode} if mode else {}
+            answer = await world.send(SHOP, mei, text, mentions=[{"id": mei}], provider_data=data)
+            assert answer.status_code == 200, answer.text
+            post = list(world.user_platform.customers.person(MEI).posts.values())[-1]
+            assert post.text == "Hi Mei."
+            words = [post.text[each.offset : each.offset + each.length] for each in post.entities]
+            assert sorted(words) == (["Hi", "Mei"] if mode else ["Mei"])

@@ -4,8 +4,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from unifyport.model.message import OutboundText
 from unifyport.providers.contract.errors import Rejected
 from unifyport.providers.telegram.user.markup import marked_up
+from unifyport.providers.telegram.user.mentions import expanded, wanted
 
 V2, HTML, OLD = "MarkdownV2", "HTML", "Markdown"
 CASES = [
@@ -96,3 +98,26 @@ def test_any_text_is_read_or_refused(text: str, mode: str) -> None:
         return
     for each in entities:
         assert 0 <= each["offset"] < each["offset"] + each["length"] <= len(plain)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.sampled_from(["{{@7}}", "{{@8}}", "a", "😀", " ", "*b*", "<i>", "</i>"]), max_size=8),
+    st.sampled_from([None, HTML, OLD]),
+    st.text(min_size=1, max_size=9),
+)
+def test_mentions_are_where_the_names_are(parts: list[str], mode: str | None, name: str) -> None:
+    message = OutboundText("7", "user", "".join(parts), parse_mode=mode, mentions=["7"])
+    if not wanted(message):
+        return
+    try:
+        made = expanded(message, {"7": name})
+    except Rejected:
+        return
+    mentions = [each for each in made.provider_data["entities"] if each["type"] == "text_mention"]
+    assert len(mentions) == parts.count("{{@7}}")
+    for each in mentions:
+        assert made.text[each["offset"] : each["offset"] + each["length"]] == name
+    for each in made.provider_data["entities"]:
+        if each["type"] == "bold":
+            assert made.text[each["offset"] : each["offset"] + each["length"]] == "b"

@@ -60,6 +60,7 @@ def _personal(auth_mode: str, connector: str, *credentials: Credential) -> Conne
         inbound=Inbound.REPLAYABLE,
         probed=(POLL,),
         check=plan,
+        mentions=True,
         provider_data=USER_PROVIDER_DATA,
         named_files=album_files,
         canonical=limits.canonical,

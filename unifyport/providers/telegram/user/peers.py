@@ -50,6 +50,12 @@ class Peer(msgspec.Struct, array_like=True, frozen=True, omit_defaults=True):
         """The number that the platform's objects have."""
         return number_of(self.id)
 
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        whole = " ".join(part for part in (self.first_name, self.last_name) if part)
+        return self.title or whole or self.username
+
     def as_chat(self) -> dict[str, Any]:
         """A `Chat` of the Bot API."""
         return {"id": self.id, "type": self.type, **self._names()}

@@ -16,6 +16,7 @@ from unifyport.providers.contract.fields import invalid
 
 from ..bot.render import Request, render
 from ..bot.send_fields import PROVIDER_DATA as BOT_FIELDS
+from . import mentions
 from .markup import marked_up
 
 MAX_TEXT = 4096  # UTF-16 units
@@ -31,6 +32,8 @@ PROVIDER_DATA = tuple(field for field in BOT_FIELDS if field.name not in _OF_BOT
 
 def plan(message: OutboundMessage) -> Request:
     """What a message is to be sent as. Raises `Rejected` for one that Telegram would refuse."""
+    if named := mentions.wanted(message):  # of names only their length is not known yet
+        message = mentions.expanded(message, dict(zip(named, named, strict=True)))
     given = {name: value for name, value in message.provider_data.items() if name not in _OF_BOTS}
     if "album" in given:
         given["album"] = [_marked_item(place, item) for place, item in enumerate(given["album"])]

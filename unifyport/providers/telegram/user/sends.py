@@ -16,6 +16,7 @@ from unifyport.providers.contract.capabilities import Sent
 from unifyport.providers.contract.errors import ChannelError, LoggedOut, Rejected, SessionLost, Transient
 
 from ..bot.render import Request
+from . import mentions
 from .answers import sent_ids
 from .entities import mentioned_users
 from .peers import peer_of_id
@@ -43,6 +44,8 @@ class Sends:
         """Send a message of a command, once."""
         if quoted_message_id is not None:
             message = attrs.evolve(message, reply_to_message_id=quoted_message_id)
+        if named := mentions.wanted(message):
+            message = mentions.expanded(message, await self._names(named))
         made: Request = message.rendered_by(plan)
         if quoted_message_id is not None and "reply_parameters" not in made.fields:
             made = plan(message)
@@ -66,6 +69,16 @@ class Sends:
             return render(made, target, uploaded(file, facts)), str(made.fields.get("caption", ""))
         found = contents(made, target)
         return render(made, target, found), str(made.fields.get("text", ""))
+
+    async def _names(self, ids: list[str]) -> dict[str, str]:
+        """The names of people. Who has none is called by the id; whom the account does not know is refused
+        where the mention is rendered.
+        """
+        found = {}
+        for id_ in ids:
+            peer = await self._parts.peers.get(int(id_))
+            found[id_] = (peer.name if peer is not None else "") or id_
+        return found
 
     async def _users(self, made: Request) -> dict[int, Any]:
         """The users that entities name."""
