@@ -5,6 +5,7 @@ https://core.telegram.org/api/datacenter
 """
 
 import enum
+import functools
 import re
 from collections.abc import Mapping
 from typing import Any, Final
@@ -93,7 +94,8 @@ def parse_table(text: str) -> dict[Kind, dict[int, DataCentre]]:
     return found
 
 
-def parse_keys(text: str) -> dict[int, ServerKey]:
+@functools.lru_cache(maxsize=8)
+def parse_keys(text: str) -> Mapping[int, ServerKey]:
     """RSA public keys in PEM, one or several. Raises `WrongTable`."""
     try:
         keys = [ServerKey.from_pem(pem.encode()) for pem in _PEM.findall(text)]
