@@ -19,6 +19,7 @@ from unifyport.model.inbound import Unparsed
 from unifyport.model.normalize import normalize
 from unifyport.providers.contract.errors import Rejected
 from unifyport.providers.telegram.bot.services import SERVICES
+from unifyport.providers.telegram.user.contents import CONTENTS
 from unifyport.providers.telegram.user.context import Context
 from unifyport.providers.telegram.user.entities import ENTITIES
 from unifyport.providers.telegram.user.files import read_handle
@@ -27,7 +28,7 @@ from unifyport.providers.telegram.user.peers import Peer
 from unifyport.providers.telegram.user.quiet import QUIET
 from unifyport.providers.telegram.user.reading import mentioned
 from unifyport.providers.telegram.user.services import ACTIONS
-from unifyport.providers.telegram.user.shapes import CONTENTS, name_of
+from unifyport.providers.telegram.user.values import name_of
 
 AT = datetime.datetime.fromtimestamp(1_780_790_400, datetime.UTC)
 ME, MEI = 42, 7

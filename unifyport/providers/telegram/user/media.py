@@ -19,7 +19,7 @@ from ..bot.render import Request
 from .cdn import CdnReader
 from .files import Handle, read_handle
 from .peers import peer_of_id
-from .render import FileFacts, external, kept, uploaded
+from .render_files import FileFacts, external, kept, uploaded
 from .shapes import Shaper
 
 if TYPE_CHECKING:

@@ -22,7 +22,8 @@ from .entities import mentioned_users
 from .peers import peer_of_id
 from .pending import Row, digest_of
 from .plan import plan
-from .render import Target, contents, facts_of, render, render_album, uploaded
+from .render import Target, contents, render, render_album
+from .render_files import facts_of, uploaded
 from .settling import DUPLICATE
 from .unpacking import sent_message
 
