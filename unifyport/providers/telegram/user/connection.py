@@ -153,7 +153,11 @@ class Connection:
 
     def close(self) -> None:
         """Close at once; whoever waits for an answer gets `Transient`."""
-        self._fail(Transient("connection_lost"))
+        self.end(Transient("connection_lost"))
+
+    def end(self, failure: ChannelError) -> None:
+        """Close at once; `run` raises `failure`, if nothing has ended it before."""
+        self._fail(failure)
         self._wire.close()
 
     # -- reading ------------------------------------------------------------------------------------------

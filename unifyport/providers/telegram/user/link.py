@@ -73,14 +73,14 @@ class UserLink:
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._connection.run)
-                await nursery.start(self._media.run)
-                nursery.start_soon(self._watch)
+                self._media.nursery = nursery
                 nursery.start_soon(self._keep_records)
                 nursery.start_soon(self.updates.run, link)
                 ready.set()
         except* ChannelError as group:
             failure = _worst(group)
         finally:
+            self._media.nursery = None
             self.close()
         raise failure
 
@@ -95,11 +95,6 @@ class UserLink:
     def close(self) -> None:
         self.lost.set()
         self._connection.close()
-
-    async def _watch(self) -> None:
-        await self.rpc.ended.wait()
-        assert self.rpc.failure is not None
-        raise self.rpc.failure
 
     # -- what the connection hears ------------------------------------------------------------------------
 

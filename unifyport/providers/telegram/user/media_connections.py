@@ -35,7 +35,7 @@ _MOST: Final = 8  # connections with other data centres at a time
 
 
 class MediaConnections:
-    """Opened on demand, while `run` runs."""
+    """Opened on demand, while there is a `nursery`, which serves them."""
 
     def __init__(self, context: ConnectorContext, dialler: Dialler, records: Records) -> None:
         self._context = context
@@ -43,16 +43,7 @@ class MediaConnections:
         self._records = records
         self._open: dict[int, Connection] = {}
         self._opening: dict[int, trio.Lock] = {}
-        self._nursery: trio.Nursery | None = None
-
-    async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Keep the connections until cancelled; started once they can be opened."""
-        try:
-            async with trio.open_nursery() as self._nursery:
-                task_status.started()
-                await trio.sleep_forever()
-        finally:
-            self._nursery = None
+        self.nursery: trio.Nursery | None = None
 
     async def get(self, dc: int, rpc: "Rpc") -> Connection:
         """A connection that may be used. Raises failure classes."""
@@ -61,11 +52,11 @@ class MediaConnections:
             found = self._open.get(dc)
             if found is not None and found.failure is None:
                 return found
-            if self._nursery is None or len(self._open) >= _MOST:
+            if self.nursery is None or len(self._open) >= _MOST:
                 raise Transient(f"no_connection_with_data_centre_{dc}")
             connection = await self._connect_anew(dc, rpc)
             self._open[dc] = connection
-            self._nursery.start_soon(self._serve, connection)
+            self.nursery.start_soon(self._serve, connection)
             return connection
 
     async def forget(self, dc: int) -> None:

@@ -6,7 +6,7 @@ connections.
     FLOOD_WAIT_n           this method waits for this peer, and nothing else does. A call waits up to its
                            `max_wait`; beyond it, and for as long as the wait lasts, `RateLimited`
     FILE_MIGRATE_n         the call is made once more at that data centre
-    401, in any call       `ended` is set: the login is void, and the connection's owner ends it
+    401, in any call       the login is void: the account's connection ends with that failure
     500 and above          a repeatable call is made again, a few times
 
 An account has one connection with its own data centre, and one with each other for files, which closes when
@@ -56,8 +56,7 @@ class Rpc:
         self._media = media
         self._waits: OrderedDict[tuple[str, str], float] = OrderedDict()  # trio's clock
         self._is_introduced = False
-        self.failure: LoggedOut | None = None
-        self.ended = trio.Event()  # with `failure`
+        self.failure: LoggedOut | None = None  # why the login is void
 
     def server_time(self) -> float:
         """Seconds of the epoch, by the server's clock."""
@@ -148,7 +147,7 @@ class Rpc:
         failure = failure_of(error, peer=peer)
         if isinstance(failure, LoggedOut) and self.failure is None:
             self.failure = failure
-            self.ended.set()
+            self._main.end(failure)
         return failure
 
 
