@@ -7,6 +7,7 @@ import pytest
 import trio
 
 from tests.telegram_world import MEI, SHOP, TOM, TelegramWorld, telegram_world
+from unifyport.providers.telegram.user import connection, sends
 
 SEND = "messages.sendMessage"
 
@@ -158,3 +159,53 @@ async def test_a_wait_before_a_code_is_sent(tmp_path: Path) -> None:
         failed = await world.auth(SHOP, "failed")
         assert "retry_at" in failed.get("auth_payload", {}) or failed["last_error"], failed
         assert len(calls(world, "auth.sendCode")) == 1
+
+
+async def test_an_answer_that_never_comes_on_a_connection_that_stays_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sends, "_ANSWER_SECONDS", 0.5)
+    monkeypatch.setitem(connection.Connection.call.__kwdefaults__, "timeout", 0.5)
+    async with telegram_world(tmp_path) as world:
+        mei, tom = await people(world)
+        await world.do("mute", method=SEND)
+        unknown = await world.send(SHOP, mei, "once")
+        assert unknown.status_code == 200 or unknown.json()["error"]["outcome"] == "unknown", unknown.text
+        assert (await world.send(SHOP, tom, "another")).status_code == 200
+        shop = world.user_platform.customers.person(SHOP)
+        assert [post.text for post in shop.sent.values()] == ["once", "another"]
+        assert {seen.query.random_id for seen in calls(world)} == set(shop.sent)
+
+
+async def test_a_connection_that_is_silent_comes_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "PING_SECONDS", 0.3)
+    monkeypatch.setattr(connection, "SILENCE_SECONDS", 2.0)
+    async with telegram_world(tmp_path) as world:
+        await people(world)
+        await world.do("silence")
+        await world.order("messages", **{"from": MEI, "to": SHOP, "text": "unheard"})
+        await world.account(SHOP, "reconnecting")
+        await world.do("silence", on=False)
+        await world.inbox.until(lambda: "unheard" in world.texts(SHOP))
+        await world.running(SHOP)
+        assert world.texts(SHOP).count("unheard") == 1
+
+
+async def test_a_difference_that_does_not_move_on_is_no_loop(tmp_path: Path) -> None:
+    async with telegram_world(tmp_path) as world:
+        await people(world)
+        world.user_platform.states.stuck = True
+        await world.do("gap")
+        await world.order("messages", **{"from": MEI, "to": SHOP, "text": "in the gap"})
+        await world.do("too_long", phone=SHOP)
+        before = len(calls(world, "updates.getDifference"))
+        await world.api.until(
+            lambda _: len(calls(world, "updates.getDifference")) > before, f"/v1/accounts/{world.ids[SHOP]}"
+        )
+        await trio.sleep(1)  # what would be a loop has no end to wait for
+        assert len(calls(world, "updates.getDifference")) - before < 10
+        world.user_platform.states.stuck = False
+        await world.do("too_long", phone=SHOP)
+        await world.inbox.until(lambda: "in the gap" in world.texts(SHOP), 60)

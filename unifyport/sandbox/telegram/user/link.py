@@ -90,6 +90,8 @@ class Link:
         while True:
             await self._news.wait()
             self._news = trio.Event()
+            if self._centre.server.noise.silent:
+                continue
             now = self.now
             packets, self._plain = self._plain, []
             for session in self._sessions:

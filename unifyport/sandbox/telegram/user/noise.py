@@ -6,6 +6,7 @@ lost         so many packets are not written
 gaps         so many updates are recorded, but not pushed
 doubled      so many updates are pushed twice
 mute         methods that are executed, but not answered
+silent       nothing is written to any connection
 """
 
 import time
@@ -46,12 +47,14 @@ class Noise:
     gaps: int = 0
     doubled: int = 0
     mute: Counter[str] = attrs.field(factory=Counter)
+    silent: bool = False
 
     def clear(self) -> None:
         self.floods.clear()
         self.errors.clear()
         self.mute.clear()
         self.lost = self.gaps = self.doubled = 0
+        self.silent = False
 
     def meet(self, method: str, query: Any) -> None:
         """Raises `Refused` if an error or a wait was ordered for this call."""

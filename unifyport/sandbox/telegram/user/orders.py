@@ -41,6 +41,7 @@ class Orders:
             "too_long": self._too_long,
             "lose": self._lose,
             "mute": self._mute,
+            "silence": self._silence,
             "cut": self._cut,
             "new_salt": self._new_salt,
             "forget_sessions": self._forget_sessions,
@@ -148,6 +149,10 @@ class Orders:
     def _mute(self, order: dict[str, Any]) -> None:
         """`{method, count}`: it is executed, and not answered."""
         self._server.noise.mute[str(order["method"])] += int(order.get("count", 1))
+
+    def _silence(self, order: dict[str, Any]) -> None:
+        """`{on}`: clients hear nothing."""
+        self._server.noise.silent = bool(order.get("on", True))
 
     def _too_long(self, order: dict[str, Any]) -> None:
         """`{phone, channel}`: `updatesTooLong`, or `updateChannelTooLong`."""

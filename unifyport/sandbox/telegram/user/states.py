@@ -21,7 +21,7 @@ _NEW = (T.UpdateNewMessage, T.UpdateNewChannelMessage)
 
 class States:
     """`slice`: entries of one difference of an account; `most`: over that many the answer is "too long";
-    `channel_slice`, `channel_most`: of a channel.
+    `channel_slice`, `channel_most`: of a channel. `stuck`: slices do not move on.
     """
 
     def __init__(self, server: "Server") -> None:
@@ -31,6 +31,7 @@ class States:
         self.channel_slice = 100
         self.channel_most = 10_000
         self.timeout = 30
+        self.stuck = False
         server.handlers |= {
             F.updates.GetStateRequest: self._state,
             F.updates.GetDifferenceRequest: self._difference,
@@ -56,8 +57,8 @@ class States:
         limit = min(self.slice, query.pts_limit or self.slice)
         part = _whole(found, limit)
         messages, others = _sort(person, part)
-        if len(part) < len(found):
-            state = self._state_at(person, part[-1].pts)
+        if len(part) < len(found) or self.stuck:
+            state = self._state_at(person, query.pts if self.stuck else part[-1].pts)
             named = described(self._server, person, [messages, others], least=True)
             return updates.DifferenceSlice(messages, [], others, intermediate_state=state, **named)
         others += [T.UpdateChannelTooLong(each.id, each.box.pts) for each in changed]
