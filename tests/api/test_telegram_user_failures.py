@@ -165,7 +165,8 @@ async def test_an_answer_that_never_comes_on_a_connection_that_stays_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sends, "_ANSWER_SECONDS", 0.5)
-    monkeypatch.setitem(connection.Connection.call.__kwdefaults__, "timeout", 0.5)
+    quick = {"repeatable": True, "timeout": 0.5}
+    monkeypatch.setattr(connection.Connection.call, "__kwdefaults__", quick)
     async with telegram_world(tmp_path) as world:
         mei, tom = await people(world)
         await world.do("mute", method=SEND)
