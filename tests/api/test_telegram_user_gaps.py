@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+import pytest
+import trio
 
 from tests.harness import endpoint, free_port, gateway, public, receiver, sandbox, settings_of
 from tests.telegram_world import ALL, QUICK, SHOP, TelegramWorld, telegram_world
+from unifyport.providers.telegram.user import inbox
 
 PEOPLE = [f"65911111{number:02}" for number in range(8)]
 
@@ -142,3 +145,21 @@ async def test_one_channel_without_a_difference_holds_up_nothing(tmp_path: Path)
         await world.inbox.until(lambda: len(world.texts(SHOP)) == 4)
         channel = [text for text in world.texts(SHOP) if text.startswith("channel")]
         assert channel == ["channel 0", "channel 1", "channel 2"]
+
+
+async def test_an_inbox_of_one_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is too much is dropped and asked for again: no hand-over waits for another."""
+    monkeypatch.setattr(inbox, "MOST_WAITING", 1)
+    async with telegram_world(tmp_path) as world:
+        chats = await _chats(world)
+        written: dict[int, list[str]] = {}
+        async with trio.open_nursery() as nursery:
+            for place in (0, 8, 9):
+                written[place] = [f"{place}.{number}" for number in range(20)]
+                nursery.start_soon(_write_all, world, chats[place], written[place])
+        await _until_told(world, written)
+
+
+async def _write_all(world: TelegramWorld, where: tuple[str, str], texts: list[str]) -> None:
+    for text in texts:
+        await _write(world, where, text)

@@ -14,7 +14,6 @@ import math
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
-import attrs
 import trio
 from telethon.tl import types
 
@@ -25,7 +24,8 @@ from unifyport.providers.records import Draft
 
 from .beginning import beginning
 from .differences import Differences, Fetched, History
-from .peers import channel_id, number_of, peer_of_id
+from .inbox import Inbox, Pushed
+from .peers import channel_id
 from .pending import Pending
 from .positions import ChannelState
 from .reading import Item, Reader
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from .link import UserLink
 
 log = logging.getLogger(__name__)
-MOST_WAITING: Final = 512  # containers
 MOST_EVENTS: Final = 200  # of one batch
 _AT_ONCE: Final = 4  # differences
 _POLL_SECONDS: Final = 60.0
@@ -46,16 +45,9 @@ _QUIET_SECONDS: Final = 900.0
 _POLLED_AT_START: Final = 20
 
 
-@attrs.frozen
-class _Pushed:
-    found: Any
-    own: bool = False
-    random_ids: tuple[int, ...] = ()  # sends that this answers
-    settles: int = 0
-
-
-class Updates:
+class Updates(Inbox):
     def __init__(self, parts: "UserLink") -> None:
+        super().__init__()
         self._parts = parts
         self._records = parts.records
         self._clock = parts.context.clock
@@ -65,47 +57,12 @@ class Updates:
         self._differences = Differences(parts)
         self._standing = Standing(parts.records, self._clock)
         self._box = self._standing.box
-        self._inbox: deque[_Pushed] = deque()
         self._fetched: deque[Fetched] = deque()
         self._fetching = 0
-        self._wake = trio.Event()
         self._heard: dict[int, float] = {}  # channel -> when something came last
         self._link: Link | None = None
         self._nursery: trio.Nursery | None = None
         self.is_complete = trio.Event()  # the difference after the connection was applied
-
-    # -- what others call ----------------------------------------------------------------------------------
-
-    def push(self, update: Any) -> None:
-        """Take what the server pushed. Never waits; what is too much is dropped and asked for again."""
-        self._put(_Pushed(update))
-
-    def gap(self) -> None:
-        """Something may be missing: get the difference."""
-        self._put(_Pushed(types.UpdatesTooLong()))
-
-    def answered(self, found: Any, random_ids: tuple[int, ...] = (), settles: int = 0) -> None:
-        """Take the answer to a call of this account, which moves the same sequences. `random_ids`: the sends
-        that it ends; `settles`: a send that nobody waits for any more.
-        """
-        self._put(_Pushed(found, not settles, random_ids, settles))
-
-    def affected(self, conversation: int, pts: int, count: int) -> None:
-        """An answer says that a call of this account has moved a sequence, and no more."""
-        number = number_of(conversation) if isinstance(peer_of_id(conversation), types.PeerChannel) else 0
-        update: Any = types.UpdateDeleteMessages([], pts, count)
-        if number:
-            update = types.UpdateDeleteChannelMessages(number, [], pts, count)
-        self.answered(types.Updates([update], [], [], None, 0))
-
-    def _put(self, pushed: _Pushed) -> None:
-        if len(self._inbox) >= MOST_WAITING:
-            log.warning("telegram: more updates than can be handled: the difference is asked for")
-            kept = [each for each in self._inbox if each.random_ids or each.settles]
-            self._inbox.clear()
-            self._inbox.extend([*kept[-MOST_WAITING:], _Pushed(types.UpdatesTooLong())])
-        self._inbox.append(pushed)
-        self._wake.set()
 
     async def run(self, link: Link) -> None:
         """Until cancelled. Raises a failure class."""
@@ -118,8 +75,8 @@ class Updates:
                 await self._work()
                 self._begin_differences()
                 with trio.move_on_at(self._box.due()):
-                    await self._wake.wait()
-                self._wake = trio.Event()
+                    await self.wake.wait()
+                self.wake = trio.Event()
 
     # -- state ---------------------------------------------------------------------------------------------
 
@@ -135,17 +92,17 @@ class Updates:
     # -- the work ------------------------------------------------------------------------------------------
 
     async def _work(self) -> None:
-        while self._inbox or self._fetched:
+        while self.waiting or self._fetched:
             while self._fetched:
                 await self._take_fetched(self._fetched.popleft())
-            if self._inbox:
+            if self.waiting:
                 await self._take_pushed()
 
     async def _take_pushed(self) -> None:
         async with self._records.lock:
             draft, items, gone = Draft(self._records), list[Item](), set[int]()
-            while self._inbox and len(items) < MOST_EVENTS:
-                pushed = self._inbox.popleft()
+            while self.waiting and len(items) < MOST_EVENTS:
+                pushed = self.waiting.popleft()
                 for random_id in pushed.random_ids:
                     change = self.pending.end(random_id)
                     draft.put(change.name, change.key, change.value)
@@ -186,7 +143,7 @@ class Updates:
             or (isinstance(each, types.Channel) and each.left and each.id in self._standing.channels)
         }
 
-    def _in_order(self, container: Container, pushed: _Pushed) -> list[Item]:
+    def _in_order(self, container: Container, pushed: Pushed) -> list[Item]:
         """The updates of a container that are in order, and those before that they complete."""
         now = trio.current_time()
         is_new = self._standing.take_seq(container, now)
@@ -255,7 +212,7 @@ class Updates:
             found = Fetched(box, error=error)
         self._fetching -= 1
         self._fetched.append(found)
-        self._wake.set()
+        self.wake.set()
 
     async def _take_fetched(self, found: Fetched) -> None:
         box, now = found.box, trio.current_time()
@@ -346,7 +303,7 @@ class Updates:
                 longest = min(silent, key=lambda box: self._heard.get(box, -math.inf))
                 self._heard[longest] = now
                 self._box.want(longest, now)
-                self._wake.set()
+                self.wake.set()
 
 
 def _sorted(updates: list[Any]) -> list[Any]:
