@@ -230,9 +230,11 @@ def main() -> None:
         case ["serve", count]:
             trio.run(serve, int(count))
         case ["ours", *numbers]:
-            trio.run(ours, json.loads(sys.stdin.read()), *map(int, numbers))
+            accounts, messages = map(int, numbers)
+            trio.run(ours, json.loads(sys.stdin.read()), accounts, messages)
         case ["telethon", *numbers]:
-            asyncio.run(telethon(json.loads(sys.stdin.read()), *map(int, numbers)))
+            accounts, messages = map(int, numbers)
+            asyncio.run(telethon(json.loads(sys.stdin.read()), accounts, messages))
         case numbers:
             _compare(*map(int, numbers))
 
