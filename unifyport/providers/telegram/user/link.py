@@ -1,8 +1,8 @@
 """The connection of a logged-in account: what reads it, and the parts that work on it.
 
-    connection    reads answers and updates, acknowledges, pings
-    updates       the update box: gaps, order, and what becomes an event (`updates.py`)
-    media         connections with other data centres
+connection    reads answers and updates, acknowledges, pings
+updates       the update box: gaps, order, and what becomes an event (`updates.py`)
+media         connections with other data centres
 """
 
 import logging
