@@ -119,7 +119,7 @@ auth_mode = true  #! accounts "bot-3".auth_mode: must be a string, got true
 name = "bot-212"
 provider = "telegram"
 auth_mode = "tokn"
-#! accounts "bot-212".auth_mode: telegram has token, got "tokn" (did you mean "token"?)
+#! accounts "bot-212".auth_mode: telegram has token, code, qrcode, session, got "tokn" (did you mean "token"?)
 region = "venus"  #! accounts "bot-212".region: must be one of global, got "venus"
 
 [[accounts]]
