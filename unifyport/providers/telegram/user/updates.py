@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 MOST_EVENTS: Final = 200  # of one batch
+_MOST_CHANGES: Final = 400  # of records, to which one more container may add
 _AT_ONCE: Final = 4  # differences
 _POLL_SECONDS: Final = 60.0
 _QUIET_SECONDS: Final = 900.0
@@ -101,7 +102,7 @@ class Updates(Inbox):
     async def _take_pushed(self) -> None:
         async with self._records.lock:
             draft, items, gone = Draft(self._records), list[Item](), set[int]()
-            while self.waiting and len(items) < MOST_EVENTS:
+            while self.waiting and len(items) < MOST_EVENTS and len(draft) < _MOST_CHANGES:
                 pushed = self.waiting.popleft()
                 for random_id in pushed.random_ids:
                     change = self.pending.end(random_id)
