@@ -237,7 +237,7 @@ async def test_the_auth_steps_of_a_token_account(tmp_path: Path) -> None:
 async def test_auth_modes_that_a_channel_has_not_are_refused(tmp_path: Path) -> None:
     async with gateway(settings_of(tmp_path)) as api:
         for mode in ("qrcode", "code", "session", "nonsense"):
-            body = {"provider": "telegram", "auth_mode": mode, "provider_data": {"token": TOKEN}}
+            body = {"provider": "tiktok", "auth_mode": mode, "provider_data": {"token": TOKEN}}
             expected = (400, "unsupported_provider_auth_mode")
             assert await refused(api, "POST", "/v1/accounts", body) == expected
 

@@ -280,7 +280,7 @@ BAD = [
     (
         "POST",
         "/v1/accounts",
-        {"provider": "telegram", "auth_mode": "qrcode"},
+        {"provider": "tiktok", "auth_mode": "qrcode"},
         400,
         "unsupported_provider_auth_mode",
     ),
