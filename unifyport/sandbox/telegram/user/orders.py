@@ -59,11 +59,10 @@ class Orders:
 
     def obey(self, order: dict[str, Any]) -> dict[str, Any] | None:
         """Raises `ValueError`."""
-        known = self._known.get(str(order.get("do")))
-        if known is None:
+        if (do := str(order.get("do"))) not in self._known:
             raise ValueError(f"do: must be one of {', '.join(self._known)}")
         try:
-            return known(order)
+            return self._known[do](order)
         except Refused as refused:
             raise ValueError(refused.name) from None
 
@@ -127,14 +126,14 @@ class Orders:
         """`{method, seconds, count, peer, name}`."""
         peer = self._customers.chat(order["peer"]).id if "peer" in order else None
         seconds, count = float(order.get("seconds", 1)), float(order.get("count", 1))
-        flood = Flood(str(order["method"]), seconds, count, peer, str(order.get("name", "FLOOD_WAIT")))
-        self._server.noise.floods.append(flood)
+        name = str(order.get("name", "FLOOD_WAIT"))
+        self._server.noise.floods.append(Flood(str(order["method"]), seconds, count, peer, name))
 
     def _error(self, order: dict[str, Any]) -> None:
         """`{method, code, name, count}`."""
         error = int(order.get("code", 400)), str(order["name"])
-        waiting = self._server.noise.errors.setdefault(str(order["method"]), deque())
-        waiting.extend([error] * int(order.get("count", 1)))
+        count, waiting = int(order.get("count", 1)), self._server.noise.errors
+        waiting.setdefault(str(order["method"]), deque()).extend([error] * count)
 
     def _gap(self, order: dict[str, Any]) -> None:
         """`{count}`: so many updates are not pushed."""
@@ -197,8 +196,8 @@ class Orders:
         """`{title, phones, megagroup, forum, username}`."""
         people = [self._customers.person(phone) for phone in order.get("phones", [])]
         settings = {name: order[name] for name in ("megagroup", "forum", "username") if name in order}
-        title = str(order.get("title", "Channel"))
-        return {"id": bot_id(self._platform.members.make_channel(title, people, **settings))}
+        made = self._platform.members.make_channel(str(order.get("title", "Channel")), people, **settings)
+        return {"id": bot_id(made)}
 
     def _ask_to_join(self, order: dict[str, Any]) -> None:
         """`{from, to}`: a person asks to be let into a group or channel."""
