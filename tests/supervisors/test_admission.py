@@ -19,7 +19,7 @@ from supervisors import (
     Urgency,
 )
 
-from .test_running import run
+from .running import run
 
 
 class Crowd:

@@ -34,7 +34,7 @@ from supervisors import (
 )
 from supervisors.decide import Why
 
-from .test_running import run
+from .running import run
 
 
 @attrs.frozen

@@ -14,9 +14,7 @@ from supervisors import (
     ChildSpec,
     ChildState,
     Desired,
-    Exhausted,
     Incarnation,
-    OneForAll,
     OneForOne,
     OnExhausted,
     Phase,
@@ -28,36 +26,7 @@ from supervisors import (
     tree,
 )
 
-POLICY = Policy(backoff=Backoff(1, 2, 8, 0), max_restarts=3, window=1000, park_interval=100, stop_timeout=5)
-
-
-@pytest.fixture
-def clock(autojump_clock: trio.testing.MockClock) -> trio.testing.MockClock:
-    return autojump_clock
-
-
-async def run(supervisor: OneForOne | RestForOne, script: Callable[[], Awaitable[None]]) -> None:
-    """Run a supervisor while `script` runs, then stop it gracefully."""
-    root = Incarnation(1)
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(supervisor.run, root)
-        with trio.fail_after(1000):
-            while root.started_at is None:
-                await trio.sleep(0.01)
-        await script()
-        root.stop(60)
-
-
-def steady(events: list[str], name: str) -> Callable[[Incarnation], Awaitable[None]]:
-    async def body(incarnation: Incarnation) -> None:
-        events.append(f"{name} up")
-        incarnation.started()
-        try:
-            await trio.sleep_forever()
-        finally:
-            events.append(f"{name} down")
-
-    return body
+from .running import POLICY, run, steady
 
 
 def raises_in_cleanup(incarnation_error: Exception | None = None) -> Callable[[Incarnation], Awaitable[None]]:
@@ -307,52 +276,6 @@ async def test_worst_of_a_group_decides(clock: Any) -> None:
     await run(supervisor, script)
 
 
-async def test_rest_for_one_restarts_the_failed_and_those_after_it_in_order(clock: Any) -> None:
-    events: list[str] = []
-    fail = trio.Event()
-
-    async def second(incarnation: Incarnation) -> None:
-        events.append("b up")
-        incarnation.started()
-        if incarnation.number == 1:
-            await fail.wait()
-            raise RuntimeError
-        await trio.sleep_forever()
-
-    tree = RestForOne(
-        [
-            ChildSpec("a", steady(events, "a"), POLICY),
-            ChildSpec("b", second, POLICY),
-            ChildSpec("c", steady(events, "c"), POLICY),
-        ],
-        draw=lambda: 0,
-    )
-
-    async def script() -> None:
-        assert events == ["a up", "b up", "c up"]
-        fail.set()
-        await trio.sleep(5)
-        assert events[3:] == ["c down", "b up", "c up"]
-
-    await run(tree, script)
-    assert events[6:] == ["c down", "a down"]
-
-
-async def test_rest_for_one_gives_up_when_told_to(clock: Any) -> None:
-    runs: list[int] = []
-
-    async def crash(incarnation: Incarnation) -> None:
-        runs.append(incarnation.number)
-        incarnation.started()
-        raise RuntimeError
-
-    policy = Policy(backoff=Backoff(1, 1, 1, 0), max_restarts=2, on_exhausted=OnExhausted.ESCALATE)
-    tree = RestForOne([ChildSpec("a", crash, policy)])
-    with pytest.RaisesGroup(Exhausted):
-        await tree.run(Incarnation(1))
-    assert runs == [1, 2, 3]
-
-
 async def test_graceful_stop_lets_a_child_finish(clock: Any) -> None:
     done: list[float] = []
 
@@ -412,59 +335,6 @@ async def test_a_second_stop_of_a_stuck_child_and_a_failing_listener_harm_nobody
         assert events == ["good up"]
 
     await run(supervisor, script)
-
-
-async def test_one_for_all_restarts_everything_in_order(clock: Any) -> None:
-    events: list[str] = []
-    fail = [trio.Event()]
-
-    async def middle(incarnation: Incarnation) -> None:
-        events.append("b up")
-        incarnation.started()
-        try:
-            await fail[0].wait()
-            raise RuntimeError("a crash that the test ordered")
-        finally:
-            events.append("b down")
-
-    supervisor = OneForAll(
-        [
-            ChildSpec("a", steady(events, "a"), POLICY),
-            ChildSpec("b", middle, POLICY),
-            ChildSpec("c", steady(events, "c"), POLICY),
-        ]
-    )
-
-    async def script() -> None:
-        await trio.sleep(1)
-        assert events == ["a up", "b up", "c up"]
-        assert [child.phase.value for child in supervisor.which_children()] == ["running"] * 3
-        events.clear()
-        crash, fail[0] = fail[0], trio.Event()
-        crash.set()
-        await trio.sleep(0.5)
-        assert events == ["b down", "c down", "a down"]  # all of them, last first
-        await trio.sleep(2)
-        assert events[3:] == ["a up", "b up", "c up"]
-        assert [child.incarnations for child in supervisor.which_children()] == [2, 2, 2]
-        events.clear()
-
-    await run(supervisor, script)
-    assert events == ["c down", "b down", "a down"]
-
-
-@pytest.mark.parametrize("strategy", [RestForOne, OneForAll])
-async def test_an_ordered_stop_is_the_reverse_of_the_start(strategy: type[RestForOne], clock: Any) -> None:
-    events: list[str] = []
-    supervisor = strategy([ChildSpec(name, steady(events, name), POLICY) for name in "abc"])
-
-    async def script() -> None:
-        await trio.sleep(1)
-        assert events == ["a up", "b up", "c up"]
-        events.clear()
-
-    await run(supervisor, script)
-    assert events == ["c down", "b down", "a down"]
 
 
 async def test_the_tree_as_data(clock: Any) -> None:
