@@ -7,7 +7,7 @@ import msgspec
 
 from unifyport.model.inbound import MessageReceived, Unparsed
 from unifyport.model.json_text import decode_text
-from unifyport.providers.telegram.bot.parse import parse_updates
+from unifyport.providers.telegram.bot.polled import parse_updates
 from unifyport.providers.x.api import shapes
 from unifyport.providers.x.api.parse import parse_page
 from unifyport.providers.zalo.bot.parse import parse_update

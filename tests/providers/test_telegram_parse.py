@@ -18,7 +18,8 @@ from unifyport.model.message import OutboundText
 from unifyport.model.normalize import normalize
 from unifyport.providers.contract.errors import Conflict, LoggedOut, RateLimited, Rejected, Transient
 from unifyport.providers.telegram.bot.errors import failure
-from unifyport.providers.telegram.bot.parse import parse_update, parse_updates
+from unifyport.providers.telegram.bot.parse import parse_update
+from unifyport.providers.telegram.bot.polled import parse_updates
 from unifyport.providers.telegram.bot.render import render
 
 USER = {"id": 7, "is_bot": False, "first_name": "Mei", "last_name": "L", "username": "mei"}

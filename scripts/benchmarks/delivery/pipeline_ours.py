@@ -20,7 +20,7 @@ from supervisors import Incarnation
 from unifyport.delivery.verdict import Verdict
 from unifyport.model.unit import Unit
 from unifyport.process.garbage import Garbage, tame
-from unifyport.providers.telegram.bot.parse import parse_updates
+from unifyport.providers.telegram.bot.polled import parse_updates
 from unifyport.storage.contract import Committed
 
 from .house import House, opened

@@ -42,7 +42,7 @@ from .actions import BotActions
 from .api import BotApi
 from .errors import Migrated
 from .moves import left_behind
-from .parse import parse_updates
+from .polled import parse_updates
 from .presses import METHOD, answer_to
 from .render import Request, names_message, render
 from .shapes import User

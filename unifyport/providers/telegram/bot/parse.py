@@ -6,13 +6,11 @@ known: `updates.UPDATES`, `kinds.KINDS`, `services.SERVICES`, `content.BESIDE`.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from msgspec import Raw
 
-from supervisors import Slices
 from unifyport.model.inbound import (
     MessageEdited,
     MessageReceived,
@@ -37,20 +35,6 @@ REDACTIONS: Redactions = {}
 _UPDATE = msgspec.json.Decoder(dict[str, Any])
 _REASONS = ("unknown_update", "too_deep")
 _MESSAGE = frozenset({"message_id", "date", "chat"})
-
-
-async def parse_updates(updates: Sequence[Raw], bot_id: str) -> tuple[list[ProviderEvent], int | None]:
-    """The provider events of a `getUpdates` answer, in order, and the highest `update_id` in it."""
-    events: list[ProviderEvent] = []
-    highest: int | None = None
-    slices = Slices()
-    for raw in updates:
-        event, update_id = parse_update(bytes(raw), bot_id)
-        events.append(event)
-        if update_id is not None:
-            highest = update_id if highest is None else max(highest, update_id)
-        await slices.pause()
-    return events, highest
 
 
 def parse_webhook(body: bytes, identity: str) -> list[Addressed]:
