@@ -68,6 +68,10 @@ ITEMS: dict[str, Any] = {  # of the list `msgs`, beside a good one
     "odd mentions and quote": message(
         msgId="8100000000005", cliMsgId="5", mentions=[{"uid": [], "pos": -1}], quote="quote"
     ),
+    "a message and a sender of long ids": message(msgId="1" * 200, uidFrom="2" * 200, cliMsgId="7"),
+    "ids that are no ASCII": message(msgId="\U0001f600" * 100, cliMsgId="\U0001f600" * 200),
+    "a long kind": message(msgId="8100000000007", cliMsgId="8", msgType="x" * 300_000),
+    "a time of no year": message(msgId="8100000000008", cliMsgId="9", ts="9" * 15),
     "an undo of nothing": message(msgId="8100000000006", cliMsgId="6", content={"deleteMsg": 1}),
 }
 

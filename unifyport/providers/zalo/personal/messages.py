@@ -31,6 +31,7 @@ from .kinds import KINDS, add_mentions, content
 from .shapes import exact, inner_object, number
 
 UNDO = "chat.undo"
+LONGEST_KIND = 64  # characters of a kind that are kept
 QUOTED_TEXT = 1024  # characters of a message that are kept for a quote
 
 
@@ -84,7 +85,14 @@ def message(item: Item, *, in_group: bool) -> Message:
         event = MessageReceived(key, chat, author, said, at)
     text = value.content if isinstance(value.content, str) else said.text
     reference = Reference(
-        chat.id, message_id, client_id, who, exact(value.idTo), value.msgType, at, text[:QUOTED_TEXT]
+        chat.id,
+        message_id,
+        client_id,
+        who,
+        exact(value.idTo),
+        value.msgType[:LONGEST_KIND],
+        at,
+        text[:QUOTED_TEXT],
     )
     return Message(with_data(event, item, redactions), reference)
 

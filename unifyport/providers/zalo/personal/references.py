@@ -4,6 +4,8 @@ In busy groups Zalo repeats a message under several ids. The first one is what r
 reaction or a receipt that names another one is told of the first. Of a person's messages there is one id.
 """
 
+import hashlib
+
 import attrs
 import msgspec
 
@@ -16,6 +18,7 @@ from unifyport.model.inbound import (
     StatusChanged,
 )
 from unifyport.model.unit import SessionChange
+from unifyport.providers.contract.session import MAX_KEY
 from unifyport.providers.records import Draft, Records, scan_all
 
 from .messages import Reference
@@ -27,8 +30,10 @@ MOST_KEPT = 20_000
 _FIELDS = tuple[str, str, str, str, str, str, int, str]
 
 
-def place_of(conversation_id: str, message_id: str) -> bytes:
-    return f"{conversation_id}\0{message_id}".encode()
+def place_of(*ids: str) -> bytes:
+    """The key of a record. Long ids, which Zalo does not give out, are hashed: no session takes such keys."""
+    key = "\0".join(ids).encode()
+    return key if len(key) <= MAX_KEY else hashlib.sha256(key).digest()
 
 
 def change_of(reference: Reference, message_id: str = "") -> tuple[str, bytes, bytes]:
@@ -67,7 +72,7 @@ class References:
         """The id under which the message came first."""
         if not reference.client_id or not is_group(reference.conversation_id):
             return reference.message_id
-        key = "\0".join((reference.conversation_id, reference.sender, reference.client_id)).encode()[:256]
+        key = place_of(reference.conversation_id, reference.sender, reference.client_id)
         known = await draft.get(FIRST, key)
         if known is not None:
             return known.partition(b"\0")[0].decode()
