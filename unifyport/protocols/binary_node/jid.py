@@ -23,6 +23,7 @@ SERVERS = frozenset(
 )
 DOMAINS = {PHONE: 0, LID: 1, HOSTED: 128, HOSTED_LID: 129}  # the byte of an address with a device
 MAX_DEVICE = 0xFFFF
+MAX_TEXT = 100  # bytes of an address that a stanza names; the longest that are known have about 50
 
 
 class MalformedJid(ValueError):

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from attrs import field, frozen
 
-from unifyport.protocols.binary_node.jid import Jid, MalformedJid
+from unifyport.protocols.binary_node.jid import MAX_TEXT, Jid, MalformedJid
 
 
 class MalformedNode(ValueError):
@@ -73,6 +73,8 @@ class Node:
         text = self.attrs.get(name)
         if text is None:
             return None
+        if len(text.encode()) > MAX_TEXT:
+            raise MalformedNode(f"{name} of <{self.tag}> is longer than any JID")
         try:
             return Jid.parse(text)
         except MalformedJid as error:

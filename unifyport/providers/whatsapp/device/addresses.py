@@ -9,7 +9,7 @@ import re
 from unifyport.model.inbound import Identity
 from unifyport.model.phone import to_e164
 from unifyport.protocols.binary_node import GROUP, LID, PHONE, Jid, MalformedJid
-from unifyport.protocols.binary_node.jid import HOSTED, HOSTED_LID
+from unifyport.protocols.binary_node.jid import HOSTED, HOSTED_LID, MAX_TEXT
 
 SERVER = PHONE  # the server itself: the address of requests about no person and no group
 STATUS = Jid("status", "broadcast")
@@ -48,7 +48,7 @@ def canonical(conversation_id: str) -> str:
 def read_jid(text: str) -> Jid | None:
     """An address in a stanza or a message; None if there is none that can be read."""
     try:
-        return plain(Jid.parse(text)) if 0 < len(text) <= 128 else None
+        return plain(Jid.parse(text)) if 0 < len(text.encode()) <= MAX_TEXT else None
     except MalformedJid:
         return None
 

@@ -17,6 +17,7 @@ from .addresses import phone_of, read_jid, read_recipient
 from .link import DeviceLink
 from .records import Draft
 from .requests import children
+from .stanzas import time_of
 
 _INVITE_URL = "https://chat.whatsapp.com/"
 
@@ -72,13 +73,13 @@ class GroupCalls:
             if jid is None:
                 continue
             phone = jid if jid.server == PHONE else read_jid(node.get("phone_number"))
-            at = node.number("request_time")
+            at = time_of(node, "request_time")
             found.append(
                 directory.GroupJoinRequest(
                     id=str(jid),
                     phone=phone_of(phone) or None,
                     lid=str(jid) if jid.server == LID else None,
-                    requested_at=rfc3339(at * 1000) if at else None,
+                    requested_at=rfc3339(at) if at else None,
                 )
             )
         return found

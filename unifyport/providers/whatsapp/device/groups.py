@@ -13,6 +13,7 @@ from unifyport.model.times import rfc3339
 from unifyport.protocols.binary_node import GROUP, LID, Jid, MalformedNode, Node
 
 from .addresses import phone_of, read_jid
+from .stanzas import time_of
 
 GROUPS = "w:g2"  # the namespace of requests
 SERVER = GROUP
@@ -77,7 +78,7 @@ def read_group(node: Node) -> GroupInfo:
         subject=node.get("subject")[:1024],
         description=(node.text_of("description", "body") or "")[:4096],
         description_id=description.get("id") if description is not None else "",
-        created_at=node.number("creation"),
+        created_at=time_of(node, "creation") // 1000,
         members=members,
         by_lid=node.get("addressing_mode") == "lid",
         timer=timer.number("expiration") if timer is not None else 0,

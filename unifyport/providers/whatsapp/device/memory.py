@@ -107,8 +107,8 @@ async def timer_of(draft: Draft, chat: Jid) -> Timer:
 
 
 async def set_timer(draft: Draft, chat: Jid, seconds: int, set_at: int) -> None:
-    """A timer that was set before the one that is known is ignored."""
-    known = await timer_of(draft, chat)
+    """A timer that was set before the one that is known is ignored. A member may state any time."""
+    known, set_at = await timer_of(draft, chat), min(set_at, int(time.time()))
     if seconds == known.seconds or (set_at and set_at < known.set_at):
         return
     value = msgspec.msgpack.encode(Timer(seconds, set_at)) if seconds or set_at else None

@@ -37,7 +37,7 @@ from .outcomes import Outcome
 from .posts import NEWSLETTERS, OnRequest, newsletter_events
 from .prekeys import PreKeys
 from .records import Draft
-from .stanzas import ack
+from .stanzas import ack, time_of
 from .tokens import Tokens
 
 _SILENT = frozenset({"server_sync", "link_code_companion_reg", "psa", "hosted", "server"})
@@ -144,7 +144,7 @@ class Notifications:
         who = await people.person(draft, actor) if actor is not None and is_person(actor) else None
         info = self._groups.peek(group)
         chat = Conversation(str(group), "group", info.subject if info is not None else "")
-        at = node.number("t") * 1000
+        at = time_of(node)
         key = dedupe_key("whatsapp", self._keys.me.user, "group", str(group), node.get("id"))
         changes = await self._with_people(draft, changes_of(node))
         request = node.child("created_membership_requests") or node.child("membership_approval_request")
@@ -171,7 +171,7 @@ class Notifications:
     async def _other(self, draft: Draft, node: Node) -> ProviderEvent:
         kind = node.get("type")[:64] or "notification"
         key = dedupe_key("whatsapp", self._keys.me.user, "notification", kind, node.get("id"))
-        event = PlatformEvent(key, kind.replace(":", "_"), node.number("t") * 1000 or None)
+        event = PlatformEvent(key, kind.replace(":", "_"), time_of(node) or None)
         person = read_jid(node.get("from"))
         if person is not None and person.user and is_person(person):
             found = await people.person(draft, person)
@@ -193,9 +193,7 @@ class Notifications:
             who = await people.person(draft, creator)
             call_id = child.get("call-id")[:128]
             key = dedupe_key("whatsapp", self._keys.me.user, "call", call_id, child.tag, node.get("id"))
-            event = PlatformEvent(
-                key, "call", node.number("t") * 1000 or None, who.conversation(), who.sender()
-            )
+            event = PlatformEvent(key, "call", time_of(node) or None, who.conversation(), who.sender())
             video = child.child("video") is not None
             event.details = {"call_id": call_id, "state": child.tag, "video": video}
             outcome.events.append(event)

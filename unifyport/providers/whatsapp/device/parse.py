@@ -20,6 +20,7 @@ from unifyport.model.inbound import (
     Reported,
 )
 from unifyport.model.provider_data import ProviderData, Redactions, provider_data
+from unifyport.model.times import LAST_MS
 from unifyport.protocols.whatsapp import whatsapp_pb2 as wa
 
 from .contents import Incoming, content_of
@@ -184,4 +185,5 @@ def _id(key: wa.MessageKey) -> str:
 
 def _milliseconds(stated: int, otherwise: int) -> int:
     """A time that a sender states, if it can be one; never in the far future."""
-    return stated if 0 < stated <= otherwise + 86_400_000 or not otherwise else otherwise
+    latest = otherwise + 86_400_000 if otherwise else LAST_MS
+    return stated if 0 < stated <= latest else otherwise

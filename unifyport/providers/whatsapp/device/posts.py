@@ -37,7 +37,7 @@ from unifyport.providers.contract.counts import Counts
 from .addresses import read_jid
 from .contents import Incoming
 from .parse import parse
-from .stanzas import LONGEST_ID, Head
+from .stanzas import LONGEST_ID, Head, time_of
 
 STATUS_POSTS, NEWSLETTERS, BROADCASTS = "status_posts", "newsletters", "broadcasts"
 STATUS_SECONDS = 86_400  # a post is shown for a day
@@ -135,7 +135,7 @@ def _newsletter_event(
     meta = message.child("meta")
     edited = meta.get("msg_edit_t") if meta is not None else ""
     key = dedupe_key("whatsapp", account, "newsletter", str(source), server_id or id_, edited)
-    at = (message.number("t") or node.number("t")) * 1000
+    at = time_of(message) or time_of(node)
     try:
         read = read_message(plaintext)
     except MalformedMessage:

@@ -8,12 +8,14 @@ from typing import Any
 
 import attrs
 
+from unifyport.model.times import LAST_MS
 from unifyport.protocols.binary_node import BROADCAST, LID, NEWSLETTER, Jid, MalformedNode, Node
 
 from .addresses import STATUS, is_person, plain, read_jid
 from .keys import DeviceKeys
 
-LONGEST_ID = 128
+LONGEST_ID = 128  # bytes
+_LAST_SECOND = LAST_MS // 1000
 
 
 @attrs.frozen
@@ -59,12 +61,12 @@ class Head:
 def head_of(node: Node, keys: DeviceKeys) -> Head:
     """Raises `MalformedNode`."""
     id_ = node.need("id")
-    if not 0 < len(id_) <= LONGEST_ID:
+    if not 0 < len(id_.encode()) <= LONGEST_ID:
         raise MalformedNode("the id of a stanza is empty or too long")
     source = _jid(node, "from")
     if source is None:
         raise MalformedNode("a stanza without a sender")
-    at = node.number("t") * 1000
+    at = time_of(node)
     common: dict[str, Any] = {
         "id": id_,
         "at": at,
@@ -85,6 +87,12 @@ def head_of(node: Node, keys: DeviceKeys) -> Head:
     return Head(
         chat=source.bare, sender=source, from_me=False, sender_other=other, chat_other=other, **common
     )
+
+
+def time_of(node: Node, name: str = "t") -> int:
+    """A time that a stanza states in seconds, as unix ms; 0 where there is none that can be shown."""
+    seconds = node.number(name)
+    return seconds * 1000 if 0 < seconds <= _LAST_SECOND else 0
 
 
 def _jid(node: Node, name: str) -> Jid | None:
@@ -123,5 +131,5 @@ def receipt_participants(node: Node) -> list[tuple[str, Jid, int]]:
         for user in part.all("user"):
             jid = read_jid(user.get("jid"))
             if jid is not None and part.get("key"):
-                found.append((part.get("key"), jid, user.number("t") * 1000))
+                found.append((part.get("key"), jid, time_of(user)))
     return found
