@@ -39,8 +39,14 @@ def name_of(value: str | None) -> str:
     return (value or "")[:LONGEST_NAME]
 
 
+def is_id(value: Any) -> bool:
+    """Whether it can be the id of a user, chat or message."""
+    return isinstance(value, str) and 0 < len(value) <= LONGEST_ID and value.isascii() and value.isalnum()
+
+
 def id_of(value: Any) -> str:
     """An id of a user, chat or message. Raises `ValueError`."""
-    if isinstance(value, str) and 0 < len(value) <= LONGEST_ID and value.isascii() and value.isalnum():
-        return value
-    raise ValueError("an id that is none")
+    if not is_id(value):
+        raise ValueError("an id that is none")
+    assert isinstance(value, str)
+    return value

@@ -18,6 +18,7 @@ MOST_CHATS = 200
 NEWEST = 20  # messages of each chat that come with the list of chats
 PAGE = 100
 MOST_MESSAGES = 1000
+LONGEST_NUMBER = 18  # digits of a message id that a request can name
 OVERLAP_MS = 60_000  # messages may be delivered a little later than they were made
 REASON = 3  # SyncReason: an operation
 
@@ -55,9 +56,10 @@ class History:
         return sorted(messages, key=lambda one: (one.created or 0, one.id or ""))
 
     async def _before(self, mid: str, message: Message) -> list[Message]:
-        if not (message.id or "").isdecimal():
+        id_ = message.id or ""
+        if not (id_.isascii() and id_.isdecimal() and len(id_) <= LONGEST_NUMBER):
             return []
-        end = of.MessageId(message.delivered or message.created or 0, int(message.id or 0))
+        end = of.MessageId(message.delivered or message.created or 0, int(id_))
         request = of.PreviousMessagesRequest(mid, end, PAGE)
         try:
             found = await self._talk.read(

@@ -17,6 +17,7 @@ from unifyport.protocols.letter_sealing.content import parse_content, render_con
 from unifyport.protocols.letter_sealing.errors import Malformed
 from unifyport.protocols.letter_sealing.keys import KeyPair, PublicKey
 
+from .chats import is_id
 from .structures import USER, Message
 
 VERSION_FIELD, MARK_FIELD = "e2eeVersion", "e2eeMark"
@@ -52,8 +53,10 @@ def need_of(message: Message, account: str) -> Need:
     """The keys of a sealed message. Raises `Malformed`."""
     sealed = from_chunks(message.chunks or ())
     version = _version((message.metadata or {}).get(VERSION_FIELD, "2"))
-    if not message.sender or not message.to:
+    if not is_id(message.sender) or not is_id(message.to):
         raise Malformed("a sealed message without sender or chat")
+    assert message.sender is not None
+    assert message.to is not None
     address = messages.Address(message.sender, message.to, message.content_type or 0)
     own = message.sender == account
     if message.to_type not in (None, USER):

@@ -12,6 +12,7 @@ forgotten before the operations after it are read.
 """
 
 import logging
+from collections.abc import Sequence
 
 import attrs
 import trio
@@ -23,6 +24,7 @@ from unifyport.process.clock import Clock
 from unifyport.providers.contract.base import Batch, Link
 
 from . import call_structures as of
+from .chats import is_id
 from .echoes import Echoes
 from .errors import EXPIRED_REVISION
 from .history import History
@@ -37,7 +39,7 @@ from .talk import Silence, Talk, TalkRefusal
 
 log = logging.getLogger(__name__)
 EMPTY_SECONDS = 1.0  # after an answer without anything, which the server should have held
-BATCH = 200  # events of an outage that are delivered at a time
+BATCH = 200  # events that are delivered at a time
 
 
 @attrs.frozen(kw_only=True)
@@ -71,7 +73,7 @@ class Sync:
             page = attrs.evolve(page, revisions=self._dated(page.revisions))
             if page.gap:
                 await self._tell_missed(link, revisions.at)
-            revisions = await self._tell(link, page)
+            revisions = await self._tell(link, page, revisions)
             if not page.operations and not page.more:
                 await trio.sleep(max(started + EMPTY_SECONDS - trio.current_time(), 0))
 
@@ -107,11 +109,23 @@ class Sync:
         """With a time that is not ahead of the clock, whatever the operations say."""
         return attrs.evolve(revisions, at=min(revisions.at, self._clock.now_ms()))
 
-    async def _tell(self, link: Link, page: Page) -> Revisions:
-        """Deliver what a page brings, with the revisions after it."""
+    async def _tell(self, link: Link, page: Page, revisions: Revisions) -> Revisions:
+        """Deliver what a page brings, with the revisions after it. The server chooses how much it brings: a
+        part of it moves on to its own last operation.
+        """
+        *parts, rest = _parts(page.operations)
+        reached = revisions
+        for part in parts:
+            reached = attrs.evolve(reached, operation=max(reached.operation, part[-1].revision or 0))
+            await self._tell_part(link, attrs.evolve(page, operations=part, revisions=reached))
+        await self._tell_part(link, attrs.evolve(page, operations=rest))
+        return page.revisions
+
+    async def _tell_part(self, link: Link, page: Page) -> None:
         events: list[ProviderEvent] = []
         changes: list[SessionChange] = []
         for operation in page.operations:
+            await trio.lowlevel.checkpoint()
             await self._forget(operation)
             settled = await self._with.echoes.settle(operation)
             if settled is not None:
@@ -123,7 +137,6 @@ class Sync:
             await self._with.people.name(events)
             size = sum(_size(operation) for operation in page.operations)
             await self._records.deliver(link, Batch(events, [*changes, _change(page.revisions)], size))
-        return page.revisions
 
     async def _read(self, operation: Operation) -> ProviderEvent:
         content = None
@@ -150,11 +163,17 @@ class Sync:
 
     async def _forget(self, operation: Operation) -> None:
         """Names and keys that an operation makes void."""
-        if operation.type in CHANGED_CHATS and operation.param1:
-            self._with.people.forget(operation.param1)
-            await self._with.keyring.forget_group(operation.param1)
-        elif operation.type in CHANGED_CONTACTS and operation.param1:
-            self._with.people.forget(operation.param1)
+        changed = operation.param1 or ""
+        if operation.type in CHANGED_CHATS and is_id(changed):
+            self._with.people.forget(changed)
+            await self._with.keyring.forget_group(changed)
+        elif operation.type in CHANGED_CONTACTS:
+            self._with.people.forget(changed)
+
+
+def _parts(operations: Sequence[Operation]) -> list[Sequence[Operation]]:
+    """At least one."""
+    return [operations[start : start + BATCH] for start in range(0, len(operations), BATCH)] or [()]
 
 
 def _change(revisions: Revisions) -> SessionChange:
