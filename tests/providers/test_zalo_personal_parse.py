@@ -289,6 +289,14 @@ def test_receipts_of_a_group_name_the_members() -> None:
     assert isinstance(found[2], Ignored)
 
 
+def test_a_receipt_of_many_members_is_not_copied_for_each() -> None:
+    members = [str(100_000 + number) for number in range(6000)]
+    found = events(522, groupSeens=[{"msgId": "1", "groupId": GROUP, "seenUids": members}])
+    assert [event.participant.id for event in found] == members[:5000]
+    assert found[1].provider_data.item == {"msgId": "1", "groupId": GROUP, "seenUids": [members[1]]}
+    assert all(len(event.provider_data.raw) < 200 for event in found)
+
+
 def test_typing_is_told_on_request() -> None:
     actions = [
         {"act_type": "typing", "act": "typing", "data": f'"uid":"{AN}","ts":"1","isPC":0'},

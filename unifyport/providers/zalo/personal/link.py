@@ -42,6 +42,7 @@ from .uploads import Uploads
 log = logging.getLogger(__name__)
 FIRST_SWEEP_SECONDS, SWEEP_SECONDS = 600.0, 6 * 3600.0
 MOST_WORK = 256
+LONG = 64 * 1024  # bytes of a payload; to read more would hold the loop
 MOST_HELD, MOST_HELD_BYTES = 1000, 8 * 1024 * 1024  # frames, and their payloads
 
 
@@ -117,7 +118,9 @@ class PersonalLink:
 
     async def _take(self, command: int, text: bytes) -> None:
         after = self._gaps.after(command)
-        read = parse(command, text, self.session.uid, self.clock.now_ms(), after=after)
+        now = self.clock.now_ms()
+        reading = functools.partial(parse, command, text, self.session.uid, now, after=after)
+        read = reading() if len(text) <= LONG else await trio.to_thread.run_sync(reading)
         for uploaded in read.uploaded:
             self.uploads.take(uploaded)
         if read.unknown:

@@ -4,8 +4,10 @@ A receipt has no time: it is the frame's. In a group it names the members.
 """
 
 import json
+import logging
 from collections.abc import Iterable
 
+import attrs
 import msgspec
 
 from unifyport.model.inbound import Ignored, PlatformEvent, ProviderEvent, Status, StatusChanged
@@ -13,6 +15,10 @@ from unifyport.model.inbound import Ignored, PlatformEvent, ProviderEvent, Statu
 from . import people, shapes
 from .items import Item, with_data
 from .shapes import Id, exact
+
+log = logging.getLogger(__name__)
+MOST_MEMBERS = 5000  # that are told of one receipt
+_LISTS = ("deliveredUids", "seenUids")
 
 
 def delivered(item: Item, *, in_group: bool) -> list[ProviderEvent]:
@@ -63,12 +69,21 @@ def _statuses(
     item: Item, ids: list[str], status: Status, uids: Iterable[Id], group_id: str
 ) -> list[ProviderEvent]:
     found: list[ProviderEvent] = []
+    listed = _LISTS[status is Status.READ]
+    whole = {name: value for name, value in item.shown.items() if name not in _LISTS}
     for uid in dict.fromkeys(exact(each) for each in uids):
         if not uid or uid == item.me:
             continue
+        if len(found) == MOST_MEMBERS:
+            log.warning("zalo: a receipt of more than %d members", MOST_MEMBERS)
+            break
         chat = people.group(group_id) if group_id else people.person(uid)
         participant = people.sender(uid) if group_id else None
         key = item.key("receipt", status, chat.id, uid, json.dumps(ids))
         event = StatusChanged(key, chat, ids, status, item.now_ms, participant=participant)
-        found.append(with_data(event, item))
+        about = item
+        if listed in item.shown:  # each member with all of them would be as many copies of a long list
+            shown = {**whole, listed: [uid]}
+            about = attrs.evolve(item, shown=shown, raw=msgspec.json.encode(shown))
+        found.append(with_data(event, about))
     return found
