@@ -415,3 +415,19 @@ def test_any_message_is_unwrapped_within_bounds(message: wa.Message) -> None:
         wrapped = wa.Message(viewOnceMessage={"message": wrapped})
     assert unwrap(wrapped).message.HasField("viewOnceMessage")
     check(parse(incoming(wrapped)))
+
+
+def test_a_message_of_a_million_parts_is_told_in_part() -> None:
+    """Its size is within that of a message; what is shown of it would be hundreds of megabytes."""
+    cards, poll = wa.Message(), wa.Message()
+    for _ in range(200_000):
+        cards.contactsArrayMessage.contacts.add(displayName="x")
+        poll.pollCreationMessage.options.add(optionName="x")
+    event = parse(incoming(cards))
+    assert isinstance(event, MessageReceived)
+    assert len(event.content.fields["contacts"]) == 1000
+    assert event.provider_data is not None
+    assert event.provider_data.item["message"] == {"omitted_bytes": cards.ByteSize()}
+    asked = parse(incoming(poll))
+    assert isinstance(asked, MessageReceived)
+    assert len(asked.content.fields["poll"]["options"]) == 1000

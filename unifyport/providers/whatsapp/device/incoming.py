@@ -19,6 +19,7 @@ import logging
 from collections.abc import Collection
 
 import attrs
+import trio
 
 from unifyport.model.inbound import (
     Conversation,
@@ -53,6 +54,7 @@ from .stanzas import Head, ack, members_of
 from .wrappers import unwrap
 
 log = logging.getLogger(__name__)
+_LONG = 32 * 1024  # bytes of a message; to read more would hold the loop
 
 
 class Messages:
@@ -158,7 +160,7 @@ class Messages:
             return
         incoming = await self._incoming(draft, head, key, message)
         if head.status:
-            outcome.events.append(post_of(parse(incoming), "status_post"))
+            outcome.events.append(post_of(await _parsed(incoming), "status_post"))
             return
         if head.listed and head.from_me:  # the phone shows it in the conversation with each of the list
             outcome.events.append(Ignored(key))
@@ -171,7 +173,7 @@ class Messages:
         text = content_of(incoming, found, head.id).text
         sender, at = None if head.from_me else head.sender, head.at // 1000
         await memory.remember(draft, head.chat, head.id, sender=sender, at=at, found=found, text=text)
-        outcome.events.append(parse(incoming))
+        outcome.events.append(await _parsed(incoming))
 
     async def _incoming(self, draft: Draft, head: Head, key: bytes, message: wa.Message) -> Incoming:
         who = await people.person(draft, head.sender)
@@ -210,3 +212,9 @@ class Messages:
         elif head.from_me:
             attributes["type"] = "sender"
         return Node("receipt", attributes)
+
+
+async def _parsed(incoming: Incoming) -> ProviderEvent:
+    if incoming.message.ByteSize() > _LONG:
+        return await trio.to_thread.run_sync(parse, incoming)
+    return parse(incoming)

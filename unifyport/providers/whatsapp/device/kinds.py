@@ -15,6 +15,7 @@ from unifyport.model.inbound import Attachment, Button, MessageType
 from unifyport.protocols.whatsapp import whatsapp_pb2 as wa
 
 from .files import FileHandle
+from .limits import MOST_LISTED
 
 
 @attrs.define
@@ -102,16 +103,15 @@ def _contact(message: wa.ContactMessage) -> Said:
 
 
 def _contacts(message: wa.ContactsArrayMessage) -> Said:
-    said = [_contact(each) for each in message.contacts]
-    cards = [card for each in said for card in each.fields["contacts"]]
+    said = [_contact(each) for each in message.contacts[:MOST_LISTED]]
+    cards = [each.fields["contacts"][0] for each in said]
     return Said("\n".join(each.text for each in said), fields={"contacts": cards})
 
 
 def _poll(message: wa.PollCreationMessage) -> Said:
-    options = [option.optionName for option in message.options]
-    text = "\n".join([message.name, *(f"- {option}" for option in options)])
+    options = [option.optionName for option in message.options[:MOST_LISTED]]
     shown = {"question": message.name, "options": options, "selectable": message.selectableOptionsCount}
-    return Said(text, fields={"poll": shown})
+    return Said("\n- ".join([message.name, *options]), fields={"poll": shown})
 
 
 def _event(message: wa.EventMessage) -> Said:

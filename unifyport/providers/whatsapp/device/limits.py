@@ -18,6 +18,7 @@ MAX_UPLOAD = {
     "document": 2048 * MEBIBYTE,
 }
 PARALLEL_SENDS = 4
+MOST_LISTED = 1000  # contacts, or options of a poll, of a message that came in; apps allow 257 and 12
 
 
 def check(message: OutboundMessage) -> None:

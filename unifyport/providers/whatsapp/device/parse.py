@@ -36,6 +36,7 @@ REDACTIONS: Redactions = {
         }
     )
 }
+MOST_SHOWN = 256 * 1024  # bytes of a message that is shown as it came
 _THUMBNAILS = frozenset({"JPEGThumbnail", "pngThumbnail"})  # pictures of several KB, of no use as base64
 _PINS = {
     wa.PinInChatMessage.PIN_FOR_ALL: "message_pinned",
@@ -55,7 +56,12 @@ def parse(incoming: Incoming) -> ProviderEvent:
 def item_of(incoming: Incoming) -> ProviderData:
     """The message as it came, with the head of its stanza."""
     head = incoming.head
-    shown = json_format.MessageToDict(incoming.message, preserving_proto_field_name=True)
+    size = incoming.message.ByteSize()
+    shown = (
+        json_format.MessageToDict(incoming.message, preserving_proto_field_name=True)
+        if size <= MOST_SHOWN
+        else {"omitted_bytes": size}
+    )
     item = {
         "id": head.id,
         "from": str(head.chat),
