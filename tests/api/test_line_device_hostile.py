@@ -15,7 +15,7 @@ from unifyport.providers.line.device.history import NEWEST
 from unifyport.providers.line.device.records import Records
 from unifyport.providers.line.device.sync import BATCH
 from unifyport.sandbox.line.device import platform
-from unifyport.sandbox.line.device.world import Account, mid_of, now
+from unifyport.sandbox.line.device.world import Account, World, mid_of, now
 
 LONG = "c" + "1" * 5000
 ODD: dict[str, dict[str, Any]] = {
@@ -58,6 +58,22 @@ async def test_odd_operations_cost_only_themselves(tmp_path: Path, caplog: pytes
         for name, parts in ODD.items():
             world.line.world.tell(world.account(SHOP), **parts)
             await still_reads(world, f"after {name}")
+        assert "crashed" not in caplog.text
+
+
+async def test_an_echo_of_no_sender_costs_only_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def deliver(world: World, message: line.Message, sender: Account, *, req_seq: int | None = None) -> None:
+        for odd in (attrs.evolve(message, sender=None), attrs.evolve(message, id="1" * 5000)):
+            world.tell(sender, line.SEND_MESSAGE, message=odd, req_seq=req_seq)
+
+    async with line_device_world(tmp_path) as world:
+        await world.link(SHOP)
+        with monkeypatch.context() as patched:
+            patched.setattr(World, "deliver", deliver)
+            await world.sends(SHOP, MEI, "hello")
+        await still_reads(world, "after")
         assert "crashed" not in caplog.text
 
 

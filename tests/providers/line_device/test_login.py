@@ -219,3 +219,17 @@ def test_how_a_device_introduces_itself() -> None:
     for wrong in (("TOASTER", ""), ("DESKTOPWIN", "1\r\n2"), ("DESKTOPWIN", "x"), ("DESKTOPWIN", "1" * 50)):
         with pytest.raises(ValueError):
             device_of(*wrong)
+
+
+@pytest.mark.parametrize("token", ["", "a b", "a\r\nx: y", "\u00e9", "x" * 10_000], ids=range(5))
+def test_a_token_that_no_request_can_carry_changes_nothing(token: str) -> None:
+    assert tokens.refreshed(PAIR, RefreshAnswer(token, 100), NOW) is None
+    assert tokens.replaced(PAIR, token) is PAIR
+    with pytest.raises(ValueError, match="no access token"):
+        tokens.issued(tokens.IssuedToken(token), NOW)
+
+
+def test_a_refresh_token_without_end_is_not_kept() -> None:
+    newer = tokens.refreshed(PAIR, RefreshAnswer("a1", 100, refresh="r" * 1_000_000), NOW)
+    assert newer is not None
+    assert newer.refresh == PAIR.refresh

@@ -16,7 +16,7 @@ from unifyport.model.unit import SessionChange
 from unifyport.process.clock import Clock
 from unifyport.providers.records import scan_all
 
-from .chats import chat_of, time_of
+from .chats import chat_of, is_id, time_of
 from .memory import Recent
 from .operations import ECHOES
 from .records import COUNTER, SENT, Me, Records, SentCall, number_key
@@ -75,6 +75,8 @@ class Echoes:
         if stored is None or message is None:
             return None
         if message.to != msgspec.msgpack.decode(stored, type=SentCall).chat:
+            return None
+        if not is_id(message.id) or not is_id(message.sender):
             return None
         chat, client_ref = chat_of(message, self._me.mid), self._me.client_ref(number)
         return self._sent(operation, chat, client_ref), [SessionChange(SENT, number_key(number), None)]

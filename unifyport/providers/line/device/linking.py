@@ -111,7 +111,10 @@ class Linking:
         assert answer.mid is not None
         assert answer.tokens is not None
         me = Me.new(answer.mid, answer.certificate or login.certificate)
-        tokens = rules.issued(answer.tokens, self._context.clock.now_ms() / 1000)
+        try:
+            tokens = rules.issued(answer.tokens, self._context.clock.now_ms() / 1000)
+        except ValueError:
+            raise Transient("malformed_answer") from None
         records = Records(self._context.session)
         await records.commit([SessionChange(*ME, me.dump()), SessionChange(*TOKENS, dump(tokens))])
         keeper = TokenKeeper(self._context, self._gateway, me.login)

@@ -13,7 +13,7 @@ from unifyport.providers.contract.capabilities import CONVERSATION_NOT_FOUND, Se
 from unifyport.providers.contract.errors import Rejected, Transient
 
 from . import call_structures as of
-from .chats import id_of
+from .chats import id_of, is_id
 from .echoes import Echoes
 from .errors import KeyDecision, key_decision
 from .keyring import Keyring
@@ -98,9 +98,9 @@ class Sends:
         """Raises `TalkRefusal`, failure classes, and what `Session.sending` raises."""
         number = await self._echoes.sending(message, again=again)
         answer: Message = await self._talk.ask("sendMessage", of.SendMessageArguments(number, made))
-        if not answer.id:
+        if not is_id(answer.id):
             raise Transient("malformed_answer", maybe_applied=True)
-        return Sent(answer.id)
+        return Sent(id_of(answer.id))
 
     async def _repair(self, decision: KeyDecision, mid: str) -> None:
         match decision:

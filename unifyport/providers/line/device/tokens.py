@@ -19,6 +19,7 @@ Source: `base/service/auth` and `base/request` of https://github.com/evex-dev/li
 `TokenV3IssueResult`, `RefreshAccessTokenResponse`, `RetryPolicy` of its `line.thrift`.
 """
 
+import re
 from enum import Enum
 from typing import Annotated
 
@@ -33,6 +34,8 @@ RETRY_REQUIRED = 1001
 DEFAULT_DURATION = 86_400
 SHORTEST_DURATION, LONGEST_DURATION = 60, 30 * 86_400
 MOST_DELAY = 3600.0
+LONGEST_TOKEN = 8192  # characters
+_TOKEN = re.compile(rf"[\x21-\x7e]{{1,{LONGEST_TOKEN}}}")
 
 
 @frozen
@@ -126,19 +129,19 @@ class Decision(Enum):
 
 def issued(token: IssuedToken, now: float) -> Tokens:
     """The pair of a login. Raises `ValueError` where there is no access token."""
-    if not token.access:
+    if not _usable(token.access):
         raise ValueError("no access token")
     retry = token.retry or RetryPolicy()
-    return Tokens(token.access, token.refresh or "", now + _seconds(token.duration), retry)
+    return Tokens(token.access or "", _kept(token.refresh), now + _seconds(token.duration), retry)
 
 
 def refreshed(tokens: Tokens, answer: RefreshAnswer, now: float) -> Tokens | None:
     """The pair after a refresh; None where the answer holds no token, so that nothing changes."""
-    if not answer.access:
+    if not _usable(answer.access):
         return None
     return Tokens(
-        answer.access,
-        answer.refresh or tokens.refresh,
+        answer.access or "",
+        _kept(answer.refresh) or tokens.refresh,
         now + _seconds(answer.duration),
         answer.retry or tokens.retry,
         tokens.number + 1,
@@ -147,7 +150,7 @@ def refreshed(tokens: Tokens, answer: RefreshAnswer, now: float) -> Tokens | Non
 
 def replaced(tokens: Tokens, next_access: str) -> Tokens:
     """The pair after an answer with the header `x-line-next-access`. The time of refresh stays."""
-    if not next_access or next_access == tokens.access:
+    if not _usable(next_access) or next_access == tokens.access:
         return tokens
     return evolve(tokens, access=next_access, number=tokens.number + 1)
 
@@ -175,6 +178,15 @@ def after_not_authorized(tokens: Tokens, used: int, repeated: bool) -> Decision:
 def after_refusal(error: RefreshException) -> Decision:
     """The refresh itself was refused."""
     return Decision.RETRY if error.code == RETRY_REQUIRED else Decision.LOGGED_OUT
+
+
+def _usable(token: str | None) -> bool:
+    """Whether it can be a header of a request: another token would leave no call that can be made."""
+    return bool(token) and _TOKEN.fullmatch(token or "") is not None
+
+
+def _kept(refresh: str | None) -> str:
+    return refresh if refresh is not None and len(refresh) <= LONGEST_TOKEN else ""
 
 
 def _seconds(duration: int | None) -> int:
