@@ -1,5 +1,7 @@
 """What a linked device removes from its session, and when it gives a message up."""
 
+import time
+
 import msgspec
 import pytest
 
@@ -7,7 +9,7 @@ from actors.account.memory_session import MemorySession
 from unifyport.model.inbound import Ignored, ProviderEvent
 from unifyport.protocols.binary_node import Jid
 from unifyport.providers.whatsapp.device import upkeep
-from unifyport.providers.whatsapp.device.memory import KEPT_SECONDS, MESSAGE, Remembered
+from unifyport.providers.whatsapp.device.memory import KEPT_SECONDS, MESSAGE, Remembered, set_timer, timer_of
 from unifyport.providers.whatsapp.device.outgoing import SENT, Kept
 from unifyport.providers.whatsapp.device.records import Draft, Records
 from unifyport.providers.whatsapp.device.recovery import RETRY, WAIT_SECONDS, Asked
@@ -74,3 +76,11 @@ async def test_the_newest_minute_is_kept_whatever_its_size(monkeypatch: pytest.M
         session.records[SENT, bytes([number])] = msgspec.msgpack.encode(Kept(str(CHAT), at, bytes(900)))
     await upkeep.sweep(Records(session), now=NOW)
     assert sorted(key for _, key in session.records) == [b"\0", b"\1"]
+
+
+async def test_a_member_cannot_set_a_timer_for_good() -> None:
+    draft, now = Draft(Records(MemorySession({}))), int(time.time())
+    await set_timer(draft, CHAT, 86_400, 2**62)
+    assert now <= (await timer_of(draft, CHAT)).set_at <= now + 10
+    await set_timer(draft, CHAT, 0, 2**62)
+    assert (await timer_of(draft, CHAT)).seconds == 0
