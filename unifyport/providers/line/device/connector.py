@@ -86,8 +86,7 @@ class LineDeviceConnector(
         async with trio.open_nursery() as nursery:
             nursery.start_soon(parts.sync.run, link)
             while True:
-                if not self._context.clock.in_doubt:
-                    await parts.echoes.sweep()
+                await parts.echoes.sweep()
                 await trio.sleep(SWEEP_SECONDS)
 
     async def keep_fresh(self) -> None:

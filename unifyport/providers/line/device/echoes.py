@@ -82,7 +82,9 @@ class Echoes:
         return self._sent(operation, chat, client_ref), [SessionChange(SENT, number_key(number), None)]
 
     async def sweep(self) -> None:
-        """Forget sends whose echo will not come."""
+        """Forget sends whose echo will not come; none while the clock is in doubt."""
+        if self._clock.in_doubt:
+            return
         oldest = self._clock.now_ms() - KEPT_MS
         found = await scan_all(self._records.session, SENT)
         old = [key for key, value in found if msgspec.msgpack.decode(value, type=SentCall).at < oldest]
