@@ -43,7 +43,7 @@ from unifyport.model.account import Account
 from unifyport.model.webhook import ENDPOINT_INACTIVE, WebhookEndpoint
 from unifyport.process.clock import wall_clock_ms
 from unifyport.providers.http import decode_answer, decode_long
-from unifyport.providers.telegram.bot.parse import parse_updates
+from unifyport.providers.telegram.bot.polled import parse_updates
 from unifyport.providers.telegram.bot.signature import secret_of as telegram_secret
 from unifyport.providers.tiktok.business.signature import sign as sign_tiktok
 from unifyport.providers.whatsapp.cloud.signature import SIGNATURE, sign

@@ -40,7 +40,9 @@ class Opener:
             return self._given_up(message, str(missing))
         except LetterSealingError as error:
             return self._given_up(message, _reason(error))
-        except (Transient, RateLimited) as error:
+        except RateLimited:  # a stranger's key that is not to be had now: no reason to read nothing else
+            return self._given_up(message, "keys_not_available")
+        except Transient as error:
             if not error.reason.startswith("platform_error"):
                 raise
             return self._given_up(message, "keys_not_available")
