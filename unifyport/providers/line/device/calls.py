@@ -7,6 +7,7 @@ may be missing is told by `void`. Paths are those of the compact encoding (`…4
 from attrs import frozen
 
 from . import call_structures as of
+from . import history_structures as held
 from . import key_structures as keys
 
 TALK_PATH = "/S4"
@@ -44,8 +45,8 @@ CALLS = {
         Call("unblockContact", of.BlockContactArguments, of.Void, void=True),
         Call("getChats", of.GetChatsArguments, of.GetChatsResult),
         Call("getAllChatMids", of.GetAllChatMidsArguments, of.GetAllChatMidsResult),
-        Call("getMessageBoxes", of.MessageBoxesArguments, of.MessageBoxesResult),
-        Call("getPreviousMessagesV2WithRequest", of.PreviousMessagesArguments, of.MessagesResult),
+        Call("getMessageBoxes", held.MessageBoxesArguments, held.MessageBoxesResult),
+        Call("getPreviousMessagesV2WithRequest", held.PreviousMessagesArguments, held.MessagesResult),
         Call("acquireEncryptedAccessToken", of.AccessTokenArguments, of.TextResult),
         Call("negotiateE2EEPublicKey", keys.NegotiateArguments, keys.NegotiateResult),
         Call("getE2EEPublicKey", keys.PublicKeyArguments, keys.PublicKeyResult),

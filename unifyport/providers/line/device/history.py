@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 
 from unifyport.providers.contract.errors import Rejected
 
-from . import call_structures as of
+from . import history_structures as of
 from .structures import Message
 from .talk import Talk
 

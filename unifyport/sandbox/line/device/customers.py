@@ -1,23 +1,19 @@
 """The phones' side of the played LINE, for the control port: what people write and do, and what fails."""
 
-import base64
-import os
 import time
 from collections.abc import Callable
 from typing import Any
 
-from unifyport.protocols.letter_sealing.content import file_content
-from unifyport.protocols.letter_sealing.files import KEY_MATERIAL_BYTES, seal_file
 from unifyport.providers.line.device import structures as line
 from unifyport.providers.line.device.operations import REACTIONS
 
 from .logins import Logins
 from .objects import ObjectStore
 from .phone import Phones, shown
+from .phone_files import sealed_file
 from .talk import READ_BY_THEM, READ_BY_US, UNSENT_BY_THEM, UNSENT_BY_US, TalkService
 from .world import Account, Device, Group, World
 
-_MEDIA = {"image": ("emi", 1), "video": ("emv", 2), "audio": ("ema", 3), "file": ("emf", 14)}
 JOINED, LEFT, JOINED_SELF, REMOVED = 130, 128, 129, 133
 
 
@@ -82,7 +78,7 @@ class Customers:
             "metadata": dict(order.get("metadata") or {}),
         }
         if "media" in order:
-            content, file = self._file(order["media"])
+            content, file = sealed_file(self._objects, order["media"])
             parts |= {"content_type": file.pop("content_type"), "metadata": parts["metadata"] | file}
         elif "location" in order:
             content, parts["content_type"] = {"location": dict(order["location"])}, 15
@@ -95,21 +91,6 @@ class Customers:
         self._world.deliver(made, sender)
         chat = to if to in self._world.groups else sender.mid
         return {"message_id": made.id, "conversation_id": chat}
-
-    def _file(self, value: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        if not isinstance(value, dict) or value.get("type") not in _MEDIA:
-            raise ValueError(f"media.type: must be one of {', '.join(_MEDIA)}")
-        space, content_type = _MEDIA[value["type"]]
-        try:
-            content = base64.b64decode(value["content"], validate=True)
-        except (KeyError, ValueError, TypeError):
-            raise ValueError("media.content: must be base64") from None
-        material = os.urandom(KEY_MATERIAL_BYTES)
-        sealed = seal_file(content, material)
-        oid = self._objects.put(space, "reqid-phone", sealed)
-        name = str(value.get("filename", "a.bin"))
-        metadata = {"SID": space, "OID": oid, "FILE_SIZE": str(len(sealed))}
-        return file_content(material, name), {"content_type": content_type, **metadata}
 
     def receipt(self, order: dict[str, Any]) -> None:
         """A person has read up to a message: `{from, message_id}`."""

@@ -31,7 +31,8 @@ from .customers import Customers
 from .logins import Logins, OldLoginResult
 from .objects import ObjectStore
 from .refusals import Refused
-from .talk import TalkService, operations_after
+from .shapes import operations_after
+from .talk import TalkService
 from .world import TOKEN_SECONDS, Device, World
 
 NOT_AUTHORIZED, MUST_REFRESH, RATE_LIMITED, INTERNAL = 8, 119, 4, 20

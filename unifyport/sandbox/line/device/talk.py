@@ -10,17 +10,18 @@ from typing import Any
 from unifyport.protocols.letter_sealing.chunks import from_chunks
 from unifyport.protocols.letter_sealing.errors import LetterSealingError
 from unifyport.providers.line.device import call_structures as of
+from unifyport.providers.line.device import history_structures as held
 from unifyport.providers.line.device import structures as line
 
+from . import shapes
 from .keys import KeyService
 from .refusals import Refused
-from .world import Account, Device, Group, World
+from .world import Account, Device, World
 
 READ_BY_US, READ_BY_THEM = 40, 55
 UNSENT_BY_US, UNSENT_BY_THEM = 64, 65
 REACTION_OF_OURS, REACTION_OF_THEIRS = 139, 140
 BLOCKED, UNBLOCKED = 6, 7
-MOST_OPERATIONS = 100
 
 
 class TalkService:
@@ -32,7 +33,7 @@ class TalkService:
         self.calls: dict[str, Callable[[Device, Any], Any]] = {
             "logoutV2": lambda device, _: world.log_out(device),
             "getLastOpRevision": lambda device, _: device.account.revision,
-            "getProfile": lambda device, _: _profile(device.account),
+            "getProfile": lambda device, _: shapes.profile(device.account),
             "sendMessage": self._send,
             "sendChatChecked": self._read,
             "unsendMessage": self._unsend,
@@ -189,8 +190,9 @@ class TalkService:
 
     def _chats(self, device: Device, asked: of.GetChatsArguments) -> of.GetChatsAnswer:
         request = asked.request or of.GetChatsRequest()
-        mine = [self._world.groups[mid] for mid in request.mids if mid in self._world.groups]
-        shown = [_chat(group, request.with_members) for group in mine if device.account.mid in group.members]
+        known = [self._world.groups[mid] for mid in request.mids if mid in self._world.groups]
+        mine = [group for group in known if device.account.mid in group.members]
+        shown = [shapes.chat(group, request.with_members) for group in mine]
         return of.GetChatsAnswer(tuple(shown))
 
     def _chat_mids(self, device: Device, asked: of.GetAllChatMidsArguments) -> of.GetAllChatMidsAnswer:
@@ -198,19 +200,19 @@ class TalkService:
         mine = frozenset(group.mid for group in groups if device.account.mid in group.members)
         return of.GetAllChatMidsAnswer(mine, frozenset())
 
-    def _boxes(self, device: Device, asked: of.MessageBoxesArguments) -> of.MessageBoxes:
-        request = asked.request or of.MessageBoxesRequest()
+    def _boxes(self, device: Device, asked: held.MessageBoxesArguments) -> held.MessageBoxes:
+        request = asked.request or held.MessageBoxesRequest()
         chats: dict[str, list[line.Message]] = {}
         for message in self._world.messages.values():
             if self._sees(device.account, message):
                 chats.setdefault(self.chat_for(device.account, message), []).append(message)
         boxes = [
-            of.MessageBox(mid, messages=tuple(reversed(messages[-request.messages :])))
+            held.MessageBox(mid, messages=tuple(reversed(messages[-request.messages :])))
             for mid, messages in chats.items()
         ]
-        return of.MessageBoxes(tuple(boxes[: request.limit]), len(boxes) > request.limit)
+        return held.MessageBoxes(tuple(boxes[: request.limit]), len(boxes) > request.limit)
 
-    def _previous(self, device: Device, asked: of.PreviousMessagesArguments) -> tuple[line.Message, ...]:
+    def _previous(self, device: Device, asked: held.PreviousMessagesArguments) -> tuple[line.Message, ...]:
         request = asked.request
         assert request is not None
         end = request.end.id or 0 if request.end is not None else 0
@@ -228,30 +230,3 @@ class TalkService:
         if group is not None:
             return account.mid in group.members
         return account.mid in (message.sender, message.to)
-
-
-def _profile(account: Account) -> line.Profile:
-    return line.Profile(
-        mid=account.mid,
-        region="JP",
-        display_name=account.name,
-        status_message=account.status_message or None,
-        picture_path=account.picture_path or None,
-    )
-
-
-def _chat(group: Group, with_members: bool) -> line.Chat:
-    members = dict(group.members) if with_members else None
-    extra = line.ChatExtra(line.GroupExtra(group.creator, members, {}))
-    return line.Chat(type=0, mid=group.mid, created=group.created, name=group.name, extra=extra)
-
-
-def operations_after(account: Account, asked: line.SyncRequest) -> line.SyncAnswer | None:
-    """What `sync` answers; None: there is nothing yet."""
-    if asked.revision < account.lost_before:
-        return line.SyncAnswer(full_sync=line.FullSync(frozenset({1}), account.revision))
-    new = [one for one in account.operations if (one.revision or 0) > asked.revision]
-    if not new:
-        return None
-    most = min(asked.count or MOST_OPERATIONS, MOST_OPERATIONS)
-    return line.SyncAnswer(operations=line.Operations(tuple(new[:most]), len(new) > most))
