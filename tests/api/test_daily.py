@@ -125,7 +125,13 @@ async def test_the_last_active_key_cannot_be_switched_off(tmp_path: Path) -> Non
         assert await refused(second, "PATCH", path, {"status": "inactive"}) == expected
 
 
-WHATSAPP = ("token", "qrcode", "code")  # the auth modes of its connections
+# The auth modes of the channels that have more than `token`.
+MODES = {
+    "whatsapp": ("token", "qrcode", "code"),
+    "telegram": ("token", "code", "qrcode", "session"),
+    "line": ("token", "qrcode"),
+    "zalo": ("token", "qrcode", "session"),
+}
 
 
 async def test_regions_and_capabilities(tmp_path: Path) -> None:
@@ -143,9 +149,7 @@ async def test_regions_and_capabilities(tmp_path: Path) -> None:
                         "auth_modes": [
                             {"auth_mode": mode, "supported": there, "allocatable": there}
                             for mode in ("token", "qrcode", "code", "session")
-                            for there in [
-                                built and mode in (WHATSAPP if provider == "whatsapp" else ("token",))
-                            ]
+                            for there in [built and mode in MODES.get(provider, ("token",))]
                         ],
                     }
                     for region in ("eu", "global")
@@ -162,7 +166,8 @@ async def test_regions_and_capabilities(tmp_path: Path) -> None:
         assert set(cloud["capabilities"]) == {*both, "list_message_templates"}
         assert (cloud["window_hours"], cloud["can_start_conversation"]) == (24, True)
         assert cloud["receipts"] == ["sent", "delivered", "read"]
-        [bot] = channels["telegram"]["connections"]
+        bot, *users = channels["telegram"]["connections"]
+        assert [user["auth_mode"] for user in users] == ["code", "qrcode", "session"]
         assert ("window_hours" in bot, bot["can_start_conversation"], bot["receipts"]) == (False, False, [])
         for connection in (cloud, bot):
             assert connection["max_text"] == 4096

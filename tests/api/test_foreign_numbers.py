@@ -94,8 +94,8 @@ async def test_no_number_of_an_answer_breaks_anything(tmp_path: Path) -> None:
     numbers, began = Numbers(), datetime.now(UTC)
     async with sandbox() as platform:
         for each in platform.sandbox.platforms.values():
-            assert isinstance(each, HttpPlatform)
-            each.app.after_request(numbers.change)
+            if isinstance(each, HttpPlatform):  # MTProto has no JSON
+                each.app.after_request(numbers.change)
         settings = settings_of(tmp_path, accounts() + platform.sandbox.config(), **public(free_port()))
         async with gateway(settings) as api:
             known = await api.data("GET", "/v1/accounts")

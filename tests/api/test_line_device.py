@@ -14,8 +14,11 @@ async def test_logged_in_by_qr_code_and_pin_texts_both_ways(tmp_path: Path) -> N
         await world.do("scan", qr=code, name=SHOP)
         pin = await world.until_auth(SHOP, "pin")
         assert len(pin) == 4
-        required = world.received(SHOP, "account.auth.required")
-        assert {"url", "pin"} <= {key for event in required for key in event["data"]["auth_payload"]}
+        await world.inbox.until(lambda: len(world.received(SHOP, "account.auth.required")) == 2)
+        shown = [event["data"]["auth_payload"] for event in world.received(SHOP, "account.auth.required")]
+        assert shown[0]["qr_code"] == code
+        assert shown[0]["url"].startswith("http")
+        assert shown[1]["pin"] == pin
         await world.do("enter_pin", pin=pin, name=SHOP)
         account = await world.running(SHOP)
         assert account["provider_account_ref"] == mid_of(SHOP)

@@ -397,7 +397,8 @@ async def test_two_accounts_of_one_app(tmp_path: Path) -> None:
 async def test_what_the_connections_declare(tmp_path: Path) -> None:
     async with gateway(settings_of(tmp_path)) as api:
         channels = {each["provider"]: each for each in await api.data("GET", "/v1/capabilities")}
-        bot, official = channels["zalo"]["connections"]
+        bot, official, *personal = channels["zalo"]["connections"]
+        assert [each["auth_mode"] for each in personal] == ["qrcode", "session"]
         assert (bot["auth_mode"], official["auth_mode"]) == ("token", "token")
         assert (bot["receive"], bot["inbound"]) == (["poll", "webhook"], "volatile")
         assert (official["receive"], official["inbound"]) == (["webhook"], "acked")

@@ -111,7 +111,7 @@ async def test_while_the_disk_is_slow_telegram_keeps_the_update(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     disk = SlowDisk(monkeypatch)
-    [spec] = telegram.CHANNEL.connections
+    [spec] = telegram.CHANNEL.connections_of("token")
     assert spec.ingress is not None
     assert spec.ingress.commit_seconds < 10
     hasty = attrs.evolve(spec, ingress=attrs.evolve(spec.ingress, commit_seconds=0.5))

@@ -1,4 +1,4 @@
-"""What Zalo's two connections must show beside what their other tests do."""
+"""What Zalo's two official connections must show beside what their other tests do."""
 
 import base64
 import contextlib
@@ -142,7 +142,7 @@ async def test_while_the_disk_is_slow_zalo_keeps_the_event(
 ) -> None:
     disk = SlowDisk(monkeypatch)
     hasty = []
-    for spec in zalo.CHANNEL.connections:
+    for spec in zalo.CHANNEL.connections_of("token"):
         assert spec.ingress is not None
         assert spec.ingress.commit_seconds < 2  # Zalo waits for two seconds
         hasty.append(attrs.evolve(spec, ingress=attrs.evolve(spec.ingress, commit_seconds=0.5)))

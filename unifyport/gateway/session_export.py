@@ -28,15 +28,15 @@ class SessionExport:
         `owner`: the caller came by the server's socket. The account must be stopped, as platforms end a
         session that is used from two places.
         """
-        if not owner:
-            text = "only the owner may: unifyport export-session, on the server's machine, through its socket"
-            raise UseCaseError(OWNER_ONLY, text)
         account, _ = await self._lookup.find_bound(account_id)
         actor = self._accounts.actor(account.id)
         if actor is None or account.auth_status is not AuthStatus.AUTHORIZED:
             raise not_bound()
         if not issubclass(actor.connector_class, ExportsSession):
             raise UseCaseError(UNSUPPORTED, "this connection has no session that other programs could use")
+        if not owner:
+            text = "only the owner may: unifyport export-session, on the server's machine, through its socket"
+            raise UseCaseError(OWNER_ONLY, text)
         if account.may_run:
             raise invalid("account_id", "must be stopped first: a session must not be used twice at a time")
         try:

@@ -49,12 +49,18 @@ ALLOWED = [
     ),
     (
         RejectedPositiveData,
-        "list.*|replayDeliveries|streamEvents",
+        "list.*|replayDeliveries|streamEvents|getStatus",
         400,
         "invalid_request",
         "not a cursor of this list",
     ),
-    (RejectedPositiveData, "muteConversation", 400, "invalid_request", "must be in the future"),
+    (
+        RejectedPositiveData,
+        "muteConversation|createApiKey|updateApiKey|rotateApiKey",
+        400,
+        "invalid_request",
+        "must be in the future",
+    ),
     (
         RejectedPositiveData,
         "replayDeliveries",
