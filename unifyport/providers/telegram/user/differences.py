@@ -6,6 +6,7 @@
     channelDifferenceTooLong     the channel's history from the last message that was told on, page by page
     differenceTooLong            the same for each private chat and basic group with newer messages
     more than `MOST_MISSED`      the rest is left out, and a `gap` event says between which messages
+    it cannot be read            its messages are asked for by their numbers (`numbers.py`)
 
 https://core.telegram.org/api/updates#recovering-gaps
 """
@@ -18,6 +19,8 @@ from telethon.tl import functions, types
 from unifyport.providers.contract.errors import ChannelError, Rejected
 
 from .beginning import dialogs
+from .errors import Unreadable
+from .numbers import Numbers, Page, by_number
 from .peers import channel_id, id_of
 from .positions import State
 from .update_box import ACCOUNT
@@ -60,8 +63,9 @@ class Fetched:
     pts: int = 0
     is_final: bool = True
     state: Any = None  # of the account
-    history: History | None = None
+    history: History | Numbers | None = None
     gap: tuple[int, int] | None = None
+    unreadable: tuple[str, bytes] | None = None  # which part cannot be read, and how it begins
     error: ChannelError | None = None
 
     @property
@@ -79,6 +83,12 @@ class Differences:
         self._parts = parts
 
     async def of_account(self, state: State, pts: int) -> Fetched:
+        try:
+            return await self._of_account(state, pts)
+        except Unreadable as error:
+            return await self._number_by_number(ACCOUNT, state.top, error)
+
+    async def _of_account(self, state: State, pts: int) -> Fetched:
         found = await self._call(
             functions.updates.GetDifferenceRequest(max(pts, 1), state.time, state.qts, _LONG_DIFFERENCE)
         )
@@ -117,6 +127,12 @@ class Differences:
         return Fetched(ACCOUNT, entities=entities, is_final=False, history=history)
 
     async def of_channel(self, number: int, pts: int, top: int) -> Fetched:
+        try:
+            return await self._of_channel(number, pts, top)
+        except Unreadable as error:
+            return await self._number_by_number(number, top, error)
+
+    async def _of_channel(self, number: int, pts: int, top: int) -> Fetched:
         channel = await self._parts.peers.input_channel(channel_id(number))
         found = await self._call(
             functions.updates.GetChannelDifferenceRequest(
@@ -143,8 +159,17 @@ class Differences:
             bool(found.final),
         )
 
-    async def more(self, box: int, history: History) -> Fetched:
+    async def more(self, box: int, history: History | Numbers) -> Fetched:
         """The next page of a history, the oldest messages first."""
+        if isinstance(history, Numbers):
+            return _fetched(box, await by_number(self._parts, box, history))
+        try:
+            return await self._more(box, history)
+        except Unreadable as error:
+            after = history.start if box == ACCOUNT else history.after
+            return await self._number_by_number(box, after, error)
+
+    async def _more(self, box: int, history: History) -> Fetched:
         peer = await self._parts.peers.input_peer(history.chat)
         found = await self._call(
             functions.messages.GetHistoryRequest(
@@ -171,8 +196,29 @@ class Differences:
             return Fetched(box, updates, entities=entities, is_final=False, history=more, gap=gap)
         return Fetched(box, updates, entities=entities, pts=history.pts, is_final=box != ACCOUNT, gap=gap)
 
+    async def _number_by_number(self, box: int, top: int, error: Unreadable) -> Fetched:
+        """Begin to fetch what an answer held that cannot be read: the messages above `top`."""
+        unreadable = (f"difference after {top}", error.body)
+        if box == ACCOUNT:
+            told = await self._call(functions.updates.GetStateRequest())
+            numbers = Numbers(top, told.pts, _plain_state(told))
+            return Fetched(box, is_final=False, history=numbers, unreadable=unreadable)
+        channel = await self._parts.peers.input_channel(channel_id(box))
+        full = await self._call(functions.channels.GetFullChannelRequest(channel), channel_id(box))
+        pts = full.full_chat.pts
+        if not top:  # nothing of it was told, so there is nothing to go on from
+            return Fetched(box, pts=pts, unreadable=unreadable)
+        return Fetched(box, is_final=False, history=Numbers(top, pts), unreadable=unreadable)
+
     async def _call(self, request: Any, peer: int = 0) -> Any:
         return await self._parts.rpc.call(request, peer=str(peer) if peer else "")
+
+
+def _fetched(box: int, page: Page) -> Fetched:
+    found = Fetched(box, page.updates, entities=page.entities, gap=page.gap, unreadable=page.unreadable)
+    if page.following is not None:
+        return attrs.evolve(found, is_final=False, history=page.following)
+    return attrs.evolve(found, pts=page.pts, state=page.state, is_final=box != ACCOUNT)
 
 
 def _plain_state(told: Any) -> State:

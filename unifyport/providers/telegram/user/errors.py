@@ -28,6 +28,7 @@ from unifyport.providers.contract.errors import (
 )
 
 _PEER_FLOOD_SECONDS: Final = 86_400.0
+_KEPT: Final = 64 * 1024  # bytes of an answer that cannot be read
 _REASONS: Final = {
     "CHANNEL_INVALID": CONVERSATION_NOT_FOUND,
     "CHANNEL_PRIVATE": "not_a_member",
@@ -57,6 +58,14 @@ class RpcRejected(Rejected):
             _REASONS.get(name, name.lower()), f"Telegram refused the request ({name})", code=name
         )
         self.name = name
+
+
+class Unreadable(Transient):
+    """The server carried out a call, and its answer cannot be read. `body`: how the answer begins."""
+
+    def __init__(self, body: bytes) -> None:
+        super().__init__("malformed_answer", maybe_applied=True)
+        self.body = body[:_KEPT]
 
 
 class NeedsPassword(Rejected):

@@ -33,7 +33,7 @@ from unifyport.providers.contract.errors import (
 )
 
 from .connection import Connection, Refused
-from .errors import failure_of
+from .errors import Unreadable, failure_of
 from .introduction import introduce
 from .media_connections import MediaConnections
 
@@ -152,13 +152,13 @@ class Rpc:
 
 
 def read_answer(request: TLRequest, body: bytes) -> Any:
-    """Raises `Transient` for an answer that is not what the request asks for."""
+    """Raises `Unreadable` for an answer that is not what the request asks for."""
     reader = BinaryReader(body)
     try:
         return request.read_result(reader)
     except Exception:
         log.warning("telegram: the answer to %s cannot be read", type(request).__name__)
-        raise Transient("malformed_answer", maybe_applied=True) from None
+        raise Unreadable(body) from None
     finally:
         reader.close()
 

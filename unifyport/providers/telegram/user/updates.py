@@ -17,14 +17,15 @@ from typing import TYPE_CHECKING, Any, Final
 import trio
 from telethon.tl import types
 
-from unifyport.model.inbound import PlatformEvent, ProviderEvent
+from unifyport.model.inbound import PlatformEvent, ProviderEvent, Unparsed
 from unifyport.providers.contract.base import Batch, Link
-from unifyport.providers.contract.errors import ChannelError, LoggedOut, SessionLost
+from unifyport.providers.contract.errors import ChannelError, LoggedOut, SessionLost, Transient
 from unifyport.providers.records import Draft
 
 from .beginning import beginning
 from .differences import Differences, Fetched, History
 from .inbox import Inbox, Pushed
+from .numbers import Numbers
 from .peers import channel_id
 from .pending import Pending
 from .positions import ChannelState
@@ -192,12 +193,12 @@ class Updates(Inbox):
         for box in self._box.begin(trio.current_time(), _AT_ONCE - self._fetching):
             self._fetch(box)
 
-    def _fetch(self, box: int, history: History | None = None) -> None:
+    def _fetch(self, box: int, history: History | Numbers | None = None) -> None:
         assert self._nursery is not None
         self._fetching += 1
         self._nursery.start_soon(self._fetch_one, box, history)
 
-    async def _fetch_one(self, box: int, history: History | None) -> None:
+    async def _fetch_one(self, box: int, history: History | Numbers | None) -> None:
         """Fetch a part of a difference, or of a history in its place, and hand it back."""
         try:
             if history is not None:
@@ -211,6 +212,9 @@ class Updates(Inbox):
             raise
         except ChannelError as error:
             found = Fetched(box, error=error)
+        except Exception:  # an answer of another kind than the call has
+            log.exception("telegram: a difference could not be taken")
+            found = Fetched(box, error=Transient("malformed_answer"))
         self._fetching -= 1
         self._fetched.append(found)
         self.wake.set()
@@ -274,9 +278,13 @@ class Updates(Inbox):
         if found.box == ACCOUNT and found.state is not None:
             standing.take_state(found.state)
         draft = Draft(self._records)
-        if found.gap is not None:
-            assert self._link is not None
-            await self._records.deliver(self._link, Batch([self._gap_event(found)]))
+        said: list[ProviderEvent] = [self._gap_event(found)] if found.gap is not None else []
+        if found.unreadable is not None:
+            place, body = found.unreadable
+            key = self._reader.context().key("unreadable", found.box, place)
+            said.append(Unparsed(key, body, "parse: unreadable"))
+        if said:
+            await self._commit(said, Draft(self._records))
         await self._deliver(draft, items, gone)
 
     def _gap_event(self, found: Fetched) -> ProviderEvent:
@@ -284,7 +292,9 @@ class Updates(Inbox):
         assert found.gap is not None
         after, before = found.gap
         context = self._reader.context()
-        details = {"after_message_id": str(after), "before_message_id": str(before)}
+        details = {"after_message_id": str(after)}
+        if before:
+            details["before_message_id"] = str(before)
         key = context.key("gap", found.box, after, before)
         chat = context.conversation(channel_id(found.box)) if found.box != ACCOUNT else None
         return PlatformEvent(key, "gap", self._clock.now_ms(), chat, details=details)

@@ -91,7 +91,7 @@ class Lists:
             if isinstance(each, T.InputMessageReplyTo) and post is not None:
                 post = post.reply_to
             if post is None or post.is_gone_for(person):
-                shown.append(T.MessageEmpty(number))
+                shown.append(T.MessageEmpty(number, None))
             else:
                 shown.append(post.see(person))
         described_ = described(self._server, person, shown, [chat] if chat is not None else [])
