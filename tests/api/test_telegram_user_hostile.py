@@ -3,9 +3,11 @@ itself only.
 """
 
 from pathlib import Path
+from typing import Any
 
+import pytest
 import trio
-from telethon.tl import TLObject
+from telethon.tl import TLObject, types
 
 from tests.telegram_world import MEI, SHOP, TelegramWorld, telegram_world
 
@@ -65,3 +67,66 @@ async def test_a_message_that_cannot_be_read_costs_itself_only(tmp_path: Path) -
         before = len(_calls(world))
         await trio.sleep(1)  # what would be a loop has no end to wait for
         assert _calls(world)[before:] == []
+
+
+BIG, BELOW = 2**63 - 1, -(2**63)
+
+
+def _user(id_: int) -> Any:
+    return types.User(id_, access_hash=1, first_name="X")
+
+
+def _room(id_: int) -> Any:
+    return types.Channel(id_, "X", types.ChatPhotoEmpty(), None, access_hash=1, megagroup=True, left=True)
+
+
+def _chat(id_: int) -> Any:
+    return types.Chat(id_, "X", types.ChatPhotoEmpty(), 1, None, 1)
+
+
+def _message(peer: Any, number: int = 999, date: int = 0) -> Any:
+    return types.Message(number, peer, date, "hostile", from_id=types.PeerUser(BIG))
+
+
+def _update(*updates: Any, users: Any = (), chats: Any = (), date: int = 0, seq: int = 0) -> Any:
+    return types.Updates(list(updates), list(users), list(chats), date, seq)
+
+
+HOSTILE = {
+    "user": _update(users=[_user(BIG), _user(BELOW), _user(0)]),
+    "channel": _update(chats=[_room(BIG), _room(BELOW), _room(0), types.ChannelForbidden(BIG, 1, "X")]),
+    "group": _update(chats=[_chat(BIG), _chat(BELOW), _chat(10**15), types.ChatForbidden(BELOW, "X")]),
+    "peer of a channel": _update(
+        *(
+            types.UpdateNewChannelMessage(_message(types.PeerChannel(id_)), 7, 1)
+            for id_ in (BIG, BELOW, -1, 0)
+        )
+    ),
+    "peer of a group": _update(types.UpdateNewMessage(_message(types.PeerChat(BELOW)), 0, 0)),
+    "peer of a user": _update(types.UpdateNewMessage(_message(types.PeerUser(BELOW)), 0, 0)),
+    "too long": _update(*(types.UpdateChannelTooLong(id_, -5) for id_ in (BIG, BELOW, -1, 0))),
+    "short": types.UpdateShortMessage(1, BIG, "hostile", 0, 0, 0),
+    "short in a group": types.UpdateShortChatMessage(1, BELOW, BELOW, "hostile", 0, 0, 0),
+    "negative": _update(types.UpdateDeleteMessages([-1, 2**31 - 1], -5, -5), date=-(2**31), seq=-(2**31)),
+    "backwards": _update(types.UpdateDeleteMessages([1], 1, -(2**31))),
+    "far ahead": _update(types.UpdateDeleteMessages([1], 2**31 - 1, 1)),
+    "no message": _update(types.UpdateNewMessage(types.PeerUser(1), 0, 0)),
+    "no update": _update(types.PeerUser(1), types.InputPeerEmpty()),
+    "dates": _update(types.UpdateNewMessage(_message(types.PeerUser(5), 5, -(2**31)), 0, 0)),
+}
+
+
+@pytest.mark.parametrize("update", HOSTILE.values(), ids=HOSTILE)
+async def test_numbers_without_a_range_end_no_connection(
+    tmp_path: Path, update: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with telegram_world(tmp_path) as world:
+        channel = await _channel(world)
+        world.user_platform.delivery.push_raw(world.user_platform.customers.person(SHOP), update)
+        for to in (SHOP, channel):
+            await _write(world, to, f"last in {to}")
+        await world.inbox.until(lambda: f"last in {channel}" in world.texts(SHOP))
+        await world.inbox.until(lambda: f"last in {SHOP}" in world.texts(SHOP))
+        assert len(world.user_platform.links) == 1
+        assert _calls(world).count("initConnection") <= 1
+    assert [each.getMessage() for each in caplog.records if each.exc_info] == []

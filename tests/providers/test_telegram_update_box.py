@@ -12,6 +12,7 @@ from unifyport.providers.telegram.user.update_box import (
     GAP_SECONDS,
     LONGEST_PAUSE,
     MAX_HELD,
+    MOST_ASKED,
     UpdateBox,
 )
 
@@ -104,6 +105,18 @@ def test_what_is_held_is_bounded_and_the_rest_is_fetched() -> None:
         box.offer(ACCOUNT, number, 1, number, 0)
     assert len(box.end(ACCOUNT, 2, 0)) == MAX_HELD
     assert box.begin(0, 1) == [ACCOUNT]
+
+
+def test_a_position_that_no_difference_reaches_is_not_asked_for_without_an_end() -> None:
+    box = UpdateBox[str]()
+    box.load([(ACCOUNT, 10)])
+    found: list[str] = []
+    for pts, count, item in ((2**31 - 1, 1, "far ahead"), (5, -(2**31), "backwards")):
+        found += box.offer(ACCOUNT, pts, count, item, 0)
+    for _ in range(MOST_ASKED):
+        assert box.begin(box.due(), 1) == [ACCOUNT]
+        found += box.end(ACCOUNT, 10, 0)
+    assert (found, box.due(), box.position(ACCOUNT)) == (["far ahead"], math.inf, 10)
 
 
 @st.composite

@@ -13,7 +13,7 @@ from telethon.tl import functions, types
 from unifyport.model.unit import SessionChange
 from unifyport.providers.contract.errors import Rejected
 
-from .peers import PEER_RECORD, dump_peer, id_of, input_peer_of, key_of, peer_of
+from .peers import PEER_RECORD, dump_peer, id_of, input_peer_of, is_number, key_of, peer_of
 from .positions import CHANNEL, STATE, ChannelState, State, channel_key, dump
 
 Call = Callable[[Any], Awaitable[Any]]
@@ -32,6 +32,8 @@ async def beginning(call: Call) -> list[SessionChange]:
         entities += [*page.users, *page.chats]
         for dialog in page.dialogs:
             if isinstance(dialog.peer, types.PeerChannel):
+                if not is_number(dialog.peer.channel_id):
+                    continue
                 channels[dialog.peer.channel_id] = ChannelState(dialog.pts or 0, dialog.top_message)
             elif isinstance(dialog, types.Dialog):
                 state.top = max(state.top, dialog.top_message)

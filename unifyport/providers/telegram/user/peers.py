@@ -22,6 +22,7 @@ from unifyport.providers.records import Draft, Records
 PEER_RECORD: Final = "peer"
 _CHANNELS: Final = 10**12
 _LONGEST_NAME: Final = 256
+_MOST_NUMBER: Final = 2**52  # https://core.telegram.org/bots/api#user
 
 USER, GROUP, SUPERGROUP, CHANNEL = "private", "group", "supergroup", "channel"
 
@@ -110,12 +111,19 @@ def read_id(conversation_id: str) -> int:
     return int(conversation_id)
 
 
+def is_number(number: int) -> bool:
+    """Whether a user or channel can have this number. Numbers of the platform have 64 bits."""
+    return 0 < number < _MOST_NUMBER
+
+
 def key_of(id_: int) -> bytes:
     return id_.to_bytes(8, signed=True)
 
 
 def peer_of(entity: Any) -> Peer | None:
     """What a `User`, `Chat` or `Channel` says; None if it says nothing, as of an account that was deleted."""
+    if not is_number(getattr(entity, "id", 0)):
+        return None
     match entity:
         case types.User():
             return Peer(
@@ -129,7 +137,7 @@ def peer_of(entity: Any) -> Peer | None:
                 is_min=bool(entity.min),
                 is_bot=bool(entity.bot),
             )
-        case types.Chat() | types.ChatForbidden():
+        case types.Chat() | types.ChatForbidden() if entity.id < _CHANNELS:
             return Peer(-entity.id, GROUP, title=_name(entity.title), is_left=_is_left(entity))
         case types.Channel() | types.ChannelForbidden():
             is_min = bool(getattr(entity, "min", False))
@@ -185,6 +193,8 @@ class Peers:
         self._records = records
 
     async def get(self, id_: int, draft: Draft | None = None) -> Peer | None:
+        if not is_number(abs(id_)):
+            return None
         stored = await (draft or self._records).get(PEER_RECORD, key_of(id_))
         return msgspec.msgpack.decode(stored, type=Peer) if stored is not None else None
 

@@ -71,6 +71,9 @@ async def _ask_again(parts: "UserLink", pending: Pending, random_id: int, row: R
     reader = BinaryReader(row.request)
     try:
         request = reader.tgread_object()
+    except Exception:  # it was written by another version, whose layer had other objects
+        log.info("telegram: a send without an answer cannot be asked for again")
+        return None
     finally:
         reader.close()
     try:

@@ -10,7 +10,7 @@ from unifyport.providers.records import Draft, Records, scan_all
 
 from .positions import CHANNEL, STATE, ChannelState, State, channel_key, dump
 from .reading import Item
-from .unpacking import Container, box_of
+from .unpacking import NOWHERE, Container, box_of
 from .update_box import ACCOUNT, UpdateBox
 
 
@@ -66,6 +66,8 @@ class Standing:
             if not isinstance(item.update, types.UpdateNewMessage | types.UpdateNewChannelMessage):
                 continue
             message, box = item.update.message, box_of(item.update)
+            if box == NOWHERE or not isinstance(message, types.Message | types.MessageService):
+                continue
             if box == ACCOUNT:
                 self.state.top = max(self.state.top, message.id)
             else:

@@ -3,10 +3,14 @@
 https://core.telegram.org/constructor/updates and its siblings.
 """
 
-from typing import Any
+from typing import Any, Final
 
 import attrs
 from telethon.tl import types
+
+from .peers import is_number
+
+NOWHERE: Final = -1
 
 
 @attrs.define
@@ -83,14 +87,21 @@ def _unix(date: Any) -> int:
 
 
 def box_of(update: Any) -> int:
-    """The channel whose sequence an update belongs to; 0: the account's."""
+    """The channel whose sequence an update belongs to; 0: the account's; `NOWHERE`: a channel that no account
+    can be in.
+    """
+    box = _box_of(update)
+    return box if box == 0 or is_number(box) else NOWHERE
+
+
+def _box_of(update: Any) -> int:
     message = getattr(update, "message", None)
     peer = getattr(message, "peer_id", None)
     if isinstance(peer, types.PeerChannel):
-        return int(peer.channel_id)
+        return int(peer.channel_id) or NOWHERE
     number = getattr(update, "channel_id", None)
     if isinstance(number, int):
-        return number
+        return number or NOWHERE
     peer = getattr(update, "peer", None)
     return int(peer.channel_id) if isinstance(peer, types.PeerChannel) and _is_of_channel(update) else 0
 

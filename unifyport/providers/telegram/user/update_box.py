@@ -7,6 +7,9 @@ sequence from `pts - pts_count` to `pts`:
     local + pts_count > pts     it came before: dropped
     local + pts_count < pts     one is missing: held for half a second, then the difference is asked for
 
+The difference ends a gap. An update whose position `MOST_ASKED` differences do not reach is applied as it is,
+and moves nothing: it would be asked for without an end.
+
 While a difference is being fetched every update of that sequence is held, as the answer may contain it. A
 position of zero means "not set": it moves nothing and is never stored.
 
@@ -25,6 +28,7 @@ T = TypeVar("T")
 ACCOUNT: Final = 0  # private chats and basic groups; a channel's sequence is known by the channel's number
 MAX_HELD: Final = 256
 GAP_SECONDS: Final = 0.5
+MOST_ASKED: Final = 3  # differences that do not reach an update, after which it is applied as it is
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 300.0
 
 
@@ -33,6 +37,7 @@ class _Held(Generic[T]):
     pts: int
     count: int
     item: T
+    asked: int = 0  # differences that began after it came
 
 
 @attrs.define
@@ -76,7 +81,7 @@ class UpdateBox(Generic[T]):
 
     def offer(self, box: int, pts: int, count: int, item: T, now: float) -> list[T]:
         """Take an update; returns the updates that are in order now, this one or those held before."""
-        sequence = self._of(box)
+        sequence, count = self._of(box), max(count, 0)
         if pts <= 0:
             return [item]
         if sequence.pts == 0 and not sequence.is_fetching:
@@ -115,6 +120,8 @@ class UpdateBox(Generic[T]):
         due.sort(key=lambda box: (box != ACCOUNT, self._sequences[box].wanted_at))
         for box in due[: max(limit, 0)]:
             self._sequences[box].is_fetching = True
+            for each in self._sequences[box].held:
+                each.asked += 1
             self._sequences[box].gap_at = self._sequences[box].asked_at = math.inf
         return due[: max(limit, 0)]
 
@@ -129,6 +136,8 @@ class UpdateBox(Generic[T]):
         self.move(box, pts)
         sequence.is_fetching, sequence.pause = False, 0.0
         found = self._drain(sequence)
+        found += [each.item for each in sequence.held if each.asked >= MOST_ASKED]
+        sequence.held = [each for each in sequence.held if each.asked < MOST_ASKED]
         if sequence.held:
             sequence.gap_at = min(sequence.gap_at, now + GAP_SECONDS)
         return found

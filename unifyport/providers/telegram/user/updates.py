@@ -26,13 +26,13 @@ from .beginning import beginning
 from .differences import Differences, Fetched, History
 from .inbox import Inbox, Pushed
 from .numbers import Numbers
-from .peers import channel_id
+from .peers import channel_id, is_number
 from .pending import Pending
 from .positions import ChannelState
 from .reading import Item, Reader
 from .settling import settle
 from .standing import Standing
-from .unpacking import Container, box_of, unpack
+from .unpacking import NOWHERE, Container, box_of, unpack
 from .update_box import ACCOUNT
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ class Updates(Inbox):
         return {
             channel_id(each.id)
             for each in entities
-            if isinstance(each, types.ChannelForbidden)
+            if (isinstance(each, types.ChannelForbidden) and is_number(each.id))
             or (isinstance(each, types.Channel) and each.left and each.id in self._standing.channels)
         }
 
@@ -153,7 +153,9 @@ class Updates(Inbox):
         for update in _sorted(container.updates):
             item = Item(update, pushed.own, pushed.settles)
             pts, count = getattr(update, "pts", None), getattr(update, "pts_count", None)
-            if isinstance(update, types.UpdateChannelTooLong):
+            if box_of(update) == NOWHERE:
+                found.append(item)
+            elif isinstance(update, types.UpdateChannelTooLong):
                 self._box.want(update.channel_id, now)
             elif isinstance(pts, int) and isinstance(count, int):
                 found += self._offer(box_of(update), pts, count, item, now)
@@ -256,7 +258,9 @@ class Updates(Inbox):
         items += [Item(each, is_fetched=True) for each in found.messages]
         for update in found.updates:
             pts, count, box = getattr(update, "pts", None), getattr(update, "pts_count", None), box_of(update)
-            if isinstance(update, types.UpdateChannelTooLong):
+            if box == NOWHERE:
+                items.append(Item(update, is_fetched=True))
+            elif isinstance(update, types.UpdateChannelTooLong):
                 self._box.want(update.channel_id, now)
             elif isinstance(pts, int) and isinstance(count, int) and box != found.box:
                 items += self._offer(box, pts, count, Item(update, is_fetched=True), now)
