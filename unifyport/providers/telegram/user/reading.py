@@ -2,9 +2,10 @@
 
 import logging
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 import attrs
+import trio
 from telethon.tl import TLObject, types
 
 from unifyport.model.inbound import ProviderEvent
@@ -19,6 +20,7 @@ from .peers import Peer, Peers, channel_id, id_of
 from .pending import Pending
 
 log = logging.getLogger(__name__)
+_AT_A_TIME: Final = 8
 
 
 @attrs.frozen
@@ -48,7 +50,9 @@ class Reader:
         """The events of updates, in order; what they change is put into `draft`."""
         found: list[ProviderEvent] = []
         random_ids: dict[int, int] = {}
-        for item in items:
+        for place, item in enumerate(items, 1):
+            if place % _AT_A_TIME == 0:  # reading one of the largest messages takes a millisecond
+                await trio.lowlevel.checkpoint()
             if isinstance(item.update, types.UpdateMessageID):
                 random_ids[item.update.id] = item.update.random_id
                 continue
