@@ -9,7 +9,7 @@ import pytest
 import trio
 from telethon.tl import TLObject, types
 
-from tests.telegram_world import MEI, SHOP, TelegramWorld, telegram_world
+from tests.telegram_world import MEI, SHOP, TOM, TelegramWorld, telegram_world
 
 
 class Unknown(TLObject):
@@ -67,6 +67,20 @@ async def test_a_message_that_cannot_be_read_costs_itself_only(tmp_path: Path) -
         before = len(_calls(world))
         await trio.sleep(1)  # what would be a loop has no end to wait for
         assert _calls(world)[before:] == []
+
+
+async def test_a_conversation_that_cannot_be_read_keeps_nobody_from_logging_in(tmp_path: Path) -> None:
+    async with telegram_world(tmp_path) as world:
+        for phone in (MEI, SHOP, TOM):
+            await world.do("account", phone=phone)
+        await world.order("messages", **{"from": TOM, "to": SHOP, "text": "before the login"})
+        _poison(world, SHOP)
+        await world.give(SHOP, "code", await world.start_by_code(SHOP))
+        await world.running(SHOP)
+        for phone in (MEI, TOM):
+            await world.order("messages", **{"from": phone, "to": SHOP, "text": phone})
+        await world.inbox.until(lambda: len(world.texts(SHOP)) == 2)
+        assert sorted(world.texts(SHOP)) == [MEI, TOM]
 
 
 BIG, BELOW = 2**63 - 1, -(2**63)

@@ -5,6 +5,7 @@ newest conversations are asked for with it, as the position of each channel is t
 people.
 """
 
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
@@ -13,9 +14,11 @@ from telethon.tl import functions, types
 from unifyport.model.unit import SessionChange
 from unifyport.providers.contract.errors import Rejected
 
+from .errors import Unreadable
 from .peers import PEER_RECORD, dump_peer, id_of, input_peer_of, is_number, key_of, peer_of
 from .positions import CHANNEL, STATE, ChannelState, State, channel_key, dump
 
+log = logging.getLogger(__name__)
 Call = Callable[[Any], Awaitable[Any]]
 
 MOST_DIALOGS: Final = 500
@@ -46,14 +49,21 @@ async def beginning(call: Call) -> list[SessionChange]:
 
 
 async def dialogs(call: Call) -> list[Any]:
-    """Pages of the newest conversations. Raises failure classes."""
+    """Pages of the newest conversations, up to one that cannot be read. Raises failure classes."""
     pages: list[Any] = []
-    date, number, peer, count = None, 0, types.InputPeerEmpty(), 0
+    date, number, peer, count, limit = None, 0, types.InputPeerEmpty(), 0, _LIMIT
     while count < MOST_DIALOGS:
         request = functions.messages.GetDialogsRequest(
-            date, number, peer, _LIMIT, 0, exclude_pinned=count > 0 or None
+            date, number, peer, limit, 0, exclude_pinned=count > 0 or None
         )
-        found = await call(request)
+        try:
+            found = await call(request)
+        except Unreadable:
+            if limit == 1:
+                log.warning("telegram: conversations from %d on cannot be read", count)
+                break
+            limit = max(limit // 4, 1)
+            continue
         if isinstance(found, types.messages.DialogsNotModified):
             raise Rejected("unexpected_answer")
         pages.append(found)
