@@ -2,6 +2,8 @@
 itself only.
 """
 
+import logging
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,7 @@ import pytest
 import trio
 from telethon.tl import TLObject, types
 
-from tests.telegram_world import MEI, SHOP, TOM, TelegramWorld, telegram_world
+from tests.telegram_world import APP, MEI, SHOP, TOM, TelegramWorld, telegram_world
 
 
 class Unknown(TLObject):
@@ -144,3 +146,27 @@ async def test_numbers_without_a_range_end_no_connection(
         assert len(world.user_platform.links) == 1
         assert _calls(world).count("initConnection") <= 1
     assert [each.getMessage() for each in caplog.records if each.exc_info] == []
+
+
+async def test_no_secret_and_no_text_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG):
+        async with telegram_world(tmp_path) as world:
+            await world.do("account", phone=MEI, username="mei")
+            await world.do("account", phone=SHOP, password="correct horse")
+            code = await world.start_by_code(SHOP)
+            await world.give(SHOP, "code", code)
+            await world.auth(SHOP, "awaiting_password")
+            await world.give(SHOP, "password", "correct horse")
+            await world.running(SHOP)
+            await world.send(SHOP, "@mei", "what we said")
+            _poison(world, SHOP)
+            await _write(world, SHOP, "what they said")
+            await world.inbox.until(lambda: world.texts(SHOP) == ["what they said"])
+            [authorization] = world.user_platform.customers.person(SHOP).authorizations
+            key = authorization.key.value
+    own = [each for each in caplog.records if not each.name.startswith("unifyport.sandbox")]
+    told = "\n".join(logging.Formatter("%(message)s").format(each) for each in own)
+    assert own
+    for secret in (key.hex(), repr(key)[2:30], "correct horse", APP["api_hash"], "we said", "they said"):
+        assert secret not in told
+    assert re.search(rf"\b{code}\b", told) is None
