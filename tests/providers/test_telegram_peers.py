@@ -6,14 +6,8 @@ from telethon.tl import types
 from actors.account.memory_session import MemorySession
 from unifyport.providers.contract.errors import Rejected
 from unifyport.providers.records import Draft, Records
-from unifyport.providers.telegram.user.peers import (
-    Peers,
-    channel_id,
-    id_of,
-    number_of,
-    peer_of_id,
-    read_id,
-)
+from unifyport.providers.telegram.user.peer import channel_id, id_of, number_of, peer_of_id, read_id
+from unifyport.providers.telegram.user.peers import Peers
 
 GROUP = channel_id(10**10)
 FULL = types.User(2**40, access_hash=-(2**62), first_name="Mei", username="mei", phone="6590000001")

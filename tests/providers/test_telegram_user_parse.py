@@ -24,7 +24,7 @@ from unifyport.providers.telegram.user.context import Context
 from unifyport.providers.telegram.user.entities import ENTITIES
 from unifyport.providers.telegram.user.files import read_handle
 from unifyport.providers.telegram.user.parse import UPDATES, parse
-from unifyport.providers.telegram.user.peers import Peer
+from unifyport.providers.telegram.user.peer import Peer
 from unifyport.providers.telegram.user.quiet import QUIET
 from unifyport.providers.telegram.user.reading import mentioned
 from unifyport.providers.telegram.user.services import ACTIONS

@@ -15,7 +15,8 @@ from unifyport.model.unit import SessionChange
 from unifyport.providers.contract.errors import Rejected
 
 from .errors import Unreadable
-from .peers import PEER_RECORD, dump_peer, id_of, input_peer_of, is_number, key_of, peer_of
+from .peer import id_of, input_peer_of, is_number, peer_of
+from .peers import PEER_RECORD, dump_peer, key_of
 from .positions import CHANNEL, STATE, ChannelState, State, channel_key, dump
 
 log = logging.getLogger(__name__)

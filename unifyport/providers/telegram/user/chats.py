@@ -10,7 +10,7 @@ from unifyport.providers.contract.capabilities import CONTACT_NOT_FOUND, CONVERS
 from unifyport.providers.contract.errors import Rejected
 from unifyport.providers.records import Draft
 
-from .peers import id_of, read_id
+from .peer import id_of, read_id
 
 if TYPE_CHECKING:
     from .link import UserLink

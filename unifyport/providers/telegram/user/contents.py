@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from telethon.tl import types
 
-from .peers import channel_id
+from .peer import channel_id
 from .values import plain_text, unix
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from unifyport.model.inbound import Conversation, dedupe_key
 
 from ..bot.people import conversation, sender
 from ..bot.shapes import Chat, User
-from .peers import SUPERGROUP, USER, Known, Peer
+from .peer import SUPERGROUP, USER, Known, Peer
 
 
 @attrs.define

@@ -21,7 +21,7 @@ from unifyport.providers.contract.errors import ChannelError, Rejected
 from .beginning import dialogs
 from .errors import Unreadable
 from .numbers import Numbers, Page, by_number
-from .peers import channel_id, id_of
+from .peer import channel_id, id_of
 from .positions import State
 from .update_box import ACCOUNT
 

@@ -15,7 +15,7 @@ from unifyport.providers.contract.errors import Rejected
 
 from ..bot.people import full_name
 from ..bot.shapes import Chat
-from .peers import GROUP, USER, Peer, id_of, peer_of
+from .peer import GROUP, USER, Peer, id_of, peer_of
 
 if TYPE_CHECKING:
     from .link import UserLink

@@ -12,7 +12,7 @@ import attrs
 import trio
 from telethon.tl import types
 
-from .peers import number_of, peer_of_id
+from .peer import number_of, peer_of_id
 
 log = logging.getLogger(__name__)
 MOST_WAITING: Final = 512  # containers

@@ -12,7 +12,7 @@ from unifyport.providers.contract.errors import Rejected
 
 from ..bot.people import conversation, full_name
 from ..bot.shapes import Chat
-from .peers import CHANNEL, SUPERGROUP, USER, Peer, id_of, input_peer_of, peer_of
+from .peer import CHANNEL, SUPERGROUP, USER, Peer, id_of, input_peer_of, peer_of
 
 if TYPE_CHECKING:
     from .link import UserLink

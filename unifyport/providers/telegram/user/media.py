@@ -18,7 +18,7 @@ from unifyport.providers.contract.errors import Rejected, Transient
 from ..bot.render import Request
 from .cdn import CdnReader
 from .files import Handle, read_handle
-from .peers import peer_of_id
+from .peer import peer_of_id
 from .render_files import FileFacts, external, kept, uploaded
 from .shapes import Shaper
 

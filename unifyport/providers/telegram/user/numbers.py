@@ -16,7 +16,7 @@ import attrs
 from telethon.tl import functions, types
 
 from .errors import Unreadable
-from .peers import channel_id
+from .peer import channel_id
 from .positions import State
 from .update_box import ACCOUNT
 

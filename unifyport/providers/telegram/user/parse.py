@@ -34,7 +34,7 @@ from . import reactions
 from .context import Context
 from .items import item_of
 from .parse_lists import LIST_UPDATES, report_unknown
-from .peers import channel_id, id_of
+from .peer import channel_id, id_of
 from .quiet import QUIET
 from .services import service_event
 from .shapes import Shaper

@@ -18,7 +18,7 @@ from unifyport.model.inbound import (
 )
 
 from .context import Context
-from .peers import channel_id, id_of
+from .peer import channel_id, id_of
 from .values import name_of
 
 # -- read marks and the account's own list of chats ----------------------------------------------------------

@@ -17,7 +17,7 @@ import trio
 from unifyport.model.unit import SessionChange
 from unifyport.providers.records import Records, scan_all
 
-from .peers import id_of
+from .peer import id_of
 
 PENDING: Final = "pending"
 _ANSWERED: Final = 512

@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 from telethon.tl import types
 
-from .peers import id_of
+from .peer import id_of
 
 
 @attrs.frozen

@@ -16,7 +16,8 @@ from unifyport.providers.records import Draft
 from . import positions, reactions
 from .context import Context
 from .parse import parse, unparsed
-from .peers import Peer, Peers, channel_id, id_of
+from .peer import Peer, channel_id, id_of
+from .peers import Peers
 from .pending import Pending
 
 log = logging.getLogger(__name__)

@@ -19,7 +19,7 @@ from ..bot.render import Request
 from . import mentions
 from .answers import sent_ids
 from .entities import mentioned_users
-from .peers import peer_of_id
+from .peer import peer_of_id
 from .pending import Row, digest_of
 from .plan import plan
 from .render import Target, contents, render, render_album

@@ -14,7 +14,7 @@ from unifyport.model.inbound import Ignored, ProviderEvent
 
 from ..bot.people import head_of
 from ..bot.services import SERVICES, Service, reported
-from .peers import channel_id
+from .peer import channel_id
 from .shapes import Fields, Shaper
 from .values import name_of
 

@@ -16,7 +16,7 @@ from unifyport.process.clock import STEP_MS
 from unifyport.providers.contract.errors import ChannelError, LoggedOut, Rejected, SessionLost
 
 from .answers import sent_ids
-from .peers import peer_of_id
+from .peer import peer_of_id
 from .pending import Pending, Row, digest_of
 from .unpacking import sent_message
 

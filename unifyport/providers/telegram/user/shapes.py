@@ -12,7 +12,7 @@ from telethon.tl import types
 from . import entities
 from .contents import CONTENTS
 from .files import Files
-from .peers import SUPERGROUP, USER, Known, Peer, id_of
+from .peer import SUPERGROUP, USER, Known, Peer, id_of
 from .rich import rich_message
 from .values import name_of, unix
 

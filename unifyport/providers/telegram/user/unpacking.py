@@ -8,7 +8,7 @@ from typing import Any, Final
 import attrs
 from telethon.tl import types
 
-from .peers import is_number
+from .peer import is_number
 
 NOWHERE: Final = -1
 

@@ -26,7 +26,7 @@ from .beginning import beginning
 from .differences import Differences, Fetched, History
 from .inbox import Inbox, Pushed
 from .numbers import Numbers
-from .peers import channel_id, is_number
+from .peer import channel_id, is_number
 from .pending import Pending
 from .positions import ChannelState
 from .reading import Item, Reader
