@@ -63,6 +63,7 @@ class Groups:
     async def get(self, group_id: str) -> directory.Group:
         peer = await self._group(group_id)
         full, count = await self._full(peer)
+        peer = await self._parts.peers.get(peer.id) or peer  # its name is as new as the rest
         extra: dict[str, Any] = {"type": peer.type}
         if peer.username:
             extra["username"] = peer.username
