@@ -17,6 +17,7 @@ import attrs
 import httpx
 import trio
 
+from unifyport.model.toml_strings import toml_string
 from unifyport.storage.sealing import KeyRing
 
 KEY = "scenario_key_" + "k" * 32
@@ -127,7 +128,8 @@ def sandbox_config(port: int) -> str:
     """The TOML that points a gateway at a running sandbox."""
     endpoints = httpx.get(f"http://127.0.0.1:{port}/sandbox", trust_env=False).json()["providers"]
     return "".join(
-        f"[providers.{channel}]\n" + "".join(f'{name} = "{value}"\n' for name, value in values.items())
+        f"[providers.{channel}]\n"
+        + "".join(f"{name} = {toml_string(value)}\n" for name, value in values.items())
         for channel, values in endpoints.items()
     )
 
