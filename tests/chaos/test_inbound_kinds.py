@@ -78,8 +78,8 @@ async def test_what_a_kill_may_lose_is_what_was_declared(tmp_path: Path, kind: s
                     await process.start()
             path = f"/v1/accounts/{account}"
             await process.client.until(lambda a: a["runtime_status"] == "running", path)
-            # An account is `running` from its login on. A platform that keeps nothing drops what it says until
-            # the connection is open, too.
+            # An account is `running` from its login on, and a platform that keeps nothing drops what it says
+            # until the connection is open, too.
             last: list[str] = []
             with trio.fail_after(30):
                 while not texts(inbox).keys() & set(last):
