@@ -5,9 +5,11 @@ message coming back, and nothing is sent twice.
 from pathlib import Path
 from typing import Any
 
+import pytest
 import trio
 
 from tests.telegram_world import MEI, SHOP, TelegramWorld, telegram_world
+from unifyport.providers.telegram.user.inbox import Inbox
 
 
 async def _meet(world: TelegramWorld) -> str:
@@ -92,3 +94,23 @@ async def test_a_message_that_comes_back_ahead_of_its_answer_ends_the_send(tmp_p
 
 async def _sent(world: TelegramWorld) -> list[dict[str, Any]]:
     return list((await world.platform.http.get("/sandbox/telegram-user/messages")).json())
+
+
+async def test_what_was_refused_is_not_sent_by_the_next_connection(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with telegram_world(tmp_path) as world:
+        await _meet(world)
+        # as if the connection ended before the next batch of updates was handled
+        monkeypatch.setattr(Inbox, "answered", lambda *_, **__: None)
+        await world.do("error", method="messages.sendMessage", code=400, name="USER_IS_BLOCKED")
+        refused = await world.send(SHOP, "@mei", "refused")
+        assert refused.json()["error"]["outcome"] == "rejected", refused.text
+        monkeypatch.undo()
+        await world.do("cut")
+        await world.account(SHOP, "running")
+        answer = await world.send(SHOP, "@mei", "then")
+        assert answer.status_code == 200, answer.text
+        await world.do("cut")
+        await world.api.until(lambda _: "then" in _got(world), f"/v1/accounts/{world.ids[SHOP]}")
+        assert _got(world) == ["then"]

@@ -113,9 +113,18 @@ class Sends:
                 return self._sent(found, random_ids, conversation, text)
             except ChannelError as error:
                 if not error.maybe_applied:
-                    pending.known(first)
-                    self._parts.updates.answered(None, (first,))
+                    await self._forget(first)
                 raise await self._refusal(error, conversation) from None
+
+    async def _forget(self, random_id: int) -> None:
+        """Nothing was sent: no connection may ask again for it once the caller knows that.
+
+        Raises `Transient` with `maybe_applied` where that cannot be made durable any more.
+        """
+        try:
+            await self._parts.records.commit([self._parts.updates.pending.end(random_id)])
+        except SessionLost as error:
+            raise Transient(error.reason, maybe_applied=True) from None
 
     def _sent(self, found: Any, random_ids: list[int], conversation: int, text: str) -> Sent:
         """What an answer says, which goes on to the updates. Raises `Transient` if it names no message."""
