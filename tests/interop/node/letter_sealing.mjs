@@ -1,8 +1,8 @@
 // Letter Sealing a second time, on Node's `crypto` alone, from public descriptions of the algorithm:
 // https://github.com/evex-dev/linejs and https://github.com/beeper/line. The tag of version 1 is not confirmed. It
-// shares no code with `unifyport.protocols.letter_sealing`.
+// shares no code with `unifyport.protocols.letter_sealing`, but belongs to the same project.
 //
-// Reads one JSON object per line, {op, …} with bytes in base64, and answers one per line. `node letter_sealing.mjs
+// Reads one JSON object per line, {do, …} with bytes in base64, and answers one per line. `node letter_sealing.mjs
 // vectors` prints the vectors of tests/protocols/vectors/letter_sealing.json instead.
 import crypto from "node:crypto";
 import readline from "node:readline";
@@ -78,7 +78,6 @@ const operations = {
   group_key: (m) => cbc(m, false),
   key_chain: (m) => cbc(m, true),
   seal_file: sealFile,
-  public: (m) => text(publicOf(bytes(m.private))),
 };
 
 function vectors() {
@@ -105,7 +104,7 @@ if (process.argv[2] === "vectors") {
 } else {
   for await (const line of readline.createInterface({ input: process.stdin })) {
     const message = JSON.parse(line);
-    try { console.log(JSON.stringify({ result: operations[message.op](message) })); }
+    try { console.log(JSON.stringify({ result: operations[message.do](message) })); }
     catch (error) { console.log(JSON.stringify({ error: String(error) })); }
   }
 }

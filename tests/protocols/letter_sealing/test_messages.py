@@ -1,12 +1,14 @@
-"""Messages, group keys and files against vectors of another implementation, and what does not open.
+"""Messages, group keys and files: vectors of a second implementation, both roles, and what does not open.
 
-The vectors are written by `node tests/interop/node/letter_sealing.mjs vectors`, which has Node's `crypto`
-only.
+`node tests/interop/node/letter_sealing.mjs vectors` writes the vectors. That implementation belongs to this
+project and follows the same public descriptions: the vectors show that both read them alike, not that LINE
+does. CHRLINE, a client of other authors, judges texts of version 2 (`tests/interop/test_line_device.py`).
 """
 
 import contextlib
 import itertools
 import json
+import os
 from base64 import b64decode
 from pathlib import Path
 from typing import Any
@@ -44,7 +46,7 @@ def _address(case: dict[str, Any]) -> messages.Address:
 
 
 @pytest.mark.parametrize("name", ["text", "group", "location", "long nonce"])
-def test_version_2_as_another_implementation_seals_it(name: str) -> None:
+def test_version_2_as_the_second_implementation_seals_it(name: str) -> None:
     case = CASES[name]
     chunks = [b64decode(chunk) for chunk in case["result"]]
     plain = b64decode(case["plain"])
@@ -55,7 +57,7 @@ def test_version_2_as_another_implementation_seals_it(name: str) -> None:
     assert messages.open_sealed(from_chunks(chunks), 2, _address(case), _keys(case)) == plain
 
 
-def test_version_1_as_another_implementation_seals_it() -> None:
+def test_version_1_as_the_second_implementation_seals_it() -> None:
     case = CASES["version 1"]
     sealed = from_chunks([b64decode(chunk) for chunk in case["result"]])
     assert messages.open_sealed(sealed, 1, _address(case), _keys(case)) == b64decode(case["plain"])
@@ -68,7 +70,7 @@ def test_version_1_as_another_implementation_seals_it() -> None:
             messages.open_sealed(changed, 1, _address(case), _keys(case))
 
 
-def test_a_group_key_as_another_implementation_seals_it() -> None:
+def test_a_group_key_as_the_second_implementation_seals_it() -> None:
     case = CASES["group key"]
     group, creator = KeyPair(9, b64decode(case["plain"])), KeyPair(1, b64decode(case["private"]))
     member = PublicKey(2, b64decode(case["public"]))
@@ -76,7 +78,7 @@ def test_a_group_key_as_another_implementation_seals_it() -> None:
 
 
 @pytest.mark.parametrize("name", ["file", "video"])
-def test_a_file_as_another_implementation_seals_it(name: str) -> None:
+def test_a_file_as_the_second_implementation_seals_it(name: str) -> None:
     case = CASES[name]
     material, plain, sealed = (b64decode(case[part]) for part in ("key_material", "plain", "result"))
     assert files.seal_file(plain, material, files.TagForm(case["form"])) == sealed
@@ -232,7 +234,7 @@ def test_the_suffix_of_the_qr_code() -> None:
     cuts=st.lists(st.integers(0, 332), max_size=6),
 )
 def test_a_file_in_parts(plain: bytes, form: files.TagForm, cuts: list[int]) -> None:
-    material = files.generate_key_material()
+    material = os.urandom(files.KEY_MATERIAL_BYTES)
     sealed = files.seal_file(plain, material, form)
     opener = files.FileOpener(material)
     edges = [0, *sorted(cuts), len(sealed)]
@@ -272,7 +274,6 @@ def test_a_file_that_is_cut_short() -> None:
 def test_content() -> None:
     plain = content.render_content({"text": "123", "n": 2**63})
     assert content.parse_content(plain) == {"text": "123", "n": 2**63}
-    assert content.text_of({"text": 7}) is None
     material = bytes(range(32))
     assert content.key_material_of(content.file_content(material, "a.jpg")) == material
     for wrong in ({}, {"keyMaterial": 7}, {"keyMaterial": "AA=="}, {"keyMaterial": "*"}):

@@ -11,8 +11,13 @@ BLOCK = 16
 
 
 def derive(*parts: bytes) -> bytes:
-    """SHA-256 of the parts behind each other: 32 bytes."""
+    """SHA-256 of the concatenated parts: 32 bytes."""
     return hashlib.sha256(b"".join(parts)).digest()
+
+
+def cbc_key(*parts: bytes) -> tuple[bytes, bytes]:
+    """Key and initialisation vector of AES-CBC, from a shared secret and perhaps a salt."""
+    return derive(*parts, b"Key"), fold(derive(*parts, b"IV"))
 
 
 def fold(digest: bytes) -> bytes:

@@ -33,12 +33,6 @@ def render_content(content: Content) -> bytes:
     return msgspec.json.encode(content)
 
 
-def text_of(content: Content) -> str | None:
-    """The text; None where there is none."""
-    text = content.get("text")
-    return text if isinstance(text, str) else None
-
-
 def key_material_of(content: Content) -> bytes:
     """The key material of a file. Raises `Malformed`."""
     value = content.get("keyMaterial")

@@ -1,6 +1,4 @@
-"""What can be wrong with a sealed message, a key or a sealed file. Where one is raised, nothing is to be
-trusted.
-"""
+"""What can be wrong with a sealed message, a key or a sealed file: nothing of it is to be trusted then."""
 
 
 class LetterSealingError(Exception):

@@ -6,9 +6,9 @@ bytes of the counter block. The tag is HMAC-SHA-256, of the ciphertext for image
 for videos, of the SHA-256 digests of its 128 KiB pieces behind each other. A reader takes either form, as the
 message does not say which one it is.
 
-A preview is sealed with the key material of its picture, so both use the same key stream: who has both
-ciphertexts learns the XOR of their first bytes. That is how LINE's clients read them; a sender that minds
-sends no preview.
+A preview is sealed with the key material of its picture, as LINE's clients read it. Both use the same key
+stream: both ciphertexts together reveal the XOR of their first bytes, which a sender avoids by sending no
+preview.
 
 Source: `base/e2ee` of https://github.com/evex-dev/linejs, `pkg/connector/media.go` of
 https://github.com/beeper/line.
@@ -16,7 +16,6 @@ https://github.com/beeper/line.
 
 import hashlib
 import hmac
-import os
 from enum import Enum
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
@@ -36,11 +35,6 @@ class TagForm(Enum):
 
     WHOLE = "whole"
     PIECES = "pieces"
-
-
-def generate_key_material() -> bytes:
-    """Fresh key material for one file."""
-    return os.urandom(KEY_MATERIAL_BYTES)
 
 
 class _Tags:

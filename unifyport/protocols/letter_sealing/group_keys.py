@@ -6,7 +6,7 @@ for each member (`registerE2EEGroupKey`, `getLastE2EEGroupSharedKey`). Source: `
 https://github.com/evex-dev/linejs.
 """
 
-from unifyport.protocols.letter_sealing.ciphers import decrypt_cbc, derive, encrypt_cbc, fold, pad, unpad
+from unifyport.protocols.letter_sealing.ciphers import cbc_key, decrypt_cbc, encrypt_cbc, pad, unpad
 from unifyport.protocols.letter_sealing.errors import BadSeal, Malformed
 from unifyport.protocols.letter_sealing.keys import KEY_BYTES, KeyPair, PublicKey, agree
 
@@ -16,7 +16,7 @@ SEALED_BYTES = KEY_BYTES + 16
 def seal_group_key(group: KeyPair, creator: KeyPair, member: PublicKey) -> bytes:
     """The private key of `group` for one member, 48 bytes. The creator is a member too."""
     secret = agree(creator.private, member.data)
-    return encrypt_cbc(derive(secret, b"Key"), fold(derive(secret, b"IV")), pad(group.private))
+    return encrypt_cbc(*cbc_key(secret), pad(group.private))
 
 
 def open_group_key(sealed: bytes, group_key_id: int, own: KeyPair, creator: PublicKey) -> KeyPair:
@@ -24,7 +24,7 @@ def open_group_key(sealed: bytes, group_key_id: int, own: KeyPair, creator: Publ
     if len(sealed) != SEALED_BYTES:
         raise Malformed(f"a sealed group key of {len(sealed)} bytes")
     secret = agree(own.private, creator.data)
-    private = unpad(decrypt_cbc(derive(secret, b"Key"), fold(derive(secret, b"IV")), sealed))
+    private = unpad(decrypt_cbc(*cbc_key(secret), sealed))
     if len(private) != KEY_BYTES:
         raise BadSeal("what is sealed is no key")
     return KeyPair(group_key_id, private)

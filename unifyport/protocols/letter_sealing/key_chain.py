@@ -17,7 +17,7 @@ from urllib.parse import quote
 from attrs import frozen
 
 from unifyport.protocols import thrift
-from unifyport.protocols.letter_sealing.ciphers import BLOCK, decrypt_cbc, derive, encrypt_cbc, fold
+from unifyport.protocols.letter_sealing.ciphers import BLOCK, cbc_key, decrypt_cbc, encrypt_cbc
 from unifyport.protocols.letter_sealing.errors import BadSeal, Malformed
 from unifyport.protocols.letter_sealing.keys import KeyPair, agree
 from unifyport.protocols.thrift import I32, I64, Encoding
@@ -61,7 +61,7 @@ def open_key_chain(sealed: bytes, device: KeyPair, sender: bytes) -> list[KeyPai
     if len(sealed) > MAX_CHAIN_BYTES:
         raise Malformed(f"a key chain of {len(sealed)} bytes")
     secret = agree(device.private, sender)
-    plain = decrypt_cbc(derive(secret, b"Key"), fold(derive(secret, b"IV")), sealed)
+    plain = decrypt_cbc(*cbc_key(secret), sealed)
     try:
         chain = thrift.decode(Chain, plain, Encoding.COMPACT, limits=_LIMITS, trailing=True)
     except thrift.Malformed as error:
@@ -78,7 +78,7 @@ def seal_key_chain(pairs: list[KeyPair], sender: KeyPair, device: bytes) -> byte
     keys = tuple(ChainedKey(1, pair.key_id, pair.public.data, pair.private) for pair in pairs)
     plain = thrift.encode(Chain(keys), Encoding.COMPACT)
     filled = plain + bytes(-len(plain) % BLOCK)
-    return encrypt_cbc(derive(secret, b"Key"), fold(derive(secret, b"IV")), filled)
+    return encrypt_cbc(*cbc_key(secret), filled)
 
 
 def _sound(key: ChainedKey) -> KeyPair | None:

@@ -9,7 +9,7 @@ Both versions derive their key from the shared secret of two X25519 keys and a f
 
 so the side that opens needs the keys that the message names. Version 2 authenticates chat, sender, both key
 ids, version and content type with AES-256-GCM. Version 1 authenticates the ciphertext only: a server could
-hand out one message as that of another chat or type. It is read because old conversations hold it, and never
+present a message as one of another chat or type. It is read because old conversations hold it, and never
 written.
 
 Form of the chunks, keys, and what is authenticated in which order: `base/e2ee` of
@@ -25,7 +25,14 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from unifyport.protocols.letter_sealing.chunks import NONCE_BYTES, SALT_BYTES, TAG_BYTES, Sealed, id_bytes
-from unifyport.protocols.letter_sealing.ciphers import decrypt_cbc, derive, encrypt_block, fold, unpad
+from unifyport.protocols.letter_sealing.ciphers import (
+    cbc_key,
+    decrypt_cbc,
+    derive,
+    encrypt_block,
+    fold,
+    unpad,
+)
 from unifyport.protocols.letter_sealing.errors import BadSeal, Malformed, UnsupportedVersion
 from unifyport.protocols.letter_sealing.keys import KeyPair, PublicKey, agree
 
@@ -105,10 +112,9 @@ def _open_2(sealed: Sealed, address: Address, keys: Keys) -> bytes:
 def _open_1(sealed: Sealed, keys: Keys) -> bytes:
     if len(sealed.third) != TAG_BYTES:
         raise Malformed(f"a tag of {len(sealed.third)} bytes")
-    key = derive(keys.secret, sealed.salt, b"Key")
+    key, iv = cbc_key(keys.secret, sealed.salt)
     if not hmac.compare_digest(encrypt_block(key, fold(derive(sealed.ciphertext))), sealed.third):
         raise BadSeal("the tag does not fit")
-    iv = fold(derive(keys.secret, sealed.salt, b"IV"))
     return unpad(decrypt_cbc(key, iv, sealed.ciphertext))
 
 
