@@ -37,9 +37,7 @@ async def open_tcp(
     deadline = trio.current_time() + timeout
     try:
         with trio.fail_at(deadline):
-            sockets = Sockets(context, resume=False)
-            backend: Backend = sockets if proxy is None else ThroughProxy(sockets, proxy)
-            return await dial(backend, await locate("tcp", host, port, proxy), deadline)
+            return await connect(("tcp", host, port), context, proxy=proxy, deadline=deadline)
     except DialFailed as error:
         raise NotOpened(str(error)) from None
     except (LocalTrouble, NameNotResolved):
@@ -48,7 +46,19 @@ async def open_tcp(
         raise NotOpened("connect_timeout") from None
 
 
-async def locate(scheme: str, host: str, port: int, proxy: Proxy | None) -> Target:
+async def connect(
+    to: tuple[str, str, int], context: ssl.SSLContext, *, proxy: Proxy | None, deadline: float
+) -> Wire:
+    """Dial (scheme, host, port) until `deadline`; https is secured with `context`.
+
+    Raises `DialFailed`, `LocalTrouble`, `NameNotResolved`. Cancelled: closed.
+    """
+    sockets = Sockets(context, resume=False)
+    backend: Backend = sockets if proxy is None else ThroughProxy(sockets, proxy)
+    return await dial(backend, await _locate(*to, proxy), deadline)
+
+
+async def _locate(scheme: str, host: str, port: int, proxy: Proxy | None) -> Target:
     """What to dial: the host's addresses, or those of the proxy, which resolves the host by itself.
 
     Raises `NameNotResolved`.

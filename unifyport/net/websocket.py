@@ -27,13 +27,10 @@ from wsproto.utilities import LocalProtocolError, RemoteProtocolError
 
 from unifyport.model.proxy import Proxy
 
-from .connection import dial
 from .guard import NameNotResolved
-from .proxies import ThroughProxy
-from .sockets import Sockets
-from .tcp import locate
+from .tcp import connect
 from .urls import NotAUrl, authority, host_of
-from .wire import Backend, DialFailed, LocalTrouble, Wire
+from .wire import DialFailed, LocalTrouble, Wire
 
 _SCHEMES = {"ws": ("http", 80), "wss": ("https", 443)}
 
@@ -145,10 +142,7 @@ async def open_websocket(
     deadline = trio.current_time() + timeout
     try:
         with trio.fail_at(deadline):
-            sockets = Sockets(context, resume=False)
-            backend: Backend = sockets if proxy is None else ThroughProxy(sockets, proxy)
-            target = await locate(scheme, host, port, proxy)
-            wire = await dial(backend, target, deadline)
+            wire = await connect((scheme, host, port), context, proxy=proxy, deadline=deadline)
             try:
                 return await _upgrade(
                     wire, authority(scheme, host, port), path, headers=(headers or {}).items(), limit=limit
