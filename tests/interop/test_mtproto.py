@@ -1,5 +1,5 @@
-"""MTProto against PyPI's `mtproto`, which nobody here wrote: as the server of our client, and as a client of
-our server. (Telethon and Kurigram judge our server side in `test_telegram_clients.py`.)
+"""MTProto against PyPI's `mtproto`, of another author: as the server of our client, and as a client of our
+server. (Telethon and Kurigram judge our server side in `test_telegram_clients.py`.)
 
 It cannot judge what follows a wrong salt, as its server writes `bad_server_salt` without the constructor, and
 not the padded framing, of which it reads no more than 3 bytes of padding.

@@ -1,4 +1,8 @@
-"""Zalo's frames, payloads and parameters: vectors of another implementation, both roles, and wrong input."""
+"""Zalo's frames, payloads and parameters: vectors, both roles, and wrong input.
+
+The vectors are written on Node's `crypto` by the recipe of zca-js, which itself judges both roles in
+`tests/interop/test_zalo_personal*.py`.
+"""
 
 import contextlib
 import gzip

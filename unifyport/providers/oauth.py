@@ -11,8 +11,8 @@ account is logged out for good. Hence:
 - A send that finishes on a connection that was replaced keeps its tokens, too (`Session.keep`).
 - The pair is the session record `("oauth", b"")`, with a hash of the seed in the credentials. After the
   operator or the caller has put another seed there, the record is void.
-- A task of the connection (`KeepsTokens`) refreshes ahead of each expiry, so that the tokens of an account
-  that nobody uses do not expire either.
+- A task of the connection (`KeepsTokens`) refreshes ahead of each expiry, so that the tokens of an idle
+  account do not expire either.
 
 A kill of the process between the platform's answer and the commit loses the pair: with a platform that
 rotates, the next refresh is refused, and the account needs a new seed or consent. So does a time-out after

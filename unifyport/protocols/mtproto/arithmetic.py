@@ -31,8 +31,8 @@ _RESIDUES: Final = {  # g -> (m, what p mod m may be), so that g generates the s
 
 
 def factorise(pq: int) -> tuple[int, int]:
-    """The two primes of `pq`, the smaller one first (Pollard's rho). Raises `SecurityError` if there are
-    none.
+    """Two factors of `pq`, the smaller one first (Pollard's rho): its primes, where it has two. Raises
+    `SecurityError` for a prime and for a number out of range.
 
     For two primes of 31 bits, as the platform sends, about 0.1 s.
     """

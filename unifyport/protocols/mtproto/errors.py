@@ -1,4 +1,6 @@
-"""What can be wrong with the peer's bytes. Each ends the connection; none ends the login by itself."""
+"""What can be wrong with the peer's bytes, and with a call. An error of the peer's bytes ends the connection,
+not the login. `TooManyCalls` ends nothing.
+"""
 
 
 class MTProtoError(Exception):

@@ -23,7 +23,7 @@ class Failure:
 
 @attrs.frozen
 class Lost:
-    """Nobody knows whether the server executed this call; there will be no answer. It was not `repeatable`,
+    """It is unknown whether the server executed this call; there will be no answer. It was not `repeatable`,
     or was sent too often without being accepted.
     """
 

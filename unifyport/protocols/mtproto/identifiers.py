@@ -69,7 +69,7 @@ class ReplayWindow:
         return msg_id in self._seen
 
     def is_forgotten(self, msg_id: int) -> bool:
-        """Whether it is so old that nobody knows whether it was received."""
+        """Whether it is too old to know whether it was received."""
         return msg_id <= self._floor
 
     def check_parity(self, msg_id: int) -> None:

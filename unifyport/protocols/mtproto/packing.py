@@ -6,7 +6,7 @@ from typing import Final
 import attrs
 
 from unifyport.protocols.mtproto.calls import Call
-from unifyport.protocols.mtproto.messages import MAX_CONTAINER, Container, Message
+from unifyport.protocols.mtproto.messages import MAX_CONTAINER, MAX_IDS, Container, Message
 
 MAX_BYTES: Final = 1 << 20
 _OVERHEAD: Final = 16
@@ -44,6 +44,6 @@ def pack(waiting: Iterable[tuple[Message, Call | None]]) -> Iterator[Group]:
         yield group
 
 
-def pages(msg_ids: list[int], size: int = 8192) -> list[tuple[int, ...]]:
+def pages(msg_ids: list[int], size: int = MAX_IDS) -> list[tuple[int, ...]]:
     """`msg_ids` in groups of at most `size`, as one acknowledgement may name."""
     return [tuple(msg_ids[at : at + size]) for at in range(0, len(msg_ids), size)]

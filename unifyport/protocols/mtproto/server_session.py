@@ -1,4 +1,4 @@
-"""The server's side of a session, for a sandbox: it judges a client as strictly as the specification allows.
+"""The server's side of a session, for a sandbox. What it answers to each fault of a client:
 
     the client's message          the answer
     --------------------------    -------------------------------------------------------------

@@ -42,10 +42,6 @@ class SenderKeys(Kept, frozen=True, array_like=True):
         key = SenderKey(secrets.randbits(31), Chain(secrets.token_bytes(32)), pair.public, pair.private)
         return self._in_front(key)
 
-    @property
-    def can_encrypt(self) -> bool:
-        return bool(self.states) and self.states[0].signing_private is not None
-
     def distribution(self) -> bytes:
         """The newest key from its next message on, `axolotlSenderKeyDistributionMessage`. Or `NoSession`."""
         if not self.states:

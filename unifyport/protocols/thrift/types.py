@@ -69,8 +69,9 @@ class Raw:
 
     `value` is a bool, int, float or bytes (STRING, UUID), a dict of field ids to `Raw` (STRUCT), a tuple of
     values (LIST, SET), or a tuple of pairs of values (MAP). `element` is the type of the elements, or of a
-    map's values; `key` that of a map's keys; both are None for an empty map of the compact encoding, which
-    does not say them. Elements are not wrapped in `Raw` unless they are containers or structures.
+    map's values; `key` that of a map's keys. Both are None for an empty map, of which the compact encoding
+    names no types and the binary one is written with STRING. Elements are not wrapped in `Raw` unless they
+    are containers or structures.
     """
 
     type: Type

@@ -29,7 +29,7 @@ from .errors import ZaloProtocolError
 
 MAX_PARAMETERS: Final = 16 * 1024 * 1024  # characters of base64
 ENC_VER: Final = "v2"
-_ZCID_KEY: Final = b"3FC4F0D2AB50057BCE0D90D9187A22B1"  # of the web client, the same for everybody
+_ZCID_KEY: Final = b"3FC4F0D2AB50057BCE0D90D9187A22B1"  # a constant of the web client
 _BLOCK = 16
 _HEX = re.compile(r"[0-9A-Fa-f]+")
 
