@@ -19,7 +19,7 @@ from unifyport.protocols.mtproto.rpc_errors import (
     rpc_error,
 )
 from unifyport.protocols.mtproto.salts import FutureSalts, GetFutureSalts, Salt
-from unifyport.protocols.mtproto.unpacking import Unpacker, compress
+from unifyport.protocols.mtproto.unpacking import Unpacker
 
 UPDATE = b"\x01\x02\x03\x04" + bytes(8)
 SERVICE = [
@@ -138,13 +138,6 @@ def test_damaged_compression_is_refused() -> None:
     for bad in (b"", b"abcd", good[:-1], good[:5] + b"\xff" + good[6:-3]):
         with pytest.raises(Malformed):
             Unpacker().unpack(message(tl.constructor(messages.GZIP_PACKED) + tl.string(bad)))
-
-
-def test_compressing_never_makes_larger() -> None:
-    assert compress(UPDATE) == UPDATE
-    large = UPDATE + bytes(4000)
-    assert len(compress(large)) < 100
-    assert Unpacker().unpack(message(compress(large)))[0].message == messages.Unknown(large)
 
 
 def test_an_error_that_cannot_be_read_is_noticed_when_the_packet_is_unpacked() -> None:

@@ -1,4 +1,4 @@
-"""Packets on a stream: each framing, obfuscated and not, cut anywhere; errors; MTProxy secrets."""
+"""Packets on a stream: each framing, obfuscated and not, cut anywhere; errors."""
 
 import itertools
 import json
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from unifyport.protocols.mtproto.encryption import AuthKey, Envelope, Role, seal, seal_plain
 from unifyport.protocols.mtproto.errors import Malformed, MTProtoError, TransportFailure
-from unifyport.protocols.mtproto.obfuscation import accept, initiate, parse_secret
+from unifyport.protocols.mtproto.obfuscation import accept, initiate
 from unifyport.protocols.mtproto.transports import (
     ClientTransport,
     FrameReader,
@@ -110,16 +110,6 @@ def test_a_wrong_secret_is_no_framing() -> None:
     client = ClientTransport(Framing.PADDED, secret=SECRET)
     with pytest.raises(Malformed):
         ServerTransport(secret=bytes(16)).receive(client.send(PACKETS[0]))
-
-
-def test_secrets_of_proxies() -> None:
-    assert parse_secret(SECRET.hex()) == (SECRET, False)
-    assert parse_secret("dd" + SECRET.hex()) == (SECRET, True)
-    assert parse_secret("ipbvbkKhjCGDdYDNHJHFqA") == (SECRET, False)
-    for wrong in ("", "zz", SECRET.hex()[2:], "ee" + SECRET.hex() + "676f6f676c652e636f6d", "é"):
-        with pytest.raises(ValueError) as error:
-            parse_secret(wrong)
-        assert not wrong or wrong not in str(error.value)
 
 
 @given(st.lists(st.binary(max_size=100), max_size=5))

@@ -1,7 +1,7 @@
-"""The obfuscated transport: AES-256 in counter mode under keys that the first 64 bytes tell everybody.
+"""The obfuscated transport: AES-256 in counter mode under keys that the first 64 bytes hold in clear.
 
-It hides the protocol from a filter, it protects nothing. With the secret of an MTProxy server the keys also
-depend on that secret, so that only its owner understands them.
+It hides the protocol from a filter and keeps nothing secret. With the secret of an MTProxy server the keys
+also depend on that secret.
 
     bytes    what
     -----    ----------------------------------------------------------------
@@ -14,8 +14,6 @@ depend on that secret, so that only its owner understands them.
 https://core.telegram.org/mtproto/mtproto-transports#transport-obfuscation.
 """
 
-import base64
-import binascii
 import hashlib
 import os
 from typing import Final
@@ -26,7 +24,6 @@ from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext, algori
 from unifyport.protocols.mtproto.encryption import Random
 
 HEADER_SIZE: Final = 64
-SECRET_SIZE: Final = 16
 _TLS_HELLO: Final = b"\x16\x03\x01\x02"
 _RESERVED: Final = {b"HEAD", b"POST", b"GET ", b"OPTI", _TLS_HELLO, b"\xdd" * 4, b"\xee" * 4}
 
@@ -60,28 +57,6 @@ def accept(header: bytes, *, secret: bytes = b"") -> tuple[bytes, int, Obfuscati
     client, server = _ciphers(header, secret)
     plain = client.update(header)
     return plain[56:60], int.from_bytes(plain[60:62], "little", signed=True), Obfuscation(server, client)
-
-
-def parse_secret(text: str) -> tuple[bytes, bool]:
-    """The 16 bytes of an MTProxy secret, and whether it asks for the padded framing.
-
-    Hexadecimal or base64, as in `tg://proxy` links; `dd` before it asks for padding. Raises `ValueError` for
-    anything else, `ee` (imitated TLS) included. The text of the error does not quote the secret.
-    """
-    try:
-        data = bytes.fromhex(text)
-    except ValueError:
-        try:
-            data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-        except (binascii.Error, ValueError):
-            raise ValueError("The secret is neither hexadecimal nor base64") from None
-    if len(data) == SECRET_SIZE:
-        return data, False
-    if len(data) == SECRET_SIZE + 1 and data[0] == 0xDD:
-        return data[1:], True
-    if data[:1] == b"\xee":
-        raise ValueError("Secrets that imitate TLS (ee...) are not supported")
-    raise ValueError(f"A secret has {SECRET_SIZE} bytes")
 
 
 def _draw(random: Random) -> bytearray:

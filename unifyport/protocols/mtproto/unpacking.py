@@ -78,10 +78,3 @@ class Unpacker:
             raise Malformed("A compressed object ends early")
         self._left -= len(unpacked)
         return unpacked
-
-
-def compress(body: bytes) -> bytes:
-    """`body` as `gzip_packed`, or as it is where that is not smaller."""
-    stream = zlib.compressobj(wbits=_GZIP)
-    packed = tl.constructor(messages.GZIP_PACKED) + tl.string(stream.compress(body) + stream.flush())
-    return packed if len(packed) < len(body) else body
