@@ -1,4 +1,4 @@
-"""Sessions: a client against the strict server side, and against packets that no honest server sends."""
+"""Sessions: a client against our server side, and against packets that no honest server sends."""
 
 import contextlib
 import random
@@ -14,7 +14,7 @@ from unifyport.protocols.mtproto.errors import Malformed, SecurityError, TooMany
 from unifyport.protocols.mtproto.identifiers import MessageIds, ReplayWindow, state_of
 from unifyport.protocols.mtproto.messages import Container, Message
 from unifyport.protocols.mtproto.rpc_errors import ErrorClass
-from unifyport.protocols.mtproto.salts import GetFutureSalts
+from unifyport.protocols.mtproto.salts import FutureSalts, GetFutureSalts, Salt
 from unifyport.protocols.mtproto.server_session import Called, ServerSession
 from unifyport.protocols.mtproto.session import ClientSession
 from unifyport.protocols.mtproto.timeliness import MAX_IGNORED
@@ -279,10 +279,9 @@ def test_only_the_first_packet_of_a_session_sets_the_clock() -> None:
     assert forged.say(UPDATE, now=NOW + 3000) == [events.Ignored("untimely")]
 
 
-def test_pings_states_resends_and_salts() -> None:
+def test_pings_states_and_resends() -> None:
     pair = Pair()
     pair.client.ping(9, disconnect_delay=75)
-    pair.client.ask_for_salts()
     pair.settle()
     assert events.Ponged(9) in pair.events
     forged = Forged()
@@ -298,6 +297,17 @@ def test_pings_states_resends_and_salts() -> None:
     assert messages.ResendRequest((12345,)) in bodies
     forged.say(messages.ResendRequest((forged.sent.msg_id,)).to_bytes())
     assert forged.client.has_output
+
+
+def test_the_server_names_its_salt_when_it_is_asked() -> None:
+    server, asked = ServerSession(KEY, salt=SALT), MessageIds(Role.CLIENT).make(NOW)
+    envelope = Envelope(SALT, 1, asked, 1, GetFutureSalts(16).to_bytes())
+    assert server.receive(seal(KEY, envelope, Role.CLIENT), NOW) == []
+    (packet,) = server.flush(NOW)
+    said = messages.parse(open_packet(KEY, packet, Role.SERVER).body)
+    assert isinstance(said, Container)
+    answer = FutureSalts(asked, int(NOW), (Salt(int(NOW), int(NOW) + 3600, SALT),))
+    assert answer in [messages.parse(message.body) for message in said.messages]
 
 
 def test_an_acknowledged_call_is_not_sent_again() -> None:

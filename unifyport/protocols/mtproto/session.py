@@ -29,7 +29,6 @@ from unifyport.protocols.mtproto.identifiers import MessageIds, ReplayWindow, Se
 from unifyport.protocols.mtproto.messages import Message
 from unifyport.protocols.mtproto.packing import pack, pages
 from unifyport.protocols.mtproto.rpc_errors import classify, parse_rpc_error
-from unifyport.protocols.mtproto.salts import FutureSalts, GetFutureSalts, Salts
 from unifyport.protocols.mtproto.timeliness import BAD_TIME, Timeliness
 from unifyport.protocols.mtproto.unpacking import Item, Unpacker
 
@@ -49,7 +48,7 @@ class ClientSession:
         """`salt` and `time_offset` are what was learnt before; wrong ones cost one round trip."""
         self._key = key
         self._random = random
-        self._salts = Salts(salt)
+        self._salt = salt
         self._ids = MessageIds(Role.CLIENT, time_offset)
         self._calls = Calls()
         self._former: deque[int] = deque(maxlen=_FORMER_SESSIONS)
@@ -86,14 +85,11 @@ class ClientSession:
         return self._calls.add(body, repeatable=repeatable)
 
     def forget(self, number: int) -> None:
-        """Nobody waits for this call any more. The server may have executed it."""
+        """Drop a call whose caller no longer waits. The server may have executed it."""
         self._calls.remove_number(number)
 
     def ping(self, ping_id: int, *, disconnect_delay: int | None = None) -> None:
         self._services.append((messages.Ping(ping_id, disconnect_delay).to_bytes(), True))
-
-    def ask_for_salts(self, count: int = 16) -> None:
-        self._services.append((GetFutureSalts(count).to_bytes(), True))
 
     def reconnect(self) -> None:
         """There is a new connection: send again, under its identifier, what the server has not confirmed."""
@@ -114,12 +110,11 @@ class ClientSession:
                 message = self._message(call.body, now, content=True)
                 self._calls.identify(call, message.msg_id, message.seq_no)
             waiting.append((Message(call.msg_id, call.seq_no, call.body), call))
-        salt = self._salts.current(now + self._ids.offset)
         packets = []
         for group in pack(waiting):
             outer = group.wrap(lambda body: self._message(body, now, content=False))
             self._calls.note_sent(outer.msg_id, group.calls)
-            envelope = Envelope(salt, self._session_id, outer.msg_id, outer.seq_no, outer.body)
+            envelope = Envelope(self._salt, self._session_id, outer.msg_id, outer.seq_no, outer.body)
             packets.append(seal(self._key, envelope, Role.CLIENT, random=self._random))
         return packets
 
@@ -185,7 +180,7 @@ class ClientSession:
             return
         calls = self._calls.sent_as(bad.bad_msg_id)
         if bad.new_salt is not None:
-            self._salts.replace(bad.new_salt)
+            self._salt = bad.new_salt
             happened.append(events.SaltChanged(bad.new_salt))
         elif bad.code in BAD_TIME and not any(isinstance(event, events.TimeChanged) for event in happened):
             self._timeliness.synchronise(msg_id, now, happened)
@@ -213,7 +208,7 @@ class ClientSession:
         if created.unique_id in self._created:
             return
         self._created.append(created.unique_id)
-        self._salts.replace(created.salt)
+        self._salt = created.salt
         earlier = [call for call in self._calls if 0 < call.msg_id < created.first_msg_id]
         self._repeat(earlier, executed=True, reason="new session", happened=happened)
         happened += events.SaltChanged(created.salt), events.SessionCreated()
@@ -243,6 +238,5 @@ class ClientSession:
         messages.Acks: _take_acks,
         messages.DetailedInfo: _take_info,
         messages.ResendRequest: _take_resend,
-        FutureSalts: lambda self, salts, happened: self._salts.plan(salts.salts),
         messages.Pong: lambda self, pong, happened: happened.append(events.Ponged(pong.ping_id)),
     }
