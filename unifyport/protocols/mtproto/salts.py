@@ -1,7 +1,7 @@
 """Server salts: each is valid for an hour, and the server names the next ones when it is asked
 (https://core.telegram.org/mtproto/service_messages#request-for-several-future-salts).
 
-The client's side does not ask: a salt that has ended costs it one round trip.
+The client's side does not ask: the first call under a salt that has ended costs one round trip more.
 """
 
 from typing import ClassVar, Final

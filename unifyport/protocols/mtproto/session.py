@@ -45,7 +45,7 @@ class ClientSession:
     def __init__(
         self, key: AuthKey, *, salt: int = 0, time_offset: float = 0.0, random: Random = os.urandom
     ) -> None:
-        """`salt` and `time_offset` are what was learnt before; wrong ones cost one round trip."""
+        """`salt` and `time_offset` are what was learnt before; wrong ones cost a call one round trip."""
         self._key = key
         self._random = random
         self._salt = salt
