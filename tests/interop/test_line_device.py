@@ -39,7 +39,7 @@ async def text_both_ways(world: LineDeviceWorld, client: Client, to: str, chat: 
         assert event["text"] == f"{number} xin chào"
 
 
-@pytest.mark.parametrize("form", ["requestSQR", "requestSQR2"])
+@pytest.mark.parametrize("form", ["requestSQR", "requestSQR2", "requestSQR3"])
 async def test_text_both_ways_read_and_unsend(form: str, tmp_path: Path) -> None:
     async with line_device_world(tmp_path) as world, chrline(world) as client:
         assert await log_in(world, client, MEI, form) == mid_of(MEI)

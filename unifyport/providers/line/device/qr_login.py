@@ -17,8 +17,9 @@ A step is a row of `STEPS`; `advance` takes the answer, `refuse` an exception, `
 answer. The nonce is that of the QR code and goes back with the login. Polls have a path and headers of their
 own: the session id is their access token, `x-lst` the milliseconds for which the server holds them.
 
-Source: `requestSQR2` in `base/login/mod.ts` of https://github.com/evex-dev/linejs (July 2026). CHRLINE of
-2023 knows the older `createQrCode` and `qrCodeLogin` only, whose codes current servers are said to refuse.
+Source: `requestSQR2` in `base/login/mod.ts` of https://github.com/evex-dev/linejs (July 2026). CHRLINE has
+this form as `requestSQR3`, and two older ones (`createQrCode`, then `qrCodeLogin` or `qrCodeLoginV2`), whose
+codes current servers are said to refuse.
 """
 
 from collections.abc import Mapping
