@@ -1,6 +1,5 @@
 """The phones' side of the played LINE, for the control port: what people write and do, and what fails."""
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -12,9 +11,9 @@ from .objects import ObjectStore
 from .phone import Phones, shown
 from .phone_files import sealed_file
 from .talk import READ_BY_THEM, READ_BY_US, UNSENT_BY_THEM, UNSENT_BY_US, TalkService
-from .world import Account, Device, Group, World
+from .world import Account, Device, Group, World, now
 
-JOINED, LEFT, JOINED_SELF, REMOVED = 130, 128, 129, 133
+JOINED, LEFT, JOINED_SELF = 130, 128, 129
 
 
 class Customers:
@@ -151,7 +150,7 @@ class Customers:
 
     def _join(self, order: dict[str, Any]) -> None:
         group, account = self._find_group(order), self._person(order, "name")
-        group.members[account.mid] = time.time_ns() // 1_000_000
+        group.members[account.mid] = now()
         group.stale = True
         self._world.tell(account, JOINED_SELF, param1=group.mid)
         for member in self._world.audience(group.mid, account):

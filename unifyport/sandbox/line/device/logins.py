@@ -1,6 +1,7 @@
 """Logins by QR code: sessions, the phone that scans and types the PIN, and what a login brings.
 
-Both forms are served: that of current applications (`…ForSecure`) and that of older clients.
+Three forms are served: that of current applications (`…ForSecure`), and two of older clients, of which
+`qrCodeLogin` brings one access token without a refresh token.
 """
 
 import base64
@@ -134,7 +135,7 @@ class Logins:
         if account is None or not session.trusted:
             raise Refused(REFUSED, "not verified")
         del self.sessions[session.id]
-        device = self._world.log_in(account, v3=not old)
+        device = self._world.log_in(account)
         certificate = secrets.token_hex(32)
         account.certificates.add(certificate)
         metadata = self._key_chain(session, account)

@@ -4,8 +4,6 @@ import secrets
 
 import attrs
 
-MAX_BYTES = 1024 * 1024 * 1024
-
 
 @attrs.define
 class Stored:

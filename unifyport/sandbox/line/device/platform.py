@@ -35,7 +35,7 @@ from .shapes import operations_after
 from .talk import TalkService
 from .world import TOKEN_SECONDS, Device, World
 
-NOT_AUTHORIZED, MUST_REFRESH, RATE_LIMITED, INTERNAL = 8, 119, 4, 20
+NOT_AUTHORIZED, MUST_REFRESH = 8, 119
 LONGEST_POLL = 180.0
 _CONTENT_TYPES = {"image": 1, "video": 2, "audio": 3, "file": 14}
 _OLD_LOGIN = {

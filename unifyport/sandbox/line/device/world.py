@@ -42,7 +42,6 @@ class Device:
     access: str
     refresh: str
     expired: bool = False
-    v3: bool = True
 
 
 @attrs.define(eq=False)
@@ -136,8 +135,8 @@ class World:
     def new_key_id(self) -> int:
         return next(self._keys)
 
-    def log_in(self, account: Account, *, v3: bool) -> Device:
-        device = Device(account, f"v3.{secrets.token_hex(16)}", f"refresh.{secrets.token_hex(16)}", v3=v3)
+    def log_in(self, account: Account) -> Device:
+        device = Device(account, f"v3.{secrets.token_hex(16)}", f"refresh.{secrets.token_hex(16)}")
         account.devices.append(device)
         self.devices[device.access] = device
         return device
