@@ -184,16 +184,3 @@ class GetAllChatMidsAnswer:
 class GetAllChatMidsResult:
     success: Annotated[GetAllChatMidsAnswer | None, 0] = None
     error: Annotated[line.TalkException | None, 1] = None
-
-
-@frozen
-class AccessTokenArguments:
-    """`feature`: what the token is for; 2 is the object store."""
-
-    feature: Annotated[I32, 2] = 2
-
-
-@frozen
-class TextResult:
-    success: Annotated[str | None, 0] = None
-    error: Annotated[line.TalkException | None, 1] = None

@@ -47,7 +47,6 @@ CALLS = {
         Call("getAllChatMids", of.GetAllChatMidsArguments, of.GetAllChatMidsResult),
         Call("getMessageBoxes", held.MessageBoxesArguments, held.MessageBoxesResult),
         Call("getPreviousMessagesV2WithRequest", held.PreviousMessagesArguments, held.MessagesResult),
-        Call("acquireEncryptedAccessToken", of.AccessTokenArguments, of.TextResult),
         Call("negotiateE2EEPublicKey", keys.NegotiateArguments, keys.NegotiateResult),
         Call("getE2EEPublicKey", keys.PublicKeyArguments, keys.PublicKeyResult),
         Call("getE2EEPublicKeys", of.NoArguments, keys.PublicKeysResult),

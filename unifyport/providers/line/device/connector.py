@@ -35,10 +35,10 @@ from . import call_structures as of
 from .gateway import Gateway
 from .linking import Linking, identity_of
 from .parts import Parts
+from .people import FOUND_BY_USER
 from .records import ME, Me, Records
 
 SWEEP_SECONDS = 3600.0
-BY_USER = 8  # SyncReason
 
 
 class LineDeviceConnector(
@@ -78,7 +78,7 @@ class LineDeviceConnector(
 
     async def login(self) -> Identity:
         parts = await self._parts()
-        profile = await parts.talk.read("getProfile", of.ReasonArguments(BY_USER))
+        profile = await parts.talk.read("getProfile", of.ReasonArguments(FOUND_BY_USER))
         return identity_of(profile, self._context.endpoints.device_picture_url)
 
     async def receive(self, link: Link) -> None:

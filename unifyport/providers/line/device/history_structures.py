@@ -37,8 +37,6 @@ class MessageBox:
     """A chat with its newest messages, the newest first."""
 
     mid: Annotated[str | None, 1] = None
-    last_seen_id: Annotated[I64 | None, 5] = None
-    unread: Annotated[I64 | None, 6] = None
     messages: Annotated[tuple[line.Message, ...] | None, 7] = None
 
 

@@ -8,8 +8,8 @@
     of a group           the current one, in the session       `getLastE2EEGroupSharedKey` to send,
                          others in memory                      `getE2EEGroupSharedKey` by that id
 
-A group without a key gets one
-from the first member that writes; after a change of members the server asks for another.
+A group without a key gets one from the first member that writes; after a change of members the server asks
+for another.
 """
 
 import contextlib

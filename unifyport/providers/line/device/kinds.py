@@ -16,6 +16,7 @@ from unifyport.model.entities import in_code_points
 from unifyport.model.inbound import Attachment, Content, MessageType
 from unifyport.protocols.letter_sealing.content import key_material_of
 from unifyport.protocols.letter_sealing.errors import Malformed
+from unifyport.protocols.letter_sealing.files import TAG_BYTES
 
 from .files import FileHandle
 from .structures import REPLY, Message
@@ -144,7 +145,7 @@ def _file(kind: str) -> Callable[[Spoken], Said]:
             title = name[:LONGEST_WORD] if isinstance(name, str) else title
         found = Attachment(kind, handle.message_id, title=title, size=spoken.number("FILE_SIZE"))
         if spoken.message.chunks and found.size is not None:
-            found.size = max(found.size - 32, 0)  # without the tag
+            found.size = max(found.size - TAG_BYTES, 0)
         found.duration_ms = spoken.number("DURATION") if kind in ("video", "audio") else None
         found.handle = handle.dump()
         return Said(files=[found])

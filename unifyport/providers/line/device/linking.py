@@ -25,6 +25,7 @@ from . import tokens as rules
 from .chats import name_of
 from .gateway import Gateway, Silence
 from .own_keys import OwnKeys
+from .people import FOUND_BY_USER
 from .qr_login import (
     LOGIN_PATH,
     POLL_PATH,
@@ -121,7 +122,7 @@ class Linking:
         talk = Talk(self._gateway, keeper)
         await self._mark(talk, records)
         await OwnKeys(talk, records, self._context.clock).adopt(_pairs_of(login))
-        profile = await talk.read("getProfile", of.ReasonArguments(8))
+        profile = await talk.read("getProfile", of.ReasonArguments(FOUND_BY_USER))
         return Authorization(identity_of(profile, self._context.endpoints.device_picture_url))
 
     async def _mark(self, talk: Talk, records: Records) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from attrs import field, frozen
 
-from unifyport.protocols.thrift import I32, I64
+from unifyport.protocols.thrift import I32
 
 from .tokens import IssuedToken
 
@@ -89,7 +89,6 @@ class LoginAnswer:
     certificate: Annotated[str | None, 1] = field(default=None, repr=False)
     tokens: Annotated[IssuedToken | None, 3] = None
     mid: Annotated[str | None, 4] = None
-    bound_at: Annotated[I64 | None, 5] = None
     metadata: Annotated[Mapping[str, str] | None, 6] = field(default=None, repr=False)
     key_chain: Annotated[Mapping[str, str] | None, 10] = field(default=None, repr=False)
 

@@ -41,7 +41,6 @@ PLAIN_TYPES = {"image": "image", "video": "video", "audio": "audio", "document":
 WAITS = (1.0, 2.0, 4.0, 8.0)  # seconds between two requests for a file that is not there yet
 MOST_PREVIEW = 4 * 1024 * 1024  # bytes of a picture that is uploaded as its own preview
 _NOT_YET = ("media_http_202", "media_not_found")
-_OVERHEAD = TAG_BYTES
 
 
 class SealedFile(FileBody):
@@ -156,7 +155,7 @@ class MediaFiles:
         await self._gateway.http.download(
             f"{self._url}{path}",
             pass_on,
-            limit=limit + (_OVERHEAD if opener is not None else 0),
+            limit=limit + (TAG_BYTES if opener is not None else 0),
             headers=headers(self._gateway.device, known.access),
         )
         if opener is not None:

@@ -60,11 +60,13 @@ from .structures import Message, Operation
 
 # MessageReactionType -> the emoji that LINE's pictures show.
 REACTIONS = {2: "👍", 3: "❤️", 4: "😆", 5: "😮", 6: "😢", 7: "😱"}
-# Operations of the account itself, which our own calls cause too.
+# Operations of the account itself that a call can cause: compared with our own calls by `req_seq`.
 ECHOES = frozenset({25, 40, 41, 64, 127, 132, 139})
-# Operations after which what is kept of a chat, or of keys, is fetched again; the first parameter names it.
+# Operations after which the name and the key of a chat are forgotten; the first parameter names it.
 CHANGED_CHATS = frozenset({60, 61, 121, 122, 124, 126, 127, 128, 129, 130, 132, 133})
+# Operations about keys of Letter Sealing: nothing is done, as LINE refuses a message under an old key.
 CHANGED_KEYS = frozenset({66, 67, 72, 73, 74, 75, 76, 77, 143})
+# Operations after which the name of a user is forgotten.
 CHANGED_CONTACTS = frozenset({4, 5, 6, 7, 49})
 # Without an event: ends of lists, typing, settings, previews, state between devices.
 SILENT = frozenset({0, 36, 42, 45, 46, 47, 48, 53, 62, 91, 118, 119, 136, 137, 138, 145, 152}) | CHANGED_KEYS

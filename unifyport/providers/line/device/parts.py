@@ -22,7 +22,6 @@ class Parts:
 
     def __init__(self, context: ConnectorContext, gateway: Gateway, records: Records, me: Me) -> None:
         endpoints, clock = context.endpoints, context.clock
-        self.me = me
         self.tokens = TokenKeeper(context, gateway, me.login)
         self.talk = Talk(gateway, self.tokens)
         self.keyring = Keyring(self.talk, records, me, clock)

@@ -34,7 +34,9 @@ SENT = "sent"
 
 
 class Me(msgspec.Struct, array_like=True, frozen=True):
-    """The account. `login` is random: it tells the sends of one login from those of another."""
+    """The account. `login` is random, and another one for each login: it is part of the ids of its sends, and
+    names the tokens that incarnations of the account share (`token_keeper.py`).
+    """
 
     mid: str
     certificate: str = ""

@@ -19,11 +19,11 @@ from attrs import frozen
 from unifyport.model.message import OutboundContacts, OutboundMessage
 from unifyport.model.vcard import vcard
 
-from .structures import REPLY, TALK, USER, Location, Message
+from .structures import GROUP, REPLY, ROOM, TALK, USER, Location, Message
 
 TEXT, STICKER, CONTACT, LOCATION = 0, 7, 13, 15
 CONTENT_TYPES = {"image": 1, "video": 2, "audio": 3, "document": 14}
-TO_TYPES = {"u": USER, "r": 1, "c": 2}
+TO_TYPES = {"u": USER, "r": ROOM, "c": GROUP}
 _ANCHOR = re.compile(r"\{\{@(u[0-9a-z]{32})\}\}")
 _MOST_MENTIONS = 200
 

@@ -2,9 +2,9 @@
 here.
 
 A message between users names its sender's and its receiver's key; a message of a group its sender's key and
-the group's. The peer of a message between users is whoever of sender and `to` is not the account. A message
-is retried once its keys have been fetched by the ids that it names (`getE2EEPublicKey`,
-`getE2EEGroupSharedKey`), never with another key.
+the group's. The peer of a message between users is the one of sender and `to` that is not the account. The
+caller fetches the keys that it does not have by the ids that the message names (`getE2EEPublicKey`,
+`getE2EEGroupSharedKey`); no other key is tried.
 """
 
 from typing import Any
@@ -33,7 +33,9 @@ class UserKey:
 
 @frozen
 class Need:
-    """The keys of a message: whose pair (`own_key_id`, or `group_key_id` of `chat`), and whose public key."""
+    """The keys of a message: our pair (`own_key_id`) or the group's (`group_key_id`), and the public key of
+    `peer`.
+    """
 
     sealed: Sealed
     version: int

@@ -1,8 +1,8 @@
 """Thrift structures of LINE's talk service: messages, operations, people, chats, keys.
 
 Field ids are those of the public definition `resources/line/line.thrift` in
-https://github.com/evex-dev/linejs; only fields that this connection reads or writes are declared.
-Enumerations are integers; their members that have a meaning here are constants beside them.
+https://github.com/evex-dev/linejs; only fields that this connection or its sandbox reads, writes or reports
+are declared. Enumerations are integers; their members that have a meaning here are constants beside them.
 """
 
 from collections.abc import Mapping
@@ -129,8 +129,6 @@ class Profile:
     """The account itself."""
 
     mid: Annotated[str | None, 1] = None
-    user_id: Annotated[str | None, 3] = None
-    phone: Annotated[str | None, 10] = None
     region: Annotated[str | None, 12] = None
     display_name: Annotated[str | None, 20] = None
     status_message: Annotated[str | None, 24] = None
@@ -216,4 +214,3 @@ class TalkException:
 
     code: Annotated[I32 | None, 1] = None
     reason: Annotated[str | None, 2] = None
-    parameters: Annotated[Mapping[str, str] | None, 3] = None

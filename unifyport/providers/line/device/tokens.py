@@ -66,8 +66,6 @@ class IssuedToken:
     refresh: Annotated[str | None, 2] = field(default=None, repr=False)
     duration: Annotated[I64 | None, 3] = None
     retry: Annotated[RetryPolicy | None, 4] = None
-    login_session: Annotated[str | None, 5] = field(default=None, repr=False)
-    issued_at: Annotated[I64 | None, 6] = None
 
 
 @frozen
@@ -87,14 +85,12 @@ class RefreshAnswer:
     access: Annotated[str | None, 1] = field(default=None, repr=False)
     duration: Annotated[I64 | None, 2] = None
     retry: Annotated[RetryPolicy | None, 3] = None
-    issued_at: Annotated[I64 | None, 4] = None
     refresh: Annotated[str | None, 5] = field(default=None, repr=False)
 
 
 @frozen
 class RefreshException:
     code: Annotated[I32 | None, 1] = None
-    reason: Annotated[I64 | None, 2] = None
 
 
 @frozen

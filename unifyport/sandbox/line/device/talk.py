@@ -49,7 +49,6 @@ class TalkService:
             "getAllChatMids": self._chat_mids,
             "getMessageBoxes": self._boxes,
             "getPreviousMessagesV2WithRequest": self._previous,
-            "acquireEncryptedAccessToken": lambda device, _: f"{device.account.mid}\x1e{device.access}",
             "negotiateE2EEPublicKey": keys.negotiate,
             "getE2EEPublicKey": keys.public_key,
             "getE2EEPublicKeys": lambda device, _: keys.own(device.account),
