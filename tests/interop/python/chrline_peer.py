@@ -35,7 +35,7 @@ class Peer:
         self.revision = 0
 
     def login(self, form: str) -> dict[str, Any]:
-        """`form`: `requestSQR`, `requestSQR2` for tokens of the third version, `requestSQR3` (`…ForSecure`)."""
+        """`form`: `requestSQR`, `requestSQR2` (tokens of the third version), `requestSQR3` (ForSecure)."""
         for step in getattr(self.client, form)():
             said = str(step)
             if said.startswith("URL: "):
