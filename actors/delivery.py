@@ -1,7 +1,8 @@
 """Keeps one actor for each endpoint in the table. It learns of changes from the table and a doorbell only.
 
-Whoever writes a row in this process also says which one, so that a change costs what one row costs however
-many there are. A ring that says nothing, and the time, make it compare the whole table with what it has.
+Code that writes a row in this process also says which one (`Deliveries.changed`), so that a change costs what
+one row costs however many there are. A ring without a row, and every `RECONCILE_SECONDS`, the whole table is
+compared with what the actors have.
 """
 
 import logging

@@ -70,6 +70,9 @@ async def test_a_connection_that_was_replaced_does_not_fight(tmp_path: Path) -> 
         await world.do("refuse", phone=SHOP, reason=503)  # so that it does not come back while we look
         await world.do("stream_error", phone=SHOP, conflict="replaced")
         await world.inbox.until(lambda: "connection_replaced" in str(world.received(SHOP, STATUS)))
+        runtime = await world.api.data("GET", f"/v1/accounts/{id_}/runtime")
+        kinds = {failure["reason"]: failure["kind"] for failure in runtime["recent_failures"]}
+        assert kinds["connection_replaced"] == "conflict"  # it comes back a few times, then slowly
         assert (await world.api.data("GET", f"/v1/accounts/{id_}/auth"))["status"] == "authorized"
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.device_world import MEI, SHOP, TOM, DeviceWorld, device_world
+from unifyport.protocols.binary_node import Node
+from unifyport.sandbox.whatsapp.device.directory import Device
 
 CHAT = f"{MEI}@s.whatsapp.net"
 
@@ -38,6 +40,19 @@ async def test_files_come_in_and_go_out(tmp_path: Path) -> None:
         assert world.file_of(told) == picture
 
 
+def re_uploads(world: DeviceWorld) -> list[str]:
+    """The ids of messages whose file the phone is asked to upload again, from now on."""
+    take, asked = world.relay.relay.receipts.take, list[str]()
+
+    def watched(sender: Device, node: Node) -> Node:
+        if node.get("type") == "server-error":
+            asked.append(node.need("id"))
+        return take(sender, node)
+
+    world.relay.relay.receipts.take = watched  # type: ignore[method-assign]
+    return asked
+
+
 async def test_a_file_that_has_expired_is_asked_for_once(tmp_path: Path) -> None:
     async with device_world(tmp_path) as world:
         await world.link(SHOP)
@@ -45,7 +60,9 @@ async def test_a_file_that_has_expired_is_asked_for_once(tmp_path: Path) -> None
         await world.order("messages", **{"from": MEI}, to=SHOP, media=media)
         await world.inbox.until(lambda: world.received(SHOP))
         await world.do("expire_media")
+        asked = re_uploads(world)
         assert await fetched(world, world.received(SHOP)[0]) == b"picture" * 100
+        assert len(asked) == 1
 
 
 async def test_what_the_owner_writes_on_the_phone_is_an_echo(tmp_path: Path) -> None:

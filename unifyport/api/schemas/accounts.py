@@ -122,7 +122,7 @@ class AuthSessionImportRequest:
 
 @attrs.define
 class ExportedSession:
-    """A session as tools of its platform read it. Whoever has it is the account."""
+    """A session as tools of its platform read it. It gives full access to the account."""
 
     session: str
 

@@ -1,5 +1,4 @@
-"""What is written to nobody in particular, told only to an account that has asked for it: status posts,
-newsletters, and messages of broadcast lists.
+"""Status posts, newsletters, and messages of broadcast lists: told only to an account that has asked for them.
 
     `metadata`            from                   becomes
     ------------------    -------------------    -----------------------------------------------------------
@@ -67,7 +66,7 @@ def kind_of(head: Head) -> str:
 
 
 def is_over(head: Head) -> bool:
-    """Whether it is a status post that is no longer shown: nobody is asked for it again."""
+    """Whether it is a status post that is no longer shown: its sender is not asked for it again."""
     return head.status and head.at // 1000 + STATUS_SECONDS < time.time()
 
 

@@ -27,7 +27,7 @@ from .tokens import Tokens
 PRESENCE = "presence"
 TAGS = ("chatstate", "presence")
 FEWEST_SECONDS = 1.0  # between two events of a person in a conversation
-REPEAT_SECONDS = 10.0  # phones say again and again that somebody is typing
+REPEAT_SECONDS = 10.0  # phones repeat that their user is typing
 _STATES = ("composing", "paused")
 _FOLLOWED = 256  # people
 _KEPT = 1024
@@ -62,7 +62,7 @@ class Presence:
             await self._socket.send(Node("presence", {"type": "available"}))
 
     def is_new(self, person: Jid) -> bool:
-        """Whether `follow` is to be called: somebody has written for the first time on this connection."""
+        """Whether `follow` is to be called: this person has written for the first time on this connection."""
         if not self.wanted or not is_person(person) or self._keys.is_mine(person):
             return False
         new = person.bare not in self._followed

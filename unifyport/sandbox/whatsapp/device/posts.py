@@ -1,4 +1,4 @@
-"""What is written to nobody in particular: status posts, newsletters, messages of broadcast lists."""
+"""Status posts, newsletters, and messages of broadcast lists."""
 
 import itertools
 from typing import Any
