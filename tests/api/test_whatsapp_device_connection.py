@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 import trio
 
 from tests.device_world import MEI, SHOP, device_world
@@ -64,7 +65,10 @@ async def test_messages_of_an_outage_arrive_once(tmp_path: Path) -> None:
         await world.api.until(lambda _: not len(world.device(SHOP).pending), f"/v1/accounts/{id_}")
 
 
-async def test_a_connection_that_was_replaced_does_not_fight(tmp_path: Path) -> None:
+async def test_a_connection_that_was_replaced_does_not_fight(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("actors.account.connection.OWN_CONFLICT_SECONDS", 0.0)  # as after a while
     async with device_world(tmp_path) as world:
         id_ = await world.link(SHOP)
         await world.do("refuse", phone=SHOP, reason=503)  # so that it does not come back while we look
