@@ -23,7 +23,7 @@ class SessionExport:
     _lookup: AccountLookup
 
     async def export(self, account_id: str, *, owner: bool) -> str:
-        """The session, which gives full access to the account. The log says that it was exported, not what it is.
+        """The session, which gives full access to the account. The log tells of the export only.
 
         `owner`: the caller came by the server's socket. The account must be stopped, as platforms end a
         session that is used from two places.

@@ -1,4 +1,4 @@
-"""Status posts, newsletters, and messages of broadcast lists: told only to an account that has asked for them.
+"""Status posts, newsletters, messages of broadcast lists: told only to an account that has asked for them.
 
     `metadata`            from                   becomes
     ------------------    -------------------    -----------------------------------------------------------
