@@ -6,23 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import attrs
-import httpx
 import trio
 from google.protobuf import json_format
 
-from tests.harness import (
-    Client,
-    Platform,
-    Receiver,
-    endpoint,
-    free_port,
-    gateway,
-    public,
-    receiver,
-    sandbox,
-    settings_of,
-    write_config,
-)
+from tests.linked_world import LinkedWorld, linked_world
 from unifyport.protocols.whatsapp.media import Decryptor, MediaKind
 from unifyport.protocols.whatsapp.whatsapp_pb2 import Message
 from unifyport.sandbox.whatsapp.device.directory import Account, Device
@@ -35,32 +22,21 @@ _FILES = {
     "audioMessage": MediaKind.AUDIO,
     "documentMessage": MediaKind.DOCUMENT,
 }
-ALL = '["*", "provider.event"]'
-QUICK = '[supervision.policies.default]\nbackoff = { initial = "50ms", max = "100ms" }\nmax_restarts = 1000\n'
 
 
 @attrs.define
-class DeviceWorld:
-    platform: Platform
-    inbox: Receiver
-    api: Client
-    write_more: Callable[[str], object]  # the configuration file, with more at its end
-    ids: dict[str, str] = attrs.field(factory=dict)  # phone -> account
+class DeviceWorld(LinkedWorld):
+    NAME = "whatsapp-device"
+    config: Path = attrs.field(init=False)  # the configuration file
 
     @property
     def relay(self) -> DevicePlatform:
-        for found in self.platform.sandbox.platforms.values():
-            if isinstance(found, DevicePlatform):
-                return found
-        raise AssertionError("no relay")
+        return self.played(DevicePlatform)
 
-    async def order(self, what: str, **order: Any) -> Any:
-        response = await self.platform.http.post(f"/sandbox/whatsapp-device/{what}", json=order)
-        assert response.is_success, response.text
-        return response.json()
-
-    async def do(self, what: str, **order: Any) -> Any:
-        return await self.order("updates", do=what, **order)
+    def write_more(self, more: str) -> None:
+        """Append to the configuration file."""
+        with self.config.open("a") as file:
+            file.write(more)
 
     async def link(self, phone: str, **settings: Any) -> str:
         """An account at the platform, and one of the gateway that is linked to it by a QR code."""
@@ -73,16 +49,8 @@ class DeviceWorld:
         """Link an account of the gateway to one of the platform."""
         self.ids[phone] = id_
         await self.api.data("POST", f"/v1/accounts/{id_}/auth/qr/start")
-        shown = await self.api.until(
-            lambda auth: auth.get("auth_payload", {}).get("qr_code"), f"/v1/accounts/{id_}/auth"
-        )
-        await self.do("scan", qr=shown["auth_payload"]["qr_code"], phone=phone)
+        await self.do("scan", qr=await self.until_auth(phone, "qr_code"), phone=phone)
         await self.running(phone)
-
-    async def running(self, phone: str) -> Any:
-        return await self.api.until(
-            lambda account: account["runtime_status"] == "running", f"/v1/accounts/{self.ids[phone]}"
-        )
 
     def account(self, phone: str) -> Account:
         """The person with this number, at the relay."""
@@ -99,16 +67,8 @@ class DeviceWorld:
             f"/v1/accounts/{self.ids[phone]}",
         )
 
-    async def send(self, sender: str, to: str, text: str = "hello", **more: Any) -> httpx.Response:
-        """The answer of `POST /v1/messages`."""
-        kind = "group" if to.endswith("@g.us") else "user"
-        message = more.pop("message", {"type": "text", "text": text})
-        body = {"account_id": self.ids[sender], "to": {"id": to, "type": kind}, "message": message, **more}
-        return await self.api("POST", "/v1/messages", body)
-
-    async def act(self, phone: str, action: str, **body: Any) -> None:
-        """`POST /v1/messages/{action}`."""
-        await self.api.data("POST", f"/v1/messages/{action}", {"account_id": self.ids[phone], **body})
+    def recipient(self, to: str) -> dict[str, str]:
+        return {"id": to, "type": "group" if to.endswith("@g.us") else "user"}
 
     async def read(self, phone: str, chat: str, message_id: str | None = None) -> None:
         order: dict[str, Any] = {"conversation_id": chat}
@@ -116,16 +76,9 @@ class DeviceWorld:
             order |= {"up_to_message_id": message_id, "up_to_message_sender_id": chat}
         await self.api.data("POST", f"/v1/accounts/{self.ids[phone]}/conversations/read", order)
 
-    async def upload(self, content: bytes, name: str, mime_type: str) -> str:
-        """The key of an uploaded file."""
-        response = await self.api.http.post("/v1/media", files={"file": (name, content, mime_type)})
-        assert response.is_success, response.text
-        return str(response.json()["data"]["file_key"])
-
     async def sent(self) -> list[dict[str, Any]]:
         """What linked devices sent and phones decrypted."""
-        found = (await self.platform.http.get("/sandbox/whatsapp-device/messages")).json()
-        return [told for told in found if not told["error"] and told["message"] is not None]
+        return [told for told in await super().sent() if not told["error"] and told["message"] is not None]
 
     def file_of(self, told: dict[str, Any]) -> bytes:
         """The file of a message, decrypted as a phone does."""
@@ -142,24 +95,6 @@ class DeviceWorld:
         """The device has acknowledged everything that the platform has for it."""
         await self.api.until(lambda _: not len(self.device(phone).pending), f"/v1/accounts/{self.ids[phone]}")
 
-    def named(self, phone: str, name: str) -> list[dict[str, Any]]:
-        """The provider events of this name."""
-        return [
-            event
-            for event in self.received(phone, "provider.event")
-            if event["data"]["event"]["name"] == name
-        ]
-
-    def received(self, phone: str, name: str = "message.received") -> list[dict[str, Any]]:
-        return [event for event in self.inbox.of(name) if event["account_id"] == self.ids[phone]]
-
-    def has(self, phone: str, message_id: str) -> bool:
-        """Whether this message has come."""
-        return any(event["message_id"] == message_id for event in self.received(phone))
-
-    def texts(self, phone: str) -> list[str]:
-        return [event["text"] for event in self.received(phone)]
-
 
 async def until(enough: Callable[[], object]) -> None:
     """Wait for what the relay sees, which has no event to wait for."""
@@ -169,11 +104,7 @@ async def until(enough: Callable[[], object]) -> None:
 
 
 @contextlib.asynccontextmanager
-async def device_world(directory: Path, *, events: str = ALL, more: str = "") -> AsyncIterator[DeviceWorld]:
-    async with sandbox() as platform, receiver() as inbox:
-        file = endpoint(inbox.url, events=events) + platform.sandbox.config() + QUICK + more
-        here = public(free_port())
-        async with gateway(settings_of(directory, file, **here)) as api:
-            yield DeviceWorld(
-                platform, inbox, api, lambda more: write_config(directory, more=file + more, **here)
-            )
+async def device_world(directory: Path, **parts: str) -> AsyncIterator[DeviceWorld]:
+    async with linked_world(DeviceWorld, directory, **parts) as world:
+        world.config = directory / "unifyport.toml"
+        yield world

@@ -1,54 +1,24 @@
 """A gateway with the sandbox of Telegram's data centres and a receiver, and what tests of them say."""
 
-import contextlib
-from collections.abc import AsyncIterator
-from pathlib import Path
+import functools
 from typing import Any
 
 import attrs
-import httpx
 
-from tests.harness import (
-    Client,
-    Platform,
-    Receiver,
-    endpoint,
-    free_port,
-    gateway,
-    public,
-    receiver,
-    sandbox,
-    settings_of,
-)
+from tests.linked_world import LinkedWorld, linked_world
 from unifyport.sandbox.telegram.user.platform import UserPlatform
 
 SHOP, MEI, TOM = "6590000001", "6590000002", "6590000003"
 APP = {"api_id": "17349", "api_hash": "344583e45741c457fe1862106095a5eb"}
-ALL = '["*", "provider.event"]'
-QUICK = '[supervision.policies.default]\nbackoff = { initial = "50ms", max = "100ms" }\nmax_restarts = 1000\n'
 
 
 @attrs.define
-class TelegramWorld:
-    platform: Platform
-    inbox: Receiver
-    api: Client
-    ids: dict[str, str] = attrs.field(factory=dict)  # phone -> account
+class TelegramWorld(LinkedWorld):
+    NAME = "telegram-user"
 
     @property
     def user_platform(self) -> UserPlatform:
-        for found in self.platform.sandbox.platforms.values():
-            if isinstance(found, UserPlatform):
-                return found
-        raise AssertionError("no data centres")
-
-    async def order(self, what: str, **order: Any) -> Any:
-        response = await self.platform.http.post(f"/sandbox/telegram-user/{what}", json=order)
-        assert response.is_success, response.text
-        return response.json()
-
-    async def do(self, what: str, **order: Any) -> Any:
-        return await self.order("updates", do=what, **order)
+        return self.played(UserPlatform)
 
     async def create(self, phone: str, auth_mode: str, **provider_data: Any) -> str:
         """An account of the gateway; its id."""
@@ -59,12 +29,6 @@ class TelegramWorld:
         made = await self.api.data("POST", "/v1/accounts", body)
         self.ids[phone] = str(made["id"])
         return self.ids[phone]
-
-    async def auth(self, phone: str, status: str) -> dict[str, Any]:
-        """The login of an account, once it has this status."""
-        path = f"/v1/accounts/{self.ids[phone]}/auth"
-        found: dict[str, Any] = await self.api.until(lambda auth: auth["status"] == status, path)
-        return found
 
     async def give(self, phone: str, what: str, value: str) -> None:
         """The code, or the password."""
@@ -93,13 +57,7 @@ class TelegramWorld:
         if phone not in self.ids:
             await self.create(phone, "qrcode")
         await self.api.data("POST", f"/v1/accounts/{self.ids[phone]}/auth/qr/start")
-        shown = await self.api.until(
-            lambda auth: auth.get("auth_payload", {}).get("qr_code"), f"/v1/accounts/{self.ids[phone]}/auth"
-        )
-        return str(shown["auth_payload"]["qr_code"])
-
-    async def running(self, phone: str) -> Any:
-        return await self.account(phone, "running")
+        return await self.until_auth(phone, "qr_code")
 
     async def account(self, phone: str, runtime_status: str) -> Any:
         """The account, once it has this status."""
@@ -107,28 +65,8 @@ class TelegramWorld:
             lambda account: account["runtime_status"] == runtime_status, f"/v1/accounts/{self.ids[phone]}"
         )
 
-    async def explained(self, phone: str) -> dict[str, Any]:
-        return dict(await self.api.data("GET", f"/v1/accounts/{self.ids[phone]}/explain"))
-
-    async def send(self, sender: str, to: str, text: str = "hello", **more: Any) -> httpx.Response:
-        """The answer of `POST /v1/messages`."""
-        kind = more.pop("kind", "group" if to.startswith("-") else "user")
-        message = more.pop("message", {"type": "text", "text": text})
-        body = {"account_id": self.ids[sender], "to": {"id": to, "type": kind}, "message": message, **more}
-        return await self.api("POST", "/v1/messages", body)
-
-    def received(self, phone: str, name: str = "message.received") -> list[dict[str, Any]]:
-        return [event for event in self.inbox.of(name) if event["account_id"] == self.ids[phone]]
-
-    def texts(self, phone: str) -> list[str]:
-        return [event["text"] for event in self.received(phone)]
+    def recipient(self, to: str) -> dict[str, str]:
+        return {"id": to, "type": "group" if to.startswith("-") else "user"}
 
 
-@contextlib.asynccontextmanager
-async def telegram_world(
-    directory: Path, *, events: str = ALL, more: str = ""
-) -> AsyncIterator[TelegramWorld]:
-    async with sandbox() as platform, receiver() as inbox:
-        file = endpoint(inbox.url, events=events) + platform.sandbox.config() + QUICK + more
-        async with gateway(settings_of(directory, file, **public(free_port()))) as api:
-            yield TelegramWorld(platform, inbox, api)
+telegram_world = functools.partial(linked_world, TelegramWorld)

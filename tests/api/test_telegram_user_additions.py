@@ -14,7 +14,8 @@ from telethon.tl import types
 
 from tests.api.test_telegram_user import foreign_login
 from tests.harness import endpoint, free_port, gateway, public, receiver, sandbox, settings_of
-from tests.telegram_world import ALL, MEI, QUICK, SHOP, TOM, TelegramWorld, telegram_world
+from tests.linked_world import ALL, QUICK
+from tests.telegram_world import MEI, SHOP, TOM, TelegramWorld, telegram_world
 from unifyport.cli import main
 from unifyport.config.settings import Settings
 from unifyport.providers.telegram.user import updates

@@ -13,7 +13,8 @@ import pytest
 import trio
 
 from tests.harness import endpoint, free_port, gateway, public, receiver, sandbox, settings_of
-from tests.telegram_world import ALL, QUICK, SHOP, TelegramWorld, telegram_world
+from tests.linked_world import ALL, QUICK
+from tests.telegram_world import SHOP, TelegramWorld, telegram_world
 from unifyport.providers.telegram.user import inbox
 
 PEOPLE = [f"65911111{number:02}" for number in range(8)]

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.zalo_world import MAI, QUICK, SHOP, ZaloWorld, zalo_world
+from tests.linked_world import QUICK
+from tests.zalo_world import MAI, SHOP, ZaloWorld, zalo_world
 from unifyport.providers.zalo.personal import gaps, inbox, link, uploads
 
 STATUS = "account.status.updated"

@@ -18,11 +18,11 @@ import httpx
 import trio
 
 from tests.harness import Platform, Process, Receiver, endpoint, free_port, receiver, sandbox, write_config
+from tests.linked_world import QUICK
 
 KILLS = 20 if os.environ.get("CHAOS") == "full" else 0  # before, and after, each of the commits
 POINTS = ("accept", "sending", "outcome", "receive")
 SCRIPT = Path(__file__).with_name("device_server.py")
-QUICK = '[supervision.policies.default]\nbackoff = { initial = "50ms", max = "100ms" }\nmax_restarts = 1000\n'
 LATEST = 3  # of the commits of a kind, the one at which it dies
 SENDERS = 3
 

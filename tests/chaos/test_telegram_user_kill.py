@@ -19,7 +19,8 @@ import pytest
 import trio
 
 from tests.harness import Process, Receiver, endpoint, free_port, receiver, sandbox, write_config
-from tests.telegram_world import ALL, APP, QUICK, SHOP
+from tests.linked_world import ALL, QUICK
+from tests.telegram_world import APP, SHOP
 from unifyport.sandbox.telegram.user.customers import bot_id
 from unifyport.sandbox.telegram.user.directory import Channel, Chat, Person
 from unifyport.sandbox.telegram.user.platform import UserPlatform

@@ -15,8 +15,9 @@ import httpx
 import pytest
 import trio
 
-from tests.device_world import QUICK, SHOP
+from tests.device_world import SHOP
 from tests.harness import Process, Receiver, endpoint, free_port, receiver, sandbox, write_config
+from tests.linked_world import QUICK
 from unifyport.protocols.binary_node import Node
 from unifyport.sandbox.whatsapp.device.directory import Device
 from unifyport.sandbox.whatsapp.device.platform import DevicePlatform

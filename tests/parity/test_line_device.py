@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import trio
 
-from tests.device_world import QUICK
 from tests.line_device_world import MEI, SHOP, TOM, line_device_world
+from tests.linked_world import QUICK
 from tests.parity.disk import SlowDisk
 from unifyport.providers.line.device import gateway, media
 from unifyport.providers.line.device.kinds import CHAT_EVENT, KINDS

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 import trio
 
+from tests.linked_world import QUICK
 from tests.parity.disk import SlowDisk
 from tests.zalo import BOT_TOKEN
-from tests.zalo_world import MAI, QUICK, SHOP, TAM, ZaloWorld, zalo_world
+from tests.zalo_world import MAI, SHOP, TAM, ZaloWorld, zalo_world
 from unifyport.providers.zalo.personal import transport
 
 
