@@ -5,7 +5,6 @@ Each is a process that takes orders and tells events as JSON lines (`device_peer
 
 import contextlib
 import json
-import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from unifyport.sandbox.telegram.user.directory import Person
 from unifyport.sandbox.telegram.user.platform import UserPlatform
 
 from . import peers
-from .device_peers import Client
+from .device_peers import Client, started
 
 KINDS = ("telethon", "kurigram")
 
@@ -47,23 +46,10 @@ async def client(
     key = directory / "key"
     key.write_text(_key(platform, kind))
     address = platform.server.addresses[f"dc{dc}"]
-    process = await trio.lowlevel.open_process(
-        [*build(kind), str(dc), address, str(key), str(directory), transport],
-        env=peers.environment(),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
-    try:
-        async with trio.open_nursery() as nursery:
-            running = Client(kind, process)
-            nursery.start_soon(running.read)
-            await running.event("connected")
-            yield running
-            nursery.cancel_scope.cancel()
-    finally:
-        process.kill()
-        with trio.CancelScope(shield=True):
-            await process.wait()
+    command = [*build(kind), str(dc), address, str(key), str(directory), transport]
+    async with started(kind, command) as running:
+        await running.event("connected")
+        yield running
 
 
 def _key(platform: UserPlatform, kind: str) -> str:

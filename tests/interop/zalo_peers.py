@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import subprocess
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -12,7 +11,7 @@ import trio
 from unifyport.sandbox.serving import bind
 from unifyport.sandbox.zalo.personal.platform import ZaloPersonalPlatform
 
-from . import peers
+from . import device_peers, peers
 from .device_peers import Client, Failed
 
 __all__ = ["Client", "Failed", "Zalo", "build", "client", "zalo"]
@@ -64,22 +63,9 @@ async def started(
     """A client that shows a QR code, or that has a session."""
     at = platform.addresses
     where = [at["personal_url"], at["personal_socket_url"]]
-    process = await trio.lowlevel.open_process(
-        [*_program(), *where, *([json.dumps(session)] if session is not None else [])],
-        env=peers.environment(),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
-    try:
-        async with trio.open_nursery() as nursery:
-            running = Client("zca-js", process)
-            nursery.start_soon(running.read)
-            yield running
-            nursery.cancel_scope.cancel()
-    finally:
-        process.kill()
-        with trio.CancelScope(shield=True):
-            await process.wait()
+    command = [*_program(), *where, *([json.dumps(session)] if session is not None else [])]
+    async with device_peers.started("zca-js", command) as running:
+        yield running
 
 
 @contextlib.asynccontextmanager
