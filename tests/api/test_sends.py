@@ -54,6 +54,12 @@ class World:
     async def queued(self, count: int) -> None:
         await self.runtime(lambda runtime: runtime["sends"]["queued"] == count)
 
+    async def called(self, method: str) -> None:
+        """Wait until the platform has a call of this method."""
+        with trio.fail_after(10):
+            while all(call["method"] != method for call in self.platform.telegram.connections):
+                await trio.sleep(0.01)
+
     def arrived(self) -> list[tuple[str, str]]:
         return [(str(sent["chat"]["id"]), sent["text"]) for sent in self.platform.telegram.sent()]
 
@@ -312,7 +318,7 @@ async def test_a_stop_ends_what_waits_and_lets_the_rest_finish(worlds: Run) -> N
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(send, "begun")
-        await world.runtime(lambda runtime: runtime["sends"]["in_progress"] == 1)
+        await world.called("sendMessage")
         nursery.start_soon(send, "waits")
         await world.queued(2)
         await world.api("POST", f"/v1/accounts/{world.account_id}/runtime/stop")
@@ -324,7 +330,7 @@ async def test_a_stop_ends_what_waits_and_lets_the_rest_finish(worlds: Run) -> N
 
 async def test_a_reconnect_keeps_the_queue(worlds: Run) -> None:
     world = await worlds()
-    await world.fault("delay", method="sendMessage", value=4, count=1)
+    await world.fault("delay", method="sendMessage", value=2, count=1)
     answers: list[int] = []
 
     async def send(content: str) -> None:

@@ -1,6 +1,7 @@
 """The lobby: what becomes of connections that come in a crowd."""
 
 import contextlib
+import errno
 from collections.abc import AsyncIterator
 
 import attrs
@@ -9,7 +10,7 @@ import trio
 
 from unifyport.front.http1 import Head
 from unifyport.front.limits import LIMITS, Limits
-from unifyport.front.lobby import AT_ONCE, Refusal
+from unifyport.front.lobby import AT_ONCE, Lobby, Refusal
 
 from .serving import GET, Front, Peer, echo, front, post, settle
 
@@ -111,6 +112,25 @@ async def test_guests_end_with_the_listener() -> None:
         assert await peer.rest() == b""
         await made.stopped.wait()
         assert len(made.connections) == 0
+
+
+async def test_a_connection_that_the_kernel_does_not_watch_is_turned_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """`epoll_ctl(2)`: ENOSPC, the user's limit of watches is reached."""
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "no space")
+
+    async with crowded() as made:
+        monkeypatch.setattr(Lobby, "enter", full)
+        peer = await connect(made)
+        assert (await peer.answer()).status == 503
+        assert made.connections.refused == 1
+        monkeypatch.undo()
+        peer = await connect(made)
+        await peer.send(GET)
+        assert (await peer.answer()).status == 200
 
 
 async def test_a_full_lobby_is_a_crowd() -> None:

@@ -123,7 +123,11 @@ class Listener:
         if not self._local:
             accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if lobby is not None:
-            lobby.enter(accepted, client, peer)
+            try:
+                lobby.enter(accepted, client, peer)
+            except OSError:  # the kernel watches no more sockets
+                _turn_away(accepted, self.connections.date)
+                self.connections.refused += 1
             return
         connection = Connection(self, SocketTransport(accepted), client, peer)
         self._open.add(connection)

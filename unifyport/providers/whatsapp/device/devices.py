@@ -39,15 +39,14 @@ class Devices:
         A person who is not on WhatsApp has none. Raises what `Requests.ask` raises.
         """
         wanted = list(dict.fromkeys(jid.bare for jid in persons))
-        unknown = [jid for jid in wanted if jid not in self._known]
+        numbers = {jid: self._known[jid] for jid in wanted if jid in self._known}
+        for jid in numbers:
+            self._known.move_to_end(jid)
+        unknown = [jid for jid in wanted if jid not in numbers]
         for start in range(0, len(unknown), _PAGE):
-            await self._ask(unknown[start : start + _PAGE])
-        found = []
-        for jid in wanted:
-            if jid in self._known:
-                self._known.move_to_end(jid)
-                found += [jid.on_device(number) for number in self._known[jid]]
-        return found
+            # What was answered counts, although a notification may have it forgotten again meanwhile.
+            numbers |= await self._ask(unknown[start : start + _PAGE])
+        return [jid.on_device(number) for jid in wanted for number in numbers.get(jid, ())]
 
     async def lid_of(self, phone: Jid) -> Jid | None:
         """The LID of a number, as it is known or by asking. None if the platform does not know it."""
@@ -61,12 +60,16 @@ class Devices:
         """Ask again before the next message to this person."""
         self._known.pop(jid.bare, None)
 
-    async def _ask(self, persons: list[Jid]) -> None:
+    async def _ask(self, persons: list[Jid]) -> dict[Jid, tuple[int, ...]]:
+        """The numbers of the devices of each person who has any."""
         answer = _read(await self._requests.ask("usync", "get", _query(persons)))
         for jid in persons:
             self._keep(jid, answer.devices.get(jid, ()))
-        if not answer.lids:
-            return
+        if answer.lids:
+            await self._learn(answer)
+        return answer.devices
+
+    async def _learn(self, answer: "_Answer") -> None:
         async with self._records.lock:
             draft = Draft(self._records)
             for phone, lid in answer.lids.items():
