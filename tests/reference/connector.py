@@ -6,6 +6,7 @@ what came in is kept by the platform until we confirm it. `device.py` has the co
 in, and the declaration of the channel.
 """
 
+import base64
 from typing import Any
 
 import attrs
@@ -106,7 +107,7 @@ class ReferenceConnector(
     capabilities.CreatesGroups,
     capabilities.LeavesGroups,
     capabilities.ChangesGroupMembers,
-    capabilities.ChangesGroupInfo,
+    capabilities.SetsGroupPictures,
     capabilities.ListsJoinRequests,
     capabilities.DecidesJoinRequests,
     capabilities.SetsJoinApproval,
@@ -322,9 +323,14 @@ class ReferenceConnector(
     async def update_group_info(
         self, group_id: str, name: str | None, description: str | None, avatar_url: str | None
     ) -> None:
-        change = {"name": name, "description": description, "picture": avatar_url}
+        assert avatar_url is None
+        change = {"name": name, "description": description}
         given = {field: value for field, value in change.items() if value is not None}
         await self._ask("change_group", group=group_id, **given)
+
+    async def set_group_picture(self, group_id: str, picture: directory.Picture) -> None:
+        content = base64.b64encode(picture.content).decode()
+        await self._ask("change_group", group=group_id, picture=f"data:{picture.mime_type};base64,{content}")
 
     async def list_group_join_requests(self, group_id: str) -> list[directory.GroupJoinRequest]:
         return [

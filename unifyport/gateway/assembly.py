@@ -43,6 +43,7 @@ from .events import EventUseCases
 from .figures import Figures
 from .files import LinkedFiles, UploadUseCases
 from .gateway import Gateway
+from .group_pictures import GroupPictureUseCases
 from .ingress import Ingress
 from .key_cache import KeyCache
 from .login_pages import LoginPageUseCases
@@ -148,6 +149,7 @@ class Assembly:
             status=StatusUseCases(self.accounts, self.deliveries, self.ready, clock),
             supervision=SupervisionTree(read_tree, now_ms),
             platform=platform,
+            group_pictures=GroupPictureUseCases(self.registry, platform, self.uploads),
             conversations=ConversationUseCases(store, self.normalizers, self.accounts, platform, clock),
             sends=self._sends(),
             message_actions=MessageActionUseCases(platform, self.writes, self.normalizers.find_alias),

@@ -15,6 +15,7 @@ from .endpoints import EndpointUseCases
 from .events import EventUseCases
 from .figures import Figures
 from .files import LinkedFiles, UploadUseCases
+from .group_pictures import GroupPictureUseCases
 from .ingress import Ingress
 from .login_pages import LoginPageUseCases
 from .logins import LoginUseCases
@@ -42,6 +43,7 @@ class Gateway:
     status: StatusUseCases
     supervision: SupervisionTree
     platform: PlatformUseCases
+    group_pictures: GroupPictureUseCases
     conversations: ConversationUseCases
     sends: SendUseCases
     message_actions: MessageActionUseCases

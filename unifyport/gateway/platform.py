@@ -53,7 +53,17 @@ class PlatformUseCases:
         Cancelled: a call that changes something goes on.
         """
         assert not kwargs, "a command carries its arguments by their places"
-        command = PlatformCall(capability.name, args, self._clock.steady_ms() + DEADLINE_MS)
+        return await self.call_until(self.deadline(), account, capability, *args)
+
+    def deadline(self) -> int:
+        """By when a call that comes now is answered, in ms of the steady clock."""
+        return self._clock.steady_ms() + DEADLINE_MS
+
+    async def call_until(
+        self, deadline: int, account: Account, capability: Capability[..., Result], *args: Any
+    ) -> Result:
+        """`call` with another deadline, in ms of the steady clock."""
+        command = PlatformCall(capability.name, args, deadline)
         answer: Answer
         try:
             answer = await self._accounts.call(account.id, command)

@@ -93,6 +93,14 @@ class Group:
     extra: dict[str, Any] | None = None
 
 
+@attrs.frozen
+class Picture:
+    """A picture that is to be set. `mime_type`: by its content, `image/jpeg` or `image/png`."""
+
+    content: bytes = attrs.field(repr=False)
+    mime_type: str
+
+
 @attrs.define
 class GroupJoinRequest:
     id: str

@@ -67,10 +67,12 @@ async def update_info(call: Call) -> schemas.OkData:
         _name(body.name)
     if body.description is not None and len(body.description) > MAX_DESCRIPTION:
         raise invalid("description", f"must be at most {MAX_DESCRIPTION} characters")
-    if body.avatar_url is not None and not body.avatar_url.startswith("https://"):
-        raise invalid("avatar_url", "must be an https URL")
-    arguments = (group_id, body.name, body.description, body.avatar_url)
-    await ask_platform(call, UPDATE_GROUP_INFO, *arguments)
+    if body.avatar_url is not None:
+        if not body.avatar_url.startswith("https://"):
+            raise invalid("avatar_url", "must be an https URL")
+        await call.gateway.group_pictures.set(call.path["account_id"], group_id, body.avatar_url)
+    else:
+        await ask_platform(call, UPDATE_GROUP_INFO, group_id, body.name, body.description, None)
     return schemas.OkData()
 
 

@@ -25,6 +25,7 @@ CONVERSATION_NOT_FOUND, CONTACT_NOT_FOUND, GROUP_NOT_FOUND = NOT_FOUND_REASONS =
     "contact_not_found",
     "group_not_found",
 )
+MAX_PICTURE = 5 * 1024 * 1024  # bytes of a picture that is set
 
 # -- messages ------------------------------------------------------------------------------------------------
 
@@ -326,7 +327,18 @@ class ChangesGroupInfo(ABC):
     async def update_group_info(
         self, group_id: str, name: str | None, description: str | None, avatar_url: str | None
     ) -> None:
-        """Change name, description or avatar: exactly one is given. An empty description clears it."""
+        """Change name, description or avatar: exactly one is given. An empty description clears it.
+
+        A connector that declares `SetsGroupPictures` gets no `avatar_url`.
+        """
+
+
+class SetsGroupPictures(ChangesGroupInfo):
+    """For a platform that takes a picture itself, and not its address: the gateway fetches it."""
+
+    @abstractmethod
+    async def set_group_picture(self, group_id: str, picture: directory.Picture) -> None:
+        """Set the avatar. `picture.content` has at most `MAX_PICTURE` bytes."""
 
 
 class ListsJoinRequests(ABC):
@@ -448,6 +460,7 @@ UPDATE_GROUP_MEMBERS = Capability(
     "update_group_members", ChangesGroupMembers, ChangesGroupMembers.update_group_members
 )
 UPDATE_GROUP_INFO = Capability("update_group_info", ChangesGroupInfo, ChangesGroupInfo.update_group_info)
+SET_GROUP_PICTURE = Capability("set_group_picture", SetsGroupPictures, SetsGroupPictures.set_group_picture)
 LIST_GROUP_JOIN_REQUESTS = Capability(
     "list_group_join_requests", ListsJoinRequests, ListsJoinRequests.list_group_join_requests, reads=True
 )
@@ -503,6 +516,7 @@ CAPABILITIES: Mapping[str, Capability[..., Any]] = {
         LEAVE_GROUP,
         UPDATE_GROUP_MEMBERS,
         UPDATE_GROUP_INFO,
+        SET_GROUP_PICTURE,
         LIST_GROUP_JOIN_REQUESTS,
         UPDATE_GROUP_JOIN_REQUESTS,
         SET_GROUP_JOIN_APPROVAL_MODE,
