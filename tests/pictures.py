@@ -41,7 +41,9 @@ async def pictures(directory: Path) -> AsyncIterator[Pictures]:
     authority = Authority(directory)
     async with trio.open_nursery() as nursery:
         listening = await trio.open_ssl_over_tcp_listeners(0, authority.server("127.0.0.1"), host="127.0.0.1")
-        port = listening[0].transport_listener.socket.getsockname()[1]
+        [plain] = [each.transport_listener for each in listening]
+        assert isinstance(plain, trio.SocketListener)
+        port = plain.socket.getsockname()[1]
         settings = f'ca_file = "{authority.ca}"\nmedia_allow = ["127.0.0.0/8"]\n'
         made = Pictures(f"https://127.0.0.1:{port}", settings)
         made.files = {"/a.jpg": JPEG, "/a.png": PNG, "/a.txt": b"no picture", "/empty.jpg": b""}

@@ -3,6 +3,8 @@
 from pathlib import Path
 
 from tests.device_world import MEI, SHOP, TOM, device_world
+from tests.pictures import JPEG, pictures
+from unifyport.protocols.binary_node import Jid
 
 
 async def test_a_group_is_made_and_changed(tmp_path: Path) -> None:
@@ -25,6 +27,23 @@ async def test_a_group_is_made_and_changed(tmp_path: Path) -> None:
             change["kind"] for e in world.received(MEI, "group.updated") for change in e["data"]["changes"]
         ]
         assert {"member_added", "renamed"} <= set(kinds)
+
+
+async def test_the_picture_of_a_group_is_fetched_and_set(tmp_path: Path) -> None:
+    async with pictures(tmp_path) as served, device_world(tmp_path, security=served.settings) as world:
+        id_ = await world.link(SHOP)
+        await world.link(MEI)
+        group = (await world.do("group", subject="Ops", phones=[SHOP, MEI]))["id"]
+        path = f"/v1/accounts/{id_}/groups/update-info"
+        for name, status in (("/a.jpg", 200), ("/a.png", 500)):
+            body = {"group_id": group, "avatar_url": served.url + name}
+            answer = await world.api("POST", path, body)
+            assert answer.status_code == status, answer.text
+        assert answer.json()["error"]["reason"] == "picture_not_jpeg"
+        found = world.relay.relay.groups.find(Jid.parse(group))
+        assert found is not None
+        assert found.picture == JPEG
+        await world.inbox.until(lambda: world.named(MEI, "picture"))
 
 
 async def test_the_disappearing_timer_of_a_group(tmp_path: Path) -> None:

@@ -14,7 +14,6 @@ from unifyport.protocols.whatsapp.payload import login_payload
 from unifyport.providers.contract.base import AnswersProbes, ConnectorContext, Link
 from unifyport.providers.contract.capabilities import (
     BlocksContacts,
-    ChangesGroupInfo,
     ChangesGroupMembers,
     CreatesGroups,
     DecidesJoinRequests,
@@ -35,6 +34,7 @@ from unifyport.providers.contract.capabilities import (
     SendsReplies,
     SendsText,
     Sent,
+    SetsGroupPictures,
     SetsJoinApproval,
     ShowsTyping,
     Sink,
@@ -75,7 +75,7 @@ class DeviceConnector(
     CreatesGroups,
     LeavesGroups,
     ChangesGroupMembers,
-    ChangesGroupInfo,
+    SetsGroupPictures,
     ListsJoinRequests,
     DecidesJoinRequests,
     SetsJoinApproval,
@@ -203,7 +203,10 @@ class DeviceConnector(
     async def update_group_info(
         self, group_id: str, name: str | None, description: str | None, avatar_url: str | None
     ) -> None:
-        await GroupCalls(await self._up()).change_info(group_id, name, description, avatar_url)
+        await GroupCalls(await self._up()).change_info(group_id, name, description)
+
+    async def set_group_picture(self, group_id: str, picture: directory.Picture) -> None:
+        await GroupCalls(await self._up()).set_picture(group_id, picture)
 
     async def list_group_join_requests(self, group_id: str) -> list[directory.GroupJoinRequest]:
         return await GroupCalls(await self._up()).list_requests(group_id)

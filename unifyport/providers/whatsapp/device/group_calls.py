@@ -19,6 +19,7 @@ from .records import Draft
 from .requests import children
 from .stanzas import time_of
 
+PICTURES = "w:profile:picture"  # the namespace of requests
 _INVITE_URL = "https://chat.whatsapp.com/"
 
 
@@ -128,11 +129,15 @@ class GroupCalls:
             )
         self._link.groups.forget(_group(group_id))
 
-    async def change_info(
-        self, group_id: str, name: str | None, description: str | None, avatar_url: str | None
-    ) -> None:
-        if avatar_url is not None:
-            raise Rejected("avatar_not_supported", "the picture of a group cannot be changed here")
+    async def set_picture(self, group_id: str, picture: directory.Picture) -> None:
+        """https://github.com/tulir/whatsmeow (`group.go`, `SetGroupPhoto`): a JPEG picture."""
+        group = _group(group_id)
+        if picture.mime_type != "image/jpeg":
+            raise Rejected("picture_not_jpeg", "WhatsApp takes a JPEG picture, and no other")
+        content = Node("picture", {"type": "image"}, picture.content)
+        await self._ask(PICTURES, "set", content, target=str(group), missing=GROUP_NOT_FOUND)
+
+    async def change_info(self, group_id: str, name: str | None, description: str | None) -> None:
         if name is not None:
             await self._group_ask(group_id, "set", groups.set_subject(name))
         if description is not None:

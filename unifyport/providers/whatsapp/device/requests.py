@@ -25,15 +25,17 @@ class Requests:
         self._count = 0
         self._failure: ChannelError | None = None
 
-    async def ask(self, xmlns: str, kind: str, *content: Node, to: str = SERVER, missing: str = "") -> Node:
+    async def ask(
+        self, xmlns: str, kind: str, *content: Node, to: str = SERVER, target: str = "", missing: str = ""
+    ) -> Node:
         """Send an `<iq>` and return its answer. Raises what `request_refusal` makes of a refusal, and
-        `Transient`. `kind`: `get` or `set`.
+        `Transient`. `kind`: `get` or `set`. `target`: whom a question to the server is about.
         """
         self._count += 1
-        id_ = f"{self._prefix}.{self._count}"
-        asking = self.exchange(
-            Node("iq", {"id": id_, "to": to, "type": kind, "xmlns": xmlns}, content or None)
-        )
+        attributes = {"id": f"{self._prefix}.{self._count}", "to": to, "type": kind, "xmlns": xmlns}
+        if target:
+            attributes["target"] = target
+        asking = self.exchange(Node("iq", attributes, content or None))
         del content  # prekeys are several hundred KiB as nodes: they do not wait for the answer
         answer = await asking
         if answer.get("type") == "error":

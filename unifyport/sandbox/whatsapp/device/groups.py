@@ -28,6 +28,7 @@ class Group:
     admins: set[Account]
     lid_addressed: bool = True
     timer: int = 0
+    picture: bytes = b""
     created: int = attrs.field(factory=lambda: int(time.time()))
 
 
@@ -107,6 +108,26 @@ class Groups:
         if iq.get("type") == "get":
             return (describe(group_or_none),)
         return self._change(device.account, group_or_none, asked)
+
+    def set_picture(self, device: Device, iq: Node) -> tuple[Node, ...]:
+        """Answer an `<iq xmlns="w:profile:picture">` about a group. Raises `Refused`."""
+        group, picture = self.find(iq.jid("target")), iq.child("picture")
+        if group is None:
+            raise Refused(404, "item-not-found")
+        if device.account not in group.members:
+            raise Refused(403, "forbidden")
+        if picture is None or not isinstance(picture.content, bytes):
+            raise Refused(400, "bad-request")
+        if not picture.content.startswith(b"\xff\xd8\xff"):
+            raise Refused(406, "not-acceptable")
+        group.picture, picture_id = picture.content, now()
+        attrs = {"from": str(group.jid), "notify": device.account.name}
+        author = str(device.account.jid(lid=group.lid_addressed))
+        change = Node("set", {"jid": str(group.jid), "id": picture_id, "author": author})
+        for member in group.members:
+            for other in member.companions:
+                other.deliver(notification("picture", attrs, [change]))
+        return (Node("picture", {"id": picture_id}),)
 
     def _change(self, by: Account, group: Group, asked: Node) -> tuple[Node, ...]:
         changes: dict[str, Callable[[Group, Iterable[Account], Account], None]] = {

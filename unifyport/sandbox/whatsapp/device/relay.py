@@ -162,6 +162,8 @@ class Relay:
                 return answer_usync(self.directory, iq)
             case "w:g2":
                 return self.groups.answer(device, iq)
+            case "w:profile:picture" if iq.get("target"):
+                return self.groups.set_picture(device, iq)
             case "md" if iq.child("remove-companion-device") is not None:
                 self.unlink(device)
                 return ()
