@@ -6,6 +6,7 @@ import pytest
 
 from actors.account.memory_session import MemorySession
 from unifyport.model.unit import SessionChange
+from unifyport.process.clock import Clock
 from unifyport.protocols.binary_node import Jid, Node
 from unifyport.protocols.curve import KeyPair, sign
 from unifyport.protocols.signal.keys import Bundle
@@ -80,7 +81,7 @@ def _bundle(wrong: str | None) -> Bundle:
 async def send(platform: Platform, to: Jid) -> None:
     records, keys = Records(MemorySession({})), DeviceKeys.generate(1_790_000_000)
     keys.jid = str(SHOP.on_device(1))
-    ratchets, tokens = Ratchets(keys), Tokens(records, platform.requests)
+    ratchets, tokens = Ratchets(keys), Tokens(records, platform.requests, Clock())
     devices, groups = Devices(records, platform.requests), GroupCache(records, platform.requests)
     await groups.take(GroupInfo(GROUP, members=tuple(Member(jid) for jid in DEVICES)))
     routes = Routes(records, keys, devices=devices, groups=groups)

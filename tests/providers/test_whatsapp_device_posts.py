@@ -11,6 +11,7 @@ from trio.testing import MockClock
 from actors.account.memory_session import MemorySession
 from unifyport.model.inbound import Ignored, MessageReceived, PlatformEvent, ProviderEvent, Unparsed
 from unifyport.model.normalize import normalize
+from unifyport.process.clock import Clock
 from unifyport.protocols.binary_node import Jid, Node
 from unifyport.protocols.signal.keys import Bundle
 from unifyport.protocols.whatsapp import whatsapp_pb2 as wa
@@ -61,7 +62,7 @@ class Device:
         self.keys.jid, self.counts, self.socket = str(SHOP), Counts("whatsapp"), Written()
         self.session = MemorySession({})
         self.records, requests = Records(self.session), Requests(self.socket)  # type: ignore[arg-type]
-        groups, tokens = GroupCache(self.records, requests), Tokens(self.records, requests)
+        groups, tokens = GroupCache(self.records, requests), Tokens(self.records, requests, Clock())
         self.presence = Presence(
             self.keys,
             self.records,
@@ -74,11 +75,12 @@ class Device:
             self.keys,
             ratchets=Ratchets(self.keys),
             groups=groups,
-            recovery=Recovery(self.keys, PreKeys(self.records, self.keys, requests), SHOP.user),
+            recovery=Recovery(self.keys, PreKeys(self.records, self.keys, requests), SHOP.user, Clock()),
             history=NoHistory(),  # type: ignore[arg-type]
             on_request=OnRequest(wanted, self.counts),
             failures=Failures(self.counts),
             presence=self.presence,
+            clock=Clock(),
         )
 
     async def read(self, node: Node) -> Outcome:

@@ -55,6 +55,20 @@ async def test_every_message_that_nobody_sent_again_is_told_once() -> None:
     assert len(session.records) == 550
 
 
+async def test_a_message_that_was_asked_for_by_a_clock_ahead_is_given_up_too() -> None:
+    """As a version wrote it that took the wall clock for this."""
+    session = MemorySession({})
+    asked = Asked(1, NOW + 400 * 86_400, str(CHAT), str(CHAT), 0, "Anna", False, "BadMac")
+    session.records[RETRY, bytes(16) + b"ahead"] = msgspec.msgpack.encode(asked)
+
+    async def given_up(draft: Draft, head: Head, reason: str) -> ProviderEvent:
+        return Ignored(head.id.encode())
+
+    records = Records(session)
+    [event] = await upkeep.give_up_old(records, Draft(records), given_up, now=NOW)
+    assert event.key == b"ahead"
+
+
 async def test_what_was_sent_is_bounded_in_bytes_and_the_oldest_goes_first(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -7,11 +7,11 @@ the account's salt, and the secrets of messages that are not older than what is 
 """
 
 import logging
-import time
 
 import trio
 from google.protobuf.message import DecodeError
 
+from unifyport.process.clock import Clock
 from unifyport.protocols.binary_node import LID, PHONE
 from unifyport.protocols.whatsapp import whatsapp_pb2 as wa
 from unifyport.protocols.whatsapp.history import (
@@ -43,8 +43,9 @@ _STEP = 100  # parts in one unit
 
 
 class History:
-    def __init__(self, records: Records, tokens: Tokens, media: MediaFiles) -> None:
+    def __init__(self, records: Records, tokens: Tokens, media: MediaFiles, clock: Clock) -> None:
         self._records = records
+        self._clock = clock
         self._tokens = tokens
         self._media = media
         self._one = trio.Lock()
@@ -109,7 +110,7 @@ class History:
 
     async def _read(self, packed: bytes) -> None:
         """Raises `MalformedHistory`; what was read before is kept."""
-        reader, taker = HistoryReader(), _Taker(self._records, self._tokens)
+        reader, taker = HistoryReader(), _Taker(self._records, self._tokens, self._since())
         try:
             for at in range(0, len(packed), _PIECE):
                 for part in reader.feed(packed[at : at + _PIECE]):
@@ -121,8 +122,12 @@ class History:
             if reader.skipped:
                 log.info("whatsapp: %d parts of a blob of history could not be read", reader.skipped)
 
+    def _since(self) -> float:
+        """Unix seconds: what is older is not remembered. While the clock is in doubt nothing is too old."""
+        return 0 if self._clock.in_doubt else self._clock.now_ms() / 1000 - memory.KEPT_SECONDS
+
     async def take_mapping(self, packed: bytes) -> None:
-        taker = _Taker(self._records, self._tokens)
+        taker = _Taker(self._records, self._tokens, self._since())
         try:
             for phone, lid in read_mappings(packed):
                 await taker.add(PhoneNumberToLIDMapping(pnJID=f"{phone}@{PHONE}", lidJID=f"{lid}@{LID}"))
@@ -134,12 +139,12 @@ class History:
 class _Taker:
     """Collects parts, and makes what they say durable in units."""
 
-    def __init__(self, records: Records, tokens: Tokens) -> None:
+    def __init__(self, records: Records, tokens: Tokens, since: float) -> None:
         self._records = records
         self._tokens = tokens
         self._parts: list[Part] = []
         self._secrets_left = MOST_SECRETS
-        self._since = time.time() - memory.KEPT_SECONDS
+        self._since = since
 
     async def add(self, part: Part) -> None:
         if isinstance(part, MessageSecret):

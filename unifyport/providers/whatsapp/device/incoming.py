@@ -30,6 +30,7 @@ from unifyport.model.inbound import (
     Unparsed,
     dedupe_key,
 )
+from unifyport.process.clock import Clock
 from unifyport.protocols.binary_node import Jid, Node
 from unifyport.protocols.whatsapp import whatsapp_pb2 as wa
 from unifyport.protocols.whatsapp.messages import MalformedMessage
@@ -71,6 +72,7 @@ class Messages:
         on_request: OnRequest,
         failures: Failures,
         presence: Presence,
+        clock: Clock,
     ) -> None:
         self._keys = keys
         self._account = keys.me.user
@@ -81,6 +83,7 @@ class Messages:
         self._on_request = on_request
         self._failures = failures
         self._presence = presence
+        self._clock = clock
 
     def key_of(self, head: Head) -> bytes:
         """The dedupe key of a message: by its sender, too, who chooses the id. Which of the sender's two ids
@@ -116,7 +119,7 @@ class Messages:
         self, draft: Draft, node: Node, head: Head, outcome: Outcome, *, failed: Undecryptable
     ) -> None:
         self._failures.add(head.sender, failed.reason)
-        if is_over(head):
+        if is_over(head, self._clock):
             return
         asked = await self._recovery.ask_again(
             draft, node, head, reason=failed.reason, with_keys=failed.with_keys

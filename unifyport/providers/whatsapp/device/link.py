@@ -203,16 +203,15 @@ class DeviceLink(Parts):
     async def _keep_up(self, link: Link) -> None:
         async with self.records.lock:
             draft = Draft(self.records)
-            now = self._clock.now_ms() // 1000
             events: list[ProviderEvent] = await upkeep.give_up_old(
-                self.records, draft, self.messages.given_up, now=now
+                self.records, draft, self.messages.given_up, now=self._clock.steady_ms() // 1000
             )
             if events:
                 await self.records.deliver(link, Batch(events, draft.changes))
         due = self._periods % upkeep.SWEEP_EVERY == 0 or self.outgoing.unswept > upkeep.MOST_SENT_BYTES // 4
         if due and not self._clock.in_doubt:
             self.outgoing.unswept = 0
-            await upkeep.sweep(self.records, now=now)
+            await upkeep.sweep(self.records, now=self._clock.now_ms() // 1000)
         self._periods += 1
         await self.prekeys.keep_up()
 

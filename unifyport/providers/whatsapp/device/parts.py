@@ -39,7 +39,7 @@ class Parts:
         self.devices = Devices(records, self.requests)
         self.groups = GroupCache(records, self.requests)
         self.prekeys = PreKeys(records, keys, self.requests)
-        self.tokens = Tokens(records, self.requests)
+        self.tokens = Tokens(records, self.requests, context.clock)
         self.media = MediaFiles(context, keys, self.requests)
         self.routes = Routes(records, keys, devices=self.devices, groups=self.groups)
         self.encryptor = Encryptor(keys, self.ratchets, self.routes, self.tokens)
@@ -69,16 +69,17 @@ class Parts:
             wanted=PRESENCE in context.wanted,
         )
         on_request = OnRequest(context.wanted, context.counts)
-        self.history = History(records, self.tokens, self.media)
+        self.history = History(records, self.tokens, self.media, context.clock)
         self.messages = Messages(
             keys,
             ratchets=self.ratchets,
             groups=self.groups,
-            recovery=Recovery(keys, self.prekeys, keys.me.user),
+            recovery=Recovery(keys, self.prekeys, keys.me.user, context.clock),
             history=self.history,
             on_request=on_request,
             failures=Failures(context.counts),
             presence=self.presence,
+            clock=context.clock,
         )
         self.notifications = Notifications(
             keys,

@@ -11,7 +11,6 @@ or in `<live_updates><messages>`. https://github.com/tulir/whatsmeow (`notificat
 https://github.com/WhiskeySockets/Baileys (`messages-recv.ts`)
 """
 
-import time
 from collections.abc import Iterator
 
 import attrs
@@ -29,6 +28,7 @@ from unifyport.model.inbound import (
     Unparsed,
     dedupe_key,
 )
+from unifyport.process.clock import Clock
 from unifyport.protocols.binary_node import NEWSLETTER, Jid, Node
 from unifyport.protocols.whatsapp.messages import MalformedMessage, read_message
 from unifyport.providers.contract.counts import Counts
@@ -65,9 +65,9 @@ def kind_of(head: Head) -> str:
     return BROADCASTS if head.broadcast else ""
 
 
-def is_over(head: Head) -> bool:
+def is_over(head: Head, clock: Clock) -> bool:
     """Whether it is a status post that is no longer shown: its sender is not asked for it again."""
-    return head.status and head.at // 1000 + STATUS_SECONDS < time.time()
+    return head.status and not clock.in_doubt and head.at // 1000 + STATUS_SECONDS < clock.now_ms() // 1000
 
 
 def post_of(event: ProviderEvent, name: str) -> ProviderEvent:

@@ -12,6 +12,7 @@ from collections import OrderedDict
 import msgspec
 
 from unifyport.model.inbound import Ignored, ProviderEvent, dedupe_key
+from unifyport.process.clock import Clock
 from unifyport.protocols.binary_node import Jid, Node
 from unifyport.providers.contract.session import MAX_PAGE
 
@@ -30,7 +31,9 @@ _MOST_PLACES = 10_000  # then those that are done are left out
 
 
 class Asked(msgspec.Struct, array_like=True):
-    """A message that we have asked for. `at`: unix seconds of the first time; `sent_at`: unix ms."""
+    """A message that we have asked for. `at`: when we did first, seconds of the steady clock; `sent_at`:
+    unix ms.
+    """
 
     count: int
     at: int
@@ -43,7 +46,8 @@ class Asked(msgspec.Struct, array_like=True):
 
 
 class Recovery:
-    def __init__(self, keys: DeviceKeys, prekeys: PreKeys, account: str) -> None:
+    def __init__(self, keys: DeviceKeys, prekeys: PreKeys, account: str, clock: Clock) -> None:
+        self._clock = clock
         self._keys = keys
         self._prekeys = prekeys
         self._account = account
@@ -62,7 +66,7 @@ class Recovery:
         if count > MOST_RETRIES or not self._may_ask(head.sender.bare):
             draft.put(RETRY, place, None)
             return None
-        now = int(time.time())
+        now = self._clock.steady_ms() // 1000
         asked = Asked(
             count,
             asked.at if asked is not None else now,

@@ -27,11 +27,13 @@ GivenUp = Callable[[Draft, Head, str], Awaitable[ProviderEvent]]
 
 
 async def give_up_old(records: Records, draft: Draft, given_up: GivenUp, *, now: int) -> list[ProviderEvent]:
-    """Events of messages whose senders never answered. `now`: unix seconds. To be called under the lock."""
+    """Events of messages whose senders never answered. `now`: seconds of the steady clock. To be called under
+    the lock.
+    """
     events: list[ProviderEvent] = []
     for key, value in await scan_all(records.session, RETRY):
         asked = msgspec.msgpack.decode(value, type=Asked)
-        if asked.at + WAIT_SECONDS > now:
+        if now - WAIT_SECONDS < asked.at <= now:
             continue
         head = Head(
             key[16:].decode("utf-8", "replace"),
