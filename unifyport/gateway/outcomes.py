@@ -36,7 +36,9 @@ def failed(answer: Answer, done: str, command_id: str | None = None) -> UseCaseE
             if answer.code in NOT_FOUND_REASONS:
                 text = answer.message or answer.code.replace("_", " ")
                 return UseCaseError(answer.code, text, **details)
-            text = f"the platform refused: {answer.message or answer.code}"
+            # Without a code of the platform it may be the gateway that does not know the message.
+            by_platform = "the platform refused" if answer.provider_code else "refused"
+            text = f"{by_platform}: {answer.message or answer.code}"
             return UseCaseError(OperationFailure.FAILED, text, **details)
     details["outcome"] = CommandState.UNKNOWN.value
     text = f"it is not known whether it was {done} ({answer.code}); do not repeat it blindly"
