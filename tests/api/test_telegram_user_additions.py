@@ -23,7 +23,7 @@ from unifyport.providers.telegram.user.session_formats import Exported, read_exp
 
 
 async def _log_in(world: TelegramWorld) -> None:
-    """An account of the gateway, of somebody whom the platform has already."""
+    """An account of the gateway, of a person whom the platform has already."""
     await world.give(SHOP, "code", await world.start_by_code(SHOP))
     await world.running(SHOP)
 
@@ -154,3 +154,4 @@ async def test_a_channel_that_is_silent_is_asked_for(tmp_path: Path, monkeypatch
         await world.do("gap")
         await world.order("messages", **{"from": MEI, "to": channel, "text": "not pushed"})
         await world.inbox.until(lambda: world.texts(SHOP) == ["not pushed"])
+        assert world.user_platform.server.noise.gaps == 0

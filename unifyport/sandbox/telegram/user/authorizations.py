@@ -7,7 +7,6 @@ was not acknowledged is sent again when it comes back.
 
 import os
 import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 import attrs
@@ -96,10 +95,12 @@ class Authorization:
         self.person = self.waiting = self.challenge = self.token = None
 
 
-def for_each_session(person: "Person", act: Callable[[Session], None]) -> None:
-    """Each session of the person's devices that takes updates."""
-    for authorization in list(person.authorizations):
-        if authorization.home:
-            for session in list(authorization.sessions.values()):
-                if not session.silent:
-                    act(session)
+def sessions_of(person: "Person") -> list[Session]:
+    """The sessions of the person's devices that take updates."""
+    return [
+        session
+        for authorization in person.authorizations
+        if authorization.home
+        for session in authorization.sessions.values()
+        if not session.silent
+    ]

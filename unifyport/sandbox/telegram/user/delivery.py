@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from telethon.tl import types as T
 
-from .authorizations import Session, for_each_session
+from .authorizations import Session, sessions_of
 from .codec import write
 from .directory import Channel, Entry, Person
-from .peers import described, peer
+from .peers import described
 from .posts import Post, audience
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ class Delivery:
         self._send(viewer, self.wrap(viewer, updates), origin)
 
     def push_short(self, viewer: Person, update: Any, *, origin: Session | None = None) -> None:
-        """Push what is in no box: somebody is typing, a login code was scanned."""
+        """Push what is in no box: a person is typing, a login code was scanned."""
         self._send(viewer, T.UpdateShort(update, self._server.now), origin)
 
     def push_raw(self, viewer: Person, update: Any) -> None:
@@ -137,17 +137,14 @@ class Delivery:
         return T.Updates(updates=updates, date=self._server.now, seq=0, **named)
 
     def _send(self, viewer: Person, update: Any, origin: Session | None) -> None:
-        times = self._server.noise.pushes()
-        if not times:
+        sessions = [session for session in sessions_of(viewer) if session is not origin]
+        if not sessions:  # nothing is pushed, so that no noise that was ordered is used up
             return
-        body = write(update)
-
-        def push(session: Session) -> None:
-            if session is not origin:
-                for _ in range(times):
-                    session.push(body)
-
-        for_each_session(viewer, push)
+        times = self._server.noise.pushes()
+        body = write(update) if times else b""
+        for session in sessions:
+            for _ in range(times):
+                session.push(body)
 
     def everyone(self, people: Iterable[Person], update: Any, *, origin: Session | None = None) -> None:
         for person in people:
@@ -188,7 +185,3 @@ def _edited_in_channel(post: Post) -> See:
         return None if post.is_gone_for(viewer) else T.UpdateEditChannelMessage(post.see(viewer), pts, count)
 
     return see
-
-
-def peer_of_post(post: Post, viewer: Person) -> Any:
-    return peer(post.chat_for(viewer))
