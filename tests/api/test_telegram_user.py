@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.api.test_quarantine import owner_of
-from tests.telegram_world import SHOP, TelegramWorld, telegram_world
+from tests.telegram_world import MEI, SHOP, TelegramWorld, telegram_world
 from unifyport.protocols.mtproto.encryption import AuthKey
 from unifyport.providers.telegram.user.session_formats import Exported, read_exported, to_telethon
 from unifyport.sandbox.telegram.user.authorizations import Authorization
@@ -106,9 +106,11 @@ async def test_a_connection_lost_while_the_human_types_is_opened_again(tmp_path:
     async with telegram_world(tmp_path) as world:
         await world.do("account", phone=SHOP)
         code = await world.start_by_code(SHOP)
+        [former] = world.user_platform.links
         await world.do("cut")
         await world.give(SHOP, "code", code)
         await world.running(SHOP)
+        assert former not in world.user_platform.links
 
 
 @pytest.mark.parametrize(
@@ -164,6 +166,10 @@ async def test_a_salt_that_changes_and_a_cut_cost_nothing(tmp_path: Path) -> Non
             f"/v1/accounts/{world.ids[SHOP]}",
         )
         await world.do("forget_sessions")
+        mei = str((await world.do("account", phone=MEI, name="Mei"))["id"])
+        await world.order("messages", **{"from": MEI, "to": SHOP, "text": "hello"})
+        await world.inbox.until(lambda: world.texts(SHOP) == ["hello"])
+        assert (await world.send(SHOP, mei, "hello Mei")).status_code == 200
         await world.running(SHOP)
 
 

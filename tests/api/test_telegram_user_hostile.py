@@ -71,7 +71,7 @@ async def test_a_message_that_cannot_be_read_costs_itself_only(tmp_path: Path) -
         assert _calls(world)[before:] == []
 
 
-async def test_a_conversation_that_cannot_be_read_keeps_nobody_from_logging_in(tmp_path: Path) -> None:
+async def test_a_conversation_that_cannot_be_read_does_not_stop_the_login(tmp_path: Path) -> None:
     async with telegram_world(tmp_path) as world:
         for phone in (MEI, SHOP, TOM):
             await world.do("account", phone=phone)

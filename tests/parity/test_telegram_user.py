@@ -71,7 +71,7 @@ async def test_what_cannot_be_read_costs_itself_only(tmp_path: Path) -> None:
         assert (await world.running(SHOP))["runtime_status"] == "running"
 
 
-async def test_a_kind_that_nobody_knows(tmp_path: Path) -> None:
+async def test_a_kind_that_no_table_has(tmp_path: Path) -> None:
     async with telegram_world(tmp_path) as world:
         await _meet(world)
         shop, mei = (world.user_platform.customers.person(phone) for phone in (SHOP, MEI))
@@ -183,6 +183,7 @@ async def test_while_the_store_is_slow_nothing_is_lost(
             for text in ("one", "two"):
                 await _write(world, text)
             await trio.sleep(0.3)  # nothing happens, so there is nothing to wait for
+            assert world.texts(SHOP) == ["hello"]
         finally:
             disk.go_on()
         await world.inbox.until(lambda: world.texts(SHOP) == ["hello", "one", "two"])

@@ -1,10 +1,10 @@
 """One TCP connection with a data centre, and the MTProto session on it.
 
 A call writes at once; acknowledgements wait for up to `FLUSH_SECONDS`. Answers are read by `run`. Before it
-runs, and in a login, whoever waits for an answer reads. A lost connection ends the session: a new connection
-begins a new one, and the common update box says what was missed.
+runs, and in a login, the call that waits for an answer reads. A lost connection ends the session: a new
+connection begins a new one, and the common update box says what was missed.
 
-No call is made twice by this file, but within a session, where the server executes an identifier once.
+This file repeats a call only within a session, where the server executes an identifier once.
 """
 
 import logging
@@ -152,7 +152,7 @@ class Connection:
         raise self.failure
 
     def close(self) -> None:
-        """Close at once; whoever waits for an answer gets `Transient`."""
+        """Close at once; calls that wait for an answer raise `Transient`."""
         self.end(Transient("connection_lost"))
 
     def end(self, failure: ChannelError) -> None:
@@ -163,7 +163,7 @@ class Connection:
     # -- reading ------------------------------------------------------------------------------------------
 
     async def _wait(self, event: trio.Event) -> None:
-        """Until `event`, reading if nobody else does."""
+        """Until `event`, reading if no other task does."""
         if self._running:
             await event.wait()
             return

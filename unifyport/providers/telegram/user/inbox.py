@@ -41,7 +41,7 @@ class Inbox:
 
     def answered(self, found: Any, random_ids: tuple[int, ...] = (), settles: int = 0) -> None:
         """Take the answer to a call of this account, which moves the same sequences. `random_ids`: the sends
-        that it ends; `settles`: a send that nobody waits for any more.
+        that it ends; `settles`: a send whose caller has had its answer.
         """
         self.put(Pushed(found, not settles, random_ids, settles))
 

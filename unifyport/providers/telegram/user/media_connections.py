@@ -96,7 +96,7 @@ class MediaConnections:
             raise
 
     async def _connect_to_cdn(self, dc: int, auth: AuthRecord | None) -> Connection:
-        """Nobody is logged in there; whoever has the token of a file gets it."""
+        """A CDN takes no login: the token of a file suffices."""
         connection, made = await self._dialler.connect(dc, auth, Kind.CDN)
         try:
             await connection.call(introduce(self._context, GetConfigRequest()))

@@ -101,15 +101,15 @@ def message_events(message: Any, context: Context) -> list[ProviderEvent]:
     if message.out and (context.own or message.id in context.answered):
         return [Ignored(key)]
     shaper = Shaper(message, context.known, context.me)
-    said, head, conversation_ = _read(shaper, context)
+    said, head, conversation_ = _read(shaper)
     if message.out:
-        return [_echo(shaper, context, said, key, "sent")]
+        return [_echo(shaper, said, key, "sent")]
     who = author(head)
     who.phone = shaper.peer(shaper.author).phone
     return [MessageReceived(key, conversation_, who, said, head.date * 1000)]
 
 
-def _read(shaper: Shaper, context: Context) -> tuple[Content, Any, Conversation]:
+def _read(shaper: Shaper) -> tuple[Content, Any, Conversation]:
     fields = shaper.fields()
     head = head_of(fields)
     said = content(fields, head, 0)
@@ -131,9 +131,7 @@ def _settled(message: Any, context: Context) -> ProviderEvent:
     return StatusChanged(key, there, [str(message.id)], Status.SENT, at, client_ref=ref)
 
 
-def _echo(
-    shaper: Shaper, context: Context, said: Content | None, key: bytes, change: str, **details: Any
-) -> ProviderEvent:
+def _echo(shaper: Shaper, said: Content, key: bytes, change: str) -> PlatformEvent:
     """What the owner of the account did in another of Telegram's apps."""
     head = head_of(shaper.head())
     at = head.edit_date if change == "edited" and head.edit_date is not None else head.date
@@ -145,7 +143,7 @@ def _echo(
         author(head),
         said,
         "outbound",
-        details={"change": change, **details},
+        details={"change": change},
     )
 
 
@@ -164,7 +162,7 @@ def _edited(update: Any, context: Context) -> list[ProviderEvent]:
     if message.edit_date is None or (message.edit_hide and not is_live):
         return []
     shaper = Shaper(message, context.known, context.me)
-    said, head, there = _read(shaper, context)
+    said, head, there = _read(shaper)
     at = int(message.edit_date.timestamp())
     files = ",".join(file.file_id for file in said.attachments)
     shown = hashlib.sha256(f"{said.kind}\0{said.text}\0{said.entities}\0{files}".encode()).hexdigest()
@@ -172,8 +170,7 @@ def _edited(update: Any, context: Context) -> list[ProviderEvent]:
     if message.out:
         if context.own:
             return [Ignored(key)]
-        event = _echo(shaper, context, said, key, "edited")
-        assert isinstance(event, PlatformEvent)
+        event = _echo(shaper, said, key, "edited")
         event.number = update.pts
         return [event]
     return [MessageEdited(key, there, author(head), said, at * 1000, number=update.pts)]

@@ -73,14 +73,14 @@ class Peers:
             return types.InputPeerChat(-id_)
         peer = await self.get(id_)
         if peer is None:
-            raise _unknown(id_)
+            raise _unknown()
         if id_ > 0:
             if peer.access_hash:
                 return types.InputPeerUser(id_, peer.access_hash)
         elif peer.access_hash:
             return types.InputPeerChannel(peer.number, peer.access_hash)
         if not peer.seen_in[1] or peer.seen_in[0] == id_:
-            raise _unknown(id_)
+            raise _unknown()
         where, message_id = peer.seen_in
         through = await self.input_peer(where)
         if id_ > 0:
@@ -96,7 +96,7 @@ class Peers:
                 return types.InputUser(user_id, access_hash)
             case types.InputPeerUserFromMessage(peer=peer, msg_id=msg_id, user_id=user_id):
                 return types.InputUserFromMessage(peer, msg_id, user_id)
-        raise _unknown(id_)
+        raise _unknown()
 
     async def input_channel(self, id_: int) -> Any:
         """An `InputChannel...` of a channel or supergroup. Raises `Rejected`."""
@@ -119,7 +119,7 @@ def _join(known: Peer | None, told: Peer) -> Peer:
     return msgspec.structs.replace(told, seen_in=known.seen_in)
 
 
-def _unknown(id_: int) -> Rejected:
+def _unknown() -> Rejected:
     return Rejected(
         "contact_not_reachable",
         "this account has not met it: a user of Telegram is reached by a chat, a group in common, the contact"

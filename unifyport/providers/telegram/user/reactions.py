@@ -49,8 +49,8 @@ def state_of(reactions: Any) -> dict[str, str]:
 
 
 def changes(reactions: Any, before: Mapping[str, str]) -> list[Change]:
-    """What changed, as far as the platform names people. It names a few of many: whoever is not named any
-    more while there are more reactions than names may still react.
+    """What changed, as far as the platform names people. It names a few of many: a person who is not
+    named any more while there are more reactions than names may still react.
     """
     now = _newest(reactions)
     found = [

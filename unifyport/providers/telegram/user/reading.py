@@ -26,8 +26,8 @@ _AT_A_TIME: Final = 8
 
 @attrs.frozen
 class Item:
-    """`own`: part of the answer to a call of ours. `settles`: the `random_id` of a send that nobody waits for
-    any more, whose message this is. `is_fetched`: it is part of a difference.
+    """`own`: part of the answer to a call of ours. `settles`: the `random_id` of a send whose caller has had
+    its answer, and whose message this is. `is_fetched`: it is part of a difference.
     """
 
     update: Any
@@ -95,7 +95,7 @@ class Reader:
         return Context(self._me, known or {}, now, own, self._pending.answered, gone=gone)
 
     def _settle(self, draft: Draft, item: Item, context: Context, random_id: int) -> None:
-        """Whether a message of the account is a send of ours, and whether somebody waits for its answer."""
+        """Whether a message of the account is a send of ours, and whether it is in progress."""
         message = item.update.message
         ref = item.settles or random_id
         if not ref and not item.own and message.id not in context.answered:

@@ -18,7 +18,6 @@ from ..bot.render import Request
 from .entities import rendered
 
 Fields = Mapping[str, Any]
-_QUIZ_OPTIONS = 12
 
 
 @attrs.frozen

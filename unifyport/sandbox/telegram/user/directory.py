@@ -141,7 +141,6 @@ class Channel:
     topics: dict[int, str] = attrs.field(factory=dict, repr=False)
     banned: set[Person] = attrs.field(factory=set, repr=False)
     changed: int = 0  # when its box last changed
-    slow_seconds: int = 0
     deleted: bool = False
 
     @property
@@ -167,7 +166,7 @@ class Directory:
         """Raises `ValueError`."""
         if self.by_phone(phone) is not None:
             raise ValueError("phone: this account exists")
-        # Identifiers beyond 31 bits are usual: nobody may cut them.
+        # Identifiers beyond 31 bits are usual: they must not be cut.
         person = Person((1 << 32) + 1000 + next(self._numbers), phone.lstrip("+"), name, **settings)
         self.people[person.id] = person
         return person

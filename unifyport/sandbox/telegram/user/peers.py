@@ -1,6 +1,6 @@
 """People and chats as one account sees them, and the ones that a call names.
 
-https://core.telegram.org/api/peers, https://core.telegram.org/api/min: of somebody whom an account only met
+https://core.telegram.org/api/peers, https://core.telegram.org/api/min: of a person whom an account only met
 in a group it gets a `min` constructor; it reaches such a person through the message
 (`inputPeerUserFromMessage`).
 """

@@ -154,9 +154,5 @@ def audience(chat: Chat, sender: Sender) -> list[Person]:
     return [sender, *others] if isinstance(sender, Person) and sender in chat.members else others
 
 
-def box_owners(post: Post) -> list[Person | Channel]:
-    return [post.chat] if isinstance(post.chat, Channel) else list(audience(post.chat, post.sender))
-
-
 def is_group(chat: Chat) -> bool:
     return isinstance(chat, Group) or (isinstance(chat, Channel) and chat.megagroup)
