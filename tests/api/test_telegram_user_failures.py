@@ -136,7 +136,7 @@ async def test_a_qr_code_that_expires_is_replaced(tmp_path: Path) -> None:
         second = await another_code(world, first)
         order = {"do": "scan", "qr": first, "phone": SHOP}
         refused = await world.platform.http.post("/sandbox/telegram-user/updates", json=order)
-        assert refused.json()["error"].startswith("AUTH_TOKEN_")
+        assert refused.json()["error"].startswith("qr: AUTH_TOKEN_")
         world.user_platform.logins.token_seconds = 30
         await world.do("scan", qr=await another_code(world, second), phone=SHOP)
         await world.running(SHOP)

@@ -47,7 +47,7 @@ class Changes:
     def _edit(self, call: "Call", query: Any) -> Any:
         chat = find(call, query.peer)
         post = self.post(call, chat, query.id)
-        if not self._may_change(call.person, post) or post.action is not None:
+        if not self.may_change(call.person, post) or post.action is not None:
             raise Refused(403, "MESSAGE_AUTHOR_REQUIRED")
         if query.media is not None:
             post.media = self._files.media(call, query.media, self._server)
@@ -63,7 +63,7 @@ class Changes:
         assert entry is not None
         return self._delivery.wrap(call.person, [entry.update(call.person)])
 
-    def _may_change(self, person: Person, post: Post) -> bool:
+    def may_change(self, person: Person, post: Post) -> bool:
         if isinstance(post.sender, Channel):
             member = post.sender.members.get(person)
             return member is not None and bool(member.rank)

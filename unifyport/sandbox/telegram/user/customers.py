@@ -1,11 +1,15 @@
 """People with Telegram on their phones, whom the sandbox plays: they write, read and react."""
 
-import base64
+import inspect
 import os
+import struct
 from typing import TYPE_CHECKING, Any
 
 from telethon.tl import types as T
 
+from ...order_shapes import read
+from . import order_shapes as shapes
+from .cdn import CDN
 from .directory import Channel, Chat, Group, Person
 from .posts import Post
 
@@ -18,46 +22,75 @@ class Customers:
         self._platform = platform
         self._server = platform.server
 
-    def person(self, value: Any) -> Person:
-        """By phone number, username or identifier. Raises `ValueError`."""
+    def person(self, value: Any, field: str = "phone") -> Person:
+        """By phone number, username or identifier. Raises `ValueError` naming `field`."""
         text = str(value or "")
         directory = self._server.directory
         found = directory.by_phone(text) or directory.by_username(text)
-        if found is None and text.isdigit():
+        if found is None and text.isdecimal():
             found = directory.people.get(int(text))
         if not isinstance(found, Person):
-            raise ValueError(f"there is no account {text}")
+            raise ValueError(f"{field}: there is no account {text}")
         return found
 
-    def chat(self, value: Any) -> Chat:
-        """As `person`; groups and channels by the number that bots know (-5, -1005). Raises `ValueError`."""
+    def chat(self, value: Any, field: str = "to") -> Chat:
+        """As `person`; groups and channels by the number that bots know (-5, -1005)."""
         text = str(value or "")
         directory = self._server.directory
         found: Chat | None = None
-        if text.startswith("-"):
+        if text[:1] == "-" and text[1:].isdecimal():
             number = -int(text)
             found = directory.groups.get(number) or directory.channels.get(number - 1_000_000_000_000)
         elif text.startswith("@"):
             found = directory.by_username(text)
-        return found if found is not None else self.person(text)
+        return found if found is not None else self.person(text, field)
+
+    def in_chat(self, order: shapes.InChat) -> tuple[Person, Chat]:
+        """The person `from`, and the chat `to`, which the person is in. Raises `ValueError`."""
+        person, chat = self.person(order.from_, "from"), self.chat(order.to, "to")
+        if isinstance(chat, Group | Channel) and person not in chat.members:
+            raise ValueError("from: is not in this chat")
+        return person, chat
+
+    def post(self, person: Person, chat: Chat, number: int, field: str) -> Post:
+        """A message, as the person numbers it. Raises `ValueError`."""
+        found = (chat.posts if isinstance(chat, Channel) else person.posts).get(number)
+        if found is None or found.is_gone_for(person) or found.chat_for(person) is not chat:
+            raise ValueError(f"{field}: there is no such message in this chat")
+        return found
+
+    def check_username(self, username: str | None) -> None:
+        """Raises `ValueError`."""
+        if username is not None and self._server.directory.by_username(username) is not None:
+            raise ValueError("username: is taken")
+
+    def check_data_centre(self, dc: int, field: str) -> None:
+        """Raises `ValueError`."""
+        if dc not in self._server.centres or dc == CDN:
+            raise ValueError(f"{field}: there is no such data centre")
 
     def receive(self, order: dict[str, Any]) -> dict[str, Any]:
-        """`{from, to, text}`: with `entities`, `reply_to`, `topic`, `media`, `content`, `as_channel`.
-
-        `media`: `{type, content (base64), mime_type, filename}`. Returns the identifiers that the message has
-        in the boxes, by the owner's phone number or by `channel`.
+        """A person writes from a phone: a `Message`. Returns the identifiers that the message has in the
+        boxes, by the owner's phone number or by `channel`. Raises `ValueError` naming the wrong field.
         """
-        chat = self.chat(order.get("to"))
+        said = read(order, shapes.Message)
+        sender, chat = self.in_chat(said)
+        if said.reply_to is not None:
+            self.post(sender, chat, said.reply_to, "reply_to")
+        if said.topic is not None:
+            if not isinstance(chat, Channel) or not chat.forum:
+                raise ValueError("topic: this chat has no topics")
+            self.post(sender, chat, said.topic, "topic")
         post = self.write(
-            self.person(order.get("from")),
+            sender,
             chat,
-            str(order.get("text", "")),
-            media=self.media(order["media"]) if "media" in order else None,
-            date=int(order.get("date", self._server.now)),
-            entities=[_entity(each) for each in order.get("entities", [])],
-            grouped_id=order.get("grouped_id"),
-            topic=order.get("topic"),
-            reply_to=order.get("reply_to"),
+            said.text,
+            date=self._server.now if said.date is None else said.date,
+            entities=[_entity(each, said.text) for each in said.entities],
+            grouped_id=said.grouped_id,
+            topic=said.topic,
+            reply_to=said.reply_to,
+            media=None if said.media is None else self.media(said.media),  # last: it adds a file
         )
         return ids(post)
 
@@ -67,7 +100,7 @@ class Customers:
         """A message; `to` may be a phone number, `reply_to` is a number of the sender's (or the channel's)
         box, `fields` are those of `Post`. Raises `ValueError`.
         """
-        chat = self.person(to) if isinstance(to, str) else to
+        chat = self.person(to, "to") if isinstance(to, str) else to
         if isinstance(chat, Group | Channel) and sender not in chat.members:
             raise ValueError("from: is not in this chat")
         author = chat if isinstance(chat, Channel) and not chat.megagroup else sender
@@ -78,22 +111,17 @@ class Customers:
         self._platform.delivery.publish(post)
         return post
 
-    def media(self, value: dict[str, Any]) -> Any:
+    def media(self, told: shapes.File) -> Any:
         """Raises `ValueError`."""
-        content = base64.b64decode(value.get("content", ""))
-        kind = str(value.get("type"))
-        if kind == "photo":
-            file = self._platform.files.add(content, int(value.get("dc", 2)))
+        self.check_data_centre(told.dc, "media.dc")
+        file = self._platform.files.add(told.content, told.dc)
+        if told.type == "photo":
             return self._platform.files.photo(file)
-        attributes = _ATTRIBUTES.get(kind)
-        if attributes is None:
-            raise ValueError(f"media.type: must be photo or one of {', '.join(_ATTRIBUTES)}")
-        file = self._platform.files.add(content, int(value.get("dc", 2)))
-        mime_type, make = attributes
+        mime_type, make = _ATTRIBUTES[told.type]
         listed = make()
-        if "filename" in value:
-            listed.append(T.DocumentAttributeFilename(str(value["filename"])))
-        return self._platform.files.document(file, str(value.get("mime_type", mime_type)), listed)
+        if told.filename is not None:
+            listed.append(T.DocumentAttributeFilename(told.filename))
+        return self._platform.files.document(file, told.mime_type or mime_type, listed)
 
     def sent(self) -> list[dict[str, Any]]:
         """What clients sent."""
@@ -121,11 +149,22 @@ def bot_id(chat: Chat) -> int:
     return -chat.id if isinstance(chat, Group) else -1_000_000_000_000 - chat.id
 
 
-def _entity(value: dict[str, Any]) -> Any:
-    kind = getattr(T, f"MessageEntity{value['type']}", None)
+def _entity(told: dict[str, Any], text: str) -> Any:
+    """Raises `ValueError`."""
+    given = dict(told)
+    kind = getattr(T, f"MessageEntity{given.pop('type', '')}", None)
     if kind is None:
         raise ValueError("entities: there is no such type")
-    return kind(**{name: each for name, each in value.items() if name != "type"})
+    try:
+        entity = kind(**given)
+        bytes(entity)
+    except (TypeError, ValueError, AttributeError, struct.error):
+        names = ", ".join(inspect.signature(kind).parameters)
+        raise ValueError(f"entities: {kind.__name__} takes {names}") from None
+    units = len(text.encode("utf-16-le", "surrogatepass")) // 2
+    if entity.offset < 0 or entity.length < 1 or entity.offset + entity.length > units:
+        raise ValueError("entities: offset and length must be within the text, in UTF-16 units")
+    return entity
 
 
 _ATTRIBUTES: dict[str, tuple[str, Any]] = {

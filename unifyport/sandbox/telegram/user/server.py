@@ -88,7 +88,7 @@ class Centre:
         method, query = "", None
         try:
             query = self._unwrap(session, read(called.body))
-            method = name_of(query)
+            method = method_name(type(query))
             result = self._execute(Call(self.server, self, session, called.msg_id), method, query)
         except Unreadable as unreadable:
             log.info("a query could not be read: %s", unreadable)
@@ -175,8 +175,8 @@ class Server:
         ]
 
 
-def name_of(query: Any) -> str:
+def method_name(request: type) -> str:
     """`messages.sendMessage`, as in Telegram's documentation."""
-    module = type(query).__module__.removeprefix("telethon.tl.functions").lstrip(".")
-    name = type(query).__name__.removesuffix("Request")
+    module = request.__module__.removeprefix("telethon.tl.functions").lstrip(".")
+    name = request.__name__.removesuffix("Request")
     return f"{module}.{name[0].lower()}{name[1:]}" if module else f"{name[0].lower()}{name[1:]}"
