@@ -73,6 +73,21 @@ async def test_a_send_that_is_refused(tmp_path: Path, error: tuple[int, str], re
         assert told["provider"]["code"] == error[1]
 
 
+async def test_a_limit_on_strangers_is_of_one_conversation(tmp_path: Path) -> None:
+    async with telegram_world(tmp_path) as world:
+        mei, tom = await people(world)
+        await world.do("error", method=SEND, name="PEER_FLOOD")
+        refused = await world.send(SHOP, mei)
+        told = refused.json()["error"]
+        assert (refused.status_code, told["outcome"]) == (429, "not_sent"), refused.text
+        assert 86_390 < int(refused.headers["retry-after"]) <= 86_400
+        assert (await world.send(SHOP, tom)).status_code == 200
+        again = await world.send(SHOP, mei)
+        assert again.status_code == 429, again.text
+        assert len(calls(world)) == 2, "Telegram is not asked again"
+        await world.running(SHOP)
+
+
 async def test_a_person_who_blocked_us_and_a_group_that_we_left(tmp_path: Path) -> None:
     async with telegram_world(tmp_path) as world:
         mei, _ = await people(world)
@@ -140,6 +155,17 @@ async def test_a_qr_code_that_expires_is_replaced(tmp_path: Path) -> None:
         world.user_platform.logins.token_seconds = 30
         await world.do("scan", qr=await another_code(world, second), phone=SHOP)
         await world.running(SHOP)
+
+
+async def test_a_qr_code_that_nobody_scans(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("actors.account.dialog.SHOWN_SECONDS", 0.3)
+    async with telegram_world(tmp_path) as world:
+        await world.do("account", phone=SHOP)
+        await world.start_by_qr(SHOP)
+        assert (await world.auth(SHOP, "failed"))["last_error"] == "qrcode_expired"
+        await world.inbox.until(lambda: world.received(SHOP, "account.auth.failed"))
+        [event] = world.received(SHOP, "account.auth.failed")
+        assert event["data"]["last_error"] == "qrcode_expired"
 
 
 async def test_a_wait_before_a_code_is_sent(tmp_path: Path) -> None:

@@ -226,6 +226,8 @@ async def test_updates_under_cuts_and_kills(tmp_path: Path) -> None:
             while complaints(traffic):
                 await trio.sleep(0.3)  # the receiver tells of arrivals; this looks at all of them
         assert complaints(traffic) == []
+        pushed = found.platform.server.noise.pushed
+        assert min(pushed[0], pushed[2]) > UPDATES * 0.015, "the noise did not reach the account"
         assert "Traceback" not in found.process.log.read_text()
 
 

@@ -33,7 +33,7 @@ class Link:
         self._transport = ServerTransport()
         self._exchange: ServerExchange | None = None
         self._sessions: list[Session] = []
-        self._plain: list[bytes] = []
+        self._packets: list[bytes] = []  # outside of sessions
         self._news = trio.Event()
         self._closing = False
         self._last_plain_id = 0
@@ -47,6 +47,11 @@ class Link:
     def wake(self) -> None:
         """There is something to write."""
         self._news.set()
+
+    def write(self, packet: bytes) -> None:
+        """Send this packet, which is of no session, or which a session would not send."""
+        self._packets.append(packet)
+        self.wake()
 
     def close(self) -> None:
         self._closing = True
@@ -93,7 +98,7 @@ class Link:
             if self._centre.server.noise.silent:
                 continue
             now = self.now
-            packets, self._plain = self._plain, []
+            packets, self._packets = self._packets, []
             for session in self._sessions:
                 packets += self._centre.server.noise.lose(session.protocol.flush(now))
             for packet in packets:
@@ -125,11 +130,11 @@ class Link:
             self._exchange = ServerExchange(self._centre.server.private_key)
         answer = self._exchange.receive(body, now)
         self._last_plain_id = max(self._last_plain_id + 4, (int(now * 2**32) & ~3) | 1)
-        self._plain.append(seal_plain(self._last_plain_id, answer))
+        self.write(seal_plain(self._last_plain_id, answer))
         if (key := self._exchange.key) is not None:
             made = Authorization(key, self._centre.dc, self._exchange.salt)
             self._centre.authorizations[key.id] = made
 
     def _fail(self, code: int) -> None:
-        self._plain.append((-code).to_bytes(4, "little", signed=True))
+        self.write((-code).to_bytes(4, "little", signed=True))
         self.close()

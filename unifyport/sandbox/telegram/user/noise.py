@@ -48,6 +48,7 @@ class Noise:
     doubled: int = 0
     mute: Counter[str] = attrs.field(factory=Counter)
     silent: bool = False
+    pushed: Counter[int] = attrs.field(factory=Counter)  # how often updates were pushed -> how many
 
     def clear(self) -> None:
         self.floods.clear()
@@ -83,13 +84,15 @@ class Noise:
 
     def pushes(self) -> int:
         """How often the next update is pushed."""
+        times = 1
         if self.gaps:
             self.gaps -= 1
-            return 0
-        if self.doubled:
+            times = 0
+        elif self.doubled:
             self.doubled -= 1
-            return 2
-        return 1
+            times = 2
+        self.pushed[times] += 1
+        return times
 
     def is_muted(self, method: str) -> bool:
         if self.mute[method] <= 0:
