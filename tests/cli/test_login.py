@@ -14,7 +14,7 @@ from tests.api.oauth_world import world as oauth_world
 from tests.harness import KEY, Client, gateway, settings_of
 from tests.reference.platform import PHONE, SECRETIVE, ReferencePlatform
 from tests.reference.serving import CHANNEL, REGISTRY, TYPED, places, reference_platform
-from unifyport.cli.login import drawn, lines_of
+from unifyport.cli.login import drawn, lines_of, why_failed
 
 
 class Terminal:
@@ -159,7 +159,8 @@ async def test_by_passkey_on_its_page(world: World) -> None:
         ({"verify_code": "AB-12"}, ["AB-12"]),
         ({"confirm_on_phone": {"display_name": "Mei [x]"}}, ["Mei \\[x]"]),
         ({"code_delivery": {"type": "sms", "length": 5}}, ["sms", "5"]),
-        ({"code_delivery": {"type": "app"}}, ["app"]),
+        ({"code_delivery": {"type": "app"}}, ["(app)", "a device that is logged in"]),
+        ({"code_delivery": {"type": "app", "timeout": 60, "next_type": "sms"}}, ["60 s", "Ctrl-C", "sms"]),
         ({"password_hint": "the dog"}, ["the dog"]),
         ({"ask_passcode": {"guesses_left": 4}}, ["4"]),
         ({"passkey": {}, "page_url": "http://p/login/1"}, ["passkey", "http://p/login/1"]),
@@ -170,6 +171,25 @@ def test_each_step_is_told(payload: Any, words: list[str]) -> None:
     told = list(lines_of(payload))
     assert len(told) == 1
     assert all(word in told[0] for word in words)
+
+
+@pytest.mark.parametrize(
+    ("failed", "told"),
+    [
+        ({"last_error": "code_expired"}, "code_expired; log in again"),
+        (
+            {"last_error": "sign_up_required", "auth_payload": {"detail": "no account"}},
+            "sign_up_required (no account)",
+        ),
+        (
+            {"last_error": "rate_limited", "auth_payload": {"retry_at": "2026-12-01T19:12:50Z"}},
+            "rate_limited; the platform allows it again at 2026-12-01T19:12:50Z",
+        ),
+        ({}, "no reason is known"),
+    ],
+)
+def test_a_failure_is_told_with_what_helps(failed: Any, told: str) -> None:
+    assert why_failed(failed) == told
 
 
 async def test_by_session(world: World, tmp_path: Path) -> None:

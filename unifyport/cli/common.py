@@ -269,6 +269,8 @@ def _explain(response: httpx.Response, body: dict[str, Any] | None) -> list[str]
         return [f"HTTP {response.status_code}: the answer is not from UnifyPort"]
     error = body["error"]
     line = f"{error.get('code')}: {error.get('message')} (request {body.get('request_id')})"
+    if (wait := response.headers.get("retry-after")) is not None:
+        line += f"; again in {wait} s"
     problems = error.get("problems", [])
     return [line, *problems] if len(problems) > 1 else [line]
 

@@ -19,6 +19,7 @@ POLL_SECONDS = 1.0
 ONLINE_SECONDS = 60.0
 _ASKED = {"awaiting_code": "code", "awaiting_password": "password"}
 _START = {"qrcode": "qr/start"}
+_BEGIN_AGAIN = ("code_expired", "invalid_code", "invalid_password", "qrcode_expired")
 _TEXTS = {
     "pin": "compare, or type into the app",
     "verify_code": "type this into the app",
@@ -105,9 +106,7 @@ class _Conversation:
         while state["status"] != "authorized":
             self._say(state)
             if state["status"] == "failed":
-                detail = state.get("auth_payload", {}).get("detail", "")
-                why = f"{state.get('last_error', 'no reason is known')}{f' ({detail})' if detail else ''}"
-                fail(f"the login failed: {why}")
+                fail(f"the login failed: {why_failed(state)}")
             if state["status"] == "pending_auth" and (self._waited or time.monotonic() > deadline):
                 fail("the login was given up" if self._waited else "the platform does not answer")
             self._waited |= state["status"] != "pending_auth"
@@ -159,13 +158,37 @@ def lines_of(payload: dict[str, Any]) -> Iterator[str]:
     if (user := payload.get("confirm_on_phone")) is not None:
         yield f"confirm the login in the app, as [bold]{escaped(user['display_name'])}[/bold]"
     if (delivery := payload.get("code_delivery")) is not None:
-        length = f", {delivery['length']} characters" if "length" in delivery else ""
-        yield f"the platform has sent a code ({escaped(delivery['type'])}{length})"
+        yield _sent_code(delivery)
     if (passcode := payload.get("ask_passcode")) is not None:
         yield f"guesses left: [bold]{passcode['guesses_left']}[/bold]"
     if "page_url" in payload:
         why = "log in with your passkey" if "passkey" in payload else "give your consent"
         yield f"open this page to {why}: {escaped(payload['page_url'])}"
+
+
+def _sent_code(delivery: dict[str, Any]) -> str:
+    """Where the code is, and what to do if it does not come."""
+    length = f", {delivery['length']} characters" if "length" in delivery else ""
+    told = f"the platform has sent a code ({escaped(delivery['type'])}{length})"
+    if delivery["type"] == "app":
+        told += ": look into the app on a device that is logged in"
+    if "timeout" in delivery:
+        following = f"; the next way is {escaped(delivery['next_type'])}" if "next_type" in delivery else ""
+        told += f". Wait {delivery['timeout']} s for it; then press Ctrl-C and log in again{following}"
+    return told
+
+
+def why_failed(state: dict[str, Any]) -> str:
+    """Why a login failed, and what helps."""
+    payload, error = state.get("auth_payload", {}), state.get("last_error", "no reason is known")
+    told = str(error)
+    if detail := payload.get("detail"):
+        told += f" ({detail})"
+    if retry_at := payload.get("retry_at"):
+        told += f"; the platform allows it again at {retry_at}"
+    elif error in _BEGIN_AGAIN:
+        told += "; log in again"
+    return told
 
 
 def drawn(code: str) -> str:
