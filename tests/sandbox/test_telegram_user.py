@@ -224,3 +224,17 @@ def test_who_asks_to_join_is_let_in_by_an_administrator(platform: UserPlatform) 
     assert device(asked).importers == []
     with pytest.raises(Refused, match="HIDE_REQUESTER_MISSING"):
         device(F.messages.HideChatJoinRequestRequest(named, user, approved=True))
+
+
+@pytest.mark.parametrize(("do", "times"), [("gap", 0), ("duplicate", 2)])
+def test_noise_that_was_ordered_is_for_whoever_is_pushed_to(
+    platform: UserPlatform, do: str, times: int
+) -> None:
+    """The sender has no device, and so does not use it up."""
+    ann = Device(platform, person(platform, ANN))
+    ann.authorization.sessions[0] = ann.session
+    platform.orders.obey({"do": do})
+    platform.customers.write(person(platform, BEN), ANN, "hello")
+    assert ann.session.protocol.unacked == times
+    platform.customers.write(person(platform, BEN), ANN, "hello again")
+    assert ann.session.protocol.unacked == times + 1
