@@ -4,6 +4,7 @@ The platform executes a `random_id` once, so it is the command's `client_ref`. A
 row (`pending.py`), by which the send is settled later.
 """
 
+import contextlib
 import secrets
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,6 +13,7 @@ import trio
 from telethon.tl import types
 
 from unifyport.model.message import OutboundMedia, OutboundMessage
+from unifyport.model.unit import SessionChange
 from unifyport.providers.contract.capabilities import Sent
 from unifyport.providers.contract.errors import ChannelError, LoggedOut, Rejected, SessionLost, Transient
 
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
 _KEPT_REQUEST: Final = 64 * 1024  # bytes
 _ANSWER_SECONDS: Final = 20.0
+_KEEP_SECONDS: Final = 1.0
 _NO_WRITING: Final = frozenset({"CHAT_WRITE_FORBIDDEN", "PEER_ID_INVALID", "CHAT_ID_INVALID"})
 
 
@@ -107,7 +110,7 @@ class Sends:
         )
         pending, first = self._parts.updates.pending, random_ids[0]
         with pending.sending([first], row) as changes:
-            await self._parts.records.sending(message, changes, str(first))
+            await self._begin(message, changes, first)
             try:
                 found = await self._call_or_find(request, conversation, first)
                 return self._sent(found, random_ids, conversation, text)
@@ -115,6 +118,28 @@ class Sends:
                 if not error.maybe_applied:
                     await self._forget(first)
                 raise await self._refusal(error, conversation) from None
+
+    async def _begin(self, message: OutboundMessage, changes: list[SessionChange], random_id: int) -> None:
+        """Mark the command as sending. Where that fails the send is `not_sent`: no connection may ask for it.
+
+        Cancelled: the row may be on its way to the disk, and its deletion follows it there, ahead of the
+        command's outcome.
+        """
+        try:
+            await self._parts.records.sending(message, changes, str(random_id))
+        except BaseException as error:
+            ended = self._parts.updates.pending.end(random_id)
+            if isinstance(error, trio.Cancelled):
+                await self._hand_over(ended)
+            raise
+
+    async def _hand_over(self, ended: SessionChange) -> None:
+        """Put a deletion on the account's road, also once the session is closed. While being cancelled."""
+        try:
+            await self._parts.records.commit([ended])  # it is handed over before it waits
+        except SessionLost:
+            with trio.move_on_after(_KEEP_SECONDS, shield=True), contextlib.suppress(SessionLost):
+                await self._parts.records.session.keep(ended)
 
     async def _forget(self, random_id: int) -> None:
         """Nothing was sent: no connection may ask again for it once the caller knows that.
