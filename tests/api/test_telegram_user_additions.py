@@ -18,7 +18,7 @@ from tests.linked_world import ALL, QUICK
 from tests.telegram_world import MEI, SHOP, TOM, TelegramWorld, telegram_world
 from unifyport.cli import main
 from unifyport.config.settings import Settings
-from unifyport.providers.telegram.user import updates
+from unifyport.providers.telegram.user import silent
 from unifyport.providers.telegram.user.session_formats import Exported, read_exported
 
 
@@ -144,8 +144,8 @@ async def test_more_than_can_be_fetched_of_a_channel_is_a_gap(tmp_path: Path) ->
 
 async def test_a_channel_that_is_silent_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of an account in many channels the platform pushes some never."""
-    monkeypatch.setattr(updates, "_POLL_SECONDS", 0.2)
-    monkeypatch.setattr(updates, "_QUIET_SECONDS", 1.0)
+    monkeypatch.setattr(silent, "_POLL_SECONDS", 0.2)
+    monkeypatch.setattr(silent, "_QUIET_SECONDS", 1.0)
     async with telegram_world(tmp_path) as world:
         await world.do("account", phone=MEI)
         await world.do("account", phone=SHOP)

@@ -15,7 +15,9 @@ import trio
 from tests.harness import endpoint, free_port, gateway, public, receiver, sandbox, settings_of
 from tests.linked_world import ALL, QUICK
 from tests.telegram_world import SHOP, TelegramWorld, telegram_world
-from unifyport.providers.telegram.user import inbox
+from unifyport.providers.telegram.user import dialogs, differences, inbox, rpc
+from unifyport.sandbox.telegram.user.errors import Refused
+from unifyport.sandbox.telegram.user.noise import Noise
 
 PEOPLE = [f"65911111{number:02}" for number in range(8)]
 
@@ -131,6 +133,90 @@ async def test_a_history_is_fetched_where_the_difference_is_too_long(tmp_path: P
                 await write(world, 8, number)
         async with rig.gateway() as world:
             await _until_told(world, written)
+
+
+@attrs.define
+class Refusing(Noise):
+    """Refuses the history of the chat with one person, `times` times."""
+
+    refused: int = 0
+    error: tuple[int, str] = (0, "")
+    times: int = 0
+
+    def meet(self, method: str, query: Any) -> None:
+        peer = getattr(getattr(query, "peer", None), "user_id", 0)
+        if method == "messages.getHistory" and peer == self.refused and self.times:
+            self.times -= 1
+            raise Refused(*self.error)
+        Noise.meet(self, method, query)
+
+
+async def _too_long(world: TelegramWorld, chats: list[tuple[str, str]]) -> dict[int, list[str]]:
+    """What was written to an account that has heard something in each chat before."""
+    written: dict[int, list[str]] = {place: [f"{place}.0"] for place in range(len(chats))}
+    for place, chat in enumerate(chats):
+        await _write(world, chat, f"{place}.0")
+    await _until_told(world, written)
+    await world.do("slices", most=5, channel_most=5)
+    return written
+
+
+async def _write_more(
+    world: TelegramWorld, chats: list[tuple[str, str]], written: dict[int, list[str]]
+) -> None:
+    for number in range(1, 4):
+        for place in range(8):
+            await _write(world, chats[place], f"{place}.{number}")
+            written[place].append(f"{place}.{number}")
+
+
+@pytest.mark.parametrize("ends", [False, True], ids=["goes on", "ends meanwhile"])
+async def test_a_history_that_fails_among_others_is_fetched_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ends: bool
+) -> None:
+    """The newest message of the first history says nothing of the second one."""
+    monkeypatch.setattr(rpc, "_ATTEMPTS", 1)
+    async with _rig(tmp_path) as rig:
+        async with rig.gateway() as world:
+            chats = await _chats(world)
+            written = await _too_long(world, chats)
+        await _write_more(world, chats, written)
+        server = world.user_platform.server
+        first = world.user_platform.customers.person(PEOPLE[0]).id
+        server.noise = Refusing(refused=first, error=(500, "INTERNAL"), times=1000 if ends else 1)
+        if ends:
+            async with rig.gateway() as world:
+                await world.inbox.until(lambda: server.noise.times < 1000)
+        server.noise.times = min(server.noise.times, 1)
+        async with rig.gateway() as world:
+            await _until_told(world, written)
+
+
+def _gaps(world: TelegramWorld) -> list[Any]:
+    events = {each["id"]: each for each in world.received(SHOP, "provider.event")}.values()
+    return [each["data"] for each in events if each["data"]["event"]["name"] == "gap"]
+
+
+async def test_histories_that_are_left_out_are_gaps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One is refused; others are too many."""
+    async with _rig(tmp_path) as rig:
+        async with rig.gateway() as world:
+            chats = await _chats(world)
+            written = await _too_long(world, chats)
+        await _write_more(world, chats, written)
+        refused = world.user_platform.customers.person(PEOPLE[5]).id
+        world.user_platform.server.noise = Refusing(refused=refused, error=(400, "PEER_ID_INVALID"), times=99)
+        monkeypatch.setattr(dialogs, "_LIMIT", 6)
+        monkeypatch.setattr(differences, "_MOST_CHATS", 6)
+        async with rig.gateway() as world:
+            await world.inbox.until(lambda: len(_gaps(world)) == 2)
+            for place in (0, 1, 5):  # the oldest ones, and the refused one
+                written[place] = written[place][:1]
+            await _until_told(world, written)
+            [of_one] = [each for each in _gaps(world) if each.get("conversation")]
+            assert of_one["conversation"]["id"] == str(refused)
+            [of_others] = [each for each in _gaps(world) if not each.get("conversation")]
+            assert "before_message_id" not in of_others["event"]
 
 
 async def test_one_channel_without_a_difference_holds_up_nothing(tmp_path: Path) -> None:

@@ -6,74 +6,38 @@
     channelDifferenceTooLong     the channel's history from the last message that was told on, page by page
     differenceTooLong            the same for each private chat and basic group with newer messages
     more than `MOST_MISSED`      the rest is left out, and a `gap` event says between which messages
+    a history is refused         it is left out, with a `gap` event
+    more than `_MOST_CHATS`      the others are left out, and a `gap` event says above which message
     it cannot be read            its messages are asked for by their numbers (`numbers.py`)
 
 https://core.telegram.org/api/updates#recovering-gaps
 """
 
+import logging
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 from telethon.tl import functions, types
 
-from unifyport.providers.contract.errors import ChannelError, Rejected
+from unifyport.providers.contract.errors import ChannelError, LoggedOut, Rejected, SessionLost, Transient
 
-from .beginning import dialogs
+from .dialogs import dialogs
 from .errors import Unreadable
+from .fetched import MOST_MISSED, Fetched, Gap, History
 from .numbers import Numbers, Page, by_number
 from .peer import channel_id, id_of
-from .positions import State
+from .positions import ChannelState, State
+from .standing import Standing
 from .update_box import ACCOUNT
 
 if TYPE_CHECKING:
     from .link import UserLink
 
-MOST_MISSED: Final = 1000  # messages of a conversation
+log = logging.getLogger(__name__)
+_MOST_CHATS: Final = 2000  # whose histories are fetched
 _PAGE: Final = 100
 _LIMIT: Final = 100
 _LONG_DIFFERENCE: Final = 10_000
-_GONE: Final = frozenset(
-    {"CHANNEL_PRIVATE", "CHANNEL_INVALID", "CHANNEL_PUBLIC_GROUP_NA", "USER_BANNED_IN_CHANNEL"}
-)
-
-
-@attrs.frozen
-class History:
-    """The part of a history that is still to be fetched: of conversation `chat` what is above message
-    `after`, up to `until`, at most `left` messages; then that of the `others`, each with its newest message.
-    """
-
-    chat: int
-    after: int
-    until: int
-    pts: int  # to be reached with the last message
-    left: int = MOST_MISSED
-    others: tuple[tuple[int, int], ...] = ()
-    start: int = 0  # `after` of the others
-
-
-@attrs.frozen
-class Fetched:
-    """A part of what was missed, of the sequence `box`. `gap`: messages between these two were left out."""
-
-    box: int
-    messages: list[Any] = attrs.field(factory=list)  # updates of new messages
-    updates: list[Any] = attrs.field(factory=list)
-    entities: list[Any] = attrs.field(factory=list)
-    pts: int = 0
-    is_final: bool = True
-    state: Any = None  # of the account
-    history: History | Numbers | None = None
-    gap: tuple[int, int] | None = None
-    unreadable: tuple[str, bytes] | None = None  # which part cannot be read, and how it begins
-    error: ChannelError | None = None
-
-    @property
-    def is_gone(self) -> bool:
-        """The account has no access to the channel any more."""
-        if self.box == ACCOUNT or not isinstance(self.error, Rejected):
-            return False
-        return self.error.code in _GONE or self.error.reason == "contact_not_reachable"
 
 
 class Differences:
@@ -81,6 +45,26 @@ class Differences:
 
     def __init__(self, parts: "UserLink") -> None:
         self._parts = parts
+
+    async def part(self, box: int, standing: Standing, history: History | Numbers | None) -> Fetched:
+        """The next part of what was missed: of `history`, or of the difference. What fails is its `error`.
+
+        Raises `LoggedOut` and `SessionLost`.
+        """
+        try:
+            if history is not None:
+                return await self.more(box, history)
+            if box == ACCOUNT:
+                return await self.of_account(standing.state, standing.box.position(ACCOUNT))
+            known = standing.channels.get(box, ChannelState())
+            return await self.of_channel(box, standing.box.position(box), known.top)
+        except (LoggedOut, SessionLost):
+            raise
+        except ChannelError as error:
+            return Fetched(box, error=error, history=history)
+        except Exception:  # an answer of another kind than the call has
+            log.exception("telegram: a difference could not be taken")
+            return Fetched(box, error=Transient("malformed_answer"), history=history)
 
     async def of_account(self, state: State, pts: int) -> Fetched:
         try:
@@ -111,20 +95,25 @@ class Differences:
         )
 
     async def _too_long(self, state: State, pts: int) -> Fetched:
-        entities: list[Any] = []
-        newer: list[tuple[int, int]] = []
-        for page in await dialogs(self._call):
-            entities += [*page.users, *page.chats]
-            newer += [
-                (id_of(dialog.peer), dialog.top_message)
-                for dialog in page.dialogs
-                if not isinstance(dialog.peer, types.PeerChannel) and dialog.top_message > state.top
-            ]
+        """The histories of the conversations with newer messages than were told, one after another."""
+
+        def is_last(page: Any) -> bool:  # those after it are older
+            tops = [each.top_message for each in page.dialogs if _is_plain(each)]
+            return bool(tops) and max(tops) <= state.top
+
+        found = await dialogs(self._call, most=_MOST_CHATS, is_last=is_last)
+        entities: list[Any] = [each for page in found.pages for each in (*page.users, *page.chats)]
+        plain = [each for page in found.pages for each in page.dialogs if _is_plain(each)]
+        newer = {id_of(each.peer): each.top_message for each in plain if each.top_message > state.top}
+        is_told = found.is_complete and (state.top or not newer)
+        gap = None if is_told else Gap(state.top, 0)
         if not newer or not state.top:
-            return Fetched(ACCOUNT, entities=entities, pts=pts, is_final=False)
-        (chat, until), *others = newer
-        history = History(chat, state.top, until, pts, others=tuple(others), start=state.top)
-        return Fetched(ACCOUNT, entities=entities, is_final=False, history=history)
+            top = max(newer.values(), default=0) or None
+            return Fetched(ACCOUNT, entities=entities, pts=pts, is_final=False, gap=gap, top=top)
+        (chat, until), *others = newer.items()
+        top = max(newer.values())
+        history = History(chat, state.top, until, pts, others=tuple(others), start=state.top, top=top)
+        return Fetched(ACCOUNT, entities=entities, is_final=False, history=history, gap=gap)
 
     async def of_channel(self, number: int, pts: int, top: int) -> Fetched:
         try:
@@ -168,6 +157,12 @@ class Differences:
         except Unreadable as error:
             after = history.start if box == ACCOUNT else history.after
             return await self._number_by_number(box, after, error)
+        except Rejected as error:
+            if box != ACCOUNT:
+                raise
+            log.warning("telegram: the history of a conversation is refused: %s", error.reason)
+            gap = Gap(history.after, history.until, history.chat)
+            return self._following(box, history, [], [], gap)
 
     async def _more(self, box: int, history: History) -> Fetched:
         peer = await self._parts.peers.input_peer(history.chat)
@@ -188,13 +183,24 @@ class Differences:
         left = history.left - len(messages)
         if messages and after < history.until and left > 0:
             more = attrs.evolve(history, after=after, left=left)
-            return Fetched(box, updates, entities=entities, is_final=False, history=more)
-        gap = (after, history.until) if messages and after < history.until else None
+            top = 0 if box == ACCOUNT else None
+            return Fetched(box, updates, entities=entities, is_final=False, history=more, top=top)
+        gap = Gap(after, history.until, history.chat) if messages and after < history.until else None
+        return self._following(box, history, updates, entities, gap)
+
+    @staticmethod
+    def _following(
+        box: int, history: History, updates: list[Any], entities: list[Any], gap: Gap | None
+    ) -> Fetched:
+        """The last page of the history of a conversation; those of the others follow."""
         if history.others:
             (chat, until), *others = history.others
-            more = History(chat, history.start, until, history.pts, others=tuple(others), start=history.start)
-            return Fetched(box, updates, entities=entities, is_final=False, history=more, gap=gap)
-        return Fetched(box, updates, entities=entities, pts=history.pts, is_final=box != ACCOUNT, gap=gap)
+            more = attrs.evolve(
+                history, chat=chat, after=history.start, until=until, left=MOST_MISSED, others=tuple(others)
+            )
+            return Fetched(box, updates, entities=entities, is_final=False, history=more, gap=gap, top=0)
+        is_final, top = box != ACCOUNT, history.top if box == ACCOUNT else None
+        return Fetched(box, updates, entities=entities, pts=history.pts, is_final=is_final, gap=gap, top=top)
 
     async def _number_by_number(self, box: int, top: int, error: Unreadable) -> Fetched:
         """Begin to fetch what an answer held that cannot be read: the messages above `top`."""
@@ -214,8 +220,15 @@ class Differences:
         return await self._parts.rpc.call(request, peer=str(peer) if peer else "")
 
 
+def _is_plain(dialog: Any) -> bool:
+    """A private chat or a basic group."""
+    return isinstance(dialog, types.Dialog) and not isinstance(dialog.peer, types.PeerChannel)
+
+
 def _fetched(box: int, page: Page) -> Fetched:
-    found = Fetched(box, page.updates, entities=page.entities, gap=page.gap, unreadable=page.unreadable)
+    chat = channel_id(box) if box != ACCOUNT else 0
+    gap = Gap(*page.gap, chat) if page.gap is not None else None
+    found = Fetched(box, page.updates, entities=page.entities, gap=gap, unreadable=page.unreadable)
     if page.following is not None:
         return attrs.evolve(found, is_final=False, history=page.following)
     return attrs.evolve(found, pts=page.pts, state=page.state, is_final=box != ACCOUNT)

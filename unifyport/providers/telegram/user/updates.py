@@ -10,29 +10,30 @@ for what followed the last batch. Nothing here waits for what waits for it.
 """
 
 import logging
-import math
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
 import trio
 from telethon.tl import types
 
-from unifyport.model.inbound import PlatformEvent, ProviderEvent, Unparsed
+from unifyport.model.inbound import ProviderEvent
 from unifyport.providers.contract.base import Batch, Link
-from unifyport.providers.contract.errors import ChannelError, LoggedOut, SessionLost, Transient
-from unifyport.providers.records import Draft
+from unifyport.providers.records import Draft, scan_all
 
 from .beginning import beginning
-from .differences import Differences, Fetched, History
-from .inbox import Inbox, Pushed
+from .differences import Differences
+from .fetched import Fetched, History
+from .inbox import Inbox
+from .missed import Missed
 from .numbers import Numbers
 from .peer import channel_id, is_number
 from .pending import Pending
-from .positions import ChannelState
+from .positions import CHANNEL
 from .reading import Item, Reader
 from .settling import settle
+from .silent import Silent
 from .standing import Standing
-from .unpacking import NOWHERE, Container, box_of, unpack
+from .unpacking import unpack
 from .update_box import ACCOUNT
 
 if TYPE_CHECKING:
@@ -42,8 +43,6 @@ log = logging.getLogger(__name__)
 MOST_EVENTS: Final = 200  # of one batch
 _MOST_CHANGES: Final = 400  # of records, to which one more container may add
 _AT_ONCE: Final = 4  # differences
-_POLL_SECONDS: Final = 60.0
-_QUIET_SECONDS: Final = 900.0
 _POLLED_AT_START: Final = 20
 
 
@@ -61,7 +60,9 @@ class Updates(Inbox):
         self._box = self._standing.box
         self._fetched: deque[Fetched] = deque()
         self._fetching = 0
-        self._heard: dict[int, float] = {}  # channel -> when something came last
+        self._interrupted: dict[int, History | Numbers] = {}  # a page could not be fetched
+        self._silent = Silent(self._standing)
+        self._missed = Missed(self._standing, self._reader, parts.peers)
         self._link: Link | None = None
         self._nursery: trio.Nursery | None = None
         self.is_complete = trio.Event()  # the difference after the connection was applied
@@ -71,7 +72,7 @@ class Updates(Inbox):
         self._link = link
         await self._load()
         async with trio.open_nursery() as self._nursery:
-            self._nursery.start_soon(self._poll)
+            self._nursery.start_soon(self._silent.poll, self._ask)
             self._nursery.start_soon(settle, self._parts, self.pending)
             while True:
                 await self._work()
@@ -85,7 +86,11 @@ class Updates(Inbox):
     async def _load(self) -> None:
         await self.pending.load()
         if not await self._standing.load():  # the login did not get that far
-            await self._records.commit(await beginning(self._parts.rpc.call))
+            kept = {key for key, _ in await scan_all(self._records.session, CHANNEL)}
+            changes = await beginning(self._parts.rpc.call)
+            await self._records.commit(
+                change for change in changes if change.name != CHANNEL or change.key not in kept
+            )
             await self._standing.load()
         now = trio.current_time()
         self._box.want(ACCOUNT, now)
@@ -116,7 +121,8 @@ class Updates(Inbox):
                 if not await self._are_known(draft, container.users):
                     self._box.want(ACCOUNT, trio.current_time())
                     continue
-                items += self._in_order(container, pushed)
+                items += self._standing.in_order(container, pushed, trio.current_time())
+            self._standing.note_tops(items)
             await self._deliver(draft, items, frozenset(gone))
 
     async def _are_known(self, draft: Draft, users: frozenset[int]) -> bool:
@@ -145,38 +151,8 @@ class Updates(Inbox):
             or (isinstance(each, types.Channel) and each.left and each.id in self._standing.channels)
         }
 
-    def _in_order(self, container: Container, pushed: Pushed) -> list[Item]:
-        """The updates of a container that are in order, and those before that they complete."""
-        now = trio.current_time()
-        is_new = self._standing.take_seq(container, now)
-        found: list[Item] = []
-        for update in _sorted(container.updates):
-            item = Item(update, pushed.own, pushed.settles)
-            pts, count = getattr(update, "pts", None), getattr(update, "pts_count", None)
-            if box_of(update) == NOWHERE:
-                found.append(item)
-            elif isinstance(update, types.UpdateChannelTooLong):
-                self._box.want(update.channel_id, now)
-            elif isinstance(pts, int) and isinstance(count, int):
-                found += self._offer(box_of(update), pts, count, item, now)
-            elif isinstance(update, types.UpdatePtsChanged):
-                self._box.want(ACCOUNT, now)
-            elif is_new:
-                if isinstance(qts := getattr(update, "qts", None), int):
-                    self._standing.take_qts(qts)
-                found.append(item)
-        return found
-
-    def _offer(self, box: int, pts: int, count: int, item: Item, now: float) -> list[Item]:
-        found = self._box.offer(box, pts, count, item, now)
-        if found:
-            self._standing.changed.add(box)
-            self._heard[box] = now
-        return found
-
     async def _deliver(self, draft: Draft, items: list[Item], gone: frozenset[int] = frozenset()) -> None:
         """Read updates, and commit their events with the positions that they lead to."""
-        self._standing.note_tops(items)
         events = await self._reader.read(draft, items, gone)
         for each in gone:
             self._standing.leave(-each - 10**12)
@@ -189,11 +165,15 @@ class Updates(Inbox):
         elif draft.changes:
             await self._records.commit(draft.changes)
 
+    def _ask(self, channel: int) -> None:
+        self._box.want(channel, trio.current_time())
+        self.wake.set()
+
     # -- differences ---------------------------------------------------------------------------------------
 
     def _begin_differences(self) -> None:
         for box in self._box.begin(trio.current_time(), _AT_ONCE - self._fetching):
-            self._fetch(box)
+            self._fetch(box, self._interrupted.pop(box, None))
 
     def _fetch(self, box: int, history: History | Numbers | None = None) -> None:
         assert self._nursery is not None
@@ -202,21 +182,7 @@ class Updates(Inbox):
 
     async def _fetch_one(self, box: int, history: History | Numbers | None) -> None:
         """Fetch a part of a difference, or of a history in its place, and hand it back."""
-        try:
-            if history is not None:
-                found = await self._differences.more(box, history)
-            elif box == ACCOUNT:
-                found = await self._differences.of_account(self._standing.state, self._box.position(ACCOUNT))
-            else:
-                known = self._standing.channels.get(box, ChannelState())
-                found = await self._differences.of_channel(box, self._box.position(box), known.top)
-        except (LoggedOut, SessionLost):
-            raise
-        except ChannelError as error:
-            found = Fetched(box, error=error)
-        except Exception:  # an answer of another kind than the call has
-            log.exception("telegram: a difference could not be taken")
-            found = Fetched(box, error=Transient("malformed_answer"))
+        found = await self._differences.part(box, self._standing, history)
         self._fetching -= 1
         self._fetched.append(found)
         self.wake.set()
@@ -226,17 +192,20 @@ class Updates(Inbox):
         if found.error is not None:
             log.info("telegram: a difference could not be fetched: %s", found.error.reason)
             if found.is_gone:
+                self._interrupted.pop(box, None)
                 async with self._records.lock:
                     self._standing.leave(box)
                     await self._commit([], self._standing.write(Draft(self._records)))
-            else:
-                self._box.fail(box, now, getattr(found.error, "retry_after", 0.0))
+                return
+            if found.history is not None:
+                self._interrupted[box] = found.history
+            self._box.fail(box, now, getattr(found.error, "retry_after", 0.0))
             return
         async with self._records.lock:
             draft = Draft(self._records)
             gone = await self._learn(draft, found.entities)
             await self._records.commit(draft.changes)
-            items = self._items_of(found, now)
+            items = self._missed.items(found, now)
             is_stuck = not found.is_final and found.history is None and found.pts <= self._box.position(box)
             if found.pts and found.history is None:
                 self._box.move(box, found.pts)
@@ -250,77 +219,24 @@ class Updates(Inbox):
         elif box == ACCOUNT:
             self.is_complete.set()
 
-    def _items_of(self, found: Fetched, now: float) -> list[Item]:
-        """What a difference holds, in order: new messages before what happened to them."""
-        items = [
-            Item(each, is_fetched=True) for each in found.updates if isinstance(each, types.UpdateMessageID)
-        ]
-        items += [Item(each, is_fetched=True) for each in found.messages]
-        for update in found.updates:
-            pts, count, box = getattr(update, "pts", None), getattr(update, "pts_count", None), box_of(update)
-            if box == NOWHERE:
-                items.append(Item(update, is_fetched=True))
-            elif isinstance(update, types.UpdateChannelTooLong):
-                self._box.want(update.channel_id, now)
-            elif isinstance(pts, int) and isinstance(count, int) and box != found.box:
-                items += self._offer(box, pts, count, Item(update, is_fetched=True), now)
-            elif not isinstance(update, types.UpdateMessageID):
-                items.append(Item(update, is_fetched=True))
-        return items
-
     async def _deliver_all(self, found: Fetched, items: list[Item], gone: frozenset[int]) -> None:
         """Commit a difference in batches. Positions go with the last: after a kill it is fetched again, and
         what was told is known by its keys.
         """
         standing = self._standing
+        if found.top is None:
+            standing.note_tops(items)
         changed, standing.changed = standing.changed | {found.box}, set()
         while len(items) > MOST_EVENTS:
             part, items = items[:MOST_EVENTS], items[MOST_EVENTS:]
             draft = Draft(self._records)
             await self._commit(await self._reader.read(draft, part), draft)
         standing.changed = changed
+        if found.top:
+            standing.note_top(found.top)
         if found.box == ACCOUNT and found.state is not None:
             standing.take_state(found.state)
         draft = Draft(self._records)
-        said: list[ProviderEvent] = [self._gap_event(found)] if found.gap is not None else []
-        if found.unreadable is not None:
-            place, body = found.unreadable
-            key = self._reader.context().key("unreadable", found.box, place)
-            said.append(Unparsed(key, body, "parse: unreadable"))
-        if said:
+        if said := await self._missed.said(found):
             await self._commit(said, Draft(self._records))
         await self._deliver(draft, items, gone)
-
-    def _gap_event(self, found: Fetched) -> ProviderEvent:
-        """Messages between two numbers that were too many to be fetched."""
-        assert found.gap is not None
-        after, before = found.gap
-        context = self._reader.context()
-        details = {"after_message_id": str(after)}
-        if before:
-            details["before_message_id"] = str(before)
-        key = context.key("gap", found.box, after, before)
-        chat = context.conversation(channel_id(found.box)) if found.box != ACCOUNT else None
-        return PlatformEvent(key, "gap", self._clock.now_ms(), chat, details=details)
-
-    # -- channels that are silent --------------------------------------------------------------------------
-
-    async def _poll(self) -> None:
-        """Of an account in many channels the platform pushes some never: one at a time is asked for."""
-        start = trio.current_time()
-        while True:
-            await trio.sleep(_POLL_SECONDS)
-            now = trio.current_time()
-            silent = [
-                box for box in self._standing.channels if now - self._heard.get(box, start) > _QUIET_SECONDS
-            ]
-            if silent:
-                longest = min(silent, key=lambda box: self._heard.get(box, -math.inf))
-                self._heard[longest] = now
-                self._box.want(longest, now)
-                self.wake.set()
-
-
-def _sorted(updates: list[Any]) -> list[Any]:
-    """By position, what moves one ahead of what does not; all else stays where it is."""
-    return sorted(updates, key=lambda each: getattr(each, "pts", 0) or 0) if len(updates) > 1 else updates
