@@ -130,6 +130,44 @@ def test_a_wrong_salt_costs_one_round_trip() -> None:
     assert len(pair.calls) == 1
 
 
+def test_what_is_no_call_is_said_again_under_the_right_salt() -> None:
+    """An account that only listens says nothing but pings and acknowledgements."""
+    pair = Pair()
+    pair.client.call(BODY)
+    pair.settle()
+    pair.server.salt = SALT + 1
+    pair.client.ping(5)
+    pair.settle()
+    assert pair.of(events.Ponged) == [events.Ponged(5)]
+    pair.server.salt = SALT + 2
+    pair.server.push(UPDATE, pair.now)
+    pair.down()
+    pair.settle()
+    assert pair.server.unacked == 0
+
+
+def test_a_ping_outlives_a_session_that_the_server_gives_up() -> None:
+    forged = Forged()
+    forged.client.ping(5)
+    sent = open_packet(KEY, forged.client.flush(NOW)[0], Role.CLIENT)
+    forged.say(messages.BadMessage(sent.msg_id, sent.seq_no, 33).to_bytes())
+    [again, *_] = [open_packet(KEY, packet, Role.CLIENT) for packet in forged.client.flush(NOW)]
+    assert again.session_id != sent.session_id
+    assert messages.Ping(5, None).to_bytes() in again.body
+
+
+def test_what_the_server_refuses_for_ever_is_said_a_few_times() -> None:
+    pair = Pair()
+    pair.client.ping(5)
+    said = 0
+    while pair.client.has_output and said < 2 * MAX_RENEWALS:
+        pair.server.salt += 1
+        pair.up()
+        pair.down()
+        said += 1
+    assert said == MAX_RENEWALS + 1
+
+
 @pytest.mark.parametrize("lag", [-7200.0, -200.0, 200.0, 7200.0])
 def test_a_wrong_clock_is_corrected_by_the_server(lag: float) -> None:
     pair = Pair(lag=lag)

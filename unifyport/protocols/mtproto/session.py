@@ -6,7 +6,7 @@ seconds after `has_output`.
 
     the server says              what follows
     -------------------------    ---------------------------------------------------------------------------
-    bad_server_salt (48)         the salt is taken over, the call sent again
+    bad_server_salt (48)         the salt is taken over, the packet sent again
     16, 17 (time)                the clock is taken over; the same, unless the call was sent twice
     20 (too old to know)         repeatable calls are sent again, others are lost
     32, 33 and what is our bug   a new session begins; as for 20
@@ -18,7 +18,7 @@ https://core.telegram.org/mtproto/service_messages_about_messages. `receive` rai
 
 import os
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from unifyport.protocols.mtproto import events, messages
@@ -27,8 +27,9 @@ from unifyport.protocols.mtproto.encryption import AuthKey, Envelope, Random, Ro
 from unifyport.protocols.mtproto.errors import SecurityError
 from unifyport.protocols.mtproto.identifiers import MessageIds, ReplayWindow, SequenceNumbers, state_of
 from unifyport.protocols.mtproto.messages import Message
-from unifyport.protocols.mtproto.packing import pack, pages
+from unifyport.protocols.mtproto.packing import pack
 from unifyport.protocols.mtproto.rpc_errors import classify, parse_rpc_error
+from unifyport.protocols.mtproto.services import Service, Services
 from unifyport.protocols.mtproto.timeliness import BAD_TIME, Timeliness
 from unifyport.protocols.mtproto.unpacking import Item, Unpacker
 
@@ -54,12 +55,11 @@ class ClientSession:
         self._former: deque[int] = deque(maxlen=_FORMER_SESSIONS)
         self._begin_session()
 
-    def _begin_session(self) -> None:
+    def _begin_session(self, services: Iterable[Service] = ()) -> None:
         self._session_id = int.from_bytes(self._random(8), "little")
         self._window = ReplayWindow(Role.SERVER)
         self._numbers = SequenceNumbers()
-        self._acks: dict[int, None] = {}
-        self._services: list[tuple[bytes, bool]] = []  # body, content-related
+        self._services = Services(services)
         self._created: deque[int] = deque(maxlen=_MAX_CREATED)
         self._timeliness = Timeliness(self._ids, self._calls)
 
@@ -70,12 +70,12 @@ class ClientSession:
     @property
     def has_output(self) -> bool:
         """Whether `flush` has something to send, be it acknowledgements only."""
-        return bool(self._acks or self._services or self._calls.has_queued)
+        return not self._services.is_empty or self._calls.has_queued
 
     @property
     def has_urgent_output(self) -> bool:
         """Whether it has more to send than acknowledgements."""
-        return bool(self._services or self._calls.has_queued)
+        return bool(self._services.queue) or self._calls.has_queued
 
     def call(self, body: bytes, *, repeatable: bool = True) -> int:
         """Queue a call of the API; its number. `repeatable`: executing it twice does no harm.
@@ -89,7 +89,7 @@ class ClientSession:
         self._calls.remove_number(number)
 
     def ping(self, ping_id: int, *, disconnect_delay: int | None = None) -> None:
-        self._services.append((messages.Ping(ping_id, disconnect_delay).to_bytes(), True))
+        self._services.ask(messages.Ping(ping_id, disconnect_delay))
 
     def reconnect(self) -> None:
         """There is a new connection: send again, under its identifier, what the server has not confirmed."""
@@ -100,11 +100,11 @@ class ClientSession:
     def flush(self, now: float) -> list[bytes]:
         """The packets to write, in order."""
         waiting: list[tuple[Message, Call | None]] = []
-        for msg_ids in pages(list(self._acks)):
-            waiting.append((self._message(messages.Acks(msg_ids).to_bytes(), now, content=False), None))
-        for body, content in self._services:
-            waiting.append((self._message(body, now, content=content), None))
-        self._acks, self._services = {}, []
+        said: dict[int, Service] = {}
+        for service in self._services.take():
+            message = self._message(service.body, now, content=service.is_content)
+            said[message.msg_id] = service
+            waiting.append((message, None))
         for call in self._calls.take_queued():
             if not call.msg_id:
                 message = self._message(call.body, now, content=True)
@@ -114,6 +114,8 @@ class ClientSession:
         for group in pack(waiting):
             outer = group.wrap(lambda body: self._message(body, now, content=False))
             self._calls.note_sent(outer.msg_id, group.calls)
+            services = [said[each.msg_id] for each in group.messages if each.msg_id in said]
+            self._services.note_sent(outer.msg_id, services)
             envelope = Envelope(self._salt, self._session_id, outer.msg_id, outer.seq_no, outer.body)
             packets.append(seal(self._key, envelope, Role.CLIENT, random=self._random))
         return packets
@@ -135,7 +137,7 @@ class ClientSession:
             return happened
         is_container = len(items) != 1 or items[0].msg_id != envelope.msg_id
         if is_container and not self._window.accept(envelope.msg_id):
-            self._acks.update((item.msg_id, None) for item in items if item.seq_no & 1)
+            self._services.acks.update((item.msg_id, None) for item in items if item.seq_no & 1)
             return [*happened, events.Ignored("repeated")]
         for item in items:
             self._take(item, now, happened)
@@ -145,7 +147,7 @@ class ClientSession:
 
     def _take(self, item: Item, now: float, happened: list[events.Event]) -> None:
         if item.seq_no & 1:
-            self._acks[item.msg_id] = None
+            self._services.acks[item.msg_id] = None
         if not self._window.accept(item.msg_id):
             happened.append(events.Ignored("repeated"))
             return
@@ -157,10 +159,9 @@ class ClientSession:
         elif isinstance(item.message, messages.BadMessage):
             self._take_complaint(item.message, item.msg_id, now, happened)
         elif isinstance(item.message, messages.StateRequest):
-            info = messages.StateInfo(item.msg_id, state_of(self._window, item.message.msg_ids))
-            self._services.append((info.to_bytes(), False))
+            self._services.put(messages.StateInfo(item.msg_id, state_of(self._window, item.message.msg_ids)))
         elif isinstance(item.message, messages.Ping):
-            self._services.append((messages.Pong(item.msg_id, item.message.ping_id).to_bytes(), False))
+            self._services.put(messages.Pong(item.msg_id, item.message.ping_id))
 
     def _take_result(self, result: messages.RpcResult, happened: list[events.Event]) -> None:
         error = parse_rpc_error(result.result)
@@ -178,7 +179,9 @@ class ClientSession:
     ) -> None:
         if not self._calls.is_ours(bad.bad_msg_id):
             return
-        calls = self._calls.sent_as(bad.bad_msg_id)
+        calls, services = self._calls.sent_as(bad.bad_msg_id), self._services.refused(bad.bad_msg_id)
+        if bad.new_salt is not None or bad.code in BAD_TIME:
+            self._services.queue += services
         if bad.new_salt is not None:
             self._salt = bad.new_salt
             happened.append(events.SaltChanged(bad.new_salt))
@@ -186,7 +189,7 @@ class ClientSession:
             self._timeliness.synchronise(msg_id, now, happened)
         elif bad.code not in (*BAD_TIME, _BAD_SALT, _TOO_OLD, _DUPLICATE_CONTAINER):
             self._former.append(self._session_id)
-            self._begin_session()
+            self._begin_session(each for each in (*services, *self._services.queue) if each.is_ping)
             others = [call for call in self._calls if call.msg_id and call not in calls]
             self._repeat(others, executed=True, reason=f"code {bad.code}", happened=happened)
         for call in calls:
@@ -220,9 +223,9 @@ class ClientSession:
 
     def _take_info(self, info: messages.DetailedInfo, happened: list[events.Event]) -> None:
         if info.answer_msg_id in self._window:
-            self._acks[info.answer_msg_id] = None
+            self._services.acks[info.answer_msg_id] = None
         else:
-            self._services.append((messages.ResendRequest((info.answer_msg_id,)).to_bytes(), True))
+            self._services.ask(messages.ResendRequest((info.answer_msg_id,)))
 
     def _take_resend(self, request: messages.ResendRequest, happened: list[events.Event]) -> None:
         for msg_id in request.msg_ids:
