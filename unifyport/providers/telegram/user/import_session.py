@@ -7,7 +7,7 @@ from unifyport.providers.contract.login import Authorization, ExportedSession
 from .dialling import Dialler
 from .keys import AuthRecord
 from .login_session import keep, note_beginning
-from .opening import fetch_me
+from .opening import BOT, fetch_me
 from .rpc import Rpc
 from .session_formats import NotASession, read_exported
 
@@ -33,6 +33,10 @@ async def import_session(context: ConnectorContext, exported: ExportedSession) -
         await keep(context.session, me, auth)
         await note_beginning(context.session, rpc.call)
     except LoggedOut as error:
+        if error.reason == BOT:
+            raise Rejected(
+                _INVALID, "the session is of a bot: connect it with its token, auth_mode token"
+            ) from None
         raise Rejected(_INVALID, f"Telegram does not accept the session ({error.reason})") from None
     finally:
         connection.close()

@@ -1,6 +1,6 @@
 """Opens the account's connection from its session, and proves that the login stands."""
 
-from typing import Any
+from typing import Any, Final
 
 from telethon.tl.functions.users import GetUsersRequest
 from telethon.tl.types import InputUserSelf
@@ -15,6 +15,8 @@ from .link import UserLink
 from .media_connections import MediaConnections
 from .records import AUTH, ME
 from .rpc import Rpc
+
+BOT: Final = "session_of_a_bot"
 
 
 async def open_link(context: ConnectorContext, records: Records) -> UserLink:
@@ -38,10 +40,12 @@ async def open_link(context: ConnectorContext, records: Records) -> UserLink:
 
 
 async def fetch_me(rpc: Rpc, dc: int) -> Me:
-    """Who is logged in. Raises a failure class."""
+    """Who is logged in. Raises a failure class; `LoggedOut` also for a bot."""
     users: list[Any] = await rpc.call(GetUsersRequest([InputUserSelf()]))
     if not users or getattr(users[0], "access_hash", None) is None:
         raise LoggedOut("account_deleted")
+    if users[0].bot:
+        raise LoggedOut(BOT)
     return me_of(users[0], dc)
 
 
