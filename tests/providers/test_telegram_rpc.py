@@ -2,15 +2,18 @@
 
 import contextlib
 import time
+from collections.abc import Sequence
 
 import pytest
 import trio
+import trio.testing
 from telethon.tl import functions as F
 from telethon.tl import types as T
 
 from tests.providers.telegram_user import PHONE, Account, account
 from tests.providers.tunnels import tunnel
 from unifyport.model.proxy import Proxy
+from unifyport.model.unit import SessionChange
 from unifyport.providers.contract.errors import LoggedOut, RateLimited, Transient
 from unifyport.providers.telegram.user.errors import RpcRejected
 from unifyport.providers.telegram.user.records import AUTH
@@ -83,6 +86,22 @@ async def test_another_data_centre_gets_the_account_once() -> None:
             await made.link.rpc.call(F.help.GetConfigRequest(), dc=4)
         assert [seen.method for seen in made.platform.server.seen].count("auth.exportAuthorization") == 1
         assert (await made.link.records.get(AUTH, b"4")) is not None
+
+
+async def test_a_connection_of_files_is_closed_if_the_own_one_ends_while_it_is_made() -> None:
+    async with account() as made:
+        session = made.link.records.session
+        commit = session.commit
+
+        async def slow(changes: Sequence[SessionChange]) -> None:
+            if any(change.key == b"4" for change in changes):  # the account was brought there
+                made.link.close()
+                await trio.testing.wait_all_tasks_blocked()
+            await commit(changes)
+
+        session.commit = slow  # type: ignore[method-assign]
+        with pytest.raises(Transient, match="connection_lost"):
+            await made.link.rpc.call(F.help.GetConfigRequest(), dc=4)
 
 
 @pytest.mark.parametrize("wholly", [False, True])

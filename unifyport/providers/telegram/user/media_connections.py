@@ -55,6 +55,9 @@ class MediaConnections:
             if self.nursery is None or len(self._open) >= _MOST:
                 raise Transient(f"no_connection_with_data_centre_{dc}")
             connection = await self._connect_anew(dc, rpc)
+            if self.nursery is None:  # the account's own connection has ended meanwhile
+                connection.close()
+                raise Transient("connection_lost")
             self._open[dc] = connection
             self.nursery.start_soon(self._serve, connection)
             return connection
