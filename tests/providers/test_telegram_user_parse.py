@@ -15,7 +15,7 @@ from telethon.tl import TLObject, types
 from tests.providers.telegram_objects import make
 from tests.providers.test_telegram_kinds import CONTENT, GROUP_CHANGES
 from unifyport.model.event import EventType
-from unifyport.model.inbound import Unparsed
+from unifyport.model.inbound import PlatformEvent, Unparsed
 from unifyport.model.normalize import normalize
 from unifyport.providers.contract.errors import Rejected
 from unifyport.providers.telegram.bot.services import SERVICES
@@ -24,7 +24,7 @@ from unifyport.providers.telegram.user.context import Context
 from unifyport.providers.telegram.user.entities import ENTITIES
 from unifyport.providers.telegram.user.files import read_handle
 from unifyport.providers.telegram.user.parse import UPDATES, parse
-from unifyport.providers.telegram.user.peer import Peer
+from unifyport.providers.telegram.user.peer import Peer, peer_of
 from unifyport.providers.telegram.user.quiet import QUIET
 from unifyport.providers.telegram.user.reading import mentioned
 from unifyport.providers.telegram.user.services import ACTIONS
@@ -53,6 +53,22 @@ def media_of(*attributes: Any) -> Any:
 
 def plain(text: str) -> Any:
     return types.TextWithEntities(text, [])
+
+
+def test_posts_of_an_own_channel_are_echoes() -> None:
+    """A robot that answers what it receives would answer itself: the platform marks not all of them."""
+    own = types.Channel(1700000006, "Ours", types.ChatPhotoEmpty(), AT, access_hash=1, broadcast=True)
+    assert not peer_of(own).is_own
+    own.admin_rights = types.ChatAdminRights(post_messages=True)
+    known = {-1001700000006: peer_of(own), -1001700000005: KNOWN[-1001700000005]}
+    for number, names in ((1700000006, ["message_echo"] * 2), (1700000005, [])):
+        post = types.Message(5, types.PeerChannel(number), AT, "news", post=True)
+        edited = types.Message(5, types.PeerChannel(number), AT, "newer", post=True, edit_date=AT)
+        context = Context(ME, known, 0)
+        found = parse(types.UpdateNewChannelMessage(post, 7, 1), context)
+        found += parse(types.UpdateEditChannelMessage(edited, 8, 1), context)
+        assert len(found) == 2
+        assert [each.name for each in found if isinstance(each, PlatformEvent)] == names
 
 
 VIDEO = types.DocumentAttributeVideo(3.2, 4, 3)

@@ -24,5 +24,7 @@ def sent_ids(found: Any, random_ids: Sequence[int]) -> list[int]:
     return [
         each.message.id
         for each in updates
-        if isinstance(each, _NEW) and isinstance(each.message, types.Message) and each.message.out
+        if isinstance(each, _NEW)
+        and isinstance(each.message, types.Message)
+        and (each.message.out or each.message.post)
     ][: len(random_ids)]

@@ -9,7 +9,7 @@ from unifyport.model.inbound import Conversation, dedupe_key
 
 from ..bot.people import conversation, sender
 from ..bot.shapes import Chat, User
-from .peer import SUPERGROUP, USER, Known, Peer
+from .peer import SUPERGROUP, USER, Known, Peer, id_of
 
 
 @attrs.define
@@ -33,6 +33,12 @@ class Context:
 
     def key(self, *fields: str | int) -> bytes:
         return dedupe_key("telegram", str(self.me), *fields)
+
+    def is_own(self, message: Any) -> bool:
+        """Whether the account wrote it. The platform does not mark every post of a channel as such; in one in
+        which the account posts, posts are what it says, and not what it is told.
+        """
+        return bool(message.out) or (bool(message.post) and self.peer(id_of(message.peer_id)).is_own)
 
     def peer(self, id_: int) -> Peer:
         found = self.known.get(id_)

@@ -96,13 +96,14 @@ def message_events(message: Any, context: Context) -> list[ProviderEvent]:
     key = context.key("message", chat, message.id)
     if isinstance(message, types.MessageService):
         return [service_event(Shaper(message, context.known, context.me), key)]
-    if message.out and message.id in context.settled:
+    is_own = context.is_own(message)
+    if is_own and message.id in context.settled:
         return [_settled(message, context), Ignored(key)]
-    if message.out and (context.own or message.id in context.answered):
+    if is_own and (context.own or message.id in context.answered):
         return [Ignored(key)]
     shaper = Shaper(message, context.known, context.me)
     said, head, conversation_ = _read(shaper)
-    if message.out:
+    if is_own:
         return [_echo(shaper, said, key, "sent")]
     who = author(head)
     who.phone = shaper.peer(shaper.author).phone
@@ -167,7 +168,7 @@ def _edited(update: Any, context: Context) -> list[ProviderEvent]:
     files = ",".join(file.file_id for file in said.attachments)
     shown = hashlib.sha256(f"{said.kind}\0{said.text}\0{said.entities}\0{files}".encode()).hexdigest()
     key = context.key("edit", shaper.chat, message.id, at, shown)
-    if message.out:
+    if context.is_own(message):
         if context.own:
             return [Ignored(key)]
         event = _echo(shaper, said, key, "edited")

@@ -39,6 +39,7 @@ class Peer(msgspec.Struct, array_like=True, frozen=True, omit_defaults=True):
     is_forum: bool = False
     is_bot: bool = False
     is_left: bool = False  # a group or channel that the account is not in
+    is_own: bool = False  # a channel, not a supergroup, in which the account posts
 
     @property
     def number(self) -> int:
@@ -140,8 +141,14 @@ def peer_of(entity: Any) -> Peer | None:
                 is_min=is_min,
                 is_forum=bool(getattr(entity, "forum", False)),
                 is_left=_is_left(entity),
+                is_own=bool(entity.broadcast) and _may_post(entity),
             )
     return None
+
+
+def _may_post(channel: Any) -> bool:
+    rights = getattr(channel, "admin_rights", None)
+    return bool(getattr(channel, "creator", False) or (rights is not None and rights.post_messages))
 
 
 def _is_left(entity: Any) -> bool:

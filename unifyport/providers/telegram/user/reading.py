@@ -84,7 +84,9 @@ class Reader:
                 chat = id_of(update.peer)
                 before = await positions.reactions_of(draft, chat)
                 context.reacted = {(chat, id_): who for id_, who in before.items()}
-            case types.UpdateNewMessage() | types.UpdateNewChannelMessage() if _is_own(update.message):
+            case types.UpdateNewMessage() | types.UpdateNewChannelMessage() if _is_message(
+                update.message
+            ) and context.is_own(update.message):
                 self._settle(draft, item, context, random_ids.get(update.message.id, 0))
         return context
 
@@ -130,8 +132,8 @@ class Reader:
                 await self._peers.note_seen(draft, peer, id_of(message.peer_id), message.id)
 
 
-def _is_own(message: Any) -> bool:
-    return isinstance(message, types.Message) and bool(message.out)
+def _is_message(message: Any) -> bool:
+    return isinstance(message, types.Message)
 
 
 _PEERS = (types.PeerUser, types.PeerChat, types.PeerChannel)

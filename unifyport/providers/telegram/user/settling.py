@@ -100,7 +100,7 @@ async def _look_for(parts: "UserLink", row: Row) -> Any:
     )
     known = parts.updates.pending.answered
     for message in sorted(found.messages, key=lambda each: each.id):
-        if not isinstance(message, types.Message) or not message.out or message.id in known:
+        if not isinstance(message, types.Message) or not (message.out or message.post) or message.id in known:
             continue
         same = digest_of(message.message or "", message.media is not None) == row.digest
         if same and abs(message.date.timestamp() * 1000 - row.at) <= ASKED_FOR_MS:
