@@ -8,6 +8,7 @@ import trio
 
 from tests.telegram_world import MEI, SHOP, TOM, TelegramWorld, telegram_world
 from unifyport.providers.telegram.user import connection, sends
+from unifyport.providers.telegram.user.refusals import REFUSALS
 
 SEND = "messages.sendMessage"
 
@@ -60,6 +61,7 @@ async def test_after_a_wait_is_over_it_is_sent(tmp_path: Path) -> None:
         ((400, "USER_IS_BLOCKED"), "blocked_by_recipient"),
         ((400, "INPUT_USER_DEACTIVATED"), "contact_not_reachable"),
         ((403, "CHAT_WRITE_FORBIDDEN"), "not_allowed"),
+        ((400, "REPLY_MESSAGE_ID_INVALID"), "reply_message_id_invalid"),
         ((400, "SOMETHING_NEW"), "something_new"),
     ],
 )
@@ -71,6 +73,8 @@ async def test_a_send_that_is_refused(tmp_path: Path, error: tuple[int, str], re
         told = refused.json()["error"]
         assert (told["reason"], told["outcome"]) == (reason, "rejected"), refused.text
         assert told["provider"]["code"] == error[1]
+        words = REFUSALS.get(error[1], ("", "Telegram refused the request"))[1]
+        assert f"{words} ({error[1]})" in told["message"]
 
 
 async def test_a_limit_on_strangers_is_of_one_conversation(tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ def _read_app(
         try:
             value = secret(table[name])
             if not credential.accepts(value):
-                raise Wrong(f"is not a valid {name}")
+                raise Wrong(credential.complaint)
         except NotRead:
             mistakes.leave_out((*path, name))
             continue

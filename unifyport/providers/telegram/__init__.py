@@ -46,7 +46,15 @@ class Endpoints:
     user_app_version: str = ""  # empty: that of the gateway
 
 
-API_ID = Credential("api_id", pattern=r"[1-9][0-9]{0,9}", app=True)
+class AppId(Credential):
+    """Digits in a string, as all credentials are."""
+
+    @property
+    def complaint(self) -> str:
+        return 'is not an api_id: the digits that my.telegram.org shows, in quotes, as "12345"'
+
+
+API_ID = AppId("api_id", pattern=r"[1-9][0-9]{0,9}", app=True)
 API_HASH = Credential("api_hash", pattern=r"[0-9a-f]{32}", app=True)
 PHONE = PhoneCredential("phone")
 

@@ -16,7 +16,6 @@ before they get here.
 from typing import Final
 
 from unifyport.protocols.mtproto.rpc_errors import ErrorClass, RpcError
-from unifyport.providers.contract.capabilities import CONVERSATION_NOT_FOUND
 from unifyport.providers.contract.errors import (
     ACCOUNT,
     CONVERSATION,
@@ -27,36 +26,19 @@ from unifyport.providers.contract.errors import (
     Transient,
 )
 
+from .refusals import REFUSALS
+
 _PEER_FLOOD_SECONDS: Final = 86_400.0
 _KEPT: Final = 64 * 1024  # bytes of an answer that cannot be read
-_REASONS: Final = {
-    "CHANNEL_INVALID": CONVERSATION_NOT_FOUND,
-    "CHANNEL_PRIVATE": "not_a_member",
-    "CHAT_ADMIN_REQUIRED": "not_allowed",
-    "CHAT_FORBIDDEN": "not_a_member",
-    "CHAT_GUEST_SEND_FORBIDDEN": "not_a_member",
-    "CHAT_ID_INVALID": CONVERSATION_NOT_FOUND,
-    "CHAT_RESTRICTED": "not_allowed",
-    "CHAT_SEND_PLAIN_FORBIDDEN": "not_allowed",
-    "CHAT_WRITE_FORBIDDEN": "not_allowed",
-    "INPUT_USER_DEACTIVATED": "contact_not_reachable",
-    "PEER_ID_INVALID": "contact_not_reachable",
-    "USER_BANNED_IN_CHANNEL": "not_allowed",
-    "USER_ID_INVALID": "contact_not_reachable",
-    "USER_IS_BLOCKED": "blocked_by_recipient",
-    "USER_NOT_PARTICIPANT": "not_a_member",
-    "USER_PRIVACY_RESTRICTED": "contact_not_reachable",
-    "YOU_BLOCKED_USER": "contact_blocked",
-}
 
 
 class RpcRejected(Rejected):
     """The server refused a call. `name`: its word for why, as `FILE_REFERENCE_EXPIRED`."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(
-            _REASONS.get(name, name.lower()), f"Telegram refused the request ({name})", code=name
-        )
+        known = REFUSALS.get(name)
+        reason, words = known if known is not None else (name.lower(), "Telegram refused the request")
+        super().__init__(reason, f"{words} ({name})", code=name)
         self.name = name
 
 
