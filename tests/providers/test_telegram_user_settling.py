@@ -33,8 +33,8 @@ async def test_a_request_that_cannot_be_read_is_not_asked_again_and_ends_nothing
 class Road:
     """Takes the place of methods of the account's session: what is handed over becomes durable.
 
-    `refusal`: what `sending` raises; None: it waits for the disk until it is cancelled, and the session may be
-    closed then.
+    `refusal`: what `sending` raises; None: it waits for the disk until it is cancelled. `closed`: the session
+    is closed then.
     """
 
     def __init__(self, session: Any, refusal: ChannelError | None, closed: bool) -> None:
@@ -45,7 +45,11 @@ class Road:
         session.sending, session.commit, session.keep = self.sending, self.commit, self.keep
 
     async def sending(
-        self, message: OutboundMessage, changes: Sequence[SessionChange] = (), *, client_ref: str | None = None
+        self,
+        message: OutboundMessage,
+        changes: Sequence[SessionChange] = (),
+        *,
+        client_ref: str | None = None,
     ) -> None:
         if self.refusal is not None:
             raise self.refusal
