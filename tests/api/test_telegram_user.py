@@ -199,17 +199,6 @@ async def test_a_session_that_is_revoked_is_not_imported(tmp_path: Path) -> None
         assert failed["last_error"] == "invalid_session"
 
 
-async def test_a_session_of_a_bot_is_no_personal_account(tmp_path: Path) -> None:
-    async with telegram_world(tmp_path) as world:
-        await world.do("account", phone=SHOP)
-        world.user_platform.customers.person(SHOP).bot = True
-        session = to_telethon(2, foreign_login(world, SHOP), "198.51.100.7", 1)
-        await world.create(SHOP, "session")
-        await world.api.http.post(f"/v1/accounts/{world.ids[SHOP]}/auth/session", json={"session": session})
-        failed = await world.auth(SHOP, "failed")
-        assert failed["last_error"] == "invalid_session"
-
-
 def foreign_login(world: TelegramWorld, phone: str) -> bytes:
     """The key of a device that another program has logged in."""
     platform = world.user_platform

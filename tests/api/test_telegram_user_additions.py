@@ -15,11 +15,11 @@ from telethon.tl import types
 from tests.api.test_telegram_user import foreign_login
 from tests.harness import endpoint, free_port, gateway, public, receiver, sandbox, settings_of
 from tests.linked_world import ALL, QUICK
-from tests.telegram_world import MEI, SHOP, TOM, TelegramWorld, telegram_world
+from tests.telegram_world import APP, MEI, SHOP, TOM, TelegramWorld, telegram_world
 from unifyport.cli import main
 from unifyport.config.settings import Settings
 from unifyport.providers.telegram.user import silent
-from unifyport.providers.telegram.user.session_formats import Exported, read_exported
+from unifyport.providers.telegram.user.session_formats import Exported, read_exported, to_telethon
 
 
 async def _log_in(world: TelegramWorld) -> None:
@@ -155,3 +155,23 @@ async def test_a_channel_that_is_silent_is_asked_for(tmp_path: Path, monkeypatch
         await world.order("messages", **{"from": MEI, "to": channel, "text": "not pushed"})
         await world.inbox.until(lambda: world.texts(SHOP) == ["not pushed"])
         assert world.user_platform.server.noise.gaps == 0
+
+
+async def test_how_an_api_id_is_given_is_said(tmp_path: Path) -> None:
+    async with telegram_world(tmp_path) as world:
+        data = {**APP, "api_id": 12345, "phone": f"+{SHOP}"}
+        body = {"provider": "telegram", "auth_mode": "code", "provider_data": data}
+        refused = await world.api.http.post("/v1/accounts", json=body)
+        assert refused.status_code in (400, 422), refused.text
+        assert "in quotes" in refused.text
+
+
+async def test_a_session_of_a_bot_is_no_personal_account(tmp_path: Path) -> None:
+    async with telegram_world(tmp_path) as world:
+        await world.do("account", phone=SHOP)
+        world.user_platform.customers.person(SHOP).bot = True
+        session = to_telethon(2, foreign_login(world, SHOP), "198.51.100.7", 1)
+        await world.create(SHOP, "session")
+        await world.api.http.post(f"/v1/accounts/{world.ids[SHOP]}/auth/session", json={"session": session})
+        failed = await world.auth(SHOP, "failed")
+        assert failed["last_error"] == "invalid_session"

@@ -20,6 +20,7 @@ from unifyport.sandbox.telegram.user.errors import Refused
 from unifyport.sandbox.telegram.user.noise import Noise
 
 PEOPLE = [f"65911111{number:02}" for number in range(8)]
+Chats = list[tuple[str, str]]  # who writes, and where
 
 
 @attrs.define
@@ -44,8 +45,8 @@ async def _rig(directory: Path) -> AsyncIterator[Rig]:
         yield Rig(directory, platform, inbox)
 
 
-async def _chats(world: TelegramWorld, channels: int = 2) -> list[tuple[str, str]]:
-    """An account that is linked; (who writes, where): private chats, a basic group, channels."""
+async def _chats(world: TelegramWorld, channels: int = 2) -> Chats:
+    """An account that is linked, in private chats, a basic group, channels."""
     await world.do("account", phone=SHOP, name="Shop")
     for phone in PEOPLE:
         await world.do("account", phone=phone, name=phone)
@@ -151,7 +152,7 @@ class Refusing(Noise):
         Noise.meet(self, method, query)
 
 
-async def _too_long(world: TelegramWorld, chats: list[tuple[str, str]]) -> dict[int, list[str]]:
+async def _too_long(world: TelegramWorld, chats: Chats) -> dict[int, list[str]]:
     """What was written to an account that has heard something in each chat before."""
     written: dict[int, list[str]] = {place: [f"{place}.0"] for place in range(len(chats))}
     for place, chat in enumerate(chats):
@@ -161,9 +162,7 @@ async def _too_long(world: TelegramWorld, chats: list[tuple[str, str]]) -> dict[
     return written
 
 
-async def _write_more(
-    world: TelegramWorld, chats: list[tuple[str, str]], written: dict[int, list[str]]
-) -> None:
+async def _write_more(world: TelegramWorld, chats: Chats, written: dict[int, list[str]]) -> None:
     for number in range(1, 4):
         for place in range(8):
             await _write(world, chats[place], f"{place}.{number}")
@@ -174,20 +173,19 @@ async def _write_more(
 async def test_a_history_that_fails_among_others_is_fetched_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ends: bool
 ) -> None:
-    """The newest message of the first history says nothing of the second one."""
     monkeypatch.setattr(rpc, "_ATTEMPTS", 1)
     async with _rig(tmp_path) as rig:
         async with rig.gateway() as world:
             chats = await _chats(world)
             written = await _too_long(world, chats)
         await _write_more(world, chats, written)
-        server = world.user_platform.server
         first = world.user_platform.customers.person(PEOPLE[0]).id
-        server.noise = Refusing(refused=first, error=(500, "INTERNAL"), times=1000 if ends else 1)
+        noise = Refusing(refused=first, error=(500, "INTERNAL"), times=1000 if ends else 1)
+        world.user_platform.server.noise = noise
         if ends:
             async with rig.gateway() as world:
-                await world.inbox.until(lambda: server.noise.times < 1000)
-        server.noise.times = min(server.noise.times, 1)
+                await world.inbox.until(lambda: noise.times < 1000)
+        noise.times = min(noise.times, 1)
         async with rig.gateway() as world:
             await _until_told(world, written)
 

@@ -58,9 +58,13 @@ def plain(text: str) -> Any:
 def test_posts_of_an_own_channel_are_echoes() -> None:
     """A robot that answers what it receives would answer itself: the platform marks not all of them."""
     own = types.Channel(1700000006, "Ours", types.ChatPhotoEmpty(), AT, access_hash=1, broadcast=True)
-    assert not peer_of(own).is_own
+    unknown = peer_of(own)
+    assert unknown is not None
+    assert not unknown.is_own
     own.admin_rights = types.ChatAdminRights(post_messages=True)
-    known = {-1001700000006: peer_of(own), -1001700000005: KNOWN[-1001700000005]}
+    ours = peer_of(own)
+    assert ours is not None
+    known = {ours.id: ours, -1001700000005: KNOWN[-1001700000005]}
     for number, names in ((1700000006, ["message_echo"] * 2), (1700000005, [])):
         post = types.Message(5, types.PeerChannel(number), AT, "news", post=True)
         edited = types.Message(5, types.PeerChannel(number), AT, "newer", post=True, edit_date=AT)

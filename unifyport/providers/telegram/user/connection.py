@@ -10,21 +10,22 @@ This file repeats a call only within a session, where the server executes an ide
 import logging
 import os
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Final
 
-import attrs
 import trio
 
 from unifyport.net.wire import Wire
 from unifyport.protocols.mtproto import events
 from unifyport.protocols.mtproto.encryption import AuthKey
 from unifyport.protocols.mtproto.errors import MTProtoError, TooManyCalls, TransportFailure
-from unifyport.protocols.mtproto.rpc_errors import RpcError
 from unifyport.protocols.mtproto.session import ClientSession
 from unifyport.protocols.mtproto.transports import ClientTransport
-from unifyport.providers.contract.errors import ChannelError, LoggedOut, RateLimited, Transient
+from unifyport.providers.contract.errors import ChannelError, Transient
 
+from .errors import first_of, transport_failure
 from .keys import AuthRecord
+from .listener import Listener, Refused
+from .waiting import Waiter, Waiting
 
 log = logging.getLogger(__name__)
 ANSWER_SECONDS: Final = 30.0
@@ -32,35 +33,6 @@ PING_SECONDS: Final = 60.0
 DISCONNECT_SECONDS: Final = 75  # the server hangs up after such a silence of ours
 SILENCE_SECONDS: Final = 90.0
 FLUSH_SECONDS: Final = 0.5
-_FLOOD_SECONDS: Final = 60.0  # after the server has refused connections
-
-
-class Refused(Exception):
-    """The server refused a call."""
-
-    def __init__(self, error: RpcError) -> None:
-        super().__init__(error.name)
-        self.error = error
-
-
-class Listener(Protocol):
-    """Who hears what comes without being asked for. Its methods never wait."""
-
-    def push(self, body: bytes) -> None:
-        """An object of the API: updates."""
-
-    def gap(self) -> None:
-        """The server has begun the session anew: what it pushed before may be lost."""
-
-    def keep(self, salt: int, time_offset: float) -> None:
-        """Remember them with the key."""
-
-
-@attrs.define(eq=False)
-class _Waiter:
-    event: trio.Event = attrs.field(factory=trio.Event)
-    body: bytes | None = None
-    error: Exception | None = None
 
 
 class Connection:
@@ -77,8 +49,7 @@ class Connection:
         self._now = now
         self._session = ClientSession(AuthKey(auth.key), salt=auth.salt, time_offset=auth.time_offset)
         self._salt = auth.salt
-        self._waiting: dict[int, _Waiter] = {}
-        self._pongs: dict[int, trio.Event] = {}
+        self._waiting = Waiting()
         self._writing, self._reading = trio.Lock(), trio.Lock()
         self._running = False
         self._output = trio.Event()
@@ -101,7 +72,7 @@ class Connection:
             number = self._session.call(body, repeatable=repeatable)
         except TooManyCalls:
             raise Transient("too_many_calls") from None
-        waiter = self._waiting[number] = _Waiter()
+        waiter = self._waiting.calls[number] = Waiter()
         try:
             with trio.fail_after(timeout):
                 await self._flush()
@@ -109,7 +80,7 @@ class Connection:
         except trio.TooSlowError:
             raise Transient("no_answer", maybe_applied=True) from None
         finally:
-            self._waiting.pop(number, None)
+            self._waiting.calls.pop(number, None)
             self._session.forget(number)
         if waiter.error is not None:
             raise waiter.error
@@ -122,7 +93,7 @@ class Connection:
         """Wait for a pong. Raises `Transient`."""
         self._raise_if_lost()
         number = int.from_bytes(os.urandom(7), "little")
-        event = self._pongs[number] = trio.Event()
+        event = self._waiting.pongs[number] = trio.Event()
         self._session.ping(number, disconnect_delay=DISCONNECT_SECONDS)
         try:
             with trio.fail_after(timeout):
@@ -131,7 +102,7 @@ class Connection:
         except trio.TooSlowError:
             raise Transient("no_answer") from None
         finally:
-            self._pongs.pop(number, None)
+            self._waiting.pongs.pop(number, None)
         self._raise_if_lost()
 
     async def run(self) -> None:
@@ -145,7 +116,7 @@ class Connection:
                     while True:
                         await self._receive()
         except* ChannelError as group:
-            self._fail(_first(group))
+            self._fail(first_of(group))
         finally:
             self.close()
         assert self.failure is not None
@@ -188,7 +159,7 @@ class Connection:
         except trio.TooSlowError:
             raise self._fail(Transient("no_answer")) from None
         except TransportFailure as error:
-            raise self._fail(_transport_failure(error.code)) from None
+            raise self._fail(transport_failure(error.code)) from None
         except MTProtoError as error:
             log.warning("telegram: the connection with data centre %d is given up: %s", self.dc, error)
             raise self._fail(Transient("malformed_packet")) from None
@@ -203,12 +174,12 @@ class Connection:
     def _take(self, event: events.Event) -> None:
         match event:
             case events.Result(call=number, body=body):
-                self._answer(number, body=body)
+                self._waiting.answer(number, body=body)
             case events.Failure(call=number, error=error):
-                self._answer(number, error=Refused(error))
+                self._waiting.answer(number, error=Refused(error))
             case events.Lost(call=number, reason=reason):
                 log.info("telegram: a call is lost (%s)", reason)
-                self._answer(number, error=Transient("outcome_unknown", maybe_applied=True))
+                self._waiting.answer(number, error=Transient("outcome_unknown", maybe_applied=True))
             case events.Update(body=body) if self.listener is not None:
                 self.listener.push(body)
             case events.SessionCreated() if self.listener is not None:
@@ -218,20 +189,14 @@ class Connection:
                 self._keep()
             case events.TimeChanged():
                 self._keep()
-            case events.Ponged(ping_id=number) if number in self._pongs:
-                self._pongs[number].set()
+            case events.Ponged(ping_id=number) if number in self._waiting.pongs:
+                self._waiting.pongs[number].set()
             case events.Ignored(reason=reason):
                 log.info("telegram: a packet of data centre %d is ignored: %s", self.dc, reason)
 
     def _keep(self) -> None:
         if self.listener is not None:
             self.listener.keep(self._salt, self._session.time_offset)
-
-    def _answer(self, number: int, *, body: bytes | None = None, error: Exception | None = None) -> None:
-        waiter = self._waiting.get(number)
-        if waiter is not None:
-            waiter.body, waiter.error = body, error
-            waiter.event.set()
 
     # -- writing ------------------------------------------------------------------------------------------
 
@@ -270,30 +235,9 @@ class Connection:
         """The first failure is the one that counts."""
         if self.failure is None:
             self.failure = failure
-        for waiter in self._waiting.values():
-            waiter.event.set()
-        for event in self._pongs.values():
-            event.set()
+        self._waiting.wake_all()
         return self.failure
 
     def _raise_if_lost(self) -> None:
         if self.failure is not None:
             raise Transient(self.failure.reason)
-
-
-def _transport_failure(code: int) -> ChannelError:
-    """https://core.telegram.org/mtproto/mtproto-transports#transport-errors"""
-    match code:
-        case 404:
-            return LoggedOut("auth_key_unknown")
-        case 429:
-            return RateLimited(_FLOOD_SECONDS, "too_many_connections")
-    return Transient(f"transport_error_{min(code, 99_999)}")
-
-
-def _first(group: BaseExceptionGroup[ChannelError]) -> ChannelError:
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    assert isinstance(error, ChannelError)
-    return error

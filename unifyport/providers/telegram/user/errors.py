@@ -29,6 +29,7 @@ from unifyport.providers.contract.errors import (
 from .refusals import REFUSALS
 
 _PEER_FLOOD_SECONDS: Final = 86_400.0
+_FLOOD_SECONDS: Final = 60.0  # after the server has refused connections
 _KEPT: Final = 64 * 1024  # bytes of an answer that cannot be read
 
 
@@ -82,3 +83,22 @@ def failure_of(error: RpcError, *, peer: str = "") -> ChannelError:
         case ErrorClass.REFUSED if error.name == "PEER_FLOOD":
             return RateLimited(_PEER_FLOOD_SECONDS, "peer_flood", scope=CONVERSATION)
     return RpcRejected(error.name)
+
+
+def transport_failure(code: int) -> ChannelError:
+    """https://core.telegram.org/mtproto/mtproto-transports#transport-errors"""
+    match code:
+        case 404:
+            return LoggedOut("auth_key_unknown")
+        case 429:
+            return RateLimited(_FLOOD_SECONDS, "too_many_connections")
+    return Transient(f"transport_error_{min(code, 99_999)}")
+
+
+def first_of(group: BaseExceptionGroup[ChannelError]) -> ChannelError:
+    """A failure of a group of them."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    assert isinstance(error, ChannelError)
+    return error

@@ -13,9 +13,8 @@ from unifyport.model.times import rfc3339
 from unifyport.providers.contract.capabilities import CONVERSATION_NOT_FOUND, GROUP_NOT_FOUND
 from unifyport.providers.contract.errors import Rejected
 
-from ..bot.people import full_name
-from ..bot.shapes import Chat
-from .peer import GROUP, USER, Peer, id_of, peer_of
+from .group_members import chat_member_request, member_of, members_of
+from .peer import GROUP, USER, Peer, peer_of
 
 if TYPE_CHECKING:
     from .link import UserLink
@@ -96,7 +95,7 @@ class Groups:
             known = await self._parts.peers.get(id_)
             if known is None:
                 raise Rejected(CONVERSATION_NOT_FOUND)
-            return directory.Page([_member(known, None)])
+            return directory.Page([member_of(known, None)])
         peer = await self._group(conversation_id, missing=CONVERSATION_NOT_FOUND)
         start = int(after) if after and after.isascii() and after.isdigit() and len(after) < 10 else 0
         if peer.type == GROUP:
@@ -110,7 +109,7 @@ class Groups:
         listed = getattr(answer, "participants", [])
         end = start + len(listed)
         more = bool(listed) and end < getattr(answer, "count", 0)
-        return directory.Page(_shown(listed, entities), str(end) if more else None)
+        return directory.Page(members_of(listed, entities), str(end) if more else None)
 
     async def _members_of_chat(
         self, peer: Peer, start: int, limit: int
@@ -119,7 +118,7 @@ class Groups:
         await self._parts.chats.learn([*answer.users, *answer.chats])
         listed = getattr(answer.full_chat.participants, "participants", [])
         page, end = listed[start : start + limit], start + limit
-        return directory.Page(_shown(page, answer.users), str(end) if end < len(listed) else None)
+        return directory.Page(members_of(page, answer.users), str(end) if end < len(listed) else None)
 
     # -- changes ---------------------------------------------------------------------------------------------
 
@@ -154,7 +153,7 @@ class Groups:
         id_ = await self._parts.chats.resolve(member_id)
         user = await self._parts.peers.input_user(id_)
         if peer.type == GROUP:
-            await self._call(_chat_member(peer.number, action, user), peer)
+            await self._call(chat_member_request(peer.number, action, user), peer)
             return
         channel = await self._channel(peer)
         match action:
@@ -241,40 +240,3 @@ class Groups:
             invite = await self._call(functions.messages.ExportChatInviteRequest(there), peer)
         link = str(invite.link)
         return directory.GroupInviteCode(link, link.rpartition("/")[2].removeprefix("+"))
-
-
-def _chat_member(number: int, action: str, user: Any) -> Any:
-    match action:
-        case "add":
-            return functions.messages.AddChatUserRequest(number, user, fwd_limit=0)
-        case "remove":
-            return functions.messages.DeleteChatUserRequest(number, user)
-    return functions.messages.EditChatAdminRequest(number, user, action == "promote")
-
-
-def _shown(participants: list[Any], entities: list[Any]) -> list[directory.ConversationMember]:
-    known = {found.id: found for each in entities if (found := peer_of(each)) is not None}
-    shown = []
-    for each in participants:
-        id_ = id_of(each.peer) if hasattr(each, "peer") else int(each.user_id)
-        if id_ in known:
-            shown.append(_member(known[id_], each))
-    return shown
-
-
-def _member(peer: Peer, participant: Any) -> directory.ConversationMember:
-    names = (peer.title, peer.first_name, peer.last_name, peer.username)
-    role = type(participant).__name__
-    joined = getattr(participant, "date", None)
-    return directory.ConversationMember(
-        str(peer.id),
-        full_name(Chat(peer.id, peer.type, *names)),
-        role=None
-        if participant is None
-        else _ROLES.get(role.removeprefix("Channel").removeprefix("Chat"), "member"),
-        username=peer.username or None,
-        joined_at=rfc3339(int(joined.timestamp() * 1000)) if joined is not None else None,
-    )
-
-
-_ROLES = {"ParticipantCreator": "owner", "ParticipantAdmin": "admin"}

@@ -19,11 +19,12 @@ from unifyport.providers.contract.errors import ChannelError, LoggedOut, Transie
 from unifyport.providers.records import Records
 
 from .addresses import Kind
-from .connection import Connection, Refused
+from .connection import Connection
 from .dialling import Dialler
 from .errors import failure_of
 from .introduction import introduce
 from .keys import AuthRecord, auth_key, dump, load_auth
+from .listener import Refused
 from .records import AUTH
 
 if TYPE_CHECKING:

@@ -32,9 +32,10 @@ from unifyport.providers.contract.errors import (
     Transient,
 )
 
-from .connection import Connection, Refused
+from .connection import Connection
 from .errors import Unreadable, failure_of
 from .introduction import introduce
+from .listener import Refused
 from .media_connections import MediaConnections
 
 log = logging.getLogger(__name__)
