@@ -13,6 +13,7 @@ from unifyport.providers.contract.errors import ChannelError, Transient
 from unifyport.providers.contract.login import ExportsSession, LogsOut
 from unifyport.providers.contract.session import Session
 
+from .former_session import FormerSession
 from .memory_session import MemorySession
 from .services import Services
 from .state import AccountState
@@ -36,7 +37,7 @@ class Connectors:
 
     async def construct_for_login(self, session: Session) -> Connector:
         """As `construct`; the connector can read the session that its login will replace."""
-        former = MemorySession(await self._services.store.session(self._state.row.no))
+        former = FormerSession(self._services.store, self._state.row.no)
         return self._state.connector_class(await self._context(session, former))
 
     async def prepare_log_out(self) -> ConnectorContext | None:

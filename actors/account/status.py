@@ -206,7 +206,7 @@ def auth_succeeded(row: Account, now_ms: int) -> list[Announcement]:
     profile = {
         "display_name": row.profile.get("display_name", ""),
         "picture_url": row.profile.get("avatar_url", ""),
-        "region": row.region,
+        "region": row.profile.get("region") or row.region,
         "status_message": row.profile.get("bio", ""),
     }
     account = {"provider_account_ref": row.provider_account_ref, **profile}

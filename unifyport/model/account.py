@@ -95,6 +95,7 @@ class Identity:
     picture_url: str = ""
     phone: str = ""  # E.164
     bio: str = ""
+    region: str = ""  # of the account at the platform: a country (ISO 3166-1)
 
     def profile(self) -> dict[str, str]:
         """The contract's `ProviderProfile`."""
@@ -105,4 +106,5 @@ class Identity:
             "display_name": self.display_name,
             "avatar_url": self.picture_url,
             "bio": self.bio,
+            "region": self.region,
         }

@@ -277,7 +277,7 @@ def test_places_stickers_and_contacts() -> None:
     )
     opened = {"location": {"title": "Sky", "address": "Tokyo", "latitude": 35.68, "longitude": 139.76}}
     sealed = kinds.content_of(_message(content_type=15, chunks=(b"",)), opened)
-    assert plain.fields == sealed.fields
+    assert plain.fields == {**sealed.fields, "sealed": False}
     assert plain.text == sealed.text == "Sky\nTokyo\n35.680000,139.760000"
     assert not kinds.content_of(_message(content_type=15, location=Location(latitude=99.0)), None).fields
     sticker = kinds.content_of(

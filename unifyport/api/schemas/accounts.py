@@ -23,6 +23,7 @@ class ProviderProfile:
     last_name: str | None = None
     avatar_url: str | None = None
     bio: str | None = None
+    region: str | None = None
 
 
 @attrs.define

@@ -23,6 +23,7 @@ from ..contract.base import (
 from ..contract.ingress import InboundHook
 from .device import limits
 from .device import sent_fields as device_fields
+from .device.appearance import DEFAULT, check_name, check_type, check_version
 from .messaging.limits import MAX_DOWNLOAD, MAX_TEXT, MAX_UPLOAD, PACE, PARALLEL_SENDS
 from .messaging.parse import parse_webhook
 from .messaging.render import render
@@ -44,9 +45,9 @@ class Endpoints:
     device_url: str = "https://legy.line-apps.com"
     device_media_url: str = "https://obs.line-apps.com"
     device_picture_url: str = "https://profile.line-scdn.net"
-    device_type: str = "DESKTOPMAC"
-    device_version: str = ""
-    device_name: str = "UnifyPort"
+    device_type: str = attrs.field(default=DEFAULT, validator=lambda _, __, text: check_type(text))
+    device_version: str = attrs.field(default="", validator=lambda _, __, text: check_version(text))
+    device_name: str = attrs.field(default="UnifyPort", validator=lambda _, __, text: check_name(text))
 
 
 CHANNEL = Channel(

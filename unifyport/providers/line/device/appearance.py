@@ -6,9 +6,10 @@ defaults are those of https://github.com/evex-dev/linejs (`base/core/utils/devic
 types get tokens of the third version, which can be refreshed without a new login.
 """
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 LANGUAGE = "en_US"
+LONGEST_NAME = 64
 
 
 @frozen
@@ -42,14 +43,29 @@ DEFAULT = "DESKTOPMAC"
 
 def device_of(type_: str = DEFAULT, version: str = "") -> Device:
     """The device of this type, in another version where one is given. Raises `ValueError`."""
-    known = DEVICES.get(type_)
-    if known is None:
-        raise ValueError(f"device type must be one of {', '.join(DEVICES)}")
-    if not version:
-        return known
-    if not all(part.isascii() and part.isdigit() for part in version.split(".")) or len(version) > 32:
-        raise ValueError("the application's version must be numbers with points between them")
-    return Device(known.type, version, known.system, known.system_version)
+    check_type(type_)
+    check_version(version)
+    known = DEVICES[type_]
+    return evolve(known, version=version) if version else known
+
+
+def check_type(text: str) -> None:
+    """Raises `ValueError` for a type that LINE gives no tokens of the third version."""
+    if text not in DEVICES:
+        raise ValueError(f"must be one of {', '.join(DEVICES)}")
+
+
+def check_version(text: str) -> None:
+    """Raises `ValueError` for what is neither empty nor a version: it goes into a header."""
+    numbers = all(part.isascii() and part.isdigit() for part in text.split("."))
+    if text and (not numbers or len(text) > 32):
+        raise ValueError("must be numbers with points between them, such as 26.2.0, or empty")
+
+
+def check_name(text: str) -> None:
+    """Raises `ValueError` for what no list of devices can show."""
+    if not (0 < len(text) <= LONGEST_NAME and text.isprintable()):
+        raise ValueError(f"must be a name of at most {LONGEST_NAME} characters")
 
 
 def headers(device: Device, access_token: str = "") -> dict[str, str]:

@@ -39,6 +39,11 @@ def name_of(value: str | None) -> str:
     return (value or "")[:LONGEST_NAME]
 
 
+def picture_of(path: str | None, url: str) -> str:
+    """The address of a profile's picture; empty where there is none."""
+    return f"{url}{path}" if path and path.startswith("/") and len(path) < LONGEST_NAME else ""
+
+
 def is_id(value: Any) -> bool:
     """Whether it can be the id of a user, chat or message."""
     return isinstance(value, str) and 0 < len(value) <= LONGEST_ID and value.isascii() and value.isalnum()

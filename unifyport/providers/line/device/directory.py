@@ -11,11 +11,12 @@ from unifyport.providers.contract.errors import Rejected
 
 from . import call_structures as of
 from . import structures as line
-from .chats import id_of, name_of, time_of
+from .chats import id_of, name_of, picture_of, time_of
 from .echoes import Echoes
 from .people import AT_A_TIME, FOUND_BY_USER, People, shown_name
 from .talk import Talk
 
+MOST_LOOKED_UP = 1000  # contacts, for one page of those whose name has a word
 _MISSING = ("not_found", "invalid_argument", "invalid_recipient", "not_a_member")
 
 
@@ -33,21 +34,24 @@ class Directory:
     async def list_contacts(
         self, q: str | None, after: str | None, limit: int
     ) -> directory.Page[directory.Contact]:
-        """Contacts by their mid. `q`: a part of a name, in any case."""
+        """Contacts by their mid. `q`: a part of a name, in any case.
+
+        At most `MOST_LOOKED_UP` contacts are looked up at a time: a page can be short with more to come.
+        """
         mids = sorted(await self._talk.read("getAllContactIds", of.ReasonArguments(FOUND_BY_USER)))
         blocked = set(await self._blocked())
         rest = [mid for mid in mids if after is None or mid > after]
         found: list[directory.Contact] = []
-        for start in range(0, len(rest), AT_A_TIME):
-            part = rest[start : start + AT_A_TIME]
-            for contact in await self._talk.read("getContacts", of.ContactsArguments(tuple(part))):
-                shown = self._contact(contact, blocked)
-                if q is None or q.casefold() in shown.display_name.casefold():
-                    found.append(shown)
+        looked_up = rest[:MOST_LOOKED_UP]
+        for start in range(0, len(looked_up), AT_A_TIME):
+            part = looked_up[start : start + AT_A_TIME]
+            answer = await self._talk.read("getContacts", of.ContactsArguments(tuple(part)))
+            known = {one.mid: self._contact(one, blocked) for one in answer}
+            shown = [known[mid] for mid in part if mid in known]
+            found += [one for one in shown if q is None or q.casefold() in one.display_name.casefold()]
             if len(found) > limit:
-                break
-        page = found[:limit]
-        return directory.Page(page, page[-1].id if len(found) > limit else None)
+                return directory.Page(found[:limit], found[limit - 1].id)
+        return directory.Page(found, looked_up[-1] if len(rest) > len(looked_up) else None)
 
     async def get_contact(self, contact_id: str) -> directory.Contact:
         mid = _mid(contact_id, CONTACT_NOT_FOUND, "u")
@@ -83,14 +87,10 @@ class Directory:
             conversation_id=mid,
             display_name=shown_name(contact),
             provider_user_id=mid,
-            avatar_url=self.picture(contact.picture_path),
+            avatar_url=picture_of(contact.picture_path, self._picture_url),
             is_blocked=mid in blocked,
-            extra={"status_message": contact.status_message} if contact.status_message else None,
+            extra={"status_message": name_of(contact.status_message)} if contact.status_message else None,
         )
-
-    def picture(self, path: str | None) -> str:
-        """The URL of a profile's picture; empty where there is none."""
-        return f"{self._picture_url}{path}" if path and path.startswith("/") and len(path) < 512 else ""
 
     # -- groups ---------------------------------------------------------------------------------------------
 
@@ -137,7 +137,7 @@ class Directory:
                 found = await self._talk.read("getContact", of.ContactArguments(mid))
             except Rejected as refused:
                 raise _missing(refused, CONVERSATION_NOT_FOUND) from None
-            picture = self.picture(found.picture_path)
+            picture = picture_of(found.picture_path, self._picture_url)
             return directory.Conversation(mid, "user", shown_name(found), picture)
         chat = await self._chat(mid, CONVERSATION_NOT_FOUND)
         group = self._group(chat)
@@ -175,7 +175,7 @@ class Directory:
             id=mid,
             conversation_id=mid,
             name=name_of(chat.name),
-            avatar_url=self.picture(chat.picture_path),
+            avatar_url=picture_of(chat.picture_path, self._picture_url),
             created_at=_time(chat.created),
             member_count=members,
         )

@@ -17,6 +17,7 @@ from unifyport.process.clock import Clock
 from unifyport.providers.records import scan_all
 
 from .chats import chat_of, is_id, time_of
+from .items import item_of
 from .memory import Recent
 from .operations import ECHOES
 from .records import COUNTER, SENT, Me, Records, SentCall, number_key
@@ -103,7 +104,9 @@ class Echoes:
         assert message is not None
         at = time_of(message.created) or time_of(operation.created)
         ids = [message.id or ""]
-        return StatusChanged(self._key(operation), chat, ids, Status.SENT, at, client_ref=client_ref)
+        event = StatusChanged(self._key(operation), chat, ids, Status.SENT, at, client_ref=client_ref)
+        event.provider_data = item_of(operation)
+        return event
 
     async def _next(self) -> int:
         stored = await self._records.get(*COUNTER)

@@ -58,6 +58,7 @@ class History:
     async def _before(self, mid: str, message: Message) -> list[Message]:
         id_ = message.id or ""
         if not (id_.isascii() and id_.isdecimal() and len(id_) <= LONGEST_NUMBER):
+            log.warning("line: an outage: a chat cannot be read beyond a message whose id is no number")
             return []
         end = of.MessageId(message.delivered or message.created or 0, int(id_))
         request = of.PreviousMessagesRequest(mid, end, PAGE)
@@ -65,6 +66,7 @@ class History:
             found = await self._talk.read(
                 "getPreviousMessagesV2WithRequest", of.PreviousMessagesArguments(request, REASON)
             )
-        except Rejected:
+        except Rejected as refused:
+            log.warning("line: an outage: LINE refused older messages of a chat (%s)", refused.reason)
             return []
         return list(found)

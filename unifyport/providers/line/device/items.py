@@ -1,4 +1,7 @@
-"""Operations and messages as they came, as plain values for `data.provider_data`."""
+"""Operations and messages as they came, as plain values for `data.provider_data`.
+
+`sealed` is added to a message: false where its sender, this account too, wrote plain text.
+"""
 
 import base64
 from collections.abc import Mapping
@@ -22,6 +25,8 @@ _LARGEST = 2**53 - 1
 def item_of(operation: Operation) -> ProviderData:
     """An operation with its message. Fields that are not declared are under `unknown`, by their id."""
     item = _plain(operation)
+    if operation.message is not None and "message" in item:
+        item["message"]["sealed"] = bool(operation.message.chunks)
     return provider_data(item, msgspec.json.encode(item), REDACTIONS)
 
 

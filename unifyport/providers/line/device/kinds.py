@@ -84,7 +84,7 @@ def content_of(message: Message, opened: Mapping[str, Any] | None) -> Content:
     found = Content(message.id or "", kind.type, text, said.files, kind=kind.name, entities=said.entities)
     if message.related_id and message.relation == REPLY:
         found.reply_to_message_id = message.related_id
-    found.fields = said.fields
+    found.fields = said.fields | {"sealed": bool(message.chunks)}
     return found
 
 

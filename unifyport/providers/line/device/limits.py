@@ -3,7 +3,7 @@
 LINE publishes none for devices: those of texts and files are ours, and the platform may refuse less.
 """
 
-from unifyport.model.message import OutboundContacts, OutboundMessage, OutboundText
+from unifyport.model.message import OutboundContacts, OutboundMedia, OutboundMessage, OutboundText
 from unifyport.providers.contract.errors import Rejected
 
 from .sent_fields import check_fields
@@ -30,6 +30,8 @@ def check(message: OutboundMessage) -> None:
         raise Rejected("invalid_recipient", f"to.id is not the id of a {message.conversation_type}")
     if isinstance(message, OutboundContacts) and len(message.contacts) > 1:
         raise Rejected("too_many_contacts", "a message of LINE has one contact")
+    if isinstance(message, OutboundMedia) and message.text:
+        raise Rejected("no_caption", "LINE shows no text with a file")
     content = check_fields(message)
     if isinstance(message, OutboundText) and not message.text and not content:
         raise Rejected("empty_text", "message.text is empty")

@@ -8,8 +8,10 @@ registered.
 
 import base64
 import binascii
+import logging
 
 from unifyport.model.account import Identity
+from unifyport.model.json_text import UNREADABLE
 from unifyport.model.unit import SessionChange
 from unifyport.protocols.letter_sealing import keys
 from unifyport.protocols.letter_sealing.errors import LetterSealingError
@@ -22,7 +24,7 @@ from unifyport.providers.http import nothing_applied
 
 from . import call_structures as of
 from . import tokens as rules
-from .chats import name_of
+from .chats import is_id, name_of, picture_of
 from .gateway import Gateway, Silence
 from .own_keys import OwnKeys
 from .people import FOUND_BY_USER
@@ -44,6 +46,10 @@ from .revisions import Revisions
 from .structures import Profile
 from .talk import Talk
 from .token_keeper import TokenKeeper, dump
+
+log = logging.getLogger(__name__)
+LONGEST_REGION = 16
+LONGEST_CERTIFICATE = 16 * 1024
 
 
 class Linking:
@@ -71,7 +77,13 @@ class Linking:
         """Of the login before, which the platform may still know."""
         former = self._context.former
         stored = await former.get(*ME) if former is not None else None
-        return Me.load(stored).certificate if stored is not None else ""
+        if stored is None:
+            return ""
+        try:
+            return Me.load(stored).certificate
+        except UNREADABLE:
+            log.warning("line: the session of the former login cannot be read")
+            return ""
 
     async def _advance(self, login: Login) -> Login:
         """The login after its next answer; a QR code and a PIN are shown. Raises `LoginFailed`."""
@@ -111,6 +123,8 @@ class Linking:
         assert answer is not None
         assert answer.mid is not None
         assert answer.tokens is not None
+        if not is_id(answer.mid) or len(answer.certificate or "") > LONGEST_CERTIFICATE:
+            raise Transient("malformed_answer")
         me = Me.new(answer.mid, answer.certificate or login.certificate)
         try:
             tokens = rules.issued(answer.tokens, self._context.clock.now_ms() / 1000)
@@ -149,12 +163,13 @@ def _pairs_of(login: Login) -> list[KeyPair]:
 
 def identity_of(profile: Profile, picture_url: str) -> Identity:
     """The account as the platform describes it. Raises `Transient` for a profile without a mid."""
-    if not profile.mid:
+    if not is_id(profile.mid):
         raise Transient("malformed_answer")
-    path = profile.picture_path or ""
+    assert profile.mid is not None
     return Identity(
         profile.mid,
         display_name=name_of(profile.display_name),
-        picture_url=f"{picture_url}{path}" if path.startswith("/") else "",
-        bio=profile.status_message or "",
+        picture_url=picture_of(profile.picture_path, picture_url),
+        bio=name_of(profile.status_message),
+        region=(profile.region or "")[:LONGEST_REGION],
     )

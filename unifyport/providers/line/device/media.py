@@ -30,6 +30,7 @@ from unifyport.providers.contract.errors import Rejected, Transient
 from unifyport.providers.http import UPLOAD_SECONDS, nothing_applied
 
 from .appearance import headers
+from .chats import is_id
 from .echoes import Echoes
 from .files import FileHandle
 from .gateway import Gateway
@@ -84,11 +85,12 @@ class MediaFiles:
         content = file_content(material, message.name or f"line.{_extension(message)}")
         return Rendered(CONTENT_TYPES[message.type], content, metadata)
 
-    async def send_plain(self, message: OutboundMedia, echoes: Echoes) -> Sent:
-        """Send a file that is not sealed: the upload is the message. Raises failure classes, and what
-        `Session.sending` raises.
+    async def send_plain(self, message: OutboundMedia, echoes: Echoes, *, again: bool = False) -> Sent:
+        """Send a file that is not sealed: the upload is the message. `again`: as of `Echoes.sending`.
+
+        Raises failure classes, and what `Session.sending` raises.
         """
-        number = await echoes.sending(message)
+        number = await echoes.sending(message, again=again)
         parameters = {
             "type": PLAIN_TYPES[message.type],
             "oid": "reqseq",
@@ -99,7 +101,10 @@ class MediaFiles:
         if message.voice is not None and message.voice.seconds is not None:
             parameters["duration"] = str(message.voice.seconds * 1000)
         body = FileBody(message.path, message.size)
-        return Sent(await self._upload("/r/talk/m/reqseq", body, parameters))
+        id_ = await self._upload("/r/talk/m/reqseq", body, parameters)
+        if not is_id(id_):
+            raise Transient("malformed_answer", maybe_applied=True)
+        return Sent(id_)
 
     async def _upload(self, path: str, body: FileBody, parameters: Mapping[str, str]) -> str:
         """Store a body; its object id."""

@@ -61,7 +61,7 @@ from .structures import Message, Operation
 # MessageReactionType -> the emoji that LINE's pictures show.
 REACTIONS = {2: "👍", 3: "❤️", 4: "😆", 5: "😮", 6: "😢", 7: "😱"}
 # Operations of the account itself that a call can cause: compared with our own calls by `req_seq`.
-ECHOES = frozenset({25, 40, 41, 64, 127, 132, 139})
+ECHOES = frozenset({6, 7, 25, 40, 41, 64, 127, 132, 139})
 # Operations after which the name and the key of a chat are forgotten; the first parameter names it.
 CHANGED_CHATS = frozenset({60, 61, 121, 122, 124, 126, 127, 128, 129, 130, 132, 133})
 # Operations about keys of Letter Sealing: nothing is done, as LINE refuses a message under an old key.

@@ -146,11 +146,6 @@ def arguments(login: Login, system: str, model: str) -> object:
     return Arguments(SessionRequest(login.session))
 
 
-def poll_headers(login: Login) -> dict[str, str]:
-    """Headers of a poll beside those of every call."""
-    return {"x-lst": str(login.poll_seconds * 1000), "x-line-access": login.session}
-
-
 def advance(login: Login, success: object) -> Login:
     """The login after the answer of its step. Raises `LoginFailed` for an incomplete one."""
     match login.step, success:

@@ -1,7 +1,8 @@
 """Sending: sealed for a user or a group, or plain where the server says that the user does not seal.
 
 A refusal that is about keys (`errors.key_decision`) is repaired and the message sent once more, under a new
-number: nothing was applied. A message to a group is always sealed, unless the server refuses just that.
+number: nothing was applied. A message to a group is always sealed, unless the server refuses just that. The
+echo of a message tells whether it was sealed (`items.py`).
 """
 
 import contextlib
@@ -58,7 +59,7 @@ class Sends:
         keys = await self._keys(mid)
         if isinstance(message, OutboundMedia):
             if keys is None:
-                return await self._media.send_plain(message, self._echoes)
+                return await self._send_plain_file(message, quoted)
             rendered = await self._media.upload_sealed(message)
         else:
             names = await self._people.names_of(message.mentions) if message.mentions else {}
@@ -68,14 +69,24 @@ class Sends:
             return await self._hand_over(message, made, again=False)
         except TalkRefusal as refused:
             decision = key_decision(refused.error)
-            if decision is None or (isinstance(message, OutboundMedia) and decision is KeyDecision.PLAIN):
+            if decision is None:
                 raise refused.failure from None
         await self._repair(decision, mid)
         keys = None if decision is KeyDecision.PLAIN else await self._keys(mid)
+        if keys is None and isinstance(message, OutboundMedia):
+            return await self._send_plain_file(message, quoted, again=True)
         try:
             return await self._hand_over(message, self._assemble(rendered, mid, keys, quoted), again=True)
         except TalkRefusal as refused:
             raise refused.failure from None
+
+    async def _send_plain_file(
+        self, message: OutboundMedia, quoted: str | None, *, again: bool = False
+    ) -> Sent:
+        """The object store makes the message, and knows no quotes."""
+        if quoted is not None:
+            raise Rejected("quote_not_possible", "LINE quotes with no file in a chat that is not sealed")
+        return await self._media.send_plain(message, self._echoes, again=again)
 
     async def _keys(self, mid: str) -> messages.Keys | None:
         """The keys of a chat; None: plain. Raises failure classes."""

@@ -10,8 +10,9 @@ from .logins import Logins
 from .objects import ObjectStore
 from .phone import Phones, shown
 from .phone_files import sealed_file
+from .platform_orders import platform_orders
 from .talk import READ_BY_THEM, READ_BY_US, UNSENT_BY_THEM, UNSENT_BY_US, TalkService
-from .world import Account, Device, Group, World, now
+from .world import Account, Group, World, now
 
 JOINED, LEFT, JOINED_SELF = 130, 128, 129
 
@@ -39,14 +40,9 @@ class Customers:
             "renew_key": self._renew_key,
             "renew_group_key": self._renew_group_key,
             "sealing": self._sealing,
-            "expire_token": self._expire_token,
-            "log_out": self._log_out,
             "unsend": self._unsend,
             "react": self._react,
-            "lose_operations": self._lose_operations,
-            "operation": self._operation,
-            "repeat": self._repeat,
-            "processing": self._processing,
+            **platform_orders(world, talk, objects),
         }
 
     def obey(self, order: dict[str, Any]) -> dict[str, Any] | None:
@@ -132,8 +128,8 @@ class Customers:
     # -- people and groups ----------------------------------------------------------------------------------
 
     def _account(self, order: dict[str, Any]) -> dict[str, Any]:
-        """Settings: `status_message`, `picture_path`, `seals`, `contacts` (names)."""
-        known = ("status_message", "picture_path", "seals")
+        """Settings: `status_message`, `picture_path`, `region`, `seals`, `contacts` (names)."""
+        known = ("status_message", "picture_path", "region", "seals")
         account = self._world.account(
             _text(order, "name"), **{name: order[name] for name in known if name in order}
         )
@@ -142,11 +138,12 @@ class Customers:
         return {"mid": account.mid}
 
     def _group(self, order: dict[str, Any]) -> dict[str, Any]:
-        """`{subject, names}`: a group, its creator first."""
+        """`{subject, names}`: a group, its creator first; `room: true`: a room, the older form."""
         members = [self._world.account(str(name)) for name in order.get("names") or ()]
         if not members:
             raise ValueError("names: must name the members, the creator first")
-        return {"id": self._world.group(_text(order, "subject"), members).mid}
+        prefix = "r" if order.get("room") else "c"
+        return {"id": self._world.group(_text(order, "subject"), members, prefix).mid}
 
     def _join(self, order: dict[str, Any]) -> None:
         group, account = self._find_group(order), self._person(order, "name")
@@ -176,41 +173,6 @@ class Customers:
     def _sealing(self, order: dict[str, Any]) -> None:
         """Turn a person's Letter Sealing `on` or off."""
         self._person(order, "name").seals = bool(order.get("on", True))
-
-    # -- the platform ---------------------------------------------------------------------------------------
-
-    def _devices(self, order: dict[str, Any]) -> list[Device]:
-        return list(self._person(order, "name").devices)
-
-    def _expire_token(self, order: dict[str, Any]) -> None:
-        for device in self._devices(order):
-            device.expired = True
-
-    def _log_out(self, order: dict[str, Any]) -> None:
-        for device in self._devices(order):
-            self._world.log_out(device)
-
-    def _lose_operations(self, order: dict[str, Any]) -> None:
-        """What has happened so far is not replayed to the person's devices any more."""
-        account = self._person(order, "name")
-        account.lost_before = account.revision
-
-    def _operation(self, order: dict[str, Any]) -> dict[str, Any]:
-        """Any operation: `{name, type, param1, param2, param3}`."""
-        parts = {name: str(order[name]) for name in ("param1", "param2", "param3") if name in order}
-        made = self._world.tell(self._person(order, "name"), int(order.get("type", 0)), **parts)
-        return {"revision": made.revision}
-
-    def _repeat(self, order: dict[str, Any]) -> None:
-        """The newest message operation of a person comes once more, under another revision."""
-        account = self._person(order, "name")
-        newest = next(one for one in reversed(account.operations) if one.message is not None)
-        self._world.tell(account, newest.type or 0, message=newest.message)
-
-    def _processing(self, order: dict[str, Any]) -> None:
-        """All files are answered 202 for the next `count` requests."""
-        for stored in self._objects.files.values():
-            stored.processing = int(order.get("count", 1))
 
     # -- what orders name -----------------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ from unifyport.providers.line.device import call_structures as of
 from unifyport.providers.line.device import structures as line
 from unifyport.providers.line.device import tokens
 from unifyport.providers.line.device.calls import CALLS
+from unifyport.providers.line.device.gateway import NEXT_ACCESS
 from unifyport.providers.line.device.login_structures import (
     Arguments,
     CertificateArguments,
@@ -84,7 +85,14 @@ class LineDevicePlatform(HttpPlatform):
                 result = await self._answer(head, reader, device, seconds)
             except thrift.ThriftError:
                 return Response(b"", 400)
-            return Response(b"", 410) if result is None else _reply(head, result, encoding)
+            if result is None:
+                return Response(b"", 410)
+            reply = _reply(head, result, encoding)
+            if device is not None and device.gets_next:
+                device.gets_next = False
+                self.world.renew_token(device)
+                reply.headers[NEXT_ACCESS] = device.access
+            return reply
 
         who = device.account.name if device is not None else ""
         return await self.answer(who, head.name, answer)
@@ -126,7 +134,9 @@ class LineDevicePlatform(HttpPlatform):
         for device in list(self.world.devices.values()):
             if device.refresh == wanted:
                 self.world.renew_token(device)
-                return tokens.RefreshResult(tokens.RefreshAnswer(device.access, TOKEN_SECONDS))
+                refresh = device.refresh if device.rotates else None
+                answer = tokens.RefreshAnswer(device.access, TOKEN_SECONDS, refresh=refresh)
+                return tokens.RefreshResult(answer)
         return tokens.RefreshResult(error=tokens.RefreshException(code=1002))
 
     async def _sync(self, device: Device, asked: of.SyncArguments, seconds: float) -> of.SyncResult:

@@ -10,7 +10,7 @@ MOST_OPERATIONS = 100
 def profile(account: Account) -> line.Profile:
     return line.Profile(
         mid=account.mid,
-        region="JP",
+        region=account.region,
         display_name=account.name,
         status_message=account.status_message or None,
         picture_path=account.picture_path or None,

@@ -29,6 +29,7 @@ class TalkService:
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self.refusals: dict[str, int] = {}  # the code with which the next call of a method is refused
         keys = KeyService(world)
         self.calls: dict[str, Callable[[Device, Any], Any]] = {
             "logoutV2": lambda device, _: world.log_out(device),
@@ -61,6 +62,8 @@ class TalkService:
 
     def carry_out(self, name: str, device: Device, arguments: Any) -> Any:
         """Raises `Refused`."""
+        if (code := self.refusals.pop(name, None)) is not None:
+            raise Refused(code, "an order")
         return self.calls[name](device, arguments)
 
     # -- messages -------------------------------------------------------------------------------------------

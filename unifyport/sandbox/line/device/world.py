@@ -36,12 +36,16 @@ def now() -> int:
 
 @attrs.define(eq=False)
 class Device:
-    """A device that is logged in. `expired`: its access token must be refreshed."""
+    """A device that is logged in. `expired`: its access token must be refreshed. `gets_next`: the next answer
+    brings another one. `rotates`: a refresh brings another refresh token, too.
+    """
 
     account: "Account"
     access: str
     refresh: str
     expired: bool = False
+    gets_next: bool = False
+    rotates: bool = False
 
 
 @attrs.define(eq=False)
@@ -52,6 +56,7 @@ class Account:
     name: str
     status_message: str = ""
     picture_path: str = ""
+    region: str = "JP"
     seals: bool = True
     pairs: list[KeyPair] = attrs.field(factory=list)
     registered: dict[int, PublicKey] = attrs.field(factory=dict)  # all that ever were, by id
@@ -142,8 +147,10 @@ class World:
         return device
 
     def renew_token(self, device: Device) -> None:
-        """Another access token, in place of the former one."""
+        """Another access token, in place of the former one; another refresh token, if it `rotates`."""
         self.devices.pop(device.access, None)
+        if device.rotates and device.expired:
+            device.refresh = f"refresh.{secrets.token_hex(16)}"
         device.access, device.expired = f"v3.{secrets.token_hex(16)}", False
         self.devices[device.access] = device
 
@@ -155,8 +162,8 @@ class World:
 
     # -- groups ---------------------------------------------------------------------------------------------
 
-    def group(self, name: str, members: list[Account]) -> Group:
-        group = Group(mid_of(name, "c"), name, members[0].mid, now())
+    def group(self, name: str, members: list[Account], prefix: str = "c") -> Group:
+        group = Group(mid_of(name, prefix), name, members[0].mid, now())
         group.members = {member.mid: group.created for member in members}
         self.groups[group.mid] = group
         return group
