@@ -4,6 +4,7 @@ import trio
 
 from unifyport.model import directory
 from unifyport.model.account import Identity
+from unifyport.model.json_text import UNREADABLE
 from unifyport.model.message import OutboundContacts, OutboundMedia, OutboundMessage, OutboundText
 from unifyport.providers.contract.base import AnswersProbes, ConnectorContext, KeepsTokens, Link
 from unifyport.providers.contract.capabilities import (
@@ -103,13 +104,17 @@ class LineDeviceConnector(
         await self._gateway.aclose()
 
     async def _parts(self) -> Parts:
-        """Raises `LoggedOut` where there is no session."""
+        """Raises `LoggedOut` where there is no session that can be read."""
         if self._known is None:
             records = Records(self._context.session)
             stored = await records.get(*ME)
             if stored is None:
                 raise LoggedOut("not_linked")
-            self._known = Parts(self._context, self._gateway, records, Me.load(stored))
+            try:
+                me = Me.load(stored)
+            except UNREADABLE:
+                raise LoggedOut("session_unreadable") from None
+            self._known = Parts(self._context, self._gateway, records, me)
         return self._known
 
     # -- messages -------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ import attrs
 import msgspec
 import trio
 
+from unifyport.model.json_text import UNREADABLE
 from unifyport.model.unit import SessionChange
 from unifyport.providers.contract.base import ConnectorContext
 from unifyport.providers.contract.errors import LoggedOut, Transient
@@ -141,7 +142,10 @@ class TokenKeeper:
             stored = await self._session.get(*TOKENS)
             if stored is None:
                 raise LoggedOut("not_linked")
-            self._here.tokens = _load(stored)
+            try:
+                self._here.tokens = _load(stored)
+            except UNREADABLE:
+                raise LoggedOut("session_unreadable") from None
             self._hide(self._here.tokens)
         return self._here.tokens
 
