@@ -86,7 +86,7 @@ async def test_a_file_takes_no_caption_and_a_plain_one_no_quote(tmp_path: Path) 
         file = {"type": "image", "file_key": await world.upload(CONTENT, "a.jpg", "image/jpeg")}
         refused = await world.send(SHOP, MEI, message={**file, "text": "this one"})
         assert refused.json()["error"]["reason"] == "no_caption", refused.text
-        quoting = {"message": file, "reply_to": {"message_id": theirs}}
+        quoting: dict[str, Any] = {"message": file, "reply_to": {"message_id": theirs}}
         await world.sends(SHOP, MEI, **quoting)
         assert (await world.sent())[-1]["related_id"] == theirs
         await world.do("sealing", name=MEI, on=False)

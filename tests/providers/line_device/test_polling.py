@@ -61,7 +61,7 @@ class InMemory:
     ) -> Response:
         path = url.removeprefix("http://127.0.0.1")
         with trio.move_on_after(timeout):
-            answer = await self._http.open(path, method=method, data=body, headers=dict(headers))
+            answer = await self._http.post(path, data=body, headers=dict(headers))
             return Response(
                 answer.status_code, dict(answer.headers.items(lower=True)), await answer.get_data()
             )
@@ -107,7 +107,7 @@ async def test_forty_hours_of_polls(autojump_clock: Any, trouble: str) -> None:
     platform.push({"do": "account", "name": "Mei"})
     connector, told = await linked(platform)
     platform.push({"do": "rotate_refresh", "name": "Shop"})
-    written = []
+    written: list[str] = []
     async with trio.open_nursery() as nursery:
         nursery.start_soon(connector.receive, told)
         nursery.start_soon(connector.keep_fresh)
