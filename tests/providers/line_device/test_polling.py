@@ -63,7 +63,9 @@ class InMemory:
         with trio.move_on_after(timeout):
             answer = await self._http.post(path, data=body, headers=dict(headers))
             return Response(
-                answer.status_code, dict(answer.headers.items(lower=True)), await answer.get_data()
+                answer.status_code,
+                dict(answer.headers.items(lower=True)),
+                await answer.get_data(as_text=False),
             )
         raise Transient("timeout", maybe_applied=True)
 
