@@ -1,0 +1,1 @@
+"""The server's side of XChat, which the played API v2 and the played web share."""
