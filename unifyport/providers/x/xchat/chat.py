@@ -1,92 +1,155 @@
 """XChat of one account, over the transport of its connection.
 
-    login       keys = vault.unlock_with(…) | vault.unlock(…) | vault.import_keys(…)
-                session.commit(records.own_keys_changes(keys))
-    connecting  chat = XChat(transport, session, me, clock); await chat.load()
-    receiving   opened = await chat.open_events([base64, …]); link.deliver(Batch(opened.events, opened.changes + mark))
-    commands    await chat.send(message), chat.react(…), chat.edit(…), …
+    login       own = await vault.unlock_with(…), unlock(…) or import_keys(…);  session.commit([own.change])
+    connecting  chat = await XChat.load(transport, session, me, clock)
+    receiving   opened = await chat.open_events([base64, …])
+                await link.deliver(Batch(opened.events, opened.changes))
+    commands    await chat.sending.send(message), chat.changing.react(…), …
 
-Without keys (`ready` is False) events are shown as encrypted, and nothing can be sent.
+Without keys (`ready` is False) messages are shown as encrypted once their signatures hold, and nothing can be
+sent. One task at a time opens events, and delivers what it got before it opens more.
 """
 
 from collections.abc import Sequence
 
 import attrs
+import msgspec
 
 from unifyport.model.inbound import ProviderEvent
-from unifyport.model.message import OutboundMessage
 from unifyport.model.unit import SessionChange
 from unifyport.process.clock import Clock
-from unifyport.providers.contract.capabilities import Sent, Sink, Target
+from unifyport.providers.contract.capabilities import Sink
+from unifyport.providers.contract.errors import Rejected
 from unifyport.providers.contract.session import Session
+from unifyport.providers.records import scan_all
 
+from . import files
+from .changing import Changing
+from .contents import FileHandle
+from .conversation_keys import ConversationKeys
+from .heads import Head
+from .making import Making
+from .opening import Opening
+from .public_keys import PublicKeys
+from .reading import Reading
+from .records import MESSAGE, OWN, SENT, SEQUENCE, Draft, Message, Sent, sequence_place
+from .senders_keys import SendersKeys, Sources
+from .sending import Handing, Sending
 from .transport import ChatTransport
+from .vault import OwnKeys
 
-
-@attrs.frozen
-class Head:
-    """What an event says of itself. Only `message_id`, `sender` and `conversation` are signed."""
-
-    conversation: str = ""
-    message_id: str = ""
-    sender: str = ""
-    sequence: int | None = None
-    previous: int | None = None  # the sequence id before it in its conversation
-    at: int | None = None  # unix ms
+KEPT_MS = 30 * 86_400_000  # messages that later events and commands may name
+MOST_KEPT = 10_000
+SENT_MS = 86_400_000  # sends whose report has not come
 
 
 @attrs.define
 class Opened:
-    """`events` and `changes` are to be committed in one batch, then the mark of the transport may move.
-
-    `heads`: of each encoded event, in order. `waiting`: sequence ids whose key is not known yet and could not
-    be asked for now (a mark must not move beyond them).
+    """`events` and `changes` are to be committed in one batch. `heads`: of each encoded event, in order; None
+    where it could not be read.
     """
 
     events: list[ProviderEvent] = attrs.field(factory=list)
     changes: list[SessionChange] = attrs.field(factory=list)
-    heads: list[Head] = attrs.field(factory=list)
+    heads: list[Head | None] = attrs.field(factory=list)
 
 
 class XChat:
-    """`me`: the id of the account's user."""
+    """`me`: the id of the account's user. Made by `load`."""
 
-    def __init__(self, transport: ChatTransport, session: Session, me: str, clock: Clock) -> None:
-        raise NotImplementedError
+    def __init__(
+        self, transport: ChatTransport, session: Session, me: str, *, clock: Clock, own: OwnKeys | None
+    ) -> None:
+        self._transport = transport
+        self._session = session
+        self._clock = clock
+        self._keys = ConversationKeys(session)
+        self._public = PublicKeys(transport)
+        self._opening = Opening(transport, me, own, public=self._public, keys=self._keys)
+        self._reading = Reading(me, clock, ready=own is not None)
+        self._commands: tuple[Sending, Changing, SendersKeys] | None = None
+        if own is not None:
+            making = Making(own)
+            handing = Handing(transport, session, me, clock)
+            sources = Sources(transport, session, own, self._public, self._keys, self._opening)
+            keys = SendersKeys(sources, making)
+            self._commands = Sending(handing, making, keys), Changing(handing, making, keys), keys
+
+    @classmethod
+    async def load(cls, transport: ChatTransport, session: Session, me: str, clock: Clock) -> "XChat":
+        """With the keys that the session holds, if they are of this user. Asks nobody."""
+        stored = await session.get(*OWN)
+        own = None if stored is None else msgspec.msgpack.decode(stored, type=OwnKeys)
+        if own is not None and own.user_id != me:
+            own = None
+        return cls(transport, session, me, clock=clock, own=own)
 
     @property
     def ready(self) -> bool:
-        """Whether the account's keys are there."""
-        raise NotImplementedError
+        """Whether the account has its keys."""
+        return self._commands is not None
 
-    async def load(self) -> None:
-        """Read the session. Called first, once. Asks nobody."""
+    @property
+    def sending(self) -> Sending:
+        """Raises `Rejected("xchat_locked")` without keys; so do the next two."""
+        return self._unlocked()[0]
+
+    @property
+    def changing(self) -> Changing:
+        return self._unlocked()[1]
+
+    async def reachable(self, conversation: str) -> bool:
+        """Whether messages to a conversation (as in signatures) can be encrypted. Raises failure classes."""
+        return self._commands is not None and await self._commands[2].reachable(conversation)
+
+    def _unlocked(self) -> tuple[Sending, Changing, SendersKeys]:
+        if self._commands is None:
+            raise Rejected("xchat_locked", "the account has not given its passcode of XChat, or has none")
+        return self._commands
+
+    # -- receiving ------------------------------------------------------------------------------------------
 
     async def open_events(self, encoded: Sequence[str], *, keys: Sequence[str] = ()) -> Opened:
-        """What encoded events (base64 of Thrift `MessageEvent`) say, in order, key changes first.
+        """What encoded events (base64 of Thrift `MessageEvent`, at most `MOST_EVENTS`) say, in order.
 
         `keys`: events of key changes that came beside them. What cannot be verified becomes `Unparsed` with
-        its reason. Asks the transport once for keys that are not known. Raises failure classes of the
-        transport; then nothing was read.
+        its reason, under a key of its own. Asks the transport for keys that are not known, once for each.
+        Raises failure classes of the transport; then nothing was read.
         """
-        raise NotImplementedError
+        draft, opened = Draft(self._session), Opened()
+        for result in await self._opening.open(encoded, keys, draft):
+            opened.events += await self._reading.events_of(result, draft)
+            opened.heads.append(None if result.item is None else result.item.head)
+        opened.changes = draft.changes
+        return opened
 
-    async def has_keys(self, conversation: str) -> bool:
-        """Whether messages to this conversation can be encrypted: it has a key, or all members have keys."""
-        raise NotImplementedError
+    async def sweep(self) -> None:
+        """Forget messages that nobody names any more, and sends whose report will not come. Called hourly."""
+        if self._clock.in_doubt:
+            return
+        now = self._clock.now_ms()
+        changes = [
+            SessionChange(SENT, key, None)
+            for key, value in await scan_all(self._session, SENT)
+            if msgspec.msgpack.decode(value, type=Sent).at < now - SENT_MS
+        ]
+        kept = [
+            (msgspec.msgpack.decode(value, type=Message), key)
+            for key, value in await scan_all(self._session, MESSAGE)
+        ]
+        kept.sort(key=lambda each: each[0].at)
+        over = max(len(kept) - MOST_KEPT, 0)
+        for place, (message, key) in enumerate(kept):
+            if place < over or message.at < now - KEPT_MS:
+                conversation = key.partition(b"\0")[0].decode()
+                sequence = sequence_place(conversation, message.sequence)
+                changes += [SessionChange(MESSAGE, key, None), SessionChange(SEQUENCE, sequence, None)]
+        for start in range(0, len(changes), 500):
+            await self._session.commit(changes[start : start + 500])
 
-    async def send(self, message: OutboundMessage, quoted: str | None = None) -> Sent:
-        """Send a text or a file, once; with `quoted` as a reply. Raises failure classes."""
-        raise NotImplementedError
-
-    async def react(self, target: Target, emoji: str) -> None: ...
-
-    async def edit(self, target: Target, text: str) -> None: ...
-
-    async def revoke(self, target: Target) -> None: ...
-
-    async def mark_read(self, conversation_id: str, message_id: str | None) -> None: ...
-
-    async def create_group(self, group_id: str, title: str, members: Sequence[str]) -> None: ...
-
-    async def download(self, handle: bytes, sink: Sink, limit: int) -> None: ...
+    async def download(self, file: FileHandle, sink: Sink, limit: int) -> None:
+        """Decrypt a file into `sink`. Raises failure classes."""
+        key = await self._keys.get(file.conversation, file.version, Draft(self._session))
+        if key is None:
+            raise Rejected("media_not_found", "the account has no key of the file")
+        await files.download(self._transport, file, key, sink, limit)

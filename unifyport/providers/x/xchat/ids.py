@@ -9,7 +9,8 @@ A conversation with oneself has the own id twice.
 
 import re
 
-from ..api.people import PAIR, USER
+from ..api.people import PAIR as PAIR
+from ..api.people import USER as USER
 
 GROUP = re.compile(r"g[0-9]{1,19}")
 

@@ -34,8 +34,10 @@ class RegisteredKey:
 
 @attrs.define
 class ChatEvent:
-    """An event of a conversation. `encoded`: base64 of Thrift `MessageEvent`. `kind`: `message`, `key_change`,
-    `group_change`, `delete`, `read`, … `previous`: the sequence id before it in the conversation.
+    """An event of a conversation. `encoded`: base64 of Thrift `MessageEvent`.
+
+    `kind`: `message`, `key_change`, `group_change`, `delete`, `read`, … `previous`: the sequence id before it
+    in the conversation.
     """
 
     sequence: int

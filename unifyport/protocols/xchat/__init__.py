@@ -1,0 +1,39 @@
+"""XChat's structures without I/O: events and what is in them, in the binary encoding of Thrift, as base64.
+
+Bytes from outside are bounded; whatever they are, a reader raises `thrift.Malformed` and nothing else. Fields
+that are not declared are kept where a structure is written again, else skipped.
+"""
+
+from unifyport.protocols.xchat.encoding import MAX_EVENT, decode64, encode64
+from unifyport.protocols.xchat.events import (
+    ConversationDelete,
+    Failure,
+    KeyChange,
+    MessageCreate,
+    MessageDelete,
+    MessageEvent,
+    MessageEventDetail,
+    MessageEventSignature,
+    ParticipantKey,
+    ReadMark,
+    decode_event,
+    encode_event,
+)
+
+__all__ = [
+    "MAX_EVENT",
+    "ConversationDelete",
+    "Failure",
+    "KeyChange",
+    "MessageCreate",
+    "MessageDelete",
+    "MessageEvent",
+    "MessageEventDetail",
+    "MessageEventSignature",
+    "ParticipantKey",
+    "ReadMark",
+    "decode64",
+    "decode_event",
+    "encode64",
+    "encode_event",
+]
