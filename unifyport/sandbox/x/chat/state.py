@@ -1,93 +1,39 @@
-"""What X's server knows of XChat: registered keys, conversations, events, files. It holds no private key.
+"""What X's server does for clients of XChat. It holds no private key.
 
-https://docs.x.com/xchat/introduction. The server verifies signatures where it can, and gives each event a
-sequence id, which grows over all conversations.
+https://docs.x.com/xchat/introduction. It verifies no signature: a client that is lied to by a server must
+find out. It gives each event a sequence id, which grows over all conversations.
 """
 
-from collections.abc import Callable
+from collections.abc import Sequence
 
-import attrs
-
+from unifyport.protocols.xchat import (
+    KeyChange,
+    MessageCreate,
+    MessageEventDetail,
+    MessageEventSignature,
+    ParticipantKey,
+)
+from unifyport.providers.x.xchat.ids import GROUP
 from unifyport.providers.x.xchat.made import ActionSignature, WrappedKey
 
+from .shapes import (
+    ChatConversation,
+    ChatEvent,
+    ChatRefusal,
+    RegisteredKey,
+    decoded,
+    has_key_change,
+    signature_of,
+)
+from .store import ChatStore
 
-class ChatRefusal(Exception):
-    """`kind`: `not_found`, `not_member`, `no_keys`, `old_key_version`, `bad_signature`, `invalid`,
-    `too_large`, `rate_limited`.
-    """
+MAX_CONTENT = 256 * 1024
 
-    def __init__(self, kind: str, text: str = "") -> None:
-        super().__init__(text or kind)
-        self.kind = kind
-
-
-@attrs.define
-class RegisteredKey:
-    """A public record of a user. `realm`: the `juicebox_config` that X gives to that user alone."""
-
-    version: int
-    identity: str
-    signing: str
-    binding: str
-    realm: dict[str, object] | None = None
+__all__ = ["ChatConversation", "ChatEvent", "ChatRefusal", "ChatState", "RegisteredKey"]
 
 
-@attrs.define
-class ChatEvent:
-    """An event of a conversation. `encoded`: base64 of Thrift `MessageEvent`.
-
-    `kind`: `message`, `key_change`, `group_change`, `delete`, `read`, … `previous`: the sequence id before it
-    in the conversation.
-    """
-
-    sequence: int
-    previous: int | None
-    message_id: str
-    sender: str
-    conversation: str
-    at: int
-    kind: str
-    encoded: str
-    key_version: int | None = None
-
-
-@attrs.define
-class ChatConversation:
-    """`id` as in signatures. `keys`: versions, with the event that brought each."""
-
-    id: str
-    members: set[str]
-    admins: set[str] = attrs.field(factory=set)
-    title: str = ""
-    events: list[ChatEvent] = attrs.field(factory=list)
-    keys: dict[int, ChatEvent] = attrs.field(factory=dict)
-    muted: set[str] = attrs.field(factory=set)
-    trusted: bool = True
-    token: str = ""
-    read: dict[str, int] = attrs.field(factory=dict)  # user -> sequence id
-
-
-class ChatState:
-    """`followers` are told of each event, and of the users that it is for (the sender is among them)."""
-
-    def __init__(self) -> None:
-        self.users: dict[str, list[RegisteredKey]] = {}
-        self.conversations: dict[str, ChatConversation] = {}
-        self.files: dict[str, bytes] = {}  # by media_hash_key
-        self.followers: list[Callable[[ChatEvent, set[str]], None]] = []
-        self.sequence = 1000
-
-    def keys_of(self, user: str) -> list[RegisteredKey]:
-        """All registered keys, the newest last; empty: the user has not set up XChat."""
-        raise NotImplementedError
-
-    def conversation(self, user: str, id_: str) -> ChatConversation:
-        """By any name; made if both users of a pair exist. Raises `ChatRefusal`."""
-        raise NotImplementedError
-
-    def conversations_of(self, user: str) -> list[ChatConversation]:
-        """Those with events, the newest first."""
-        raise NotImplementedError
+class ChatState(ChatStore):
+    """The commands of clients."""
 
     def post(
         self,
@@ -103,53 +49,91 @@ class ChatState:
 
         A repetition with the same id gives the first event again. Raises `ChatRefusal`.
         """
-        raise NotImplementedError
+        place = self.conversation(sender, conversation)
+        for known in place.events:
+            if (known.sender, known.message_id, known.kind) == (sender, message_id, "message"):
+                return known
+        if len(content) > MAX_CONTENT:
+            raise ChatRefusal("too_large")
+        create, signed = decoded(MessageCreate, content), decoded(MessageEventSignature, signature)
+        version = int(create.conversation_key_version or 0)
+        if not place.keys:
+            raise ChatRefusal("no_keys")
+        if version < max(place.keys):
+            raise ChatRefusal("old_key_version")
+        detail = MessageEventDetail(message_create=create)
+        return self._add(place, sender, message_id, detail, signed, "message", version=version)
 
     def add_keys(
         self,
         sender: str,
         conversation: str,
         version: int,
-        wrapped: list[WrappedKey],
-        signed: list[ActionSignature],
+        *,
+        wrapped: Sequence[WrappedKey],
+        signed: Sequence[ActionSignature],
     ) -> ChatEvent:
         """A new key of a conversation. Raises `ChatRefusal`."""
-        raise NotImplementedError
+        place = self.conversation(sender, conversation)
+        if place.keys and version <= max(place.keys):
+            raise ChatRefusal("old_key_version")
+        if {each.user_id for each in wrapped} != place.members or not signed:
+            raise ChatRefusal("invalid", "a key must be wrapped for every member")
+        keys = tuple(
+            ParticipantKey(each.user_id, each.encrypted, each.public_key_version) for each in wrapped
+        )
+        detail = MessageEventDetail(key_change=KeyChange(str(version), keys))
+        action = next((each for each in signed if has_key_change(each)), signed[0])
+        return self._add(
+            place, sender, action.message_id, detail, signature_of(action), "key_change", version=version
+        )
 
     def create_group(
         self,
         sender: str,
         group: str,
         title: str,
+        *,
         members: set[str],
         version: int,
-        wrapped: list[WrappedKey],
-        signed: list[ActionSignature],
+        wrapped: Sequence[WrappedKey],
+        signed: Sequence[ActionSignature],
     ) -> ChatConversation:
         """Raises `ChatRefusal`."""
-        raise NotImplementedError
+        if GROUP.fullmatch(group) is None or group in self.conversations or len(signed) != 2:
+            raise ChatRefusal("invalid")
+        place = self.conversations[group] = ChatConversation(group, members | {sender}, {sender}, title)
+        self.add_keys(sender, group, version, wrapped=wrapped, signed=signed)
+        action = next(each for each in signed if not has_key_change(each))
+        detail = decoded(MessageEventDetail, action.detail)
+        self._add(place, sender, action.message_id, detail, signature_of(action), "group_change")
+        return place
+
+    def change_group(self, sender: str, group: str, action: ActionSignature) -> ChatEvent:
+        """A change of a group that a client has signed, as it is. Raises `ChatRefusal`."""
+        place = self.conversation(sender, group)
+        detail = decoded(MessageEventDetail, action.detail)
+        return self._add(place, sender, action.message_id, detail, signature_of(action), "group_change")
 
     def delete(
-        self, sender: str, conversation: str, sequences: list[int], *, for_all: bool, signed: ActionSignature
+        self,
+        sender: str,
+        conversation: str,
+        sequences: Sequence[int],
+        *,
+        for_all: bool,
+        signed: ActionSignature,
     ) -> ChatEvent:
         """Raises `ChatRefusal`."""
-        raise NotImplementedError
+        place = self.conversation(sender, conversation)
+        found = [each for each in place.events if each.sequence in sequences]
+        if not found or (for_all and any(each.sender != sender for each in found)):
+            raise ChatRefusal("invalid", "only messages of the account")
+        detail = decoded(MessageEventDetail, signed.detail)
+        return self._add(place, sender, signed.message_id, detail, signature_of(signed), "delete")
 
     def mark_read(self, reader: str, conversation: str, sequence: int, encoded: str = "") -> ChatEvent | None:
         """`encoded`: the signed event, where the client has made one; only then others are told."""
-        raise NotImplementedError
-
-    def append(self, event_b64: str, kind: str, *, key_version: int | None = None) -> ChatEvent:
-        """Put an event as it is, whatever it says, into the conversation that it names: for hostile tests."""
-        raise NotImplementedError
-
-    def events_after(self, user: str, sequence: int) -> list[ChatEvent]:
-        """What happened in the user's conversations after this sequence id, oldest first."""
-        raise NotImplementedError
-
-    def new_group_id(self) -> str:
-        raise NotImplementedError
-
-    def upload(self, data: bytes) -> str:
-        """Keep an encrypted file; its `media_hash_key`."""
-        raise NotImplementedError
+        place = self.conversation(reader, conversation)
+        place.read[reader] = max(place.read.get(reader, 0), sequence)
+        return self.append(encoded, "read") if encoded else None
