@@ -104,15 +104,14 @@ class Opening:
         """Ask X for keys that messages name and that are not known; once for each."""
         if not self._can_decrypt:
             return
-        for head in {
-            (i.head.conversation, i.head.version): i.head for i in items if _is_encrypted(i)
-        }.values():
-            assert head.version is not None
-            place = head.conversation, head.version
+        for item in [each for each in items if _is_encrypted(each)]:
+            assert item.head.version is not None
+            place = item.head.conversation, item.head.version
             if self._asked.get(place) or await self._keys.get(*place, draft) is not None:
                 continue
-            await self.ask_for_keys(head.conversation, head.version, draft)
-            self._asked.put(place, True)
+            if await compute(self._holds, item):  # nobody makes us ask by an event that is not signed
+                await self.ask_for_keys(*place, draft)
+                self._asked.put(place, True)
 
     async def ask_for_keys(self, conversation: str, version: int, draft: Draft) -> None:
         """Take the key changes that X has of a conversation. Raises failure classes but `Rejected`."""
