@@ -19,11 +19,28 @@ from unifyport.protocols.xchat.events import (
     decode_event,
     encode_event,
 )
+from unifyport.protocols.xchat.frames import (
+    KEEP_ALIVE,
+    MAX_FRAME,
+    EventBatch,
+    Frame,
+    Instruction,
+    KeepAlive,
+    PullMessages,
+    decode_frame,
+    encode_frame,
+)
 
 __all__ = [
+    "KEEP_ALIVE",
     "MAX_EVENT",
+    "MAX_FRAME",
     "ConversationDelete",
+    "EventBatch",
     "Failure",
+    "Frame",
+    "Instruction",
+    "KeepAlive",
     "KeyChange",
     "MessageCreate",
     "MessageDelete",
@@ -31,9 +48,12 @@ __all__ = [
     "MessageEventDetail",
     "MessageEventSignature",
     "ParticipantKey",
+    "PullMessages",
     "ReadMark",
     "decode64",
     "decode_event",
+    "decode_frame",
     "encode64",
     "encode_event",
+    "encode_frame",
 ]
