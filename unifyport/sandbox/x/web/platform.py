@@ -128,7 +128,7 @@ class XWebPlatform(HttpPlatform):
         number = request.args.get("partNumber", "")
         if upload is None or upload.user != user or not number.isdigit():
             raise WebRefusal(404, 34, "Sorry, that page does not exist.")
-        part: bytes = await request.get_data(as_text=False)
+        part = await _body()
         if len(part) > MAX_PART:
             raise WebRefusal(413, 0, "The part is too large.")
         upload.parts[int(number)] = part
@@ -145,7 +145,7 @@ class XWebPlatform(HttpPlatform):
         return Response(content, 200, content_type="application/octet-stream")
 
     async def _realm(self, realm: str) -> Response:
-        body: bytes = await request.get_data(as_text=False)
+        body = await _body()
         if self.chat.realms.silent:
             await trio.sleep_forever()
         token = request.headers.get("Authorization", "").removeprefix("Bearer ")
@@ -176,6 +176,11 @@ class XWebPlatform(HttpPlatform):
 
     def sent(self) -> list[dict[str, Any]]:
         return list(self.mutations.sent)
+
+
+async def _body() -> bytes:
+    data = await request.get_data()
+    return data.encode() if isinstance(data, str) else data
 
 
 async def _not_found() -> Response:
