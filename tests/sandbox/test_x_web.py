@@ -11,7 +11,7 @@ import pytest
 import trio
 import trio_websocket
 
-from unifyport.protocols.xchat import KEEP_ALIVE, decode_event, decode_frame, encode_frame
+from unifyport.protocols.xchat import KEEP_ALIVE, MessageEvent, decode_event, decode_frame, encode_frame
 from unifyport.sandbox.serving import bind
 from unifyport.sandbox.x.web.platform import ORIGIN, XWebPlatform
 
@@ -72,6 +72,15 @@ class Browser:
                 while not any(each.keep_alives for each in self.platform.socket.followers):
                     await trio.lowlevel.checkpoint()
             yield opened
+
+
+async def told(socket: trio_websocket.WebSocketConnection) -> MessageEvent:
+    """The next event of the socket, which comes alone."""
+    with trio.fail_after(5):
+        data = await socket.get_message()
+    assert isinstance(data, bytes)
+    (event,) = decode_frame(data).events
+    return event
 
 
 @contextlib.asynccontextmanager
@@ -152,17 +161,15 @@ async def test_inbox_and_history_are_read_from_the_newest_to_the_oldest() -> Non
 async def test_the_socket_tells_each_event_and_drops_what_a_test_says() -> None:
     async with browser() as web, web.socket() as socket:
         first = web.platform.orders.receive({"from": MAI, "to": SHOP, "text": "one"})
-        with trio.fail_after(5):
-            events = [decode_frame(await socket.get_message()).events[0] for _ in range(2)]
+        events = [await told(socket) for _ in range(2)]
         assert events[0].detail is not None
         assert events[0].detail.key_change is not None
         assert events[1].message_id == first["message_id"]
         await web.platform.push({"do": "drop", "count": 1})
         web.platform.orders.receive({"from": MAI, "to": SHOP, "text": "dropped"})
         web.platform.orders.receive({"from": MAI, "to": SHOP, "text": "two"})
-        with trio.fail_after(5):
-            told = decode_frame(await socket.get_message()).events[0]
-        assert int(told.previous_sequence_id or 0) > int(events[1].sequence_id or 0)  # a gap
+        after = await told(socket)
+        assert int(after.previous_sequence_id or 0) > int(events[1].sequence_id or 0)  # a gap
 
 
 async def test_a_void_token_opens_no_socket() -> None:
