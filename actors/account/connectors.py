@@ -14,6 +14,7 @@ from unifyport.providers.contract.login import ExportsSession, LogsOut
 from unifyport.providers.contract.session import Session
 
 from .former_session import FormerSession
+from .login_changes import known_guesses
 from .memory_session import MemorySession
 from .services import Services
 from .state import AccountState
@@ -98,6 +99,7 @@ class Connectors:
             wanted=self._state.spec.wanted(row.metadata),
             counts=attrs.evolve(services.tallies.connectors, channel=row.channel),
             former=former,
+            guesses_left=known_guesses(row.auth_payload),
         )
 
     async def _checked_proxy(self) -> Proxy | None:

@@ -30,7 +30,7 @@ from unifyport.providers.contract.login import (
 from .connectors import close, log_out
 from .dialog import FIRST_STEP_SECONDS, LoginDialog
 from .failures import LEASE_LOST, LeaseLost, NotDurable
-from .login_changes import changes_to_show_nothing, shown_of_failure
+from .login_changes import changes_to_show_nothing, known_guesses, shown_of_failure
 from .login_parts import Host, Progress, Step, StepDeadline
 from .memory_session import MemorySession
 from .state import DUPLICATE
@@ -76,6 +76,7 @@ class Login:
         self._dialog = LoginDialog(host, self.number, self._progress, self._deadline)
         self._session = MemorySession({})
         self._scope = trio.CancelScope()
+        self._guesses_left = known_guesses(host.row.auth_payload)
         self._recording = False  # it has succeeded, and that is on its way to the disk
 
     # -- what callers do ------------------------------------------------------------------------------------
@@ -214,8 +215,10 @@ class Login:
         reason = _reason_of(error)
         changes = {**self._end_of_login(LoginOutcome.FAILED), "last_error": reason}
         changes["auth_payload"] = shown_of_failure(error, imported=self._exported is not None)
+        if self._guesses_left is not None:  # until a passcode has been right
+            changes["auth_payload"].setdefault("guesses_left", self._guesses_left)
         if isinstance(error, RateLimited):
-            changes["auth_payload"] = {
+            changes["auth_payload"] |= {
                 "retry_at": rfc3339(self._host.now_ms() + int(error.retry_after * 1000))
             }
         row = attrs.evolve(self._host.row, **changes)

@@ -1,5 +1,6 @@
 """What the end of a login, or of its session, changes in the account's row."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from unifyport.model.account import AuthStatus
@@ -18,6 +19,12 @@ def changes_to_pending_login() -> dict[str, Any]:
 def changes_to_show_nothing() -> dict[str, Any]:
     """The row of an account that shows nothing to log in with."""
     return {"auth_payload": {}, "auth_expires_at": None}
+
+
+def known_guesses(auth_payload: Mapping[str, Any]) -> int | None:
+    """How many wrong passcodes the platform still takes, as far as the row of the account says it."""
+    left = auth_payload.get("guesses_left")
+    return left if isinstance(left, int) else None
 
 
 def shown_of_failure(error: BaseException, *, imported: bool) -> dict[str, Any]:

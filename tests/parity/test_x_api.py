@@ -194,6 +194,5 @@ async def test_what_the_capability_list_says(tmp_path: Path) -> None:
         assert connection["can_start_conversation"] is True
         assert "window_hours" not in connection
         assert {"send_text", "send_image", "send_video", "create_group"} <= {*connection["capabilities"]}
-        assert not {"send_audio", "send_reply", "edit_message", "revoke_message", "mark_read"} & {
-            *connection["capabilities"]
-        }
+        of_encrypted = {"send_audio", "send_reply", "edit_message", "revoke_message", "react_to_message"}
+        assert of_encrypted | {"mark_read"} <= {*connection["capabilities"]}

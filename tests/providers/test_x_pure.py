@@ -184,7 +184,6 @@ def test_where_a_text_goes(to: str, kind: str, path: str) -> None:
         (OutboundText("2222/../1", "user", "x"), "invalid_recipient"),
         (OutboundText("a/b", "group", "x"), "invalid_recipient"),
         (OutboundText("", "group", "x"), "invalid_recipient"),
-        (OutboundText("g123", "group", "x"), "encrypted_conversation"),
         (OutboundText("2222", "user", ""), "empty_text"),
         (OutboundText("2222", "user", "x" * 10_001), "text_too_long"),
         (OutboundContacts("2222", "user", contacts=[Contact("Mei")]), "unsupported_message_type"),

@@ -339,9 +339,13 @@ class JoinRequested(Reported):
 
 @attrs.define
 class Ignored:
-    """An event without a standard event. Only its key is kept, so that a repeat is recognised."""
+    """An event without a standard event. Only its key is kept, so that a repeat is recognised.
+
+    `held`: what the connector makes other events of, before they are committed in place of this one.
+    """
 
     key: bytes
+    held: Any = attrs.field(default=None, repr=False)
 
 
 @attrs.define

@@ -85,6 +85,7 @@ class ConnectorContext:
     wanted: frozenset[str] = frozenset()  # of `ConnectionSpec.on_request`, what the account has asked for
     counts: Counts = attrs.field(factory=Counts)
     former: Session | None = None  # of a login: the session that it will replace, to read from
+    guesses_left: int | None = None  # of a login: what the last wrong passcode has left; None: not known
 
 
 class Connector(Protocol):

@@ -19,6 +19,9 @@ from unifyport.model.token_bucket import Limit
 
 from ..http import HttpPlatform, as_json, http
 from ..limits import SendLimits
+from .chat.api import ChatApi, realm_answer
+from .chat.customers import ChatCustomers
+from .chat.state import ChatState
 from .customers import Customers
 from .delivery import Deliveries
 from .files import Files
@@ -44,6 +47,10 @@ class XPlatform(Customers, HttpPlatform):
         self.files = Files(self.directory)
         self.messages = Messages(self.directory, self.deliveries, self.files)
         self.oauth = OAuth(self.tokens)
+        self.chat = ChatState(self.directory.exists)
+        self.people = ChatCustomers(self.chat)
+        self.chat_api = ChatApi(self.chat)
+        self.chat.followers.append(self.report_chat)
         self.protocols = [http(self.app, "api", ("api_url", "authorize_url", "video_url", "photo_url"))]
         self._add_routes()
 
@@ -61,7 +68,7 @@ class XPlatform(Customers, HttpPlatform):
         self._user("/2/media/upload/<media>/append", "POST", "media", files.append)
         self._user("/2/media/upload/<media>/finalize", "POST", "media", files.finalize)
         self._user("/2/media/upload", "GET", "media", files.status)
-        self._user("/2/chat/conversations/<conversation>/typing", "POST", "typing", self._typing)
+        self._add_chat_routes()
         self._user("/2/activity/subscriptions", "POST", "subscriptions", self._subscribe)
         self._of_app("/2/activity/subscriptions", "GET", "subscriptions", sent.listed)
         self._of_app("/2/activity/subscriptions/<id>", "DELETE", "subscriptions", sent.unsubscribe)
@@ -76,9 +83,28 @@ class XPlatform(Customers, HttpPlatform):
         self._open("/i/oauth2/authorize", "GET", "authorize", self.oauth.authorize)
         self._open("/media/<media>/<name>", "GET", "file", files.public)
 
+    def _add_chat_routes(self) -> None:
+        api, base = self.chat_api, "/2/chat/conversations"
+        self._user("/2/users/<id>/public_keys", "GET", "public_keys", api.public_keys)
+        self._user(base, "GET", "chat_conversations", api.conversations)
+        self._user(f"{base}/group/initialize", "POST", "chat_groups", api.new_group)
+        self._user(f"{base}/group", "POST", "chat_groups", api.create_group)
+        self._user(f"{base}/<conversation>", "GET", "chat_conversation", api.conversation)
+        self._user(f"{base}/<conversation>/events", "GET", "chat_events", api.events)
+        self._user(f"{base}/<conversation>/keys", "POST", "chat_keys", api.add_keys)
+        self._user(f"{base}/<conversation>/messages", "POST", "chat_messages", api.send)
+        self._user(f"{base}/<conversation>/messages/delete", "POST", "chat_delete", api.delete)
+        self._user(f"{base}/<conversation>/read", "POST", "chat_read", api.read)
+        self._user(f"{base}/<conversation>/typing", "POST", "typing", self._typing)
+        self._user("/2/chat/media/upload/initialize", "POST", "chat_media", api.initialize)
+        self._user("/2/chat/media/upload/<id>/append", "POST", "chat_media", api.append)
+        self._user("/2/chat/media/upload/<id>/finalize", "POST", "chat_media", api.finalize)
+        self._user("/2/chat/media/<conversation>/<hash>", "GET", "chat_file", api.download)
+        self._open("/realm/<id>/req", "POST", "realm", lambda id: realm_answer(self.chat.realms, id))
+
     def endpoints(self, addresses: dict[str, str]) -> dict[str, str]:
         found = super().endpoints(addresses)
-        self.messages.base_url = found["api_url"]
+        self.messages.base_url = self.chat.realms.url = found["api_url"]
         return {**found, "authorize_url": f"{found['api_url']}/i/oauth2/authorize"}
 
     async def run(self) -> None:
@@ -140,6 +166,7 @@ class XPlatform(Customers, HttpPlatform):
         if isinstance(found, Response):
             return found
         posted = method == "POST" and request.path.startswith("/2/dm_conversations")
+        posted |= request.path.startswith("/2/chat/") and request.path.endswith(("/messages", "/group"))
         answer = as_json(found, 201 if posted else 200)
         answer.headers.update({"x-rate-limit-limit": "15", "x-rate-limit-remaining": "15"})
         return answer

@@ -1,8 +1,14 @@
 """The customers' side of the played X, for the control port."""
 
+import base64
 import time
 from typing import Any
 
+from unifyport.providers.x.xchat.contents import AUDIO, FILE, IMAGE, VIDEO
+
+from .chat.api import payload_of
+from .chat.customers import ChatCustomers
+from .chat.state import ChatEvent, ChatState
 from .delivery import Deliveries
 from .files import Files
 from .messages import Messages
@@ -19,6 +25,8 @@ class Customers:
     deliveries: Deliveries
     files: Files
     messages: Messages
+    chat: ChatState
+    people: ChatCustomers
 
     def __init__(self) -> None:
         super().__init__()
@@ -28,8 +36,9 @@ class Customers:
         """A customer writes `{to, from, text, media, name}`; `media` is `{type, content (base64),
         mime_type}`.
 
-        `conversation`: of a group, which X does not report; `encrypted`: a message of XChat. Any other key of
-        `more` is part of `message_data`. Returns the platform's ids. Raises `ValueError`.
+        `conversation`: of a group, which X does not report; `encrypted`: a message of XChat, in a group `g…`
+        if `conversation` says so. Any other key of `more` is part of `message_data`. Returns the platform's
+        ids. Raises `ValueError`.
         """
         to, sender = self._account(order.get("to")), str(order.get("from", "2222"))
         if not sender.isdigit():
@@ -37,7 +46,7 @@ class Customers:
         if "name" in order:
             self.directory.names[sender] = str(order["name"])
         if order.get("encrypted"):
-            return self._encrypted(to, sender)
+            return self._encrypted(to, sender, order)
         conversation = order.get("conversation")
         if conversation is None:
             conversation = self.directory.pair(to, sender)
@@ -98,19 +107,30 @@ class Customers:
         hooks = list(self.deliveries.webhooks)
         self.deliveries.send({"data": data}, hooks[0] if hooks else "")
 
-    def _encrypted(self, to: str, sender: str) -> dict[str, Any]:
-        id_ = self.directory.new_id()
-        payload = {
-            "conversation_token": "a-token-of-the-conversation",
-            "id": id_,
-            "created_at_msec": str(int(time.time() * 1000)),
-            "sender_id": sender,
-            "conversation_id": f"{sender}:{to}",
-            "conversation_key_version": "1768236281331",
-            "encoded_event": "CwABAAAAATELAAIAAAABMg==",
-        }
-        self.deliveries.emit("chat.received", to, payload)
-        return {"message_id": id_, "conversation_id": sender}
+    def _encrypted(self, to: str, sender: str, order: dict[str, Any]) -> dict[str, Any]:
+        """A person writes encrypted; who has no keys sets XChat up, the account's user as well."""
+        self.people.enrol(to)
+        text, place = str(order.get("text", "")), str(order.get("conversation") or to)
+        if "media" in order:
+            media = order["media"]
+            content = base64.b64decode(str(media.get("content", "")))
+            kind = {"image": IMAGE, "video": VIDEO, "audio": AUDIO}.get(str(media.get("type")), FILE)
+            event = self.people.send_file(
+                sender, place, text, content, kind=kind, name=str(media.get("name", "file"))
+            )
+        else:
+            event = self.people.write(sender, place, text)
+        shown = sender if ":" in event.conversation else event.conversation
+        return {"message_id": event.message_id, "conversation_id": shown, "sequence_id": event.sequence}
+
+    def report_chat(self, event: ChatEvent, users: set[str]) -> None:
+        """Report an event of XChat to who has subscribed. X reports no read marks."""
+        if event.kind == "read":
+            return
+        payload = payload_of(event, self.chat.conversations[event.conversation].keys)
+        for user in users:
+            kind = "chat.sent" if user == event.sender else "chat.received"
+            self.deliveries.emit(kind, user, payload)
 
     def _account(self, to: Any) -> str:
         if to is not None:

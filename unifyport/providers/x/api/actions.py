@@ -25,7 +25,9 @@ from unifyport.providers.contract.capabilities import (
 from unifyport.providers.contract.errors import Rejected
 from unifyport.providers.http import origin_of
 
+from ..xchat.files import read_handle
 from .calls import XApi
+from .chat_commands import ChatCommands
 from .media import Handle
 from .people import PAIR, USER, canonical
 from .render import render_group
@@ -51,13 +53,18 @@ class _Blocked(Struct):
     blocked: bool = False
 
 
-class XActions(DownloadsMedia, ReadsContacts, BlocksContacts, UnblocksContacts, CreatesGroups, ShowsTyping):
+class XActions(
+    ChatCommands, DownloadsMedia, ReadsContacts, BlocksContacts, UnblocksContacts, CreatesGroups, ShowsTyping
+):
     """`media_origins`: where files are fetched without a token."""
 
     api: XApi
     media_origins: set[tuple[str, str | None, int | None]]
 
     async def download(self, handle: bytes, sink: Sink, limit: int) -> None:
+        if (sealed := read_handle(handle)) is not None:
+            await self.chat.download(sealed, sink, limit)
+            return
         try:
             file = msgspec.json.decode(handle, type=Handle)
         except UNREADABLE:
@@ -92,6 +99,8 @@ class XActions(DownloadsMedia, ReadsContacts, BlocksContacts, UnblocksContacts, 
         await self.api.call("POST", f"/2/users/{_user(contact_id)}/dm/unblock", _Blocked, family="block")
 
     async def create_group(self, name: str, members: list[str]) -> str:
+        if (group := await self.create_encrypted_group(name, members)) is not None:
+            return group
         body = render_group(name, members)
         made: _Created = await self.api.call(
             "POST", "/2/dm_conversations", _Created, family="messages", json=body

@@ -9,7 +9,7 @@ older kind come no other way. Where the operator does not want to pay for that (
 openings alone read, and the mark moves with the events of the stream as well, `SETTLE_SECONDS` after them, as
 they come in no certain order. A kill leaves what is missing above the mark.
 
-Encrypted messages are not listed. A gap in them is filled by the stream's backfill alone.
+Encrypted messages are not listed there (`chat_receiving.py`).
 """
 
 import math

@@ -4,6 +4,8 @@
 Events come by the app's stream (`hub.py`) or by its webhook. Neither repeats what was not taken, so what
 happened meanwhile is fetched at each opening (`catch_up.py`). What X reports of what we sent is recognised
 (`echoes.py`).
+
+Encrypted messages (XChat) come the same ways and go by calls of their own: `chat_*.py`, `../xchat`.
 """
 
 import trio
@@ -14,7 +16,7 @@ from unifyport.model.inbound import ProviderEvent
 from unifyport.model.message import OutboundMedia, OutboundMessage, OutboundText
 from unifyport.model.unit import SessionChange
 from unifyport.providers.contract.base import WEBHOOK, ConnectorContext, KeepsTokens, Link, SettlesEchoes
-from unifyport.providers.contract.capabilities import SendsImages, SendsText, SendsVideos, Sent
+from unifyport.providers.contract.capabilities import SendsFiles, SendsText, Sent
 from unifyport.providers.contract.errors import (
     Rejected,
     Transient,
@@ -23,14 +25,19 @@ from unifyport.providers.contract.login import Authorization, Authorizes, Dialog
 from unifyport.providers.http import origin_of
 from unifyport.providers.oauth import OAuthTokens
 
+from ..xchat.chat import XChat
 from .actions import XActions
 from .calls import XApi
 from .catch_up import MARK, first_mark
+from .chat_calls import ChatCalls
+from .chat_login import import_for_connection, unlock_for_login
+from .chat_receiving import ChatReceiver
+from .chat_upkeep import keep_complete
 from .echoes import HOLD_WEBHOOK_SECONDS, Echoes
 from .hub import hub_of
 from .oauth import SCOPES, client_of, page_of, revoke
 from .receiving import Receiver
-from .render import Request, render
+from .render import ENCRYPTED_ONLY, Request, render
 from .subscriptions import ensure_webhook, is_valid, remove_webhook, subscribe, unsubscribe
 from .uploads import upload
 
@@ -52,9 +59,7 @@ class _SentMessage(Struct):
     dm_conversation_id: str = ""
 
 
-class XConnector(
-    Authorizes, KeepsTokens, LogsOut, SettlesEchoes, SendsText, SendsImages, SendsVideos, XActions
-):
+class XConnector(Authorizes, KeepsTokens, LogsOut, SettlesEchoes, SendsText, SendsFiles, XActions):
     """One user of X."""
 
     def __init__(self, context: ConnectorContext) -> None:
@@ -67,7 +72,7 @@ class XConnector(
         self.api.http.tokens = self._tokens
         endpoints = context.endpoints
         self.media_origins = {origin_of(endpoints.video_url), origin_of(endpoints.photo_url)}
-        self._me = ""
+        self._sealed: ChatReceiver | None = None
         self._echoes = Echoes(context.session, context.clock)
         self._webhook: str | None = None
         if context.receive == WEBHOOK:
@@ -81,16 +86,22 @@ class XConnector(
         await self._tokens.exchange(await dialog.ask_consent(page_of(self._context), SCOPES))
         me: _Me = await self.api.call("GET", _USER, _Me, login=True)
         await self._session.commit(await first_mark(self.api, me.id))
-        return Authorization(_identity(me))
+        identity = _identity(me)
+        await unlock_for_login(self._context, ChatCalls(self.api, me.id), me.id, dialog)
+        return Authorization(identity)
 
     async def login(self) -> Identity:
         me: _Me = await self.api.call("GET", _USER, _Me, login=True)
-        self._me = me.id
+        identity = _identity(me)
+        self.user_id = me.id
+        calls = ChatCalls(self.api, me.id)
+        await import_for_connection(self._context, calls, me.id)
+        self.chat_parts = await XChat.load(calls, self._session, me.id, self._context.clock), calls
         webhook_id = None if self._webhook is None else await self._register(self._webhook)
         await subscribe(self.api, me.id, webhook_id)
         if await self._session.get(MARK, me.id.encode()) is None:
             await self._session.commit(await first_mark(self.api, me.id))
-        return _identity(me)
+        return identity
 
     async def _register(self, url: str) -> str:
         """The id of the app's webhook; one account of an app registers it at a time."""
@@ -113,20 +124,31 @@ class XConnector(
     # -- receiving -------------------------------------------------------------------------------------------
 
     async def receive(self, link: Link) -> None:
-        await self._session.commit([SessionChange(*ME, self._me.encode())])
+        me = self.user_id
+        await self._session.commit([SessionChange(*ME, me.encode())])
         hourly = self._context.endpoints.read_history_hourly
-        receiver = Receiver(self.api, self._session, self._me, echoes=self._echoes, hourly=hourly)
+        assert self.chat_parts is not None, "login comes first"
+        chat, calls = self.chat_parts
+        sealed = ChatReceiver(chat, calls, self._session, me=me, clock=self._context.clock)
+        await sealed.load()
+        self._sealed = sealed
+        receiver = Receiver(self.api, self._session, me, echoes=self._echoes, chat=sealed, hourly=hourly)
         await receiver.load()
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._echoes.remember, link, self._me)
+            nursery.start_soon(self._echoes.remember, link, me)
+            nursery.start_soon(keep_complete, sealed, chat, link)
             if self._webhook is not None:
                 await self._watch(link, receiver, self._webhook)
-            with self._hub.follow(self._me, link.observed) as follower:
+            with self._hub.follow(me, link.observed) as follower:
                 nursery.start_soon(self._hub.lead, self._context)
                 await receiver.follow(link, follower)
 
     async def settle(self, events: list[ProviderEvent]) -> tuple[list[ProviderEvent], list[SessionChange]]:
-        return await self._echoes.settle(events, HOLD_WEBHOOK_SECONDS)
+        if self._sealed is None:
+            return await self._echoes.settle(events, HOLD_WEBHOOK_SECONDS)
+        opened, changes = await self._sealed.open(events)
+        settled, more = await self._echoes.settle(opened, HOLD_WEBHOOK_SECONDS)
+        return settled, [*changes, *more]
 
     async def _watch(self, link: Link, receiver: Receiver, webhook: str) -> None:
         """Fetch what was missed, and check every hour that the webhook is valid and the login good."""
@@ -147,16 +169,14 @@ class XConnector(
 
     async def send_text(self, message: OutboundText) -> Sent:
         request: Request = message.rendered_by(render)
+        if request.path == ENCRYPTED_ONLY or await self.is_encrypted(message.conversation_id):
+            return await self.chat.sending.send(message)
         return await self._send(message, request, request.body)
 
-    async def send_image(self, message: OutboundMedia) -> Sent:
-        return await self._send_file(message)
-
-    async def send_video(self, message: OutboundMedia) -> Sent:
-        return await self._send_file(message)
-
-    async def _send_file(self, message: OutboundMedia) -> Sent:
+    async def send_file(self, message: OutboundMedia) -> Sent:
         request: Request = message.rendered_by(render)
+        if request.path == ENCRYPTED_ONLY or await self.is_encrypted(message.conversation_id):
+            return await self.chat.sending.send(message)
         self.api.check_window(MESSAGES)
         media_id = await upload(self.api, message)
         return await self._send(message, request, request.with_media(media_id))

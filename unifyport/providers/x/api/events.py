@@ -4,8 +4,6 @@ https://docs.x.com/x-api/activity/introduction lists the types. Those without a 
 that another program of the app subscribed to, become `provider.event` under X's word.
 """
 
-import base64
-import binascii
 from collections.abc import Callable
 
 import attrs
@@ -25,8 +23,9 @@ from unifyport.model.inbound import (
 )
 
 from . import shapes
+from .chat_items import Sealed
 from .items import instant, message_key, milliseconds
-from .kinds import of_activity, of_encrypted
+from .kinds import of_activity
 from .people import Users, chat_with, conversation, sender
 
 
@@ -111,21 +110,14 @@ def _typing(found: Found) -> list[ProviderEvent]:
     return [Ignored(raw_key("x", found.me, found.raw, "typing"))]
 
 
-def _encrypted(found: Found) -> list[ProviderEvent]:
-    """A message whose text only the members' keys open."""
+def _sealed(found: Found) -> list[ProviderEvent]:
+    """An event of XChat: it is opened once the account's keys are at hand (`chat_receiving.py`)."""
     payload = msgspec.json.decode(found.raw, type=shapes.Encrypted)
-    at = None if payload.created_at_msec is None else milliseconds(payload.created_at_msec)
-    id_ = payload.id or _signed_id(payload.encoded_event) or found.activity.event_uuid
-    key = dedupe_key("x", found.me, "chat", payload.conversation_id, id_)
-    if not 0 < len(id_) <= 128:
-        raise ValueError("id")
-    chat = conversation(found.me, payload.conversation_id, {})
-    who, content = sender(payload.sender_id, {}), of_encrypted(id_)
-    if found.activity.event_type == "chat.received" and payload.sender_id != found.me:
-        return [MessageReceived(key, chat, who, content, at)]
-    details = {"change": "sent"}
-    echo = PlatformEvent(key, "message_echo", at, chat, who, content, direction="outbound", details=details)
-    return [echo]
+    if not payload.encoded_event:
+        raise ValueError("no event")
+    key = raw_key("x", found.me, found.raw, found.activity.event_type, "sealed")
+    sealed = Sealed(payload.encoded_event, payload.conversation_key_change_event or "")
+    return [Ignored(key, sealed)]
 
 
 def _chat_change(found: Found) -> list[ProviderEvent]:
@@ -136,26 +128,6 @@ def _chat_change(found: Found) -> list[ProviderEvent]:
     key = raw_key("x", found.me, found.raw, activity.event_type, activity.event_uuid)
     chat = conversation(found.me, payload.conversation_id, {})
     return [PlatformEvent(key, activity.event_type, at, chat, sender(payload.sender_id, {}))]
-
-
-def _signed_id(encoded: str) -> str:
-    """The message id in an encoded event: field 2 of a Thrift struct whose first fields are texts.
-
-    Empty if it cannot be read. The rest of the struct is signed or encrypted and is not read here.
-    """
-    try:
-        data = base64.b64decode(encoded[:1024] + "=" * (-len(encoded[:1024]) % 4))
-    except binascii.Error:
-        return ""
-    place = 0
-    while data[place : place + 1] == b"\x0b":  # a text: type, field number (2 bytes), length (4 bytes)
-        field = int.from_bytes(data[place + 1 : place + 3])
-        end = place + 7 + int.from_bytes(data[place + 3 : place + 7])
-        if field == 2:
-            id_ = data[place + 7 : end]
-            return id_.decode() if end <= len(data) and id_.isascii() and len(id_) <= 128 else ""
-        place = end
-    return ""
 
 
 def revocation(activity: shapes.Activity, raw: bytes) -> tuple[str, PlatformEvent]:
@@ -178,8 +150,8 @@ EVENTS: dict[str, str | Reader] = {
     "dm.sent": MESSAGES,
     "dm.read": RECEIPTS,
     "dm.indicate_typing": TYPING,
-    "chat.received": _encrypted,
-    "chat.sent": _encrypted,
+    "chat.received": _sealed,
+    "chat.sent": _sealed,
     "chat.conversation_join": _chat_change,
     "chat.conversation.join": _chat_change,
     "chat.conversation.member_added": _chat_change,

@@ -17,8 +17,6 @@ from .media import TYPES, attachment
 from .texts import entities_of, links_of, written
 
 KINDS: dict[str, MessageType] = {"text": "text", **{word: kind for word, (kind, _) in TYPES.items()}}
-ENCRYPTED = "encrypted"
-ENCRYPTED_TEXT = "[encrypted message]"
 # Fields of `message_data` that are read, or that belong to what is read.
 _KNOWN = frozenset({"text", "entities", "attachment", "quick_reply", "quick_reply_response", "ctas"})
 
@@ -58,11 +56,6 @@ def of_event(event: shapes.DmEvent, media: Sequence[shapes.Media], missing: Sequ
     elif not found.text and not found.attachments:
         _mark_unsupported(found, "message")
     return found
-
-
-def of_encrypted(id_: str) -> Content:
-    """An encrypted message, which only the keys of its members open."""
-    return Content(id_, "unknown", ENCRYPTED_TEXT, kind=ENCRYPTED)
 
 
 def _content(id_: str, text: str, media: Sequence[shapes.Media]) -> Content:

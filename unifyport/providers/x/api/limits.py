@@ -19,7 +19,12 @@ PARALLEL_SENDS = 4
 PACE = Pace(account=Limit(15 / 900, 15))
 MAX_TEXT = 10_000
 # https://docs.x.com/x-api/media/introduction
-MAX_UPLOAD = {"image": 15 * MEBIBYTE, "video": 512 * MEBIBYTE}
+MAX_UPLOAD = {
+    "image": 15 * MEBIBYTE,
+    "video": 512 * MEBIBYTE,
+    "audio": 512 * MEBIBYTE,  # in encrypted conversations, for which X publishes no limits
+    "document": 512 * MEBIBYTE,
+}
 MAX_IMAGE = 5 * MEBIBYTE  # of an image that is no GIF
 MAX_DOWNLOAD = 512 * MEBIBYTE
 DEFAULT_WAIT = 60.0  # https://docs.x.com/x-api/fundamentals/handling-disconnections

@@ -14,9 +14,9 @@ from unifyport.providers.contract.session import Session
 
 from .calls import XApi
 from .catch_up import CatchUp
+from .chat_receiving import ChatReceiver
 from .echoes import Echoes
 from .hub import Follower, Opened
-from .kinds import ENCRYPTED
 from .parse import parse_activity
 
 _BATCH = 100  # events of the stream in one commit
@@ -25,10 +25,13 @@ _BATCH = 100  # events of the stream in one commit
 class Receiver:
     """`me`: the id of the account's user."""
 
-    def __init__(self, api: XApi, session: Session, me: str, *, echoes: Echoes, hourly: bool) -> None:
+    def __init__(
+        self, api: XApi, session: Session, me: str, *, echoes: Echoes, chat: ChatReceiver, hourly: bool
+    ) -> None:
         self._me = me
         self._session = session
         self._echoes = echoes
+        self._chat = chat
         self._catch_up = CatchUp(api, session, me, hourly=hourly)
 
     @property
@@ -52,6 +55,7 @@ class Receiver:
                 item = await self._take(link, follower, item)
             if isinstance(item, Opened) and not (item.covered and catch_up.complete):
                 catch_up.reopen()
+                self._chat.reopen()
             if changes := catch_up.settled():
                 await self._session.commit(changes)
             if follower.opened and trio.current_time() >= catch_up.due:
@@ -89,7 +93,9 @@ class Receiver:
         *,
         size: int = 0,
     ) -> None:
-        settled, more = await self._echoes.settle(events)
+        opened, sealed = await self._chat.open(events)
+        settled, more = await self._echoes.settle(opened)
+        more += sealed
         while len(settled) > _BATCH:  # the mark moves with the last of them
             await link.deliver(Batch(settled[:_BATCH]))
             settled = settled[_BATCH:]
@@ -105,7 +111,7 @@ def _ids(events: list[ProviderEvent]) -> list[str]:
     for event in events:
         match event:
             case MessageReceived(content=content) | PlatformEvent(name="message_echo", content=content):
-                if content is not None and content.kind != ENCRYPTED:
+                if content is not None:
                     found.append(content.id)
             case Unparsed(message_id=id_):
                 found.append(id_)

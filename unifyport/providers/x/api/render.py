@@ -12,6 +12,7 @@ import attrs
 from unifyport.model.message import OutboundContacts, OutboundMedia, OutboundMessage
 from unifyport.providers.contract.errors import Rejected
 
+from ..xchat.ids import GROUP
 from .limits import MAX_TEXT
 from .people import PAIR, USER, canonical
 
@@ -23,6 +24,7 @@ MEDIA_TYPES = {
     "video": ("video/mp4", "video/quicktime", "video/webm", "video/mp2t"),
 }
 GIF = "image/gif"
+ENCRYPTED_ONLY = ""  # in place of a path
 
 
 @attrs.frozen
@@ -49,7 +51,10 @@ def render(message: OutboundMessage) -> Request:
 
 
 def path_of(conversation_id: str, conversation_type: str) -> str:
-    """Where a message of a conversation is sent. Raises `Rejected` for an id of an unknown form."""
+    """Where a message of a conversation is sent, if it is not encrypted; `ENCRYPTED_ONLY`: it must be.
+
+    Raises `Rejected` for an id of an unknown form.
+    """
     id_ = canonical(conversation_id)
     if PAIR.fullmatch(id_):
         return f"/2/dm_conversations/{id_}/messages"
@@ -57,8 +62,8 @@ def path_of(conversation_id: str, conversation_type: str) -> str:
         if USER.fullmatch(id_) is None:
             raise Rejected("invalid_recipient", "to.id is not the id of a user of X")
         return f"/2/dm_conversations/with/{id_}/messages"
-    if id_.startswith("g") and USER.fullmatch(id_[1:]):
-        raise Rejected("encrypted_conversation", "X takes messages to this group encrypted only")
+    if GROUP.fullmatch(id_):
+        return ENCRYPTED_ONLY
     if _GROUP.fullmatch(id_) is None:
         raise Rejected("invalid_recipient", "to.id is not the id of a conversation of X")
     return f"/2/dm_conversations/{id_}/messages"

@@ -169,6 +169,7 @@ class Encrypted(Struct):
     id: str = ""
     created_at_msec: str | int | None = None
     encoded_event: str = ""
+    conversation_key_change_event: str | None = None
 
 
 # -- GET /2/dm_events ----------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ What is uploaded and not sent disappears at X after a day, so a failure has appl
 """
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -74,11 +75,14 @@ async def _append(api: XApi, media_id: str, message: OutboundMedia) -> None:
         file.close()
 
 
-def chunk_form(chunk: bytes, number: int) -> tuple[bytes, str]:
-    """A form with one chunk of a file (RFC 7578), and its content type."""
+def chunk_form(chunk: bytes, number: int, named: Mapping[str, str] | None = None) -> tuple[bytes, str]:
+    """A form with one chunk of a file (RFC 7578) and further fields, and its content type."""
     boundary = os.urandom(16).hex()
-    head = (
-        f'--{boundary}\r\ncontent-disposition: form-data; name="segment_index"\r\n\r\n{number}\r\n'
+    fields = {"segment_index": str(number), **(named or {})}
+    head = "".join(
+        f'--{boundary}\r\ncontent-disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+        for name, value in fields.items()
+    ) + (
         f'--{boundary}\r\ncontent-disposition: form-data; name="media"; filename="chunk"\r\n'
         "content-type: application/octet-stream\r\n\r\n"
     )
