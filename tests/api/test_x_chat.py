@@ -255,8 +255,9 @@ async def test_files_both_ways(tmp_path: Path) -> None:
         async with httpx.AsyncClient() as client:
             fetched = await client.get(attachment["url"])
         assert fetched.content == content
-        sent = {"type": "image", "url": attachment["url"], "caption": "back"}
-        answer = await world.send(message=sent)
+        stored = await world.api("POST", "/v1/media", files={"file": ("back.jpg", content)})
+        key = stored.json()["data"]["file_key"]
+        answer = await world.send(message={"type": "image", "file_key": key, "caption": "back"})
         assert answer.status_code == 200, answer.text
         told = world.x.people.told(MEI, ME)[-1]
         [file] = told["attachments"]

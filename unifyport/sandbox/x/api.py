@@ -19,7 +19,7 @@ from unifyport.model.token_bucket import Limit
 
 from ..http import HttpPlatform, as_json, http
 from ..limits import SendLimits
-from .chat.api import ChatApi, realm_answer
+from .chat.api import ChatApi, add_routes, realm_answer
 from .chat.customers import ChatCustomers
 from .chat.state import ChatState
 from .customers import Customers
@@ -68,7 +68,8 @@ class XPlatform(Customers, HttpPlatform):
         self._user("/2/media/upload/<media>/append", "POST", "media", files.append)
         self._user("/2/media/upload/<media>/finalize", "POST", "media", files.finalize)
         self._user("/2/media/upload", "GET", "media", files.status)
-        self._add_chat_routes()
+        add_routes(self.chat_api, self._user)
+        self._open("/realm/<id>/req", "POST", "realm", lambda id: realm_answer(self.chat.realms, id))
         self._user("/2/activity/subscriptions", "POST", "subscriptions", self._subscribe)
         self._of_app("/2/activity/subscriptions", "GET", "subscriptions", sent.listed)
         self._of_app("/2/activity/subscriptions/<id>", "DELETE", "subscriptions", sent.unsubscribe)
@@ -82,25 +83,6 @@ class XPlatform(Customers, HttpPlatform):
         self._open("/2/oauth2/revoke", "POST", "revoke", self.oauth.revoke)
         self._open("/i/oauth2/authorize", "GET", "authorize", self.oauth.authorize)
         self._open("/media/<media>/<name>", "GET", "file", files.public)
-
-    def _add_chat_routes(self) -> None:
-        api, base = self.chat_api, "/2/chat/conversations"
-        self._user("/2/users/<id>/public_keys", "GET", "public_keys", api.public_keys)
-        self._user(base, "GET", "chat_conversations", api.conversations)
-        self._user(f"{base}/group/initialize", "POST", "chat_groups", api.new_group)
-        self._user(f"{base}/group", "POST", "chat_groups", api.create_group)
-        self._user(f"{base}/<conversation>", "GET", "chat_conversation", api.conversation)
-        self._user(f"{base}/<conversation>/events", "GET", "chat_events", api.events)
-        self._user(f"{base}/<conversation>/keys", "POST", "chat_keys", api.add_keys)
-        self._user(f"{base}/<conversation>/messages", "POST", "chat_messages", api.send)
-        self._user(f"{base}/<conversation>/messages/delete", "POST", "chat_delete", api.delete)
-        self._user(f"{base}/<conversation>/read", "POST", "chat_read", api.read)
-        self._user(f"{base}/<conversation>/typing", "POST", "typing", self._typing)
-        self._user("/2/chat/media/upload/initialize", "POST", "chat_media", api.initialize)
-        self._user("/2/chat/media/upload/<id>/append", "POST", "chat_media", api.append)
-        self._user("/2/chat/media/upload/<id>/finalize", "POST", "chat_media", api.finalize)
-        self._user("/2/chat/media/<conversation>/<hash>", "GET", "chat_file", api.download)
-        self._open("/realm/<id>/req", "POST", "realm", lambda id: realm_answer(self.chat.realms, id))
 
     def endpoints(self, addresses: dict[str, str]) -> dict[str, str]:
         found = super().endpoints(addresses)

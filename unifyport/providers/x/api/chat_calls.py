@@ -5,11 +5,10 @@ be, so they are read only where something is missing (`chat_catch_up.py`).
 """
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 from urllib.parse import quote
 
 import msgspec
-from msgspec import Struct
 
 from unifyport.model.json_text import UNREADABLE
 from unifyport.providers.contract.capabilities import Sink
@@ -18,10 +17,21 @@ from unifyport.providers.http import UPLOAD_SECONDS, nothing_applied
 
 from ..xchat.heads import number
 from ..xchat.ids import in_path
-from ..xchat.made import ActionSignature, Deletion, Encoded, GroupCreation, KeyChange
+from ..xchat.made import Deletion, Encoded, GroupCreation, KeyChange
 from ..xchat.transport import PublicKey
 from ..xchat.vault import realm_config
 from .calls import XApi, with_query
+from .chat_shapes import (
+    ConversationPage,
+    EventPage,
+    KeyRow,
+    Listed,
+    NewGroup,
+    SentEvent,
+    Upload,
+    key_change_body,
+    signature_body,
+)
 from .uploads import CHUNK, chunk_form
 
 CONVERSATIONS = "/2/chat/conversations"
@@ -31,60 +41,7 @@ _PAGES_FOR_A_KEY = 5
 _MAX_SEGMENTS = 1000
 _GONE = (403, 404, 410)
 
-
-class _Key(Struct):
-    public_key: str = ""
-    signing_public_key: str = ""
-    identity_public_key_signature: str = ""
-    public_key_version: str | int = ""
-    user_id: str = ""
-    id: str = ""
-    juicebox_config: Any = None
-
-
-class _Sent(Struct):
-    encoded_message_event: str = ""
-
-
-class ChatEvent(Struct):
-    encoded_event: str = ""
-
-
-class _Meta(Struct):
-    conversation_key_events: list[str] = []
-    has_more: bool = False
-    next_token: str | None = None
-
-
-class EventPage(Struct):
-    """A page of a conversation's events, the newest first."""
-
-    data: list[ChatEvent] = []
-    meta: _Meta = msgspec.field(default_factory=_Meta)
-
-
-class Listed(Struct):
-    id: str = ""
-    updated_at: str = ""
-    member_ids: list[str] = []
-    participant_ids: list[str] = []
-
-
-class ConversationPage(Struct):
-    data: list[Listed] = []
-    meta: _Meta = msgspec.field(default_factory=_Meta)
-
-
 _Page = TypeVar("_Page", EventPage, ConversationPage)
-
-
-class _Upload(Struct):
-    session_id: str
-    media_hash_key: str
-
-
-class _Group(Struct):
-    conversation_id: str
 
 
 class ChatCalls:
@@ -111,8 +68,8 @@ class ChatCalls:
         path = with_query(f"/2/users/{user}/public_keys", {"public_key.fields": fields})
         with nothing_applied():
             try:
-                rows: list[_Key] = (
-                    await self._api.call("GET", path, list[_Key] | None, family="public_keys") or []
+                rows: list[KeyRow] = (
+                    await self._api.call("GET", path, list[KeyRow] | None, family="public_keys") or []
                 )
             except Rejected:
                 return []  # a user who has none, or who is not there
@@ -142,7 +99,7 @@ class ChatCalls:
 
     async def add_keys(self, conversation: str, change: KeyChange) -> None:
         path = f"{CONVERSATIONS}/{in_path(conversation)}/keys"
-        await self._api.ask("POST", path, family="chat_keys", json=_key_change(change))
+        await self._api.ask("POST", path, family="chat_keys", json=key_change_body(change))
 
     # -- conversations ---------------------------------------------------------------------------------------
 
@@ -180,12 +137,12 @@ class ChatCalls:
             "encoded_message_event_signature": message.signature,
         }
         path = f"{CONVERSATIONS}/{in_path(conversation)}/messages"
-        sent: _Sent = await self._api.call("POST", path, _Sent, family="chat_messages", json=body)
+        sent: SentEvent = await self._api.call("POST", path, SentEvent, family="chat_messages", json=body)
         return sent.encoded_message_event
 
     async def create_group(self, creation: GroupCreation) -> None:
         body = {
-            **_key_change(creation.change),
+            **key_change_body(creation.change),
             "conversation_id": creation.change.conversation,
             "group_members": creation.members,
             "group_admins": creation.admins,
@@ -195,14 +152,14 @@ class ChatCalls:
 
     async def new_group_id(self) -> str:
         path = f"{CONVERSATIONS}/group/initialize"
-        made: _Group = await self._api.call("POST", path, _Group, family="chat_groups")
+        made: NewGroup = await self._api.call("POST", path, NewGroup, family="chat_groups")
         return made.conversation_id
 
     async def delete(self, conversation: str, deletion: Deletion) -> None:
         body = {
             "sequence_ids": [str(each) for each in deletion.sequences],
             "delete_message_action": "delete_for_all" if deletion.for_all else "delete_for_self",
-            "action_signatures": [_signature(deletion.signature)],
+            "action_signatures": [signature_body(deletion.signature)],
         }
         path = f"{CONVERSATIONS}/{in_path(conversation)}/messages/delete"
         await self._api.ask("POST", path, family="chat_delete", json=body)
@@ -216,10 +173,10 @@ class ChatCalls:
     async def upload(self, conversation: str, pieces: AsyncIterator[bytes], size: int) -> str:
         """https://docs.x.com/x-api/chat/initialize-chat-media-upload"""
         with nothing_applied():
-            begun: _Upload = await self._api.call(
+            begun: Upload = await self._api.call(
                 "POST",
                 "/2/chat/media/upload/initialize",
-                _Upload,
+                Upload,
                 family="chat_media",
                 json={"conversation_id": conversation, "total_bytes": size},
             )
@@ -255,30 +212,3 @@ async def _chunks(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
             del waiting[:CHUNK]
     if waiting:
         yield bytes(waiting)
-
-
-def _key_change(change: KeyChange) -> dict[str, Any]:
-    return {
-        "conversation_key_version": str(change.version),
-        "conversation_participant_keys": [
-            {
-                "user_id": each.user_id,
-                "encrypted_conversation_key": each.encrypted,
-                "public_key_version": each.public_key_version,
-            }
-            for each in change.wrapped
-        ],
-        "action_signatures": [_signature(each) for each in change.signatures],
-    }
-
-
-def _signature(action: ActionSignature) -> dict[str, Any]:
-    return {
-        "message_id": action.message_id,
-        "encoded_message_event_detail": action.detail,
-        "message_event_signature": {
-            "signature": action.signature,
-            "public_key_version": action.public_key_version,
-            "signature_version": action.signature_version,
-        },
-    }

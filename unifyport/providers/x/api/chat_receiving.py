@@ -38,6 +38,7 @@ log = logging.getLogger("unifyport.x")
 MARK = "xchat_mark"  # session record, by conversation
 CHECKED = ("xchat_checked", b"")  # unix ms: conversations that changed before are read
 SLACK_MS = 120_000  # between X's clocks
+SKEW_MS = 10_000  # between its clock and ours
 AT_A_TIME = 100  # events that are opened and committed together
 MAX_PAGES = 100
 
@@ -58,12 +59,7 @@ class ChatReceiver:
         self.due: set[str] = set()
 
     async def load(self) -> None:
-        stored = number((await self._session.get(*BEGAN) or b"").decode())
-        if stored is None:
-            stored = self._clock.now_ms()
-            value = str(stored).encode()
-            await self._session.commit([SessionChange(*BEGAN, value), SessionChange(*CHECKED, value)])
-        self._began = stored
+        self._began = await begin(self._session, self._clock)
 
     async def open(self, events: list[ProviderEvent]) -> tuple[list[ProviderEvent], list[SessionChange]]:
         """The events, with what sealed ones say in place of them. Raises `LoggedOut`."""
@@ -222,6 +218,18 @@ class ChatReceiver:
 
     async def _mark(self, place: str) -> int | None:
         return number((await self._session.get(MARK, place.encode()) or b"").decode())
+
+
+async def begin(session: Session, clock: Clock) -> int:
+    """When the account's first login was, in unix ms; now, if there was none. Called before anything is
+    ordered at X, so that nothing that it reports is taken for history.
+    """
+    stored = number((await session.get(*BEGAN) or b"").decode())
+    if stored is None:
+        stored = clock.now_ms() - SKEW_MS
+        value = str(stored).encode()
+        await session.commit([SessionChange(*BEGAN, value), SessionChange(*CHECKED, value)])
+    return stored
 
 
 def _mark(place: str, sequence: int) -> SessionChange:

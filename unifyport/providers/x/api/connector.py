@@ -31,7 +31,7 @@ from .calls import XApi
 from .catch_up import MARK, first_mark
 from .chat_calls import ChatCalls
 from .chat_login import import_for_connection, unlock_for_login
-from .chat_receiving import ChatReceiver
+from .chat_receiving import ChatReceiver, begin
 from .chat_upkeep import keep_complete
 from .echoes import HOLD_WEBHOOK_SECONDS, Echoes
 from .hub import hub_of
@@ -97,6 +97,7 @@ class XConnector(Authorizes, KeepsTokens, LogsOut, SettlesEchoes, SendsText, Sen
         calls = ChatCalls(self.api, me.id)
         await import_for_connection(self._context, calls, me.id)
         self.chat_parts = await XChat.load(calls, self._session, me.id, self._context.clock), calls
+        await begin(self._session, self._context.clock)
         webhook_id = None if self._webhook is None else await self._register(self._webhook)
         await subscribe(self.api, me.id, webhook_id)
         if await self._session.get(MARK, me.id.encode()) is None:

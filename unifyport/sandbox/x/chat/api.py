@@ -3,24 +3,19 @@
 Bodies are refused as the OpenAPI description of X demands. An answer lists events newest first.
 """
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from quart import Response, request
 
 from unifyport.providers.x.xchat.ids import in_path
-from unifyport.providers.x.xchat.made import ActionSignature, WrappedKey
 
-from ..state import Problem, invalid, not_found
+from ..state import invalid, not_found
+from .bodies import number_of, page_meta, place_of, read_body, signatures, wrapped
 from .realm import Realms
 from .shapes import ChatEvent, ChatRefusal, RegisteredKey
 from .state import ChatState
-
-_PLACE = re.compile(r"[0-9]{1,19}|[0-9]{1,19}-[0-9]{1,19}|g[0-9]{1,19}")
-_DIGITS = re.compile(r"[0-9]+")
-_BASE64 = re.compile(r"[A-Za-z0-9+/=_-]+")
 
 
 class ChatApi:
@@ -50,14 +45,16 @@ class ChatApi:
         return {name: value for name, value in row.items() if name in fields and value is not None}
 
     async def add_keys(self, user: str, conversation: str) -> Any:
-        body = await _body({"conversation_key_version", "conversation_participant_keys", "action_signatures"})
+        body = await read_body(
+            {"conversation_key_version", "conversation_participant_keys", "action_signatures"}
+        )
         event = self._do(
             lambda: self.state.add_keys(
                 user,
-                _place(conversation),
-                _number(body["conversation_key_version"]),
-                wrapped=_wrapped(body),
-                signed=_signatures(body),
+                place_of(conversation),
+                number_of(body["conversation_key_version"]),
+                wrapped=wrapped(body),
+                signed=signatures(body),
             )
         )
         return {"data": {"conversation_id": in_path(event.conversation), "sequence_id": str(event.sequence)}}
@@ -75,25 +72,25 @@ class ChatApi:
             }
             for each in found[start : start + size]
         ]
-        return {"data": shown, "meta": _meta(start, size, len(found))}
+        return {"data": shown, "meta": page_meta(start, size, len(found))}
 
     def events(self, user: str, conversation: str) -> Any:
-        place = self._do(lambda: self.state.conversation(user, _place(conversation)))
+        place = self._do(lambda: self.state.conversation(user, place_of(conversation)))
         found = place.events[::-1]
         start, size = self._window()
         page = found[start : start + size]
         versions = {event.key_version for event in page if event.key_version is not None}
         keys = [event.encoded for version, event in place.keys.items() if version in versions]
         shown = [{"id": str(event.sequence), "encoded_event": event.encoded} for event in page]
-        return {"data": shown, "meta": _meta(start, size, len(found)) | {"conversation_key_events": keys}}
+        return {"data": shown, "meta": page_meta(start, size, len(found)) | {"conversation_key_events": keys}}
 
     def conversation(self, user: str, conversation: str) -> Any:
-        place = self._do(lambda: self.state.conversation(user, _place(conversation)))
+        place = self._do(lambda: self.state.conversation(user, place_of(conversation)))
         members = sorted(place.members, key=int)
         return {"data": {"id": in_path(place.id), "member_ids": members, "participant_ids": members}}
 
     def _window(self) -> tuple[int, int]:
-        size = min(_number(request.args.get("max_results", "10")), 100, self.page)
+        size = min(number_of(request.args.get("max_results", "10")), 100, self.page)
         token = request.args.get("pagination_token", "at-0")
         if not token.startswith("at-") or not token[3:].isdigit():
             raise invalid("pagination_token: unknown")
@@ -104,11 +101,11 @@ class ChatApi:
     async def send(self, user: str, conversation: str) -> Any:
         wanted = {"message_id", "encoded_message_create_event"}
         more = {"encoded_message_event_signature", "conversation_token"}
-        body = await _body(wanted, more)
+        body = await read_body(wanted, more)
         event = self._do(
             lambda: self.state.post(
                 user,
-                _place(conversation),
+                place_of(conversation),
                 message_id=str(body["message_id"]),
                 content=str(body["encoded_message_create_event"]),
                 signature=str(body.get("encoded_message_event_signature", "")),
@@ -118,25 +115,25 @@ class ChatApi:
         return {"data": {"encoded_message_event": event.encoded}}
 
     async def delete(self, user: str, conversation: str) -> Any:
-        body = await _body(
+        body = await read_body(
             {"sequence_ids", "delete_message_action", "action_signatures"}, {"media_hash_keys"}
         )
-        sequences = [_number(each) for each in body["sequence_ids"]]
+        sequences = [number_of(each) for each in body["sequence_ids"]]
         self._do(
             lambda: self.state.delete(
                 user,
-                _place(conversation),
+                place_of(conversation),
                 sequences,
                 for_all=body["delete_message_action"] == "delete_for_all",
-                signed=_signatures(body)[0],
+                signed=signatures(body)[0],
             )
         )
         return {"data": {"deleted": True}}
 
     async def read(self, user: str, conversation: str) -> Any:
-        body = await _body({"seen_until_sequence_id"})
-        sequence = _number(body["seen_until_sequence_id"])
-        self._do(lambda: self.state.mark_read(user, _place(conversation), sequence))
+        body = await read_body({"seen_until_sequence_id"})
+        sequence = number_of(body["seen_until_sequence_id"])
+        self._do(lambda: self.state.mark_read(user, place_of(conversation), sequence))
         return {"data": {"success": True}}
 
     def new_group(self, user: str) -> Any:
@@ -144,16 +141,16 @@ class ChatApi:
 
     async def create_group(self, user: str) -> Any:
         keys = {"conversation_key_version", "conversation_participant_keys", "action_signatures"}
-        body = await _body(keys | {"conversation_id", "group_members"}, {"group_admins", "group_name"})
+        body = await read_body(keys | {"conversation_id", "group_members"}, {"group_admins", "group_name"})
         place = self._do(
             lambda: self.state.create_group(
                 user,
                 str(body["conversation_id"]),
                 str(body.get("group_name", "")),
                 members={str(each) for each in body["group_members"]},
-                version=_number(body["conversation_key_version"]),
-                wrapped=_wrapped(body),
-                signed=_signatures(body),
+                version=number_of(body["conversation_key_version"]),
+                wrapped=wrapped(body),
+                signed=signatures(body),
             )
         )
         return {"data": {"conversation_id": place.id}}
@@ -161,7 +158,7 @@ class ChatApi:
     # -- files -----------------------------------------------------------------------------------------------
 
     async def initialize(self, user: str) -> Any:
-        body = await _body({"conversation_id", "total_bytes"})
+        body = await read_body({"conversation_id", "total_bytes"})
         self._do(lambda: self.state.conversation(user, str(body["conversation_id"])))
         session, hash_ = str(5_000_000 + len(self._uploads)), f"h{len(self._uploads)}x{user}"
         self._uploads[session] = hash_, bytearray()
@@ -183,15 +180,15 @@ class ChatApi:
         return {"data": {"expires_at": 1}}
 
     async def finalize(self, user: str, id: str) -> Any:
-        body = await _body({"conversation_id", "media_hash_key", "num_parts"}, {"message_id", "ttl_msec"})
+        body = await read_body({"conversation_id", "media_hash_key", "num_parts"}, {"message_id", "ttl_msec"})
         hash_, data = self._upload(id)
-        if body["media_hash_key"] != hash_ or not _DIGITS.fullmatch(str(body["num_parts"])):
+        if body["media_hash_key"] != hash_ or not str(body["num_parts"]).isdigit():
             raise invalid("media_hash_key: another upload's")
         self.state.files[hash_] = bytes(data)
         return {"data": {"success": True}}
 
     def download(self, user: str, conversation: str, hash: str) -> Any:
-        self._do(lambda: self.state.conversation(user, _place(conversation)))
+        self._do(lambda: self.state.conversation(user, place_of(conversation)))
         if hash not in self.state.files:
             raise not_found("media")
         return Response(self.state.files[hash], 200, content_type="application/octet-stream")
@@ -208,6 +205,25 @@ class ChatApi:
             if refusal.kind in ("not_found", "not_member"):
                 raise not_found("conversation") from None
             raise invalid(f"{refusal.kind}: {refusal}") from None
+
+
+def add_routes(api: ChatApi, add: Callable[..., None]) -> None:
+    """`add`: takes a rule, a method, a name for faults, and a handler of the user who calls."""
+    base = "/2/chat/conversations"
+    add("/2/users/<id>/public_keys", "GET", "public_keys", api.public_keys)
+    add(base, "GET", "chat_conversations", api.conversations)
+    add(f"{base}/group/initialize", "POST", "chat_groups", api.new_group)
+    add(f"{base}/group", "POST", "chat_groups", api.create_group)
+    add(f"{base}/<conversation>", "GET", "chat_conversation", api.conversation)
+    add(f"{base}/<conversation>/events", "GET", "chat_events", api.events)
+    add(f"{base}/<conversation>/keys", "POST", "chat_keys", api.add_keys)
+    add(f"{base}/<conversation>/messages", "POST", "chat_messages", api.send)
+    add(f"{base}/<conversation>/messages/delete", "POST", "chat_delete", api.delete)
+    add(f"{base}/<conversation>/read", "POST", "chat_read", api.read)
+    add("/2/chat/media/upload/initialize", "POST", "chat_media", api.initialize)
+    add("/2/chat/media/upload/<id>/append", "POST", "chat_media", api.append)
+    add("/2/chat/media/upload/<id>/finalize", "POST", "chat_media", api.finalize)
+    add("/2/chat/media/<conversation>/<hash>", "GET", "chat_file", api.download)
 
 
 def payload_of(event: ChatEvent, keys: Mapping[int, ChatEvent]) -> dict[str, Any]:
@@ -228,53 +244,7 @@ def payload_of(event: ChatEvent, keys: Mapping[int, ChatEvent]) -> dict[str, Any
 async def realm_answer(realms: Realms, realm: str) -> Response:
     """A request of a realm."""
     token = request.headers.get("Authorization", "").removeprefix("Bearer ")
-    status, body = realms.answer(realm, token, bytes(await request.get_data(cache=False, as_text=False)))
+    asked = await request.get_data(cache=False)
+    assert isinstance(asked, bytes)
+    status, body = realms.answer(realm, token, asked)
     return Response(body, status, content_type="application/octet-stream")
-
-
-async def _body(wanted: set[str], more: set[str] | None = None) -> dict[str, Any]:
-    body = await request.get_json(silent=True)
-    if not isinstance(body, dict) or wanted - set(body) or set(body) - wanted - (more or set()):
-        raise invalid(f"the body must have {', '.join(sorted(wanted))}")
-    return body
-
-
-def _place(text: str) -> str:
-    if _PLACE.fullmatch(text) is None:
-        raise invalid("id: does not match")
-    return text
-
-
-def _number(text: Any) -> int:
-    if not isinstance(text, str) or _DIGITS.fullmatch(text) is None:
-        raise invalid("a number, as text, is required")
-    return int(text)
-
-
-def _wrapped(body: Mapping[str, Any]) -> list[WrappedKey]:
-    return [
-        WrappedKey(each["user_id"], each["encrypted_conversation_key"], each["public_key_version"])
-        for each in body["conversation_participant_keys"]
-    ]
-
-
-def _signatures(body: Mapping[str, Any]) -> list[ActionSignature]:
-    """https://docs.x.com/xchat/troubleshooting: an entry that lacks a part is refused."""
-    found = []
-    for each in body["action_signatures"]:
-        signature = each.get("message_event_signature") or {}
-        parts = [signature.get(n, "") for n in ("signature", "signature_version", "public_key_version")]
-        detail = each.get("encoded_message_event_detail", "")
-        if not all(map(_BASE64.fullmatch, (*parts, detail))) or not each.get("message_id"):
-            raise invalid("action_signatures: a part is missing")
-        found.append(ActionSignature(each["message_id"], detail, *parts))
-    return found
-
-
-def _meta(start: int, size: int, total: int) -> dict[str, Any]:
-    more = start + size < total
-    found: dict[str, Any] = {"result_count": min(size, max(total - start, 0)), "has_more": more}
-    return found | {"next_token": f"at-{start + size}"} if more else found
-
-
-__all__ = ["ChatApi", "Problem", "payload_of", "realm_answer"]
