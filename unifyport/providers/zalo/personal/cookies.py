@@ -11,23 +11,31 @@ the same answer. Any answer may renew a cookie: the jar is kept whenever `accept
 
 import math
 import re
-import urllib.request
-from email.message import Message
-from http.cookiejar import Cookie, CookieJar, DefaultCookiePolicy
+from http.cookiejar import Cookie, CookieJar
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import attrs
-import msgspec
 
 from unifyport.model.json_text import UNREADABLE, decode_object
+from unifyport.providers import cookies as jars
 from unifyport.providers.contract.errors import Rejected
+from unifyport.providers.cookies import (
+    MAX_COOKIES,
+    MAX_KEPT,
+    VALUE,
+    Kept,
+    cookie_of,
+    header,
+    new_jar,
+    restored,
+    stored,
+)
 
 from .calls import USER_AGENT, Device
 from .shapes import text_of
 
-MAX_COOKIES: Final = 100
-MAX_KEPT: Final = 60  # so that the record of a jar is smaller than a session's value may be
+__all__ = ["MAX_KEPT", "Imported", "accept", "header", "new_jar", "read_export", "restored", "stored"]
+
 MAX_EXPORT: Final = 1024 * 1024  # bytes
 NAMES: Final = frozenset(
     {"zpsid", "zpw_sek", "zpw_sekm", "zlogin_session", "zoaw_sek", "zoaw_type"}
@@ -36,7 +44,6 @@ NAMES: Final = frozenset(
 NEEDED: Final = "zpw_sek"
 _DOMAIN = re.compile(r"\.?(?:[a-z0-9-]{1,63}\.){0,4}zalo\.me")
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}")  # RFC 6265: a token
-_VALUE = re.compile(r"[!#-+\--:<-\[\]-~]{0,3800}")  # cookie-octet
 _PATH = re.compile(r"/[!-:<-~]{0,255}")
 
 
@@ -44,21 +51,6 @@ _PATH = re.compile(r"/[!-:<-~]{0,255}")
 class Imported:
     device: Device
     jar: CookieJar = attrs.field(repr=False)
-
-
-class _Kept(msgspec.Struct, array_like=True):
-    """A cookie of the record. `expires`: unix seconds, None: with the session."""
-
-    name: str
-    value: str
-    domain: str
-    host_only: bool
-    path: str
-    secure: bool
-    expires: int | None
-
-
-_RECORD: Final = msgspec.json.Decoder(list[_Kept])
 
 
 def read_export(data: bytes) -> Imported:
@@ -92,71 +84,9 @@ def read_export(data: bytes) -> Imported:
     return Imported(device, jar)
 
 
-def new_jar() -> CookieJar:
-    """As browsers do it: a cookie without a domain goes to its own host only."""
-    only_own_host = DefaultCookiePolicy.DomainStrictNonDomain
-    return CookieJar(DefaultCookiePolicy(strict_domain=True, strict_ns_domain=only_own_host))
-
-
 def accept(jar: CookieJar, url: str, set_cookies: list[str]) -> bool:
-    """Take the `Set-Cookie` headers of an answer from `url`; whether the jar has changed.
-
-    One header is one cookie. A cookie of another site, or beyond `MAX_KEPT`, is left out.
-    """
-    before = stored(jar)
-    headers = Message()
-    for header in set_cookies[:MAX_COOKIES]:
-        if "\r" not in header and "\n" not in header and len(header) <= 4000:
-            headers["Set-Cookie"] = header
-    jar.extract_cookies(_Answer(headers), urllib.request.Request(url))  # type: ignore[arg-type]  # noqa: S310
-    for number, cookie in enumerate(list(jar)):
-        if number >= MAX_KEPT or _DOMAIN.fullmatch(cookie.domain) is None:
-            jar.clear(cookie.domain, cookie.path, cookie.name)
-    return stored(jar) != before
-
-
-def header(jar: CookieJar, url: str) -> str:
-    """The `Cookie` header of a request to `url`; "" if it has none."""
-    if urlsplit(url).scheme == "wss":
-        url = "https" + url.removeprefix("wss")
-    request = urllib.request.Request(url)  # noqa: S310 (nothing is opened)
-    jar.add_cookie_header(request)
-    return request.get_header("Cookie") or ""
-
-
-def stored(jar: CookieJar) -> bytes:
-    """The record of a jar, in one order."""
-    kept = [
-        _Kept(
-            each.name,
-            each.value or "",
-            each.domain,
-            not each.domain_specified,
-            each.path,
-            each.secure,
-            each.expires,
-        )
-        for each in jar
-    ]
-    return msgspec.json.encode(sorted(kept, key=lambda each: (each.domain, each.path, each.name)))
-
-
-def restored(record: bytes) -> CookieJar:
-    """The jar of a record that `stored` has written."""
-    jar = new_jar()
-    for kept in _RECORD.decode(record):
-        jar.set_cookie(_cookie(kept))
-    return jar
-
-
-class _Answer:
-    """What `CookieJar.extract_cookies` needs of an answer."""
-
-    def __init__(self, headers: Message) -> None:
-        self._headers = headers
-
-    def info(self) -> Message:
-        return self._headers
+    """As `providers.cookies.accept`, of Zalo's domains."""
+    return jars.accept(jar, url, set_cookies, domains=_DOMAIN)
 
 
 def _imported(value: Any) -> Cookie | None:
@@ -168,14 +98,14 @@ def _imported(value: Any) -> Cookie | None:
     domain = (text_of(value.get("domain")) or "chat.zalo.me").lower()
     if name not in NAMES or _DOMAIN.fullmatch(domain) is None:
         return None
-    if not isinstance(content, str) or _VALUE.fullmatch(content) is None:
+    if not isinstance(content, str) or VALUE.fullmatch(content) is None:
         return None
     if not isinstance(path, str) or _PATH.fullmatch(path) is None:
         return None
     host_only = value.get("hostOnly") is True
     bare = domain.removeprefix(".")
     expires = _expiry(value.get("expirationDate"))
-    return _cookie(_Kept(name, content, bare if host_only else f".{bare}", host_only, path, True, expires))
+    return cookie_of(Kept(name, content, bare if host_only else f".{bare}", host_only, path, True, expires))
 
 
 def _expiry(value: Any) -> int | None:
@@ -183,27 +113,6 @@ def _expiry(value: Any) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return None
     return int(value) if 0 < value < 253_402_300_800 else None
-
-
-def _cookie(kept: _Kept) -> Cookie:
-    return Cookie(
-        version=0,
-        name=kept.name,
-        value=kept.value,
-        port=None,
-        port_specified=False,
-        domain=kept.domain,
-        domain_specified=not kept.host_only,
-        domain_initial_dot=kept.domain.startswith("."),
-        path=kept.path,
-        path_specified=True,
-        secure=kept.secure,
-        expires=kept.expires,
-        discard=kept.expires is None,
-        comment=None,
-        comment_url=None,
-        rest={},
-    )
 
 
 def _refused(detail: str) -> Rejected:
