@@ -68,6 +68,7 @@ def _present_connection(registry: Registry, connection: ConnectionSpec) -> schem
         window_hours=connection.window_hours,
         can_start_conversation=connection.can_start_conversation,
         receipts=list(connection.receipts),
+        experimental=connection.experimental,
     )
 
 

@@ -99,7 +99,8 @@ class ConnectionCapabilities:
     Lengths in characters and bytes (`max_upload` by message type); absent: no limit is known.
     `window_hours`: how long after a customer's last message one may write freely, absent: at any time.
     `can_start_conversation`: whether one may write to a customer who has not written first. `receipts`: what
-    the platform tells of a sent message.
+    the platform tells of a sent message. `experimental`: the platform offers no such API, and may refuse it
+    at any time.
     """
 
     auth_mode: str
@@ -114,6 +115,7 @@ class ConnectionCapabilities:
     window_hours: int | None = None
     can_start_conversation: bool = True
     receipts: list[Literal["sent", "delivered", "read"]] = attrs.field(factory=list)
+    experimental: bool = False
 
 
 @attrs.define

@@ -251,6 +251,7 @@ class ConnectionSpec:
     marks_sending: bool = False  # its connector calls `Session.sending` in the middle of each send
     pace: Pace = UNPACED  # limits that the platform publishes; the configuration may set others
     sockets: int = 2  # that a connected account keeps open
+    experimental: bool = False  # the platform offers no such API; nobody can prove it offline
     sandbox: str | None = None  # `module:Class` of the local platform for the sandbox
     name: str = ""
     # What is told only to an account whose `metadata` has this name with the value `on`. A change of that

@@ -1,5 +1,5 @@
-"""X (Twitter). So far: users who have allowed an app of the X API v2 to act for them
-(https://docs.x.com/x-api).
+"""X (Twitter): users who have allowed an app of the X API v2 to act for them (https://docs.x.com/x-api), and
+users by the session of their browser (`session/`), which is experimental.
 
 The app is the operator's own, with keys from X's developer console: the client id and secret of OAuth 2.0,
 the bearer token, and the consumer secret ("API key secret"). Its calls are billed by use.
@@ -14,6 +14,9 @@ from .api.parse import parse_activity
 from .api.people import canonical
 from .api.render import render
 from .api.signature import answer_challenge, verify
+from .session import limits as session_limits
+from .session.browser import WEB_BEARER, WEB_USER_AGENT
+from .session.render import check as check_session
 
 
 @attrs.frozen
@@ -21,6 +24,10 @@ class Endpoints:
     """`[providers.x]`: the API, the consent page, and the hosts of files that need no token.
 
     `read_history_hourly`: whether the list of events, which X bills, is also read while nothing is missing.
+
+    The rest is of sessions, and changes without notice. `web_bearer`, `web_user_agent`: what the web
+    application and a browser send. `web_query_ids`: `Name=id,Name=id`, in place of the ids that are known
+    (`session/queries.py`).
     """
 
     api_url: str = "https://api.x.com"
@@ -28,6 +35,14 @@ class Endpoints:
     video_url: str = "https://video.twimg.com"
     photo_url: str = "https://pbs.twimg.com"
     read_history_hourly: bool = True
+    web_url: str = "https://x.com"
+    web_api_url: str = "https://api.x.com"
+    web_static_url: str = "https://abs.twimg.com"
+    chat_socket_url: str = "wss://chat-ws.x.com/ws"
+    upload_url: str = "https://ton.x.com"
+    web_bearer: str = WEB_BEARER
+    web_user_agent: str = WEB_USER_AGENT
+    web_query_ids: str = ""
 
 
 CHANNEL = Channel(
@@ -63,6 +78,27 @@ CHANNEL = Channel(
             pace=PACE,
             sockets=3,
             sandbox="unifyport.sandbox.x.api:XPlatform",
+        ),
+        ConnectionSpec(
+            name="session",
+            auth_mode="session",
+            connector=ConnectorIn("unifyport.providers.x.session.connector", "SessionConnector"),
+            credentials=(),
+            inbound=Inbound.REPLAYABLE,
+            probed=(POLL,),
+            check=check_session,
+            conversation_types=("user", "group"),
+            canonical=canonical,
+            max_text=session_limits.MAX_TEXT,
+            max_download=session_limits.MAX_DOWNLOAD,
+            max_upload=session_limits.MAX_UPLOAD,
+            receipts=(READ,),
+            parallel_sends=session_limits.PARALLEL_SENDS,
+            mark_read_needs_message=True,
+            marks_sending=True,
+            pace=session_limits.PACE,
+            sandbox="unifyport.sandbox.x.web.platform:XWebPlatform",
+            experimental=True,
         ),
     ),
 )

@@ -56,7 +56,7 @@ class CatchUp:
 
     async def newest(self) -> int:
         """The newest sequence id of the account, to begin with."""
-        return _mark(await self._inbox_page(0, None))
+        return _mark(await self.page(0, None))
 
     async def since(self, mark: int) -> Fetched:
         """What happened after the event `mark`. Raises failure classes."""
@@ -64,7 +64,7 @@ class CatchUp:
         cursor: dict[str, str] | None = None
         seen: set[str] = set()
         for _ in range(MAX_PAGES):
-            page = await self._inbox_page(mark, cursor)
+            page = await self.page(mark, cursor)
             fetched.mark = max(fetched.mark, _mark(page))
             for raw in page.items[:MOST_ITEMS]:
                 await self._take(fetched, raw, mark)
@@ -78,7 +78,8 @@ class CatchUp:
         fetched.events = in_order(fetched.events)
         return fetched
 
-    async def _inbox_page(self, mark: int, cursor: dict[str, str] | None) -> InboxPage:
+    async def page(self, mark: int, cursor: dict[str, str] | None) -> InboxPage:
+        """A page of the inbox; `mark` 0: of all conversations. Raises failure classes."""
         if cursor is not None:
             variables: dict[str, Any] = {"continue_cursor": cursor, "query_settings": queries.SETTINGS}
             data = await self._client.query(queries.INBOX_PAGE, variables)

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from http.cookiejar import CookieJar
 from typing import Any, Final
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 import msgspec
 import trio
@@ -74,6 +74,10 @@ class WebClient:
     async def get(self, path: str, params: Mapping[str, str]) -> dict[str, Any]:
         """A call of x.com, such as `/i/api/1.1/dm/user_updates.json`. Raises failure classes."""
         return _read(await self._ask("GET", WEB, path, params))
+
+    async def read(self, path: str, params: Mapping[str, str]) -> bytes:
+        """As `get`, as it came."""
+        return (await self._ask("GET", WEB, path, params)).body
 
     async def post(
         self, path: str, *, json: dict[str, Any] | None = None, form: Mapping[str, str] | None = None
@@ -228,7 +232,6 @@ class WebClient:
         for cookie in self.jar:
             if cookie.value and cookie.name in ("auth_token", "ct0", "kdt", "att"):
                 self._context.secrets.register(cookie.value)
-
 
 
 def _json(value: Any) -> tuple[bytes, str]:

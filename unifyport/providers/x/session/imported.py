@@ -13,6 +13,7 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 import attrs
+import msgspec
 
 from unifyport.model.json_text import UNREADABLE, decode_text
 from unifyport.providers.contract.errors import Rejected
@@ -34,6 +35,7 @@ NAMES: Final = frozenset(NEEDED) | {
     "cf_clearance",
 }
 DOMAIN: Final = ".x.com"
+_ANY: Final = msgspec.json.Decoder(Any)
 _TWID = re.compile(r"u=([0-9]{1,19})")
 _TOKEN = re.compile(r"[0-9A-Za-z_-]{8,512}")
 
@@ -81,7 +83,7 @@ def _pairs(data: bytes) -> Iterable[tuple[Any, Any]]:
     if not text.startswith(("{", "[", '"')):
         return _line(text)
     try:
-        whole = decode_text(text.encode())
+        whole = decode_text(text.encode(), _ANY)
     except UNREADABLE:
         raise _refused("it is not JSON") from None
     if isinstance(whole, dict) and isinstance(whole.get("cookies"), dict | list | str):

@@ -62,7 +62,7 @@ def identity_of(me: str, user: UserResult) -> Identity:
     known = user.result
     name = known.core.name if known is not None and known.core is not None else ""
     picture = known.avatar.image_url if known is not None and known.avatar is not None else ""
-    return Identity(me, display_name=name or None, picture_url=picture or None)
+    return Identity(me, display_name=name, picture_url=picture)
 
 
 async def _own_keys(
@@ -71,7 +71,7 @@ async def _own_keys(
     """The record of the private keys; None: there are none."""
     if pin is not None and not vault.is_no_passcode(pin):
         registered = await transport.public_keys([me])
-        return (await vault.unlock(registered, pin, context.guesses_left)).change
+        return (await vault.unlock(registered, pin, getattr(context, "guesses_left", None))).change
     stored = None if context.former is None else await context.former.get(*OWN)
     if stored is None or msgspec.msgpack.decode(stored, type=vault.OwnKeys).user_id != me:
         return None
@@ -98,5 +98,3 @@ async def restored(context: ConnectorContext) -> WebClient:
 
 async def _no_socket(data: bytes) -> None:
     raise Transient("connection_lost")
-
-

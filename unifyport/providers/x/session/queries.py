@@ -50,7 +50,7 @@ SETTINGS: Final[dict[str, int]] = {
 
 @functools.lru_cache(maxsize=16)
 def ids_of(configured: str) -> Mapping[str, str]:
-    """All ids, with those of `Name=id,Name=id` in place of the defaults. What is no such pair has no effect."""
+    """All ids, with those of `Name=id,Name=id` in place of the defaults. Anything else has no effect."""
     found = (_ENTRY.fullmatch(entry.strip()) for entry in configured.split(","))
     return {**_IDS, **{entry[1]: entry[2] for entry in found if entry is not None}}
 

@@ -70,7 +70,11 @@ class Item(msgspec.Struct):
     @property
     def events(self) -> list[str]:
         read = (each.latest_mark_conversation_read_event for each in self.latest_read_events_per_participant)
-        return [*self.latest_message_events, *self.encoded_message_events, *(event for event in read if event)]
+        return [
+            *self.latest_message_events,
+            *self.encoded_message_events,
+            *(event for event in read if event),
+        ]
 
 
 class InboxPage(msgspec.Struct):

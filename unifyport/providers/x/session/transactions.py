@@ -68,12 +68,12 @@ class Transactions:
 
 def _address(page: bytes) -> str:
     """The path of the script."""
-    import bs4  # noqa: PLC0415 (optional)
-    from x_client_transaction.utils import get_ondemand_file_url  # noqa: PLC0415
+    import bs4
+    from x_client_transaction.utils import get_ondemand_file_url
 
     try:
         url = str(get_ondemand_file_url(bs4.BeautifulSoup(page, "html.parser")))
-    except Exception:  # noqa: BLE001 (whatever the library raises over a page that it does not know)
+    except Exception:
         return ""
     found = _SCRIPT.fullmatch(url)
     return found[1] if found else ""
@@ -81,10 +81,10 @@ def _address(page: bytes) -> str:
 
 def _read(page: bytes, script: bytes) -> Any:
     """The library's object; None if it cannot read the page."""
-    import bs4  # noqa: PLC0415
-    from x_client_transaction import ClientTransaction  # noqa: PLC0415
+    import bs4
+    from x_client_transaction import ClientTransaction
 
     try:
         return ClientTransaction(bs4.BeautifulSoup(page, "html.parser"), script.decode("utf-8", "replace"))
-    except Exception:  # noqa: BLE001
+    except Exception:
         return None

@@ -160,7 +160,10 @@ def _keys_of(user: UserKeys, *, own: bool) -> list[PublicKey]:
         return []
     found: list[PublicKey] = []
     for entry in user.result.get_public_keys.public_keys_with_token_map[:MOST_KEYS]:
-        pair, version = entry.public_key_with_metadata.public_key, number(entry.public_key_with_metadata.version)
+        pair, version = (
+            entry.public_key_with_metadata.public_key,
+            number(entry.public_key_with_metadata.version),
+        )
         if version is None or not pair.public_key or not pair.signing_public_key:
             continue
         realm = realm_config(entry.token_map) if own else None
