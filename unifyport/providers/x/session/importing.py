@@ -71,7 +71,7 @@ async def _own_keys(
     """The record of the private keys; None: there are none."""
     if pin is not None and not vault.is_no_passcode(pin):
         registered = await transport.public_keys([me])
-        return (await vault.unlock(registered, pin, getattr(context, "guesses_left", None))).change
+        return (await vault.unlock(registered, pin, context.guesses_left)).change
     stored = None if context.former is None else await context.former.get(*OWN)
     if stored is None or msgspec.msgpack.decode(stored, type=vault.OwnKeys).user_id != me:
         return None
