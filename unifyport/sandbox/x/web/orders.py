@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..chat.shapes import ChatEvent, ChatRefusal
+from .classic_orders import ClassicOrders
 from .sessions import FAILURES
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class Orders:
             "edit": self._edit,
             "delete": self._delete,
             "put": self._put,
+            **ClassicOrders(platform.mail).words,
         }
 
     async def push(self, order: dict[str, Any]) -> dict[str, Any]:

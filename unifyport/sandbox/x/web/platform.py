@@ -23,6 +23,8 @@ from ..chat.shapes import ChatRefusal
 from ..chat.state import ChatState
 from ..state import Directory
 from .chat_socket import ChatSocket
+from .classic import Classic
+from .classic_state import Mail
 from .mutations import MUTATIONS, Mutations
 from .orders import Orders
 from .queries import QUERIES, Queries
@@ -49,6 +51,8 @@ class XWebPlatform(HttpPlatform):
         self.socket = ChatSocket(self.mutations.user_of, self._read)
         self.chat.followers.append(self.socket.tell)
         self.retired: set[str] = set()
+        self.mail = Mail()
+        self.classic = Classic(self.mail)
         self.orders = Orders(self)
         self.protocols = [
             http(self.app, "web", ("web_url", "web_api_url", "upload_url")),
@@ -59,9 +63,10 @@ class XWebPlatform(HttpPlatform):
         media = "/i/ton/data/xchat_media/<conversation>/<media_hash>"
         self.route(media, "POST", "upload", self._upload)
         self.route(media, "GET", "download", self._download)
+        self.classic.add_routes(self)
 
     def endpoints(self, addresses: dict[str, str]) -> dict[str, str]:
-        self.chat.realms.url = addresses["web"]
+        self.chat.realms.url = self.mail.base_url = addresses["web"]
         return {**super().endpoints(addresses), "chat_socket_url": f"{addresses['chat']}/ws"}
 
     def rate_limited(self, seconds: int) -> Response:
@@ -175,7 +180,8 @@ class XWebPlatform(HttpPlatform):
         return await self.orders.push(order)
 
     def sent(self) -> list[dict[str, Any]]:
-        return list(self.mutations.sent)
+        """Encrypted messages, and those of the older kind, which have `text`."""
+        return [*self.mutations.sent, *self.mail.sent]
 
 
 async def _body() -> bytes:

@@ -1,0 +1,117 @@
+"""Clients of X's web application that nobody here wrote, against our sandbox."""
+
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+import trio
+
+from unifyport.sandbox.serving import bind
+from unifyport.sandbox.x.web.platform import XWebPlatform
+
+from . import peers
+from .device_peers import Client, Failed, started
+
+pytestmark = pytest.mark.interop
+
+HERE = Path(__file__).parent
+SHOP, MAI = "111", "9007199254740995"
+
+
+@attrs.define
+class Web:
+    platform: XWebPlatform
+    twikit: Client
+
+    async def do(self, word: str, **fields: Any) -> dict[str, Any]:
+        return await self.platform.push({"do": word, **fields})
+
+
+@contextlib.asynccontextmanager
+async def web() -> AsyncIterator[Web]:
+    """The sandbox, with twikit in a session of the shop."""
+    program = str(peers.python(HERE / "python" / "twikit.in"))
+    platform = XWebPlatform()
+    async with served(platform) as url:
+        command = [program, str(HERE / "python" / "twikit_peer.py"), url, SHOP]
+        async with started("twikit", command) as client:
+            made = Web(platform, client)
+            await client.ask("log_in", cookies=(await made.do("session", user=SHOP))["cookies"])
+            yield made
+
+
+@contextlib.asynccontextmanager
+async def served(platform: XWebPlatform) -> AsyncIterator[str]:
+    """The URL of the web application."""
+    async with trio.open_nursery() as nursery:
+        addresses = {}
+        for protocol in platform.protocols:
+            listener = bind("127.0.0.1", 0)
+            addresses[protocol.name] = protocol.address_at(listener)
+            nursery.start_soon(protocol.serve, listener)
+        yield platform.endpoints(addresses)["web_url"]
+        nursery.cancel_scope.cancel()
+
+
+async def test_twikit_sends_and_reads_history() -> None:
+    async with web() as w:
+        sent = await w.twikit.ask("send", to=MAI, text="Chào 👋 <b>&")
+        assert w.platform.mail.sent[-1]["id"] == sent["id"]
+        answer = await w.do("classic_write", to=SHOP, text="xin chào", **{"from": MAI})
+        replied = await w.twikit.ask("send", to=MAI, text="a reply", reply_to=answer["message_id"])
+        assert w.platform.mail.sent[-1]["reply_to_dm_id"] == answer["message_id"]
+        photo = {"content": "aGVsbG8=", "mime_type": "image/jpeg"}
+        await w.do("classic_write", to=SHOP, text="look", media=photo, **{"from": MAI})
+        history = await w.twikit.ask("history", user=MAI)
+        assert [each["id"] for each in history[1:]] == [replied["id"], answer["message_id"], sent["id"]]
+        assert [each["from"] for each in history] == [MAI, SHOP, MAI, SHOP]
+        assert history[0]["attachment"] == ["photo"]
+        for number in range(25):
+            await w.do("classic_write", to=SHOP, text=f"{number}", **{"from": MAI})
+        newest = await w.twikit.ask("history", user=MAI)
+        older = await w.twikit.ask("history", user=MAI, below=newest[-1]["id"])
+        assert [each["text"] for each in newest + older][:25] == [str(n) for n in reversed(range(25))]
+        assert len(newest) + len(older) == 29
+
+
+async def test_twikit_writes_to_a_group() -> None:
+    async with web() as w:
+        group = (await w.do("classic_group", members=[SHOP, "333"], name="Ops", **{"from": MAI}))[
+            "conversation_id"
+        ]
+        sent = await w.twikit.ask("send_to_group", group=group, text="all")
+        assert [each["id"] for each in await w.twikit.ask("group_history", group=group)] == [sent["id"]]
+
+
+async def test_twikit_is_refused() -> None:
+    async with web() as w:
+        await w.twikit.ask("send", to=MAI, text="one")
+        refusals = {
+            "Forbidden": lambda: w.twikit.ask("send", to="4031", text="refused"),
+            "NotFound": lambda: w.twikit.ask("send", to="4041", text="nobody"),
+        }
+        for name, attempt in refusals.items():
+            with pytest.raises(Failed, match=name):
+                await attempt()
+        cookies = await w.twikit.ask("cookies")
+        await w.twikit.ask("log_in", cookies={**cookies, "ct0": "0" * 160})
+        with pytest.raises(Failed, match="Forbidden"):
+            await w.twikit.ask("send", to=MAI, text="of another page")
+        await w.do("rotate_csrf", user=SHOP)  # twikit keeps the first of two tokens
+        await w.twikit.ask("log_in", cookies=cookies)
+        await w.twikit.ask("history", user=MAI)
+        with pytest.raises(Failed, match="Forbidden"):
+            await w.twikit.ask("history", user=MAI)
+        await w.twikit.ask("log_in", cookies={**cookies, "ct0": cookies["ct0"][::-1]})
+        for failure, name in (("locked", "AccountLocked"), ("suspended", "AccountSuspended"), ("", "")):
+            await w.do("fail_session", user=SHOP, failure=failure)
+            if name:
+                with pytest.raises(Failed, match=name):
+                    await w.twikit.ask("history", user=MAI)
+        await w.do("end_session", user=SHOP)
+        with pytest.raises(Failed, match="Unauthorized"):
+            await w.twikit.ask("history", user=MAI)
+        assert [each["text"] for each in w.platform.mail.sent] == ["one"]
