@@ -27,7 +27,6 @@ from .classic_parse import read_page
 from .classic_polling import DM, REQUEST, SENT, ClassicPolling
 from .client import WebClient
 
-_GONE = (403, 404, 410)
 _SEND = {"cards_platform": "Web-12", "include_cards": 1, "dm_users": False, "recipient_ids": False}
 
 
@@ -37,6 +36,22 @@ class Classic(ClassicPolling):
     def __init__(self, client: WebClient, session: Session, clock: Clock, endpoints: Any) -> None:
         super().__init__(client, session, clock)
         self._media = {origin_of(endpoints.video_url), origin_of(endpoints.photo_url)}
+
+    def wants(self, message: OutboundMessage, quoted: str | None) -> bool:
+        """Whether a message belongs here whatever XChat says: to a group that is not encrypted, to a message
+        request, and the reply to such a message.
+        """
+        id_ = canonical(message.conversation_id)
+        if id_.startswith("g"):
+            return False
+        if message.conversation_type == "group" or (quoted is not None and USER.fullmatch(quoted)):
+            return True
+        return self._place(id_) in self._requests
+
+    def knows(self, conversation_id: str) -> bool:
+        """Whether a message without encryption was seen in a conversation."""
+        id_ = canonical(conversation_id)
+        return not id_.startswith("g") and self._place(id_) in self._places
 
     async def send(self, message: OutboundMessage, quoted: str | None = None) -> Sent:
         """Send a text, once; a message request is accepted before. Errors as `SendsText.send_text`."""
@@ -97,9 +112,9 @@ class Classic(ClassicPolling):
         if file is None:
             return False
         if file.path:
-            await self._client.download(f"/{file.path}", sink, limit)
+            await self._client.download_file(f"/{file.path}", sink, limit)
         elif origin_of(file.url) in self._media:
-            await self._client.http.download(file.url, sink, limit=limit, gone=_GONE, authorized=False)
+            await self._client.download(file.url, sink, limit=limit, cookies=False)
         else:
             raise Rejected("media_host_not_allowed")  # no file of a message leads us to another host
         return True
@@ -113,4 +128,4 @@ class Classic(ClassicPolling):
             return id_
         if USER.fullmatch(id_) is None:
             raise Rejected(CONVERSATION_NOT_FOUND)
-        return id_ if type_ == "group" or id_ in self._groups else pair_of(self._me, id_)
+        return id_ if type_ == "group" or id_ in self._places else pair_of(self._me, id_)

@@ -52,6 +52,13 @@ class Item:
     request_id: str = ""
     trusted: bool = False  # the account has accepted the conversation by it
 
+    @property
+    def is_message(self) -> bool:
+        """Whether it is a message, of anybody, without encryption."""
+        event = self.event
+        sent = isinstance(event, PlatformEvent) and event.name == "message_echo" and event.content is not None
+        return sent or isinstance(event, MessageReceived)
+
 
 @attrs.frozen
 class Found:

@@ -25,7 +25,6 @@ from unifyport.providers.contract.session import Session
 from unifyport.providers.http import decode_long
 from unifyport.providers.records import scan_all
 
-from ..api.people import USER
 from . import classic_shapes as shapes
 from .classic_gaps import fill
 from .classic_parse import Item, Read, read_event, read_marks, read_page
@@ -36,7 +35,7 @@ POLL_SECONDS: Final = 10.0
 FIRST_WAIT, LAST_WAIT = 5.0, 180.0
 MARK: Final = ("classic", b"")
 SENT = "classic_sent"  # by request_id
-REQUEST, GROUP = "classic_request", "classic_group"  # by conversation
+REQUEST, PLACE = "classic_request", "classic_place"  # by conversation
 KEPT_MS: Final = 86_400_000  # rows of sends whose entry has not come
 _LOG = logging.getLogger(__name__)
 _QUERY: Final = {
@@ -74,7 +73,7 @@ class ClassicPolling:
         self._mark: _Mark | None = None
         self._sent: dict[str, int] = {}  # request_id -> unix ms
         self._requests: set[str] = set()  # conversations that the account has not accepted
-        self._groups: set[str] = set()
+        self._places: set[str] = set()  # conversations in which such a message was seen
         self._marks: dict[tuple[str, str], int] = {}  # conversation and reader -> read up to
 
     async def load(self) -> None:
@@ -88,7 +87,7 @@ class ClassicPolling:
             else:
                 self._sent[key.decode()] = int(value)
         self._requests = {key.decode() for key, _ in await scan_all(self._session, REQUEST)}
-        self._groups = {key.decode() for key, _ in await scan_all(self._session, GROUP)}
+        self._places = {key.decode() for key, _ in await scan_all(self._session, PLACE)}
         for start in range(0, len(dropped), 500):
             await self._session.commit(dropped[start : start + 500])
 
@@ -151,10 +150,8 @@ class ClassicPolling:
     def _settled(self, item: Item, changes: list[SessionChange]) -> ProviderEvent:
         """The event of an entry; in place of the echo of our own send, its end."""
         event = item.event
-        echo = isinstance(event, PlatformEvent) and event.name == "message_echo" and event.content is not None
-        if not echo or item.request_id not in self._sent:
+        if item.request_id not in self._sent or not item.is_message or not isinstance(event, PlatformEvent):
             return event
-        assert isinstance(event, PlatformEvent)
         assert event.conversation is not None
         assert event.content is not None
         changes.append(SessionChange(SENT, item.request_id.encode(), None))
@@ -172,7 +169,7 @@ class ClassicPolling:
         return found
 
     def _changes(self, read: Read) -> list[SessionChange]:
-        """Which conversations are message requests now, and which are groups."""
+        """Which conversations are message requests now, and which have messages without encryption."""
         requests = {id_: not place.trusted for id_, place in read.places.items()}
         for item in read.items:
             if item.trusted:
@@ -182,8 +179,8 @@ class ClassicPolling:
             for id_, wanted in requests.items()
             if wanted != (id_ in self._requests)
         ]
-        groups = {id_ for id_ in read.places if USER.fullmatch(id_)} - self._groups
-        return [*changes, *(SessionChange(GROUP, id_.encode(), b"1") for id_ in sorted(groups))]
+        seen = {item.conversation for item in read.items if item.is_message} - self._places
+        return [*changes, *(SessionChange(PLACE, id_.encode(), b"1") for id_ in sorted(seen))]
 
     def _take(self, batch: Batch, mark: _Mark) -> None:
         """Adopt what was delivered."""
@@ -191,8 +188,8 @@ class ClassicPolling:
         for change in batch.state:
             if change.name == REQUEST:
                 (self._requests.add if change.value else self._requests.discard)(change.key.decode())
-            elif change.name == GROUP:
-                self._groups.add(change.key.decode())
+            elif change.name == PLACE:
+                self._places.add(change.key.decode())
             elif change.name == SENT:
                 self._sent.pop(change.key.decode(), None)
         for event in batch.events:

@@ -30,9 +30,11 @@ from ..xchat.chat import XChat
 from ..xchat.files import read_handle
 from . import importing
 from .catch_up import CatchUp
+from .classic import Classic
 from .client import WebClient
 from .directory import Directory
 from .link import SessionLink
+from .roads import is_classic
 from .socket import ChatSocket, connect
 from .transport import WebTransport
 
@@ -79,7 +81,11 @@ class SessionConnector(
             log.warning("x: the account has no keys of XChat: encrypted messages cannot be read or sent")
         self._socket = socket = await connect(context, client)
         catch_up = CatchUp(client, transport)
-        self._link = SessionLink(context, client, socket, chat=chat, catch_up=catch_up, transport=transport)
+        classic = Classic(client, context.session, context.clock, context.endpoints)
+        await classic.load()
+        self._link = SessionLink(
+            context, client, socket, chat=chat, catch_up=catch_up, transport=transport, classic=classic
+        )
         return identity
 
     async def receive(self, link: Link) -> None:
@@ -126,7 +132,10 @@ class SessionConnector(
 
     async def _send(self, message: OutboundMessage, quoted: str | None = None) -> Sent:
         link = await self._up()
-        return await link.chat.sending.send(message, quoted)
+        me, chat, classic = link.client.me, link.chat, link.classic
+        if await is_classic(message, quoted, me=me, chat=chat, classic=classic):
+            return await classic.send(message, quoted)
+        return await chat.sending.send(message, quoted)
 
     async def edit_message(self, target: Target, content: str) -> None:
         await (await self._up()).chat.changing.edit(target, content)
@@ -138,10 +147,16 @@ class SessionConnector(
         await (await self._up()).chat.changing.react(target, emoji)
 
     async def mark_read(self, conversation_id: str, message_id: str | None) -> None:
-        await (await self._up()).chat.changing.mark_read(conversation_id, message_id)
+        link = await self._up()
+        if message_id is not None and message_id.isascii() and message_id.isdigit():
+            await link.classic.mark_read(conversation_id, message_id)
+        else:
+            await link.chat.changing.mark_read(conversation_id, message_id)
 
     async def download(self, handle: bytes, sink: Sink, limit: int) -> None:
         link = await self._up()
+        if await link.classic.download(handle, sink, limit):
+            return
         file = read_handle(handle)
         if file is None:
             raise Rejected("media_not_found")

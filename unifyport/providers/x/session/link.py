@@ -4,6 +4,7 @@
     inbox       one task: fills gaps, opens events, delivers them
     catch-up    at the beginning, every five minutes, and when X asks for it: the inbox from the mark on
     keeper      commits renewed cookies
+    classic     fetches the older messages, which are not encrypted (`classic_polling.py`)
 
 The mark moves by a catch-up only: an event that the socket has dropped in one conversation is found even
 after events of others came in and the process was killed. What a catch-up brings again is known by the signed
@@ -26,6 +27,7 @@ from unifyport.providers.contract.errors import ChannelError, LoggedOut, Session
 from ..xchat.chat import XChat
 from ..xchat.opening import MOST_EVENTS
 from .catch_up import CatchUp, Fetched, in_order, sequences
+from .classic import Classic
 from .client import WebClient
 from .records import load_mark, mark_change
 from .socket import ChatSocket
@@ -50,11 +52,13 @@ class SessionLink:
         chat: XChat,
         catch_up: CatchUp,
         transport: WebTransport,
+        classic: Classic,
     ) -> None:
         self.lost = trio.Event()
         self.client = client
         self.chat = chat
         self.transport = transport
+        self.classic = classic
         self._session = context.session
         self._clock: Clock = context.clock
         self._socket = socket
@@ -74,6 +78,7 @@ class SessionLink:
                 for work in (self._socket.keep_alive, self._remind, self._keep, self._sweep):
                     nursery.start_soon(work)
                 nursery.start_soon(self._read, link)
+                nursery.start_soon(self.classic.run, link)
         except* ChannelError as group:
             failure = _worst(group)
         finally:
