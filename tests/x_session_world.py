@@ -49,7 +49,7 @@ class XSessionWorld(LinkedWorld):
     # -- messages -------------------------------------------------------------------------------------------
 
     def recipient(self, to: str) -> dict[str, str]:
-        return {"id": to, "type": "group" if to.startswith("g") else "user"}
+        return {"id": to, "type": "group" if to.startswith("g") or to in self.x.mail.places else "user"}
 
     async def write(self, sender: str, to: str, text: str = "hello", **more: Any) -> str:
         """A person writes in an app of X; the id of the message."""

@@ -20,7 +20,7 @@ Handler = Callable[..., Any]
 
 
 class Routes(Protocol):
-    def route(self, rule: str, method: str, name: str, handler: Handler) -> None:
+    def route(self, rule: str, method: str, name: str, handler: Handler, *, file: bool = False) -> None:
         """`handler(user, **parts)` returns JSON or an answer, and may raise `WebRefusal`."""
 
 
@@ -39,9 +39,9 @@ class Classic:
             (f"{dm}/new2.json", "POST", "dm", self._send),
             (f"{dm}/conversation/<id>/mark_read.json", "POST", "read", self._read),
             (f"{dm}/conversation/<id>/accept.json", "POST", "accept", self._accept),
-            ("/1.1/ton/data/<path:path>", "GET", "file", self._file),
         ):
             platform.route(rule, method, name, handler)
+        platform.route("/1.1/ton/data/<path:path>", "GET", "file", self._file, file=True)
 
     # -- reading ---------------------------------------------------------------------------------------------
 

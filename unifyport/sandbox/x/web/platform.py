@@ -62,7 +62,7 @@ class XWebPlatform(HttpPlatform):
         self.app.add_url_rule("/realm/<realm>/req", "realm", self._realm, methods=["POST"])
         media = "/i/ton/data/xchat_media/<conversation>/<media_hash>"
         self.route(media, "POST", "upload", self._upload)
-        self.route(media, "GET", "download", self._download)
+        self.route(media, "GET", "download", self._download, file=True)
         self.classic.add_routes(self)
 
     def endpoints(self, addresses: dict[str, str]) -> dict[str, str]:
@@ -79,22 +79,26 @@ class XWebPlatform(HttpPlatform):
 
     # -- calls -----------------------------------------------------------------------------------------------
 
-    def route(self, rule: str, method: str, name: str, handler: Handler) -> None:
-        """A call of a session; the handler gets its user first, and returns JSON or a `Response`."""
+    def route(self, rule: str, method: str, name: str, handler: Handler, *, file: bool = False) -> None:
+        """A call of a session; the handler gets its user first, and returns JSON or a `Response`. `file`: as
+        in `Sessions.session`.
+        """
 
         async def view(**parts: str) -> Response:
-            return await self._answer(name, lambda session: handler(session.user, **parts))
+            return await self._answer(name, lambda session: handler(session.user, **parts), file=file)
 
         self.app.add_url_rule(rule, f"{method} {rule}", view, methods=[method])
 
-    async def _answer(self, name: str, handler: Callable[[WebSession], Any]) -> Response:
+    async def _answer(
+        self, name: str, handler: Callable[[WebSession], Any], *, file: bool = False
+    ) -> Response:
         async def handle() -> Response:
             await trio.lowlevel.checkpoint()
             try:
-                session = self.sessions.session()
+                session = self.sessions.session(file=file)
                 if self.faults.next(name, "logout") is not None:
                     self.sessions.close(session.user)
-                    session = self.sessions.session()
+                    session = self.sessions.session(file=file)
                 result = handler(session)
                 found = await result if inspect.isawaitable(result) else result
             except WebRefusal as refusal:

@@ -64,13 +64,17 @@ class Sessions:
         for session in self.of(user):
             del self._open[session.auth_token]
 
-    def session(self) -> WebSession:
-        """The session of the request. Raises `WebRefusal`."""
+    def session(self, *, file: bool = False) -> WebSession:
+        """The session of the request. `file`: of one that an image of a page makes, which has the cookies
+        only. Raises `WebRefusal`.
+        """
         session = self._open.get(request.cookies.get("auth_token", ""))
-        if session is None or not request.headers.get("Authorization", "").startswith("Bearer "):
+        if session is None or not (file or request.headers.get("Authorization", "").startswith("Bearer ")):
             raise WebRefusal(*FAILURES["expired"])
         if session.failure:
             raise WebRefusal(*FAILURES[session.failure])
+        if file:
+            return session
         header = request.headers.get("x-csrf-token", "")
         if not header or header != request.cookies.get("ct0") or header != session.csrf:
             raise WebRefusal(403, 353, "This request requires a matching csrf cookie and header.")
