@@ -269,3 +269,22 @@ async def _fetched(account: Account, handle: bytes, limit: int) -> bytes:
     assert found is not None
     await account.chat.download(found, sink, limit)
     return bytes(data)
+
+
+async def test_an_edit_whose_message_was_never_seen_is_told() -> None:
+    account = await Account.new()
+    first = account.people.write(BOB, ME, "never seen")
+    (event,) = await account.open(account.people.edit(BOB, first, "edited"))
+    assert isinstance(event, MessageEdited)
+    assert (event.content.id, event.content.text) == (str(first.sequence), "edited")
+
+
+async def test_an_edit_names_its_place_among_edits() -> None:
+    account = await Account.new()
+    first = account.people.write(BOB, ME, "one")
+    edits = [account.people.edit(BOB, first, text) for text in ("two", "three")]
+    await account.open(first)
+    newer, older = await account.open(edits[1], edits[0])
+    assert isinstance(newer, MessageEdited)
+    assert isinstance(older, MessageEdited)
+    assert (newer.edited_at, newer.number) > (older.edited_at, older.number)
