@@ -262,3 +262,15 @@ async def test_files_both_ways(tmp_path: Path) -> None:
         told = world.x.people.told(MEI, ME)[-1]
         [file] = told["attachments"]
         assert world.x.people.file(MEI, ME, file["media_hash_key"], told["key_version"]) == content
+
+
+async def test_a_key_that_another_device_has_replaced_is_fetched(tmp_path: Path) -> None:
+    async with x_world(tmp_path, "") as world:
+        await _running(world)
+        await world.write("hi", encrypted=True)
+        await world.inbox.until(lambda: world.texts() == ["hi"])
+        emit, world.x.deliveries.emit = world.x.deliveries.emit, lambda *_, **__: None  # type: ignore[method-assign]
+        world.x.people.rotate(MEI, ME)
+        world.x.deliveries.emit = emit  # type: ignore[method-assign]
+        assert (await world.send()).status_code == 200
+        assert _told(world) == ["hi", "hello"]

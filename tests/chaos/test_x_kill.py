@@ -22,6 +22,7 @@ pytestmark = pytest.mark.chaos
 
 SCRIPT = Path(__file__).with_name("x_server.py")
 MESSAGES, KILLS = (2000, 12) if os.environ.get("CHAOS") == "full" else (300, 4)
+ENCRYPTED = MESSAGES // 4
 CUSTOMERS = ("2222", "3333", "4444")
 QUICK = (
     '[supervision.policies.default]\nbackoff = { initial = "100ms", max = "500ms" }\nmax_restarts = 1000\n'
@@ -44,14 +45,17 @@ class Rig:
 
 
 @contextlib.asynccontextmanager
-async def rig(directory: Path, receive: str = "poll", script: Path | None = None) -> AsyncIterator[Rig]:
-    """A gateway that is not started yet."""
+async def rig(
+    directory: Path, receive: str = "poll", script: Path | None = None, *, chat: bool = False
+) -> AsyncIterator[Rig]:
+    """A gateway that is not started yet. `chat`: the account has its keys of XChat."""
     async with sandbox() as platform, receiver() as inbox:
         x = platform.sandbox.platforms["x"]
         assert isinstance(x, XPlatform)
         x.deliveries.heartbeat = 0.2  # so that it soon notices a connection that is gone
         port = free_port()
-        more = x_account(receive=receive) + endpoint(inbox.url) + platform.sandbox.config() + QUICK
+        keys = {"chat_keys": x.people.enrol(ME).exported()} if chat else {}
+        more = x_account(receive=receive, **keys) + endpoint(inbox.url) + platform.sandbox.config() + QUICK
         process = Process(write_config(directory, more=more, **public(port)), port, script)
         try:
             yield Rig(x, inbox, process)
@@ -67,9 +71,10 @@ async def write_all(x: XPlatform) -> None:
         await trio.sleep(0.002)  # as customers do, while it is killed
 
 
-async def kill_at_random(found: Rig, rng: random.Random) -> None:
-    for number in range(KILLS):
-        aim = round(MESSAGES * (number + rng.random()) / (KILLS + 1))
+async def kill_at_random(found: Rig, rng: random.Random, messages: int = MESSAGES) -> None:
+    kills = min(KILLS, messages // 30)
+    for number in range(kills):
+        aim = round(messages * (number + rng.random()) / (kills + 1))
         with trio.move_on_after(20):
             await found.inbox.until(lambda aim=aim: found.arrived >= aim, 60)  # type: ignore[misc]
         await found.process.kill()
@@ -94,6 +99,33 @@ async def test_messages_under_kills_arrive_once(tmp_path: Path, receive: str) ->
             ids[event["text"]].add(event["id"])
         assert set(ids) == {"begin", *map(str, range(MESSAGES))}
         assert all(len(each) == 1 for each in ids.values()), "a message came under two ids"
+
+
+async def write_encrypted(x: XPlatform) -> None:
+    for number in range(ENCRYPTED):
+        x.people.write(CUSTOMERS[number % len(CUSTOMERS)], ME, str(number))
+        await trio.sleep(0.002)
+
+
+@pytest.mark.parametrize("receive", ["poll", "webhook"] if os.environ.get("CHAOS") == "full" else ["webhook"])
+async def test_encrypted_messages_under_kills_arrive_once(tmp_path: Path, receive: str) -> None:
+    """X repeats nothing: what it reported to a process that was killed is read from the conversation."""
+    rng = random.Random(7)
+    async with rig(tmp_path, receive, chat=True) as found:
+        await found.process.start()
+        await found.running()
+        found.x.people.write("2222", ME, "begin")
+        await found.inbox.until(lambda: found.arrived == 1)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(write_encrypted, found.x)
+            nursery.start_soon(kill_at_random, found, rng, ENCRYPTED)
+        await found.inbox.until(lambda: found.arrived == ENCRYPTED + 1, 120)
+        ids: dict[str, set[str]] = defaultdict(set)
+        for event in found.inbox.of("message.received"):
+            ids[event["text"]].add(event["id"])
+        assert set(ids) == {"begin", *map(str, range(ENCRYPTED))}
+        assert all(len(each) == 1 for each in ids.values()), "a message came under two ids"
+        assert not any(found.x.chat.realms.asked.values())
 
 
 async def test_killed_after_the_new_pair_was_durable(tmp_path: Path) -> None:

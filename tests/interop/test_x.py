@@ -116,6 +116,68 @@ async def test_the_sdk_uses_our_sandbox_and_judges_what_we_send(tmp_path: Path) 
             assert await sdk.line() == {"did": "unsubscribed", "deleted": True}
 
 
+CHAT_MODELS = {
+    ("POST", "/keys"): "AddConversationKeysRequest",
+    ("POST", "/messages"): "SendChatMessageRequest",
+    ("POST", "/messages/delete"): "DeleteChatMessagesRequest",
+    ("POST", "/read"): "MarkChatConversationReadRequest",
+    ("POST", "/conversations/group"): "CreateChatConversationRequest",
+    ("POST", "/media/upload/initialize"): "ChatMediaUploadInitializeRequest",
+    ("POST", "/finalize"): "ChatMediaUploadFinalizeRequest",
+}
+
+
+async def say_everything_encrypted(world: World) -> None:
+    for person in (MEI, "3333"):
+        world.x.people.enrol(person)
+    path, target = f"/v1/accounts/{world.id}", {"account_id": world.id, "conversation_id": MEI}
+    sent = (await world.send()).json()["data"]["message_id"]
+    written = await world.write("hi", encrypted=True)
+    await world.inbox.until(lambda: world.texts() == ["hi"])
+    read = {"conversation_id": MEI, "message_id": written["message_id"]}
+    await world.api.data("POST", f"{path}/conversations/read", read)
+    await world.api.data("POST", "/v1/messages/revoke", {**target, "message_id": sent})
+    await world.api.data("POST", f"{path}/groups/create", {"name": "Team", "members": [MEI, "3333"]})
+    key = (await world.api("POST", "/v1/media", files={"file": ("a.png", b"png")})).json()["data"]["file_key"]
+    assert (await world.send(message={"type": "image", "file_key": key})).status_code == 200
+
+
+async def test_the_sdk_judges_what_we_send_to_encrypted_conversations(tmp_path: Path) -> None:
+    bodies: list[dict[str, Any]] = []
+    async with x_world(tmp_path, "") as world:
+
+        @world.x.app.before_request
+        async def keep() -> None:
+            body = await request.get_json(silent=True)
+            for (method, end), model in CHAT_MODELS.items():
+                if isinstance(body, dict) and request.method == method and request.path.endswith(end):
+                    bodies.append({"model": model, "value": body})
+                    return
+
+        keys = world.x.people.enrol(ME).exported()
+        data = {**APP, "refresh_token": f"refresh-{ME}-seed", "chat_keys": keys}
+        made = await world.api.data("POST", "/v1/accounts", {"provider": "x", "provider_data": data})
+        world.id = made["id"]
+        await world.connected()
+        await say_everything_encrypted(world)
+        assert {each["model"] for each in bodies} >= set(CHAT_MODELS.values())
+        file = tmp_path / "bodies.jsonl"
+        file.write_text("".join(json.dumps(line) + "\n" for line in bodies))
+        program = str(peers.python(HERE / "python" / "xdk.in"))
+        base = world.platform.sandbox.endpoints["x"]["api_url"]
+        token = world.x.tokens.issue(ME, "dm.read dm.write")["access_token"]
+        judge = str(HERE / "python" / "xdk_chat_judge.py")
+        async with peers.Peer(program, judge, base, str(file), token, f"{ME}-{MEI}") as sdk:
+            for _ in bodies:
+                said = await sdk.line(120)
+                assert said["unknown"] == [], said
+            events = await sdk.line()
+            assert events["count"] == 5
+            assert f"{ME}-{MEI}" in (await sdk.line())["ids"]
+            assert (await sdk.line())["id"].startswith("g")
+            assert await sdk.line() == {"did": "read", "success": True}
+
+
 NODE = """
 const { createHmac } = require('node:crypto');
 const chunks = [];

@@ -109,7 +109,7 @@ def test_what_names_no_realm(value: Any) -> None:
 
 
 async def test_a_panic_of_the_library_is_a_refusal() -> None:
-    from chat_xdk import Chat  # noqa: PLC0415
+    from chat_xdk import Chat
 
     config = json.dumps({"token_map": [], "max_guess_count": 20})
     with pytest.raises((threads.CryptoError, ValueError)):

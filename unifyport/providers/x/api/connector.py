@@ -8,6 +8,8 @@ happened meanwhile is fetched at each opening (`catch_up.py`). What X reports of
 Encrypted messages (XChat) come the same ways and go by calls of their own: `chat_*.py`, `../xchat`.
 """
 
+import logging
+
 import trio
 from msgspec import Struct
 
@@ -40,6 +42,8 @@ from .receiving import Receiver
 from .render import ENCRYPTED_ONLY, Request, render
 from .subscriptions import ensure_webhook, is_valid, remove_webhook, subscribe, unsubscribe
 from .uploads import upload
+
+log = logging.getLogger("unifyport.x")
 
 CHECK_SECONDS = 3600.0
 ME = ("me", b"")
@@ -97,6 +101,8 @@ class XConnector(Authorizes, KeepsTokens, LogsOut, SettlesEchoes, SendsText, Sen
         calls = ChatCalls(self.api, me.id)
         await import_for_connection(self._context, calls, me.id)
         self.chat_parts = await XChat.load(calls, self._session, me.id, self._context.clock), calls
+        if not self.chat_parts[0].ready:
+            log.warning("the account has no keys of XChat: encrypted messages are shown as such")
         await begin(self._session, self._context.clock)
         webhook_id = None if self._webhook is None else await self._register(self._webhook)
         await subscribe(self.api, me.id, webhook_id)

@@ -34,6 +34,7 @@ from .transport import ChatTransport
 MAX_TEXT = 10_000
 _REMEMBERED = 1024
 _RATE_SECONDS = 60.0
+INVALID_REQUEST = "invalid_request"  # a reason of both connections
 _OUT_OF_DATE = frozenset({6, 8})
 # `failure_type` (https://github.com/mautrix/twitter, `data/payload/thrift.go`).
 _FAILURES = {
@@ -149,13 +150,17 @@ class Sending:
         except Failed as failed:
             if failed.number not in _OUT_OF_DATE or attached:
                 raise failed.failure from None
-            made = await self._again(key, message.text, original, failed)
+            made = await self._again(key, message.text, original, failed.failure)
+        except Rejected as refused:  # the API says of no refusal that it is for the key
+            if refused.reason != INVALID_REQUEST or attached:
+                raise
+            made = await self._again(key, message.text, original, refused)
         return Sent(made.message_id, in_path(place))
 
-    async def _again(self, key: Key, text: str, original: Message | None, failed: Failed) -> Encoded:
+    async def _again(self, key: Key, text: str, original: Message | None, refused: ChannelError) -> Encoded:
         newer = await self._keys.newer(key)
         if newer is None:
-            raise failed.failure from None
+            raise refused
         made = await self._make(newer, text, original, [])
         await self._handing.session.commit([self._handing.row(made.message_id, made.conversation)])
         try:
