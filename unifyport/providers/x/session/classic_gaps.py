@@ -36,7 +36,7 @@ async def fill(read: Read, newest: int, me: str, pages: Pages) -> list[ProviderE
             key = dedupe_key("x", me, "classic_gap", id_, str(newest), str(last))
             chat = chat_of(me, id_, place, read.users)
             gaps.append(PlatformEvent(key, "gap", None, chat, details={"after": str(newest)}))
-    read.items.sort(key=lambda item: (item.at, item.id))
+    read.items.sort(key=lambda item: item.place)
     return gaps
 
 

@@ -53,10 +53,15 @@ class Item:
     trusted: bool = False  # the account has accepted the conversation by it
 
     @property
+    def place(self) -> tuple[int, int, bool]:
+        """By which entries are sorted: an edit has the id of its message, and follows it."""
+        return self.at, self.id, not self.is_message
+
+    @property
     def is_message(self) -> bool:
         """Whether it is a message, of anybody, without encryption."""
         event = self.event
-        sent = isinstance(event, PlatformEvent) and event.name == "message_echo" and event.content is not None
+        sent = isinstance(event, PlatformEvent) and event.details == {"change": "sent"}
         return sent or isinstance(event, MessageReceived)
 
 
@@ -92,7 +97,7 @@ def read_page(page: shapes.Page, me: str) -> Read:
             continue  # only names and marks are lost
         places[place.conversation_id] = place
     items = [_item(bytes(raw), me, users, places) for raw in page.entries]
-    items.sort(key=lambda item: (item.at, item.id))
+    items.sort(key=lambda item: item.place)
     return Read(items, places, users)
 
 
