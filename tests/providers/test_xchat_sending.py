@@ -95,8 +95,11 @@ async def test_a_message_under_an_old_key_is_made_again_under_the_new_one() -> N
     texts = [(e["id"], e["content"]["text"]) for e in account.people.told(BOB, ME) if "content" in e]
     assert texts[-1] == (sent.message_id, "two")
     assert len(texts) == 2
-    events = await account.open_all(BOB)
-    assert [type(event) for event in events[-2:]] == [Ignored, Ignored]  # the key change, and the second try
+    [first] = account.session.marked[1:]
+    *_, event = await account.open_all(BOB)
+    assert isinstance(event, StatusChanged)  # the second try is the end of the command, if its answer is lost
+    assert (event.client_ref, event.message_ids, first != sent.message_id) == (first, [sent.message_id], True)
+    assert not [key for name, key in account.session.records if name == "xchat_sent"]
 
 
 @pytest.mark.parametrize(

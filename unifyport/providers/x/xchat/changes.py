@@ -78,16 +78,15 @@ class Changes(Index):
         """X has not taken what this gateway sent. Of anything else it says nothing that is told."""
         stored = await draft.get(SENT, head.message_id.encode())
         key = self._key(head, "failure", str(head.sequence))
-        if stored is None or not msgspec.msgpack.decode(stored, type=Sent).command:
+        ref = "" if stored is None else msgspec.msgpack.decode(stored, type=Sent).client_ref
+        if not ref:
             return [Ignored(key)]
         draft.put(SENT, head.message_id.encode(), None)
         word = str(plain.get("failure") or "failure")[:64]
         chat = self._chat(head)
         error = {"code": word, "title": "X did not deliver the message"}
         ids = [head.message_id]
-        return [
-            StatusChanged(key, chat, ids, Status.FAILED, self._at(head), error, client_ref=head.message_id)
-        ]
+        return [StatusChanged(key, chat, ids, Status.FAILED, self._at(head), error, client_ref=ref)]
 
     async def _group(
         self, head: Head, plain: dict[str, Any], result: Verified, draft: Draft

@@ -50,11 +50,11 @@ class Index:
         if stored is None:
             return None
         draft.put(SENT, head.message_id.encode(), None)
-        if not msgspec.msgpack.decode(stored, type=Sent).command:
+        if not (ref := msgspec.msgpack.decode(stored, type=Sent).client_ref):
             return Ignored(self._key(head))
         chat, at = self._chat(head), self._at(head)
         id_ = head.message_id
-        return StatusChanged(self._key(head), chat, [id_], Status.SENT, at, client_ref=id_)
+        return StatusChanged(self._key(head), chat, [id_], Status.SENT, at, client_ref=ref)
 
     async def kept(self, conversation: str, message_id: str, draft: Draft) -> Message | None:
         stored = await draft.get(MESSAGE, message_place(conversation, message_id))

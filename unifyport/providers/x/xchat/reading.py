@@ -11,6 +11,7 @@ from unifyport.model.inbound import (
     Content,
     MessageEdited,
     MessageReceived,
+    PlatformEvent,
     ProviderEvent,
     ReactionChanged,
     Reported,
@@ -77,7 +78,11 @@ class Reading(Changes):
         head = result.item.head
         await self._keep(head, draft, "", "")
         made = contents.undecryptable if self._ready else contents.encrypted
-        return await self._received(head, made(head.message_id), draft)
+        [event] = await self._received(head, made(head.message_id), draft)
+        if isinstance(event, MessageReceived | PlatformEvent):
+            named = {"conversation_key_version": str(head.version), "message_id": head.message_id}
+            event.provider_data = contents.shown(named)
+        return [event]
 
     async def _received(self, head: Head, content: Content, draft: Draft) -> list[ProviderEvent]:
         if head.sender != self._me:

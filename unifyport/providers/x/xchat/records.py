@@ -52,11 +52,11 @@ class Message(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Sent(msgspec.Struct, array_like=True, frozen=True):
-    """What was handed to X. `command`: it is the message of a send, not a reaction, edit or second try."""
+    """What was handed to X. `client_ref`: of the send whose message it is; empty: an edit or its like."""
 
     conversation: str
     at: int
-    command: bool = False
+    client_ref: str = ""
 
 
 class Draft:

@@ -76,9 +76,9 @@ class Handing:
     clock: Clock
     answered: Recent[str, Message] = attrs.field(factory=lambda: Recent(_REMEMBERED))
 
-    def row(self, message_id: str, conversation: str, *, command: bool = False) -> SessionChange:
+    def row(self, message_id: str, conversation: str, *, client_ref: str = "") -> SessionChange:
         """By which the report of it is known."""
-        kept = SentRow(conversation, self.clock.now_ms(), command)
+        kept = SentRow(conversation, self.clock.now_ms(), client_ref)
         return SessionChange(SENT, message_id.encode(), msgspec.msgpack.encode(kept))
 
     async def hand_over(self, made: Encoded, text: str = "") -> None:
@@ -125,6 +125,17 @@ def conversation(me: str, conversation_id: str) -> str:
     return found
 
 
+@attrs.frozen
+class Refused:
+    """A message that X has not taken, and what it was made of."""
+
+    made: Encoded
+    key: Key
+    text: str
+    original: Message | None
+    failure: ChannelError
+
+
 class Sending:
     """The sends of one connection."""
 
@@ -144,27 +155,30 @@ class Sending:
         attached = [await self._uploaded(message, key)] if isinstance(message, OutboundMedia) else []
         made = await self._make(key, message.text, original, attached)
         ref = made.message_id
-        await handing.session.sending(message, [handing.row(ref, place, command=True)], client_ref=ref)
+        await handing.session.sending(message, [handing.row(ref, place, client_ref=ref)], client_ref=ref)
         try:
             await handing.hand_over(made, message.text)
         except Failed as failed:
             if failed.number not in _OUT_OF_DATE or attached:
                 raise failed.failure from None
-            made = await self._again(key, message.text, original, failed.failure)
+            made = await self._again(Refused(made, key, message.text, original, failed.failure))
         except Rejected as refused:  # the API says of no refusal that it is for the key
             if refused.reason != INVALID_REQUEST or attached:
                 raise
-            made = await self._again(key, message.text, original, refused)
+            made = await self._again(Refused(made, key, message.text, original, refused))
         return Sent(made.message_id, in_path(place))
 
-    async def _again(self, key: Key, text: str, original: Message | None, refused: ChannelError) -> Encoded:
-        newer = await self._keys.newer(key)
+    async def _again(self, refused: Refused) -> Encoded:
+        """Send it under the newer key, if there is one; X's report of it is then the end of the command."""
+        newer = await self._keys.newer(refused.key)
         if newer is None:
-            raise refused
-        made = await self._make(newer, text, original, [])
-        await self._handing.session.commit([self._handing.row(made.message_id, made.conversation)])
+            raise refused.failure
+        handing, first = self._handing, refused.made.message_id
+        made = await self._make(newer, refused.text, refused.original, [])
+        row = handing.row(made.message_id, made.conversation, client_ref=first)
+        await handing.session.commit([row, SessionChange(SENT, first.encode(), None)])
         try:
-            await self._handing.hand_over(made, text)
+            await handing.hand_over(made, refused.text)
         except Failed as again:
             raise again.failure from None
         return made
