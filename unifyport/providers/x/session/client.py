@@ -24,7 +24,7 @@ from unifyport.providers.contract.capabilities import Sink
 from unifyport.providers.contract.errors import ChannelError, LoggedOut, RateLimited, Transient
 from unifyport.providers.http import HttpApi
 
-from . import queries
+from . import imported, queries
 from .errors import CSRF, RATE_SECONDS, codes_of, failure_of
 from .records import COOKIES
 from .transactions import Transactions
@@ -175,6 +175,7 @@ class WebClient:
         answer = await self.http.request(method, url, body=content, headers=headers)
         given = answer.set_cookies
         if given and cookies.accept(self.jar, origin + path, given, domains=DOMAINS):
+            imported.share(self.jar)
             self._hide()
             self.changed.set()
             self.changed = trio.Event()

@@ -67,6 +67,15 @@ def read_export(data: bytes) -> Imported:
     return Imported(user_of(found["twid"]), jar)
 
 
+def share(jar: CookieJar) -> None:
+    """Cookies that name the session are for all hosts of X, whichever of them has set one."""
+    for cookie in list(jar):
+        if cookie.name in NEEDED and cookie.domain != DOMAIN and cookie.value:
+            jar.clear(cookie.domain, cookie.path, cookie.name)
+            kept = Kept(cookie.name, cookie.value, DOMAIN, False, "/", True, cookie.expires)
+            jar.set_cookie(cookie_of(kept))
+
+
 def user_of(twid: str) -> str:
     """The id of the user that the cookie `twid` names. Raises `Rejected("invalid_session")`."""
     named = _TWID.fullmatch(unquote(twid).strip('"'))
