@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from http.cookiejar import CookieJar
 from typing import Any, Final
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
 import trio
@@ -99,7 +99,9 @@ class WebClient:
     async def download(self, url: str, sink: Sink, *, limit: int, cookies: bool) -> None:
         """As `download_file`. `cookies`: of the session; only for the file host, as configured."""
         headers = self._headers(FILES) if cookies else self._browser()
-        await self.http.download(url, sink, limit=limit, headers=headers, gone=(403, 404, 410))
+        if cookies:
+            headers["x-client-transaction-id"] = await self._transactions.id_for("GET", urlsplit(url).path)
+        await self.http.download(url, sink, limit=limit, headers=headers)
 
     async def verify(self) -> dict[str, Any]:
         """Prove the session by asking for its own user. Raises failure classes; `LoggedOut` is certain."""
