@@ -118,7 +118,7 @@ async def test_forged_events_are_quarantined_and_shown_to_nobody(tmp_path: Path)
         hello = await _met(world)
         place = world.x.chat.conversations[PLACE]
         event = decode_event(next(each.encoded for each in place.events if each.message_id == hello))
-        forged = [
+        forged: list[dict[str, Any]] = [
             {"message_id": "another"},
             {"sender_id": SHOP, "message_id": "ours"},
             {"signature": None, "message_id": "unsigned"},
