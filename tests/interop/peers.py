@@ -49,6 +49,14 @@ def _one_at_a_time(name: str) -> Iterator[None]:
         yield
 
 
+@contextlib.contextmanager
+def built(name: str, *inputs: Path) -> Iterator[Path]:
+    """Held while what these files make is looked for in a directory, and made there if it is missing."""
+    directory = _cached(name, *inputs)
+    with _one_at_a_time(directory.name):
+        yield directory
+
+
 def environment(*, proxies: bool = False) -> dict[str, str]:
     """Our environment without what would let a peer load modules of ours, or, without `proxies`, reach the
     loopback by a proxy. Our package has the name of the SDK's.

@@ -12,13 +12,14 @@ import trio
 from unifyport.sandbox.serving import bind
 from unifyport.sandbox.x.web.platform import XWebPlatform
 
-from . import peers
+from . import peers, x_peers
 from .device_peers import Client, Failed, started
 
 pytestmark = pytest.mark.interop
 
 HERE = Path(__file__).parent
 SHOP, MAI = "111", "9007199254740995"
+PAIR, PAIR_OF_PATHS = f"{SHOP}:{MAI}", f"{SHOP}-{MAI}"
 
 
 @attrs.define
@@ -35,8 +36,8 @@ async def web() -> AsyncIterator[Web]:
     """The sandbox, with twikit in a session of the shop."""
     program = str(peers.python(HERE / "python" / "twikit.in"))
     platform = XWebPlatform()
-    async with served(platform) as url:
-        command = [program, str(HERE / "python" / "twikit_peer.py"), url, SHOP]
+    async with served(platform) as at:
+        command = [program, str(HERE / "python" / "twikit_peer.py"), at["web_url"], SHOP]
         async with started("twikit", command) as client:
             made = Web(platform, client)
             await client.ask("log_in", cookies=(await made.do("session", user=SHOP))["cookies"])
@@ -44,15 +45,15 @@ async def web() -> AsyncIterator[Web]:
 
 
 @contextlib.asynccontextmanager
-async def served(platform: XWebPlatform) -> AsyncIterator[str]:
-    """The URL of the web application."""
+async def served(platform: XWebPlatform) -> AsyncIterator[dict[str, str]]:
+    """The addresses of the web application."""
     async with trio.open_nursery() as nursery:
         addresses = {}
         for protocol in platform.protocols:
             listener = bind("127.0.0.1", 0)
             addresses[protocol.name] = protocol.address_at(listener)
             nursery.start_soon(protocol.serve, listener)
-        yield platform.endpoints(addresses)["web_url"]
+        yield platform.endpoints(addresses)
         nursery.cancel_scope.cancel()
 
 
@@ -115,3 +116,92 @@ async def test_twikit_is_refused() -> None:
         with pytest.raises(Failed, match="Unauthorized"):
             await w.twikit.ask("history", user=MAI)
         assert [each["text"] for each in w.platform.mail.sent] == ["one"]
+
+
+# -- mautrix-twitter ------------------------------------------------------------------------------------------
+
+
+@attrs.define
+class Bridge:
+    """`client`: that of mautrix-twitter, in a session of the shop."""
+
+    platform: XWebPlatform
+    client: Client
+
+    async def do(self, word: str, **fields: Any) -> dict[str, Any]:
+        return await self.platform.push({"do": word, **fields})
+
+    def write(self, text: str, sender: str = MAI, to: str = SHOP) -> dict[str, Any]:
+        return self.platform.receive({"from": sender, "to": to, "text": text})
+
+    async def event(self, kind: str, part: str) -> Any:
+        """The next event of this kind that has this part; what the client itself has sent is among them."""
+        while part not in str(told := (await self.client.event(kind))["is"]):
+            pass
+        return told
+
+    def told(self) -> list[Any]:
+        """What the person could verify and decrypt."""
+        return list(self.platform.people.told(MAI, PAIR))
+
+
+@contextlib.asynccontextmanager
+async def bridge() -> AsyncIterator[Bridge]:
+    program = x_peers.mautrix()
+    platform = XWebPlatform()
+    async with served(platform) as at:
+        made = await platform.push({"do": "session", "user": SHOP, "passcode": "4711"})
+        cookies = "; ".join(f"{name}={value}" for name, value in made["cookies"].items())
+        async with started("mautrix", [program, at["web_url"], at["chat_socket_url"], cookies]) as client:
+            yield Bridge(platform, client)
+
+
+async def test_mautrix_recovers_keys_from_our_realms_and_converses() -> None:
+    async with bridge() as b:
+        with pytest.raises(Failed):
+            await b.client.ask("unlock", passcode="1111")
+        assert (await b.client.ask("unlock", passcode="4711"))["same"] is True
+        before = b.write("before it was connected")
+        await b.client.ask("connect")
+        assert (await b.client.event("caught_up"))["items"] == 1
+        message = await b.event("Message", "before it was connected")
+        assert message["sequence_id"] == before["sequence_id"]
+        theirs = b.write("live 👋")
+        await b.event("Message", "live 👋")
+        sent = await b.client.ask("text", conversation=PAIR, text="from mautrix")
+        await b.client.ask("react", conversation=PAIR, target=theirs["sequence_id"], emoji="👍")
+        await b.client.ask("edit", conversation=PAIR, target=sent["sequence"], text="edited by mautrix")
+        said = str(b.told())
+        for part in ("from mautrix", "👍", "edited by mautrix"):
+            assert part in said, said
+        await b.do("react", message_id=sent["id"], emoji="🎉", **{"from": MAI})
+        await b.event("MessageReactionCreate", "🎉")
+        await b.do("edit", message_id=theirs["message_id"], text="better")
+        await b.event("MessageEdit", "better")
+        await b.do("rotate", to=SHOP, **{"from": MAI})
+        b.write("under a new key")
+        await b.event("Message", "under a new key")
+
+
+async def test_mautrix_reads_and_sends_without_encryption() -> None:
+    async with bridge() as b:
+        first = await b.do("classic_write", to=SHOP, text="may I?", request=True, **{"from": MAI})
+        [entry] = await b.client.ask("classic_inbox")
+        assert (entry["kind"], entry["failed"]) == ("Message", False)
+        assert entry["is"]["message_data"]["text"] == "may I?"
+        await b.client.ask("classic_accept", conversation=PAIR_OF_PATHS)
+        [entry] = await b.client.ask("classic", conversation=PAIR_OF_PATHS, text="you may")
+        assert entry["is"]["request_id"]
+        await b.client.ask("classic_read", conversation=PAIR_OF_PATHS, target=first["message_id"])
+        react = {"message_id": entry["is"]["id"], "emoji": "👍", "from": MAI, "to": SHOP}
+        await b.do("classic_react", **react)
+        await b.do("classic_edit", **react, text="you may not")
+        kinds = [each["kind"] for each in await b.client.ask("classic_updates")]
+        assert sorted(kinds) == [
+            "ConversationRead",
+            "Message",
+            "MessageEdit",
+            "MessageReactionCreate",
+            "TrustConversation",
+        ]
+        assert await b.client.ask("classic_updates") == []

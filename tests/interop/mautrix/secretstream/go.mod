@@ -1,0 +1,3 @@
+module github.com/openziti/secretstream
+
+go 1.26.0
