@@ -68,14 +68,19 @@ class ChatReceiver:
             return events, []
         keys = [each.key_change for each in sealed if each.key_change]
         others = [event for event in events if sealed_in(event) is None]
+        opened = None
         try:
             opened = await self._chat.open_events([each.encoded for each in sealed], keys=keys)
+            changes = [*opened.changes, *await self._follow(opened.heads)]
         except LoggedOut:
             raise
-        except ChannelError:  # keys cannot be had now: read again, with all that came meanwhile
-            self._miss(head.conversation for each in sealed if (head := self._head(each.encoded)) is not None)
+        except ChannelError:  # keys cannot be had now
             return others, []
-        return [*others, *opened.events], [*opened.changes, *await self._follow(opened.heads)]
+        finally:
+            if opened is None:  # also where X waits no longer: read again, with all that came meanwhile
+                heads = [self._head(each.encoded) for each in sealed]
+                self._miss(head.conversation for head in heads if head is not None)
+        return [*others, *opened.events], changes
 
     def reopen(self) -> None:
         """Something may be missing from now on."""

@@ -10,33 +10,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import trio
-from chat_xdk import Chat
 
 from unifyport.protocols.xchat import MessageEvent, MessageEventSignature, encode_event
 from unifyport.providers.x.xchat.contents import FILE
-from unifyport.providers.x.xchat.made import ActionSignature, WrappedKey
 
-from .shapes import ChatConversation, ChatEvent, RegisteredKey
+from .person import Person, given_keys, signed_action, wrapped_keys
+from .shapes import ChatConversation, ChatEvent
 from .state import ChatState
 from .store import read_detail
-
-
-class Person:
-    """One person, with the keys that are registered under `version`."""
-
-    def __init__(self, user: str, version: int) -> None:
-        self.user = user
-        self.version = version
-        self.chat = Chat()
-        made = self.chat.generate_keypairs().public_key
-        self.chat.set_identity(user, str(version))
-        self.public = RegisteredKey(
-            user, version, made.public_key, made.signing_public_key, made.identity_public_key_signature
-        )
-
-    def exported(self) -> str:
-        """The private keys, as an operator may give them to a gateway."""
-        return base64.b64encode(bytes(self.chat.export_keys() or b"")).decode()
 
 
 class ChatCustomers:
@@ -122,7 +103,7 @@ class ChatCustomers:
             target.conversation, [str(target.sequence)], for_all
         )
         return self.state.delete(
-            sender, target.conversation, [target.sequence], for_all=for_all, signed=_action(signed)
+            sender, target.conversation, [target.sequence], for_all=for_all, signed=signed_action(signed)
         )
 
     def read(self, reader: str, target: ChatEvent) -> ChatEvent | None:
@@ -151,7 +132,7 @@ class ChatCustomers:
         group = self.state.new_group_id()
         people = [self.enrol(user) for user in dict.fromkeys([creator, *members])]
         made = self.people[creator].chat.prepare_group_create(
-            _given(people), group, [each.user for each in people], [creator], title=title
+            given_keys(people), group, [each.user for each in people], [creator], title=title
         )
         return self.state.create_group(
             creator,
@@ -159,8 +140,8 @@ class ChatCustomers:
             title,
             members={each.user for each in people},
             version=int(made["conversation_key_version"]),
-            wrapped=_wrapped(made),
-            signed=[_action(each) for each in made["action_signatures"]],
+            wrapped=wrapped_keys(made),
+            signed=[signed_action(each) for each in made["action_signatures"]],
         )
 
     def rotate(self, sender: str, to: str) -> ChatEvent:
@@ -168,7 +149,7 @@ class ChatCustomers:
         place = self.state.conversation(sender, to)
         people = [self.enrol(user) for user in sorted({*place.members, sender})]
         made = self.people[sender].chat.prepare_conversation_key_change(
-            _given(people), conversation_id=place.id
+            given_keys(people), conversation_id=place.id
         )
         version = max(int(made["conversation_key_version"]), *(key + 1 for key in place.keys), 1)
         if version != int(made["conversation_key_version"]):
@@ -177,8 +158,8 @@ class ChatCustomers:
             sender,
             place.id,
             version,
-            wrapped=_wrapped(made),
-            signed=[_action(each) for each in made["action_signatures"]],
+            wrapped=wrapped_keys(made),
+            signed=[signed_action(each) for each in made["action_signatures"]],
         )
 
     # -- what people see -------------------------------------------------------------------------------------
@@ -238,27 +219,3 @@ class ChatCustomers:
             for user in place.members
             for key in self.state.keys_of(user)
         ]
-
-
-def _given(people: Sequence[Person]) -> list[dict[str, str]]:
-    return [
-        {"user_id": each.user, "public_key": each.public.identity, "key_version": str(each.version)}
-        for each in people
-    ]
-
-
-def _wrapped(made: dict[str, Any]) -> list[WrappedKey]:
-    return [
-        WrappedKey(each["user_id"], each["encrypted_key"], each["public_key_version"])
-        for each in made["participant_keys"]
-    ]
-
-
-def _action(signed: dict[str, Any]) -> ActionSignature:
-    return ActionSignature(
-        signed["message_id"],
-        signed["encoded_message_event_detail"],
-        signed["signature"],
-        signed["signature_version"],
-        signed["public_key_version"],
-    )
