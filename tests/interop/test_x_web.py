@@ -9,6 +9,7 @@ import attrs
 import pytest
 import trio
 
+from tests.x_session_world import ANN, PASSCODE, x_session_world
 from unifyport.sandbox.serving import bind
 from unifyport.sandbox.x.web.platform import XWebPlatform
 
@@ -118,7 +119,7 @@ async def test_twikit_is_refused() -> None:
         assert [each["text"] for each in w.platform.mail.sent] == ["one"]
 
 
-# -- mautrix-twitter ------------------------------------------------------------------------------------------
+# -- mautrix-twitter -----------------------------------------------------------------------------------------
 
 
 @attrs.define
@@ -181,6 +182,45 @@ async def test_mautrix_recovers_keys_from_our_realms_and_converses() -> None:
         await b.do("rotate", to=SHOP, **{"from": MAI})
         b.write("under a new key")
         await b.event("Message", "under a new key")
+
+
+async def test_mautrix_converses_with_our_connection(tmp_path: Path) -> None:
+    program = x_peers.mautrix()
+    async with x_session_world(tmp_path) as world:
+        await world.link(SHOP)
+        await world.write(ANN, SHOP, "a key for both")
+        await world.told(SHOP, "a key for both")
+        cookies = "; ".join(f"{name}={value}" for name, value in (await world.cookies(ANN)).items())
+        at, pair = world.platform.sandbox.endpoints["x"], f"{SHOP}:{ANN}"
+        async with started("mautrix", [program, at["web_url"], at["chat_socket_url"], cookies]) as client:
+            ann = Bridge(world.x, client)
+            await client.ask("unlock", passcode=PASSCODE)
+            await client.ask("connect")
+            await client.event("caught_up")
+            theirs = await client.ask("text", conversation=pair, text="from mautrix")
+            await world.told(SHOP, "from mautrix")
+            assert world.received(SHOP)[-1]["message_id"] == theirs["id"]
+            answer = {"reply_to": {"message_id": theirs["id"]}}
+            ours = await world.sent_id(SHOP, ANN, "from UnifyPort", **answer)
+            message = await ann.event("Message", "from UnifyPort")
+            assert message["message_data"]["reply_data"]["text"] == "from mautrix"
+            target = {"conversation": pair, "target": message["sequence_id"]}
+            await client.ask("react", emoji="🎉", **target)
+            reaction = await world.came(SHOP, "message.reaction")
+            assert (reaction["target_message_id"], reaction["reaction"]) == (ours, "🎉")
+            await client.ask("edit", conversation=pair, target=theirs["sequence"], text="better")
+            assert (await world.came(SHOP, "message.updated"))["text"] == "better"
+            it = {"conversation_id": ANN, "message_id": theirs["id"]}
+            await world.act(SHOP, "reaction", emoji="👍", sender_id=ANN, **it)
+            await ann.event("MessageReactionCreate", "👍")
+            mine = {"conversation_id": ANN, "message_id": ours}
+            await world.act(SHOP, "edit", content="edited", **mine)
+            await ann.event("MessageEdit", "edited")
+            await world.act(SHOP, "revoke", **mine)
+            await ann.event("MessageDelete", "")
+            read = {"conversation_id": ANN, "up_to_message_id": theirs["id"], "up_to_message_sender_id": ANN}
+            await world.api.data("POST", f"/v1/accounts/{world.ids[SHOP]}/conversations/read", read)
+            await ann.event("ConversationRead", SHOP)
 
 
 async def test_mautrix_reads_and_sends_without_encryption() -> None:
