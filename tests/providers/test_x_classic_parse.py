@@ -97,7 +97,12 @@ def test_kinds_of_entries() -> None:
     assert left.changes == [{"kind": "member_removed", "member_ids": ["9"]}]
     assert isinstance(event_of("remove_conversation"), ConversationRemoved)
     assert event_of("end_av_broadcast").name == "end_av_broadcast"
-    changes: tuple[dict[str, Any], ...] = ({"time": "x"}, {"id": "-1"}, {"conversation_id": ""}, {"message_data": []})
+    changes: tuple[dict[str, Any], ...] = (
+        {"time": "x"},
+        {"id": "-1"},
+        {"conversation_id": ""},
+        {"message_data": []},
+    )
     for broken in changes:
         assert isinstance(event_of("message", **{"message_data": said(), **broken}), Unparsed)
 
