@@ -6,6 +6,7 @@ from typing import Any
 from tests.api.test_x_login import agree, ask, create, status
 from tests.api.x_chat_world import told
 from tests.api.x_world import ME, MEI, World, x_world
+from tests.harness import endpoint, free_port, gateway, public, receiver, sandbox, settings_of
 
 PASSCODE = "7391"
 
@@ -118,3 +119,23 @@ async def test_keys_that_are_not_the_accounts(tmp_path: Path) -> None:
         keys = world.x.people.enrol(MEI).exported()
         await create(world, refresh_token="refresh-1111-seed", chat_keys=keys)
         assert (await status(world, "failed"))["last_error"] == "xchat_key_not_registered"
+
+
+async def test_the_keys_are_there_after_a_restart_and_no_realm_is_asked(tmp_path: Path) -> None:
+    async with sandbox() as platform, receiver() as inbox:
+        config = endpoint(inbox.url) + platform.sandbox.config()
+        settings = settings_of(tmp_path, config, **public(free_port()))
+        async with gateway(settings) as api:
+            world = World(platform, inbox, api)
+            await _unlocked(world)
+            await world.write("one", encrypted=True)
+            await inbox.until(lambda: world.texts() == ["one"])
+        asked = world.x.chat.realms.asked.copy()
+        world.x.people.write(MEI, ME, "two")  # while it is down
+        async with gateway(settings) as api:
+            world = World(platform, inbox, api, world.id)
+            await world.connected()
+            await inbox.until(lambda: {*world.texts()} == {"one", "two"})  # a webhook may come again
+            assert (await world.send()).status_code == 200
+        assert world.x.chat.realms.asked == asked
+        assert told(world) == ["one", "two", "hello"]
