@@ -17,6 +17,7 @@ from quart import Response
 from tests.api.test_x import media
 from tests.api.x_world import APP, ME, MEI, World, x_account, x_world
 from tests.parity.disk import SlowDisk
+from tests.x_session_world import XSessionWorld
 from unifyport.providers import x as declaration
 from unifyport.providers.registry import Registry
 from unifyport.sandbox.x.open_stream import OpenStream
@@ -77,7 +78,7 @@ async def test_while_the_disk_is_slow_x_keeps_the_event(
 ) -> None:
     """X waits for ten seconds."""
     disk = SlowDisk(monkeypatch)
-    [spec] = declaration.CHANNEL.connections
+    spec = next(each for each in declaration.CHANNEL.connections if each.auth_mode == "token")
     assert spec.ingress is not None
     assert spec.ingress.commit_seconds < 10
     hasty = attrs.evolve(spec, ingress=attrs.evolve(spec.ingress, commit_seconds=0.5))
@@ -188,7 +189,7 @@ async def test_what_the_capability_list_says(tmp_path: Path) -> None:
         listed = await world.api.data("GET", "/v1/capabilities")
         [found] = [each for each in listed if each["provider"] == "x"]
         assert found["aliases"] == ["twitter"]
-        [connection] = found["connections"]
+        connection = next(each for each in found["connections"] if each["auth_mode"] == "token")
         assert (connection["auth_mode"], connection["inbound"]) == ("token", "replayable")
         assert connection["receipts"] == ["read"]
         assert connection["can_start_conversation"] is True
@@ -196,3 +197,14 @@ async def test_what_the_capability_list_says(tmp_path: Path) -> None:
         assert {"send_text", "send_image", "send_video", "create_group"} <= {*connection["capabilities"]}
         of_encrypted = {"send_audio", "send_reply", "edit_message", "revoke_message", "react_to_message"}
         assert of_encrypted | {"mark_read"} <= {*connection["capabilities"]}
+
+
+async def test_a_user_is_one_account_whichever_way_it_connects(tmp_path: Path) -> None:
+    """Both connections name the same user, so the second one is refused, and the first one goes on."""
+    async with x_world(tmp_path) as world:
+        session = XSessionWorld(world.platform, world.inbox, world.api)
+        await session.account(ME)
+        refused = await session.give_session(ME, await session.cookies(ME))
+        assert refused.json()["error"]["code"] == "duplicate_provider_account"
+        await world.write("by the API")
+        await world.inbox.until(lambda: world.texts() == ["by the API"])
