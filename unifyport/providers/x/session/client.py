@@ -12,19 +12,18 @@ from http.cookiejar import CookieJar
 from typing import Any, Final
 from urllib.parse import quote, urlencode, urlsplit
 
-import msgspec
 import trio
 
-from unifyport.model.json_text import UNREADABLE
 from unifyport.model.unit import SessionChange
 from unifyport.net.clients import Response
 from unifyport.providers import cookies
 from unifyport.providers.contract.base import ConnectorContext
 from unifyport.providers.contract.capabilities import Sink
 from unifyport.providers.contract.errors import ChannelError, LoggedOut, RateLimited, Transient
-from unifyport.providers.http import HttpApi
+from unifyport.providers.http import CALL_SECONDS, HttpApi
 
 from . import imported, queries
+from .answers import data_of, json_body, object_of
 from .errors import CSRF, RATE_SECONDS, codes_of, failure_of
 from .records import COOKIES
 from .transactions import Transactions
@@ -35,7 +34,6 @@ DOMAINS: Final = re.compile(r"\.?(?:[a-z0-9-]{1,63}\.){0,3}x\.com")
 WEB, API, FILES, SOCKET = "https://x.com", "https://api.x.com", "https://ton.x.com", "wss://chat-ws.x.com/ws"
 SCRIPTS: Final = "/responsive-web/"
 _CHROME = re.compile(r"Chrome/([0-9]{1,4})\.")
-_OBJECT = msgspec.json.Decoder(dict[str, Any])
 
 
 class WebClient:
@@ -64,16 +62,16 @@ class WebClient:
         """`data` of a GraphQL query. Raises failure classes."""
         text = json_text.dumps(variables, separators=(",", ":"))
         answer = await self._ask("GET", API, self._graphql(name), {"variables": text})
-        return _data(answer)
+        return data_of(answer)
 
     async def mutate(self, name: str, variables: dict[str, Any]) -> dict[str, Any]:
         """`data` of a GraphQL mutation. Raises failure classes."""
         body = queries.mutation(name, self._ids[name], variables)
-        return _data(await self._ask("POST", API, self._graphql(name), body=_json(body)))
+        return data_of(await self._ask("POST", API, self._graphql(name), body=json_body(body)))
 
     async def get(self, path: str, params: Mapping[str, str]) -> dict[str, Any]:
         """A call of x.com, such as `/i/api/1.1/dm/user_updates.json`. Raises failure classes."""
-        return _read(await self._ask("GET", WEB, path, params))
+        return object_of(await self._ask("GET", WEB, path, params))
 
     async def read(self, path: str, params: Mapping[str, str]) -> bytes:
         """As `get`, as it came."""
@@ -84,9 +82,9 @@ class WebClient:
     ) -> dict[str, Any]:
         """As `get`. Empty: the answer has no body."""
         if json is not None:
-            return _read(await self._ask("POST", WEB, path, body=_json(json)))
+            return object_of(await self._ask("POST", WEB, path, body=json_body(json)))
         body = (urlencode(form or {}).encode(), "application/x-www-form-urlencoded")
-        return _read(await self._ask("POST", WEB, path, body=body))
+        return object_of(await self._ask("POST", WEB, path, body=body))
 
     async def put_part(self, path: str, part: bytes) -> None:
         """One part of a file. `path`: with its query. Raises failure classes."""
@@ -109,7 +107,7 @@ class WebClient:
         answer = await self._send("GET", API, self._graphql(queries.USERS), {"variables": text}, None)
         if (failure := failure_of(answer, self._context.clock)) is not None:
             raise failure
-        return _data(answer)
+        return data_of(answer)
 
     async def save(self) -> None:
         """Make the jar durable if it has changed."""
@@ -174,7 +172,7 @@ class WebClient:
             headers["content-type"] = body[1]
         url = self._base(origin) + path + (f"?{urlencode(params, quote_via=quote)}" if params else "")
         content = None if body is None else body[0]
-        answer = await self.http.request(method, url, body=content, headers=headers)
+        answer = await self.http.request(method, url, body=content, headers=headers, timeout=CALL_SECONDS)
         given = answer.set_cookies
         if given and cookies.accept(self.jar, origin + path, given, domains=DOMAINS):
             imported.share(self.jar)
@@ -235,24 +233,3 @@ class WebClient:
         for cookie in self.jar:
             if cookie.value and cookie.name in ("auth_token", "ct0", "kdt", "att"):
                 self._context.secrets.register(cookie.value)
-
-
-def _json(value: Any) -> tuple[bytes, str]:
-    return msgspec.json.encode(value), "application/json"
-
-
-def _read(answer: Response) -> dict[str, Any]:
-    """Raises `Transient`, as the request may have been applied."""
-    if not answer.body.strip():
-        return {}
-    try:
-        return _OBJECT.decode(answer.body)
-    except UNREADABLE:
-        raise Transient("malformed_answer", maybe_applied=True) from None
-
-
-def _data(answer: Response) -> dict[str, Any]:
-    found = _read(answer).get("data")
-    if not isinstance(found, dict):
-        raise Transient("malformed_answer", maybe_applied=True)
-    return found

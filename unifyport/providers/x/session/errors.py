@@ -62,7 +62,7 @@ def codes_of(answer: Response) -> list[int]:
         read = msgspec.json.decode(answer.body, type=_Errors)
     except UNREADABLE:
         return []
-    if answer.status < 400 and read.data not in (b"null", b"{}"):
+    if answer.status < 400 and bytes(read.data) not in (b"null", b"{}"):
         return []
     return [_code(error) for error in read.errors]
 
