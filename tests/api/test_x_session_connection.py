@@ -117,6 +117,14 @@ async def test_a_new_csrf_token_is_taken_and_kept(tmp_path: Path) -> None:
         await _start(world)
         await world.sent_id(SHOP, ANN, "three")
         assert len(await world.sent()) == 3
+        for session in world.x.sessions.of(SHOP):
+            session.csrf = "f" * 160  # another one than we have: the refusal brings it
+        await world.sent_id(SHOP, ANN, "four")
+        for session in world.x.sessions.of(SHOP):
+            session.csrf = "e" * 160
+        await _stop(world)
+        await _start(world)
+        await world.sent_id(SHOP, ANN, "five")
 
 
 async def test_a_retired_query_id_refuses_sends_and_says_so(tmp_path: Path) -> None:

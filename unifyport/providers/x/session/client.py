@@ -137,10 +137,7 @@ class WebClient:
         body: tuple[bytes, str] | None = None,
     ) -> Response:
         """An answer that grants the request. Raises failure classes."""
-        token = self.csrf
         answer = await self._send(method, origin, path, params, body)
-        if CSRF in codes_of(answer) and self.csrf != token:
-            answer = await self._send(method, origin, path, params, body)
         failure = failure_of(answer, self._context.clock)
         if failure is None:
             self._wait = RATE_SECONDS
@@ -158,6 +155,21 @@ class WebClient:
         return failure
 
     async def _send(
+        self,
+        method: str,
+        origin: str,
+        path: str,
+        params: Mapping[str, str] | None,
+        body: tuple[bytes, str] | None,
+    ) -> Response:
+        """Once more where only the CSRF token was an old one, and the answer has brought another."""
+        token = self.csrf
+        answer = await self._send_once(method, origin, path, params, body)
+        if CSRF in codes_of(answer) and self.csrf != token:
+            answer = await self._send_once(method, origin, path, params, body)
+        return answer
+
+    async def _send_once(
         self,
         method: str,
         origin: str,

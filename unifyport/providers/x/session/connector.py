@@ -40,6 +40,7 @@ from .transport import WebTransport
 
 log = logging.getLogger(__name__)
 _READY_SECONDS = 20.0
+_SAVE_SECONDS = 5.0
 
 
 class SessionConnector(
@@ -73,8 +74,11 @@ class SessionConnector(
         context = self._context
         self._client = client = await importing.restored(context)
         log.warning("x: this connection is experimental: X offers no such API, and may lock the account")
-        identity = await importing.prove(client)
-        await client.save()
+        try:
+            identity = await importing.prove(client)
+        finally:
+            with trio.CancelScope(shield=True, deadline=trio.current_time() + _SAVE_SECONDS):
+                await client.save()  # also cookies that came with a refusal
         transport = WebTransport(client, self._emit)
         chat = await XChat.load(transport, context.session, client.me, context.clock)
         if not chat.ready:

@@ -53,10 +53,10 @@ class Transactions:
             page = await self._fetch("/home")
             self._made = await trio.to_thread.run_sync(_read, page, await self._script(page))
         except ChannelError as error:
-            log.info("x: the page that transaction ids are computed of was not read: %s", error.reason)
+            log.debug("x: the page that transaction ids are computed of was not read: %s", error.reason)
         self._tried = True
         if self._made is None:
-            log.warning("x: transaction ids cannot be computed: X's front may refuse requests")
+            log.info("x: transaction ids cannot be computed: X's front may refuse requests")
 
     async def _script(self, page: bytes) -> bytes:
         """Raises failure classes. Empty: the page names none."""

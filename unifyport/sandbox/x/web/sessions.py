@@ -19,14 +19,17 @@ FAILURES = {
 
 
 class WebRefusal(Exception):
-    """An answer with `errors`."""
+    """An answer with `errors`. `csrf`: the token that it sets, where the request had an old one."""
 
-    def __init__(self, status: int, code: int, message: str) -> None:
+    def __init__(self, status: int, code: int, message: str, csrf: str = "") -> None:
         super().__init__(message)
-        self.status, self.code, self.message = status, code, message
+        self.status, self.code, self.message, self.csrf = status, code, message, csrf
 
     def response(self) -> Response:
-        return as_json({"errors": [{"code": self.code, "message": self.message}]}, self.status)
+        answer = as_json({"errors": [{"code": self.code, "message": self.message}]}, self.status)
+        if self.csrf:
+            _set_csrf(answer, self.csrf)
+        return answer
 
 
 @attrs.define
@@ -77,7 +80,8 @@ class Sessions:
             return session
         header = request.headers.get("x-csrf-token", "")
         if not header or header != request.cookies.get("ct0") or header != session.csrf:
-            raise WebRefusal(403, 353, "This request requires a matching csrf cookie and header.")
+            known = session.csrf if header and header == request.cookies.get("ct0") else ""
+            raise WebRefusal(403, 353, "This request requires a matching csrf cookie and header.", known)
         if request.headers.get("x-twitter-auth-type") != "OAuth2Session":
             raise WebRefusal(401, 32, "Could not authenticate you.")
         if not request.headers.get("x-client-transaction-id"):
@@ -89,5 +93,9 @@ def renewed(session: WebSession, answer: Response) -> Response:
     """An answer that also sets a new CSRF token, if one is due; the former one is refused from then on."""
     if session.next_csrf:
         session.csrf, session.next_csrf = session.next_csrf, ""
-        answer.headers.add("set-cookie", f"ct0={session.csrf}; Path=/; Max-Age=21600; SameSite=Lax")
+        _set_csrf(answer, session.csrf)
     return answer
+
+
+def _set_csrf(answer: Response, token: str) -> None:
+    answer.headers.add("set-cookie", f"ct0={token}; Path=/; Max-Age=21600; SameSite=Lax")
