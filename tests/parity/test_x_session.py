@@ -15,7 +15,6 @@ from unifyport.protocols.xchat import decode_event, encode_event
 from unifyport.providers.x.session import client, link, transport
 
 SEND = "SendMessageMutation"
-APP = {"client_id": "a", "client_secret": "b", "bearer_token": "c", "consumer_secret": "d"}
 
 
 async def _met(world: XSessionWorld) -> str:
@@ -28,17 +27,6 @@ async def _met(world: XSessionWorld) -> str:
 async def _outcome(world: XSessionWorld, **order: Any) -> str:
     await world.order("faults", **order)
     return str((await world.send(SHOP, ANN)).json()["error"]["outcome"])
-
-
-async def test_a_user_by_both_connections(tmp_path: Path) -> None:
-    async with x_session_world(tmp_path) as world:
-        linked = await world.link(SHOP)
-        body = {"provider": "x", "auth_mode": "token", "provider_data": APP}
-        made = await world.api.data("POST", "/v1/accounts", body)
-        assert made["id"] != linked
-        assert made["auth_mode"] == "token"
-        await world.write(ANN, SHOP)
-        await world.told(SHOP, "hello")
 
 
 async def test_what_cannot_be_sent(tmp_path: Path) -> None:
