@@ -68,6 +68,7 @@ class XPlatform(Customers, HttpPlatform):
         self._user("/2/media/upload/<media>/append", "POST", "media", files.append)
         self._user("/2/media/upload/<media>/finalize", "POST", "media", files.finalize)
         self._user("/2/media/upload", "GET", "media", files.status)
+        self._user("/2/chat/conversations/<conversation>/typing", "POST", "typing", self._typing)
         add_routes(self.chat_api, self._user)
         self._open("/realm/<id>/req", "POST", "realm", lambda id: realm_answer(self.chat.realms, id))
         self._user("/2/activity/subscriptions", "POST", "subscriptions", self._subscribe)

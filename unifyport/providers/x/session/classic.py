@@ -11,6 +11,7 @@ from uuid import uuid4
 import msgspec
 
 from unifyport.model.inbound import PlatformEvent
+from unifyport.model.json_text import UNREADABLE
 from unifyport.model.message import OutboundMessage, OutboundText
 from unifyport.model.unit import SessionChange
 from unifyport.process.clock import Clock
@@ -83,7 +84,7 @@ class Classic(ClassicPolling):
         """The id that X has given the message. Raises `Transient`: the entry says it later."""
         try:
             page = msgspec.json.decode(msgspec.json.encode(answer), type=shapes.Page)
-        except msgspec.DecodeError:
+        except UNREADABLE:
             raise Transient("malformed_answer", maybe_applied=True) from None
         for item in read_page(page, self._me).items:
             event = item.event
