@@ -12,9 +12,12 @@ from tests.chaos.dying_server import POINTS, die_at
 from unifyport.config.settings import load
 from unifyport.model.unit import Unit
 from unifyport.providers.registry import standard
+from unifyport.providers.x.session import classic_polling
 from unifyport.server import run
 
 POINTS["login"] = lambda write: isinstance(write, Unit) and write.new_session
+
+classic_polling.POLL_SECONDS = 0.1  # a life lasts for some polls
 
 if __name__ == "__main__":
     if order := os.environ.get("DIE_AT"):

@@ -46,6 +46,22 @@ class XBrowsers:
         raise NotImplementedError
 
 
+class OlderMessages(XBrowsers):
+    """The same without encryption, with people who have no keys."""
+
+    async def exported(self) -> dict[str, Any]:
+        found = await self.x.push({"do": "session", "user": SHOP, "passcode": PASSCODE})
+        return {"session": found["cookies"], "pin": PASSCODE}
+
+    def write(self, customer: str, text: str) -> None:
+        place = self.x.mail.place(customer, f"{customer}-{SHOP}")
+        assert place is not None
+        self.x.mail.write(customer, place, text)
+
+    def sent(self) -> list[str]:
+        return [each["text"] for each in self.x.mail.sent]
+
+
 def browsers_of(platforms: Platform) -> XBrowsers:
     x = platforms.sandbox.platforms["x-session"]
     assert isinstance(x, XWebPlatform)
@@ -54,6 +70,14 @@ def browsers_of(platforms: Platform) -> XBrowsers:
 
 async def test_a_conversation_goes_on_after_each_kill(tmp_path: Path) -> None:
     await conversation.goes_on_after_each_kill(tmp_path, browsers_of)
+
+
+@pytest.mark.skipif(not conversation.KILLS, reason="only with CHAOS=full")
+async def test_a_conversation_without_encryption_goes_on_after_each_kill(tmp_path: Path) -> None:
+    def phones(platforms: Platform) -> OlderMessages:
+        return OlderMessages(browsers_of(platforms).x)
+
+    await conversation.goes_on_after_each_kill(tmp_path, phones)
 
 
 async def test_killed_before_the_login_is_committed(tmp_path: Path) -> None:

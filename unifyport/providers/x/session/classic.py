@@ -74,11 +74,13 @@ class Classic(ClassicPolling):
         try:
             await self._session.sending(message, [row], client_ref=request_id)
             answer = await self._client.post(f"{DM}/new2.json", json=body)
+            return Sent(self._sent_id(answer, request_id), place)
         except ChannelError as error:
-            if not error.maybe_applied:
+            if error.maybe_applied:
+                self._hurry.set()  # the entry ends it
+            else:
                 self._sent.pop(request_id, None)
             raise
-        return Sent(self._sent_id(answer, request_id), place)
 
     def _sent_id(self, answer: dict[str, Any], request_id: str) -> str:
         """The id that X has given the message. Raises `Transient`: the entry says it later."""

@@ -1,7 +1,8 @@
 """What is new of X's older direct messages, which are not encrypted.
 
     inbox_initial_state   once, to learn the cursor: what was before is history
-    user_updates          every 10 s; after failures every 5, 10, … 180 s
+    user_updates          every 10 s, and when the outcome of a send is not known; after failures every 5,
+                          10, … 180 s
     conversation/<id>     what the first state leaves out, where X does not know the cursor any more
 
 The cursor and the newest id that was read are committed with the events. A message that this gateway sends
@@ -31,7 +32,7 @@ from .classic_parse import Item, Read, read_event, read_marks, read_page
 from .client import WebClient
 
 DM: Final = "/i/api/1.1/dm"
-POLL_SECONDS: Final = 10.0
+POLL_SECONDS = 10.0
 FIRST_WAIT, LAST_WAIT = 5.0, 180.0
 MARK: Final = ("classic", b"")
 SENT = "classic_sent"  # by request_id
@@ -72,6 +73,7 @@ class ClassicPolling:
         self._me = client.me
         self._mark: _Mark | None = None
         self._sent: dict[str, int] = {}  # request_id -> unix ms
+        self._hurry = trio.Event()  # set where a fetch should not wait; then replaced
         self._requests: set[str] = set()  # conversations that the account has not accepted
         self._places: set[str] = set()  # conversations in which such a message was seen
         self._marks: dict[tuple[str, str], int] = {}  # conversation and reader -> read up to
@@ -90,6 +92,22 @@ class ClassicPolling:
         self._places = {key.decode() for key, _ in await scan_all(self._session, PLACE)}
         for start in range(0, len(dropped), 500):
             await self._session.commit(dropped[start : start + 500])
+
+    async def begin(self) -> None:
+        """Read the first state of a new account: what comes after the login is no history. Where X does not
+        give it, `run` reads it later. Raises `LoggedOut`, `SessionLost`.
+        """
+        if self._mark is not None:
+            return
+        try:
+            batch, mark = await self.fetch()
+        except SessionLost:
+            raise
+        except (Transient, Rejected, RateLimited) as error:
+            _LOG.warning("direct messages without encryption cannot be fetched: %s", error.reason)
+            return
+        await self._session.commit(batch.state)
+        self._take(batch, mark)
 
     # -- receiving ------------------------------------------------------------------------------------------
 
@@ -115,7 +133,9 @@ class ClassicPolling:
                 await link.deliver(batch)
             self._take(batch, mark)
             wait, reason = FIRST_WAIT, ""
-            await trio.sleep(POLL_SECONDS)
+            with trio.move_on_after(POLL_SECONDS):
+                await self._hurry.wait()
+            self._hurry = trio.Event()
 
     async def fetch(self) -> "tuple[Batch, _Mark]":
         """What is new, to be delivered, and the mark that holds then. Raises failure classes."""

@@ -87,6 +87,7 @@ class SessionConnector(
         catch_up = CatchUp(client, transport)
         classic = Classic(client, context.session, context.clock, context.endpoints)
         await classic.load()
+        await classic.begin()
         self._link = SessionLink(
             context, client, socket, chat=chat, catch_up=catch_up, transport=transport, classic=classic
         )
