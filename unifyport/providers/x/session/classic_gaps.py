@@ -40,6 +40,18 @@ async def fill(read: Read, newest: int, me: str, pages: Pages) -> list[ProviderE
     return gaps
 
 
+def missed_conversations(state: shapes.Page, read: Read, newest: int, me: str) -> list[ProviderEvent]:
+    """A `gap` where the conversations that a first state leaves out may have something after `newest`: all
+    that it shows have.
+    """
+    timelines = state.inbox_timelines
+    if "HAS_MORE" not in (timelines.trusted.status, timelines.untrusted.status):
+        return []
+    if {item.conversation for item in read.items if item.id > newest} < set(read.places):
+        return []
+    return [PlatformEvent(dedupe_key("x", me, "classic_gap", str(newest)), "gap", None)]
+
+
 async def _walk(read: Read, id_: str, last: int, newest: int, *, me: str, pages: Pages) -> bool:
     """Read a conversation back from `last` to `newest`. False: X has given no more before that."""
     for _ in range(MAX_PAGES):

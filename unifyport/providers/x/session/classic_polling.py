@@ -27,7 +27,7 @@ from unifyport.providers.http import decode_long
 from unifyport.providers.records import scan_all
 
 from . import classic_shapes as shapes
-from .classic_gaps import fill
+from .classic_gaps import fill, missed_conversations
 from .classic_parse import Item, Read, read_event, read_marks, read_page
 from .client import WebClient
 
@@ -38,6 +38,7 @@ MARK: Final = ("classic", b"")
 SENT = "classic_sent"  # by request_id
 REQUEST, PLACE = "classic_request", "classic_place"  # by conversation
 KEPT_MS: Final = 86_400_000  # rows of sends whose entry has not come
+_EPOCH_MS, _DAY_MS = 1_288_834_974_657, 86_400_000  # ids begin with the time since then
 _LOG = logging.getLogger(__name__)
 _QUERY: Final = {
     "nsfw_filtering_enabled": "false",
@@ -148,24 +149,30 @@ class ClassicPolling:
         if before is None:
             page = state or shapes.Page()
             read = read_page(page, self._me)
-            began = max((item.id for item in read.items), default=0)
+            began = self._newest(read)
             mark = _Mark(page.cursor, began, began)
             return Batch([], [*self._changes(read), _stored(mark)]), mark
         if state is not None:
             read = read_page(state, self._me)
             read.items = [item for item in read.items if item.id > before.newest or not item.id]
-            gaps = await fill(read, before.newest, self._me, self._page_of)
+            gaps = missed_conversations(state, read, before.newest, self._me)
+            gaps += await fill(read, before.newest, self._me, self._page_of)
             page = state
         else:
             page, gaps = page or shapes.Page(), []
             read = read_page(page, self._me)
-        newest = max([before.newest, *(item.id for item in read.items)])
+        newest = max(before.newest, self._newest(read))
         mark = _Mark(page.cursor or before.cursor, newest, before.began)
         changes = self._changes(read)
         events = [*gaps, *(self._settled(item, changes) for item in read.items), *self._reads(read, before)]
         if mark != before:
             changes.append(_stored(mark))
         return Batch(events, changes), mark
+
+    def _newest(self, read: Read) -> int:
+        """The highest id; one that no message can have yet would hide all that follows."""
+        highest = (self._clock.now_ms() + _DAY_MS - _EPOCH_MS) << 22
+        return max((item.id for item in read.items if item.id < highest), default=0)
 
     def _settled(self, item: Item, changes: list[SessionChange]) -> ProviderEvent:
         """The event of an entry; in place of the echo of our own send, its end."""

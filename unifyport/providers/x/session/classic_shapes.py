@@ -74,14 +74,24 @@ class Place(Struct):
     max_entry_id: str = ""
 
 
+class Timeline(Struct):
+    status: str = ""
+
+
+class Timelines(Struct):
+    trusted: Timeline = field(default_factory=Timeline)
+    untrusted: Timeline = field(default_factory=Timeline)
+
+
 class Page(Struct):
-    """`status` of history: `HAS_MORE` or `AT_END`."""
+    """`status` of history, and of the timelines of a first state: `HAS_MORE` or `AT_END`."""
 
     entries: list[Raw] = []
     users: Raw = NULL
     conversations: dict[str, Raw] = {}
     cursor: str = ""
     status: str = ""
+    inbox_timelines: Timelines = field(default_factory=Timelines)
 
 
 class Answer(Struct):
