@@ -124,5 +124,5 @@ def _all_kinds_are_there(bodies: list[dict[str, Any]]) -> None:
         *(("line", kind) for kind in [*LINE["message"], "postback"]),
         *(("tiktok", kind) for kind in set(TIKTOK["message"]) - {"reaction"}),
         *(("zalo", kind) for kind in (set(ZALO_KINDS) | set(ZALO_BOT_KINDS)) - only_sent),
-        *(("x", kind) for kind in [*X_KINDS, "location", "encrypted"]),
+        *(("x", kind) for kind in [*X_KINDS, "location"]),
     }
