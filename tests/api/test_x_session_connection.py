@@ -7,6 +7,8 @@ import pytest
 
 from tests.x_session_world import ANN, BOB, SHOP, XSessionWorld, x_session_world
 from unifyport.providers.x.session import link as links
+from unifyport.providers.x.session.catch_up import CatchUp
+from unifyport.providers.x.session.shapes import InboxPage
 
 
 async def _stop(world: XSessionWorld) -> None:
@@ -137,3 +139,31 @@ async def test_a_retired_query_id_refuses_sends_and_says_so(tmp_path: Path) -> N
         assert refused.json()["error"]["reason"] == "unknown_endpoint"
         await world.write(ANN, SHOP, "still there")
         await world.told(SHOP, "still there")
+
+
+async def test_what_the_inbox_says_of_itself_hides_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(links, "CATCH_UP_SECONDS", 0.2)
+    async with x_session_world(tmp_path) as world:
+        await world.link(SHOP)
+        await world.write(ANN, SHOP, "hello")
+        await world.told(SHOP, "hello")
+        genuine = CatchUp.page
+        odd: list[Any] = ["no conversation", {"latest_message_events": 5}]
+        odd.append({"latest_message_events": ["no event"], "has_more": True})
+
+        async def page(self: CatchUp, mark: int, cursor: dict[str, str] | None) -> InboxPage:
+            found = await genuine(self, mark, cursor)
+            found.max_user_sequence_id = str(2**63 - 2)
+            found.items = [*odd, *found.items]
+            return found
+
+        monkeypatch.setattr(CatchUp, "page", page)
+        for text in ("one", "two"):
+            await world.do("drop", count=1)
+            await world.write(ANN, SHOP, text)
+            await world.told(SHOP, text)
+        assert world.texts(SHOP) == ["hello", "one", "two"]
+        metrics = (await world.api.http.get("/metrics")).text
+        assert "unifyport_quarantined_total 3" in metrics

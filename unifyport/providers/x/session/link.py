@@ -177,9 +177,9 @@ class SessionLink:
                 await link.deliver(batch)
 
     def _gap(self) -> PlatformEvent:
-        """Told where more was missed than is fetched."""
-        now = self._clock.now_ms()
-        return PlatformEvent(dedupe_key("x", self.client.me, "gap", now), "gap", now)
+        """Told where more was missed than is fetched, once for each mark."""
+        key = dedupe_key("x", self.client.me, "gap", self._mark)
+        return PlatformEvent(key, "gap", self._clock.now_ms())
 
     # -- beside it ------------------------------------------------------------------------------------------
 
