@@ -67,6 +67,17 @@ class LinkedWorld:
             lambda account: account["runtime_status"] == "running", f"/v1/accounts/{self.ids[person]}"
         )
 
+    async def stop(self, person: str) -> None:
+        """Stop the account, and wait until it has stopped."""
+        path = f"/v1/accounts/{self.ids[person]}"
+        await self.api.data("POST", f"{path}/runtime/stop")
+        await self.api.until(lambda account: account["runtime_status"] == "stopped", path)
+
+    async def start(self, person: str) -> None:
+        """Start the account, and wait until it runs."""
+        await self.api.data("POST", f"/v1/accounts/{self.ids[person]}/runtime/start")
+        await self.running(person)
+
     async def auth(self, person: str, status: str) -> Any:
         """The login of an account, once it has this status."""
         path = f"/v1/accounts/{self.ids[person]}/auth"

@@ -5,22 +5,11 @@ from pathlib import Path
 import pytest
 
 from tests.linked_world import QUICK
-from tests.zalo_world import MAI, SHOP, ZaloWorld, zalo_world
+from tests.zalo_world import MAI, SHOP, zalo_world
 from unifyport.providers.zalo.personal import gaps, inbox, link, uploads
+from unifyport.sandbox.zalo.personal import platform
 
 STATUS = "account.status.updated"
-
-
-async def stop(world: ZaloWorld, user: str) -> str:
-    id_ = world.ids[user]
-    await world.api.data("POST", f"/v1/accounts/{id_}/runtime/stop")
-    await world.api.until(lambda found: found["runtime_status"] == "stopped", f"/v1/accounts/{id_}")
-    return id_
-
-
-async def start(world: ZaloWorld, user: str) -> None:
-    await world.api.data("POST", f"/v1/accounts/{world.ids[user]}/runtime/start")
-    await world.running(user)
 
 
 async def test_messages_of_an_outage_arrive_once_and_in_order(tmp_path: Path) -> None:
@@ -31,12 +20,12 @@ async def test_messages_of_an_outage_arrive_once_and_in_order(tmp_path: Path) ->
         group = (await world.do("group", name="Ops", members=[MAI, SHOP]))["id"]
         await world.write(MAI, group, "before")
         await world.inbox.until(lambda: world.texts(SHOP) == ["before", "before"])
-        await stop(world, SHOP)
+        await world.stop(SHOP)
         texts = [f"text {number}" for number in range(120)]
         for text in texts:
             await world.write(MAI, SHOP, text)
             await world.write(MAI, group, f"group {text}")
-        await start(world, SHOP)
+        await world.start(SHOP)
         await world.write(MAI, SHOP, "after")
         await world.inbox.until(lambda: len(world.texts(SHOP)) == 2 * len(texts) + 3)
         said = [e["text"] for e in world.received(SHOP) if e["conversation_id"] == MAI]
@@ -76,8 +65,8 @@ async def test_a_gap_that_the_platform_does_not_answer_is_told(
         await world.inbox.until(lambda: world.texts(SHOP) == ["first"])
         monkeypatch.setattr(gaps, "SECONDS", 0.2)
         monkeypatch.setattr(world.zalo, "_frame", lambda session, listener, frame: None)
-        await stop(world, SHOP)
-        await start(world, SHOP)
+        await world.stop(SHOP)
+        await world.start(SHOP)
         await world.write(MAI, SHOP, "second")
         await world.inbox.until(lambda: world.texts(SHOP) == ["first", "second"])
         assert world.named(SHOP, "gap")
@@ -133,14 +122,16 @@ async def test_a_session_that_ends_while_a_message_is_sent(tmp_path: Path) -> No
         assert (await world.auth(SHOP, "failed"))["last_error"] == "session_expired"
 
 
-async def test_a_renewed_cookie_is_kept(tmp_path: Path) -> None:
+async def test_a_renewed_cookie_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The former one is refused as soon as the answer that renews it is there."""
+    monkeypatch.setattr(platform, "FORMER_SECONDS", 0.0)
     async with zalo_world(tmp_path) as world:
         await world.link(SHOP)
         await world.users(MAI)
         await world.do("renew", user=SHOP)
         assert (await world.send(SHOP, MAI)).status_code == 200
-        await stop(world, SHOP)
-        await start(world, SHOP)
+        await world.stop(SHOP)
+        await world.start(SHOP)
         assert (await world.send(SHOP, MAI)).status_code == 200
 
 
@@ -167,8 +158,8 @@ async def test_a_send_of_unknown_outcome_is_settled_after_a_restart(tmp_path: Pa
         await world.order("faults", kind="lost_answer", method="api/message/sms")
         error = (await world.send(SHOP, MAI, "once")).json()["error"]
         assert error["outcome"] == "unknown"
-        await stop(world, SHOP)
-        await start(world, SHOP)
+        await world.stop(SHOP)
+        await world.start(SHOP)
         await world.api.until(
             lambda command: command["outcome"] == "sent", f"/v1/commands/{error['command_id']}"
         )

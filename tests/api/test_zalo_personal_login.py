@@ -54,7 +54,7 @@ async def test_a_code_that_the_platform_forgets_is_replaced(tmp_path: Path) -> N
         await world.running(SHOP)
 
 
-async def test_nobody_scans_a_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_code_that_is_not_scanned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("actors.account.dialog.SHOWN_SECONDS", 0.3)
     async with zalo_world(tmp_path) as world:
         id_ = await world.account(SHOP)

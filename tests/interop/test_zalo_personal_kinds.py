@@ -105,15 +105,13 @@ async def test_what_they_wrote_during_an_outage(tmp_path: Path) -> None:
     async with talk(tmp_path) as t:
         group = (await t.world.do("group", name="Ops", members=[MAI, SHOP]))["id"]
         await t.hear("before")
-        account = f"/v1/accounts/{t.world.ids[SHOP]}"
-        await t.world.api.data("POST", f"{account}/runtime/stop")
-        await t.world.api.until(lambda found: found["runtime_status"] == "stopped", account)
+        await t.world.stop(SHOP)
         wanted = []
         for number in range(60):
             wanted.append(f"text {number}")
             to = {"to": group[1:], "group": True} if number % 10 == 9 else {"to": SHOP}
             await t.client.ask("text", text=wanted[-1], **to)
-        await t.world.api.data("POST", f"{account}/runtime/start")
+        await t.world.start(SHOP)
         await t.world.inbox.until(lambda: len(t.world.texts(SHOP)) >= 61)
         assert sorted(t.world.texts(SHOP)) == sorted(["before", *wanted])
         for chat in (MAI, group):

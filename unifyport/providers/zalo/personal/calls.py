@@ -1,7 +1,7 @@
 """Requests to Zalo's servers, as values: what the connector sends and in which form.
 
 `url` is Zalo's own address, by which cookies are chosen also where a configured address is asked instead.
-Form and query are encoded by whoever sends them.
+Form and query are encoded when a call is sent (`transport.py`).
 """
 
 import re

@@ -1,7 +1,7 @@
 """The login by QR code, and the import of a session: what makes the records of a session.
 
-A code lives for 100 s; then another one is shown in its place, until the dialog ends the login. Whoever has
-scanned it is shown by name, as the app asks that person to confirm. See `login_steps.py`.
+A code lives for 100 s; then another one is shown in its place, until the dialog ends the login. The
+person who has scanned it is shown by name, as the app asks for a confirmation. See `login_steps.py`.
 """
 
 import hashlib

@@ -1,6 +1,6 @@
 """Values of the web client's protocol: ids as exact text, JSON inside of JSON, and the shapes of actions.
 
-Ids come as text or as numbers, some above 2**53. `IdText` takes both; a float is no id.
+Ids come as text or as numbers, some above 2**53. `Id` takes both; a float is no id.
 """
 
 from typing import Annotated, Any
@@ -57,12 +57,6 @@ class Mention(Struct):
     pos: int
     len: int
     type: int = 0
-
-
-class Quote(Struct):
-    globalMsgId: Id = ""
-    cliMsgId: Id = ""
-    ownerId: Id = ""
 
 
 class Message(Struct):

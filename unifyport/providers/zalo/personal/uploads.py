@@ -59,7 +59,7 @@ class Uploads:
         self._wake()
 
     async def upload(self, message: OutboundMedia, name: str, client_id: int) -> Sendable:
-        """Raises `Transient`, `Rejected`. Nothing is shown to anybody by this."""
+        """Raises `Transient`, `Rejected`. The receiver sees nothing of it yet."""
         self._refuse(name, message.size)
         size = max(min(self._limits.chunk_bytes, MAX_CHUNK), 1)
         chunks = max(-(-message.size // size), 1)

@@ -22,7 +22,7 @@ class Groups:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    # -- what happens, whoever does it -----------------------------------------------------------------------
+    # -- changes, by web clients and by orders ---------------------------------------------------------------
 
     def add(self, group: Group, users: list[User], by: User) -> None:
         added = [user for user in users if user not in group.members]
@@ -32,7 +32,7 @@ class Groups:
             self.tell(group, "join", by, added)
 
     def remove(self, group: Group, users: list[User], by: User) -> None:
-        """The removed are told, too. Who removes themselves leaves."""
+        """The removed members are told, too. A user who removes only themselves leaves."""
         removed = [user for user in users if user in group.members]
         if not removed:
             return

@@ -44,7 +44,6 @@ class Listener:
     def __init__(self, websocket: WebSocket, manner: Manner) -> None:
         self.silent = False
         self.deaf = False
-        self.pings = 0
         self._websocket = websocket
         self._manner = manner
         self._key = os.urandom(16)
@@ -101,7 +100,6 @@ class Listener:
                     handle(frame)
 
     def _ping(self, frame: Frame) -> None:
-        self.pings += 1
         if self._manner.answers_pings and not self.silent:
             self.push_frame(frame)
 

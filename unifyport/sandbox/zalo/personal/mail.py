@@ -114,7 +114,7 @@ class Mail:
         return {name: [message.shown_to(user) for message in page], "more": int(more)}
 
     def undo(self, sender: User, message: Message) -> None:
-        """Raises `Refused` for a message of somebody else."""
+        """Raises `Refused` for a message of another user."""
         if message.sender is not sender:
             raise Refused(166, "only the sender can undo a message")
         if message.undone:

@@ -14,7 +14,7 @@ class People:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    # -- what happens, whoever does it -----------------------------------------------------------------------
+    # -- changes, by web clients and by orders ---------------------------------------------------------------
 
     def befriend(self, one: User, other: User) -> None:
         for user, friend in ((one, other), (other, one)):
