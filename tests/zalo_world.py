@@ -59,7 +59,7 @@ class ZaloWorld(LinkedWorld):
         await self.running(user)
         return id_
 
-    async def give_session(self, user: str, exported: dict[str, Any]) -> httpx.Response:
+    async def give_session(self, user: str, exported: Any) -> httpx.Response:
         body = {"session": json.dumps(exported)}
         return await self.api("POST", f"/v1/accounts/{self.ids[user]}/auth/session", body)
 

@@ -214,7 +214,7 @@ class Login:
             return  # the row belongs to other credentials, or to another process
         reason = _reason_of(error)
         changes = {**self._end_of_login(LoginOutcome.FAILED), "last_error": reason}
-        changes["auth_payload"] = shown_of_failure(error, imported=self._exported is not None)
+        changes["auth_payload"] = shown_of_failure(error)
         if self._guesses_left is not None:  # until a passcode has been right
             changes["auth_payload"].setdefault("guesses_left", self._guesses_left)
         if isinstance(error, RateLimited):

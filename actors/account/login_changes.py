@@ -27,14 +27,15 @@ def known_guesses(auth_payload: Mapping[str, Any]) -> int | None:
     return left if isinstance(left, int) else None
 
 
-def shown_of_failure(error: BaseException, *, imported: bool) -> dict[str, Any]:
+def shown_of_failure(error: BaseException) -> dict[str, Any]:
     """`auth_payload` of a login that has failed: what `last_error`, a word for programs, does not say.
 
-    Nothing of an import, whose error might quote the session.
+    Only a refusal's detail, which its connector has written for humans: another error of an import might
+    quote the session.
     """
     if isinstance(error, WrongPasscode):
         return {"guesses_left": error.guesses_left}
-    if isinstance(error, Rejected) and error.detail and not imported:
+    if isinstance(error, Rejected) and error.detail:
         return {"detail": one_line(error.detail, MAX_DETAIL)}
     return {}
 

@@ -19,7 +19,7 @@ from unifyport.model import auth
 from unifyport.model.auth import Wanted
 from unifyport.model.pkce import challenge_of
 from unifyport.process.redaction import redact
-from unifyport.providers.contract.errors import Rejected
+from unifyport.providers.contract.errors import Rejected, Transient
 from unifyport.providers.contract.login import (
     Authorization,
     CodeDelivery,
@@ -261,10 +261,9 @@ async def test_the_sentence_of_a_refusal_is_shown(autojump_clock: MockClock) -> 
     assert host.steps[-1].announcements[0].data["last_error"] == "another_phone"
 
 
-async def test_the_sentence_of_a_refused_import_is_not_shown() -> None:
-    refusal = Rejected("invalid_session", "it contains 'a secret'")
-    assert shown_of_failure(refusal, imported=True) == {}
-    assert shown_of_failure(refusal, imported=False) == {"detail": "it contains 'a secret'"}
+def test_only_the_sentence_of_a_refusal_is_shown() -> None:
+    assert shown_of_failure(ValueError("it contains 'a secret'")) == {}
+    assert shown_of_failure(Transient("lost", cause="it contains 'a secret'")) == {}
 
 
 # -- passkeys ------------------------------------------------------------------------------------------------

@@ -212,6 +212,7 @@ async def test_a_session_that_is_none(world: World) -> None:
     account = await world.account("session")
     failed = await world.step(account, "session", {"session": "nonsense"})
     assert (failed["status"], failed["last_error"]) == ("failed", "invalid_session")
+    assert failed["auth_payload"]["detail"] == "it is no key of a device"
     gone = await world.step(account, "session", {"session": "device-of-nobody"})
     assert (gone["status"], gone["last_error"]) == ("failed", "invalid_credentials")
 

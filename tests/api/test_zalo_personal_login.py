@@ -70,15 +70,27 @@ async def test_the_session_of_a_browser(tmp_path: Path) -> None:
         assert taken.is_success, taken.text
         account = await world.running(SHOP)
         assert account["provider_account_ref"] == SHOP
+        assert account["provider_profile"]["display_name"] == "User 3"
         await world.write(MAI, SHOP)
         await world.inbox.until(lambda: world.texts(SHOP) == ["hello"])
         assert (await world.send(SHOP, MAI)).status_code == 200
 
 
-@pytest.mark.parametrize("change", ["cookie", "userAgent", "imei", "ended", "not JSON"])
-async def test_a_session_that_cannot_be_used(tmp_path: Path, change: str) -> None:
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ("cookie", "the cookie zpw_sek is missing"),
+        ("userAgent", "Zalo does not accept this session any more"),
+        ("imei", "imei, userAgent or language is missing"),
+        ("ended", "Zalo does not accept this session any more"),
+        ("not JSON", "it is not a JSON object"),
+    ],
+)
+async def test_a_session_that_cannot_be_used(tmp_path: Path, change: str, why: str) -> None:
     async with zalo_world(tmp_path) as world:
-        await world.account(SHOP, "session")
+        id_ = await world.account(SHOP, "session")
+        asked = (await world.api.data("GET", f"/v1/accounts/{id_}/auth"))["auth_fields"]
+        assert [field["type"] for field in asked] == ["session_url"]
         exported = await world.do("export", user=SHOP)
         match change:
             case "cookie":
@@ -89,10 +101,11 @@ async def test_a_session_that_cannot_be_used(tmp_path: Path, change: str) -> Non
                 exported["imei"] = ""
             case "ended":
                 await world.do("end_session", user=SHOP)
-        given = {"session": "not JSON"} if change == "not JSON" else exported
+        given = "no object" if change == "not JSON" else exported
         await world.give_session(SHOP, given)
         failed = await world.auth(SHOP, "failed")
         assert failed["last_error"] == "invalid_session"
+        assert why in failed["auth_payload"]["detail"]
 
 
 async def test_an_account_keeps_its_user(tmp_path: Path) -> None:

@@ -53,7 +53,8 @@ def test_what_is_asked_for_where_nothing_is_shown() -> None:
     assert fields_of(AuthStatus.AWAITING_CODE, {}, imports=False) == [auth.CODE]
     assert fields_of(AuthStatus.AWAITING_PASSWORD, {}, imports=False) == [auth.PASSWORD]
     assert fields_of(AuthStatus.AWAITING_QR_SCAN, {}, imports=False) == []
-    assert fields_of(AuthStatus.FAILED, {}, imports=True) == [auth.SESSION_URL, auth.PIN]
+    assert fields_of(AuthStatus.FAILED, {}, imports=True) == [auth.SESSION_URL]
+    assert fields_of(AuthStatus.FAILED, {}, imports=True, pin=True) == [auth.SESSION_URL, auth.PIN]
     assert fields_of(AuthStatus.FAILED, {"guesses_left": 4}, imports=False) == []
     assert fields_of(AuthStatus.AUTHORIZED, {}, imports=True) == []
 

@@ -171,12 +171,14 @@ class SessionConnector(DeviceConnector, ImportsSession):
     The address is the one of the configuration, whatever else the object says.
     """
 
+    takes_pin = True
+
     async def import_session(self, exported: ExportedSession) -> Authorization:
         key = exported.data.decode(errors="replace").strip()
         if key.startswith("{"):
             key = str(json.loads(key).get("key"))
         if not key.startswith("device-") or exported.pin not in (None, "0000"):
-            raise Rejected("invalid_session")
+            raise Rejected("invalid_session", "it is no key of a device")
         return await self._in(key)
 
 

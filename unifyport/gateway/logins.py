@@ -102,9 +102,11 @@ class LoginUseCases:
         if actor is not None:
             account = actor.row  # changes included that are not durable yet
             refused = refused_calls(actor.calls)
-        imports = actor is not None and issubclass(actor.connector_class, ImportsSession)
+        imports = pin = False
+        if actor is not None and issubclass(actor.connector_class, ImportsSession):
+            imports, pin = True, actor.connector_class.takes_pin
         payload, expires_at = account.auth_payload, account.auth_expires_at
-        fields = auth.fields_of(account.auth_status, payload, imports=imports)
+        fields = auth.fields_of(account.auth_status, payload, imports=imports, pin=pin)
         if expires_at is not None and self._clock.has_passed(expires_at):
             payload = {}
         return LoginState(

@@ -136,14 +136,16 @@ def step_of(status: AuthStatus, payload: Mapping[str, object]) -> LoginStep | No
     return None
 
 
-def fields_of(status: AuthStatus, payload: Mapping[str, object], *, imports: bool) -> list[Field]:
+def fields_of(
+    status: AuthStatus, payload: Mapping[str, object], *, imports: bool, pin: bool = False
+) -> list[Field]:
     """The fields that the login asks for now.
 
     With `consent`, `passkey` or `verify_code` in the payload no code of the platform is asked for. `imports`:
-    the login uses an exported session.
+    the login uses an exported session. `pin`: it may have been exported with a PIN.
     """
     if imports and status in (AuthStatus.PENDING_AUTH, AuthStatus.FAILED):
-        return [SESSION_URL, PIN]
+        return [SESSION_URL, PIN] if pin else [SESSION_URL]
     step = step_of(status, payload)
     return [] if step is None else list(STEPS[step].fields)
 

@@ -40,7 +40,7 @@ its own table. An error never quotes what is in it.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import attrs
 
@@ -170,12 +170,15 @@ class Authorizes(ABC):
 
 
 class ImportsSession(ABC):
+    takes_pin: ClassVar[bool] = False  # a session may be exported with a PIN, which opens it
+
     @abstractmethod
     async def import_session(self, exported: ExportedSession) -> Authorization:
         """Check the session by using it.
 
-        Raises a failure class; `Rejected("invalid_session")` if it cannot be read or the platform refuses it.
-        No error quotes the session, and no address in it is connected to.
+        Raises a failure class; `Rejected("invalid_session")` if it cannot be read or the platform refuses it,
+        with a detail that is shown to the human. No error quotes the session, and no address in it is
+        connected to.
         """
 
 

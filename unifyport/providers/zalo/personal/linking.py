@@ -5,6 +5,7 @@ person who has scanned it is shown by name, as the app asks for a confirmation. 
 """
 
 import hashlib
+import logging
 import secrets
 import uuid
 
@@ -13,16 +14,18 @@ import trio
 from unifyport.model.account import Identity
 from unifyport.model.unit import SessionChange
 from unifyport.providers.contract.base import ConnectorContext
-from unifyport.providers.contract.errors import LoggedOut, Rejected, Transient
+from unifyport.providers.contract.errors import ChannelError, LoggedOut, Rejected, Transient
 from unifyport.providers.contract.login import Authorization, Dialog, ExportedSession
 
-from . import cookies, login_steps
-from .calls import USER_AGENT, Call, Device, Session
+from . import cookies, login_steps, lookups
+from .calls import USER_AGENT, Call, Device, Session, read_answer
 from .login_info import info_call, read_info
-from .login_steps import QR_SECONDS, QrCode
+from .login_steps import MAX_NAME, MAX_PICTURE, QR_SECONDS, QrCode
 from .records import COOKIES, device_change, proxy_change
+from .shapes import inner_object, text_of
 from .transport import Transport
 
+log = logging.getLogger(__name__)
 POLL_SECONDS = 110.0  # a long poll is ended by the platform before that
 AGAIN_SECONDS = 0.5  # between two polls, so that one that is answered at once makes no storm
 
@@ -108,14 +111,31 @@ async def keep(context: ConnectorContext, transport: Transport) -> None:
     )
 
 
+async def _own_profile(transport: Transport, session: Session) -> Identity:
+    """The account, with name and picture if Zalo says them. Raises `LoggedOut`."""
+    try:
+        data = read_answer(await transport.ask(lookups.me_call(session)), session.cipher)
+    except LoggedOut:
+        raise
+    except ChannelError as error:
+        log.info("zalo: the profile of the account was not told: %s", error.reason)
+        return Identity(session.uid)
+    shown = inner_object(inner_object(data).get("profile"))
+    name = text_of(shown.get("displayName")) or text_of(shown.get("zaloName"))
+    return Identity(
+        session.uid, display_name=name[:MAX_NAME], picture_url=text_of(shown.get("avatar"))[:MAX_PICTURE]
+    )
+
+
 async def import_session(context: ConnectorContext, exported: ExportedSession) -> Authorization:
     """Raises `Rejected("invalid_session")`, also for one that Zalo does not take; `Transient`."""
     imported = cookies.read_export(exported.data)
     transport = Transport(context, imported.device, imported.jar)
     try:
         session = await log_in(transport, context.clock.now_ms())
+        identity = await _own_profile(transport, session)
         await keep(context, transport)
-        return Authorization(Identity(session.uid))
+        return Authorization(identity)
     except LoggedOut:
         raise Rejected("invalid_session", "Zalo does not accept this session any more") from None
     except Transient as failed:

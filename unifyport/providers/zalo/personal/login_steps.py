@@ -28,6 +28,8 @@ from .errors import DECLINED, WAIT
 from .shapes import number, text_of
 
 QR_SECONDS: Final = 100.0
+MAX_NAME: Final = 256  # characters
+MAX_PICTURE: Final = 2048  # characters of its address
 MAX_PAGE: Final = 2 * 1024 * 1024  # bytes
 _PC: Final = "https://zalo.me/pc"
 _VERSION = re.compile(rb"https://stc-zlogin\.zdn\.vn/main-([0-9.]{1,32})\.js")
@@ -97,8 +99,8 @@ def scan_of(answer: bytes) -> Scanned | None:
         return None
     picture = text_of(data.get("avatar"))
     return Scanned(
-        text_of(data.get("display_name"))[:256],
-        picture if picture.startswith("https://") and len(picture) <= 2048 else None,
+        text_of(data.get("display_name"))[:MAX_NAME],
+        picture if picture.startswith("https://") and len(picture) <= MAX_PICTURE else None,
     )
 
 
@@ -129,7 +131,7 @@ def user_of(answer: bytes) -> tuple[str, str]:
         raise Rejected("login_refused")
     info = data.get("info")
     info = info if isinstance(info, dict) else {}
-    return text_of(info.get("name"))[:256], text_of(info.get("avatar"))[:2048]
+    return text_of(info.get("name"))[:MAX_NAME], text_of(info.get("avatar"))[:MAX_PICTURE]
 
 
 def _post(path: str, form: dict[str, str], referer: str) -> Call:

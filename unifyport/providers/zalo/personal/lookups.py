@@ -6,6 +6,7 @@ As in https://github.com/RFS-ADRENO/zca-js 2.2.0 (the files of `src/apis` named 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+import attrs
 import msgspec
 
 from .calls import Call, Session
@@ -30,6 +31,13 @@ def profiles_call(session: Session, user_ids: Sequence[str]) -> Call:
         "imei": session.device.imei,
     }
     return session.call("profile", "/api/social/friend/getprofiles/v2", fields)
+
+
+def me_call(session: Session) -> Call:
+    """`profile` of the account itself."""
+    call = session.call("profile", "/api/social/profile/me-v2", {}, method="GET")
+    bare = {name: value for name, value in call.query.items() if name != "params"}
+    return attrs.evolve(call, query=bare)
 
 
 def members_info_call(session: Session, user_ids: Sequence[str]) -> Call:
