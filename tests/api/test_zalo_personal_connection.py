@@ -1,12 +1,14 @@
 """How the connection of a personal account ends, what becomes of the account, and what it had missed."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.linked_world import QUICK
 from tests.zalo_world import MAI, SHOP, zalo_world
-from unifyport.providers.zalo.personal import gaps, inbox, link, uploads
+from unifyport.protocols.zalo_frames import Frame
+from unifyport.providers.zalo.personal import gaps, inbox, missed, uploads
 from unifyport.sandbox.zalo.personal import platform
 
 STATUS = "account.status.updated"
@@ -36,7 +38,7 @@ async def test_messages_of_an_outage_arrive_once_and_in_order(tmp_path: Path) ->
 
 async def test_frames_wait_while_there_is_too_much(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(inbox, "MOST_BYTES", 1)
-    monkeypatch.setattr(link, "MOST_HELD", 2)
+    monkeypatch.setattr(missed, "MOST_HELD", 2)
     async with zalo_world(tmp_path) as world:
         await world.link(SHOP)
         texts = [f"text {number}" for number in range(30)]
@@ -54,6 +56,81 @@ async def test_messages_from_before_the_login_are_not_told(tmp_path: Path) -> No
         await world.write(MAI, SHOP, "new")
         await world.inbox.until(lambda: "new" in world.texts(SHOP))
         assert world.texts(SHOP) == ["new"]
+
+
+async def test_reactions_of_an_outage_come_after_their_messages(tmp_path: Path) -> None:
+    async with zalo_world(tmp_path) as world:
+        await world.link(SHOP)
+        await world.users(MAI)
+        group = (await world.do("group", name="Ops", members=[MAI, SHOP]))["id"]
+        first = await world.write(MAI, SHOP, "first")
+        await world.do("react", **{"from": MAI}, message_id=first, icon=":>", type=0)
+        await world.inbox.until(lambda: len(world.received(SHOP, "message.reaction")) == 1)
+        await world.stop(SHOP)
+        sent = [await world.write(MAI, to, f"text {number}") for number in range(60) for to in (SHOP, group)]
+        for id_ in sent:
+            await world.do("react", **{"from": MAI}, message_id=id_)
+        await world.do("react", **{"from": MAI}, message_id=sent[0], icon="", type=-1)
+        await world.start(SHOP)
+        await world.do("react", **{"from": MAI}, message_id=first, icon="", type=-1)
+        await world.inbox.until(lambda: len(world.received(SHOP, "message.reaction")) == 3 + len(sent))
+        told = [(e["target_message_id"], e["reaction"]) for e in world.received(SHOP, "message.reaction")]
+        assert sorted(told[1:]) == sorted([*((id_, "❤️") for id_ in sent), (sent[0], ""), (first, "")])
+        assert [reaction for id_, reaction in told if id_ == sent[0]] == ["❤️", ""]
+        for id_ in sent:
+            about = [
+                e for e in world.inbox.deliveries if id_ in (e.get("message_id"), e.get("target_message_id"))
+            ]
+            assert about[0]["type"] == "message.received"
+
+
+async def test_who_types_is_told_to_an_account_that_asks_for_it(tmp_path: Path) -> None:
+    async with zalo_world(tmp_path) as world:
+        id_ = await world.link(SHOP)
+        await world.users(MAI)
+        group = (await world.do("group", name="Ops", members=[MAI, SHOP]))["id"]
+        await world.do("typing", **{"from": MAI}, thread=SHOP)
+        await world.write(MAI, SHOP, "before")
+        await world.told(SHOP, "before")
+        assert not world.named(SHOP, "typing")
+        logins = world.logins(SHOP)
+        await world.api.data("PATCH", f"/v1/accounts/{id_}", {"metadata": {"presence": "on"}})
+        await world.logged_in(SHOP, logins + 1)
+        for thread in (SHOP, SHOP, SHOP, group):
+            await world.do("typing", **{"from": MAI}, thread=thread)
+        await world.inbox.until(lambda: len(world.named(SHOP, "typing")) == 2)
+        await world.write(MAI, SHOP, "after")
+        await world.told(SHOP, "after")
+        told = world.named(SHOP, "typing")
+        assert [event["data"]["conversation"]["id"] for event in told] == [MAI, group]
+        assert {event["data"]["event"]["state"] for event in told} == {"composing"}
+
+
+async def test_reactions_that_the_platform_does_not_tell_hold_up_no_message(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with zalo_world(tmp_path) as world:
+        await world.link(SHOP)
+        await world.write(MAI, SHOP, "first")
+        await world.told(SHOP, "first")
+        answered = world.zalo._frame
+
+        def silent(session: Any, listener: Any, frame: Frame) -> None:
+            if frame.command not in gaps.REACTIONS:
+                answered(session, listener, frame)
+
+        monkeypatch.setattr(world.zalo, "_frame", silent)
+        await world.stop(SHOP)
+        await world.start(SHOP)
+        id_ = await world.write(MAI, SHOP, "second")
+        await world.do("react", **{"from": MAI}, message_id=id_)
+        await world.told(SHOP, "second")
+        assert not world.received(SHOP, "message.reaction")
+        monkeypatch.setattr(gaps, "SECONDS", 0.1)
+        await world.do("break", user=SHOP)
+        await world.inbox.until(lambda: world.named(SHOP, "gap"))
+        [gap] = world.named(SHOP, "gap")
+        assert gap["data"]["event"]["missing"] == "reactions"
 
 
 async def test_a_gap_that_the_platform_does_not_answer_is_told(

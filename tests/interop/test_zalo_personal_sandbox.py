@@ -202,6 +202,10 @@ async def test_messages_of_the_time_without_a_socket() -> None:
         await p.of_mai.ask("old", last=first)
         assert (await p.of_mai.event("old", id=missed))["text"] == "two"
         assert (await p.of_mai.event("old_messages"))["count"] == 1
+        await p.of_mai.ask("react", id=missed, to=p.lan, icon="LIKE")
+        await p.of_mai.ask("old_reactions", last=missed)
+        assert (await p.of_mai.event("old_reactions", group=False))["icons"] == ["/-strong"]
+        assert (await p.of_mai.ask("me"))["displayName"] == "Mai"
 
 
 async def test_kicks_end_the_socket_with_their_code() -> None:

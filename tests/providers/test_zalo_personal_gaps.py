@@ -5,11 +5,11 @@ import msgspec
 
 from unifyport.model.inbound import Content, Conversation, MessageReceived, Sender
 from unifyport.protocols.zalo_frames import Command, read_frame
-from unifyport.providers.zalo.personal.gaps import COMMANDS, MAX_REQUESTS, Gaps
+from unifyport.providers.zalo.personal.gaps import MAX_REQUESTS, MESSAGES, REACTIONS, Gaps
 from unifyport.providers.zalo.personal.parse import Read
 from unifyport.providers.zalo.personal.records import Marks
 
-USER, GROUP = COMMANDS
+USER, GROUP = MESSAGES
 HEARD = MessageReceived(b"", Conversation("1", "user"), Sender("1", "user"), Content("1", "text"), 1)
 
 
@@ -27,24 +27,27 @@ def test_the_first_connection_looks_only_where_it_is() -> None:
     assert [last_of(request) for request in gaps.requests()] == [(USER, None), (GROUP, None)]
     old = said(user=70)
     assert gaps.take(USER, old) is None
-    assert (old.events, gaps.looked_at, gaps.open) == ([], Marks(70, None), True)
+    assert (old.events, gaps.looked_at, gaps.open(MESSAGES)) == ([], Marks(70, None), True)
     assert gaps.take(GROUP, said()) is None
-    assert (gaps.looked_at, gaps.open) == (Marks(70, 0), False)
+    assert (gaps.looked_at, gaps.open(MESSAGES)) == (Marks(70, 0), False)
     assert not gaps.give_up()
 
 
 def test_pages_are_asked_for_until_there_is_nothing_newer() -> None:
     gaps = Gaps(Marks(70, 0))
-    assert [last_of(request) for request in gaps.requests()] == [(USER, "70"), (GROUP, None)]
+    assert [last_of(request) for request in gaps.requests()] == [(USER, "70"), (GROUP, "0")]
     page = said(user=90)
     following = gaps.take(USER, page)
     assert following is not None
     assert last_of(following) == (USER, "90")
     assert (len(page.events), gaps.after(USER), gaps.after(Command.USER_MESSAGES)) == (1, 90, 0)
     assert gaps.take(USER, said()) is None
-    assert gaps.open
+    assert gaps.open(MESSAGES)
+    newest = gaps.take(GROUP, said())
+    assert newest is not None
+    assert last_of(newest) == (GROUP, None)
     assert gaps.take(GROUP, said()) is None
-    assert not gaps.open
+    assert not gaps.open(MESSAGES)
 
 
 def test_an_answer_with_older_messages_only_asks_for_the_newest_once() -> None:
@@ -63,9 +66,9 @@ def test_a_fetch_has_an_end_and_what_may_be_missing_is_known() -> None:
     while gaps.take(USER, said(user=number + 1)) is not None:
         number += 1
     assert number < MAX_REQUESTS + 1
-    assert gaps.cut_off
+    assert gaps.cut_off(MESSAGES)
     assert gaps.give_up()  # of the groups nothing has come
-    assert not gaps.open
+    assert not gaps.open(MESSAGES)
 
 
 def test_a_probe_asks_for_what_came_since_then() -> None:
@@ -74,10 +77,10 @@ def test_a_probe_asks_for_what_came_since_then() -> None:
     gaps.take(USER, said(user=90))
     gaps.give_up()
     gaps.told(said(user=93))
-    assert [last_of(request) for request in gaps.ask_again()] == [(USER, "93"), (GROUP, None)]
+    assert [last_of(request) for request in gaps.ask_again()] == [(USER, "93"), (GROUP, "0")]
     following = gaps.take(USER, said(user=95))
     assert following is not None
-    assert (gaps.open, gaps.deaf) == (False, False)
+    assert (gaps.open(MESSAGES), gaps.deaf) == (False, False)
 
 
 def test_two_answers_in_a_row_with_news_show_that_a_socket_is_deaf() -> None:
@@ -96,3 +99,21 @@ def test_two_answers_in_a_row_with_news_show_that_a_socket_is_deaf() -> None:
         gaps.ask_again()
         gaps.take(USER, said(user=highest))
         assert not gaps.deaf
+
+
+def test_reactions_are_asked_for_by_marks_of_their_own() -> None:
+    gaps = Gaps(Marks(70, 80, 75))
+    user, group = REACTIONS
+    assert [last_of(request) for request in gaps.requests(REACTIONS)] == [(user, "75"), (group, None)]
+    gaps.told(said(user=90))
+    news = attrs.evolve(said(), last_user_reaction=79)
+    following = gaps.take(user, news)
+    assert following is not None
+    assert last_of(following) == (user, "79")
+    assert (len(news.events), gaps.after(user)) == (1, 79)
+    before = attrs.evolve(said(), last_group_reaction=60)
+    assert gaps.take(group, before) is None
+    assert before.events == []
+    assert gaps.give_up(REACTIONS)  # the answer about people is missing
+    assert gaps.open(MESSAGES)
+    assert gaps.looked_at == Marks(70, 80, 79, 60)

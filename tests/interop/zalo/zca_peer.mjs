@@ -59,6 +59,8 @@ function listen() {
     for (const message of found) told('old', message)
     tell({ event: 'old_messages', group: type === ThreadType.Group, count: found.length })
   })
+  listener.on('old_reactions', (found, group) =>
+    tell({ event: 'old_reactions', group, icons: found.map(({ data }) => JSON.parse(data.content).rIcon) }))
   listener.on('seen_messages', (found) =>
     found.forEach(({ data, threadId, type }) =>
       tell({ event: 'seen', id: data.msgId, thread: threadId, group: type === ThreadType.Group, by: data.seenUids })))
@@ -134,6 +136,8 @@ const orders = {
   typing: ({ to, ...order }) => api.sendTypingEvent(to, typeOf(order)),
   keep_alive: () => api.keepAlive(),
   old: (order) => listener.requestOldMessages(typeOf(order), order.last ?? null),
+  old_reactions: (order) => listener.requestOldReactions(typeOf(order), order.last ?? null),
+  me: async () => (await api.fetchAccountInfo()).profile,
   create_group: ({ name, members }) => api.createGroup({ name, members }),
   add: ({ group, members }) => api.addUserToGroup(members, group),
   remove: ({ group, members }) => api.removeUserFromGroup(members, group),

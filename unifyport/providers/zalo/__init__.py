@@ -138,6 +138,7 @@ def _personal(auth_mode: str, connector: str) -> ConnectionSpec:
         parallel_sends=personal_limits.PARALLEL_SENDS,
         mark_read_needs_message=True,
         marks_sending=True,
+        on_request=("presence",),
         sandbox="unifyport.sandbox.zalo.personal.platform:ZaloPersonalPlatform",
     )
 

@@ -1,18 +1,16 @@
 """One connection of a personal account: what reads it, and the parts that work on it.
 
-    reader      reads frames; what a file's upload waits for goes there, all else into the inbox
-    inbox       makes it durable in batches
-    alive       pings, keeps the HTTP session alive, and asks for messages that a deaf socket does not tell
-    keeper      commits renewed cookies, and what is remembered of sent messages
-    the rest    receipts that tell senders that their messages came in
-
-Until both fetches of the gap have ended, frames with newer messages are held back, so that the messages of a
-conversation are told in their order.
+reader      reads frames; what a file's upload waits for goes there, all else into the inbox
+missed      fetches what came before this connection, and holds back what came after it
+inbox       makes it durable in batches
+alive       pings, keeps the HTTP session alive, and asks for messages that a deaf socket does not tell
+keeper      commits renewed cookies, and what is remembered of sent messages
+the rest    receipts that tell senders that their messages came in
 """
 
+import contextlib
 import functools
 import logging
-from collections import deque
 from collections.abc import Awaitable, Callable
 from itertools import groupby
 
@@ -20,19 +18,22 @@ import trio
 
 from unifyport.model.inbound import PlatformEvent, dedupe_key
 from unifyport.model.unit import SessionChange
+from unifyport.protocols.zalo_frames import Command
 from unifyport.providers.contract.base import ConnectorContext, Link
 from unifyport.providers.contract.errors import ChannelError, LoggedOut, SessionLost, Transient
 from unifyport.providers.records import Records
 
-from . import gaps, references, requests
+from . import references, requests
 from .alive import Alive
 from .calls import Session, read_answer
 from .errors import worst
 from .inbox import Frame, Inbox
 from .login_info import Limits
 from .messages import Reference
+from .missed import Missed
 from .own_changes import OwnChanges
 from .parse import Read, parse
+from .presence import Presence
 from .records import CLIENT, Marks
 from .references import References
 from .socket import FrameSocket
@@ -42,8 +43,8 @@ from .uploads import Uploads
 log = logging.getLogger(__name__)
 FIRST_SWEEP_SECONDS, SWEEP_SECONDS = 600.0, 6 * 3600.0
 MOST_WORK = 256
+SAVE_SECONDS = 5.0
 LONG = 64 * 1024  # bytes of a payload; to read more would hold the loop
-MOST_HELD, MOST_HELD_BYTES = 1000, 8 * 1024 * 1024  # frames, and their payloads
 
 
 class PersonalLink:
@@ -71,16 +72,13 @@ class PersonalLink:
         self._socket = socket
         self._marks = marks
         self._last_client_id = last_client_id
-        self._gaps = gaps.Gaps(marks)
-        self._held: deque[Frame] = deque()
-        self._held_bytes = 0
-        self._releasing = trio.Lock()
         self._inbox = Inbox(self.records, self.references, self.own_changes, self._confirm)
+        self._presence = Presence(context)
+        self._missed = Missed(marks, socket, self._inbox, self._tell_gap)
         self._alive = Alive(
-            transport, session, limits, socket, clock=context.clock, questions=self._gaps.ask_again
+            transport, session, limits, socket, clock=context.clock, questions=self._missed.gaps.ask_again
         )
         self._pending: list[SessionChange] = []
-        self._answered = trio.Event()
         self._work, self._works = trio.open_memory_channel[Callable[[], Awaitable[None]]](MOST_WORK)
 
     async def aclose(self) -> None:
@@ -96,7 +94,7 @@ class PersonalLink:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._read, link)
                 nursery.start_soon(self._inbox.run, link, self._marks)
-                nursery.start_soon(self._fetch_gap)
+                nursery.start_soon(self._missed.fetch)
                 alive = (self._alive.ping, self._alive.keep_alive)
                 for work in (*alive, self._keep, self._do_work, self._sweep):
                     nursery.start_soon(work)
@@ -117,70 +115,32 @@ class PersonalLink:
                 await self._take(command, text)
 
     async def _take(self, command: int, text: bytes) -> None:
-        after = self._gaps.after(command)
+        after = self._missed.gaps.after(command)
         now = self.clock.now_ms()
-        reading = functools.partial(parse, command, text, self.session.uid, now, after=after)
+        reading = functools.partial(
+            parse, command, text, self.session.uid, now, after=after, presence=self._presence.wanted
+        )
         read = reading() if len(text) <= LONG else await trio.to_thread.run_sync(reading)
+        if command == Command.ACTIONS:
+            read.events = self._presence.news(read.events, now)
         for uploaded in read.uploaded:
             self.uploads.take(uploaded)
         if read.unknown:
             log.info("zalo: not known: %s", ", ".join(read.unknown[:8]))
-        marks = Marks(read.last_user or None, read.last_group or None)
-        if command in gaps.COMMANDS:
-            following = self._gaps.take(command, read)
-            self._answered.set()
-            self._answered = trio.Event()
-            await self._inbox.put(Frame(read, len(text), self._gaps.looked_at))
-            if following is not None:
-                await self._socket.send(following)
-            if not self._gaps.open:
-                await self._release()
-            if self._gaps.deaf:
-                raise Transient("deaf_socket")
-            return
-        self._gaps.told(read)
-        if self._gaps.open or self._held:
-            self._held.append(Frame(read, len(text), marks))
-            self._held_bytes += len(text)
-            if len(self._held) >= MOST_HELD or self._held_bytes >= MOST_HELD_BYTES:
-                await self._give_up()
-        else:
-            await self._inbox.put(Frame(read, len(text), marks))
+        highest = read.last_user, read.last_group, read.last_user_reaction, read.last_group_reaction
+        marks = Marks(*(id_ or None for id_ in highest))
+        await self._missed.take(command, Frame(read, len(text), marks))
 
-    async def _release(self) -> None:
-        async with self._releasing:
-            while self._held:
-                frame = self._held.popleft()
-                self._held_bytes -= frame.size
-                await self._inbox.put(frame)
-
-    async def _fetch_gap(self) -> None:
-        for request in self._gaps.requests():
-            await self._socket.send(request)
-        while self._gaps.open:
-            with trio.move_on_after(gaps.SECONDS) as waiting:
-                await self._answered.wait()
-            if waiting.cancelled_caught:
-                await self._give_up()
-        if self._gaps.cut_off:
-            await self._tell_gap()
-
-    async def _give_up(self) -> None:
-        """Fetch no more of the gap: what waits for it is told."""
-        if self._gaps.give_up():
-            await self._tell_gap()
-        await self._release()
-
-    async def _tell_gap(self) -> None:
+    async def _tell_gap(self, missing: str) -> None:
         now = self.clock.now_ms()
-        key = dedupe_key("zalo", self.session.uid, "gap", now)
-        await self._inbox.put(Frame(Read([PlatformEvent(key, "gap", now)])))
+        key = dedupe_key("zalo", self.session.uid, "gap", missing, now)
+        event = PlatformEvent(key, "gap", now, details={"missing": missing})
+        await self._inbox.put(Frame(Read([event])))
 
     async def probe(self) -> None:
         """Ask for messages over the socket: it may be deaf although it is open."""
-        answered = self._answered
         await self._alive.ask_for_news()
-        await answered.wait()
+        await self._missed.answer()
 
     # -- what becomes durable beside events -----------------------------------------------------------------
 
@@ -198,15 +158,20 @@ class PersonalLink:
         self.transport.changed.set()
 
     async def _keep(self) -> None:
-        while True:
-            changed = self.transport.changed
-            pending, self._pending = self._pending, []
-            if pending:
-                await self.records.commit(pending)
-            await self.transport.save()
-            await changed.wait()
-            if self.transport.changed is changed:
-                self.transport.changed = trio.Event()
+        try:
+            while True:
+                changed = self.transport.changed
+                await self.transport.save()
+                pending, self._pending = self._pending, []
+                if pending:
+                    await self.records.commit(pending)
+                await changed.wait()
+                if self.transport.changed is changed:
+                    self.transport.changed = trio.Event()
+        finally:  # the next connection needs the cookies that came last
+            with trio.CancelScope(deadline=trio.current_time() + SAVE_SECONDS, shield=True):
+                with contextlib.suppress(SessionLost):
+                    await self.transport.save()
 
     async def _sweep(self) -> None:
         await trio.sleep(FIRST_SWEEP_SECONDS)

@@ -32,7 +32,8 @@ _READ = frozenset(
 
 @attrs.define
 class Read:
-    """What a frame said. `last_user`, `last_group`: the highest message ids, from which a gap is fetched.
+    """What a frame said. `last_user`, `last_group`: the highest message ids, from which a gap is fetched;
+    of reactions `last_user_reaction` and `last_group_reaction`.
 
     `unknown`: names of acts and lists that no table has, for a counter. `known`: messages left out because
     they are not after the id that was given.
@@ -44,6 +45,8 @@ class Read:
     unknown: list[str] = attrs.field(factory=list)
     last_user: int = 0
     last_group: int = 0
+    last_user_reaction: int = 0
+    last_group_reaction: int = 0
     known: int = 0
 
 
@@ -52,7 +55,7 @@ Reader = Callable[[Item, Read], None]
 
 def parse(command: int, text: bytes, me: str, now_ms: int, *, presence: bool = False, after: int = 0) -> Read:
     """The events of a frame. `text`: the JSON of its payload. `presence`: typing is wanted. `after`: messages
-    up to this id are left out.
+    and reactions up to this id are left out.
     """
     read = Read()
     if command not in _READ:
@@ -156,10 +159,12 @@ def _group_message(item: Item, read: Read) -> None:
 
 def _reaction(item: Item, read: Read) -> None:
     read.events += messages.reactions(item, in_group=False)
+    read.last_user_reaction = max(read.last_user_reaction, _id_of(item))
 
 
 def _group_reaction(item: Item, read: Read) -> None:
     read.events += messages.reactions(item, in_group=True)
+    read.last_group_reaction = max(read.last_group_reaction, _id_of(item))
 
 
 def _delivered(item: Item, read: Read) -> None:

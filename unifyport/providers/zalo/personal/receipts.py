@@ -47,7 +47,9 @@ def typing(item: Item) -> list[ProviderEvent]:
     uid = exact(inner.get("uid"))
     chat = people.group(exact(inner.get("gid"))) if act == "gtyping" else people.person(uid)
     key = item.key("typing", chat.id, uid, str(inner.get("ts", item.now_ms)))
-    return [PlatformEvent(key, "typing", item.now_ms, chat, people.sender(uid))]
+    return [
+        PlatformEvent(key, "typing", item.now_ms, chat, people.sender(uid), details={"state": "composing"})
+    ]
 
 
 def _group(group_id: Id, in_group: bool) -> str:

@@ -5,7 +5,7 @@ record                                    holds
 ("device", b"")                           what the session is bound to: `calls.Device`
 ("cookies", b"")                          the jar, as `cookies.stored` writes it
 ("proxy", b"")                            hash of the proxy that the session was used through last
-("marks", b"")                            the highest ids of messages: where a gap begins
+("marks", b"")                            the highest ids of messages and reactions: where a gap begins
 ("client", b"")                           the last client id that was given to a message
 ("sent", client id)                       when a message was sent under this client id
 ("msg", conversation NUL message id)      what requests about a message need: `messages.Reference`
@@ -28,16 +28,24 @@ CLIENT, SENT, MESSAGE, FIRST = "client", "sent", "msg", "cli"
 
 
 class Marks(msgspec.Struct, array_like=True, frozen=True):
-    """The highest ids of messages that were committed; 0: there was none, None: nothing was looked at yet."""
+    """The highest ids of messages and of reactions that were committed; 0: there was none, None: nothing was
+    looked at yet.
+    """
 
     user: int | None = None
     group: int | None = None
+    user_reaction: int | None = None
+    group_reaction: int | None = None
 
     def raised(self, other: "Marks") -> "Marks":
-        return Marks(_higher(self.user, other.user), _higher(self.group, other.group))
+        return Marks(*(_higher(*pair) for pair in zip(self.all, other.all, strict=True)))
+
+    @property
+    def all(self) -> tuple[int | None, ...]:
+        return self.user, self.group, self.user_reaction, self.group_reaction
 
     def change(self) -> SessionChange:
-        kept = ["" if mark is None else str(mark) for mark in (self.user, self.group)]
+        kept = ["" if mark is None else str(mark) for mark in self.all]
         return SessionChange(MARKS, b"", msgspec.msgpack.encode(kept))
 
 
@@ -73,8 +81,8 @@ async def load_marks(session: Session) -> Marks:
     stored = await session.get(MARKS)
     if stored is None:
         return Marks()
-    user, group = msgspec.msgpack.decode(stored, type=tuple[str, str])
-    return Marks(int(user) if user else None, int(group) if group else None)
+    kept = msgspec.msgpack.decode(stored, type=list[str])  # of older versions without those of reactions
+    return Marks(*(int(mark) if mark else None for mark in kept))
 
 
 async def load_client_id(session: Session) -> int:

@@ -84,10 +84,10 @@ class Transport:
         raise Transient("too_many_redirects")
 
     async def save(self) -> None:
-        """Make the jar durable if it has changed."""
+        """Make the jar durable if it has changed, also while the connection ends."""
         stored = cookies.stored(self.jar)
         if stored != self._stored:
-            await self._session.commit([SessionChange(COOKIES, b"", stored)])
+            await self._session.keep(SessionChange(COOKIES, b"", stored))
             self._stored = stored
 
     def _headers(self, url: str, referer: str) -> dict[str, str]:

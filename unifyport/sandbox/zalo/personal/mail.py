@@ -1,8 +1,10 @@
 """What users do to each other, whether on the web or on a phone: messages, receipts, reactions, typing.
 
-Everything is told to the open sockets of those concerned; what a client missed it asks for (`old_messages`).
+Everything is told to the open sockets of those concerned; what a client missed it asks for
+(`old_messages`, `old_reactions`).
 """
 
+from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
@@ -12,6 +14,7 @@ import msgspec
 from unifyport.protocols.zalo_frames import Command
 
 from ...faults import Faults
+from ...platform import KEPT
 from .world import Group, Message, Refused, User, World, invalid
 
 PAGE = 50  # messages in one answer to a question for old ones
@@ -32,6 +35,7 @@ class Mail:
         self.repeats = Repeats()
         self._faults = faults
         self._world = world
+        self._reacted: deque[tuple[User, bool, dict[str, Any]]] = deque(maxlen=KEPT)  # as it was told
 
     # -- messages --------------------------------------------------------------------------------------------
 
@@ -155,11 +159,22 @@ class Mail:
                 "ts": str(now),
                 "ttl": 0,
             }
+            self._reacted.append((reader, in_group, event))
             reader.push(
                 Command.REACTIONS,
                 {"reacts": [] if in_group else [event], "reactGroups": [event] if in_group else []},
             )
         return event_id
+
+    def old_reactions(self, user: User, last_id: str | None, *, in_group: bool) -> dict[str, Any]:
+        """A page of what came after `last_id`, oldest first; without one, the newest."""
+        found = [event for reader, group, event in self._reacted if reader is user and group == in_group]
+        if last_id is None:
+            page, more = found[-PAGE:], False
+        else:
+            later = [event for event in found if int(event["msgId"]) > int(last_id)]
+            page, more = later[:PAGE], len(later) > PAGE
+        return {"reactGroups" if in_group else "reacts": page, "more": int(more)}
 
     # -- receipts --------------------------------------------------------------------------------------------
 

@@ -31,7 +31,7 @@ from .world import Refused, Session, World
 FORMER_SECONDS = 5.0  # for requests that are under way when a cookie is renewed
 ORIGIN = "https://chat.zalo.me"  # of every client
 _OLD = {Command.OLD_USER_MESSAGES: False, Command.OLD_GROUP_MESSAGES: True}
-_OLD_REACTIONS = {Command.OLD_USER_REACTIONS: "reacts", Command.OLD_GROUP_REACTIONS: "reactGroups"}
+_OLD_REACTIONS = {Command.OLD_USER_REACTIONS: False, Command.OLD_GROUP_REACTIONS: True}
 
 
 class ZaloPersonalPlatform(HttpPlatform):
@@ -204,7 +204,8 @@ class ZaloPersonalPlatform(HttpPlatform):
             data = self.mail.old_messages(session.user, last, in_group=_OLD[Command(command)])
             listener.answer(command, 1, data)
         elif command in _OLD_REACTIONS:
-            listener.answer(command, 1, {_OLD_REACTIONS[Command(command)]: [], "more": 0})
+            data = self.mail.old_reactions(session.user, last, in_group=_OLD_REACTIONS[Command(command)])
+            listener.answer(command, 1, data)
 
     # -- the control port ------------------------------------------------------------------------------------
 
