@@ -128,11 +128,16 @@ async def test_files_in_chunks(tmp_path: Path) -> None:
             assert (await p.of_mai.event("message", id=sent["id"]))["kind"] == kind
 
 
-async def test_a_group_and_its_members() -> None:
+async def test_a_group_and_its_members(tmp_path: Path) -> None:
     async with pair() as p:
         tom = p.zalo.user("Tom")
         group = (await p.of_lan.ask("create_group", name="Ops", members=[p.mai]))["groupId"]
         assert (await p.of_mai.event("group_event", type="join"))["thread"] == group
+        (tmp_path / "picture.jpg").write_bytes(b"a picture")
+        await p.of_lan.ask("picture", group=group, path=str(tmp_path / "picture.jpg"))
+        assert (await p.of_mai.event("group_event", type="update_avatar"))["thread"] == group
+        shown = (await p.of_mai.ask("group", group=group))["fullAvt"]
+        assert hashlib.sha256(b"a picture").hexdigest() in shown
         text = "@Mai xem nhé"
         sent = await p.of_lan.ask(
             "text", to=group, group=True, text=text, mentions=[{"pos": 0, "uid": p.mai, "len": 4}]

@@ -144,6 +144,8 @@ const orders = {
   promote: ({ group, members }) => api.addGroupDeputy(members, group),
   demote: ({ group, members }) => api.removeGroupDeputy(members, group),
   rename: ({ group, name }) => api.changeGroupName(name, group),
+  picture: async ({ group, path: file }) =>
+    api.changeGroupAvatar({ data: await readFile(file), filename: 'a.jpg', metadata: { width: 64, height: 64 } }, group),
   leave: ({ group }) => api.leaveGroup(group),
   groups: async () => Object.keys((await api.getAllGroups()).gridVerMap),
   group: async ({ group }) => (await api.getGroupInfo(group)).gridInfoMap[group],

@@ -64,7 +64,7 @@ class Asked:
             raise invalid(name) from None
 
 
-Handler = Callable[[Any, Asked], dict[str, Any] | list[Any]]
+Handler = Callable[[Any, Asked], dict[str, Any] | list[Any] | str]
 
 
 def opened(session: Session, query: dict[str, str], sealed: str | None) -> dict[str, Any]:

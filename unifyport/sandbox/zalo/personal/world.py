@@ -104,6 +104,7 @@ class Group:
     waiting: list[User] = attrs.field(factory=list, repr=False)
     version: int = 1
     link: str = ""
+    picture: str = ""
     setting: dict[str, Any] = attrs.field(factory=lambda: {"joinAppr": 0, "lockSendMsg": 0})
 
     def may_administer(self, user: User) -> bool:
@@ -113,12 +114,12 @@ class Group:
         return {
             "groupId": self.id,
             "name": self.name,
+            "fullAvt": self.picture,
+            "avt": self.picture,
             "desc": "",
             "type": 1,
             "creatorId": self.owner.id,
             "version": str(self.version),
-            "avt": "",
-            "fullAvt": "",
             "memberIds": [member.id for member in self.members],
             "adminIds": [admin.id for admin in self.admins],
             "memVerList": [f"{member.id}_0" for member in self.members],
