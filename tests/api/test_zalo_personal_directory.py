@@ -1,8 +1,10 @@
 """Contacts, conversations and groups of a personal account of Zalo."""
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
+from tests.pictures import JPEG, PNG, pictures
 from tests.zalo_world import MAI, SHOP, TAM, ZaloWorld, zalo_world
 
 
@@ -118,6 +120,19 @@ async def test_a_group_is_made_and_changed(tmp_path: Path) -> None:
         await post(world, "groups/leave", group_id=group)
         assert (await refused(world, f"groups/info?group_id={group}"))[1] == "group_not_found"
         assert (await refused(world, "groups/leave", {"group_id": group}))[1] == "group_not_found"
+
+
+async def test_the_picture_of_a_group_is_fetched_and_set(tmp_path: Path) -> None:
+    async with pictures(tmp_path) as served, zalo_world(tmp_path, security=served.settings) as world:
+        await world.link(SHOP)
+        await world.users(MAI)
+        group = (await world.do("group", name="Ops", members=[SHOP, MAI]))["id"]
+        for name, content in (("/a.jpg", JPEG), ("/a.png", PNG)):
+            await post(world, "groups/update-info", group_id=group, avatar_url=served.url + name)
+            assert hashlib.sha256(content).hexdigest() in world.zalo.world.groups[group[1:]].picture
+        foreign = (await world.do("group", name="Theirs", members=[MAI]))["id"]
+        body = {"group_id": foreign, "avatar_url": f"{served.url}/a.jpg"}
+        assert (await refused(world, "groups/update-info", body))[1] == "group_not_found"
 
 
 async def test_requests_to_join_a_group(tmp_path: Path) -> None:

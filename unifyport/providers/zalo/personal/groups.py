@@ -6,7 +6,6 @@ from unifyport.model import directory
 from unifyport.providers.contract.capabilities import (
     CONTACT_NOT_FOUND,
     GROUP_NOT_FOUND,
-    ChangesGroupInfo,
     ChangesGroupMembers,
     CreatesGroups,
     DecidesJoinRequests,
@@ -15,12 +14,14 @@ from unifyport.providers.contract.capabilities import (
     ListsGroups,
     ListsJoinRequests,
     ReadsGroups,
+    SetsGroupPictures,
     SetsJoinApproval,
 )
 from unifyport.providers.contract.errors import Rejected, Transient
 
 from . import lists, lookups, requests
 from .lists import HasSends, check, missing_is
+from .uploads import form
 
 
 class Groups(
@@ -29,7 +30,7 @@ class Groups(
     CreatesGroups,
     LeavesGroups,
     ChangesGroupMembers,
-    ChangesGroupInfo,
+    SetsGroupPictures,
     ListsJoinRequests,
     DecidesJoinRequests,
     SetsJoinApproval,
@@ -83,6 +84,15 @@ class Groups(
         sends = await self._sends()
         check(group_id, GROUP_NOT_FOUND, group=True)
         await sends.change(requests.rename_call(sends.session, group_id, name))
+
+    async def set_group_picture(self, group_id: str, picture: directory.Picture) -> None:
+        """Zalo's web client calls every picture a JPEG named `blob`."""
+        sends = await self._sends()
+        check(group_id, GROUP_NOT_FOUND, group=True)
+        call = lookups.picture_call(sends.session, group_id, sends.next_client_id())
+        body, content_type = form("blob", picture.content, field="fileContent", mime_type="image/jpeg")
+        with missing_is(GROUP_NOT_FOUND):
+            await sends.change_with_file(call, body, content_type)
 
     async def list_group_join_requests(self, group_id: str) -> list[directory.GroupJoinRequest]:
         sends = await self._sends()

@@ -3,6 +3,7 @@
 As in https://github.com/RFS-ADRENO/zca-js 2.2.0 (the files of `src/apis` named like the operations).
 """
 
+import datetime
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -61,6 +62,20 @@ def find_call(session: Session, phone: str) -> Call:
 
 def qr_call(session: Session, user_id: str) -> Call:
     return session.call("friend", "/api/friend/mget-qr", {"fids": [user_id]})
+
+
+def picture_call(session: Session, group_id: str, now_ms: int) -> Call:
+    """The picture of a group: the body is a form with it. 1080 stands for a size that is not known."""
+    minute = datetime.datetime.fromtimestamp(now_ms / 1000, datetime.UTC).strftime("%H:%M %d/%m/%Y")
+    fields = {
+        "grid": bare(group_id),
+        "avatarSize": 120,
+        "clientId": f"g{bare(group_id)}{minute}",
+        "imei": session.device.imei,
+        "originWidth": 1080,
+        "originHeight": 1080,
+    }
+    return session.upload("file", "/api/group/upavatar", fields)
 
 
 def card_call(session: Session, conversation_id: str, card: Mapping[str, str], client_id: int) -> Call:

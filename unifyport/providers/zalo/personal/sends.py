@@ -11,7 +11,7 @@ from unifyport.model.message import OutboundContacts, OutboundMedia, OutboundMes
 from unifyport.model.unit import SessionChange
 from unifyport.providers.contract.capabilities import CONTACT_NOT_FOUND, Sent, Target
 from unifyport.providers.contract.errors import Rejected, Transient
-from unifyport.providers.http import nothing_applied
+from unifyport.providers.http import UPLOAD_SECONDS, nothing_applied
 
 from . import lookups, requests
 from .calls import Call, read_answer
@@ -162,6 +162,12 @@ class Sends:
     async def change(self, call: Call) -> Any:
         """The answer to a request. Raises its failure class."""
         return read_answer(await self._link.transport.ask(call), self.session.cipher)
+
+    async def change_with_file(self, call: Call, body: bytes, content_type: str) -> Any:
+        """The answer to a request whose body is a form with a file. Raises its failure class."""
+        transport = self._link.transport
+        answer = await transport.ask(call, body=body, content_type=content_type, timeout=UPLOAD_SECONDS)
+        return read_answer(answer, self.session.cipher)
 
     async def look_up(self, call: Call) -> Any:
         """The answer to a request that changes nothing."""

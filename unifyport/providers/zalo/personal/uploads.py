@@ -78,7 +78,7 @@ class Uploads:
                     chunks=chunks,
                     client_id=client_id,
                 )
-                body, content_type = _form(name, content)
+                body, content_type = form(name, content)
                 with nothing_applied():
                     answer = await self._transport.ask(
                         call, body=body, content_type=content_type, timeout=UPLOAD_SECONDS
@@ -127,13 +127,15 @@ def _id(value: object) -> str:
     return found
 
 
-def _form(name: str, content: bytes) -> tuple[bytes, str]:
-    """A form (RFC 7578) with a chunk, and its content type."""
+def form(
+    name: str, content: bytes, *, field: str = "chunkContent", mime_type: str = "application/octet-stream"
+) -> tuple[bytes, str]:
+    """A form (RFC 7578) with a file, and its content type."""
     boundary = os.urandom(16).hex()
     shown = name.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
     head = (
-        f'--{boundary}\r\ncontent-disposition: form-data; name="chunkContent"; filename="{shown}"\r\n'
-        "content-type: application/octet-stream\r\n\r\n"
+        f'--{boundary}\r\ncontent-disposition: form-data; name="{field}"; filename="{shown}"\r\n'
+        f"content-type: {mime_type}\r\n\r\n"
     )
     return (
         head.encode() + content + f"\r\n--{boundary}--\r\n".encode(),
