@@ -45,12 +45,12 @@ class MemorySession:
 
     async def commit(self, changes: Sequence[SessionChange]) -> None:
         check_changes(changes)
-        await trio.lowlevel.checkpoint()
         for change in changes:
             if change.value is None:
                 self.records.pop((change.name, change.key), None)
             else:
                 self.records[change.name, change.key] = change.value
+        await trio.lowlevel.checkpoint()
 
     async def keep(self, change: SessionChange) -> None:
         await self.commit([change])
