@@ -7,7 +7,6 @@ from unifyport.model import directory
 from unifyport.model.message import OutboundContacts, OutboundMedia, OutboundMessage, OutboundText
 from unifyport.providers.contract.capabilities import (
     BlocksContacts,
-    ChangesGroupInfo,
     ChangesGroupMembers,
     CreatesGroups,
     DecidesJoinRequests,
@@ -37,6 +36,7 @@ from unifyport.providers.contract.capabilities import (
     SendsReplies,
     SendsText,
     Sent,
+    SetsGroupPictures,
     SetsJoinApproval,
     ShowsTyping,
     Sink,
@@ -178,7 +178,7 @@ class GroupActions(
     CreatesGroups,
     LeavesGroups,
     ChangesGroupMembers,
-    ChangesGroupInfo,
+    SetsGroupPictures,
     ListsJoinRequests,
     DecidesJoinRequests,
     SetsJoinApproval,
@@ -209,7 +209,10 @@ class GroupActions(
     async def update_group_info(
         self, group_id: str, name: str | None, description: str | None, avatar_url: str | None
     ) -> None:
-        await (await self._up()).groups.change_info(group_id, name, description, avatar_url)
+        await (await self._up()).groups.change_info(group_id, name, description)
+
+    async def set_group_picture(self, group_id: str, picture: directory.Picture) -> None:
+        await (await self._up()).groups.set_picture(group_id, picture)
 
     async def list_group_join_requests(self, group_id: str) -> list[directory.GroupJoinRequest]:
         return await (await self._up()).groups.requests(group_id)

@@ -37,9 +37,9 @@ class Groups:
     def __init__(self, parts: "UserLink") -> None:
         self._parts = parts
 
-    async def _call(self, request: Any, peer: Peer) -> Any:
+    async def _call(self, request: Any, peer: Peer, *, repeatable: bool = True) -> Any:
         """Call about a group, and take what the answer says of the account's updates."""
-        found = await self._parts.rpc.call(request, peer=str(peer.id))
+        found = await self._parts.rpc.call(request, peer=str(peer.id), repeatable=repeatable)
         self._parts.changes.take(found, peer.id)
         return found
 
@@ -170,12 +170,8 @@ class Groups:
                 rights = _ADMIN if action == "promote" else types.ChatAdminRights()
                 await self._call(functions.channels.EditAdminRequest(channel, user, rights, ""), peer)
 
-    async def change_info(
-        self, group_id: str, name: str | None, description: str | None, avatar_url: str | None
-    ) -> None:
+    async def change_info(self, group_id: str, name: str | None, description: str | None) -> None:
         peer = await self._group(group_id)
-        if avatar_url is not None:
-            raise Rejected("avatar_not_supported", "a picture of a group is set in Telegram's app")
         if description is not None:
             there = await self._parts.peers.input_peer(peer.id)
             await self._unless_same(functions.messages.EditChatAboutRequest(there, description), peer)
@@ -184,6 +180,16 @@ class Groups:
         elif name is not None:
             channel = await self._channel(peer)
             await self._unless_same(functions.channels.EditTitleRequest(channel, name), peer)
+
+    async def set_picture(self, group_id: str, picture: directory.Picture) -> None:
+        """Telegram writes a service message of each picture, so the last call is not repeated."""
+        peer = await self._group(group_id)
+        photo = types.InputChatUploadedPhoto(await self._parts.media.upload_picture(picture))
+        if peer.type == GROUP:
+            request: Any = functions.messages.EditChatPhotoRequest(peer.number, photo)
+        else:
+            request = functions.channels.EditPhotoRequest(await self._channel(peer), photo)
+        await self._call(request, peer, repeatable=False)
 
     async def _unless_same(self, request: Any, peer: Peer) -> None:
         try:
