@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 import pytest
 
+from tests.pictures import JPEG, pictures
 from tests.telegram_world import MEI, SHOP, TelegramWorld, telegram_world
 from unifyport.sandbox.telegram.user.directory import Person
 
@@ -69,10 +70,10 @@ def person(world: TelegramWorld, phone: str) -> Person:
 
 @contextlib.asynccontextmanager
 async def talk(
-    kind: str, directory: Path, *, dc: int = 2, transport: str = "abridged"
+    kind: str, directory: Path, *, dc: int = 2, transport: str = "abridged", security: str = ""
 ) -> AsyncIterator[Talk]:
     """`dc`: the home of our account."""
-    async with telegram_world(directory) as world:
+    async with telegram_world(directory, security=security) as world:
         await world.link(SHOP, name="Shop", username="theshop", dc=dc)
         mei = world.user_platform.account(MEI, "Mei", username="meimei")
         peer = client(world.user_platform, kind, directory / kind, transport=transport)
@@ -170,6 +171,19 @@ async def test_groups(kind: str, order: str, tmp_path: Path) -> None:
         await t.client.ask("title", to=group, title="Operations")
         await t.event("group.updated")
         assert set(await t.client.ask("members", chat=group)) == {t.shop, t.mei}
+
+
+async def test_the_picture_of_a_group(tmp_path: Path) -> None:
+    async with pictures(tmp_path) as served, talk("telethon", tmp_path, security=served.settings) as t:
+        group = (await t.client.ask("group", title="Ops", people=[t.shop]))["id"]
+        await t.event("provider.event")  # the group that was made
+        body = {"group_id": str(group), "avatar_url": served.url + "/a.jpg"}
+        await t.world.api.data("POST", f"/v1/accounts/{t.world.ids[SHOP]}/groups/update-info", body)
+        message = 0
+        while not message:
+            message = (await t.client.event("action", chat=group))["photo"]
+        found = await t.client.ask("download", chat=group, id=message)
+        assert found == {"sha256": hashlib.sha256(JPEG).hexdigest(), "size": len(JPEG)}
 
 
 async def test_another_device_of_the_account(tmp_path: Path) -> None:

@@ -196,7 +196,9 @@ def listen(client):
 
     @client.on(events.ChatAction())
     async def action(event):
-        tell(event="action", chat=event.chat_id, title=event.new_title, users=event.user_ids)
+        photo = event.action_message.id if event.new_photo and event.photo else None
+        named = {"title": event.new_title, "users": event.user_ids, "photo": photo}
+        tell(event="action", chat=event.chat_id, **named)
 
     @client.on(events.Raw(types.UpdateMessageReactions))
     async def reactions(update):
