@@ -189,11 +189,11 @@ class Groups:
             request: Any = functions.messages.EditChatPhotoRequest(peer.number, photo)
         else:
             request = functions.channels.EditPhotoRequest(await self._channel(peer), photo)
-        await self._call(request, peer, repeatable=False)
+        await self._unless_same(request, peer, repeatable=False)
 
-    async def _unless_same(self, request: Any, peer: Peer) -> None:
+    async def _unless_same(self, request: Any, peer: Peer, *, repeatable: bool = True) -> None:
         try:
-            await self._call(request, peer)
+            await self._call(request, peer, repeatable=repeatable)
         except Rejected as error:
             if error.code not in ("CHAT_NOT_MODIFIED", "CHAT_ABOUT_NOT_MODIFIED"):
                 raise

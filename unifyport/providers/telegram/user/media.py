@@ -52,7 +52,10 @@ class Media:
             return await self._save(file.read, size, name or "file")
 
     async def upload_picture(self, picture: Picture) -> Any:
-        """As `upload`. Telegram refuses a picture whose name ends otherwise than one's does."""
+        """As `upload`. The name must end as one of a picture does (`PHOTO_EXT_INVALID`).
+
+        https://core.telegram.org/method/messages.editChatPhoto
+        """
         content = io.BytesIO(picture.content)
 
         async def read(size: int) -> bytes:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .server import Call, Server
 
 _LINK = "https://t.me/+"
+_PICTURES = (".jpg", ".jpeg", ".png")
 
 
 class Groups:
@@ -104,6 +105,8 @@ class Groups:
             room.photo = None
             action: Any = T.MessageActionChatDeletePhoto()
         elif isinstance(named, T.InputChatUploadedPhoto) and named.file is not None:
+            if not named.file.name.lower().endswith(_PICTURES):
+                raise bad("PHOTO_EXT_INVALID")
             file = self._files.uploaded(call, named.file)
             room.photo = T.ChatPhoto(photo_id=file.id, dc_id=file.dc)
             action = T.MessageActionChatEditPhoto(self._files.photo(file).photo)
