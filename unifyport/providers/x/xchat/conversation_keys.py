@@ -33,7 +33,8 @@ class ConversationKeys:
             if stored is None:
                 return None
             known = msgspec.msgpack.decode(stored, type=ConversationKey)
-            self._known.put((conversation, version), known)
+            if not draft.has(KEY, key_place(conversation, version)):  # a draft may come to nothing
+                self._known.put((conversation, version), known)
         return known.raw
 
     async def newest(self, conversation: str) -> tuple[int, bytes] | None:
@@ -45,10 +46,13 @@ class ConversationKeys:
                 return version_at(place), key.raw
         return None
 
-    def put(self, conversation: str, version: int, key: ConversationKey, draft: Draft) -> None:
+    async def put(self, conversation: str, version: int, key: ConversationKey, draft: Draft) -> None:
         """Keep a key. An untrusted one does not replace what is known."""
-        known = self._known.get((conversation, version))
-        if known is not None and (known.trusted or not key.trusted):
-            return
-        self._known.put((conversation, version), key)
-        draft.put(KEY, key_place(conversation, version), msgspec.msgpack.encode(key))
+        place = key_place(conversation, version)
+        stored = await draft.get(KEY, place)
+        if stored is not None:
+            known = msgspec.msgpack.decode(stored, type=ConversationKey)
+            if known.trusted or not key.trusted:
+                return
+        self._known.drop((conversation, version))
+        draft.put(KEY, place, msgspec.msgpack.encode(key))

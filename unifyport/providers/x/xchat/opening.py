@@ -132,7 +132,7 @@ class Opening:
             return
         for item, key in zip(items, await compute(self._keys_of, items), strict=True):
             if key is not None and item.head.version is not None:
-                self._keys.put(item.head.conversation, item.head.version, key, draft)
+                await self._keys.put(item.head.conversation, item.head.version, key, draft)
 
     def _keys_of(self, items: Sequence[Item]) -> list[ConversationKey | None]:
         return [self._key_of(item) for item in items]

@@ -7,6 +7,7 @@ once known under a version is never replaced by another one.
 from collections.abc import Collection, Iterable
 
 import msgspec
+import trio
 from chat_xdk import Chat
 
 from unifyport.providers.contract.errors import Rejected
@@ -18,7 +19,8 @@ from .transport import ChatTransport, PublicKey
 from .vault import bound
 
 MOST_USERS = 2048  # in memory
-_VERSIONS = 16  # of a user
+_VERSIONS = 16  # of a user, the newest
+_MISSING_SECONDS = 60.0  # until X is asked again for a key that it did not have
 _ASKED = 100  # users of one call
 
 
@@ -36,22 +38,28 @@ class PublicKeys:
         self._transport = transport
         self._chat = Chat()
         self._known: Recent[str, dict[int, PublicKey]] = Recent(MOST_USERS)
-        self._missing: Recent[tuple[str, int], bool] = Recent(MOST_USERS)
+        self._unsaved: Recent[str, bytes] = Recent(MOST_USERS)  # what a draft holds that may come to nothing
+        self._missing: Recent[tuple[str, int], float] = Recent(MOST_USERS)  # when X did not have it
 
     async def prepare(self, signers: Collection[tuple[str, int]], draft: Draft) -> None:
-        """Load these versions of users, from X if they are not known; each is asked for once.
+        """Load these versions of users, from X if they are not known; X is asked once a minute for each.
 
         Raises failure classes.
         """
-        unknown = set[str]()
+        for user in {user for user, _ in signers}:
+            await self._save(user, draft)
+        now = trio.current_time()
+        unknown: dict[tuple[str, int], None] = {}
         for user, version in signers:
-            if version not in await self._of(user, draft) and self._missing.get((user, version)) is None:
-                unknown.add(user)
+            if version not in await self._of(user, draft):
+                since = self._missing.get((user, version))
+                if since is None or now >= since + _MISSING_SECONDS:
+                    unknown[user, version] = None
         if unknown:
-            await self.refresh(unknown, draft)
-        for user, version in signers:
+            await self.refresh({user for user, _ in unknown}, draft)
+        for user, version in unknown:
             if version not in (self._known.get(user) or {}):
-                self._missing.put((user, version), True)
+                self._missing.put((user, version), now)
 
     async def refresh(self, users: Collection[str], draft: Draft) -> None:
         """Ask X for the keys of these users. Raises failure classes."""
@@ -60,14 +68,23 @@ class PublicKeys:
             given = await self._transport.public_keys(wanted[start : start + _ASKED])
             found = await compute(self._bound, given)
             for user in {key.user_id for key in found} & set(wanted):
-                known = dict(await self._of(user, draft))
-                before = len(known)
-                for key in found:
-                    if key.user_id == user and len(known) < _VERSIONS:
-                        known.setdefault(key.version, key)
-                self._known.put(user, known)
-                if len(known) > before:
-                    draft.put(PUBLIC, user.encode(), _dump(known.values()))
+                known = {key.version: key for key in found if key.user_id == user} | await self._of(
+                    user, draft
+                )
+                newest = {version: known[version] for version in sorted(known)[-_VERSIONS:]}
+                self._known.put(user, newest)
+                self._unsaved.put(user, _dump(newest.values()))
+                await self._save(user, draft)
+
+    async def _save(self, user: str, draft: Draft) -> None:
+        """Put what is known of a user into the draft, unless the session has it."""
+        encoded, place = self._unsaved.get(user), user.encode()
+        if encoded is None:
+            return
+        if await draft.get(PUBLIC, place) != encoded:
+            draft.put(PUBLIC, place, encoded)
+        elif not draft.has(PUBLIC, place):
+            self._unsaved.drop(user)
 
     def signing(self, users: Iterable[str]) -> list[dict[str, str]]:
         """What `chat_xdk` verifies signatures with, of users that were prepared."""

@@ -36,6 +36,9 @@ class ConversationKey(msgspec.Struct, array_like=True, frozen=True):
     raw: bytes
     trusted: bool
 
+    def __repr__(self) -> str:
+        return f"ConversationKey(trusted={self.trusted})"
+
 
 class Message(msgspec.Struct, array_like=True, frozen=True):
     """A message as later events and commands name it. `at`: unix ms.
@@ -70,6 +73,10 @@ class Draft:
         if (name, key) in self._changes:
             return self._changes[name, key]
         return await self._session.get(name, key)
+
+    def has(self, name: str, key: bytes) -> bool:
+        """Whether it changes this record."""
+        return (name, key) in self._changes
 
     def put(self, name: str, key: bytes, value: bytes | None) -> None:
         self._changes[name, key] = value

@@ -31,6 +31,9 @@ NO_PASSCODE = "0000"
 NOT_SET_UP, NOT_REGISTERED = "xchat_not_set_up", "xchat_key_not_registered"
 _MAX_CONFIG = 64 * 1024
 _MAX_GUESSES = 1000
+_NOT_PUBLIC = frozenset(
+    "arpa corp home internal intranet invalid lan local localhost onion private test".split()
+)
 _WORDS = {
     "Keys not registered": NOT_SET_UP,
     "Invalid auth token": "realm_token_refused",
@@ -133,8 +136,14 @@ def _may_ask(address: str) -> bool:
     try:
         at = ipaddress.ip_address(host)
     except ValueError:
-        return parts.scheme == "https" and "." in host
+        return parts.scheme == "https" and _is_public_name(host)
     return at.is_loopback if parts.scheme == "http" else at.is_global
+
+
+def _is_public_name(host: str) -> bool:
+    """Whether it is a name of the public DNS; `127.1` and `0x7f.0.0.1` are addresses to some resolvers."""
+    *labels, last = host.rstrip(".").split(".")
+    return bool(labels) and last.isascii() and last.isalpha() and last not in _NOT_PUBLIC
 
 
 def _in_realms(keys: Sequence[PublicKey]) -> PublicKey | None:
