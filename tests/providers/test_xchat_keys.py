@@ -41,15 +41,15 @@ class Late(Direct):
 
 async def test_a_public_key_that_comes_late_is_asked_for_again(mock_clock: MockClock) -> None:
     account = await Account.new()
-    account.transport = Late(account.state, ME, hidden={BOB})
+    account.transport = late = Late(account.state, ME, hidden={BOB})
     account = await account.again()
     account.people.write(BOB, ME, "hello")
     for _ in range(2):
         *_, found = await account.open_all(BOB)
         assert isinstance(found, Unparsed)
         assert found.reason == "signer_unknown"
-    assert account.transport.asked.count((BOB,)) == 1
-    account.transport.hidden.clear()
+    assert late.asked.count((BOB,)) == 1
+    late.hidden.clear()
     mock_clock.jump(61)
     *_, found = await account.open_all(BOB)
     assert isinstance(found, MessageReceived)

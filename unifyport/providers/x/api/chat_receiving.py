@@ -11,10 +11,8 @@ The list and the events are https://docs.x.com/x-api/chat/get-chat-conversations
 …/get-chat-conversation-events. What was before the account's first connection is history and is not told.
 """
 
-import contextlib
 import logging
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 
 import trio
 
@@ -22,23 +20,20 @@ from unifyport.model.inbound import PlatformEvent, ProviderEvent, raw_key
 from unifyport.model.unit import SessionChange
 from unifyport.process.clock import Clock
 from unifyport.providers.contract.base import Batch, Link
-from unifyport.providers.contract.errors import ChannelError, LoggedOut, Rejected, Transient
+from unifyport.providers.contract.errors import ChannelError, LoggedOut, Rejected, SessionLost, Transient
 from unifyport.providers.contract.session import Session
 
 from ..xchat.chat import Opened, XChat
 from ..xchat.heads import Head, Unreadable, number, read_item
 from ..xchat.ids import conversation_of
-from ..xchat.records import BEGAN
 from .chat_calls import ChatCalls
 from .chat_items import sealed_in
+from .chat_marks import CHECKED, MARK, begin, mark_change, time_of
 from .people import conversation
 
 log = logging.getLogger("unifyport.x")
 
-MARK = "xchat_mark"  # session record, by conversation
-CHECKED = ("xchat_checked", b"")  # unix ms: conversations that changed before are read
 SLACK_MS = 120_000  # between X's clocks
-SKEW_MS = 10_000  # between its clock and ours
 AT_A_TIME = 100  # events that are opened and committed together
 MAX_PAGES = 100
 
@@ -120,7 +115,7 @@ class ChatReceiver:
                 marks[place] = head.sequence
             elif head.previous is not None and (mark is None or head.sequence > mark):
                 self._miss([place])
-        return [_mark(place, sequence) for place, sequence in marks.items() if place not in self.due]
+        return [mark_change(place, sequence) for place, sequence in marks.items() if place not in self.due]
 
     # -- what X did not report -------------------------------------------------------------------------------
 
@@ -134,7 +129,7 @@ class ChatReceiver:
             except Rejected as refused:  # an app without this permission is told what the stream brings
                 log.warning("X lists no encrypted conversations (%s)", refused.reason)
                 return
-            changed = [(each, _time(each.updated_at)) for each in page.data]
+            changed = [(each, time_of(each.updated_at)) for each in page.data]
             for each, at in changed:
                 place = conversation_of(self._me, each.id)
                 if place is not None and (at is None or at >= since - SLACK_MS):
@@ -148,17 +143,33 @@ class ChatReceiver:
             ):
                 break
             seen.add(after)
+        if after and (after in seen or len(seen) == MAX_PAGES):
+            log.warning("X lists more encrypted conversations than are read")
+            await link.deliver(Batch([self._gap("", newest)]))
         await self.fill(link)
         await self._session.commit([SessionChange(*CHECKED, str(newest).encode())])
 
     async def fill(self, link: Link) -> None:
-        """Read and commit what is missing in conversations that are due. Raises failure classes."""
+        """Read and commit what is missing in conversations that are due. Raises failure classes; that of one
+        conversation after the others were read.
+        """
+        failed: dict[str, Transient] = {}
         async with self._reading:
-            while self.due:
-                place = min(self.due)
-                with contextlib.suppress(Rejected):  # a conversation that is gone
+            while rest := self.due - failed.keys():
+                place = min(rest)
+                self.due.discard(place)  # what it misses from now on makes it due again
+                try:
                     await self._fill(link, place)
-                self.due.discard(place)
+                except Rejected as refused:
+                    log.warning("X does not give the events of a conversation (%s)", refused.reason)
+                    await link.deliver(Batch([self._gap(place, await self._mark(place) or 0)]))
+                except BaseException as error:
+                    self.due.add(place)
+                    if not isinstance(error, Transient) or isinstance(error, SessionLost):
+                        raise
+                    failed[place] = error
+        for failure in failed.values():
+            raise failure
 
     async def _fill(self, link: Link, place: str) -> None:
         mark = await self._mark(place)
@@ -170,7 +181,7 @@ class ChatReceiver:
             self._without_history(opened)
             last = start + AT_A_TIME >= len(missing)
             newest = max((head.sequence or 0 for head in opened.heads if head is not None), default=0)
-            changes = [_mark(place, newest)] if last and newest > (mark or 0) else []
+            changes = [mark_change(place, newest)] if last and newest > (mark or 0) else []
             gap = [] if reached or not last else [self._gap(place, newest)]
             await link.deliver(Batch([*opened.events, *gap], [*opened.changes, *changes]))
 
@@ -191,7 +202,7 @@ class ChatReceiver:
             if not after:
                 return found[::-1], keys, True
             if after in seen:
-                raise Transient("pagination_loop")
+                break
             seen.add(after)
         return found[::-1], keys, False
 
@@ -211,9 +222,10 @@ class ChatReceiver:
         ]
 
     def _gap(self, place: str, newest: int) -> PlatformEvent:
-        """More was missing than is read."""
+        """More was missing than is read, in one conversation or (`place` empty) in any."""
         key = raw_key("x", self._me, f"{place} {newest}".encode(), "gap")
-        return PlatformEvent(key, "gap", self._clock.now_ms(), conversation(self._me, place, {}))
+        there = conversation(self._me, place, {}) if place else None
+        return PlatformEvent(key, "gap", self._clock.now_ms(), there)
 
     def _head(self, encoded: str) -> Head | None:
         try:
@@ -223,26 +235,3 @@ class ChatReceiver:
 
     async def _mark(self, place: str) -> int | None:
         return number((await self._session.get(MARK, place.encode()) or b"").decode())
-
-
-async def begin(session: Session, clock: Clock) -> int:
-    """When the account's first login was, in unix ms; now, if there was none. Called before anything is
-    ordered at X, so that nothing that it reports is taken for history.
-    """
-    stored = number((await session.get(*BEGAN) or b"").decode())
-    if stored is None:
-        stored = clock.now_ms() - SKEW_MS
-        value = str(stored).encode()
-        await session.commit([SessionChange(*BEGAN, value), SessionChange(*CHECKED, value)])
-    return stored
-
-
-def _mark(place: str, sequence: int) -> SessionChange:
-    return SessionChange(MARK, place.encode(), str(sequence).encode())
-
-
-def _time(text: str) -> int | None:
-    try:
-        return int(datetime.fromisoformat(text).timestamp() * 1000)
-    except ValueError:
-        return None

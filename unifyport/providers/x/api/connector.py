@@ -33,7 +33,8 @@ from .calls import XApi
 from .catch_up import MARK, first_mark
 from .chat_calls import ChatCalls
 from .chat_login import import_for_connection, unlock_for_login
-from .chat_receiving import ChatReceiver, begin
+from .chat_marks import begin
+from .chat_receiving import ChatReceiver
 from .chat_upkeep import keep_complete
 from .echoes import HOLD_WEBHOOK_SECONDS, Echoes
 from .hub import hub_of

@@ -10,7 +10,7 @@ Without keys (`ready` is False) messages are shown as encrypted once their signa
 sent. One task at a time opens events, and delivers what it got before it opens more.
 """
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 
 import attrs
 import msgspec
@@ -21,7 +21,6 @@ from unifyport.process.clock import Clock
 from unifyport.providers.contract.capabilities import Sink
 from unifyport.providers.contract.errors import Rejected
 from unifyport.providers.contract.session import Session
-from unifyport.providers.records import scan_all
 
 from . import files
 from .changing import Changing
@@ -40,6 +39,7 @@ from .vault import OwnKeys
 
 KEPT_MS = 30 * 86_400_000  # messages that later events and commands may name
 MOST_KEPT = 10_000
+_PAGE = 100
 SENT_MS = 86_400_000  # sends whose report has not come
 
 
@@ -128,24 +128,30 @@ class XChat:
         if self._clock.in_doubt:
             return
         now = self._clock.now_ms()
-        changes = [
-            SessionChange(SENT, key, None)
-            for key, value in await scan_all(self._session, SENT)
-            if msgspec.msgpack.decode(value, type=Sent).at < now - SENT_MS
-        ]
-        kept = [
-            (msgspec.msgpack.decode(value, type=Message), key)
-            for key, value in await scan_all(self._session, MESSAGE)
-        ]
-        kept.sort(key=lambda each: each[0].at)
+        async for page in pages(self._session, SENT):
+            await self._forget(
+                SessionChange(SENT, key, None)
+                for key, value in page
+                if msgspec.msgpack.decode(value, type=Sent).at < now - SENT_MS
+            )
+        kept: list[tuple[int, int, bytes]] = []  # time, sequence id and key: the messages are large
+        async for page in pages(self._session, MESSAGE):
+            for key, value in page:
+                message = msgspec.msgpack.decode(value, type=Message)
+                kept.append((message.at, message.sequence, key))
+        kept.sort()
         over = max(len(kept) - MOST_KEPT, 0)
-        for place, (message, key) in enumerate(kept):
-            if place < over or message.at < now - KEPT_MS:
-                conversation = key.partition(b"\0")[0].decode()
-                sequence = sequence_place(conversation, message.sequence)
-                changes += [SessionChange(MESSAGE, key, None), SessionChange(SEQUENCE, sequence, None)]
-        for start in range(0, len(changes), 500):
-            await self._session.commit(changes[start : start + 500])
+        for start in range(0, len(kept), _PAGE):
+            await self._forget(
+                change
+                for place, (at, sequence, key) in enumerate(kept[start : start + _PAGE], start)
+                if place < over or at < now - KEPT_MS
+                for change in _forgotten(key, sequence)
+            )
+
+    async def _forget(self, changes: Iterable[SessionChange]) -> None:
+        if found := list(changes):
+            await self._session.commit(found)
 
     async def download(self, file: FileHandle, sink: Sink, limit: int) -> None:
         """Decrypt a file into `sink`. Raises failure classes."""
@@ -153,3 +159,18 @@ class XChat:
         if key is None:
             raise Rejected("media_not_found", "the account has no key of the file")
         await files.download(self._transport, file, key, sink, limit)
+
+
+async def pages(session: Session, name: str) -> AsyncIterator[list[tuple[bytes, bytes]]]:
+    """The records of a name. Those of a page may be removed before the next one is read."""
+    after: bytes | None = None
+    while page := await session.scan(name, after=after, limit=_PAGE):
+        yield page
+        after = page[-1][0]
+
+
+def _forgotten(key: bytes, sequence: int) -> tuple[SessionChange, SessionChange]:
+    """A message, and its id by its sequence id."""
+    conversation = key.partition(b"\0")[0].decode()
+    place = sequence_place(conversation, sequence)
+    return SessionChange(MESSAGE, key, None), SessionChange(SEQUENCE, place, None)
