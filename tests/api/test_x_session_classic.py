@@ -178,6 +178,44 @@ async def test_what_can_be_encrypted_never_goes_without(tmp_path: Path) -> None:
         assert [each["text"] for each in world.x.mail.sent] == ["open, too"]
 
 
+async def test_no_quote_no_type_and_no_request_leads_around_encryption(tmp_path: Path) -> None:
+    async with x_session_world(tmp_path) as world:
+        await world.link(SHOP)
+        await until(lambda: calls(world, "updates"))
+        opened = await say(world, "open", request=True)
+        await world.told(SHOP, "open")
+        await world.write(ANN, SHOP, "sealed")
+        await world.told(SHOP, "sealed")
+        refused = await world.send(SHOP, ANN, "a reply", reply_to={"message_id": opened})
+        assert refused.json()["error"]["reason"] == "quoted_message_is_not_encrypted", refused.text
+        message = {"type": "text", "text": "hello"}
+        for id_ in (ANN, f"{SHOP}-{ANN}", f"{ANN}:{SHOP}"):
+            for type_ in ("group", "user"):
+                to = {"id": id_, "type": type_}
+                body = {"account_id": world.ids[SHOP], "to": to, "message": message}
+                assert (await world.api("POST", "/v1/messages", body)).status_code == 200
+        zeros = await world.send(SHOP, f"0{ANN}")
+        assert zeros.json()["error"]["reason"] == "conversation_not_found", zeros.text
+        assert world.x.mail.sent == []
+
+
+async def test_an_account_without_keys_leaves_a_conversation_that_was_encrypted(tmp_path: Path) -> None:
+    async with x_session_world(tmp_path) as world:
+        await linked(world)
+        opened = await say(world, "open")
+        await world.told(SHOP, "open")
+        await world.sent_id(SHOP, ANN, "open, too")
+        await world.do("session", user=SHOP, passcode="4711")  # the user has keys that the account has not
+        await world.write(ANN, SHOP, "sealed")
+        await world.told(SHOP, "[encrypted message]")
+        await world.api("POST", f"/v1/accounts/{world.ids[SHOP]}/runtime/reconnect")
+        await world.running(SHOP)
+        for more in ({}, {"reply_to": {"message_id": opened}}):
+            refused = await world.send(SHOP, ANN, "sealed?", **more)
+            assert refused.json()["error"]["reason"] == "xchat_locked", refused.text
+        assert [each["text"] for each in world.x.mail.sent] == ["open, too"]
+
+
 async def test_an_account_without_keys_answers_only_where_it_was_written_to(tmp_path: Path) -> None:
     async with x_session_world(tmp_path) as world:
         await linked(world)

@@ -2,7 +2,7 @@
 
 X is not known to take a repetition of a `request_id` for the same message, so no send is repeated: one whose
 answer was lost is ended by its entry (`classic_polling.py`). What X wants encrypted never goes this road:
-the connection asks XChat first. Facts: https://github.com/mautrix/twitter, `messaging.go`.
+the connection asks XChat first (`roads.py`). Facts: https://github.com/mautrix/twitter, `messaging.go`.
 """
 
 from typing import Any
@@ -38,16 +38,10 @@ class Classic(ClassicPolling):
         super().__init__(client, session, clock)
         self._media = {origin_of(endpoints.video_url), origin_of(endpoints.photo_url)}
 
-    def wants(self, message: OutboundMessage, quoted: str | None) -> bool:
-        """Whether a message belongs here whatever XChat says: to a group that is not encrypted, to a message
-        request, and the reply to such a message.
-        """
-        id_ = canonical(message.conversation_id)
-        if id_.startswith("g"):
-            return False
-        if message.conversation_type == "group" or (quoted is not None and USER.fullmatch(quoted)):
-            return True
-        return self._place(id_) in self._requests
+    def is_group(self, conversation_id: str) -> bool:
+        """Whether an id is that of a group in which a message without encryption was seen."""
+        id_ = canonical(conversation_id)
+        return USER.fullmatch(id_) is not None and id_ in self._places
 
     def knows(self, conversation_id: str) -> bool:
         """Whether a message without encryption was seen in a conversation."""

@@ -28,13 +28,13 @@ from unifyport.providers.contract.login import Authorization, ExportedSession, I
 
 from ..xchat.chat import XChat
 from ..xchat.files import read_handle
-from . import importing
+from . import importing, roads
 from .catch_up import CatchUp
 from .classic import Classic
 from .client import WebClient
 from .directory import Directory
+from .encrypted import Encrypted
 from .link import SessionLink
-from .roads import is_classic
 from .socket import ChatSocket, connect
 from .transport import WebTransport
 
@@ -88,8 +88,17 @@ class SessionConnector(
         classic = Classic(client, context.session, context.clock, context.endpoints)
         await classic.load()
         await classic.begin()
+        encrypted = Encrypted(client.me)
+        await encrypted.load(context.session)
         self._link = SessionLink(
-            context, client, socket, chat=chat, catch_up=catch_up, transport=transport, classic=classic
+            context,
+            client,
+            socket,
+            chat=chat,
+            catch_up=catch_up,
+            transport=transport,
+            classic=classic,
+            encrypted=encrypted,
         )
         return identity
 
@@ -137,10 +146,14 @@ class SessionConnector(
 
     async def _send(self, message: OutboundMessage, quoted: str | None = None) -> Sent:
         link = await self._up()
-        me, chat, classic = link.client.me, link.chat, link.classic
-        if await is_classic(message, quoted, me=me, chat=chat, classic=classic):
-            return await classic.send(message, quoted)
-        return await chat.sending.send(message, quoted)
+        return await roads.send(
+            message,
+            quoted,
+            me=link.client.me,
+            chat=link.chat,
+            classic=link.classic,
+            encrypted=link.encrypted,
+        )
 
     async def edit_message(self, target: Target, content: str) -> None:
         await (await self._up()).chat.changing.edit(target, content)

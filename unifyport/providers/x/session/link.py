@@ -29,6 +29,7 @@ from ..xchat.opening import MOST_EVENTS
 from .catch_up import CatchUp, Fetched, in_order, sequences
 from .classic import Classic
 from .client import WebClient
+from .encrypted import Encrypted
 from .records import load_mark, mark_change
 from .socket import ChatSocket
 from .transport import WebTransport
@@ -53,12 +54,14 @@ class SessionLink:
         catch_up: CatchUp,
         transport: WebTransport,
         classic: Classic,
+        encrypted: Encrypted,
     ) -> None:
         self.lost = trio.Event()
         self.client = client
         self.chat = chat
         self.transport = transport
         self.classic = classic
+        self.encrypted = encrypted
         self._session = context.session
         self._clock: Clock = context.clock
         self._socket = socket
@@ -168,7 +171,8 @@ class SessionLink:
             some = events[start : start + MOST_EVENTS]
             last = start + MOST_EVENTS >= len(events)
             opened = await self.chat.open_events(some, keys=fetched.keys if some else ())
-            batch = Batch(opened.events, opened.changes, sum(map(len, some)))
+            marks = self.encrypted.mark([*some, *(fetched.keys if start == 0 else ())])
+            batch = Batch(opened.events, [*opened.changes, *marks], sum(map(len, some)))
             if last and not fetched.complete:
                 batch.events.append(self._gap())
             if last and mark is not None and mark != self._mark:

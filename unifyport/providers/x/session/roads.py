@@ -1,24 +1,60 @@
 """Which road a message goes: XChat, or the older calls without encryption.
 
-What could be encrypted never goes without: the older calls take messages of conversations that are not
-encrypted (`Classic.wants`), and those to people who have no keys. An account without keys of its own writes
-only where it has seen messages without encryption.
+What can be encrypted never goes without: a conversation that has a key, that ever had an encrypted event, or
+whose participants both have public keys, is XChat's, whatever id is quoted, whatever type is stated, and
+whatever X says of message requests. The older calls take what is left: people without keys, and groups that
+are not encrypted. An account without keys of its own writes only where it has seen messages without
+encryption.
 """
 
+import re
+
 from unifyport.model.message import OutboundMessage
+from unifyport.providers.contract.capabilities import CONVERSATION_NOT_FOUND, Sent
+from unifyport.providers.contract.errors import Rejected
 
 from ..xchat.chat import XChat
-from ..xchat.ids import conversation_of
+from ..xchat.ids import USER, conversation_of
 from .classic import Classic
+from .encrypted import Encrypted
+
+MESSAGE_NOT_FOUND = "message_not_found"
+_OTHER_SPELLING = re.compile(r"(?:^|[^0-9])0[0-9]")  # a number with zeros in front
 
 
 async def is_classic(
-    message: OutboundMessage, quoted: str | None, *, me: str, chat: XChat, classic: Classic
+    message: OutboundMessage, *, me: str, chat: XChat, classic: Classic, encrypted: Encrypted
 ) -> bool:
     """Whether a message goes by the older calls. Raises failure classes."""
-    if classic.wants(message, quoted):
-        return True
-    if not chat.ready:
-        return classic.knows(message.conversation_id)
-    conversation = conversation_of(me, message.conversation_id)
-    return conversation is not None and not await chat.reachable(conversation)
+    id_ = message.conversation_id
+    conversation = conversation_of(me, id_)
+    if conversation is None or _OTHER_SPELLING.search(id_):
+        raise Rejected(CONVERSATION_NOT_FOUND)
+    if conversation in encrypted:
+        return False
+    is_group = message.conversation_type == "group" and classic.is_group(id_)
+    if not is_group and await chat.reachable(conversation):
+        return False
+    return chat.ready or classic.knows(id_)
+
+
+async def send(
+    message: OutboundMessage,
+    quoted: str | None,
+    *,
+    me: str,
+    chat: XChat,
+    classic: Classic,
+    encrypted: Encrypted,
+) -> Sent:
+    """Raises failure classes, `Rejected("quoted_message_is_not_encrypted")`."""
+    if await is_classic(message, me=me, chat=chat, classic=classic, encrypted=encrypted):
+        return await classic.send(message, quoted)
+    sending = chat.sending
+    try:
+        return await sending.send(message, quoted)
+    except Rejected as refused:
+        if quoted is None or refused.reason != MESSAGE_NOT_FOUND or USER.fullmatch(quoted) is None:
+            raise
+        reason = "the conversation is encrypted, and the quoted message is not: send it without the quote"
+        raise Rejected("quoted_message_is_not_encrypted", reason) from None

@@ -1,0 +1,64 @@
+"""Which conversations have ever been encrypted: nothing goes to them by the older calls, which are not.
+
+A mark is made by the first message or change of a key that X gives of a conversation, whether it can be read
+or not, and is durable with it. Beyond `MOST` conversations one mark stands for all of them: then the account
+writes nothing without encryption.
+
+record                            holds
+------------------------------    ---------------------------------------------
+("encrypted", conversation)       a mark; the name is that of `xchat/ids.py`
+("encrypted", b"*")               there are too many to tell: all are encrypted
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+from unifyport.model.unit import SessionChange
+from unifyport.providers.contract.session import Session
+from unifyport.providers.records import scan_all
+
+from ..xchat.heads import Head, Unreadable, read_item
+from ..xchat.ids import conversation_of
+
+ENCRYPTED: Final = "encrypted"
+MOST: Final = 10_000
+_ALL: Final = "*"
+
+
+class Encrypted:
+    """The marks of one account. `me`: the id of its user. `load` comes first."""
+
+    def __init__(self, me: str) -> None:
+        self._me = me
+        self._marks: set[str] = set()
+
+    async def load(self, session: Session) -> None:
+        self._marks = {key.decode() for key, _ in await scan_all(session, ENCRYPTED)}
+
+    def __contains__(self, conversation: str) -> bool:
+        return conversation in self._marks or _ALL in self._marks
+
+    def mark(self, encoded: Iterable[str]) -> list[SessionChange]:
+        """Remember the conversations of encoded events. Returns the new marks, to be committed with them; who
+        does not commit them loads again.
+        """
+        found: list[SessionChange] = []
+        for each in encoded:
+            conversation = self._conversation(each)
+            if conversation is None or conversation in self:
+                continue
+            name = conversation if len(self._marks) < MOST else _ALL
+            self._marks.add(name)
+            found.append(SessionChange(ENCRYPTED, name.encode(), b"1"))
+        return found
+
+    def _conversation(self, encoded: str) -> str | None:
+        try:
+            head = read_item(encoded, self._me).head
+        except Unreadable:
+            return None
+        return conversation_of(self._me, head.conversation) if _is_encrypted(head) else None
+
+
+def _is_encrypted(head: Head) -> bool:
+    return head.kind == "key_change" or (head.kind == "message" and head.version is not None)
