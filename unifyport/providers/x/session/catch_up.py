@@ -8,7 +8,7 @@ Pages are bounded, and each must lead to older events, else it is the last one.
 import contextlib
 import hashlib
 import logging
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Final
 
 import attrs
@@ -27,16 +27,22 @@ from .transport import NEWEST, WebTransport
 log = logging.getLogger(__name__)
 MAX_PAGES: Final = 50
 MOST_ODD: Final = 1000
+MOST_CHARACTERS: Final = 32 * 1024 * 1024  # of encoded events of one conversation, in memory at a time
 
 
 @attrs.define
 class Fetched:
-    """Encoded events in their order. `complete` False: there was more than is fetched."""
+    """Encoded events in their order. `complete` False: there was more than is fetched. `mark`: up to where
+    all conversations are read with it; 0: it says nothing of that.
+    """
 
     events: list[str] = attrs.field(factory=list)
     keys: list[str] = attrs.field(factory=list)
     mark: int = 0
     complete: bool = True
+
+
+Deliver = Callable[[Fetched], Awaitable[None]]
 
 
 def sequences(encoded: str) -> tuple[int, int | None, str] | None:
@@ -62,35 +68,40 @@ class CatchUp:
     async def newest(self) -> int:
         """The newest sequence id of the account, to begin with."""
         page = await self.page(0, None)
-        listed = Fetched()
-        for raw in page.items[:MOST_ITEMS]:
-            with contextlib.suppress(Transient):
-                item = read(raw, Item)
-                listed.events += [*item.events, *item.latest_conversation_key_change_events]
-        return _largest(listed.events) or number(page.max_user_sequence_id) or 0
+        return _largest(_listed(page)) or number(page.max_user_sequence_id) or 0
 
-    async def since(self, mark: int) -> Fetched:
-        """What happened after the event `mark`. Raises failure classes.
+    async def since(self, mark: int, deliver: Deliver) -> None:
+        """Hand over what happened after the event `mark`, conversation by conversation, then the new mark.
 
-        The new mark is the largest sequence id of an event that was read: what the page says of itself could
-        only hide events.
+        The new mark is the largest sequence id of the first page: a later page, and the history of a
+        conversation, may have events that are newer than others of a conversation which was read before
+        them. What the page says of itself could only hide events. Raises failure classes, and what `deliver`
+        raises; what was handed over until then comes again.
         """
-        fetched = Fetched(mark=mark)
+        reached, complete = mark, True
         cursor: dict[str, str] | None = None
         seen: set[str] = set()
         for _ in range(MAX_PAGES):
             page = await self.page(mark, cursor)
+            if cursor is None:
+                reached = max(mark, _largest(_listed(page)))
             for raw in page.items[:MOST_ITEMS]:
-                await self._take(fetched, raw, mark)
+                await deliver(await self._of_one(raw, mark))
+            complete = len(page.items) <= MOST_ITEMS
             at = page.inbox_cursor
-            if at.pull_finished or not at.cursor_id or at.cursor_id in seen:
+            if not complete or at.pull_finished or not at.cursor_id or at.cursor_id in seen:
                 break
             seen.add(at.cursor_id)
             cursor = {"cursor_id": at.cursor_id, "graph_snapshot_id": at.graph_snapshot_id}
         else:
-            fetched.complete = False
+            complete = False
+        await deliver(Fetched(mark=reached, complete=complete))
+
+    async def _of_one(self, raw: Any, mark: int) -> Fetched:
+        """What one conversation of the inbox has after the mark, in order."""
+        fetched = Fetched()
+        await self._take(fetched, raw, mark)
         fetched.events = in_order(filter(self._is_fresh, fetched.events))
-        fetched.mark = max(mark, _largest([*fetched.events, *fetched.keys]))
         return fetched
 
     def _is_fresh(self, event: str) -> bool:
@@ -140,18 +151,31 @@ class CatchUp:
 
     async def back_to(self, fetched: Fetched, conversation: str, *, below: int, above: int) -> None:
         """Add what a conversation has between two sequence ids, both exclusive. Raises failure classes."""
+        size = 0
         for _ in range(MAX_PAGES):
             page = await self._transport.page(conversation, below)
+            size += sum(map(len, page.encoded_message_events))
+            size += sum(map(len, page.missing_conversation_key_change_events))
             fetched.keys += page.missing_conversation_key_change_events
             there = [(sequences(event), event) for event in page.encoded_message_events]
             fetched.events += [event for at, event in there if at is None or above < at[0] < below]
             older = [at[0] for at, _ in there if at is not None and at[0] < below]
             if not page.has_more or (older and min(older) <= above):
                 return
-            if not older:
+            if not older or size > MOST_CHARACTERS:
                 break
             below = min(older)
         fetched.complete = False
+
+
+def _listed(page: InboxPage) -> list[str]:
+    """The events of a page of the inbox, as far as its conversations can be read."""
+    listed: list[str] = []
+    for raw in page.items[:MOST_ITEMS]:
+        with contextlib.suppress(Transient):
+            item = read(raw, Item)
+            listed += [*item.events, *item.latest_conversation_key_change_events]
+    return listed
 
 
 def in_order(events: Iterable[str]) -> list[str]:

@@ -132,10 +132,13 @@ class SessionLink:
                 link.observed()
 
     async def _fetch(self, link: Link) -> None:
-        """The inbox from the mark on. The mark is durable with the last of what it brought."""
-        fetched = await self.catch_up.since(self._mark)
-        await self._deliver(link, fetched, mark=max(fetched.mark, self._mark))
-        self._mark = max(fetched.mark, self._mark)
+        """The inbox from the mark on. The mark is durable after all of what it brought."""
+
+        async def deliver(fetched: Fetched) -> None:
+            await self._deliver(link, fetched, mark=fetched.mark or None)
+            self._mark = max(fetched.mark, self._mark)
+
+        await self.catch_up.since(self._mark, deliver)
 
     async def _whole(self, events: list[str]) -> Fetched:
         """Events of the socket, and before each of them what was missing of its conversation."""
