@@ -46,6 +46,7 @@ async def test_messages_of_an_outage_arrive_once_and_in_order(tmp_path: Path) ->
         await world.write(ANN, SHOP, "after")
         await world.told(SHOP, "after")
         assert _said(world, ANN) == ["before", *texts, "with another key", "after"]
+        await world.inbox.until(lambda: len(_said(world, group)) > len(texts))
         assert _said(world, group) == ["before", *texts]
         assert not world.named(SHOP, "message_echo")
         assert sent

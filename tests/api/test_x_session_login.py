@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.x_session_world import ANN, PASSCODE, SHOP, XSessionWorld, x_session_world
+from tests.x_session_world import ANN, BOB, PASSCODE, SHOP, XSessionWorld, x_session_world
 from unifyport.providers.contract.errors import Rejected
 from unifyport.providers.x.session.imported import read_export
 
@@ -86,6 +86,28 @@ async def test_a_restart_and_other_cookies_ask_no_realm_again(tmp_path: Path) ->
         await world.write(ANN, SHOP, "two")
         await world.told(SHOP, "two")
         assert world.x.chat.realms.asked == asked
+
+
+async def test_what_came_before_the_next_login_is_read(tmp_path: Path) -> None:
+    async with x_session_world(tmp_path) as world:
+        await world.write(ANN, SHOP, "history")
+        await world.link(SHOP)
+        await world.do("classic_write", **{"from": BOB, "to": SHOP, "text": "open"})
+        await world.write(ANN, SHOP, "one")
+        await world.told(SHOP, "one")
+        await world.told(SHOP, "open")
+        await world.do("end_session", user=SHOP)
+        await world.api("POST", f"/v1/accounts/{world.ids[SHOP]}/runtime/reconnect")
+        await world.auth(SHOP, "failed")
+        await world.write(ANN, SHOP, "while logged out")
+        await world.do("classic_write", **{"from": BOB, "to": SHOP, "text": "open while logged out"})
+        answer = await world.give_session(SHOP, await world.cookies(SHOP, None), None)
+        assert answer.is_success, answer.text
+        await world.running(SHOP)
+        await world.told(SHOP, "while logged out")
+        await world.told(SHOP, "open while logged out")
+        told = ["one", "open", "open while logged out", "while logged out"]
+        assert sorted(world.texts(SHOP)) == told
 
 
 @pytest.mark.parametrize("failure", ["expired", "suspended", "locked"])

@@ -1,8 +1,8 @@
 """The import of a session: it is proved by a call, and with a passcode the private keys are recovered once.
 
 `pin` is the passcode of XChat. `"0000"` and an empty one say that there is none: then X's realms, which count
-wrong ones and delete the keys after the last, are not asked, and the account connects without keys. Keys that
-an earlier session of the same user holds are kept.
+wrong ones and delete the keys after the last, are not asked, and the account connects without keys. Keys and
+marks that an earlier session of the same user holds are kept (`relogin.py`).
 """
 
 import uuid
@@ -23,6 +23,7 @@ from .catch_up import CatchUp
 from .client import WebClient
 from .imported import read_export
 from .records import CLIENT, COOKIES, ME, mark_change
+from .relogin import commit_all, kept_of
 from .shapes import MemberResult, UserResult, read
 from .transport import WebTransport
 
@@ -36,10 +37,12 @@ async def import_session(context: ConnectorContext, exported: ExportedSession) -
     try:
         identity = await prove(client)
         transport = WebTransport(client, _no_socket)
-        keys = await _own_keys(context, transport, client.me, exported.pin)
-        mark = await CatchUp(client, transport).newest()
-        changes = [*_records(client), mark_change(mark)]
-        await context.session.commit(changes if keys is None else [*changes, keys])
+        kept = await kept_of(context.former, client.me)
+        if not kept:
+            kept = [mark_change(await CatchUp(client, transport).newest())]
+        keys = await _own_keys(context, transport, client.me, exported.pin)  # last: it may cost a guess
+        own = [*_records(client), *([] if keys is None else [keys])]
+        await commit_all(context.session, kept, own)
         return Authorization(identity)
     except LoggedOut as refused:
         raise Rejected("invalid_session", f"X does not accept the session ({refused.reason})") from None
