@@ -102,7 +102,11 @@ def test_configured_query_ids_take_the_place_of_the_known_ones(odd: str) -> None
 
 
 @pytest.mark.parametrize(
-    "path", ["", "//evil.example/?a", "https://evil.example/?", "/a", "/a b\n?", None, "@e?"]
+    "path",
+    [
+        *("", "//evil.example/?a", "https://evil.example/?", "/a", "/a b\n?", None, "@e?"),
+        *("/../../i/x?a", "/x/..?a", "/%2e%2e/x?a", "/x?y#z", "/x#y?z", "/\\evil.example?a", "/x?a\n"),
+    ],
 )
 def test_an_upload_goes_to_the_file_host_alone(path: object) -> None:
     assert not _is_path(path)

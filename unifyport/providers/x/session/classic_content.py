@@ -19,7 +19,7 @@ from ..api.texts import entities_of, links_of, written
 from . import classic_shapes as shapes
 
 MARK = b"classic:"  # the beginning of handles
-_OF_MESSAGE = re.compile(r"/(1\.1/ton/data/dm/[0-9]{1,19}/[0-9]{1,19}/[A-Za-z0-9_.-]{1,256})$")
+_OF_MESSAGE = re.compile(r"/(1\.1/ton/data/dm/[0-9]{1,19}/[0-9]{1,19}/(?![.])[A-Za-z0-9_.-]{1,256})$")
 
 
 class File(Struct, array_like=True):

@@ -3,6 +3,7 @@
 Nobody has published how a web client gives a conversation a new key, or makes a group: those two are refused.
 """
 
+import re
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, Final
@@ -23,6 +24,9 @@ from .shapes import ConversationPage, Item, UserKeys, read
 PART: Final = 512 * 1024  # bytes of a part of a file
 NEWEST: Final = 2**63 - 1
 MOST_KEYS: Final = 32  # of one user
+_PATH = re.compile(r"(?:/(?:[A-Za-z0-9_:~-]|%3[Aa])(?:[A-Za-z0-9_:.~-]|%3[Aa])*)+[?][A-Za-z0-9_:.~=&%+/-]+")
+_CONVERSATION = re.compile(r"g[0-9]{1,19}|[0-9]{1,19}[:-][0-9]{1,19}")
+_MEDIA_HASH = re.compile(r"[A-Za-z0-9_-]{1,256}")
 
 
 class WebTransport:
@@ -149,7 +153,7 @@ class WebTransport:
         return number
 
     async def download(self, conversation: str, media_hash: str, sink: Sink, limit: int) -> None:
-        if not media_hash or not media_hash.replace("-", "").replace("_", "").isalnum():
+        if _MEDIA_HASH.fullmatch(media_hash) is None or _CONVERSATION.fullmatch(conversation) is None:
             raise Rejected("media_not_found")
         await self._client.download_file(f"/i/ton/data/xchat_media/{conversation}/{media_hash}", sink, limit)
 
@@ -188,7 +192,5 @@ def _signature(signed: ActionSignature) -> dict[str, Any]:
 
 
 def _is_path(value: object) -> bool:
-    """Of the file host, with a query: a server's answer must not lead elsewhere."""
-    if not isinstance(value, str) or not 0 < len(value) < 1024 or not value.isascii():
-        return False
-    return value.startswith("/") and "//" not in value and "?" in value and value.isprintable()
+    """Of the file host, with a query: a server's answer must not lead elsewhere, nor end the address."""
+    return isinstance(value, str) and len(value) < 1024 and _PATH.fullmatch(value) is not None
