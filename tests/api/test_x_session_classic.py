@@ -224,6 +224,18 @@ async def test_an_account_without_keys_answers_only_where_it_was_written_to(tmp_
         assert world.x.mail.sent == []
 
 
+async def test_an_account_without_keys_sees_what_was_encrypted_before_it_came(tmp_path: Path) -> None:
+    async with x_session_world(tmp_path) as world:
+        await world.do("session", user=SHOP, passcode="4711")
+        await world.write(ANN, SHOP, "sealed")
+        await linked(world)
+        await say(world, "open")
+        await world.told(SHOP, "open")
+        refused = await world.send(SHOP, ANN, "sealed?")
+        assert refused.json()["error"]["reason"] == "xchat_locked", refused.text
+        assert world.x.mail.sent == []
+
+
 async def test_calls_that_fail_do_not_end_the_connection(tmp_path: Path) -> None:
     async with x_session_world(tmp_path) as world:
         await linked(world)

@@ -28,13 +28,14 @@ from unifyport.providers.contract.login import Authorization, ExportedSession, I
 
 from ..xchat.chat import XChat
 from ..xchat.files import read_handle
-from . import importing, roads
+from . import importing
 from .catch_up import CatchUp
 from .classic import Classic
 from .client import WebClient
 from .directory import Directory
 from .encrypted import Encrypted
 from .link import SessionLink
+from .roads import Roads
 from .socket import ChatSocket, connect
 from .transport import WebTransport
 
@@ -146,14 +147,10 @@ class SessionConnector(
 
     async def _send(self, message: OutboundMessage, quoted: str | None = None) -> Sent:
         link = await self._up()
-        return await roads.send(
-            message,
-            quoted,
-            me=link.client.me,
-            chat=link.chat,
-            classic=link.classic,
-            encrypted=link.encrypted,
+        roads = Roads(
+            link.client.me, link.chat, link.classic, link.encrypted, link.transport, self._context.session
         )
+        return await roads.send(message, quoted)
 
     async def edit_message(self, target: Target, content: str) -> None:
         await (await self._up()).chat.changing.edit(target, content)

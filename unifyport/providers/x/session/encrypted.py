@@ -2,7 +2,8 @@
 
 A mark is made by the first message or change of a key that X gives of a conversation, whether it can be read
 or not, and is durable with it. Beyond `MOST` conversations one mark stands for all of them: then the account
-writes nothing without encryption.
+writes nothing without encryption. What was there before the account came is asked for before the first
+message without encryption.
 
 record                            holds
 ------------------------------    ---------------------------------------------
@@ -14,15 +15,20 @@ from collections.abc import Iterable
 from typing import Final
 
 from unifyport.model.unit import SessionChange
+from unifyport.providers.contract.errors import Rejected
 from unifyport.providers.contract.session import Session
 from unifyport.providers.records import scan_all
 
 from ..xchat.heads import Head, Unreadable, read_item
 from ..xchat.ids import conversation_of
+from ..xchat.recent import Recent
+from .shapes import ConversationPage
+from .transport import NEWEST, WebTransport
 
 ENCRYPTED: Final = "encrypted"
 MOST: Final = 10_000
 _ALL: Final = "*"
+_REMEMBERED: Final = 2048
 
 
 class Encrypted:
@@ -31,12 +37,30 @@ class Encrypted:
     def __init__(self, me: str) -> None:
         self._me = me
         self._marks: set[str] = set()
+        self._asked: Recent[str, bool] = Recent(_REMEMBERED)
 
     async def load(self, session: Session) -> None:
         self._marks = {key.decode() for key, _ in await scan_all(session, ENCRYPTED)}
 
     def __contains__(self, conversation: str) -> bool:
         return conversation in self._marks or _ALL in self._marks
+
+    async def is_known(self, conversation: str, transport: WebTransport, session: Session) -> bool:
+        """Whether a conversation is marked, or X has an encrypted event of it; X is asked once, if at all.
+
+        Raises failure classes but `Rejected`.
+        """
+        if conversation in self or self._asked.get(conversation):
+            return conversation in self
+        try:
+            page = await transport.page(conversation, NEWEST)
+        except Rejected:  # no such conversation
+            page = ConversationPage()
+        events = [*page.encoded_message_events, *page.missing_conversation_key_change_events]
+        if marks := self.mark(events):
+            await session.commit(marks)
+        self._asked.put(conversation, True)
+        return conversation in self
 
     def mark(self, encoded: Iterable[str]) -> list[SessionChange]:
         """Remember the conversations of encoded events. Returns the new marks, to be committed with them; who
