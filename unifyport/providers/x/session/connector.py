@@ -148,7 +148,12 @@ class SessionConnector(
     async def _send(self, message: OutboundMessage, quoted: str | None = None) -> Sent:
         link = await self._up()
         roads = Roads(
-            link.client.me, link.chat, link.classic, link.encrypted, link.transport, self._context.session
+            me=link.client.me,
+            chat=link.chat,
+            classic=link.classic,
+            encrypted=link.encrypted,
+            transport=link.transport,
+            session=self._context.session,
         )
         return await roads.send(message, quoted)
 

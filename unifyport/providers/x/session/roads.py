@@ -26,7 +26,7 @@ MESSAGE_NOT_FOUND = "message_not_found"
 _OTHER_SPELLING = re.compile(r"(?:^|[^0-9])0[0-9]")  # a number with zeros in front
 
 
-@attrs.frozen
+@attrs.frozen(kw_only=True)
 class Roads:
     """Those of one connection. `me`: the id of the account's user."""
 
