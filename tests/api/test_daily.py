@@ -131,6 +131,8 @@ MODES = {
     "telegram": ("token", "code", "qrcode", "session"),
     "line": ("token", "qrcode"),
     "zalo": ("token", "qrcode", "session"),
+    "x": ("token", "session"),
+    "twitter": ("token", "session"),
 }
 
 

@@ -31,6 +31,8 @@ ALLOWED = [
     (RejectedPositiveData, "importAccountAuthSession", 400, EVERY, "^(session_url|proxy_config)"),
     # Files are named by one of three fields, by the message's type.
     (RejectedPositiveData, "sendMessage", 400, "invalid_request", r"^(message\.|provider_data\.)"),
+    # The picture is fetched from the address.
+    (RejectedPositiveData, "updateGroupInfo", 400, "invalid_request", "^avatar_url: "),
     # Their bodies may be left out by the contract, and nothing would come of that here.
     (
         RejectedPositiveData,
