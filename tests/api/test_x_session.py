@@ -7,7 +7,10 @@ from tests.x_session_world import ANN, SHOP, x_session_world
 
 async def test_imported_texts_both_ways(tmp_path: Path) -> None:
     async with x_session_world(tmp_path) as world:
-        await world.link(SHOP)
+        id_ = await world.account(SHOP)
+        asked = (await world.api.data("GET", f"/v1/accounts/{id_}/auth"))["auth_fields"]
+        assert [field["type"] for field in asked] == ["session_url", "pin"]
+        assert (await world.give_session(SHOP, await world.cookies(SHOP))).is_success
         account = await world.running(SHOP)
         assert account["provider_account_ref"] == SHOP
         message_id = await world.write(ANN, SHOP, "hello")

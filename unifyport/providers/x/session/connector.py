@@ -59,6 +59,8 @@ class SessionConnector(
 ):
     """A session of x.com."""
 
+    takes_pin = True
+
     def __init__(self, context: ConnectorContext) -> None:
         self._context = context
         self._client: WebClient | None = None
