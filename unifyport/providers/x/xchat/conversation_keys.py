@@ -33,7 +33,8 @@ class ConversationKeys:
             if stored is None:
                 return None
             known = msgspec.msgpack.decode(stored, type=ConversationKey)
-            if not draft.has(KEY, key_place(conversation, version)):  # a draft may come to nothing
+            # A draft may come to nothing, and a trusted key may replace one that is not.
+            if known.trusted and not draft.has(KEY, key_place(conversation, version)):
                 self._known.put((conversation, version), known)
         return known.raw
 
