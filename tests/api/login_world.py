@@ -39,7 +39,11 @@ class World:
         return await self.api.until(lambda s: s["status"] == wanted, f"/v1/accounts/{account_id}/auth")
 
     async def running(self, account_id: str) -> Any:
-        return await self.api.until(lambda a: a["runtime_status"] == "running", f"/v1/accounts/{account_id}")
+        """The account, once it runs and its identity is durable."""
+        return await self.api.until(
+            lambda a: a["runtime_status"] == "running" and a.get("provider_account_ref"),
+            f"/v1/accounts/{account_id}",
+        )
 
     async def log_in_by_qr(self, account_id: str, phone: str = PHONE) -> None:
         shown = await self.step(account_id, "qr/start")

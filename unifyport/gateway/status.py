@@ -117,21 +117,26 @@ class StatusUseCases:
             if not _is_well(endpoint):
                 unwell.append(endpoint)
             await slices.pause()
+        accounts = await self._of_accounts([actor for *_, actor in first], slices)
+        shown = list[EndpointStatus]()
+        for endpoint in unwell[:limit]:
+            shown.append(self._of_endpoint(endpoint))
+            await slices.pause()
         return GatewayStatus(
             not_ready=self._ready(),
             counts=counts,
             problems=problems,
-            accounts=await self._of_accounts([actor for *_, actor in first]),
+            accounts=accounts,
             matching=len(found),
             last=first[-1][:2] if len(behind) > len(first) else None,
             endpoint_count=len(endpoints),
             endpoint_problems=len(unwell),
-            endpoints=[self._of_endpoint(actor) for actor in unwell[:limit]],
+            endpoints=shown,
         )
 
-    async def _of_accounts(self, actors: list[AccountActor]) -> list[AccountStatus]:
+    async def _of_accounts(self, actors: list[AccountActor], slices: Slices) -> list[AccountStatus]:
         """Of those that are still there."""
-        slices, found = Slices(), list[AccountStatus]()
+        found = list[AccountStatus]()
         for actor in actors:
             with contextlib.suppress(NoSuchAccount):
                 found.append(self._of_account(actor))

@@ -5,7 +5,7 @@ import trio
 
 from supervisors import map_in_slices
 from unifyport.gateway.errors import invalid
-from unifyport.gateway.status import AccountStatus
+from unifyport.gateway.status import AccountStatus, EndpointStatus
 from unifyport.model.times import rfc3339
 from unifyport.version import VERSION
 
@@ -42,19 +42,21 @@ async def get_status(call: Call) -> schemas.GatewayStatus:
         next_cursor="" if found.last is None else call.cursors.write(purpose, *map(int, found.last)),
         endpoint_count=found.endpoint_count,
         endpoint_problems=found.endpoint_problems,
-        endpoints=[
-            schemas.EndpointStatus(
-                id=each.id,
-                name=each.name,
-                status=each.status,
-                reason=each.reason,
-                last_error=each.last_error,
-                breaker_open=each.breaker_open,
-                failing_since=None if each.failing_since is None else rfc3339(each.failing_since),
-            )
-            for each in found.endpoints
-        ],
+        endpoints=await map_in_slices(_present_endpoint, found.endpoints),
         not_ready=found.not_ready,
+    )
+
+
+def _present_endpoint(endpoint: EndpointStatus) -> schemas.EndpointStatus:
+    since = endpoint.failing_since
+    return schemas.EndpointStatus(
+        id=endpoint.id,
+        name=endpoint.name,
+        status=endpoint.status,
+        reason=endpoint.reason,
+        last_error=endpoint.last_error,
+        breaker_open=endpoint.breaker_open,
+        failing_since=None if since is None else rfc3339(since),
     )
 
 
