@@ -8,7 +8,7 @@ one unit. A task that reads, computes and hands over holds the connection's one 
 
 import contextlib
 from collections import OrderedDict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator
 
 import trio
 
@@ -115,13 +115,20 @@ class Draft:
         return len(self._changes)
 
 
-async def scan_all(session: Session, name: str, prefix: bytes = b"") -> list[tuple[bytes, bytes]]:
-    """All records of a name whose keys begin with `prefix`, page by page."""
-    found: list[tuple[bytes, bytes]] = []
+async def scan_pages(
+    session: Session, name: str, prefix: bytes = b"", *, limit: int = MAX_PAGE
+) -> AsyncIterator[list[tuple[bytes, bytes]]]:
+    """The records of a name whose keys begin with `prefix`, at most `limit` in a page. Those of a page may be
+    removed before the next one is read.
+    """
     after: bytes | None = None
-    while True:
-        page = await session.scan(name, prefix, after=after, limit=MAX_PAGE)
-        found += page
-        if len(page) < MAX_PAGE:
-            return found
+    while page := await session.scan(name, prefix, after=after, limit=limit):
+        yield page
+        if len(page) < limit:
+            break
         after = page[-1][0]
+
+
+async def scan_all(session: Session, name: str, prefix: bytes = b"") -> list[tuple[bytes, bytes]]:
+    """All records of a name whose keys begin with `prefix`."""
+    return [record async for page in scan_pages(session, name, prefix) for record in page]

@@ -14,11 +14,11 @@ from unifyport.model.inbound import Conversation, Ignored, ProviderEvent, Status
 from unifyport.model.message import OutboundMessage
 from unifyport.model.unit import SessionChange
 from unifyport.process.clock import Clock
+from unifyport.providers.recent import Recent
 from unifyport.providers.records import scan_all
 
 from .chats import chat_of, is_id, time_of
 from .items import item_of
-from .memory import Recent
 from .operations import ECHOES
 from .records import COUNTER, SENT, Me, Records, SentCall, number_key
 from .structures import SEND_MESSAGE, Operation

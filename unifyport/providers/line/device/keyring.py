@@ -23,11 +23,11 @@ from unifyport.protocols.letter_sealing import group_keys, keys, messages
 from unifyport.protocols.letter_sealing.errors import LetterSealingError
 from unifyport.protocols.letter_sealing.keys import KeyPair, PublicKey
 from unifyport.providers.contract.errors import Rejected, Transient
+from unifyport.providers.recent import Recent
 
 from . import key_structures as of
 from . import structures as line
 from .errors import no_group_key
-from .memory import Recent
 from .own_keys import OwnKeys
 from .records import GROUP, PEER, GroupState, Me, PeerState, Records
 from .sealing import Need, UserKey

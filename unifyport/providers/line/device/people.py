@@ -5,11 +5,11 @@ from collections.abc import Collection
 
 from unifyport.model.inbound import Conversation, ProviderEvent, Sender
 from unifyport.providers.contract.errors import ChannelError, LoggedOut, SessionLost
+from unifyport.providers.recent import Recent
 
 from . import call_structures as of
 from . import structures as line
 from .chats import name_of
-from .memory import Recent
 from .talk import Talk
 
 log = logging.getLogger(__name__)

@@ -1,12 +1,13 @@
 """What is removed from the session after a while, and messages that are given up."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 
 import msgspec
 
 from unifyport.model.inbound import ProviderEvent
 from unifyport.protocols.binary_node import Jid
+from unifyport.providers.records import scan_pages
 
 from .memory import KEPT_SECONDS, MESSAGE, Remembered
 from .outgoing import SENT, Kept
@@ -18,7 +19,6 @@ PERIOD_SECONDS = 60.0
 DAY_SECONDS = 86_400
 SENT_SECONDS = 3 * DAY_SECONDS
 MOST_SENT_BYTES = 16 * 1024 * 1024  # of what was sent, for one account
-_PAGE = 500
 SWEEP_EVERY = 60  # periods
 MOST_AT_ONCE = 100  # events of one unit; the others follow in the next period
 
@@ -61,7 +61,7 @@ async def sweep(records: Records, *, now: int) -> None:
 
 async def _remove(records: Records, name: str, shape: type[Remembered] | type[Kept], *, before: int) -> None:
     """Remove the records that are older than `before`, in unix seconds."""
-    async for page in _pages(records, name):
+    async for page in scan_pages(records.session, name):
         old = [key for key, value in page if _read(value, shape).at < before]
         if old:
             async with records.lock:
@@ -77,7 +77,7 @@ async def _oldest_to_keep(records: Records, now: int) -> int:
     It is found by the minute, so that no list of messages is held; the newest minute is always kept.
     """
     sizes: Counter[int] = Counter()
-    async for page in _pages(records, SENT):
+    async for page in scan_pages(records.session, SENT):
         for key, value in page:
             sizes[min(_read(value, Kept).at, now) // 60] += len(key) + len(value)
     oldest, total = min(sizes, default=0), 0
@@ -87,16 +87,6 @@ async def _oldest_to_keep(records: Records, now: int) -> int:
             return oldest * 60
         oldest = minute
     return 0
-
-
-async def _pages(records: Records, name: str) -> AsyncIterator[list[tuple[bytes, bytes]]]:
-    """The records of a name. Those of a page may be removed before the next one is read."""
-    after: bytes | None = None
-    while page := await records.session.scan(name, after=after, limit=_PAGE):
-        yield page
-        if len(page) < _PAGE:
-            break
-        after = page[-1][0]
 
 
 def _read(value: bytes, shape: type[Remembered] | type[Kept]) -> Remembered | Kept:

@@ -17,11 +17,11 @@ from typing import Final
 from unifyport.model.unit import SessionChange
 from unifyport.providers.contract.errors import Rejected
 from unifyport.providers.contract.session import Session
+from unifyport.providers.recent import Recent
 from unifyport.providers.records import scan_all
 
 from ..xchat.heads import Head, Unreadable, read_item
 from ..xchat.ids import conversation_of
-from ..xchat.recent import Recent
 from .shapes import ConversationPage
 from .transport import NEWEST, WebTransport
 

@@ -10,7 +10,7 @@ Without keys (`ready` is False) messages are shown as encrypted once their signa
 sent. One task at a time opens events, and delivers what it got before it opens more.
 """
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 import attrs
 import msgspec
@@ -21,6 +21,7 @@ from unifyport.process.clock import Clock
 from unifyport.providers.contract.capabilities import Sink
 from unifyport.providers.contract.errors import Rejected
 from unifyport.providers.contract.session import Session
+from unifyport.providers.records import scan_pages
 
 from . import files
 from .changing import Changing
@@ -128,14 +129,14 @@ class XChat:
         if self._clock.in_doubt:
             return
         now = self._clock.now_ms()
-        async for page in pages(self._session, SENT):
+        async for page in scan_pages(self._session, SENT, limit=_PAGE):
             await self._forget(
                 SessionChange(SENT, key, None)
                 for key, value in page
                 if msgspec.msgpack.decode(value, type=Sent).at < now - SENT_MS
             )
         kept: list[tuple[int, int, bytes]] = []  # time, sequence id and key: the messages are large
-        async for page in pages(self._session, MESSAGE):
+        async for page in scan_pages(self._session, MESSAGE, limit=_PAGE):
             for key, value in page:
                 message = msgspec.msgpack.decode(value, type=Message)
                 kept.append((message.at, message.sequence, key))
@@ -159,14 +160,6 @@ class XChat:
         if key is None:
             raise Rejected("media_not_found", "the account has no key of the file")
         await files.download(self._transport, file, key, sink, limit)
-
-
-async def pages(session: Session, name: str) -> AsyncIterator[list[tuple[bytes, bytes]]]:
-    """The records of a name. Those of a page may be removed before the next one is read."""
-    after: bytes | None = None
-    while page := await session.scan(name, after=after, limit=_PAGE):
-        yield page
-        after = page[-1][0]
 
 
 def _forgotten(key: bytes, sequence: int) -> tuple[SessionChange, SessionChange]:

@@ -9,8 +9,8 @@ encrypts one, as the server could have made it.
 import msgspec
 
 from unifyport.providers.contract.session import Session
+from unifyport.providers.recent import Recent
 
-from .recent import Recent
 from .records import KEY, ConversationKey, Draft, key_place, of_conversation, version_at
 
 MOST_KEPT = 1024  # in memory

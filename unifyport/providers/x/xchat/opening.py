@@ -19,12 +19,12 @@ import attrs
 from chat_xdk import Chat
 
 from unifyport.providers.contract.errors import Rejected
+from unifyport.providers.recent import Recent
 
 from .conversation_keys import ConversationKeys
 from .heads import Item, Unreadable, read_item
 from .ids import GROUP
 from .public_keys import PublicKeys
-from .recent import Recent
 from .records import ConversationKey, Draft
 from .threads import compute
 from .transport import ChatTransport

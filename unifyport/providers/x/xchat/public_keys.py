@@ -11,8 +11,8 @@ import trio
 from chat_xdk import Chat
 
 from unifyport.providers.contract.errors import Rejected
+from unifyport.providers.recent import Recent
 
-from .recent import Recent
 from .records import PUBLIC, Draft
 from .threads import compute
 from .transport import ChatTransport, PublicKey

@@ -16,6 +16,7 @@ import trio
 
 from unifyport.providers.contract.errors import Rejected
 from unifyport.providers.contract.session import Session
+from unifyport.providers.recent import Recent
 
 from .conversation_keys import ConversationKeys
 from .ids import GROUP, other_of
@@ -23,7 +24,6 @@ from .made import KeyChange
 from .making import Key, Making
 from .opening import Opening
 from .public_keys import PublicKeys
-from .recent import Recent
 from .records import KEY, ConversationKey, Draft, key_place
 from .threads import compute
 from .transport import ChatTransport, PublicKey

@@ -18,13 +18,13 @@ from unifyport.process.clock import Clock
 from unifyport.providers.contract.capabilities import CONVERSATION_NOT_FOUND, Sent
 from unifyport.providers.contract.errors import ChannelError, RateLimited, Rejected, Transient
 from unifyport.providers.contract.session import Session
+from unifyport.providers.recent import Recent
 
 from . import files
 from .heads import Item, Unreadable, read_item
 from .ids import conversation_of, in_path
 from .made import Encoded
 from .making import File, Key, Making
-from .recent import Recent
 from .records import MESSAGE, SENT, Message, message_place
 from .records import Sent as SentRow
 from .senders_keys import SendersKeys
