@@ -9,7 +9,7 @@ import trio
 
 from unifyport.model.account import Identity
 from unifyport.providers.contract.base import AnswersProbes, ConnectorContext, Link
-from unifyport.providers.contract.errors import LoggedOut, Rejected, Transient
+from unifyport.providers.contract.errors import LoggedOut, Rejected
 from unifyport.providers.contract.login import (
     Authorization,
     Authorizes,
@@ -20,6 +20,7 @@ from unifyport.providers.contract.login import (
     LogsOut,
 )
 from unifyport.providers.records import Records
+from unifyport.providers.usable import usable
 
 from .actions import UserActions
 from .addresses import read_data_centres
@@ -29,8 +30,6 @@ from .session_formats import to_telethon
 
 if TYPE_CHECKING:
     from .link import UserLink
-
-_READY_SECONDS = 20.0
 
 
 class UserConnector(UserActions, AnswersProbes, LogsOut, ExportsSession):
@@ -93,12 +92,7 @@ class UserConnector(UserActions, AnswersProbes, LogsOut, ExportsSession):
 
     async def _up(self) -> "UserLink":
         """The connection, once it can be used. Raises `Transient`."""
-        with trio.move_on_after(_READY_SECONDS):
-            await self._ready.wait()
-        link = self._link
-        if link is None or link.lost.is_set() or not self._ready.is_set():
-            raise Transient("connection_lost")
-        return link
+        return await usable(self._link, self._ready)
 
 
 class CodeConnector(UserConnector, Authorizes):

@@ -41,8 +41,9 @@ from unifyport.providers.contract.capabilities import (
     Target,
     UnblocksContacts,
 )
-from unifyport.providers.contract.errors import LoggedOut, Transient
+from unifyport.providers.contract.errors import LoggedOut
 from unifyport.providers.contract.login import Authorization, Authorizes, Dialog, LogsOut
+from unifyport.providers.usable import usable
 
 from .appearance import appearance_of
 from .group_calls import GroupCalls
@@ -54,8 +55,6 @@ from .records import Records
 from .sends import Sends
 from .socket import connect
 from .unlinking import unlink
-
-_READY_SECONDS = 20.0
 
 
 class DeviceConnector(
@@ -136,12 +135,7 @@ class DeviceConnector(
 
     async def _up(self) -> DeviceLink:
         """The connection, once it can be used. Raises `Transient`."""
-        with trio.move_on_after(_READY_SECONDS):
-            await self._ready.wait()
-        link = self._link
-        if link is None or link.lost.is_set() or not self._ready.is_set():
-            raise Transient("connection_lost")
-        return link
+        return await usable(self._link, self._ready)
 
     # -- messages -------------------------------------------------------------------------------------------
 

@@ -25,6 +25,7 @@ from unifyport.providers.contract.capabilities import (
 )
 from unifyport.providers.contract.errors import Rejected, Transient
 from unifyport.providers.contract.login import Authorization, ExportedSession, ImportsSession
+from unifyport.providers.usable import usable
 
 from ..xchat.chat import XChat
 from ..xchat.files import read_handle
@@ -40,7 +41,6 @@ from .socket import ChatSocket, connect
 from .transport import WebTransport
 
 log = logging.getLogger(__name__)
-_READY_SECONDS = 20.0
 _SAVE_SECONDS = 5.0
 
 
@@ -129,12 +129,7 @@ class SessionConnector(
 
     async def _up(self) -> SessionLink:
         """The connection, once it can be used. Raises `Transient`."""
-        with trio.move_on_after(_READY_SECONDS):
-            await self._ready.wait()
-        link = self._link
-        if link is None or link.lost.is_set() or not self._ready.is_set():
-            raise Transient("connection_lost")
-        return link
+        return await usable(self._link, self._ready)
 
     # -- messages -------------------------------------------------------------------------------------------
 

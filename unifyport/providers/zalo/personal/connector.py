@@ -25,7 +25,7 @@ from unifyport.providers.contract.capabilities import (
     Sink,
     Target,
 )
-from unifyport.providers.contract.errors import LoggedOut, Transient
+from unifyport.providers.contract.errors import LoggedOut
 from unifyport.providers.contract.login import (
     Authorization,
     Authorizes,
@@ -33,6 +33,7 @@ from unifyport.providers.contract.login import (
     ExportedSession,
     ImportsSession,
 )
+from unifyport.providers.usable import usable
 
 from ..downloads import download
 from . import cookies, linking
@@ -54,7 +55,6 @@ from .socket import connect
 from .transport import Transport
 
 log = logging.getLogger(__name__)
-_READY_SECONDS = 20.0
 
 
 class PersonalConnector(
@@ -132,12 +132,7 @@ class PersonalConnector(
 
     async def _up(self) -> PersonalLink:
         """The connection, once it can be used. Raises `Transient`."""
-        with trio.move_on_after(_READY_SECONDS):
-            await self._ready.wait()
-        link = self._link
-        if link is None or link.lost.is_set() or not self._ready.is_set():
-            raise Transient("connection_lost")
-        return link
+        return await usable(self._link, self._ready)
 
     async def _sends(self) -> Sends:
         return Sends(await self._up())
