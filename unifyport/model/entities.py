@@ -36,9 +36,10 @@ def in_utf16(text: str, entities: Iterable[Mapping[str, Any]]) -> list[dict[str,
     for entity in entities:
         before = text[: entity["offset"]]
         inside = text[entity["offset"] : entity["offset"] + entity["length"]]
-        found.append({**entity, "offset": _units(before), "length": _units(inside)})
+        found.append({**entity, "offset": utf16_length(before), "length": utf16_length(inside)})
     return found
 
 
-def _units(text: str) -> int:
+def utf16_length(text: str) -> int:
+    """The length of a text in UTF-16 units."""
     return len(text) + sum(1 for character in text if ord(character) >= _WIDE)

@@ -86,8 +86,8 @@ _KEYS = {
 def key_decision(error: TalkException) -> KeyDecision | None:
     """What a refusal says about the keys; None where it is about something else.
 
-    PLAIN is what the server said of this recipient: it is remembered for an hour, and ends with the first
-    sealed message that comes from there.
+    PLAIN is what the server said of this recipient. Of a user it is remembered for an hour, and ends with the
+    first sealed message that comes from them.
     """
     return _KEYS.get(error.code) if error.code is not None else None
 

@@ -1,7 +1,7 @@
 """Messages of an outage that the list of operations does not replay: fetched chat by chat.
 
 What was told before has the same key and is not told again. At most `MOST_CHATS` chats and `MOST_MESSAGES` of
-each are looked through; how many were cut short is logged.
+each are looked through; a cut is logged.
 """
 
 import logging

@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 from attrs import frozen
 
+from unifyport.model.entities import utf16_length
 from unifyport.model.message import OutboundContacts, OutboundMessage
 from unifyport.model.vcard import vcard
 
@@ -89,14 +90,10 @@ def _with_mentions(message: OutboundMessage, names: Mapping[str, str]) -> tuple[
     for anchor in _ANCHOR.finditer(message.text):
         before = message.text[end : anchor.start()]
         shown = anchor[0] if anchor[1] not in wanted else f"@{names.get(anchor[1]) or anchor[1]}"
-        length += _units(before)
+        length += utf16_length(before)
         if anchor[1] in wanted:
-            mentioned.append({"S": str(length), "E": str(length + _units(shown)), "M": anchor[1]})
-        length += _units(shown)
+            mentioned.append({"S": str(length), "E": str(length + utf16_length(shown)), "M": anchor[1]})
+        length += utf16_length(shown)
         parts += [before, shown]
         end = anchor.end()
     return "".join([*parts, message.text[end:]]), mentioned
-
-
-def _units(text: str) -> int:
-    return len(text.encode("utf-16-le", "surrogatepass")) // 2

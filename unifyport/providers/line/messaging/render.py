@@ -10,6 +10,7 @@ from typing import Any
 import attrs
 import msgspec
 
+from unifyport.model.entities import utf16_length
 from unifyport.model.message import OutboundMedia, OutboundMessage
 from unifyport.providers.contract.errors import Rejected
 from unifyport.providers.contract.fields import fits, invalid
@@ -22,7 +23,6 @@ from .sent_kinds import is_https, quick_reply, render_content, rich_menu, shown_
 _ANCHOR = re.compile(r"\{\{@(U[0-9a-f]{32})\}\}")
 _QUOTING = ("text", "textV2", "sticker")
 _MAX_MENTIONS = 20
-_WIDE = 0x10000  # from here on a character takes two UTF-16 units
 
 
 @attrs.frozen
@@ -86,7 +86,7 @@ def _text(message: OutboundMessage) -> dict[str, Any]:
     text = message.text
     if not text:
         raise Rejected("empty_text", "a text message needs a text")
-    if _units(text) > MAX_TEXT:
+    if utf16_length(text) > MAX_TEXT:
         raise Rejected("text_too_long", f"LINE takes at most {MAX_TEXT} UTF-16 units")
     emojis = message.provider_data.get("emojis")
     mentioned = [id_ for id_ in dict.fromkeys(_ANCHOR.findall(text)) if id_ in message.mentions]
@@ -181,7 +181,3 @@ def _menu(message: OutboundMessage) -> str | None:
     if not message.conversation_id.startswith(USER):
         raise invalid("rich_menu", "LINE shows it to users only")
     return rich_menu(menu)
-
-
-def _units(text: str) -> int:
-    return len(text) + sum(1 for character in text if ord(character) >= _WIDE)
