@@ -63,6 +63,7 @@ async def test_a_refresh_whose_answer_is_lost_does_not_lock_out(tmp_path: Path) 
         await world.says(MEI, SHOP, "still there?")
         await world.inbox.until(lambda: world.texts(SHOP))
         await world.sends(SHOP, MEI, "yes")
+        assert [call["method"] for call in world.line.connections].count("refresh") == 2
 
 
 async def test_a_batch_of_several_pages_keeps_its_order(tmp_path: Path) -> None:

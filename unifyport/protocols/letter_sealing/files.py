@@ -3,7 +3,7 @@
 32 random bytes, the key material, travel in the sealed message as `keyMaterial` (base64). HKDF-SHA-256
 without a salt, info `FileEncryption`, makes 76 bytes of them: cipher key (32), key of the tag (32), first 12
 bytes of the counter block. The tag is HMAC-SHA-256, of the ciphertext for images, audio, files and previews;
-for videos, of the SHA-256 digests of its 128 KiB pieces behind each other. A reader takes either form, as the
+for videos, of the concatenated SHA-256 digests of its 128 KiB pieces. A reader takes either form, as the
 message does not say which one it is.
 
 A preview is sealed with the key material of its picture, as LINE's clients read it. Both use the same key

@@ -52,7 +52,8 @@ class Gateway:
         """The structure of an answer, and the access token that replaces the one that was sent, if there is
         one.
 
-        Raises `Transient`, with `maybe_applied` if the call may have been carried out. Cancelled: as then.
+        Raises `RateLimited`, and `Transient`, with `maybe_applied` if the call may have been carried out.
+        Cancelled: as then.
         """
         body = encode_message(Head(MessageKind.CALL, name), arguments, Encoding.COMPACT)
         sent = headers(self.device, access) | (more or {})

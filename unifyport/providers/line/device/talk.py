@@ -61,7 +61,7 @@ class Talk:
             raise refused.failure from None
 
     async def ask(self, name: str, arguments: object) -> Any:
-        """The result of a call. Raises `TalkRefusal`, `LoggedOut`, `Transient`."""
+        """The result of a call. Raises `TalkRefusal`, `LoggedOut`, `RateLimited`, `Transient`."""
         return await self._ask(CALLS[name], arguments, 0.0)
 
     async def poll(self, arguments: object) -> Any:

@@ -27,7 +27,6 @@ class BotInfo(msgspec.Struct, rename="camel"):
     basic_id: str = ""
     premium_id: str = ""
     display_name: str = ""
-    chat_mode: str = ""
 
 
 class _Verified(msgspec.Struct):

@@ -2,7 +2,7 @@
 
 Stateless tokens are valid for 15 minutes, and any number of them may be valid at a time
 (https://developers.line.biz/en/reference/messaging-api/#issue-stateless-channel-access-token): nothing has
-to be kept, and nothing runs out while nobody looks, as tokens of 30 days do.
+to be kept, and none expires unnoticed, as a token of 30 days does.
 """
 
 import math
