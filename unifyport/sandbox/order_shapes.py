@@ -18,6 +18,14 @@ def read(order: dict[str, Any], shape: type[Shape]) -> Shape:
         raise ValueError(_naming(str(error))) from None
 
 
+def text_of(order: dict[str, Any], name: str) -> str:
+    """A field that must be a text with something in it. Raises `ValueError`."""
+    value = order.get(name)
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"{name}: must be a text")
+    return value
+
+
 def _naming(message: str) -> str:
     at = _AT.fullmatch(message)
     said, path = (at[1], at[2]) if at else (message, "")

@@ -6,11 +6,12 @@ from typing import Any
 from unifyport.providers.line.device import structures as line
 from unifyport.providers.line.device.operations import REACTIONS
 
+from ...order_shapes import text_of
 from .logins import Logins
 from .objects import ObjectStore
 from .phone import Phones, shown
 from .phone_files import sealed_file
-from .platform_orders import platform_orders
+from .platform_orders import person_of, platform_orders
 from .talk import READ_BY_THEM, READ_BY_US, UNSENT_BY_THEM, UNSENT_BY_US, TalkService
 from .world import Account, Group, World, now
 
@@ -30,7 +31,7 @@ class Customers:
             "account": self._account,
             "scan": self._scan,
             "enter_pin": lambda order: self._logins.type_pin(
-                _text(order, "pin"), self._person(order, "name")
+                text_of(order, "pin"), self._person(order, "name")
             ),
             "expire_logins": lambda order: self._logins.expire(),
             "forget_certificates": lambda order: self._person(order, "name").certificates.clear(),
@@ -55,7 +56,7 @@ class Customers:
     def _scan(self, order: dict[str, Any]) -> None:
         """`confirm: true`: the owner types the PIN as soon as there is one."""
         account, confirms = self._person(order, "name"), bool(order.get("confirm"))
-        self._logins.scan(_text(order, "qr"), account, confirms=confirms)
+        self._logins.scan(text_of(order, "qr"), account, confirms=confirms)
 
     # -- messages -------------------------------------------------------------------------------------------
 
@@ -131,7 +132,7 @@ class Customers:
         """Settings: `status_message`, `picture_path`, `region`, `seals`, `contacts` (names)."""
         known = ("status_message", "picture_path", "region", "seals")
         account = self._world.account(
-            _text(order, "name"), **{name: order[name] for name in known if name in order}
+            text_of(order, "name"), **{name: order[name] for name in known if name in order}
         )
         for name in order.get("contacts") or ():
             account.contacts[self._world.account(str(name)).mid] = ""
@@ -143,7 +144,7 @@ class Customers:
         if not members:
             raise ValueError("names: must name the members, the creator first")
         prefix = "r" if order.get("room") else "c"
-        return {"id": self._world.group(_text(order, "subject"), members, prefix).mid}
+        return {"id": self._world.group(text_of(order, "subject"), members, prefix).mid}
 
     def _join(self, order: dict[str, Any]) -> None:
         group, account = self._find_group(order), self._person(order, "name")
@@ -177,10 +178,7 @@ class Customers:
     # -- what orders name -----------------------------------------------------------------------------------
 
     def _person(self, order: dict[str, Any], field: str, default: str = "") -> Account:
-        name = order.get(field, default)
-        if not isinstance(name, str) or not name:
-            raise ValueError(f"{field}: must be a person's name")
-        return self._world.account(name)
+        return person_of(self._world, order, field, default)
 
     def _find_group(self, order: dict[str, Any]) -> Group:
         group = self._world.groups.get(str(order.get("group")))
@@ -193,10 +191,3 @@ class Customers:
         if message is None:
             raise ValueError("message_id: there is no such message")
         return message
-
-
-def _text(order: dict[str, Any], name: str) -> str:
-    value = order.get(name)
-    if not isinstance(value, str) or not value:
-        raise ValueError(f"{name}: must be a text")
-    return value

@@ -26,6 +26,14 @@ def platform_orders(world: World, talk: TalkService, objects: ObjectStore) -> di
     }
 
 
+def person_of(world: World, order: dict[str, Any], field: str, default: str = "") -> Account:
+    """The person whose name is in `field`. Raises `ValueError`."""
+    name = order.get(field, default)
+    if not isinstance(name, str) or not name:
+        raise ValueError(f"{field}: must be a person's name")
+    return world.account(name)
+
+
 class _Orders:
     def __init__(self, world: World, talk: TalkService, objects: ObjectStore) -> None:
         self._world = world
@@ -33,10 +41,7 @@ class _Orders:
         self._objects = objects
 
     def _account(self, order: dict[str, Any]) -> Account:
-        name = order.get("name")
-        if not isinstance(name, str) or not name:
-            raise ValueError("name: must be a person's name")
-        return self._world.account(name)
+        return person_of(self._world, order, "name")
 
     def expire_token(self, order: dict[str, Any]) -> None:
         for device in self._account(order).devices:

@@ -9,6 +9,7 @@ from google.protobuf import json_format
 from unifyport.protocols.binary_node import Jid, MalformedJid, Node
 from unifyport.protocols.whatsapp.history_pb2 import HistorySync
 
+from ...order_shapes import text_of
 from . import devices
 from .customers import Customers
 from .directory import Device
@@ -70,29 +71,31 @@ class Orders:
     def _account(self, order: dict[str, Any]) -> dict[str, Any]:
         """Settings are those of `Account`: `name`, `lid`, `lid_addressed`, `tokens_required`, `passkey`."""
         wanted = {name: value for name, value in order.items() if name not in ("do", "phone")}
-        account = self._customers.account(_text(order, "phone"), **wanted)
+        account = self._customers.account(text_of(order, "phone"), **wanted)
         return {"jid": str(account.phone_jid), "lid": str(account.lid_jid)}
 
     def _scan(self, order: dict[str, Any]) -> None:
-        self._relay.pairing.scan(_text(order, "qr"), self._relay.account(_text(order, "phone")))
+        self._relay.pairing.scan(text_of(order, "qr"), self._relay.account(text_of(order, "phone")))
 
     async def _enter_code(self, order: dict[str, Any]) -> None:
-        await self._relay.pairing.enter_code(_text(order, "code"), self._relay.account(_text(order, "phone")))
+        await self._relay.pairing.enter_code(
+            text_of(order, "code"), self._relay.account(text_of(order, "phone"))
+        )
 
     def _group(self, order: dict[str, Any]) -> dict[str, Any]:
         people = [self._relay.account(str(phone)) for phone in order.get("phones") or ()]
         if not people:
             raise ValueError("phones: must name the members, the creator first")
         lid = order.get("addressing", "lid") == "lid"
-        group = self._relay.groups.create(people[0], _text(order, "subject"), people[1:], lid_addressed=lid)
+        group = self._relay.groups.create(people[0], text_of(order, "subject"), people[1:], lid_addressed=lid)
         return {"id": str(group.jid)}
 
     def _join(self, order: dict[str, Any]) -> None:
         group = self._find_group(order)
-        self._relay.groups.add(group, [self._relay.account(_text(order, "phone"))], group.creator)
+        self._relay.groups.add(group, [self._relay.account(text_of(order, "phone"))], group.creator)
 
     def _leave(self, order: dict[str, Any]) -> None:
-        account = self._relay.account(_text(order, "phone"))
+        account = self._relay.account(text_of(order, "phone"))
         self._relay.groups.remove(self._find_group(order), [account], account)
 
     def _timer(self, order: dict[str, Any]) -> None:
@@ -112,7 +115,7 @@ class Orders:
 
     def _refuse(self, order: dict[str, Any]) -> None:
         """From now on the account's logins are refused; without a reason, they are accepted again."""
-        account = self._relay.account(_text(order, "phone"))
+        account = self._relay.account(text_of(order, "phone"))
         refusal = {name: str(value) for name, value in order.items() if name not in ("do", "phone")}
         account.refusal = refusal or None
 
@@ -131,17 +134,17 @@ class Orders:
 
     def _token(self, order: dict[str, Any]) -> None:
         """`from` gives `to` a token for writing to it."""
-        give_token(self._relay.account(_text(order, "from")), self._relay.account(_text(order, "to")))
+        give_token(self._relay.account(text_of(order, "from")), self._relay.account(text_of(order, "to")))
 
     def _identity_change(self, order: dict[str, Any]) -> None:
         """The person gets a new phone: a new identity key, and no sessions."""
-        account = self._relay.account(_text(order, "phone"))
+        account = self._relay.account(text_of(order, "phone"))
         self._customers.renew(account)
         devices.identity_changed(account)
 
     def _history(self, order: dict[str, Any]) -> None:
         """The phone gives its linked devices a piece of history: `sync`, a `HistorySync` as JSON."""
-        account = self._relay.account(_text(order, "phone"))
+        account = self._relay.account(text_of(order, "phone"))
         try:
             sync = json_format.ParseDict(order.get("sync") or {}, HistorySync())
         except json_format.ParseError as error:
@@ -151,7 +154,7 @@ class Orders:
 
     def _forge_keys(self, order: dict[str, Any]) -> None:
         """The signed prekey of a device (`device` 0: the phone) is given out with a wrong signature."""
-        account = self._relay.account(_text(order, "phone"))
+        account = self._relay.account(text_of(order, "phone"))
         number = order.get("device")
         for device in account.devices.values():
             if number in (None, device.number):
@@ -180,22 +183,15 @@ class Orders:
 
     def _devices(self, order: dict[str, Any]) -> list[Device]:
         """The linked devices of an account, or the one that `device` names."""
-        account = self._relay.account(_text(order, "phone"))
+        account = self._relay.account(text_of(order, "phone"))
         number = order.get("device")
         return [device for device in account.companions if number in (None, device.number)]
 
     def _find_group(self, order: dict[str, Any]) -> Group:
         try:
-            group = self._relay.groups.find(Jid.parse(_text(order, "group")))
+            group = self._relay.groups.find(Jid.parse(text_of(order, "group")))
         except MalformedJid:
             group = None
         if group is None:
             raise ValueError("group: there is no such group")
         return group
-
-
-def _text(order: dict[str, Any], name: str) -> str:
-    value = order.get(name)
-    if not isinstance(value, str) or not value:
-        raise ValueError(f"{name}: must be a text")
-    return value

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from unifyport.protocols.zalo_frames import Command, Encrypt, Frame
 
+from ...order_shapes import text_of
 from .listener import Listener
-from .users import text_of
 from .world import Refused, Session
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from ...order_shapes import text_of
 from .mail import Mail
 from .uploads import Uploads
 from .world import Group, Message, Refused, User, World
@@ -122,10 +123,3 @@ class Users:
         if found is None:
             raise ValueError("message_id: there is no such message")
         return found
-
-
-def text_of(order: dict[str, Any], name: str) -> str:
-    value = order.get(name)
-    if not isinstance(value, str) or not value:
-        raise ValueError(f"{name}: must be a text")
-    return value
