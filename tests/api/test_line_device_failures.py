@@ -80,6 +80,21 @@ async def test_what_is_not_replayed_is_fetched_chat_by_chat(tmp_path: Path) -> N
         assert chat == ["before", *(f"missed {number}" for number in range(30)), "after"]
 
 
+async def test_sends_of_ours_are_no_echoes_after_an_outage(tmp_path: Path) -> None:
+    async with line_device_world(tmp_path) as world:
+        id_ = await world.link(SHOP)
+        await world.says(MEI, SHOP, "before")
+        await world.inbox.until(lambda: world.texts(SHOP))
+        await world.sends(SHOP, MEI, "ours")
+        await world.inbox.until(lambda: world.received(SHOP, "message.status.updated"))
+        await world.api.data("POST", f"/v1/accounts/{id_}/runtime/stop")
+        await world.says(MEI, SHOP, "missed")
+        await world.do("lose_operations", name=SHOP)
+        await world.api.data("POST", f"/v1/accounts/{id_}/runtime/start")
+        await world.inbox.until(lambda: world.texts(SHOP) == ["before", "missed"])
+        assert not world.named(SHOP, "message_echo")
+
+
 async def test_a_message_that_comes_twice_is_told_once(tmp_path: Path) -> None:
     async with line_device_world(tmp_path) as world:
         await world.link(SHOP)

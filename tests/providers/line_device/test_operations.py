@@ -25,10 +25,12 @@ from unifyport.protocols.letter_sealing import keys, messages
 from unifyport.protocols.letter_sealing.errors import BadSeal, Malformed
 from unifyport.protocols.thrift import EMPTY, Encoding, Raw, Type, decode, encode
 from unifyport.protocols.thrift import Malformed as MalformedThrift
+from unifyport.providers.contract.counts import Counts
 from unifyport.providers.contract.errors import ChannelError, LoggedOut, RateLimited, Rejected, Transient
 from unifyport.providers.line.device import errors, kinds, sealing
 from unifyport.providers.line.device.calls import CALLS
 from unifyport.providers.line.device.files import FileHandle
+from unifyport.providers.line.device.opening import Opener
 from unifyport.providers.line.device.operations import NAMES, READERS, SILENT, read_operation
 from unifyport.providers.line.device.revisions import Revisions, after
 from unifyport.providers.line.device.structures import (
@@ -55,6 +57,53 @@ def _message(**fields: Any) -> Message:
 def _operation(number: int, *params: str | None, message: Message | None = None) -> Operation:
     named: dict[str, Any] = dict(zip(("param1", "param2", "param3"), params, strict=False))
     return Operation(revision=7, created=AT, type=number, message=message, **named)
+
+
+def test_a_line_that_line_writes_into_a_chat_is_the_same_in_history() -> None:
+    """An operation that stands for a message of history has no revision."""
+    lines = [_message(id=str(number), content_type=kinds.CHAT_EVENT) for number in (1, 2)]
+    live = [read_operation(_operation(26, message=line), WE) for line in lines]
+    history = [read_operation(Operation(type=26, created=AT, message=line), WE) for line in lines]
+    assert [event.key for event in live] == [event.key for event in history]
+    assert live[0].key != live[1].key
+
+
+def test_what_cannot_be_read_of_history_has_a_key_of_its_own() -> None:
+    broken = [_message(id=number) for number in ("not a number \0", "\0")]
+    read = [read_operation(Operation(type=26, created=AT, message=message), WE) for message in broken]
+    assert {type(event) for event in read} == {Unparsed}
+    assert read[0].key != read[1].key
+
+
+class _WithoutKeys:
+    """A keyring whose questions LINE answers like this."""
+
+    def __init__(self, failure: ChannelError) -> None:
+        self.failure = failure
+
+    async def for_opening(self, need: object, chat: str) -> object:
+        raise self.failure
+
+
+@pytest.mark.parametrize(
+    ("reason", "told"),
+    [
+        ("malformed_answer", True),
+        ("call_refused_6", True),
+        ("platform_error_20", True),
+        ("connection_lost", False),
+    ],
+)
+async def test_a_key_that_is_answered_without_one_holds_up_no_other_message(reason: str, told: bool) -> None:
+    keyring: Any = _WithoutKeys(Transient(reason))
+    chunks = (bytes(16), bytes(32), bytes(12), b"\0\0\0\1", b"\0\0\0\2")
+    sealed = _message(text=None, chunks=chunks, metadata={"e2eeVersion": "2"})
+    opener = Opener(keyring, WE, Counts("line"))
+    if not told:
+        with pytest.raises(Transient, match=reason):
+            await opener.content(sealed)
+        return
+    assert (await opener.content(sealed)).kind == "undecryptable"
 
 
 def _read(number: int, *params: str | None, message: Message | None = None) -> Any:

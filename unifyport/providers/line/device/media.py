@@ -104,6 +104,7 @@ class MediaFiles:
         id_ = await self._upload("/r/talk/m/reqseq", body, parameters)
         if not is_id(id_):
             raise Transient("malformed_answer", maybe_applied=True)
+        echoes.answered(id_)
         return Sent(id_)
 
     async def _upload(self, path: str, body: FileBody, parameters: Mapping[str, str]) -> str:

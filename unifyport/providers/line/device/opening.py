@@ -1,8 +1,9 @@
 """The content of messages: opened with the keys that they name, read, or given up with a reason.
 
 A message that cannot be opened is told all the same (`undecryptable`). Its keys are fetched by the ids that
-it names, and nothing else is tried. Only where the platform cannot be reached is nothing told: the connection
-ends, and the operations are read again.
+it names, and nothing else is tried. Where the platform answers such a question with an error, or with nothing
+that can be read, the message is given up as well: one message must not hold up all others. Only where the
+platform cannot be reached is nothing told: the connection ends, and the operations are read again.
 """
 
 import logging
@@ -18,6 +19,7 @@ from .sealing import is_sealed, need_of, open_message
 from .structures import Message
 
 log = logging.getLogger(__name__)
+_ANSWERED = ("platform_error", "call_refused", "malformed_answer")  # reasons of an answer without a key
 
 
 class Opener:
@@ -43,7 +45,7 @@ class Opener:
         except RateLimited:  # a stranger's key that is not to be had now: no reason to read nothing else
             return self._given_up(message, "keys_not_available")
         except Transient as error:
-            if not error.reason.startswith("platform_error"):
+            if not error.reason.startswith(_ANSWERED):
                 raise
             return self._given_up(message, "keys_not_available")
         if not need.own and need.group_key_id is None:

@@ -51,6 +51,7 @@ from unifyport.model.inbound import (
     StatusChanged,
     Unparsed,
     dedupe_key,
+    raw_key,
 )
 
 from .chats import chat_of, conversation_of, id_of, message_key_of, time_of
@@ -99,7 +100,10 @@ class Read:
 
     @property
     def key(self) -> bytes:
-        return dedupe_key("line-device", self.account, "operation", self.operation.revision or 0)
+        """Of the operation; of what it holds, where it stands for a message of a chat's history."""
+        if self.operation.revision is None:
+            return raw_key("line-device", self.account, msgspec.json.encode(item_of(self.operation).item))
+        return dedupe_key("line-device", self.account, "operation", self.operation.revision)
 
     @property
     def at(self) -> int:
@@ -128,7 +132,7 @@ def _message(read: Read) -> ProviderEvent:
     at = time_of(message.created) or read.at
     sender = Sender(id_of(message.sender))
     if (message.content_type or 0) == CHAT_EVENT:
-        return PlatformEvent(read.key, "chat_event", at, chat, sender, details=_chat_event(message))
+        return PlatformEvent(key, "chat_event", at, chat, sender, details=_chat_event(message))
     content = read.content if read.content is not None else content_of(message, None)
     if sender.id == read.account:
         return PlatformEvent(key, "message_echo", at, chat, sender, content, "outbound")

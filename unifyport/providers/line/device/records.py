@@ -77,10 +77,13 @@ class GroupState(msgspec.Struct, array_like=True, frozen=True):
 
 
 class SentCall(msgspec.Struct, array_like=True, frozen=True):
-    """A message that was handed over: the mid of its chat, and when, in unix ms."""
+    """A message that was handed over: the mid of its chat, and when, in unix ms. `first`: the number by which
+    the store knows its command, where it is another one than that of the call.
+    """
 
     chat: str
     at: int
+    first: int = 0
 
 
 class Records(records.Records):

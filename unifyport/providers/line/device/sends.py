@@ -111,6 +111,7 @@ class Sends:
         answer: Message = await self._talk.ask("sendMessage", of.SendMessageArguments(number, made))
         if not is_id(answer.id):
             raise Transient("malformed_answer", maybe_applied=True)
+        self._echoes.answered(id_of(answer.id))
         return Sent(id_of(answer.id))
 
     async def _repair(self, decision: KeyDecision, mid: str) -> None:

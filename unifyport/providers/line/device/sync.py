@@ -129,7 +129,7 @@ class Sync:
             await self._forget(operation)
             settled = await self._with.echoes.settle(operation)
             if settled is not None:
-                events.append(settled[0])
+                events += settled[0]
                 changes += settled[1]
             else:
                 events.append(await self._read(operation))
@@ -152,9 +152,13 @@ class Sync:
         async for messages in self._with.history.since(at):
             for start in range(0, len(messages), BATCH):
                 part = [self._operation(message) for message in messages[start : start + BATCH]]
-                events = [await self._read(operation) for operation in part]
+                events = [await self._read_missed(operation) for operation in part]
                 await self._with.people.name(events)
                 await self._records.deliver(link, Batch(events, size=sum(map(_size, part))))
+
+    async def _read_missed(self, operation: Operation) -> ProviderEvent:
+        known = None if operation.message is None else self._with.echoes.in_history(operation.message)
+        return await self._read(operation) if known is None else known
 
     def _operation(self, message: Message) -> Operation:
         """A message of a chat as the operation that would have brought it."""
