@@ -71,7 +71,6 @@ class Place(Struct):
     trusted: bool = True
     participants: list[Member] = []
     min_entry_id: str = ""
-    max_entry_id: str = ""
 
 
 class Timeline(Struct):
@@ -100,7 +99,3 @@ class Answer(Struct):
     inbox_initial_state: Page | None = None
     user_events: Page | None = None
     conversation_timeline: Page | None = None
-
-
-class SentPage(Struct):
-    entries: list[Raw] = field(default_factory=list)

@@ -69,18 +69,14 @@ class WebClient:
         body = queries.mutation(name, self._ids[name], variables)
         return data_of(await self._ask("POST", API, self._graphql(name), body=json_body(body)))
 
-    async def get(self, path: str, params: Mapping[str, str]) -> dict[str, Any]:
-        """A call of x.com, such as `/i/api/1.1/dm/user_updates.json`. Raises failure classes."""
-        return object_of(await self._ask("GET", WEB, path, params))
-
     async def read(self, path: str, params: Mapping[str, str]) -> bytes:
-        """As `get`, as it came."""
+        """The body of a call of x.com, such as `/i/api/1.1/dm/user_updates.json`. Raises failure classes."""
         return (await self._ask("GET", WEB, path, params)).body
 
     async def post(
         self, path: str, *, json: dict[str, Any] | None = None, form: Mapping[str, str] | None = None
     ) -> dict[str, Any]:
-        """As `get`. Empty: the answer has no body."""
+        """The JSON object of an answer of x.com; empty: it has no body. Raises failure classes."""
         if json is not None:
             return object_of(await self._ask("POST", WEB, path, body=json_body(json)))
         body = (urlencode(form or {}).encode(), "application/x-www-form-urlencoded")
@@ -145,7 +141,9 @@ class WebClient:
         raise await self._sure(failure, answer)
 
     async def _sure(self, failure: ChannelError, answer: Response) -> ChannelError:
-        """`LoggedOut` only where another request says so too; X doubles the wait of who asks too fast."""
+        """What a refusal raises: `LoggedOut` only where another request says so too, and twice the wait
+        at each rate limit that names no time.
+        """
         if isinstance(failure, RateLimited) and "x-rate-limit-reset" not in answer.headers:
             failure = RateLimited(self._wait)
             self._wait = min(self._wait * 2, MAX_WAIT)

@@ -65,7 +65,7 @@ class Directory(
     ) -> directory.Page[directory.ConversationMember]:
         detail = await _detail(await self._up(), conversation_id, CONVERSATION_NOT_FOUND)
         admins = {user.rest_id for user in detail.group_admins_results}
-        known = {user.rest_id: user for user in [*_people(detail), *detail.group_admins_results]}
+        known = {user.rest_id: user for user in [*detail.people, *detail.group_admins_results]}
         ids = sorted((id_ for id_ in known if USER.fullmatch(id_)), key=int)
         rest = [id_ for id_ in ids if after is None or not USER.fullmatch(after) or int(id_) > int(after)]
         page = rest[:limit]
@@ -142,10 +142,6 @@ async def _page(link: SessionLink, after: str | None) -> tuple[list[Detail], str
     return known, following if following != after else None
 
 
-def _people(detail: Detail) -> list[UserResult]:
-    return detail.group_members_results or detail.participants_results
-
-
 def _profile(user: User | None) -> tuple[str, str, str]:
     """Name, picture and username."""
     if user is None:
@@ -167,7 +163,7 @@ def _conversation(me: str, detail: Detail) -> directory.Conversation:
             members_count=group.member_count,
         )
     other = other_of(me, id_)
-    found = next((user for user in _people(detail) if user.rest_id == other), UserResult())
+    found = next((user for user in detail.people if user.rest_id == other), UserResult())
     name, picture, username = _profile(found.result)
     return directory.Conversation(
         other, "user", name, picture, is_muted=detail.is_muted, username=username or None
@@ -183,5 +179,5 @@ def _member(user: UserResult, admin: bool) -> directory.ConversationMember:
 def _group(detail: Detail) -> directory.Group:
     known = detail.group_metadata
     name, picture = (known.group_name, known.group_avatar_url) if known is not None else ("", "")
-    count = len(_people(detail)) or None
+    count = len(detail.people) or None
     return directory.Group(detail.conversation_id, detail.conversation_id, name, picture, member_count=count)

@@ -12,7 +12,6 @@ message ids.
 """
 
 import logging
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -23,6 +22,7 @@ from unifyport.process.clock import Clock
 from unifyport.protocols.xchat import Frame, MessageEvent, encode_event
 from unifyport.providers.contract.base import Batch, ConnectorContext, Link
 from unifyport.providers.contract.errors import ChannelError, LoggedOut, SessionLost, Transient
+from unifyport.providers.recent import Recent
 
 from ..xchat.chat import XChat
 from ..xchat.opening import MOST_EVENTS
@@ -67,7 +67,7 @@ class SessionLink:
         self._socket = socket
         self.catch_up = catch_up
         self._mark = 0
-        self._newest: OrderedDict[str, int] = OrderedDict()
+        self._newest: Recent[str, int] = Recent(MOST_CONVERSATIONS)
         self._wanted = trio.Event()  # a catch-up; set and replaced
         self._put, self._take = trio.open_memory_channel[tuple[MessageEvent, ...] | None](MOST_FRAMES)
 
@@ -100,10 +100,7 @@ class SessionLink:
     def _look_at(self, frame: Frame) -> None:
         instruction = frame.instruction
         if instruction is not None and instruction.pull_messages is not None:
-            self.want_catch_up()
-
-    def want_catch_up(self) -> None:
-        self._wanted.set()
+            self._wanted.set()
 
     async def _remind(self) -> None:
         while True:
@@ -149,7 +146,7 @@ class SessionLink:
                 fetched.events.append(event)
                 continue
             sequence, previous, conversation = at
-            known = max(self._newest.get(conversation, 0), self._mark)
+            known = max(self._newest.get(conversation) or 0, self._mark)
             if previous is not None and known < previous < sequence:
                 missing = Fetched()
                 await self.catch_up.back_to(missing, conversation, below=sequence, above=known)
@@ -157,15 +154,8 @@ class SessionLink:
                 fetched.keys += missing.keys
                 fetched.complete &= missing.complete
             fetched.events.append(event)
-            self._remember(conversation, sequence)
+            self._newest.put(conversation, max(sequence, self._newest.get(conversation) or 0))
         return fetched
-
-    def _remember(self, conversation: str, sequence: int) -> None:
-        if sequence > self._newest.get(conversation, 0):
-            self._newest[conversation] = sequence
-        self._newest.move_to_end(conversation)
-        if len(self._newest) > MOST_CONVERSATIONS:
-            self._newest.popitem(last=False)
 
     async def _deliver(self, link: Link, fetched: Fetched, *, mark: int | None = None) -> None:
         """In units; the last one has the mark."""
@@ -200,10 +190,6 @@ class SessionLink:
         while True:
             await trio.sleep(SWEEP_SECONDS)
             await self.chat.sweep()
-
-    async def aclose(self) -> None:
-        self._socket.close()
-        await self.client.aclose()
 
 
 def _worst(group: BaseExceptionGroup[ChannelError]) -> ChannelError:

@@ -54,6 +54,11 @@ class Detail(msgspec.Struct):
     group_members_results: list[UserResult] = []
     group_admins_results: list[UserResult] = []
 
+    @property
+    def people(self) -> list[UserResult]:
+        """The members; those of a group may lack its admins."""
+        return self.group_members_results or self.participants_results
+
 
 class ReadEvent(msgspec.Struct):
     latest_mark_conversation_read_event: str = ""

@@ -72,8 +72,7 @@ class WebTransport:
 
     async def members(self, conversation: str) -> list[str]:
         detail = (await self.conversation(conversation)).conversation_detail
-        known = detail.group_members_results or detail.participants_results
-        return list(dict.fromkeys(user.rest_id for user in [*known, *detail.group_admins_results]))
+        return list(dict.fromkeys(user.rest_id for user in [*detail.people, *detail.group_admins_results]))
 
     async def send(self, conversation: str, message: Encoded) -> str:
         variables = {

@@ -11,7 +11,6 @@ import trio_websocket
 
 from unifyport.protocols import thrift
 from unifyport.protocols.xchat import (
-    EventBatch,
     Frame,
     MessageEvent,
     decode_event,
@@ -51,28 +50,17 @@ class ChatSocket:
         self.followers: set[Follower] = set()
         self.drop = 0
         self.twice = 0
-        self.batch: list[ChatEvent] | None = None  # events that wait to be told together
 
     def tell(self, event: ChatEvent, users: set[str]) -> None:
         """Tell an event to the sockets of these users; the server does not wait for them."""
         if self.drop:
             self.drop -= 1
             return
-        if self.batch is not None:
-            self.batch.append(event)
-            return
         told = Frame(message_event=decode_event(event.encoded))
         self._push(told, users)
         if self.twice:
             self.twice -= 1
             self._push(told, users)
-
-    def tell_batch(self, users: set[str]) -> None:
-        """Tell what has waited as one message."""
-        events, self.batch = self.batch or [], None
-        if events:
-            told = tuple(decode_event(event.encoded) for event in events)
-            self._push(Frame(batch=EventBatch(told)), users)
 
     def _push(self, frame: Frame, users: set[str]) -> None:
         for follower in list(self.followers):

@@ -27,7 +27,6 @@ class Upload:
     """A file that is being uploaded, in parts by their numbers."""
 
     user: str
-    conversation: str
     media_hash: str
     total: int
     parts: dict[int, bytes] = attrs.field(factory=dict)
@@ -110,7 +109,7 @@ class Mutations:
     def begin_upload(self, user: str, variables: dict[str, Any]) -> dict[str, Any]:
         place = self._chat.conversation(user, variables["conversation_id"])
         resume, media_hash = secrets.token_hex(8), secrets.token_hex(16)
-        self.uploads[resume] = Upload(user, place.id, media_hash, int(variables["total_bytes"]))
+        self.uploads[resume] = Upload(user, media_hash, int(variables["total_bytes"]))
         return {
             "xchat_initialize_media_upload": {
                 "resume_upload_url": f"/xchat_media/{place.id}/{media_hash}?resumeId={resume}",
