@@ -46,6 +46,13 @@ class XSessionWorld(LinkedWorld):
         await self.running(user)
         return id_
 
+    async def met(self, text: str = "hello") -> str:
+        """`SHOP` has imported a session and runs, and `ANN` has written; the id of that message."""
+        await self.link(SHOP)
+        message_id = await self.write(ANN, SHOP, text)
+        await self.told(SHOP, text)
+        return message_id
+
     # -- messages -------------------------------------------------------------------------------------------
 
     def recipient(self, to: str) -> dict[str, str]:

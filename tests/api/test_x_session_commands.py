@@ -29,17 +29,9 @@ async def post(world: XSessionWorld, path: str, **body: Any) -> Any:
     return await world.api.data("POST", f"/v1/accounts/{world.ids[SHOP]}/{path}", body)
 
 
-async def _met(world: XSessionWorld) -> str:
-    """The account runs, and a person has written; the id of that message."""
-    await world.link(SHOP)
-    message_id = await world.write(ANN, SHOP, "hello")
-    await world.told(SHOP, "hello")
-    return message_id
-
-
 async def test_changes_of_the_account(tmp_path: Path) -> None:
     async with x_session_world(tmp_path) as world:
-        hello = await _met(world)
+        hello = await world.met()
         target = {"conversation_id": ANN}
         await world.act(
             SHOP, "reaction", **target, message_id=hello, sender_id=ANN, emoji="\N{THUMBS UP SIGN}"
@@ -58,7 +50,7 @@ async def test_changes_of_the_account(tmp_path: Path) -> None:
 
 async def test_changes_of_people(tmp_path: Path) -> None:
     async with x_session_world(tmp_path) as world:
-        hello = await _met(world)
+        hello = await world.met()
         await world.do("react", **{"from": ANN}, message_id=hello, emoji="🔥")
         reaction = await world.came(SHOP, "message.reaction")
         assert (reaction["target_message_id"], reaction["reaction"]) == (hello, "🔥")
@@ -74,7 +66,7 @@ async def test_changes_of_people(tmp_path: Path) -> None:
 
 async def test_files_both_ways(tmp_path: Path) -> None:
     async with x_session_world(tmp_path) as world:
-        await _met(world)
+        await world.met()
         media = {"type": "image", "content": base64.b64encode(PNG).decode(), "name": "a.png"}
         await world.write(ANN, SHOP, "look", media=media)
         await world.told(SHOP, "look")
@@ -94,7 +86,7 @@ async def test_files_both_ways(tmp_path: Path) -> None:
 
 async def test_a_group(tmp_path: Path) -> None:
     async with x_session_world(tmp_path) as world:
-        await _met(world)
+        await world.met()
         group = (await world.do("group", name="Ops", members=[ANN, SHOP, BOB]))["id"]
         await world.write(BOB, group, "all of you")
         await world.told(SHOP, "all of you")
@@ -115,7 +107,7 @@ async def test_a_group(tmp_path: Path) -> None:
 
 async def test_forged_events_are_quarantined_and_shown_to_nobody(tmp_path: Path) -> None:
     async with x_session_world(tmp_path) as world:
-        hello = await _met(world)
+        hello = await world.met()
         place = world.x.chat.conversations[PLACE]
         event = decode_event(next(each.encoded for each in place.events if each.message_id == hello))
         forged: list[dict[str, Any]] = [

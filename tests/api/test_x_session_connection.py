@@ -11,17 +11,6 @@ from unifyport.providers.x.session.catch_up import CatchUp
 from unifyport.providers.x.session.shapes import InboxPage
 
 
-async def _stop(world: XSessionWorld) -> None:
-    id_ = world.ids[SHOP]
-    await world.api.data("POST", f"/v1/accounts/{id_}/runtime/stop")
-    await world.api.until(lambda found: found["runtime_status"] == "stopped", f"/v1/accounts/{id_}")
-
-
-async def _start(world: XSessionWorld) -> None:
-    await world.api.data("POST", f"/v1/accounts/{world.ids[SHOP]}/runtime/start")
-    await world.running(SHOP)
-
-
 def _said(world: XSessionWorld, place: str) -> list[str]:
     return [event["text"] for event in world.received(SHOP) if event["conversation_id"] == place]
 
@@ -35,14 +24,14 @@ async def test_messages_of_an_outage_arrive_once_and_in_order(tmp_path: Path) ->
         await world.write(BOB, group, "before")
         await world.inbox.until(lambda: len(world.texts(SHOP)) == 2)
         sent = await world.sent_id(SHOP, ANN, "ours")
-        await _stop(world)
+        await world.stop(SHOP)
         texts = [f"text {number}" for number in range(30)]
         for text in texts:
             await world.write(ANN, SHOP, text)
             await world.write(BOB, group, text)
         await world.do("rotate", **{"from": ANN, "to": SHOP})
         await world.write(ANN, SHOP, "with another key")
-        await _start(world)
+        await world.start(SHOP)
         await world.write(ANN, SHOP, "after")
         await world.told(SHOP, "after")
         assert _said(world, ANN) == ["before", *texts, "with another key", "after"]
@@ -54,9 +43,7 @@ async def test_messages_of_an_outage_arrive_once_and_in_order(tmp_path: Path) ->
 
 async def test_what_the_socket_drops_is_fetched_and_what_it_repeats_is_told_once(tmp_path: Path) -> None:
     async with x_session_world(tmp_path) as world:
-        await world.link(SHOP)
-        await world.write(ANN, SHOP, "one")
-        await world.told(SHOP, "one")
+        await world.met("one")
         await world.do("drop", count=3)
         for text in ("two", "three", "four"):
             await world.write(ANN, SHOP, text)
@@ -68,16 +55,14 @@ async def test_what_the_socket_drops_is_fetched_and_what_it_repeats_is_told_once
 
 async def test_a_dropped_event_is_found_after_later_ones_of_others_and_a_restart(tmp_path: Path) -> None:
     async with x_session_world(tmp_path) as world:
-        await world.link(SHOP)
-        await world.write(ANN, SHOP, "hello")
-        await world.told(SHOP, "hello")
+        await world.met()
         await world.do("drop", count=1)
         await world.write(ANN, SHOP, "dropped")
         await world.write(BOB, SHOP, "told")
         await world.told(SHOP, "told")
         assert "dropped" not in world.texts(SHOP)
-        await _stop(world)
-        await _start(world)
+        await world.stop(SHOP)
+        await world.start(SHOP)
         await world.told(SHOP, "dropped")
         assert sorted(world.texts(SHOP)) == ["dropped", "hello", "told"]
 
@@ -85,9 +70,7 @@ async def test_a_dropped_event_is_found_after_later_ones_of_others_and_a_restart
 async def test_the_inbox_is_read_now_and_then(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(links, "CATCH_UP_SECONDS", 0.2)
     async with x_session_world(tmp_path) as world:
-        await world.link(SHOP)
-        await world.write(ANN, SHOP, "hello")
-        await world.told(SHOP, "hello")
+        await world.met()
         await world.sent_id(SHOP, ANN, "ours")
         await world.do("drop", count=1)
         await world.write(ANN, SHOP, "dropped")
@@ -110,14 +93,12 @@ async def test_a_session_that_ends_logs_the_account_out(tmp_path: Path, failure:
 
 async def test_a_new_csrf_token_is_taken_and_kept(tmp_path: Path) -> None:
     async with x_session_world(tmp_path) as world:
-        await world.link(SHOP)
-        await world.write(ANN, SHOP, "hello")
-        await world.told(SHOP, "hello")
+        await world.met()
         for text in ("one", "two"):
             await world.do("rotate_csrf", user=SHOP)
             await world.sent_id(SHOP, ANN, text)
-        await _stop(world)
-        await _start(world)
+        await world.stop(SHOP)
+        await world.start(SHOP)
         await world.sent_id(SHOP, ANN, "three")
         assert len(await world.sent()) == 3
         for session in world.x.sessions.of(SHOP):
@@ -125,16 +106,14 @@ async def test_a_new_csrf_token_is_taken_and_kept(tmp_path: Path) -> None:
         await world.sent_id(SHOP, ANN, "four")
         for session in world.x.sessions.of(SHOP):
             session.csrf = "e" * 160
-        await _stop(world)
-        await _start(world)
+        await world.stop(SHOP)
+        await world.start(SHOP)
         await world.sent_id(SHOP, ANN, "five")
 
 
 async def test_a_retired_query_id_refuses_sends_and_says_so(tmp_path: Path) -> None:
     async with x_session_world(tmp_path) as world:
-        await world.link(SHOP)
-        await world.write(ANN, SHOP, "hello")
-        await world.told(SHOP, "hello")
+        await world.met()
         await world.do("retire", name="SendMessageMutation")
         refused: Any = await world.send(SHOP, ANN)
         assert refused.json()["error"]["reason"] == "unknown_endpoint"
@@ -147,9 +126,7 @@ async def test_what_the_inbox_says_of_itself_hides_nothing(
 ) -> None:
     monkeypatch.setattr(links, "CATCH_UP_SECONDS", 0.2)
     async with x_session_world(tmp_path) as world:
-        await world.link(SHOP)
-        await world.write(ANN, SHOP, "hello")
-        await world.told(SHOP, "hello")
+        await world.met()
         genuine = CatchUp.page
         odd: list[Any] = ["no conversation", {"latest_message_events": 5}]
         odd.append({"latest_message_events": ["no event"], "has_more": True})

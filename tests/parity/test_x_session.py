@@ -17,13 +17,6 @@ from unifyport.providers.x.session import client, link, transport
 SEND = "SendMessageMutation"
 
 
-async def _met(world: XSessionWorld) -> str:
-    await world.link(SHOP)
-    first = await world.write(ANN, SHOP, "first")
-    await world.told(SHOP, "first")
-    return first
-
-
 async def _outcome(world: XSessionWorld, **order: Any) -> str:
     await world.order("faults", **order)
     return str((await world.send(SHOP, ANN)).json()["error"]["outcome"])
@@ -31,7 +24,7 @@ async def _outcome(world: XSessionWorld, **order: Any) -> str:
 
 async def test_what_cannot_be_sent(tmp_path: Path) -> None:
     async with x_session_world(tmp_path) as world:
-        await _met(world)
+        await world.met("first")
         long = await world.send(SHOP, ANN, "x" * 10_001)
         assert long.json()["error"]["reason"] == "text_too_long"
         nobody = await world.send(SHOP, "somebody")
@@ -59,7 +52,7 @@ async def test_two_accounts_in_one_group(tmp_path: Path) -> None:
 
 async def test_what_the_owner_writes_elsewhere_is_an_echo(tmp_path: Path) -> None:
     async with x_session_world(tmp_path) as world:
-        await _met(world)
+        await world.met("first")
         await world.write(SHOP, ANN, "from the phone")
         await world.inbox.until(lambda: world.named(SHOP, "message_echo"))
         assert world.texts(SHOP) == ["first"]
@@ -67,7 +60,7 @@ async def test_what_the_owner_writes_elsewhere_is_an_echo(tmp_path: Path) -> Non
 
 async def test_too_many_requests(tmp_path: Path) -> None:
     async with x_session_world(tmp_path) as world:
-        await _met(world)
+        await world.met("first")
         await world.order("faults", kind="rate_limit", method=SEND, value=40)
         answer = await world.send(SHOP, ANN)
         assert answer.status_code == 429
@@ -79,7 +72,7 @@ async def test_too_many_requests(tmp_path: Path) -> None:
 
 async def test_failures_of_the_platform_and_lost_answers(tmp_path: Path) -> None:
     async with x_session_world(tmp_path) as world:
-        await _met(world)
+        await world.met("first")
         assert await _outcome(world, kind="error_500", method=SEND) == "unknown"
         assert await _outcome(world, kind="garbage", method=SEND) == "unknown"
         assert await _outcome(world, kind="lost_answer", method=SEND) == "unknown"
@@ -90,7 +83,7 @@ async def test_failures_of_the_platform_and_lost_answers(tmp_path: Path) -> None
 
 async def test_no_answer_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with x_session_world(tmp_path) as world:
-        await _met(world)
+        await world.met("first")
         monkeypatch.setattr(client, "CALL_SECONDS", 0.3)
         assert await _outcome(world, kind="delay", value=3, method=SEND) == "unknown"
 
@@ -98,7 +91,7 @@ async def test_no_answer_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize(("number", "reason"), [(7, "conversation_not_accepted"), (15, "not_a_member")])
 async def test_messages_that_x_does_not_take(tmp_path: Path, number: int, reason: str) -> None:
     async with x_session_world(tmp_path) as world:
-        await _met(world)
+        await world.met("first")
         await world.do("refuse", failure_type=number)
         answer = await world.send(SHOP, ANN)
         assert answer.json()["error"]["reason"] == reason
@@ -110,7 +103,7 @@ async def test_while_the_store_is_slow_the_mark_does_not_move(
 ) -> None:
     disk = SlowDisk(monkeypatch)
     async with x_session_world(tmp_path) as world:
-        await _met(world)
+        await world.met("first")
         disk.stall()
         try:
             await world.write(ANN, SHOP, "second")
@@ -125,7 +118,7 @@ async def test_while_the_store_is_slow_the_mark_does_not_move(
 async def test_a_file_may_be_gone(tmp_path: Path, fetch: str) -> None:
     policy = QUICK + ('[media]\nfetch = "on_receive"\n' if fetch == "on_receive" else "")
     async with x_session_world(tmp_path, policy=policy) as world:
-        await _met(world)
+        await world.met("first")
         content = bytes(range(256)) * 30
         media = {"type": "image", "content": base64.b64encode(content).decode()}
         await world.write(ANN, SHOP, "look", media=media)
@@ -142,7 +135,7 @@ async def test_a_file_may_be_gone(tmp_path: Path, fetch: str) -> None:
 
 async def test_pages_that_do_not_move_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with x_session_world(tmp_path) as world:
-        await _met(world)
+        await world.met("first")
         asked: list[int] = []
 
         async def endless(self: Any, conversation: str, below: int, key_below: int | None = None) -> Any:
@@ -164,7 +157,7 @@ async def test_pages_that_do_not_move_on(tmp_path: Path, monkeypatch: pytest.Mon
 
 async def test_odd_events_cost_only_themselves(tmp_path: Path) -> None:
     async with x_session_world(tmp_path) as world:
-        first = await _met(world)
+        first = await world.met("first")
         place = world.x.chat.conversations[f"{SHOP}:{ANN}"]
         event = decode_event(next(each.encoded for each in place.events if each.message_id == first))
         odd: list[dict[str, Any]] = [
