@@ -21,7 +21,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def say(world: XSessionWorld, text: str, sender: str = ANN, **more: Any) -> str:
-    """Somebody writes without encryption; the id of the message."""
+    """A person writes without encryption; the id of the message."""
     place = {} if "group" in more else {"to": SHOP}
     order = {"from": sender, "text": text, **place, **more}
     return str((await world.do("classic_write", **order))["message_id"])
@@ -38,7 +38,7 @@ def calls(world: XSessionWorld, method: str) -> int:
 async def until(ready: Callable[[], Any]) -> None:
     with trio.fail_after(10):
         while not ready():
-            await trio.sleep(0.01)  # the platform tells nobody what it has seen
+            await trio.sleep(0.01)  # the platform has no event to wait for
 
 
 async def linked(world: XSessionWorld) -> None:

@@ -1,4 +1,4 @@
-"""Clients of X's web application that nobody here wrote, against our sandbox."""
+"""Foreign clients of X's web application against our sandbox, and one against our connection."""
 
 import contextlib
 from collections.abc import AsyncIterator
@@ -7,10 +7,9 @@ from typing import Any
 
 import attrs
 import pytest
-import trio
 
+from tests.served import served
 from tests.x_session_world import ANN, PASSCODE, x_session_world
-from unifyport.sandbox.serving import bind
 from unifyport.sandbox.x.web.platform import XWebPlatform
 
 from . import peers, x_peers
@@ -43,19 +42,6 @@ async def web() -> AsyncIterator[Web]:
             made = Web(platform, client)
             await client.ask("log_in", cookies=(await made.do("session", user=SHOP))["cookies"])
             yield made
-
-
-@contextlib.asynccontextmanager
-async def served(platform: XWebPlatform) -> AsyncIterator[dict[str, str]]:
-    """The addresses of the web application."""
-    async with trio.open_nursery() as nursery:
-        addresses = {}
-        for protocol in platform.protocols:
-            listener = bind("127.0.0.1", 0)
-            addresses[protocol.name] = protocol.address_at(listener)
-            nursery.start_soon(protocol.serve, listener)
-        yield platform.endpoints(addresses)
-        nursery.cancel_scope.cancel()
 
 
 async def test_twikit_sends_and_reads_history() -> None:

@@ -11,8 +11,8 @@ import pytest
 import trio
 import trio_websocket
 
+from tests.served import served
 from unifyport.protocols.xchat import KEEP_ALIVE, MessageEvent, decode_event, decode_frame, encode_frame
-from unifyport.sandbox.serving import bind
 from unifyport.sandbox.x.web.platform import ORIGIN, XWebPlatform
 
 SHOP, MAI = "111", "9007199254740995"
@@ -86,16 +86,9 @@ async def told(socket: trio_websocket.WebSocketConnection) -> MessageEvent:
 @contextlib.asynccontextmanager
 async def browser() -> AsyncIterator[Browser]:
     platform = XWebPlatform()
-    async with trio.open_nursery() as nursery, httpx.AsyncClient() as http:
-        addresses = {}
-        for protocol in platform.protocols:
-            listener = bind("127.0.0.1", 0)
-            addresses[protocol.name] = protocol.address_at(listener)
-            nursery.start_soon(protocol.serve, listener)
-        endpoints = platform.endpoints(addresses)
+    async with served(platform) as endpoints, httpx.AsyncClient() as http:
         session = await platform.push({"do": "session", "user": SHOP})
         yield Browser(platform, http, session["cookies"], endpoints)
-        nursery.cancel_scope.cancel()
 
 
 async def test_cookies_and_the_csrf_token_must_match() -> None:

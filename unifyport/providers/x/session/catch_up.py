@@ -1,4 +1,4 @@
-"""What happened while nobody listened: the inbox from a mark on, and gaps of conversations.
+"""What the chat socket has not told: the inbox from a mark on, and gaps of conversations.
 
 The inbox has the newest events of each conversation with something above the mark, at most five; what is
 before them is fetched page by page, backwards (`GetConversationPageQuery` gives events below a sequence id).
@@ -32,8 +32,8 @@ MOST_CHARACTERS: Final = 32 * 1024 * 1024  # of encoded events of one conversati
 
 @attrs.define
 class Fetched:
-    """Encoded events in their order. `complete` False: there was more than is fetched. `mark`: up to where
-    all conversations are read with it; 0: it says nothing of that.
+    """Encoded events in their order. `complete` False: there was more than is fetched. `mark`: the sequence
+    id up to which the inbox is read once this is delivered; 0: it does not change.
     """
 
     events: list[str] = attrs.field(factory=list)
@@ -105,7 +105,7 @@ class CatchUp:
         return fetched
 
     def _is_fresh(self, event: str) -> bool:
-        """False for what cannot be read and was there at the catch-up before, as no mark leaves it behind."""
+        """False for an unreadable event that was handed over before: the mark does not leave it behind."""
         if sequences(event) is not None:
             return True
         digest = hashlib.sha256(event.encode("utf-8", "replace")).hexdigest()

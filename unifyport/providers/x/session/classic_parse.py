@@ -59,7 +59,7 @@ class Item:
 
     @property
     def is_message(self) -> bool:
-        """Whether it is a message, of anybody, without encryption."""
+        """Whether it is a message without encryption, received or sent."""
         event = self.event
         sent = isinstance(event, PlatformEvent) and event.details == {"change": "sent"}
         return sent or isinstance(event, MessageReceived)

@@ -63,8 +63,8 @@ class Encrypted:
         return conversation in self
 
     def mark(self, encoded: Iterable[str]) -> list[SessionChange]:
-        """Remember the conversations of encoded events. Returns the new marks, to be committed with them; who
-        does not commit them loads again.
+        """Remember the conversations of encoded events. Returns the new marks, to be committed with the
+        events; a caller that does not commit them must call `load` before the next events.
         """
         found: list[SessionChange] = []
         for each in encoded:

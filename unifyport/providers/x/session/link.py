@@ -4,6 +4,8 @@
     inbox       one task: fills gaps, opens events, delivers them
     catch-up    at the beginning, every five minutes, and when X asks for it: the inbox from the mark on
     keeper      commits renewed cookies
+    keep-alive  a frame every 30 s
+    sweep       drops old records of XChat every hour
     classic     fetches the older messages, which are not encrypted (`classic_polling.py`)
 
 The mark moves by a catch-up only: an event that the socket has dropped in one conversation is found even

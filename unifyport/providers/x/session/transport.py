@@ -1,6 +1,6 @@
 """What XChat needs of X, over GraphQL (`xchat/transport.py`).
 
-Nobody has published how a web client gives a conversation a new key, or makes a group: those two are refused.
+How a web client gives a conversation a new key, or makes a group, is not public: those two are refused.
 """
 
 import re

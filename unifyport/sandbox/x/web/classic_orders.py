@@ -11,7 +11,7 @@ Order = dict[str, Any]
 
 
 class ClassicOrders:
-    """Orders by the word in `do`. `from` is who acts; the conversation is `to`, a user, or `group`, its id.
+    """Orders by the word in `do`. `from`: the user who acts. `to`, a user, or `group`, an id: the conversation.
 
     word               fields beside those
     ----------------   ---------------------------------------------------------------------------------------
@@ -19,7 +19,7 @@ class ClassicOrders:
                        if the recipient has not accepted the conversation
     classic_react      message_id, emoji; an empty emoji takes the reaction back
     classic_edit       message_id, text
-    classic_delete     message_id: in the own view of who acts
+    classic_delete     message_id: in the view of the user who acts, only
     classic_read       message_id
     classic_group      members, name: gives the group's id
     classic_rename     name
