@@ -1,4 +1,4 @@
-"""What GraphQL answers hold, as far as it is read. Whatever is not of these shapes is `malformed_answer`."""
+"""What GraphQL answers hold, as far as it is read. What is not of these shapes is `malformed_answer`."""
 
 from typing import Any, TypeVar
 
@@ -127,5 +127,5 @@ def read(value: Any, shape: type[T]) -> T:
     """Raises `Transient("malformed_answer")`."""
     try:
         return msgspec.convert(value, shape, strict=False)
-    except (*UNREADABLE, msgspec.ValidationError):
+    except UNREADABLE:
         raise Transient("malformed_answer", maybe_applied=True) from None

@@ -30,17 +30,16 @@ class ChatSocket:
         self._socket = socket
 
     async def receive(self) -> Frame:
-        """The next frame that can be read. Raises `Transient`."""
-        while True:
-            try:
-                message = await self._socket.receive()
-            except WebSocketLost as lost:
-                raise Transient("connection_lost" if lost.code is None else f"closed_{lost.code}") from None
-            try:
-                return decode_frame(message)
-            except thrift.ThriftError as error:  # the frames after it are not affected
-                log.warning("x: a frame of %d bytes could not be read: %s", len(message), error)
-                return Frame()
+        """The next frame; an empty one in place of one that cannot be read. Raises `Transient`."""
+        try:
+            message = await self._socket.receive()
+        except WebSocketLost as lost:
+            raise Transient("connection_lost" if lost.code is None else f"closed_{lost.code}") from None
+        try:
+            return decode_frame(message)
+        except thrift.ThriftError as error:  # the frames after it are not affected
+            log.warning("x: a frame of %d bytes could not be read: %s", len(message), error)
+            return Frame()
 
     async def send(self, data: bytes) -> None:
         """Raises `Transient`."""
