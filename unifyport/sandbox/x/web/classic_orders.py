@@ -11,7 +11,7 @@ Order = dict[str, Any]
 
 
 class ClassicOrders:
-    """Orders by the word in `do`. `from`: the user who acts; `to` (a user) or `group` (an id): the conversation.
+    """Orders by the word in `do`. `from`: the user who acts. `to`, a user, or `group`, an id: where it is.
 
     word               fields beside those
     ----------------   ---------------------------------------------------------------------------------------
