@@ -5,6 +5,7 @@ https://github.com/d60/twikit, which works here unchanged (`tests/interop/test_x
 begins with 404 do not exist, and those whose id begins with 403 take no messages.
 """
 
+import html
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
@@ -129,7 +130,7 @@ class Classic:
                 raise WebRefusal(400, 214, "Bad request.")
             known = ("id", "time", "sender_id", "recipient_id", "text")
             more["reply_data"] = {k: v for k, v in original["message_data"].items() if k in known}
-        escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+        escaped = html.escape(text, quote=False)
         sent = self.mail.write(user, place, escaped, request_id=str(body.get("request_id", "")), **more)
         self.mail.sent.append({"account": user, **body, "conversation_id": place.id, "id": sent["id"]})
         return self._page(user, [place.entries[-1]])

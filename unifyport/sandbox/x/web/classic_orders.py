@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import html
 from collections.abc import Callable
 from typing import Any
 
@@ -53,7 +54,7 @@ class ClassicOrders:
             more["reply_data"] = {key: quoted[key] for key in ("id", "time", "sender_id", "text")}
         if order.get("request"):
             place.trusted &= {sender}
-        text = str(order.get("text", "")).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+        text = html.escape(str(order.get("text", "")), quote=False)
         sent = self._mail.write(sender, place, text, **more)
         media = order.get("media")
         if isinstance(media, dict):

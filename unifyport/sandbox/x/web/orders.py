@@ -9,6 +9,7 @@ import binascii
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from ...order_shapes import text_of
 from ..chat.shapes import ChatEvent, ChatRefusal
 from .classic_orders import ClassicOrders
 from .sessions import FAILURES
@@ -68,13 +69,15 @@ class Orders:
 
     def receive(self, order: dict[str, Any]) -> dict[str, Any]:
         """`{from, to, text, media, reply_to}`. `media`: `{type, content (base64), name}`."""
-        sender, to = self._user(order, "from"), _text(order, "to")
+        sender, to = self._user(order, "from"), text_of(order, "to")
         try:
             if "media" in order:
                 event = self._send_file(sender, to, order)
             else:
                 quoted = self._message(order, "reply_to") if "reply_to" in order else None
-                event = self._people.write(sender, self._at(sender, to), _text(order, "text"), quoted=quoted)
+                event = self._people.write(
+                    sender, self._at(sender, to), text_of(order, "text"), quoted=quoted
+                )
         except ChatRefusal as refusal:
             raise ValueError(f"to: {refusal.kind}") from None
         conversation = to if to.startswith("g") else sender
@@ -116,14 +119,14 @@ class Orders:
         event = self._people.react(
             self._user(order, "from"),
             self._message(order),
-            _text(order, "emoji"),
+            text_of(order, "emoji"),
             removed=bool(order.get("removed")),
         )
         return _ids(event)
 
     def _edit(self, order: dict[str, Any]) -> dict[str, Any]:
         target = self._message(order)
-        return _ids(self._people.edit(target.sender, target, _text(order, "text")))
+        return _ids(self._people.edit(target.sender, target, text_of(order, "text")))
 
     def _delete(self, order: dict[str, Any]) -> dict[str, Any]:
         target = self._message(order)
@@ -135,12 +138,12 @@ class Orders:
         if not isinstance(members, list) or len(members) < 2:
             raise ValueError("members: must name two users at least, the creator first")
         users = [self._user({"members": each}, "members") for each in members]
-        return {"id": self._people.make_group(users[0], users[1:], _text(order, "name")).id}
+        return {"id": self._people.make_group(users[0], users[1:], text_of(order, "name")).id}
 
     def _rotate(self, order: dict[str, Any]) -> dict[str, Any]:
         """`{from, to}`: the conversation gets a new key."""
         sender = self._user(order, "from")
-        return _ids(self._people.rotate(sender, self._at(sender, _text(order, "to"))))
+        return _ids(self._people.rotate(sender, self._at(sender, text_of(order, "to"))))
 
     def _renew(self, order: dict[str, Any]) -> dict[str, Any]:
         """`{user}`: the person registers other keys."""
@@ -148,7 +151,7 @@ class Orders:
 
     def _put(self, order: dict[str, Any]) -> dict[str, Any]:
         """`{event}`: an event in base64, as it is, into the conversation that it names."""
-        return _ids(self._chat.append(_text(order, "event"), str(order.get("kind", "message"))))
+        return _ids(self._chat.append(text_of(order, "event"), str(order.get("kind", "message"))))
 
     # -- sessions and the platform ---------------------------------------------------------------------------
 
@@ -156,7 +159,7 @@ class Orders:
         """`{user, passcode}`: log in with a browser. A passcode: the user's keys are kept in the realms."""
         user = self._user(order)
         if "passcode" in order:
-            await self._people.keep_in_realms(user, _text(order, "passcode"))
+            await self._people.keep_in_realms(user, text_of(order, "passcode"))
         return {"cookies": self._platform.sessions.open(user).cookies}
 
     def _end_session(self, order: dict[str, Any]) -> None:
@@ -177,7 +180,7 @@ class Orders:
 
     def _retire(self, order: dict[str, Any]) -> None:
         """`{name}`: X has a new query id of this name."""
-        self._platform.retired.add(_text(order, "name"))
+        self._platform.retired.add(text_of(order, "name"))
 
     def _refuse(self, order: dict[str, Any]) -> None:
         """`{failure_type}`: the next message is answered with this number."""
@@ -210,13 +213,6 @@ class Orders:
 
 def _ids(event: ChatEvent) -> dict[str, Any]:
     return {"message_id": event.message_id, "sequence_id": str(event.sequence)}
-
-
-def _text(order: dict[str, Any], name: str) -> str:
-    value = order.get(name)
-    if not isinstance(value, str) or not value:
-        raise ValueError(f"{name}: must be text")
-    return value
 
 
 def _number(order: dict[str, Any], name: str) -> int:
