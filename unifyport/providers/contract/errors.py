@@ -98,3 +98,22 @@ class SessionLost(Transient):
 
     def __init__(self, reason: str = "session_lost") -> None:
         super().__init__(reason)
+
+
+def worst(group: BaseExceptionGroup[ChannelError]) -> ChannelError:
+    """The failure that says most: the login is void, then the session is closed, then a conflict or a
+    wait, then a lost connection.
+    """
+    found = _flat(group)
+    for kind in (LoggedOut, SessionLost):
+        for error in found:
+            if isinstance(error, kind):
+                return error
+    return next((error for error in found if type(error) is not Transient), found[0])
+
+
+def _flat(group: BaseExceptionGroup[ChannelError]) -> list[ChannelError]:
+    found: list[ChannelError] = []
+    for error in group.exceptions:
+        found += _flat(error) if isinstance(error, BaseExceptionGroup) else [error]
+    return found

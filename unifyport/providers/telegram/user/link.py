@@ -11,7 +11,7 @@ import trio
 
 from unifyport.model.unit import SessionChange
 from unifyport.providers.contract.base import ConnectorContext, Link
-from unifyport.providers.contract.errors import ChannelError, LoggedOut, SessionLost, Transient
+from unifyport.providers.contract.errors import ChannelError, Transient, worst
 from unifyport.providers.records import Records
 
 from .addresses import Kind, parse_table
@@ -77,7 +77,7 @@ class UserLink:
                 nursery.start_soon(self.updates.run, link)
                 ready.set()
         except* ChannelError as group:
-            failure = _worst(group)
+            failure = worst(group)
         finally:
             self._media.nursery = None
             self.close()
@@ -120,22 +120,3 @@ class UserLink:
             await self._kept.wait()
             self._kept = trio.Event()
             await self.records.commit([SessionChange(AUTH, auth_key(self.me.dc), dump(self._auth))])
-
-
-def _worst(group: BaseExceptionGroup[ChannelError]) -> ChannelError:
-    """The failure that says most: the login is void, then the session, then a wait, then what is lost."""
-    found: list[ChannelError] = []
-
-    def collect(error: BaseException) -> None:
-        if isinstance(error, BaseExceptionGroup):
-            for each in error.exceptions:
-                collect(each)
-        elif isinstance(error, ChannelError):
-            found.append(error)
-
-    collect(group)
-    for kind in (LoggedOut, SessionLost):
-        for error in found:
-            if isinstance(error, kind):
-                return error
-    return next((error for error in found if type(error) is not Transient), found[0])

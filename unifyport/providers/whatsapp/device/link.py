@@ -17,7 +17,14 @@ import trio
 from unifyport.model.inbound import ProviderEvent
 from unifyport.protocols.binary_node import Node
 from unifyport.providers.contract.base import Batch, ConnectorContext, Link
-from unifyport.providers.contract.errors import ChannelError, LoggedOut, Rejected, SessionLost, Transient
+from unifyport.providers.contract.errors import (
+    ChannelError,
+    LoggedOut,
+    Rejected,
+    SessionLost,
+    Transient,
+    worst,
+)
 
 from . import upkeep
 from .addresses import SERVER
@@ -104,7 +111,7 @@ class DeviceLink(Parts):
                 nursery.start_soon(self._begin)
                 ready()
         except* ChannelError as group:
-            failure = _worst(group)
+            failure = worst(group)
         finally:
             self._nursery = None
             self.requests.fail(failure)
@@ -218,22 +225,3 @@ class DeviceLink(Parts):
 
 async def _ignoring_answer(ask: Callable[[], Awaitable[Node]]) -> None:
     await ask()
-
-
-def _worst(group: BaseExceptionGroup[ChannelError]) -> ChannelError:
-    """The failure that says most: the login is void, then a conflict or a wait, then what is lost."""
-    found: list[ChannelError] = []
-
-    def collect(error: BaseException) -> None:
-        if isinstance(error, BaseExceptionGroup):
-            for each in error.exceptions:
-                collect(each)
-        elif isinstance(error, ChannelError):
-            found.append(error)
-
-    collect(group)
-    for kind in (LoggedOut, SessionLost):
-        for error in found:
-            if isinstance(error, kind):
-                return error
-    return next((error for error in found if type(error) is not Transient), found[0])

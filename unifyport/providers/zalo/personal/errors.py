@@ -13,7 +13,6 @@ from unifyport.providers.contract.errors import (
     LoggedOut,
     RateLimited,
     Rejected,
-    SessionLost,
     Transient,
 )
 
@@ -47,22 +46,3 @@ def close_failure(code: int | None) -> ChannelError:
     if code in (OTHER_CONNECTION, KICKED):
         return Conflict("connection_replaced")
     return Transient("socket_closed" if code is None else f"socket_closed_{code}"[:64])
-
-
-def worst(group: BaseExceptionGroup[ChannelError]) -> ChannelError:
-    """The failure that says most: the login is void, then a conflict or a wait, then what is lost."""
-    found: list[ChannelError] = []
-
-    def collect(error: BaseException) -> None:
-        if isinstance(error, BaseExceptionGroup):
-            for each in error.exceptions:
-                collect(each)
-        elif isinstance(error, ChannelError):
-            found.append(error)
-
-    collect(group)
-    for kind in (LoggedOut, SessionLost):
-        for error in found:
-            if isinstance(error, kind):
-                return error
-    return next((error for error in found if type(error) is not Transient), found[0])

@@ -20,13 +20,12 @@ from unifyport.model.inbound import PlatformEvent, dedupe_key
 from unifyport.model.unit import SessionChange
 from unifyport.protocols.zalo_frames import Command
 from unifyport.providers.contract.base import ConnectorContext, Link
-from unifyport.providers.contract.errors import ChannelError, LoggedOut, SessionLost, Transient
+from unifyport.providers.contract.errors import ChannelError, LoggedOut, SessionLost, Transient, worst
 from unifyport.providers.records import Records
 
 from . import references, requests
 from .alive import Alive
 from .calls import Session, read_answer
-from .errors import worst
 from .inbox import Frame, Inbox
 from .login_info import Limits
 from .messages import Reference
