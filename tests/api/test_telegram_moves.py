@@ -1,4 +1,4 @@
-"""A group becomes a supergroup while nobody looks: what is done to the old number, and what is not."""
+"""A group becomes a supergroup, unseen by the gateway: what is done to the old number, and what is not."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any

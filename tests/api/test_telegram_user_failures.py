@@ -125,7 +125,7 @@ async def test_an_answer_that_is_lost_is_settled_by_asking_again(tmp_path: Path)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(send)
             await world.api.until(lambda _: bool(calls(world)), f"/v1/accounts/{world.ids[SHOP]}")
-            await world.do("forget_sessions")  # whether it was executed is known to nobody
+            await world.do("forget_sessions")  # then it is unknown whether it was executed
         await world.running(SHOP)
         shop = world.user_platform.server.directory.by_phone(SHOP)
         assert shop is not None

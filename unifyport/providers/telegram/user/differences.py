@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from .link import UserLink
 
 log = logging.getLogger(__name__)
-_MOST_CHATS: Final = 2000  # whose histories are fetched
+_MOST_CHATS: Final = 2000  # conversations that are looked at, channels included
 _PAGE: Final = 100
 _LIMIT: Final = 100
 _LONG_DIFFERENCE: Final = 10_000

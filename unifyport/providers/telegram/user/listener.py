@@ -14,7 +14,7 @@ class Refused(Exception):
 
 
 class Listener(Protocol):
-    """Who hears what comes without being asked for. Its methods never wait."""
+    """Takes what a connection receives that is no answer. Its methods never wait."""
 
     def push(self, body: bytes) -> None:
         """An object of the API: updates."""

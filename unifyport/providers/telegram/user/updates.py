@@ -6,7 +6,8 @@
     differences, histories        fetched beside, at most one of each sequence, and handed back
 
 Each batch of events is committed with the positions that it leads to, so after a kill the platform is asked
-for what followed the last batch. Nothing here waits for what waits for it.
+for what followed the last batch. The tasks that hand something over do not wait, so this one may wait for
+their calls.
 """
 
 import logging

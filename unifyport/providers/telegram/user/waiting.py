@@ -1,4 +1,4 @@
-"""Who waits for an answer, or for a pong, on a connection."""
+"""Calls and pings of a connection that wait for their answers."""
 
 import attrs
 import trio

@@ -64,7 +64,7 @@ class ChatOrders:
         self._platform.delivery.edited(post)
 
     def delete(self, order: shapes.OfMessage) -> None:
-        """For everybody."""
+        """For all who have the message."""
         post, person, chat = self._post(order)
         if isinstance(chat, Channel):
             self._platform.changes.delete_in_channel(chat, [post])

@@ -153,7 +153,7 @@ Chat = Person | Group | Channel
 
 @attrs.define(eq=False)
 class Directory:
-    """Everybody and everything, by identifier."""
+    """People, groups and channels, by identifier."""
 
     people: dict[int, Person] = attrs.field(factory=dict)
     groups: dict[int, Group] = attrs.field(factory=dict)
@@ -187,8 +187,8 @@ class Directory:
 
     def by_username(self, username: str) -> Person | Channel | None:
         name = username.lstrip("@").lower()
-        everybody: list[Person | Channel] = [*self.people.values(), *self.channels.values()]
-        for each in everybody:
+        named: list[Person | Channel] = [*self.people.values(), *self.channels.values()]
+        for each in named:
             if each.username is not None and each.username.lower() == name:
                 return each
         return None

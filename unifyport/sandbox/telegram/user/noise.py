@@ -1,6 +1,6 @@
 """What goes wrong on command: packets, updates, and waits that Telegram imposes.
 
-flood        a method answers FLOOD_WAIT until the time has passed; who calls earlier is noted (`early`)
+flood        a method answers FLOOD_WAIT until the time has passed; a call before that is noted (`early`)
 errors       a method answers this error, so many times
 lost         so many packets are not written
 gaps         so many updates are recorded, but not pushed
