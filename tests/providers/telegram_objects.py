@@ -13,7 +13,6 @@ from telethon.tl import types
 _DEPTH = 5
 _TEXTS = ("", "x", "hello 😀", "\x00\u202e", "a" * 300, "https://example.com/?a=1", "+6590000001")
 _INTS = (0, 1, -1, 5, 2**31 - 1, -(2**31))
-_LONGS = (0, 1, 7, -1, 2**62, -(2**63), 2**31)
 
 
 class _Names(dict[str, Any]):

@@ -5,19 +5,16 @@ newest conversations are asked for with it, as the position of each channel is t
 people.
 """
 
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from telethon.tl import functions, types
 
 from unifyport.model.unit import SessionChange
 
-from .dialogs import dialogs
+from .dialogs import Call, dialogs
 from .peer import is_number, peer_of
 from .peers import PEER_RECORD, dump_peer, key_of
 from .positions import CHANNEL, STATE, ChannelState, State, channel_key, dump
-
-Call = Callable[[Any], Awaitable[Any]]
 
 
 async def beginning(call: Call) -> list[SessionChange]:

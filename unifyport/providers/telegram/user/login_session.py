@@ -17,9 +17,10 @@ from unifyport.providers.contract.login import Authorization
 from unifyport.providers.contract.session import MAX_CHANGES, Session
 
 from .addresses import FIRST
-from .beginning import Call, beginning
+from .beginning import beginning
 from .connection import Connection
 from .dialling import Dialler
+from .dialogs import Call
 from .errors import Migrate
 from .keys import AuthRecord, Me, auth_key, dump
 from .opening import me_of

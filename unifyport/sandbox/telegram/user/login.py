@@ -32,7 +32,6 @@ class Code:
     value: str
     hash: str
     expires: float
-    tries: int = 0
 
 
 @attrs.define(eq=False)

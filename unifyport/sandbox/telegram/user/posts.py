@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 from telethon.tl import types as T
 
-from .directory import Channel, Chat, Group, Person
+from .directory import Channel, Chat, Person
 from .peers import peer
 
 Sender = Person | Channel
@@ -152,7 +152,3 @@ def audience(chat: Chat, sender: Sender) -> list[Person]:
         return [sender] if sender is chat else [sender, chat]
     others = [person for person in chat.audience if person is not sender]
     return [sender, *others] if isinstance(sender, Person) and sender in chat.members else others
-
-
-def is_group(chat: Chat) -> bool:
-    return isinstance(chat, Group) or (isinstance(chat, Channel) and chat.megagroup)
