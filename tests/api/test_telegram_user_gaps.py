@@ -96,6 +96,8 @@ async def test_gaps_duplicates_and_cuts_lose_nothing(tmp_path: Path) -> None:
             await _write(world, chats[place], f"{place}.last")
             written.setdefault(place, []).append(f"{place}.last")
         await _until_told(world, written)
+        pushed = world.user_platform.server.noise.pushed
+        assert min(pushed[0], pushed[2]) > 0, "the noise did not reach the account"
 
 
 async def test_what_came_while_the_gateway_was_away_is_fetched(tmp_path: Path) -> None:
@@ -134,6 +136,8 @@ async def test_a_history_is_fetched_where_the_difference_is_too_long(tmp_path: P
                 await write(world, 8, number)
         async with rig.gateway() as world:
             await _until_told(world, written)
+            asked = {each.method for each in world.user_platform.server.seen}
+            assert "messages.getHistory" in asked, "no difference was too long"
 
 
 @attrs.define
@@ -188,6 +192,7 @@ async def test_a_history_that_fails_among_others_is_fetched_later(
         noise.times = min(noise.times, 1)
         async with rig.gateway() as world:
             await _until_told(world, written)
+        assert noise.times == 0, "no history failed"
 
 
 def _gaps(world: TelegramWorld) -> list[Any]:
@@ -230,19 +235,27 @@ async def test_one_channel_without_a_difference_holds_up_nothing(tmp_path: Path)
         await world.inbox.until(lambda: len(world.texts(SHOP)) == 4)
         channel = [text for text in world.texts(SHOP) if text.startswith("channel")]
         assert channel == ["channel 0", "channel 1", "channel 2"]
+        assert world.texts(SHOP)[0] == "private"
+        assert not world.user_platform.server.noise.errors["updates.getChannelDifference"]
 
 
-async def test_an_inbox_of_one_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_inbox_of_one_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     """What is too much is dropped and asked for again: no hand-over waits for another."""
     monkeypatch.setattr(inbox, "MOST_WAITING", 1)
     async with telegram_world(tmp_path) as world:
         chats = await _chats(world)
-        written: dict[int, list[str]] = {}
+        written: dict[int, list[str]] = {1: ["1.0", "1.1", "1.2"]}
+        customers = world.user_platform.customers
+        for text in written[1]:  # without a pause, so that they arrive at once
+            customers.write(customers.person(PEOPLE[1]), SHOP, text)
         async with trio.open_nursery() as nursery:
             for place in (0, 8, 9):
                 written[place] = [f"{place}.{number}" for number in range(20)]
                 nursery.start_soon(_write_all, world, chats[place], written[place])
         await _until_told(world, written)
+    assert "more updates than can be handled" in caplog.text
 
 
 async def _write_all(world: TelegramWorld, where: tuple[str, str], texts: list[str]) -> None:

@@ -54,6 +54,8 @@ async def test_contacts_are_listed_blocked_and_noted(tmp_path: Path) -> None:
         await world.api.data("POST", f"{path}/contacts/unblock", {"contact_id": mei})
         assert (await world.api.data("GET", f"{path}/contacts/blocklist"))["blocklist"] == []
         await world.api.data("POST", f"{path}/contacts/note", {"contact_id": mei, "note": "likes blue"})
+        people = world.user_platform.customers
+        assert people.person(SHOP).contacts[people.person(MEI)]["note"] == "likes blue"
 
 
 async def test_a_group_is_made_and_changed(tmp_path: Path) -> None:
@@ -84,6 +86,8 @@ async def test_a_group_is_made_and_changed(tmp_path: Path) -> None:
         await world.api.data(
             "POST", f"{groups}/members", {"group_id": group, "action": "remove", "member_id": tom}
         )
+        [room] = world.user_platform.server.directory.groups.values()
+        assert {each.phone for each in room.members} == {SHOP, MEI}
         code = await world.api.data("GET", f"{groups}/invite-code?group_id={group}")
         assert code["invite_url"].startswith("https://")
         await world.api.data("POST", f"{groups}/leave", {"group_id": group})
@@ -105,6 +109,10 @@ async def test_a_supergroup_with_topics(tmp_path: Path) -> None:
         assert event["data"]["message"]["thread_id"] == str(topic)
         answer = await world.send(SHOP, group, "there too", provider_data={"message_thread_id": topic})
         assert answer.status_code == 200, answer.text
+        [sent] = [
+            each.query for each in world.user_platform.server.seen if each.method == "messages.sendMessage"
+        ]
+        assert (sent.reply_to.reply_to_msg_id, sent.reply_to.top_msg_id) == (topic, topic)
         members = await world.api.data("GET", f"{path}/conversations/members?conversation_id={group}")
         assert {each["peer_id"] for each in members["items"]} >= {mei}
 
@@ -120,9 +128,13 @@ async def test_messages_are_edited_deleted_reacted_to_and_pinned(tmp_path: Path)
         assert [post.text for post in person.posts.values()] == ["hello", "first"]
         await world.api.data("POST", "/v1/messages/reaction", {**about, "message_id": theirs, "emoji": "👍"})
         await world.api.data("POST", "/v1/messages/pin", {**about, "message_id": theirs, "pinned": True})
+        post = next(iter(person.posts.values()))
+        [given] = post.reactions[world.user_platform.customers.person(SHOP)]
+        assert (given.emoticon, post.pinned) == ("👍", True)
         await world.api.data("POST", "/v1/messages/revoke", {**about, "message_id": sent})
         assert [post.text for post in person.posts.values() if not post.is_gone_for(person)] == ["hello"]
         await world.api.data("POST", f"{path}/conversations/typing", {"conversation_id": mei})
+        assert world.user_platform.server.seen[-1].method == "messages.setTyping"
         await world.order("messages", **{"from": MEI, "to": SHOP, "text": "last"})
         await world.inbox.until(lambda: "last" in world.texts(SHOP))
         told = {event["type"] for event in world.inbox.deliveries if event["type"].startswith("message")}

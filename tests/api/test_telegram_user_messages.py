@@ -31,6 +31,7 @@ async def test_texts_go_both_ways(tmp_path: Path) -> None:
         assert answer.status_code == 200, answer.text
         again = await world.send(SHOP, "@mei", "by name")
         assert again.status_code == 200, again.text
+        assert [each["text"] for each in await _sent(world)] == ["good day", "by name"]
 
 
 async def test_a_text_with_a_parse_mode_a_quote_and_a_reply(tmp_path: Path) -> None:
@@ -127,6 +128,9 @@ async def test_files_are_uploaded_and_sent(tmp_path: Path) -> None:
             *["MessageMediaDocument"] * 4,
         ]
         assert sent[-1].media.document.attributes[0].voice
+        named = [getattr(post.media, "photo", None) or post.media.document for post in sent]
+        files = world.user_platform.files.files
+        assert [files[each.id].content == body for each in named] == [True] * 5
 
 
 async def test_contents_of_other_kinds_are_sent(tmp_path: Path) -> None:
@@ -149,6 +153,8 @@ async def test_contents_of_other_kinds_are_sent(tmp_path: Path) -> None:
         contact = {"type": "contact", "contacts": [{"name": "Tom", "phones": [{"number": "+6590000009"}]}]}
         answer = await world.send(SHOP, mei, message=contact)
         assert answer.status_code == 200, answer.text
+        shown = list(world.user_platform.customers.person(MEI).posts.values())[-1].media
+        assert (shown.first_name, shown.phone_number) == ("Tom", "+6590000009")
 
 
 async def test_an_album_is_sent(tmp_path: Path) -> None:

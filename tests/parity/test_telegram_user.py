@@ -94,6 +94,7 @@ async def test_waits_that_the_platform_orders_are_of_one_conversation(tmp_path: 
         again = await world.send(SHOP, mei, "still too soon")
         assert again.status_code == 429
         assert (await world.send(SHOP, "@tom", "to another one")).status_code == 200
+        assert not world.user_platform.server.noise.early, "Telegram was asked before the time"
 
 
 async def test_what_cannot_be_sent(tmp_path: Path) -> None:
@@ -144,6 +145,7 @@ async def test_a_file_whose_reference_has_expired_is_found_again(tmp_path: Path)
         await world.do("expire_files")
         got = await world.api.http.get(file["url"])
         assert (got.status_code, got.content) == (200, b"\xff\xd8picture")
+        assert "FILE_REFERENCE_EXPIRED" in {each.error for each in world.user_platform.server.seen}
 
 
 async def test_a_file_at_a_content_delivery_network(tmp_path: Path) -> None:
@@ -156,6 +158,7 @@ async def test_a_file_at_a_content_delivery_network(tmp_path: Path) -> None:
         await world.inbox.until(lambda: "far away" in world.texts(SHOP))
         [file] = world.received(SHOP)[-1]["data"]["message"]["attachments"]
         assert (await world.api.http.get(file["url"])).content == body
+        assert "upload.getCdnFile" in {each.method for each in world.user_platform.server.seen}
 
 
 async def test_a_file_is_fetched_on_receipt(tmp_path: Path) -> None:
