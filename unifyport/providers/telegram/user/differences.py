@@ -6,7 +6,7 @@
     channelDifferenceTooLong     the channel's history from the last message that was told on, page by page
     differenceTooLong            the same for each private chat and basic group with newer messages
     more than `MOST_MISSED`      the rest is left out, and a `gap` event says between which messages
-    a history is refused         it is left out, with a `gap` event
+    a history is refused         it is left out, with a `gap` event; that of a channel is asked for again
     more than `_MOST_CHATS`      the others are left out, and a `gap` event says above which message
     it cannot be read            its messages are asked for by their numbers (`numbers.py`)
 
