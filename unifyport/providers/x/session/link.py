@@ -14,7 +14,7 @@ message ids.
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Final
 
 import trio
@@ -23,7 +23,7 @@ from unifyport.model.inbound import PlatformEvent, dedupe_key
 from unifyport.process.clock import Clock
 from unifyport.protocols.xchat import Frame, MessageEvent, encode_event
 from unifyport.providers.contract.base import Batch, ConnectorContext, Link
-from unifyport.providers.contract.errors import ChannelError, LoggedOut, SessionLost, Transient
+from unifyport.providers.contract.errors import ChannelError, Transient, worst
 from unifyport.providers.recent import Recent
 
 from ..xchat.chat import XChat
@@ -85,7 +85,7 @@ class SessionLink:
                 nursery.start_soon(self._read, link)
                 nursery.start_soon(self.classic.run, link)
         except* ChannelError as group:
-            failure = _worst(group)
+            failure = worst(group)
         finally:
             self.lost.set()
             self._socket.close()
@@ -193,19 +193,6 @@ class SessionLink:
             await trio.sleep(SWEEP_SECONDS)
             await self.chat.sweep()
 
-
-def _worst(group: BaseExceptionGroup[ChannelError]) -> ChannelError:
-    """What ends the login before what ends the connection."""
-    found = _flat(group)
-    for kind in (LoggedOut, SessionLost):
-        for error in found:
-            if isinstance(error, kind):
-                return error
-    return next((error for error in found if type(error) is not Transient), found[0])
-
-
-def _flat(group: BaseExceptionGroup[ChannelError]) -> Sequence[ChannelError]:
-    found: list[ChannelError] = []
-    for error in group.exceptions:
-        found += _flat(error) if isinstance(error, BaseExceptionGroup) else [error]
-    return found
+    async def aclose(self) -> None:
+        self._socket.close()
+        await self.client.aclose()
