@@ -30,7 +30,7 @@ class Pictures:
         content = self.files.get(head.split(b" ")[1].decode()) if b" " in head else None
         status = "200 OK" if content is not None else "404 Not Found"
         length = f"content-length: {len(content or b'')}\r\nconnection: close\r\n\r\n"
-        with contextlib.suppress(trio.BrokenResourceError):  # who asks for too much goes
+        with contextlib.suppress(trio.BrokenResourceError):  # the gateway closes when a file is too large
             await stream.send_all(f"HTTP/1.1 {status}\r\n{length}".encode() + (content or b""))
             await stream.aclose()
 

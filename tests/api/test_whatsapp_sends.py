@@ -119,7 +119,8 @@ async def test_a_changed_template_is_read_again(world: World) -> None:
     changed = {**TEMPLATES[0], "components": [{"type": "BODY", "text": "Welcome {{1}}!"}]}
     world.platform.cloud.templates[0] = changed
     body = {"type": "body", "parameters": [{"type": "text", "text": "Mei"}]}
-    await world.sent({"template": {**hello["template"], "components": [body]}})
+    seen = await world.sent({"template": {**hello["template"], "components": [body]}})
+    assert seen["template"]["components"] == [body]
 
 
 @pytest.mark.parametrize("world", [""], indirect=True, ids=["no business account"])
@@ -133,7 +134,10 @@ async def test_without_the_list_the_platform_decides(world: World) -> None:
 
 async def test_a_list_that_cannot_be_read_does_not_hold_up_a_send(world: World) -> None:
     await world.platform.whatsapp("faults", {"kind": "error_500", "method": "templates", "count": 9})
-    await world.sent({"template": {"name": "hello_world", "language": "en_US"}})
+    seen = await world.sent({"template": {"name": "hello_world", "language": "en_US"}})
+    assert seen["template"]["name"] == "hello_world"
+    listing = await world.api("GET", f"/v1/accounts/{world.account_id}/templates")
+    assert not listing.is_success, listing.text
 
 
 async def test_a_template_is_found_behind_many_with_similar_names(world: World) -> None:
@@ -150,7 +154,8 @@ async def test_a_template_is_found_behind_many_with_similar_names(world: World) 
 async def test_a_template_of_another_shape_does_not_hold_up_a_send(world: World, buttons: Any) -> None:
     parts = [*TEMPLATES[0]["components"], {"type": "BUTTONS", "buttons": buttons}]
     world.platform.cloud.templates[0] = {**TEMPLATES[0], "components": parts}
-    await world.sent({"template": {"name": "hello_world", "language": "en_US"}})
+    seen = await world.sent({"template": {"name": "hello_world", "language": "en_US"}})
+    assert seen["template"]["name"] == "hello_world"
 
 
 async def test_the_list_of_approved_templates(world: World) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from tests.linked_world import QUICK
 from tests.zalo_world import MAI, SHOP, zalo_world
-from unifyport.protocols.zalo_frames import Frame
+from unifyport.protocols.zalo_frames import Encrypt, Frame
 from unifyport.providers.zalo.personal import gaps, inbox, missed, uploads
 from unifyport.sandbox.zalo.personal import platform
 
@@ -273,6 +273,7 @@ async def test_a_silent_socket_is_replaced(tmp_path: Path) -> None:
 async def test_frames_of_every_kind_of_encryption(tmp_path: Path) -> None:
     async with zalo_world(tmp_path) as world:
         await world.do("manner", modes=[0, 1, 2, 3])
+        assert world.zalo.manner.modes == tuple(Encrypt)
         await world.link(SHOP)
         texts = [f"text {number}" for number in range(8)]
         for text in texts:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.http import parse_options_header
 
-from unifyport.model.file_names import clean_name
+from unifyport.model.file_names import LONGEST_NAME, clean_name
 from unifyport.net.disposition import attachment, read_filename
 
 HEADERS = {
@@ -55,7 +55,9 @@ def test_what_is_written_is_read_by_all(name: str) -> None:
 
 @given(st.text())
 def test_no_header_is_too_odd(header: str) -> None:
-    clean_name(read_filename(header))
+    name = clean_name(read_filename(header))
+    assert len(name) <= LONGEST_NAME
+    assert not {"/", "\\", "\0", "\r", "\n"} & set(name)
 
 
 def test_a_download_without_a_name() -> None:

@@ -111,7 +111,7 @@ class Gaps:
         return Marks(*(self._gaps[command].after for command in COMMANDS))
 
     def requests(self, commands: Commands = MESSAGES) -> list[bytes]:
-        """For both kinds of conversations."""
+        """One for people and one for groups."""
         return [self._request(self._gaps[command]) for command in commands]
 
     def after(self, command: int) -> int:

@@ -92,7 +92,7 @@ class Missed:
             await self._give_up(commands)
 
     async def answer(self) -> None:
-        """Wait for the next one."""
+        """Wait for the next answer to a request for what was missed."""
         await self._answered.wait()
 
     async def _take_answer(self, command: int, frame: Frame) -> None:

@@ -148,7 +148,7 @@ class Groups:
         return {"status": 0}
 
     def change_picture(self, asked: Asked) -> str:
-        """The form has a JPEG, whatever it is called."""
+        """The file of the form is the picture; its name and type are not looked at."""
         group = self._group(asked)
         asked.number("avatarSize"), asked.number("originWidth"), asked.number("originHeight")
         if not asked.file or not asked.text("clientId").startswith(f"g{group.id}"):
