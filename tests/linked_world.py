@@ -123,6 +123,16 @@ class LinkedWorld:
         """The events of this type."""
         return [event for event in self.inbox.of(name) if event["account_id"] == self.ids[person]]
 
+    async def event(self, person: str, name: str, **fields: Any) -> dict[str, Any]:
+        """The first event of this type with these fields, once it has come."""
+
+        def fitting() -> list[dict[str, Any]]:
+            found = self.received(person, name)
+            return [event for event in found if all(event.get(n) == v for n, v in fields.items())]
+
+        await self.inbox.until(fitting)
+        return fitting()[0]
+
     def named(self, person: str, name: str) -> list[dict[str, Any]]:
         """The provider events of this name."""
         found = self.received(person, "provider.event")

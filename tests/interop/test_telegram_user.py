@@ -53,13 +53,7 @@ class Talk:
 
     async def event(self, name: str, **fields: Any) -> dict[str, Any]:
         """Our event of this name with these fields."""
-
-        def fitting() -> list[dict[str, Any]]:
-            found = self.world.received(SHOP, name)
-            return [event for event in found if all(event.get(n) == v for n, v in fields.items())]
-
-        await self.world.inbox.until(fitting)
-        return fitting()[0]
+        return await self.world.event(SHOP, name, **fields)
 
 
 def person(world: TelegramWorld, phone: str) -> Person:
