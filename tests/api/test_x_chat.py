@@ -157,3 +157,4 @@ async def test_a_message_whose_keys_cannot_be_had_now_is_read_later(tmp_path: Pa
         await world.order("faults", kind="error_500", method="public_keys", count=1)
         await world.write("two", encrypted=True, **{"from": "3333"})
         await world.inbox.until(lambda: world.texts() == ["one", "two"])
+        assert world.x.faults.next("public_keys", "error_500") is None  # the keys were refused once

@@ -107,7 +107,7 @@ def test_a_challenge_is_answered_as_openssl_would(token: str) -> None:
 
 @pytest.mark.parametrize("body", [*BODIES.values(), b'{"data":1}', b" {}", b"[]", b'"text"'])
 def test_nothing_is_signed_that_could_be_an_event(body: bytes) -> None:
-    """Whoever could have an event signed as a challenge could forge it."""
+    """Who receives the signature of an event as the answer to a challenge can forge that event."""
     assert answer_challenge(CREDENTIALS, {"crc_token": body.decode("latin-1")}) is None
 
 

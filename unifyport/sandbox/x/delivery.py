@@ -171,7 +171,7 @@ class Deliveries:
     # -- events ----------------------------------------------------------------------------------------------
 
     def emit(self, event_type: str, user: str, payload: dict[str, Any], *, times: int = 1) -> None:
-        """Report an event to whoever has subscribed to it for this user."""
+        """Report an event to the apps that have subscribed to it for this user."""
         for found in self.subscriptions.values():
             if (found.event_type, found.user) == (event_type, user):
                 data: dict[str, Any] = {

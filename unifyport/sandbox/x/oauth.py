@@ -1,6 +1,6 @@
 """OAuth 2.0 of the played X (https://docs.x.com/fundamentals/authentication/oauth-2-0/user-access-token).
 
-The consent page asks nobody: it agrees for the user that `login_hint` names, user 1111 if there is none.
+The consent page has no form: it agrees for the user that `login_hint` names, user 1111 if there is none.
 """
 
 import base64

@@ -1,7 +1,7 @@
 """XChat over the API v2: a `ChatTransport` (https://docs.x.com/xchat/introduction).
 
-Paths name a conversation with a hyphen. Public keys are billed by nobody so far; events of a conversation may
-be, so they are read only where something is missing (`chat_catch_up.py`).
+Paths name a conversation with a hyphen. X does not bill the reading of public keys so far; it may bill that
+of a conversation's events, so they are read only where something is missing (`chat_receiving.py`).
 """
 
 from collections.abc import AsyncIterator, Sequence

@@ -1,6 +1,6 @@
 """How an account gets its keys of XChat.
 
-    it gives `chat_keys` (base64 of `export_keys`)   they are imported; nobody asks a realm
+    it gives `chat_keys` (base64 of `export_keys`)   they are imported; no realm is asked
     the session that a login replaces has them       they are taken from it
     a human logs in by consent                       the passcode is asked for, if X says that there is one
 

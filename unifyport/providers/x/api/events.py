@@ -106,7 +106,7 @@ def _receipt(found: Found) -> list[ProviderEvent]:
 
 
 def _typing(found: Found) -> list[ProviderEvent]:
-    """Typing is not reported: nobody has asked for it."""
+    """Typing is not reported to the caller."""
     return [Ignored(raw_key("x", found.me, found.raw, "typing"))]
 
 

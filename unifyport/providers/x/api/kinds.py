@@ -31,10 +31,10 @@ def of_activity(id_: str, raw: Raw) -> Content:
     if data.quick_reply_response is not None:
         found.button = Button(data.quick_reply_response.metadata, found.text)
     if data.attachment is not None and media is None:
-        _mark_unsupported(found, data.attachment.type or "attachment")
+        mark_unsupported(found, data.attachment.type or "attachment")
     elif not found.text and not found.attachments:
         unknown = [name for name in msgspec.json.decode(raw, type=dict[str, Raw]) if name not in _KNOWN]
-        _mark_unsupported(found, unknown[0] if unknown else "message")
+        mark_unsupported(found, unknown[0] if unknown else "message")
     return found
 
 
@@ -52,9 +52,9 @@ def of_event(event: shapes.DmEvent, media: Sequence[shapes.Media], missing: Sequ
         found.fields["referenced_post_ids"] = [post.id for post in posts]
     if missing and not found.attachments:
         found.fields["media_keys"] = list(missing)
-        _mark_unsupported(found, "media")
+        mark_unsupported(found, "media")
     elif not found.text and not found.attachments:
-        _mark_unsupported(found, "message")
+        mark_unsupported(found, "message")
     return found
 
 
@@ -65,11 +65,11 @@ def _content(id_: str, text: str, media: Sequence[shapes.Media]) -> Content:
     kind = media[0].type if known else "text"
     found = Content(id_, KINDS.get(kind, "text"), text, known, kind=kind)
     if unknown and not known:
-        _mark_unsupported(found, unknown[0])
+        mark_unsupported(found, unknown[0])
     return found
 
 
-def _mark_unsupported(content: Content, kind: str) -> None:
+def mark_unsupported(content: Content, kind: str) -> None:
     """Say that it is of a kind that is not known; a text that it has stays."""
     content.type, content.kind, content.unsupported = "unknown", kind[:64], True
     content.text = content.text or f"[unsupported: {kind[:64]}]"

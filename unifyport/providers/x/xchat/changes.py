@@ -22,7 +22,6 @@ from .index import Index
 from .opening import Refused, Verified
 from .records import MESSAGE, SENT, Draft, Sent, message_place
 
-_MAX_IDS = 100  # of a deletion
 _GROUP_CHANGES = {
     "AdminsAdded": ("promoted", "admin_ids"),
     "AdminsRemoved": ("demoted", "admin_ids"),

@@ -78,7 +78,7 @@ class XChat:
 
     @classmethod
     async def load(cls, transport: ChatTransport, session: Session, me: str, clock: Clock) -> "XChat":
-        """With the keys that the session holds, if they are of this user. Asks nobody."""
+        """With the keys that the session holds, if they are of this user. Makes no call."""
         stored = await session.get(*OWN)
         own = None if stored is None else msgspec.msgpack.decode(stored, type=OwnKeys)
         if own is not None and own.user_id != me:
@@ -125,7 +125,7 @@ class XChat:
         return opened
 
     async def sweep(self) -> None:
-        """Forget messages that nobody names any more, and sends whose report will not come. Called hourly."""
+        """Forget old messages, those over `MOST_KEPT`, and sends whose report is overdue. Called hourly."""
         if self._clock.in_doubt:
             return
         now = self._clock.now_ms()

@@ -12,6 +12,8 @@ import msgspec
 from unifyport.model.inbound import Attachment, Content, MessageType
 from unifyport.model.provider_data import ANYWHERE, ProviderData, Redactions, provider_data
 
+from ..api.kinds import mark_unsupported
+
 # `type` of a media attachment (https://github.com/mautrix/twitter, `data/payload/thrift.go`).
 IMAGE, GIF, VIDEO, AUDIO, FILE, SVG = range(1, 7)
 _WORDS = {IMAGE: "IMAGE", GIF: "GIF", VIDEO: "VIDEO", AUDIO: "AUDIO", FILE: "FILE", SVG: "SVG"}
@@ -72,7 +74,7 @@ def text_content(id_: str, plain: Mapping[str, Any], conversation: str, version:
         links = [*found.fields.get("links", []), *found.fields.get("referenced_post_ids", [])]
         found.text = links[0] if links else ""
         if not found.text:
-            _unsupported(found, unknown or "message")
+            mark_unsupported(found, unknown or "message")
     quoted = plain.get("replying_to_preview")
     if isinstance(quoted, Mapping) and quoted.get("replying_to_message_id"):
         found.reply_to_message_id = str(quoted["replying_to_message_id"])[:64]
@@ -91,7 +93,7 @@ def edit_content(id_: str, plain: Mapping[str, Any]) -> Content:
 
 def unknown_content(id_: str, kind: str) -> Content:
     found = Content(id_, "unknown", "")
-    _unsupported(found, kind)
+    mark_unsupported(found, kind)
     return found
 
 
@@ -108,11 +110,6 @@ def encrypted(id_: str) -> Content:
 def shown(plain: Mapping[str, Any]) -> ProviderData | None:
     """The decrypted event as the platform's item of our event."""
     return provider_data(dict(plain), msgspec.json.encode(plain), _REDACTED)
-
-
-def _unsupported(content: Content, kind: str) -> None:
-    content.type, content.kind, content.unsupported = "unknown", kind[:64], True
-    content.text = content.text or f"[unsupported: {kind[:64]}]"
 
 
 def _kind(attachments: list[Any]) -> str:

@@ -14,7 +14,6 @@ from unifyport.providers.recent import Recent
 from .records import KEY, ConversationKey, Draft, key_place, of_conversation, version_at
 
 MOST_KEPT = 1024  # in memory
-MAX_VERSION = 2**63
 _PAGE = 20
 
 

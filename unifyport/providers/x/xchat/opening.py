@@ -36,7 +36,7 @@ _ASKED = 1024  # keys that X did not have, remembered
 
 @attrs.frozen
 class Verified:
-    """An event whose signature holds, as `chat_xdk` gives it. `content` None: its key cannot be had."""
+    """An event whose signature holds, as `chat_xdk` gives it. `plain` None: its key cannot be had."""
 
     item: Item
     plain: dict[str, Any] | None
@@ -109,7 +109,7 @@ class Opening:
             place = item.head.conversation, item.head.version
             if self._asked.get(place) or await self._keys.get(*place, draft) is not None:
                 continue
-            if await compute(self._holds, item):  # nobody makes us ask by an event that is not signed
+            if await compute(self._holds, item):  # an event without a valid signature causes no call
                 await self.ask_for_keys(*place, draft)
                 self._asked.put(place, True)
 
@@ -161,7 +161,7 @@ class Opening:
 
     def _open(self, item: Item, key: bytes | None) -> Result:
         head = item.head
-        if head.kind == "failure":  # X's own word to the sender, which nobody signs
+        if head.kind == "failure":  # X's own report to the sender, which is not signed
             return self._unsigned(item) if head.sender == self._me else _refused(item, "failure_of_another")
         if _is_encrypted(item) and key is None:
             return Verified(item, None) if self._holds(item) else _refused(item, self._why(item))

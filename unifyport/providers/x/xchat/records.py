@@ -3,8 +3,8 @@
 record                                   holds
 -------------------------------------    ----------------------------------------------------------------
 ("xchat", b"")                           `vault.OwnKeys`: the private keys, sealed as the whole session is
-("xchat_began", b"")                     unix ms of the first login with keys: what was before is history
-("xchat_public", user)                   `PublicKey` of a user, all versions that were ever seen and bound
+("xchat_began", b"")                     unix ms of the first login or connection; what was before is history
+("xchat_public", user)                   the bound public keys of a user, the newest versions
 ("xchat_key", conversation, version)     `ConversationKey`; the newest version sorts first
 ("xchat_message", conversation, id)      `Message`, by its signed id
 ("xchat_sequence", conversation, seq)    the id of that message

@@ -4,7 +4,7 @@
     2  what X has of the conversation: another device of the account may have set it up
     3  of a pair: a new key, wrapped for both, given to X and kept before it encrypts anything
 
-A key is wrapped only for public keys whose two parts are bound. A group has its key from whoever made it; one
+A key is wrapped only for public keys whose two parts are bound. A group has its key from its creator; one
 that we do not have is not replaced, as that would lock out members whom we do not know.
 """
 

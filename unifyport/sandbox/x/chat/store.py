@@ -102,17 +102,6 @@ class ChatStore:
             self._made(self.conversation(sender, conversation), sender, message_id, detail, None)
         )
 
-    def events_after(self, user: str, sequence: int) -> list[ChatEvent]:
-        """What happened in the user's conversations after this sequence id, oldest first."""
-        found = [
-            event
-            for place in self.conversations.values()
-            if user in place.members
-            for event in place.events
-            if event.sequence > sequence
-        ]
-        return sorted(found, key=lambda event: event.sequence)
-
     def upload(self, data: bytes) -> str:
         """Keep an encrypted file; its `media_hash_key`."""
         key = secrets.token_hex(16)
