@@ -2,8 +2,8 @@
 
 `x-twitter-webhooks-signature: sha256=<base64 of the HMAC-SHA256 of the body, keyed with the app's consumer
 secret>`. X checks an address by a GET with `crc_token`, and wants the HMAC of that token
-(https://docs.x.com/x-api/webhooks/quickstart). Both are made with one key, so a sender who gets texts of their
-choice signed as challenges can forge events: a challenge is signed only if it cannot be the body of an
+(https://docs.x.com/x-api/webhooks/quickstart). Both are made with one key, so one who gets texts of their own
+signed as challenges can forge events: a challenge is signed only if it cannot be the body of an
 event. The scheme has no time; a repeat is recognised by the dedupe keys of its items.
 """
 

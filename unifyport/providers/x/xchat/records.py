@@ -1,4 +1,4 @@
-"""What the session holds of XChat. All names begin with `xchat`.
+"""What the session holds of XChat; `api/chat_marks.py` has how far it was read. All names begin with `xchat`.
 
 record                                   holds
 -------------------------------------    ----------------------------------------------------------------
