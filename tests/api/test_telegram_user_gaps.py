@@ -142,15 +142,16 @@ async def test_a_history_is_fetched_where_the_difference_is_too_long(tmp_path: P
 
 @attrs.define
 class Refusing(Noise):
-    """Refuses the history of the chat with one person, `times` times."""
+    """Refuses the history of one chat, `times` times."""
 
     refused: int = 0
     error: tuple[int, str] = (0, "")
     times: int = 0
 
     def meet(self, method: str, query: Any) -> None:
-        peer = getattr(getattr(query, "peer", None), "user_id", 0)
-        if method == "messages.getHistory" and peer == self.refused and self.times:
+        peer = getattr(query, "peer", None)
+        chat = getattr(peer, "user_id", 0) or getattr(peer, "channel_id", 0)
+        if method == "messages.getHistory" and chat == self.refused and self.times:
             self.times -= 1
             raise Refused(*self.error)
         Noise.meet(self, method, query)
@@ -220,6 +221,48 @@ async def test_histories_that_are_left_out_are_gaps(tmp_path: Path, monkeypatch:
             assert of_one["conversation"]["id"] == str(refused)
             [of_others] = [each for each in _gaps(world) if not each.get("conversation")]
             assert "before_message_id" not in of_others["event"]
+
+
+async def test_the_history_of_a_channel_that_is_refused_is_a_gap(tmp_path: Path) -> None:
+    async with _rig(tmp_path) as rig:
+        async with rig.gateway() as world:
+            chats = await _chats(world)
+            written = await _too_long(world, chats)
+        channel = len(chats) - 1
+        for number in range(1, 10):
+            await _write(world, chats[channel], f"{channel}.{number}")
+        peer = int(chats[channel][1].removeprefix("-100"))
+        world.user_platform.server.noise = Refusing(refused=peer, error=(400, "MSG_ID_INVALID"), times=10_000)
+        async with rig.gateway() as world:
+            await world.inbox.until(lambda: len(_gaps(world)) == 1)
+            await _write(world, chats[channel], f"{channel}.last")
+            written[channel].append(f"{channel}.last")
+            await _until_told(world, written)
+            [gap] = _gaps(world)
+            assert gap["conversation"]["id"] == chats[channel][1]
+
+
+@pytest.mark.parametrize("method", ["updates.getChannelDifference", "updates.getDifference"])
+async def test_what_a_difference_would_bring_is_told_although_it_is_refused(
+    tmp_path: Path, method: str
+) -> None:
+    async with _rig(tmp_path) as rig:
+        async with rig.gateway() as world:
+            chats = await _chats(world)
+            written: dict[int, list[str]] = {}
+            for place in (0, len(chats) - 1):
+                await _write(world, chats[place], f"{place}.0")
+                written[place] = [f"{place}.0"]
+            await _until_told(world, written)
+        for place in written:
+            for number in range(1, 4):
+                await _write(world, chats[place], f"{place}.{number}")
+                written[place].append(f"{place}.{number}")
+        error = {"code": 400, "name": "PERSISTENT_TIMESTAMP_INVALID", "count": 10_000}
+        await world.do("error", method=method, **error)
+        async with rig.gateway() as world:
+            await _until_told(world, written)
+        assert len(world.user_platform.server.noise.errors[method]) < 10_000, "no difference was refused"
 
 
 async def test_one_channel_without_a_difference_holds_up_nothing(tmp_path: Path) -> None:

@@ -6,9 +6,10 @@
     channelDifferenceTooLong     the channel's history from the last message that was told on, page by page
     differenceTooLong            the same for each private chat and basic group with newer messages
     more than `MOST_MISSED`      the rest is left out, and a `gap` event says between which messages
-    a history is refused         it is left out, with a `gap` event; that of a channel is asked for again
+    a history is refused         it is left out, with a `gap` event
     more than `_MOST_CHATS`      the others are left out, and a `gap` event says above which message
     it cannot be read            its messages are asked for by their numbers (`numbers.py`)
+    it is refused                the same, unless the account is not in the channel any more
 
 https://core.telegram.org/api/updates#recovering-gaps
 """
@@ -23,7 +24,7 @@ from unifyport.providers.contract.errors import ChannelError, LoggedOut, Rejecte
 
 from .dialogs import dialogs
 from .errors import Unreadable
-from .fetched import MOST_MISSED, Fetched, Gap, History
+from .fetched import MOST_MISSED, Fetched, Gap, History, is_gone
 from .numbers import Numbers, Page, by_number
 from .peer import channel_id, id_of
 from .positions import ChannelState, State
@@ -70,7 +71,10 @@ class Differences:
         try:
             return await self._of_account(state, pts)
         except Unreadable as error:
-            return await self._number_by_number(ACCOUNT, state.top, error)
+            return await self._number_by_number(ACCOUNT, state.top, error.body)
+        except Rejected as error:
+            log.warning("telegram: the difference of the account is refused: %s", error.reason)
+            return await self._number_by_number(ACCOUNT, state.top)
 
     async def _of_account(self, state: State, pts: int) -> Fetched:
         found = await self._call(
@@ -119,7 +123,12 @@ class Differences:
         try:
             return await self._of_channel(number, pts, top)
         except Unreadable as error:
-            return await self._number_by_number(number, top, error)
+            return await self._number_by_number(number, top, error.body)
+        except Rejected as error:
+            if is_gone(error):
+                raise
+            log.warning("telegram: the difference of a channel is refused: %s", error.reason)
+            return await self._number_by_number(number, top)
 
     async def _of_channel(self, number: int, pts: int, top: int) -> Fetched:
         channel = await self._parts.peers.input_channel(channel_id(number))
@@ -156,9 +165,9 @@ class Differences:
             return await self._more(box, history)
         except Unreadable as error:
             after = history.start if box == ACCOUNT else history.after
-            return await self._number_by_number(box, after, error)
+            return await self._number_by_number(box, after, error.body)
         except Rejected as error:
-            if box != ACCOUNT:
+            if box != ACCOUNT and is_gone(error):
                 raise
             log.warning("telegram: the history of a conversation is refused: %s", error.reason)
             gap = Gap(history.after, history.until, history.chat)
@@ -202,9 +211,11 @@ class Differences:
         is_final, top = box != ACCOUNT, history.top if box == ACCOUNT else None
         return Fetched(box, updates, entities=entities, pts=history.pts, is_final=is_final, gap=gap, top=top)
 
-    async def _number_by_number(self, box: int, top: int, error: Unreadable) -> Fetched:
-        """Begin to fetch what an answer held that cannot be read: the messages above `top`."""
-        unreadable = (f"difference after {top}", error.body)
+    async def _number_by_number(self, box: int, top: int, body: bytes | None = None) -> Fetched:
+        """Begin to fetch the messages above `top` without a difference: it is refused, or `body` is what
+        cannot be read of it.
+        """
+        unreadable = None if body is None else (f"difference after {top}", body)
         if box == ACCOUNT:
             told = await self._call(functions.updates.GetStateRequest())
             numbers = Numbers(top, told.pts, _plain_state(told))

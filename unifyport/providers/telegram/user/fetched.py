@@ -66,6 +66,9 @@ class Fetched:
     @property
     def is_gone(self) -> bool:
         """The account has no access to the channel any more."""
-        if self.box == ACCOUNT or not isinstance(self.error, Rejected):
-            return False
-        return self.error.code in _GONE or self.error.reason == "contact_not_reachable"
+        return self.box != ACCOUNT and isinstance(self.error, Rejected) and is_gone(self.error)
+
+
+def is_gone(error: Rejected) -> bool:
+    """Whether a refusal says that the account has no access to a channel any more."""
+    return error.code in _GONE or error.reason == "contact_not_reachable"
