@@ -2,12 +2,23 @@
 
 import attrs
 import msgspec
+import pytest
+import trio
+import trio.testing
 
+from actors.account.memory_session import MemorySession
 from unifyport.model.inbound import Content, Conversation, MessageReceived, Sender
 from unifyport.protocols.zalo_frames import Command, read_frame
-from unifyport.providers.zalo.personal.gaps import MAX_REQUESTS, MESSAGES, REACTIONS, Gaps
+from unifyport.providers.contract.base import Batch
+from unifyport.providers.records import Records
+from unifyport.providers.zalo.personal.gaps import COMMANDS, MAX_REQUESTS, MESSAGES, REACTIONS, Gaps
+from unifyport.providers.zalo.personal.inbox import Frame, Inbox
+from unifyport.providers.zalo.personal.missed import Missed
+from unifyport.providers.zalo.personal.own_changes import OwnChanges
 from unifyport.providers.zalo.personal.parse import Read
-from unifyport.providers.zalo.personal.records import Marks
+from unifyport.providers.zalo.personal.records import MARKS, Marks
+from unifyport.providers.zalo.personal.references import References
+from unifyport.providers.zalo.personal.socket import FrameSocket
 
 USER, GROUP = MESSAGES
 HEARD = MessageReceived(b"", Conversation("1", "user"), Sender("1", "user"), Content("1", "text"), 1)
@@ -117,3 +128,63 @@ def test_reactions_are_asked_for_by_marks_of_their_own() -> None:
     assert gaps.give_up(REACTIONS)  # the answer about people is missing
     assert gaps.open(MESSAGES)
     assert gaps.looked_at == Marks(70, 80, 79, 60)
+
+
+class Requests(FrameSocket):
+    """A socket that only takes requests."""
+
+    def __init__(self) -> None:
+        self.sent: list[bytes] = []
+
+    async def send(self, frame: bytes) -> None:
+        self.sent.append(frame)
+
+
+class Committed:
+    """What an inbox has committed; `marks` is the newest."""
+
+    def __init__(self) -> None:
+        self.marks: list[str] = []
+
+    async def deliver(self, batch: Batch) -> None:
+        for change in batch.state:
+            if change.name == MARKS and change.value is not None:
+                self.marks = msgspec.msgpack.decode(change.value)
+
+    def observed(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize("kind", [MESSAGES, REACTIONS], ids=["messages", "reactions"])
+async def test_news_that_wait_have_no_durable_mark(kind: tuple[Command, ...]) -> None:
+    """The fetch of people's has ended, that of groups' has not: a death would lose the news of people."""
+    user, group = kind
+    first = COMMANDS.index(user)
+    names = ("last_user", "last_group", "last_user_reaction", "last_group_reaction")
+
+    def frame(*highest: int) -> Frame:
+        """Of people and of groups."""
+        read, marks = Read(), list(Marks().all)
+        for number, id_ in enumerate(highest, first):
+            setattr(read, names[number], id_)
+            marks[number] = id_ or None
+        return Frame(read, marks=Marks(*marks))
+
+    async def no_gap(missing: str) -> None:
+        raise AssertionError(missing)
+
+    records, committed = Records(MemorySession({})), Committed()
+    inbox = Inbox(records, References(records), OwnChanges(), lambda fresh: None)
+    missed = Missed(Marks(70, 80, 70, 80), Requests(), inbox, no_gap)
+    news = Command.USER_MESSAGES if kind is MESSAGES else Command.REACTIONS
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(inbox.run, committed, Marks(70, 80, 70, 80))
+        await missed.take(user, frame())
+        await missed.take(news, frame(100))
+        await missed.take(group, frame(0, 90))
+        await trio.testing.wait_all_tasks_blocked()
+        assert committed.marks[first : first + 2] == ["70", "90"]
+        await missed.take(group, frame())
+        await trio.testing.wait_all_tasks_blocked()
+        assert committed.marks[first : first + 2] == ["100", "90"]
+        nursery.cancel_scope.cancel()

@@ -26,8 +26,8 @@ _NAMES: Final[dict[Commands, str]] = {MESSAGES: "messages", REACTIONS: "reaction
 class Held:
     """Frames that wait, in their order."""
 
-    def __init__(self, inbox: Inbox) -> None:
-        self._inbox = inbox
+    def __init__(self, tell: Callable[[Frame], Awaitable[None]]) -> None:
+        self._tell = tell
         self._frames: deque[Frame] = deque()
         self._bytes = 0
         self._releasing = trio.Lock()
@@ -48,7 +48,7 @@ class Held:
             while self._frames:
                 frame = self._frames.popleft()
                 self._bytes -= frame.size
-                await self._inbox.put(frame)
+                await self._tell(frame)
 
 
 class Missed:
@@ -61,7 +61,7 @@ class Missed:
         self._socket = socket
         self._inbox = inbox
         self._tell_gap = tell_gap
-        self._held: dict[Commands, Held] = {MESSAGES: Held(inbox), REACTIONS: Held(inbox)}
+        self._held: dict[Commands, Held] = {kind: Held(self._tell) for kind in (MESSAGES, REACTIONS)}
         self._answered = trio.Event()  # set and replaced
 
     async def fetch(self) -> None:
@@ -81,11 +81,10 @@ class Missed:
         if command in gaps.COMMANDS:
             await self._take_answer(command, frame)
             return
-        self.gaps.told(frame.read)
         commands = REACTIONS if command == Command.REACTIONS else MESSAGES
         held = self._held[commands]
         if not self.gaps.open(commands) and not held:
-            await self._inbox.put(frame)
+            await self._tell(frame)
             return
         held.add(frame)
         if held.full:
@@ -94,6 +93,13 @@ class Missed:
     async def answer(self) -> None:
         """Wait for the next answer to a request for what was missed."""
         await self._answered.wait()
+
+    async def _tell(self, frame: Frame) -> None:
+        """A frame of news. Only now do the marks count it: they become durable with the answers that follow,
+        and a frame that is held would be lost with the process.
+        """
+        self.gaps.told(frame.read)
+        await self._inbox.put(frame)
 
     async def _take_answer(self, command: int, frame: Frame) -> None:
         following = self.gaps.take(command, frame.read)
