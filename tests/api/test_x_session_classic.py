@@ -236,6 +236,19 @@ async def test_an_account_without_keys_sees_what_was_encrypted_before_it_came(tm
         assert world.x.mail.sent == []
 
 
+async def test_without_a_word_of_x_on_encryption_nothing_goes_without(tmp_path: Path) -> None:
+    async with x_session_world(tmp_path) as world:
+        await linked(world)
+        await say(world, "open")
+        await world.told(SHOP, "open")
+        await world.do("refuse_call", name="GetConversationPageQuery", code=226)
+        refused = (await world.send(SHOP, ANN, "sealed?")).json()["error"]
+        assert (refused["outcome"], refused["reason"]) == ("rejected", "looks_automated"), refused
+        assert world.x.mail.sent == []
+        await world.do("refuse_call", name="GetConversationPageQuery", code=279)
+        await world.sent_id(SHOP, ANN, "open, too")
+
+
 async def test_calls_that_fail_do_not_end_the_connection(tmp_path: Path) -> None:
     async with x_session_world(tmp_path) as world:
         await linked(world)

@@ -1,14 +1,17 @@
 """The import of a session of X: its spellings, the passcode, and what is refused."""
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.x_session_world import ANN, BOB, PASSCODE, SHOP, XSessionWorld, x_session_world
+from unifyport.providers import cookies as jars
 from unifyport.providers.contract.errors import Rejected
-from unifyport.providers.x.session.imported import read_export
+from unifyport.providers.x.session import client
+from unifyport.providers.x.session.imported import read_export, share
 
 GOOD = {"auth_token": "a" * 40, "ct0": "b" * 32, "twid": "u%3D111"}
 
@@ -146,6 +149,18 @@ def test_no_export_is_quoted(data: bytes) -> None:
     assert refused.value.reason == "invalid_session"
     assert PASSCODE not in refused.value.detail
     assert "auth_token=a" not in refused.value.detail
+
+
+def test_a_cookie_of_the_session_has_no_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    jar = read_export(b"auth_token=aaaaaaaa; ct0=bbbbbbbb; twid=u%3D7").jar
+    renewed = ["ct0=cccccccc; Path=/; Max-Age=21600", "lang=en; Max-Age=21600; Domain=.x.com"]
+    assert jars.accept(jar, "https://x.com/", renewed, domains=client.DOMAINS)
+    share(jar)
+    in_a_week = time.time() + 7 * 86_400
+    monkeypatch.setattr(time, "time", lambda: in_a_week)
+    for kept in (jar, jars.restored(jars.stored(jar))):
+        line = jars.header(kept, "https://api.x.com/graphql")
+        assert sorted(line.split("; ")) == ["auth_token=aaaaaaaa", "ct0=cccccccc", "twid=u%3D7"]
 
 
 def test_only_cookies_of_x_are_taken_and_for_its_domain_alone() -> None:

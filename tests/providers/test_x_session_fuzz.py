@@ -12,7 +12,7 @@ from unifyport.net.clients import Response
 from unifyport.process.clock import Clock
 from unifyport.providers import cookies
 from unifyport.providers.contract.errors import ChannelError, LoggedOut, RateLimited, Rejected, Transient
-from unifyport.providers.x.session import catch_up, client, imported, queries
+from unifyport.providers.x.session import answers, catch_up, client, imported, queries
 from unifyport.providers.x.session.errors import codes_of, failure_of
 from unifyport.providers.x.session.shapes import ConversationPage, InboxPage, Item, UserKeys, read
 from unifyport.providers.x.session.transport import _is_path
@@ -87,6 +87,16 @@ def test_any_part_of_an_answer_has_its_shape_or_is_malformed(value: Any) -> None
     for shape in (ConversationPage, InboxPage, Item, UserKeys):
         with contextlib.suppress(Transient):
             assert isinstance(read(value, shape), shape)
+
+
+@given(VALUES)
+def test_any_member_of_an_answer_is_an_object_or_malformed(value: Any) -> None:
+    data = {"member": value}
+    if isinstance(value, dict | None):
+        assert answers.object_in(data, "member") == (value or {})
+        return
+    with pytest.raises(Transient, match="malformed_answer"):
+        answers.object_in(data, "member")
 
 
 @given(st.lists(st.text(max_size=60), max_size=8))

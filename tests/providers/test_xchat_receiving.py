@@ -1,5 +1,6 @@
 """Conversations of the official connection in which something is missing: one costs no other."""
 
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -83,3 +84,39 @@ async def test_a_conversation_that_cannot_be_read_holds_up_no_other(
         assert receiver.due == set()
     assert sorted(set(told.texts)) == texts
     assert told.gaps == gaps
+
+
+@attrs.define
+class Lists(Calls):
+    """X's list of conversations, which is empty. `during`: what happens while X makes it, call by call."""
+
+    during: list[Callable[[], None]] = attrs.field(factory=list)
+
+    async def conversations(self, after: str | None) -> Any:
+        self.asked.append("conversations")
+        if self.during:
+            self.during.pop(0)()
+        return SimpleNamespace(data=[], meta=SimpleNamespace(next_token=None))
+
+
+async def test_an_opening_during_a_check_makes_another_one_due() -> None:
+    def fail() -> None:
+        raise Transient("http_500")
+
+    account = await Account.new()
+    calls, told = Lists(account, ""), Delivered(account)
+    receiver = ChatReceiver(
+        account.chat,
+        calls,  # type: ignore[arg-type]
+        account.session,
+        me=ME,
+        clock=Clock(),
+    )
+    await receiver.load()
+    calls.during = [receiver.reopen, fail]
+    await receiver.complete(told)  # type: ignore[arg-type]
+    with pytest.raises(Transient, match="http_500"):
+        await receiver.complete(told)  # type: ignore[arg-type]
+    for _ in range(2):
+        await receiver.complete(told)  # type: ignore[arg-type]
+    assert len(calls.asked) == 3, "the first one, that of the opening, and once more as that one failed"

@@ -88,9 +88,12 @@ async def test_no_passcode_never_reaches_a_realm(passcode: str) -> None:
         "ftp://127.0.0.1",
         "https://169.254.169.254/latest",
         "",
+        5,
+        True,
+        None,
     ],
 )
-def test_a_realm_is_asked_by_https_or_on_this_machine_only(address: str) -> None:
+def test_a_realm_is_asked_by_https_or_on_this_machine_only(address: Any) -> None:
     realms = Realms()
     realms.url = "http://127.0.0.1:1"
     good: dict[str, Any] = realms.config(ME, 1)

@@ -91,8 +91,12 @@ class ChatReceiver:
         """Read and commit all that is missing. Raises failure classes."""
         self._news = trio.Event()
         if self._unchecked:
-            await self.check(link)
-            self._unchecked = False
+            self._unchecked = False  # an opening during the check makes another one due
+            try:
+                await self.check(link)
+            except BaseException:
+                self._unchecked = True
+                raise
         await self.fill(link)
 
     def _miss(self, places: Iterable[str]) -> None:

@@ -30,3 +30,11 @@ def data_of(answer: Response) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise Transient("malformed_answer", maybe_applied=True)
     return found
+
+
+def object_in(data: dict[str, Any], name: str) -> dict[str, Any]:
+    """A member of `data` that is an object; empty: X does not give it. Raises `Transient`."""
+    found = data.get(name)
+    if not isinstance(found, dict | None):
+        raise Transient("malformed_answer", maybe_applied=True)
+    return found or {}

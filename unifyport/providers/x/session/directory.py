@@ -21,6 +21,7 @@ from unifyport.providers.contract.errors import Rejected
 from ..api.people import USER
 from ..xchat.ids import GROUP, conversation_of, other_of
 from . import queries
+from .answers import object_in
 from .link import SessionLink
 from .shapes import Detail, Item, MemberResult, User, UserResult, read
 
@@ -90,7 +91,7 @@ class Directory(
         if USER.fullmatch(contact_id) is None:
             raise Rejected(CONTACT_NOT_FOUND)
         data = await (await self._up()).client.query(queries.USERS, {"ids": [contact_id]})
-        results = read((data.get("get_member_results") or {}).get("results") or [], list[MemberResult])
+        results = read(object_in(data, "get_member_results").get("results") or [], list[MemberResult])
         for found in results:
             user = found.member_results
             if user is not None and user.rest_id == contact_id and user.result is not None:

@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from unifyport.model.unit import SessionChange
+from unifyport.providers.contract.capabilities import CONVERSATION_NOT_FOUND
 from unifyport.providers.contract.errors import Rejected
 from unifyport.providers.contract.session import Session
 from unifyport.providers.recent import Recent
@@ -22,6 +23,7 @@ from unifyport.providers.records import scan_all
 
 from ..xchat.heads import Head, Unreadable, read_item
 from ..xchat.ids import conversation_of
+from .errors import NOT_FOUND
 from .shapes import ConversationPage
 from .transport import NEWEST, WebTransport
 
@@ -48,13 +50,16 @@ class Encrypted:
     async def is_known(self, conversation: str, transport: WebTransport, session: Session) -> bool:
         """Whether a conversation is marked, or X has an encrypted event of it; X is asked once, if at all.
 
-        Raises failure classes but `Rejected`.
+        Raises failure classes: of any other refusal than that there is no such conversation nobody knows
+        what it hides.
         """
         if conversation in self or self._asked.get(conversation):
             return conversation in self
         try:
             page = await transport.page(conversation, NEWEST)
-        except Rejected:  # no such conversation
+        except Rejected as refused:
+            if refused.reason not in (CONVERSATION_NOT_FOUND, NOT_FOUND):
+                raise
             page = ConversationPage()
         events = [*page.encoded_message_events, *page.missing_conversation_key_change_events]
         if marks := self.mark(events):

@@ -13,6 +13,7 @@ from unifyport.process.clock import Clock
 from unifyport.providers.contract.capabilities import CONTACT_NOT_FOUND, CONVERSATION_NOT_FOUND
 from unifyport.providers.contract.errors import ChannelError, LoggedOut, RateLimited, Rejected, Transient
 
+NOT_FOUND: Final = "not_found"
 CSRF: Final = 353
 NOT_AUTHENTICATED: Final = 32
 RATE_SECONDS: Final = 60.0
@@ -27,7 +28,7 @@ _ENDS: Mapping[int, str] = {
 }
 _REFUSALS: Mapping[int, str] = {
     17: CONTACT_NOT_FOUND,
-    34: "not_found",
+    34: NOT_FOUND,
     50: CONTACT_NOT_FOUND,
     108: CONTACT_NOT_FOUND,
     144: "message_not_found",

@@ -68,12 +68,13 @@ def read_export(data: bytes) -> Imported:
 
 
 def share(jar: CookieJar) -> None:
-    """Cookies that name the session are for all hosts of X, whichever of them has set one."""
+    """Cookies that name the session are for all hosts of X, whichever of them has set one, and have no end:
+    X gives `ct0` 6 hours, and takes it for longer.
+    """
     for cookie in list(jar):
-        if cookie.name in NEEDED and cookie.domain != DOMAIN and cookie.value:
+        if cookie.name in NEEDED and cookie.value and (cookie.domain != DOMAIN or cookie.expires is not None):
             jar.clear(cookie.domain, cookie.path, cookie.name)
-            kept = Kept(cookie.name, cookie.value, DOMAIN, False, "/", True, cookie.expires)
-            jar.set_cookie(cookie_of(kept))
+            jar.set_cookie(cookie_of(Kept(cookie.name, cookie.value, DOMAIN, False, "/", True, None)))
 
 
 def user_of(twid: str) -> str:

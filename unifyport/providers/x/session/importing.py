@@ -19,9 +19,10 @@ from unifyport.providers.contract.login import Authorization, ExportedSession
 
 from ..xchat import vault
 from ..xchat.records import OWN
+from .answers import object_in
 from .catch_up import CatchUp
 from .client import WebClient
-from .imported import read_export
+from .imported import read_export, share
 from .records import CLIENT, COOKIES, ME, mark_change
 from .relogin import commit_all, kept_of
 from .shapes import MemberResult, UserResult, read
@@ -53,7 +54,7 @@ async def import_session(context: ConnectorContext, exported: ExportedSession) -
 async def prove(client: WebClient) -> Identity:
     """The user that X reports. Raises `Rejected("invalid_session")` if it is another one."""
     data = await client.verify()
-    results = read((data.get("get_member_results") or {}).get("results") or [], list[MemberResult])
+    results = read(object_in(data, "get_member_results").get("results") or [], list[MemberResult])
     for found in results:
         user = found.member_results or UserResult()
         if client.me in (found.id, user.rest_id):
@@ -96,6 +97,7 @@ async def restored(context: ConnectorContext) -> WebClient:
     if me is None or stored is None or client_id is None:
         raise LoggedOut("not_linked")
     jar: CookieJar = cookies.restored(stored)
+    share(jar)
     return WebClient(context, jar, me=me.decode(), uuid=client_id.decode())
 
 

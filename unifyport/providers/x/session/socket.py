@@ -16,6 +16,7 @@ from unifyport.providers.contract.base import ConnectorContext
 from unifyport.providers.contract.errors import Transient
 
 from . import queries
+from .answers import object_in
 from .client import WebClient
 
 log = logging.getLogger(__name__)
@@ -65,7 +66,7 @@ async def connect(context: ConnectorContext, client: WebClient) -> ChatSocket:
     """
     for attempt in range(2):
         data = await client.mutate(queries.SOCKET_TOKEN, {})
-        token = (data.get("user_get_x_chat_auth_token") or {}).get("token")
+        token = object_in(data, "user_get_x_chat_auth_token").get("token")
         if not isinstance(token, str) or not 0 < len(token) <= 4096:
             raise Transient("malformed_answer")
         context.secrets.register(token)

@@ -18,6 +18,7 @@ from ..xchat.made import ActionSignature, Deletion, Encoded, GroupCreation, KeyC
 from ..xchat.transport import PublicKey
 from ..xchat.vault import realm_config
 from . import queries
+from .answers import object_in
 from .client import WebClient
 from .shapes import ConversationPage, Item, UserKeys, read
 
@@ -65,7 +66,7 @@ class WebTransport:
         """Raises `Rejected(CONVERSATION_NOT_FOUND)`."""
         variables = {"conversation_id": conversation, "include_user_public_keys": False}
         data = await self._client.query(queries.CONVERSATION_DATA, variables)
-        found = (data.get("get_inbox_page_conversation_data") or {}).get("data")
+        found = object_in(data, "get_inbox_page_conversation_data").get("data")
         if not found:
             raise Rejected(CONVERSATION_NOT_FOUND)
         return read(found, Item)
@@ -83,7 +84,7 @@ class WebTransport:
             "encoded_message_event_signature": message.signature,
         }
         data = await self._client.mutate(queries.SEND, variables)
-        answer = (data.get("xchat_send_create_message_event") or {}).get("encoded_message_event")
+        answer = object_in(data, "xchat_send_create_message_event").get("encoded_message_event")
         return answer if isinstance(answer, str) else ""
 
     async def add_keys(self, conversation: str, change: KeyChange) -> None:
@@ -118,7 +119,7 @@ class WebTransport:
             queries.UPLOAD,
             {"conversation_id": conversation, "message_id": message_id, "total_bytes": str(size)},
         )
-        opened = begun.get("xchat_initialize_media_upload") or {}
+        opened = object_in(begun, "xchat_initialize_media_upload")
         media_hash, resume = opened.get("media_hash_key"), opened.get("resume_id")
         path = opened.get("resume_upload_url")
         if not (isinstance(media_hash, str) and isinstance(resume, str) and _is_path(path)):

@@ -1,6 +1,6 @@
 """Opened events that are no messages -> provider events: deletions, read marks, failures, changes of groups.
 
-What only its author may do to a message is believed of its author only.
+What only its author may do to a message is believed of its author only, as long as the message is known.
 """
 
 from typing import Any

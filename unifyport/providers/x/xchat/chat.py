@@ -7,7 +7,7 @@
     commands    await chat.sending.send(message), chat.changing.react(…), …
 
 Without keys (`ready` is False) messages are shown as encrypted once their signatures hold, and nothing can be
-sent. One task at a time opens events, and delivers what it got before it opens more.
+sent. A task that opens events delivers what it got before it opens more; several may do so at once.
 """
 
 from collections.abc import Iterable, Sequence

@@ -130,7 +130,9 @@ def realm_config(value: Any) -> RealmConfig | None:
     return RealmConfig(text, guesses)
 
 
-def _may_ask(address: str) -> bool:
+def _may_ask(address: Any) -> bool:
+    if not isinstance(address, str):
+        return False
     parts = urlsplit(address)
     host = parts.hostname or ""
     try:

@@ -41,6 +41,7 @@ class Orders:
             "fail_session": self._fail_session,
             "rotate_csrf": self._rotate_csrf,
             "retire": self._retire,
+            "refuse_call": self._refuse_call,
             "refuse": self._refuse,
             "drop": self._drop,
             "repeat": self._repeat,
@@ -181,6 +182,10 @@ class Orders:
     def _retire(self, order: dict[str, Any]) -> None:
         """`{name}`: X has a new query id of this name."""
         self._platform.retired.add(text_of(order, "name"))
+
+    def _refuse_call(self, order: dict[str, Any]) -> None:
+        """`{name, code}`: X answers the GraphQL calls of this name with an error."""
+        self._platform.refused[text_of(order, "name")] = _number(order, "code")
 
     def _refuse(self, order: dict[str, Any]) -> None:
         """`{failure_type}`: the next message is answered with this number."""

@@ -31,12 +31,15 @@ from .queries import QUERIES, Queries
 from .sessions import Sessions, WebRefusal, WebSession, renewed
 
 MAX_PART = 512 * 1024  # bytes of a part of a file
+NOT_FOUND = 34  # the code of what does not exist
 ORIGIN = "https://x.com"
 Handler = Callable[..., Any]
 
 
 class XWebPlatform(HttpPlatform):
-    """Routes, and the orders of the control port. `retired`: GraphQL names whose query ids are not known."""
+    """Routes, and the orders of the control port. `retired`: GraphQL names whose query ids are not known;
+    `refused`: those that are answered with a code.
+    """
 
     name = "x-session"
 
@@ -51,6 +54,7 @@ class XWebPlatform(HttpPlatform):
         self.socket = ChatSocket(self.mutations.user_of, self._read)
         self.chat.followers.append(self.socket.tell)
         self.retired: set[str] = set()
+        self.refused: dict[str, int] = {}
         self.mail = Mail()
         self.classic = Classic(self.mail)
         self.orders = Orders(self)
@@ -114,6 +118,8 @@ class XWebPlatform(HttpPlatform):
 
     async def _carry_out(self, session: WebSession, query: str, name: str) -> Any:
         """`data`, or `errors` with status 200."""
+        if (code := self.refused.get(name)) is not None:
+            return {"errors": [{"message": "Refused", "code": code}]}
         try:
             if name in QUERIES and request.method == "GET":
                 variables = msgspec.json.decode(request.args.get("variables", "{}"), type=dict[str, Any])
@@ -126,7 +132,10 @@ class XWebPlatform(HttpPlatform):
                 variables = msgspec.json.decode(variables, type=dict[str, Any])
             return {"data": MUTATIONS[name](self.mutations, session.user, variables)}
         except ChatRefusal as refusal:
-            return {"data": {}, "errors": [{"message": f"{refusal.kind}: {refusal}"}]}
+            error: dict[str, Any] = {"message": f"{refusal.kind}: {refusal}"}
+            if refusal.kind == "not_found":
+                error["code"] = NOT_FOUND
+            return {"data": {}, "errors": [error]}
         except (KeyError, TypeError, ValueError, msgspec.DecodeError) as error:
             return {"errors": [{"message": f"BadRequest: {type(error).__name__}", "code": 214}]}
 
