@@ -188,10 +188,40 @@ async def test_the_answer_of_a_send_is_read_as_hostile() -> None:
         await account.chat.sending.send(_text("again"))
 
 
-async def test_old_messages_are_forgotten() -> None:
+async def test_a_reaction_goes_out_whatever_other_devices_did() -> None:
     account = await Account.new()
-    await account.open(account.people.write(BOB, ME, "old"))
-    before = len(account.session.records)
+    first = account.people.write(BOB, ME, "question")
+    await account.open_all(BOB)
+    theirs = Target(BOB, first.message_id, BOB)
+    await account.chat.changing.react(theirs, "👍")
+    await account.open_all(BOB)
+    await account.open(account.people.react(ME, first, "👍", removed=True))
+    await account.chat.changing.react(theirs, "👍")
+    await account.chat.changing.react(theirs, "👍")  # X may not have the one before: its answer may be lost
+    await account.open(account.people.react(ME, first, "🎉"))
+    await account.chat.changing.react(theirs, "")
+    told = [event["content"] for event in account.people.told(BOB, ME) if "content" in event]
+    assert [(each["content_type"], each.get("emoji")) for each in told[1:]] == [
+        ("Reaction", "👍"),
+        ("ReactionRemoved", "👍"),
+        ("Reaction", "👍"),
+        ("Reaction", "👍"),
+        ("Reaction", "🎉"),
+        ("ReactionRemoved", "🎉"),
+    ]
+
+
+async def test_old_messages_are_forgotten_with_what_is_known_of_them() -> None:
+    account = await Account.new()
+    old, deleted = (account.people.write(BOB, ME, text) for text in ("old", "deleted"))
+    before = {key for key in account.session.records if not key[0].startswith("xchat_key")}
+    await account.open_all(BOB)
+    for each in (old, deleted):
+        await account.chat.changing.react(Target(BOB, each.message_id, BOB), "👍")
+    await account.open(account.people.delete(BOB, deleted))
+    await account.chat.sweep()
+    left = [name for name, _ in account.session.records]
+    assert [left.count(name) for name in ("xchat_message", "xchat_sequence", "xchat_reaction")] == [1, 1, 1]
     account.chat._clock.now_ms = lambda: 4_000_000_000_000  # type: ignore[method-assign]
     await account.chat.sweep()
-    assert len(account.session.records) == before - 2
+    assert {name for name, _ in account.session.records.keys() - before} <= {"xchat_key", "xchat_public"}

@@ -36,10 +36,10 @@ class Changing:
         kept = await handing.kept(place, target.message_id)
         row = message_place(place, target.message_id)
         before = (await handing.session.get(REACTION, row) or b"").decode()
-        if emoji == before:
+        if not emoji and not before:
             return
         key = await self._keys.find(place)
-        if before:
+        if before and before != emoji:
             await self._send(await self._made(self._making.reaction, key, kept.sequence, before, True))
             await handing.session.commit([SessionChange(REACTION, row, None)])
         if emoji:

@@ -32,7 +32,7 @@ from .making import Making
 from .opening import Opening
 from .public_keys import PublicKeys
 from .reading import Reading
-from .records import MESSAGE, OWN, SENT, SEQUENCE, Draft, Message, Sent, sequence_place
+from .records import MESSAGE, OWN, REACTION, SENT, SEQUENCE, Draft, Message, Sent, message_place
 from .senders_keys import SendersKeys, Sources
 from .sending import Handing, Sending
 from .transport import ChatTransport
@@ -125,7 +125,9 @@ class XChat:
         return opened
 
     async def sweep(self) -> None:
-        """Forget old messages, those over `MOST_KEPT`, and sends whose report is overdue. Called hourly."""
+        """Forget old messages, those over `MOST_KEPT`, what belongs to none, and sends never reported. Called
+        hourly.
+        """
         if self._clock.in_doubt:
             return
         now = self._clock.now_ms()
@@ -142,13 +144,25 @@ class XChat:
                 kept.append((message.at, message.sequence, key))
         kept.sort()
         over = max(len(kept) - MOST_KEPT, 0)
-        for start in range(0, len(kept), _PAGE):
-            await self._forget(
-                change
-                for place, (at, sequence, key) in enumerate(kept[start : start + _PAGE], start)
-                if place < over or at < now - KEPT_MS
-                for change in _forgotten(key, sequence)
-            )
+        old = [key for place, (at, _, key) in enumerate(kept) if place < over or at < now - KEPT_MS]
+        for start in range(0, len(old), _PAGE):
+            await self._forget(SessionChange(MESSAGE, key, None) for key in old[start : start + _PAGE])
+        alive = {key for _, _, key in kept}.difference(old)
+        async for page in scan_pages(self._session, SEQUENCE, limit=_PAGE):
+            ids = [(key, message_place(key.partition(b"\0")[0].decode(), id_.decode())) for key, id_ in page]
+            await self._forget_orphans(SEQUENCE, ids, alive)
+        async for page in scan_pages(self._session, REACTION, limit=_PAGE):
+            await self._forget_orphans(REACTION, [(key, key) for key, _ in page], alive)
+
+    async def _forget_orphans(self, name: str, records: list[tuple[bytes, bytes]], alive: set[bytes]) -> None:
+        """`records`: the key of each, and that of its message, which may have come meanwhile."""
+        await self._forget(
+            [
+                SessionChange(name, key, None)
+                for key, message in records
+                if message not in alive and await self._session.get(MESSAGE, message) is None
+            ]
+        )
 
     async def _forget(self, changes: Iterable[SessionChange]) -> None:
         if found := list(changes):
@@ -160,10 +174,3 @@ class XChat:
         if key is None:
             raise Rejected("media_not_found", "the account has no key of the file")
         await files.download(self._transport, file, key, sink, limit)
-
-
-def _forgotten(key: bytes, sequence: int) -> tuple[SessionChange, SessionChange]:
-    """A message, and its id by its sequence id."""
-    conversation = key.partition(b"\0")[0].decode()
-    place = sequence_place(conversation, sequence)
-    return SessionChange(MESSAGE, key, None), SessionChange(SEQUENCE, place, None)

@@ -26,7 +26,7 @@ from .changes import Changes
 from .heads import Head
 from .index import MAX_KEPT_TEXT
 from .opening import Refused, Result, Verified
-from .records import MESSAGE, Draft, message_place
+from .records import MESSAGE, REACTION, Draft, message_place
 
 _MAX_EMOJI = 64
 
@@ -97,7 +97,10 @@ class Reading(Changes):
         emoji = "" if removed else str(said.get("emoji") or "")[:_MAX_EMOJI]
         if head.sender == self._me:
             change = {"change": "reaction", "target_message_id": target, "reaction": emoji}
-            return [await self._own(head, draft) or self._echo(head, change)]
+            if (own := await self._own(head, draft)) is not None:
+                return [own]
+            draft.put(REACTION, message_place(head.conversation, target), emoji.encode() or None)
+            return [self._echo(head, change)]
         chat, who = self._chat(head), sender(head.sender, {})
         return [ReactionChanged(self._key(head), chat, who, head.message_id, target, emoji, self._at(head))]
 
