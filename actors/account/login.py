@@ -215,7 +215,7 @@ class Login:
         reason = _reason_of(error)
         changes = {**self._end_of_login(LoginOutcome.FAILED), "last_error": reason}
         changes["auth_payload"] = shown_of_failure(error)
-        if self._guesses_left is not None:  # until a passcode has been right
+        if self._guesses_left is not None:  # a login that succeeds, or is cancelled, forgets it
             changes["auth_payload"].setdefault("guesses_left", self._guesses_left)
         if isinstance(error, RateLimited):
             changes["auth_payload"] |= {

@@ -193,7 +193,9 @@ def test_a_token_is_valid_for_four_buckets(given_at: int, valid: bool) -> None:
     assert trusted_contacts.is_valid(given_at, 100 * WEEK + 5) is valid
 
 
-@pytest.mark.parametrize(("issued_at", "due"), [(0, True), (99 * WEEK, True), (100 * WEEK, False)])
+@pytest.mark.parametrize(
+    ("issued_at", "due"), [(0, True), (99 * WEEK, True), (100 * WEEK, False), (157 * WEEK, True)]
+)
 def test_a_token_is_issued_once_a_bucket(issued_at: int, due: bool) -> None:
     assert trusted_contacts.is_due(issued_at, 100 * WEEK + 5) is due
 
