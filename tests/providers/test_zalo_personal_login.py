@@ -85,6 +85,9 @@ def test_confirmed_declined_or_something_else() -> None:
 def test_the_user_of_the_login() -> None:
     data = {"logged": True, "info": {"name": "An", "avatar": "https://a"}}
     assert login_steps.user_of(answer(data=data)) == ("An", "https://a")
+    for odd in ("http://a", "https://a/" + "1" * 2048, 7):
+        data["info"] = {"name": "An", "avatar": odd}
+        assert login_steps.user_of(answer(data=data)) == ("An", ""), odd
     for other in (None, {"logged": False}, {"logged": "true"}):
         with pytest.raises(Rejected, match="login_refused"):
             login_steps.user_of(answer(data=other))

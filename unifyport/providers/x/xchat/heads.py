@@ -30,7 +30,7 @@ class Head:
     kind: Kind = "other"
     signer: int | None = None
     version: int | None = None
-    token: str = ""
+    token: str = attrs.field(default="", repr=False)
 
 
 @attrs.frozen

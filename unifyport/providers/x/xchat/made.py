@@ -19,7 +19,7 @@ class Encoded:
     content: str = attrs.field(repr=False)
     signature: str = attrs.field(repr=False)
     key_version: int
-    token: str = ""
+    token: str = attrs.field(default="", repr=False)
 
 
 @attrs.frozen

@@ -20,7 +20,7 @@ from unifyport.providers.contract.login import Authorization, Dialog, ExportedSe
 from . import cookies, login_steps, lookups
 from .calls import USER_AGENT, Call, Device, Session, read_answer
 from .login_info import info_call, read_info
-from .login_steps import MAX_NAME, MAX_PICTURE, QR_SECONDS, QrCode
+from .login_steps import MAX_NAME, QR_SECONDS, QrCode, picture_of
 from .records import COOKIES, device_change, proxy_change
 from .shapes import inner_object, text_of
 from .transport import Transport
@@ -122,9 +122,7 @@ async def _own_profile(transport: Transport, session: Session) -> Identity:
         return Identity(session.uid)
     shown = inner_object(inner_object(data).get("profile"))
     name = text_of(shown.get("displayName")) or text_of(shown.get("zaloName"))
-    return Identity(
-        session.uid, display_name=name[:MAX_NAME], picture_url=text_of(shown.get("avatar"))[:MAX_PICTURE]
-    )
+    return Identity(session.uid, display_name=name[:MAX_NAME], picture_url=picture_of(shown.get("avatar")))
 
 
 async def import_session(context: ConnectorContext, exported: ExportedSession) -> Authorization:

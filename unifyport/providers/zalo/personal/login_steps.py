@@ -97,11 +97,13 @@ def scan_of(answer: bytes) -> Scanned | None:
     data = _granted(answer, wait=True)
     if data is None:
         return None
-    picture = text_of(data.get("avatar"))
-    return Scanned(
-        text_of(data.get("display_name"))[:MAX_NAME],
-        picture if picture.startswith("https://") and len(picture) <= MAX_PICTURE else None,
-    )
+    return Scanned(text_of(data.get("display_name"))[:MAX_NAME], picture_of(data.get("avatar")) or None)
+
+
+def picture_of(value: Any) -> str:
+    """The address of a picture; "" if it is none that can be shown."""
+    address = text_of(value)
+    return address if address.startswith("https://") and len(address) <= MAX_PICTURE else ""
 
 
 def confirm_call(version: str, code: str) -> Call:
@@ -131,7 +133,7 @@ def user_of(answer: bytes) -> tuple[str, str]:
         raise Rejected("login_refused")
     info = data.get("info")
     info = info if isinstance(info, dict) else {}
-    return text_of(info.get("name"))[:MAX_NAME], text_of(info.get("avatar"))[:MAX_PICTURE]
+    return text_of(info.get("name"))[:MAX_NAME], picture_of(info.get("avatar"))
 
 
 def _post(path: str, form: dict[str, str], referer: str) -> Call:
